@@ -1,0 +1,33 @@
+"""The exceptions that reach a user as one message and a hint, never as a traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SynthError(Exception):
+    """The request was wrong: shown as `message`, then `hint:`; the process exits with 2."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class WorkFailedError(SynthError):
+    """The request was right and the work failed (disk full, loss not finite): exits with 1."""
+
+    exit_code = 1
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean `x`?`` for the nearest known word, or a list of all of them."""
+    names = sorted(known)
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return "known: " + ", ".join(f"`{name}`" for name in names)
