@@ -1,0 +1,32 @@
+"""The model package: plain torch, no files, no devices. `build(config)` makes any of it."""
+
+from typing import Any
+
+from torch import nn
+
+from synthcli.model.config import ModelConfig
+from synthcli.model.initialise import initialise
+from synthcli.model.stack import State
+from synthcli.model.state import select_state
+from synthcli.model.tasks import CausalLM, Classifier, Seq2Seq
+
+TASKS: dict[str, Any] = {
+    "causal-lm": CausalLM,
+    "seq2seq": Seq2Seq,
+    "classification": Classifier,
+}
+
+
+def build(config: ModelConfig) -> nn.Module:
+    """Build and initialise the model; under `torch.device("meta")` it costs no memory."""
+    model: nn.Module = TASKS[config.task](config)
+    initialise(model)
+    return model
+
+
+def count_parameters(model: nn.Module, trainable_only: bool = False) -> int:
+    """Count each parameter once, also where it is tied."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
+
+
+__all__ = ["TASKS", "ModelConfig", "State", "build", "count_parameters", "initialise", "select_state"]

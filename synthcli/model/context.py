@@ -1,0 +1,36 @@
+"""What a mixer needs to know about the positions it mixes."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from synthcli.errors import SynthError
+
+
+@dataclass(frozen=True)
+class Context:
+    """`start` is the position of the first query. `key_padding` is True at keys to be ignored.
+
+    With `memory`, keys and values are read from it in place of x. `documents` numbers the document
+    of every position of a packed window; attention stays inside a document.
+    """
+
+    start: int = 0
+    causal: bool = False
+    key_padding: Bool[Tensor, "batch keys"] | None = None
+    memory: Float[Tensor, "batch keys d_model"] | None = None
+    documents: Int[Tensor, "batch keys"] | None = None
+
+    @property
+    def has_plain_window(self) -> bool:
+        """True where nothing but causality limits what a query sees."""
+        return self.start == 0 and self.key_padding is None and self.documents is None
+
+
+def too_long(length: int, limit: int) -> SynthError:
+    """The error for a sequence that a table of positions or scores has no row for."""
+    return SynthError(
+        f"a sequence of {length} positions is longer than this model's `max_length = {limit}`",
+        "shorten the input, or train with a larger `model.encoder.max_length` / `model.decoder.max_length`",
+    )

@@ -1,0 +1,58 @@
+"""What a score function is: it fills S in `softmax(S) V`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ScoreShape:
+    """Sizes a score function is built for; `max_queries` and `max_keys` bound its tables."""
+
+    d_model: int
+    heads: int
+    max_queries: int
+    max_keys: int
+
+    @property
+    def d_head(self) -> int:
+        return self.d_model // self.heads
+
+
+class ScoreFunction(nn.Module):
+    """Logits of attention before masks and softmax.
+
+    A subclass is built as `Score(config, shape)` and defines
+    `forward(x, keys, start, num_keys)`: `x` (batch, queries, d_model) are the positions that ask,
+    `start` is the position of `x[:, 0]`, `num_keys` counts the keys present. The result is
+    (batch, heads, queries, keys), or (heads, queries, keys) where `is_shared_by_batch`.
+    """
+
+    reads_keys: ClassVar[bool] = False
+    is_shared_by_batch: ClassVar[bool] = False
+    has_length_limit: ClassVar[bool] = False
+
+    def project_keys(self, source: Tensor) -> Tensor | None:
+        """Return what this score needs of every key, kept while decoding; None if it reads none."""
+        return None
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(batch, length, heads · d_head) → (batch, heads, length, d_head)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(batch, heads, length, d_head) → (batch, length, heads · d_head)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def grouped_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Apply to each group its own affine map: (groups, n, in) → (groups, n, out).
+
+    `weight` (groups, out, in), `bias` (groups, out).
+    """
+    y = torch.bmm(x, weight.mT)
+    return y + bias[:, None].to(y.dtype)

@@ -1,0 +1,71 @@
+"""Dense synthesizer: S_i = W_2 σ(W_1 x_i + b_1) + b_2  (Tay et al. 2021, arXiv 2005.00743, eq. 1–2)."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from synthcli.config import Config
+from synthcli.model.activations import ACTIVATIONS, ActivationName
+from synthcli.model.scores.base import ScoreFunction, ScoreShape, grouped_linear
+
+
+class DenseConfig(Config):
+    """`input = "head"`: each head sees its slice of x (the paper); `"model"`: one hidden layer of the whole
+    width serves all heads (the authors of the reproduction). `hidden` defaults to the width it reads."""
+
+    kind: Literal["dense"] = "dense"
+    input: Literal["head", "model"] = "head"
+    hidden: int | None = Field(None, gt=0)
+    activation: ActivationName = "relu"
+
+
+class Dense(ScoreFunction):
+    """Every position writes its own row of scores from itself alone; no pair of tokens is compared."""
+
+    has_length_limit = True
+
+    def __init__(self, config: DenseConfig, shape: ScoreShape) -> None:
+        super().__init__()
+        self.inputs = HiddenLayer(config, shape)
+        hidden = self.inputs.hidden
+        self.weight = nn.Parameter(torch.empty(shape.heads, shape.max_keys, hidden))
+        self.bias = nn.Parameter(torch.empty(shape.heads, shape.max_keys))
+
+    def initialise_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, keys: Tensor | None, start: int, num_keys: int) -> Tensor:
+        # only the keys present are computed: W_2 is sliced before the product
+        return self.inputs(x, self.weight[:, :num_keys], self.bias[:, :num_keys])
+
+
+class HiddenLayer(nn.Module):
+    """σ(W_1 x + b_1), by head or shared by all, and the second map that each score applies to it."""
+
+    def __init__(self, config: DenseConfig, shape: ScoreShape) -> None:
+        super().__init__()
+        self.heads = shape.heads
+        self.groups = shape.heads if config.input == "head" else 1
+        width = shape.d_model // self.groups
+        self.hidden = config.hidden or width
+        self.weight = nn.Parameter(torch.empty(self.groups, self.hidden, width))
+        self.bias = nn.Parameter(torch.empty(self.groups, self.hidden))
+        self.activation = ACTIVATIONS[config.activation]
+
+    def initialise_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Return W_2 σ(W_1 x): (batch, heads, queries, out); `weight` (heads, out, hidden), `bias` (heads, out)."""
+        batch, queries, _ = x.shape
+        x = x.reshape(batch * queries, self.groups, -1).transpose(0, 1)  # (groups, batch·queries, width)
+        hidden = self.activation(grouped_linear(x, self.weight, self.bias))
+        if self.groups == 1:
+            y = F.linear(hidden[0], weight.flatten(0, 1), bias.flatten().to(hidden.dtype))
+            return y.view(batch, queries, self.heads, -1).transpose(1, 2)
+        return grouped_linear(hidden, weight, bias).view(self.heads, batch, queries, -1).transpose(0, 1)

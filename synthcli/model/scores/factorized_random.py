@@ -1,0 +1,46 @@
+"""Factorized random synthesizer: S = R_1 R_2ᵀ, R_1, R_2 ∈ R^{N×k}  (Tay et al. 2021, eq. 7)."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from synthcli.config import Config
+from synthcli.model.scores.base import ScoreFunction, ScoreShape
+
+
+class FactorizedRandomConfig(Config):
+    """The random table through a rank-k bottleneck; the paper uses k = 8."""
+
+    kind: Literal["factorized-random"] = "factorized-random"
+    rank: int = Field(8, gt=0)
+    trainable: bool = True
+
+
+class FactorizedRandom(ScoreFunction):
+    """2·N·k numbers a head in place of N²."""
+
+    is_shared_by_batch = True
+    has_length_limit = True
+
+    def __init__(self, config: FactorizedRandomConfig, shape: ScoreShape) -> None:
+        super().__init__()
+        self.left = self._factor(shape.heads, shape.max_queries, config)
+        self.right = self._factor(shape.heads, shape.max_keys, config)
+        # products of two such factors have the standard deviation 1/√max_keys of the full table
+        self.init_std = (shape.max_keys * config.rank) ** -0.25
+
+    @staticmethod
+    def _factor(heads: int, length: int, config: FactorizedRandomConfig) -> nn.Parameter:
+        factor = nn.Parameter(torch.empty(heads, length, config.rank), requires_grad=config.trainable)
+        factor.no_weight_decay = True  # type: ignore[attr-defined]
+        return factor
+
+    def initialise_parameters(self) -> None:
+        nn.init.normal_(self.left, std=self.init_std)
+        nn.init.normal_(self.right, std=self.init_std)
+
+    def forward(self, x: Tensor, keys: Tensor | None, start: int, num_keys: int) -> Tensor:
+        left = self.left[:, start : start + x.shape[1]]
+        return torch.einsum("hqr,hkr->hqk", left, self.right[:, :num_keys])

@@ -1,0 +1,38 @@
+"""Random synthesizer: S = R[:queries, :keys], R ∈ R^{N×N} per head  (Tay et al. 2021, eq. 3–4)."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from synthcli.config import Config
+from synthcli.model.scores.base import ScoreFunction, ScoreShape
+
+
+class RandomConfig(Config):
+    """A table of scores that no token influences; `init_std` defaults to 1/√max_keys."""
+
+    kind: Literal["random"] = "random"
+    trainable: bool = True
+    init_std: float | None = Field(None, ge=0)
+
+
+class Random(ScoreFunction):
+    """One table per head, indexed by absolute position, shared by every sequence."""
+
+    is_shared_by_batch = True
+    has_length_limit = True
+
+    def __init__(self, config: RandomConfig, shape: ScoreShape) -> None:
+        super().__init__()
+        self.init_std = shape.max_keys**-0.5 if config.init_std is None else config.init_std
+        table = torch.empty(shape.heads, shape.max_queries, shape.max_keys)
+        self.table = nn.Parameter(table, requires_grad=config.trainable)
+        self.table.no_weight_decay = True  # type: ignore[attr-defined]
+
+    def initialise_parameters(self) -> None:
+        nn.init.normal_(self.table, std=self.init_std)
+
+    def forward(self, x: Tensor, keys: Tensor | None, start: int, num_keys: int) -> Tensor:
+        return self.table[:, start : start + x.shape[1], :num_keys]
