@@ -21,12 +21,12 @@ STACKS: dict[str, tuple[str, ...]] = {
 
 
 class StackConfig(Config):
-    """A stack of blocks; `mixer` replaces the model's in this stack, `layer_mixers` in single layers (from 0)."""
+    """`mixer` replaces the model's in this stack, `layer_mixers` in single layers, counted from 0."""
 
     layers: int = Field(gt=0)
     max_length: int = Field(gt=0)
     mixer: MixerConfig | None = None
-    layer_mixers: dict[int, MixerConfig] = {}
+    layer_mixers: dict[int, MixerConfig] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _layers_exist(self) -> "StackConfig":

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 class LanguageModelHead(nn.Module):
     """Logits over the vocabulary: H Wᵀ. `weight` may be the embedding matrix itself."""
 
-    def __init__(self, d_model: int, vocab_size: int, tied_to: nn.Parameter | None = None) -> None:
+    def __init__(self, d_model: int, vocab_size: int, tied_to: Tensor | None = None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(vocab_size, d_model)) if tied_to is None else tied_to
+        self.weight = tied_to if tied_to is not None else nn.Parameter(torch.empty(vocab_size, d_model))
 
     def forward(
         self,

@@ -6,6 +6,9 @@ from synthcli.model.embeddings import Embeddings
 from synthcli.model.feed_forward import FeedForward
 from synthcli.model.heads import ClassifierHead, LanguageModelHead
 from synthcli.model.mixers import Attention
+from synthcli.model.mixers.mixing import Mixing
+from synthcli.model.scores.base import ScoreFunction
+from synthcli.model.scores.dense import HiddenLayer
 from synthcli.model.stack import Stack
 
 # Logits of a tied head have the standard deviation √d · std(E): with 0.3/√d the loss starts within
@@ -27,7 +30,7 @@ def initialise(model: nn.Module) -> None:
             _initialise_embeddings(module)
         elif isinstance(module, LanguageModelHead):
             nn.init.normal_(module.weight, std=EMBEDDING_SCALE * module.weight.shape[1] ** -0.5)
-        elif hasattr(module, "initialise_parameters"):
+        elif isinstance(module, ScoreFunction | HiddenLayer | Mixing):
             module.initialise_parameters()
     for module in model.modules():
         if isinstance(module, Stack):

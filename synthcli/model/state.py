@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 def select_state(state: T, index: Tensor) -> T:
     """Return the state with batch rows `index`, in that order; a row may be taken more than once."""
-    return _map_rows(state, index)  # type: ignore[no-any-return]
+    return _map_rows(state, index)
 
 
 def _map_rows(part: Any, index: Tensor) -> Any:

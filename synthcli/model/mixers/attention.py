@@ -1,4 +1,4 @@
-"""Attention: Y = softmax(Σ_i α_i S_i + mask) X W_v W_o, whatever fills the S_i  (Tay et al. 2021, section 3)."""
+"""Attention: Y = softmax(Σ_i α_i S_i + mask) X W_v W_o, whatever fills S_i  (Tay et al. 2021, section 3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from synthcli.model.scores.dot_product import DotProduct, DotProductConfig
 
 
 class AttentionConfig(Config):
-    """`dropout` acts on the attention weights; it is drawn once for the batch where the weights are shared by it."""
+    """`dropout` acts on the attention weights; weights that the batch shares are dropped for all of it."""
 
     kind: Literal["attention"] = "attention"
     heads: int = Field(8, gt=0)
@@ -40,7 +40,7 @@ class AttentionConfig(Config):
 
 @dataclass(frozen=True)
 class AttentionState:
-    """What decoding keeps: values and, for each score that reads keys, its keys (batch, heads, keys, d_head)."""
+    """What decoding keeps: values, and the keys of scores that read them (batch, heads, keys, d_head)."""
 
     values: Tensor | None = None
     keys: tuple[Tensor | None, ...] = ()

@@ -16,6 +16,9 @@ class Mixing(nn.Module):
         super().__init__()
         self.heads, self.count = heads, count
 
+    def initialise_parameters(self) -> None:
+        """Start from equal weights; there is nothing to draw here."""
+
     def coefficients(self) -> Tensor | None:
         """Return α (heads, scores), or None where every coefficient is 1."""
         return None

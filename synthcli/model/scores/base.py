@@ -34,6 +34,9 @@ class ScoreFunction(nn.Module):
     is_shared_by_batch: ClassVar[bool] = False
     has_length_limit: ClassVar[bool] = False
 
+    def initialise_parameters(self) -> None:
+        """Draw the parameters that are not in submodules; none by default."""
+
     def project_keys(self, source: Tensor) -> Tensor | None:
         """Return what this score needs of every key, kept while decoding; None if it reads none."""
         return None

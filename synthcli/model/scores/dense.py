@@ -61,7 +61,7 @@ class HiddenLayer(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Return W_2 σ(W_1 x): (batch, heads, queries, out); `weight` (heads, out, hidden), `bias` (heads, out)."""
+        """Return W_2 σ(W_1 x) (batch, heads, queries, out); W_2 is (heads, out, hidden)."""
         batch, queries, _ = x.shape
         x = x.reshape(batch * queries, self.groups, -1).transpose(0, 1)  # (groups, batch·queries, width)
         hidden = self.activation(grouped_linear(x, self.weight, self.bias))

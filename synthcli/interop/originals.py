@@ -1,0 +1,181 @@
+"""Checkpoints of the original repositories: their names and quirks, translated into ours.
+
+Synthesizer (github.com/TaraSPande/synthesizer): pre-norm blocks whose keys and values are read from the
+un-normalised stream, learned positions, target embedding tied to the output.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import Tensor
+
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.model import ModelConfig
+
+T = TypeVar("T")
+
+TASK_OF_KIND = {"seq2seq": "seq2seq", "lm": "causal-lm", "classifier": "classification"}
+
+SCORES_OF_MODE: dict[str, list[str]] = {
+    "vanilla": ["dot-product"],
+    "synth_dense": ["dense"],
+    "synth_random": ["random"],
+    "hybrid_dense": ["dot-product", "dense"],
+    "hybrid_random": ["dot-product", "random"],
+}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A configuration, weights under our names, and the original's tensors that its model never used."""
+
+    config: ModelConfig
+    weights: dict[str, Tensor]
+    original_names: dict[str, str]
+    unused: tuple[str, ...]
+
+
+def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> Imported:
+    """Translate a Synthesizer checkpoint; `options` are the original's own, as strings."""
+    config = synthesizer_config(options, weights)
+    ours: dict[str, Tensor] = {}
+    originals = {name: source for name, source, _ in _names(config)}
+    for name, source, heads in _names(config):
+        if source not in weights:
+            raise SynthError(
+                f"the checkpoint lacks `{source}`", "is it a checkpoint of the Synthesizer repository?"
+            )
+        tensor = weights[source]
+        ours[name] = tensor.unflatten(0, (heads, -1)) if heads else tensor
+    _fit_hidden_layers(ours)
+    return Imported(config, ours, originals, tuple(sorted(set(weights) - set(originals.values()))))
+
+
+def synthesizer_config(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> ModelConfig:
+    """Derive our configuration from the original's options and the shapes of its tensors."""
+    task = _lookup(TASK_OF_KIND, options["kind"], "kind")
+    heads = int(options["n_heads"])
+
+    def mixer(mode: str) -> dict[str, object]:
+        scores = [_score(kind, options) for kind in _lookup(SCORES_OF_MODE, mode, "attention mode")]
+        return {"heads": heads, "scores": scores, "mix": "gate" if len(scores) > 1 else "sum"}
+
+    def stack(side: str, length: str) -> dict[str, object]:
+        mode = options[f"attn_mode_self_{side}"]
+        return {
+            "layers": int(options[f"n_layers_{side}"]),
+            "max_length": int(options[length]),
+            "mixer": mixer(mode),
+        }
+
+    return ModelConfig.model_validate(
+        {
+            "task": task,
+            "vocab_size": int(options["vocab_size"]),
+            "num_classes": weights["classifier.weight"].shape[0] if task == "classification" else None,
+            "d_model": int(options["d_model"]),
+            "d_ff": int(options["d_ff"]),
+            "dropout": float(options["dropout"]),
+            "norm_eps": float(options["layer_norm_eps"]),
+            "block": {"kind": "pre-norm", "values_from": "stream"},
+            "embeddings": {
+                "tie": "output" if options["tie_tgt_embeddings"] == "True" else "none",
+                "scale": False,
+            },
+            "mixer": mixer("vanilla"),
+            "cross": mixer(options["attn_mode_cross"]) if task == "seq2seq" else None,
+            "encoder": None if task == "causal-lm" else stack("enc", "max_src_len"),
+            "decoder": None if task == "classification" else stack("dec", "max_tgt_len"),
+        }
+    )
+
+
+def _score(kind: str, options: Mapping[str, str]) -> dict[str, object]:
+    if kind == "dense":
+        return {"kind": kind, "input": "model", "hidden": int(options["synth_hidden"]), "activation": "gelu"}
+    if kind == "random":
+        return {"kind": kind, "trainable": options["synth_fixed_random"] != "True"}
+    return {"kind": kind}
+
+
+def _names(config: ModelConfig) -> list[tuple[str, str, int]]:
+    """Return (our name, the original's name, heads to split the first axis by or 0) of every tensor."""
+    task = config.task
+    names = [("head.weight", "lm_head.weight", 0)] if task != "classification" else []
+    if task == "seq2seq":
+        names += _embedding("source_embeddings", "src_tok", "src_pos") + _embedding(
+            "embeddings", "tgt_tok", "tgt_pos"
+        )
+        names += _affine("encoder.norm", "ln_f_enc") + _affine("decoder.norm", "ln_f_dec")
+    else:
+        side = "decoder" if task == "causal-lm" else "encoder"
+        names += _embedding("embeddings", "tok", "pos") + _affine(f"{side}.norm", "ln_f")
+    if task == "classification":
+        names += _affine("head.output", "classifier")
+    for side, stack in (("encoder", config.encoder), ("decoder", config.decoder)):
+        for layer in range(stack.layers if stack else 0):
+            names += _block(config, side, layer)
+    return names
+
+
+def _block(config: ModelConfig, side: str, layer: int) -> list[tuple[str, str, int]]:
+    ours, theirs = f"{side}.blocks.{layer}", f"{side}.layers.{layer}"
+    stack = config.encoder if side == "encoder" else config.decoder
+    assert stack is not None
+    has_cross = side == "decoder" and config.task == "seq2seq"
+    # the original numbers its norms in order of use: a decoder owns a cross norm even where it is never used
+    last_norm = "ln3" if side == "decoder" else "ln2"
+    names = _affine(f"{ours}.mixer_norm", f"{theirs}.ln1")
+    names += _attention(f"{ours}.mixer", f"{theirs}.self_attn", config.mixer_of(stack, layer))
+    if has_cross:
+        names += _affine(f"{ours}.cross_norm", f"{theirs}.ln2")
+        names += _attention(f"{ours}.cross", f"{theirs}.cross_attn", config.cross_attention)
+    names += _affine(f"{ours}.feed_forward_norm", f"{theirs}.{last_norm}")
+    names += _affine(f"{ours}.feed_forward.expand", f"{theirs}.ff.net.0")
+    return names + _affine(f"{ours}.feed_forward.output", f"{theirs}.ff.net.3")
+
+
+def _attention(ours: str, theirs: str, mixer: object) -> list[tuple[str, str, int]]:
+    from synthcli.model.mixers import AttentionConfig
+
+    assert isinstance(mixer, AttentionConfig)
+    names = _affine(f"{ours}.value", f"{theirs}.W_v") + _affine(f"{ours}.output", f"{theirs}.W_o")
+    if mixer.mix == "gate":
+        names.append((f"{ours}.mixing.gate", f"{theirs}.gate", 0))
+    for index, score in enumerate(mixer.scores):
+        prefix = f"{ours}.scores.{index}"
+        if score.kind == "dot-product":
+            names += _affine(f"{prefix}.query", f"{theirs}.W_q") + _affine(f"{prefix}.key", f"{theirs}.W_k")
+        elif score.kind == "random":
+            names.append((f"{prefix}.table", f"{theirs}.rand_logits", 0))
+        else:
+            names += _affine(f"{prefix}.inputs", f"{theirs}.synth.0")
+            names += [
+                (f"{prefix}.{leaf}", f"{theirs}.synth.2.{leaf}", mixer.heads) for leaf in ("weight", "bias")
+            ]
+    return names
+
+
+def _fit_hidden_layers(weights: dict[str, Tensor]) -> None:
+    """Give the one hidden layer that serves all heads its axis of groups."""
+    for name in weights:
+        if ".inputs." in name:
+            weights[name] = weights[name][None]
+
+
+def _embedding(ours: str, tokens: str, positions: str) -> list[tuple[str, str, int]]:
+    return [
+        (f"{ours}.tokens.weight", f"{tokens}.weight", 0),
+        (f"{ours}.positions.weight", f"{positions}.weight.weight", 0),
+    ]
+
+
+def _affine(ours: str, theirs: str) -> list[tuple[str, str, int]]:
+    return [(f"{ours}.{leaf}", f"{theirs}.{leaf}", 0) for leaf in ("weight", "bias")]
+
+
+def _lookup(table: Mapping[str, T], key: str, what: str) -> T:
+    if key not in table:
+        raise SynthError(f"unknown {what} `{key}` of a Synthesizer checkpoint", did_you_mean(key, table))
+    return table[key]
