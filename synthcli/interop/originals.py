@@ -12,6 +12,8 @@ from torch import Tensor
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
+from synthcli.model.mixers import AttentionConfig
+from synthcli.model.scores import SCORES
 
 T = TypeVar("T")
 
@@ -129,17 +131,15 @@ def _block(config: ModelConfig, side: str, layer: int) -> list[tuple[str, str, i
     names = _affine(f"{ours}.mixer_norm", f"{theirs}.ln1")
     names += _attention(f"{ours}.mixer", f"{theirs}.self_attn", config.mixer_of(stack, layer))
     if has_cross:
-        names += _affine(f"{ours}.cross_norm", f"{theirs}.ln2")
+        if any(SCORES[score.kind].reads_queries for score in config.cross_attention.scores):
+            names += _affine(f"{ours}.cross_norm", f"{theirs}.ln2")
         names += _attention(f"{ours}.cross", f"{theirs}.cross_attn", config.cross_attention)
     names += _affine(f"{ours}.feed_forward_norm", f"{theirs}.{last_norm}")
     names += _affine(f"{ours}.feed_forward.expand", f"{theirs}.ff.net.0")
     return names + _affine(f"{ours}.feed_forward.output", f"{theirs}.ff.net.3")
 
 
-def _attention(ours: str, theirs: str, mixer: object) -> list[tuple[str, str, int]]:
-    from synthcli.model.mixers import AttentionConfig
-
-    assert isinstance(mixer, AttentionConfig)
+def _attention(ours: str, theirs: str, mixer: AttentionConfig) -> list[tuple[str, str, int]]:
     names = _affine(f"{ours}.value", f"{theirs}.W_v") + _affine(f"{ours}.output", f"{theirs}.W_o")
     if mixer.mix == "gate":
         names.append((f"{ours}.mixing.gate", f"{theirs}.gate", 0))

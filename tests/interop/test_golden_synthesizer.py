@@ -23,7 +23,7 @@ SMOOTHING = 0.1  # the original smooths the labels of its seq2seq models, and of
 
 def _recorded(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     with safe_open(path, "pt") as file:
-        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file is not a dict
 
 
 def _group(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

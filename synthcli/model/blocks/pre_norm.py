@@ -27,7 +27,8 @@ class PreNorm(Block):
         super().__init__(parts)
         self.config = config
         self.mixer_norm = nn.LayerNorm(d_model, norm_eps)
-        self.cross_norm = nn.LayerNorm(d_model, norm_eps) if parts.cross is not None else None
+        if parts.cross is not None:  # a cross-attention that does not read x needs no norm of x
+            self.cross_norm = nn.LayerNorm(d_model, norm_eps) if parts.cross.reads_queries else nn.Identity()
         self.feed_forward_norm = nn.LayerNorm(d_model, norm_eps)
         self.dropout = nn.Dropout(dropout)
 
@@ -39,7 +40,7 @@ class PreNorm(Block):
         y, mixer_state = self.mix(self.mixer_norm(x), context, state)
         x = x + self.dropout(y)
         cross_state = None
-        if self.cross_norm is not None and cross_context is not None:
+        if cross_context is not None:
             y, cross_state = self.read_memory(self.cross_norm(x), cross_context, state)
             x = x + self.dropout(y)
         x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))

@@ -76,6 +76,11 @@ class Attention(nn.Module):
         self.value = nn.Linear(d_model, d_model)
         self.output = nn.Linear(d_model, d_model)
 
+    @property
+    def reads_queries(self) -> bool:
+        """False where the result does not depend on x: random scores over a memory."""
+        return not self.is_cross or any(score.reads_queries for score in self.scores)
+
     def forward(
         self, x: Float[Tensor, "batch queries d_model"], context: Context, state: AttentionState | None = None
     ) -> tuple[Float[Tensor, "batch queries d_model"], AttentionState | None]:

@@ -30,6 +30,7 @@ class ScoreFunction(nn.Module):
     (batch, heads, queries, keys), or (heads, queries, keys) where `is_shared_by_batch`.
     """
 
+    reads_queries: ClassVar[bool] = True
     reads_keys: ClassVar[bool] = False
     is_shared_by_batch: ClassVar[bool] = False
     has_length_limit: ClassVar[bool] = False

@@ -21,6 +21,7 @@ class FactorizedRandomConfig(Config):
 class FactorizedRandom(ScoreFunction):
     """2·N·k numbers a head in place of N²."""
 
+    reads_queries = False
     is_shared_by_batch = True
     has_length_limit = True
 

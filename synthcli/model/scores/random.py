@@ -21,6 +21,7 @@ class RandomConfig(Config):
 class Random(ScoreFunction):
     """One table per head, indexed by absolute position, shared by every sequence."""
 
+    reads_queries = False
     is_shared_by_batch = True
     has_length_limit = True
 
