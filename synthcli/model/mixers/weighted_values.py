@@ -54,7 +54,8 @@ def shared(
     if key_padding is None:
         return torch.einsum("hqk,bhkd->bhqd", F.dropout(weights, dropout).to(values.dtype), values)
     real = (~key_padding).to(weights.dtype)
-    mass = torch.einsum("hqk,bk->bhq", weights, real).clamp_min(torch.finfo(weights.dtype).tiny)
+    mass = torch.einsum("hqk,bk->bhq", weights, real)
+    mass = mass + (mass == 0)  # a query that sees no key divides 0 by 1
     kept = F.dropout(weights, dropout).to(values.dtype)
     y = torch.einsum("hqk,bhkd->bhqd", kept, values * real[:, None, :, None].to(values.dtype))
     return y / mass[..., None].to(y.dtype)
