@@ -1,0 +1,39 @@
+# make reproduce   set everything up and run the main job on built-in data
+# make test        set everything up and run the tests
+# make check       lint, types, layers and tests
+
+PYTHON ?= python3
+VENV ?= .venv
+SCALE ?= smoke
+DATA ?=
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: setup reproduce test lint check benchmark clean
+
+setup: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+reproduce: $(INSTALLED)
+	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA))
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+benchmark: $(INSTALLED)
+	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/decoding.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
