@@ -1,0 +1,64 @@
+"""How settings from several places become one table, each value remembering where it came from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A value (anything but a table) and the place that set it."""
+
+    value: Any
+    source: str
+
+
+Tree = dict[str, "Tree | Sourced"]
+
+# Of these only one may stand in a table: setting one drops the other where it was inherited.
+ALTERNATIVES = {"steps": "epochs", "epochs": "steps", "size": "max_tokens", "max_tokens": "size"}
+
+
+def merge(base: Tree, over: Tree) -> Tree:
+    """Return `base` with `over` laid on it: tables merge by key, everything else is replaced.
+
+    A table of another `kind` replaces the whole table, since the keys of one kind mean nothing to another.
+    """
+    if changes_kind(base, over):
+        return over
+    dropped = {ALTERNATIVES[key] for key in over if key in ALTERNATIVES} - over.keys()
+    merged = {key: value for key, value in base.items() if key not in dropped}
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def changes_kind(base: Tree, over: Tree) -> bool:
+    """Whether both tables name a `kind`, and not the same one."""
+    old, new = base.get("kind"), over.get("kind")
+    return isinstance(old, Sourced) and isinstance(new, Sourced) and old.value != new.value
+
+
+def trace(table: dict[str, Any], source: str) -> Tree:
+    """Return a table whose every value remembers `source`."""
+    return {
+        key: trace(value, source) if isinstance(value, dict) else Sourced(value, source)
+        for key, value in table.items()
+    }
+
+
+def values_of(tree: Tree) -> dict[str, Any]:
+    """Return the plain table, without sources."""
+    return {key: values_of(v) if isinstance(v, dict) else v.value for key, v in tree.items()}
+
+
+def sources_of(tree: Tree, prefix: str = "") -> dict[str, str]:
+    """Return where each value came from, by dotted key."""
+    sources: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            sources |= sources_of(value, f"{prefix}{key}.")
+        else:
+            sources[prefix + key] = value.source
+    return sources

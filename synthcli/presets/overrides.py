@@ -1,0 +1,40 @@
+"""`--set key.path=value`: the value is written as in TOML; a bare word is a string."""
+
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from synthcli.errors import SynthError
+from synthcli.presets.merge import Tree, merge, trace
+
+
+def parse_overrides(words: Iterable[str]) -> Tree:
+    """Return the table all `--set` together describe; of two for one key the later counts."""
+    tree: Tree = {}
+    for word in words:
+        tree = merge(tree, trace(parse_override(word), "--set"))
+    return tree
+
+
+def parse_override(word: str) -> dict[str, Any]:
+    """Return `{"training": {"seed": 3}}` for `training.seed=3`."""
+    path, equals, text = word.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        hint = "write `--set key.path=value`, for example `--set training.seed=3`"
+        raise SynthError(f"`--set {word}` names no key and value", hint)
+    table: Any = parse_value(text.strip())
+    for key in reversed(keys):
+        table = {key: table}
+    return dict(table)
+
+
+def parse_value(text: str) -> Any:
+    """Return the TOML value, or the text itself where it is none (`multi30k`) or a date."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    value = parsed["value"]
+    plain = isinstance(value, (str, bool, int, float, list, dict)) and len(parsed) == 1
+    return value if plain else text
