@@ -1,0 +1,96 @@
+"""What a JSON schema allows at a key, in words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+SchemaNode = dict[str, Any]
+
+BOUNDS = {
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "≤ {}",
+    "exclusiveMaximum": "< {}",
+    "pattern": "that matches `{}`",
+}
+TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a string",
+    "boolean": "`true` or `false`",
+    "object": "a table",
+}
+
+
+def resolve(node: SchemaNode, root: SchemaNode) -> SchemaNode:
+    """Follow references, and drop the null of an optional: TOML has none."""
+    while True:
+        if "$ref" in node:
+            node = root["$defs"][node["$ref"].rpartition("/")[2]]
+        elif len(members := [m for m in node.get("anyOf", []) if m.get("type") != "null"]) == 1:
+            node = members[0]
+        else:
+            return node
+
+
+def node_at(root: SchemaNode, path: Sequence[str | int], table: Any) -> SchemaNode:
+    """Return the schema of a key; among the kinds of a union, that of the table's own `kind`."""
+    node = resolve(root, root)
+    for key in path:
+        node = of_kind(node, table, root)
+        if isinstance(key, int):
+            child = dict(enumerate(node.get("prefixItems", []))).get(key) or node.get("items", {})
+        else:
+            child = properties_of(node).get(key) or node.get("additionalProperties", {})
+        node = resolve(child if isinstance(child, dict) else {}, root)
+        table = child_of(table, key)
+    return of_kind(node, table, root)
+
+
+def child_of(table: Any, key: str | int) -> Any:
+    if isinstance(table, dict):
+        return table.get(key)
+    is_there = isinstance(table, list) and isinstance(key, int) and key < len(table)
+    return table[key] if is_there else None
+
+
+def of_kind(node: SchemaNode, table: Any, root: SchemaNode) -> SchemaNode:
+    """Return the member of a union that the `kind` of `table` names, or the union itself."""
+    mapping = node.get("discriminator", {}).get("mapping", {})
+    kind = table.get("kind") if isinstance(table, dict) else None
+    return resolve({"$ref": mapping[kind]}, root) if isinstance(kind, str) and kind in mapping else node
+
+
+def properties_of(node: SchemaNode) -> dict[str, SchemaNode]:
+    """Return the keys a table may hold."""
+    found: dict[str, SchemaNode] = node.get("properties", {})
+    return found
+
+
+def kinds_of(node: SchemaNode) -> list[str]:
+    """Return the kinds of a union of tables."""
+    return list(node.get("discriminator", {}).get("mapping", {}))
+
+
+def describe(node: SchemaNode, root: SchemaNode) -> str:
+    """Return what a schema allows: `a whole number > 0`, `` `gelu` or `relu` ``."""
+    node = resolve(node, root)
+    if kinds := kinds_of(node):
+        return f"a table of kind {either(kinds)}"
+    if words := node.get("enum", [node["const"]] if "const" in node else []):
+        return either(words)
+    if "anyOf" in node:
+        return " or ".join(describe(member, root) for member in node["anyOf"] if member.get("type") != "null")
+    if "prefixItems" in node:
+        return f"a list of {len(node['prefixItems'])}"
+    if node.get("type") == "array":
+        return f"a list, each item {describe(node.get('items', {}), root)}"
+    return f"{TYPES.get(node.get('type', ''), 'another type')} {bounds_of(node)}".rstrip()
+
+
+def bounds_of(node: SchemaNode) -> str:
+    """Return the limits of a number or the pattern of a string."""
+    return " and ".join(words.format(node[key]) for key, words in BOUNDS.items() if key in node)
+
+
+def either(words: Sequence[Any]) -> str:
+    return " or ".join(f"`{word}`" for word in words)

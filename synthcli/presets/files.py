@@ -1,0 +1,74 @@
+"""Preset files: where the library stands, how a name is found, what a file says."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from synthcli.errors import SynthError, did_you_mean
+
+
+def library_folder() -> Path:
+    """Return the folder of presets: inside the package when installed, else `presets/` of the checkout."""
+    inside = Path(__file__).parent / "library"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "presets"
+
+
+def library_files() -> dict[str, Path]:
+    """Return every file of the library by name (its stem), families included."""
+    return {path.stem: path for path in sorted(library_folder().glob("*/*.toml"))}
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that can be trained, without the families they extend."""
+    return [name for name, path in library_files().items() if not read_toml(path).get("abstract", False)]
+
+
+def find_preset(word: str) -> Path:
+    """Return the file of a preset: a path that ends in `.toml`, or a name of the library."""
+    path = find_file(word)
+    if read_toml(path).get("abstract", False):
+        family = [name for name in preset_names() if name.startswith(path.stem)] or preset_names()
+        raise SynthError(f"`{word}` is a family of presets, not a preset", did_you_mean(word, family))
+    return path
+
+
+def find_file(word: str, beside: Path | None = None) -> Path:
+    """Return the file `word` names, families included; a relative path starts at the folder `beside`."""
+    if word.endswith(".toml"):
+        path = (beside or Path()) / word
+        if not path.is_file():
+            raise SynthError(
+                f"no preset file `{path}`", "give the path of a TOML file, or the name of a preset"
+            )
+        return path
+    files = library_files()
+    if word not in files:
+        nearest = did_you_mean(word, preset_names())
+        hint = nearest if nearest.startswith("did") else "list them with `synth presets ls`"
+        raise SynthError(f"no preset is called `{word}`", hint)
+    return files[word]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file; a mistake names the file and the line."""
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise SynthError(f"cannot read `{path}`: {str(error.strerror).lower()}", "check the path") from None
+    except UnicodeDecodeError as error:
+        message = f"`{path}` is not UTF-8 at byte {error.start}"
+        raise SynthError(message, "save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SynthError(*syntax_error(path, str(error))) from None
+
+
+def syntax_error(path: Path, text: str) -> tuple[str, str]:
+    """Return message and hint for what tomllib says: `… (at line 3, column 5)`."""
+    where = re.search(r" \(at line (\d+), column (\d+)\)$", text)
+    what = text[: where.start()] if where else text
+    line = f":{where[1]}:{where[2]}" if where else ""
+    return (
+        f"`{path}{line}` is not TOML: {what[0].lower()}{what[1:]}",
+        "correct that line; see https://toml.io",
+    )

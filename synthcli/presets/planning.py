@@ -1,0 +1,143 @@
+"""What a training will take, known before it starts: steps, parameters, tokens, floating-point operations."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthcli.data.corpora import CORPORA
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from synthcli.presets.schema import Experiment
+
+FLOPS_PER_PARAMETER = 6  # forward 2, backward 4, for each token (Kaplan et al. 2020, section 2.1)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Counts, each tied matrix once; `embedding` holds token and position tables."""
+
+    total: int
+    trainable: int
+    embedding: int
+    non_embedding: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """None stands for what only a prepared store can tell; token counts and FLOPs are upper estimates."""
+
+    preset: str
+    scale: str
+    corpus: str
+    rows: int | None
+    batch_size: int | None
+    steps_per_epoch: int | None
+    steps: int | None
+    epochs: float | None
+    parameters: Parameters
+    max_source: int | None
+    max_target: int | None
+    sequences: int | None
+    max_tokens: int | None
+    flops: float | None
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Plan:
+    """Plan a training from the rows of its store, or from the counts its corpus publishes.
+
+    Steps are those of one optimizer update per batch, the last of an epoch being the short one.
+    """
+    model = build_on_meta(experiment)
+    parameters = count(model)
+    training, size = experiment.training, experiment.data.batch.size
+    published = CORPORA[experiment.data.corpus].rows if rows is None else rows
+    train_rows = published.get("train")
+    per_epoch = math.ceil(train_rows / size) if train_rows and size else None
+    steps = training.steps or (per_epoch and training.epochs and math.ceil(per_epoch * training.epochs))
+    sequences = sequences_seen(steps, per_epoch, train_rows, size)
+    longest = (experiment.model.max_source_length, experiment.model.max_target_length)
+    tokens = sequences and sequences * sum(length or 0 for length in longest)
+    return Plan(
+        preset=experiment.name,
+        scale=experiment.scale,
+        corpus=experiment.data.corpus,
+        rows=train_rows,
+        batch_size=size,
+        steps_per_epoch=per_epoch,
+        steps=steps,
+        epochs=steps / per_epoch if steps and per_epoch else training.epochs,
+        parameters=parameters,
+        max_source=longest[0],
+        max_target=longest[1],
+        sequences=sequences,
+        max_tokens=tokens,
+        flops=sequences and flops_of_sequence(model) * float(sequences),
+        warnings=warnings_for(experiment, steps),
+    )
+
+
+def sequences_seen(
+    steps: int | None, per_epoch: int | None, rows: int | None, size: int | None
+) -> int | None:
+    """Count training sequences: whole epochs of rows, and full batches of the last one."""
+    if steps is None or size is None:
+        return None
+    if per_epoch is None or rows is None:
+        return steps * size
+    whole, rest = divmod(steps, per_epoch)
+    return whole * rows + min(rest * size, rows)
+
+
+def build_on_meta(experiment: "Experiment") -> "nn.Module":
+    """Build the model without memory."""
+    import torch
+
+    from synthcli.model import build
+
+    with torch.device("meta"):
+        return build(experiment.model)
+
+
+def count(model: "nn.Module") -> Parameters:
+    """Count the parameters of a model, embeddings apart."""
+    from torch import nn
+
+    from synthcli.model import count_parameters
+
+    tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
+    total, embedding = count_parameters(model), sum(table.numel() for table in tables)
+    return Parameters(total, count_parameters(model, trainable_only=True), embedding, total - embedding)
+
+
+def flops_of_sequence(model: "nn.Module") -> float:
+    """Estimate the FLOPs one sequence of the longest length costs in training: 6 · N · tokens.
+
+    N is what a token passes through: the parameters of its stack, and the output matrix where there
+    is one over the vocabulary. Products of length with length are left out.
+    """
+    config: Any = model.config
+    total = 0
+    for name, length in (("encoder", config.max_source_length), ("decoder", config.max_target_length)):
+        if length is not None:
+            total += length * sum(p.numel() for p in model.get_submodule(name).parameters())
+    if config.task != "classification":
+        total += config.max_target_length * config.vocab_size * config.d_model
+    return float(FLOPS_PER_PARAMETER * total)
+
+
+def warnings_for(experiment: "Experiment", steps: int | None) -> tuple[str, ...]:
+    """Return what is allowed and yet looks like a mistake."""
+    warmup = getattr(experiment.training.schedule, "warmup_steps", 0)
+    if steps is None or warmup <= steps:
+        return ()
+    key = "training.schedule.warmup_steps"
+    return (
+        f"`{key}` = {warmup} is longer than the training of {steps} steps: the rate never reaches its peak",
+    )

@@ -1,0 +1,134 @@
+"""From a name to an experiment: `--set` > `--config` > scale > preset > what it extends > defaults."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.presets.derived import derive
+from synthcli.presets.files import find_file, find_preset, read_toml
+from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of
+from synthcli.presets.overrides import parse_overrides
+
+if TYPE_CHECKING:
+    from synthcli.presets.schema import Experiment
+
+PAPER_SCALE = "paper"
+
+
+def load_preset(
+    name: str,
+    scale: str | None = None,
+    config_file: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> "Experiment":
+    """Return the experiment a preset describes; every mistake in it is reported at once.
+
+    `name` is a preset of the library or the path of a TOML file. No scale means the paper's, or the
+    one a run's own `preset.toml` was resolved at.
+    """
+    tree = merged(name, scale, config_file, overrides)
+    return validated(name, derive(tree))
+
+
+def merged(name: str, scale: str | None, config_file: Path | None, overrides: Sequence[str]) -> Tree:
+    """Return all layers as one table, unchecked."""
+    path = find_preset(name)
+    tree = at_scale(inherited(path), name, scale)
+    tree.setdefault("name", Sourced(path.stem, f"the name of {path.name}"))
+    if config_file is not None:
+        tree = merge(tree, config_layer(config_file))
+    return merge(tree, parse_overrides(overrides))
+
+
+def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
+    """Return a preset file merged over what it extends, overlays of scales included."""
+    chain = (*below, path.resolve())
+    if path.resolve() in below:
+        names = " → ".join(f"`{file.name}`" for file in chain)
+        raise SynthError(f"presets extend each other in a circle: {names}", "remove one `extends`")
+    table = read_toml(path)
+    parent = table.pop("extends", None)
+    table.pop("abstract", None)
+    own = traced(table, path.name)
+    if parent is None:
+        return own
+    if not isinstance(parent, str):
+        message = f"`extends` = {json.dumps(parent)} in `{path.name}` is not one name"
+        raise SynthError(message, "a preset extends one parent: its name, or the path of its file")
+    base = inherited(find_file(parent, path.parent), chain)
+    base.pop("name", None)  # a name is the file's own
+    return merge(base, own)
+
+
+def traced(table: dict[str, Any], file: str) -> Tree:
+    """Return the table with its sources; overlays say that they are overlays."""
+    tree = trace({key: value for key, value in table.items() if key != "scale"}, file)
+    scales = table.get("scale", {})
+    if not isinstance(scales, dict):
+        tree["scale"] = Sourced(scales, file)
+    elif scales:
+        tree["scale"] = {name: overlay(name, one, file) for name, one in scales.items()}
+    return tree
+
+
+def overlay(scale: str, table: Any, file: str) -> Tree:
+    """Return one `[scale.X]` with its sources."""
+    if not isinstance(table, dict):
+        raise SynthError(
+            f"`scale.{scale}` of `{file}` is not a table", f"write `[scale.{scale}]` and keys below it"
+        )
+    return trace(table, f"scale {scale} of {file}")
+
+
+def at_scale(tree: Tree, name: str, scale: str | None) -> Tree:
+    """Return the table with the overlay of a scale laid on, and the other overlays gone."""
+    overlays = tree.get("scale", {})
+    if isinstance(overlays, Sourced):  # a run's own preset.toml says at which scale it was resolved
+        if scale not in (None, overlays.value):
+            message = f"`{name}` was resolved at scale `{overlays.value}`, it cannot be run at `{scale}`"
+            raise SynthError(message, "start from the preset it was made of")
+        return tree
+    rest = {key: value for key, value in tree.items() if key != "scale"}
+    rest["scale"] = Sourced(scale or PAPER_SCALE, "--scale" if scale else "default")
+    if scale is not None and scale not in (PAPER_SCALE, *overlays):
+        raise SynthError(f"`{name}` has no scale `{scale}`", did_you_mean(scale, [PAPER_SCALE, *overlays]))
+    layer = overlays.get(scale or PAPER_SCALE, {})
+    return merge(rest, layer if isinstance(layer, dict) else {})
+
+
+def config_layer(path: Path) -> Tree:
+    """Return the layer of `--config FILE`: settings only."""
+    table = read_toml(path)
+    for key in ("extends", "abstract", "scale"):
+        if key in table:
+            hint = "it holds tables such as `[training]`; a preset file takes the place of the preset"
+            raise SynthError(f"`{key}` has no meaning in `--config {path}`", hint)
+    return trace(table, f"--config {path}")
+
+
+def validated(name: str, tree: Tree) -> "Experiment":
+    """Return the experiment, or raise with every problem listed."""
+    from pydantic import ValidationError
+
+    from synthcli.presets.problems import problems_of
+    from synthcli.presets.schema import Experiment
+
+    table, sources = values_of(tree), sources_of(tree)
+    try:
+        # through JSON, whose strict mode takes lists for tuples but no "8" for 8
+        experiment = Experiment.model_validate_json(json.dumps(table, default=str), strict=True)
+    except ValidationError as error:
+        raise refused(name, problems_of(error, table, sources, Experiment.model_json_schema())) from None
+    experiment._sources = sources
+    return experiment
+
+
+def refused(name: str, problems: list[str]) -> SynthError:
+    """Return the one error that lists all problems of a preset."""
+    hint = "`synth presets show NAME` prints every key of a preset, its value and where it comes from"
+    if len(problems) == 1:
+        return SynthError(f"preset `{name}`: {problems[0]}", hint)
+    lines = "".join(f"\n  {problem}" for problem in problems)
+    return SynthError(f"preset `{name}` has {len(problems)} problems:{lines}", hint)

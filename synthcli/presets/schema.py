@@ -1,0 +1,67 @@
+"""The experiment: what a preset is once every table is merged and checked. Importing this imports torch."""
+
+from collections.abc import Mapping
+
+from pydantic import Field, PrivateAttr
+
+from synthcli.config import Config
+from synthcli.data.config import DataConfig
+from synthcli.errors import SynthError
+from synthcli.evaluation.config import EvaluationConfig
+from synthcli.model.config import ModelConfig
+from synthcli.reproduce.claims import Claim
+from synthcli.training.config import TrainingConfig
+
+
+class Paper(Config):
+    """Where an experiment was published; `table` and `row` only where they are known."""
+
+    name: str
+    arxiv: str
+    table: str | None = None
+    row: str | None = None
+
+
+class Experiment(Config):
+    """A model, its data, how it is trained and how it is judged."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")  # it becomes a folder's name
+    title: str
+    scale: str = Field(min_length=1)
+    paper: Paper | None = None
+    claims: dict[str, Claim] = Field(default_factory=dict)
+    model: ModelConfig
+    data: DataConfig
+    training: TrainingConfig
+    evaluation: EvaluationConfig
+
+    _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where each value that is no default came from, by dotted key."""
+        return self._sources
+
+    def source_of(self, key: str) -> str:
+        """Return where the value at a dotted key came from; `block = "pre-norm"` sets `block.kind`."""
+        return self._sources.get(key) or self._sources.get(key.removesuffix(".kind"), "default")
+
+    def fitted(self, vocab_size: int, num_classes: int | None = None) -> "Experiment":
+        """Return the experiment for a store: a tokenizer may hold fewer pieces than were asked for.
+
+        A vocabulary larger than the tokenizer's that the preset names itself is kept.
+        """
+        model, asked = self.model, self.data.tokenizer.vocab_size
+        if model.vocab_size in (asked, vocab_size):
+            model = model.model_copy(update={"vocab_size": vocab_size})
+        elif model.vocab_size < vocab_size:
+            message = f"`model.vocab_size` = {model.vocab_size} is less than the tokenizer's {vocab_size}"
+            raise SynthError(message, "leave `model.vocab_size` out: it follows the tokenizer")
+        if num_classes is not None and model.num_classes is not None:
+            model = model.model_copy(update={"num_classes": max(num_classes, model.num_classes)})
+        return self.model_copy(update={"model": model})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Experiment) and self.model_dump() == other.model_dump()
+
+    __hash__ = None  # type: ignore[assignment]

@@ -1,0 +1,1 @@
+"""Claims of papers, and how a reproduction is held against them."""

@@ -1,0 +1,19 @@
+"""A claim: one number somebody published, with the protocol that gives it its meaning."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from synthcli.config import Config
+
+ClaimMetric = Literal["bleu", "perplexity", "rouge", "accuracy", "parameters"]
+
+
+class Claim(Config):
+    """`protocol`: how the number was measured, flaws included; `verified`: a second public source agrees."""
+
+    metric: ClaimMetric
+    value: float = Field(gt=0)
+    protocol: str = Field(min_length=1)
+    source: Literal["paper", "repository"]
+    verified: bool
