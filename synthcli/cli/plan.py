@@ -1,0 +1,85 @@
+"""`synth plan`: what a training will take, before it starts."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.cli.presets import AsJson, Config, Scale, Set
+from synthcli.presets import Plan, load_preset
+from synthcli.presets import plan as plan_of
+
+COLUMNS = ["preset", "rows", "steps", "epochs", "parameters", "trainable", "tokens≤", "FLOPs≈"]
+
+
+def plan(
+    presets: Annotated[list[str], typer.Argument(metavar="PRESET...", help="Names, or paths of TOML files.")],
+    scale: Scale = None,
+    config: Config = None,
+    set_: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print steps, parameters and an estimate of the work, without data and without training."""
+    plans = [plan_of(load_preset(preset, scale, config, set_ or ())) for preset in presets]
+    if as_json:
+        return screen.data(json.dumps([one.to_json() for one in plans], indent=2))
+    if len(plans) == 1:
+        screen.table("", ["", plans[0].preset], details(plans[0]), right=frozenset({1}))
+    else:
+        rows = [row_of(one) for one in plans]
+        screen.table("", COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
+    for one in plans:
+        for warning in one.warnings:
+            screen.say(f"warning: {one.preset}: {warning}")
+    screen.say("rows as published; FLOPs are an estimate: 6 · parameters · tokens at full length")
+    return screen.say(f"next: `synth prepare-corpus {plans[0].corpus}`, then `synth train {presets[0]}`")
+
+
+def row_of(one: Plan) -> list[str]:
+    """Return a plan as one row of a table."""
+    parameters = [one.parameters.total, one.parameters.trainable]
+    sizes = [short(figure) for figure in (*parameters, one.max_tokens)]
+    return [one.preset, exact(one.rows), exact(one.steps), epochs_of(one), *sizes, estimate(one.flops)]
+
+
+def details(one: Plan) -> list[list[str]]:
+    """Return a plan as lines of name and figure."""
+    parameters = one.parameters
+    return [
+        ["scale", one.scale],
+        ["corpus", one.corpus],
+        ["rows", exact(one.rows)],
+        ["batch, sequences", exact(one.batch_size)],
+        ["steps", exact(one.steps)],
+        ["epochs", epochs_of(one)],
+        ["parameters", exact(parameters.total)],
+        ["  trainable", exact(parameters.trainable)],
+        ["  embeddings", exact(parameters.embedding)],
+        ["  all others", exact(parameters.non_embedding)],
+        ["longest source", exact(one.max_source)],
+        ["longest target", exact(one.max_target)],
+        ["sequences seen", exact(one.sequences)],
+        ["tokens seen, at most", exact(one.max_tokens)],
+        ["training FLOPs, about", estimate(one.flops)],
+    ]
+
+
+def exact(figure: int | None) -> str:
+    """Return a count; `?` is what only a prepared store can tell."""
+    return "?" if figure is None else f"{figure:,}"
+
+
+def short(figure: int | None) -> str:
+    """Return a count in millions or thousand millions."""
+    if figure is None:
+        return "?"
+    return f"{figure / 1e6:.1f} M" if figure < 1e9 else f"{figure / 1e9:.1f} G"
+
+
+def epochs_of(one: Plan) -> str:
+    return "?" if one.epochs is None else f"{one.epochs:.4g}"
+
+
+def estimate(figure: float | None) -> str:
+    return "?" if figure is None else f"{figure:.1e}"

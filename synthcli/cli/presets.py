@@ -1,0 +1,167 @@
+"""`synth presets`: list, show, copy and check presets."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.presets import dump, find_preset, load_preset, preset_names
+from synthcli.presets.files import read_toml
+from synthcli.presets.planning import build_on_meta, count
+from synthcli.presets.resolve import PAPER_SCALE, inherited
+
+if TYPE_CHECKING:
+    from synthcli.presets.schema import Experiment
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="A name, or the path of a TOML file.")]
+Scale = Annotated[str | None, typer.Option(help="paper (unless said otherwise), day, hour or smoke.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file of settings laid over the preset.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; repeatable.")
+]
+
+
+def ls(
+    paper: Annotated[
+        str | None, typer.Option(help="Only presets of this paper: its name or arXiv id.")
+    ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the presets with their size and what was claimed for them."""
+    chosen = of_paper(paper)
+    if names:
+        return screen.data("\n".join(chosen))
+    rows = [summary(load_preset(name)) for name in chosen]
+    if as_json:
+        return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
+    columns = ["preset", "title", "parameters", "claims"]
+    table = [[row["name"], row["title"], f"{row['parameters'] / 1e6:.1f} M", told(row)] for row in rows]
+    screen.table("", columns, table, right=frozenset({2}))
+    return screen.say(
+        "an asterisk: from one source only; next: `synth presets show NAME`, `synth train NAME`"
+    )
+
+
+def of_paper(paper: str | None) -> list[str]:
+    """Return the presets of a paper, by its name or its arXiv id."""
+    names = preset_names()
+    if paper is None:
+        return names
+    papers: dict[str, list[str]] = {}
+    for name in names:
+        table = inherited(find_preset(name)).get("paper", {})
+        for key in ("name", "arxiv"):
+            value = getattr(table.get(key), "value", None) if isinstance(table, dict) else None
+            papers.setdefault(str(value), []).append(name)
+    if paper not in papers:
+        raise SynthError(f"no preset belongs to the paper `{paper}`", did_you_mean(paper, papers))
+    return papers[paper]
+
+
+def summary(experiment: "Experiment") -> dict[str, Any]:
+    """Return one row of the list."""
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "paper": experiment.paper.model_dump() if experiment.paper else None,
+        "parameters": count(build_on_meta(experiment)).total,
+        "claims": {key: claim.model_dump() for key, claim in experiment.claims.items()},
+    }
+
+
+def told(row: dict[str, Any]) -> str:
+    """Return the claims in a few words: `bleu 27.43, parameters 62 M*`."""
+    words = []
+    for key, claim in row["claims"].items():
+        is_count = claim["metric"] == "parameters"
+        value = f"{claim['value'] / 1e6:g} M" if is_count else f"{claim['value']:.2f}"
+        words.append(f"{key} {value}{'' if claim['verified'] else '*'}")
+    return ", ".join(words)
+
+
+def show(
+    preset: PresetName, scale: Scale = None, config: Config = None, set_: Set = None, as_json: AsJson = False
+) -> None:
+    """Print a preset in full, every value with where it comes from."""
+    experiment = load_preset(preset, scale, config, set_ or ())
+    if as_json:
+        table = experiment.model_dump(mode="json") | {"sources": dict(experiment.sources)}
+        return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
+    return screen.data(dump(experiment).rstrip())
+
+
+def cp(
+    preset: PresetName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; `my-PRESET.toml` otherwise.")
+    ] = None,
+) -> None:
+    """Write a file that extends a preset, to start your own from."""
+    source = find_preset(preset)
+    path = output or Path(f"my-{source.stem}.toml")
+    if path.suffix != ".toml":
+        raise SynthError(f"`{path}` does not end in `.toml`", f"write to `{path}.toml`")
+    if path.exists():
+        raise SynthError(f"`{path}` exists already", "choose another file with `-o FILE`")
+    if not path.parent.is_dir():
+        raise SynthError(
+            f"the folder `{path.parent}` does not exist", "create it, or choose another with `-o FILE`"
+        )
+    parent = preset if not preset.endswith(".toml") else str(source.resolve())
+    path.write_text(STARTING_POINT.format(parent=json.dumps(parent), preset=preset), encoding="utf-8")
+    screen.say(f"wrote {path}\nnext: edit it, then `synth presets validate {path}` and `synth train {path}`")
+
+
+STARTING_POINT = """\
+# Say only what differs from the preset below; `synth presets show {preset}` prints all there is.
+extends = {parent}
+
+# [training]
+# seed = 1
+"""
+
+
+def validate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, or names of presets.")],
+) -> None:
+    """Check presets at every scale they have."""
+    faults: list[str] = []
+    for word in files:
+        faults += faults_of(word)
+    if faults:
+        raise SynthError("\n".join(faults), "`synth presets show NAME` prints every key of a sound preset")
+    screen.say(f"sound: {', '.join(files)}\nnext: `synth train {files[0]}`")
+
+
+def faults_of(word: str) -> list[str]:
+    """Return each distinct error message of a preset over its scales."""
+    try:
+        scales = scales_of(word)
+    except SynthError as error:
+        return [error.message]
+    return list(dict.fromkeys(fault for scale in scales for fault in faults_at(word, scale)))
+
+
+def faults_at(word: str, scale: str | None) -> list[str]:
+    """Return what keeps a preset from being built at one scale: nothing, or one message."""
+    try:
+        build_on_meta(load_preset(word, scale))
+    except SynthError as error:
+        return [error.message]
+    return []
+
+
+def scales_of(word: str) -> list[str | None]:
+    """Return the scales of a preset; a run's own file has one, which goes without saying."""
+    path = find_preset(word)
+    if isinstance(read_toml(path).get("scale"), str):
+        return [None]
+    overlays = inherited(path).get("scale", {})
+    return [PAPER_SCALE, *overlays] if isinstance(overlays, dict) else [None]
