@@ -1,0 +1,70 @@
+"""How a model is trained: `[training]` of a preset. Importing this imports no torch."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from synthcli.config import Config
+from synthcli.training.schedules import ScheduleConfig
+
+PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class AdamWConfig(Config):
+    """Decay applies to the matrices of linear maps and embeddings, and to nothing else."""
+
+    kind: Literal["adamw"] = "adamw"
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+
+    @model_validator(mode="after")
+    def _betas_are_rates(self) -> "AdamWConfig":
+        for beta in self.betas:
+            if not 0 <= beta < 1:
+                raise ValueError(f"`betas` holds {beta}, allowed: at least 0 and below 1")
+        return self
+
+
+OptimizerConfig = AdamWConfig  # a union by `kind` when there is a second one
+
+
+class TrainingConfig(Config):
+    """`steps` or `epochs` says how long; every other count is in optimizer steps.
+
+    `precision = "auto"` is bf16 where the processor has it. `clip` bounds the gradient's norm, 0 leaves
+    it alone. `validation_examples` are spread over the validation split; leave it out for all of them.
+    `keep` counts the newest checkpoints; the best one is kept beside them.
+    """
+
+    seed: int = Field(0, ge=0)
+    steps: int | None = Field(None, gt=0)
+    epochs: int | None = Field(None, gt=0)
+    precision: PrecisionName = "auto"
+    clip: float = Field(1.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    optimizer: OptimizerConfig = AdamWConfig()
+    schedule: ScheduleConfig
+    log_every: int = Field(10, gt=0)
+    evaluate_every: int = Field(1000, gt=0)
+    validation_examples: int | None = Field(None, gt=0)
+    save_every: int = Field(1000, gt=0)
+    keep: int = Field(2, gt=0)
+
+    @model_validator(mode="after")
+    def _steps_or_epochs(self) -> "TrainingConfig":
+        if (self.steps is None) == (self.epochs is None):
+            got = "neither" if self.steps is None else "both"
+            raise ValueError(f"exactly one of `steps` and `epochs` says how long to train, got {got}")
+        return self
+
+    def warnings(self, steps: int) -> tuple[str, ...]:
+        """Return what is allowed and yet looks like a mistake, for a training of `steps`."""
+        warmup_steps = self.schedule.warmup_steps
+        if warmup_steps <= steps:
+            return ()
+        message = (
+            f"`training.schedule.warmup_steps` = {warmup_steps} is longer than the training "
+            f"of {steps} steps: the rate never reaches its peak"
+        )
+        return (message,)

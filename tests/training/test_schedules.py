@@ -1,0 +1,44 @@
+"""Every schedule against numbers worked out by hand."""
+
+import pytest
+
+from synthcli.training.schedules import (
+    SCHEDULES,
+    ConstantConfig,
+    CosineConfig,
+    LinearConfig,
+    NoamConfig,
+    learning_rate,
+)
+
+CASES = {
+    # 0.5 · 512^-½ = 0.02209709; · 100 · 4000^-1.5 and · 16000^-½
+    "noam": (
+        NoamConfig(factor=0.5, warmup_steps=4000),
+        {100: 8.7346e-6, 4000: 3.49386e-4, 16000: 1.74693e-4},
+    ),
+    "cosine": (CosineConfig(peak=8e-4, warmup_steps=4), {1: 2e-4, 4: 8e-4, 8: 4e-4, 12: 0.0}),
+    "linear": (LinearConfig(peak=8e-4, warmup_steps=4, floor=4e-4), {2: 4e-4, 4: 8e-4, 6: 7e-4, 12: 4e-4}),
+    "constant": (ConstantConfig(peak=3e-4, warmup_steps=3), {1: 1e-4, 3: 3e-4, 4: 3e-4, 12: 3e-4}),
+}
+
+
+def test_every_schedule_has_a_case() -> None:
+    assert CASES.keys() == SCHEDULES.keys()
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_rates_are_those_worked_out_by_hand(kind: str) -> None:
+    config, rates = CASES[kind]
+    for step, rate in rates.items():
+        assert learning_rate(config, step, 12, 512) == pytest.approx(rate, rel=1e-5, abs=1e-12)
+
+
+@pytest.mark.parametrize("config", [CosineConfig(peak=1.0), LinearConfig(peak=1.0), ConstantConfig(peak=1.0)])
+def test_no_warm_up_starts_at_once(config) -> None:
+    assert learning_rate(config, 1, 1000, 512) == pytest.approx(1.0, rel=2e-3)
+
+
+def test_a_warm_up_longer_than_training_only_rises() -> None:
+    rates = [learning_rate(CosineConfig(peak=1.0, warmup_steps=8), step, 4, 512) for step in range(1, 5)]
+    assert rates == [0.125, 0.25, 0.375, 0.5]
