@@ -29,7 +29,7 @@ def tables(table: dict[str, Any], *keys: str) -> list[dict[str, Any]]:
 def vocabulary(tokenizer: Any) -> int:
     """Return the size a tokenizer is asked to have."""
     try:
-        return TokenizerConfig.model_validate(tokenizer).vocab_size
+        return TokenizerConfig.model_validate(tokenizer).size
     except ValidationError:
         return 1  # the tokenizer will be refused by name; a missing size is no second mistake
 

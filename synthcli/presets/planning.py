@@ -79,7 +79,7 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
         sequences=sequences,
         max_tokens=tokens,
         flops=sequences and flops_of_sequence(model) * float(sequences),
-        warnings=warnings_for(experiment, steps),
+        warnings=training.warnings(steps) if steps else (),
     )
 
 
@@ -130,14 +130,3 @@ def flops_of_sequence(model: "nn.Module") -> float:
     if config.task != "classification":
         total += config.max_target_length * config.vocab_size * config.d_model
     return float(FLOPS_PER_PARAMETER * total)
-
-
-def warnings_for(experiment: "Experiment", steps: int | None) -> tuple[str, ...]:
-    """Return what is allowed and yet looks like a mistake."""
-    warmup = getattr(experiment.training.schedule, "warmup_steps", 0)
-    if steps is None or warmup <= steps:
-        return ()
-    key = "training.schedule.warmup_steps"
-    return (
-        f"`{key}` = {warmup} is longer than the training of {steps} steps: the rate never reaches its peak",
-    )

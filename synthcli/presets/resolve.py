@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.derived import derive
 from synthcli.presets.files import find_file, find_preset, read_toml
+from synthcli.presets.fitness import misfits
 from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of
 from synthcli.presets.overrides import parse_overrides
+from synthcli.presets.problems import problems_of
 
 if TYPE_CHECKING:
     from synthcli.presets.schema import Experiment
@@ -110,17 +114,17 @@ def config_layer(path: Path) -> Tree:
 
 def validated(name: str, tree: Tree) -> "Experiment":
     """Return the experiment, or raise with every problem listed."""
-    from pydantic import ValidationError
-
-    from synthcli.presets.problems import problems_of
     from synthcli.presets.schema import Experiment
 
     table, sources = values_of(tree), sources_of(tree)
+    problems = misfits(table, f" (from {sources.get('data.corpus')})")
     try:
         # through JSON, whose strict mode takes lists for tuples but no "8" for 8
         experiment = Experiment.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
-        raise refused(name, problems_of(error, table, sources, Experiment.model_json_schema())) from None
+        problems = [*problems_of(error, table, sources, Experiment.model_json_schema()), *problems]
+    if problems:
+        raise refused(name, problems)
     experiment._sources = sources
     return experiment
 

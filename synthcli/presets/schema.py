@@ -51,7 +51,7 @@ class Experiment(Config):
 
         A vocabulary larger than the tokenizer's that the preset names itself is kept.
         """
-        model, asked = self.model, self.data.tokenizer.vocab_size
+        model, asked = self.model, self.data.tokenizer.size
         if model.vocab_size in (asked, vocab_size):
             model = model.model_copy(update={"vocab_size": vocab_size})
         elif model.vocab_size < vocab_size:

@@ -121,8 +121,8 @@ MISTAKES = {
     "training.stepz=3": "`training.stepz` (from --set) is no key; did you mean `steps`?",
     "modle.x=3": "`modle` (from --set) is no key; did you mean `model`?",
     "training.seed=x": '`training.seed` = "x" (from --set), allowed: a whole number ≥ 0',
-    "data.batch.size=-1": "`data.batch.size` = -1 (from --set), allowed: a whole number > 0",
-    'data.batch.size="8"': '`data.batch.size` = "8" (from --set), allowed: a whole number > 0',
+    "data.batch.size=-1": "`data.batch.size` = -1 (from --set), allowed: a whole number ≥ 1",
+    'data.batch.size="8"': '`data.batch.size` = "8" (from --set), allowed: a whole number ≥ 1',
     "model.dropout=1.5": "`model.dropout` = 1.5 (from --set), allowed: a number ≥ 0 and < 1",
     "model.activation=gelo": (
         '`model.activation` = "gelo" (from --set), allowed: `relu` or `gelu`; did you mean `gelu`?'
@@ -155,7 +155,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
     assert refusal(overrides=overrides) == (
         "preset `wmt14-dense` has 4 problems:\n"
         '  `model.activation` = "gelo" (from --set), allowed: `relu` or `gelu`; did you mean `gelu`?\n'
-        "  `data.batch.size` = -1 (from --set), allowed: a whole number > 0\n"
+        "  `data.batch.size` = -1 (from --set), allowed: a whole number ≥ 1\n"
         '  `training.seed` = "x" (from --set), allowed: a whole number ≥ 0\n'
         f"  `training.stepz` (from --set) is no key; did you mean `steps`?{HINT}"
     )
