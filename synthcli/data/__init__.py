@@ -1,0 +1,1 @@
+"""Text into batches: corpora, tokenizers, stores, examples and their order."""

@@ -1,0 +1,92 @@
+"""Which rows make optimizer step n: a pure function of (seed, epoch, position), so that resuming is free."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from synthcli.data.config import BatchConfig
+from synthcli.errors import SynthError
+
+Indices = npt.NDArray[np.int64]
+
+# Rows of similar length are looked for among this many batches: enough to lose little to padding,
+# few enough that an epoch's order stays random.
+POOL = 100
+
+
+class Batches:
+    """The batches of every epoch; `lengths` are tokens per example."""
+
+    def __init__(self, lengths: npt.NDArray[np.integer], config: BatchConfig, seed: int) -> None:
+        if not len(lengths):
+            raise SynthError("there are no examples to make batches of", "prepare a corpus with more rows")
+        self.lengths, self.config, self.seed = np.asarray(lengths), config, seed
+        longest = int(self.lengths.max())
+        if config.max_tokens is not None and longest > config.max_tokens:
+            raise SynthError(
+                f"`data.batch.max_tokens = {config.max_tokens}` is less than the longest example's {longest}",
+                f"set it to at least {longest}, or lower `max_length`",
+            )
+        self._epoch = lru_cache(maxsize=2)(self._batches_of)
+        self._ends: list[int] = []  # with max_tokens: the step after the last of each epoch so far
+
+    def steps_per_epoch(self, epoch: int = 0) -> int:
+        """Count the steps of an epoch; with `max_tokens` epochs differ a little."""
+        if self.config.size is not None:
+            return -(-len(self.lengths) // self.config.size)
+        return len(self._epoch(epoch))
+
+    def at(self, step: int) -> tuple[int, Indices]:
+        """Return the epoch and the rows of optimizer step `step`, counted from 0 over all epochs."""
+        epoch, position = self._place(step)
+        return epoch, self._epoch(epoch)[position]
+
+    def _place(self, step: int) -> tuple[int, int]:
+        if self.config.size is not None:
+            return divmod(step, self.steps_per_epoch())
+        while not self._ends or self._ends[-1] <= step:
+            start = self._ends[-1] if self._ends else 0
+            self._ends.append(start + self.steps_per_epoch(len(self._ends)))
+        epoch = int(np.searchsorted(self._ends, step, side="right"))
+        return epoch, step - (self._ends[epoch - 1] if epoch else 0)
+
+    def _batches_of(self, epoch: int) -> list[Indices]:
+        generator = np.random.default_rng([self.seed, epoch])
+        order = generator.permutation(len(self.lengths))
+        if self.config.group_by_length:
+            order = self._sorted_in_pools(order)
+        batches = self._by_size(order) if self.config.size is not None else self._by_tokens(order)
+        return shuffled(batches, generator) if self.config.group_by_length else batches
+
+    def _sorted_in_pools(self, order: Indices) -> Indices:
+        rows = self.config.size or max(1, (self.config.max_tokens or 0) // max(1, int(self.lengths.mean())))
+        pools = (order[start : start + rows * POOL] for start in range(0, len(order), rows * POOL))
+        return np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
+
+    def _by_size(self, order: Indices) -> list[Indices]:
+        size = self.config.size or 0
+        return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def _by_tokens(self, order: Indices) -> list[Indices]:
+        budget, cuts, start, longest = self.config.max_tokens or 0, [0], 0, 0
+        for place, length in enumerate(self.lengths[order].tolist()):
+            longest = max(longest, length)
+            if (place - start + 1) * longest > budget:
+                cuts.append(place)
+                start, longest = place, length
+        return [order[i:j] for i, j in zip(cuts, [*cuts[1:], len(order)], strict=True)]
+
+
+def shuffled(batches: list[Indices], generator: np.random.Generator) -> list[Indices]:
+    """Shuffle whole batches; the last, which may be short, stays last."""
+    *full, last = batches
+    return [full[i] for i in generator.permutation(len(full))] + [last]
+
+
+def split(indices: Indices, rank: int, world: int, micro_size: int | None) -> list[Indices]:
+    """Return the micro-batches of one process of `world`; all processes get equally many, some empty."""
+    longest = -(-len(indices) // world)
+    size = micro_size or max(1, longest)
+    mine = indices[rank::world]
+    return [mine[start : start + size] for start in range(0, max(1, longest), size)]

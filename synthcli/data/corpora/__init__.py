@@ -1,0 +1,32 @@
+"""The table of corpora; importing it reads nothing and needs neither torch nor `datasets`."""
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.exact_answer import COPY, REVERSE, SORT
+from synthcli.data.corpora.source import SPLITS, Row, Source
+from synthcli.data.corpora.stdlib_code import BYTES, CODE
+from synthcli.data.corpora.stdlib_docstrings import DOCSTRINGS
+from synthcli.data.corpora.stdlib_topics import TOPICS
+from synthcli.errors import SynthError, did_you_mean
+
+CORPORA: dict[str, Corpus] = {
+    corpus.name: corpus
+    for corpus in (
+        CODE,
+        BYTES,
+        DOCSTRINGS,
+        TOPICS,
+        COPY,
+        REVERSE,
+        SORT,
+    )
+}
+
+
+def find_corpus(name: str) -> Corpus:
+    """Return a corpus by its name."""
+    if name not in CORPORA:
+        raise SynthError(f"unknown corpus `{name}`", did_you_mean(name, CORPORA))
+    return CORPORA[name]
+
+
+__all__ = ["CORPORA", "SPLITS", "Corpus", "Row", "Source", "find_corpus"]

@@ -1,0 +1,55 @@
+"""What a corpus is: a name, where its text comes from, and rows of one of three kinds."""
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from synthcli.data.config import TokenizerKind
+from synthcli.data.corpora.hub import Hub, open_hub
+from synthcli.data.corpora.source import Builtin, Folder, Row, Source
+from synthcli.errors import SynthError
+
+Kind = Literal["text", "pairs", "labelled"]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A named source of raw text."""
+
+    name: str
+    kind: Kind
+    title: str
+    licence: str
+    url: str
+    layout: str  # for people: which files `--source` expects and where they come from
+    rows: dict[str, int] = field(default_factory=dict)  # as published; empty where this Python decides
+    class_names: tuple[str, ...] = ()
+    tokenizer: TokenizerKind = "sentencepiece-unigram"  # where none is asked for
+    hub: Hub | None = None
+    folder: Callable[[Path], Folder] | None = None
+    generate: Callable[[], dict[str, list[Row]]] | None = None
+
+    @property
+    def builtin(self) -> bool:
+        """Whether it needs neither network nor files."""
+        return self.generate is not None
+
+    def open(self, source: Path | None = None) -> Source:
+        """Return what to read from; raises where files are missing or the hub does not answer."""
+        if source is not None and self.folder is None:
+            raise SynthError(f"`{self.name}` is built in and reads no folder", "leave `--source` out")
+        if source is not None and self.folder is not None:
+            if not source.exists():
+                raise SynthError(f"the source `{source}` does not exist", f"expected {self.layout}")
+            return self.folder(source)
+        if self.generate is not None:
+            return Builtin(self.name, platform.python_version(), self.generate())
+        if self.hub is None:
+            raise SynthError(f"`{self.name}` needs its files", f"give `--source DIR` with {self.layout}")
+        return open_hub(self.name, self.hub)
+
+    def read(self, split: str, source: Path | None = None) -> Iterator[Row]:
+        """Yield the rows of a split in their order."""
+        return self.open(source).read(split)

@@ -1,0 +1,110 @@
+"""Where rows come from: a folder in the publisher's layout, or this Python itself."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, NotRequired, Protocol, TypedDict
+
+SPLITS = ("train", "validation", "test")
+
+
+class Row(TypedDict):
+    """One row: text {text}, pairs {source, target}, labelled {text, label}."""
+
+    text: NotRequired[str]
+    source: NotRequired[str]
+    target: NotRequired[str]
+    label: NotRequired[int]
+
+
+class Source(Protocol):
+    """An opened corpus: its splits and their rows, each time in the same order."""
+
+    @property
+    def splits(self) -> tuple[str, ...]: ...
+
+    @property
+    def files(self) -> tuple[Path, ...]: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: splits cut by us, files passed over."""
+        ...
+
+    def read(self, split: str) -> Iterator[Row]: ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a manifest records: kind, path or id, revision."""
+        ...
+
+
+Parse = Callable[[tuple[Path, ...]], Iterator[Row]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The files of a split; with `rows`, only that range of their rows."""
+
+    files: tuple[Path, ...]
+    parse: Parse
+    rows: tuple[int, int] | None = None
+
+    def read(self) -> Iterator[Row]:
+        rows = self.parse(self.files)
+        return rows if self.rows is None else islice(rows, *self.rows)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files of a publisher, found and sorted into splits."""
+
+    root: Path
+    parts: dict[str, Part]
+    notes: tuple[str, ...] = ()
+    splits_made: str | None = None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(split for split in SPLITS if split in self.parts)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(path for split in self.splits for path in self.parts[split].files))
+
+    def read(self, split: str) -> Iterator[Row]:
+        return self.parts[split].read()
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "folder", "path": str(self.root.resolve()), "splits_made": self.splits_made}
+
+
+def cut(root: Path, files: tuple[Path, ...], parse: Parse, name: str) -> Folder:
+    """Cut the rows of files that hold one split only, in order, into 90, 5 and 5 per cent."""
+    rows = sum(1 for _ in parse(files))
+    first, second = rows * 90 // 100, rows * 95 // 100
+    ranges = {"train": (0, first), "validation": (first, second), "test": (second, rows)}
+    parts = {split: Part(files, parse, span) for split, span in ranges.items()}
+    made = f"cut from the {rows:,} rows of {name} by ranges: 0-{first:,}-{second:,}-{rows:,}"
+    return Folder(root, parts, notes=(f"no splits in the folder: {made}",), splits_made=made)
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """Rows this program makes, the same for the same Python."""
+
+    name: str
+    python: str
+    rows: dict[str, list[Row]] = field(repr=False)
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.rows)
+
+    def read(self, split: str) -> Iterator[Row]:
+        return iter(self.rows[split])
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "builtin", "python": self.python}

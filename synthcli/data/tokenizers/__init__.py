@@ -1,0 +1,1 @@
+"""Tokenizers: text to ids and back, trained or loaded, saved beside what uses them."""

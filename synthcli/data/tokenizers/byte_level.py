@@ -1,0 +1,35 @@
+"""Bytes of UTF-8: id = byte + 4, after pad, bos, eos and unk."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+OFFSET = 4
+DESCRIPTION = "tokenizer.synth.json"
+
+
+@dataclass(frozen=True)
+class ByteTokenizer:
+    """Every text has one encoding, and nothing is unknown."""
+
+    kind: str = "bytes"
+    vocab_size: int = OFFSET + 256
+    pad_id: int = 0
+    bos_id: int = 1
+    eos_id: int = 2
+    unk_id: int = 3
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(b"bytes+4").hexdigest()
+
+    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+        return [[byte + OFFSET for byte in text.encode()] for text in texts]
+
+    def decode(self, ids: list[int]) -> str:
+        """Return the text; bytes that are no UTF-8 become U+FFFD."""
+        return bytes(i - OFFSET for i in ids if i >= OFFSET).decode(errors="replace")
+
+    def save(self, folder: Path) -> None:
+        (folder / DESCRIPTION).write_text(json.dumps({"kind": self.kind}) + "\n")
