@@ -1,11 +1,17 @@
 """The table of corpora; importing it reads nothing and needs neither torch nor `datasets`."""
 
+from synthcli.data.corpora.ag_news import AG_NEWS
 from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.cnn_dailymail import CNN_DAILYMAIL
 from synthcli.data.corpora.exact_answer import COPY, REVERSE, SORT
+from synthcli.data.corpora.lm1b import LM1B
+from synthcli.data.corpora.multi30k import MULTI30K
 from synthcli.data.corpora.source import SPLITS, Row, Source
 from synthcli.data.corpora.stdlib_code import BYTES, CODE
 from synthcli.data.corpora.stdlib_docstrings import DOCSTRINGS
 from synthcli.data.corpora.stdlib_topics import TOPICS
+from synthcli.data.corpora.wikitext_2 import WIKITEXT_2, WIKITEXT_2_RAW
+from synthcli.data.corpora.wmt14_en_de import WMT14_EN_DE
 from synthcli.errors import SynthError, did_you_mean
 
 CORPORA: dict[str, Corpus] = {
@@ -18,6 +24,13 @@ CORPORA: dict[str, Corpus] = {
         COPY,
         REVERSE,
         SORT,
+        WMT14_EN_DE,
+        LM1B,
+        CNN_DAILYMAIL,
+        AG_NEWS,
+        WIKITEXT_2,
+        WIKITEXT_2_RAW,
+        MULTI30K,
     )
 }
 

@@ -6,6 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NotRequired, Protocol, TypedDict
 
+from synthcli.errors import SynthError
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -82,7 +84,10 @@ class Folder:
 def cut(root: Path, files: tuple[Path, ...], parse: Parse, name: str) -> Folder:
     """Cut the rows of files that hold one split only, in order, into 90, 5 and 5 per cent."""
     rows = sum(1 for _ in parse(files))
-    first, second = rows * 90 // 100, rows * 95 // 100
+    held_out = max(1, rows * 5 // 100)
+    if rows < 3:
+        raise SynthError(f"{name} in `{root}` have {rows} row(s): too few to cut three splits", "give more")
+    first, second = rows - 2 * held_out, rows - held_out
     ranges = {"train": (0, first), "validation": (first, second), "test": (second, rows)}
     parts = {split: Part(files, parse, span) for split, span in ranges.items()}
     made = f"cut from the {rows:,} rows of {name} by ranges: 0-{first:,}-{second:,}-{rows:,}"

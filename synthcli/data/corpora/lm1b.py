@@ -1,0 +1,74 @@
+"""The One Billion Word benchmark (Chelba et al. 2013, arXiv 1312.3005)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.finding import lacking, matching
+from synthcli.data.corpora.hub import Hub
+from synthcli.data.corpora.reading import lines
+from synthcli.data.corpora.source import Folder, Part, Row, cut
+from synthcli.errors import SynthError
+
+URL = "https://www.statmt.org/lm-benchmark/"
+TRAINING = "training-monolingual.tokenized.shuffled"
+HELD_OUT = "heldout-monolingual.tokenized.shuffled"
+LAYOUT = (
+    f"`{TRAINING}/news.en-*-of-00100` and `{HELD_OUT}/news.en.heldout-*-of-00050`, plain or .gz, from {URL};"
+    " held-out shard 0 is test, the next is validation;"
+    " without training shards the rows of the held-out ones are cut 90/5/5"
+)
+SHARD_ROWS = 6_075  # of held-out shard 0, on which the benchmark's results are given
+
+
+def shards(root: Path, folder: str, pattern: str) -> list[Path]:
+    """Return the shards of a folder of the publisher's, or of `root` where they stand there."""
+    return matching(root / folder, pattern) or matching(root, pattern)
+
+
+def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+    for path in files:
+        for line in lines(path):
+            yield {"text": line}
+
+
+def open_folder(root: Path) -> Folder:
+    """Sort the shards into splits."""
+    training = shards(root, TRAINING, "news.en-*-of-*")
+    held_out = shards(root, HELD_OUT, "news.en.heldout-*-of-*")
+    if not held_out:
+        raise lacking(root, f"`{HELD_OUT}/news.en.heldout-00000-of-00050`", "lm1b", LAYOUT)
+    if not training:
+        return cut(root, tuple(held_out), rows, f"{len(held_out)} held-out shard(s)")
+    if len(held_out) == 1:
+        raise lacking(root, f"`{HELD_OUT}/news.en.heldout-00001-of-00050`", "lm1b", LAYOUT)
+    test, validation = held_out[:2]
+    if "heldout-00000-" not in test.name:
+        raise SynthError(f"`{root}` holds no held-out shard 0, which is test", f"expected {LAYOUT}")
+    parts = {"train": training, "validation": [validation], "test": [test]}
+    return Folder(root, {split: Part(tuple(files), rows) for split, files in parts.items()})
+
+
+def row(record: dict[str, Any]) -> Row:
+    return {"text": record["text"]}
+
+
+LM1B = Corpus(
+    name="lm1b",
+    kind="text",
+    title="One Billion Word benchmark: shuffled sentences of news",
+    licence="Apache-2.0 (the benchmark); the text is its publishers'",
+    url=URL,
+    layout=LAYOUT,
+    # The hub holds all 50 held-out shards as one split of 306,688 rows.
+    rows={"train": 30_301_028, "validation": 306_688 - SHARD_ROWS, "test": SHARD_ROWS},
+    hub=Hub(
+        "billion-word-benchmark/lm1b",
+        None,
+        "8d52bfd3cc2819fc1166dbb8144c328e2690de3e",
+        row,
+        {"train": "train", "validation": f"test[{SHARD_ROWS}:]", "test": f"test[:{SHARD_ROWS}]"},
+    ),
+    folder=open_folder,
+)

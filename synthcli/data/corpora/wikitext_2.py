@@ -1,0 +1,78 @@
+"""WikiText-2, tokens and raw (Merity et al. 2016, arXiv 1609.07843): one paragraph or heading a line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.finding import lacking, matching, named, one_of
+from synthcli.data.corpora.hub import Hub
+from synthcli.data.corpora.reading import lines
+from synthcli.data.corpora.source import Folder, Part, Row, cut
+
+URL = "https://huggingface.co/datasets/Salesforce/wikitext"
+REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
+ROWS = {"train": 36_718, "validation": 3_760, "test": 4_358}
+STEMS = {"train": "wiki.train", "validation": "wiki.valid", "test": "wiki.test"}
+
+
+def layout(ending: str) -> str:
+    return f"`wiki.train.{ending}`, `wiki.valid.{ending}` and `wiki.test.{ending}`, plain or .gz, from {URL}"
+
+
+LAYOUT = layout("tokens")
+RAW_LAYOUT = layout("raw") + "; a folder with one of them alone is cut 90/5/5 by rows"
+
+
+def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+    """Yield every line, blank ones too, without the spaces at its ends: the official counts have them all."""
+    for path in files:
+        for line in lines(path):
+            yield {"text": line.strip(" ")}
+
+
+def folder(root: Path) -> Folder:
+    if not matching(root, "wiki.*.tokens") and matching(root, "wiki.*.raw"):
+        raise lacking(
+            root, "`wiki.train.tokens`", "wikitext-2", "`wikitext-2-raw` for files that end in `.raw`"
+        )
+    wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
+    found = named(root, wanted, "wikitext-2", LAYOUT)
+    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+
+
+def raw_folder(root: Path) -> Folder:
+    wanted = {split: [f"{stem}.raw"] for split, stem in STEMS.items()}
+    present = [path for patterns in wanted.values() if (path := one_of(root, patterns))]
+    if len(present) == 1:
+        return cut(root, tuple(present), rows, f"`{present[0].name}`")
+    found = named(root, wanted, "wikitext-2-raw", RAW_LAYOUT)
+    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+
+
+def row(record: dict[str, Any]) -> Row:
+    return {"text": record["text"].strip(" \n")}
+
+
+WIKITEXT_2 = Corpus(
+    name="wikitext-2",
+    kind="text",
+    title="WikiText-2: good articles of Wikipedia, rare words as <unk>",
+    licence="CC BY-SA",
+    url=URL,
+    layout=LAYOUT,
+    rows=ROWS,
+    hub=Hub("Salesforce/wikitext", "wikitext-2-v1", REVISION, row),
+    folder=folder,
+)
+WIKITEXT_2_RAW = Corpus(
+    name="wikitext-2-raw",
+    kind="text",
+    title="WikiText-2 with every word kept",
+    licence="CC BY-SA",
+    url=URL,
+    layout=RAW_LAYOUT,
+    rows=ROWS,
+    hub=Hub("Salesforce/wikitext", "wikitext-2-raw-v1", REVISION, row),
+    folder=raw_folder,
+)
