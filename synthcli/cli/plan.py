@@ -10,7 +10,7 @@ from synthcli.cli.presets import AsJson, Config, Scale, Set
 from synthcli.presets import Plan, load_preset
 from synthcli.presets import plan as plan_of
 
-COLUMNS = ["preset", "rows", "steps", "epochs", "parameters", "trainable", "tokens≤", "FLOPs≈"]
+COLUMNS = ["preset", "steps", "parameters", "trainable", "FLOPs≈"]  # what 80 columns hold
 
 
 def plan(
@@ -38,27 +38,26 @@ def plan(
 
 def row_of(one: Plan) -> list[str]:
     """Return a plan as one row of a table."""
-    parameters = [one.parameters.total, one.parameters.trainable]
-    sizes = [short(figure) for figure in (*parameters, one.max_tokens)]
-    return [one.preset, exact(one.rows), exact(one.steps), epochs_of(one), *sizes, estimate(one.flops)]
+    figures = (one.steps, one.parameters.total, one.parameters.trainable)
+    return [one.preset, *(exact(figure) for figure in figures), estimate(one.flops)]
 
 
 def details(one: Plan) -> list[list[str]]:
-    """Return a plan as lines of name and figure."""
+    """Return a plan as lines of name and figure; a stack the model has not has no length."""
     parameters = one.parameters
+    lengths = (("longest source", one.max_source), ("longest target", one.max_target))
     return [
         ["scale", one.scale],
         ["corpus", one.corpus],
         ["rows", exact(one.rows)],
         ["batch, sequences", exact(one.batch_size)],
         ["steps", exact(one.steps)],
-        ["epochs", epochs_of(one)],
+        ["epochs", "?" if one.epochs is None else f"{one.epochs:.4g}"],
         ["parameters", exact(parameters.total)],
         ["  trainable", exact(parameters.trainable)],
         ["  embeddings", exact(parameters.embedding)],
         ["  all others", exact(parameters.non_embedding)],
-        ["longest source", exact(one.max_source)],
-        ["longest target", exact(one.max_target)],
+        *([name, exact(length)] for name, length in lengths if length is not None),
         ["sequences seen", exact(one.sequences)],
         ["tokens seen, at most", exact(one.max_tokens)],
         ["training FLOPs, about", estimate(one.flops)],
@@ -68,17 +67,6 @@ def details(one: Plan) -> list[list[str]]:
 def exact(figure: int | None) -> str:
     """Return a count; `?` is what only a prepared store can tell."""
     return "?" if figure is None else f"{figure:,}"
-
-
-def short(figure: int | None) -> str:
-    """Return a count in millions or thousand millions."""
-    if figure is None:
-        return "?"
-    return f"{figure / 1e6:.1f} M" if figure < 1e9 else f"{figure / 1e9:.1f} G"
-
-
-def epochs_of(one: Plan) -> str:
-    return "?" if one.epochs is None else f"{one.epochs:.4g}"
 
 
 def estimate(figure: float | None) -> str:

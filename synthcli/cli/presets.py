@@ -44,9 +44,7 @@ def ls(
     columns = ["preset", "title", "parameters", "claims"]
     table = [[row["name"], row["title"], f"{row['parameters'] / 1e6:.1f} M", told(row)] for row in rows]
     screen.table("", columns, table, right=frozenset({2}))
-    return screen.say(
-        "an asterisk: from one source only; next: `synth presets show NAME`, `synth train NAME`"
-    )
+    return screen.say("*: one source only\nnext: `synth presets show NAME`, `synth train NAME`")
 
 
 def of_paper(paper: str | None) -> list[str]:
@@ -111,9 +109,7 @@ def cp(
     if path.exists():
         raise SynthError(f"`{path}` exists already", "choose another file with `-o FILE`")
     if not path.parent.is_dir():
-        raise SynthError(
-            f"the folder `{path.parent}` does not exist", "create it, or choose another with `-o FILE`"
-        )
+        raise SynthError(f"no folder `{path.parent}`", "create it, or choose another with `-o FILE`")
     parent = preset if not preset.endswith(".toml") else str(source.resolve())
     path.write_text(STARTING_POINT.format(parent=json.dumps(parent), preset=preset), encoding="utf-8")
     screen.say(f"wrote {path}\nnext: edit it, then `synth presets validate {path}` and `synth train {path}`")
@@ -154,7 +150,7 @@ def faults_at(word: str, scale: str | None) -> list[str]:
     try:
         build_on_meta(load_preset(word, scale))
     except SynthError as error:
-        return [error.message]
+        return [error.message if word in error.message else f"preset `{word}`: {error.message}"]
     return []
 
 
