@@ -1,0 +1,207 @@
+"""Checkpoints: folders that load by themselves, whole or absent.
+
+checkpoints/step-00001000/{config.json, model.safetensors, tokenizer…, training/…, manifest.json}  last  best
+
+Both links and what is kept are functions of the folders present, so that a kill between two writes leaves
+nothing that the next start does not put right.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer
+from synthcli.errors import SynthError, WorkFailedError
+from synthcli.model import ModelConfig, build
+from synthcli.training import durable, state
+from synthcli.training.callbacks import Callback, Step
+from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
+from synthcli.training.weights import load_weights, weights_of
+
+if TYPE_CHECKING:
+    from synthcli.training.training import Training
+
+STEP = "step-"
+FOLDER, LAST, BEST = "checkpoints", "last", "best"
+CONFIG, WEIGHTS, TRAINING = "config.json", "model.safetensors", "training"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint; its tensors are read when they are asked for."""
+
+    path: Path
+    config: ModelConfig
+    manifest: Manifest
+
+    @property
+    def step(self) -> int:
+        return self.manifest.step
+
+    @property
+    def validation_loss(self) -> float | None:
+        return self.manifest.validation_loss
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        try:
+            return load_file(self.path / WEIGHTS)
+        except (SafetensorError, OSError) as error:
+            raise SynthError(f"`{self.path / WEIGHTS}` is not a safetensors file", DAMAGED) from error
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return load_tokenizer(self.path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read and verify a checkpoint; of a run, or of its folder of checkpoints, the last is taken."""
+    folder = step_folder(path)
+    manifest = read_manifest(folder)
+    verify(folder, {name: file for name, file in manifest.files.items() if not name.startswith(TRAINING)})
+    try:
+        config = ModelConfig.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
+    except (ValidationError, OSError) as error:
+        message = f"`{folder / CONFIG}` is not the configuration of a model this version knows"
+        raise SynthError(message, "use the version of `synth` that wrote it, or a newer one") from error
+    return Checkpoint(folder, config, manifest)
+
+
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
+    """Return the checkpoint to resume from: the newest with a name, also if `last` never moved to it."""
+    steps = step_folders(folder)
+    return load_checkpoint(steps[-1]) if steps else None
+
+
+def step_name(step: int) -> str:
+    return f"{STEP}{step:08d}"
+
+
+def step_folders(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{STEP}*"))
+
+
+def step_folder(path: Path) -> Path:
+    """Return the folder of one checkpoint, links resolved."""
+    if not path.exists():
+        raise SynthError(f"there is no checkpoint at `{path}`", "`synth train PRESET` makes a run with one")
+    for candidate in (path / FOLDER / LAST, path / LAST):
+        if candidate.exists():
+            return candidate.resolve()
+    if (path / FOLDER).is_dir() or path.name == FOLDER:
+        hint = "`synth train … --resume` continues the run to its first checkpoint"
+        raise SynthError(f"`{path}` holds no checkpoint yet", hint)
+    return path.resolve()
+
+
+def load_model(path: Path) -> tuple[nn.Module, Tokenizer]:
+    """Return the model of a checkpoint, in evaluation mode, and its tokenizer."""
+    checkpoint = load_checkpoint(path)
+    return model_of(checkpoint), checkpoint.tokenizer
+
+
+def model_of(checkpoint: Checkpoint) -> nn.Module:
+    """Build the model of a checkpoint, in evaluation mode; no generator notices."""
+    with torch.random.fork_rng(devices=[]):
+        model = build(checkpoint.config)
+    load_weights(model, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
+    return model.eval()
+
+
+def restore(training: "Training", checkpoint: Checkpoint) -> None:
+    """Bring a training to where the checkpoint was written."""
+    files = checkpoint.manifest.files
+    verify(checkpoint.path, {name: file for name, file in files.items() if name.startswith(TRAINING)})
+    load_weights(training.model, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
+    state.restore(training, checkpoint.path / TRAINING)
+    training.step = checkpoint.step
+
+
+class Checkpointing(Callback):
+    """Writes a checkpoint every `save_every` steps and at the end; put it after validation and journal."""
+
+    def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
+        self.folder, self.tokenizer = folder, tokenizer
+        self._saved_at = 0
+
+    def on_start(self, training: "Training") -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        tidy(self.folder, training.config.keep)
+        newest = [path.name for path in step_folders(self.folder)[-1:]]
+        if newest > [step_name(training.step)]:
+            message = f"`{self.folder}` holds `{newest[0]}`, newer than step {training.step} to start from"
+            raise SynthError(message, "resume from the newest checkpoint, or start a new run")
+        self._saved_at = training.step
+
+    def on_step(self, training: "Training", step: Step) -> None:
+        if step.step % training.config.save_every == 0:
+            self.save(training)
+
+    def on_end(self, training: "Training") -> None:
+        if training.step != self._saved_at:
+            self.save(training)
+
+    def save(self, training: "Training") -> None:
+        """Write the checkpoint of the current step, then forget old ones."""
+        path = self.folder / step_name(training.step)
+        with failures_named(path):
+            training.announce("before_save")
+            with durable.new_folder(path) as folder:
+                write(folder, training, self.tokenizer)
+            tidy(self.folder, training.config.keep)
+        newest = [path.name for path in step_folders(self.folder)[-1:]]
+        if newest > [step_name(training.step)]:
+            message = f"`{self.folder}` holds `{newest[0]}`, newer than step {training.step} to start from"
+            raise SynthError(message, "resume from the newest checkpoint, or start a new run")
+        self._saved_at = training.step
+        training.announce("on_save", path)
+
+
+@contextmanager
+def failures_named(path: Path) -> Iterator[None]:
+    """Turn a full disk into an error that says what is left."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        hint = "free space on that disk, then `synth train … --resume`; the checkpoints before it are whole"
+        raise WorkFailedError(f"checkpoint `{path}` could not be written: {error}", hint) from error
+
+
+def write(folder: Path, training: "Training", tokenizer: Tokenizer) -> None:
+    """Fill the folder of a checkpoint."""
+    config: ModelConfig = training.model.config  # type: ignore[assignment]
+    (folder / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    tokenizer.save(folder)
+    state.save(training, folder / TRAINING)
+    evaluation = training.evaluation
+    is_current = evaluation is not None and evaluation.step == training.step
+    write_manifest(folder, training.step, evaluation.loss if evaluation and is_current else None)
+
+
+def tidy(folder: Path, keep: int) -> None:
+    """Remove what a kill left, point `last` and `best`, keep the newest and the best."""
+    durable.remove_unfinished(folder)
+    steps = step_folders(folder)
+    losses = {path: loss for path in steps if (loss := read_manifest(path).validation_loss) is not None}
+    best = min(losses, key=losses.__getitem__, default=None)
+    for name, path in ((LAST, steps[-1] if steps else None), (BEST, best)):
+        if path is not None and not points_to(folder / name, path):
+            durable.link(folder / name, path.name)
+    for path in steps[:-keep]:
+        if path != best:
+            durable.remove_folder(path)
+
+
+def points_to(name: Path, path: Path) -> bool:
+    return name.is_symlink() and name.readlink() == Path(path.name)

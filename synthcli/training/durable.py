@@ -1,0 +1,68 @@
+"""Files that are whole or absent, whatever happens: written beside, synced, renamed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+UNFINISHED = ".unfinished-"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file's text at once."""
+    beside = path.with_name(UNFINISHED + path.name)
+    beside.write_text(text, encoding="utf-8")
+    sync(beside)
+    beside.replace(path)
+    sync(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to fill that gets its name at the end; on an error nothing is left of it."""
+    beside = path.with_name(UNFINISHED + path.name)
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        for file in sorted(beside.rglob("*")):
+            sync(file)
+        sync(beside)
+        beside.rename(path)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    sync(path.parent)
+
+
+def link(path: Path, target: str) -> None:
+    """Point a relative symbolic link somewhere else, at once."""
+    beside = path.with_name(UNFINISHED + path.name)
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(target)
+    beside.replace(path)
+    sync(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder such that none half removed bears its name."""
+    shutil.rmtree(path.rename(path.with_name(UNFINISHED + path.name)))
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process left in the midst of writing."""
+    for leftover in folder.glob(UNFINISHED + "*"):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or a folder's list of names is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,72 @@
+"""`manifest.json` of a checkpoint: what files it has, so that a damaged one is noticed."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+import synthcli
+from synthcli.config import Config
+from synthcli.errors import SynthError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+DAMAGED = "it is damaged: delete it and use another checkpoint of the run"
+
+
+class File(Config):
+    sha256: str
+    bytes: int
+
+
+class Manifest(Config):
+    """`validation_loss` is that of the checkpoint's own step, where there was one."""
+
+    format: int = FORMAT
+    synth: str = synthcli.__version__
+    step: int = Field(ge=0)
+    validation_loss: float | None = None
+    files: dict[str, File]
+
+
+def write_manifest(folder: Path, step: int, validation_loss: float | None) -> None:
+    """List every file of a finished folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {str(path.relative_to(folder)): file_of(path) for path in paths}
+    manifest = Manifest(step=step, validation_loss=validation_loss, files=files)
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return a folder's manifest; without one it is no checkpoint."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        hint = "name a run, its `checkpoints` folder or a `step-…` folder in it"
+        raise SynthError(f"`{folder}` is not a checkpoint: it has no `{MANIFEST}`", hint)
+    try:
+        table: Any = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(table, dict) and table.get("format") != FORMAT:
+            message = f"checkpoint `{folder}` has the format {table.get('format')}, known is {FORMAT}"
+            raise SynthError(message, "use the version of `synth` that wrote it, or a newer one")
+        return Manifest.model_validate(table)
+    except (ValueError, ValidationError) as error:
+        raise SynthError(f"`{path}` is not a manifest", DAMAGED) from error
+
+
+def verify(folder: Path, files: dict[str, File]) -> None:
+    """Compare files with the manifest."""
+    for name, expected in files.items():
+        path, where = folder / name, f"`{name}` of checkpoint `{folder}`"
+        if not path.is_file():
+            raise SynthError(f"{where} is missing", DAMAGED)
+        if (size := path.stat().st_size) != expected.bytes:
+            raise SynthError(f"{where} has {size} bytes, its manifest says {expected.bytes}", DAMAGED)
+        if file_of(path).sha256 != expected.sha256:
+            raise SynthError(f"the sha256 of {where} is not that of its manifest", DAMAGED)
+
+
+def file_of(path: Path) -> File:
+    with path.open("rb") as file:
+        return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)

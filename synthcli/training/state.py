@@ -1,0 +1,54 @@
+"""What a checkpoint holds beside the model: the optimizer's moments by parameter name, and a little JSON."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from synthcli.errors import SynthError
+from synthcli.training.manifest import DAMAGED
+from synthcli.training.precision import choose
+
+if TYPE_CHECKING:
+    from synthcli.training.training import Training
+
+OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
+
+
+def save(training: "Training", folder: Path) -> None:
+    """Write the state of optimizer and scaler; random numbers and data position follow from the step."""
+    folder.mkdir()
+    save_file(moments(training), folder / OPTIMIZER)
+    table = {
+        "step": training.step,
+        "precision": training.precision.name,
+        "processes": training.accelerator.num_processes,
+        "scaler": training.scaler.state_dict(),
+    }
+    (folder / STATE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+
+def moments(training: "Training") -> dict[str, Tensor]:
+    """Return the optimizer's tensors as `<parameter>/<moment>`."""
+    names: dict[Tensor, str] = {p: name for name, p in training.model.named_parameters()}
+    return {
+        f"{names[p]}/{moment}": tensor.contiguous()
+        for p, state in training.optimizer.state.items()
+        for moment, tensor in state.items()
+    }
+
+
+def restore(training: "Training", folder: Path) -> None:
+    """Give optimizer and scaler what they had; with `auto` the precision is that of before."""
+    table: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    by_name = dict(training.model.named_parameters())
+    for key, tensor in load_file(folder / OPTIMIZER).items():
+        name, _, moment = key.rpartition("/")
+        if name not in by_name:
+            raise SynthError(f"`{folder / OPTIMIZER}` holds `{name}`, which the model has not", DAMAGED)
+        training.optimizer.state[by_name[name]][moment] = tensor.to(by_name[name].device)
+    if training.config.precision == "auto":
+        training.precision = choose(table["precision"], training.device)
+    training.scaler.load_state_dict(table["scaler"])

@@ -1,0 +1,92 @@
+"""One optimizer step: the gradient of a mean over all targets, clipped, applied."""
+
+import math
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.errors import WorkFailedError
+from synthcli.objectives import Batch, count_targets
+from synthcli.training.callbacks import Step
+from synthcli.training.interrupts import Interrupt
+from synthcli.training.randomness import seed_torch
+from synthcli.training.schedules import learning_rate
+from synthcli.training.training import Training, moved
+
+SMALLEST_SCALE = 2.0**-14  # a gradient that overflows float16 even so is not finite
+REMEDY = (
+    "lower the rate of `training.schedule`, lengthen its `warmup_steps`, lower `training.clip` or "
+    "set `training.precision=fp32`; earlier checkpoints are whole"
+)
+
+
+def take_step(training: Training, interrupt: Interrupt) -> Step:
+    """Update the weights by the gradient of the mean loss over all targets of a step.
+
+    The mean is over micro-batches and processes: how a step is split does not matter.
+    """
+    training.step += 1
+    seed_torch(training.config.seed, training.step, training.accelerator.process_index)
+    epoch, batches = training.next_batches()
+    (targets,) = training.total(sum(count_targets(batch) for batch in batches))
+    loss = accumulate_gradient(training, batches, targets)
+    norm = gradient_norm(training)
+    own_loss, grad_norm = torch.stack((loss, norm)).tolist()  # the only wait for the device
+    mean_loss, interrupted = training.total(own_loss / targets, interrupt.is_requested)
+    training.is_interrupted = interrupted > 0
+    rate = learning_rate(training.config.schedule, training.step, training.steps, d_model_of(training.model))
+    refuse_non_finite(training, mean_loss, grad_norm)
+    is_skipped = not update(training, rate, grad_norm)
+    return Step(training.step, epoch, mean_loss, rate, grad_norm, int(targets), is_skipped)
+
+
+def accumulate_gradient(training: Training, batches: list[Batch], targets: float) -> Tensor:
+    """Add up the gradient of Σ loss / targets; return this process's Σ loss.
+
+    Processes' gradients are averaged after the last micro-batch, hence the factor of their number.
+    """
+    total = torch.zeros(())
+    factor = training.accelerator.num_processes / targets
+    for number, batch in enumerate(batches, start=1):
+        is_last = number == len(batches)
+        with nullcontext() if is_last else training.accelerator.no_sync(training.forward):
+            with training.precision.autocast(training.device):
+                here = moved(batch, training.device)
+                loss, _ = training.objective(training.forward, here, training.config.label_smoothing)
+            training.scaler.scale(loss * factor).backward()
+        total = total.to(loss) + loss.detach()
+    return total
+
+
+def gradient_norm(training: Training) -> Tensor:
+    """Return the norm of the whole gradient, its scale removed."""
+    training.scaler.unscale_(training.optimizer)
+    gradients = [p.grad for p in training.trainable if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients)
+
+
+def update(training: Training, rate: float, grad_norm: float) -> bool:
+    """Clip the gradient, apply it, forget the gradient; return False where float16 overflowed."""
+    if 0 < training.config.clip < grad_norm:
+        limit = training.config.clip
+        torch.nn.utils.clip_grads_with_norm_(training.trainable, limit, torch.tensor(grad_norm))
+    for group in training.optimizer.param_groups:
+        group["lr"] = rate
+    scale = training.scaler.get_scale()
+    training.scaler.step(training.optimizer)
+    training.scaler.update()
+    training.optimizer.zero_grad(set_to_none=True)
+    return training.scaler.get_scale() >= scale
+
+
+def refuse_non_finite(training: Training, loss: float, grad_norm: float) -> None:
+    """Raise before the weights are lost; float16's own overflows are left to the scaler."""
+    may_overflow = training.scaler.is_enabled() and training.scaler.get_scale() > SMALLEST_SCALE
+    for name, value in (("loss", loss), ("gradient's norm", grad_norm)):
+        if not math.isfinite(value) and (name == "loss" or not may_overflow):
+            raise WorkFailedError(f"the {name} is {value} at step {training.step}", REMEDY)
+
+
+def d_model_of(model: nn.Module) -> int:
+    return int(model.config.d_model)  # type: ignore[union-attr, arg-type]

@@ -1,0 +1,146 @@
+"""A training under way: what the loop works on and callbacks look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
+from torch import Tensor, nn
+
+from synthcli.data.batching import Batches, split
+from synthcli.data.config import BatchConfig
+from synthcli.errors import SynthError
+from synthcli.objectives import IGNORED, Batch, Objective
+from synthcli.training.callbacks import Callback, Evaluation
+from synthcli.training.config import TrainingConfig
+from synthcli.training.optimizers import adamw
+from synthcli.training.precision import Precision, choose
+
+Indices = npt.NDArray[np.int64]
+WRAPPED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+
+
+class Examples(Protocol):
+    """Examples by index, and how long each is."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> npt.NDArray[np.integer[Any]]: ...
+
+    def collate(self, indices: Indices) -> Batch: ...
+
+
+@dataclass
+class Training:
+    """`model` is the bare module, `forward` the one to call: the same, or wrapped for several processes."""
+
+    model: nn.Module
+    forward: nn.Module
+    objective: Objective
+    config: TrainingConfig
+    examples: Examples
+    batch: BatchConfig
+    batches: Batches
+    steps: int
+    accelerator: Accelerator
+    precision: Precision
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    callbacks: Sequence[Callback]
+    step: int = 0
+    evaluation: Evaluation | None = None
+    is_interrupted: bool = False
+    trainable: list[nn.Parameter] = field(default_factory=list)
+
+    @property
+    def device(self) -> torch.device:
+        return self.accelerator.device
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and yet looks like a mistake."""
+        return self.config.warnings(self.steps)
+
+    def announce(self, event: str, *what: object) -> None:
+        """Call the callbacks of this process."""
+        for callback in self.callbacks:
+            if callback.runs_everywhere or self.accelerator.is_main_process:
+                getattr(callback, event)(self, *what)
+
+    def next_batches(self) -> tuple[int, list[Batch]]:
+        """Return the epoch and this process's micro-batches of the current step.
+
+        Where rows are fewer than processes, one that gets none takes a row without targets: all must
+        pass forward and backward equally often.
+        """
+        epoch, rows = self.batches.at(self.step - 1)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        parts = split(rows, rank, world, self.batch.micro_size)
+        return epoch, [
+            self.examples.collate(part) if len(part) else without_targets(self.examples.collate(rows[:1]))
+            for part in parts
+        ]
+
+    def total(self, *figures: float) -> list[float]:
+        """Sum figures over processes."""
+        if self.accelerator.num_processes == 1:
+            return list(figures)
+        own = torch.tensor(figures, dtype=torch.float64, device=self.device)
+        return self.accelerator.reduce(own, "sum").tolist()
+
+
+def prepare(
+    model: nn.Module,
+    examples: Examples,
+    objective: Objective,
+    config: TrainingConfig,
+    batch: BatchConfig,
+    callbacks: Sequence[Callback],
+) -> Training:
+    """Place the model, and make what trains it."""
+    accelerator = Accelerator(mixed_precision="no")  # formats and scaling are the loop's own
+    if accelerator.distributed_type not in WRAPPED:
+        kind = accelerator.distributed_type.value
+        hint = "run `accelerate config` and choose multi-GPU or multi-CPU without FSDP, DeepSpeed or Megatron"
+        raise SynthError(f"training over `{kind}` is not supported", hint)
+    forward = accelerator.prepare_model(model)
+    precision = choose(config.precision, accelerator.device)
+    batches = Batches(examples.lengths, batch, config.seed)
+    return Training(
+        model=model,
+        forward=forward,
+        objective=objective,
+        config=config,
+        examples=examples,
+        batch=batch,
+        batches=batches,
+        steps=config.steps or sum(batches.steps_per_epoch(epoch) for epoch in range(config.epochs or 0)),
+        accelerator=accelerator,
+        precision=precision,
+        optimizer=adamw(model, config.optimizer),
+        scaler=torch.amp.GradScaler(accelerator.device.type, enabled=precision.name == "fp16"),
+        callbacks=callbacks,
+        trainable=[p for p in model.parameters() if p.requires_grad],
+    )
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """Return a batch on a device."""
+    if device.type == "cpu":
+        return batch
+    return {
+        key: value if value is None else value.to(device, non_blocking=True) for key, value in batch.items()
+    }
+
+
+def without_targets(batch: Batch) -> Batch:
+    """Return a batch whose loss is a zero with a gradient of zeros."""
+    key = "labels" if "labels" in batch else "targets"
+    targets = batch[key]
+    assert isinstance(targets, Tensor)
+    return {**batch, key: torch.full_like(targets, IGNORED)}
