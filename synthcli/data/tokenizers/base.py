@@ -1,7 +1,10 @@
 """What every tokenizer can do."""
 
+import json
 from pathlib import Path
 from typing import Protocol
+
+DESCRIPTION = "tokenizer.synth.json"  # names the kind; stands beside the tokenizer's own files
 
 
 class Tokenizer(Protocol):
@@ -33,9 +36,23 @@ class Tokenizer(Protocol):
     def encode_batch(self, texts: list[str]) -> list[list[int]]: ...
 
     def decode(self, ids: list[int]) -> str:
-        """Return the text of ids; pad, bos and eos leave nothing."""
+        """Return the text of ids; pad, bos, eos and unk leave nothing."""
+        ...
+
+    def files(self) -> dict[str, bytes]:
+        """Return its own files by name."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write its files beside whatever the folder already holds."""
+        """Write its files and their description beside whatever the folder holds."""
         ...
+
+
+class Saved:
+    """How every tokenizer is written."""
+
+    def save(self: Tokenizer, folder: Path) -> None:
+        description = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}
+        (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
+        for name, content in self.files().items():
+            (folder / name).write_bytes(content)

@@ -1,16 +1,17 @@
 """Bytes of UTF-8: id = byte + 4, after pad, bos, eos and unk."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+from synthcli.data.tokenizers.base import Saved
 
 OFFSET = 4
-DESCRIPTION = "tokenizer.synth.json"
 
 
 @dataclass(frozen=True)
-class ByteTokenizer:
+class ByteTokenizer(Saved):
     """Every text has one encoding, and nothing is unknown."""
 
     kind: str = "bytes"
@@ -20,9 +21,13 @@ class ByteTokenizer:
     eos_id: int = 2
     unk_id: int = 3
 
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls()
+
     @property
     def hash(self) -> str:
-        return hashlib.sha256(b"bytes+4").hexdigest()
+        return hashlib.sha256(b"bytes after 4 special ids").hexdigest()
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         return [[byte + OFFSET for byte in text.encode()] for text in texts]
@@ -31,5 +36,5 @@ class ByteTokenizer:
         """Return the text; bytes that are no UTF-8 become U+FFFD."""
         return bytes(i - OFFSET for i in ids if i >= OFFSET).decode(errors="replace")
 
-    def save(self, folder: Path) -> None:
-        (folder / DESCRIPTION).write_text(json.dumps({"kind": self.kind}) + "\n")
+    def files(self) -> dict[str, bytes]:
+        return {}

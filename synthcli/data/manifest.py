@@ -1,0 +1,87 @@
+"""The manifest of a store: what it was made from, what it holds, and the hash of every file."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from synthcli.errors import SynthError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+BLOCK = 2**20
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Yield every file of a store but its manifest, in order."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / MANIFEST:
+            yield path
+
+
+def describe_files(folder: Path) -> list[dict[str, Any]]:
+    """Return path, size and hash of every file of a store."""
+    return [
+        {"path": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in files_in(folder)
+    ]
+
+
+def describe_sources(root: Path, files: tuple[Path, ...]) -> list[dict[str, Any]]:
+    """Return path, size and hash of the files a corpus was read from."""
+    base = root if root.is_dir() else root.parent
+    return [
+        {"path": str(path.relative_to(base)), "bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in files
+    ]
+
+
+def store_hash(files: list[dict[str, Any]]) -> str:
+    """Return one hash for the contents of a store: equal contents, equal hashes."""
+    lines = "".join(f"{file['sha256']}  {file['path']}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a store; a folder without one, or with another format, is refused."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise SynthError(f"`{folder}` is no store: it has no `{MANIFEST}`", again(folder)) from error
+    except (ValueError, OSError) as error:
+        raise SynthError(f"`{path}` cannot be read: {error}", again(folder)) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise SynthError(f"`{path}` is not of format {FORMAT}", again(folder))
+    return manifest
+
+
+def verify(folder: Path, manifest: dict[str, Any]) -> None:
+    """Compare every file with the manifest, sizes first."""
+    for check in (check_size, check_hash):
+        for file in manifest["files"]:
+            check(folder / file["path"], file, folder)
+
+
+def check_size(path: Path, file: dict[str, Any], folder: Path) -> None:
+    if not path.is_file():
+        raise SynthError(f"the store lacks `{path}`, which its manifest names", again(folder))
+    if path.stat().st_size != file["bytes"]:
+        size = path.stat().st_size
+        raise SynthError(f"`{path}` has {size} bytes, its manifest says {file['bytes']}", again(folder))
+
+
+def check_hash(path: Path, file: dict[str, Any], folder: Path) -> None:
+    if sha256(path) != file["sha256"]:
+        raise SynthError(f"`{path}` does not match the sha256 in its manifest", again(folder))
+
+
+def again(folder: Path) -> str:
+    """Name the command that makes a store anew."""
+    return f"prepare it again: `synth prepare-corpus {folder.name.partition('.')[0]} --force`"

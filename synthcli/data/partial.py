@@ -1,0 +1,74 @@
+"""A folder that appears whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder beside `path` that takes its place at the end; an error leaves neither.
+
+    What stands at `path` is replaced in the end. Leftovers of killed processes are swept up.
+    """
+    made = [parent for parent in path.parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    folder = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir()
+        yield folder
+        sync_folders(folder)
+        replace(folder, path)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # another process has put something there
+                parent.rmdir()
+        raise
+
+
+def replace(folder: Path, path: Path) -> None:
+    """Move a folder to `path`; an old one there is moved aside first, then deleted."""
+    aside = path.with_name(f".{path.name}.partial-{os.getpid()}-old")
+    if path.exists():
+        path.rename(aside)
+    folder.rename(path)
+    sync(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def sweep(path: Path) -> None:
+    """Delete what processes that no longer live have left half-written beside `path`."""
+    for leftover in path.parent.glob(f".{path.name}.partial-*"):
+        process = leftover.name.rpartition("partial-")[2].partition("-")[0]
+        if process.isdecimal() and not is_alive(int(process)):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sync_folders(folder: Path) -> None:
+    """Wait until the names of all files below a folder are on disk."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            sync(path)
+
+
+def sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,126 @@
+"""A store: a corpus prepared for training, `<root>/<corpus>.<tokenizer>-<vocabulary>[.<hash of its source>]`.
+
+Each split is a folder of Arrow shards that `datasets.load_from_disk` reads. Columns, texts at full length:
+text {tokens, words, bytes}, pairs {source, target, source_text, target_text}, labelled {tokens, label}.
+`words` counts the words between white space and one for the line's end, `bytes` likewise, as the
+perplexities of WikiText and of the One Billion Word benchmark do.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcli.data.config import TokenizerConfig
+from synthcli.data.manifest import MANIFEST, read_manifest, store_hash, verify
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer
+from synthcli.errors import SynthError, did_you_mean
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def stores_root() -> Path:
+    """Return the folder of all stores: `SYNTH_STORES`, or `stores` here."""
+    return Path(os.environ.get("SYNTH_STORES", "stores"))
+
+
+@dataclass(frozen=True)
+class Store:
+    """A prepared corpus; opening it has verified its files."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def corpus(self) -> str:
+        return str(self.manifest["corpus"])
+
+    @property
+    def kind(self) -> str:
+        """The kind of its rows: text, pairs or labelled."""
+        return str(self.manifest["kind"])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.manifest["class_names"])
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.manifest["splits"])
+
+    @property
+    def hash(self) -> str:
+        """One hash of all it holds."""
+        return store_hash(self.manifest["files"])
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return load_tokenizer(self.path / "tokenizer")
+
+    def counts(self, split: str) -> dict[str, int]:
+        """Return what the manifest counted in a split: rows, tokens, words, bytes, empty rows."""
+        if split not in self.splits:
+            names = ", ".join(f"`{name}`" for name in self.splits)
+            raise SynthError(f"the store of `{self.corpus}` has no split `{split}`", f"it has {names}")
+        return dict(self.manifest["splits"][split])
+
+    def rows(self, split: str) -> int:
+        return self.counts(split)["rows"]
+
+    def split(self, name: str) -> "Dataset":
+        """Return the rows of a split, mapped from disk."""
+        from datasets import load_from_disk
+
+        self.counts(name)
+        return load_from_disk(str(self.path / name))
+
+
+def open_store(path: Path) -> Store:
+    """Open a store whose files match its manifest; any other is refused."""
+    if not path.is_dir():
+        known = [folder.name for folder in stores_in(path.parent)]
+        hint = did_you_mean(path.name, known) if known else "`synth prepare-corpus NAME` makes one"
+        raise SynthError(f"there is no store `{path}`", hint)
+    manifest = read_manifest(path)
+    verify(path, manifest)
+    return Store(path, manifest)
+
+
+def stores_in(root: Path) -> list[Path]:
+    """Return the folders of all stores under a root."""
+    return sorted(path.parent for path in root.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+
+
+def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | None) -> Path:
+    """Return where the store of a corpus, a tokenizer and a source stands."""
+    name = f"{corpus}.{config.kind}-{config.size}"
+    if source is not None:
+        name += "." + hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+    return root / name
+
+
+def find_store(root: Path, corpus: str, config: TokenizerConfig, source: Path | None = None) -> Path | None:
+    """Return the path of a prepared store; without a source, the newest of the corpus and tokenizer."""
+    if source is not None:
+        path = store_path(root, corpus, config, source)
+        return path if (path / MANIFEST).is_file() else None
+    name = store_path(root, corpus, config, None).name
+    matching = [path for path in stores_in(root) if path.name == name or path.name.startswith(f"{name}.")]
+    return max(matching, key=created, default=None)
+
+
+def known_source(root: Path, corpus: str) -> Path | None:
+    """Return the folder that the newest store of a corpus was read from, if it was one and still exists."""
+    stores = [path for path in stores_in(root) if path.name.startswith(f"{corpus}.")]
+    for path in sorted(stores, key=created, reverse=True):
+        source = read_manifest(path)["source"]
+        if source["kind"] == "folder" and Path(source["path"]).exists():
+            return Path(source["path"])
+    return None
+
+
+def created(path: Path) -> str:
+    return str(read_manifest(path)["created"])

@@ -1,0 +1,128 @@
+"""SentencePiece, unigram (Kudo 2018) and BPE, trained on a corpus (Kudo and Richardson 2018).
+
+Text is not normalised (`identity`): NFKC would turn "…" into "..." for good, and a hypothesis is judged
+against the reference as it was written. Every space counts, bytes stand in for rare characters, and so
+decoding gives the text back, save that U+2581, the mark of a space, becomes one.
+"""
+
+import hashlib
+import io
+import random
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from synthcli.data.config import TokenizerConfig
+from synthcli.data.tokenizers.base import Saved
+from synthcli.errors import SynthError
+
+FILE = "tokenizer.model"
+PREFIX = "sentencepiece-"
+
+# Training reads a sample: more text changes the length of a coded text by about one per cent.
+CHARACTERS_PER_PIECE = 500
+CHUNK = 400  # characters; documents are cut, since training takes time in the square of long lines
+SEEDS_PER_PIECE = 25
+COVERAGE = 0.9995  # of all characters; bytes stand in for the others
+THREADS = 4  # fixed: the sums of several threads depend on how many there are
+SEED = 0
+
+
+class SentencePieceTokenizer(Saved):
+    """A trained SentencePiece model; pad, bos, eos and unk are 0 to 3."""
+
+    pad_id, bos_id, eos_id, unk_id = range(4)
+
+    def __init__(self, kind: str, model: bytes) -> None:
+        self.kind, self.model = kind, model
+
+    @classmethod
+    def load(cls, kind: str, folder: Path) -> Self:
+        return cls(kind, (folder / FILE).read_bytes())
+
+    @cached_property
+    def _processor(self) -> Any:
+        import sentencepiece
+
+        return sentencepiece.SentencePieceProcessor(model_proto=self.model)
+
+    @property
+    def vocab_size(self) -> int:
+        return int(self._processor.vocab_size())
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(self.kind.encode() + self.model).hexdigest()
+
+    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+        return list(self._processor.encode(texts))
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self._processor.decode([int(i) for i in ids if i > self.unk_id]))
+
+    def files(self) -> dict[str, bytes]:
+        return {FILE: self.model}
+
+
+def train(config: TokenizerConfig, texts: Iterable[str]) -> SentencePieceTokenizer:
+    """Train on a sample of texts; a small corpus supports fewer pieces than are asked for."""
+    import sentencepiece
+
+    sample, model = sample_of(texts, config.vocab_size * CHARACTERS_PER_PIECE), io.BytesIO()
+    if not sample:
+        raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sample),
+            model_writer=model,
+            model_type=config.kind.removeprefix(PREFIX),
+            vocab_size=config.vocab_size,
+            hard_vocab_limit=False,
+            seed_sentencepiece_size=max(10_000, SEEDS_PER_PIECE * config.vocab_size),
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=False,
+            allow_whitespace_only_pieces=True,
+            byte_fallback=True,
+            character_coverage=COVERAGE,
+            max_sentence_length=8 * CHUNK,
+            num_threads=THREADS,
+            minloglevel=2,
+            pad_id=SentencePieceTokenizer.pad_id,
+            bos_id=SentencePieceTokenizer.bos_id,
+            eos_id=SentencePieceTokenizer.eos_id,
+            unk_id=SentencePieceTokenizer.unk_id,
+        )
+    except RuntimeError as error:
+        raise SynthError(
+            f"cannot train `{config.kind}` with `vocab_size = {config.vocab_size}`: {reason(error)}",
+            "256 bytes, 4 special ids and every common character must fit: try `--vocab-size 1000` or more",
+        ) from error
+    return SentencePieceTokenizer(config.kind, model.getvalue())
+
+
+def reason(error: RuntimeError) -> str:
+    """Return what SentencePiece says after the place in its source and the failed condition."""
+    return str(error).strip().rpartition("] ")[2].strip().rstrip(".").lower() or "it did not say why"
+
+
+def sample_of(texts: Iterable[str], characters: int) -> list[str]:
+    """Return chunks of text, about as many characters as wanted, every chunk with the same chance."""
+    wanted, draw = max(1, characters // CHUNK), random.Random(SEED)
+    sample: list[str] = []
+    length = 0
+    for seen, chunk in enumerate(chunks(texts)):
+        if length + len(chunk) <= characters:
+            sample.append(chunk)
+            length += len(chunk)
+            wanted = len(sample)
+        elif (place := draw.randrange(seen + 1)) < wanted:
+            sample[place] = chunk
+    return sample
+
+
+def chunks(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts that are not blank, long ones in pieces."""
+    for text in texts:
+        if text.strip():
+            yield from (text[start : start + CHUNK] for start in range(0, len(text), CHUNK))
