@@ -83,7 +83,8 @@ def describe(node: SchemaNode, root: SchemaNode) -> str:
     if "prefixItems" in node:
         return f"a list of {len(node['prefixItems'])}"
     if node.get("type") == "array":
-        return f"a list, each item {describe(node.get('items', {}), root)}"
+        filled = "a list" if "minItems" not in node else f"a list of ≥ {node['minItems']}"
+        return f"{filled}, each item {describe(node.get('items', {}), root)}"
     return f"{TYPES.get(node.get('type', ''), 'another type')} {bounds_of(node)}".rstrip()
 
 

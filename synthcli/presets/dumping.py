@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import tomlkit
-
 if TYPE_CHECKING:
     from synthcli.presets.schema import Experiment
 
@@ -31,11 +29,15 @@ def lines_of(table: dict[str, Any], path: tuple[str, ...], experiment: "Experime
 
 
 def written_key(key: str) -> str:
+    import tomlkit
+
     return str(tomlkit.key(key).as_string())
 
 
 def written(value: Any) -> str:
     """Return a value in TOML on one line; the tables of a list stand inline."""
+    import tomlkit
+
     if isinstance(value, list):
         return f"[{', '.join(written(item) for item in value)}]"
     if isinstance(value, dict):

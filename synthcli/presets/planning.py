@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthcli.data.corpora import CORPORA
-
 if TYPE_CHECKING:
     from torch import nn
 
@@ -54,6 +52,8 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
 
     Steps are those of one optimizer update per batch, the last of an epoch being the short one.
     """
+    from synthcli.data.corpora import CORPORA
+
     model = build_on_meta(experiment)
     parameters = count(model)
     training, size = experiment.training, experiment.data.batch.size

@@ -5,15 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.presets.derived import derive
 from synthcli.presets.files import find_file, find_preset, read_toml
-from synthcli.presets.fitness import misfits
 from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of
 from synthcli.presets.overrides import parse_overrides
-from synthcli.presets.problems import problems_of
 
 if TYPE_CHECKING:
     from synthcli.presets.schema import Experiment
@@ -33,6 +28,8 @@ def load_preset(
     one a run's own `preset.toml` was resolved at.
     """
     tree = merged(name, scale, config_file, overrides)
+    from synthcli.presets.derived import derive  # a name that does not exist costs no pydantic
+
     return validated(name, derive(tree))
 
 
@@ -114,6 +111,10 @@ def config_layer(path: Path) -> Tree:
 
 def validated(name: str, tree: Tree) -> "Experiment":
     """Return the experiment, or raise with every problem listed."""
+    from pydantic import ValidationError
+
+    from synthcli.presets.fitness import misfits
+    from synthcli.presets.problems import problems_of
     from synthcli.presets.schema import Experiment
 
     table, sources = values_of(tree), sources_of(tree)

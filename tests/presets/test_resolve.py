@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.data.corpora import CORPORA
 from synthcli.errors import SynthError
 from synthcli.presets import differences, dump, load_preset, preset_names
 
@@ -117,6 +118,7 @@ def test_differences_are_named_key_by_key() -> None:
     assert differences(old, new) == ["`training.steps`: absent → 7", "`training.epochs`: 7 → absent"]
 
 
+PAIRS = ", ".join(f"`{name}`" for name, corpus in CORPORA.items() if corpus.kind == "pairs")
 MISTAKES = {
     "training.stepz=3": "`training.stepz` (from --set) is no key; did you mean `steps`?",
     "modle.x=3": "`modle` (from --set) is no key; did you mean `model`?",
@@ -137,6 +139,16 @@ MISTAKES = {
     "model.mixer.scores=[{input=3}]": (
         "`model.mixer.scores.0` (from --set) has no `kind`, allowed: "
         "`dense`, `dot-product`, `factorized-dense`, `factorized-random`, `random`"
+    ),
+    "evaluation.metrics=[]": (
+        "`evaluation.metrics` = [] (from --set), "
+        "allowed: a list of ≥ 1, each item `bleu` or `rouge` or `perplexity` or `accuracy`"
+    ),
+    "data.corpus=wmt14-en-d": (
+        '`data.corpus` = "wmt14-en-d" (from --set) is no corpus; did you mean `wmt14-en-de`?'
+    ),
+    "data.corpus=ag-news": (
+        '`data.corpus` = "ag-news" (from --set) holds labelled, and `seq2seq` reads pairs, allowed: ' + PAIRS
     ),
     "data.tokenizer=3": "`data.tokenizer` = 3 (from --set), allowed: a table",
     "training.schedule.kind=cosine": "`training.schedule.peak` is missing, allowed: a number > 0",
