@@ -1,0 +1,111 @@
+"""Kill a training at random moments, resume it each time, and compare it with one never killed.
+
+    python -m tests.training.kill_resume --kills 20 --seed 0
+
+Half of the kills come from outside after a random time, the other half from within at a random file
+operation (an open, a rename, a link, a removal): those hit the midst of a write for certain. At the end the
+weights, moments, journal, links and the set of checkpoints kept must be the same bytes.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from synthcli.training.checkpoints import newest_checkpoint
+from synthcli.training.durable import UNFINISHED
+from tests.training.toys import toy_callbacks, toy_config, toy_model, toy_train
+
+CONFIG = toy_config(steps=160, save_every=4, evaluate_every=8, log_every=3)
+FILE_EVENTS = {"open", "os.rename", "os.symlink", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
+
+
+def run(folder: Path, kill_at_event: int | None = None) -> None:
+    """Train in this process, from the newest checkpoint if there is one."""
+    resume = newest_checkpoint(folder / "checkpoints")
+    if kill_at_event is not None:
+        kill_self_at(kill_at_event, folder)
+    toy_train(toy_model(), CONFIG, callbacks=toy_callbacks(folder), resume=resume)
+
+
+def kill_self_at(event_number: int, folder: Path) -> None:
+    seen = 0
+
+    def count(event: str, args: tuple[object, ...]) -> None:
+        nonlocal seen
+        if event in FILE_EVENTS and str(args[0]).startswith(str(folder)):
+            seen += 1
+            if seen == event_number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+def attempt(folder: Path, delay: float | None, kill_at_event: int | None) -> bool:
+    """Run in a child; return whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            run(folder, kill_at_event)
+            code = 0
+        finally:
+            os._exit(code)
+    if delay is not None:
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
+        raise SystemExit("a resumed training failed")
+    return os.WIFSIGNALED(status)
+
+
+def contents(folder: Path) -> dict[str, bytes | str]:
+    """Every file and link that must not depend on kills."""
+    found: dict[str, bytes | str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            found[str(path.relative_to(folder))] = str(path.readlink())
+        elif path.is_file() and path.name != "timings.jsonl":
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+def main(kills: int, seed: int) -> None:
+    torch.set_num_threads(1)
+    chance, begun = random.Random(seed), time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        whole, killed = Path(name) / "whole", Path(name) / "killed"
+        whole.mkdir()
+        killed.mkdir()
+        start = time.monotonic()
+        attempt(whole, None, None)
+        seconds, done, midst = time.monotonic() - start, 0, 0
+        while done < kills:
+            from_outside = chance.random() < 0.5
+            delay = chance.uniform(0, 2 * seconds / kills) if from_outside else None
+            event = None if from_outside else chance.randrange(1, 4000 // kills)
+            if not attempt(killed, delay, event):
+                break
+            done += 1
+            midst += any(killed.rglob(UNFINISHED + "*"))
+        attempt(killed, None, None)
+        expected, found = contents(whole), contents(killed)
+        differing = sorted(key for key in expected | found if expected.get(key) != found.get(key))
+    total = time.monotonic() - begun
+    report = f"{done} kills of {kills} asked, {midst} in the midst of a write, {len(expected)} files compared"
+    sys.stdout.write(f"{report}, {total:.0f} s\n" + "".join(f"differs: {key}\n" for key in differing))
+    raise SystemExit(bool(differing) or done < kills)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    main(**vars(parser.parse_args()))
