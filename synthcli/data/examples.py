@@ -1,0 +1,116 @@
+"""The examples of a store for a task: what a model is shown, one index each."""
+
+from collections.abc import Callable
+from typing import Any
+
+from synthcli.data.collate import IGNORED, Batch, Report
+from synthcli.data.labelled import LabelledExamples
+from synthcli.data.pairs import PairExamples
+from synthcli.data.ragged import Indices
+from synthcli.data.store import Store
+from synthcli.data.text import PackedDocumentExamples, PackedExamples, RowExamples
+from synthcli.errors import SynthError, did_you_mean
+
+KINDS = {"causal-lm": "text", "seq2seq": "pairs", "classification": "labelled"}
+LAYOUTS: dict[str, Callable[[Store, str, int], Any]] = {
+    "rows": RowExamples,
+    "packed": PackedExamples,
+    "packed-documents": PackedDocumentExamples,
+}
+
+
+class Examples:
+    """Examples by index; `lengths` are tokens per example, the longer side of a pair."""
+
+    def __init__(
+        self,
+        store: Store,
+        split: str,
+        task: str,
+        max_source: int | None = None,
+        max_target: int | None = None,
+        layout: str = "rows",
+    ) -> None:
+        check(store, task, layout)
+        self.store, self.split, self.task = store, split, task
+        if task == "causal-lm":
+            self._form: Any = LAYOUTS[layout](store, split, needed("max_target", max_target, task))
+        elif task == "seq2seq":
+            source, target = needed("max_source", max_source, task), needed("max_target", max_target, task)
+            self._form = PairExamples(store, split, source, target)
+        else:
+            self._form = LabelledExamples(store, split, needed("max_source", max_source, task))
+
+    def __len__(self) -> int:
+        return len(self._form.lengths)
+
+    @property
+    def lengths(self) -> Indices:
+        lengths: Indices = self._form.lengths
+        return lengths
+
+    @property
+    def report(self) -> Report:
+        """What became of the rows: how many are truncated or cut into pieces."""
+        report: Report = self._form.report
+        return report
+
+    def collate(self, indices: Indices) -> Batch:
+        """Return a batch; a padding is None where nothing is padded.
+
+        causal-lm: tokens, targets, padding, and documents for the layout `packed-documents`;
+        seq2seq: source, source_padding, tokens, targets, padding; classification: tokens, padding, labels.
+        """
+        batch: Batch = self._form.collate(indices)
+        return batch
+
+    def texts(self, indices: Indices) -> list[str]:
+        """Return the reference texts of pairs, whole."""
+        references: list[str] = self._form.texts(indices, "target_text")
+        return references
+
+    def sources(self, indices: Indices) -> list[str]:
+        """Return the source texts of pairs, whole."""
+        sources: list[str] = self._form.texts(indices, "source_text")
+        return sources
+
+    def words(self, indices: Indices) -> Indices:
+        """Count words by example, line ends included (language models)."""
+        words: Indices = self._form.words[indices]
+        return words
+
+    def bytes(self, indices: Indices) -> Indices:
+        """Count bytes by example, line ends included (language models)."""
+        sizes: Indices = self._form.bytes[indices]
+        return sizes
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the manifest counted in the split: rows, tokens, words, bytes, empty."""
+        return self.store.counts(self.split)
+
+
+def check(store: Store, task: str, layout: str) -> None:
+    """Refuse a task that the rows of a store cannot serve."""
+    if task not in KINDS:
+        raise SynthError(f"unknown task `{task}`", did_you_mean(task, KINDS))
+    if store.kind != KINDS[task]:
+        fitting = ", ".join(f"`{name}`" for name, kind in KINDS.items() if kind == store.kind)
+        raise SynthError(
+            f"`{store.corpus}` holds {store.kind}, and `{task}` needs {KINDS[task]}",
+            f"it serves {fitting}; `synth corpora` lists the others",
+        )
+    if layout not in LAYOUTS:
+        raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS))
+    if layout != "rows" and task != "causal-lm":
+        raise SynthError(f"`data.layout = {layout}` is for `causal-lm`, not `{task}`", "leave it out")
+
+
+def needed(name: str, value: int | None, task: str) -> int:
+    """Return a length that a task cannot do without; two ids is the least that says anything."""
+    if value is None or value < 2:
+        raise SynthError(f"`{task}` needs a `{name}` of at least 2, received {value}", "raise `max_length`")
+    return value
+
+
+__all__ = ["IGNORED", "Batch", "Examples", "Report"]
