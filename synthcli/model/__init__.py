@@ -29,4 +29,15 @@ def count_parameters(model: nn.Module, trainable_only: bool = False) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
 
 
-__all__ = ["TASKS", "ModelConfig", "State", "build", "count_parameters", "initialise", "select_state"]
+__all__ = [
+    "TASKS",
+    "CausalLM",
+    "Classifier",
+    "ModelConfig",
+    "Seq2Seq",
+    "State",
+    "build",
+    "count_parameters",
+    "initialise",
+    "select_state",
+]

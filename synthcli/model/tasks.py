@@ -83,13 +83,16 @@ class Seq2Seq(nn.Module):
     def decode(
         self,
         tokens: Tokens,
-        memory: Float[Tensor, "batch source d_model"],
+        memory: Float[Tensor, "batch source d_model"] | None,
         memory_padding: Padding | None = None,
         padding: Padding | None = None,
         select: Bool[Tensor, "batch length"] | None = None,
         state: State | None = None,
     ) -> tuple[Tensor, State | None]:
-        """Return next-token logits and, where a state was given, the state after these tokens."""
+        """Return next-token logits and, where a state was given, the state after these tokens.
+
+        `memory` may be None once a state holds what cross-attention reads of it.
+        """
         start = 0 if state is None else state.position
         context = Context(start, causal=True, key_padding=padding)
         cross = Context(start, key_padding=memory_padding, memory=memory)

@@ -1,0 +1,59 @@
+"""BLEU and chrF by sacreBLEU  (Papineni et al. 2002; Popović 2015; Post 2018)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sacrebleu.metrics import BLEU, CHRF
+
+from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.score import Score
+
+ORDERS = 4
+LENGTHS, CORRECT, TOTAL = slice(0, 2), slice(2, 2 + ORDERS), slice(2 + ORDERS, 2 + 2 * ORDERS)
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
+    """Return corpus BLEU and chrF2 of detokenised text against one reference each."""
+    return [_bleu(hypotheses, references), _chrf(hypotheses, references)]
+
+
+def _bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+    metric = BLEU(force=True)  # it warns of final full stops
+    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, [references]), dtype=np.float64)
+    metric.corpus_score(hypotheses, [references])  # the signature counts references
+    protocol = "corpus BLEU on detokenised text, tokenizer 13a, exponential smoothing, 0-100"
+    return Score("bleu", Sampled(statistics, bleu_of), protocol, str(metric.get_signature()))
+
+
+def bleu_of(sums: Array) -> Array:
+    """BP · exp(Σ_n log p_n / 4) from summed (system length, reference length, matches, n-grams).
+
+    An order without a match counts as half, then a quarter, … of one match (smoothing `exp`).
+    """
+    lengths, correct, total = sums[..., LENGTHS], sums[..., CORRECT], sums[..., TOTAL]
+    empty = correct == 0
+    matches = np.where(empty, 0.5 ** np.cumsum(empty, axis=-1), correct)
+    log_precision = np.log(np.maximum(matches, 1e-300) / np.maximum(total, 1)).mean(axis=-1)
+    log_brevity = np.minimum(0, 1 - lengths[..., 1] / np.maximum(lengths[..., 0], 1e-9))
+    has_match = (correct.sum(axis=-1) > 0) & (total > 0).all(axis=-1)
+    return np.where(has_match, 100 * np.exp(log_brevity + log_precision), 0.0)
+
+
+def _chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+    metric = CHRF()
+    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, [references]), dtype=np.float64)
+    metric.corpus_score(hypotheses, [references])
+    protocol = "corpus chrF2, character 1- to 6-grams, 0-100"
+    return Score("chrf", Sampled(statistics, chrf_of), protocol, str(metric.get_signature()))
+
+
+def chrf_of(sums: Array) -> Array:
+    """F_2 of the mean precision and recall over orders; sums hold (hypothesis, reference, matches) by order."""
+    by_order = sums.reshape(*sums.shape[:-1], -1, 3)
+    hypothesis, reference, matches = by_order[..., 0], by_order[..., 1], by_order[..., 2]
+    counts = (hypothesis > 0) & (reference > 0)
+    orders = np.maximum(counts.sum(axis=-1), 1)
+    precision = np.where(counts, matches / np.maximum(hypothesis, 1), 0).sum(axis=-1) / orders
+    recall = np.where(counts, matches / np.maximum(reference, 1), 0).sum(axis=-1) / orders
+    bottom = 4 * precision + recall
+    return np.where(bottom > 0, 100 * 5 * precision * recall / np.maximum(bottom, 1e-300), 0.0)

@@ -1,0 +1,22 @@
+"""How a model is judged: `[evaluation]` of a preset. Importing this imports no torch."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from synthcli.config import Config
+
+MetricName = Literal["bleu", "rouge", "perplexity", "accuracy"]
+
+
+class EvaluationConfig(Config):
+    """`beam = 1` is greedy; `max_length` counts generated tokens and defaults to the model's own limit."""
+
+    metrics: tuple[MetricName, ...] = Field(min_length=1)
+    split: Literal["train", "validation", "test"] = "test"
+    beam: int = Field(4, gt=0)
+    length_penalty: float = Field(0.6, ge=0)
+    max_length: int | None = Field(None, gt=0)
+    batch_size: int = Field(64, gt=0)
+    bootstrap: int = Field(1000, ge=0)
+    seed: int = Field(0, ge=0)

@@ -1,0 +1,36 @@
+"""Perplexity and bits per byte from summed negative log-likelihoods, in nats."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.score import Score
+
+LARGEST = 700.0  # its exponential is the largest a double holds
+
+
+def perplexity(nats: Array, tokens: Array, words: Array | None, text_bytes: Array | None) -> list[Score]:
+    """Return perplexity by token, by word, and bits per byte, of arrays with one figure a sample."""
+    ends = "the end of a row counts as one"
+    scores = [Score("perplexity", _per(nats, tokens, _exp), f"exp(nats / token); {ends}", "", False)]
+    if words is not None:
+        protocol = f"exp(nats / word); words stand between white space, {ends}"
+        scores.append(Score("perplexity_per_word", _per(nats, words, _exp), protocol, "", False))
+    if text_bytes is not None:
+        protocol = f"bits / byte of UTF-8; {ends}"
+        scores.append(Score("bits_per_byte", _per(nats, text_bytes, _bits), protocol, "", False))
+    return scores
+
+
+def _per(nats: Array, units: Array, figure: Callable[[Array], Array]) -> Sampled:
+    return Sampled(np.stack((nats, units), axis=1), lambda sums: figure(sums[..., 0] / sums[..., 1]))
+
+
+def _exp(nats: Array) -> Array:
+    return np.asarray(np.exp(np.minimum(nats, LARGEST)))
+
+
+def _bits(nats: Array) -> Array:
+    return nats / math.log(2)

@@ -1,0 +1,59 @@
+"""A result: scores with everything one needs to trust or repeat them, as JSON."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from synthcli.evaluation.score import Score
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One score as numbers; the interval covers 95 % of bootstrap resamples."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None
+    protocol: str
+    signature: str
+    higher_is_better: bool
+
+    @classmethod
+    def of(cls, score: Score, resamples: int, seed: int) -> "Figure":
+        interval = score.sampled.interval(resamples, seed)
+        return cls(score.name, score.value, interval, score.protocol, score.signature, score.higher_is_better)
+
+    def __str__(self) -> str:
+        spread = "" if self.interval is None else f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+        return f"{self.name} {self.value:.2f}{spread}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """`samples` of `split_size` were judged: the whole split unless `limit` says otherwise."""
+
+    metric: str
+    figures: tuple[Figure, ...]
+    samples: int
+    split_size: int
+    limit: int | None
+    corpus: str
+    split: str
+    store: str
+    checkpoint: str
+    step: int
+    options: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, table: dict[str, Any]) -> "Result":
+        """Read what `to_json` wrote."""
+        figures = tuple(
+            Figure(**{**f, "interval": tuple(f["interval"]) if f["interval"] else None})
+            for f in table["figures"]
+        )
+        return cls(**{**table, "figures": figures, "notes": tuple(table["notes"])})

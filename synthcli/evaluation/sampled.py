@@ -1,0 +1,50 @@
+"""A figure that is a function of sums over samples, and its bootstrap interval."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+LEVEL = 95.0  # per cent
+CHUNK = 100  # resamples at a time, so that memory stays small
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """`statistics` (samples, k) are summed over samples; `figure` maps sums (…, k) to values (…)."""
+
+    statistics: Array
+    figure: Callable[[Array], Array]
+
+    @property
+    def value(self) -> float:
+        return float(self.figure(self.statistics.sum(axis=0)))
+
+    def interval(self, resamples: int, seed: int) -> tuple[float, float] | None:
+        """Return the percentile interval of the value over samples drawn with replacement (Efron 1979).
+
+        None where there is nothing to resample.
+        """
+        samples = len(self.statistics)
+        if samples < 2 or resamples == 0:
+            return None
+        generator, values = np.random.default_rng(seed), []
+        even = np.full(samples, 1 / samples)
+        for start in range(0, resamples, CHUNK):
+            counts = generator.multinomial(samples, even, size=min(CHUNK, resamples - start))
+            values.append(self.figure(counts @ self.statistics))
+        low, high = np.percentile(np.concatenate(values), [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+        return float(low), float(high)
+
+
+def mean(values: npt.ArrayLike) -> Sampled:
+    """Return the mean of one value a sample."""
+    column = np.asarray(values, dtype=np.float64)
+    return Sampled(np.stack((column, np.ones_like(column)), axis=1), ratio)
+
+
+def ratio(sums: Array) -> Array:
+    """First sum over second."""
+    return sums[..., 0] / sums[..., 1]

@@ -1,0 +1,103 @@
+"""Metrics against their own libraries, hand-computed figures and brute-force resampling."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics import BLEU, CHRF
+
+from synthcli.errors import SynthError
+from synthcli.evaluation.accuracy import accuracy, exact_match
+from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.measure import METRICS, refuse_mismatch
+from synthcli.evaluation.perplexity import perplexity
+from synthcli.evaluation.rouge import rouge
+from synthcli.evaluation.sampled import mean
+
+
+def sentences(count: int, seed: int = 0) -> tuple[list[str], list[str]]:
+    draw, words = random.Random(seed), ["the", "cat", "sat", "on", "a", "mat", "dog", "ran", ",", "far"]
+    references = [" ".join(draw.choices(words, k=draw.randint(1, 15))) for _ in range(count)]
+    hypotheses = [
+        " ".join(w if draw.random() < 0.7 else draw.choice(words) for w in r.split()) for r in references
+    ]
+    return hypotheses, references
+
+
+CASES = {
+    "corpus": sentences(200),
+    "one sentence": sentences(1),
+    "orders without a match": (["the mat"], ["the cat sat on a mat"]),
+    "short": (["dog"], ["the cat sat"]),
+    "nothing right": (["far"], ["dog ran"]),
+    "nothing said": (["", "the cat"], ["the dog", "the cat"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bleu_and_chrf_equal_sacrebleu(name: str) -> None:
+    hypotheses, references = CASES[name]
+    ours = bleu(hypotheses, references)
+    for score, metric in zip(ours, (BLEU(), CHRF()), strict=True):
+        want = metric.corpus_score(hypotheses, [references])
+        assert score.value == pytest.approx(want.score, abs=1e-9)
+        assert score.signature == str(metric.get_signature())
+
+
+def test_resampling_sums_equals_scoring_the_resampled_text() -> None:
+    hypotheses, references = sentences(30)
+    (score, _) = bleu(hypotheses, references)
+    drawn = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30))
+    again = np.repeat(np.arange(30), drawn)
+    want = BLEU().corpus_score([hypotheses[i] for i in again], [[references[i] for i in again]]).score
+    assert score.sampled.figure(drawn @ score.sampled.statistics) == pytest.approx(want, abs=1e-9)
+
+
+def test_rouge_is_the_mean_of_rouge_scores_own() -> None:
+    hypotheses = ["the cat sat .\na dog ran .", "far"]
+    references = ["a cat sat .\nthe dog ran far .", "far"]
+    scorer = RougeScorer(["rougeL", "rougeLsum"])
+    each = [scorer.score(r, h) for h, r in zip(hypotheses, references, strict=True)]
+    for score in rouge(hypotheses, references):
+        assert score.value == pytest.approx(100 * sum(e[score.name].fmeasure for e in each) / 2)
+
+
+def test_perplexities_are_of_totals_not_means_of_rows() -> None:
+    nats, tokens = np.array([2.0, 10.0]), np.array([1.0, 4.0])
+    by_token, by_word, by_byte = perplexity(nats, tokens, np.array([1.0, 2.0]), np.array([4.0, 20.0]))
+    assert by_token.value == pytest.approx(math.exp(12 / 5))
+    assert by_word.value == pytest.approx(math.exp(12 / 3))
+    assert by_byte.value == pytest.approx(12 / 24 / math.log(2))
+    assert [s.name for s in (by_token, by_word, by_byte)] == [
+        "perplexity",
+        "perplexity_per_word",
+        "bits_per_byte",
+    ]
+
+
+def test_accuracy_and_exact_match_are_per_cent() -> None:
+    assert accuracy([1, 2, 3, 0], [1, 2, 0, 0])[0].value == 75
+    assert exact_match(["ab ", "c"], ["ab", "d"])[0].value == 50
+
+
+def test_the_interval_covers_the_normal_approximation() -> None:
+    values = np.random.default_rng(1).normal(10, 2, size=1000)
+    low, high = mean(values).interval(2000, seed=0)
+    error = 1.96 * values.std() / math.sqrt(1000)
+    assert low == pytest.approx(values.mean() - error, abs=0.03)
+    assert high == pytest.approx(values.mean() + error, abs=0.03)
+    assert mean(values).interval(2000, seed=0) == (low, high)
+
+
+def test_one_sample_has_no_interval() -> None:
+    assert mean([3.0]).interval(1000, seed=0) is None
+
+
+def test_a_metric_that_does_not_fit_the_task_is_refused_with_those_that_do() -> None:
+    with pytest.raises(SynthError) as error:
+        refuse_mismatch("bleu", "classification")
+    assert error.value.message == "`bleu` does not fit a model of task `classification`"
+    assert error.value.hint == "metrics that fit: `accuracy`"
+    assert set(METRICS) == {"bleu", "rouge", "perplexity", "accuracy"}
