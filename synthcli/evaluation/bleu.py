@@ -48,7 +48,7 @@ def _chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
 
 
 def chrf_of(sums: Array) -> Array:
-    """F_2 of the mean precision and recall over orders; sums hold (hypothesis, reference, matches) by order."""
+    """F_2 of precision and recall, each a mean over orders of sums (hypothesis, reference, matches)."""
     by_order = sums.reshape(*sums.shape[:-1], -1, 3)
     hypothesis, reference, matches = by_order[..., 0], by_order[..., 1], by_order[..., 2]
     counts = (hypothesis > 0) & (reference > 0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from synthcli.data.examples import Examples
 from synthcli.data.tokenizers.base import Tokenizer
@@ -43,9 +43,11 @@ class Judged:
             yield order[start : start + self.config.batch_size]
             self.progress(min(start + self.config.batch_size, len(order)), len(order))
 
-    @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+    def on_device(self, places: Indices) -> dict[str, Tensor]:
+        """Return a batch where the model is, without the paddings that pad nothing."""
+        device = next(self.model.parameters()).device
+        batch = self.examples.collate(self.chosen[places])
+        return {name: tensor.to(device) for name, tensor in batch.items() if tensor is not None}
 
 
 def generated(judged: Judged) -> list[str]:
@@ -54,12 +56,9 @@ def generated(judged: Judged) -> list[str]:
     options = search_options(tokenizer, judged.config, model.config.max_target_length)
     texts = [""] * len(judged.chosen)
     for places in judged.batches():
-        batch = judged.examples.collate(judged.chosen[places])
-        source = batch["source"]
-        assert source is not None
-        for place, found in zip(
-            places, translate(model, source, batch.get("source_padding"), options), strict=True
-        ):
+        batch = judged.on_device(places)
+        hypotheses = translate(model, batch["source"], batch.get("source_padding"), options)
+        for place, found in zip(places, hypotheses, strict=True):
             texts[place] = tokenizer.decode(list(found.tokens))
     return texts
 
@@ -74,22 +73,19 @@ def _perplexity(judged: Judged) -> list[Score]:
     nats = np.zeros(len(judged.chosen))
     tokens = np.zeros(len(judged.chosen))
     for places in judged.batches():
-        batch = {
-            k: None if t is None else t.to(judged.device)
-            for k, t in judged.examples.collate(judged.chosen[places]).items()
-        }
+        batch = judged.on_device(places)
         targets = batch.pop("targets")
-        assert targets is not None
-        inputs = {name: t for name, t in batch.items() if t is not None}
-        result = judged.model(**inputs)
+        result = judged.model(**batch)
         logits = result[0] if isinstance(result, tuple) else result
         loss = nn.functional.cross_entropy(
             logits.float().transpose(1, 2), targets, ignore_index=IGNORED, reduction="none"
         )
         nats[places] = loss.double().sum(dim=1).cpu().numpy()
         tokens[places] = (targets != IGNORED).sum(dim=1).cpu().numpy()
-    counts = judged.examples.counts if len(judged.chosen) == len(judged.examples) else {}
-    return perplexity(nats, tokens, counts.get("words"), counts.get("bytes"))
+    if judged.model.config.task != "causal-lm":
+        return perplexity(nats, tokens, None, None)
+    words, sizes = judged.examples.words(judged.chosen), judged.examples.bytes(judged.chosen)
+    return perplexity(nats, tokens, words.astype(np.float64), sizes.astype(np.float64))
 
 
 @torch.inference_mode()
@@ -97,12 +93,9 @@ def _class_accuracy(judged: Judged) -> list[Score]:
     predictions = np.zeros(len(judged.chosen), dtype=np.int64)
     labels = np.zeros(len(judged.chosen), dtype=np.int64)
     for places in judged.batches():
-        batch = judged.examples.collate(judged.chosen[places])
-        padding, tokens, truth = batch.get("padding"), batch["tokens"], batch["labels"]
-        assert tokens is not None and truth is not None
-        masked = None if padding is None else padding.to(judged.device)
-        predictions[places] = judged.model(tokens.to(judged.device), padding=masked).argmax(-1).cpu().numpy()
-        labels[places] = truth.numpy()
+        batch = judged.on_device(places)
+        labels[places] = batch.pop("labels").cpu().numpy()
+        predictions[places] = judged.model(**batch).argmax(-1).cpu().numpy()
     return accuracy(predictions, labels)
 
 
