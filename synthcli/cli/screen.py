@@ -10,7 +10,7 @@ err = Console(stderr=True, highlight=False)
 
 def say(message: str) -> None:
     """Tell the user something that is not data."""
-    err.print(message, markup=False)
+    err.print(message, markup=False, soft_wrap=True)
 
 
 def data(text: str) -> None:
@@ -18,9 +18,9 @@ def data(text: str) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
-def table(title: str, columns: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()) -> None:
+def table(title: str | None, columns: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()) -> None:
     """Print a table of results; the columns numbered in `right` hold figures."""
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         grid.add_column(column, justify="right" if index in right else "left", overflow="fold")
     for row in rows:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score

@@ -72,6 +72,8 @@ def continue_text(model: CausalLM, prompt: Tensor, options: SearchOptions) -> Hy
     def select(state: State | None, index: Tensor) -> State | None:
         return select_state(state, index.to(device))
 
-    room = model.config.max_target_length - len(prompt) + 1
+    limit = model.config.max_target_length
+    assert limit is not None
+    room = limit - len(prompt) + 1
     options = replace(options, begin=int(prompt[-1]), max_length=min(options.max_length, room))
     return beam_search(step, select, state, 1, options)[0]
