@@ -115,7 +115,7 @@ def folder(root: Path) -> Folder:
     """Open the first format found; say which others were passed over."""
     present = [(form, groups) for form in FORMATS if (groups := form.find(root))]
     if not present:
-        raise lacking(root, "every file", "cnn-dailymail", LAYOUT)
+        raise lacking(root, "all files", "cnn-dailymail", LAYOUT)
     (form, groups), *others = present
     opened = open_groups(root, form, groups)
     passed = ", ".join(other.name for other, _ in others)
@@ -130,8 +130,9 @@ def open_groups(root: Path, form: Format, groups: Groups) -> Folder:
         return cut(root, tuple(files), form.rows, f"the {form.name} files")
     missing = [split for split in SPLITS if split not in groups]
     if missing:
-        words = " and ".join(f"the {form.name} files of {split}" for split in missing)
-        raise lacking(root, words, "cnn-dailymail", LAYOUT)
+        raise lacking(
+            root, [f"the {form.name} files of {split}" for split in missing], "cnn-dailymail", LAYOUT
+        )
     return Folder(root, {split: Part(tuple(groups[split]), form.rows) for split in SPLITS})
 
 

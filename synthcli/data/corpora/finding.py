@@ -33,10 +33,12 @@ def named(root: Path, wanted: Mapping[str, Sequence[str]], corpus: str, layout: 
     found = {key: one_of(root, patterns) for key, patterns in wanted.items()}
     missing = [f"`{wanted[key][0]}`" for key, path in found.items() if path is None]
     if missing:
-        raise lacking(root, " and ".join(missing), corpus, layout)
+        raise lacking(root, missing, corpus, layout)
     return {key: path for key, path in found.items() if path is not None}
 
 
-def lacking(root: Path, missing: str, corpus: str, layout: str) -> SynthError:
+def lacking(root: Path, missing: str | list[str], corpus: str, layout: str) -> SynthError:
     """Say what a folder lacks and where it comes from."""
+    if isinstance(missing, list):
+        missing = " and ".join(part for part in (", ".join(missing[:-1]), missing[-1]) if part)
     return SynthError(f"`{root}` lacks {missing} of `{corpus}`", f"expected {layout}")

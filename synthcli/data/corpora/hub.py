@@ -1,15 +1,13 @@
 """Read a corpus from the Hugging Face hub, at a pinned revision."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.source import SPLITS, Row
+from synthcli.data.hub_access import ask, is_offline
 from synthcli.errors import SynthError
-
-SECONDS_TO_ANSWER = 10.0
 
 
 @dataclass(frozen=True)
@@ -58,25 +56,17 @@ class HubSource:
 def open_hub(corpus: str, hub: Hub) -> HubSource:
     """Ask the hub for the dataset once, briefly; offline mode goes to the cache instead."""
     if not is_offline():
-        from huggingface_hub import HfApi
-
         try:
-            HfApi().dataset_info(hub.id, revision=hub.revision, timeout=SECONDS_TO_ANSWER)
+            ask("dataset", hub.id, hub.revision)
         except Exception as error:
             raise unreachable(corpus, hub, error) from error
     return HubSource(corpus, hub)
-
-
-def is_offline() -> bool:
-    """Whether the environment forbids the hub, as its own libraries read it."""
-    words = (os.environ.get(key, "") for key in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"))
-    return any(word.upper() in ("1", "ON", "YES", "TRUE") for word in words)
 
 
 def unreachable(corpus: str, hub: Hub, error: Exception) -> SynthError:
     """Say that the hub did not give a dataset, and what to do instead."""
     return SynthError(
         f"could not read `{hub.id}` from the Hugging Face hub: {type(error).__name__}",
-        f"check the connection, or give the files: `synth prepare-corpus {corpus} --source DIR`"
-        f" (`synth corpora {corpus}` says which)",
+        f"give the files, `synth prepare-corpus {corpus} --source DIR` (`synth corpora show {corpus}` says"
+        " which), or check the connection; HF_HUB_OFFLINE=1 reads what was fetched before",
     )

@@ -29,7 +29,7 @@ def parallel_folder(
     pairs = {split: pair_of(root, patterns, languages) for split, patterns in stems.items()}
     missing = [f"`{name}`" for pair in pairs.values() for name in pair if isinstance(name, str)]
     if missing:
-        raise lacking(root, " and ".join(missing), corpus, layout)
+        raise lacking(root, missing, corpus, layout)
     files = {split: tuple(path for path in pair if isinstance(path, Path)) for split, pair in pairs.items()}
     return Folder(root, {split: Part(pair, rows) for split, pair in files.items()})
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from synthcli.data.hub_access import ask
 from synthcli.data.tokenizers.base import Saved
 from synthcli.errors import SynthError
 
@@ -48,13 +49,8 @@ class Gpt2Tokenizer(Saved):
     @classmethod
     def from_hub(cls) -> Self:
         """Fetch the files of the pinned revision, or take them from the hub's cache."""
-        from huggingface_hub import hf_hub_download
-
         try:
-            paths = [
-                Path(hf_hub_download(HUB_ID, name, revision=HUB_REVISION, etag_timeout=10))
-                for name in (VOCABULARY[1], MERGES[1])
-            ]
+            paths = fetched(is_cached=True) or fetched(is_cached=False)
         except Exception as error:  # http, offline and cache errors share no base class
             message = f"could not read GPT-2's files from the Hugging Face hub: {type(error).__name__}"
             raise SynthError(message, ORIGIN) from error
@@ -100,3 +96,21 @@ class Gpt2Tokenizer(Saved):
 
     def files(self) -> dict[str, bytes]:
         return {VOCABULARY[0]: self.vocabulary, MERGES[0]: self.merges}
+
+
+def fetched(is_cached: bool) -> list[Path]:
+    """Return both files from the hub's cache, an empty list where they are not there, or from the hub."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if not is_cached:
+        ask("model", HUB_ID, HUB_REVISION)
+    try:
+        return [
+            Path(hf_hub_download(HUB_ID, name, revision=HUB_REVISION, local_files_only=is_cached))
+            for name in (VOCABULARY[1], MERGES[1])
+        ]
+    except LocalEntryNotFoundError:
+        if is_cached:
+            return []
+        raise

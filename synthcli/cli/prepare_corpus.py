@@ -1,0 +1,182 @@
+"""`synth prepare-corpus`: text into a store that training reads."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from synthcli.data.config import TokenizerConfig
+    from synthcli.data.store import Store
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
+Source = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Read the publisher's files from here instead of from the hub."),
+]
+Kind = Annotated[
+    str | None, typer.Option("--tokenizer", help="sentencepiece-unigram, sentencepiece-bpe, gpt2 or bytes.")
+]
+Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 for SentencePiece.")]
+Files = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="GPT-2's encoder.json and vocab.bpe, where the hub is away."),
+]
+Stores = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where stores stand; `stores`, or SYNTH_STORES.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Prepare again what is there.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+OLD = ", prepared before; `--force` prepares it again"
+PRESETS = {"text": "lm1b-vanilla", "pairs": "wmt14-vanilla", "labelled": "agnews-vanilla"}
+
+
+def prepare_corpus(
+    names: Names,
+    source: Source = None,
+    tokenizer: Kind = None,
+    vocab_size: Size = None,
+    tokenizer_files: Files = None,
+    stores: Stores = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read corpora, train or load their tokenizers, and write stores.
+
+    Examples: `synth prepare-corpus copy`, `synth prepare-corpus multi30k --source DIR --vocab-size 8000`
+    """
+    from synthcli.data.corpora import find_corpus
+    from synthcli.data.store import store_path, stores_root
+
+    if source is not None and len(names) > 1:
+        raise SynthError("`--source` belongs to one corpus, and several are named", "prepare them one by one")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing half-written either way
+    wanted = {
+        name: tokenizer_config(tokenizer or find_corpus(name).tokenizer, vocab_size, tokenizer_files)
+        for name in names
+    }
+    root = stores or stores_root()
+    found = {
+        path
+        for name, config in wanted.items()
+        if (path := store_path(root, name, config, source)).exists() and not force
+    }
+    made = [prepare_one(name, config, root, source, force) for name, config in wanted.items()]
+    if as_json:
+        screen.data(json.dumps([as_data(store) for store in made], indent=2, ensure_ascii=False))
+    else:
+        for store in made:
+            show(store)
+    for store in made:
+        is_old = store.path in found
+        screen.say(f"{'found' if is_old else 'wrote'} `{store.path}`{OLD if is_old else ''}")
+    screen.say(f"next: `{next_command(made[0])}`")
+
+
+def tokenizer_config(kind: str, vocab_size: int | None, files: Path | None) -> "TokenizerConfig":
+    """Return a tokenizer's configuration from the command line's words."""
+    from pydantic import ValidationError
+
+    from synthcli.data.config import TokenizerConfig
+    from synthcli.data.tokenizers import TOKENIZERS
+
+    if kind not in TOKENIZERS:
+        raise SynthError(f"unknown tokenizer `{kind}`", did_you_mean(kind, TOKENIZERS))
+    values = {"kind": kind, "vocab_size": vocab_size, "files": str(files) if files else None}
+    try:
+        return TokenizerConfig.model_validate(values)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise SynthError(
+            f"wrong options for `{kind}`: {reason[0].lower()}{reason[1:]}",
+            "see `synth prepare-corpus --help`",
+        ) from error
+
+
+def prepare_one(
+    name: str, config: "TokenizerConfig", root: Path, source: Path | None, force: bool
+) -> "Store":
+    """Prepare one corpus under a progress bar."""
+    from synthcli.data.prepare import prepare
+
+    with screen.progress() as bar:
+        return prepare(name, config, root, source, Reporter(bar, name), force)
+
+
+class Reporter:
+    """Shows on a bar what is being done, and how many rows a second."""
+
+    def __init__(self, bar: "Progress", name: str) -> None:
+        self.bar, self.name, self.what, self.since = bar, name, "", time.monotonic()
+        self.task = bar.add_task(name, total=None, rate="")
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        if what != self.what:
+            self.what, self.since = what, time.monotonic()
+            self.bar.reset(self.task, total=total)
+        rate = done / max(time.monotonic() - self.since, 1e-3)
+        self.bar.update(
+            self.task,
+            description=f"{self.name}: {what}",
+            completed=done,
+            total=total,
+            rate=f"{rate:,.0f} rows/s" if done else "",
+        )
+
+
+def show(store: "Store") -> None:
+    """Print what a store holds, beside what its publisher counts."""
+    manifest, published = store.manifest, store.manifest["published_rows"]
+    rows = [
+        [
+            split,
+            f"{counts['rows']:,}",
+            f"{published[split]:,}" if split in published else "",
+            f"{counts['tokens']:,}",
+            f"{counts['words']:,}",
+            f"{counts['empty']:,}",
+        ]
+        for split, counts in manifest["splits"].items()
+    ]
+    title = f"{store.corpus} with {manifest['tokenizer']['kind']}, {store.tokenizer.vocab_size:,} ids"
+    columns = ["split", "rows", "published", "tokens", "words", "blank rows"]
+    screen.table(title, columns, rows, right=frozenset(range(1, len(columns))))
+    for note in notes(store):
+        screen.say(f"note: {note}")
+
+
+def notes(store: "Store") -> list[str]:
+    """Return what the user should know of a store."""
+    said = list(store.manifest["source"]["notes"])
+    tokenizer = store.manifest["tokenizer"]
+    if tokenizer["vocab_size"] < tokenizer["requested"]:
+        wanted = f"{tokenizer['requested']:,} were asked for"
+        said.append(f"the text supports {tokenizer['vocab_size']:,} pieces; {wanted}")
+    if "validation" not in store.splits:
+        said.append("the publisher has no validation split, and the store has none")
+    return said
+
+
+def as_data(store: "Store") -> dict[str, Any]:
+    """Return a store for `--json`: its path, its hash and its manifest but for the list of files."""
+    manifest = {key: value for key, value in store.manifest.items() if key != "files"}
+    return {"path": str(store.path), "hash": store.hash, **manifest}
+
+
+def next_command(store: "Store") -> str:
+    """Name the training that suits a store."""
+    from synthcli.data.corpora import CORPORA
+
+    own = {"cnn-dailymail": "cnn-dailymail-vanilla", "stdlib-docstrings": "cnn-dailymail-vanilla"}
+    preset = own.get(store.corpus, PRESETS[CORPORA[store.corpus].kind])
+    scale = "smoke" if CORPORA[store.corpus].builtin else "hour"
+    return f"synth train {preset} --scale {scale} --set data.corpus={store.corpus}"
