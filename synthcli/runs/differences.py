@@ -1,0 +1,34 @@
+"""With which other settings a run may be resumed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthcli.errors import SynthError
+from synthcli.presets.compare import flat, shown
+from synthcli.runs.run import Run
+
+# What a training may be resumed with another value of: none of it reaches the weights.
+MAY_CHANGE = (
+    "title",
+    "claims.",
+    "paper.",
+    "evaluation.",
+    "training.keep",
+    "training.log_every",
+    "training.evaluate_every",
+    "training.save_every",
+    "training.validation_examples",
+)
+
+
+def refuse_differences(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise where a run would be resumed with settings that reach the weights; both are resolved presets."""
+    before, after = flat(dict(old)), flat(dict(new))
+    lines = [
+        f"`{key}`: {shown(before.get(key))} → {shown(after.get(key))}"
+        for key in dict.fromkeys([*before, *after])
+        if before.get(key) != after.get(key) and not key.startswith(MAY_CHANGE)
+    ]
+    if lines:
+        message = f"run `{run.path}` was started with another configuration: {', '.join(lines)}"
+        raise SynthError(message, "leave out what differs, or start a new run without `--resume`")

@@ -1,0 +1,181 @@
+"""A run's directory: made, locked, written to."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcli.errors import SynthError, WorkFailedError
+from synthcli.runs.environment import environment, now
+from synthcli.training import durable
+from synthcli.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from synthcli.data.tokenizers import Tokenizer
+    from synthcli.training.training import Examples, Training
+
+PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
+
+
+def runs_root() -> Path:
+    """Return where runs are kept: `SYNTH_RUNS`, or `runs` in the current directory."""
+    return Path(os.environ.get("SYNTH_RUNS", "runs"))
+
+
+def is_main_process() -> bool:
+    """Whether this process writes; launchers of several number them in `RANK`."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The directory of one training; `name` is that of its preset."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def name(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def preset(self) -> Path:
+        return self.path / PRESET
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def timings(self) -> Path:
+        return self.path / "timings.jsonl"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.path / FINISHED).exists()
+
+    @property
+    def last(self) -> Path | None:
+        """The folder of its newest checkpoint."""
+        link = self.checkpoints / "last"
+        return link.resolve() if link.exists() else None
+
+    @property
+    def task(self) -> str | None:
+        """The task of its model, once there is a checkpoint."""
+        return None if self.last is None else json.loads((self.last / "config.json").read_text())["task"]
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Refuse a second writer; a killed one's lock ends with it."""
+        if not is_main_process():
+            yield
+            return
+        with (self.path / LOCK).open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                message = f"run `{self.path}` is being written by process {file.read()}"
+                raise SynthError(message, "wait until it ends, or stop it") from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def write_result(self, name: str, result: Mapping[str, Any]) -> Path:
+        """Write `results/<name>.json`, in place of an older one."""
+        self.results.mkdir(exist_ok=True)
+        return write_json(self.results / f"{name}.json", result)
+
+    def read_results(self) -> dict[str, dict[str, Any]]:
+        """Return every result by name."""
+        return {path.stem: json.loads(path.read_text()) for path in sorted(self.results.glob("*.json"))}
+
+    def note_session(self, **facts: Any) -> None:
+        """Add a start or a resumption to `environment.json`."""
+        path = self.path / ENVIRONMENT
+        sessions = json.loads(path.read_text())["sessions"] if path.exists() else []
+        write_json(path, {"sessions": [*sessions, {**environment(), **facts}]})
+
+    def finish(self, **facts: Any) -> None:
+        """Mark the training as complete."""
+        write_json(self.path / FINISHED, {"time": now(), **facts})
+
+    def callbacks(self, tokenizer: "Tokenizer", validation: "Examples") -> list[Callback]:
+        """Return what writes this run, in the order it must."""
+        from synthcli.training.checkpoints import Checkpointing
+        from synthcli.training.journal import Journal
+        from synthcli.training.validation import Validation
+
+        journal = Journal(self.journal, self.timings)
+        checkpointing = Checkpointing(self.checkpoints, tokenizer)
+        return [journal, Validation(validation), checkpointing, Sessions(self)]
+
+
+class Sessions(Callback):
+    """Notes what a training ran on, and that it came to its end."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def on_start(self, training: "Training") -> None:
+        import torch
+
+        self.run.note_session(
+            from_step=training.step,
+            steps=training.steps,
+            precision=training.precision.description,
+            device=str(training.device),
+            processes=training.accelerator.num_processes,
+            threads=torch.get_num_threads(),
+        )
+
+    def on_end(self, training: "Training") -> None:
+        if training.step == training.steps:
+            self.run.finish(steps=training.steps)
+
+
+def create_run(name: str, preset: str, root: Path | None = None) -> Run:
+    """Make the directory of a new run that holds its resolved preset; ids sort by time."""
+    folder = (root or runs_root()) / name
+    path = folder / new_id()
+    while path.exists():
+        path = folder / new_id()
+    if is_main_process():
+        try:
+            with durable.new_folder(path) as unnamed:
+                (unnamed / PRESET).write_text(preset, encoding="utf-8")
+        except OSError as error:
+            hint = "make its folder writable, or set `SYNTH_RUNS` to another"
+            raise WorkFailedError(f"run `{path}` could not be made: {error}", hint) from error
+    return Run(path)
+
+
+def new_id() -> str:
+    """Return 20261121-090412-8f3a: the time in UTC, its last part in 2⁻¹⁶ seconds."""
+    time = datetime.now(UTC)
+    return f"{time:%Y%m%d-%H%M%S}-{time.microsecond * 2**16 // 10**6:04x}"
+
+
+def write_json(path: Path, table: Mapping[str, Any]) -> Path:
+    """Replace a file at once; processes other than the main one write nothing."""
+    if is_main_process():
+        durable.write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+    return path
