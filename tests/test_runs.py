@@ -1,6 +1,5 @@
 """The run directory: made whole, one writer, found by every name it has."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +29,7 @@ def trained_run(root: Path, name: str, steps: int = 2) -> Run:
     run = create_run(name, PRESET, root)
     config = toy_config(steps=steps, save_every=1)
     with run.lock():
-        toy_train(toy_model(), config, callbacks=run.callbacks(ByteTokenizer(), ToyText(rows=5)))
+        toy_train(toy_model(), config, callbacks=run.callbacks(ByteTokenizer(), ToyText(rows=5), "f00d"))
     return run
 
 
@@ -58,7 +57,8 @@ def test_a_run_holds_what_its_layout_says(tmp_path: Path) -> None:
     ]
     assert (run.name, run.task, run.preset.read_text()) == ("toy", "causal-lm", PRESET)
     assert run_of(run.last) == run
-    (session,) = json.loads((run.path / "environment.json").read_text())["sessions"]
+    (session,) = run.sessions
+    assert run.store_hash == session["store"] == "f00d"
     assert session["precision"] == "fp32, as asked"
     assert (session["from_step"], session["steps"], session["processes"]) == (0, 2, 1)
     assert session["versions"]["torch"].startswith("2.")

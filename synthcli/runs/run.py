@@ -73,8 +73,20 @@ class Run:
     @property
     def last(self) -> Path | None:
         """The folder of its newest checkpoint."""
-        link = self.checkpoints / "last"
-        return link.resolve() if link.exists() else None
+        steps = sorted(self.checkpoints.glob("step-*"))
+        return steps[-1] if steps else None
+
+    @property
+    def store_hash(self) -> str | None:
+        """The hash of the store its training began with."""
+        sessions = self.sessions
+        return sessions[0].get("store") if sessions else None
+
+    @property
+    def sessions(self) -> list[dict[str, Any]]:
+        """Its start and every resumption: when, on what, from which step."""
+        path = self.path / ENVIRONMENT
+        return json.loads(path.read_text())["sessions"] if path.exists() else []
 
     @property
     def task(self) -> str | None:
@@ -110,35 +122,36 @@ class Run:
 
     def note_session(self, **facts: Any) -> None:
         """Add a start or a resumption to `environment.json`."""
-        path = self.path / ENVIRONMENT
-        sessions = json.loads(path.read_text())["sessions"] if path.exists() else []
-        write_json(path, {"sessions": [*sessions, {**environment(), **facts}]})
+        write_json(self.path / ENVIRONMENT, {"sessions": [*self.sessions, {**environment(), **facts}]})
 
     def finish(self, **facts: Any) -> None:
         """Mark the training as complete."""
         write_json(self.path / FINISHED, {"time": now(), **facts})
 
-    def callbacks(self, tokenizer: "Tokenizer", validation: "Examples") -> list[Callback]:
-        """Return what writes this run, in the order it must."""
+    def callbacks(
+        self, tokenizer: "Tokenizer", validation: "Examples | None", store_hash: str | None = None
+    ) -> list[Callback]:
+        """Return what writes this run, in the order it must; without validation no checkpoint is the best."""
         from synthcli.training.checkpoints import Checkpointing
         from synthcli.training.journal import Journal
         from synthcli.training.validation import Validation
 
-        journal = Journal(self.journal, self.timings)
+        validations = [] if validation is None else [Validation(validation)]
         checkpointing = Checkpointing(self.checkpoints, tokenizer)
-        return [journal, Validation(validation), checkpointing, Sessions(self)]
+        return [Journal(self.journal, self.timings), *validations, checkpointing, Sessions(self, store_hash)]
 
 
 class Sessions(Callback):
     """Notes what a training ran on, and that it came to its end."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, run: Run, store_hash: str | None) -> None:
+        self.run, self.store_hash = run, store_hash
 
     def on_start(self, training: "Training") -> None:
         import torch
 
         self.run.note_session(
+            store=self.store_hash,
             from_step=training.step,
             steps=training.steps,
             precision=training.precision.description,

@@ -6,8 +6,6 @@ Both links and what is kept are functions of the folders present, so that a kill
 nothing that the next start does not put right.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
-from synthcli.errors import SynthError, WorkFailedError
+from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
 from synthcli.training import durable, state
 from synthcli.training.callbacks import Callback, Step
@@ -77,9 +75,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """Return the checkpoint to resume from: the newest with a name, also if `last` never moved to it."""
-    steps = step_folders(folder)
-    return load_checkpoint(steps[-1]) if steps else None
+    """Return the checkpoint to resume from, if there is one."""
+    return load_checkpoint(folder) if step_folders(folder) else None
 
 
 def step_name(step: int) -> str:
@@ -91,13 +88,16 @@ def step_folders(folder: Path) -> list[Path]:
 
 
 def step_folder(path: Path) -> Path:
-    """Return the folder of one checkpoint, links resolved."""
+    """Return the folder of one checkpoint, links resolved; of several it is the newest.
+
+    That is not left to the link `last`: a kill may have come before it moved.
+    """
     if not path.exists():
         raise SynthError(f"there is no checkpoint at `{path}`", "`synth train PRESET` makes a run with one")
-    for candidate in (path / FOLDER / LAST, path / LAST):
-        if candidate.exists():
-            return candidate.resolve()
-    if (path / FOLDER).is_dir() or path.name == FOLDER:
+    folder = path / FOLDER if (path / FOLDER).is_dir() else path
+    if steps := step_folders(folder):
+        return steps[-1].resolve()
+    if folder.name == FOLDER:
         hint = "`synth train … --resume` continues the run to its first checkpoint"
         raise SynthError(f"`{path}` holds no checkpoint yet", hint)
     return path.resolve()
@@ -153,7 +153,7 @@ class Checkpointing(Callback):
     def save(self, training: "Training") -> None:
         """Write the checkpoint of the current step, then forget old ones."""
         path = self.folder / step_name(training.step)
-        with failures_named(path):
+        with durable.failures_named(f"checkpoint `{path}`", SafetensorError):
             training.announce("before_save")
             with durable.new_folder(path) as folder:
                 write(folder, training, self.tokenizer)
@@ -164,16 +164,6 @@ class Checkpointing(Callback):
             raise SynthError(message, "resume from the newest checkpoint, or start a new run")
         self._saved_at = training.step
         training.announce("on_save", path)
-
-
-@contextmanager
-def failures_named(path: Path) -> Iterator[None]:
-    """Turn a full disk into an error that says what is left."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        hint = "free space on that disk, then `synth train … --resume`; the checkpoints before it are whole"
-        raise WorkFailedError(f"checkpoint `{path}` could not be written: {error}", hint) from error
 
 
 def write(folder: Path, training: "Training", tokenizer: Tokenizer) -> None:

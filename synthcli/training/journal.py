@@ -60,7 +60,7 @@ class Journal(Callback):
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
+    with durable.failures_named(f"`{path}`"), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from synthcli.errors import SynthError, WorkFailedError
-from synthcli.training import checkpoints
+from synthcli.training import checkpoints, journal
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, model_of, newest_checkpoint
 from synthcli.training.weights import weights_of
@@ -133,7 +133,7 @@ def test_what_a_kill_left_is_put_right_at_the_next_start(whole: Path, tmp_path: 
     with (tmp_path / "journal.jsonl").open("a") as file:
         file.write('{"step": 12, "lo')
     resumed = newest_checkpoint(folder)
-    assert resumed.step == 8
+    assert resumed.step == load_checkpoint(tmp_path).step == 8
     toy_train(toy_model(), toy_config(), callbacks=toy_callbacks(tmp_path), resume=resumed)
     assert files_of(tmp_path) == files_of(whole)
 
@@ -247,6 +247,15 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path: Path, monkeypatch
     )
     assert sorted(path.name for path in folder.iterdir()) == ["best", "last", "step-00000004"]
     assert load_checkpoint(folder).step == 4
+
+
+def test_a_full_disk_is_named_by_the_journal_too(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "w"))  # noqa: PTH123, SIM115
+    with pytest.raises(WorkFailedError) as caught:
+        journal.append(tmp_path / "journal.jsonl", {"step": 1})
+    assert caught.value.message == (
+        f"`{tmp_path / 'journal.jsonl'}` could not be written: [Errno 28] No space left on device"
+    )
 
 
 def test_loading_leaves_the_random_numbers_alone(whole: Path) -> None:
