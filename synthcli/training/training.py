@@ -1,5 +1,6 @@
 """A training under way: what the loop works on and callbacks look at."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -103,7 +104,7 @@ def prepare(
     callbacks: Sequence[Callback],
 ) -> Training:
     """Place the model, and make what trains it."""
-    accelerator = Accelerator(mixed_precision="no")  # formats and scaling are the loop's own
+    accelerator = accelerate()
     if accelerator.distributed_type not in WRAPPED:
         kind = accelerator.distributed_type.value
         hint = "run `accelerate config` and choose multi-GPU or multi-CPU without FSDP, DeepSpeed or Megatron"
@@ -127,6 +128,15 @@ def prepare(
         callbacks=callbacks,
         trainable=[p for p in model.parameters() if p.requires_grad],
     )
+
+
+def accelerate() -> Accelerator:
+    """Join the processes of the launcher, on processors where there is no CUDA device.
+
+    Number formats and loss scaling are the loop's own.
+    """
+    is_one_of_several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return Accelerator(cpu=is_one_of_several and not torch.cuda.is_available(), mixed_precision="no")
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:

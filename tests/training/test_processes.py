@@ -32,7 +32,7 @@ def shares(tmp_path_factory) -> Path:
     }
     processes = []
     for rank in ("0", "1"):
-        own = {"RANK": rank, "LOCAL_RANK": rank, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+        own = {"RANK": rank, "LOCAL_RANK": rank, "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "tests.training.share_of_two", str(folder), rank]
         process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | common | own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
