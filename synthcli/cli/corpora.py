@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.data.corpora import CORPORA, find_corpus
 
 if TYPE_CHECKING:
     from synthcli.data.corpora import Corpus
@@ -27,19 +26,23 @@ def default(context: typer.Context) -> None:
 @app.command()
 def ls(as_json: AsJson = False) -> None:
     """List all corpora."""
+    from synthcli.data.corpora import CORPORA
+
     if as_json:
         return screen.data(json.dumps([as_data(corpus) for corpus in CORPORA.values()], indent=2))
     rows = [
         [corpus.name, corpus.kind, train_rows(corpus), origin(corpus), corpus.title]
         for corpus in CORPORA.values()
     ]
-    screen.table("", ["corpus", "kind", "train rows", "from", "what"], rows, right=frozenset({2}))
+    screen.table(None, ["corpus", "kind", "train rows", "from", "what"], rows, right=frozenset({2}))
     return screen.say("next: `synth corpora show NAME`, `synth prepare-corpus NAME`")
 
 
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show where a corpus comes from and which files `--source` expects."""
+    from synthcli.data.corpora import find_corpus
+
     corpus = find_corpus(name)
     if as_json:
         return screen.data(json.dumps(as_data(corpus), indent=2))
@@ -57,7 +60,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
         ["hub", f"{hub.id}{f' ({hub.config})' if hub.config else ''} at {hub.revision}" if hub else ""],
         ["--source", corpus.layout],
     ]
-    screen.table("", ["", corpus.name], [row for row in rows if row[1]])
+    screen.table(None, ["", corpus.name], [row for row in rows if row[1]])
     return screen.say(f"next: `synth prepare-corpus {name}`")
 
 

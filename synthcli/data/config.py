@@ -16,13 +16,15 @@ class TokenizerConfig(Config):
 
     kind: TokenizerKind
     vocab_size: Annotated[int, Field(ge=1)]
-    files: str | None = None  # gpt2: the folder that holds encoder.json and vocab.bpe
+    files: str | None = (
+        None  # take the tokenizer saved in this folder; gpt2: encoder.json and vocab.bpe will do
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _size_by_kind(cls, values: Any) -> Any:
         if isinstance(values, dict) and "kind" in values and values.get("vocab_size") is None:
-            return {**values, "vocab_size": FIXED_SIZES.get(values["kind"], DEFAULT_VOCAB_SIZE)}
+            return {**values, "vocab_size": FIXED_SIZES.get(str(values["kind"]), DEFAULT_VOCAB_SIZE)}
         return values
 
     @model_validator(mode="after")
@@ -30,8 +32,6 @@ class TokenizerConfig(Config):
         if self.vocab_size < FIXED_SIZES.get(self.kind, 0):
             fixed = f"`{self.kind}` has {FIXED_SIZES[self.kind]} ids"
             raise ValueError(f"`vocab_size = {self.vocab_size}`, but {fixed}: raise it or leave it out")
-        if self.files is not None and self.kind != "gpt2":
-            raise ValueError(f"`files` belongs to `gpt2`; `{self.kind}` has none")
         return self
 
     @property

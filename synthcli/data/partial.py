@@ -1,6 +1,8 @@
 """A folder that appears whole or not at all."""
 
+import glob
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +18,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path)
-    folder = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    folder = path.with_name(f"{prefix(path)}{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir()
@@ -33,7 +35,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def replace(folder: Path, path: Path) -> None:
     """Move a folder to `path`; an old one there is moved aside first, then deleted."""
-    aside = path.with_name(f".{path.name}.partial-{os.getpid()}-old")
+    aside = path.with_name(f"{prefix(path)}{os.getpid()}-old")
     if path.exists():
         path.rename(aside)
     folder.rename(path)
@@ -41,10 +43,15 @@ def replace(folder: Path, path: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def prefix(path: Path) -> str:
+    """Return how the names of half-written folders begin: folders may be shared by machines."""
+    return f".{path.name}.partial-{platform.node()}-"
+
+
 def sweep(path: Path) -> None:
-    """Delete what processes that no longer live have left half-written beside `path`."""
-    for leftover in path.parent.glob(f".{path.name}.partial-*"):
-        process = leftover.name.rpartition("partial-")[2].partition("-")[0]
+    """Delete what processes of this machine that no longer live have left half-written beside `path`."""
+    for leftover in path.parent.glob(f"{glob.escape(prefix(path))}*"):
+        process = leftover.name.removeprefix(prefix(path)).partition("-")[0]
         if process.isdecimal() and not is_alive(int(process)):
             shutil.rmtree(leftover, ignore_errors=True)
 

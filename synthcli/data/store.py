@@ -97,6 +97,8 @@ def stores_in(root: Path) -> list[Path]:
 def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | None) -> Path:
     """Return where the store of a corpus, a tokenizer and a source stands."""
     name = f"{corpus}.{config.kind}-{config.size}"
+    if config.files is not None and config.kind != "gpt2":
+        name += f"-{load_tokenizer(Path(config.files)).hash[:8]}"
     if source is not None:
         name += "." + hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
     return root / name

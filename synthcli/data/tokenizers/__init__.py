@@ -23,6 +23,8 @@ TOKENIZERS: dict[str, Callable[[Path], Tokenizer]] = {
 
 def train_or_load_tokenizer(config: TokenizerConfig, texts: Iterable[str]) -> Tokenizer:
     """Return the tokenizer of a configuration; `texts` are read only where it is trained."""
+    if config.files and (Path(config.files) / DESCRIPTION).is_file():
+        return load_tokenizer(Path(config.files))
     if config.kind == "gpt2":
         return Gpt2Tokenizer.load(Path(config.files)) if config.files else Gpt2Tokenizer.from_hub()
     return ByteTokenizer() if config.kind == "bytes" else train(config, texts)

@@ -1,0 +1,44 @@
+"""Small corpora in their publishers' layouts."""
+
+import gzip
+from pathlib import Path
+
+from synthcli.data.config import TokenizerConfig
+
+BYTES = TokenizerConfig.model_validate({"kind": "bytes"})
+SOURCES = [f"line {number} of a small corpus" for number in range(20)]
+TARGETS = [f"Zeile {number}" for number in range(20)]
+
+
+def write(path: Path, lines: list[str]) -> Path:
+    """Write lines, packed where the name says so."""
+    content = "".join(f"{line}\n" for line in lines).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def multi30k(folder: Path) -> Path:
+    """Write 20, 4 and 3 pairs."""
+    for stem, rows in {"train": 20, "val": 4, "test_2016_flickr": 3}.items():
+        write(folder / f"{stem}.en", SOURCES[:rows])
+        write(folder / f"{stem}.de.gz", TARGETS[:rows])
+    return folder
+
+
+def wikitext(folder: Path, train: list[str]) -> Path:
+    """Write given training lines, and two lines for each other split."""
+    write(folder / "wiki.train.tokens", train)
+    write(folder / "wiki.valid.tokens", [" = Title = ", ""])
+    write(folder / "wiki.test.tokens", [" a test ", ""])
+    return folder
+
+
+def ag_news(folder: Path) -> Path:
+    """Write six and three records."""
+    records = [
+        f'"{number % 4 + 1}","Title {number}","First\\second ""quoted"" {number}"' for number in range(6)
+    ]
+    write(folder / "train.csv", records)
+    write(folder / "test.csv.gz", records[:3])
+    return folder

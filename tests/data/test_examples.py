@@ -1,0 +1,198 @@
+"""Examples: every token predicted once, nothing lost unseen, batches as the tasks expect them."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from synthcli.data.collate import padded
+from synthcli.data.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.prepare import prepare
+from synthcli.data.ragged import Ragged
+from synthcli.data.store import Store
+from synthcli.errors import SynthError
+from tests.data.small import BYTES, ag_news, multi30k, wikitext
+
+ROWS = ["abcdefg", "", "h", "ijklmnopqrstuvw", "xyz"]
+PAD, BOS, EOS = 0, 1, 2
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("text")
+    return prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("pairs")
+    return prepare("multi30k", BYTES, folder / "stores", multi30k(folder / "data"))
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("labelled")
+    return prepare("ag-news", BYTES, folder / "stores", ag_news(folder / "data"))
+
+
+def tensor(batch: Batch, key: str) -> Tensor:
+    value = batch[key]
+    assert isinstance(value, Tensor)
+    return value
+
+
+def shown(ids: Tensor) -> str:
+    """Return ids as text: `^` for bos, `$` for eos, `.` for padding."""
+    marks = {PAD: ".", BOS: "^", EOS: "$", IGNORED: "."}
+    return "".join(marks.get(i) or chr(i - 4) for i in ids.tolist())
+
+
+def all_of(examples: Examples) -> Batch:
+    return examples.collate(np.arange(len(examples)))
+
+
+def test_rows_are_cut_into_pieces(text: Store) -> None:
+    examples = Examples(text, "train", "causal-lm", max_target=6)
+    batch = all_of(examples)
+    assert [shown(row) for row in tensor(batch, "tokens")] == [
+        *("^abcde", "fg....", "^.....", "^h....", "^ijklm", "nopqrs", "tuvw..", "^xyz.."),
+    ]
+    assert [shown(row) for row in tensor(batch, "targets")] == [
+        *("abcdef", "g$....", "$.....", "h$....", "ijklmn", "opqrst", "uvw$..", "xyz$.."),
+    ]
+    assert examples.lengths.tolist() == [6, 2, 1, 2, 6, 6, 4, 4]
+    assert examples.report == Report(rows=5, examples=8, tokens=31, cut=2)
+    assert examples.words(np.arange(8)).tolist() == [0, 2, 1, 2, 0, 0, 2, 2]
+    assert examples.bytes(np.arange(8)).tolist() == [0, 8, 1, 2, 0, 0, 16, 4]
+
+
+def test_packed_windows_predict_every_token_once(text: Store) -> None:
+    for size in (2, 3, 6, 7, 30, 31, 32, 100):
+        batch = all_of(Examples(text, "train", "causal-lm", max_target=size, layout="packed"))
+        inputs = "".join(shown(row) for row in tensor(batch, "tokens")).rstrip(".")
+        targets = "".join(shown(row) for row in tensor(batch, "targets")).rstrip(".")
+        assert targets == "abcdefg$$h$ijklmnopqrstuvw$xyz$"
+        assert inputs == "^abcdefg$$h$ijklmnopqrstuvw$xyz"
+
+
+def test_packed_lengths_and_counts(text: Store) -> None:
+    examples = Examples(text, "train", "causal-lm", max_target=10, layout="packed")
+    assert examples.lengths.tolist() == [10, 10, 10, 1]
+    assert examples.report == Report(rows=5, examples=4, tokens=31)
+    assert examples.words(np.arange(4)).tolist() == [2 + 1, 2, 2, 2]
+    assert examples.bytes(np.arange(4)).sum() == examples.counts["bytes"] == 31
+    assert sorted(examples.collate(np.array([0]))) == ["padding", "targets", "tokens"]
+
+
+def test_documents_begin_at_the_mark_before_them(text: Store) -> None:
+    examples = Examples(text, "train", "causal-lm", max_target=12, layout="packed-documents")
+    batch = all_of(examples)
+    assert [shown(row) for row in tensor(batch, "tokens")] == [
+        *("^abcdefg$$h$", "ijklmnopqrst", "uvw$xyz....."),
+    ]
+    assert tensor(batch, "documents").tolist() == [
+        [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3],
+        [0] * 12,
+        [0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0],
+    ]
+    assert tensor(batch, "padding")[2].tolist() == [False] * 7 + [True] * 5
+
+
+def test_pairs(pairs: Store) -> None:
+    examples = Examples(pairs, "train", "seq2seq", max_source=64, max_target=64)
+    batch = examples.collate(np.array([7, 10]))
+    assert [shown(row) for row in tensor(batch, "source")] == [
+        *("line 7 of a small corpus$.", "line 10 of a small corpus$"),
+    ]
+    assert [shown(row) for row in tensor(batch, "tokens")] == ["^Zeile 7.", "^Zeile 10"]
+    assert [shown(row) for row in tensor(batch, "targets")] == ["Zeile 7$.", "Zeile 10$"]
+    assert tensor(batch, "source_padding").sum() == tensor(batch, "padding").sum() == 1
+    assert tensor(batch, "targets")[0, -1] == IGNORED
+    assert examples.texts(np.array([10, 7])) == ["Zeile 10", "Zeile 7"]
+    assert examples.sources(np.array([7])) == ["line 7 of a small corpus"]
+    assert examples.lengths[[7, 10]].tolist() == [25, 26]
+
+
+def test_long_pairs_lose_their_ends_and_keep_their_marks(pairs: Store) -> None:
+    examples = Examples(pairs, "train", "seq2seq", max_source=5, max_target=8)
+    batch = examples.collate(np.array([7, 10]))
+    assert [shown(row) for row in tensor(batch, "source")] == ["line$", "line$"]
+    assert [shown(row) for row in tensor(batch, "targets")] == ["Zeile 7$", "Zeile 1$"]
+    assert batch["source_padding"] is None
+    assert batch["padding"] is None
+    assert examples.report == Report(
+        rows=20, examples=20, tokens=20 * 13, truncated_sources=20, truncated_targets=10
+    )
+
+
+def test_labelled_texts(labelled: Store) -> None:
+    examples = Examples(labelled, "train", "classification", max_source=8)
+    batch = examples.collate(np.array([5, 0]))
+    assert [shown(row) for row in tensor(batch, "tokens")] == ["^Title 5", "^Title 0"]
+    assert tensor(batch, "labels").tolist() == [1, 0]
+    assert batch["padding"] is None
+    assert examples.report == Report(rows=6, examples=6, tokens=48, truncated_sources=6)
+
+
+def test_everything_is_int64(pairs: Store, labelled: Store) -> None:
+    batches = [
+        all_of(Examples(pairs, "test", "seq2seq", max_source=9, max_target=9)),
+        all_of(Examples(labelled, "test", "classification", max_source=9)),
+    ]
+    for batch in batches:
+        for key, value in batch.items():
+            wanted = torch.bool if key.endswith("padding") else torch.int64
+            assert value is None or value.dtype == wanted
+
+
+@pytest.mark.parametrize(
+    ("task", "layout", "lengths", "message"),
+    [
+        ("causal-lm", "rows", {"max_target": 8}, "`multi30k` holds pairs, and `causal-lm` needs text"),
+        ("translate", "rows", {}, "unknown task `translate`"),
+        ("seq2seq", "pack", {"max_source": 8, "max_target": 8}, "unknown layout `pack`"),
+        (
+            "seq2seq",
+            "packed",
+            {"max_source": 8, "max_target": 8},
+            "`data.layout = packed` is for `causal-lm`, not `seq2seq`",
+        ),
+        (
+            "seq2seq",
+            "rows",
+            {"max_source": 8},
+            "`seq2seq` needs a `max_target` of at least 2, received None",
+        ),
+        (
+            "seq2seq",
+            "rows",
+            {"max_source": 1, "max_target": 8},
+            "`seq2seq` needs a `max_source` of at least 2, received 1",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    pairs: Store, task: str, layout: str, lengths: dict[str, int], message: str
+) -> None:
+    with pytest.raises(SynthError) as error:
+        Examples(pairs, "train", task, layout=layout, **lengths)
+    assert error.value.message == message
+    assert error.value.hint
+
+
+def test_padding() -> None:
+    tokens, padding = padded([np.array([5, 6], dtype=np.int32), np.array([], dtype=np.int32)], fill=9)
+    assert tokens.tolist() == [[5, 6], [9, 9]]
+    assert padding is not None
+    assert padding.tolist() == [[False, False], [True, True]]
+
+
+def test_rows_of_several_chunks() -> None:
+    import pyarrow
+
+    kind = pyarrow.list_(pyarrow.int32())
+    column = pyarrow.chunked_array([pyarrow.array(part, kind) for part in ([[1], []], [], [[2, 3]])])
+    rows = Ragged(column)
+    assert [row.tolist() for row in (rows[0], rows[1], rows[2])] == [[1], [], [2, 3]]
+    assert rows.lengths.tolist() == [1, 0, 2]
+    assert len(rows) == 3
