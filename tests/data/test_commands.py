@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from click.testing import Result
 from typer.testing import CliRunner
 
 from synthcli.cli import corpora, prepare_corpus
+from synthcli.data.corpora import CORPORA
 from synthcli.errors import SynthError
 from tests.data.small import ag_news, multi30k
 
@@ -23,10 +25,8 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "stores"
 
 
-def run(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
-    """Return what a command writes to its two streams."""
-    CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    return capfd.readouterr()
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words), catch_exceptions=False)
 
 
 def refused(*words: str) -> str:
@@ -35,17 +35,35 @@ def refused(*words: str) -> str:
     return str(error.value)
 
 
-def test_a_store_is_written_and_found(
-    stores: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_store_is_written_then_found(stores: Path, tmp_path: Path) -> None:
     source = str(multi30k(tmp_path / "data"))
     words = ["prepare-corpus", "multi30k", "--source", source, "--tokenizer", "bytes"]
-    CliRunner().invoke(app, words, catch_exceptions=False)
+    first = run(*words)
     (path,) = stores.iterdir()
-    assert path.name.startswith("multi30k.bytes-260.")
-    result = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
-    assert result.exit_code == 0
-    assert stores.is_dir()
+    assert first.stdout.splitlines()[0].strip() == "multi30k with bytes, 260 ids"
+    assert f"wrote `{path}`" in first.stderr.replace("\n", "")
+    assert "synth train wmt14-vanilla --scale hour --set data.corpus=multi30k" in first.stderr
+    second = run(*words, "--json")
+    (data,) = json.loads(second.stdout)
+    assert data["path"] == str(path)
+    assert data["splits"]["train"]["rows"] == 20
+    assert "prepared before; `--force` prepares it again" in second.stderr.replace("\n", " ")
+
+
+def test_what_is_not_as_expected_is_said(stores: Path, tmp_path: Path) -> None:
+    source = str(ag_news(tmp_path / "data"))
+    said = run("prepare-corpus", "ag-news", "--source", source, "--vocab-size", "600").stderr
+    said = " ".join(said.split())
+    assert "pieces; 600 were asked for" in said
+    assert "note: the publisher has no validation split, and the store has none" in said
+
+
+def test_corpora_are_listed_and_shown() -> None:
+    assert [corpus["name"] for corpus in json.loads(run("corpora", "ls", "--json").stdout)] == list(CORPORA)
+    assert "stdlib-code" in run("corpora").stdout
+    shown = " ".join(run("corpora", "show", "lm1b").stdout.split())
+    assert "train 30,301,028" in shown
+    assert "billion-word-benchmark/lm1b" in shown
 
 
 def test_an_unknown_corpus(stores: Path) -> None:
