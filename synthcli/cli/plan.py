@@ -24,16 +24,21 @@ def plan(
     plans = [plan_of(load_preset(preset, scale, config, set_ or ())) for preset in presets]
     if as_json:
         return screen.data(json.dumps([one.to_json() for one in plans], indent=2))
+    show_plans(plans)
+    screen.say("rows as published; FLOPs are an estimate: 6 · parameters · tokens at full length")
+    return screen.say(f"next: `synth prepare-corpus {plans[0].corpus}`, then `synth train {presets[0]}`")
+
+
+def show_plans(plans: list[Plan]) -> None:
+    """Print one plan in full, or several as a table."""
     if len(plans) == 1:
-        screen.table("", ["", plans[0].preset], details(plans[0]), right=frozenset({1}))
+        screen.table(None, ["", plans[0].preset], details(plans[0]), right=frozenset({1}))
     else:
         rows = [row_of(one) for one in plans]
-        screen.table("", COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
+        screen.table(None, COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
     for one in plans:
         for warning in one.warnings:
             screen.say(f"warning: {one.preset}: {warning}")
-    screen.say("rows as published; FLOPs are an estimate: 6 · parameters · tokens at full length")
-    return screen.say(f"next: `synth prepare-corpus {plans[0].corpus}`, then `synth train {presets[0]}`")
 
 
 def row_of(one: Plan) -> list[str]:

@@ -43,7 +43,7 @@ def ls(
         return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
     columns = ["preset", "title", "parameters", "claims"]
     table = [[row["name"], row["title"], f"{row['parameters'] / 1e6:.1f} M", told(row)] for row in rows]
-    screen.table("", columns, table, right=frozenset({2}))
+    screen.table(None, columns, table, right=frozenset({2}))
     return screen.say("*: one source only\nnext: `synth presets show NAME`, `synth train NAME`")
 
 

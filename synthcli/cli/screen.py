@@ -18,7 +18,9 @@ def data(text: str) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
-def table(title: str | None, columns: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()) -> None:
+def table(
+    title: str | None, columns: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()
+) -> None:
     """Print a table of results; the columns numbered in `right` hold figures."""
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):

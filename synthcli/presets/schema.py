@@ -22,6 +22,13 @@ class Paper(Config):
     row: str | None = None
 
 
+class Start(Config):
+    """Where the weights come from in place of chance; `freeze` names parts that stay, such as `encoder`."""
+
+    checkpoint: str = Field(min_length=1)
+    freeze: tuple[str, ...] = ()
+
+
 class Experiment(Config):
     """A model, its data, how it is trained and how it is judged."""
 
@@ -34,6 +41,7 @@ class Experiment(Config):
     data: DataConfig
     training: TrainingConfig
     evaluation: EvaluationConfig
+    start: Start | None = None
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 

@@ -1,0 +1,53 @@
+"""`synth doctor`: what this machine offers and what the toolkit found."""
+
+import json
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from synthcli import __version__
+from synthcli.cli import screen
+
+LIBRARIES = ("torch", "accelerate", "datasets", "tokenizers", "sentencepiece", "sacrebleu", "rouge-score")
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show versions, processor, accelerator and the folders in use."""
+    found = findings()
+    if as_json:
+        return screen.data(json.dumps(found, indent=2))
+    rows = [[key, str(value)] for key, value in found.items() if key != "libraries"]
+    rows += [[name, number] for name, number in found["libraries"].items()]
+    return screen.table(None, ["", ""], rows)
+
+
+def findings() -> dict[str, Any]:
+    """Collect what a bug report should hold."""
+    import torch
+
+    from synthcli.data.store import stores_root
+    from synthcli.runs import runs_root
+    from synthcli.training.precision import has_bf16
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return {
+        "synth": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
+        "accelerator": torch.cuda.get_device_name() if device == "cuda" else "none",
+        "bf16": "yes" if has_bf16(torch.device(device)) else "no",
+        "stores": str(stores_root()),
+        "runs": str(runs_root()),
+        "libraries": {name: _version_of(name) for name in LIBRARIES},
+    }
+
+
+def _version_of(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

@@ -1,0 +1,104 @@
+"""`synth eval`: judge checkpoints."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError, did_you_mean
+
+if TYPE_CHECKING:
+    from synthcli.evaluation.result import Result
+    from synthcli.jobs.evaluate import Request
+
+METRICS = ("bleu", "rouge", "perplexity", "accuracy")
+
+Metric = Annotated[str, typer.Argument(metavar="METRIC", help="bleu, rouge, perplexity or accuracy.")]
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CHECKPOINT...", help="Runs, ids, presets or folders; the newest that fits if none."
+    ),
+]
+Corpus = Annotated[str | None, typer.Option(help="Judge on another corpus than the preset's.")]
+Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
+Split = Annotated[str | None, typer.Option(help="train, validation or test; the preset's otherwise.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples; the result says so.")]
+Beam = Annotated[int | None, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Examples at once; changes speed, not results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def evaluate(
+    metric: Metric,
+    checkpoints: Checkpoints = None,
+    corpus: Corpus = None,
+    source: Source = None,
+    split: Split = None,
+    limit: Limit = None,
+    beam: Beam = None,
+    batch_size: BatchSize = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge checkpoints on the whole test split, with 95 % intervals.
+
+    Examples: `synth eval bleu`, `synth eval perplexity lm1b-dense lm1b-random`, `synth eval bleu RUN/best
+    --split validation --beam 1`
+    """
+    if metric not in METRICS:
+        raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, METRICS))
+    from synthcli.jobs.evaluate import Request
+
+    request = Request(metric, corpus, source, split, limit, beam, batch_size)
+    words: list[str | None] = [*checkpoints] if checkpoints else [None]
+    results = [judged(word, request) for word in words]
+    if as_json:
+        return screen.data(json.dumps([result.to_json() for result in results], indent=2))
+    for result in results:
+        show(result)
+    return None
+
+
+def judged(word: str | None, request: "Request") -> "Result":
+    """Judge one checkpoint; without a word, the newest that the metric fits."""
+    from synthcli.cli.prepare_corpus import Reporter
+    from synthcli.evaluation.measure import METRICS as TASKS_OF
+    from synthcli.jobs.evaluate import evaluate_checkpoint
+    from synthcli.runs import find_checkpoint
+
+    path = find_checkpoint(word, tasks=None if word else TASKS_OF[request.metric].keys())
+    if word is None:
+        screen.say(f"checkpoint: `{path}`, the newest that `{request.metric}` fits")
+    with screen.progress() as bar:
+        return evaluate_checkpoint(path, request, Bar(bar, request.metric), Reporter(bar, "store"))
+
+
+class Bar:
+    """Shows examples done on a bar."""
+
+    def __init__(self, progress: Any, name: str) -> None:
+        self.progress, self.task = progress, progress.add_task(name, total=None, rate="")
+
+    def __call__(self, done: int, total: int) -> None:
+        self.progress.update(self.task, completed=done, total=total)
+
+
+def show(result: "Result") -> None:
+    """Print a result with what gives its figures their meaning."""
+    rows = [
+        [
+            figure.name,
+            f"{figure.value:.2f}",
+            "" if figure.interval is None else f"{figure.interval[0]:.2f} – {figure.interval[1]:.2f}",
+            figure.protocol + (f" ({figure.signature})" if figure.signature else ""),
+        ]
+        for figure in result.figures
+    ]
+    part = "" if result.limit is None else f" (the first {result.samples:,} of {result.split_size:,})"
+    title = f"{result.corpus}, {result.split}: {result.samples:,} examples{part}"
+    screen.table(title, ["figure", "value", "95 % interval", "protocol"], rows, right=frozenset({1}))
+    for note in result.notes:
+        screen.say(f"note: {note}")
+    screen.say(f"judged `{result.checkpoint}` in {result.seconds:.1f} s")

@@ -1,0 +1,60 @@
+"""`synth finetune`: go on from a checkpoint, on another corpus or for another task."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.cli.presets import Scale, Set
+
+Checkpoint = Annotated[
+    str, typer.Argument(metavar="CHECKPOINT", help="A run, its id, a preset's name, or a folder.")
+]
+Corpus = Annotated[str, typer.Option(help="What to train on: `synth corpora` lists them.")]
+Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
+Task = Annotated[
+    str | None, typer.Option(help="causal-lm, seq2seq or classification; else what the corpus is for.")
+]
+Preset = Annotated[
+    str | None, typer.Option(help="Take training settings from here, not from the checkpoint's run.")
+]
+Freeze = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PART", help="A part that does not learn: `encoder`, `embeddings`; repeatable."),
+]
+NewVocabulary = Annotated[
+    bool,
+    typer.Option("--new-vocabulary", help="Learn the pieces of the corpus; keep the checkpoint's otherwise."),
+]
+
+
+def finetune(
+    checkpoint: Checkpoint,
+    corpus: Corpus,
+    source: Source = None,
+    task: Task = None,
+    preset: Preset = None,
+    scale: Scale = None,
+    freeze: Freeze = None,
+    new_vocabulary: NewVocabulary = False,
+    set_: Set = None,
+) -> None:
+    """Train on from a checkpoint, saying which weights were loaded, are new, were dropped or resized.
+
+    Examples: `synth finetune wmt14-dense --corpus copy`, `synth finetune RUN --corpus ag-news --source DIR
+    --freeze encoder --preset agnews-vanilla --scale hour`
+    """
+    from synthcli.cli.train import report, watching
+    from synthcli.jobs.finetune import Adaptation, adapted
+    from synthcli.jobs.train import train_experiment
+    from synthcli.runs import find_checkpoint
+
+    adaptation = Adaptation(
+        corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
+    )
+    experiment = adapted(find_checkpoint(checkpoint), adaptation)
+    with watching(experiment.name) as watcher:
+        trained = train_experiment(experiment, watcher)
+    report(trained)
+    screen.say(f"next: `synth eval {experiment.evaluation.metrics[0]} {trained.run.path}`")

@@ -1,0 +1,40 @@
+"""`synth reproduce`: the main job, from nothing to one table."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthcli.cli import screen
+
+Scale = Annotated[
+    str, typer.Option(help="smoke runs offline on built-in text; hour, day and paper on real corpora.")
+]
+Data = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="A folder with a folder for each corpus, as published.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the report goes.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def reproduce(
+    scale: Scale = "smoke", data: Data = None, output: Output = Path("reports"), as_json: AsJson = False
+) -> None:
+    """Train and judge every task by vanilla, dense and random scores; print and write one table.
+
+    What is done already is kept, what was interrupted is resumed: run it again at any time.
+    """
+    from synthcli.cli.train import watching
+    from synthcli.jobs.reproduce import reproduce as reproduce_all
+    from synthcli.reproduce.table import COLUMNS, cells
+
+    with watching("reproduce") as watcher:
+        path, rows = reproduce_all(scale, data, output, watcher)
+    if as_json:
+        return screen.data(json.dumps(json.loads(path.with_suffix(".json").read_text()), indent=2))
+    screen.table(
+        f"Reproduction at scale {scale}", list(COLUMNS), [cells(row) for row in rows], frozenset({3, 5, 6, 7})
+    )
+    screen.say(f"wrote `{path}` and `{path.with_suffix('.json')}`")
+    return screen.say("next: `synth presets ls`, `synth train wmt14-dense --scale hour`")

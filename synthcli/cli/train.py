@@ -1,0 +1,173 @@
+"""`synth train`: train presets, one after the other."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.cli.presets import Config, Scale, Set
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.cli.training_progress import TrainingProgress
+    from synthcli.jobs.start import LoadReport
+    from synthcli.jobs.train import Trained, Watcher
+
+INTERRUPTED = 130
+
+Presets = Annotated[
+    list[str] | None, typer.Argument(metavar="PRESET...", help="Names, or paths of TOML files.")
+]
+OnlyPlan = Annotated[
+    bool, typer.Option("--only-plan", help="Print steps, parameters and cost; train nothing.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="As --only-plan, with the rows and pieces of the store at hand.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue the newest run of each preset that is not complete.")
+]
+Source = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files, not from the hub.")
+]
+Seed = Annotated[int | None, typer.Option(help="The same as --set training.seed=N.")]
+Processes = Annotated[
+    int, typer.Option(min=1, help="Processes on this machine, one a GPU or a share of cores.")
+]
+
+
+def train(
+    presets: Presets = None,
+    scale: Scale = None,
+    config: Config = None,
+    set_: Set = None,
+    source: Source = None,
+    seed: Seed = None,
+    resume: Resume = False,
+    only_plan: OnlyPlan = False,
+    dry_run: DryRun = False,
+    processes: Processes = 1,
+) -> None:
+    """Train what presets describe.
+
+    Examples: `synth train wmt14-dense --scale smoke`, `synth train wmt14-vanilla wmt14-random --scale hour
+    --set data.corpus=multi30k`, `synth train --resume`
+    """
+    overrides = [*(set_ or ()), *shorthands(source, seed)]
+    if only_plan or dry_run:
+        return plan(presets, scale, config, overrides, with_store=dry_run)
+    if processes > 1:
+        from synthcli.cli.processes import launch
+
+        return launch(processes)
+    if not presets and not resume:
+        raise SynthError("no preset is named", "list them with `synth presets ls`, or resume with `--resume`")
+    words: list[str | None] = [*presets] if presets else [None]
+    trained = [one(word, scale, config, overrides, resume) for word in words]
+    return screen.say(f"next: `synth eval {metric_of(trained[-1])} {trained[-1].run.path}`")
+
+
+def shorthands(source: Path | None, seed: int | None) -> list[str]:
+    """Return the overrides that short options stand for."""
+    named = [] if source is None else [f'data.source="{source}"']
+    return named if seed is None else [*named, f"training.seed={seed}"]
+
+
+def plan(
+    presets: list[str] | None, scale: str | None, config: Path | None, overrides: list[str], with_store: bool
+) -> None:
+    """Show the plan of presets; with a store, of what it really holds."""
+    from synthcli.cli.plan import plan as show_plan
+
+    if not presets:
+        raise SynthError("no preset is named", "list them with `synth presets ls`")
+    if not with_store:
+        return show_plan(presets, scale, config, overrides)
+    from synthcli.cli.plan import show_plans
+    from synthcli.jobs.train import planned
+    from synthcli.presets import load_preset
+
+    experiments = [load_preset(preset, scale, config, overrides) for preset in presets]
+    return show_plans([planned(experiment) for experiment in experiments])
+
+
+def one(
+    word: str | None, scale: str | None, config: Path | None, overrides: list[str], resume: bool
+) -> "Trained":
+    """Train one preset, or resume one run."""
+    from synthcli.jobs.train import resume_run, run_to_resume, train_experiment
+    from synthcli.presets import load_preset
+
+    changed = bool(scale or config or overrides)
+    if resume:
+        run = run_to_resume(word)
+        is_preset = word is not None and not Path(word).is_dir() and changed
+        experiment = load_preset(word or "", scale, config, overrides) if is_preset else None
+        with watching(run.name) as watcher:
+            trained = resume_run(run, experiment, watcher)
+    else:
+        experiment = load_preset(word or "", scale, config, overrides)
+        with watching(experiment.name) as watcher:
+            trained = train_experiment(experiment, watcher)
+    report(trained)
+    return trained
+
+
+class watching:  # noqa: N801 - it is used as a word: `with watching(name) as watcher`
+    """Show a training on the screen, and leave the terminal as it was."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> "Watcher":
+        from synthcli.cli.prepare_corpus import Reporter
+        from synthcli.cli.training_progress import TrainingProgress
+        from synthcli.jobs.train import Watcher
+
+        self.trainings: list[TrainingProgress] = []
+        self.progress_of = TrainingProgress
+        self.preparing = screen.progress()
+        self.preparing.start()
+        reporter = Reporter(self.preparing, self.name)
+        return Watcher(self._say, reporter, show_loaded, self._train)
+
+    def _train(self, name: str) -> "TrainingProgress":
+        self.preparing.stop()
+        self.trainings.append(self.progress_of(name))
+        return self.trainings[-1]
+
+    def _say(self, line: str) -> None:
+        self.preparing.stop()
+        screen.say(line)
+
+    def __exit__(self, *error: object) -> None:
+        self.preparing.stop()
+        for training in self.trainings:
+            training.close()
+
+
+def show_loaded(report: "LoadReport") -> None:
+    """Say what became of a checkpoint's tensors."""
+    for line in report.lines():
+        screen.say(line)
+
+
+def report(trained: "Trained") -> None:
+    """Say how a training ended and what it wrote; an interrupted one ends the command."""
+    outcome, path = trained.outcome, trained.run.path
+    if outcome is None:
+        return
+    where = f"step {outcome.step:,} of {outcome.steps:,}"
+    if outcome.is_interrupted:
+        screen.say(f"interrupted at {where}; saved\nnext: `synth train --resume {path}`")
+        raise typer.Exit(INTERRUPTED)
+    loss = "" if outcome.evaluation is None else f", validation loss {outcome.evaluation.loss:.4f}"
+    screen.say(f"wrote `{path / 'checkpoints' / 'last'}` ({where}, {outcome.precision}{loss})")
+
+
+def metric_of(trained: "Trained") -> str:
+    """Return the first metric of the run's own preset."""
+    from synthcli.presets import load_preset
+
+    return load_preset(str(trained.run.preset)).evaluation.metrics[0]

@@ -1,0 +1,50 @@
+"""Training on the screen: a bar with loss, rate and time left; plain lines where there is no terminal."""
+
+import time
+from pathlib import Path
+
+from synthcli.cli import screen
+from synthcli.training.callbacks import Callback, Evaluation, Step
+from synthcli.training.training import Training
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class TrainingProgress(Callback):
+    """Shows the steps of one training; `label` names it."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.progress = screen.progress()
+        self.task = self.progress.add_task(label, total=None, rate="")
+        self.began = self.said = time.monotonic()
+        self.targets = 0
+
+    def on_start(self, training: Training) -> None:
+        for warning in training.warnings:
+            screen.say(f"warning: {warning}")
+        self.progress.update(self.task, total=training.steps, completed=training.step)
+        self.began = self.said = time.monotonic()
+        self.progress.start()
+
+    def on_step(self, training: Training, step: Step) -> None:
+        self.targets += step.targets
+        now = time.monotonic()
+        rate = f"loss {step.loss:.3f} · {self.targets / max(now - self.began, 1e-9):,.0f} targets/s"
+        self.progress.update(self.task, completed=step.step, rate=rate)
+        if not screen.err.is_terminal and now - self.said > SECONDS_BETWEEN_LINES:
+            screen.say(f"{self.label}: step {step.step:,} of {training.steps:,}, {rate}")
+            self.said = now
+
+    def on_evaluate(self, training: Training, evaluation: Evaluation) -> None:
+        screen.say(f"{self.label}: step {evaluation.step:,}, validation loss {evaluation.loss:.4f}")
+
+    def on_save(self, training: Training, path: Path) -> None:
+        self.progress.update(self.task, description=f"{self.label} (saved at {training.step:,})")
+
+    def on_end(self, training: Training) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was, also after an error."""
+        self.progress.stop()

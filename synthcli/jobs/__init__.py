@@ -1,0 +1,1 @@
+"""Jobs: a verb carried out on experiments and runs, without a terminal."""

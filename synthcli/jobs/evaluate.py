@@ -1,0 +1,170 @@
+"""Evaluate a checkpoint: the data it is judged on, its scores, the result beside its run."""
+
+import importlib.metadata
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
+from synthcli.data.examples import Examples
+from synthcli.data.prepare import Progress as Preparing
+from synthcli.data.store import Store
+from synthcli.data.tokenizers import Tokenizer
+from synthcli.errors import SynthError
+from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.measure import Judged, Progress, measure, refuse_mismatch
+from synthcli.evaluation.result import Figure, Result
+from synthcli.jobs.stores import examples_of, store_for
+from synthcli.presets import load_preset
+from synthcli.presets.schema import Experiment
+from synthcli.runs import run_of
+from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
+
+RECORDED = ("synthcli", "torch", "sacrebleu", "rouge-score", "tokenizers", "sentencepiece")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to judge a checkpoint on where it differs from its preset; None keeps the preset's."""
+
+    metric: str
+    corpus: str | None = None
+    source: Path | None = None
+    split: str | None = None
+    limit: int | None = None
+    beam: int | None = None
+    batch_size: int | None = None
+
+
+def nothing(done: int, total: int) -> None:
+    """Report no progress."""
+
+
+def evaluate_checkpoint(
+    path: Path, request: Request, progress: Progress = nothing, preparing: Preparing | None = None
+) -> Result:
+    """Judge a checkpoint, and write the result into the run it belongs to."""
+    checkpoint = load_checkpoint(path)
+    refuse_mismatch(request.metric, checkpoint.config.task)
+    experiment = experiment_of(checkpoint)
+    data = data_for(checkpoint, experiment, request)
+    config = options_for(experiment, request)
+    store = store_for(data, preparing)
+    refuse_other_tokenizer(checkpoint, store)
+    examples = examples_of(store, config.split, checkpoint.config, data)
+    result = judge(
+        model_of(checkpoint), checkpoint.tokenizer, examples, config, request, progress, label_of(checkpoint)
+    )
+    run = run_of(checkpoint.path)
+    if run is not None:
+        run.write_result(file_name(result), result.to_json())
+    return result
+
+
+def judge(
+    model: nn.Module,
+    tokenizer: Tokenizer,
+    examples: Examples,
+    config: EvaluationConfig,
+    request: Request,
+    progress: Progress,
+    label: tuple[str, int],
+) -> Result:
+    """Measure a model on the examples of a split; `label` is its checkpoint and step."""
+    size = len(examples)
+    chosen = np.arange(size if request.limit is None else min(request.limit, size))
+    began = time.monotonic()
+    scores = measure(request.metric, Judged(model, tokenizer, examples, config, chosen, progress))
+    seconds = time.monotonic() - began
+    return Result(
+        metric=request.metric,
+        figures=tuple(Figure.of(score, config.bootstrap, config.seed) for score in scores),
+        samples=len(chosen),
+        split_size=size,
+        limit=request.limit,
+        corpus=examples.store.corpus,
+        split=config.split,
+        store=examples.store.hash,
+        checkpoint=label[0],
+        step=label[1],
+        options=config.model_dump(mode="json", exclude={"metrics", "split"}),
+        notes=notes_on(examples, request.metric),
+        seconds=round(seconds, 2),
+        versions={name: importlib.metadata.version(name) for name in RECORDED},
+    )
+
+
+def notes_on(examples: Examples, metric: str) -> tuple[str, ...]:
+    """Say what of the text the model could not be shown."""
+    report, notes = examples.report, []
+    if report.truncated_sources:
+        notes.append(f"{report.truncated_sources} of {report.rows} sources were longer than the model reads")
+    if report.truncated_targets and metric == "perplexity":
+        notes.append(f"{report.truncated_targets} of {report.rows} targets were cut at the model's length")
+    return tuple(notes)
+
+
+def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
+    """Return the experiment a checkpoint was trained by; one outside a run has none."""
+    run = run_of(checkpoint.path)
+    return None if run is None else load_preset(str(run.preset))
+
+
+def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Request) -> DataConfig:
+    """Return the data to judge on: the preset's, or another corpus in the checkpoint's own pieces."""
+    if experiment is not None and request.corpus in (None, experiment.data.corpus) and request.source is None:
+        return experiment.data
+    corpus = request.corpus or (experiment.data.corpus if experiment else None)
+    if corpus is None:
+        raise SynthError(
+            f"checkpoint `{checkpoint.path}` belongs to no run that names its corpus",
+            "name one: `--corpus NAME`",
+        )
+    tokenizer = own_tokenizer(checkpoint)
+    source = None if request.source is None else str(request.source)
+    layout = experiment.data.layout if experiment else "rows"
+    return DataConfig(
+        corpus=corpus, source=source, tokenizer=tokenizer, layout=layout, batch=BatchConfig(size=1)
+    )
+
+
+def own_tokenizer(checkpoint: Checkpoint) -> TokenizerConfig:
+    """Return the configuration that takes a checkpoint's own tokenizer as it is."""
+    tokenizer = checkpoint.tokenizer
+    return TokenizerConfig.model_validate(
+        {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "files": str(checkpoint.path)}
+    )
+
+
+def options_for(experiment: Experiment | None, request: Request) -> EvaluationConfig:
+    """Return how to judge: the preset's way, and what the request changes."""
+    base = experiment.evaluation if experiment else EvaluationConfig(metrics=(request.metric,))
+    asked = {"split": request.split, "beam": request.beam, "batch_size": request.batch_size}
+    changed = {key: value for key, value in asked.items() if value is not None}
+    return EvaluationConfig.model_validate({**base.model_dump(), **changed})
+
+
+def refuse_other_tokenizer(checkpoint: Checkpoint, store: Store) -> None:
+    """Raise where a store's ids mean other words than the model's."""
+    if store.tokenizer.hash != checkpoint.tokenizer.hash:
+        raise SynthError(
+            f"the store `{store.path}` was made with another tokenizer than checkpoint `{checkpoint.path}`",
+            "name its corpus with `--corpus NAME`: it is prepared again in the checkpoint's own pieces",
+        )
+
+
+def label_of(checkpoint: Checkpoint) -> tuple[str, int]:
+    return str(checkpoint.path), checkpoint.step
+
+
+def file_name(result: Result) -> str:
+    """Name a result so that different questions do not overwrite each other."""
+    words = [result.metric, result.corpus, result.split, f"step-{result.step:08d}"]
+    if result.options["beam"] != 1 and result.metric in ("bleu", "rouge", "accuracy"):
+        words.append(f"beam-{result.options['beam']}")
+    if result.limit is not None:
+        words.append(f"limit-{result.limit}")
+    return ".".join(words)

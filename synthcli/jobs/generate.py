@@ -1,0 +1,34 @@
+"""Let a checkpoint write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from synthcli.errors import SynthError
+from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.decoding import continue_text, search_options, translate
+from synthcli.model import CausalLM, Seq2Seq
+from synthcli.training.checkpoints import load_model
+
+
+def generated_texts(path: Path, prompts: list[str], config: EvaluationConfig) -> Iterator[str]:
+    """Yield a translation, or a prompt and its continuation, for each prompt."""
+    model, tokenizer = load_model(path)
+    if not isinstance(model, Seq2Seq | CausalLM):
+        task = model.config.task  # type: ignore[union-attr]
+        raise SynthError(f"a model of task `{task}` does not write", "judge it with `synth eval accuracy`")
+    limit = model.config.max_target_length
+    assert limit is not None
+    options = search_options(tokenizer, config, limit)
+    for prompt, ids in zip(prompts, tokenizer.encode_batch(prompts), strict=True):
+        if isinstance(model, Seq2Seq):
+            (found,) = translate(model, torch.tensor([[*ids, tokenizer.eos_id]]), None, options)
+            yield tokenizer.decode(list(found.tokens))
+        else:
+            if len(ids) >= limit:
+                raise SynthError(
+                    f"a prompt of {len(ids)} tokens leaves no room in {limit} positions", "shorten the prompt"
+                )
+            found = continue_text(model, torch.tensor([tokenizer.bos_id, *ids]), options)
+            yield prompt + tokenizer.decode(list(found.tokens))

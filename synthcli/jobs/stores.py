@@ -1,0 +1,39 @@
+"""The store an experiment trains on: found, or prepared on the spot."""
+
+from pathlib import Path
+
+from synthcli.data.config import DataConfig
+from synthcli.data.corpora import find_corpus
+from synthcli.data.examples import Examples
+from synthcli.data.prepare import Progress, prepare
+from synthcli.data.store import Store, find_store, known_source, open_store, stores_root
+from synthcli.model import ModelConfig
+
+
+def store_for(data: DataConfig, progress: Progress | None = None) -> Store:
+    """Return the store of a corpus and tokenizer.
+
+    One that does not exist yet is prepared: from the source named, from the folder an earlier store of
+    the corpus was read from, from this Python, or from the hub.
+    """
+    store = prepared_store(data)
+    if store is not None:
+        return store
+    root, source = stores_root(), None if data.source is None else Path(data.source)
+    if source is None and not find_corpus(data.corpus).builtin:
+        source = known_source(root, data.corpus)
+    return prepare(data.corpus, data.tokenizer, root, source, progress)
+
+
+def prepared_store(data: DataConfig) -> Store | None:
+    """Return the store of a corpus and tokenizer if there is one."""
+    source = None if data.source is None else Path(data.source)
+    path = find_store(stores_root(), data.corpus, data.tokenizer, source)
+    return None if path is None else open_store(path)
+
+
+def examples_of(store: Store, split: str, model: ModelConfig, data: DataConfig) -> Examples:
+    """Return the examples of a split as this model reads them."""
+    return Examples(
+        store, split, model.task, model.max_source_length, model.max_target_length, layout=data.layout
+    )

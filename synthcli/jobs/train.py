@@ -1,0 +1,133 @@
+"""Train an experiment: its store, its run, its model, the loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from synthcli.data.prepare import Progress
+from synthcli.data.store import Store
+from synthcli.errors import SynthError
+from synthcli.evaluation.measure import refuse_mismatch
+from synthcli.jobs.start import LoadReport, freeze, start_from
+from synthcli.jobs.stores import examples_of, prepared_store, store_for
+from synthcli.model import build
+from synthcli.objectives import OBJECTIVES
+from synthcli.presets import Plan, dump, load_preset, plan
+from synthcli.presets.schema import Experiment
+from synthcli.runs import Run, create_run, find_run, list_runs, refuse_differences, runs_root
+from synthcli.training.callbacks import Callback
+from synthcli.training.checkpoints import load_checkpoint
+from synthcli.training.loop import Outcome, train
+from synthcli.training.randomness import seed_torch
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told what happens; `say` takes one line for people, `training` a name and returns a callback."""
+
+    say: Callable[[str], None]
+    preparing: Progress | None = None
+    loaded: Callable[[LoadReport], None] | None = None
+    training: Callable[[str], Callback] | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run and how its training ended; None where it was complete already."""
+
+    run: Run
+    outcome: Outcome | None
+
+
+def fitted_to_store(experiment: Experiment, watcher: Watcher) -> tuple[Experiment, Store]:
+    """Return the experiment with the sizes its store has, and the store."""
+    store = store_for(experiment.data, watcher.preparing)
+    return experiment.fitted(store.tokenizer.vocab_size, len(store.class_names) or None), store
+
+
+def planned(experiment: Experiment) -> Plan:
+    """Return the plan of an experiment with what its store really holds, if it is prepared."""
+    store = prepared_store(experiment.data)
+    if store is None:
+        return plan(experiment)
+    fitted = experiment.fitted(store.tokenizer.vocab_size, len(store.class_names) or None)
+    return plan(fitted, {split: store.rows(split) for split in store.splits})
+
+
+def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
+    """Train in a new run."""
+    for metric in experiment.evaluation.metrics:
+        refuse_mismatch(metric, experiment.model.task)
+    experiment, store = fitted_to_store(experiment, watcher)
+    examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
+    run = create_run(experiment.name, dump(experiment), runs_root())
+    return _train(run, experiment, store, watcher)
+
+
+def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Trained:
+    """Continue a run from its last checkpoint; another configuration is refused, naming what differs."""
+    own = load_preset(str(run.preset))
+    if experiment is not None:
+        wanted, _ = fitted_to_store(experiment, watcher)
+        refuse_differences(run, own.model_dump(mode="json"), wanted.model_dump(mode="json"))
+        own = wanted
+    if run.is_finished:
+        watcher.say(f"run `{run.path}` is complete")
+        return Trained(run, None)
+    return _train(run, own, store_for(own.data, watcher.preparing), watcher)
+
+
+def run_to_resume(word: str | None) -> Run:
+    """Return a run by its path, id or preset; of a preset the newest that is not complete."""
+    for run in list_runs(name=word):
+        if not run.is_finished:
+            return run
+    return find_run(word)
+
+
+def _train(run: Run, experiment: Experiment, store: Store, watcher: Watcher) -> Trained:
+    refuse_other_store(run, store)
+    model, data, task = experiment.model, experiment.data, experiment.model.task
+    with run.lock():
+        watcher.say(f"run `{run.path}`")
+        network = initialised(experiment, watcher)
+        examples = examples_of(store, "train", model, data)
+        validation = None
+        if "validation" in store.splits:
+            validation = examples_of(store, "validation", model, data)
+        else:
+            watcher.say(f"`{store.corpus}` has no validation split: no checkpoint is called the best")
+        watching = [] if watcher.training is None else [watcher.training(experiment.name)]
+        outcome = train(
+            network,
+            examples,
+            OBJECTIVES[task],
+            experiment.training,
+            data.batch,
+            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash), *watching],
+            resume=None if run.last is None else load_checkpoint(run.path),
+        )
+    return Trained(run, outcome)
+
+
+def initialised(experiment: Experiment, watcher: Watcher) -> nn.Module:
+    """Return the model before its first step: by chance, or from a checkpoint."""
+    seed_torch(experiment.training.seed)
+    network = build(experiment.model)
+    if experiment.start is not None:
+        report = start_from(network, load_checkpoint(Path(experiment.start.checkpoint)))
+        if watcher.loaded is not None:
+            watcher.loaded(report)
+        freeze(network, experiment.start.freeze)
+    return network
+
+
+def refuse_other_store(run: Run, store: Store) -> None:
+    """Raise where a run would go on with other data than it began with."""
+    if run.store_hash not in (None, store.hash):
+        raise SynthError(
+            f"run `{run.path}` was trained on another store than `{store.path}`",
+            "restore that store, or start a new run without `--resume`",
+        )

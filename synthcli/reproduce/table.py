@@ -1,0 +1,98 @@
+"""The table of a reproduction: one row a task and variant, as Markdown and as JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trained model beside its untrained self, and beside what was claimed where that can be compared."""
+
+    task: str
+    preset: str
+    variant: str
+    corpus: str
+    metric: str
+    protocol: str
+    value: float
+    interval: tuple[float, float] | None
+    untrained: float
+    higher_is_better: bool
+    samples: int
+    parameters: int
+    steps: int
+    step_time: float | None  # relative to vanilla, measured in turn; below 1 is faster
+    claim: str
+    run: str
+
+    @property
+    def learned(self) -> bool:
+        """Whether training made the model better."""
+        return self.value > self.untrained if self.higher_is_better else self.value < self.untrained
+
+
+COLUMNS = (
+    "task",
+    "variant",
+    "metric",
+    "value",
+    "95 % interval",
+    "untrained",
+    "parameters",
+    "time per step / vanilla",
+)
+
+
+def cells(row: Row) -> list[str]:
+    """Return a row as text, in the order of `COLUMNS`."""
+    spread = "" if row.interval is None else f"{row.interval[0]:.2f} – {row.interval[1]:.2f}"
+    time = "" if row.step_time is None else f"{row.step_time:.2f}"
+    return [
+        f"{row.task} ({row.corpus})",
+        row.variant,
+        row.metric,
+        f"{row.value:.2f}" + ("" if row.learned else " (!)"),
+        spread,
+        f"{row.untrained:.2f}",
+        f"{row.parameters:,}",
+        time,
+    ]
+
+
+def markdown(rows: list[Row], scale: str, seed: int, environment: str) -> str:
+    """Return the report: what was run, the table, the protocols, and what failed."""
+    protocols = {row.metric: row.protocol for row in rows}
+    lines = [
+        f"# Reproduction at scale `{scale}`",
+        "",
+        f"One seed ({seed}) a row; {environment}.",
+        "An interval covers 95 % of bootstrap resamples of the test split, not of seeds.",
+        "Times per step are ratios to vanilla, measured in turn in one process.",
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|" + "---|" * len(COLUMNS),
+        *("| " + " | ".join(cells(row)) + " |" for row in rows),
+        "",
+        "Protocols:",
+        "",
+        *(f"- `{metric}`: {protocol}" for metric, protocol in protocols.items()),
+        "",
+    ]
+    claims = {row.claim for row in rows if row.claim}
+    if scale != "paper":
+        lines.append(
+            "No claim of the paper is tested at this scale: other data, smaller models, fewer steps."
+        )
+    elif claims:
+        lines += ["Claims:", "", *(f"- {claim}" for claim in sorted(claims))]
+    failed = [row for row in rows if not row.learned]
+    if failed:
+        names = ", ".join(f"{row.preset} on {row.corpus}" for row in failed)
+        lines += ["", f"**Not better than untrained (!): {names}.**"]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(rows: list[Row], scale: str, seed: int, environment: str) -> dict[str, Any]:
+    """Return the report as data."""
+    table = [{**asdict(row), "learned": row.learned} for row in rows]
+    return {"scale": scale, "seed": seed, "environment": environment, "rows": table}
