@@ -12,6 +12,9 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from synthcli.errors import WorkFailedError
+from synthcli.objectives import CACHE_ELEMENTS
+
 S = TypeVar("S")
 
 
@@ -94,36 +97,66 @@ def _begin(
         best=[None] * batch_size,
         finished=[0] * batch_size,
     )
-    _choose(search, _log_probabilities(logits, options), length=1)
+    _choose(search, logits, length=1)
     return search
 
 
 def _advance(search: Search[S], length: int) -> None:
     logits, search.state = search.step(search.tokens[:, :, -1].flatten(), search.state)
-    _choose(search, _log_probabilities(logits, search.options), length)
+    _choose(search, logits, length)
 
 
-def _log_probabilities(logits: Tensor, options: SearchOptions) -> Tensor:
-    log_p = logits.to(torch.float64).log_softmax(dim=-1)
-    log_p[:, list(options.banned)] = -torch.inf
-    return log_p
-
-
-def _choose(search: Search[S], log_p: Tensor, length: int) -> None:
+def _choose(search: Search[S], logits: Tensor, length: int) -> None:
     """Extend every beam, note what finished, keep the best `beam` of the rest, drop closed sentences."""
-    options, open_ = search.options, len(search.sentences)
-    width, vocabulary = search.scores.shape[1], log_p.shape[1]
-    totals = (search.scores[:, :, None] + log_p.view(open_, width, vocabulary)).flatten(1)
+    options, (open_, width) = search.options, search.scores.shape
     # every beam has one way to end, so that of 2·beam candidates enough go on
-    scores, index = totals.topk(min(2 * options.beam, totals.shape[1]), dim=1)
-    beams, words = index // vocabulary, index % vocabulary
+    log_p, words = _best_words(logits, 2 * options.beam, options.banned)
+    totals = (search.scores[:, :, None] + log_p.view(open_, width, -1)).flatten(1)
+    scores, index = (t[:, : 2 * options.beam] for t in totals.sort(dim=1, descending=True, stable=True))
+    if scores[:, 0].isnan().any():
+        raise WorkFailedError("the model computes no finite numbers", "take an earlier checkpoint")
+    beams, words = index // log_p.shape[1], words.view(open_, -1).gather(1, index)
     ends = words == options.end
     _note_finished(search, scores, beams, ends[:, : options.beam], length)
     order = ends.to(torch.int8).sort(dim=1, stable=True).indices[:, : options.beam]
     scores, beams, words, ends = (t.gather(1, order) for t in (scores, beams, words, ends))
     scores = scores.masked_fill(ends, -torch.inf)  # fewer than `beam` went on
-    is_open = [_may_improve(search, row, scores[row], length) for row in range(open_)]
+    tops = scores[:, 0].tolist()
+    is_open = [_may_improve(search, row, top, length) for row, top in enumerate(tops)]
     _keep(search, scores, beams, words, torch.tensor(is_open))
+
+
+def _best_words(logits: Tensor, count: int, banned: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Return the `count` most probable words of each row and their log-probabilities, falling.
+
+    Of equals the lowest id comes first, which `topk` does not promise. A banned word keeps its share of
+    the probability, and is worth nothing.
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    best, words = (t.cpu() for t in _largest(logits, min(count + len(banned), logits.shape[1])))
+    words, by_id = words.sort(dim=1)
+    log_p = best.gather(1, by_id).double() - _log_totals(logits).cpu().double()[:, None]
+    for word in banned:
+        log_p = log_p.masked_fill(words == word, -torch.inf)
+    log_p, by_size = log_p.sort(dim=1, descending=True, stable=True)
+    return log_p, words.gather(1, by_size)
+
+
+def _largest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the largest logits of each row and their ids; where equals stand at the edge, the lowest ids."""
+    best, words = logits.topk(min(count + 1, logits.shape[1]), dim=1)
+    tied = (best[:, count - 1 : count] == best[:, count:]).any(dim=1)
+    best, words = best[:, :count], words[:, :count]
+    if tied.any():
+        order = logits[tied].sort(dim=1, descending=True, stable=True)
+        best[tied], words[tied] = order.values[:, :count], order.indices[:, :count]
+    return best, words
+
+
+def _log_totals(logits: Tensor) -> Tensor:
+    """Return the log of the sum of exponentials of each row; a processor works on what its cache holds."""
+    rows = max(1, CACHE_ELEMENTS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
+    return torch.cat([part.logsumexp(dim=1) for part in logits.split(rows)])
 
 
 def _note_finished(search: Search[S], scores: Tensor, beams: Tensor, ends: Tensor, length: int) -> None:
@@ -140,14 +173,14 @@ def _note_finished(search: Search[S], scores: Tensor, beams: Tensor, ends: Tenso
             search.best[sentence] = Hypothesis(tuple(tokens), score, is_finished=True)
 
 
-def _may_improve(search: Search[S], row: int, scores: Tensor, length: int) -> bool:
-    """True while an open hypothesis could still pass the best finished one.
+def _may_improve(search: Search[S], row: int, top: float, length: int) -> bool:
+    """True while an open hypothesis, of which the best stands at `top`, could pass the best finished one.
 
     Log-probabilities only fall, and a longer hypothesis divides by more: its total now over the largest
     penalty bounds what it can reach.
     """
     options, sentence = search.options, search.sentences[row]
-    best, top = search.best[sentence], scores.max().item()
+    best = search.best[sentence]
     if best is None:
         return True  # also after the last step: an unfinished one is better than none
     if length == options.max_length or search.finished[sentence] >= options.beam:

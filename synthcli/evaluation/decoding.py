@@ -25,11 +25,29 @@ def search_options(tokenizer: Tokenizer, config: EvaluationConfig, limit: int) -
 
 @dataclass(frozen=True)
 class Reading:
-    """A decoder at work on sources: `memory` is None once the state holds all that is read of it."""
+    """A decoder at work: row r writes for source `sources[r]`.
+
+    `memory` is None once the state holds all that is read of it.
+    """
 
     state: State
+    sources: Tensor
     memory: Tensor | None
     padding: Tensor | None
+
+    def select(self, index: Tensor) -> "Reading":
+        """Take rows; what is read of the memory stays in place while every row keeps its source."""
+        sources = self.sources[index]
+        if torch.equal(sources, self.sources):
+            return replace(self, state=_select_written(self.state, index))
+        padding = None if self.padding is None else self.padding[index]
+        return replace(self, state=select_state(self.state, index), sources=sources, padding=padding)
+
+
+def _select_written(state: State, index: Tensor) -> State:
+    """Take rows of what the decoder keeps of its own positions."""
+    blocks = tuple(replace(block, mixer=select_state(block.mixer, index)) for block in state.blocks)
+    return replace(state, blocks=blocks)
 
 
 @torch.inference_mode()
@@ -46,14 +64,12 @@ def translate(
             tokens[:, None].to(device), reading.memory, reading.padding, state=reading.state
         )
         assert state is not None
-        return logits[:, -1].cpu(), Reading(state, None, reading.padding)
+        return logits[:, -1], replace(reading, state=state, memory=None)
 
     def select(reading: Reading, index: Tensor) -> Reading:
-        rows = index.to(device)
-        kept = None if reading.padding is None else reading.padding[rows]
-        return replace(reading, state=select_state(reading.state, rows), padding=kept)
+        return reading.select(index.to(device))
 
-    start = Reading(model.initial_state(), memory, padding)
+    start = Reading(model.initial_state(), torch.arange(len(source), device=device), memory, padding)
     return beam_search(step, select, start, len(source), options)
 
 
@@ -67,7 +83,7 @@ def continue_text(model: CausalLM, prompt: Tensor, options: SearchOptions) -> Hy
 
     def step(tokens: Tensor, state: State | None) -> tuple[Tensor, State | None]:
         logits, state = model(tokens[:, None].to(device), state=state)
-        return logits[:, -1].cpu(), state
+        return logits[:, -1], state
 
     def select(state: State | None, index: Tensor) -> State | None:
         return select_state(state, index.to(device))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from synthcli.data.examples import Examples
 from synthcli.data.tokenizers.base import Tokenizer
-from synthcli.errors import SynthError
+from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.config import EvaluationConfig
@@ -23,6 +23,8 @@ from synthcli.objectives import IGNORED
 
 Indices = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]  # (done, of)
+
+LOGITS = 2**26  # at a time where every target needs a row of them: 256 MiB in float32
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,20 @@ class Judged:
     chosen: Indices
     progress: Progress
 
-    def batches(self) -> Iterator[Indices]:
-        """Yield places in `chosen`, examples of like length together: the order changes no result."""
-        order = np.argsort(self.examples.lengths[self.chosen], kind="stable")[::-1]
-        for start in range(0, len(order), self.config.batch_size):
-            yield order[start : start + self.config.batch_size]
-            self.progress(min(start + self.config.batch_size, len(order)), len(order))
+    def batches(self, max_tokens: int | None = None) -> Iterator[Indices]:
+        """Yield places in `chosen`, examples of like length together: the order changes no result.
+
+        `max_tokens` bounds a batch too, its rows times the longest.
+        """
+        lengths = self.examples.lengths[self.chosen]
+        order, start = np.argsort(lengths, kind="stable")[::-1], 0
+        while start < len(order):
+            size = self.config.batch_size
+            if max_tokens is not None:
+                size = min(size, max(1, max_tokens // int(lengths[order[start]])))
+            yield order[start : start + size]
+            start = min(start + size, len(order))
+            self.progress(start, len(order))
 
     def on_device(self, places: Indices) -> dict[str, Tensor]:
         """Return a batch where the model is, without the paddings that pad nothing."""
@@ -72,16 +82,17 @@ def _perplexity(judged: Judged) -> list[Score]:
     """Sum −log p of every target, each example by itself, so that batches do not matter."""
     nats = np.zeros(len(judged.chosen))
     tokens = np.zeros(len(judged.chosen))
-    for places in judged.batches():
+    for places in judged.batches(LOGITS // judged.model.config.vocab_size):
         batch = judged.on_device(places)
         targets = batch.pop("targets")
-        result = judged.model(**batch)
+        real = targets != IGNORED
+        result = judged.model(**batch, select=real)
         logits = result[0] if isinstance(result, tuple) else result
-        loss = nn.functional.cross_entropy(
-            logits.float().transpose(1, 2), targets, ignore_index=IGNORED, reduction="none"
-        )
-        nats[places] = loss.double().sum(dim=1).cpu().numpy()
-        tokens[places] = (targets != IGNORED).sum(dim=1).cpu().numpy()
+        wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        loss = _finite(nn.functional.cross_entropy(wide, targets[real], reduction="none")).double()
+        rows = real.nonzero()[:, 0]
+        nats[places] = loss.new_zeros(len(places)).index_add(0, rows, loss).cpu().numpy()
+        tokens[places] = real.sum(dim=1).cpu().numpy()
     if judged.model.config.task != "causal-lm":
         return perplexity(nats, tokens, None, None)
     words, sizes = judged.examples.words(judged.chosen), judged.examples.bytes(judged.chosen)
@@ -95,8 +106,15 @@ def _class_accuracy(judged: Judged) -> list[Score]:
     for places in judged.batches():
         batch = judged.on_device(places)
         labels[places] = batch.pop("labels").cpu().numpy()
-        predictions[places] = judged.model(**batch).argmax(-1).cpu().numpy()
+        predictions[places] = _finite(judged.model(**batch)).argmax(-1).cpu().numpy()
     return accuracy(predictions, labels)
+
+
+def _finite(figures: Tensor) -> Tensor:
+    """Return what a model computed; raises where it has diverged."""
+    if not figures.isfinite().all():
+        raise WorkFailedError("the model computes no finite numbers", "take an earlier checkpoint")
+    return figures
 
 
 METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
@@ -121,6 +139,8 @@ def measure(metric: str, judged: Judged) -> list[Score]:
 
 def refuse_mismatch(metric: str, task: str) -> None:
     """Raise where a metric has no meaning for a task."""
+    if metric not in METRICS:
+        raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, METRICS))
     if task not in METRICS[metric]:
         fitting = ", ".join(f"`{name}`" for name, tasks in METRICS.items() if task in tasks)
         raise SynthError(f"`{metric}` does not fit a model of task `{task}`", f"metrics that fit: {fitting}")

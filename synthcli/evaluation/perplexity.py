@@ -15,17 +15,20 @@ def perplexity(nats: Array, tokens: Array, words: Array | None, text_bytes: Arra
     """Return perplexity by token, by word, and bits per byte, of arrays with one figure a sample."""
     ends = "the end of a row counts as one"
     scores = [Score("perplexity", _per(nats, tokens, _exp), f"exp(nats / token); {ends}", "", False)]
-    if words is not None:
+    if words is not None and words.any():
         protocol = f"exp(nats / word); words stand between white space, {ends}"
         scores.append(Score("perplexity_per_word", _per(nats, words, _exp), protocol, "", False))
-    if text_bytes is not None:
+    if text_bytes is not None and text_bytes.any():
         protocol = f"bits / byte of UTF-8; {ends}"
         scores.append(Score("bits_per_byte", _per(nats, text_bytes, _bits), protocol, "", False))
     return scores
 
 
 def _per(nats: Array, units: Array, figure: Callable[[Array], Array]) -> Sampled:
-    return Sampled(np.stack((nats, units), axis=1), lambda sums: figure(sums[..., 0] / sums[..., 1]))
+    """A resample of pieces that end no row holds no unit: it counts as one."""
+    return Sampled(
+        np.stack((nats, units), axis=1), lambda sums: figure(sums[..., 0] / np.maximum(sums[..., 1], 1))
+    )
 
 
 def _exp(nats: Array) -> Array:

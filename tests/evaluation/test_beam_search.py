@@ -2,12 +2,14 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
-from synthcli.evaluation.beam_search import SearchOptions, beam_search
+from synthcli.errors import WorkFailedError
+from synthcli.evaluation.beam_search import SearchOptions, _best_words, beam_search
 
 VOCAB, BEGIN, END, LONGEST = 4, 0, 1, 5
 SENTENCES = 6
@@ -102,3 +104,67 @@ def test_a_sequence_that_does_not_end_in_time_is_returned_unfinished() -> None:
     options = SearchOptions(begin=BEGIN, end=END, beam=2, max_length=3)
     (found,) = beam_search(step, lambda state, index: state, 0, 1, options)
     assert found.tokens == (2, 2, 2) and not found.is_finished
+
+
+def constant(logits: Tensor) -> Callable[[Tensor, int], tuple[Tensor, int]]:
+    """Return a step that always gives the same logits; the state counts its calls."""
+    return lambda tokens, state: (logits.expand(len(tokens), -1), state + 1)
+
+
+def keep(state: int, index: Tensor) -> int:
+    return state
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("beam", [1, 3])
+def test_of_equals_the_lowest_beam_and_the_lowest_word_win(beam: int, dtype: torch.dtype) -> None:
+    logits = torch.zeros(1, 300, dtype=dtype)
+    logits[0, END] = -5
+    options = SearchOptions(BEGIN, END, beam, max_length=2, banned=(BEGIN, 2))
+    (found,) = beam_search(constant(logits), keep, 0, 1, options)
+    assert found.tokens == (3, 3)
+
+
+def test_the_largest_are_those_of_a_stable_sort() -> None:
+    logits = torch.randint(0, 6, (200, 12), generator=torch.Generator().manual_seed(0)).float()
+    want = logits.sort(dim=1, descending=True, stable=True).indices
+    for count in (1, 4, 12, 30):
+        log_p, words = _best_words(logits, count, ())
+        assert torch.equal(words, want[:, :count])
+        torch.testing.assert_close(log_p, logits.double().log_softmax(1).gather(1, words), rtol=0, atol=1e-6)
+
+
+def test_what_is_banned_is_never_generated_however_wide_the_beam() -> None:
+    logits = torch.tensor([[9.0, -1.0, 9.0, 0.0]])
+    options = SearchOptions(BEGIN, END, beam=50, max_length=4, banned=(BEGIN, 2))
+    (found,) = beam_search(constant(logits), keep, 0, 1, options)
+    assert set(found.tokens) <= {3}
+
+
+def test_finished_sentences_leave_the_batch_and_the_search_ends_with_the_last() -> None:
+    lengths, rows_of_calls = [1, 4, 2], []
+
+    def step(tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        rows_of_calls.append(len(tokens))
+        is_due = state[:, 0] == state[:, 1]
+        logits = torch.where(is_due[:, None], torch.tensor([0.0, 9, 0, 0]), torch.tensor([0.0, 0, 0, 9]))
+        return logits, state + torch.tensor([1, 0])
+
+    def select(state: Tensor, index: Tensor) -> Tensor:
+        return state[index]
+
+    state = torch.tensor([[0, length] for length in lengths])
+    options = SearchOptions(BEGIN, END, beam=1, max_length=50, banned=(BEGIN,))
+    found = beam_search(step, select, state, 3, options)
+    assert [h.tokens for h in found] == [(3,) * length for length in lengths]
+    assert all(h.is_finished for h in found)
+    assert rows_of_calls == [3, 3, 2, 1, 1]
+
+
+def test_a_model_that_diverged_is_said_to_have() -> None:
+    logits = torch.tensor([[0.0, math.nan, 0.0, 0.0]])
+    options = SearchOptions(BEGIN, END, beam=2, max_length=3)
+    with pytest.raises(WorkFailedError) as error:
+        beam_search(constant(logits), keep, 0, 1, options)
+    assert error.value.message == "the model computes no finite numbers"
+    assert error.value.hint == "take an earlier checkpoint"

@@ -1,5 +1,7 @@
 """Decoding with real models of every score function, in float64."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -64,6 +66,40 @@ def test_a_translation_does_not_depend_on_its_batch(scores: str, beam: int) -> N
         assert one.tokens == two.tokens == three.tokens
         assert one.score == pytest.approx(two.score, rel=1e-9)
         assert END not in one.tokens and PAD not in one.tokens and BEGIN not in one.tokens
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6])
+@pytest.mark.parametrize("scores", SCORE_LISTS)
+def test_a_score_is_what_the_model_gives_the_whole_target(scores: str, alpha: float) -> None:
+    """Beams are reordered at every step: a state that was not would give another probability."""
+    model = model_of("seq2seq", scores)
+    source, padding = sources()
+    for row, found in enumerate(translate(model, source, padding, replace(options(4), length_penalty=alpha))):
+        whole = torch.tensor([*found.tokens, END] if found.is_finished else found.tokens)
+        tokens = torch.cat((torch.tensor([BEGIN]), whole[:-1]))[None]
+        log_p = model(source[row : row + 1], tokens, padding[row : row + 1])[0].log_softmax(-1)
+        total = log_p.gather(1, whole[:, None]).sum().item()
+        assert found.score == pytest.approx(total / ((5 + len(whole)) / 6) ** alpha, rel=1e-9)
+
+
+def test_the_encoder_reads_a_source_once_and_the_decoder_a_position_a_step() -> None:
+    model = model_of("seq2seq", "dot-product")
+    read: list[int] = []
+    written: list[int] = []
+    model.source_embeddings.register_forward_hook(lambda module, given, y: read.append(y.shape[1]))
+    model.embeddings.register_forward_hook(lambda module, given, y: written.append(y.shape[1]))
+    translate(model, *sources(), options(beam=4))
+    assert read == [8]
+    assert set(written) == {1} and len(written) <= MAX_TARGET
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_an_untrained_end_leaves_targets_of_the_whole_length(beam: int) -> None:
+    model = model_of("seq2seq", "random")
+    never = replace(options(beam), banned=(PAD, BEGIN, END))
+    for found in translate(model, *sources(), never):
+        assert len(found.tokens) == MAX_TARGET
+        assert not found.is_finished
 
 
 @pytest.mark.parametrize("scores", ["dot-product", "random", "dense"])
