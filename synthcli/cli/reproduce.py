@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.presets import Set
 
 Scale = Annotated[
     str, typer.Option(help="smoke runs offline on built-in text; hour, day and paper on real corpora.")
@@ -19,18 +20,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def reproduce(
-    scale: Scale = "smoke", data: Data = None, output: Output = Path("reports"), as_json: AsJson = False
+    scale: Scale = "smoke",
+    data: Data = None,
+    set_: Set = None,
+    output: Output = Path("reports"),
+    as_json: AsJson = False,
 ) -> None:
     """Train and judge every task by vanilla, dense and random scores; print and write one table.
 
     What is done already is kept, what was interrupted is resumed: run it again at any time.
     """
     from synthcli.cli.train import watching
+    from synthcli.jobs.reproduce import Reproduction
     from synthcli.jobs.reproduce import reproduce as reproduce_all
     from synthcli.reproduce.table import COLUMNS, cells
 
     with watching("reproduce") as watcher:
-        path, rows = reproduce_all(scale, data, output, watcher)
+        path, rows = reproduce_all(Reproduction(scale, data, tuple(set_ or ())), output, watcher)
     if as_json:
         return screen.data(json.dumps(json.loads(path.with_suffix(".json").read_text()), indent=2))
     screen.table(

@@ -57,12 +57,10 @@ def train(
     overrides = [*(set_ or ()), *shorthands(source, seed)]
     if only_plan or dry_run:
         return plan(presets, scale, config, overrides, with_store=dry_run)
-    if processes > 1:
-        from synthcli.cli.processes import launch
-
-        return launch(processes)
     if not presets and not resume:
         raise SynthError("no preset is named", "list them with `synth presets ls`, or resume with `--resume`")
+    if processes > 1:
+        return in_processes(processes, presets if not resume else None, scale, config, overrides)
     words: list[str | None] = [*presets] if presets else [None]
     trained = [one(word, scale, config, overrides, resume) for word in words]
     return screen.say(f"next: `synth eval {metric_of(trained[-1])} {trained[-1].run.path}`")
@@ -92,6 +90,20 @@ def plan(
     return show_plans([planned(experiment) for experiment in experiments])
 
 
+def in_processes(
+    processes: int, presets: list[str] | None, scale: str | None, config: Path | None, overrides: list[str]
+) -> None:
+    """Prepare the stores once, then train in several processes."""
+    from synthcli.cli.processes import launch
+    from synthcli.jobs.train import fitted_to_store
+    from synthcli.presets import load_preset
+
+    for preset in presets or ():
+        with watching(preset) as watcher:
+            fitted_to_store(load_preset(preset, scale, config, overrides), watcher)
+    launch(processes)
+
+
 def one(
     word: str | None, scale: str | None, config: Path | None, overrides: list[str], resume: bool
 ) -> "Trained":
@@ -102,8 +114,8 @@ def one(
     changed = bool(scale or config or overrides)
     if resume:
         run = run_to_resume(word)
-        is_preset = word is not None and not Path(word).is_dir() and changed
-        experiment = load_preset(word or "", scale, config, overrides) if is_preset else None
+        is_asked = word is not None and (changed or word.endswith(".toml"))
+        experiment = load_preset(word or "", scale, config, overrides) if is_asked else None
         with watching(run.name) as watcher:
             trained = resume_run(run, experiment, watcher)
     else:

@@ -52,6 +52,8 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
     if not adaptation.new_vocabulary:
         data["tokenizer"] = own_tokenizer(checkpoint).model_dump()
     model = model_for(checkpoint.config, task, len(find_corpus(adaptation.corpus).class_names))
+    if adaptation.new_vocabulary:
+        model = model.model_copy(update={"vocab_size": base.data.tokenizer.size})
     start = Start(checkpoint=str(checkpoint.path), freeze=adaptation.freeze)
     evaluation = base.evaluation.model_dump()
     if task != base.model.task:

@@ -53,35 +53,43 @@ TASKS = (
 )
 
 
-def reproduce(scale: str, data: Path | None, folder: Path, watcher: Watcher) -> tuple[Path, list[Row]]:
+@dataclass(frozen=True)
+class Reproduction:
+    """How large, on whose files, and with which keys set otherwise."""
+
+    scale: str = "smoke"
+    data: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+
+def reproduce(asked: Reproduction, folder: Path, watcher: Watcher) -> tuple[Path, list[Row]]:
     """Return the report's file and its rows."""
     rows: list[Row] = []
     for task in TASKS:
-        if task.only_smoke and scale != "smoke":
-            continue
-        rows += list(rows_of(task, scale, data, watcher))
-    return write_report(rows, scale, folder), rows
+        if asked.scale == "smoke" or not task.only_smoke:
+            rows += list(rows_of(task, asked, watcher))
+    return write_report(rows, asked.scale, folder), rows
 
 
-def rows_of(task: Task, scale: str, data: Path | None, watcher: Watcher) -> Iterator[Row]:
+def rows_of(task: Task, asked: Reproduction, watcher: Watcher) -> Iterator[Row]:
     """Yield the rows of a task, training and judging what is missing."""
-    experiments = {variant: experiment_of(task, variant, scale, data) for variant in VARIANTS}
+    experiments = {variant: experiment_of(task, variant, asked) for variant in VARIANTS}
     finished = {variant: finished_run(one, watcher) for variant, one in experiments.items()}
     times = step_times(task, finished, watcher)
     for variant, run in finished.items():
         yield row_of(task, variant, run, times[variant], watcher)
 
 
-def experiment_of(task: Task, variant: str, scale: str, data: Path | None) -> Experiment:
+def experiment_of(task: Task, variant: str, asked: Reproduction) -> Experiment:
     """Return the experiment of one row; its corpus stands in `data` where that is given."""
-    overrides = []
-    if scale == "smoke" and task.smoke_corpus:
+    name, overrides = f"{task.family}-{variant}", list(asked.overrides)
+    if asked.scale == "smoke" and task.smoke_corpus:
         overrides.append(f"data.corpus={task.smoke_corpus}")
-    experiment = load_preset(f"{task.family}-{variant}", scale, None, overrides)
-    if data is None or CORPORA[experiment.data.corpus].builtin:
+    experiment = load_preset(name, asked.scale, None, overrides)
+    if asked.data is None or CORPORA[experiment.data.corpus].builtin:
         return experiment
-    source = f'data.source="{folder_in(data, experiment.data.corpus)}"'
-    return load_preset(f"{task.family}-{variant}", scale, None, [*overrides, source])
+    source = f'data.source="{folder_in(asked.data, experiment.data.corpus)}"'
+    return load_preset(name, asked.scale, None, [*overrides, source])
 
 
 def folder_in(data: Path, corpus: str) -> Path:

@@ -81,10 +81,11 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
 
 def run_to_resume(word: str | None) -> Run:
     """Return a run by its path, id or preset; of a preset the newest that is not complete."""
-    for run in list_runs(name=word):
-        if not run.is_finished:
-            return run
-    return find_run(word)
+    if word is not None and Path(word).is_dir():
+        return find_run(word)
+    name = Path(word).stem if word and word.endswith(".toml") else word
+    unfinished = [run for run in list_runs(name=name) if not run.is_finished]
+    return unfinished[0] if unfinished else find_run(name)
 
 
 def _train(run: Run, experiment: Experiment, store: Store, watcher: Watcher) -> Trained:

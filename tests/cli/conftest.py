@@ -1,0 +1,91 @@
+"""The command line in this process: what a user types, what they see, the exit code."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from synthcli.__main__ import main
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed and how it ended."""
+
+    out: str
+    err: str
+    code: int
+
+
+Synth = Callable[..., Said]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current directory, so that stores and runs are its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SYNTH_STORES", raising=False)
+    monkeypatch.delenv("SYNTH_RUNS", raising=False)
+    monkeypatch.setattr("signal.signal", lambda *what: None)
+    return tmp_path
+
+
+@pytest.fixture
+def synth(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Synth:
+    def run(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["synth", *words])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return Said(out, err, code)
+
+    return run
+
+
+@pytest.fixture
+def tiny(here: Path) -> str:
+    """A preset that trains in a second."""
+    path = here / "tiny.toml"
+    path.write_text(
+        """\
+extends = "wmt14-dense"
+title = "A model for tests"
+[model]
+d_model = 16
+d_ff = 32
+[model.mixer]
+heads = 2
+[model.encoder]
+layers = 1
+max_length = 16
+[model.decoder]
+layers = 1
+max_length = 16
+[data]
+corpus = "reverse"
+[data.tokenizer]
+kind = "bytes"
+[data.batch]
+size = 16
+[training]
+steps = 6
+evaluate_every = 3
+save_every = 3
+validation_examples = 20
+precision = "fp32"
+[training.schedule]
+kind = "constant"
+peak = 1e-3
+warmup_steps = 2
+[evaluation]
+metrics = ["bleu", "accuracy"]
+beam = 2
+"""
+    )
+    return str(path)
