@@ -23,6 +23,7 @@ from synthcli.presets.schema import Experiment
 from synthcli.runs import run_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
+BLEU_ORDER = 4  # the longest n-grams it counts
 RECORDED = ("synthcli", "torch", "sacrebleu", "rouge-score", "tokenizers", "sentencepiece")
 
 
@@ -104,7 +105,15 @@ def notes_on(examples: Examples, metric: str) -> tuple[str, ...]:
         notes.append(f"{report.truncated_sources} of {report.rows} sources were longer than the model reads")
     if report.truncated_targets and metric == "perplexity":
         notes.append(f"{report.truncated_targets} of {report.rows} targets were cut at the model's length")
+    if metric == "bleu" and words_in_references(examples) < BLEU_ORDER:
+        notes.append("references are shorter than 4 words: BLEU, which counts 4-grams, is 0; see exact_match")
     return tuple(notes)
+
+
+def words_in_references(examples: Examples) -> float:
+    """Return the mean number of words of the references."""
+    texts = examples.texts(np.arange(len(examples)))
+    return sum(len(text.split()) for text in texts) / max(len(texts), 1)
 
 
 def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
