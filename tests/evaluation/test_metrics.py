@@ -1,7 +1,10 @@
 """Metrics against their own libraries, hand-computed figures and brute-force resampling."""
 
+import json
 import math
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.measure import METRICS, refuse_mismatch
 from synthcli.evaluation.perplexity import perplexity
+from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.rouge import rouge
 from synthcli.evaluation.sampled import mean
 
@@ -101,3 +105,65 @@ def test_a_metric_that_does_not_fit_the_task_is_refused_with_those_that_do() -> 
     assert error.value.message == "`bleu` does not fit a model of task `classification`"
     assert error.value.hint == "metrics that fit: `accuracy`"
     assert set(METRICS) == {"bleu", "rouge", "perplexity", "accuracy"}
+
+
+def test_rouge_lsum_reads_lines_as_sentences() -> None:
+    hypothesis, reference = "a dog ran .\nthe cat sat .", "the cat sat .\na dog ran ."
+    by_text, by_line = rouge([hypothesis], [reference])
+    assert by_line.value == pytest.approx(100)
+    assert by_text.value == pytest.approx(50)
+    assert rouge([""], [reference])[1].value == 0
+
+
+def test_pieces_that_end_no_row_have_a_perplexity_by_token_alone() -> None:
+    nats, tokens = np.array([2.0, 4.0]), np.array([2.0, 4.0])
+    (score,) = perplexity(nats, tokens, np.zeros(2), np.zeros(2))
+    assert (score.name, score.value) == ("perplexity", pytest.approx(math.e))
+    by_word = perplexity(nats, tokens, np.array([0.0, 3.0]), None)[1]
+    low, high = by_word.sampled.interval(50, seed=0) or (0, 0)
+    assert 0 < low < high < math.inf
+
+
+def test_a_perplexity_too_large_for_a_number_is_the_largest() -> None:
+    (score,) = perplexity(np.array([1e6]), np.array([1.0]), None, None)
+    assert math.isfinite(score.value)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 400])
+def test_an_interval_holds_its_value(samples: int) -> None:
+    for score in bleu(*sentences(samples)):
+        low, high = score.sampled.interval(300, seed=3) or (math.nan, math.nan)
+        assert 0 <= low <= score.value <= high <= 100
+
+
+def test_an_interval_is_decided_by_its_seed() -> None:
+    (score, _) = bleu(*sentences(100))
+    assert score.sampled.interval(300, seed=3) == score.sampled.interval(300, seed=3)
+    assert score.sampled.interval(300, seed=3) != score.sampled.interval(300, seed=4)
+
+
+def test_a_result_survives_json() -> None:
+    figure = Figure.of(exact_match(["a", "b", "c"], ["a", "b", "d"])[0], resamples=50, seed=0)
+    alone = Figure.of(exact_match(["a"], ["a"])[0], resamples=50, seed=0)
+    result = Result(
+        metric="accuracy",
+        figures=(figure, alone),
+        samples=3,
+        split_size=3,
+        limit=None,
+        corpus="copy",
+        split="test",
+        store="hash",
+        checkpoint="runs/a/b",
+        step=4,
+        options={"beam": 1},
+        notes=("a note",),
+    )
+    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert str(alone) == "exact_match 100.00"
+    assert str(figure).startswith("exact_match 66.67 [")
+
+
+def test_configuration_and_names_import_no_torch() -> None:
+    code = "import sys, synthcli.evaluation.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

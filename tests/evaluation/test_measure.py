@@ -1,0 +1,177 @@
+"""From a model and a store to scores: batches, order and limits change nothing but what they name."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sacrebleu.metrics import BLEU
+
+from synthcli.data.examples import Examples
+from synthcli.data.prepare import prepare
+from synthcli.errors import SynthError, WorkFailedError
+from synthcli.evaluation import measure as measuring
+from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.measure import Judged, generated, measure
+from synthcli.model import ModelConfig, build
+from synthcli.objectives import OBJECTIVES
+
+from ..data.small import BYTES, ag_news, multi30k, wikitext
+
+LONGEST = 64
+LINES = [" = A page = ", "", *(f" line {'word ' * (n % 9)}{n}" for n in range(12)), " long " * 30]
+CORPORA: dict[str, tuple[str, Callable[[Path], Path]]] = {
+    "causal-lm": ("wikitext-2", lambda folder: wikitext(folder, LINES)),
+    "seq2seq": ("multi30k", multi30k),
+    "classification": ("ag-news", ag_news),
+}
+
+
+@pytest.fixture(scope="module")
+def all_examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples]:
+    """The training split of a small corpus for each task."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    stores = {
+        task: prepare(corpus, BYTES, folder / "stores", write(folder / corpus))
+        for task, (corpus, write) in CORPORA.items()
+    }
+    return {task: Examples(store, "train", task, LONGEST, LONGEST) for task, store in stores.items()}
+
+
+def model_for(task: str) -> torch.nn.Module:
+    torch.manual_seed(4)
+    stacks = {"causal-lm": ("decoder",), "seq2seq": ("encoder", "decoder"), "classification": ("encoder",)}
+    config = {
+        "task": task,
+        "vocab_size": 260,
+        "num_classes": 4 if task == "classification" else None,
+        "d_model": 16,
+        "d_ff": 32,
+        "mixer": {"heads": 2, "scores": [{"kind": "random"}, {"kind": "dot-product"}]},
+        **{stack: {"layers": 1, "max_length": LONGEST} for stack in stacks[task]},
+    }
+    model = build(ModelConfig.model_validate(config)).double().eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)  # so large that texts differ
+    return model
+
+
+def judged(examples: Examples, model: torch.nn.Module | None = None, **options: object) -> Judged:
+    chosen = options.pop("chosen", np.arange(len(examples)))
+    settings = {"metrics": ["accuracy"], "beam": 2, "max_length": 12, **options}
+    model = model or model_for(examples.task)
+    config = EvaluationConfig.model_validate(settings)
+    return Judged(model, examples.store.tokenizer, examples, config, chosen, lambda done, total: None)
+
+
+@pytest.mark.parametrize("task", ["causal-lm", "seq2seq"])
+def test_perplexity_is_of_the_objective_over_all_targets(
+    all_examples: dict[str, Examples], task: str
+) -> None:
+    examples, model = all_examples[task], model_for(task)
+    batch = examples.collate(np.arange(len(examples)))
+    loss, targets = OBJECTIVES[task](model, batch, 0.0)
+    by_token = measure("perplexity", judged(examples, model))[0]
+    assert by_token.value == pytest.approx(math.exp(loss.item() / targets), rel=1e-12)
+    assert by_token.sampled.statistics[:, 1].sum() == targets
+
+
+def test_perplexities_by_word_and_byte_divide_by_what_the_store_counted(
+    all_examples: dict[str, Examples],
+) -> None:
+    examples = all_examples["causal-lm"]
+    by_token, by_word, by_byte = measure("perplexity", judged(examples))
+    nats = by_token.sampled.statistics[:, 0].sum()
+    assert by_word.value == pytest.approx(math.exp(min(700, nats / examples.counts["words"])))
+    assert by_byte.value == pytest.approx(nats / math.log(2) / examples.counts["bytes"])
+    assert [score.higher_is_better for score in (by_token, by_word, by_byte)] == [False] * 3
+
+
+@pytest.mark.parametrize("task", ["causal-lm", "seq2seq"])
+@pytest.mark.parametrize("logits", [1, 100 * 260, 2**26])
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_perplexity_does_not_depend_on_batches(
+    all_examples: dict[str, Examples],
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    logits: int,
+    batch_size: int,
+) -> None:
+    want = measure("perplexity", judged(all_examples[task]))[0].sampled.statistics
+    monkeypatch.setattr(measuring, "LOGITS", logits)
+    found = measure("perplexity", judged(all_examples[task], batch_size=batch_size))[0].sampled.statistics
+    np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_texts_come_back_in_the_order_of_the_split(all_examples: dict[str, Examples], beam: int) -> None:
+    examples = all_examples["seq2seq"]
+    together = generated(judged(examples, beam=beam))
+    assert together == generated(judged(examples, beam=beam, batch_size=3))
+    some = np.array([5, 0, 11])
+    assert generated(judged(examples, beam=beam, chosen=some)) == [together[i] for i in some]
+    assert len(set(together)) > 3
+
+
+def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examples]) -> None:
+    examples = all_examples["seq2seq"]
+    of = judged(examples)
+    score = measure("bleu", of)[0]
+    references = examples.texts(np.arange(len(examples)))
+    assert score.value == BLEU().corpus_score(generated(of), [references]).score
+    assert score.signature == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" + score.signature[-5:]
+
+
+def test_accuracy_counts_each_example_once(all_examples: dict[str, Examples]) -> None:
+    examples, model = all_examples["classification"], model_for("classification")
+    right = []
+    for i in range(len(examples)):
+        batch = examples.collate(np.array([i]))
+        right.append(model(batch["tokens"]).argmax(-1).item() == batch["labels"].item())
+    (score,) = measure("accuracy", judged(examples, model, batch_size=4))
+    assert score.value == pytest.approx(100 * sum(right) / len(right))
+
+
+@pytest.mark.parametrize("metric", ["bleu", "rouge", "accuracy", "perplexity"])
+def test_the_mode_of_the_model_stays_as_it_was(all_examples: dict[str, Examples], metric: str) -> None:
+    of = judged(all_examples["seq2seq"], chosen=np.arange(2))
+    of.model.train()
+    assert all(math.isfinite(score.value) for score in measure(metric, of))
+    assert of.model.training
+
+
+def test_progress_counts_up_to_all(all_examples: dict[str, Examples]) -> None:
+    seen: list[tuple[int, int]] = []
+    examples = all_examples["classification"]
+    config = EvaluationConfig.model_validate({"metrics": ["accuracy"], "batch_size": 4})
+    model, tokenizer = model_for("classification"), examples.store.tokenizer
+    measure(
+        "accuracy",
+        Judged(
+            model, tokenizer, examples, config, np.arange(6), lambda done, total: seen.append((done, total))
+        ),
+    )
+    assert seen == [(4, 6), (6, 6)]
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"),
+    [("causal-lm", "perplexity"), ("seq2seq", "bleu"), ("classification", "accuracy")],
+)
+def test_a_model_that_diverged_is_not_scored(
+    all_examples: dict[str, Examples], task: str, metric: str
+) -> None:
+    model = model_for(task)
+    torch.nn.init.constant_(next(model.parameters()), math.nan)
+    with pytest.raises(WorkFailedError) as error:
+        measure(metric, judged(all_examples[task], model))
+    assert error.value.message == "the model computes no finite numbers"
+
+
+def test_an_unknown_metric_is_refused_with_the_nearest(all_examples: dict[str, Examples]) -> None:
+    with pytest.raises(SynthError) as error:
+        measure("blue", judged(all_examples["seq2seq"]))
+    assert error.value.message == "unknown metric `blue`"
+    assert error.value.hint == "did you mean `bleu`?"
