@@ -101,8 +101,9 @@ def test_resuming_with_another_configuration_says_what_differs(
     (trained / "finished.json").unlink()
     said = synth("train", tiny, "--resume", "--set", "training.seed=7")
     assert said.code == 2
+    run = f"runs/tiny/{trained.name}"
     assert said.err.splitlines()[-2:] == [
-        f"error: run `runs/tiny/{trained.name}` was started with another configuration: `training.seed`: 0 → 7",
+        f"error: run `{run}` was started with another configuration: `training.seed`: 0 → 7",
         "hint: leave out what differs, or start a new run without `--resume`",
     ]
 

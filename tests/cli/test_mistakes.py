@@ -29,8 +29,10 @@ MISTAKES = {
     ),
     "no checkpoint": (
         ["eval", "bleu"],
-        "error: there is no checkpoint of a seq2seq model in `runs`\n"
-        "hint: `synth train PRESET` makes a run with one\n",
+        (
+            "error: there is no checkpoint of a seq2seq model in `runs`\n"
+            "hint: `synth train PRESET` makes a run with one\n"
+        ),
     ),
     "unknown checkpoint": (
         ["finetune", "nowhere", "--corpus", "copy"],
