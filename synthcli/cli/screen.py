@@ -1,11 +1,15 @@
 """The terminal: data to `out`, everything else to `err`; rich does colour, width and `NO_COLOR`."""
 
+import os
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+IS_SILENT = os.environ.get("RANK", "0") != "0"  # of several processes only the first speaks
+
+out = Console(highlight=False, quiet=IS_SILENT)
+err = Console(stderr=True, highlight=False, quiet=IS_SILENT)
 
 
 def say(message: str) -> None:
@@ -24,7 +28,9 @@ def table(
     """Print a table of results; the columns numbered in `right` hold figures."""
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
-        grid.add_column(column, justify="right" if index in right else "left", overflow="fold")
+        grid.add_column(
+            column, justify="right" if index in right else "left", overflow="fold", no_wrap=index == 0
+        )
     for row in rows:
         grid.add_row(*row)
     out.print(grid)

@@ -63,7 +63,8 @@ def train(
         return in_processes(processes, presets if not resume else None, scale, config, overrides)
     words: list[str | None] = [*presets] if presets else [None]
     trained = [one(word, scale, config, overrides, resume) for word in words]
-    return screen.say(f"next: `synth eval {metric_of(trained[-1])} {trained[-1].run.path}`")
+    metric = trained[-1].experiment.evaluation.metrics[0]
+    return screen.say(f"next: `synth eval {metric} {trained[-1].run.path}`")
 
 
 def shorthands(source: Path | None, seed: int | None) -> list[str]:
@@ -176,10 +177,3 @@ def report(trained: "Trained") -> None:
         raise typer.Exit(INTERRUPTED)
     loss = "" if outcome.evaluation is None else f", validation loss {outcome.evaluation.loss:.4f}"
     screen.say(f"wrote `{path / 'checkpoints' / 'last'}` ({where}, {outcome.precision}{loss})")
-
-
-def metric_of(trained: "Trained") -> str:
-    """Return the first metric of the run's own preset."""
-    from synthcli.presets import load_preset
-
-    return load_preset(str(trained.run.preset)).evaluation.metrics[0]

@@ -38,6 +38,7 @@ class Trained:
     """A run and how its training ended; None where it was complete already."""
 
     run: Run
+    experiment: Experiment
     outcome: Outcome | None
 
 
@@ -75,7 +76,7 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
         own = wanted
     if run.is_finished:
         watcher.say(f"run `{run.path}` is complete")
-        return Trained(run, None)
+        return Trained(run, own, None)
     return _train(run, own, store_for(own.data, watcher.preparing), watcher)
 
 
@@ -110,7 +111,7 @@ def _train(run: Run, experiment: Experiment, store: Store, watcher: Watcher) -> 
             callbacks=[*run.callbacks(store.tokenizer, validation, store.hash), *watching],
             resume=None if run.last is None else load_checkpoint(run.path),
         )
-    return Trained(run, outcome)
+    return Trained(run, experiment, outcome)
 
 
 def initialised(experiment: Experiment, watcher: Watcher) -> nn.Module:
