@@ -22,7 +22,7 @@ from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
 from synthcli.reproduce.table import Row, as_json, markdown
-from synthcli.runs import Run, list_runs
+from synthcli.runs import Run, differences_in_training, list_runs
 from synthcli.training import durable
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
@@ -122,7 +122,7 @@ def same(run: Run, experiment: Experiment) -> bool:
     own, asked = load_preset(str(run.preset)), experiment
     sizes = {"vocab_size": own.model.vocab_size, "num_classes": own.model.num_classes}
     asked = asked.model_copy(update={"model": asked.model.model_copy(update=sizes)})
-    return own == asked
+    return not differences_in_training(own.model_dump(mode="json"), asked.model_dump(mode="json"))
 
 
 def refuse_incomplete(run: Run) -> Run:

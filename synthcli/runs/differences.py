@@ -21,14 +21,19 @@ MAY_CHANGE = (
 )
 
 
-def refuse_differences(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raise where a run would be resumed with settings that reach the weights; both are resolved presets."""
+def differences_in_training(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return a line for each setting that reaches the weights and differs; both are resolved presets."""
     before, after = flat(dict(old)), flat(dict(new))
-    lines = [
+    return [
         f"`{key}`: {shown(before.get(key))} → {shown(after.get(key))}"
         for key in dict.fromkeys([*before, *after])
         if before.get(key) != after.get(key) and not key.startswith(MAY_CHANGE)
     ]
+
+
+def refuse_differences(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise where a run would be resumed with settings that reach the weights."""
+    lines = differences_in_training(old, new)
     if lines:
         message = f"run `{run.path}` was started with another configuration: {', '.join(lines)}"
         raise SynthError(message, "leave out what differs, or start a new run without `--resume`")
