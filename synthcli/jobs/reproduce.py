@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from synthcli import durable
 from synthcli.data.corpora import CORPORA
 from synthcli.data.examples import Examples
 from synthcli.errors import SynthError
@@ -23,7 +24,6 @@ from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
 from synthcli.reproduce.table import Row, as_json, markdown
 from synthcli.runs import Run, differences_in_training, list_runs
-from synthcli.training import durable
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
 from synthcli.training.training import prepare

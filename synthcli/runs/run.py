@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthcli import durable
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.runs.environment import environment, now
-from synthcli.training import durable
 from synthcli.training.callbacks import Callback
 
 if TYPE_CHECKING:

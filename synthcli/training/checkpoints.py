@@ -17,10 +17,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from synthcli import durable
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
-from synthcli.training import durable, state
+from synthcli.training import state
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
 from synthcli.training.weights import load_weights, weights_of
@@ -158,10 +159,6 @@ class Checkpointing(Callback):
             with durable.new_folder(path) as folder:
                 write(folder, training, self.tokenizer)
             tidy(self.folder, training.config.keep)
-        newest = [path.name for path in step_folders(self.folder)[-1:]]
-        if newest > [step_name(training.step)]:
-            message = f"`{self.folder}` holds `{newest[0]}`, newer than step {training.step} to start from"
-            raise SynthError(message, "resume from the newest checkpoint, or start a new run")
         self._saved_at = training.step
         training.announce("on_save", path)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from synthcli.training import durable
+from synthcli import durable
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.training import Training
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
+from synthcli.durable import UNFINISHED
 from synthcli.training.checkpoints import newest_checkpoint
-from synthcli.training.durable import UNFINISHED
 from tests.training.toys import toy_callbacks, toy_config, toy_model, toy_train
 
 CONFIG = toy_config(steps=160, save_every=4, evaluate_every=8, log_every=3)
