@@ -30,12 +30,10 @@ def with_state(model: nn.Module, source: Tensor) -> None:
 
 @torch.inference_mode()
 def recomputing(model: nn.Module, source: Tensor) -> None:
-    """Decode the same way, running the decoder over the whole prefix for every token."""
+    """Decode the same way, running decoder and head over the whole prefix for every token, as is usual."""
     memory, tokens = model.encode(source), torch.full((BATCH, 1), BEGIN)
     for _ in range(LENGTH):
-        last = torch.zeros(tokens.shape, dtype=torch.bool)
-        last[:, -1] = True
-        logits, _ = model.decode(tokens, memory, select=last)
+        logits = model.decode(tokens, memory)[0][:, -1]
         logits[:, [PAD, BEGIN, END]] = -torch.inf
         tokens = torch.cat((tokens, logits.argmax(-1, keepdim=True)), dim=1)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from synthcli.config import Config
 from synthcli.model.context import too_long
+from synthcli.model.dropout import Dropout
 
 
 class EmbeddingsConfig(Config):
@@ -29,7 +30,7 @@ class Embeddings(nn.Module):
         self.config, self.d_model, self.max_length = config, d_model, max_length
         self.tokens = nn.Embedding(vocab_size, d_model)
         self.positions = nn.Embedding(max_length, d_model) if config.positions == "learned" else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, tokens: Int[Tensor, "batch length"], start: int = 0

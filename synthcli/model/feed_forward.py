@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from synthcli.model.activations import ACTIVATIONS, ActivationName
+from synthcli.model.dropout import Dropout
 
 
 class FeedForward(nn.Module):
@@ -12,7 +13,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.expand = nn.Linear(d_model, d_ff)
         self.activation = ACTIVATIONS[activation]
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(d_ff, d_model)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from synthcli.config import Config
 from synthcli.model.blocks.base import Block, BlockParts, BlockState
 from synthcli.model.context import Context
+from synthcli.model.dropout import Dropout
 
 
 class PostNormConfig(Config):
@@ -27,7 +28,7 @@ class PostNorm(Block):
         self.mixer_norm = nn.LayerNorm(d_model, norm_eps)
         self.cross_norm = nn.LayerNorm(d_model, norm_eps) if parts.cross is not None else None
         self.feed_forward_norm = nn.LayerNorm(d_model, norm_eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from synthcli.config import Config
 from synthcli.model.blocks.base import Block, BlockParts, BlockState
 from synthcli.model.context import Context
+from synthcli.model.dropout import Dropout
 
 
 class PreNormConfig(Config):
@@ -30,7 +31,7 @@ class PreNorm(Block):
         if parts.cross is not None:  # a cross-attention that does not read x needs no norm of x
             self.cross_norm = nn.LayerNorm(d_model, norm_eps) if parts.cross.reads_queries else nn.Identity()
         self.feed_forward_norm = nn.LayerNorm(d_model, norm_eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None

@@ -106,7 +106,9 @@ class Attention(nn.Module):
         is_causal = context.causal and not self.is_cross
         dropout = self.config.dropout if self.training else 0.0
         only = self.scores[0] if len(self.scores) == 1 else None
-        if isinstance(only, DotProduct):
+        # with dropout torch's fused attention is the plain formula on a processor, and draws slowly
+        is_fused = dropout == 0 or x.device.type != "cpu"
+        if isinstance(only, DotProduct) and is_fused:
             query, key = only.project_queries(x), kept.keys[0]
             assert key is not None
             if is_causal and context.has_plain_window and queries == num_keys:

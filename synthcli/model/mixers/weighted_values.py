@@ -9,17 +9,19 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from synthcli.model.dropout import dropout
+
 
 def general(
     logits: Float[Tensor, "#batch heads queries keys"],
     values: Float[Tensor, "batch heads keys d_head"],
     visible: Bool[Tensor, "#batch one #queries keys"] | None,
-    dropout: float,
+    rate: float,
 ) -> Float[Tensor, "batch heads queries d_head"]:
     """The formula as it stands. A query that sees no key gets 0."""
     if visible is not None:
         logits = logits.masked_fill(~visible, torch.finfo(logits.dtype).min)
-    y = torch.matmul(_weights(logits, dropout).to(values.dtype), values)
+    y = torch.matmul(_weights(logits, rate).to(values.dtype), values)
     return y if visible is None else y * visible.any(dim=-1, keepdim=True)
 
 
@@ -28,12 +30,12 @@ def fused(
     key: Float[Tensor, "batch heads keys d_head"],
     values: Float[Tensor, "batch heads keys d_head"],
     visible: Bool[Tensor, "#batch one #queries keys"] | None,
-    dropout: float,
+    rate: float,
     is_causal: bool,
 ) -> Float[Tensor, "batch heads queries d_head"]:
     """Dot products through torch's fused attention; `is_causal` replaces a mask that is only causal."""
     mask = None if is_causal else visible
-    return F.scaled_dot_product_attention(query, key, values, mask, dropout, is_causal)
+    return F.scaled_dot_product_attention(query, key, values, mask, rate, is_causal)
 
 
 def shared(
@@ -41,7 +43,7 @@ def shared(
     values: Float[Tensor, "batch heads keys d_head"],
     visible: Bool[Tensor, "queries keys"] | None,
     key_padding: Bool[Tensor, "batch keys"] | None,
-    dropout: float,
+    rate: float,
 ) -> Float[Tensor, "batch heads queries d_head"]:
     """One softmax and one dropout mask serve the batch.
 
@@ -52,15 +54,15 @@ def shared(
         logits = logits.masked_fill(~visible, torch.finfo(logits.dtype).min)
     weights = _weights(logits, 0.0)
     if key_padding is None:
-        return torch.einsum("hqk,bhkd->bhqd", F.dropout(weights, dropout).to(values.dtype), values)
+        return torch.einsum("hqk,bhkd->bhqd", dropout(weights, rate).to(values.dtype), values)
     real = (~key_padding).to(weights.dtype)
     mass = torch.einsum("hqk,bk->bhq", weights, real)
     mass = mass + (mass == 0)  # a query that sees no key divides 0 by 1
-    kept = F.dropout(weights, dropout).to(values.dtype)
+    kept = dropout(weights, rate).to(values.dtype)
     y = torch.einsum("hqk,bhkd->bhqd", kept, values * real[:, None, :, None].to(values.dtype))
     return y / mass[..., None].to(y.dtype)
 
 
-def _weights(logits: Tensor, dropout: float) -> Tensor:
+def _weights(logits: Tensor, rate: float) -> Tensor:
     wide = torch.float64 if logits.dtype == torch.float64 else torch.float32
-    return F.dropout(logits.softmax(dim=-1, dtype=wide), dropout)
+    return dropout(logits.softmax(dim=-1, dtype=wide), rate)
