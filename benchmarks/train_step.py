@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from synthcli.model import ModelConfig, build, count_parameters
+from synthcli.objectives import seq2seq
 
-VOCAB, D_MODEL, LENGTH, BATCH = 32_000, 512, 64, 8
+VOCAB, D_MODEL, LENGTH, BATCH, SMOOTHING = 32_000, 512, 64, 8, 0.1
 PEER = "torch.nn.Transformer"
 
 
@@ -71,14 +72,21 @@ def ours(*kinds: str) -> nn.Module:
 
 
 def step_of(model: nn.Module, precision: str) -> Callable[[], None]:
-    """Return one training step: forward, loss, backward, clip, AdamW."""
+    """Return one training step: forward, loss (ours is that of `synth train`), backward, clip, AdamW."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01, fused=True)
     source, target = (torch.randint(VOCAB, (BATCH, LENGTH)) for _ in range(2))
 
+    def loss() -> Tensor:
+        if isinstance(model, TorchTransformer):
+            logits = model(source, target).float().flatten(0, 1)
+            return cross_entropy(logits, target.flatten(), label_smoothing=SMOOTHING)
+        total, targets = seq2seq(model, {"source": source, "tokens": target, "targets": target}, SMOOTHING)
+        return total / targets
+
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            logits = model(source, target)
-        cross_entropy(logits.float().flatten(0, 1), target.flatten(), label_smoothing=0.1).backward()
+            mean = loss()
+        mean.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -1,6 +1,7 @@
 """The terminal: data to `out`, everything else to `err`; rich does colour, width and `NO_COLOR`."""
 
 import os
+import sys
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -8,7 +9,9 @@ from rich.table import Table
 
 IS_SILENT = os.environ.get("RANK", "0") != "0"  # of several processes only the first speaks
 
-out = Console(highlight=False, quiet=IS_SILENT)
+WIDTH_OF_FILES = 120  # where output goes to a file or a pipe
+
+out = Console(highlight=False, quiet=IS_SILENT, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 err = Console(stderr=True, highlight=False, quiet=IS_SILENT)
 
 
@@ -28,8 +31,13 @@ def table(
     """Print a table of results; the columns numbered in `right` hold figures."""
     grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
+        cells = [row[index] for row in rows]
+        is_name = index == 0 and not any(" " in cell for cell in cells)  # to be copied whole
         grid.add_column(
-            column, justify="right" if index in right else "left", overflow="fold", no_wrap=index == 0
+            column,
+            justify="right" if index in right else "left",
+            overflow="fold",
+            no_wrap=index in right or is_name,
         )
     for row in rows:
         grid.add_row(*row)
