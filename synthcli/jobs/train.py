@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
@@ -18,7 +19,7 @@ from synthcli.presets import Plan, dump, load_preset, plan
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, create_run, find_run, list_runs, refuse_differences, runs_root
 from synthcli.training.callbacks import Callback
-from synthcli.training.checkpoints import load_checkpoint
+from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
 from synthcli.training.randomness import seed_torch
 
@@ -45,7 +46,12 @@ class Trained:
 def fitted_to_store(experiment: Experiment, watcher: Watcher) -> tuple[Experiment, Store]:
     """Return the experiment with the sizes its store has, and the store."""
     store = store_for(experiment.data, watcher.preparing)
-    return experiment.fitted(store.tokenizer.vocab_size, len(store.class_names) or None), store
+    return fitted(experiment, store), store
+
+
+def fitted(experiment: Experiment, store: Store) -> Experiment:
+    """Return the experiment with the vocabulary and the classes of a store."""
+    return experiment.fitted(store.tokenizer.vocab_size, len(store.class_names) or None)
 
 
 def planned(experiment: Experiment) -> Plan:
@@ -53,8 +59,7 @@ def planned(experiment: Experiment) -> Plan:
     store = prepared_store(experiment.data)
     if store is None:
         return plan(experiment)
-    fitted = experiment.fitted(store.tokenizer.vocab_size, len(store.class_names) or None)
-    return plan(fitted, {split: store.rows(split) for split in store.splits})
+    return plan(fitted(experiment, store), {split: store.rows(split) for split in store.splits})
 
 
 def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
@@ -62,9 +67,9 @@ def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
     for metric in experiment.evaluation.metrics:
         refuse_mismatch(metric, experiment.model.task)
     experiment, store = fitted_to_store(experiment, watcher)
-    examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
+    examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     run = create_run(experiment.name, dump(experiment), runs_root())
-    return _train(run, experiment, store, watcher)
+    return _train(run, experiment, examples, watcher)
 
 
 def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Trained:
@@ -77,7 +82,9 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
     if run.is_finished:
         watcher.say(f"run `{run.path}` is complete")
         return Trained(run, own, None)
-    return _train(run, own, store_for(own.data, watcher.preparing), watcher)
+    store = store_for(own.data, watcher.preparing)
+    refuse_other_store(run, store)
+    return _train(run, own, examples_of(store, "train", own.model, own.data), watcher)
 
 
 def run_to_resume(word: str | None) -> Run:
@@ -89,13 +96,11 @@ def run_to_resume(word: str | None) -> Run:
     return unfinished[0] if unfinished else find_run(name)
 
 
-def _train(run: Run, experiment: Experiment, store: Store, watcher: Watcher) -> Trained:
-    refuse_other_store(run, store)
-    model, data, task = experiment.model, experiment.data, experiment.model.task
+def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watcher) -> Trained:
+    model, data, store = experiment.model, experiment.data, examples.store
     with run.lock():
         watcher.say(f"run `{run.path}`")
         network = initialised(experiment, watcher)
-        examples = examples_of(store, "train", model, data)
         validation = None
         if "validation" in store.splits:
             validation = examples_of(store, "validation", model, data)
@@ -105,11 +110,11 @@ def _train(run: Run, experiment: Experiment, store: Store, watcher: Watcher) -> 
         outcome = train(
             network,
             examples,
-            OBJECTIVES[task],
+            OBJECTIVES[model.task],
             experiment.training,
             data.batch,
             callbacks=[*run.callbacks(store.tokenizer, validation, store.hash), *watching],
-            resume=None if run.last is None else load_checkpoint(run.path),
+            resume=newest_checkpoint(run.checkpoints),
         )
     return Trained(run, experiment, outcome)
 
