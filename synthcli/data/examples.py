@@ -3,15 +3,27 @@
 from collections.abc import Callable
 from typing import Any
 
+from synthcli.data.choices import ChoiceExamples
 from synthcli.data.collate import IGNORED, Batch, Report
 from synthcli.data.labelled import LabelledExamples
 from synthcli.data.pairs import PairExamples
 from synthcli.data.ragged import Indices
+from synthcli.data.scored import ScoredExamples
 from synthcli.data.store import Store
 from synthcli.data.text import PackedDocumentExamples, PackedExamples, RowExamples
 from synthcli.errors import SynthError, did_you_mean
 
-KINDS = {"causal-lm": "text", "seq2seq": "pairs", "classification": "labelled"}
+KINDS: dict[str, tuple[str, ...]] = {
+    "causal-lm": ("text",),
+    "masked-lm": ("text",),
+    "seq2seq": ("pairs",),
+    "classification": ("labelled", "scored", "choices"),
+}
+CLASSIFIED: dict[str, Callable[[Store, str, int], Any]] = {
+    "labelled": LabelledExamples,
+    "scored": ScoredExamples,
+    "choices": ChoiceExamples,
+}
 LAYOUTS: dict[str, Callable[[Store, str, int], Any]] = {
     "rows": RowExamples,
     "packed": PackedExamples,
@@ -38,8 +50,9 @@ class Examples:
         elif task == "seq2seq":
             source, target = needed("max_source", max_source, task), needed("max_target", max_target, task)
             self._form = PairExamples(store, split, source, target)
-        else:
-            self._form = LabelledExamples(store, split, needed("max_source", max_source, task))
+        elif task == "classification":
+            form = CLASSIFIED[store.kind]
+            self._form = form(store, split, needed("max_source", max_source, task))
 
     def __len__(self) -> int:
         return len(self._form.lengths)
@@ -59,7 +72,9 @@ class Examples:
         """Return a batch; a padding is None where nothing is padded.
 
         causal-lm: tokens, targets, padding, and documents for the layout `packed-documents`;
-        seq2seq: source, source_padding, tokens, targets, padding; classification: tokens, padding, labels.
+        seq2seq: source, source_padding, tokens, targets, padding; classification: tokens, padding, labels,
+        which are float32 for scores; with choices tokens and padding are (batch, choices, length), and
+        absent (batch, choices) marks what a row lacks of the batch's most choices, None where nothing is.
         """
         batch: Batch = self._form.collate(indices)
         return batch
@@ -94,10 +109,10 @@ def check(store: Store, task: str, layout: str) -> None:
     """Refuse a task that the rows of a store cannot serve."""
     if task not in KINDS:
         raise SynthError(f"unknown task `{task}`", did_you_mean(task, KINDS))
-    if store.kind != KINDS[task]:
-        fitting = ", ".join(f"`{name}`" for name, kind in KINDS.items() if kind == store.kind)
+    if store.kind not in KINDS[task]:
+        fitting = ", ".join(f"`{name}`" for name, kinds in KINDS.items() if store.kind in kinds)
         raise SynthError(
-            f"`{store.corpus}` holds {store.kind}, and `{task}` needs {KINDS[task]}",
+            f"`{store.corpus}` holds {store.kind}, and `{task}` needs {' or '.join(KINDS[task])}",
             f"it serves {fitting}; `synth corpora` lists the others",
         )
     if layout not in LAYOUTS:

@@ -4,7 +4,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,13 @@ def silent(what: str, done: int, total: int | None) -> None:
 
 
 def texts_of(row: Row) -> list[str]:
+    if "choices" in row:
+        return row["choices"]
     return [row["text"]] if "text" in row else [row["source"], row["target"]]
 
 
 def training_texts(opened: Source, report: Progress) -> Iterator[str]:
-    """Yield the texts of the training split, both sides of a pair, for a tokenizer to learn from."""
+    """Yield the texts of the training split, all those of a row, for a tokenizer to learn from."""
     for number, row in enumerate(opened.read("train")):
         if number % ROWS_AT_ONCE == 0:
             report("reading for the tokenizer", number, None)
@@ -97,9 +99,10 @@ def count(
     counts["empty"] += sum(not all(text.strip() for text in row) for row in texts)
     counts["words"] += sum(words_in(text) for row in texts for text in row)
     counts["bytes"] += sum(bytes_in(text) for row in texts for text in row)
-    for name in ("tokens", "source", "target"):
+    for name in ("tokens", "source", "target", "choices"):
         if name in columns:
-            lengths = [len(ids) for ids in columns[name]]
+            ids_of_texts = chain(*columns[name]) if name == "choices" else columns[name]
+            lengths = [len(ids) for ids in ids_of_texts]
             counts["tokens"] += sum(lengths)
             longest[f"longest_{name}"] = max(longest[f"longest_{name}"], *lengths)
 
@@ -138,8 +141,27 @@ def encode_labelled(rows: list[Row], tokenizer: Tokenizer) -> dict[str, list[Any
     return {"tokens": tokenizer.encode_batch(texts), "label": [row["label"] for row in rows]}
 
 
+def encode_scored(rows: list[Row], tokenizer: Tokenizer) -> dict[str, list[Any]]:
+    texts = [row["text"] for row in rows]
+    return {"tokens": tokenizer.encode_batch(texts), "score": [row["score"] for row in rows]}
+
+
+def encode_choices(rows: list[Row], tokenizer: Tokenizer) -> dict[str, list[Any]]:
+    ids = iter(tokenizer.encode_batch([text for row in rows for text in row["choices"]]))
+    return {
+        "choices": [list(islice(ids, len(row["choices"]))) for row in rows],
+        "label": [row["label"] for row in rows],
+    }
+
+
 Encoder = Callable[[list[Row], Tokenizer], dict[str, list[Any]]]
-ENCODERS: dict[str, Encoder] = {"text": encode_text, "pairs": encode_pairs, "labelled": encode_labelled}
+ENCODERS: dict[str, Encoder] = {
+    "text": encode_text,
+    "pairs": encode_pairs,
+    "labelled": encode_labelled,
+    "scored": encode_scored,
+    "choices": encode_choices,
+}
 
 
 def describe(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow
 
 Ids = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
@@ -28,3 +29,24 @@ class Ragged:
         start, stop = self._offsets[chunk][row - self._starts[chunk] :][:2]
         view: Ids = self._values[chunk][start:stop]
         return view
+
+
+class NestedRagged:
+    """A column of lists of lists: `nested[row]` are views of the mapped file."""
+
+    def __init__(self, column: Any) -> None:
+        lists = [chunk.flatten() for chunk in column.chunks]
+        self.inner = Ragged(pyarrow.chunked_array(lists, column.type.value_type))
+        none = np.zeros(0, dtype=np.int64)
+        sizes = [np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]
+        self.counts: Indices = np.concatenate([none, *sizes])
+        self._ends = np.cumsum(self.counts)
+        firsts = self._ends - self.counts
+        self.longest: Indices = np.maximum.reduceat(self.inner.lengths, firsts)  # of the lists of each row
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, row: int) -> list[Ids]:
+        end = int(self._ends[row])
+        return [self.inner[place] for place in range(end - int(self.counts[row]), end)]

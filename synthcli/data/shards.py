@@ -22,6 +22,8 @@ SCHEMAS = {
         "target_text": pyarrow.string(),
     },
     "labelled": {"tokens": TOKENS, "label": pyarrow.int32()},
+    "scored": {"tokens": TOKENS, "score": pyarrow.float32()},
+    "choices": {"choices": pyarrow.list_(TOKENS), "label": pyarrow.int32()},
 }
 
 

@@ -1,7 +1,8 @@
 """A store: a corpus prepared for training, `<root>/<corpus>.<tokenizer>-<vocabulary>[.<hash of its source>]`.
 
 Each split is a folder of Arrow shards that `datasets.load_from_disk` reads. Columns, texts at full length:
-text {tokens, words, bytes}, pairs {source, target, source_text, target_text}, labelled {tokens, label}.
+text {tokens, words, bytes}, pairs {source, target, source_text, target_text}, labelled {tokens, label},
+scored {tokens, score}, choices {choices, label}, where choices is a list of tokens.
 `words` counts the words between white space and one for the line's end, `bytes` likewise, as the
 perplexities of WikiText and of the One Billion Word benchmark do.
 """
@@ -40,7 +41,7 @@ class Store:
 
     @property
     def kind(self) -> str:
-        """The kind of its rows: text, pairs or labelled."""
+        """The kind of its rows: text, pairs, labelled, scored or choices."""
         return str(self.manifest["kind"])
 
     @property

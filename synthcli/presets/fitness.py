@@ -5,7 +5,12 @@ from typing import Any
 from synthcli.data.corpora import CORPORA
 from synthcli.errors import did_you_mean
 
-KIND_OF_TASK = {"causal-lm": "text", "seq2seq": "pairs", "classification": "labelled"}
+KINDS_OF_TASK: dict[str, tuple[str, ...]] = {
+    "causal-lm": ("text",),
+    "masked-lm": ("text",),
+    "seq2seq": ("pairs",),
+    "classification": ("labelled", "scored", "choices"),
+}
 
 
 def misfits(table: dict[str, Any], origin: str) -> list[str]:
@@ -18,9 +23,12 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
     if name not in CORPORA:
         return [f"{key} is no corpus; {did_you_mean(name, CORPORA)}"]
     task = model.get("task") if isinstance(model, dict) else None
-    wanted = KIND_OF_TASK.get(task) if isinstance(task, str) else None
-    kind = CORPORA[name].kind
-    if wanted in (None, kind):
+    if not isinstance(task, str) or task not in KINDS_OF_TASK:
+        return []  # likewise
+    kind, wanted = CORPORA[name].kind, KINDS_OF_TASK[task]
+    if task == "seq2seq" and isinstance(data, dict) and "denoising" in data:
+        wanted = ("text",)  # the pairs are made from it
+    if kind in wanted:
         return []
-    fitting = ", ".join(f"`{one.name}`" for one in CORPORA.values() if one.kind == wanted)
-    return [f"{key} holds {kind}, and `{task}` reads {wanted}, allowed: {fitting}"]
+    fitting = ", ".join(f"`{one.name}`" for one in CORPORA.values() if one.kind in wanted)
+    return [f"{key} holds {kind}, and `{task}` reads {' or '.join(wanted)}, allowed: {fitting}"]

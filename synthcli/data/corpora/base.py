@@ -1,4 +1,4 @@
-"""What a corpus is: a name, where its text comes from, and rows of one of three kinds."""
+"""What a corpus is: a name, where its text comes from, and rows of one kind."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from synthcli.data.corpora.hub import Hub, open_hub
 from synthcli.data.corpora.source import Builtin, Folder, Row, Source
 from synthcli.errors import SynthError
 
-Kind = Literal["text", "pairs", "labelled"]
+Kind = Literal["text", "pairs", "labelled", "scored", "choices"]
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,16 @@ SPLITS = ("train", "validation", "test")
 
 
 class Row(TypedDict):
-    """One row: text {text}, pairs {source, target}, labelled {text, label}."""
+    """One row: text {text}, pairs {source, target}, labelled {text, label}, scored {text, score},
+    choices {choices, label}: the number of the right one.
+    """
 
     text: NotRequired[str]
     source: NotRequired[str]
     target: NotRequired[str]
     label: NotRequired[int]
+    score: NotRequired[float]
+    choices: NotRequired[list[str]]
 
 
 class Source(Protocol):
