@@ -9,16 +9,22 @@ from synthcli.data.config import DataConfig
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model.config import ModelConfig
+from synthcli.presets.compression import CompressConfig
 from synthcli.reproduce.claims import Claim
 from synthcli.training.config import TrainingConfig
 
 
 class Paper(Config):
-    """Where an experiment was published; `table` and `row` only where they are known."""
+    """Where an experiment was published; `table`, `figure` and `row` only where they are known.
+
+    `url` stands in for `arxiv` where a report never went there.
+    """
 
     name: str
-    arxiv: str
+    arxiv: str | None = None
+    url: str | None = None
     table: str | None = None
+    figure: str | None = None
     row: str | None = None
 
 
@@ -42,6 +48,7 @@ class Experiment(Config):
     training: TrainingConfig
     evaluation: EvaluationConfig
     start: Start | None = None
+    compress: CompressConfig | None = None
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 

@@ -6,7 +6,19 @@ from pydantic import Field
 
 from synthcli.config import Config
 
-ClaimMetric = Literal["bleu", "perplexity", "rouge", "accuracy", "parameters"]
+ClaimMetric = Literal[
+    "bleu",
+    "perplexity",
+    "log-perplexity",
+    "loss",
+    "bpc",
+    "rouge",
+    "accuracy",
+    "glue",
+    "superglue",
+    "speed",
+    "parameters",
+]
 
 
 class Claim(Config):

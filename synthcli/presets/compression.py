@@ -1,0 +1,47 @@
+"""How the weights of a compressed model are made from a teacher: `[compress]` of a preset."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from synthcli.config import Config
+
+CompressMethod = Literal["distil-block", "merge-layers", "heal"]
+Criterion = Literal["mse", "mse-scores", "ce-scores", "ce-logits", "cosine", "relation", "kl-output"]
+Conditioned = Literal["teacher", "student", "corrected"]
+
+
+class CompressConfig(Config):
+    """What a paper does to a teacher to get this model; `synth train` begins the same model from chance.
+
+    `blocks` counts the teacher's layers from 0; `merge-layers` reads them as pairs of neighbours.
+    `conditioned` says what a block is trained on: the teacher's hidden states, those the student itself
+    reaches, or the student's with the teacher's true outputs.
+    """
+
+    method: CompressMethod
+    teacher: str = Field(min_length=1)
+    blocks: tuple[int, ...] = Field(min_length=1)
+    criterion: Criterion = "mse"
+    conditioned: Conditioned = "teacher"
+    epochs: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    sequence_length: int = Field(gt=0)
+    data: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _blocks_are_layers(self) -> "CompressConfig":
+        if any(block < 0 for block in self.blocks) or list(self.blocks) != sorted(set(self.blocks)):
+            raise ValueError(
+                f"`blocks` is {list(self.blocks)}, allowed: layers counted from 0, rising, each once"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_are_neighbours(self) -> "CompressConfig":
+        pairs = zip(self.blocks[::2], self.blocks[1::2], strict=False)
+        whole = len(self.blocks) % 2 == 0 and all(second == first + 1 for first, second in pairs)
+        if self.method == "merge-layers" and not whole:
+            raise ValueError(f"`blocks` is {list(self.blocks)}, allowed: pairs of neighbours, such as [6, 7]")
+        return self
