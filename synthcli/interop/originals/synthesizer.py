@@ -1,16 +1,16 @@
-"""Checkpoints of the original repositories: their names and quirks, translated into ours.
+"""Checkpoints of the Synthesizer repository (github.com/TaraSPande/synthesizer).
 
-Synthesizer (github.com/TaraSPande/synthesizer): pre-norm blocks whose keys and values are read from the
-un-normalised stream, learned positions, target embedding tied to the output.
+Pre-norm blocks whose keys and values are read from the un-normalised stream, learned positions, target
+embedding tied to the output.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from torch import Tensor
 
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.interop.imported import Imported
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import AttentionConfig
 from synthcli.model.scores import SCORES
@@ -26,16 +26,6 @@ SCORES_OF_MODE: dict[str, list[str]] = {
     "hybrid_dense": ["dot-product", "dense"],
     "hybrid_random": ["dot-product", "random"],
 }
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A configuration, weights under our names, and the original's tensors that its model never used."""
-
-    config: ModelConfig
-    weights: dict[str, Tensor]
-    original_names: dict[str, str]
-    unused: tuple[str, ...]
 
 
 def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> Imported:

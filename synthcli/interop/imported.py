@@ -1,0 +1,128 @@
+"""What an import gives: a configuration, and the tensors of a foreign file under our names.
+
+A family describes its tensors as a list of `Entry`; `translate` carries it out and refuses what does not fit,
+so a tensor is never left behind in silence.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.errors import SynthError
+from synthcli.model import ModelConfig, build
+
+Change = Callable[[Tensor], Tensor]
+
+
+def unchanged(tensor: Tensor) -> Tensor:
+    """Return the tensor itself."""
+    return tensor
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Our tensor `name` is `change` of the original's tensor `source`."""
+
+    name: str
+    source: str
+    change: Change = unchanged
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A configuration, weights under our names, and the original's tensors that its model never used."""
+
+    config: ModelConfig
+    weights: dict[str, Tensor]
+    original_names: dict[str, str]
+    unused: tuple[str, ...]
+
+
+def affine(ours: str, theirs: str) -> list[Entry]:
+    """Return the weight and the bias of a norm or of a map stored output-major."""
+    return [Entry(f"{ours}.{leaf}", f"{theirs}.{leaf}") for leaf in ("weight", "bias")]
+
+
+def input_major(ours: str, theirs: str) -> list[Entry]:
+    """Return the weight and the bias of a map stored as (in, out), to be multiplied from the right."""
+    return [Entry(f"{ours}.weight", f"{theirs}.weight", transposed), Entry(f"{ours}.bias", f"{theirs}.bias")]
+
+
+def transposed(weight: Tensor) -> Tensor:
+    """Return the map output-major."""
+    return weight.T.contiguous()
+
+
+def part(index: int, count: int, change: Change = unchanged) -> Change:
+    """Cut `count` equal parts out of the last axis and change the one at `index`."""
+
+    def cut(tensor: Tensor) -> Tensor:
+        if tensor.shape[-1] % count:
+            raise SynthError(
+                f"a last axis of {tensor.shape[-1]} does not divide into {count} parts",
+                "the weights do not belong to this configuration",
+            )
+        return change(tensor.chunk(count, dim=-1)[index]).contiguous()
+
+    return cut
+
+
+def translate(
+    config: ModelConfig,
+    entries: Iterable[Entry],
+    tensors: Mapping[str, Tensor],
+    spare: re.Pattern[str],
+) -> Imported:
+    """Return the weights of `config`'s model; raise where a tensor is missing, foreign or of another shape.
+
+    A tensor that no entry reads must match `spare`: it is then named in `unused`.
+    """
+    entries = list(entries)
+    missing = sorted({entry.source for entry in entries} - tensors.keys())
+    if missing:
+        raise SynthError(f"the weights lack {_some(missing)}", "the file is incomplete or of another model")
+    unread = sorted(tensors.keys() - {entry.source for entry in entries})
+    foreign = [name for name in unread if not spare.search(name)]
+    if foreign:
+        raise SynthError(
+            f"the weights hold {_some(foreign)}, which the configuration gives no place",
+            "the weights do not belong to this configuration, or hold a part that our models do not have",
+        )
+    weights = {entry.name: entry.change(tensors[entry.source]) for entry in entries}
+    sources = {entry.name: entry.source for entry in entries}
+    _check_shapes(config, weights, sources)
+    return Imported(config, weights, sources, tuple(unread))
+
+
+def build_imported(imported: Imported) -> nn.Module:
+    """Build the model and give it the imported weights, every one."""
+    model = build(imported.config)
+    model.load_state_dict(imported.weights)
+    return model
+
+
+def _check_shapes(config: ModelConfig, weights: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
+    with torch.device("meta"):
+        expected: Mapping[str, Any] = build(config).state_dict()
+    for name, tensor in weights.items():
+        if name not in expected:
+            raise SynthError(f"the model has no tensor `{name}` for `{sources[name]}`", "this is our mistake")
+        if tensor.shape != expected[name].shape:
+            raise SynthError(
+                f"`{sources[name]}` gives a tensor of shape {tuple(tensor.shape)}, "
+                f"the configuration asks for {tuple(expected[name].shape)}",
+                "the weights do not belong to this configuration",
+            )
+    absent = sorted(expected.keys() - weights.keys())
+    if absent:
+        raise SynthError(f"nothing gives the model's {_some(absent)} a value", "this is our mistake")
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names in backticks, and how many more there are."""
+    shown = ", ".join(f"`{name}`" for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
