@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from synthcli.config import Config
 
-TokenizerKind = Literal["sentencepiece-unigram", "sentencepiece-bpe", "gpt2", "bytes"]
+TokenizerKind = Literal["sentencepiece-unigram", "sentencepiece-bpe", "gpt2", "bytes", "wordpiece", "words"]
 FIXED_SIZES = {"gpt2": 50_260, "bytes": 260}
 DEFAULT_VOCAB_SIZE = 32_000
 
@@ -16,9 +16,9 @@ class TokenizerConfig(Config):
 
     kind: TokenizerKind
     vocab_size: Annotated[int, Field(ge=1)]
-    files: str | None = (
-        None  # take the tokenizer saved in this folder; gpt2: encoder.json and vocab.bpe will do
-    )
+    # take the tokenizer saved in this folder; bare files will do for gpt2 (encoder.json, vocab.bpe), and for
+    # wordpiece and words (vocab.txt)
+    files: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -55,11 +55,48 @@ class BatchConfig(Config):
         return self
 
 
+class MaskingConfig(Config):
+    """Of all tokens `rate` are predicted: `mask` of them are hidden, `random` are replaced, the rest stay."""
+
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    mask: Annotated[float, Field(ge=0, le=1)] = 0.8
+    random: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.mask + self.random > 1:
+            raise ValueError(f"`mask = {self.mask}` and `random = {self.random}` add up to more than 1")
+        return self
+
+
+class DenoisingConfig(Config):
+    """Spans of `mean_span` tokens on average, `rate` of all tokens, give way to one sentinel each.
+
+    The sentinels' ids follow the tokenizer's: a model needs `vocab_size` of both together.
+    """
+
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    mean_span: Annotated[float, Field(ge=1)] = 3.0
+    sentinels: Annotated[int, Field(ge=1)] = 100  # at most so many spans
+
+
 class DataConfig(Config):
     """A corpus, its tokenizer, and how its rows become batches."""
 
     corpus: str
     source: str | None = None  # a folder in the publisher's layout; none: built in, or from the hub
     tokenizer: TokenizerConfig
-    layout: Literal["rows", "packed", "packed-documents"] = "rows"  # language models only
+    layout: Literal["rows", "packed", "packed-documents", "streams"] = "rows"  # language models only
     batch: BatchConfig
+    masking: MaskingConfig | None = None  # masked-lm only; none: BERT's
+    denoising: DenoisingConfig | None = None  # seq2seq from a corpus of text only
+
+    @model_validator(mode="after")
+    def _streams_by_size(self) -> Self:
+        if self.layout != "streams":
+            return self
+        if self.batch.size is None:
+            raise ValueError("`layout = streams` needs `batch.size`: the number of streams read side by side")
+        if self.batch.group_by_length:
+            raise ValueError("`layout = streams` is read in order: leave `batch.group_by_length` out")
+        return self

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.manifest import MANIFEST, read_manifest, store_hash, verify
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
     """Return where the store of a corpus, a tokenizer and a source stands."""
     name = f"{corpus}.{config.kind}-{config.size}"
     if config.files is not None and config.kind != "gpt2":
-        name += f"-{load_tokenizer(Path(config.files)).hash[:8]}"
+        name += f"-{tokenizer_in(config).hash[:8]}"
     if source is not None:
         name += "." + hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
     return root / name

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in, train_or_load_tokenizer
 from synthcli.data.tokenizers.sentence_pieces import sample_of
 from synthcli.errors import SynthError
 
@@ -142,6 +142,107 @@ def test_a_changed_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SynthError) as error:
         load_tokenizer(tmp_path)
     assert error.value.message == f"the tokenizer in `{tmp_path}` is not the one its description names"
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece-unigram", "sentencepiece-bpe", "bytes", "words"])
+def test_only_wordpiece_has_a_mask(kind: str) -> None:
+    assert train_or_load_tokenizer(configured(kind, 500), TEXTS).mask_id is None
+
+
+@pytest.fixture(scope="module")
+def wordpiece() -> Tokenizer:
+    return train_or_load_tokenizer(configured("wordpiece", 120), TEXTS)
+
+
+def test_wordpiece_reads_as_bert_does(wordpiece: Tokenizer) -> None:
+    ids = (wordpiece.pad_id, wordpiece.unk_id, wordpiece.bos_id, wordpiece.eos_id, wordpiece.mask_id)
+    assert ids == (0, 1, 2, 3, 4)
+    (row,) = wordpiece.encode_batch(["DEF\tFunction _ sélf.value :"])
+    assert wordpiece.decode([2, *row, 3, 0]) == "def function _ self. value :"
+    assert wordpiece.decode([row[0], 4, 1]) == "def [MASK]"
+    assert wordpiece.encode_batch(["日", "[MASK]", ""])[0] == [wordpiece.unk_id]
+    assert wordpiece.mask_id not in wordpiece.encode_batch(["[MASK]"])[0]
+
+
+def test_wordpiece_training_is_reproducible(wordpiece: Tokenizer) -> None:
+    texts = ["".join(chr(97 + (n * k) % 26) for k in range(9)) + " ünder" for n in range(500)]
+    hashes = {train_or_load_tokenizer(configured("wordpiece", 150), texts).hash for _ in range(4)}
+    assert len(hashes) == 1
+    assert wordpiece.vocab_size == 120
+
+
+def test_berts_vocabulary_has_its_published_ids(shared: Path, tmp_path: Path) -> None:
+    files = shared / "data/tokenizers/bert-base-uncased"
+    bert = train_or_load_tokenizer(configured("wordpiece", 30_522, files), [])
+    assert bert.encode_batch(["Hello world", "unaffable"]) == [[7592, 2088], [14477, 20961, 3468]]
+    assert (bert.pad_id, bert.unk_id, bert.bos_id, bert.eos_id, bert.mask_id) == (0, 100, 101, 102, 103)
+    assert bert.vocab_size == 30_522
+    bert.save(tmp_path)
+    assert (
+        load_tokenizer(tmp_path).hash == bert.hash == tokenizer_in(configured("wordpiece", files=files)).hash
+    )
+
+
+def test_a_cased_vocabulary_keeps_its_case(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text(
+        "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "A", "a", "é"])
+    )
+    cased = train_or_load_tokenizer(configured("wordpiece", files=tmp_path), [])
+    assert cased.encode_batch(["A a é"]) == [[5, 6, 7]]
+
+
+def test_words_by_falling_count(tmp_path: Path) -> None:
+    texts = ["b a  <unk> b", "c\ta b", "d"]
+    words = train_or_load_tokenizer(configured("words", 7), texts)
+    assert words.encode_batch(["a b c\n d", "<unk>"]) == [[5, 4, 6, 3], [3]]
+    assert words.decode([1, 5, 3, 4, 2, 0]) == "a b"
+    assert words.vocab_size == 7
+    words.save(tmp_path)
+    assert (tmp_path / "vocab.txt").read_text() == "b\na\nc\n"
+    assert load_tokenizer(tmp_path).hash == words.hash
+
+
+def test_words_of_a_vocabulary_with_counts(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("the 17\n<unk> 5\nof 3\n")
+    words = tokenizer_in(configured("words", files=tmp_path))
+    assert words.encode_batch(["of the <unk>"]) == [[5, 4, 3]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "lines", "message"),
+    [
+        ("words", 5, "a\nb\n", "the vocabulary in `{}` has 6 ids, more than `vocab_size = 5`"),
+        ("words", 50, "a\nb\na\n", "`{}/vocab.txt` names `a` twice"),
+        ("words", 50, None, "`{}` lacks the `vocab.txt` of `words`"),
+        ("wordpiece", 50, "[PAD]\n[UNK]\n[CLS]\na\n", "`{}/vocab.txt` lacks `[SEP]`, `[MASK]`"),
+    ],
+)
+def test_wrong_vocabularies_are_refused(
+    kind: str, size: int, lines: str | None, message: str, tmp_path: Path
+) -> None:
+    if lines is not None:
+        (tmp_path / "vocab.txt").write_text(lines)
+    with pytest.raises(SynthError) as error:
+        train_or_load_tokenizer(configured(kind, size, tmp_path), [])
+    assert error.value.message == message.format(tmp_path)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "message"),
+    [
+        ("words", 4, "`words` with `vocab_size = 4` has no room for a word"),
+        (
+            "wordpiece",
+            9,
+            "cannot train `wordpiece` with `vocab_size = 9`: marks and characters alone need 65",
+        ),
+    ],
+)
+def test_too_small_a_vocabulary_is_refused(kind: str, size: int, message: str) -> None:
+    with pytest.raises(SynthError) as error:
+        train_or_load_tokenizer(configured(kind, size), TEXTS)
+    assert error.value.message == message
 
 
 def made(folder: Path) -> Path:

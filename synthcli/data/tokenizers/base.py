@@ -29,6 +29,11 @@ class Tokenizer(Protocol):
     def unk_id(self) -> int: ...
 
     @property
+    def mask_id(self) -> int | None:
+        """What hides a token from a masked language model, if there is such an id."""
+        ...
+
+    @property
     def hash(self) -> str:
         """The sha256 of what defines it: equal hashes encode alike."""
         ...
@@ -50,6 +55,8 @@ class Tokenizer(Protocol):
 
 class Saved:
     """How every tokenizer is written."""
+
+    mask_id: int | None = None
 
     def save(self: Tokenizer, folder: Path) -> None:
         description = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}
