@@ -1,0 +1,45 @@
+"""Folders of the Hugging Face format, `config.json` and safetensors, read without its library.
+
+Adding a family is a file here and a line in `FAMILIES`, by the `model_type` of its configuration.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from synthcli.errors import SynthError
+from synthcli.interop.hugging_face.bert import import_bert
+from synthcli.interop.hugging_face.gpt2 import import_gpt2
+from synthcli.interop.hugging_face.options import CONFIG, Options, read_options
+from synthcli.interop.hugging_face.weights import read_weights
+from synthcli.interop.imported import Imported, build_imported
+
+FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], Imported]] = {
+    "bert": import_bert,
+    "gpt2": import_gpt2,
+}
+
+
+def import_hugging_face(folder: Path) -> Imported:
+    """Read a model folder; whatever ours cannot express is refused by name."""
+    options = read_options(folder)
+    family = FAMILIES[options.one_of("model_type", FAMILIES)]
+    try:
+        return family(options, read_weights(folder))
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = f"`{folder / CONFIG}` describes no model of ours: {first['msg']}"
+        raise SynthError(message, "is it the configuration these weights were saved with?") from error
+
+
+def load_hugging_face(folder: Path) -> nn.Module:
+    """Build the model of such a folder with its weights, in evaluation mode; no generator notices."""
+    imported = import_hugging_face(folder)
+    with torch.random.fork_rng(devices=[]):
+        return build_imported(imported).eval()
+
+
+__all__ = ["FAMILIES", "import_hugging_face", "load_hugging_face"]

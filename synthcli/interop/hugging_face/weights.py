@@ -1,0 +1,64 @@
+"""The tensors of a model folder: one safetensors file, or several and an index that says which holds what.
+
+Nothing else is read: a pickled file can run whatever its author likes.
+"""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from synthcli.errors import SynthError
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+DAMAGED = "the copy is incomplete or damaged: fetch it anew"
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Return every tensor of the folder under its own name."""
+    if (folder / INDEX).is_file():
+        return _read_shards(folder)
+    if (folder / WEIGHTS).is_file():
+        return _read_file(folder / WEIGHTS)
+    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
+    if pickled:
+        raise SynthError(
+            f"`{folder}` holds weights only as `{pickled[0]}`, which can run any code: it is never opened",
+            f"where you trust it, load it with transformers and save it again: that writes `{WEIGHTS}`",
+        )
+    raise SynthError(f"`{folder}` holds no weights", f"expected `{WEIGHTS}`, or shards and `{INDEX}`")
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise SynthError(f"`{path}` is not a whole safetensors file", DAMAGED) from error
+
+
+def _read_shards(folder: Path) -> dict[str, Tensor]:
+    places = _read_index(folder / INDEX)
+    tensors: dict[str, Tensor] = {}
+    for name in sorted(set(places.values())):
+        if Path(name).name != name:
+            raise SynthError(f"`{folder / INDEX}` names the file `{name}` outside its folder", DAMAGED)
+        if not (folder / name).is_file():
+            raise SynthError(f"`{folder}` lacks `{name}`, which its index names", DAMAGED)
+        shard = _read_file(folder / name)
+        if set(shard) != {tensor for tensor, place in places.items() if place == name}:
+            raise SynthError(f"`{folder / name}` does not hold the tensors that its index lists", DAMAGED)
+        tensors |= shard
+    return tensors
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    try:
+        places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SynthError(f"`{path}` is not an index of safetensors files", DAMAGED) from error
+    if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
+        raise SynthError(f"`{path}` is not an index of safetensors files", DAMAGED)
+    return places
