@@ -16,12 +16,18 @@ POOL = 100
 
 
 class Batches:
-    """The batches of every epoch; `lengths` are tokens per example."""
+    """The batches of every epoch; `lengths` are tokens per example.
 
-    def __init__(self, lengths: npt.NDArray[np.integer], config: BatchConfig, seed: int) -> None:
+    In order, every epoch is read from the first example to the last: segments of streams need it.
+    """
+
+    def __init__(
+        self, lengths: npt.NDArray[np.integer], config: BatchConfig, seed: int, *, in_order: bool = False
+    ) -> None:
         if not len(lengths):
             raise SynthError("there are no examples to make batches of", "prepare a corpus with more rows")
         self.lengths, self.config, self.seed = np.asarray(lengths), config, seed
+        self.in_order = in_order
         longest = int(self.lengths.max())
         if config.max_tokens is not None and longest > config.max_tokens:
             raise SynthError(
@@ -53,7 +59,7 @@ class Batches:
 
     def _batches_of(self, epoch: int) -> list[Indices]:
         generator = np.random.default_rng([self.seed, epoch])
-        order = generator.permutation(len(self.lengths))
+        order = np.arange(len(self.lengths)) if self.in_order else generator.permutation(len(self.lengths))
         if self.config.group_by_length:
             order = self._sorted_in_pools(order)
         batches = self._by_size(order) if self.config.size is not None else self._by_tokens(order)

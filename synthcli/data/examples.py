@@ -5,18 +5,22 @@ from typing import Any
 
 from synthcli.data.choices import ChoiceExamples
 from synthcli.data.collate import IGNORED, Batch, Report
+from synthcli.data.config import DenoisingConfig, MaskingConfig
+from synthcli.data.denoising import DenoisingExamples
 from synthcli.data.labelled import LabelledExamples
+from synthcli.data.masked import MaskedExamples, PackedMaskedExamples
 from synthcli.data.pairs import PairExamples
 from synthcli.data.ragged import Indices
 from synthcli.data.scored import ScoredExamples
 from synthcli.data.store import Store
+from synthcli.data.streams import StreamExamples
 from synthcli.data.text import PackedDocumentExamples, PackedExamples, RowExamples
 from synthcli.errors import SynthError, did_you_mean
 
 KINDS: dict[str, tuple[str, ...]] = {
     "causal-lm": ("text",),
     "masked-lm": ("text",),
-    "seq2seq": ("pairs",),
+    "seq2seq": ("pairs",),  # or text, denoising
     "classification": ("labelled", "scored", "choices"),
 }
 CLASSIFIED: dict[str, Callable[[Store, str, int], Any]] = {
@@ -29,6 +33,11 @@ LAYOUTS: dict[str, Callable[[Store, str, int], Any]] = {
     "packed": PackedExamples,
     "packed-documents": PackedDocumentExamples,
 }
+MASKED: dict[str, Callable[[Store, str, int, MaskingConfig], Any]] = {
+    "rows": MaskedExamples,
+    "packed": PackedMaskedExamples,
+}
+LAYOUTS_OF = {"causal-lm": (*LAYOUTS, "streams"), "masked-lm": tuple(MASKED)}  # other tasks: rows
 
 
 class Examples:
@@ -42,14 +51,26 @@ class Examples:
         max_source: int | None = None,
         max_target: int | None = None,
         layout: str = "rows",
+        streams: int | None = None,
+        masking: MaskingConfig | None = None,
+        denoising: DenoisingConfig | None = None,
     ) -> None:
-        check(store, task, layout)
+        check(store, task, layout, streams, masking, denoising)
         self.store, self.split, self.task = store, split, task
-        if task == "causal-lm":
-            self._form: Any = LAYOUTS[layout](store, split, needed("max_target", max_target, task))
+        if streams is not None:
+            self._form: Any = StreamExamples(store, split, needed("max_target", max_target, task), streams)
+        elif task == "causal-lm":
+            self._form = LAYOUTS[layout](store, split, needed("max_target", max_target, task))
+        elif task == "masked-lm":
+            length = needed("max_source", max_source, task)
+            self._form = MASKED[layout](store, split, length, masking or MaskingConfig())
         elif task == "seq2seq":
             source, target = needed("max_source", max_source, task), needed("max_target", max_target, task)
-            self._form = PairExamples(store, split, source, target)
+            self._form = (
+                DenoisingExamples(store, split, source, target, denoising)
+                if denoising is not None
+                else PairExamples(store, split, source, target)
+            )
         elif task == "classification":
             form = CLASSIFIED[store.kind]
             self._form = form(store, split, needed("max_source", max_source, task))
@@ -63,6 +84,17 @@ class Examples:
         return lengths
 
     @property
+    def is_stream(self) -> bool:
+        """Whether segment follows segment: batches of `streams` examples are to be taken in order."""
+        return isinstance(self._form, StreamExamples)
+
+    @property
+    def segments(self) -> int:
+        """How many segments a stream has (streams)."""
+        segments: int = self._form.segments
+        return segments
+
+    @property
     def report(self) -> Report:
         """What became of the rows: how many are truncated or cut into pieces."""
         report: Report = self._form.report
@@ -71,7 +103,8 @@ class Examples:
     def collate(self, indices: Indices) -> Batch:
         """Return a batch; a padding is None where nothing is padded.
 
-        causal-lm: tokens, targets, padding, and documents for the layout `packed-documents`;
+        causal-lm: tokens, targets, padding, and documents for the layout `packed-documents`, no padding for
+        `streams`; masked-lm: tokens, targets, padding;
         seq2seq: source, source_padding, tokens, targets, padding; classification: tokens, padding, labels,
         which are float32 for scores; with choices tokens and padding are (batch, choices, length), and
         absent (batch, choices) marks what a row lacks of the batch's most choices, None where nothing is.
@@ -105,20 +138,46 @@ class Examples:
         return self.store.counts(self.split)
 
 
-def check(store: Store, task: str, layout: str) -> None:
-    """Refuse a task that the rows of a store cannot serve."""
+def check(
+    store: Store,
+    task: str,
+    layout: str,
+    streams: int | None,
+    masking: MaskingConfig | None,
+    denoising: DenoisingConfig | None,
+) -> None:
+    """Refuse a task that the rows of a store cannot serve, and what does not belong to the task."""
     if task not in KINDS:
         raise SynthError(f"unknown task `{task}`", did_you_mean(task, KINDS))
-    if store.kind not in KINDS[task]:
-        fitting = ", ".join(f"`{name}`" for name, kinds in KINDS.items() if store.kind in kinds)
-        raise SynthError(
-            f"`{store.corpus}` holds {store.kind}, and `{task}` needs {' or '.join(KINDS[task])}",
-            f"it serves {fitting}; `synth corpora` lists the others",
-        )
-    if layout not in LAYOUTS:
-        raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS))
-    if layout != "rows" and task != "causal-lm":
-        raise SynthError(f"`data.layout = {layout}` is for `causal-lm`, not `{task}`", "leave it out")
+    check_kind(store, task, denoising)
+    if layout not in LAYOUTS_OF["causal-lm"]:
+        raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS_OF["causal-lm"]))
+    if layout != "rows" and layout not in LAYOUTS_OF.get(task, ()):
+        fitting = " and ".join(f"`{name}`" for name, layouts in LAYOUTS_OF.items() if layout in layouts)
+        raise SynthError(f"`data.layout = {layout}` is for {fitting}, not `{task}`", "leave it out")
+    if masking is not None and task != "masked-lm":
+        raise SynthError(f"`data.masking` is for `masked-lm`, not `{task}`", "leave it out")
+    if (layout == "streams") != (streams is not None and streams > 0):
+        message = f"the layout `{layout}` and {streams} streams do not go together"
+        raise SynthError(message, "`streams` needs a number of streams, and no other layout has any")
+
+
+def check_kind(store: Store, task: str, denoising: DenoisingConfig | None) -> None:
+    """Refuse rows of another kind than the task's; denoising makes pairs of text."""
+    accepted = ("text",) if denoising is not None else KINDS[task]
+    if denoising is not None and task != "seq2seq":
+        raise SynthError(f"`data.denoising` is for `seq2seq`, not `{task}`", "leave it out")
+    if store.kind in accepted:
+        return
+    fitting = ", ".join(f"`{name}`" for name, kinds in KINDS.items() if store.kind in kinds)
+    hint = f"it serves {fitting}; `synth corpora` lists the others"
+    if denoising is not None:
+        raise SynthError(f"`{store.corpus}` holds {store.kind}, and `data.denoising` needs text", hint)
+    if (task, store.kind) == ("seq2seq", "text"):
+        hint += "; with `[data.denoising]` it serves `seq2seq`"
+    raise SynthError(
+        f"`{store.corpus}` holds {store.kind}, and `{task}` needs {' or '.join(KINDS[task])}", hint
+    )
 
 
 def needed(name: str, value: int | None, task: str) -> int:

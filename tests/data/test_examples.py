@@ -155,7 +155,7 @@ def test_everything_is_int64(pairs: Store, labelled: Store) -> None:
             "seq2seq",
             "packed",
             {"max_source": 8, "max_target": 8},
-            "`data.layout = packed` is for `causal-lm`, not `seq2seq`",
+            "`data.layout = packed` is for `causal-lm` and `masked-lm`, not `seq2seq`",
         ),
         (
             "seq2seq",

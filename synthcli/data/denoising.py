@@ -1,0 +1,93 @@
+"""Span corruption  (Raffel et al. 2020, section 3.1.4).
+
+    source:  Thank you <X> me to your party <Y> week
+    target:  <X> for inviting <Y> last
+
+Of n tokens, round(rate · n) are noise, in round(noise / mean_span) spans; text and noise take turns, text
+first, and all ways to divide them are equally likely. The k-th span's sentinel is `vocab_size + k` of the
+tokenizer. Spans are drawn anew every time, from torch's generator: seed it, and the batch is the same.
+"""
+
+import numpy as np
+import torch
+
+from synthcli.data.collate import Batch, Report, framed, next_tokens, padded
+from synthcli.data.config import DenoisingConfig
+from synthcli.data.pieces import Pieces
+from synthcli.data.ragged import Ids, Indices, Ragged
+from synthcli.data.store import Store
+from synthcli.errors import SynthError
+
+
+class DenoisingExamples:
+    """Corrupted row and eos; bos, what is missing and eos. A row too long is cut into pieces."""
+
+    def __init__(
+        self, store: Store, split: str, max_source: int, max_target: int, config: DenoisingConfig
+    ) -> None:
+        self.tokenizer, self.config = store.tokenizer, config
+        rows = Ragged(store.split(split).data.column("tokens"))
+        self.pieces = Pieces(rows, room(config, max_source, max_target))
+        sides = np.array([sides_of(size, config) for size in range(self.pieces.room + 1)])[self.pieces.sizes]
+        self.lengths: Indices = sides.max(axis=1)
+        counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(sides.sum())}
+        self.report = Report(**counts, cut=self.pieces.cut)
+
+    def collate(self, indices: Indices) -> Batch:
+        tokenizer, sources, targets = self.tokenizer, [], []
+        for index in indices:
+            source, target = corrupted(self.pieces[int(index)], tokenizer.vocab_size, self.config)
+            sources.append(framed(source, tokenizer.eos_id))
+            targets.append(framed(tokenizer.bos_id, target, tokenizer.eos_id))
+        source_tokens, source_padding = padded(sources, tokenizer.pad_id)
+        rest = next_tokens(targets, tokenizer.pad_id)
+        return {"source": source_tokens, "source_padding": source_padding, **rest}
+
+
+def noise_of(size: int, config: DenoisingConfig) -> tuple[int, int]:
+    """Return how many of a text's tokens are noise, and in how many spans; a token alone is noise."""
+    noise = max(1, min(round(size * config.rate), size - 1))
+    spans = min(round(noise / config.mean_span), noise, size - noise, config.sentinels)
+    return noise, max(1, spans)
+
+
+def sides_of(size: int, config: DenoisingConfig) -> tuple[int, int]:
+    """Return the lengths of source and target, eos included."""
+    noise, spans = noise_of(size, config)
+    return size - noise + spans + 1, noise + spans + 1
+
+
+def room(config: DenoisingConfig, max_source: int, max_target: int) -> int:
+    """Return the longest text of which both sides fit."""
+    size = 0
+    while all(np.less_equal(sides_of(size + 1, config), (max_source, max_target))):
+        size += 1
+    if not size:
+        raise SynthError(
+            f"denoising needs a `max_source` of at least 2 and a `max_target` of at least 3,"
+            f" received {max_source} and {max_target}",
+            "raise `model.encoder.max_length` and `model.decoder.max_length`",
+        )
+    return size
+
+
+def corrupted(ids: Ids, first_sentinel: int, config: DenoisingConfig) -> tuple[Ids, Ids]:
+    """Return a text with sentinels for its noise, and the noise with a sentinel before every span."""
+    noise, spans = noise_of(len(ids), config)
+    turns = np.stack([divided(len(ids) - noise, spans), divided(noise, spans)], axis=1)
+    bounds = np.cumsum(turns.ravel())
+    parts = np.split(ids, bounds[:-1])  # text, noise, text, noise, ...
+    source: list[Ids | int] = []
+    target: list[Ids | int] = []
+    for number, (text, span) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
+        source += [text, first_sentinel + number]
+        target += [first_sentinel + number, span]
+    return framed(*source), framed(*target)
+
+
+def divided(total: int, parts: int) -> Indices:
+    """Divide a number at random into positive ones; a single part is all there is, nothing included."""
+    if parts == 1:
+        return np.array([total])
+    cuts = torch.randperm(total - 1)[: parts - 1].sort().values.numpy() + 1
+    return np.diff(cuts, prepend=0, append=total)

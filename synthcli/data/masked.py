@@ -1,0 +1,104 @@
+"""Masked language modelling  (Devlin et al. 2019, section 3.1).
+
+Of the tokens of an example, marks aside, `rate` are predicted. What the model is shown in their place is the
+mask for 80 % of them, a random token for 10 %, and the token itself for 10 %, or whatever shares are set.
+Which ones is drawn anew every time, from torch's generator: seed it, and the batch is the same.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from synthcli.data.collate import IGNORED, Batch, Report, framed, padded
+from synthcli.data.config import MaskingConfig
+from synthcli.data.pieces import Pieces
+from synthcli.data.ragged import Ids, Indices, Ragged
+from synthcli.data.store import Store
+from synthcli.data.text import Joined
+from synthcli.data.tokenizers import Tokenizer
+from synthcli.errors import SynthError
+
+
+class Masking:
+    """Hides tokens of a batch."""
+
+    def __init__(self, tokenizer: Tokenizer, config: MaskingConfig) -> None:
+        if tokenizer.mask_id is None:
+            raise SynthError(
+                f"the tokenizer `{tokenizer.kind}` has no mask, and `masked-lm` needs one",
+                'set `data.tokenizer.kind = "wordpiece"`',
+            )
+        self.config, self.mask_id, self.pad_id = config, tokenizer.mask_id, tokenizer.pad_id
+        is_special = torch.zeros(tokenizer.vocab_size, dtype=torch.bool)
+        is_special[[self.mask_id, self.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.unk_id]] = True
+        self.is_special, self.ordinary = is_special, (~is_special).nonzero()[:, 0]
+
+    def collate(self, rows: list[Ids]) -> Batch:
+        original, padding = padded(rows, self.pad_id)
+        chosen = self.chosen(original)
+        targets = original.where(chosen, torch.tensor(IGNORED))
+        return {"tokens": self.hidden(original, chosen), "targets": targets, "padding": padding}
+
+    def chosen(self, tokens: Int[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
+        """Choose the share wanted of every row's ordinary tokens, and one at least where there is one."""
+        special = self.is_special[tokens]
+        scores = torch.rand(tokens.shape).masked_fill(special, 1.0)  # the largest: they come last
+        ordinary = (~special).sum(1, keepdim=True)
+        wanted = (ordinary * self.config.rate).round().long().clamp_min(1).minimum(ordinary)
+        order = scores.argsort(dim=1, stable=True)
+        ranks = torch.arange(tokens.shape[1]).expand_as(order)
+        return torch.zeros_like(special).scatter(1, order, ranks < wanted)
+
+    def hidden(
+        self, tokens: Int[Tensor, "batch length"], chosen: Bool[Tensor, "batch length"]
+    ) -> Int[Tensor, "batch length"]:
+        """Return what is shown: the mask, a random token or the token itself where one is chosen."""
+        draw, (mask, other) = torch.rand(tokens.shape), (self.config.mask, self.config.random)
+        random = self.ordinary[torch.randint(len(self.ordinary), tokens.shape)]
+        shown = tokens.masked_fill(chosen & (draw < mask), self.mask_id)
+        return torch.where(chosen & (draw >= mask) & (draw < mask + other), random, shown)
+
+
+class MaskedExamples:
+    """bos, a row, eos; a row longer than the model is cut into pieces, each framed likewise."""
+
+    def __init__(self, store: Store, split: str, max_length: int, config: MaskingConfig) -> None:
+        if max_length < 3:
+            raise SynthError(
+                f"`masked-lm` needs a `max_length` of at least 3, received {max_length}",
+                "two positions are for the marks at both ends",
+            )
+        self.tokenizer, self.masking = store.tokenizer, Masking(store.tokenizer, config)
+        rows = Ragged(store.split(split).data.column("tokens"))
+        self.pieces = Pieces(rows, max_length - 2)
+        self.lengths: Indices = self.pieces.sizes + 2
+        counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(self.lengths.sum())}
+        self.report = Report(**counts, cut=self.pieces.cut)
+
+    def text(self, example: int) -> Ids:
+        return framed(self.tokenizer.bos_id, self.pieces[example], self.tokenizer.eos_id)
+
+    def collate(self, indices: Indices) -> Batch:
+        return self.masking.collate([self.text(int(i)) for i in indices])
+
+
+class PackedMaskedExamples:
+    """Every row with eos, one after the other, cut into windows; a last one of eos alone is left out."""
+
+    def __init__(self, store: Store, split: str, max_length: int, config: MaskingConfig) -> None:
+        self.masking, self.max_length = Masking(store.tokenizer, config), max_length
+        self.joined = Joined(store.split(split).data, store.tokenizer)
+        tokens = self.joined.targets
+        tokens -= tokens % max_length == 1
+        windows = -(-tokens // max_length)
+        self.lengths: Indices = np.full(windows, max_length, dtype=np.int64)
+        self.lengths[-1] = tokens - (windows - 1) * max_length
+        self.report = Report(rows=len(self.joined.rows), examples=windows, tokens=tokens)
+
+    def text(self, window: int) -> Ids:
+        start = window * self.max_length + 1  # bos stands at 0
+        return self.joined.between(start, start + int(self.lengths[window]) - 1)
+
+    def collate(self, indices: Indices) -> Batch:
+        return self.masking.collate([self.text(int(i)) for i in indices])

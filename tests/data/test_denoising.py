@@ -1,0 +1,138 @@
+"""Span corruption: put together again, source and target are the text."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from synthcli.data.collate import IGNORED, Batch, Report
+from synthcli.data.config import DenoisingConfig
+from synthcli.data.denoising import corrupted, divided, noise_of, room, sides_of
+from synthcli.data.examples import Examples
+from synthcli.data.prepare import prepare
+from synthcli.data.store import Store
+from synthcli.errors import SynthError
+from tests.data.small import BYTES, multi30k, wikitext
+
+ROWS = ["abcdefghijklmnopqrstuvwxyz" * 2, "", "h", "ij", "klmnopqrstuvwx"]
+FIRST = 260
+EOS = 2
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("text")
+    return prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+
+
+def tensor(batch: Batch, key: str) -> Tensor:
+    value = batch[key]
+    assert isinstance(value, Tensor)
+    return value
+
+
+def spans_in(target: list[int]) -> dict[int, list[int]]:
+    """Return the ids after each sentinel."""
+    spans: dict[int, list[int]] = {}
+    for i in target:
+        if i >= FIRST:
+            spans[i] = []
+        else:
+            spans[max(spans)].append(i)
+    return spans
+
+
+def restored(source: list[int], target: list[int]) -> list[int]:
+    spans = spans_in(target)
+    return [i for place in source for i in (spans[place] if place >= FIRST else [place])]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 100, 512])
+@pytest.mark.parametrize(("rate", "mean_span"), [(0.15, 3.0), (0.5, 3.0), (0.5, 1.0), (0.9, 10.0)])
+def test_source_and_target_are_the_text(size: int, rate: float, mean_span: float) -> None:
+    config = DenoisingConfig(rate=rate, mean_span=mean_span)
+    torch.manual_seed(size)
+    ids = np.arange(4, 4 + size, dtype=np.int32) % 256
+    for _ in range(5):
+        source, target = (part.tolist() for part in corrupted(ids, FIRST, config))
+        assert restored(source, target) == ids.tolist()
+        spans = spans_in(target)
+        assert list(spans) == list(range(FIRST, FIRST + len(spans)))
+        assert all(spans.values())
+        assert (len(source) + 1, len(target) + 1) == sides_of(size, config)
+        assert size == 1 or source[0] < FIRST
+
+
+def test_amounts_of_noise() -> None:
+    config = DenoisingConfig()
+    assert noise_of(512, config) == (77, 26)
+    assert noise_of(1, config) == (1, 1)
+    assert noise_of(2, config) == (1, 1)
+    assert noise_of(512, DenoisingConfig(sentinels=5)) == (77, 5)
+    assert sides_of(568, config) == (568 - 85 + 28 + 1, 85 + 28 + 1)
+
+
+def test_room_is_the_longest_that_fits() -> None:
+    config = DenoisingConfig()
+    assert room(config, 512, 114) == 568  # what the paper reads for 512 and 114
+    for source, target in ((2, 3), (10, 10), (64, 12), (512, 512)):
+        size = room(config, source, target)
+        fits = [all(np.less_equal(sides_of(n, config), (source, target))) for n in (size, size + 1)]
+        assert fits == [True, False]
+
+
+def test_divisions_are_equally_likely() -> None:
+    torch.manual_seed(0)
+    seen = [tuple(divided(5, 3).tolist()) for _ in range(3000)]
+    assert all(sum(parts) == 5 and min(parts) > 0 for parts in seen)
+    shares = [seen.count(parts) / 3000 for parts in set(seen)]
+    assert len(shares) == 6
+    assert max(abs(share - 1 / 6) for share in shares) < 0.03
+    assert divided(0, 1).tolist() == [0]
+
+
+def denoising(store: Store, source: int, target: int) -> Examples:
+    config = DenoisingConfig(rate=0.3, mean_span=2.0)
+    return Examples(store, "train", "seq2seq", max_source=source, max_target=target, denoising=config)
+
+
+def test_batches_are_those_of_pairs(text: Store) -> None:
+    examples = denoising(text, 24, 24)
+    assert examples.report.rows == 5
+    assert examples.report == Report(rows=5, examples=5, tokens=examples.report.tokens, cut=1)
+    torch.manual_seed(0)
+    batch = examples.collate(np.arange(5))
+    assert list(batch) == ["source", "source_padding", "tokens", "targets", "padding"]
+    ids = []
+    for row in range(5):
+        source = [i for i in tensor(batch, "source")[row].tolist() if i != 0]
+        target = [i for i in tensor(batch, "targets")[row].tolist() if i != IGNORED]
+        assert source.pop() == target.pop() == EOS
+        assert max(len(source), len(target)) + 1 == examples.lengths[row] <= 24
+        ids += restored(source, target)
+        assert tensor(batch, "tokens")[row, 0] == 1
+    assert bytes(i - 4 for i in ids).decode() == "".join(ROWS)
+    assert torch.equal(tensor(batch, "tokens")[0, 1:], tensor(batch, "targets")[0, :-1])
+
+
+def test_the_seed_decides(text: Store) -> None:
+    seen = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        seen.append(tensor(denoising(text, 24, 24).collate(np.arange(2)), "source").tolist())
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_what_does_not_fit_is_refused(text: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(SynthError, match="at least 2 and a `max_target` of at least 3, received 2 and 2"):
+        denoising(text, 2, 2)
+    with pytest.raises(SynthError) as error:
+        Examples(text, "train", "seq2seq", max_source=8, max_target=8)
+    assert error.value.message == "`wikitext-2` holds text, and `seq2seq` needs pairs"
+    assert error.value.hint.endswith("with `[data.denoising]` it serves `seq2seq`")
+    with pytest.raises(SynthError, match=r"`data.denoising` is for `seq2seq`, not `causal-lm`"):
+        Examples(text, "train", "causal-lm", max_target=8, denoising=DenoisingConfig())
+    folder = tmp_path_factory.mktemp("pairs")
+    pairs = prepare("multi30k", BYTES, folder / "stores", multi30k(folder / "data"))
+    with pytest.raises(SynthError, match=r"`multi30k` holds pairs, and `data.denoising` needs text"):
+        denoising(pairs, 24, 24)

@@ -1,0 +1,149 @@
+"""Masking: the share wanted, of ordinary tokens only, drawn from the seeded generator."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from synthcli.data.config import MaskingConfig, TokenizerConfig
+from synthcli.data.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.masked import Masking
+from synthcli.data.prepare import prepare
+from synthcli.data.store import Store
+from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
+from synthcli.errors import SynthError
+from tests.data.small import BYTES, wikitext
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+ROWS = ["a b c d e f g", "", "h", "i j k l m n o p q r", "é 日"]
+PAD, UNK, BOS, EOS, MASK = range(5)
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "vocab.txt").write_text("\n".join([*MARKS, *LETTERS]))
+    config = TokenizerConfig(kind="wordpiece", vocab_size=31, files=str(folder))
+    return prepare("wikitext-2", config, folder / "stores", wikitext(folder / "data", ROWS))
+
+
+def tensor(batch: Batch, key: str) -> Tensor:
+    value = batch[key]
+    assert isinstance(value, Tensor)
+    return value
+
+
+def original(batch: Batch) -> list[str]:
+    """Return rows as they were: `^` for bos, `$` for eos, `?` for unknown, `.` for padding."""
+    tokens, targets = tensor(batch, "tokens"), tensor(batch, "targets")
+    rows = torch.where(targets == IGNORED, tokens, targets)
+    return ["".join(".?^$#"[i] if i < 5 else LETTERS[i - 5] for i in row) for row in rows.tolist()]
+
+
+def masked(store: Store, length: int, layout: str = "rows", **shares: float) -> Examples:
+    config = MaskingConfig.model_validate(shares)
+    return Examples(store, "train", "masked-lm", max_source=length, layout=layout, masking=config)
+
+
+def drawn(rows: torch.Tensor, **shares: float) -> tuple[Tensor, Tensor]:
+    """Return tokens and targets of rows of letters in a vocabulary of marks and letters."""
+    masking = Masking(WordPieceTokenizer([*MARKS, *LETTERS]), MaskingConfig.model_validate(shares))
+    batch = masking.collate([row.numpy().astype(np.int32) for row in rows])
+    return tensor(batch, "tokens"), tensor(batch, "targets")
+
+
+def test_rows_are_framed_and_cut(text: Store) -> None:
+    examples = masked(text, 6)
+    batch = examples.collate(np.arange(len(examples)))
+    assert original(batch) == ["^abcd$", "^efg$.", "^h$...", "^ijkl$", "^mnop$", "^qr$..", "^e?$.."]
+    assert examples.lengths.tolist() == [6, 5, 3, 6, 6, 4, 4]
+    assert examples.report == Report(rows=5, examples=7, tokens=34, cut=2)
+    assert tensor(batch, "padding").sum(1).tolist() == [0, 1, 3, 0, 0, 2, 2]
+    assert (tensor(batch, "targets") != IGNORED).sum(1).tolist() == [1] * 7
+
+
+def test_packed_windows(text: Store) -> None:
+    examples = masked(text, 8, "packed")
+    batch = examples.collate(np.arange(len(examples)))
+    assert original(batch) == ["abcdefg$", "$h$ijklm", "nopqr$e?"]
+    assert examples.lengths.tolist() == [8, 8, 8]  # the last eos alone is no window
+    assert batch["padding"] is None
+    assert examples.report == Report(rows=5, examples=3, tokens=24)
+    assert masked(text, 10, "packed").lengths.tolist() == [10, 10, 5]
+
+
+def test_the_share_of_every_row_is_exact() -> None:
+    torch.manual_seed(0)
+    rows = torch.randint(5, 31, (50, 40))
+    tokens, targets = drawn(rows, rate=0.15)
+    chosen = targets != IGNORED
+    assert chosen.sum(1).tolist() == [6] * 50
+    assert torch.equal(targets[chosen], rows[chosen])
+    assert torch.equal(tokens[~chosen], rows[~chosen])
+    assert chosen.any(0).float().mean() > 0.9  # every place has its turn
+
+
+def test_marks_and_padding_are_never_chosen() -> None:
+    torch.manual_seed(1)
+    rows = torch.randint(5, 31, (200, 12))
+    rows[:, 0], rows[:, 5], rows[:, 9], rows[:, 10:] = BOS, UNK, EOS, PAD
+    tokens, targets = drawn(rows, rate=0.9)
+    assert (targets[:, [0, 5, 9, 10, 11]] == IGNORED).all()
+    assert ((targets != IGNORED).sum(1) == 6).all()  # 0.9 of 7
+    assert not torch.isin(tokens[targets != IGNORED], torch.tensor([PAD, UNK, BOS, EOS])).any()
+
+
+def test_a_row_of_marks_has_no_targets() -> None:
+    _, targets = drawn(torch.tensor([[BOS, UNK, EOS], [BOS, 7, EOS]]))
+    assert targets.tolist() == [[IGNORED] * 3, [IGNORED, 7, IGNORED]]
+
+
+def test_shares_of_mask_random_and_same() -> None:
+    torch.manual_seed(2)
+    rows = torch.randint(5, 31, (500, 200))
+    tokens, targets = drawn(rows, rate=0.5)
+    chosen = targets != IGNORED
+    hidden = (tokens[chosen] == MASK).float().mean()
+    same = (tokens[chosen] == rows[chosen]).float().mean()
+    assert abs(hidden - 0.8) < 0.01
+    assert abs(same - (0.1 + 0.1 / 26)) < 0.01
+    replaced = tokens[chosen & (tokens != MASK) & (tokens != rows)]
+    assert set(replaced.tolist()) == set(range(5, 31))
+
+
+def test_all_masked() -> None:
+    tokens, targets = drawn(torch.randint(5, 31, (9, 20)), mask=1.0, random=0.0)
+    assert (tokens[targets != IGNORED] == MASK).all()
+
+
+def test_the_seed_decides(text: Store) -> None:
+    examples, seen = masked(text, 12), []
+    for seed in (7, 7, 8):
+        torch.manual_seed(seed)
+        seen.append(tensor(examples.collate(np.arange(len(examples))), "targets"))
+    assert torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[0], seen[2])
+
+
+def test_a_tokenizer_without_a_mask_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("bytes")
+    store = prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+    with pytest.raises(SynthError) as error:
+        masked(store, 12)
+    assert str(error.value) == (
+        "the tokenizer `bytes` has no mask, and `masked-lm` needs one\n"
+        'hint: set `data.tokenizer.kind = "wordpiece"`'
+    )
+
+
+def test_what_does_not_fit_is_refused(text: Store) -> None:
+    with pytest.raises(SynthError, match="`masked-lm` needs a `max_length` of at least 3, received 2"):
+        masked(text, 2)
+    with pytest.raises(
+        SynthError, match=r"`data.layout = packed-documents` is for `causal-lm`, not `masked-lm`"
+    ):
+        masked(text, 8, "packed-documents")
+    with pytest.raises(SynthError, match=r"`data.masking` is for `masked-lm`, not `causal-lm`"):
+        Examples(text, "train", "causal-lm", max_target=8, masking=MaskingConfig())
+    with pytest.raises(ValueError, match=r"`mask = 0.8` and `random = 0.3` add up to more than 1"):
+        MaskingConfig(random=0.3)
