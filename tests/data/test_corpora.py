@@ -14,7 +14,11 @@ from tests.data.small import ag_news, multi30k, wikitext, write
 
 BUILT_IN = [corpus for corpus in CORPORA.values() if corpus.builtin]
 PUBLISHED = [corpus for corpus in CORPORA.values() if not corpus.builtin]
+ON_THE_HUB = [corpus for corpus in PUBLISHED if corpus.hub is not None]
 KEYS = {"text": {"text"}, "pairs": {"source", "target"}, "labelled": {"text", "label"}}
+FROM_FOLDERS_ALONE = ["enwik8", "codeparrot", "pile-wordpiece", "personachat"]
+GLUE = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
+SUPERGLUE = ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
 
 
 def name_of(corpus: Corpus) -> str:
@@ -33,7 +37,12 @@ def test_all_corpora_are_there() -> None:
     ]
     assert [corpus.name for corpus in PUBLISHED] == [
         *("wmt14-en-de", "lm1b", "cnn-dailymail", "ag-news", "wikitext-2", "wikitext-2-raw", "multi30k"),
+        *("wmt14-en-fr", "wikitext-103", "enwik8", "c4", "codeparrot", "pile-wordpiece"),
+        *("imdb", "personachat"),
+        *(f"glue-{task}" for task in GLUE),
+        *(f"superglue-{task}" for task in SUPERGLUE),
     ]
+    assert [corpus.name for corpus in PUBLISHED if corpus.hub is None] == FROM_FOLDERS_ALONE
 
 
 @pytest.mark.parametrize("corpus", CORPORA.values(), ids=name_of)
@@ -41,10 +50,11 @@ def test_declared_completely(corpus: Corpus) -> None:
     assert CORPORA[corpus.name] is corpus
     assert all((corpus.title, corpus.licence, corpus.url, corpus.layout))
     assert bool(corpus.class_names) == (corpus.kind == "labelled")
-    assert corpus.builtin != (corpus.hub is not None and corpus.folder is not None)
+    assert corpus.builtin != (corpus.folder is not None)
+    assert not (corpus.builtin and corpus.hub)
 
 
-@pytest.mark.parametrize("corpus", PUBLISHED, ids=name_of)
+@pytest.mark.parametrize("corpus", ON_THE_HUB, ids=name_of)
 def test_pinned_on_the_hub(corpus: Corpus) -> None:
     assert corpus.hub is not None
     assert len(corpus.hub.revision) == 40

@@ -22,8 +22,66 @@ RECORDS: dict[str, dict[str, Any]] = {
     "wikitext-2": {"text": " = A = \n"},
     "wikitext-2-raw": {"text": ""},
     "multi30k": {"en": "A man.", "de": "Ein Mann."},
+    "wmt14-en-fr": {"translation": {"en": "It &apos;s", "fr": "C&apos;est"}},
+    "wikitext-103": {"text": " = A = \n"},
+    "c4": {"text": "A page\nof two lines", "url": "https://example.org", "timestamp": "2019"},
+    "imdb": {"text": "Good.<br /><br />Really.", "label": 1},
+    "glue-cola": {"sentence": "It is.", "label": 1, "idx": 0},
+    "glue-sst2": {"sentence": "fine ", "label": 1, "idx": 0},
+    "glue-mrpc": {"sentence1": "A .", "sentence2": "B .", "label": 0, "idx": 0},
+    "glue-stsb": {"sentence1": "A.", "sentence2": "B.", "label": 3.8, "idx": 0},
+    "glue-qqp": {"question1": "A?", "question2": "B?", "label": 1, "idx": 0},
+    "glue-mnli": {"premise": "A.", "hypothesis": "B.", "label": 2, "idx": 0},
+    "glue-qnli": {"question": "A?", "sentence": "B.", "label": 1, "idx": 0},
+    "glue-rte": {"sentence1": "A.", "sentence2": "B.", "label": 0, "idx": 0},
+    "glue-wnli": {"sentence1": "A.", "sentence2": "B.", "label": 1, "idx": 0},
+    "superglue-boolq": {"question": "is it", "passage": "It is.", "label": 1, "idx": 0},
+    "superglue-cb": {"premise": "A.", "hypothesis": "B.", "label": 2, "idx": 0},
+    "superglue-copa": {
+        "premise": "It fell.",
+        "choice1": "Up.",
+        "choice2": "Down.",
+        "question": "effect",
+        "label": 1,
+        "idx": 0,
+    },
+    "superglue-multirc": {
+        "paragraph": "<b>Sent 1: </b>A.<br><b>Sent 2: </b>B.<br>",
+        "question": "Who?",
+        "answer": "C",
+        "label": 0,
+        "idx": {"paragraph": 0, "question": 0, "answer": 0},
+    },
+    "superglue-record": {
+        "passage": "Ann met Bo.\n@highlight\nAnna left",
+        "query": "@placeholder left",
+        "entities": ["Bo", "Anna", "Ann"],
+        "answers": ["Ann", "Anna"],
+        "idx": {"passage": 0, "query": 0},
+    },
+    "superglue-rte": {"premise": "A.", "hypothesis": "B.", "label": 1, "idx": 0},
+    "superglue-wic": {
+        "word": "bank",
+        "sentence1": "A bank.",
+        "sentence2": "Banks of it.",
+        "label": 0,
+        "idx": 0,
+        "start1": 2,
+        "end1": 6,
+        "start2": 0,
+        "end2": 5,
+    },
+    "superglue-wsc": {
+        "text": "Mark saw that he won.",
+        "span1_text": "Mark",
+        "span2_text": "he",
+        "label": 1,
+        "idx": 0,
+        "span1_index": 0,
+        "span2_index": 3,
+    },
 }
-ROWS = {
+ROWS: dict[str, dict[str, Any]] = {
     "wmt14-en-de": {"source": "It 's", "target": "Es ist"},
     "lm1b": {"text": "A sentence ."},
     "cnn-dailymail": {"source": "Long .", "target": "Short ."},
@@ -31,6 +89,39 @@ ROWS = {
     "wikitext-2": {"text": "= A ="},
     "wikitext-2-raw": {"text": ""},
     "multi30k": {"source": "A man.", "target": "Ein Mann."},
+    "wmt14-en-fr": {"source": "It 's", "target": "C'est"},
+    "wikitext-103": {"text": "= A ="},
+    "c4": {"text": "A page\nof two lines"},
+    "imdb": {"text": "Good. Really.", "label": 1},
+    "glue-cola": {"text": "sentence: It is.", "label": 1},
+    "glue-sst2": {"text": "sentence: fine", "label": 1},
+    "glue-mrpc": {"text": "sentence1: A . sentence2: B .", "label": 0},
+    "glue-stsb": {"text": "sentence1: A. sentence2: B.", "score": 3.8},
+    "glue-qqp": {"text": "question1: A? question2: B?", "label": 1},
+    "glue-mnli": {"text": "premise: A. hypothesis: B.", "label": 2},
+    "glue-qnli": {"text": "question: A? sentence: B.", "label": 1},
+    "glue-rte": {"text": "sentence1: A. sentence2: B.", "label": 0},
+    "glue-wnli": {"text": "sentence1: A. sentence2: B.", "label": 1},
+    "superglue-boolq": {"text": "question: is it passage: It is.", "label": 1},
+    "superglue-cb": {"text": "premise: A. hypothesis: B.", "label": 2},
+    "superglue-copa": {
+        "choices": [
+            "premise: It fell. question: what was the effect? answer: Up.",
+            "premise: It fell. question: what was the effect? answer: Down.",
+        ],
+        "label": 1,
+    },
+    "superglue-multirc": {"text": "question: Who? answer: C paragraph: A. B.", "label": 0},
+    "superglue-record": {
+        "choices": [
+            "query: Bo left passage: Ann met Bo. Anna left",
+            "query: Anna left passage: Ann met Bo. Anna left",
+        ],
+        "label": 1,
+    },
+    "superglue-rte": {"text": "premise: A. hypothesis: B.", "label": 1},
+    "superglue-wic": {"text": "word: bank sentence1: A *bank*. sentence2: *Banks* of it.", "label": 0},
+    "superglue-wsc": {"text": "text: *Mark* saw that #he# won. noun: Mark pronoun: he", "label": 1},
 }
 
 
@@ -46,8 +137,8 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
 
 
-def test_every_published_corpus_has_a_record() -> None:
-    assert set(RECORDS) == {name for name, corpus in CORPORA.items() if not corpus.builtin}
+def test_every_corpus_of_the_hub_has_a_record() -> None:
+    assert set(RECORDS) == set(ROWS) == {name for name, corpus in CORPORA.items() if corpus.hub is not None}
 
 
 @pytest.mark.parametrize("name", RECORDS)

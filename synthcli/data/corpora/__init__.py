@@ -2,16 +2,26 @@
 
 from synthcli.data.corpora.ag_news import AG_NEWS
 from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.c4 import C4
 from synthcli.data.corpora.cnn_dailymail import CNN_DAILYMAIL
+from synthcli.data.corpora.codeparrot import CODEPARROT
+from synthcli.data.corpora.enwik8 import ENWIK8
 from synthcli.data.corpora.exact_answer import COPY, REVERSE, SORT
+from synthcli.data.corpora.glue import GLUE
+from synthcli.data.corpora.imdb import IMDB
 from synthcli.data.corpora.lm1b import LM1B
 from synthcli.data.corpora.multi30k import MULTI30K
+from synthcli.data.corpora.personachat import PERSONACHAT
+from synthcli.data.corpora.pile_wordpiece import PILE_WORDPIECE
 from synthcli.data.corpora.source import SPLITS, Row, Source
 from synthcli.data.corpora.stdlib_code import BYTES, CODE
 from synthcli.data.corpora.stdlib_docstrings import DOCSTRINGS
 from synthcli.data.corpora.stdlib_topics import TOPICS
+from synthcli.data.corpora.superglue import SUPERGLUE
 from synthcli.data.corpora.wikitext_2 import WIKITEXT_2, WIKITEXT_2_RAW
+from synthcli.data.corpora.wikitext_103 import WIKITEXT_103
 from synthcli.data.corpora.wmt14_en_de import WMT14_EN_DE
+from synthcli.data.corpora.wmt14_en_fr import WMT14_EN_FR
 from synthcli.errors import SynthError, did_you_mean
 
 CORPORA: dict[str, Corpus] = {
@@ -31,6 +41,16 @@ CORPORA: dict[str, Corpus] = {
         WIKITEXT_2,
         WIKITEXT_2_RAW,
         MULTI30K,
+        WMT14_EN_FR,
+        WIKITEXT_103,
+        ENWIK8,
+        C4,
+        CODEPARROT,
+        PILE_WORDPIECE,
+        IMDB,
+        PERSONACHAT,
+        *GLUE,
+        *SUPERGLUE,
     )
 }
 

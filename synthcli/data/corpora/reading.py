@@ -95,3 +95,26 @@ def json_document(path: Path) -> Any:
         raise SynthError(
             f"`{path}` is no json at line {error.lineno}: {error.msg.lower()}", "take the publisher's copy"
         ) from error
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the number and the object of every line that is not blank."""
+    for number, line in enumerate(lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise SynthError(
+                f"`{path}` is no json at line {number}: {error.msg.lower()}", "take the publisher's copy"
+            ) from error
+        if not isinstance(record, dict):
+            raise SynthError(f"`{path}` holds no object at line {number}", "take the publisher's copy")
+        yield number, record
+
+
+def tabbed(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of every line that is not blank; quotes mean nothing."""
+    for number, line in enumerate(lines(path), start=1):
+        if line.strip():
+            yield number, line.split("\t")

@@ -1,0 +1,92 @@
+"""A folder of documents, one a record: what the large corpora share."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from synthcli.data.corpora.finding import lacking, matching
+from synthcli.data.corpora.reading import json_lines, lines
+from synthcli.data.corpora.source import Folder, Part, Row, cut
+from synthcli.errors import SynthError
+
+# A file's split is the last such word in its path, standing alone:
+# `ds-train/data/0.json`, `c4-validation.1.json`.
+WORD = re.compile(r"(?<![a-z])(train|valid|validation|val|dev|test)(?![a-z])")
+SPLIT_OF = {"train": "train", "test": "test"}  # every other word says validation
+
+
+def documents(files: tuple[Path, ...], field: str) -> Iterator[Row]:
+    """Yield a field of json lines or of parquet, or the documents of .txt, which blank lines part."""
+    for path in files:
+        kind = path.name.removesuffix(".gz").rpartition(".")[2]
+        if kind == "txt":
+            yield from paragraphs(path)
+        elif kind == "parquet":
+            yield from parquet(path, field)
+        else:
+            yield from records(path, field)
+
+
+def records(path: Path, field: str) -> Iterator[Row]:
+    for number, record in json_lines(path):
+        if not isinstance(record.get(field), str):
+            raise SynthError(
+                f"`{path}` has no text `{field}` at line {number}, but {', '.join(record) or 'nothing'}",
+                f"expected one object a line with `{field}`",
+            )
+        yield {"text": record[field]}
+
+
+def parquet(path: Path, field: str) -> Iterator[Row]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        table = ParquetFile(path)
+        if field not in table.schema_arrow.names:
+            names = ", ".join(table.schema_arrow.names)
+            raise SynthError(f"`{path}` has no column `{field}` among {names}", "take the publisher's copy")
+        for batch in table.iter_batches(columns=[field]):
+            for text in batch.column(0).to_pylist():
+                yield {"text": text}
+    except (ArrowException, OSError) as error:
+        raise SynthError(f"`{path}` cannot be read as parquet: {error}", "fetch it again") from error
+
+
+def paragraphs(path: Path) -> Iterator[Row]:
+    for blank, group in groupby(lines(path), key=lambda line: not line.strip()):
+        if not blank:
+            yield {"text": "\n".join(group)}
+
+
+def document_folder(root: Path, corpus: str, layout: str, field: str, patterns: Mapping[str, str]) -> Folder:
+    """Sort the files below a folder into splits by their names; files of one split alone are cut 90/5/5.
+
+    `patterns` are looked for in all folders; their keys are what messages call them.
+    """
+    found = (path for pattern in patterns.values() for path in matching(root, f"**/{pattern}"))
+    files = [root] if root.is_file() else list(found)
+    groups: dict[str, list[Path]] = {}
+    for path in sorted(files):
+        groups.setdefault(split_of(path.relative_to(root)), []).append(path)
+    if not groups:
+        raise lacking(root, list(patterns), corpus, layout)
+    parse = partial(documents, field=field)
+    if len(groups) == 1:
+        return cut(root, tuple(sorted(files)), parse, f"{len(files)} file(s)")
+    if "" in groups:
+        raise SynthError(
+            f"`{root}` holds files of named splits and `{groups[''][0].name}`, whose split is not named",
+            f"expected {layout}",
+        )
+    if "train" not in groups:
+        raise lacking(root, "files of train", corpus, layout)
+    return Folder(root, {split: Part(tuple(paths), parse) for split, paths in groups.items()})
+
+
+def split_of(path: Path) -> str:
+    """Return the split that a path speaks of, or nothing."""
+    words = WORD.findall(path.as_posix().lower())
+    return SPLIT_OF.get(words[-1], "validation") if words else ""
