@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthcli.data.config import BatchConfig
+from synthcli.data.ramp import starts_of
 from synthcli.errors import SynthError
 
 Indices = npt.NDArray[np.int64]
@@ -18,11 +19,18 @@ POOL = 100
 class Batches:
     """The batches of every epoch; `lengths` are tokens per example.
 
-    In order, every epoch is read from the first example to the last: segments of streams need it.
+    In order, every epoch is read from the first example to the last: segments of streams need it. While
+    batches grow over `steps`, one may end an epoch and begin the next.
     """
 
     def __init__(
-        self, lengths: npt.NDArray[np.integer], config: BatchConfig, seed: int, *, in_order: bool = False
+        self,
+        lengths: npt.NDArray[np.integer],
+        config: BatchConfig,
+        seed: int,
+        *,
+        in_order: bool = False,
+        steps: int | None = None,
     ) -> None:
         if not len(lengths):
             raise SynthError("there are no examples to make batches of", "prepare a corpus with more rows")
@@ -35,18 +43,32 @@ class Batches:
                 f"set it to at least {longest}, or lower `max_length`",
             )
         self._epoch = lru_cache(maxsize=2)(self._batches_of)
+        self._order = lru_cache(maxsize=2)(self._order_of)
+        self._starts = None if config.ramp is None else starts_of(config, steps)
         self._ends: list[int] = []  # with max_tokens: the step after the last of each epoch so far
 
     def steps_per_epoch(self, epoch: int = 0) -> int:
-        """Count the steps of an epoch; with `max_tokens` epochs differ a little."""
+        """Count the steps that begin in an epoch; with `max_tokens` and while batches grow, epochs differ."""
+        if self._starts is not None:
+            ends = np.array([epoch, epoch + 1]) * len(self.lengths)
+            return int(np.diff(np.searchsorted(self._starts[:-1], ends)).item())
         if self.config.size is not None:
             return -(-len(self.lengths) // self.config.size)
         return len(self._epoch(epoch))
 
     def at(self, step: int) -> tuple[int, Indices]:
         """Return the epoch and the rows of optimizer step `step`, counted from 0 over all epochs."""
+        if self._starts is not None:
+            return self._between(*self._starts[step : step + 2].tolist())
         epoch, position = self._place(step)
         return epoch, self._epoch(epoch)[position]
+
+    def _between(self, start: int, stop: int) -> tuple[int, Indices]:
+        """Return rows by their numbers over all epochs, and the epoch of the first."""
+        rows = len(self.lengths)
+        epochs = range(start // rows, -(-stop // rows))
+        parts = [self._order(e)[max(0, start - e * rows) : stop - e * rows] for e in epochs]
+        return epochs[0], np.concatenate(parts)
 
     def _place(self, step: int) -> tuple[int, int]:
         if self.config.size is not None:
@@ -56,6 +78,9 @@ class Batches:
             self._ends.append(start + self.steps_per_epoch(len(self._ends)))
         epoch = int(np.searchsorted(self._ends, step, side="right"))
         return epoch, step - (self._ends[epoch - 1] if epoch else 0)
+
+    def _order_of(self, epoch: int) -> Indices:
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.lengths))
 
     def _batches_of(self, epoch: int) -> list[Indices]:
         generator = np.random.default_rng([self.seed, epoch])

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from synthcli.config import Config
 
@@ -40,6 +40,17 @@ class TokenizerConfig(Config):
         return FIXED_SIZES.get(self.kind, self.vocab_size)
 
 
+class RampConfig(Config):
+    """The size of batches grows linearly, from `from` until the fraction `until` of all steps is done."""
+
+    first: Annotated[int, Field(ge=1, alias="from")]
+    until: Annotated[float, Field(gt=0, le=1)]
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return {"from": self.first, "until": self.until}
+
+
 class BatchConfig(Config):
     """One optimizer step: a number of sequences, or of tokens, padding included (rows times the longest)."""
 
@@ -47,11 +58,22 @@ class BatchConfig(Config):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     micro_size: Annotated[int, Field(ge=1)] | None = None  # sequences forwarded at once
     group_by_length: bool = False
+    ramp: RampConfig | None = None  # none: all batches are of one size
 
     @model_validator(mode="after")
     def _one_measure(self) -> Self:
         if (self.size is None) == (self.max_tokens is None):
             raise ValueError("exactly one of `size` and `max_tokens` must be given")
+        return self
+
+    @model_validator(mode="after")
+    def _room_to_grow(self) -> Self:
+        if self.ramp is None:
+            return self
+        if self.size is None or self.group_by_length:
+            raise ValueError("`ramp` needs a fixed `size`, and no `group_by_length`")
+        if self.ramp.first > self.size:
+            raise ValueError(f"`ramp.from = {self.ramp.first}` is more than `size = {self.size}`")
         return self
 
 
@@ -97,6 +119,9 @@ class DataConfig(Config):
             return self
         if self.batch.size is None:
             raise ValueError("`layout = streams` needs `batch.size`: the number of streams read side by side")
-        if self.batch.group_by_length:
-            raise ValueError("`layout = streams` is read in order: leave `batch.group_by_length` out")
+        if self.batch.group_by_length or self.batch.ramp:
+            key = "group_by_length" if self.batch.group_by_length else "ramp"
+            raise ValueError(
+                f"`layout = streams` is read in order, segment by segment: leave `batch.{key}` out"
+            )
         return self

@@ -5,7 +5,8 @@
 
 Of n tokens, round(rate · n) are noise, in round(noise / mean_span) spans; text and noise take turns, text
 first, and all ways to divide them are equally likely. The k-th span's sentinel is `vocab_size + k` of the
-tokenizer. Spans are drawn anew every time, from torch's generator: seed it, and the batch is the same.
+tokenizer; eos ends the target, without the further sentinel of the paper's figure 2. Spans are drawn anew
+every time, from torch's generator: seed it, and the batch is the same.
 """
 
 import numpy as np

@@ -97,3 +97,58 @@ def test_a_budget_below_the_longest_example_is_refused() -> None:
 def test_no_examples_are_refused() -> None:
     with pytest.raises(SynthError, match="there are no examples to make batches of"):
         Batches(np.array([], dtype=np.int64), BatchConfig(size=1), seed=0)
+
+
+GROWING = BatchConfig.model_validate({"size": 20, "ramp": {"from": 4, "until": 0.5}})
+
+
+def test_batches_grow_until_a_share_of_the_steps() -> None:
+    batches = Batches(LENGTHS, GROWING, seed=3, steps=16)
+    sizes = [len(batches.at(step)[1]) for step in range(16)]
+    assert sizes == [4, 6, 8, 10, 12, 14, 16, 18, *[20] * 8]
+
+
+def test_growing_batches_read_epoch_after_epoch() -> None:
+    batches = Batches(LENGTHS, GROWING, seed=3, steps=16)
+    rows = np.concatenate([batches.at(step)[1] for step in range(16)])
+    assert [sorted(part) for part in (rows[:103], rows[103:206])] == [list(range(103))] * 2
+    assert rows[:103].tolist() != rows[103:206].tolist()
+    epochs = [batches.at(step)[0] for step in range(16)]
+    assert epochs == [*[0] * 9, *[1] * 5, 2, 2]
+    assert [batches.steps_per_epoch(epoch) for epoch in range(3)] == [9, 5, 2]
+    alone = Batches(LENGTHS, GROWING, seed=3, steps=16).at(8)
+    assert (alone[0], alone[1].tolist()) == (0, batches.at(8)[1].tolist())
+
+
+def test_growing_batches_need_to_know_the_steps() -> None:
+    with pytest.raises(SynthError) as error:
+        Batches(LENGTHS, GROWING, seed=3)
+    assert str(error.value) == (
+        "`data.batch.ramp` needs `training.steps`: it lasts a fraction of them\n"
+        "hint: set `training.steps`, and leave `training.epochs` out"
+    )
+
+
+def test_a_ramp_is_written_as_it_is_read() -> None:
+    dumped = GROWING.model_dump(mode="json", exclude_none=True)
+    assert dumped["ramp"] == {"from": 4, "until": 0.5}
+    assert BatchConfig.model_validate(dumped) == GROWING
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_tokens": 9}, "`ramp` needs a fixed `size`, and no `group_by_length`"),
+        ({"size": 9, "group_by_length": True}, "`ramp` needs a fixed `size`, and no `group_by_length`"),
+        ({"size": 3}, "`ramp.from = 4` is more than `size = 3`"),
+    ],
+)
+def test_ramps_without_room_are_refused(values: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        BatchConfig.model_validate({**values, "ramp": {"from": 4, "until": 0.5}})
+
+
+def test_in_order_nothing_is_shuffled() -> None:
+    batches = Batches(LENGTHS, BatchConfig(size=10), seed=3, in_order=True)
+    rows = np.concatenate([batches.at(step)[1] for step in range(22)])
+    assert rows.tolist() == [*range(103), *range(103)]

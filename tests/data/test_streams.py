@@ -122,11 +122,15 @@ def test_the_number_of_streams_belongs_to_the_layout(text: Store) -> None:
         ({"max_tokens": 9}, "`layout = streams` needs `batch.size`: the number of streams read side by side"),
         (
             {"size": 3, "group_by_length": True},
-            "`layout = streams` is read in order: leave `batch.group_by_length` out",
+            "`layout = streams` is read in order, segment by segment: leave `batch.group_by_length` out",
+        ),
+        (
+            {"size": 3, "ramp": {"from": 1, "until": 0.5}},
+            "`layout = streams` is read in order, segment by segment: leave `batch.ramp` out",
         ),
     ],
 )
-def test_streams_need_a_fixed_size(batch: dict[str, int], message: str) -> None:
+def test_streams_need_a_fixed_size(batch: dict[str, object], message: str) -> None:
     values = {"corpus": "enwik8", "tokenizer": {"kind": "bytes"}, "layout": "streams", "batch": batch}
     with pytest.raises(ValueError, match=message):
         DataConfig.model_validate(values)
