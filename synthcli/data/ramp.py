@@ -1,6 +1,6 @@
 """Batches that grow linearly  (Geiping and Goldstein 2022, section 4.3).
 
-    size_t = from + (size − from) · min(1, t / (until · steps)),  rounded, for t = 0, 1, ...
+size_t = from + (size − from) · min(1, t / (until · steps)),  rounded, for t = 0, 1, ...
 """
 
 import numpy as np
