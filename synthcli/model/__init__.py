@@ -7,11 +7,12 @@ from torch import nn
 from synthcli.model.config import ModelConfig
 from synthcli.model.initialise import initialise
 from synthcli.model.stack import State
-from synthcli.model.state import select_state
-from synthcli.model.tasks import CausalLM, Classifier, Seq2Seq
+from synthcli.model.state import detach_state, select_state
+from synthcli.model.tasks import CausalLM, Classifier, MaskedLM, Seq2Seq
 
 TASKS: dict[str, Any] = {
     "causal-lm": CausalLM,
+    "masked-lm": MaskedLM,
     "seq2seq": Seq2Seq,
     "classification": Classifier,
 }
@@ -20,7 +21,7 @@ TASKS: dict[str, Any] = {
 def build(config: ModelConfig) -> nn.Module:
     """Build and initialise the model; under `torch.device("meta")` it costs no memory."""
     model: nn.Module = TASKS[config.task](config)
-    initialise(model)
+    initialise(model, config.init)
     return model
 
 
@@ -33,11 +34,13 @@ __all__ = [
     "TASKS",
     "CausalLM",
     "Classifier",
+    "MaskedLM",
     "ModelConfig",
     "Seq2Seq",
     "State",
     "build",
     "count_parameters",
+    "detach_state",
     "initialise",
     "select_state",
 ]

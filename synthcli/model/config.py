@@ -1,6 +1,7 @@
 """The configuration of a model: what `config.json` of a checkpoint and `[model]` of a preset hold."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,13 +9,17 @@ from synthcli.config import Config
 from synthcli.model.activations import ActivationName
 from synthcli.model.blocks import BlockConfig
 from synthcli.model.blocks.pre_norm import PreNormConfig
+from synthcli.model.defaults import with_shaped_attention
 from synthcli.model.embeddings import EmbeddingsConfig
+from synthcli.model.fitness import problems
+from synthcli.model.heads import HeadConfig
 from synthcli.model.mixers import AttentionConfig, MixerConfig
 
-TaskName = Literal["causal-lm", "seq2seq", "classification"]
+TaskName = Literal["causal-lm", "masked-lm", "seq2seq", "classification"]
 
 STACKS: dict[str, tuple[str, ...]] = {
     "causal-lm": ("decoder",),
+    "masked-lm": ("encoder",),
     "seq2seq": ("encoder", "decoder"),
     "classification": ("encoder",),
 }
@@ -38,14 +43,17 @@ class StackConfig(Config):
         return self
 
 
-class HeadConfig(Config):
-    """How a classifier makes one vector of a sequence: the mean over its tokens, or the first token."""
+class InitConfig(Config):
+    """`glorot` divides maps that write into the stream by √(number of writes); `normal` is GPT-2's and BERT's
+    N(0, std²); `xavier-uniform` that of SRU++, with embeddings uniform in ±√(3 / d_model)."""
 
-    pool: Literal["mean", "first"] = "mean"
+    kind: Literal["glorot", "normal", "xavier-uniform"] = "glorot"
+    std: float = Field(0.02, gt=0)
+    scale_writes: bool = False
 
 
 class ModelConfig(Config):
-    """A task, its stacks, and what they share."""
+    """A task, its stacks, and what they share. `d_ff` is the width the second map of a feed-forward reads."""
 
     task: TaskName
     vocab_size: int = Field(gt=0)
@@ -53,8 +61,12 @@ class ModelConfig(Config):
     d_model: int = Field(gt=0)
     d_ff: int = Field(gt=0)
     activation: ActivationName = "gelu"
+    negative_slope: float = Field(0.01, ge=0)
+    gated: bool = False
+    feed_forward_bias: bool = True
     dropout: float = Field(0.1, ge=0, lt=1)
     norm_eps: float = Field(1e-5, gt=0)
+    init: InitConfig = InitConfig()
     block: BlockConfig = PreNormConfig()
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
     mixer: MixerConfig = AttentionConfig()
@@ -62,6 +74,11 @@ class ModelConfig(Config):
     encoder: StackConfig | None = None
     decoder: StackConfig | None = None
     head: HeadConfig = HeadConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _skipless_blocks_shape_attention(cls, values: Any) -> Any:
+        return with_shaped_attention(values)
 
     @field_validator("block", mode="before")
     @classmethod
@@ -75,28 +92,32 @@ class ModelConfig(Config):
             if (getattr(self, stack) is not None) != (stack in needed):
                 verb = "needs" if stack in needed else "has no"
                 raise ValueError(f'`task = "{self.task}"` {verb} `[model.{stack}]`')
-        if (self.num_classes is not None) != (self.task == "classification"):
-            verb = "needs" if self.task == "classification" else "has no"
-            raise ValueError(f'`task = "{self.task}"` {verb} `num_classes`')
+        has_classes = self.task == "classification" and self.head.output == "classes"
+        if (self.num_classes is not None) != has_classes:
+            verb = "needs" if has_classes else "has no"
+            what = f'`task = "{self.task}"`'
+            if self.task == "classification" and not has_classes:
+                what += f' with `head.output = "{self.head.output}"`'
+            raise ValueError(f"{what} {verb} `num_classes`")
         if self.cross is not None and self.task != "seq2seq":
             raise ValueError(f'`task = "{self.task}"` has no `[model.cross]`')
         return self
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> "ModelConfig":
-        mixers = [self.mixer, self.cross_attention]
-        for stack in (self.encoder, self.decoder):
-            if stack is not None:
-                mixers += [m for m in (stack.mixer, *stack.layer_mixers.values()) if m is not None]
-        for mixer in mixers:
-            if self.d_model % mixer.heads:
-                raise ValueError(f"`heads = {mixer.heads}` does not divide `d_model = {self.d_model}`")
+    def _parts_fit(self) -> "ModelConfig":
+        for problem in problems(self):
+            raise ValueError(problem)
         return self
 
     @property
     def cross_attention(self) -> AttentionConfig:
         """The cross-attention of an encoder-decoder: dot products, unless `[model.cross]` says otherwise."""
-        return self.cross or AttentionConfig(heads=self.mixer.heads, dropout=self.mixer.dropout)
+        if self.cross is not None:
+            return self.cross
+        if isinstance(self.mixer, AttentionConfig):
+            return AttentionConfig(heads=self.mixer.heads, dropout=self.mixer.dropout)
+        heads = next(heads for heads in (8, 4, 2, 1) if self.d_model % heads == 0)
+        return AttentionConfig(heads=heads)
 
     @property
     def max_source_length(self) -> int | None:
@@ -106,6 +127,25 @@ class ModelConfig(Config):
     def max_target_length(self) -> int | None:
         return None if self.decoder is None else self.decoder.max_length
 
+    @property
+    def num_outputs(self) -> int:
+        """The numbers a classifier's head writes."""
+        return self.num_classes or 1
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether every mixer can carry its state from one segment of text to the next."""
+        kinds = {mixer.kind for _, _, mixer in self.mixers()}
+        return self.task == "causal-lm" and kinds <= {"sru", "srupp"}
+
     def mixer_of(self, stack: StackConfig, layer: int) -> MixerConfig:
         """Return the self-mixer of one layer: the layer's own, else the stack's, else the model's."""
         return stack.layer_mixers.get(layer) or stack.mixer or self.mixer
+
+    def mixers(self) -> Iterator[tuple[str, int, MixerConfig]]:
+        """Yield (stack, layer, self-mixer) of every layer."""
+        for name in ("encoder", "decoder"):
+            stack: StackConfig | None = getattr(self, name)
+            for layer in range(stack.layers if stack else 0):
+                assert stack is not None
+                yield name, layer, self.mixer_of(stack, layer)

@@ -13,7 +13,8 @@ class Context:
     """`start` is the position of the first query. `key_padding` is True at keys to be ignored.
 
     With `memory`, keys and values are read from it in place of x. `documents` numbers the document
-    of every position of a packed window; attention stays inside a document.
+    of every position of a packed window, rising; nothing is read from another document. With `window`, a
+    causal query sees itself and that many positions before it.
     """
 
     start: int = 0
@@ -21,11 +22,13 @@ class Context:
     key_padding: Bool[Tensor, "batch keys"] | None = None
     memory: Float[Tensor, "batch keys d_model"] | None = None
     documents: Int[Tensor, "batch keys"] | None = None
+    window: int | None = None
 
     @property
     def has_plain_window(self) -> bool:
         """True where nothing but causality limits what a query sees."""
-        return self.start == 0 and self.key_padding is None and self.documents is None
+        limits = (self.key_padding, self.documents, self.window)
+        return self.start == 0 and all(limit is None for limit in limits)
 
 
 def too_long(length: int, limit: int) -> SynthError:

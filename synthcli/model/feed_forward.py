@@ -1,21 +1,34 @@
-"""The feed-forward part of a block: W_2 σ(W_1 x)."""
+"""The feed-forward part of a block: W_2 σ(W_1 x), or gated W_2 (σ(W_1 x) ⊙ W_3 x)  (Shazeer 2020)."""
 
 from torch import Tensor, nn
 
-from synthcli.model.activations import ACTIVATIONS, ActivationName
+from synthcli.model.activations import ActivationName, activation
 from synthcli.model.dropout import Dropout
 
 
 class FeedForward(nn.Module):
-    """Two linear maps with a non-linearity and dropout between them."""
+    """Two linear maps with a non-linearity and dropout between them; `d_ff` is the width the second reads."""
 
-    def __init__(self, d_model: int, d_ff: int, activation: ActivationName, dropout: float) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        d_ff: int,
+        kind: ActivationName,
+        dropout: float,
+        gated: bool = False,
+        bias: bool = True,
+        negative_slope: float = 0.01,
+    ) -> None:
         super().__init__()
-        self.expand = nn.Linear(d_model, d_ff)
-        self.activation = ACTIVATIONS[activation]
+        self.expand = nn.Linear(d_model, d_ff, bias)
+        self.gate = nn.Linear(d_model, d_ff, bias) if gated else None
+        self.activation = activation(kind, negative_slope)
         self.dropout = Dropout(dropout)
-        self.output = nn.Linear(d_ff, d_model)
+        self.output = nn.Linear(d_ff, d_model, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.output(self.dropout(self.activation(self.expand(x))))
+        hidden = self.activation(self.expand(x))
+        if self.gate is not None:
+            hidden = hidden * self.gate(x)
+        y: Tensor = self.output(self.dropout(hidden))
         return y

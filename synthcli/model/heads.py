@@ -6,32 +6,69 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from synthcli.config import Config
+from synthcli.model.activations import ActivationName, activation
+
+
+class HeadConfig(Config):
+    """What stands between hidden states and logits.
+
+    Language models: `bias` of every word's logit; `transform` is BERT's dense map, activation and norm.
+    Classifiers: `pool` makes one vector of a sequence, `pooler` is BERT's dense map and tanh on it; `output`
+    is a logit a class, one number (`regression`), or one logit for each of several texts (`choice`).
+    """
+
+    bias: bool = False
+    transform: bool = False
+    pool: Literal["mean", "first"] = "mean"
+    pooler: bool = False
+    output: Literal["classes", "regression", "choice"] = "classes"
+
+
+class Transform(nn.Module):
+    """norm(σ(W h + b))  (Devlin et al. 2019)."""
+
+    def __init__(self, d_model: int, kind: ActivationName, norm_eps: float) -> None:
+        super().__init__()
+        self.dense = nn.Linear(d_model, d_model)
+        self.activation = activation(kind, 0.0)
+        self.norm = nn.LayerNorm(d_model, norm_eps)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        y: Tensor = self.norm(self.activation(self.dense(hidden)))
+        return y
+
 
 class LanguageModelHead(nn.Module):
-    """Logits over the vocabulary: H Wᵀ. `weight` may be the embedding matrix itself."""
+    """Logits over the vocabulary: H Wᵀ + b. `tied_to` may be the embedding matrix itself."""
 
-    def __init__(self, d_model: int, vocab_size: int, tied_to: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        vocab_size: int,
+        tied_to: Tensor | None = None,
+        bias: bool = False,
+        transform: Transform | None = None,
+    ) -> None:
         super().__init__()
         self.weight = tied_to if tied_to is not None else nn.Parameter(torch.empty(vocab_size, d_model))
+        self.bias = nn.Parameter(torch.empty(vocab_size)) if bias else None
+        self.transform = transform
 
-    def forward(
-        self,
-        hidden: Float[Tensor, "batch length d_model"],
-        select: Bool[Tensor, "batch length"] | None = None,
-    ) -> Tensor:
-        """Return (batch, length, vocabulary), or (selected, vocabulary) of the positions in `select`."""
-        if select is not None:
-            hidden = hidden[select]
-        return nn.functional.linear(hidden, self.weight)
+    def forward(self, hidden: Float[Tensor, "*rest d_model"]) -> Float[Tensor, "*rest vocabulary"]:
+        if self.transform is not None:
+            hidden = self.transform(hidden)
+        return nn.functional.linear(hidden, self.weight, self.bias)
 
 
 class ClassifierHead(nn.Module):
     """Logits over classes from the mean of the real positions, or from the first."""
 
-    def __init__(self, d_model: int, num_classes: int, pool: Literal["mean", "first"]) -> None:
+    def __init__(self, d_model: int, num_outputs: int, config: HeadConfig) -> None:
         super().__init__()
-        self.pool = pool
-        self.output = nn.Linear(d_model, num_classes)
+        self.pool = config.pool
+        self.pooler = nn.Linear(d_model, d_model) if config.pooler else None
+        self.output = nn.Linear(d_model, num_outputs)
 
     def forward(
         self, hidden: Float[Tensor, "batch length d_model"], padding: Bool[Tensor, "batch length"] | None
@@ -43,5 +80,7 @@ class ClassifierHead(nn.Module):
         else:
             real = (~padding)[:, :, None].to(hidden.dtype)
             pooled = (hidden * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
+        if self.pooler is not None:
+            pooled = torch.tanh(self.pooler(pooled))
         logits: Tensor = self.output(pooled)
         return logits

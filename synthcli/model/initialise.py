@@ -1,14 +1,17 @@
 """Initial values of every parameter, in one place."""
 
+from typing import Any
+
+import torch
 from torch import nn
 
+from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
+from synthcli.model.config import InitConfig
 from synthcli.model.embeddings import Embeddings
 from synthcli.model.feed_forward import FeedForward
 from synthcli.model.heads import ClassifierHead, LanguageModelHead
 from synthcli.model.mixers import Attention
-from synthcli.model.mixers.mixing import Mixing
-from synthcli.model.scores.base import ScoreFunction
-from synthcli.model.scores.dense import HiddenLayer
+from synthcli.model.mixers.projections import Residual
 from synthcli.model.stack import Stack
 
 # Logits of a tied head have the standard deviation √d · std(E): with 0.3/√d the loss starts within
@@ -16,38 +19,113 @@ from synthcli.model.stack import Stack
 EMBEDDING_SCALE = 0.3
 
 
-def initialise(model: nn.Module) -> None:
+def initialise(model: nn.Module, config: InitConfig) -> None:
     """Draw every parameter anew.
 
     Linear maps are Glorot's; those that write into the stream are divided by √(number of writes), so that
-    its variance does not grow with depth (Radford et al. 2019, section 2.3).
+    its variance does not grow with depth (Radford et al. 2019, section 2.3). Modules that define
+    `initialise_parameters` come after, and overrule what was drawn for the maps they hold.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            nn.init.xavier_normal_(module.weight)
-            nn.init.zeros_(module.bias)
+            _draw_map(module, config)
         elif isinstance(module, Embeddings):
-            _initialise_embeddings(module)
+            _draw_embeddings(module, config)
+        elif isinstance(module, AdaptiveHead):
+            _draw_adaptive_head(module, config)
         elif isinstance(module, LanguageModelHead):
-            nn.init.normal_(module.weight, std=EMBEDDING_SCALE * module.weight.shape[1] ** -0.5)
-        elif isinstance(module, ScoreFunction | HiddenLayer | Mixing):
-            module.initialise_parameters()
+            _draw_table(module.weight, config, module.weight.shape[1])
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for module in model.modules():
+        if hasattr(module, "initialise_parameters"):
+            module.initialise_parameters()  # type: ignore[operator]
     for module in model.modules():
         if isinstance(module, Stack):
-            _scale_writes(module)
+            _tie_initial_projections(module)
+            if config.kind == "glorot" or config.scale_writes:
+                _scale_writes(module)
         elif isinstance(module, ClassifierHead):
             nn.init.zeros_(module.output.weight)  # the first loss is exactly ln(classes)
 
 
-def _initialise_embeddings(module: Embeddings) -> None:
+def _draw_map(module: nn.Linear, config: InitConfig) -> None:
+    if config.kind == "normal":
+        nn.init.normal_(module.weight, std=config.std)
+    elif config.kind == "xavier-uniform":
+        nn.init.xavier_uniform_(module.weight)
+    else:
+        nn.init.xavier_normal_(module.weight)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def _draw_table(weight: torch.Tensor, config: InitConfig, d_model: int) -> None:
+    if config.kind == "normal":
+        nn.init.normal_(weight, std=config.std)
+    elif config.kind == "xavier-uniform":
+        edge = (3 / d_model) ** 0.5
+        nn.init.uniform_(weight, -edge, edge)
+    else:
+        nn.init.normal_(weight, std=EMBEDDING_SCALE * d_model**-0.5)
+
+
+def _draw_embeddings(module: Embeddings, config: InitConfig) -> None:
     d_model = module.d_model
-    nn.init.normal_(module.tokens.weight, std=EMBEDDING_SCALE * d_model**-0.5)
-    if module.positions is not None:
-        scale = EMBEDDING_SCALE if module.config.scale else EMBEDDING_SCALE * d_model**-0.5
-        nn.init.normal_(module.positions.weight, std=scale)
+    tables: list[Any] = [module.tokens]
+    if isinstance(module.tokens, AdaptiveEmbedding):
+        tables = list(module.tokens.tables)
+    for table in tables:
+        width = d_model if config.kind == "xavier-uniform" else table.weight.shape[1]
+        _draw_table(table.weight, config, width)
+    for extra in (module.positions, module.token_types):
+        if extra is not None and config.kind == "normal":
+            nn.init.normal_(extra.weight, std=config.std)
+        elif extra is not None:
+            scale = EMBEDDING_SCALE if module.config.scale else EMBEDDING_SCALE * d_model**-0.5
+            nn.init.normal_(extra.weight, std=scale)
+    if module.position_scale is not None:
+        nn.init.constant_(module.position_scale, d_model**-0.5)
+
+
+def _draw_adaptive_head(module: AdaptiveHead, config: InitConfig) -> None:
+    d_model = module.projections[0].shape[0]
+    if not module.is_tied:
+        for weight in module.weights:
+            _draw_table(weight, config, d_model if config.kind == "xavier-uniform" else weight.shape[1])
+    if not module.ties_projections:
+        for projection in module.projections:
+            nn.init.xavier_uniform_(projection)
+    if module.cluster_weight is not None and module.cluster_bias is not None:
+        _draw_table(module.cluster_weight, config, module.cluster_weight.shape[1])
+        nn.init.zeros_(module.cluster_bias)
+    for bias in module.biases or ():
+        nn.init.zeros_(bias)
 
 
 def _scale_writes(stack: Stack) -> None:
-    writers = [module.output for module in stack.modules() if isinstance(module, Attention | FeedForward)]
-    for writer in writers:
-        writer.weight.data.mul_(len(writers) ** -0.5)
+    modules = [module for module in stack.modules() if isinstance(module, Attention | FeedForward)]
+    for module in modules:
+        if isinstance(module.output, nn.Linear) and getattr(module.output, "init", "default") == "default":
+            module.output.weight.data.mul_(len(modules) ** -0.5)
+
+
+@torch.no_grad()
+def _tie_initial_projections(stack: Stack) -> None:
+    """Let the fixed part of an output undo that of its value: in every layer, or of all in the last."""
+    product: torch.Tensor | None = None
+    attentions = [block.mixer for block in stack.blocks if isinstance(block.mixer, Attention)]
+    for attention in attentions:
+        value, output, tie = attention.value, attention.output, attention.config.tie_init
+        if tie == "none" or not isinstance(value, Residual) or not isinstance(output, Residual):
+            continue
+        if value.initial is None or output.initial is None:
+            continue
+        if tie == "all-blocks":
+            output.initial.copy_(value.initial.T)
+            continue
+        product = value.initial if product is None else value.initial @ product
+        if attention is attentions[-1]:
+            output.initial.copy_(product.T)
+        else:
+            product = output.initial @ product

@@ -9,13 +9,12 @@ from synthcli.model.blocks import BLOCKS, Block, BlockParts, BlockState
 from synthcli.model.config import ModelConfig, StackConfig
 from synthcli.model.context import Context
 from synthcli.model.feed_forward import FeedForward
-from synthcli.model.mixers import MIXERS
-from synthcli.model.mixers.attention import Attention, AttentionState
+from synthcli.model.mixers import MIXERS, Attention, Site
 
 
 @dataclass(frozen=True)
 class State:
-    """What decoding keeps between calls: the number of positions seen and each block's state."""
+    """What is kept between calls: the number of positions seen and each block's state."""
 
     position: int
     blocks: tuple[BlockState, ...]
@@ -48,22 +47,45 @@ class Stack(nn.Module):
 
     def initial_state(self) -> State:
         """Return the state before the first position."""
-        return State(0, tuple(BlockState(AttentionState(), AttentionState()) for _ in self.blocks))
+        return State(0, tuple(block.initial_state() for block in self.blocks))  # type: ignore[operator]
 
 
 def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_length: int | None) -> Block:
-    mixer = config.mixer_of(stack, layer)
+    mixer, kind = config.mixer_of(stack, layer), BLOCKS[config.block.kind]
+    site = Site(
+        d_model=config.d_model,
+        max_queries=stack.max_length,
+        max_keys=stack.max_length,
+        layer=layer,
+        layers=stack.layers,
+        rotary=config.embeddings.positions == "rotary",
+        dropout=config.dropout,
+    )
     cross = None
     if memory_length is not None:
-        cross = Attention(
-            config.cross_attention, config.d_model, stack.max_length, memory_length, is_cross=True
-        )
+        across = Site(config.d_model, stack.max_length, memory_length, layer, stack.layers, is_cross=True)
+        cross = Attention(config.cross_attention, across)
     parts = BlockParts(
-        mixer=MIXERS[mixer.kind](mixer, config.d_model, stack.max_length, stack.max_length),
+        mixer=MIXERS[mixer.kind](mixer, site),
         cross=cross,
-        feed_forward=FeedForward(config.d_model, config.d_ff, config.activation, config.dropout),
+        feed_forward=_feed_forward(config) if kind.has_feed_forward else None,
+        d_model=config.d_model,
+        norm_eps=config.norm_eps,
+        dropout=config.dropout,
+        layer=layer,
+        layers=stack.layers,
     )
-    block: Block = BLOCKS[config.block.kind](
-        config.block, parts, config.d_model, config.norm_eps, config.dropout
-    )
+    block: Block = kind(config.block, parts)
     return block
+
+
+def _feed_forward(config: ModelConfig) -> FeedForward:
+    return FeedForward(
+        config.d_model,
+        config.d_ff,
+        config.activation,
+        config.dropout,
+        config.gated,
+        config.feed_forward_bias,
+        config.negative_slope,
+    )

@@ -1,12 +1,15 @@
 """Whole models by task: embeddings, stacks and a head."""
 
+from typing import Any
+
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
 from synthcli.model.config import ModelConfig
 from synthcli.model.context import Context
 from synthcli.model.embeddings import Embeddings
-from synthcli.model.heads import ClassifierHead, LanguageModelHead
+from synthcli.model.heads import ClassifierHead, LanguageModelHead, Transform
 from synthcli.model.stack import Stack, State
 
 Tokens = Int[Tensor, "batch length"]
@@ -31,18 +34,48 @@ class CausalLM(nn.Module):
         documents: Int[Tensor, "batch length"] | None = None,
         select: Bool[Tensor, "batch length"] | None = None,
         state: State | None = None,
-    ) -> tuple[Tensor, State | None]:
+        window: int | None = None,
+        targets: Int[Tensor, " targets"] | None = None,
+    ) -> tuple[Any, State | None]:
         """Return next-token logits and, where a state was given, the state after these tokens.
 
-        `padding` covers every key: the positions of earlier calls too.
+        `padding` covers every key: the positions of earlier calls too. `select` leaves only the logits of its
+        positions. `window` limits how far back SRU++ looks. With `targets`, an adaptive softmax returns its
+        pieces in place of logits.
         """
         start = 0 if state is None else state.position
-        context = Context(start, causal=True, key_padding=padding, documents=documents)
+        context = Context(start, causal=True, key_padding=padding, documents=documents, window=window)
         hidden, state = self.decoder(self.embeddings(tokens, start), context, state=state)
-        return self.head(hidden, select), state
+        return _logits(self.head, hidden, select, targets), state
 
     def initial_state(self) -> State:
         return self.decoder.initial_state()
+
+
+class MaskedLM(nn.Module):
+    """An encoder that predicts tokens hidden from it  (Devlin et al. 2019)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        assert config.encoder is not None
+        self.config = config
+        self.embeddings = _embeddings(config, config.encoder.max_length)
+        self.encoder = Stack(config, config.encoder)
+        self.head = _head(config, self.embeddings)
+
+    def forward(
+        self,
+        tokens: Tokens,
+        padding: Padding | None = None,
+        token_types: Tokens | None = None,
+        documents: Int[Tensor, "batch length"] | None = None,
+        select: Bool[Tensor, "batch length"] | None = None,
+        targets: Int[Tensor, " targets"] | None = None,
+    ) -> Any:
+        """Return logits of every position, or (selected, vocabulary) of those in `select` alone."""
+        context = Context(key_padding=padding, documents=documents)
+        hidden, _ = self.encoder(self.embeddings(tokens, token_types=token_types), context)
+        return _logits(self.head, hidden, select, targets)
 
 
 class Seq2Seq(nn.Module):
@@ -55,7 +88,7 @@ class Seq2Seq(nn.Module):
         self.source_embeddings = _embeddings(config, config.encoder.max_length)
         self.embeddings = _embeddings(config, config.decoder.max_length)
         if config.embeddings.tie == "all":
-            self.source_embeddings.tokens.weight = self.embeddings.tokens.weight
+            self.source_embeddings.tokens = self.embeddings.tokens
         self.encoder = Stack(config, config.encoder)
         self.decoder = Stack(config, config.decoder, memory_length=config.encoder.max_length)
         self.head = _head(config, self.embeddings)
@@ -67,10 +100,11 @@ class Seq2Seq(nn.Module):
         source_padding: Padding | None = None,
         padding: Padding | None = None,
         select: Bool[Tensor, "batch length"] | None = None,
-    ) -> Tensor:
+        targets: Int[Tensor, " targets"] | None = None,
+    ) -> Any:
         """Return the logits of every next target token."""
         memory = self.encode(source, source_padding)
-        logits, _ = self.decode(tokens, memory, source_padding, padding, select)
+        logits, _ = self.decode(tokens, memory, source_padding, padding, select, targets=targets)
         return logits
 
     def encode(
@@ -88,7 +122,8 @@ class Seq2Seq(nn.Module):
         padding: Padding | None = None,
         select: Bool[Tensor, "batch length"] | None = None,
         state: State | None = None,
-    ) -> tuple[Tensor, State | None]:
+        targets: Int[Tensor, " targets"] | None = None,
+    ) -> tuple[Any, State | None]:
         """Return next-token logits and, where a state was given, the state after these tokens.
 
         `memory` may be None once a state holds what cross-attention reads of it.
@@ -97,33 +132,65 @@ class Seq2Seq(nn.Module):
         context = Context(start, causal=True, key_padding=padding)
         cross = Context(start, key_padding=memory_padding, memory=memory)
         hidden, state = self.decoder(self.embeddings(tokens, start), context, cross, state)
-        return self.head(hidden, select), state
+        return _logits(self.head, hidden, select, targets), state
 
     def initial_state(self) -> State:
         return self.decoder.initial_state()
 
 
 class Classifier(nn.Module):
-    """An encoder and one decision for the whole sequence."""
+    """An encoder and one decision for the whole sequence, or for a set of sequences to choose from."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        assert config.encoder is not None and config.num_classes is not None
+        assert config.encoder is not None
         self.config = config
         self.embeddings = _embeddings(config, config.encoder.max_length)
         self.encoder = Stack(config, config.encoder)
-        self.head = ClassifierHead(config.d_model, config.num_classes, config.head.pool)
+        self.head = ClassifierHead(config.d_model, config.num_outputs, config.head)
 
-    def forward(self, tokens: Tokens, padding: Padding | None = None) -> Float[Tensor, "batch classes"]:
-        hidden, _ = self.encoder(self.embeddings(tokens), Context(key_padding=padding))
+    def forward(
+        self,
+        tokens: Int[Tensor, "batch *choices length"],
+        padding: Bool[Tensor, "batch *choices length"] | None = None,
+        token_types: Int[Tensor, "batch *choices length"] | None = None,
+    ) -> Float[Tensor, "batch classes"]:
+        """Return logits of classes or choices; of a regression, its number as the only column."""
+        is_choice = self.config.head.output == "choice"
+        choices = tokens.shape[1] if is_choice else None
+        if is_choice:
+            tokens = tokens.flatten(0, 1)
+            padding = None if padding is None else padding.flatten(0, 1)
+            token_types = None if token_types is None else token_types.flatten(0, 1)
+        hidden, _ = self.encoder(
+            self.embeddings(tokens, token_types=token_types), Context(key_padding=padding)
+        )
         logits: Tensor = self.head(hidden, padding)
-        return logits
+        return logits if choices is None else logits.view(-1, choices)
 
 
 def _embeddings(config: ModelConfig, max_length: int) -> Embeddings:
-    return Embeddings(config.embeddings, config.vocab_size, config.d_model, max_length, config.dropout)
+    return Embeddings(
+        config.embeddings, config.vocab_size, config.d_model, max_length, config.dropout, config.norm_eps
+    )
 
 
-def _head(config: ModelConfig, embeddings: Embeddings) -> LanguageModelHead:
-    tied = None if config.embeddings.tie == "none" else embeddings.tokens.weight
-    return LanguageModelHead(config.d_model, config.vocab_size, tied)
+def _head(config: ModelConfig, embeddings: Embeddings) -> nn.Module:
+    is_tied, tokens = config.embeddings.tie != "none", embeddings.tokens
+    if isinstance(tokens, AdaptiveEmbedding):
+        ties_projections = config.embeddings.tie_projections
+        return AdaptiveHead(tokens, config.d_model, is_tied, ties_projections, config.head.bias)
+    transform = None
+    if config.head.transform:
+        transform = Transform(config.d_model, config.activation, config.norm_eps)
+    tied: Any = tokens.weight if is_tied else None
+    return LanguageModelHead(config.d_model, config.vocab_size, tied, config.head.bias, transform)
+
+
+def _logits(head: nn.Module, hidden: Tensor, select: Tensor | None, targets: Tensor | None) -> Any:
+    """Return logits, of the selected positions where some are; with targets, an adaptive head's pieces."""
+    if select is not None:
+        hidden = hidden[select]
+    if targets is not None and isinstance(head, AdaptiveHead):
+        return head.pieces(hidden.flatten(0, -2), targets)
+    return head(hidden)

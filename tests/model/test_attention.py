@@ -8,7 +8,7 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
-from synthcli.model.mixers import Attention, AttentionConfig
+from synthcli.model.mixers import Attention, AttentionConfig, Site
 from synthcli.model.scores import SCORES
 
 BATCH, LENGTH, D_MODEL, HEADS, LIMIT = 3, 7, 12, 3, 12
@@ -16,7 +16,7 @@ BATCH, LENGTH, D_MODEL, HEADS, LIMIT = 3, 7, 12, 3, 12
 
 def _attention(mix: str, *kinds: dict[str, object]) -> Attention:
     config = AttentionConfig.model_validate({"heads": HEADS, "scores": kinds, "mix": mix})
-    attention = Attention(config, D_MODEL, LIMIT, LIMIT).double()
+    attention = Attention(config, Site(D_MODEL, LIMIT, LIMIT)).double()
     for parameter in attention.parameters():
         torch.nn.init.normal_(parameter)
     return attention.eval()
@@ -128,7 +128,7 @@ def test_a_pure_synthesizer_owns_no_query_and_no_key_and_caches_no_key() -> None
     assert sorted(name.split(".")[0] for name, _ in attention.named_parameters()) == [
         "output", "output", "scores", "value", "value",
     ]  # fmt: skip
-    state = Attention(attention.config, D_MODEL, LIMIT, LIMIT).eval()
+    state = Attention(attention.config, Site(D_MODEL, LIMIT, LIMIT)).eval()
     from synthcli.model.mixers.attention import AttentionState
 
     _, kept = state(torch.randn(2, 3, D_MODEL), Context(causal=True), AttentionState())

@@ -3,18 +3,40 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pydantic import Field
 from torch import Tensor, nn
 
+from synthcli.config import Config
 from synthcli.model.context import Context
+from synthcli.model.dropout import Dropout
+from synthcli.model.norms import NormName, build_norm
+
+
+class NormedConfig(Config):
+    """`norm_eps` is the model's where it is left out.
+
+    With `norm = "none"` the first layer keeps a LayerNorm before its mixer, and the stack the one at its end.
+    """
+
+    norm: NormName = "layer"
+    norm_eps: float | None = Field(None, gt=0)
 
 
 @dataclass(frozen=True)
 class BlockParts:
-    """The modules a block wires; `cross` is None outside the decoder of an encoder-decoder."""
+    """What a block wires; `cross` is None outside the decoder of an encoder-decoder.
+
+    `mixer` is None in no block, `feed_forward` is where the kind of block has none.
+    """
 
     mixer: nn.Module
     cross: nn.Module | None
-    feed_forward: nn.Module
+    feed_forward: nn.Module | None
+    d_model: int
+    norm_eps: float
+    dropout: float
+    layer: int
+    layers: int
 
 
 @dataclass(frozen=True)
@@ -29,10 +51,18 @@ class Block(nn.Module):
     """`forward(x, context, cross_context, state) -> (x, state)`; state None is plain training."""
 
     has_final_norm: ClassVar[bool] = True
+    has_feed_forward: ClassVar[bool] = True
 
     def __init__(self, parts: BlockParts) -> None:
         super().__init__()
-        self.mixer, self.cross, self.feed_forward = parts.mixer, parts.cross, parts.feed_forward
+        self.mixer, self.cross = parts.mixer, parts.cross
+        self.feed_forward = parts.feed_forward
+        self.dropout = Dropout(parts.dropout)
+
+    def initial_state(self) -> BlockState:
+        """Return the state before the first position."""
+        mixers: tuple[Any, ...] = (self.mixer, self.cross)
+        return BlockState(*(None if mixer is None else mixer.initial_state() for mixer in mixers))
 
     def mix(self, x: Tensor, context: Context, state: BlockState | None) -> tuple[Tensor, Any]:
         """Run the self-mixer with its part of the state."""
@@ -44,3 +74,18 @@ class Block(nn.Module):
         assert self.cross is not None
         y, new = self.cross(x, context, None if state is None else state.cross)
         return y, new
+
+
+def block_norm(config: NormedConfig, parts: BlockParts, is_first_of_block: bool = False) -> nn.Module:
+    """Return a norm of the stream; without norms the first of all is a LayerNorm."""
+    eps = config.norm_eps or parts.norm_eps
+    if config.norm == "none" and is_first_of_block and parts.layer == 0:
+        return nn.LayerNorm(parts.d_model, eps)
+    return build_norm(config.norm, parts.d_model, eps)
+
+
+def cross_norm(config: NormedConfig, parts: BlockParts) -> nn.Module | None:
+    """Return the norm before a cross-mixer; one that does not read x needs none."""
+    if parts.cross is None:
+        return None
+    return block_norm(config, parts) if parts.cross.reads_queries else nn.Identity()

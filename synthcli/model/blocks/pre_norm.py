@@ -1,17 +1,42 @@
-"""Pre-norm block: x + mixer(norm x), then x + cross(norm x), then x + ff(norm x)  (Xiong et al. 2020)."""
+"""Pre-norm block: x ← α x + β mixer(norm x), then cross and feed-forward likewise.
+
+Plain with all gains 1 (Xiong et al. 2020); with gains, equation 1 of He & Hofmann 2023.
+"""
 
 from dataclasses import replace
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from synthcli.config import Config
-from synthcli.model.blocks.base import Block, BlockParts, BlockState
+from synthcli.model.blocks.base import Block, BlockParts, BlockState, NormedConfig, block_norm, cross_norm
 from synthcli.model.context import Context
-from synthcli.model.dropout import Dropout
+from synthcli.model.gains import Gains, Residual, by_depth
 
 
-class PreNormConfig(Config):
+class SequentialConfig(NormedConfig):
+    """Skips α and residuals β of mixer and feed-forward; no skip is one that neither exists nor is trained.
+
+    `feed_forward_residual = "depth"` is 0.1 · √(18 / layers).
+    """
+
+    mixer_skip: float | None = 1.0
+    mixer_residual: float = 1.0
+    feed_forward_skip: float | None = 1.0
+    feed_forward_residual: Residual = 1.0
+    trainable_gains: bool = False
+
+    def gains(self, layers: int) -> Gains:
+        """Return the gains of one block."""
+        return Gains(
+            self.trainable_gains,
+            mixer_skip=self.mixer_skip,
+            mixer_residual=self.mixer_residual,
+            feed_forward_skip=self.feed_forward_skip,
+            feed_forward_residual=by_depth(self.feed_forward_residual, layers),
+        )
+
+
+class PreNormConfig(SequentialConfig):
     """`values_from = "stream"` gives keys and values the un-normalised stream, as the original Synthesizer
     repository does; it exists to import its checkpoints."""
 
@@ -22,27 +47,26 @@ class PreNormConfig(Config):
 class PreNorm(Block):
     """The stream is never normalised itself; the stack adds one norm at its end."""
 
-    def __init__(
-        self, config: PreNormConfig, parts: BlockParts, d_model: int, norm_eps: float, dropout: float
-    ) -> None:
+    def __init__(self, config: SequentialConfig, parts: BlockParts) -> None:
         super().__init__(parts)
-        self.config = config
-        self.mixer_norm = nn.LayerNorm(d_model, norm_eps)
-        if parts.cross is not None:  # a cross-attention that does not read x needs no norm of x
-            self.cross_norm = nn.LayerNorm(d_model, norm_eps) if parts.cross.reads_queries else nn.Identity()
-        self.feed_forward_norm = nn.LayerNorm(d_model, norm_eps)
-        self.dropout = Dropout(dropout)
+        self.mixer_norm = block_norm(config, parts, is_first_of_block=True)
+        self.cross_norm = cross_norm(config, parts)
+        self.feed_forward_norm = block_norm(config, parts)
+        self.gains = config.gains(parts.layers)
+        self.reads_stream = getattr(config, "values_from", "norm") == "stream"
 
     def forward(
         self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None
     ) -> tuple[Tensor, BlockState | None]:
-        if self.config.values_from == "stream":
+        if self.reads_stream:
             context = replace(context, memory=x)
         y, mixer_state = self.mix(self.mixer_norm(x), context, state)
-        x = x + self.dropout(y)
+        x = self.gains.add(x, "mixer_skip", self.dropout(y), "mixer_residual")
         cross_state = None
-        if cross_context is not None:
+        if self.cross_norm is not None and cross_context is not None:
             y, cross_state = self.read_memory(self.cross_norm(x), cross_context, state)
             x = x + self.dropout(y)
-        x = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        assert self.feed_forward is not None
+        y = self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.gains.add(x, "feed_forward_skip", y, "feed_forward_residual")
         return x, None if state is None else BlockState(mixer_state, cross_state)

@@ -1,13 +1,41 @@
 """Mixers: what moves information between positions. Adding one is a file here and a line in `MIXERS`."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
 
 from synthcli.model.mixers.attention import Attention, AttentionConfig
+from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.sru import SRU, SRUConfig
+from synthcli.model.mixers.srupp import SRUpp, SRUppConfig
 
 MIXERS: dict[str, Any] = {
     "attention": Attention,
+    "sru": SRU,
+    "srupp": SRUpp,
 }
 
-MixerConfig = AttentionConfig
 
-__all__ = ["MIXERS", "Attention", "AttentionConfig", "MixerConfig"]
+def _kind(value: Any) -> str:
+    """Attention is what a table without `kind` means."""
+    return str(value.get("kind", "attention") if isinstance(value, dict) else getattr(value, "kind", ""))
+
+
+MixerConfig = Annotated[
+    Annotated[AttentionConfig, Tag("attention")]
+    | Annotated[SRUConfig, Tag("sru")]
+    | Annotated[SRUppConfig, Tag("srupp")],
+    Discriminator(_kind),
+]
+
+__all__ = [
+    "MIXERS",
+    "SRU",
+    "Attention",
+    "AttentionConfig",
+    "MixerConfig",
+    "SRUConfig",
+    "SRUpp",
+    "SRUppConfig",
+    "Site",
+]

@@ -10,24 +10,37 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from synthcli.config import Config
-from synthcli.errors import SynthError
 from synthcli.model.context import Context, too_long
+from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.masks import visible_keys
 from synthcli.model.mixers.mixing import MIXINGS, MixName
+from synthcli.model.mixers.projections import FullConfig, ProjectionConfig, build_projection
+from synthcli.model.mixers.shaping import Shaping, ShapingConfig, running_total
 from synthcli.model.mixers.weighted_values import fused, general, shared
-from synthcli.model.scores import SCORES, ScoreConfig, ScoreFunction, ScoreShape
-from synthcli.model.scores.base import merge_heads, split_heads
+from synthcli.model.scores import SCORES, ScoreConfig, ScoreFunction
+from synthcli.model.scores.base import split_heads
 from synthcli.model.scores.dot_product import DotProduct, DotProductConfig
 
 
 class AttentionConfig(Config):
-    """`dropout` acts on the attention weights; weights that the batch shares are dropped for all of it."""
+    """`dropout` acts on the attention weights; weights that the batch shares are dropped for all of it.
+
+    `first_value` takes the place of `value` in the first layer, `last_output` that of `output` in the last.
+    `tie_init` makes the fixed part of `output` undo that of `value`: in every layer, or all in the last.
+    """
 
     kind: Literal["attention"] = "attention"
     heads: int = Field(8, gt=0)
+    d_head: int | None = Field(None, gt=0)
     scores: tuple[ScoreConfig, ...] = Field((DotProductConfig(),), min_length=1)
     mix: MixName = "softmax"
     dropout: float = Field(0.0, ge=0, lt=1)
+    value: ProjectionConfig = FullConfig()
+    first_value: ProjectionConfig | None = None
+    output: ProjectionConfig = FullConfig()
+    last_output: ProjectionConfig | None = None
+    tie_init: Literal["none", "last-block", "all-blocks"] = "none"
+    shaping: ShapingConfig | None = None
 
     @model_validator(mode="after")
     def _gate_takes_two(self) -> "AttentionConfig":
@@ -37,13 +50,33 @@ class AttentionConfig(Config):
             )
         return self
 
+    def width_of_head(self, d_model: int) -> int:
+        """Return d_head; by default the heads share the width."""
+        return self.d_head or d_model // self.heads
+
+    def problems(self, d_model: int) -> list[str]:
+        """Return what does not fit a model of this width."""
+        if self.d_head is None and d_model % self.heads:
+            return [f"`heads = {self.heads}` does not divide `d_model = {d_model}`"]
+        inner = self.heads * self.width_of_head(d_model)
+        projections = (self.value, self.first_value, self.output, self.last_output)
+        fixed = [p for p in projections if p is not None and p.kind != "full"]
+        if fixed and inner != d_model:
+            sizes = f"`heads = {self.heads}` times `d_head = {self.d_head}` is {inner}"
+            return [f'a projection of kind "{fixed[0].kind}" needs {d_model} columns, and {sizes}']
+        return []
+
 
 @dataclass(frozen=True)
 class AttentionState:
-    """What decoding keeps: values, and the keys of scores that read them (batch, heads, keys, d_head)."""
+    """What decoding keeps: values, and the keys of scores that read them (batch, heads, keys, d_head).
+
+    `total` is the sum of the values and their number (batch, 1, heads · d_head + 1), for shaped attention.
+    """
 
     values: Tensor | None = None
     keys: tuple[Tensor | None, ...] = ()
+    total: Tensor | None = None
 
     def followed_by(self, new: "AttentionState") -> "AttentionState":
         """Append the positions of `new`."""
@@ -52,29 +85,29 @@ class AttentionState:
             None if old is None or key is None else torch.cat((old, key), dim=2)
             for old, key in zip(self.keys, new.keys, strict=True)
         )
-        return AttentionState(torch.cat((self.values, new.values), dim=2), keys)
+        return AttentionState(torch.cat((self.values, new.values), dim=2), keys, self.total)
 
 
 class Attention(nn.Module):
     """Only the projections its scores need exist; nothing caches keys that nothing reads."""
 
-    def __init__(
-        self, config: AttentionConfig, d_model: int, max_queries: int, max_keys: int, is_cross: bool = False
-    ) -> None:
+    def __init__(self, config: AttentionConfig, site: Site) -> None:
         super().__init__()
-        if d_model % config.heads:
-            raise SynthError(
-                f"`d_model = {d_model}` is not divisible by `heads = {config.heads}`",
-                "choose a number of heads that divides d_model",
-            )
-        shape = ScoreShape(d_model, config.heads, max_queries, max_keys)
-        self.config, self.shape, self.is_cross = config, shape, is_cross
+        width, d_head = site.d_model, config.width_of_head(site.d_model)
+        shape = site.score_shape(width, config.heads, d_head)
+        self.config, self.shape, self.is_cross = config, shape, site.is_cross
         self.scores: Sequence[ScoreFunction] = nn.ModuleList(
             SCORES[score.kind](score, shape) for score in config.scores
         )  # type: ignore[assignment]
         self.mixing = MIXINGS[config.mix](config.heads, len(self.scores)) if len(self.scores) > 1 else None
-        self.value = nn.Linear(d_model, d_model)
-        self.output = nn.Linear(d_model, d_model)
+        value = config.first_value if site.is_first and config.first_value else config.value
+        output = config.last_output if site.is_last and config.last_output else config.output
+        self.value = build_projection(value, width, config.heads * d_head)
+        self.output = build_projection(output, config.heads * d_head, width)
+        self.shaping = Shaping(config.shaping, config.heads) if config.shaping is not None else None
+
+    def initial_state(self) -> AttentionState:
+        return AttentionState()
 
     @property
     def reads_queries(self) -> bool:
@@ -87,18 +120,34 @@ class Attention(nn.Module):
         kept = self._values_and_keys(x, context, state)
         assert kept.values is not None
         self._check_length(context.start + x.shape[1], kept.values.shape[2])
-        y = self.output(merge_heads(self._mix(x, kept, kept.values, context)))
-        return y, None if state is None else kept
+        mixed = self._mix(x, kept, kept.values, context)
+        if self.shaping is None:
+            y = self.output(mixed.transpose(1, 2).flatten(2))
+        else:
+            past = None if state is None else state.total
+            y = self.output(self.shaping(mixed, kept.values, context, past).flatten(2))
+        return y, None if state is None else self._with_total(kept, x.shape[1], context)
 
     def _values_and_keys(self, x: Tensor, context: Context, state: AttentionState | None) -> AttentionState:
         has_past = state is not None and state.values is not None
         if self.is_cross and has_past:
             assert state is not None
             return state
-        source = x if context.memory is None else context.memory
+        source, start = (x, context.start) if context.memory is None else (context.memory, 0)
         values = split_heads(self.value(source), self.config.heads)
-        new = AttentionState(values, tuple(score.project_keys(source) for score in self.scores))
+        new = AttentionState(values, tuple(score.project_keys(source, start) for score in self.scores))
         return state.followed_by(new) if state is not None and has_past else new
+
+    def _with_total(self, kept: AttentionState, queries: int, context: Context) -> AttentionState:
+        """Add the new values to the running sum that shaped attention decodes with."""
+        if self.shaping is None or not self.shaping.has_centre or context.documents is not None:
+            return kept
+        assert kept.values is not None
+        new = kept.values[:, :, -queries:].transpose(1, 2).flatten(2)
+        real = None if context.key_padding is None else ~context.key_padding[:, -queries:]
+        wide = torch.promote_types(new.dtype, torch.float32)
+        past = torch.zeros(1, 1, 1, dtype=wide, device=new.device) if kept.total is None else kept.total
+        return AttentionState(kept.values, kept.keys, running_total(new, real, past)[:, -1:])
 
     def _mix(self, x: Tensor, kept: AttentionState, values: Tensor, context: Context) -> Tensor:
         """Choose the form by what has to be computed; all three are the same function."""
@@ -108,15 +157,16 @@ class Attention(nn.Module):
         only = self.scores[0] if len(self.scores) == 1 else None
         # with dropout torch's fused attention is the plain formula on a processor, and draws slowly
         is_fused = dropout == 0 or x.device.type != "cpu"
-        if isinstance(only, DotProduct) and is_fused:
-            query, key = only.project_queries(x), kept.keys[0]
+        if isinstance(only, DotProduct) and only.is_plain and is_fused:
+            query, key = only.project_queries(x, context.start), kept.keys[0]
             assert key is not None
             if is_causal and context.has_plain_window and queries == num_keys:
                 return fused(query, key, values, None, dropout, is_causal=True)
             return fused(query, key, values, self._visible(x, num_keys, context), dropout, is_causal=False)
         logits = self._logits(x, kept.keys, context.start, num_keys)
         if logits.dim() == 3 and context.documents is None:
-            causal = visible_keys(Context(context.start), is_causal, queries, num_keys, x.device)
+            limits = Context(context.start, window=context.window)
+            causal = visible_keys(limits, is_causal, queries, num_keys, x.device)
             causal = None if causal is None else causal[0, 0]
             return shared(logits, values, causal, context.key_padding, dropout)
         return general(logits, values, self._visible(x, num_keys, context), dropout)

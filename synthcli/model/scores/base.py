@@ -9,16 +9,17 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class ScoreShape:
-    """Sizes a score function is built for; `max_queries` and `max_keys` bound its tables."""
+    """Sizes a score function is built for; `max_queries` and `max_keys` bound its tables.
+
+    `rotary` asks scores that compare queries with keys to turn both by their positions.
+    """
 
     d_model: int
     heads: int
+    d_head: int
     max_queries: int
     max_keys: int
-
-    @property
-    def d_head(self) -> int:
-        return self.d_model // self.heads
+    rotary: bool = False
 
 
 class ScoreFunction(nn.Module):
@@ -38,8 +39,11 @@ class ScoreFunction(nn.Module):
     def initialise_parameters(self) -> None:
         """Draw the parameters that are not in submodules; none by default."""
 
-    def project_keys(self, source: Tensor) -> Tensor | None:
-        """Return what this score needs of every key, kept while decoding; None if it reads none."""
+    def project_keys(self, source: Tensor, start: int = 0) -> Tensor | None:
+        """Return what this score needs of every key, kept while decoding; None if it reads none.
+
+        `start` is the position of `source[:, 0]`.
+        """
         return None
 
 

@@ -3,16 +3,28 @@
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from synthcli.config import Config
+from synthcli.model.norms import build_norm
 from synthcli.model.scores.base import ScoreFunction, ScoreShape, split_heads
+from synthcli.model.scores.rotary import rotate
 
 
 class DotProductConfig(Config):
-    """Queries and keys, each from its own projection."""
+    """`query = "input"` takes the input itself for the query (SRU++).
+
+    `qk_norm` normalises queries and keys by head; `soft_cap` c bounds scores: c · tanh(S / c).
+    `zero_query` starts at W_q = 0, where attention is the mean of what is visible (He & Hofmann 2023).
+    """
 
     kind: Literal["dot-product"] = "dot-product"
+    bias: bool = True
+    query: Literal["projection", "input"] = "projection"
+    qk_norm: Literal["none", "rms", "layer"] = "none"
+    soft_cap: float | None = Field(None, gt=0)
+    zero_query: bool = False
 
 
 class DotProduct(ScoreFunction):
@@ -20,21 +32,38 @@ class DotProduct(ScoreFunction):
 
     reads_keys = True
 
-    def __init__(self, config: DotProductConfig, shape: ScoreShape) -> None:
+    def __init__(self, config: DotProductConfig, shape: ScoreShape, norm_eps: float = 1e-5) -> None:
         super().__init__()
-        self.heads = shape.heads
+        self.config, self.heads, self.rotary = config, shape.heads, shape.rotary
         self.scale: float = shape.d_head**-0.5
-        self.query = nn.Linear(shape.d_model, shape.d_model)
-        self.key = nn.Linear(shape.d_model, shape.d_model)
+        width = shape.heads * shape.d_head
+        has_query = config.query == "projection"
+        self.query = nn.Linear(shape.d_model, width, config.bias) if has_query else nn.Identity()
+        self.key = nn.Linear(shape.d_model, width, config.bias)
+        self.query_norm = build_norm(config.qk_norm, shape.d_head, norm_eps)
+        self.key_norm = build_norm(config.qk_norm, shape.d_head, norm_eps)
 
-    def project_keys(self, source: Tensor) -> Tensor:
+    @property
+    def is_plain(self) -> bool:
+        """Whether fused attention computes it: nothing comes between product and softmax."""
+        return self.config.soft_cap is None
+
+    def initialise_parameters(self) -> None:
+        if self.config.zero_query and isinstance(self.query, nn.Linear):
+            nn.init.zeros_(self.query.weight)
+
+    def project_keys(self, source: Tensor, start: int = 0) -> Tensor:
         """Return k (batch, heads, keys, d_head), what decoding has to keep."""
-        return split_heads(self.key(source), self.heads)
+        key = self.key_norm(split_heads(self.key(source), self.heads))
+        return rotate(key, start) if self.rotary else key
 
-    def project_queries(self, x: Tensor) -> Tensor:
+    def project_queries(self, x: Tensor, start: int = 0) -> Tensor:
         """Return q (batch, heads, queries, d_head), not yet scaled."""
-        return split_heads(self.query(x), self.heads)
+        query = self.query_norm(split_heads(self.query(x), self.heads))
+        return rotate(query, start) if self.rotary else query
 
     def forward(self, x: Tensor, keys: Tensor | None, start: int, num_keys: int) -> Tensor:
         assert keys is not None
-        return torch.einsum("bhqd,bhkd->bhqk", self.project_queries(x) * self.scale, keys)
+        scores = torch.einsum("bhqd,bhkd->bhqk", self.project_queries(x, start) * self.scale, keys)
+        cap = self.config.soft_cap
+        return scores if cap is None else torch.tanh(scores / cap) * cap

@@ -1,0 +1,116 @@
+"""Adaptive input embeddings and adaptive softmax: rare words get narrower vectors.
+
+Baevski & Auli 2019, arXiv 1809.10853; Grave et al. 2017, arXiv 1609.04309. Cluster i of words has vectors of
+width d_embed / div_val^i, and a projection to and from d_model.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+class AdaptiveEmbedding(nn.Module):
+    """`cutoffs` are the first words of all clusters but the first; without any there is one cluster."""
+
+    def __init__(
+        self, vocab_size: int, d_model: int, d_embed: int, cutoffs: tuple[int, ...], div_val: int
+    ) -> None:
+        super().__init__()
+        self.edges = (0, *cutoffs, vocab_size)
+        widths = [d_embed // div_val**i for i in range(len(self.edges) - 1)]
+        self.tables = nn.ModuleList(
+            nn.Embedding(end - start, width)
+            for (start, end), width in zip(pairwise(self.edges), widths, strict=True)
+        )
+        self.projections = nn.ModuleList(nn.Linear(width, d_model, bias=False) for width in widths)
+
+    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length d_model"]:
+        if len(self.tables) == 1:
+            vectors: Tensor = self.projections[0](self.tables[0](tokens))
+            return vectors
+        flat = tokens.flatten()
+        parts, places = [], []
+        for (start, end), table, project in zip(
+            pairwise(self.edges), self.tables, self.projections, strict=True
+        ):
+            (place,) = torch.where((flat >= start) & (flat < end))
+            parts.append(project(table(flat[place] - start)))
+            places.append(place)
+        order = torch.cat(places).argsort()
+        return torch.cat(parts).index_select(0, order).view(*tokens.shape, -1)
+
+
+class AdaptiveHead(nn.Module):
+    """log p(word) = log p(word | head), or log p(cluster | head) + log p(word | cluster).
+
+    Vectors are the embedding's where `embedding` is given, projections too with `tie_projections`.
+    """
+
+    def __init__(
+        self,
+        like: AdaptiveEmbedding,
+        d_model: int,
+        tied: bool,
+        tie_projections: bool,
+        bias: bool,
+    ) -> None:
+        super().__init__()
+        self.edges = like.edges
+        tables: list[Any] = list(like.tables)
+        maps: list[Any] = list(like.projections)
+        self.weights = nn.ParameterList(
+            table.weight if tied else nn.Parameter(torch.empty_like(table.weight)) for table in tables
+        )
+        self.projections = nn.ParameterList(
+            p.weight if tied and tie_projections else nn.Parameter(torch.empty_like(p.weight)) for p in maps
+        )
+        self.is_tied, self.ties_projections = tied, tied and tie_projections
+        self.biases = (
+            nn.ParameterList(nn.Parameter(torch.empty(len(w))) for w in self.weights) if bias else None
+        )
+        clusters = len(self.edges) - 2
+        self.cluster_weight = self.cluster_bias = None
+        if clusters:
+            self.cluster_weight = nn.Parameter(torch.empty(clusters, self.weights[0].shape[1]))
+            self.cluster_bias = nn.Parameter(torch.empty(clusters))
+
+    def forward(self, hidden: Float[Tensor, "*rest d_model"]) -> Float[Tensor, "*rest vocabulary"]:
+        """Return logits of the whole vocabulary: log-probabilities where there are clusters."""
+        head = self._scores(hidden, 0)
+        if self.cluster_weight is None:
+            return head
+        head, size = head.float().log_softmax(-1), self.edges[1]
+        tails = [
+            head[..., size + i, None] + self._scores(hidden, i + 1).float().log_softmax(-1)
+            for i in range(len(self.edges) - 2)
+        ]
+        return torch.cat((head[..., :size], *tails), dim=-1)
+
+    def pieces(
+        self, hidden: Float[Tensor, "targets d_model"], targets: Int[Tensor, " targets"]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return (logits, targets) pairs whose cross-entropies add up to the loss; no row meets all words."""
+        size = self.edges[1]
+        if self.cluster_weight is None:
+            return [(self._scores(hidden, 0), targets)]
+        edges = torch.tensor(self.edges[1:-1], device=targets.device)
+        cluster = torch.bucketize(targets, edges, right=True)
+        pairs = [(self._scores(hidden, 0), torch.where(cluster == 0, targets, size + cluster - 1))]
+        for i in range(1, len(self.edges) - 1):
+            (rows,) = torch.where(cluster == i)
+            pairs.append((self._scores(hidden[rows], i), targets[rows] - self.edges[i]))
+        return pairs
+
+    def _scores(self, hidden: Tensor, i: int) -> Tensor:
+        """Return the logits of a cluster's words; the first cluster has one more for each other cluster."""
+        inner = hidden @ self.projections[i].to(hidden.dtype)
+        weight, bias = self.weights[i], None if self.biases is None else self.biases[i]
+        if i == 0 and self.cluster_weight is not None and self.cluster_bias is not None:
+            weight = torch.cat((weight, self.cluster_weight))
+            own = torch.zeros_like(self.weights[0][:, 0]) if bias is None else bias
+            bias = torch.cat((own, self.cluster_bias))
+        return F.linear(inner, weight, bias)

@@ -1,0 +1,59 @@
+"""Parallel block: h = norm x, y = β_FF ff(h) + β_SA mixer(h) + α x  (Wang & Komatsuzaki 2021).
+
+In the decoder of an encoder-decoder cross-attention reads the same h and is added as it is.
+"""
+
+from typing import Literal
+
+from torch import Tensor
+
+from synthcli.model.blocks.base import Block, BlockParts, BlockState, NormedConfig, block_norm
+from synthcli.model.context import Context
+from synthcli.model.gains import Gains, Residual, by_depth
+
+
+class WideConfig(NormedConfig):
+    """One skip α, and the residuals β of mixer and feed-forward."""
+
+    skip: float | None = 1.0
+    mixer_residual: float = 1.0
+    feed_forward_residual: Residual = 1.0
+    trainable_gains: bool = False
+
+    def gains(self, layers: int) -> Gains:
+        """Return the gains of one block."""
+        return Gains(
+            self.trainable_gains,
+            skip=self.skip,
+            mixer_residual=self.mixer_residual,
+            feed_forward_residual=by_depth(self.feed_forward_residual, layers),
+        )
+
+
+class ParallelConfig(WideConfig):
+    """One norm serves mixer and feed-forward."""
+
+    kind: Literal["parallel"] = "parallel"
+
+
+class Parallel(Block):
+    """Mixer and feed-forward do not wait for each other."""
+
+    def __init__(self, config: WideConfig, parts: BlockParts) -> None:
+        super().__init__(parts)
+        self.norm = block_norm(config, parts, is_first_of_block=True)
+        self.gains = config.gains(parts.layers)
+
+    def forward(
+        self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None
+    ) -> tuple[Tensor, BlockState | None]:
+        h, cross_state = self.norm(x), None
+        y, mixer_state = self.mix(h, context, state)
+        y = self.gains.add(x, "skip", self.dropout(y), "mixer_residual")
+        assert self.feed_forward is not None
+        fed = self.gains.add(x, "none", self.dropout(self.feed_forward(h)), "feed_forward_residual")
+        y = y + fed
+        if self.cross is not None and cross_context is not None:
+            read, cross_state = self.read_memory(h, cross_context, state)
+            y = y + self.dropout(read)
+        return y, None if state is None else BlockState(mixer_state, cross_state)

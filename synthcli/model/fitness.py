@@ -1,0 +1,69 @@
+"""Combinations that cannot make sense, each with the reason."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from synthcli.model.mixers.attention import AttentionConfig
+from synthcli.model.mixers.sru import RecurrentConfig
+from synthcli.model.mixers.srupp import SRUppConfig
+
+if TYPE_CHECKING:
+    from synthcli.model.config import ModelConfig
+
+
+def problems(config: "ModelConfig") -> Iterator[str]:
+    """Yield what keeps the parts of a model from working together."""
+    for stack, layer, mixer in config.mixers():
+        where = f"layer {layer} of the {stack}: "
+        yield from (where + problem for problem in mixer.problems(config.d_model))
+        if config.block.kind == "recurrent" and isinstance(mixer, AttentionConfig):
+            yield (
+                f'{where}`block = "recurrent"` has neither a skip nor a feed-forward, and `attention` needs '
+                'both; use `block = "pre-norm"`, or a mixer of kind "sru" or "srupp"'
+            )
+        if stack == "decoder" and isinstance(mixer, RecurrentConfig) and mixer.bidirectional:
+            yield f"{where}`bidirectional` reads the future, which a decoder has to predict"
+    yield from cross_problems(config)
+    yield from embedding_problems(config)
+
+
+def cross_problems(config: "ModelConfig") -> Iterator[str]:
+    """Yield what is wrong with cross-attention."""
+    if config.task != "seq2seq":
+        return
+    cross = config.cross_attention
+    yield from (f"`[model.cross]`: {problem}" for problem in cross.problems(config.d_model))
+    if cross.shaping is not None:
+        yield (
+            "`[model.cross]` has `shaping`: α I + β A − γ C needs as many queries as keys, and a memory has "
+            "a length of its own"
+        )
+
+
+def embedding_problems(config: "ModelConfig") -> Iterator[str]:
+    """Yield what is wrong with embeddings and head."""
+    embeddings, head = config.embeddings, config.head
+    if embeddings.cutoffs and embeddings.cutoffs[-1] >= config.vocab_size:
+        yield f"`embeddings.cutoffs` ends at {embeddings.cutoffs[-1]}, the vocabulary at {config.vocab_size}"
+    longest = max(stack.max_length for stack in (config.encoder, config.decoder) if stack is not None)
+    if embeddings.max_positions is not None and embeddings.max_positions < longest:
+        yield f"`embeddings.max_positions = {embeddings.max_positions}` is less than `max_length = {longest}`"
+    if embeddings.is_adaptive and head.transform:
+        yield "`head.transform` has no place before an adaptive softmax; leave one of them out"
+    if embeddings.positions == "rotary":
+        yield from rotary_problems(config)
+    if config.task != "classification" and (head.pooler or head.output != "classes"):
+        yield f'`head.pooler` and `head.output` belong to `task = "classification"`, not "{config.task}"'
+    if config.task == "classification" and (head.transform or head.bias):
+        yield "`head.transform` and `head.bias` belong to language models; a classifier has `pooler`"
+
+
+def rotary_problems(config: "ModelConfig") -> Iterator[str]:
+    """Yield the layers whose scores have no query and key to turn."""
+    for stack, layer, mixer in config.mixers():
+        scores = mixer.scores if isinstance(mixer, AttentionConfig | SRUppConfig) else ()
+        if not any(score.kind == "dot-product" for score in scores):
+            yield (
+                f'layer {layer} of the {stack}: `embeddings.positions = "rotary"` turns queries and keys, '
+                f'and this mixer compares none; use "learned" or "sinusoidal" positions'
+            )

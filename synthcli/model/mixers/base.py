@@ -1,0 +1,35 @@
+"""Where a mixer stands, and what every mixer promises."""
+
+from dataclasses import dataclass
+
+from synthcli.model.scores.base import ScoreShape
+
+
+@dataclass(frozen=True)
+class Site:
+    """Sizes and place of a mixer; `layer` counts from 0. `dropout` is the model's.
+
+    `max_queries` and `max_keys` bound tables of scores. A cross-mixer reads a memory.
+    """
+
+    d_model: int
+    max_queries: int
+    max_keys: int
+    layer: int = 0
+    layers: int = 1
+    is_cross: bool = False
+    rotary: bool = False
+    dropout: float = 0.0
+
+    @property
+    def is_first(self) -> bool:
+        return self.layer == 0
+
+    @property
+    def is_last(self) -> bool:
+        return self.layer == self.layers - 1
+
+    def score_shape(self, width: int, heads: int, d_head: int) -> ScoreShape:
+        """Return what a score function over inputs of `width` is built for."""
+        rotary = self.rotary and not self.is_cross
+        return ScoreShape(width, heads, d_head, self.max_queries, self.max_keys, rotary)

@@ -1,0 +1,122 @@
+"""Value and output projections: plain, none at all, or an identity that training may leave.
+
+W = α W_init + β ΔW, ΔW from 0  (He & Hofmann 2023, arXiv 2311.01906, equation 6).
+"""
+
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import BeforeValidator, Field
+from torch import Tensor, nn
+
+from synthcli.config import Config
+
+InitName = Literal["identity", "orthogonal", "normal"]
+
+
+class FullConfig(Config):
+    """A linear map; `init = "default"` is drawn like every other of the model."""
+
+    kind: Literal["full"] = "full"
+    init: Literal["default"] | InitName = "default"
+    bias: bool = True
+
+
+class IdentityConfig(Config):
+    """No projection and no parameter."""
+
+    kind: Literal["identity"] = "identity"
+
+
+class ResidualConfig(Config):
+    """`skip` α and `residual` β; W_init is fixed and part of every checkpoint."""
+
+    kind: Literal["residual"] = "residual"
+    init: InitName = "identity"
+    skip: float = 1.0
+    residual: float = 1.0
+    trainable_gains: bool = True
+    bias: bool = False
+
+
+def _by_name(value: object) -> object:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+ProjectionConfig = Annotated[
+    Annotated[FullConfig | IdentityConfig | ResidualConfig, Field(discriminator="kind")],
+    BeforeValidator(_by_name),
+]
+
+
+class Residual(nn.Module):
+    """y = x (α W_init + β ΔW)ᵀ + b; W_init is a buffer, except the identity, which needs none."""
+
+    def __init__(self, config: ResidualConfig, width: int) -> None:
+        super().__init__()
+        self.config = config
+        self.weight = nn.Parameter(torch.empty(width, width))
+        self.weight.rate_group = "residual"  # type: ignore[attr-defined]
+        self.bias = nn.Parameter(torch.empty(width)) if config.bias else None
+        self.initial: Tensor | None
+        self.register_buffer("initial", None if config.init == "identity" else torch.empty(width, width))
+        if config.trainable_gains:
+            self.skip, self.residual = nn.Parameter(torch.empty(())), nn.Parameter(torch.empty(()))
+            self.skip.rate_group = self.residual.rate_group = "gains"  # type: ignore[attr-defined]
+
+    def initialise_parameters(self) -> None:
+        nn.init.zeros_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+        if self.initial is not None:
+            draw(self.initial, self.config.init)
+        if self.config.trainable_gains:
+            nn.init.constant_(self.skip, self.config.skip)
+            nn.init.constant_(self.residual, self.config.residual)
+
+    def merged(self) -> Tensor:
+        """Return W = α W_init + β ΔW  (out, in)."""
+        alpha: Any = self.skip if self.config.trainable_gains else self.config.skip
+        beta: Any = self.residual if self.config.trainable_gains else self.config.residual
+        delta = beta * self.weight
+        if self.initial is not None:
+            return delta + alpha * self.initial
+        ones = torch.ones(len(delta), dtype=delta.dtype, device=delta.device)
+        return delta + torch.diag(alpha * ones)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.merged(), self.bias)
+
+
+class Full(nn.Linear):
+    """A linear map that may start orthogonal or as the identity."""
+
+    def __init__(self, config: FullConfig, width_in: int, width_out: int) -> None:
+        super().__init__(width_in, width_out, config.bias)
+        self.init = config.init
+
+    def initialise_parameters(self) -> None:
+        """Draw the weight where it does not start like every other linear map."""
+        if self.init != "default":
+            draw(self.weight, self.init)
+
+
+def build_projection(config: ProjectionConfig, width_in: int, width_out: int) -> nn.Module:
+    """Return the module of a projection; all but a full one keep the width."""
+    if isinstance(config, FullConfig):
+        return Full(config, width_in, width_out)
+    if width_in != width_out:
+        raise ValueError(f"a projection of kind `{config.kind}` cannot turn {width_in} into {width_out}")
+    return Residual(config, width_in) if isinstance(config, ResidualConfig) else nn.Identity()
+
+
+@torch.no_grad()
+def draw(weight: Tensor, init: InitName) -> None:
+    """Fill a matrix: the identity, an orthogonal one, or N(0, 1/width)."""
+    if init == "identity":
+        nn.init.eye_(weight)
+    elif init == "orthogonal":
+        nn.init.orthogonal_(weight)
+    else:
+        nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)

@@ -1,0 +1,146 @@
+"""Shaped attention: (α I + β A − γ C) V, C = A at QKᵀ = 0  (He & Hofmann 2023, section 3; Noci et al. 2023).
+
+C V is the mean over the keys a query sees: no length × length matrix is made for it, or for I.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from pydantic import model_validator
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from synthcli.config import Config
+from synthcli.model.context import Context
+from synthcli.model.mixers.running import mean_of_range, running_sum
+
+PARTS = ("identity", "attention", "centre")
+
+
+class ShapingConfig(Config):
+    """`identity` α, `attention` β, `centre` γ; 0 without training leaves a part out."""
+
+    identity: float = 1.0
+    attention: float = 1.0
+    centre: float = 1.0
+    trainable: bool = True
+    per_head: bool = True
+
+    @model_validator(mode="after")
+    def _is_something(self) -> "ShapingConfig":
+        if not self.trainable and self.identity == self.attention == 0:
+            raise ValueError("`identity = 0` and `attention = 0` leave nothing of the input")
+        return self
+
+
+class Shaping(nn.Module):
+    """The three gains, one each or one a head."""
+
+    def __init__(self, config: ShapingConfig, heads: int) -> None:
+        super().__init__()
+        self.config = config
+        for name in PARTS if config.trainable else ():
+            parameter = nn.Parameter(torch.empty(heads if config.per_head else 1))
+            parameter.no_weight_decay, parameter.rate_group = True, "gains"  # type: ignore[attr-defined]
+            self.register_parameter(name, parameter)
+        self.has_centre = config.trainable or config.centre != 0
+
+    def initialise_parameters(self) -> None:
+        for name, parameter in self.named_parameters():
+            nn.init.constant_(parameter, getattr(self.config, name))
+
+    def gain(self, name: str, like: Tensor) -> Tensor:
+        """Return α, β or γ, (heads or 1, 1)."""
+        if not self.config.trainable:
+            return like.new_full((1, 1), getattr(self.config, name))
+        return getattr(self, name)[:, None].to(like.dtype)
+
+    def forward(
+        self,
+        attended: Float[Tensor, "batch heads queries d_head"],
+        values: Float[Tensor, "batch heads keys d_head"],
+        context: Context,
+        past: Tensor | None,
+    ) -> Float[Tensor, "batch queries heads d_head"]:
+        """Return α v + β A v − γ mean(v); `past` is the sum and number of the values before the queries."""
+        attended, values = attended.transpose(1, 2), values.transpose(1, 2)  # (batch, length, heads, d_head)
+        own = values[:, values.shape[1] - attended.shape[1] :]
+        gains = [self.gain(name, attended) for name in PARTS]
+        if not self.has_centre:
+            return gains[0] * own + gains[1] * attended
+        if context.causal and context.has_plain_window and past is None and own.shape[1] == values.shape[1]:
+            y: Tensor = ShapedCausal.apply(attended, own, *gains)  # type: ignore[no-untyped-call]
+            return y
+        mean = mean_of_visible(values, attended.shape[1], context, past).to(own.dtype)
+        return gains[0] * own + gains[1] * attended - gains[2] * mean
+
+
+def mean_of_visible(values: Tensor, queries: int, context: Context, past: Tensor | None) -> Tensor:
+    """Return the mean of the values each query sees: (batch, queries, heads, d_head)."""
+    flat, keys = values.flatten(2), values.shape[1]
+    weight = None if context.key_padding is None else ~context.key_padding
+    if past is not None and context.documents is None:
+        new = None if weight is None else weight[:, keys - queries :]
+        sums = running_total(flat[:, keys - queries :], new, past)
+        mean = sums[..., :-1] / sums[..., -1:].clamp_min(1)
+    else:
+        mean = mean_of_range(flat, weight, *visible_range(queries, keys, context, values.device))
+    return mean.unflatten(2, values.shape[2:])
+
+
+def running_total(x: Tensor, weight: Tensor | None, past: Tensor) -> Tensor:
+    """Return sums and counts up to each new position, those of `past` (batch, 1, width + 1) included."""
+    mass = torch.ones_like(x[..., :1]) if weight is None else weight[..., None].to(x.dtype)
+    return torch.cat((x * mass, mass), dim=-1).to(past.dtype).cumsum(1) + past
+
+
+def visible_range(queries: int, keys: int, context: Context, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the first key each query sees and the one after the last, whatever is padding."""
+    own = torch.arange(context.start, context.start + queries, device=device)[None]
+    start = torch.zeros_like(own)
+    end = own + 1 if context.causal else torch.full_like(own, keys)
+    if context.documents is not None:
+        mine = context.documents[:, context.start : context.start + queries]
+        documents = context.documents.contiguous()
+        start = torch.searchsorted(documents, mine.contiguous())
+        last = torch.searchsorted(documents, mine.contiguous(), right=True)
+        end = end.expand_as(last).minimum(last)
+    return start, end
+
+
+class ShapedCausal(torch.autograd.Function):
+    """α v + β a − γ cumsum(v) / i; only v and a are kept.
+
+    ∂v = α g − γ r with r_j = Σ_{i≥j} g_i / i, ∂a = β g, ∂α = ⟨g, v⟩, ∂β = ⟨g, a⟩, ∂γ = −⟨r, v⟩, by head.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, v: Tensor, alpha: Tensor, beta: Tensor, gamma: Tensor) -> Tensor:
+        ctx.save_for_backward(a, v, alpha, beta, gamma)
+        mean = running_sum(v.flatten(2)).mul_(_reciprocals(v))
+        return torch.addcmul(alpha * v, beta, a).sub_(gamma * mean.view(v.shape)).to(a.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        a, v, alpha, beta, gamma = ctx.saved_tensors
+        g = g.contiguous()
+        r = running_sum(g.flatten(2) * _reciprocals(g), reverse=True).view(g.shape)
+        dv = (alpha * g).sub_(gamma * r).to(v.dtype)
+        da = (beta * g).to(a.dtype)
+        if not ctx.needs_input_grad[2]:
+            return da, dv, None, None, None
+        return da, dv, _by_head(g, v, alpha), _by_head(g, a, beta), -_by_head(r, v, gamma)
+
+
+def _reciprocals(x: Tensor) -> Tensor:
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return torch.arange(1, x.shape[1] + 1, device=x.device, dtype=wide).reciprocal_()[:, None]
+
+
+def _by_head(x: Tensor, y: Tensor, gain: Tensor) -> Tensor:
+    """Σ x y over batch, length and d_head; over heads too where they share a gain."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    total = torch.einsum("blhd,blhd->h", x.to(wide), y.to(wide))
+    return (total if len(gain) > 1 else total.sum(0, keepdim=True))[:, None].to(gain.dtype)

@@ -1,0 +1,220 @@
+"""SRU: gates from the input, a recurrence without matrix products  (Lei et al. 2018, arXiv 1709.02755)."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from synthcli.config import Config
+from synthcli.model.context import Context
+from synthcli.model.dropout import Dropout, dropout
+from synthcli.model.mixers.base import Site
+from synthcli.model.ops.recurrence import recurrence
+
+
+class RecurrentConfig(Config):
+    """What SRU and SRU++ share. `hidden` is the width of a direction, by default d_model over all directions.
+
+    `rescale` multiplies the skipped input by √(1 + 2 exp(highway_bias)). `weight_c = false` is v1: gates do
+    not read the state. `dropout` (by default the model's) drops columns of h for a whole sequence, except in
+    the last layer.
+    """
+
+    hidden: int | None = Field(None, gt=0)
+    bidirectional: bool = False
+    highway_bias: float = 0.0
+    rescale: bool = False
+    weight_c: bool = True
+    skip: bool = True
+    layer_norm: Literal["none", "before", "after"] = "none"
+    dropout: float | None = Field(None, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _rescales_a_skip(self) -> "RecurrentConfig":
+        if self.rescale and not self.skip:
+            raise ValueError("`rescale` scales the skipped input, and `skip = false` has none")
+        return self
+
+    def width_of_output(self, d_model: int) -> int:
+        """Return D, the columns of h over all directions."""
+        return d_model if self.hidden is None else self.hidden * (1 + self.bidirectional)
+
+    def problems(self, d_model: int) -> list[str]:
+        """Return what does not fit a model of this width."""
+        if self.bidirectional and self.hidden is None and d_model % 2:
+            return [f"`bidirectional` halves `d_model = {d_model}`, which is odd; set `hidden`"]
+        return []
+
+
+class SRUConfig(RecurrentConfig):
+    """`projection` replaces the input's linear map by two, of that rank."""
+
+    kind: Literal["sru"] = "sru"
+    projection: int | None = Field(None, gt=0)
+
+
+@dataclass(frozen=True)
+class RecurrentState:
+    """The last c (batch, D); SRU++ adds what its attention remembers (batch, positions, width)."""
+
+    c: Tensor | None = None
+    memory: Tensor | None = None
+
+
+class Recurrent(nn.Module):
+    """One layer: U from a transform, then the recurrence; h has the width of the model again.
+
+    A subclass defines `transform(x, raw, context, memory) -> (U, what to remember)`, `raw` being x before a
+    norm; U (batch, length, K · D) holds D columns each of u0, u1, u2 and, where widths differ, the skipped input.
+    """
+
+    def __init__(self, config: RecurrentConfig, site: Site) -> None:
+        super().__init__()
+        self.config, self.site = config, site
+        self.width = config.width_of_output(site.d_model)
+        self.blocks = 4 if config.skip and self.width != site.d_model else 3
+        self.rate = site.dropout if config.dropout is None else config.dropout
+        self.weight_c = nn.Parameter(torch.empty(2, self.width), requires_grad=config.weight_c)
+        self.weight_c.no_weight_decay = True  # type: ignore[attr-defined]
+        self.bias = nn.Parameter(torch.empty(2, self.width))
+        norm_width = site.d_model if config.layer_norm == "before" else self.width
+        self.norm = nn.LayerNorm(norm_width) if config.layer_norm != "none" else None
+        self.output = None
+        if self.width != site.d_model:
+            self.output = nn.Linear(self.width, site.d_model, bias=False)
+
+    def initialise_parameters(self) -> None:
+        """v uniform in ±1, biases 0 and `highway_bias`, maps Glorot's uniform."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+        if self.config.weight_c:
+            nn.init.uniform_(self.weight_c, -1, 1)
+        else:
+            nn.init.zeros_(self.weight_c)
+        nn.init.zeros_(self.bias[0])
+        nn.init.constant_(self.bias[1], self.config.highway_bias)
+
+    def initial_state(self) -> RecurrentState:
+        return RecurrentState()
+
+    def transform(
+        self, x: Tensor, raw: Tensor, context: Context, memory: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        raise NotImplementedError
+
+    def forward(
+        self, x: Float[Tensor, "batch length d_model"], context: Context, state: RecurrentState | None = None
+    ) -> tuple[Float[Tensor, "batch length d_model"], RecurrentState | None]:
+        h, new = self.layer(x, context, state)
+        y = h if self.output is None else self.output(h)
+        return y, None if state is None else new
+
+    def layer(
+        self, x: Tensor, context: Context, state: RecurrentState | None
+    ) -> tuple[Float[Tensor, "batch length width"], RecurrentState]:
+        """Return h before it is brought to the width of the model, and the state."""
+        state = state or RecurrentState()
+        norm = self.norm if self.config.layer_norm == "before" else None
+        inputs = x if norm is None else norm(x)
+        memory = self.remembered(state.memory, norm)
+        u, new_memory = self.transform(inputs, x, context, memory)
+        u = u.unflatten(-1, (self.blocks, self.width))
+        initial = state.c if state.c is not None else x.new_zeros(len(x), self.width)
+        h, c = self.recur(u, self.skipped(x, u), initial, context)
+        if self.config.layer_norm == "after" and self.norm is not None:
+            h = self.norm(h)
+        return h, RecurrentState(c, new_memory if new_memory is not None else self.to_remember(x))
+
+    def remembered(self, memory: Tensor | None, norm: nn.Module | None) -> Tensor | None:
+        """Return what attention reads of the past; SRU reads nothing."""
+        return None
+
+    def to_remember(self, x: Tensor) -> Tensor | None:
+        return None
+
+    def skipped(self, x: Tensor, u: Tensor) -> Tensor | None:
+        """Return x̃: the input, scaled with `rescale`, or the fourth part of U where widths differ."""
+        if not self.config.skip:
+            return None
+        if self.blocks == 4:
+            return u[:, :, 3]
+        return x * math.sqrt(1 + 2 * math.exp(self.config.highway_bias)) if self.config.rescale else x
+
+    def recur(
+        self, u: Tensor, skip: Tensor | None, initial: Tensor, context: Context
+    ) -> tuple[Tensor, Tensor]:
+        """Run the recurrence, the second half of the columns backwards where it is bidirectional."""
+        length = u.shape[1]
+        padding = context.key_padding
+        padding = None if padding is None else padding[:, context.start : context.start + length]
+        starts = _document_starts(context, length)
+        mask = None
+        if self.training and self.rate and not self.site.is_last:
+            mask = dropout(u.new_ones(len(u), self.width), self.rate)
+        if not self.config.bidirectional:
+            return recurrence(u[:, :, :3], skip, initial, self.weight_c, self.bias, padding, starts, mask)
+        if starts is not None:
+            starts = torch.stack((starts, _document_starts(context, length, reverse=True)))  # type: ignore[arg-type]
+        halves = [self._direction(u, skip, initial, padding, starts, mask, half) for half in (0, 1)]
+        return torch.cat([h for h, _ in halves], -1), torch.cat([c for _, c in halves], -1)
+
+    def _direction(
+        self,
+        u: Tensor,
+        skip: Tensor | None,
+        initial: Tensor,
+        padding: Tensor | None,
+        starts: Tensor | None,
+        mask: Tensor | None,
+        half: int,
+    ) -> tuple[Tensor, Tensor]:
+        width = self.width // 2
+        part = slice(half * width, (half + 1) * width)
+
+        def turned(tensor: Any) -> Any:
+            return tensor.flip(1) if tensor is not None and half == 1 else tensor
+
+        h, c = recurrence(
+            turned(u[:, :, :3, part]),
+            turned(None if skip is None else skip[..., part]),
+            initial[:, part],
+            self.weight_c[:, part],
+            self.bias[:, part],
+            turned(padding),
+            turned(None if starts is None else starts[half]),
+            None if mask is None else mask[:, part],
+        )
+        return turned(h), c
+
+
+class SRU(Recurrent):
+    """U = W x, or W_2 W_1 x with a `projection`."""
+
+    def __init__(self, config: SRUConfig, site: Site) -> None:
+        super().__init__(config, site)
+        columns, rank = self.blocks * self.width, config.projection
+        self.reduce = nn.Linear(site.d_model, rank, bias=False) if rank is not None else nn.Identity()
+        self.expand = nn.Linear(rank or site.d_model, columns, bias=False)
+        self.dropout = Dropout(self.rate)
+
+    def transform(
+        self, x: Tensor, raw: Tensor, context: Context, memory: Tensor | None
+    ) -> tuple[Tensor, None]:
+        return self.expand(self.reduce(x)), None
+
+
+def _document_starts(context: Context, length: int, reverse: bool = False) -> Tensor | None:
+    """Return True at the first position of each document, or at the last in reverse."""
+    if context.documents is None:
+        return None
+    ids = context.documents[:, context.start : context.start + length]
+    differs = ids[:, 1:] != ids[:, :-1]
+    edge = torch.ones_like(ids[:, :1], dtype=torch.bool)
+    if not reverse and context.start > 0:
+        edge = ids[:, :1] != context.documents[:, context.start - 1 : context.start]
+    return torch.cat((differs, edge), 1) if reverse else torch.cat((edge, differs), 1)

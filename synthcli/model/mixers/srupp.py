@@ -1,0 +1,158 @@
+"""SRU++: SRU whose transform is an attention of its own  (Lei 2021, arXiv 2102.12459, section 3).
+
+    z = W_1 x        K, V = W_2 z, Q = z        y = LN(α softmax(S) V + z)        U = W_3 dropout(y)
+
+α starts at 0. Layers without attention: U = W_3 dropout(LN(W_1 x)).
+"""
+
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from synthcli.model.context import Context
+from synthcli.model.dropout import Dropout
+from synthcli.model.mixers.attention import Attention, AttentionConfig
+from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.mixing import MixName
+from synthcli.model.mixers.projections import FullConfig, IdentityConfig
+from synthcli.model.mixers.sru import Recurrent, RecurrentConfig
+from synthcli.model.scores import ScoreConfig
+from synthcli.model.scores.dot_product import DotProductConfig
+
+OWN_DOT_PRODUCT = {"query": "input", "bias": False}
+
+
+class SRUppConfig(RecurrentConfig):
+    """`projection` is the width of z. Attention stands in every `attention_every`-th layer, or in the last
+    `attention_last`.
+
+    `memory_from = "stream"` gives a memory that was not normalised to a layer with `layer_norm = "before"`,
+    as the original repository does; it exists to import its checkpoints.
+    """
+
+    kind: Literal["srupp"] = "srupp"
+    highway_bias: float = -2.0
+    projection: int = Field(gt=0)
+    heads: int = Field(1, gt=0)
+    scores: tuple[ScoreConfig, ...] = Field((DotProductConfig.model_validate(OWN_DOT_PRODUCT),), min_length=1)
+    mix: MixName = "softmax"
+    attention_dropout: float = Field(0.0, ge=0, lt=1)
+    attention_every: int = Field(1, gt=0)
+    attention_last: int | None = Field(None, gt=0)
+    inner_norm: bool = True
+    memory_from: Literal["norm", "stream"] = "norm"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _queries_are_z(cls, values: Any) -> Any:
+        """A dot product takes z itself for the query and has no biases, unless it says otherwise."""
+        if not isinstance(values, dict) or not isinstance(values.get("scores"), list | tuple):
+            return values
+        return {**values, "scores": [_with_own_query(score) for score in values["scores"]]}
+
+    @model_validator(mode="after")
+    def _heads_divide_z(self) -> "SRUppConfig":
+        if self.projection % self.heads:
+            raise ValueError(f"`heads = {self.heads}` does not divide `projection = {self.projection}`")
+        return self
+
+    def has_attention(self, site: Site) -> bool:
+        """Return whether the layer has attention."""
+        if self.attention_last is not None:
+            return site.layer >= site.layers - self.attention_last
+        return (site.layer + 1) % self.attention_every == 0
+
+    @property
+    def attention(self) -> AttentionConfig:
+        """The attention on z: no output projection, and values without bias."""
+        return AttentionConfig(
+            heads=self.heads,
+            scores=self.scores,
+            mix=self.mix,
+            dropout=self.attention_dropout,
+            value=FullConfig(bias=False),
+            output=IdentityConfig(),
+        )
+
+
+class SRUpp(Recurrent):
+    """Its memory holds what came before: layer inputs in training, projected anew; z in evaluation."""
+
+    def __init__(self, config: SRUppConfig, site: Site) -> None:
+        super().__init__(config, site)
+        self.config: SRUppConfig = config
+        self.reduce = nn.Linear(site.d_model, config.projection, bias=False)
+        self.attention, self.alpha = None, None
+        if config.has_attention(site):
+            inner = Site(config.projection, site.max_queries, site.max_keys, rotary=site.rotary)
+            self.attention = Attention(config.attention, inner)
+            self.alpha = nn.Parameter(torch.empty(1))
+            self.alpha.rate_group = "gains"  # type: ignore[attr-defined]
+        self.inner_norm = nn.LayerNorm(config.projection) if config.inner_norm else None
+        self.dropout = Dropout(self.rate)
+        self.expand = nn.Linear(config.projection, self.blocks * self.width, bias=False)
+
+    def initialise_parameters(self) -> None:
+        super().initialise_parameters()
+        if self.alpha is not None:
+            nn.init.zeros_(self.alpha)
+        with torch.no_grad():
+            self.expand.weight.mul_((1 - self.rate) ** 0.5)
+
+    def remembered(self, memory: Tensor | None, norm: nn.Module | None) -> Tensor | None:
+        """Return z of the past; layer inputs are projected by today's weights, which learn from them."""
+        if memory is None or not self.training:
+            return memory
+        is_normalised = norm is not None and self.config.memory_from == "norm"
+        z: Tensor = self.reduce(norm(memory) if norm is not None and is_normalised else memory)
+        return z
+
+    def to_remember(self, x: Tensor) -> Tensor | None:
+        """Return this segment's inputs: the memory of the next, which no gradient enters."""
+        return x.detach() if self.attention is not None else None
+
+    def transform(
+        self, x: Tensor, raw: Tensor, context: Context, memory: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        z = self.reduce(x)
+        y, kept = z, None
+        if self.attention is not None:
+            everything = z if memory is None else torch.cat((memory.to(z.dtype), z), dim=1)
+            attended, _ = self.attention(z, self.within(context, everything, z.shape[1]))
+            y = z + self.alpha * attended
+            if not self.training:
+                kept = self.kept(
+                    memory, z if self.config.memory_from == "norm" else self.reduce(raw), context
+                )
+        if self.inner_norm is not None:
+            y = self.inner_norm(y)
+        return self.expand(self.dropout(y)), kept
+
+    def kept(self, memory: Tensor | None, z: Tensor, context: Context) -> Tensor:
+        """Return the z that later positions may see."""
+        everything = z if memory is None else torch.cat((memory, z), dim=1)
+        return everything if context.window is None else everything[:, -context.window :]
+
+    def within(self, context: Context, everything: Tensor, length: int) -> Context:
+        """Return the context of attention: positions count from the first of the memory."""
+        start = everything.shape[1] - length
+        padding = context.key_padding
+        if padding is not None:
+            padding = padding[:, context.start - start : context.start + length]
+        documents = context.documents
+        if documents is not None:
+            documents = documents[:, context.start - start : context.start + length]
+        window = context.window
+        if window is not None and window >= everything.shape[1] - 1:
+            window = None
+        return Context(start, context.causal, padding, everything, documents, window)
+
+
+def _with_own_query(score: Any) -> Any:
+    return (
+        {**OWN_DOT_PRODUCT, **score}
+        if isinstance(score, dict) and score.get("kind") == "dot-product"
+        else score
+    )

@@ -1,0 +1,1 @@
+"""Operations that more than one implementation may serve; the reference is plain torch."""
