@@ -57,29 +57,35 @@ def transposed(weight: Tensor) -> Tensor:
     return weight.T.contiguous()
 
 
-def part(index: int, count: int, change: Change = unchanged) -> Change:
-    """Cut `count` equal parts out of the last axis and change the one at `index`."""
+def part(index: int, count: int, change: Change = unchanged, axis: int = -1) -> Change:
+    """Cut an axis into `count` equal parts and change the one at `index`."""
 
     def cut(tensor: Tensor) -> Tensor:
-        if tensor.shape[-1] % count:
+        if tensor.shape[axis] % count:
             raise SynthError(
-                f"a last axis of {tensor.shape[-1]} does not divide into {count} parts",
+                f"an axis of {tensor.shape[axis]} does not divide into {count} parts",
                 "the weights do not belong to this configuration",
             )
-        return change(tensor.chunk(count, dim=-1)[index]).contiguous()
+        return change(tensor.chunk(count, dim=axis)[index]).contiguous()
 
     return cut
 
 
 def translate(
-    config: ModelConfig,
-    entries: Iterable[Entry],
-    tensors: Mapping[str, Tensor],
-    spare: re.Pattern[str],
+    config: ModelConfig, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spare: re.Pattern[str]
 ) -> Imported:
-    """Return the weights of `config`'s model; raise where a tensor is missing, foreign or of another shape.
+    """Return the weights of `config`'s model; what does not fit is an error, as in `fitted`."""
+    with torch.device("meta"):
+        model = build(config)
+    return Imported(config, *fitted(model, entries, tensors, spare))
 
-    A tensor that no entry reads must match `spare`: it is then named in `unused`.
+
+def fitted(
+    model: nn.Module, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spare: re.Pattern[str]
+) -> tuple[dict[str, Tensor], dict[str, str], tuple[str, ...]]:
+    """Return the weights of `model`, where each comes from, and the tensors that none comes from.
+
+    These must match `spare`. Raises where a tensor is missing, foreign or of another shape.
     """
     entries = list(entries)
     missing = sorted({entry.source for entry in entries} - tensors.keys())
@@ -94,8 +100,8 @@ def translate(
         )
     weights = {entry.name: entry.change(tensors[entry.source]) for entry in entries}
     sources = {entry.name: entry.source for entry in entries}
-    _check_shapes(config, weights, sources)
-    return Imported(config, weights, sources, tuple(unread))
+    _check_shapes(model.state_dict(), weights, sources)
+    return weights, sources, tuple(unread)
 
 
 def build_imported(imported: Imported) -> nn.Module:
@@ -105,9 +111,9 @@ def build_imported(imported: Imported) -> nn.Module:
     return model
 
 
-def _check_shapes(config: ModelConfig, weights: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
-    with torch.device("meta"):
-        expected: Mapping[str, Any] = build(config).state_dict()
+def _check_shapes(
+    expected: Mapping[str, Any], weights: Mapping[str, Tensor], sources: Mapping[str, str]
+) -> None:
     for name, tensor in weights.items():
         if name not in expected:
             raise SynthError(f"the model has no tensor `{name}` for `{sources[name]}`", "this is our mistake")

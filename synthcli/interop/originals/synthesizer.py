@@ -119,7 +119,9 @@ def _block(config: ModelConfig, side: str, layer: int) -> list[tuple[str, str, i
     # the original numbers its norms in order of use: a decoder owns a cross norm even where it is never used
     last_norm = "ln3" if side == "decoder" else "ln2"
     names = _affine(f"{ours}.mixer_norm", f"{theirs}.ln1")
-    names += _attention(f"{ours}.mixer", f"{theirs}.self_attn", config.mixer_of(stack, layer))
+    mixer = config.mixer_of(stack, layer)
+    assert isinstance(mixer, AttentionConfig)
+    names += _attention(f"{ours}.mixer", f"{theirs}.self_attn", mixer)
     if has_cross:
         if any(SCORES[score.kind].reads_queries for score in config.cross_attention.scores):
             names += _affine(f"{ours}.cross_norm", f"{theirs}.ln2")

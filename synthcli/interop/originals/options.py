@@ -1,0 +1,63 @@
+"""The options of an original model, kept as strings; a wrong one is refused by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from synthcli.errors import SynthError, did_you_mean
+
+T = TypeVar("T")
+
+SWITCHES = {"True": True, "False": False}
+
+
+@dataclass(frozen=True)
+class OriginalOptions:
+    """`family` names the original in errors; "None" means an absent value."""
+
+    family: str
+    values: Mapping[str, str]
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.values.get(key, "None")
+        if value != "None":
+            return value
+        if default is None:
+            raise SynthError(
+                f"the options of the {self.family} lack `{key}`", "give the options the model was built with"
+            )
+        return default
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Return a number; without a default it must be there."""
+        value = self.text(key, None if default is None else str(default))
+        try:
+            return float(value)
+        except ValueError as error:
+            message = f"`{key} = {value}` of the {self.family} is not a number"
+            raise SynthError(message, "give the options the model was built with") from error
+
+    def whole(self, key: str, default: int | None = None) -> int:
+        """Return a positive whole number."""
+        value = self.number(key, default)
+        if value < 1 or value != int(value):
+            message = f"`{key} = {value:g}` of the {self.family} is not a positive whole number"
+            raise SynthError(message, "give the options the model was built with")
+        return int(value)
+
+    def switch(self, key: str, default: bool = False) -> bool:
+        return self.one_of(key, SWITCHES, str(default))
+
+    def one_of(self, key: str, table: Mapping[str, T], default: str | None = None) -> T:
+        """Return what the table says of the option's word."""
+        value = self.text(key, default)
+        if value not in table:
+            raise SynthError(f"unknown `{key} = {value}` of the {self.family}", did_you_mean(value, table))
+        return table[value]
+
+    def refuse_others(self, only: Mapping[str, str]) -> None:
+        """Raise where an option that we cannot express differs from the one value in `only`."""
+        for key, wanted in only.items():
+            if (value := self.text(key, wanted)) != wanted:
+                message = f"`{key} = {value}` of the {self.family} cannot be expressed"
+                raise SynthError(message, f"only models with `{key} = {wanted}` can be imported")
