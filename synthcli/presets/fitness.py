@@ -11,6 +11,7 @@ KINDS_OF_TASK: dict[str, tuple[str, ...]] = {
     "seq2seq": ("pairs",),
     "classification": ("labelled", "scored", "choices"),
 }
+KIND_OF_OUTPUT = {"classes": "labelled", "regression": "scored", "choice": "choices"}
 
 
 def misfits(table: dict[str, Any], origin: str) -> list[str]:
@@ -26,9 +27,19 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
     if not isinstance(task, str) or task not in KINDS_OF_TASK:
         return []  # likewise
     kind, wanted = CORPORA[name].kind, KINDS_OF_TASK[task]
+    reader = f"`{task}`"
     if task == "seq2seq" and isinstance(data, dict) and "denoising" in data:
         wanted = ("text",)  # the pairs are made from it
+    if task == "classification" and kind in wanted:
+        output = output_of(model)
+        reader, wanted = f'`model.head.output = "{output}"`', (KIND_OF_OUTPUT.get(output, kind),)
     if kind in wanted:
         return []
     fitting = ", ".join(f"`{one.name}`" for one in CORPORA.values() if one.kind in wanted)
-    return [f"{key} holds {kind}, and `{task}` reads {' or '.join(wanted)}, allowed: {fitting}"]
+    return [f"{key} holds {kind}, and {reader} reads {' or '.join(wanted)}, allowed: {fitting}"]
+
+
+def output_of(model: Any) -> str:
+    """Return what the head of a classifier is asked to give."""
+    head = model.get("head") if isinstance(model, dict) else None
+    return str(head.get("output", "classes")) if isinstance(head, dict) else "classes"

@@ -63,9 +63,9 @@ class Task:
             for number, record in json_lines(path):
                 try:
                     rows = [self.row(one) for one in self.flat(record)]
-                except (KeyError, TypeError, ValueError, IndexError) as error:
+                except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                     raise SynthError(
-                        f"`{path}` has no such record at line {number}: {type(error).__name__} {error}",
+                        f"`{path}` has no such record at line {number}: {type(error).__name__}, {error}",
                         f"expected {self.layout}",
                     ) from error
                 yield from rows

@@ -17,10 +17,15 @@ HIGHLIGHT, PLACEHOLDER = "@highlight", "@placeholder"  # in the passages and que
 def labelled(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -> Row:
     """Return a row whose class is given by name, by number, or as true or false."""
     label = record["label"]
-    number = classes.index(label) if isinstance(label, str) else int(label)
-    if not 0 <= number < len(classes):
-        raise ValueError(label)
+    number = label_of(classes.index(label) if label in classes else label, len(classes))
     return {"text": filled(fields), "label": number}
+
+
+def label_of(label: Any, count: int) -> int:
+    """Return a label that is a number below `count`, or true or false."""
+    if not isinstance(label, int) or not 0 <= label < count:
+        raise ValueError(f"the label {label!r}")
+    return int(label)
 
 
 def boolq(record: Record) -> Row:
@@ -34,7 +39,7 @@ def entailment(record: Record, classes: tuple[str, ...]) -> Row:
 def copa(record: Record) -> Row:
     asked = {"premise": record["premise"], "question": f"what was the {record['question']}?"}
     choices = [filled({**asked, "answer": record[name]}) for name in ("choice1", "choice2")]
-    return {"choices": choices, "label": int(record["label"])}
+    return {"choices": choices, "label": label_of(record["label"], len(choices))}
 
 
 def wic(record: Record) -> Row:

@@ -1,0 +1,236 @@
+"""Reviews, dialogues, documents and bytes in their publishers' layouts."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from synthcli.data.corpora import CORPORA, Row
+from synthcli.data.corpora.documents import split_of
+from synthcli.errors import SynthError
+from tests.data.small import wikitext, write
+
+
+def read(name: str, source: Path) -> dict[str, list[Row]]:
+    opened = CORPORA[name].open(source)
+    return {split: list(opened.read(split)) for split in opened.splits}
+
+
+def refused(name: str, source: Path) -> SynthError:
+    with pytest.raises(SynthError) as error:
+        read(name, source)
+    assert error.value.hint
+    return error.value
+
+
+def json_lines(path: Path, records: list[dict[str, Any]]) -> Path:
+    return write(path, [json.dumps(record) for record in records])
+
+
+def test_reviews(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number, name in enumerate(("pos", "neg", "pos", "neg")):
+            write(
+                tmp_path / f"aclImdb/{split}/{name}/{number // 2}_{number}.txt",
+                [f"It is<br /><br />{name} {number}"],
+            )
+    rows = read("imdb", tmp_path)
+    assert list(rows) == ["train", "test"]
+    assert [row["label"] for row in rows["train"]] == [1, 0, 1, 0]
+    assert rows["train"][0] == {"text": "It is pos 0", "label": 1}
+    assert read("imdb", tmp_path / "aclImdb") == rows
+    for path in (tmp_path / "aclImdb/test/neg").iterdir():
+        path.unlink()
+    assert refused("imdb", tmp_path).message == f"`{tmp_path}` lacks `test/neg/*.txt` of `imdb`"
+
+
+DIALOGUES = [
+    "1 your persona: i surf.",
+    "2 your persona: i bake.",
+    "3 partner's persona: i ski.",
+    "4 hello\thi !\t\tno|yes|hi !",
+    "5 how are you ?\tfine .",
+    "1 your persona: i run.",
+    "2 __SILENCE__\tgood day",
+    *(f"{turn} a{turn}\tb{turn}" for turn in range(3, 9)),
+]
+
+
+def test_dialogues(tmp_path: Path) -> None:
+    write(tmp_path / "train_self_original.txt.gz", DIALOGUES)
+    write(tmp_path / "valid_self_original_no_cands.txt", DIALOGUES[:4])
+    splits = read("personachat", tmp_path)
+    assert {split: len(rows) for split, rows in splits.items()} == {"train": 9, "validation": 1}
+    assert splits["train"][:3] == [
+        {"source": "persona: i surf. i bake. history: hello", "target": "hi !"},
+        {"source": "persona: i surf. i bake. history: hello hi ! how are you ?", "target": "fine ."},
+        {"source": "persona: i run. history: ", "target": "good day"},
+    ]
+    latest = "b4 a5 b5 a6 b6 a7 b7 a8"
+    assert splits["train"][-1] == {"source": f"persona: i run. history: {latest}", "target": "b8"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("hello\thi", "has no turn's number at line 1"), ("1 hello", "has no answer at line 1")],
+)
+def test_what_is_no_dialogue(tmp_path: Path, line: str, message: str) -> None:
+    path = write(tmp_path / "train_self_original.txt", [line])
+    write(tmp_path / "valid_self_original.txt", DIALOGUES)
+    assert refused("personachat", tmp_path).message == f"`{path}` {message}"
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("c4-train.00000-of-01024.json.gz", "train"),
+        ("en/c4-validation.00000-of-00008.json", "validation"),
+        ("codeparrot-ds-valid/data/train-00000.parquet", "train"),
+        ("codeparrot-ds-valid/ds_valid.jsonl", "validation"),
+        ("latest/contest.jsonl", ""),
+        ("val.jsonl", "validation"),
+        ("test/01.txt", "test"),
+    ],
+)
+def test_splits_by_the_last_word_of_a_path(path: str, split: str) -> None:
+    assert split_of(Path(path)) == split
+
+
+def test_c4(tmp_path: Path) -> None:
+    json_lines(tmp_path / "en/c4-train.00001-of-01024.json.gz", [{"text": "b"}])
+    json_lines(tmp_path / "en/c4-train.00000-of-01024.json.gz", [{"text": "a\nA", "url": "u"}])
+    alone = read(
+        "c4", json_lines(tmp_path / "alone/c4-train.0.json", [{"text": str(n)} for n in range(100)]).parent
+    )
+    assert {split: len(rows) for split, rows in alone.items()} == {"train": 90, "validation": 5, "test": 5}
+    json_lines(tmp_path / "en/c4-validation.00000-of-00008.json.gz", [{"text": "c"}])
+    assert read("c4", tmp_path / "en") == {
+        "train": [{"text": "a\nA"}, {"text": "b"}],
+        "validation": [{"text": "c"}],
+    }
+    write(tmp_path / "en/c4-validation.00000-of-00008.json.gz", ['{"url": "u"}'])
+    assert " has no text `text` at line 1, but url" in refused("c4", tmp_path / "en").message
+
+
+def test_codeparrot_in_three_forms(tmp_path: Path) -> None:
+    json_lines(tmp_path / "codeparrot-ds-train/one.json.gz", [{"content": "import a\n", "size": "9"}])
+    table = pyarrow.table({"content": ["import b\n", "import c\n"], "size": ["9", "9"]})
+    parquet.write_table(table, tmp_path / "codeparrot-ds-train/two.parquet")
+    json_lines(tmp_path / "codeparrot-ds-valid/one.jsonl", [{"content": "import d\n"}])
+    assert read("codeparrot", tmp_path) == {
+        "train": [{"text": f"import {name}\n"} for name in "abc"],
+        "validation": [{"text": "import d\n"}],
+    }
+    parquet.write_table(pyarrow.table({"text": ["a"]}), tmp_path / "codeparrot-ds-train/two.parquet")
+    assert " has no column `content` among text" in refused("codeparrot", tmp_path).message
+    (tmp_path / "codeparrot-ds-train/two.parquet").write_bytes(b"nothing of the kind")
+    assert "two.parquet` cannot be read as parquet: " in refused("codeparrot", tmp_path).message
+
+
+def test_files_of_no_split_among_others(tmp_path: Path) -> None:
+    for name in ("train.jsonl", "more.jsonl"):
+        json_lines(tmp_path / name, [{"text": "a"}])
+    message = f"`{tmp_path}` holds files of named splits and `more.jsonl`, whose split is not named"
+    assert refused("pile-wordpiece", tmp_path).message == message
+    (tmp_path / "train.jsonl").rename(tmp_path / "val.jsonl")
+    (tmp_path / "more.jsonl").rename(tmp_path / "test.jsonl")
+    assert (
+        refused("pile-wordpiece", tmp_path).message
+        == f"`{tmp_path}` lacks files of train of `pile-wordpiece`"
+    )
+
+
+def test_documents_between_blank_lines(tmp_path: Path) -> None:
+    write(
+        tmp_path / "a.txt", ["", "one", "two", "", " ", *(line for n in range(19) for line in (f"d{n}", ""))]
+    )
+    splits = read("pile-wordpiece", tmp_path)
+    assert splits["train"][:2] == [{"text": "one\ntwo"}, {"text": "d0"}]
+    assert {split: len(rows) for split, rows in splits.items()} == {"train": 18, "validation": 1, "test": 1}
+    assert read("pile-wordpiece", tmp_path / "a.txt") == splits
+
+
+def test_wikitext_103(tmp_path: Path) -> None:
+    assert read("wikitext-103", wikitext(tmp_path, [" = A = ", " "]))["train"] == [
+        {"text": "= A ="},
+        {"text": ""},
+    ]
+
+
+def test_wmt14_en_fr(tmp_path: Path) -> None:
+    for stem in ("train", "newstest2013", "newstest2014"):
+        for language in ("en", "fr"):
+            write(tmp_path / f"{stem}.{language}", [f"{stem} &apos;s {language}"])
+    assert read("wmt14-en-fr", tmp_path)["test"] == [
+        {"source": "newstest2014 's en", "target": "newstest2014 's fr"}
+    ]
+
+
+def joined(splits: dict[str, list[Row]]) -> list[bytes]:
+    return ["\n".join(row["text"] for row in rows).encode() for rows in splits.values()]
+
+
+def zipped(path: Path, content: bytes) -> Path:
+    with ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.writestr("enwik8", content)
+    return path
+
+
+def packed(path: Path, content: bytes) -> Path:
+    path.with_suffix(".gz").write_bytes(gzip.compress(content))
+    return path
+
+
+def plain(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("store", [plain, packed, zipped])
+def test_bytes_are_cut_by_bytes_and_stay_the_same(
+    tmp_path: Path, store: Callable[[Path, bytes], Path]
+) -> None:
+    content = b"a line\r\n\n\x0b " * 200
+    parts = joined(read("enwik8", store(tmp_path / "enwik8", content).parent))
+    assert [len(part) for part in parts] == [1980, 110, 110]
+    assert b"".join(parts) == content
+    note = CORPORA["enwik8"].open(tmp_path).notes[0]
+    assert note.startswith("not the whole of enwik8: cut from the 2,200 bytes of `enwik8")
+
+
+def test_no_character_is_cut(tmp_path: Path) -> None:
+    for size in range(200, 204):
+        content = ("é€𝄞a" * 30).encode()[:size]
+        (tmp_path / "enwik8").write_bytes(content)
+        parts = joined(read("enwik8", tmp_path))
+        assert b"".join(parts) == content.decode(errors="ignore").encode()
+        assert all(0 <= len(part) - 10 <= 3 or part is parts[0] or len(part) >= 7 for part in parts)
+
+
+def test_damaged_bytes(tmp_path: Path) -> None:
+    (tmp_path / "enwik8.zip").write_bytes(b"PK nothing")
+    assert refused("enwik8", tmp_path).message.startswith(
+        f"`{tmp_path / 'enwik8.zip'}` is truncated or damaged: "
+    )
+    (tmp_path / "enwik8").write_bytes(b"\xff\xfe" * 100)
+    assert refused("enwik8", tmp_path).message.startswith(f"`{tmp_path / 'enwik8'}` is not UTF-8: ")
+
+
+def test_dialogues_as_published(shared: Path) -> None:
+    splits = read("personachat", shared / "data/personachat/convai2_sample")
+    assert all(
+        row["target"] and row["source"].startswith("persona: ") for rows in splits.values() for row in rows
+    )
+    assert {len(rows) for rows in splits.values()} == {66}
+
+
+def test_enwik8_as_published(shared: Path) -> None:
+    splits = read("enwik8", shared / "data/enwik8")
+    content = gzip.decompress((shared / "data/enwik8/enwik8.first4150000.gz").read_bytes())
+    assert b"".join(joined(splits)) == content
