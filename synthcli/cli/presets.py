@@ -10,7 +10,7 @@ from synthcli.cli import screen
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
 from synthcli.presets.files import read_toml
-from synthcli.presets.planning import build_on_meta, count
+from synthcli.presets.planning import build_on_meta, parameters_of
 from synthcli.presets.resolve import PAPER_SCALE, inherited
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def of_paper(paper: str | None) -> list[str]:
         table = inherited(find_preset(name)).get("paper", {})
         for key in ("name", "arxiv"):
             value = getattr(table.get(key), "value", None) if isinstance(table, dict) else None
-            papers.setdefault(str(value), []).append(name)
+            if value is not None:
+                papers.setdefault(str(value), []).append(name)
     if paper not in papers:
         raise SynthError(f"no preset belongs to the paper `{paper}`", did_you_mean(paper, papers))
     return papers[paper]
@@ -69,7 +70,7 @@ def summary(experiment: "Experiment") -> dict[str, Any]:
         "name": experiment.name,
         "title": experiment.title,
         "paper": experiment.paper.model_dump() if experiment.paper else None,
-        "parameters": count(build_on_meta(experiment)).total,
+        "parameters": parameters_of(experiment).total,
         "claims": {key: claim.model_dump() for key, claim in experiment.claims.items()},
     }
 
@@ -78,9 +79,12 @@ def told(row: dict[str, Any]) -> str:
     """Return the claims in a few words: `bleu 27.43, parameters 62 M*`."""
     words = []
     for key, claim in row["claims"].items():
-        is_count = claim["metric"] == "parameters"
-        value = f"{claim['value'] / 1e6:g} M" if is_count else f"{claim['value']:.2f}"
-        words.append(f"{key} {value}{'' if claim['verified'] else '*'}")
+        value = claim["value"]
+        if claim["metric"] == "parameters":
+            shown = f"{value / 1e6:g} M"
+        else:
+            shown = f"{value:.2f}" if value >= 10 else f"{value:g}"
+        words.append(f"{key} {shown}{'' if claim['verified'] else '*'}")
     return ", ".join(words)
 
 
@@ -160,4 +164,4 @@ def scales_of(word: str) -> list[str | None]:
     if isinstance(read_toml(path).get("scale"), str):
         return [None]
     overlays = inherited(path).get("scale", {})
-    return [PAPER_SCALE, *overlays] if isinstance(overlays, dict) else [None]
+    return list({PAPER_SCALE: None} | dict.fromkeys(overlays)) if isinstance(overlays, dict) else [None]

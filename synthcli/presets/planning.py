@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,9 +60,12 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
     training, size = experiment.training, experiment.data.batch.size
     published = CORPORA[experiment.data.corpus].rows if rows is None else rows
     train_rows = published.get("train")
-    per_epoch = math.ceil(train_rows / size) if train_rows and size else None
+    examples = (
+        train_rows if experiment.data.layout == "rows" else None
+    )  # windows are known once there are tokens
+    per_epoch = math.ceil(examples / size) if examples and size else None
     steps = training.steps or (per_epoch and training.epochs and math.ceil(per_epoch * training.epochs))
-    sequences = sequences_seen(steps, per_epoch, train_rows, size)
+    sequences = sequences_seen(steps, per_epoch, examples, size)
     longest = (experiment.model.max_source_length, experiment.model.max_target_length)
     tokens = sequences and sequences * sum(length or 0 for length in longest)
     return Plan(
@@ -93,6 +97,22 @@ def sequences_seen(
         return steps * size
     whole, rest = divmod(steps, per_epoch)
     return whole * rows + min(rest * size, rows)
+
+
+def parameters_of(experiment: "Experiment") -> Parameters:
+    """Count the parameters of an experiment's model; presets that share a model share the count."""
+    return count_parameters_of(experiment.model.model_dump_json())
+
+
+@cache
+def count_parameters_of(config: str) -> Parameters:
+    """Count the parameters of a configuration, given as JSON."""
+    import torch
+
+    from synthcli.model import ModelConfig, build
+
+    with torch.device("meta"):
+        return count(build(ModelConfig.model_validate_json(config)))
 
 
 def build_on_meta(experiment: "Experiment") -> "nn.Module":
@@ -128,5 +148,6 @@ def flops_of_sequence(model: "nn.Module") -> float:
         if length is not None:
             total += length * sum(p.numel() for p in model.get_submodule(name).parameters())
     if config.task != "classification":
-        total += config.max_target_length * config.vocab_size * config.d_model
+        length = config.max_target_length or config.max_source_length
+        total += length * config.vocab_size * config.d_model
     return float(FLOPS_PER_PARAMETER * total)

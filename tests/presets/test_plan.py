@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthcli.presets import load_preset, plan, preset_names
+from synthcli.presets import load_preset, plan
 from synthcli.presets.planning import sequences_seen
 
 D, FF, HEADS = 512, 2048, 8
@@ -70,7 +70,10 @@ def family_of(name: str) -> str:
     return next(family for family in STEPS if name.startswith(f"{family}-"))
 
 
-@pytest.mark.parametrize("name", preset_names())
+PLANNED = [f"{family}-{variant}" for family in STEPS for variant in SCORES]
+
+
+@pytest.mark.parametrize("name", PLANNED)
 def test_a_preset_at_paper_scale_has_the_steps_and_parameters_of_its_family(name: str) -> None:
     family = family_of(name)
     variant = name.removeprefix(f"{family}-")
@@ -102,6 +105,18 @@ def test_what_only_a_store_can_tell_is_left_open() -> None:
     assert (made.rows, made.steps, made.epochs, made.sequences, made.flops) == (None, None, 2, None, None)
     made = plan(load_preset("agnews-dense", overrides=["data.batch.max_tokens=4096"]))
     assert (made.rows, made.batch_size, made.steps) == (120_000, None, None)
+
+
+def test_windows_are_counted_only_by_a_store() -> None:
+    made = plan(load_preset("codeparrot-pre-norm"))
+    assert (made.steps, made.steps_per_epoch, made.epochs) == (43_000, None, None)
+    assert (made.sequences, made.max_tokens) == (43_000 * 128, 43_000 * 128 * 128)
+
+
+def test_masked_words_are_planned_by_the_encoder() -> None:
+    made = plan(load_preset("crammed-bert-pre-norm"))
+    stack = 16 * (4 * 768**2 + 3 * 768 * 1536 + 4 * 768) + 2 * 768
+    assert made.flops == pytest.approx(6 * 128 * (stack + 32_768 * 768) * 5000 * 8192, rel=1e-12)
 
 
 def test_a_warm_up_longer_than_the_training_is_warned_of() -> None:

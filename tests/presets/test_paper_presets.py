@@ -1,0 +1,139 @@
+"""Every preset of the library at every scale: it loads, it builds, and its paper's counts are met."""
+
+from functools import cache
+
+import pytest
+import torch
+
+from synthcli.cli.presets import scales_of
+from synthcli.model import ModelConfig, build, count_parameters
+from synthcli.presets import find_preset, load_preset, preset_names
+from synthcli.presets.files import library_files, library_folder
+from synthcli.presets.schema import Experiment
+
+PARAMETERS = {
+    "codeparrot-pre-norm": 166_645_248,
+    "codeparrot-parallel": 166_631_424,
+    "codeparrot-skipless": 146_002_112,
+    "codeparrot-skipless-parallel": 145_988_270,
+    "codeparrot-skipless-parallel-no-norm": 145_975_982,
+    "codeparrot-value-skipinit": 166_645_950,
+    "codeparrot-value-gains": 166_646_022,
+    "codeparrot-op": 166_621_440,
+    "crammed-bert-pre-norm": 119_589_889,
+    "srupp-wikitext-103-base": 147_676_036,
+    "srupp-wikitext-103-large": 231_690_116,
+    "srupp-wikitext-103-large-ratio-8": 233_741_476,
+    "srupp-wikitext-103-large-ratio-8-k5": 224_884_892,
+    "srupp-lm1b-base": 328_313_738,
+    "srupp-lm1b-large-k5": 465_318_274,
+    "bert-base-wikitext-2": 109_514_298,
+}
+SYMBOLS_OF_ENWIK8 = {  # by the symbols the original finds: without and with one more for the end
+    "srupp-enwik8-base": {204: 107_560_150, 205: 107_566_295},
+    "srupp-enwik8-large": {204: 190_599_382, 205: 190_607_575},
+    "srupp-enwik8-large-ratio-8": {204: 194_981_782, 205: 194_993_815},
+}
+
+
+@cache
+def parameters_of(config: str) -> int:
+    with torch.device("meta"):
+        return count_parameters(build(ModelConfig.model_validate_json(config)))
+
+
+@cache
+def at_every_scale(name: str) -> tuple[Experiment, ...]:
+    return tuple(load_preset(name, scale) for scale in scales_of(name))
+
+
+def parameters(experiment: Experiment) -> int:
+    return parameters_of(experiment.model.model_dump_json())
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_loads_at_every_scale_and_says_where_it_was_published(name: str) -> None:
+    experiments = at_every_scale(name)
+    assert {"paper", "smoke", "hour"} <= {one.scale for one in experiments}
+    for one in experiments:
+        assert one.name == name and one.title
+        assert one.paper is not None and (one.paper.arxiv or one.paper.url)
+        assert one.paper.name == find_preset(name).parent.name
+        assert one.paper.row or one.paper.table or one.paper.figure
+
+
+def test_every_model_builds() -> None:
+    models = {one.model.model_dump_json() for name in preset_names() for one in at_every_scale(name)}
+    assert len(models) > 100
+    for model in models:
+        assert parameters_of(model) > 0
+
+
+def test_smoke_is_small_and_needs_nothing_from_elsewhere() -> None:
+    for name in preset_names():
+        smoke = load_preset(name, "smoke")
+        assert smoke.data.corpus in ("reverse", *(f"stdlib-{kind}" for kind in STANDARD)), name
+        assert smoke.start is None and smoke.training.steps is not None, name
+        assert smoke.training.steps <= 500 and parameters(smoke) < 5e6, name
+
+
+STANDARD = ("bytes", "code", "docstrings", "topics")
+
+
+@pytest.mark.parametrize("name, count", PARAMETERS.items())
+def test_a_model_has_the_parameters_its_paper_counts(name: str, count: int) -> None:
+    assert parameters(load_preset(name)) == count
+
+
+@pytest.mark.parametrize("name, counts", SYMBOLS_OF_ENWIK8.items())
+def test_a_byte_model_has_the_parameters_of_the_original_vocabulary(
+    name: str, counts: dict[int, int]
+) -> None:
+    model = load_preset(name).model
+    for symbols, count in counts.items():
+        fitted = model.model_copy(update={"vocab_size": symbols})
+        assert parameters_of(fitted.model_dump_json()) == count
+
+
+def test_a_claim_of_a_counted_number_is_that_of_the_model() -> None:
+    """Those in millions are as printed; enwik8's are of another vocabulary."""
+    checked = 0
+    for name in preset_names():
+        experiment = load_preset(name)
+        claim = experiment.claims.get("parameters")
+        if claim is not None and claim.value % 1e5 and name not in SYMBOLS_OF_ENWIK8:
+            assert parameters(experiment) == claim.value, name
+            checked += 1
+    assert checked >= len(PARAMETERS)
+
+
+def test_no_name_is_used_twice() -> None:
+    assert len(list(library_folder().glob("*/*.toml"))) == len(library_files())
+
+
+def test_a_claimed_result_is_of_one_preset() -> None:
+    """A claim is never inherited from a preset that differs."""
+    for name in preset_names():
+        sources = load_preset(name).sources
+        owners = {source for key, source in sources.items() if key.startswith("claims.")}
+        assert owners <= {f"{name}.toml"}, name
+
+
+def test_fine_tuning_has_the_block_of_the_training_before_it() -> None:
+    """A block is written twice, once for each job; `start` must fit."""
+    started = [one for name in preset_names() if (one := load_preset(name)).start is not None]
+    assert started
+    for one in started:
+        assert one.start is not None
+        before = load_preset(one.start.checkpoint).model
+        assert one.model.block == before.block, one.name
+        mine, theirs = (model.mixer.model_dump(exclude={"dropout"}) for model in (one.model, before))
+        assert mine == theirs, one.name
+
+
+def test_a_distilled_block_is_the_one_its_layer_replaces() -> None:
+    distilled = [load_preset(name) for name in preset_names() if name.startswith("bert-distil-")]
+    assert len(distilled) == 4 * 3 * 3
+    for one in distilled:
+        assert one.compress is not None and one.model.encoder is not None
+        assert tuple(one.model.encoder.layer_mixers) == one.compress.blocks
