@@ -42,7 +42,9 @@ def _shaped(mixer: Any) -> Any:
     scores = mixer.get("scores", [{"kind": "dot-product"}])
     if isinstance(scores, list | tuple):
         scores = [_with_zero_query(score) for score in scores]
-    return {**IN_SKIPLESS, **mixer, "scores": scores}
+    # heads of another width cannot do without projections
+    filled = {"shaping": {}} if mixer.get("d_head") is not None else IN_SKIPLESS
+    return {**filled, **mixer, "scores": scores}
 
 
 def _with_zero_query(score: Any) -> Any:

@@ -5,36 +5,110 @@ from itertools import product
 from synthcli.model import TASKS, ModelConfig
 from synthcli.model.blocks import BLOCKS
 from synthcli.model.config import STACKS
+from synthcli.model.mixers import MIXERS
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.scores import SCORES
 
 VOCAB, CLASSES, D_MODEL, HEADS, MAX_SOURCE, MAX_TARGET = 31, 4, 16, 2, 12, 10
 
-# every score alone, one that takes the model's width, a fixed table, and the mixtures the paper names
-SCORE_LISTS: dict[str, tuple[list[dict[str, object]], str]] = {
-    **{kind: ([{"kind": kind}], "softmax") for kind in SCORES},
-    "dense of the whole width": (
-        [{"kind": "dense", "input": "model", "hidden": 5, "activation": "gelu"}],
-        "softmax",
+Table = dict[str, object]
+
+
+def attention(*scores: Table, mix: str = "softmax", **more: object) -> Table:
+    return {"kind": "attention", "heads": HEADS, "scores": list(scores), "mix": mix, **more}
+
+
+DOT: Table = {"kind": "dot-product"}
+
+# every score alone, its options, and the mixtures the papers name
+MIXTURES: dict[str, Table] = {
+    **{kind: attention({"kind": kind}) for kind in SCORES},
+    "dense of the whole width": attention(
+        {"kind": "dense", "input": "model", "hidden": 5, "activation": "gelu"}
     ),
-    "random, fixed": ([{"kind": "random", "trainable": False, "init_std": 1.0}], "softmax"),
+    "random, fixed": attention({"kind": "random", "trainable": False, "init_std": 1.0}),
+    "dot-product, normalised and capped": attention({**DOT, "qk_norm": "rms", "soft_cap": 30.0}),
     **{
-        f"{a} + {b}, {mix}": ([{"kind": a}, {"kind": b}], mix)
+        f"{a} + {b}, {mix}": attention({"kind": a}, {"kind": b}, mix=mix)
         for mix in MIXINGS
         for a, b in (("random", "dot-product"), ("dense", "dot-product"), ("random", "dense"))
     },
-    "random + factorized-random, softmax": ([{"kind": "random"}, {"kind": "factorized-random"}], "softmax"),
-    "three, softmax": ([{"kind": "random"}, {"kind": "dense"}, {"kind": "dot-product"}], "softmax"),
+    "random + factorized-random, softmax": attention({"kind": "random"}, {"kind": "factorized-random"}),
+    "three, softmax": attention({"kind": "random"}, {"kind": "dense"}, DOT),
 }
+OTHERS: dict[str, Table] = {
+    "few wide heads": attention(DOT, d_head=5),
+    "shaped, full projections": attention(
+        DOT, shaping={}, value="full", first_value=None, output="full"
+    ),
+    "shaped, residual projections": attention(
+        {**DOT, "qk_norm": "layer"},
+        shaping={"per_head": False},
+        value={"kind": "residual", "init": "orthogonal", "residual": 0.2, "bias": True},
+        output={"kind": "residual", "init": "normal", "residual": 0.2},
+        first_value=None,
+        tie_init="last-block",
+    ),
+    "shaped, constant": attention(
+        {"kind": "random"}, shaping={"trainable": False, "centre": 0.5}, value="identity", output="identity"
+    ),
+    "sru": {"kind": "sru"},
+    "sru, all options": {
+        "kind": "sru", "projection": 5, "rescale": True, "layer_norm": "before", "highway_bias": -1.0,
+    },
+    "sru, wide": {"kind": "sru", "hidden": 10, "layer_norm": "after"},
+    "sru, first version": {"kind": "sru", "weight_c": False, "skip": False},
+    "srupp": {"kind": "srupp", "projection": 8, "heads": 2},
+    "srupp, random": {"kind": "srupp", "projection": 8, "heads": 2, "scores": [{"kind": "random"}]},
+    "srupp, every second": {"kind": "srupp", "projection": 6, "attention_every": 2, "layer_norm": "before"},
+    "srupp, last": {"kind": "srupp", "projection": 6, "attention_last": 1, "inner_norm": False, "hidden": 9},
+}  # fmt: skip
+BIDIRECTIONAL: dict[str, Table] = {
+    "sru, bidirectional": {"kind": "sru", "bidirectional": True},
+    "srupp, bidirectional": {"kind": "srupp", "projection": 6, "bidirectional": True, "hidden": 5},
+}
+MIXER_TABLES = MIXTURES | OTHERS | BIDIRECTIONAL
+assert {str(table["kind"]) for table in MIXER_TABLES.values()} == set(MIXERS)
 
-COMBINATIONS = list(product(TASKS, BLOCKS, SCORE_LISTS))
+
+def is_refused(task: str, block: str, mixer: str) -> bool:
+    """Whether the configuration says why these cannot go together."""
+    has_decoder = "decoder" in STACKS[task]
+    is_attention = MIXER_TABLES[mixer]["kind"] == "attention"
+    return (block == "recurrent" and is_attention) or (mixer in BIDIRECTIONAL and has_decoder)
 
 
-def tiny(task: str, block: str, scores: str, layers: int = 2) -> ModelConfig:
-    """Return a model of `layers` layers a stack, every attention of it (cross too) of the same scores."""
-    kinds, mix = SCORE_LISTS[scores]
-    mixer = {"heads": HEADS, "scores": kinds, "mix": mix}
+EVERY = list(product(TASKS, BLOCKS, MIXER_TABLES))
+COMBINATIONS = [one for one in EVERY if not is_refused(*one)]
+REFUSED = [one for one in EVERY if is_refused(*one)]
+
+VARIATIONS: dict[str, Table] = {
+    **{f"norm {norm}": {"norm": norm} for norm in ("layer", "rms", "dyt", "none")},
+    "trainable gains": {"trainable_gains": True, "mixer_residual": 0.7, "feed_forward_residual": "depth"},
+    "a skip from 0": {"trainable_gains": True, "skip": 0.0},
+}
+EMBEDDINGS: dict[str, Table] = {
+    **{
+        positions: {"positions": positions}
+        for positions in ("learned", "sinusoidal", "scaled-sinusoidal", "rotary", "none")
+    },
+    "untied": {"tie": "none"},
+    "BERT's": {"norm": True, "token_types": 2, "scale": False, "max_positions": 20},
+    "narrow": {"d_embed": 6, "tie": "output"},
+    "adaptive": {"cutoffs": [7, 19], "d_embed": 16, "div_val": 2, "tie": "output"},
+    "adaptive, own projections": {
+        "cutoffs": [7], "d_embed": 8, "div_val": 4, "tie": "output", "tie_projections": False,
+    },
+    "adaptive, untied": {"cutoffs": [7, 19], "tie": "none"},
+}  # fmt: skip
+
+
+def tiny(task: str, block: str | Table, mixer: str, layers: int = 2, **more: object) -> ModelConfig:
+    """Return a model of `layers` layers a stack; cross-attention has the scores of self-attention."""
+    table = {key: value for key, value in MIXER_TABLES[mixer].items() if value is not None}
     lengths = {"encoder": MAX_SOURCE, "decoder": MAX_TARGET}
+    cross = {key: table[key] for key in ("heads", "scores", "mix", "d_head") if key in table}
+    has_cross = task == "seq2seq" and table["kind"] == "attention"
     return ModelConfig.model_validate(
         {
             "task": task,
@@ -43,8 +117,17 @@ def tiny(task: str, block: str, scores: str, layers: int = 2) -> ModelConfig:
             "d_model": D_MODEL,
             "d_ff": 24,
             "block": block,
-            "mixer": mixer,
-            "cross": mixer if task == "seq2seq" else None,
+            "mixer": table,
+            "cross": cross if has_cross else None,
             **{stack: {"layers": layers, "max_length": lengths[stack]} for stack in STACKS[task]},
+            **more,
         }
     )
+
+
+def block_table(block: str, variation: str) -> Table:
+    """Return a block with a variation; `skip` is a parallel block's only skip, the mixer's of others."""
+    table: Table = {"kind": block, **VARIATIONS[variation]}
+    if "skip" in table and "parallel" not in block:
+        table["mixer_skip"] = table.pop("skip")
+    return table

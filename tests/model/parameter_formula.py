@@ -1,12 +1,15 @@
 """The number of parameters of a model by arithmetic on its configuration, written apart from the model."""
 
+from typing import Any
+
 from synthcli.model.config import ModelConfig, StackConfig
-from synthcli.model.mixers import AttentionConfig
 from synthcli.model.scores.factorized_dense import largest_divisor_below_root
+
+NORM = {"layer": lambda d: 2 * d, "rms": lambda d: d, "dyt": lambda d: 2 * d + 1, "none": lambda d: 0}
 
 
 def parameters_of(config: ModelConfig) -> int:
-    """Count embeddings, stacks and head."""
+    """Count embeddings, stacks and head of a model without adaptive embeddings."""
     d, vocab = config.d_model, config.vocab_size
     lengths = [s.max_length for s in (config.encoder, config.decoder) if s is not None]
     count = sum(length * d for length in lengths) if config.embeddings.positions == "learned" else 0
@@ -24,26 +27,73 @@ def parameters_of(config: ModelConfig) -> int:
 
 
 def _stack(config: ModelConfig, stack: StackConfig, memory: int | None) -> int:
-    d, f, n = config.d_model, config.d_ff, stack.max_length
-    count = 2 * d if config.block.kind == "pre-norm" else 0
+    d, n, block = config.d_model, stack.max_length, config.block
+    count = 0 if block.kind in ("post-norm", "recurrent") else 2 * d
+    norm = NORM[getattr(block, "norm", "layer")](d)
     for layer in range(stack.layers):
-        count += _attention(config.mixer_of(stack, layer), d, n, n) + (d * f + f) + (f * d + d) + 2 * 2 * d
+        count += _mixer(config.mixer_of(stack, layer), d, n, n, layer, stack.layers)
+        if block.kind != "recurrent":
+            count += (d + 1) * config.d_ff + (config.d_ff + 1) * d
+            count += norm if "parallel" in block.kind else 2 * norm
+            if block.norm == "none" and layer == 0 and block.kind != "post-norm":
+                count += 2 * d
+            if block.trainable_gains:
+                names = ("skip", "mixer_skip", "mixer_residual", "feed_forward_skip", "feed_forward_residual")
+                count += sum(getattr(block, name, None) is not None for name in names)
         if memory is not None:
             cross = config.cross_attention
             reads_x = any(score.kind not in ("random", "factorized-random") for score in cross.scores)
-            count += _attention(cross, d, n, memory)
-            count += 2 * d if reads_x or config.block.kind == "post-norm" else 0
+            count += _mixer(cross, d, n, memory, layer, stack.layers)
+            if "parallel" not in block.kind and (reads_x or block.kind == "post-norm"):
+                count += norm
     return count
 
 
-def _attention(config: AttentionConfig, d: int, queries: int, keys: int) -> int:
-    h = config.heads
-    count = 2 * (d * d + d)
+def _mixer(config: Any, d: int, queries: int, keys: int, layer: int, layers: int) -> int:
+    if config.kind == "attention":
+        return _attention(config, d, queries, keys, layer, layers)
+    width = (config.hidden * (2 if config.bidirectional else 1)) if config.hidden else d
+    columns = (4 if config.skip and width != d else 3) * width
+    count = 4 * width + (width * d if width != d else 0)
+    count += {"none": 0, "before": 2 * d, "after": 2 * width}[config.layer_norm]
+    if config.kind == "sru":
+        p = config.projection
+        return count + (d * columns if p is None else d * p + p * columns)
+    p, last = config.projection, config.attention_last
+    attends = (layer + 1) % config.attention_every == 0 if last is None else layer >= layers - last
+    count += d * p + p * columns + (2 * p if config.inner_norm else 0)
+    if not attends:
+        return count
+    return count + 1 + p * p + _scores(config, p, p // config.heads, queries, keys)
+
+
+def _attention(config: Any, d: int, queries: int, keys: int, layer: int, layers: int) -> int:
+    inner = config.heads * (config.d_head or d // config.heads)
+    value = config.first_value if layer == 0 and config.first_value else config.value
+    output = config.last_output if layer == layers - 1 and config.last_output else config.output
+    count = _projection(value, d, inner) + _projection(output, inner, d)
+    if config.shaping is not None and config.shaping.trainable:
+        count += 3 * (config.heads if config.shaping.per_head else 1)
+    return count + _scores(config, d, inner // config.heads, queries, keys)
+
+
+def _projection(config: Any, d_in: int, d_out: int) -> int:
+    if config.kind == "identity":
+        return 0
+    gains = 2 if config.kind == "residual" and config.trainable_gains else 0
+    return d_in * d_out + (d_out if config.bias else 0) + gains
+
+
+def _scores(config: Any, d: int, d_head: int, queries: int, keys: int) -> int:
+    h, count = config.heads, 0
     if len(config.scores) > 1:
         count += {"sum": 0, "gate": h, "softmax": h * len(config.scores)}[config.mix]
     for score in config.scores:
         if score.kind == "dot-product":
-            count += 2 * (d * d + d)
+            maps = 2 if score.query == "projection" else 1
+            count += maps * (d * h * d_head + (h * d_head if score.bias else 0)) + 2 * NORM[score.qk_norm](
+                d_head
+            )
         elif score.kind == "random":
             count += h * queries * keys
         elif score.kind == "factorized-random":

@@ -69,7 +69,8 @@ class Recurrent(nn.Module):
     """One layer: U from a transform, then the recurrence; h has the width of the model again.
 
     A subclass defines `transform(x, raw, context, memory) -> (U, what to remember)`, `raw` being x before a
-    norm; U (batch, length, K · D) holds D columns each of u0, u1, u2 and, where widths differ, the skipped input.
+    norm; U (batch, length, K · D) holds D columns each of u0, u1, u2 and, where widths differ, the skipped
+    input.
     """
 
     def __init__(self, config: RecurrentConfig, site: Site) -> None:
