@@ -78,7 +78,7 @@ def summary(experiment: "Experiment") -> dict[str, Any]:
 def told(row: dict[str, Any]) -> str:
     """Return the claims in a few words: `bleu 27.43, parameters 62 M*`."""
     words = []
-    for key, claim in row["claims"].items():
+    for key, claim in sorted(row["claims"].items(), key=lambda item: item[1]["metric"] == "parameters"):
         value = claim["value"]
         if claim["metric"] == "parameters":
             shown = f"{value / 1e6:g} M"

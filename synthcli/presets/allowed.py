@@ -54,10 +54,22 @@ def child_of(table: Any, key: str | int) -> Any:
 
 
 def of_kind(node: SchemaNode, table: Any, root: SchemaNode) -> SchemaNode:
-    """Return the member of a union that the `kind` of `table` names, or the union itself."""
-    mapping = node.get("discriminator", {}).get("mapping", {})
+    """Return the member of a union that the `kind` of `table` names, or the union itself.
+
+    A union that needs no `kind` means its first member where there is none.
+    """
+    members = members_of(node, root)
     kind = table.get("kind") if isinstance(table, dict) else None
-    return resolve({"$ref": mapping[kind]}, root) if isinstance(kind, str) and kind in mapping else node
+    if kind is None and isinstance(table, dict) and "discriminator" not in node:
+        kind = next(iter(members), None)
+    return members[kind] if isinstance(kind, str) and kind in members else node
+
+
+def members_of(node: SchemaNode, root: SchemaNode) -> dict[str, SchemaNode]:
+    """Return the members of a union of tables by their `kind`."""
+    members = [resolve(member, root) for member in node.get("oneOf", [])]
+    kinds = [member.get("properties", {}).get("kind", {}).get("const") for member in members]
+    return {kind: member for kind, member in zip(kinds, members, strict=True) if kind is not None}
 
 
 def properties_of(node: SchemaNode) -> dict[str, SchemaNode]:
@@ -66,15 +78,15 @@ def properties_of(node: SchemaNode) -> dict[str, SchemaNode]:
     return found
 
 
-def kinds_of(node: SchemaNode) -> list[str]:
-    """Return the kinds of a union of tables."""
-    return list(node.get("discriminator", {}).get("mapping", {}))
+def kinds_of(node: SchemaNode, root: SchemaNode) -> list[str]:
+    """Return the kinds of a union of tables, in alphabetical order."""
+    return sorted(members_of(node, root))
 
 
 def describe(node: SchemaNode, root: SchemaNode) -> str:
     """Return what a schema allows: `a whole number > 0`, `` `gelu` or `relu` ``."""
     node = resolve(node, root)
-    if kinds := kinds_of(node):
+    if kinds := kinds_of(node, root):
         return f"a table of kind {either(kinds)}"
     if words := node.get("enum", [node["const"]] if "const" in node else []):
         return either(words)

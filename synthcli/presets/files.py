@@ -1,5 +1,6 @@
 """Preset files: where the library stands, how a name is found, what a file says."""
 
+import glob
 import re
 import tomllib
 from pathlib import Path
@@ -42,12 +43,12 @@ def find_file(word: str, beside: Path | None = None) -> Path:
                 f"no preset file `{path}`", "give the path of a TOML file, or the name of a preset"
             )
         return path
-    files = library_files()
-    if word not in files:
+    found = sorted(library_folder().glob(f"*/{glob.escape(word)}.toml"))
+    if not found:
         nearest = did_you_mean(word, preset_names())
         hint = nearest if nearest.startswith("did") else "list them with `synth presets ls`"
         raise SynthError(f"no preset is called `{word}`", hint)
-    return files[word]
+    return found[0]
 
 
 def read_toml(path: Path) -> dict[str, Any]:

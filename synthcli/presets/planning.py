@@ -106,13 +106,15 @@ def parameters_of(experiment: "Experiment") -> Parameters:
 
 @cache
 def count_parameters_of(config: str) -> Parameters:
-    """Count the parameters of a configuration, given as JSON."""
+    """Count the parameters of a configuration, given as JSON; nothing is initialised."""
     import torch
 
-    from synthcli.model import ModelConfig, build
+    from synthcli.model import TASKS, ModelConfig
+    from synthcli.presets.uninitialised import Uninitialised
 
-    with torch.device("meta"):
-        return count(build(ModelConfig.model_validate_json(config)))
+    model = ModelConfig.model_validate_json(config)
+    with torch.device("meta"), Uninitialised():
+        return count(TASKS[model.task](model))
 
 
 def build_on_meta(experiment: "Experiment") -> "nn.Module":

@@ -43,6 +43,9 @@ class Place:
     def known_keys(self, path: Sequence[str | int]) -> list[str]:
         return list(properties_of(node_at(self.schema, path, self.table)))
 
+    def kinds(self, path: Sequence[str | int]) -> list[str]:
+        return kinds_of(node_at(self.schema, path, self.table), self.schema)
+
     def value(self, path: Sequence[str | int]) -> Any:
         found: Any = self.table
         for key in path:
@@ -69,10 +72,10 @@ def explain(kind: str, path: list[str | int], error: Any, place: Place) -> str:
     if kind == "missing":
         return f"{key} is missing, allowed: {place.allowed(path)}"
     if kind == "union_tag_not_found":
-        kinds = kinds_of(node_at(place.schema, path, place.table))
+        kinds = place.kinds(path)
         return f"{key}{place.origin(path)} has no `kind`, allowed: {', '.join(f'`{k}`' for k in kinds)}"
     if kind == "union_tag_invalid":
-        tag, kinds = error["ctx"]["tag"], kinds_of(node_at(place.schema, path, place.table))
+        tag, kinds = error["ctx"]["tag"], place.kinds(path)
         where = f"`{'.'.join(str(part) for part in [*path, 'kind'])}`"
         return f"{where} = {json.dumps(tag)}{place.origin(path)}; {did_you_mean(tag, kinds)}"
     if kind == "value_error":

@@ -1,11 +1,13 @@
 """Precedence, scales, provenance, and every mistake reported at once."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from synthcli.data.corpora import CORPORA
 from synthcli.errors import SynthError
+from synthcli.model.activations import ActivationName
 from synthcli.presets import differences, dump, find_preset, load_preset, preset_names
 from synthcli.presets.files import read_toml
 
@@ -133,6 +135,7 @@ def test_differences_are_named_key_by_key() -> None:
 
 
 PAIRS = ", ".join(f"`{name}`" for name, corpus in CORPORA.items() if corpus.kind == "pairs")
+ACTIVATION_NAMES = " or ".join(f"`{name}`" for name in get_args(ActivationName))
 MISTAKES = {
     "training.stepz=3": "`training.stepz` (from --set) is no key; did you mean `steps`?",
     "modle.x=3": "`modle` (from --set) is no key; did you mean `model`?",
@@ -141,8 +144,10 @@ MISTAKES = {
     'data.batch.size="8"': '`data.batch.size` = "8" (from --set), allowed: a whole number ≥ 1',
     "model.dropout=1.5": "`model.dropout` = 1.5 (from --set), allowed: a number ≥ 0 and < 1",
     "model.activation=gelo": (
-        '`model.activation` = "gelo" (from --set), allowed: `relu` or `gelu`; did you mean `gelu`?'
+        f'`model.activation` = "gelo" (from --set), allowed: {ACTIVATION_NAMES}; did you mean `gelu`?'
     ),
+    "model.mixer.scorez=[]": "`model.mixer.scorez` (from --set) is no key; did you mean `scores`?",
+    "model.mixer.kind=srup": '`model.mixer.kind` = "srup" (from --set); did you mean `srupp`?',
     "training.schedule.kind=cosin": '`training.schedule.kind` = "cosin" (from --set); did you mean `cosine`?',
     'model.mixer.scores=[{kind="dens"}]': (
         '`model.mixer.scores.0.kind` = "dens" (from --set); did you mean `dense`?'
@@ -166,7 +171,7 @@ MISTAKES = {
     ),
     "data.tokenizer=3": "`data.tokenizer` = 3 (from --set), allowed: a table",
     "training.schedule.kind=cosine": "`training.schedule.peak` is missing, allowed: a number > 0",
-    "model.d_model=511": "`model`: `heads = 8` does not divide `d_model = 511`",
+    "model.d_model=511": "`model`: layer 0 of the encoder: `heads = 8` does not divide `d_model = 511`",
     "name=a b": '`name` = "a b" (from --set), allowed: a string that matches `^[A-Za-z0-9][A-Za-z0-9._-]*$`',
 }
 
@@ -180,7 +185,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
     overrides = ("training.stepz=3", "training.seed=x", "model.activation=gelo", "data.batch.size=-1")
     assert refusal(overrides=overrides) == (
         "preset `wmt14-dense` has 4 problems:\n"
-        '  `model.activation` = "gelo" (from --set), allowed: `relu` or `gelu`; did you mean `gelu`?\n'
+        f'  `model.activation` = "gelo" (from --set), allowed: {ACTIVATION_NAMES}; did you mean `gelu`?\n'
         "  `data.batch.size` = -1 (from --set), allowed: a whole number ≥ 1\n"
         '  `training.seed` = "x" (from --set), allowed: a whole number ≥ 0\n'
         f"  `training.stepz` (from --set) is no key; did you mean `steps`?{HINT}"
