@@ -80,7 +80,7 @@ def mean_of_visible(values: Tensor, queries: int, context: Context, past: Tensor
     """Return the mean of the values each query sees: (batch, queries, heads, d_head)."""
     flat, keys = values.flatten(2), values.shape[1]
     weight = None if context.key_padding is None else ~context.key_padding
-    if past is not None and context.documents is None:
+    if past is not None and context.documents is None and context.window is None:
         new = None if weight is None else weight[:, keys - queries :]
         sums = running_total(flat[:, keys - queries :], new, past)
         mean = sums[..., :-1] / sums[..., -1:].clamp_min(1)
@@ -100,10 +100,13 @@ def visible_range(queries: int, keys: int, context: Context, device: torch.devic
     own = torch.arange(context.start, context.start + queries, device=device)[None]
     start = torch.zeros_like(own)
     end = own + 1 if context.causal else torch.full_like(own, keys)
+    if context.causal and context.window is not None:
+        start = (own - context.window).clamp_min(0)
     if context.documents is not None:
         mine = context.documents[:, context.start : context.start + queries]
         documents = context.documents.contiguous()
-        start = torch.searchsorted(documents, mine.contiguous())
+        first = torch.searchsorted(documents, mine.contiguous())
+        start = start.expand_as(first).maximum(first)
         last = torch.searchsorted(documents, mine.contiguous(), right=True)
         end = end.expand_as(last).minimum(last)
     return start, end
