@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from synthcli.config import Config
 from synthcli.model.context import Context
-from synthcli.model.dropout import Dropout, dropout
+from synthcli.model.dropout import dropout
 from synthcli.model.mixers.base import Site
 from synthcli.model.ops.recurrence import recurrence
 
@@ -201,7 +201,6 @@ class SRU(Recurrent):
         columns, rank = self.blocks * self.width, config.projection
         self.reduce = nn.Linear(site.d_model, rank, bias=False) if rank is not None else nn.Identity()
         self.expand = nn.Linear(rank or site.d_model, columns, bias=False)
-        self.dropout = Dropout(self.rate)
 
     def transform(
         self, x: Tensor, raw: Tensor, context: Context, memory: Tensor | None
