@@ -7,6 +7,7 @@ import pytest
 
 from synthcli.data.corpora import CORPORA
 from synthcli.errors import SynthError
+from synthcli.evaluation.config import MetricName
 from synthcli.model.activations import ActivationName
 from synthcli.presets import differences, dump, find_preset, load_preset, preset_names
 from synthcli.presets.files import read_toml
@@ -136,6 +137,7 @@ def test_differences_are_named_key_by_key() -> None:
 
 PAIRS = ", ".join(f"`{name}`" for name, corpus in CORPORA.items() if corpus.kind == "pairs")
 ACTIVATION_NAMES = " or ".join(f"`{name}`" for name in get_args(ActivationName))
+METRIC_NAMES = " or ".join(f"`{name}`" for name in get_args(MetricName))
 MISTAKES = {
     "training.stepz=3": "`training.stepz` (from --set) is no key; did you mean `steps`?",
     "modle.x=3": "`modle` (from --set) is no key; did you mean `model`?",
@@ -161,7 +163,7 @@ MISTAKES = {
     ),
     "evaluation.metrics=[]": (
         "`evaluation.metrics` = [] (from --set), "
-        "allowed: a list of ≥ 1, each item `bleu` or `rouge` or `perplexity` or `accuracy`"
+        f"allowed: a list of ≥ 1, each item {METRIC_NAMES}"
     ),
     "data.corpus=wmt14-en-d": (
         '`data.corpus` = "wmt14-en-d" (from --set) is no corpus; did you mean `wmt14-en-de`?'
