@@ -6,6 +6,7 @@ import typer
 
 from synthcli import __version__
 from synthcli.cli import (
+    check,
     corpora,
     doctor,
     evaluate,
@@ -51,6 +52,7 @@ app.add_typer(corpora.app, name="corpora", rich_help_panel=DATA)
 app.command("train", rich_help_panel=TRAIN)(train.train)
 app.command("finetune", rich_help_panel=TRAIN)(finetune.finetune)
 app.command("plan", rich_help_panel=TRAIN)(plan.plan)
+app.command("check", rich_help_panel=TRAIN)(check.check)
 presets_app = typer.Typer(help="List, show, copy and check presets.", no_args_is_help=True)
 for command in (presets.ls, presets.show, presets.cp, presets.validate):
     presets_app.command()(command)
