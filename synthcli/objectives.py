@@ -12,6 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from synthcli.errors import SynthError
+from synthcli.model import detach_state
+
 IGNORED = -100  # a target that is padding
 CACHE_ELEMENTS = 2**19  # logits worked on at a time by a processor: 2 MiB in float32, which stay in its cache
 
@@ -21,35 +24,58 @@ Objective = Callable[[nn.Module, Batch, float], tuple[Tensor, int]]
 
 def causal_lm(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
     """Cross-entropy of every next token."""
-    targets = _targets(batch)
-    select = _real(targets)
-    logits, _ = model(batch["tokens"], documents=batch.get("documents"), select=select)
-    return _of_tokens(logits, targets, select, label_smoothing)
+    select, chosen = _real(batch)
+    output, _ = model(batch["tokens"], documents=batch.get("documents"), select=select, targets=chosen)
+    return _of_tokens(output, chosen, label_smoothing)
+
+
+def segment_lm(
+    model: nn.Module, batch: Batch, state: Any, label_smoothing: float = 0.0, window: int | None = None
+) -> tuple[Tensor, int, Any]:
+    """Cross-entropy of every next token of a segment, given the state before it; and the state after."""
+    select, chosen = _real(batch)
+    output, new = model(batch["tokens"], state=state, select=select, targets=chosen, window=window)
+    return *_of_tokens(output, chosen, label_smoothing), detach_state(new)
+
+
+def masked_lm(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
+    """Cross-entropy of the tokens that were hidden; no other position passes through the head."""
+    select, chosen = _real(batch)
+    output = model(batch["tokens"], padding=batch.get("padding"), select=select, targets=chosen)
+    return _of_tokens(output, chosen, label_smoothing)
 
 
 def seq2seq(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
     """Cross-entropy of every next target token, given the source."""
-    targets = _targets(batch)
-    select = _real(targets)
-    logits = model(
+    select, chosen = _real(batch)
+    output = model(
         batch["source"],
         batch["tokens"],
         source_padding=batch.get("source_padding"),
         select=select,
+        targets=chosen,
     )
-    return _of_tokens(logits, targets, select, label_smoothing)
+    return _of_tokens(output, chosen, label_smoothing)
 
 
 def classification(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
-    """Cross-entropy of the class of every sequence."""
+    """Cross-entropy of the class, or of the right choice, of every example; of scores the squared error."""
     labels = batch["labels"]
     assert labels is not None
     logits = model(batch["tokens"], padding=batch.get("padding"))
+    if labels.is_floating_point():
+        real = labels != IGNORED
+        error = (logits[:, 0].float() - labels)[real]
+        return error.square().sum(), len(labels)
+    absent = batch.get("absent")
+    if absent is not None:  # rows with fewer choices than the batch's most
+        logits = logits.masked_fill(absent, torch.finfo(logits.dtype).min)
     return cross_entropy(logits, labels, label_smoothing), len(labels)
 
 
 OBJECTIVES: dict[str, Objective] = {
     "causal-lm": causal_lm,
+    "masked-lm": masked_lm,
     "seq2seq": seq2seq,
     "classification": classification,
 }
@@ -67,17 +93,22 @@ def _targets(batch: Batch) -> Tensor:
     return targets
 
 
-def _real(targets: Tensor) -> Tensor | None:
-    """Return where targets are real, or None where all of them are."""
+def _real(batch: Batch) -> tuple[Tensor | None, Tensor]:
+    """Return where targets are real, None where all of them are, and the real ones."""
+    targets = _targets(batch)
     real = targets != IGNORED
-    return None if bool(real.all()) else real
+    return (None, targets.flatten()) if bool(real.all()) else (real, targets[real])
 
 
-def _of_tokens(
-    logits: Tensor, targets: Tensor, select: Tensor | None, label_smoothing: float
-) -> tuple[Tensor, int]:
-    chosen = targets.flatten() if select is None else targets[select]
-    return cross_entropy(logits.flatten(0, -2), chosen, label_smoothing), chosen.numel()
+def _of_tokens(output: Any, targets: Tensor, label_smoothing: float) -> tuple[Tensor, int]:
+    """Return the summed loss of logits, or of the pieces of an adaptive softmax."""
+    if isinstance(output, Tensor):
+        return cross_entropy(output.flatten(0, -2), targets, label_smoothing), targets.numel()
+    if label_smoothing:
+        message = f"`training.label_smoothing = {label_smoothing}` has no meaning for an adaptive softmax"
+        raise SynthError(message, "set it to 0, or leave out `model.embeddings.cutoffs`")
+    losses = [cross_entropy(logits, chosen) for logits, chosen in output]
+    return torch.stack(losses).sum(), targets.numel()
 
 
 def cross_entropy(

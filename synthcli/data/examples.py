@@ -89,6 +89,12 @@ class Examples:
         return isinstance(self._form, StreamExamples)
 
     @property
+    def streams(self) -> int:
+        """How many streams stand side by side (streams)."""
+        streams: int = self._form.streams
+        return streams
+
+    @property
     def segments(self) -> int:
         """How many segments a stream has (streams)."""
         segments: int = self._form.segments

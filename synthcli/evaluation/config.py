@@ -6,11 +6,15 @@ from pydantic import Field
 
 from synthcli.config import Config
 
-MetricName = Literal["bleu", "rouge", "perplexity", "accuracy"]
+MetricName = Literal["bleu", "rouge", "perplexity", "accuracy", "correlation"]
 
 
 class EvaluationConfig(Config):
-    """`beam = 1` is greedy; `max_length` counts generated tokens and defaults to the model's own limit."""
+    """`beam = 1` is greedy; `max_length` counts generated tokens and defaults to the model's own limit.
+
+    Of a split read as streams, a position sees `window` earlier ones, by default a segment's length; one of
+    the `streams` loses no context, more of them are faster.
+    """
 
     metrics: tuple[MetricName, ...] = Field(min_length=1)
     split: Literal["train", "validation", "test"] = "test"
@@ -18,5 +22,7 @@ class EvaluationConfig(Config):
     length_penalty: float = Field(0.6, ge=0)
     max_length: int | None = Field(None, gt=0)
     batch_size: int = Field(64, gt=0)
+    window: int | None = Field(None, gt=0)
+    streams: int = Field(1, gt=0)
     bootstrap: int = Field(1000, ge=0)
     seed: int = Field(0, ge=0)

@@ -15,6 +15,7 @@ from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.decoding import search_options, translate
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.rouge import rouge
@@ -80,6 +81,8 @@ def _by_text(metric: Callable[[list[str], list[str]], list[Score]]) -> Callable[
 @torch.inference_mode()
 def _perplexity(judged: Judged) -> list[Score]:
     """Sum −log p of every target, each example by itself, so that batches do not matter."""
+    if judged.examples.is_stream:
+        return of_streams(judged)
     nats = np.zeros(len(judged.chosen))
     tokens = np.zeros(len(judged.chosen))
     for places in judged.batches(LOGITS // judged.model.config.vocab_size):
@@ -88,26 +91,70 @@ def _perplexity(judged: Judged) -> list[Score]:
         real = targets != IGNORED
         result = judged.model(**batch, select=real)
         logits = result[0] if isinstance(result, tuple) else result
-        wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        loss = _finite(nn.functional.cross_entropy(wide, targets[real], reduction="none")).double()
-        rows = real.nonzero()[:, 0]
-        nats[places] = loss.new_zeros(len(places)).index_add(0, rows, loss).cpu().numpy()
-        tokens[places] = real.sum(dim=1).cpu().numpy()
+        nats[places], tokens[places] = by_row(_nats(logits, targets[real]), real)
     if judged.model.config.task != "causal-lm":
         return perplexity(nats, tokens, None, None)
     words, sizes = judged.examples.words(judged.chosen), judged.examples.bytes(judged.chosen)
     return perplexity(nats, tokens, words.astype(np.float64), sizes.astype(np.float64))
 
 
+def of_streams(judged: Judged) -> list[Score]:
+    """Sum −log p segment after segment, each after the state of the one before; nothing is left out."""
+    model, streams = judged.model, judged.examples.streams
+    window = judged.config.window or model.config.max_target_length
+    chosen = judged.chosen[: len(judged.chosen) // streams * streams]
+    nats, tokens = np.zeros(len(chosen)), np.zeros(len(chosen))
+    state = model.initial_state()
+    for first in range(0, len(chosen), streams):
+        places = np.arange(first, first + streams)
+        batch = judged.on_device(places)
+        real = batch["targets"] != IGNORED
+        logits, state = model(batch["tokens"], state=state, select=real, window=window)
+        nats[places], tokens[places] = by_row(_nats(logits, batch["targets"][real]), real)
+        judged.progress(first + streams, len(chosen))
+    words, sizes = judged.examples.words(chosen), judged.examples.bytes(chosen)
+    return perplexity(nats, tokens, words.astype(np.float64), sizes.astype(np.float64))
+
+
+def _nats(logits: Tensor, targets: Tensor) -> Tensor:
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return _finite(nn.functional.cross_entropy(wide, targets, reduction="none")).double()
+
+
+def by_row(loss: Tensor, real: Tensor) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the summed losses and the number of targets of each row."""
+    sums = loss.new_zeros(len(real)).index_add(0, real.nonzero()[:, 0], loss)
+    return sums.cpu().numpy(), real.sum(dim=1).double().cpu().numpy()
+
+
 @torch.inference_mode()
 def _class_accuracy(judged: Judged) -> list[Score]:
+    if judged.model.config.head.output == "regression":
+        hint = "`correlation` is what fits it"
+        raise SynthError("`accuracy` counts classes, and this model predicts scores", hint)
     predictions = np.zeros(len(judged.chosen), dtype=np.int64)
     labels = np.zeros(len(judged.chosen), dtype=np.int64)
     for places in judged.batches():
         batch = judged.on_device(places)
-        labels[places] = batch.pop("labels").cpu().numpy()
-        predictions[places] = _finite(judged.model(**batch)).argmax(-1).cpu().numpy()
+        labels[places], absent = batch.pop("labels").cpu().numpy(), batch.pop("absent", None)
+        logits = _finite(judged.model(**batch))
+        if absent is not None:
+            logits = logits.masked_fill(absent, -torch.inf)
+        predictions[places] = logits.argmax(-1).cpu().numpy()
     return accuracy(predictions, labels)
+
+
+@torch.inference_mode()
+def _correlation(judged: Judged) -> list[Score]:
+    if judged.model.config.head.output != "regression":
+        hint = "`accuracy` is what fits it"
+        raise SynthError("`correlation` compares scores, and this model predicts classes", hint)
+    predictions, scores = np.zeros(len(judged.chosen)), np.zeros(len(judged.chosen))
+    for places in judged.batches():
+        batch = judged.on_device(places)
+        scores[places] = batch.pop("labels").cpu().numpy()
+        predictions[places] = _finite(judged.model(**batch))[:, 0].float().cpu().numpy()
+    return correlation(predictions, scores)
 
 
 def _finite(figures: Tensor) -> Tensor:
@@ -120,8 +167,9 @@ def _finite(figures: Tensor) -> Tensor:
 METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
     "bleu": {"seq2seq": _by_text(bleu)},
     "rouge": {"seq2seq": _by_text(rouge)},
-    "perplexity": {"causal-lm": _perplexity, "seq2seq": _perplexity},
+    "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
     "accuracy": {"classification": _class_accuracy, "seq2seq": _by_text(exact_match)},
+    "correlation": {"classification": _correlation},
 }
 
 
@@ -132,7 +180,9 @@ def measure(metric: str, judged: Judged) -> list[Score]:
     was_training = judged.model.training
     judged.model.eval()
     try:
-        return METRICS[metric][task](judged)
+        with torch.random.fork_rng():  # which tokens are masked does not depend on what ran before
+            torch.manual_seed(judged.config.seed)
+            return METRICS[metric][task](judged)
     finally:
         judged.model.train(was_training)
 

@@ -55,7 +55,7 @@ def evaluate_checkpoint(
     config = options_for(experiment, request)
     store = store_for(data, preparing)
     refuse_other_tokenizer(checkpoint, store)
-    examples = examples_of(store, config.split, checkpoint.config, data)
+    examples = examples_of(store, config.split, checkpoint.config, data, config.streams)
     result = judge(
         model_of(checkpoint), checkpoint.tokenizer, examples, config, request, progress, label_of(checkpoint)
     )

@@ -176,7 +176,8 @@ def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Wat
     if known is not None:
         return Result.from_json(known)
     experiment, store = fitted_to_store(experiment, watcher)
-    examples = examples_of(store, experiment.evaluation.split, experiment.model, experiment.data)
+    judging = experiment.evaluation
+    examples = examples_of(store, judging.split, experiment.model, experiment.data, judging.streams)
     request = Request(metric, beam=1)
     config = options_for(experiment, request)
     model = initialised(experiment, watcher)

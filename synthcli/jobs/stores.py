@@ -32,8 +32,18 @@ def prepared_store(data: DataConfig) -> Store | None:
     return None if path is None else open_store(path)
 
 
-def examples_of(store: Store, split: str, model: ModelConfig, data: DataConfig) -> Examples:
-    """Return the examples of a split as this model reads them."""
+def examples_of(
+    store: Store, split: str, model: ModelConfig, data: DataConfig, streams: int | None = None
+) -> Examples:
+    """Return the examples of a split as this model reads them; `streams` in place of the batch's size."""
     return Examples(
-        store, split, model.task, model.max_source_length, model.max_target_length, layout=data.layout
+        store,
+        split,
+        model.task,
+        model.max_source_length,
+        model.max_target_length,
+        layout=data.layout,
+        streams=(streams or data.batch.size) if data.layout == "streams" else None,
+        masking=data.masking,
+        denoising=data.denoising,
     )

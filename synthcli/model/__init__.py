@@ -7,7 +7,7 @@ from torch import nn
 from synthcli.model.config import ModelConfig
 from synthcli.model.initialise import initialise
 from synthcli.model.stack import State
-from synthcli.model.state import detach_state, select_state
+from synthcli.model.state import detach_state, flatten_state, select_state, unflatten_state
 from synthcli.model.tasks import CausalLM, Classifier, MaskedLM, Seq2Seq
 
 TASKS: dict[str, Any] = {
@@ -41,6 +41,8 @@ __all__ = [
     "build",
     "count_parameters",
     "detach_state",
+    "flatten_state",
     "initialise",
     "select_state",
+    "unflatten_state",
 ]

@@ -1,7 +1,7 @@
 """The configuration of a model: what `config.json` of a checkpoint and `[model]` of a preset hold."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,7 +9,7 @@ from synthcli.config import Config
 from synthcli.model.activations import ActivationName
 from synthcli.model.blocks import BlockConfig
 from synthcli.model.blocks.pre_norm import PreNormConfig
-from synthcli.model.defaults import with_shaped_attention
+from synthcli.model.defaults import shape_attention
 from synthcli.model.embeddings import EmbeddingsConfig
 from synthcli.model.fitness import problems
 from synthcli.model.heads import HeadConfig
@@ -53,13 +53,16 @@ class InitConfig(Config):
 
 
 class ModelConfig(Config):
-    """A task, its stacks, and what they share. `d_ff` is the width the second map of a feed-forward reads."""
+    """A task, its stacks, and what they share.
+
+    `d_ff` is the width the second map of a feed-forward reads; a recurrent block has none.
+    """
 
     task: TaskName
     vocab_size: int = Field(gt=0)
     num_classes: int | None = Field(None, gt=1)
     d_model: int = Field(gt=0)
-    d_ff: int = Field(gt=0)
+    d_ff: int | None = Field(None, gt=0)
     activation: ActivationName = "gelu"
     negative_slope: float = Field(0.01, ge=0)
     gated: bool = False
@@ -75,15 +78,15 @@ class ModelConfig(Config):
     decoder: StackConfig | None = None
     head: HeadConfig = HeadConfig()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _skipless_blocks_shape_attention(cls, values: Any) -> Any:
-        return with_shaped_attention(values)
-
     @field_validator("block", mode="before")
     @classmethod
     def _block_by_name(cls, value: object) -> object:
         return {"kind": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _skipless_blocks_shape_attention(self) -> "ModelConfig":
+        shape_attention(self)
+        return self
 
     @model_validator(mode="after")
     def _task_has_its_parts(self) -> "ModelConfig":

@@ -1,62 +1,69 @@
-"""What an attention mixer is in a skipless block when a configuration leaves it open (He & Hofmann 2023)."""
+"""What a mixer is where a configuration leaves it open and the parts around it decide."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from synthcli.config import Config
+from synthcli.model.mixers.attention import AttentionConfig
+from synthcli.model.mixers.projections import IdentityConfig, ResidualConfig
+from synthcli.model.mixers.shaping import ShapingConfig
+from synthcli.model.scores import ScoreConfig
+from synthcli.model.scores.dot_product import DotProductConfig
+
+if TYPE_CHECKING:
+    from synthcli.model.config import ModelConfig, StackConfig
+
+C = TypeVar("C", bound=Config)
 SHAPED_BLOCKS = ("skipless", "skipless-parallel")
 IN_SKIPLESS: dict[str, Any] = {
-    "shaping": {},
-    "value": "identity",
-    "first_value": {"kind": "residual"},
-    "output": "identity",
+    "shaping": ShapingConfig(),
+    "value": IdentityConfig(),
+    "first_value": ResidualConfig(),
+    "output": IdentityConfig(),
 }
 
 
-def with_shaped_attention(model: Any) -> Any:
-    """Return the table of a model with shaped attention filled in where its block has no skip.
+def shape_attention(model: "ModelConfig") -> None:
+    """Fill in shaped attention where a block has no skip  (He & Hofmann 2023).
 
     Values and output are identities, the first layer's values an identity that training leaves, and W_q = 0:
-    at the start every head is M = I.
+    at the start every head is M = I. Cross-attention keeps its skip, and stays as it is.
     """
-    if not isinstance(model, dict) or _kind(model.get("block")) not in SHAPED_BLOCKS:
-        return model
-    model = {**model, "mixer": _shaped(model.get("mixer", {}))}
+    if model.block.kind not in SHAPED_BLOCKS:
+        return
+    change(model, mixer=shaped(model.mixer))
     for name in ("encoder", "decoder"):
-        stack = model.get(name)
-        if isinstance(stack, dict):
-            model[name] = _in_stack(stack)
-    return model
+        stack: StackConfig | None = getattr(model, name)
+        if stack is not None:
+            layers = {layer: shaped(mixer) for layer, mixer in stack.layer_mixers.items()}
+            own = None if stack.mixer is None else shaped(stack.mixer)
+            change(model, **{name: stack.model_copy(update={"mixer": own, "layer_mixers": layers})})
 
 
-def _in_stack(stack: dict[str, Any]) -> dict[str, Any]:
-    stack = dict(stack)
-    if stack.get("mixer") is not None:
-        stack["mixer"] = _shaped(stack["mixer"])
-    if isinstance(stack.get("layer_mixers"), dict):
-        stack["layer_mixers"] = {layer: _shaped(mixer) for layer, mixer in stack["layer_mixers"].items()}
-    return stack
-
-
-def _shaped(mixer: Any) -> Any:
-    if not isinstance(mixer, dict) or mixer.get("kind", "attention") != "attention":
+def shaped(mixer: Any) -> Any:
+    """Return attention fit for a block without skip where it leaves that open; other mixers as they are."""
+    if not isinstance(mixer, AttentionConfig):
         return mixer
-    scores = mixer.get("scores", [{"kind": "dot-product"}])
-    if isinstance(scores, list | tuple):
-        scores = [_with_zero_query(score) for score in scores]
     # heads of another width cannot do without projections
-    filled = {"shaping": {}} if mixer.get("d_head") is not None else IN_SKIPLESS
-    return {**filled, **mixer, "scores": scores}
+    wanted = IN_SKIPLESS if mixer.d_head is None else {"shaping": ShapingConfig()}
+    open_to = {name: value for name, value in wanted.items() if name not in mixer.model_fields_set}
+    scores = filled_scores(mixer.scores, zero_query=True)
+    return mixer.model_copy(update={**open_to, "scores": scores})
 
 
-def _with_zero_query(score: Any) -> Any:
-    is_dot = isinstance(score, dict) and score.get("kind") == "dot-product"
-    return {"zero_query": True, **score} if is_dot else score
+def filled_scores(scores: Sequence[ScoreConfig], **wanted: Any) -> tuple[ScoreConfig, ...]:
+    """Return scores whose dot products have what is wanted, unless they say otherwise."""
+    return tuple(filled(s, **wanted) if isinstance(s, DotProductConfig) else s for s in scores)
 
 
-def _kind(block: Any) -> Any:
-    return (
-        block.get("kind")
-        if isinstance(block, dict)
-        else block
-        if isinstance(block, str)
-        else getattr(block, "kind", None)
+def filled(config: C, **wanted: Any) -> C:
+    """Return the configuration with wanted values at the keys it does not set."""
+    return config.model_copy(
+        update={key: value for key, value in wanted.items() if key not in config.model_fields_set}
     )
+
+
+def change(config: Config, **values: Any) -> None:
+    """Set fields of a configuration that is still being validated."""
+    for name, value in values.items():
+        object.__setattr__(config, name, value)

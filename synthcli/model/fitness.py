@@ -23,6 +23,10 @@ def problems(config: "ModelConfig") -> Iterator[str]:
             )
         if stack == "decoder" and isinstance(mixer, RecurrentConfig) and mixer.bidirectional:
             yield f"{where}`bidirectional` reads the future, which a decoder has to predict"
+    if config.block.kind == "recurrent" and config.d_ff is not None:
+        yield f'`d_ff = {config.d_ff}`: `block = "recurrent"` has no feed-forward; leave it out'
+    if config.block.kind != "recurrent" and config.d_ff is None:
+        yield f'`d_ff`: `block = "{config.block.kind}"` has a feed-forward and needs its width'
     yield from cross_problems(config)
     yield from embedding_problems(config)
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from synthcli.config import Config
@@ -11,7 +12,7 @@ from synthcli.model.activations import ActivationName, activation
 
 
 class HeadConfig(Config):
-    """What stands between hidden states and logits.
+    """What stands between hidden states and logits; `dropout` acts on the hidden states of a language model.
 
     Language models: `bias` of every word's logit; `transform` is BERT's dense map, activation and norm.
     Classifiers: `pool` makes one vector of a sequence, `pooler` is BERT's dense map and tanh on it; `output`
@@ -20,6 +21,7 @@ class HeadConfig(Config):
 
     bias: bool = False
     transform: bool = False
+    dropout: float = Field(0.0, ge=0, lt=1)
     pool: Literal["mean", "first"] = "mean"
     pooler: bool = False
     output: Literal["classes", "regression", "choice"] = "classes"

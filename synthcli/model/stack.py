@@ -80,6 +80,7 @@ def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_len
 
 
 def _feed_forward(config: ModelConfig) -> FeedForward:
+    assert config.d_ff is not None
     return FeedForward(
         config.d_model,
         config.d_ff,

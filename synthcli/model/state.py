@@ -1,9 +1,10 @@
 """Operations on a state as a whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 T = TypeVar("T")
@@ -17,6 +18,41 @@ def select_state(state: T, index: Tensor) -> T:
 def detach_state(state: T) -> T:
     """Return the state cut off from what made it: no gradient crosses."""
     return map_state(state, Tensor.detach)
+
+
+def flatten_state(state: Any, prefix: str = "") -> dict[str, Tensor]:
+    """Return the tensors of a state by dotted path, numbers as tensors of one element."""
+    if isinstance(state, Tensor):
+        return {prefix: state}
+    if isinstance(state, int):
+        return {prefix: torch.tensor(state)}
+    tensors: dict[str, Tensor] = {}
+    for name, part in _parts(state):
+        tensors |= flatten_state(part, f"{prefix}.{name}" if prefix else name)
+    return tensors
+
+
+def unflatten_state(template: T, tensors: Mapping[str, Tensor], prefix: str = "") -> T:
+    """Return a state of the template's form, such as an initial one, with what `flatten_state` returned."""
+    parts = {
+        name: unflatten_state(part, tensors, f"{prefix}.{name}" if prefix else name)
+        for name, part in _parts(template)
+    }
+    if isinstance(template, tuple):
+        return tuple(parts.values())  # type: ignore[return-value]
+    if is_dataclass(template) and not isinstance(template, type):
+        return replace(template, **parts)
+    found: Any = tensors.get(prefix)
+    return int(found) if isinstance(template, int) else found  # type: ignore[return-value]
+
+
+def _parts(state: Any) -> list[tuple[str, Any]]:
+    """Return what a state is made of, by name or number."""
+    if isinstance(state, tuple):
+        return [(str(number), part) for number, part in enumerate(state)]
+    if is_dataclass(state) and not isinstance(state, type):
+        return [(field.name, getattr(state, field.name)) for field in fields(state)]
+    return []
 
 
 def map_state(state: T, change: Callable[[Tensor], Tensor]) -> T:

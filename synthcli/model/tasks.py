@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
 from synthcli.model.config import ModelConfig
 from synthcli.model.context import Context
+from synthcli.model.dropout import dropout
 from synthcli.model.embeddings import Embeddings
 from synthcli.model.heads import ClassifierHead, LanguageModelHead, Transform
 from synthcli.model.stack import Stack, State
@@ -46,7 +47,7 @@ class CausalLM(nn.Module):
         start = 0 if state is None else state.position
         context = Context(start, causal=True, key_padding=padding, documents=documents, window=window)
         hidden, state = self.decoder(self.embeddings(tokens, start), context, state=state)
-        return _logits(self.head, hidden, select, targets), state
+        return _logits(self, hidden, select, targets), state
 
     def initial_state(self) -> State:
         return self.decoder.initial_state()
@@ -75,7 +76,7 @@ class MaskedLM(nn.Module):
         """Return logits of every position, or (selected, vocabulary) of those in `select` alone."""
         context = Context(key_padding=padding, documents=documents)
         hidden, _ = self.encoder(self.embeddings(tokens, token_types=token_types), context)
-        return _logits(self.head, hidden, select, targets)
+        return _logits(self, hidden, select, targets)
 
 
 class Seq2Seq(nn.Module):
@@ -132,7 +133,7 @@ class Seq2Seq(nn.Module):
         context = Context(start, causal=True, key_padding=padding)
         cross = Context(start, key_padding=memory_padding, memory=memory)
         hidden, state = self.decoder(self.embeddings(tokens, start), context, cross, state)
-        return _logits(self.head, hidden, select, targets), state
+        return _logits(self, hidden, select, targets), state
 
     def initial_state(self) -> State:
         return self.decoder.initial_state()
@@ -187,10 +188,13 @@ def _head(config: ModelConfig, embeddings: Embeddings) -> nn.Module:
     return LanguageModelHead(config.d_model, config.vocab_size, tied, config.head.bias, transform)
 
 
-def _logits(head: nn.Module, hidden: Tensor, select: Tensor | None, targets: Tensor | None) -> Any:
+def _logits(model: Any, hidden: Tensor, select: Tensor | None, targets: Tensor | None) -> Any:
     """Return logits, of the selected positions where some are; with targets, an adaptive head's pieces."""
     if select is not None:
         hidden = hidden[select]
+    head = model.head
+    if model.training:
+        hidden = dropout(hidden, model.config.head.dropout)
     if targets is not None and isinstance(head, AdaptiveHead):
         return head.pieces(hidden.flatten(0, -2), targets)
     return head(hidden)

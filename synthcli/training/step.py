@@ -10,6 +10,7 @@ from synthcli.errors import WorkFailedError
 from synthcli.objectives import Batch, count_targets
 from synthcli.training.callbacks import Step
 from synthcli.training.interrupts import Interrupt
+from synthcli.training.optimizers import set_rate
 from synthcli.training.randomness import seed_torch
 from synthcli.training.schedules import learning_rate
 from synthcli.training.training import Training, moved
@@ -52,8 +53,7 @@ def accumulate_gradient(training: Training, batches: list[Batch], targets: float
         is_last = number == len(batches)
         with nullcontext() if is_last else training.accelerator.no_sync(training.forward):
             with training.precision.autocast(training.device):
-                here = moved(batch, training.device)
-                loss, _ = training.objective(training.forward, here, training.config.label_smoothing)
+                loss = training.loss(moved(batch, training.device), number)
             training.scaler.scale(loss * factor).backward()
         total = total.to(loss) + loss.detach()
     return total
@@ -71,8 +71,7 @@ def update(training: Training, rate: float, grad_norm: float) -> bool:
     if 0 < training.config.clip < grad_norm:
         limit = training.config.clip
         torch.nn.utils.clip_grads_with_norm_(training.trainable, limit, torch.tensor(grad_norm))
-    for group in training.optimizer.param_groups:
-        group["lr"] = rate
+    set_rate(training.optimizer, rate)
     scale = training.scaler.get_scale()
     training.scaler.step(training.optimizer)
     training.scaler.update()

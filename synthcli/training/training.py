@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from synthcli.data.batching import Batches, split
 from synthcli.data.config import BatchConfig
 from synthcli.errors import SynthError
-from synthcli.objectives import IGNORED, Batch, Objective
+from synthcli.objectives import IGNORED, Batch, Objective, segment_lm
 from synthcli.training.callbacks import Callback, Evaluation
 from synthcli.training.config import TrainingConfig
-from synthcli.training.optimizers import adamw
+from synthcli.training.optimizers import build_optimizer
 from synthcli.training.precision import Precision, choose
 
 Indices = npt.NDArray[np.int64]
@@ -32,6 +32,9 @@ class Examples(Protocol):
 
     @property
     def lengths(self) -> npt.NDArray[np.integer[Any]]: ...
+
+    @property
+    def is_stream(self) -> bool: ...
 
     def collate(self, indices: Indices) -> Batch: ...
 
@@ -57,6 +60,7 @@ class Training:
     evaluation: Evaluation | None = None
     is_interrupted: bool = False
     trainable: list[nn.Parameter] = field(default_factory=list)
+    carried: dict[int, Any] = field(default_factory=dict)  # streams: the state after the last segment
 
     @property
     def device(self) -> torch.device:
@@ -80,12 +84,26 @@ class Training:
         pass forward and backward equally often.
         """
         epoch, rows = self.batches.at(self.step - 1)
+        if self.examples.is_stream and rows[0] == 0:
+            self.carried.clear()  # the streams begin anew
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         parts = split(rows, rank, world, self.batch.micro_size)
         return epoch, [
             self.examples.collate(part) if len(part) else without_targets(self.examples.collate(rows[:1]))
             for part in parts
         ]
+
+    def loss(self, batch: Batch, number: int) -> Tensor:
+        """Return the summed loss of a micro-batch; of streams, after the state of its last segment."""
+        smoothing = self.config.label_smoothing
+        if not self.examples.is_stream:
+            loss, _ = self.objective(self.forward, batch, smoothing)
+            return loss
+        state = self.carried.get(number)
+        if state is None:
+            state = self.model.initial_state()  # type: ignore[operator]
+        loss, _, self.carried[number] = segment_lm(self.forward, batch, state, smoothing)
+        return loss
 
     def total(self, *figures: float) -> list[float]:
         """Sum figures over processes."""
@@ -111,7 +129,9 @@ def prepare(
         raise SynthError(f"training over `{kind}` is not supported", hint)
     forward = accelerator.prepare_model(model)
     precision = choose(config.precision, accelerator.device)
-    batches = Batches(examples.lengths, batch, config.seed)
+    if examples.is_stream:
+        refuse_stateless(model, accelerator.num_processes)
+    batches = Batches(examples.lengths, batch, config.seed, in_order=examples.is_stream, steps=config.steps)
     return Training(
         model=model,
         forward=forward,
@@ -123,11 +143,23 @@ def prepare(
         steps=config.steps or sum(batches.steps_per_epoch(epoch) for epoch in range(config.epochs or 0)),
         accelerator=accelerator,
         precision=precision,
-        optimizer=adamw(model, config.optimizer),
+        optimizer=build_optimizer(model, config.optimizer),
         scaler=torch.amp.GradScaler(accelerator.device.type, enabled=precision.name == "fp16"),
         callbacks=callbacks,
         trainable=[p for p in model.parameters() if p.requires_grad],
     )
+
+
+def refuse_stateless(model: nn.Module, processes: int) -> None:
+    """Raise where a model has no state to carry, or a checkpoint could not hold the states of all."""
+    if processes > 1:
+        message = f'`data.layout = "streams"` carries a state, and {processes} processes would save only one'
+        raise SynthError(message, "train streams in one process")
+    config: Any = model.config
+    if not config.is_recurrent:
+        kinds = ", ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in config.mixers()}))
+        message = f'`data.layout = "streams"` carries a state from segment to segment, and {kinds} has none'
+        raise SynthError(message, 'use mixers of kind "sru" or "srupp", or `data.layout = "packed"`')
 
 
 def accelerate() -> Accelerator:

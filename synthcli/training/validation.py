@@ -1,10 +1,12 @@
 """The validation loss while training."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 
+from synthcli.objectives import segment_lm
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.training import Examples, Indices, Training, moved
 
@@ -27,19 +29,40 @@ class Validation(Callback):
 
     @torch.no_grad()
     def evaluate(self, training: Training) -> Evaluation:
-        """Return the loss in evaluation mode; the mode and the generators stay as they were."""
+        """Return the loss in evaluation mode; the mode and the generators stay as they were.
+
+        What is drawn, such as which tokens are masked, is the same every time.
+        """
         model, was_training = training.model, training.model.training
-        total_loss, total_targets = 0.0, 0
         model.eval()
         devices = [training.device] if training.device.type == "cuda" else []
         with torch.random.fork_rng(devices), training.precision.autocast(training.device):
-            for indices in self._batches(training):
-                batch = moved(self.examples.collate(indices), training.device)
-                loss, targets = training.objective(model, batch, 0.0)
-                total_loss, total_targets = total_loss + loss.item(), total_targets + targets
+            torch.manual_seed(training.config.seed)
+            losses = self._of_streams(training) if self.examples.is_stream else self._of_examples(training)
+            total_loss, total_targets = (sum(column) for column in zip(*losses, strict=True))
         model.train(was_training)
         mean_of, count = training.total(total_loss, total_targets)
         return Evaluation(training.step, mean_of / count, int(count))
+
+    def _of_examples(self, training: Training) -> Iterator[tuple[float, int]]:
+        yield 0.0, 0
+        for indices in self._batches(training):
+            batch = moved(self.examples.collate(indices), training.device)
+            loss, targets = training.objective(training.model, batch, 0.0)
+            yield loss.item(), targets
+
+    def _of_streams(self, training: Training) -> Iterator[tuple[float, int]]:
+        """Yield the loss of segment after segment, each after the state of the one before."""
+        yield 0.0, 0
+        streams, model = self.examples.streams, training.model  # type: ignore[attr-defined]
+        count = min(len(self.examples), training.config.validation_examples or len(self.examples))
+        mine = np.arange(streams)[training.accelerator.process_index :: training.accelerator.num_processes]
+        state: Any = model.initial_state()  # type: ignore[operator]
+        window = model.config.max_target_length  # type: ignore[union-attr]
+        for first in range(0, count if len(mine) else 0, streams):
+            batch = moved(self.examples.collate(first + mine), training.device)
+            loss, targets, state = segment_lm(model, batch, state, window=window)  # type: ignore[arg-type]
+            yield loss.item(), targets
 
     def _batches(self, training: Training) -> Iterator[Indices]:
         """Yield this process's batches, examples of like length together."""

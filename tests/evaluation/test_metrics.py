@@ -103,8 +103,8 @@ def test_a_metric_that_does_not_fit_the_task_is_refused_with_those_that_do() -> 
     with pytest.raises(SynthError) as error:
         refuse_mismatch("bleu", "classification")
     assert error.value.message == "`bleu` does not fit a model of task `classification`"
-    assert error.value.hint == "metrics that fit: `accuracy`"
-    assert set(METRICS) == {"bleu", "rouge", "perplexity", "accuracy"}
+    assert error.value.hint == "metrics that fit: `accuracy`, `correlation`"
+    assert set(METRICS) == {"bleu", "rouge", "perplexity", "accuracy", "correlation"}
 
 
 def test_rouge_lsum_reads_lines_as_sentences() -> None:

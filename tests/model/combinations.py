@@ -108,6 +108,7 @@ def tiny(task: str, block: str | Table, mixer: str, layers: int = 2, **more: obj
     table = {key: value for key, value in MIXER_TABLES[mixer].items() if value is not None}
     lengths = {"encoder": MAX_SOURCE, "decoder": MAX_TARGET}
     cross = {key: table[key] for key in ("heads", "scores", "mix", "d_head") if key in table}
+    kind = block if isinstance(block, str) else block["kind"]
     has_cross = task == "seq2seq" and table["kind"] == "attention"
     return ModelConfig.model_validate(
         {
@@ -115,7 +116,7 @@ def tiny(task: str, block: str | Table, mixer: str, layers: int = 2, **more: obj
             "vocab_size": VOCAB,
             "num_classes": CLASSES if task == "classification" else None,
             "d_model": D_MODEL,
-            "d_ff": 24,
+            "d_ff": None if kind == "recurrent" else 24,
             "block": block,
             "mixer": table,
             "cross": cross if has_cross else None,

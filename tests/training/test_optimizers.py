@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from synthcli.training.config import AdamWConfig
-from synthcli.training.optimizers import adamw, decays
+from synthcli.training.optimizers import build_optimizer, decays
 from tests.training.toys import toy_model
 
 MIXERS = {
@@ -36,7 +36,7 @@ def test_only_matrices_of_linear_maps_and_embeddings_decay(scores) -> None:
 def test_groups_hold_every_trainable_parameter_once() -> None:
     model = toy_model()
     frozen = model.decoder.blocks[0].mixer.output.weight.requires_grad_(False)
-    optimizer = adamw(model, AdamWConfig(weight_decay=0.3))
+    optimizer = build_optimizer(model, AdamWConfig(weight_decay=0.3))
     held = [p for group in optimizer.param_groups for p in group["params"]]
     expected = [p for p in model.parameters() if p is not frozen]
     assert sorted(map(id, held)) == sorted(map(id, expected))

@@ -29,6 +29,7 @@ class ToyText:
 
     rows: int = 40
     offset: int = 0
+    is_stream = False
 
     def __len__(self) -> int:
         return self.rows

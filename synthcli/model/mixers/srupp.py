@@ -21,7 +21,7 @@ from synthcli.model.mixers.sru import Recurrent, RecurrentConfig
 from synthcli.model.scores import ScoreConfig
 from synthcli.model.scores.dot_product import DotProductConfig
 
-OWN_DOT_PRODUCT = {"query": "input", "bias": False}
+OWN_DOT_PRODUCT: dict[str, Any] = {"query": "input", "bias": False}
 
 
 class SRUppConfig(RecurrentConfig):
@@ -36,7 +36,7 @@ class SRUppConfig(RecurrentConfig):
     highway_bias: float = -2.0
     projection: int = Field(gt=0)
     heads: int = Field(1, gt=0)
-    scores: tuple[ScoreConfig, ...] = Field((DotProductConfig.model_validate(OWN_DOT_PRODUCT),), min_length=1)
+    scores: tuple[ScoreConfig, ...] = Field((DotProductConfig(),), min_length=1, validate_default=True)
     mix: MixName = "softmax"
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     attention_every: int = Field(1, gt=0)
@@ -44,13 +44,11 @@ class SRUppConfig(RecurrentConfig):
     inner_norm: bool = True
     memory_from: Literal["norm", "stream"] = "norm"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _queries_are_z(cls, values: Any) -> Any:
+    @model_validator(mode="after")
+    def _queries_are_z(self) -> "SRUppConfig":
         """A dot product takes z itself for the query and has no biases, unless it says otherwise."""
-        if not isinstance(values, dict) or not isinstance(values.get("scores"), list | tuple):
-            return values
-        return {**values, "scores": [_with_own_query(score) for score in values["scores"]]}
+        object.__setattr__(self, "scores", tuple(with_own_query(score) for score in self.scores))
+        return self
 
     @model_validator(mode="after")
     def _heads_divide_z(self) -> "SRUppConfig":
@@ -133,7 +131,8 @@ class SRUpp(Recurrent):
     def kept(self, memory: Tensor | None, z: Tensor, context: Context) -> Tensor:
         """Return the z that later positions may see."""
         everything = z if memory is None else torch.cat((memory, z), dim=1)
-        return everything if context.window is None else everything[:, -context.window :]
+        surplus = 0 if context.window is None else max(0, everything.shape[1] - context.window)
+        return everything[:, surplus:]
 
     def within(self, context: Context, everything: Tensor, length: int) -> Context:
         """Return the context of attention: positions count from the first of the memory."""
@@ -150,9 +149,9 @@ class SRUpp(Recurrent):
         return Context(start, context.causal, padding, everything, documents, window)
 
 
-def _with_own_query(score: Any) -> Any:
-    return (
-        {**OWN_DOT_PRODUCT, **score}
-        if isinstance(score, dict) and score.get("kind") == "dot-product"
-        else score
-    )
+def with_own_query(score: ScoreConfig) -> ScoreConfig:
+    """Return a dot product that takes its input for the query where it leaves that open."""
+    if not isinstance(score, DotProductConfig):
+        return score
+    left_open = {key: value for key, value in OWN_DOT_PRODUCT.items() if key not in score.model_fields_set}
+    return score.model_copy(update=left_open)

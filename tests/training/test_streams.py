@@ -1,0 +1,163 @@
+"""Segment recurrence: the state goes from segment to segment, in training, validation and checkpoints."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from synthcli.data.config import BatchConfig
+from synthcli.data.tokenizers.byte_level import ByteTokenizer
+from synthcli.errors import SynthError
+from synthcli.model import build, flatten_state, unflatten_state
+from synthcli.model.config import ModelConfig
+from synthcli.objectives import OBJECTIVES, segment_lm
+from synthcli.training.checkpoints import Checkpointing, load_checkpoint
+from synthcli.training.config import TrainingConfig
+from synthcli.training.loop import train
+from synthcli.training.training import prepare
+from synthcli.training.validation import Validation
+
+STREAMS, SEGMENTS, LENGTH, PERIOD, VOCABULARY = 3, 8, 6, 17, 260
+
+
+@dataclass
+class Periodic:
+    """Streams that repeat random tokens with a period no segment holds: what comes next is in the past."""
+
+    length: int = LENGTH
+    streams: int = STREAMS
+    is_stream = True
+
+    def __post_init__(self) -> None:
+        size = SEGMENTS * LENGTH + 1
+        pattern = np.random.default_rng(0).integers(4, 14, (self.streams, PERIOD))
+        self.ids = torch.from_numpy(np.tile(pattern, (1, size // PERIOD + 1))[:, :size])
+
+    @property
+    def segments(self) -> int:
+        return SEGMENTS * LENGTH // self.length
+
+    def __len__(self) -> int:
+        return self.segments * self.streams
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.full(len(self), self.length)
+
+    def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
+        segment, stream = np.divmod(indices, self.streams)
+        start = int(segment[0]) * self.length
+        ids = self.ids[torch.from_numpy(stream), start : start + self.length + 1]
+        return {"tokens": ids[:, :-1], "targets": ids[:, 1:]}
+
+
+def model(mixer: dict[str, Any], block: str = "recurrent") -> torch.nn.Module:
+    torch.manual_seed(0)
+    table = {
+        "task": "causal-lm",
+        "vocab_size": VOCABULARY,
+        "d_model": 16,
+        "d_ff": 16 if block != "recurrent" else None,
+        "dropout": 0.05,
+        "block": block,
+        "mixer": mixer,
+        "embeddings": {"positions": "none"},
+        "decoder": {"layers": 2, "max_length": 2 * LENGTH},
+    }
+    return build(ModelConfig.model_validate(table))
+
+
+SRUPP = {"kind": "srupp", "projection": 8, "highway_bias": 0.0, "attention_dropout": 0.1}
+
+
+def config(steps: int, **more: Any) -> TrainingConfig:
+    table = {
+        "steps": steps,
+        "precision": "fp32",
+        "schedule": {"kind": "constant", "peak": 1e-2},
+        "evaluate_every": 5,
+        "save_every": 5,
+        "optimizer": {"kind": "radam", "decay": "all", "weight_decay": 0.0001},
+    }
+    return TrainingConfig.model_validate(table | more)
+
+
+def learn(steps: int, folder: Path | None = None, resume: Path | None = None, **more: Any) -> Any:
+    network, examples = model(SRUPP), Periodic()
+    callbacks: list[Any] = [Validation(examples)]
+    if folder is not None:
+        callbacks.append(Checkpointing(folder, ByteTokenizer()))
+    train(
+        network,
+        examples,
+        OBJECTIVES["causal-lm"],
+        config(steps, **more),
+        BatchConfig(size=STREAMS),
+        callbacks=callbacks,
+        resume=None if resume is None else load_checkpoint(resume),
+    )
+    return network
+
+
+def test_resuming_within_the_streams_is_exact(tmp_path: Path) -> None:
+    """Step 5 of 8 is in the midst of an epoch: the state it left has to be there."""
+    whole = learn(13, tmp_path / "whole")
+    learn(5, tmp_path / "first")
+    assert (tmp_path / "first/step-00000005/training/carried.safetensors").exists()
+    resumed = learn(13, tmp_path / "first", resume=tmp_path / "first/step-00000005")
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def loss_of(network: torch.nn.Module, examples: Periodic, carries: bool) -> float:
+    network.eval()
+    total, count, state = 0.0, 0, network.initial_state()
+    with torch.no_grad():
+        for segment in range(examples.segments):
+            batch = examples.collate(np.arange(STREAMS) + segment * STREAMS)
+            loss, targets, new = segment_lm(network, batch, state, window=2 * PERIOD)
+            state = new if carries else state
+            total, count = total + loss.item(), count + targets
+    return total / count
+
+
+def test_what_is_carried_helps_and_how_it_is_cut_does_not_matter() -> None:
+    network = learn(400)
+    losses = [loss_of(network, Periodic(length), carries=True) for length in (LENGTH, 1, 4, 24, 48)]
+    assert max(losses) - min(losses) < 1e-5
+    assert losses[0] < 0.8 * loss_of(network, Periodic(), carries=False)
+
+
+def test_the_streams_begin_anew_with_every_epoch() -> None:
+    examples = Periodic()
+    training = prepare(
+        model(SRUPP), examples, OBJECTIVES["causal-lm"], config(20), BatchConfig(size=STREAMS), ()
+    )
+    for step in range(1, SEGMENTS + 2):
+        training.step = step
+        epoch, (batch,) = training.next_batches()
+        assert (epoch, len(training.carried)) == ((1, 0) if step > SEGMENTS else (0, min(step - 1, 1)))
+        training.loss(batch, 1)
+    assert training.carried[1].position == LENGTH
+
+
+def test_a_model_without_a_state_to_carry_is_refused() -> None:
+    network = model({"kind": "attention", "heads": 2}, block="pre-norm")
+    with pytest.raises(SynthError) as error:
+        prepare(network, Periodic(), OBJECTIVES["causal-lm"], config(5), BatchConfig(size=STREAMS), ())
+    assert error.value.message == (
+        '`data.layout = "streams"` carries a state from segment to segment, and `attention` has none'
+    )
+
+
+def test_a_state_survives_being_flattened() -> None:
+    network = model(SRUPP)
+    _, _, state = segment_lm(network, Periodic().collate(np.arange(STREAMS)), network.initial_state())
+    again = unflatten_state(network.initial_state(), flatten_state(state, "7"), "7")
+    assert again.position == state.position == LENGTH
+    flat, other = flatten_state(state), flatten_state(again)
+    assert flat.keys() == other.keys() and len(flat) == 1 + 2 * 2
+    assert all(torch.equal(flat[name], other[name]) for name in flat)
