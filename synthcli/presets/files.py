@@ -3,6 +3,7 @@
 import glob
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def find_file(word: str, beside: Path | None = None) -> Path:
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the tables of a TOML file; a mistake names the file and the line."""
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return dict(parsed(path.read_bytes()))
     except OSError as error:
         raise SynthError(f"cannot read `{path}`: {str(error.strerror).lower()}", "check the path") from None
     except UnicodeDecodeError as error:
@@ -62,6 +63,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SynthError(message, "save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise SynthError(*syntax_error(path, str(error))) from None
+
+
+@cache
+def parsed(text: bytes) -> dict[str, Any]:
+    """Parse a text once: a family is read again for each of its presets. Nobody changes the tables."""
+    return tomllib.loads(text.decode())
 
 
 def syntax_error(path: Path, text: str) -> tuple[str, str]:

@@ -162,8 +162,7 @@ MISTAKES = {
         "`dense`, `dot-product`, `factorized-dense`, `factorized-random`, `random`"
     ),
     "evaluation.metrics=[]": (
-        "`evaluation.metrics` = [] (from --set), "
-        f"allowed: a list of ≥ 1, each item {METRIC_NAMES}"
+        f"`evaluation.metrics` = [] (from --set), allowed: a list of ≥ 1, each item {METRIC_NAMES}"
     ),
     "data.corpus=wmt14-en-d": (
         '`data.corpus` = "wmt14-en-d" (from --set) is no corpus; did you mean `wmt14-en-de`?'
