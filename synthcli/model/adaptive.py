@@ -83,9 +83,9 @@ class AdaptiveHead(nn.Module):
         head = self._scores(hidden, 0)
         if self.cluster_weight is None:
             return head
-        head, size = head.float().log_softmax(-1), self.edges[1]
+        head, size = _log_softmax(head), self.edges[1]
         tails = [
-            head[..., size + i, None] + self._scores(hidden, i + 1).float().log_softmax(-1)
+            head[..., size + i, None] + _log_softmax(self._scores(hidden, i + 1))
             for i in range(len(self.edges) - 2)
         ]
         return torch.cat((head[..., :size], *tails), dim=-1)
@@ -114,3 +114,7 @@ class AdaptiveHead(nn.Module):
             own = torch.zeros_like(self.weights[0][:, 0]) if bias is None else bias
             bias = torch.cat((own, self.cluster_bias))
         return F.linear(inner, weight, bias)
+
+
+def _log_softmax(scores: Tensor) -> Tensor:
+    return scores.log_softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32))
