@@ -1,6 +1,6 @@
 """How a model is trained: `[training]` of a preset. Importing this imports no torch."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,23 +11,43 @@ PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 DiagnosticName = Literal["gains", "entropy", "kurtosis", "correlation", "mixtures"]
 
 
-class AdamWConfig(Config):
-    """Decay applies to the matrices of linear maps and embeddings, and to nothing else."""
+class RateMultipliers(Config):
+    """Factors of the learning rate for gains, and for ΔW of projections that start as fixed matrices."""
 
-    kind: Literal["adamw"] = "adamw"
+    gains: float = Field(1.0, ge=0)
+    residual: float = Field(1.0, ge=0)
+
+
+class OptimizerBase(Config):
+    """`decay = "matrices"`: those of linear maps and embeddings decay, and nothing else."""
+
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.01, ge=0)
+    decay: Literal["matrices", "all"] = "matrices"
+    rate_multipliers: RateMultipliers = RateMultipliers()
 
     @model_validator(mode="after")
-    def _betas_are_rates(self) -> "AdamWConfig":
+    def _betas_are_rates(self) -> "OptimizerBase":
         for beta in self.betas:
             if not 0 <= beta < 1:
                 raise ValueError(f"`betas` holds {beta}, allowed: at least 0 and below 1")
         return self
 
 
-OptimizerConfig = AdamWConfig  # a union by `kind` when there is a second one
+class AdamWConfig(OptimizerBase):
+    """Adam with decoupled weight decay  (Loshchilov & Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+
+
+class RAdamConfig(OptimizerBase):
+    """Rectified Adam (Liu et al. 2020, arXiv 1908.03265) with decoupled weight decay."""
+
+    kind: Literal["radam"] = "radam"
+
+
+OptimizerConfig = Annotated[AdamWConfig | RAdamConfig, Field(discriminator="kind")]
 
 
 class TrainingConfig(Config):
