@@ -116,16 +116,22 @@ def _tie_initial_projections(stack: Stack) -> None:
     product: torch.Tensor | None = None
     attentions = [block.mixer for block in stack.blocks if isinstance(block.mixer, Attention)]
     for attention in attentions:
-        value, output, tie = attention.value, attention.output, attention.config.tie_init
-        if tie == "none" or not isinstance(value, Residual) or not isinstance(output, Residual):
+        output, tie = attention.output, attention.config.tie_init
+        if tie == "none" or not isinstance(output, Residual) or output.initial is None:
             continue
-        if value.initial is None or output.initial is None:
-            continue
+        value = _fixed_part(attention.value, like=output.initial)
         if tie == "all-blocks":
-            output.initial.copy_(value.initial.T)
+            output.initial.copy_(value.T)
             continue
-        product = value.initial if product is None else value.initial @ product
+        product = value if product is None else value @ product
         if attention is attentions[-1]:
             output.initial.copy_(product.T)
         else:
             product = output.initial @ product
+
+
+def _fixed_part(projection: nn.Module, like: torch.Tensor) -> torch.Tensor:
+    """Return W_init of a projection that is not a full one."""
+    if isinstance(projection, Residual) and projection.initial is not None:
+        return projection.initial
+    return torch.eye(len(like), dtype=like.dtype, device=like.device)

@@ -14,7 +14,12 @@ from synthcli.model.context import Context, too_long
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.masks import visible_keys
 from synthcli.model.mixers.mixing import MIXINGS, MixName
-from synthcli.model.mixers.projections import FullConfig, ProjectionConfig, build_projection
+from synthcli.model.mixers.projections import (
+    FullConfig,
+    ProjectionConfig,
+    ResidualConfig,
+    build_projection,
+)
 from synthcli.model.mixers.shaping import Shaping, ShapingConfig, running_total
 from synthcli.model.mixers.weighted_values import fused, general, shared
 from synthcli.model.scores import SCORES, ScoreConfig, ScoreFunction
@@ -26,7 +31,8 @@ class AttentionConfig(Config):
     """`dropout` acts on the attention weights; weights that the batch shares are dropped for all of it.
 
     `first_value` takes the place of `value` in the first layer, `last_output` that of `output` in the last.
-    `tie_init` makes the fixed part of `output` undo that of `value`: in every layer, or all in the last.
+    `tie_init` makes the fixed part of `output` the transpose of that of `value` in every layer, or in the
+    last that of all before it: what is orthogonal is undone.
     """
 
     kind: Literal["attention"] = "attention"
@@ -64,7 +70,21 @@ class AttentionConfig(Config):
         if fixed and inner != d_model:
             sizes = f"`heads = {self.heads}` times `d_head = {self.d_head}` is {inner}"
             return [f'a projection of kind "{fixed[0].kind}" needs {d_model} columns, and {sizes}']
-        return []
+        return [] if self.tie_init == "none" else self._untied()
+
+    def _untied(self) -> list[str]:
+        """Return the projections that have no fixed part to tie, or an output one that cannot change."""
+        values = {"value": self.value, "first_value": self.first_value}
+        outputs = {"output": self.output, "last_output": self.last_output}
+        loose = [name for name, p in values.items() if p is not None and p.kind == "full"]
+        for name, p in outputs.items():
+            if p is not None and not (isinstance(p, ResidualConfig) and p.init != "identity"):
+                loose.append(name)
+        return [
+            f'`tie_init = "{self.tie_init}"` ties fixed parts of projections, and `{name}` has none; use '
+            '{kind = "residual", init = "orthogonal"}'
+            for name in loose
+        ]
 
 
 @dataclass(frozen=True)
