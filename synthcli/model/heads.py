@@ -30,10 +30,10 @@ class HeadConfig(Config):
 class Transform(nn.Module):
     """norm(σ(W h + b))  (Devlin et al. 2019)."""
 
-    def __init__(self, d_model: int, kind: ActivationName, norm_eps: float) -> None:
+    def __init__(self, d_model: int, kind: ActivationName, negative_slope: float, norm_eps: float) -> None:
         super().__init__()
         self.dense = nn.Linear(d_model, d_model)
-        self.activation = activation(kind, 0.0)
+        self.activation = activation(kind, negative_slope)
         self.norm = nn.LayerNorm(d_model, norm_eps)
 
     def forward(self, hidden: Tensor) -> Tensor:

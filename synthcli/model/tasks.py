@@ -183,7 +183,7 @@ def _head(config: ModelConfig, embeddings: Embeddings) -> nn.Module:
         return AdaptiveHead(tokens, config.d_model, is_tied, ties_projections, config.head.bias)
     transform = None
     if config.head.transform:
-        transform = Transform(config.d_model, config.activation, config.norm_eps)
+        transform = Transform(config.d_model, config.activation, config.negative_slope, config.norm_eps)
     tied: Any = tokens.weight if is_tied else None
     return LanguageModelHead(config.d_model, config.vocab_size, tied, config.head.bias, transform)
 
