@@ -49,6 +49,12 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
     embeddings, head = config.embeddings, config.head
     if embeddings.cutoffs and embeddings.cutoffs[-1] >= config.vocab_size:
         yield f"`embeddings.cutoffs` ends at {embeddings.cutoffs[-1]}, the vocabulary at {config.vocab_size}"
+    widest, last = embeddings.d_embed or config.d_model, len(embeddings.cutoffs)
+    if widest < embeddings.div_val**last:
+        yield (
+            f"`embeddings.div_val = {embeddings.div_val}` leaves cluster {last} of words nothing of vectors "
+            f"{widest} wide"
+        )
     longest = max(stack.max_length for stack in (config.encoder, config.decoder) if stack is not None)
     if embeddings.max_positions is not None and embeddings.max_positions < longest:
         yield f"`embeddings.max_positions = {embeddings.max_positions}` is less than `max_length = {longest}`"
