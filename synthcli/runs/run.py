@@ -133,12 +133,14 @@ class Run:
     ) -> list[Callback]:
         """Return what writes this run, in the order it must; without validation no checkpoint is the best."""
         from synthcli.training.checkpoints import Checkpointing
+        from synthcli.training.diagnostics import Diagnostics
         from synthcli.training.journal import Journal
         from synthcli.training.validation import Validation
 
         validations = [] if validation is None else [Validation(validation)]
         checkpointing = Checkpointing(self.checkpoints, tokenizer)
-        return [Journal(self.journal, self.timings), *validations, checkpointing, Sessions(self, store_hash)]
+        logs = [Journal(self.journal, self.timings), Diagnostics(self.journal)]
+        return [*logs, *validations, checkpointing, Sessions(self, store_hash)]
 
 
 class Sessions(Callback):

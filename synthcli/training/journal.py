@@ -26,7 +26,7 @@ class Journal(Callback):
 
     def on_step(self, training: Training, step: Step) -> None:
         self._steps, self._targets = self._steps + 1, self._targets + step.targets
-        if step.step == 1 or step.step % training.config.log_every == 0 or step.step == training.steps:
+        if is_logged(training, step.step):
             record = asdict(step)
             if not record.pop("is_skipped"):
                 append(self.journal, record)
@@ -57,6 +57,11 @@ class Journal(Callback):
             },
         )
         self._since, self._steps, self._targets = now, 0, 0
+
+
+def is_logged(training: Training, step: int) -> bool:
+    """Whether a step has a record: the first, the last, and every `log_every`-th."""
+    return step in (1, training.steps) or step % training.config.log_every == 0
 
 
 def append(path: Path, record: dict[str, Any]) -> None:

@@ -1,0 +1,182 @@
+"""What a training looks like inside, on request: one record of the journal for each it logs.
+
+Gains and mixtures are read from the parameters. All else is measured in one more forward of the step's first
+micro-batch, after its update, in evaluation mode, through hooks that are taken off again: a training that is
+watched has the same weights, and one that is not pays nothing.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.data.batching import split
+from synthcli.model.blocks import Block
+from synthcli.model.context import Context
+from synthcli.model.mixers import Attention
+from synthcli.model.mixers.masks import visible_keys
+from synthcli.model.mixers.mixing import Mixing
+from synthcli.objectives import Batch
+from synthcli.training import stream
+from synthcli.training.callbacks import Callback, Step
+from synthcli.training.journal import append, is_logged
+from synthcli.training.training import Training, moved
+
+Found = dict[str, Any]
+
+OF_STREAM: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
+    "kurtosis": {
+        "of_positions": stream.kurtosis,
+        "of_neurons": stream.kurtosis_of_neurons,
+        "max_to_median": stream.max_to_median,
+    },
+    "correlation": {
+        "of_positions": stream.correlation_of_positions,
+        "of_sequences": stream.correlation_of_sequences,
+    },
+}
+
+
+class Diagnostics(Callback):
+    """Writes what `training.diagnostics` names; put it after the journal."""
+
+    def __init__(self, journal: Path) -> None:
+        self.journal = journal
+
+    def on_step(self, training: Training, step: Step) -> None:
+        if training.config.diagnostics and is_logged(training, step.step):
+            append(self.journal, {"step": step.step, "diagnostics": diagnose(training)})
+
+
+@torch.no_grad()
+def diagnose(training: Training) -> Found:
+    """Return what the configuration names, by name and then by module or parameter."""
+    names, model = training.config.diagnostics, training.model
+    found: Found = {name: {} for name in names}
+    if "gains" in names:
+        found["gains"] = gains(model)
+    if "mixtures" in names:
+        found["mixtures"] = mixtures(model)
+    if "entropy" in names or OF_STREAM.keys() & set(names):
+        batch = first_micro_batch(training)
+        with undisturbed(training), watched(model, batch, found):
+            training.objective(model, batch, 0.0)
+    return found
+
+
+def gains(model: nn.Module) -> Found:
+    """Return every gain by its name in the state dict: a number, or one a head."""
+    named = model.named_parameters()
+    return {name: p.tolist() for name, p in named if getattr(p, "rate_group", None) == "gains"}
+
+
+def mixtures(model: nn.Module) -> Found:
+    """Return α of every mixture of scores, a row a head; a plain sum has none."""
+    weights = {name: m.coefficients() for name, m in model.named_modules() if isinstance(m, Mixing)}
+    return {name: alpha.tolist() for name, alpha in weights.items() if alpha is not None}
+
+
+def first_micro_batch(training: Training) -> Batch:
+    """Return the step's first micro-batch; of streams without what came before."""
+    _, rows = training.batches.at(training.step - 1)
+    accelerator = training.accelerator
+    first = split(rows, accelerator.process_index, accelerator.num_processes, training.batch.micro_size)[0]
+    return moved(training.examples.collate(first if len(first) else rows[:1]), training.device)
+
+
+@contextmanager
+def undisturbed(training: Training) -> Iterator[None]:
+    """Evaluate within, and leave mode and random numbers as they were."""
+    model, was_training = training.model, training.model.training
+    devices = [training.device] if training.device.type == "cuda" else []
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices), training.precision.autocast(training.device):
+            yield
+    finally:
+        model.train(was_training)
+
+
+@contextmanager
+def watched(model: nn.Module, batch: Batch, found: Found) -> Iterator[None]:
+    """Measure what passes through blocks and attentions within."""
+    with ExitStack() as hooks:
+        for name, module in model.named_modules():
+            padding = padding_of(name, batch)
+            if isinstance(module, Block):
+                watch: Any = partial(note_stream, found, name, padding)
+                hooks.enter_context(module.register_forward_hook(watch))
+            elif isinstance(module, Attention) and "entropy" in found:
+                watch = partial(note_entropy, found, name, padding)
+                hooks.enter_context(module.register_forward_hook(watch, with_kwargs=True))
+        yield
+
+
+def padding_of(name: str, batch: Batch) -> Tensor | None:
+    """Return where the positions that pass through a module are padding."""
+    is_source = "source" in batch and name.startswith("encoder")
+    return batch.get("source_padding" if is_source else "padding")
+
+
+def note_stream(found: Found, name: str, padding: Tensor | None, block: Any, given: Any, output: Any) -> None:
+    """Measure what a block returns."""
+    x = wide(output[0])
+    real = real_positions(x, padding)
+    for group, measures in OF_STREAM.items():
+        if group in found:
+            found[group][name] = {key: number(measure(x, real)) for key, measure in measures.items()}
+
+
+def note_entropy(
+    found: Found,
+    name: str,
+    padding: Tensor | None,
+    attention: Attention,
+    given: tuple[Any, ...],
+    named: Mapping[str, Any],
+    output: Any,
+) -> None:
+    """Measure the attention of one call, computed once more from what it was given."""
+    x, context = (*given, *named.values())[:2]
+    logits, visible = attention_logits(attention, x, context)
+    found["entropy"][name] = number(stream.entropy(logits, visible, real_positions(x, padding)))
+
+
+def attention_logits(attention: Attention, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
+    """Return Σ_i α_i S_i as (batch or 1, heads, queries, keys), and which keys each query sees.
+
+    Fused attention never holds them; this is the formula.
+    """
+    source, start = (x, context.start) if context.memory is None else (context.memory, 0)
+    num_keys = source.shape[1]
+    parts = [
+        score(x, score.project_keys(source, start), context.start, num_keys) for score in attention.scores
+    ]
+    logits = parts[0] if attention.mixing is None else attention.mixing(parts)
+    is_causal = context.causal and not attention.is_cross
+    visible = visible_keys(context, is_causal, x.shape[1], num_keys, x.device)
+    if visible is None:
+        visible = torch.ones(1, 1, 1, num_keys, dtype=torch.bool, device=x.device)
+    return wide(logits if logits.dim() == 4 else logits[None]), visible
+
+
+def real_positions(x: Tensor, padding: Tensor | None) -> Tensor:
+    """Return True at positions that are not padding (batch, length); choices stand side by side."""
+    if padding is None:
+        return torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+    return ~padding.reshape(x.shape[:2])
+
+
+def wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def number(figure: Tensor) -> float | None:
+    """Return a number for JSON, which has none for what is not finite."""
+    value = figure.item()
+    return value if math.isfinite(value) else None

@@ -1,0 +1,305 @@
+"""Diagnostics: values computed by hand, and a training that does not notice it is watched."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from synthcli.objectives import OBJECTIVES
+from synthcli.presets import load_preset
+from synthcli.training import diagnostics, stream
+from synthcli.training.callbacks import Callback
+from synthcli.training.checkpoints import Checkpointing, newest_checkpoint
+from synthcli.training.diagnostics import Diagnostics, attention_logits, diagnose
+from synthcli.training.journal import read
+from synthcli.training.training import prepare
+from synthcli.training.weights import weights_of
+from tests.training.toys import ToyText, toy_batch, toy_callbacks, toy_config, toy_model, toy_train
+
+ALL = ["gains", "entropy", "kurtosis", "correlation", "mixtures"]
+SKIPLESS = {"block": "skipless", "mixer": {"heads": 2}}
+RECURRENT: dict[str, Any] = {"mixer": {"kind": "sru"}, "block": "recurrent", "d_ff": None}
+SRUPP = {"kind": "srupp", "projection": 4, "attention_every": 2}
+EVERY = torch.ones(1, 2, dtype=torch.bool)
+
+
+class Uneven(ToyText):
+    """Rows of 3, 5 and 9 tokens in turn; every batch is the first three."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.resize([3, 5, 9], self.rows)
+
+    def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
+        return super().collate(np.arange(3))
+
+
+def positions(*rows: list[float]) -> torch.Tensor:
+    """One sequence."""
+    return torch.tensor([rows])
+
+
+def padding_of_uneven() -> torch.Tensor:
+    padding = Uneven().collate(np.arange(3))["padding"]
+    assert padding is not None
+    return padding
+
+
+def diagnosed(
+    model: torch.nn.Module, names: list[str] = ALL, examples: ToyText | None = None, **batch: Any
+) -> dict[str, Any]:
+    """What the first step of a training of the model would note, before it."""
+    config = toy_config(diagnostics=names)
+    examples = examples or Uneven()
+    training = prepare(model, examples, OBJECTIVES["causal-lm"], config, toy_batch(**batch), [])
+    training.step = 1
+    return diagnose(training)
+
+
+def test_kurtosis_is_the_mean_of_each_position_s() -> None:
+    # (1 + 1)/2 over ((1 + 1)/2)² = 1; of (3, 1): (81 + 1)/2 over ((9 + 1)/2)² = 41/25
+    assert stream.kurtosis(positions([1.0, -1.0], [3.0, 1.0]), EVERY).item() == pytest.approx(
+        (1 + 41 / 25) / 2
+    )
+
+
+def test_kurtosis_of_neurons_is_that_of_their_sizes_over_positions() -> None:
+    # s² = ((1 + 9)/2, (1 + 1)/2) = (5, 1): (25 + 1)/2 over 3²
+    x = positions([1.0, -1.0], [3.0, 1.0])
+    assert stream.kurtosis_of_neurons(x, EVERY).item() == pytest.approx(13 / 9)
+
+
+def test_one_neuron_that_is_all_has_the_kurtosis_of_the_width() -> None:
+    x = torch.zeros(2, 3, 16)
+    x[..., 5] = 7
+    real = torch.ones(2, 3, dtype=torch.bool)
+    assert stream.kurtosis(x, real) == stream.kurtosis_of_neurons(x, real) == 16
+
+
+def test_the_median_lies_between_the_two_in_the_middle() -> None:
+    x = positions([-8.0, 1.0, 3.0, 0.0], [5.0, -5.0, 5.0, 5.0])  # 8 / 2, and 5 / 5
+    assert stream.max_to_median(x, EVERY).item() == pytest.approx((4 + 1) / 2)
+
+
+def test_correlation_is_the_mean_cosine_of_pairs() -> None:
+    x = positions([2.0, 0.0], [0.0, 3.0], [1.0, 1.0])  # cosines 0, √½, √½
+    real = torch.ones(1, 3, dtype=torch.bool)
+    assert stream.correlation_of_positions(x, real).item() == pytest.approx(2 * 0.5**0.5 / 3)
+    assert stream.correlation_of_positions(x, torch.tensor([[True, True, False]])).item() == pytest.approx(0)
+    assert math.isnan(stream.correlation_of_sequences(x, real).item())
+
+
+def test_sequences_are_compared_at_the_same_position() -> None:
+    x = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, -2.0]]])  # cosines 1 and −1
+    every = torch.ones(2, 2, dtype=torch.bool)
+    first = torch.tensor([[True, True], [True, False]])
+    assert stream.correlation_of_sequences(x, every).item() == pytest.approx(0)
+    assert stream.correlation_of_sequences(x, first).item() == pytest.approx(1)
+
+
+def test_padding_counts_for_nothing() -> None:
+    torch.manual_seed(0)
+    x, real = torch.randn(3, 5, 8), torch.arange(5) < torch.tensor([5, 3, 1])[:, None]
+    spoilt = x.masked_fill(~real[..., None], 1e3)
+    for measures in diagnostics.OF_STREAM.values():
+        for measure in measures.values():
+            torch.testing.assert_close(measure(x, real), measure(spoilt, real))
+
+
+def test_entropy_is_ln_n_where_n_keys_are_alike_and_0_where_one_is_seen() -> None:
+    causal = torch.ones(3, 3, dtype=torch.bool).tril()[None, None]
+    asking = torch.ones(1, 3, dtype=torch.bool)
+    alike = torch.zeros(1, 2, 3, 3)
+    expected = (math.log(1) + math.log(2) + math.log(3)) / 3
+    assert stream.entropy(alike, causal, asking).item() == pytest.approx(expected)
+    only_last = torch.tensor([[False, False, True]])
+    assert stream.entropy(alike, causal, only_last).item() == pytest.approx(math.log(3))
+    sharp = alike.clone()
+    sharp[..., 0] = 1e4
+    assert stream.entropy(sharp, causal, asking).item() == 0
+    # p = (¼, ¾)
+    given = torch.tensor([0.0, math.log(3)]).expand(1, 1, 1, 2)
+    by_hand = 0.25 * math.log(4) + 0.75 * math.log(4 / 3)
+    every = torch.ones(1, 1, 1, 2, dtype=torch.bool)
+    assert stream.entropy(given, every, torch.tensor([[True]])).item() == pytest.approx(by_hand)
+
+
+def test_a_query_that_sees_nothing_has_no_entropy() -> None:
+    visible = torch.tensor([[False, False], [True, True]])[None, None]
+    logits = torch.zeros(1, 1, 2, 2)
+    assert stream.entropy(logits, visible, EVERY).item() == pytest.approx(math.log(2))
+
+
+def test_the_logits_are_those_fused_attention_uses() -> None:
+    model = toy_model(mixer={"heads": 2}, dropout=0.0).eval()
+    seen: list[torch.Tensor] = []
+
+    def compare(attention, given, output) -> None:
+        x, context, _ = given
+        logits, visible = attention_logits(attention, x, context)
+        weights = logits.masked_fill(~visible, -torch.inf).softmax(-1)
+        y = weights @ attention.value(x).unflatten(-1, (2, -1)).transpose(1, 2)
+        seen.append(y)
+        torch.testing.assert_close(attention.output(y.transpose(1, 2).flatten(2)), output[0])
+
+    for block in model.decoder.blocks:
+        block.mixer.register_forward_hook(compare)
+    model(torch.arange(6).reshape(2, 3))
+    assert len(seen) == 2
+
+
+def test_a_skipless_model_starts_as_the_paper_says() -> None:
+    found = diagnosed(toy_model(**SKIPLESS))
+    assert list(found) == ALL and found["mixtures"] == {}
+    gains = found["gains"]
+    assert gains["decoder.blocks.1.mixer.shaping.identity"] == [1.0, 1.0]
+    assert gains["decoder.blocks.0.mixer.value.residual"] == 1.0
+    assert gains["decoder.blocks.1.gains.feed_forward_residual"] == pytest.approx(0.1)
+    # W_q = 0: every visible key is alike, and padded positions are left out
+    lengths = (~padding_of_uneven()).sum(1).tolist()
+    entropies = [math.log(n) for length in lengths for n in range(1, length + 1)]
+    assert found["entropy"]["decoder.blocks.0.mixer"] == pytest.approx(sum(entropies) / len(entropies))
+    assert set(found["kurtosis"]) == set(found["correlation"]) == {"decoder.blocks.0", "decoder.blocks.1"}
+    assert set(found["kurtosis"]["decoder.blocks.0"]) == {"of_positions", "of_neurons", "max_to_median"}
+
+
+def test_the_stream_is_what_blocks_return() -> None:
+    model = toy_model(dropout=0.5)
+    found = diagnosed(model, ["correlation"])
+    outputs: list[torch.Tensor] = []
+    model.decoder.blocks[1].register_forward_hook(lambda block, given, output: outputs.append(output[0]))
+    with torch.no_grad():
+        model.eval()(Uneven().collate(np.arange(3))["tokens"])
+    pairs: list[float] = []
+    for x, padding in zip(outputs[0], padding_of_uneven(), strict=True):
+        real = x[~padding]
+        cosines = torch.nn.functional.cosine_similarity(real[:, None], real[None], dim=-1)
+        off = cosines[~torch.eye(len(real), dtype=torch.bool)]
+        pairs += [off.mean().item()] if len(off) else []
+    got = found["correlation"]["decoder.blocks.1"]["of_positions"]
+    assert got == pytest.approx(sum(pairs) / len(pairs), rel=1e-4)
+
+
+def test_mixtures_and_other_mixers_are_read() -> None:
+    mixed = diagnosed(toy_model(), ["mixtures", "entropy"])
+    assert mixed["mixtures"]["decoder.blocks.0.mixer.mixing"] == [[0.5, 0.5], [0.5, 0.5]]
+    srupp = toy_model(**{**RECURRENT, "mixer": SRUPP})
+    found = diagnosed(srupp, ["gains", "entropy", "kurtosis"])
+    assert found["gains"] == {"decoder.blocks.1.mixer.alpha": [0.0]}
+    assert list(found["entropy"]) == ["decoder.blocks.1.mixer.attention"]
+
+
+def test_a_figure_that_does_not_exist_is_null() -> None:
+    found = diagnosed(toy_model(), ["correlation"], ToyText(), micro_size=1)
+    assert found["correlation"]["decoder.blocks.0"]["of_sequences"] is None
+
+
+@pytest.mark.parametrize("task", ["seq2seq", "classification", "masked-lm"])
+def test_every_task_is_measured_on_both_sides(task: str) -> None:
+    stacks = {"encoder": {"layers": 1, "max_length": 9}, "decoder": None}
+    batch: dict[str, Any] = {"tokens": torch.arange(8).reshape(2, 4), "padding": None}
+    padding = torch.tensor([[False] * 4, [False, False, True, True]])
+    if task == "seq2seq":
+        stacks["decoder"] = {"layers": 1, "max_length": 9}
+        batch |= {"source": torch.arange(8).reshape(2, 4), "source_padding": padding}
+    if task == "classification":
+        batch |= {"labels": torch.tensor([0, 1]), "padding": padding}
+    else:
+        batch |= {"targets": torch.arange(8).reshape(2, 4)}
+    more = {"num_classes": 2} if task == "classification" else {}
+    model = toy_model(task=task, mixer={"heads": 2}, **stacks, **more)
+
+    class Two(ToyText):
+        def collate(self, indices):
+            return batch
+
+    training = prepare(model, Two(), OBJECTIVES[task], toy_config(diagnostics=ALL), toy_batch(), [])
+    training.step = 1
+    entropies = diagnose(training)["entropy"]
+    sides = ["decoder.blocks.0.cross", "decoder.blocks.0.mixer"] if task == "seq2seq" else []
+    assert sorted(entropies) == [*sides, "encoder.blocks.0.mixer"]
+    assert all(0 < value <= math.log(4) for value in entropies.values())
+
+
+@pytest.mark.parametrize("model", [{}, SKIPLESS, RECURRENT])
+def test_a_training_does_not_notice_that_it_is_watched(model: dict[str, Any], tmp_path: Path) -> None:
+    plain, watched = toy_model(**model), toy_model(**model)
+    toy_train(plain, toy_config())
+    states: list[torch.Tensor] = []
+
+    class State(Callback):
+        def on_step(self, training, step) -> None:
+            states.append(torch.get_rng_state())
+
+    journal = tmp_path / "journal.jsonl"
+    config = toy_config(log_every=1, diagnostics=ALL)
+    toy_train(watched, config, callbacks=[State(), Diagnostics(journal), State()])
+    assert watched.training and not any(module._forward_hooks for module in watched.modules())
+    assert all(torch.equal(one, other) for one, other in zip(states[::2], states[1::2], strict=True))
+    ours, theirs = weights_of(plain), weights_of(watched)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert len(read(journal)) == config.steps
+
+
+def test_a_record_stands_behind_that_of_each_logged_step(tmp_path: Path) -> None:
+    callbacks = [*toy_callbacks(tmp_path), Diagnostics(tmp_path / "journal.jsonl")]
+    toy_train(toy_model(), toy_config(diagnostics=["mixtures"], log_every=5), callbacks=callbacks)
+    records = read(tmp_path / "journal.jsonl")
+    assert [one["step"] for one in records if "diagnostics" in one] == [1, 5, 10, 12]
+    assert [one["step"] for one in records if "grad_norm" in one] == [1, 5, 10, 12]
+    assert all(set(one) == {"step", "diagnostics"} for one in records if "diagnostics" in one)
+
+
+def test_off_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnostics, "diagnose", lambda training: pytest.fail("measured"))
+    toy_train(toy_model(), toy_config(), callbacks=[Diagnostics(tmp_path / "journal.jsonl")])
+    assert not (tmp_path / "journal.jsonl").exists()
+
+
+def test_only_what_is_asked_for_passes_through_the_model() -> None:
+    model = toy_model()
+    model.register_forward_hook(lambda *_: pytest.fail("a forward for what parameters tell"))
+    assert set(diagnosed(model, ["gains", "mixtures"])) == {"gains", "mixtures"}
+
+
+def test_a_resumed_training_writes_the_same_journal(tmp_path: Path) -> None:
+    def watched(folder: Path, resume: Any = None, **more: Any) -> bytes:
+        folder.mkdir(exist_ok=True)
+        journal, *others = toy_callbacks(folder)
+        callbacks = [journal, Diagnostics(folder / "journal.jsonl"), *others, *more.pop("callbacks", [])]
+        toy_train(toy_model(), toy_config(diagnostics=ALL, **more), callbacks=callbacks, resume=resume)
+        return (folder / "journal.jsonl").read_bytes()
+
+    class Killed(Callback):
+        def on_step(self, training, step) -> None:
+            if step.step == 7:
+                raise KeyboardInterrupt
+
+    whole = watched(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        watched(tmp_path / "killed", callbacks=[Killed()])
+    assert (tmp_path / "killed" / "journal.jsonl").read_bytes() != whole
+    assert watched(tmp_path / "killed", newest_checkpoint(tmp_path / "killed" / "checkpoints")) == whole
+    assert b"NaN" not in whole
+    assert [json.loads(line) for line in whole.splitlines()]
+
+
+def test_a_run_writes_them(tmp_path: Path) -> None:
+    from synthcli.runs import Run
+
+    kinds = [type(one) for one in Run(tmp_path).callbacks(tokenizer=None, validation=None)]  # type: ignore[arg-type]
+    assert kinds.index(Diagnostics) < kinds.index(Checkpointing)
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        toy_config(diagnostics=["loss"])
+    with pytest.raises(Exception, match="did you mean `kurtosis`") as caught:
+        load_preset("wmt14-dense", overrides=['training.diagnostics=["kurtosi"]'])
+    message = '`training.diagnostics.0` = "kurtosi" (from --set), allowed: '
+    assert message + "`gains` or `entropy` or `kurtosis` or `correlation` or `mixtures`" in str(caught.value)
