@@ -88,8 +88,8 @@ MIXERS = [
         CAUSAL,
         {"block": "recurrent", "d_ff": None},
         (
-            f'{FIRST}`block = "recurrent"` has neither a skip nor a feed-forward, and `attention` needs both; '
-            'use `block = "pre-norm"`, or a mixer of kind "sru" or "srupp"'
+            f'{FIRST}`block = "recurrent"` has neither a skip nor a feed-forward, and `attention` needs '
+            'both; use `block = "pre-norm"`, or a mixer of kind "sru" or "srupp"'
         ),
     ),
     (
@@ -130,8 +130,8 @@ CROSS = [
         SEQ2SEQ,
         {"cross": {"heads": 3, "shaping": {}}},
         (
-            "`[model.cross]` has `shaping`: α I + β A − γ C needs as many queries as keys, and a memory has a "
-            "length of its own"
+            "`[model.cross]` has `shaping`: α I + β A − γ C needs as many queries as keys, and a memory has "
+            "a length of its own"
         ),
     ),
 ]

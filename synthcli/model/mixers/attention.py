@@ -66,12 +66,9 @@ class AttentionConfig(Config):
             return [f"`heads = {self.heads}` does not divide `d_model = {d_model}`"]
         for score in self.scores:
             if getattr(score, "input", None) == "head" and d_model % self.heads:
-                return [
-                    (
-                        f'a `{score.kind}` score with `input = "head"` gives each head a slice of the input, and '
-                        f'`heads = {self.heads}` does not divide `d_model = {d_model}`; use `input = "model"`'
-                    )
-                ]
+                sizes = f"`heads = {self.heads}` does not divide `d_model = {d_model}`"
+                what = f'a `{score.kind}` score with `input = "head"` gives each head a slice of the input'
+                return [f'{what}, and {sizes}; use `input = "model"`']
         inner = self.heads * self.width_of_head(d_model)
         projections = (self.value, self.first_value, self.output, self.last_output)
         fixed = [p for p in projections if p is not None and p.kind != "full"]
