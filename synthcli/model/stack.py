@@ -52,10 +52,12 @@ class Stack(nn.Module):
 
 def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_length: int | None) -> Block:
     mixer, kind = config.mixer_of(stack, layer), BLOCKS[config.block.kind]
+    # over streams attention sees the segment before, too
+    reach = stack.max_length * (2 if config.is_recurrent else 1)
     site = Site(
         d_model=config.d_model,
-        max_queries=stack.max_length,
-        max_keys=stack.max_length,
+        max_queries=reach,
+        max_keys=reach,
         layer=layer,
         layers=stack.layers,
         rotary=config.embeddings.positions == "rotary",

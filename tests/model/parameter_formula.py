@@ -29,9 +29,10 @@ def parameters_of(config: ModelConfig) -> int:
 def _stack(config: ModelConfig, stack: StackConfig, memory: int | None) -> int:
     d, n, block = config.d_model, stack.max_length, config.block
     count = 0 if block.kind in ("post-norm", "recurrent") else 2 * d
+    reach = 2 * n if config.is_recurrent else n  # a segment and the one before it
     norm = NORM[getattr(block, "norm", "layer")](d)
     for layer in range(stack.layers):
-        count += _mixer(config.mixer_of(stack, layer), d, n, n, layer, stack.layers)
+        count += _mixer(config.mixer_of(stack, layer), d, reach, reach, layer, stack.layers)
         if block.kind != "recurrent":
             count += (d + 1) * config.d_ff + (config.d_ff + 1) * d
             count += norm if "parallel" in block.kind else 2 * norm

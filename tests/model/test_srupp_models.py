@@ -61,6 +61,18 @@ def test_a_synthesizer_inside_decodes_as_it_reads(kind: str) -> None:
     assert not any("key" in name or "query" in name for name in names)
 
 
+@pytest.mark.parametrize("kind", ["random", "dense", "factorized-random", "factorized-dense"])
+def test_tables_of_a_synthesizer_reach_over_two_segments(kind: str) -> None:
+    """Segments are as long as `max_length`, and attention sees the one before."""
+    model = language_model(scores=[{"kind": kind}])
+    for window in (None, 32):
+        model.train(window is None)
+        state = model.initial_state()
+        for _ in range(3):
+            logits, state = model(torch.randint(13, (BATCH, 32)), state=detach_state(state), window=window)
+        assert logits.isfinite().all()
+
+
 def test_attention_starts_with_no_weight() -> None:
     """α = 0: another transform of the same W_1, W_3 without attention gives the same numbers."""
     with_attention, without = language_model(), language_model(attention_every=4)
