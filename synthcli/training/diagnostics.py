@@ -25,6 +25,7 @@ from synthcli.objectives import Batch
 from synthcli.training import stream
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.journal import append, is_logged
+from synthcli.training.randomness import seed_torch
 from synthcli.training.training import Training, moved
 
 Found = dict[str, Any]
@@ -63,9 +64,10 @@ def diagnose(training: Training) -> Found:
     if "mixtures" in names:
         found["mixtures"] = mixtures(model)
     if "entropy" in names or OF_STREAM.keys() & set(names):
-        batch = first_micro_batch(training)
-        with undisturbed(training), watched(model, batch, found):
-            training.objective(model, batch, 0.0)
+        with undisturbed(training):
+            batch = first_micro_batch(training)
+            with watched(model, batch, found):
+                training.objective(model, batch, 0.0)
     return found
 
 
@@ -82,9 +84,10 @@ def mixtures(model: nn.Module) -> Found:
 
 
 def first_micro_batch(training: Training) -> Batch:
-    """Return the step's first micro-batch; of streams without what came before."""
+    """Return the step's first micro-batch, drawn as the step drew it; of streams without what came before."""
     _, rows = training.batches.at(training.step - 1)
     accelerator = training.accelerator
+    seed_torch(training.config.seed, training.step, accelerator.process_index)
     first = split(rows, accelerator.process_index, accelerator.num_processes, training.batch.micro_size)[0]
     return moved(training.examples.collate(first if len(first) else rows[:1]), training.device)
 

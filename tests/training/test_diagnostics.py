@@ -166,6 +166,25 @@ def test_a_training_does_not_notice_that_it_is_watched(model: dict[str, Any], tm
     assert len(read(journal)) == config.steps
 
 
+def test_tokens_drawn_in_a_batch_are_those_of_the_step(tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+
+    class Drawn(ToyText):
+        def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
+            batch = super().collate(indices)
+            tokens = torch.randint_like(batch["tokens"], 20)  # as masking does
+            seen.append(tokens.flatten().tolist())
+            return {**batch, "tokens": tokens}
+
+    ours, theirs = toy_model(), toy_model()
+    config = toy_config(steps=2, log_every=1, diagnostics=["kurtosis"])
+    toy_train(ours, config, examples=Drawn(), callbacks=[Diagnostics(tmp_path / "journal.jsonl")])
+    micro_batches = len(seen) // 2
+    assert seen[micro_batches - 1] == seen[0] and seen[-1] == seen[micro_batches] != seen[0]
+    toy_train(theirs, toy_config(steps=2), examples=Drawn())
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
 def test_a_record_stands_behind_that_of_each_logged_step(tmp_path: Path) -> None:
     callbacks = [*toy_callbacks(tmp_path), Diagnostics(tmp_path / "journal.jsonl")]
     toy_train(toy_model(), toy_config(diagnostics=["mixtures"], log_every=5), callbacks=callbacks)
