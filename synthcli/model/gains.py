@@ -48,36 +48,50 @@ def weighted_sum(x: Tensor, alpha: Tensor | float, y: Tensor, beta: Tensor | flo
     if isinstance(alpha, float) and isinstance(beta, float):
         scaled = y if beta == 1 else beta * y
         return scaled if alpha == 0 else torch.add(scaled, x, alpha=alpha)
-    if isinstance(alpha, float):
-        scaled = scale(y, beta)
-        return scaled if alpha == 0 else torch.add(scaled, x, alpha=alpha)
-    scaled = y if isinstance(beta, float) and beta == 1 else scale(y, beta)
-    return scaled + scale(x, alpha)
+    if isinstance(alpha, float) and alpha == 0:
+        return scale(y, beta)
+    alpha, beta = (
+        gain if isinstance(gain, Tensor) else torch.tensor(gain, dtype=x.dtype, device=x.device)
+        for gain in (alpha, beta)
+    )
+    total: Tensor = WeightedSum.apply(x, alpha, y, beta)  # type: ignore[no-untyped-call]
+    return total
 
 
 def scale(x: Tensor, gain: Tensor | float) -> Tensor:
     """Return gain · x."""
-    y: Tensor = Scale.apply(x, gain)  # type: ignore[no-untyped-call]
+    y: Tensor = WeightedSum.apply(x, gain, None, None)  # type: ignore[no-untyped-call]
     return y
 
 
-class Scale(torch.autograd.Function):
-    """gain · x; the gain's gradient is one dot product, where autograd would keep a whole gain' · x."""
+class WeightedSum(torch.autograd.Function):
+    """αx + βy, or αx; the gradient of a gain is one dot product, without a whole product before it."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gain: Tensor | float) -> Tensor:
-        if not isinstance(gain, Tensor):
-            gain = torch.tensor(gain, dtype=x.dtype, device=x.device)
-        ctx.save_for_backward(x, gain)
-        return x * gain
+    def forward(ctx: Any, x: Tensor, alpha: Tensor, y: Tensor | None, beta: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, alpha, y, beta)
+        if y is None or beta is None:
+            return x * alpha
+        wide = torch.promote_types(x.dtype, y.dtype)
+        return (x.to(wide) * alpha).addcmul_(y.to(wide), beta.to(wide))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, gain = ctx.saved_tensors
-        dx = (grad * gain).to(x.dtype) if ctx.needs_input_grad[0] else None
-        if not ctx.needs_input_grad[1]:
-            return dx, None
-        wide = torch.promote_types(x.dtype, torch.float32)
-        dot = torch.dot(grad.reshape(-1).to(wide), x.reshape(-1).to(wide))
-        return dx, dot.to(gain.dtype)
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, alpha, y, beta = ctx.saved_tensors
+        needs = ctx.needs_input_grad
+        return (
+            _scaled(grad, alpha, x) if needs[0] else None,
+            _dot(grad, x, alpha) if needs[1] else None,
+            _scaled(grad, beta, y) if needs[2] else None,
+            _dot(grad, y, beta) if needs[3] else None,
+        )
+
+
+def _scaled(grad: Tensor, gain: Tensor, like: Tensor) -> Tensor:
+    return (grad * gain).to(like.dtype)
+
+
+def _dot(grad: Tensor, x: Tensor, gain: Tensor) -> Tensor:
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return torch.dot(grad.reshape(-1).to(wide), x.reshape(-1).to(wide)).to(gain.dtype)

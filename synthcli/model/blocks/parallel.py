@@ -9,7 +9,7 @@ from torch import Tensor
 
 from synthcli.model.blocks.base import Block, BlockParts, BlockState, NormedConfig, block_norm
 from synthcli.model.context import Context
-from synthcli.model.gains import Gains, Residual, by_depth
+from synthcli.model.gains import Gains, Residual, by_depth, weighted_sum
 
 
 class WideConfig(NormedConfig):
@@ -49,10 +49,10 @@ class Parallel(Block):
     ) -> tuple[Tensor, BlockState | None]:
         h, cross_state = self.norm(x), None
         y, mixer_state = self.mix(h, context, state)
-        y = self.gains.add(x, "skip", self.dropout(y), "mixer_residual")
         assert self.feed_forward is not None
-        fed = self.gains.add(x, "none", self.dropout(self.feed_forward(h)), "feed_forward_residual")
-        y = y + fed
+        fed = self.dropout(self.feed_forward(h))
+        y = self.gains.add(self.dropout(y), "mixer_residual", fed, "feed_forward_residual")
+        y = weighted_sum(x, self.gains.get("skip"), y, 1.0)
         if self.cross is not None and cross_context is not None:
             read, cross_state = self.read_memory(h, cross_context, state)
             y = y + self.dropout(read)

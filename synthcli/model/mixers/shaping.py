@@ -121,20 +121,24 @@ class ShapedCausal(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, v: Tensor, alpha: Tensor, beta: Tensor, gamma: Tensor) -> Tensor:
         ctx.save_for_backward(a, v, alpha, beta, gamma)
-        mean = running_sum(v.flatten(2)).mul_(_reciprocals(v))
-        return torch.addcmul(alpha * v, beta, a).sub_(gamma * mean.view(v.shape)).to(a.dtype)
+        y = running_sum(v.flatten(2)).mul_(_reciprocals(v)).view(v.shape)
+        return y.mul_(-gamma).addcmul_(alpha, v).addcmul_(beta, a).to(a.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         a, v, alpha, beta, gamma = ctx.saved_tensors
         g = g.contiguous()
-        r = running_sum(g.flatten(2) * _reciprocals(g), reverse=True).view(g.shape)
-        dv = (alpha * g).sub_(gamma * r).to(v.dtype)
-        da = (beta * g).to(a.dtype)
-        if not ctx.needs_input_grad[2]:
-            return da, dv, None, None, None
-        return da, dv, _by_head(g, v, alpha), _by_head(g, a, beta), -_by_head(r, v, gamma)
+        product = g.flatten(2) * _reciprocals(g)  # also what the products below are written to
+        r = running_sum(product, reverse=True).view(g.shape)
+        product = product.view(g.shape)
+        gains: tuple[Tensor | None, ...] = (None, None, None)
+        if ctx.needs_input_grad[2]:
+            pairs = ((g, v, alpha), (g, a, beta), (r, v, gamma))
+            d_alpha, d_beta, d_gamma = (_by_head(torch.mul(x, y, out=product), gain) for x, y, gain in pairs)
+            gains = (d_alpha, d_beta, -d_gamma)
+        dv = r.mul_(-gamma).addcmul_(alpha, g).to(v.dtype)
+        return (beta * g).to(a.dtype), dv, *gains
 
 
 def _reciprocals(x: Tensor) -> Tensor:
@@ -142,8 +146,7 @@ def _reciprocals(x: Tensor) -> Tensor:
     return torch.arange(1, x.shape[1] + 1, device=x.device, dtype=wide).reciprocal_()[:, None]
 
 
-def _by_head(x: Tensor, y: Tensor, gain: Tensor) -> Tensor:
-    """Σ x y over batch, length and d_head; over heads too where they share a gain."""
-    wide = torch.promote_types(x.dtype, torch.float32)
-    total = torch.einsum("blhd,blhd->h", x.to(wide), y.to(wide))
+def _by_head(product: Tensor, gain: Tensor) -> Tensor:
+    """Sum over batch, length and d_head; over heads too where they share a gain."""
+    total = product.flatten(0, 1).flatten(1).sum(0).view(product.shape[2:]).sum(1)
     return (total if len(gain) > 1 else total.sum(0, keepdim=True))[:, None].to(gain.dtype)
