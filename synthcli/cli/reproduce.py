@@ -26,7 +26,7 @@ def reproduce(
     output: Output = Path("reports"),
     as_json: AsJson = False,
 ) -> None:
-    """Train and judge every task by vanilla, dense and random scores; print and write one table.
+    """Train and judge one experiment of every family, and its variants; print and write one table.
 
     What is done already is kept, what was interrupted is resumed: run it again at any time.
     """

@@ -28,31 +28,38 @@ from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
 from synthcli.training.training import prepare
 
-VARIANTS = ("vanilla", "dense", "random")
 TIMED_ROUNDS = 7
+ANY = ("smoke", "hour", "day", "paper")
 
 
 @dataclass(frozen=True)
 class Task:
-    """One block of the table: a family of presets and the figure it is judged by.
+    """One block of the table: presets by variant, the first being timed against, and their figure.
 
     `scales` are those it belongs to: at smoke, translation is the exact-answer tasks of its stand-ins.
     """
 
     name: str
-    family: str
+    presets: dict[str, str]
     metric: str
-    scales: tuple[str, ...] = ("smoke", "hour", "day", "paper")
+    scales: tuple[str, ...] = ANY
     corpus: str | None = None  # in place of the preset's
 
 
+def synthesizers(family: str) -> dict[str, str]:
+    return {variant: f"{family}-{variant}" for variant in ("vanilla", "dense", "random")}
+
+
 TASKS = (
-    Task("translation", "wmt14", "accuracy", scales=("smoke",), corpus="copy"),
-    Task("translation", "wmt14", "accuracy", scales=("smoke",), corpus="reverse"),
-    Task("translation", "wmt14", "bleu", scales=("hour", "day", "paper")),
-    Task("language modelling", "lm1b", "perplexity"),
-    Task("summarisation", "cnn-dailymail", "rouge"),
-    Task("classification", "agnews", "accuracy"),
+    Task("translation", synthesizers("wmt14"), "accuracy", ("smoke",), corpus="copy"),
+    Task("translation", synthesizers("wmt14"), "accuracy", ("smoke",), corpus="reverse"),
+    Task("translation", synthesizers("wmt14"), "bleu", ("hour", "day", "paper")),
+    Task("language modelling", synthesizers("lm1b"), "perplexity"),
+    Task("summarisation", synthesizers("cnn-dailymail"), "rouge"),
+    Task("classification", synthesizers("agnews"), "accuracy"),
+    Task("code", {block: f"codeparrot-{block}" for block in ("pre-norm", "skipless-parallel")}, "perplexity"),
+    Task("bytes", {"srupp": "srupp-enwik8-base"}, "perplexity"),
+    Task("hidden words", {"bert": "bert-base-wikitext-2"}, "perplexity"),
 )
 
 
@@ -76,16 +83,16 @@ def reproduce(asked: Reproduction, folder: Path, watcher: Watcher) -> tuple[Path
 
 def rows_of(task: Task, asked: Reproduction, watcher: Watcher) -> Iterator[Row]:
     """Yield the rows of a task, training and judging what is missing."""
-    experiments = {variant: experiment_of(task, variant, asked) for variant in VARIANTS}
+    experiments = {v: experiment_of(task, preset, asked) for v, preset in task.presets.items()}
     finished = {variant: finished_run(one, watcher) for variant, one in experiments.items()}
     times = step_times(task, finished, watcher)
     for variant, run in finished.items():
         yield row_of(task, variant, run, times[variant], watcher)
 
 
-def experiment_of(task: Task, variant: str, asked: Reproduction) -> Experiment:
+def experiment_of(task: Task, name: str, asked: Reproduction) -> Experiment:
     """Return the experiment of one row; its corpus stands in `data` where that is given."""
-    name, overrides = f"{task.family}-{variant}", list(asked.overrides)
+    overrides = list(asked.overrides)
     if task.corpus is not None:
         overrides.append(f"data.corpus={task.corpus}")
     experiment = load_preset(name, asked.scale, None, overrides)
@@ -196,17 +203,18 @@ def claim_of(experiment: Experiment, metric: str, value: float) -> str:
 
 
 def step_times(task: Task, runs: dict[str, Run], watcher: Watcher) -> dict[str, float | None]:
-    """Return the time of a training step relative to vanilla, the variants taking turns in this process."""
+    """Return the time of a step relative to the first variant, all taking turns in this process."""
     name = "step-time"
     known = {variant: run.read_results().get(name) for variant, run in runs.items()}
     if all(known.values()):
-        return {variant: table["relative_to_vanilla"] for variant, table in known.items() if table}
+        return {variant: table["relative_to_first"] for variant, table in known.items() if table}
     watcher.say(f"timing the steps of {task.name}")
     seconds = timed({variant: load_preset(str(run.preset)) for variant, run in runs.items()}, watcher)
+    first = next(iter(seconds.values()))
     for variant, run in runs.items():
-        relative = seconds[variant] / seconds["vanilla"]
-        run.write_result(name, {"seconds": seconds[variant], "relative_to_vanilla": relative})
-    return {variant: seconds[variant] / seconds["vanilla"] for variant in runs}
+        relative = seconds[variant] / first
+        run.write_result(name, {"seconds": seconds[variant], "relative_to_first": relative})
+    return {variant: seconds[variant] / first for variant in runs}
 
 
 def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, float]:

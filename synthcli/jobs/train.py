@@ -17,7 +17,7 @@ from synthcli.model import build
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import Plan, dump, load_preset, plan
 from synthcli.presets.schema import Experiment
-from synthcli.runs import Run, create_run, find_run, list_runs, refuse_differences, runs_root
+from synthcli.runs import Run, create_run, find_checkpoint, find_run, list_runs, refuse_differences, runs_root
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
@@ -124,7 +124,7 @@ def initialised(experiment: Experiment, watcher: Watcher) -> nn.Module:
     seed_torch(experiment.training.seed)
     network = build(experiment.model)
     if experiment.start is not None:
-        report = start_from(network, load_checkpoint(Path(experiment.start.checkpoint)))
+        report = start_from(network, load_checkpoint(find_checkpoint(experiment.start.checkpoint)))
         if watcher.loaded is not None:
             watcher.loaded(report)
         freeze(network, experiment.start.freeze)

@@ -40,6 +40,23 @@ def changes_kind(base: Tree, over: Tree) -> bool:
     return isinstance(old, Sourced) and isinstance(new, Sourced) and old.value != new.value
 
 
+def without_overruled(overlay: Tree, base: Tree, over: Tree) -> Tree:
+    """Return an overlay written for `base` without its tables that `over` gives another `kind`.
+
+    A table of the overlay that names its own kind says all it needs, and stays.
+    """
+    kept = dict(overlay)
+    for key, new in over.items():
+        old, laid = base.get(key), overlay.get(key)
+        if not (isinstance(new, dict) and isinstance(old, dict) and isinstance(laid, dict)):
+            continue
+        if not changes_kind(old, new):
+            kept[key] = without_overruled(laid, old, new)
+        elif "kind" not in laid:
+            del kept[key]
+    return kept
+
+
 def trace(table: dict[str, Any], source: str) -> Tree:
     """Return a table whose every value remembers `source`."""
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.files import find_file, find_preset, read_toml
-from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of
+from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of, without_overruled
 from synthcli.presets.overrides import parse_overrides
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
         raise SynthError(message, "a preset extends one parent: its name, or the path of its file")
     base = inherited(find_file(parent, path.parent), chain)
     base.pop("name", None)  # a name is the file's own
+    overlays = base.get("scale")
+    if isinstance(overlays, dict):
+        base["scale"] = {
+            scale: without_overruled(one, base, own) if isinstance(one, dict) else one
+            for scale, one in overlays.items()
+        }
     return merge(base, own)
 
 

@@ -21,7 +21,7 @@ class Row:
     samples: int
     parameters: int
     steps: int
-    step_time: float | None  # relative to vanilla, measured in turn; below 1 is faster
+    step_time: float | None  # relative to the task's first variant, measured in turn; below 1 is faster
     claim: str
     run: str
 
@@ -39,7 +39,7 @@ COLUMNS = (
     "95 % interval",
     "untrained",
     "parameters",
-    "time per step / vanilla",
+    "time per step / first",
 )
 
 
@@ -67,7 +67,7 @@ def markdown(rows: list[Row], scale: str, seed: int, environment: str) -> str:
         "",
         f"One seed ({seed}) a row; {environment}.",
         "An interval covers 95 % of bootstrap resamples of the test split, not of seeds.",
-        "Times per step are ratios to vanilla, measured in turn in one process.",
+        "Times per step are ratios to the first variant of a task, measured in turn in one process.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.jobs import reproduce as job
-from synthcli.jobs.reproduce import Reproduction, Task, folder_in, reproduce
+from synthcli.jobs.reproduce import Reproduction, Task, folder_in, reproduce, synthesizers
 from synthcli.jobs.train import Watcher
 
 TOY = (
@@ -30,7 +30,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SYNTH_STORES", raising=False)
     monkeypatch.delenv("SYNTH_RUNS", raising=False)
-    monkeypatch.setattr(job, "TASKS", (Task("translation", "wmt14", "accuracy", ("smoke",), "copy"),))
+    monkeypatch.setattr(
+        job, "TASKS", (Task("translation", synthesizers("wmt14"), "accuracy", ("smoke",), "copy"),)
+    )
     monkeypatch.setattr(job, "TIMED_ROUNDS", 1)
     return tmp_path
 

@@ -3,7 +3,7 @@
 import pytest
 
 from synthcli.errors import SynthError
-from synthcli.presets.merge import merge, sources_of, trace, values_of
+from synthcli.presets.merge import merge, sources_of, trace, values_of, without_overruled
 from synthcli.presets.overrides import parse_overrides
 
 
@@ -88,3 +88,13 @@ def test_an_override_without_key_or_value_is_refused(word: str) -> None:
         f"`--set {word}` names no key and value\n"
         "hint: write `--set key.path=value`, for example `--set training.seed=3`"
     )
+
+
+def test_an_overlay_does_not_reach_into_a_table_of_another_kind() -> None:
+    """Neither heads of an attention nor a warm-up mean anything to what took their place."""
+    base = trace({"mixer": {"kind": "attention", "heads": 8}, "schedule": {"kind": "noam"}, "d": 4}, "base")
+    over = trace({"mixer": {"kind": "sru"}, "schedule": {"kind": "cosine"}}, "over")
+    overlay = trace({"mixer": {"heads": 2}, "schedule": {"kind": "linear", "peak": 1.0}, "d": 2}, "smoke")
+    kept = without_overruled(overlay, base, over)
+    assert values_of(kept) == {"schedule": {"kind": "linear", "peak": 1.0}, "d": 2}
+    assert values_of(without_overruled(overlay, base, trace({"d": 5}, "over"))) == values_of(overlay)

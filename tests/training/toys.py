@@ -20,7 +20,7 @@ from synthcli.training.randomness import seed_torch
 from synthcli.training.validation import Validation
 
 VOCABULARY = 260
-LONGEST = 9
+LONGEST = 10
 
 
 @dataclass
