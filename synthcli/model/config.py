@@ -55,7 +55,8 @@ class InitConfig(Config):
 class ModelConfig(Config):
     """A task, its stacks, and what they share.
 
-    `d_ff` is the width the second map of a feed-forward reads; a recurrent block has none.
+    `d_ff` is the width the second map of a feed-forward reads; a recurrent block has none. `dropout` acts on
+    what is added to the stream, and within the feed-forward unless `feed_forward_dropout` says otherwise.
     """
 
     task: TaskName
@@ -67,6 +68,7 @@ class ModelConfig(Config):
     negative_slope: float = Field(0.01, ge=0)
     gated: bool = False
     feed_forward_bias: bool = True
+    feed_forward_dropout: float | None = Field(None, ge=0, lt=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     norm_eps: float = Field(1e-5, gt=0)
     init: InitConfig = InitConfig()

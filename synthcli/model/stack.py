@@ -83,11 +83,12 @@ def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_len
 
 def _feed_forward(config: ModelConfig) -> FeedForward:
     assert config.d_ff is not None
+    dropout = config.dropout if config.feed_forward_dropout is None else config.feed_forward_dropout
     return FeedForward(
         config.d_model,
         config.d_ff,
         config.activation,
-        config.dropout,
+        dropout,
         config.gated,
         config.feed_forward_bias,
         config.negative_slope,

@@ -1,7 +1,7 @@
 """BERT (Devlin et al. 2019): a post-norm encoder with learned positions and token types.
 
 A bare `BertModel` has no head: it becomes a masked-language model whose logits are H Eᵀ, so that its hidden
-states are a model of ours. Ours drops out inside the feed-forward part too, where BERT does not.
+states are a model of ours.
 """
 
 import re
@@ -66,6 +66,7 @@ def _config(options: Options, tensors: Mapping[str, Tensor], architecture: str) 
         "d_ff": options.whole("intermediate_size", 3072),
         "activation": options.activation("hidden_act", "gelu"),
         "dropout": dropout,
+        "feed_forward_dropout": 0.0,
         "norm_eps": options.number("layer_norm_eps", 1e-12),
         "block": "post-norm",
         "mixer": {"heads": options.whole("num_attention_heads", 12), "dropout": attention_dropout},

@@ -1,7 +1,6 @@
 """GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions and a tied output.
 
-Its maps are stored input-major, and query, key and value as one. Ours drops out inside the feed-forward part
-too, where GPT-2 does not.
+Its maps are stored input-major, and query, key and value as one.
 """
 
 import re
@@ -53,6 +52,7 @@ def _config(options: Options, is_tied: bool) -> ModelConfig:
             "d_ff": options.whole("n_inner", 4 * d_model),
             "activation": options.activation("activation_function", "gelu_new"),
             "dropout": options.number("resid_pdrop", 0.1),
+            "feed_forward_dropout": 0.0,
             "norm_eps": options.number("layer_norm_epsilon", 1e-5),
             "block": "pre-norm",
             "mixer": {"heads": options.whole("n_head", 12), "dropout": options.number("attn_pdrop", 0.1)},

@@ -73,6 +73,7 @@ def simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -
             "d_ff": options.whole("mlp_width_mult", 4) * d_model,
             "feed_forward_bias": _has_bias(tensors, "mlp.c_fc") or _has_bias(tensors, "mlp.c_proj"),
             "dropout": options.number("resid_pdrop"),
+            "feed_forward_dropout": 0.0,
             "init": {"kind": "normal", "std": options.number("initializer_range")},
             "block": {"norm": options.one_of("norm_type", NORMS), **block_of(options, tensors, layers)},
             "embeddings": {"tie": "output", "scale": False, "dropout": options.number("embd_pdrop")},
