@@ -34,6 +34,8 @@ check: lint test
 benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/decoding.py
+	$(BIN)/python benchmarks/blocks.py
+	$(BIN)/python benchmarks/shaping.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -13,3 +13,17 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("no shared data: set SYNTH_SHARED to the folder that holds golden/ and data/")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many combinations of the registries the contract was held to."""
+    ran = [
+        report.nodeid
+        for report in terminalreporter.stats.get("passed", [])
+        if "test_a_combination_keeps_the_contract" in report.nodeid
+    ]
+    if ran:
+        combinations = {name.partition("[")[2].rpartition(" | ")[0] for name in ran}
+        terminalreporter.write_line(
+            f"contract: {len(combinations)} combinations of mixer, block and task, {len(ran)} checks"
+        )
