@@ -107,6 +107,20 @@ def test_a_claim_of_a_counted_number_is_that_of_the_model() -> None:
     assert checked >= len(PARAMETERS)
 
 
+def test_what_enters_the_softmax_of_srupp_is_dropped_out_as_its_layers_are() -> None:
+    """Its code has one rate for both; a smaller scale that changes one must change the other."""
+    for name in (name for name in preset_names() if name.startswith("srupp-")):
+        for one in at_every_scale(name):
+            assert one.model.head.dropout == one.model.dropout, (name, one.scale)
+
+
+def test_every_scale_warms_up_for_less_than_it_trains() -> None:
+    for name in preset_names():
+        for one in at_every_scale(name):
+            if one.training.steps is not None:
+                assert one.training.schedule.warmup_steps <= one.training.steps / 2, (name, one.scale)
+
+
 def test_no_name_is_used_twice() -> None:
     assert len(list(library_folder().glob("*/*.toml"))) == len(library_files())
 
