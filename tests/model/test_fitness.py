@@ -70,6 +70,14 @@ MIXERS = [
     (CAUSAL, {"mixer": {"heads": 3, "d_head": 5, "value": "identity"}}, FIRST + TOO_SMALL),
     (
         CAUSAL,
+        {"mixer": {"heads": 3, "d_head": 5, "scores": [{"kind": "dot-product", "query": "input"}]}},
+        (
+            f'{FIRST}`query = "input"` makes queries 12 wide, and `heads = 3` times `d_head = 5` is 15; '
+            'use `query = "projection"`'
+        ),
+    ),
+    (
+        CAUSAL,
         {"mixer": {"heads": 3, "d_head": 5, "last_output": {"kind": "residual"}}},
         FIRST + TOO_SMALL.replace("identity", "residual"),
     ),

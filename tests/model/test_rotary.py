@@ -99,3 +99,14 @@ def test_a_rotary_model_knows_the_order_of_words() -> None:
         model = model_of("pre-norm", {}, embeddings={"positions": positions}, **task)
         swapped = model(tokens[:, [1, 0, 2, 3]])[:, 3]
         assert torch.allclose(swapped, model(tokens)[:, 3], rtol=0, atol=1e-9) != knows
+
+
+def test_keys_of_the_unnormalised_stream_turn_with_their_own_position() -> None:
+    block = {"kind": "pre-norm", "values_from": "stream"}
+    model = model_of(block, {}, embeddings={"positions": "rotary"})
+    tokens = torch.randint(11, (2, 8))
+    pieces, state = [], model.initial_state()
+    for piece in tokens.split([3, 1, 4], 1):
+        part, state = model(piece, state=state)
+        pieces.append(part)
+    torch.testing.assert_close(torch.cat(pieces, 1), model(tokens)[0], rtol=1e-10, atol=1e-10)

@@ -70,6 +70,11 @@ class AttentionConfig(Config):
                 what = f'a `{score.kind}` score with `input = "head"` gives each head a slice of the input'
                 return [f'{what}, and {sizes}; use `input = "model"`']
         inner = self.heads * self.width_of_head(d_model)
+        if inner != d_model and any(getattr(score, "query", None) == "input" for score in self.scores):
+            sizes = f"`heads = {self.heads}` times `d_head = {self.d_head}` is {inner}"
+            return [
+                f'`query = "input"` makes queries {d_model} wide, and {sizes}; use `query = "projection"`'
+            ]
         projections = (self.value, self.first_value, self.output, self.last_output)
         fixed = [p for p in projections if p is not None and p.kind != "full"]
         if fixed and inner != d_model:
@@ -158,7 +163,9 @@ class Attention(nn.Module):
         if self.is_cross and has_past:
             assert state is not None
             return state
-        source, start = (x, context.start) if context.memory is None else (context.memory, 0)
+        source = x if context.memory is None else context.memory
+        # all but a memory across end where the queries do
+        start = 0 if self.is_cross else context.start + x.shape[1] - source.shape[1]
         values = split_heads(self.value(source), self.config.heads)
         new = AttentionState(values, tuple(score.project_keys(source, start) for score in self.scores))
         return state.followed_by(new) if state is not None and has_past else new
