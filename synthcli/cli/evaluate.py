@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
     from synthcli.jobs.evaluate import Request
 
-METRICS = ("bleu", "rouge", "perplexity", "accuracy")
+METRICS = ("bleu", "rouge", "perplexity", "accuracy", "correlation")
 
-Metric = Annotated[str, typer.Argument(metavar="METRIC", help="bleu, rouge, perplexity or accuracy.")]
+Metric = Annotated[str, typer.Argument(metavar="METRIC", help=f"{', '.join(METRICS[:-1])} or {METRICS[-1]}.")]
 Checkpoints = Annotated[
     list[str] | None,
     typer.Argument(

@@ -17,7 +17,8 @@ def generated_texts(path: Path, prompts: list[str], config: EvaluationConfig) ->
     model, tokenizer = load_model(path)
     if not isinstance(model, Seq2Seq | CausalLM):
         task = model.config.task  # type: ignore[union-attr]
-        raise SynthError(f"a model of task `{task}` does not write", "judge it with `synth eval accuracy`")
+        metric = "accuracy" if task == "classification" else "perplexity"
+        raise SynthError(f"a model of task `{task}` does not write", f"judge it with `synth eval {metric}`")
     limit = model.config.max_target_length
     assert limit is not None
     options = search_options(tokenizer, config, limit)

@@ -11,6 +11,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
 
+from synthcli.cli import evaluate
 from synthcli.errors import SynthError
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu
@@ -105,6 +106,7 @@ def test_a_metric_that_does_not_fit_the_task_is_refused_with_those_that_do() -> 
     assert error.value.message == "`bleu` does not fit a model of task `classification`"
     assert error.value.hint == "metrics that fit: `accuracy`, `correlation`"
     assert set(METRICS) == {"bleu", "rouge", "perplexity", "accuracy", "correlation"}
+    assert set(METRICS) == set(evaluate.METRICS)  # what the command line knows without importing torch
 
 
 def test_rouge_lsum_reads_lines_as_sentences() -> None:
