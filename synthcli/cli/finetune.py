@@ -14,7 +14,8 @@ Checkpoint = Annotated[
 Corpus = Annotated[str, typer.Option(help="What to train on: `synth corpora` lists them.")]
 Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
 Task = Annotated[
-    str | None, typer.Option(help="causal-lm, seq2seq or classification; else what the corpus is for.")
+    str | None,
+    typer.Option(help="causal-lm, masked-lm, seq2seq or classification; else what the corpus is for."),
 ]
 Preset = Annotated[
     str | None, typer.Option(help="Take training settings from here, not from the checkpoint's run.")

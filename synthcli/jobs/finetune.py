@@ -5,17 +5,32 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora import find_corpus
+from synthcli.data.examples import LAYOUTS_OF
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.model import ModelConfig
 from synthcli.model.config import STACKS
+from synthcli.model.heads import HeadConfig
 from synthcli.presets import load_preset
+from synthcli.presets.fitness import KIND_OF_OUTPUT, KINDS_OF_TASK
 from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import run_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint
 
-TASK_OF_KIND = {"text": "causal-lm", "pairs": "seq2seq", "labelled": "classification"}
-METRIC_OF_TASK = {"causal-lm": "perplexity", "seq2seq": "bleu", "classification": "accuracy"}
+TASK_OF_KIND = {
+    "text": "causal-lm",
+    "pairs": "seq2seq",
+    "labelled": "classification",
+    "scored": "classification",
+    "choices": "classification",
+}
+METRIC_OF_TASK = {
+    "causal-lm": "perplexity",
+    "masked-lm": "perplexity",
+    "seq2seq": "bleu",
+    "classification": "accuracy",
+}
+OUTPUT_OF_KIND = {kind: output for output, kind in KIND_OF_OUTPUT.items()}
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,7 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
     """Return the experiment that finetunes a checkpoint."""
     checkpoint = load_checkpoint(path)
     kind = find_corpus(adaptation.corpus).kind
-    task = adaptation.task or TASK_OF_KIND[kind]
+    task = adaptation.task or task_for(checkpoint.config.task, kind)
     model_keys = [word for word in adaptation.overrides if word.startswith("model.")]
     if model_keys:
         raise SynthError(
@@ -47,17 +62,20 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
     data = base.data.model_dump() | {
         "corpus": adaptation.corpus,
         "source": None if adaptation.source is None else str(adaptation.source.resolve()),
-        "layout": base.data.layout if task == "causal-lm" else "rows",
+        "layout": base.data.layout if base.data.layout in LAYOUTS_OF.get(task, ()) else "rows",
+        "masking": base.data.masking if task == "masked-lm" else None,
+        "denoising": base.data.denoising if task == "seq2seq" and kind == "text" else None,
     }
     if not adaptation.new_vocabulary:
         data["tokenizer"] = own_tokenizer(checkpoint).model_dump()
-    model = model_for(checkpoint.config, task, len(find_corpus(adaptation.corpus).class_names))
+    model = model_for(checkpoint.config, task, base.model, adaptation.corpus)
     if adaptation.new_vocabulary:
         model = model.model_copy(update={"vocab_size": base.data.tokenizer.size})
     start = Start(checkpoint=str(checkpoint.path), freeze=adaptation.freeze)
     evaluation = base.evaluation.model_dump()
-    if task != base.model.task:
-        evaluation["metrics"] = (METRIC_OF_TASK[task],)
+    if (task, model.head.output) != (base.model.task, base.model.head.output):
+        is_regression = model.head.output == "regression"
+        evaluation["metrics"] = ("correlation" if is_regression else METRIC_OF_TASK[task],)
     table: dict[str, Any] = base.model_dump() | {
         "name": f"{base.name}-on-{adaptation.corpus}",
         "title": f"{base.title}, finetuned on {adaptation.corpus}",
@@ -87,8 +105,13 @@ def base_experiment(checkpoint: Checkpoint, adaptation: Adaptation) -> Experimen
     return load_preset(str(run.preset), None, None, adaptation.overrides)
 
 
-def model_for(old: ModelConfig, task: str, num_classes: int) -> ModelConfig:
-    """Return the checkpoint's model for a task: the stacks both need are kept."""
+def task_for(own: str, kind: str) -> str:
+    """Return what to finetune for: the checkpoint's own task where a corpus of this kind serves it."""
+    return own if kind in KINDS_OF_TASK[own] else TASK_OF_KIND[kind]
+
+
+def model_for(old: ModelConfig, task: str, base: ModelConfig, corpus: str) -> ModelConfig:
+    """Return the checkpoint's model for a task: the stacks both need are kept, a new head is as in `base`."""
     if task not in STACKS:
         raise SynthError(f"unknown task `{task}`", f"tasks: {', '.join(f'`{name}`' for name in STACKS)}")
     stacks = {name: getattr(old, name) for name in ("encoder", "decoder") if name in STACKS[task]}
@@ -98,14 +121,31 @@ def model_for(old: ModelConfig, task: str, num_classes: int) -> ModelConfig:
             f"a `{old.task}` model has no {missing[0]}, which `{task}` needs",
             f"it can become: {', '.join(f'`{t}`' for t in possible(old))}",
         )
+    head, classes = head_for(old, task, base), None
+    if task == "classification":
+        found = find_corpus(corpus)
+        output = OUTPUT_OF_KIND.get(found.kind, head.output)
+        head = head.model_copy(update={"output": output})
+        classes = len(found.class_names) if output == "classes" else None
     table = old.model_dump() | {
         "encoder": None,
         "decoder": None,
         **{n: s.model_dump() for n, s in stacks.items()},
     }
-    table |= {"task": task, "num_classes": num_classes if task == "classification" else None}
+    table |= {"task": task, "num_classes": classes, "head": head.model_dump()}
     table["cross"] = table["cross"] if task == "seq2seq" else None
     return ModelConfig.model_validate(table)
+
+
+def head_for(old: ModelConfig, task: str, base: ModelConfig) -> HeadConfig:
+    """Return the head: the checkpoint's where the task reads it alike, else that of `base`, else a plain one.
+
+    Words and classes are read by different heads.
+    """
+    for model in (old, base):
+        if (model.task == "classification") == (task == "classification"):
+            return model.head
+    return HeadConfig()
 
 
 def possible(model: ModelConfig) -> list[str]:

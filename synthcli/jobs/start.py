@@ -37,7 +37,8 @@ def start_from(model: nn.Module, checkpoint: Checkpoint) -> LoadReport:
     vocabularies (their common rows are kept), and new otherwise.
     """
     names = names_in(checkpoint.config, task_of(model))
-    ours, used = dict(model.named_parameters()), set()
+    # buffers too: fixed matrices are drawn by chance, and what has learnt beside them needs the same
+    ours, used = {**dict(model.named_parameters()), **dict(model.named_buffers())}, set()
     loaded, resized = [], []
     for name, parameter in ours.items():
         theirs = next((other for other in names(name) if other in checkpoint.weights), None)
