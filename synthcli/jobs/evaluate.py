@@ -4,11 +4,13 @@ import importlib.metadata
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import nn
 
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
+from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.data.store import Store
@@ -134,10 +136,16 @@ def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Req
         )
     tokenizer = own_tokenizer(checkpoint)
     source = None if request.source is None else str(request.source)
-    layout = experiment.data.layout if experiment else "rows"
-    return DataConfig(
-        corpus=corpus, source=source, tokenizer=tokenizer, layout=layout, batch=BatchConfig(size=1)
-    )
+    table = {"corpus": corpus, "source": source, "tokenizer": tokenizer, "batch": BatchConfig(size=1)}
+    return DataConfig.model_validate(table | forms_of(experiment, corpus))
+
+
+def forms_of(experiment: Experiment | None, corpus: str) -> dict[str, Any]:
+    """Return how rows became examples in training, as far as it means something for a corpus."""
+    if experiment is None:
+        return {}
+    keys = {"layout", "masking"} | ({"denoising"} if find_corpus(corpus).kind == "text" else set())
+    return experiment.data.model_dump(include=keys)
 
 
 def own_tokenizer(checkpoint: Checkpoint) -> TokenizerConfig:
