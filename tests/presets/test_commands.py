@@ -49,7 +49,7 @@ def test_ls_of_an_unknown_paper_names_the_nearest() -> None:
 def test_ls_json_holds_parameters_and_claims(capsys: pytest.CaptureFixture[str]) -> None:
     ls(as_json=True, paper="synthesizer")
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert len(rows) == 8 * 9 + 9 * 4 + 8 * 4
+    assert len(rows) == 8 * 9 + 9 * 5 + 8 * 5
     dense = rows["wmt14-dense"]
     where = {key: value for key, value in dense["paper"].items() if value is not None}
     assert where == {"name": "synthesizer", "arxiv": "2005.00743", "table": "2", "row": "dense"}
