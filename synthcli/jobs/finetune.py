@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import LAYOUTS_OF
 from synthcli.errors import SynthError
@@ -85,7 +87,17 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
         "evaluation": evaluation,
         "start": start.model_dump(),
     }
-    return Experiment.model_validate(table)
+    return validated(table)
+
+
+def validated(table: dict[str, Any]) -> Experiment:
+    """Return the experiment, or raise with what the checkpoint, the corpus and the settings do not share."""
+    try:
+        return Experiment.model_validate(table)
+    except ValidationError as error:
+        problems = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+        hint = "change a setting with `--set KEY=VALUE`, or take those of another preset with `--preset NAME`"
+        raise SynthError(problems, hint) from None
 
 
 def base_experiment(checkpoint: Checkpoint, adaptation: Adaptation) -> Experiment:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from synthcli.config import Config
 from synthcli.data.config import DataConfig
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model.config import ModelConfig
+from synthcli.presets.clashes import clashes
 from synthcli.presets.compression import CompressConfig
 from synthcli.reproduce.claims import Claim
 from synthcli.training.config import TrainingConfig
@@ -51,6 +52,12 @@ class Experiment(Config):
     compress: CompressConfig | None = None
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _tables_agree(self) -> "Experiment":
+        for clash in clashes(self.model, self.data, self.training, self.evaluation):
+            raise ValueError(clash)
+        return self
 
     @property
     def sources(self) -> Mapping[str, str]:

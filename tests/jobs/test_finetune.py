@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from synthcli.errors import SynthError
-from synthcli.jobs.finetune import TASK_OF_KIND, model_for, task_for
+from synthcli.jobs.finetune import TASK_OF_KIND, model_for, task_for, validated
 from synthcli.jobs.start import start_from
 from synthcli.model import ModelConfig, build
+from synthcli.presets import load_preset
 from synthcli.presets.fitness import KINDS_OF_TASK
 
 SIZES = {"vocab_size": 30, "d_model": 12, "d_ff": 20, "mixer": {"heads": 3}}
@@ -74,3 +75,14 @@ def test_fixed_matrices_are_loaded_too() -> None:
     assert not report.new
     for name, tensor in ours.state_dict().items():
         torch.testing.assert_close(tensor, weights[name], rtol=0, atol=0)
+
+
+def test_settings_that_do_not_fit_the_new_head_are_named() -> None:
+    base = load_preset("glue-stsb-dense").model_dump()
+    base["training"]["label_smoothing"] = 0.1
+    with pytest.raises(SynthError) as error:
+        validated(base)
+    assert error.value.message == (
+        '`training.label_smoothing = 0.1` spreads a target over classes, and `head.output = "regression"` '
+        "has none; set it to 0"
+    )

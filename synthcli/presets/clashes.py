@@ -1,0 +1,55 @@
+"""Settings that are allowed each by itself and mean nothing together, each with the reason."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from synthcli.model.scores import SCORES
+
+if TYPE_CHECKING:
+    from synthcli.data.config import DataConfig
+    from synthcli.evaluation.config import EvaluationConfig
+    from synthcli.model.config import ModelConfig
+    from synthcli.training.config import TrainingConfig
+
+
+def clashes(
+    model: "ModelConfig", data: "DataConfig", training: "TrainingConfig", evaluation: "EvaluationConfig"
+) -> Iterator[str]:
+    """Yield what is wrong between the tables of an experiment."""
+    if training.label_smoothing:
+        yield from of_smoothing(model, training.label_smoothing)
+    if data.layout == "streams" and model.task == "causal-lm":
+        yield from of_streams(model, evaluation)
+
+
+def of_smoothing(model: "ModelConfig", label_smoothing: float) -> Iterator[str]:
+    """Yield why the targets of a model cannot be smoothed."""
+    key, output = f"`training.label_smoothing = {label_smoothing}`", model.head.output
+    if model.task != "classification" and model.embeddings.is_adaptive:
+        yield f"{key} has no meaning for an adaptive softmax; set it to 0, or leave out `embeddings.cutoffs`"
+    if model.task == "classification" and output != "classes":
+        yield f'{key} spreads a target over classes, and `head.output = "{output}"` has none; set it to 0'
+
+
+def of_streams(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator[str]:
+    """Yield why a model cannot read segment after segment."""
+    if not model.is_recurrent:
+        kinds = ", ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in model.mixers()}))
+        yield (
+            f'`data.layout = "streams"` carries a state from segment to segment, and {kinds} has none; use '
+            'mixers of kind "sru" or "srupp", or `data.layout = "packed"`'
+        )
+        return
+    longest = model.max_target_length or 0
+    if model.embeddings.positions == "learned":
+        yield (
+            f'`embeddings.positions = "learned"` ends after {model.embeddings.max_positions or longest} '
+            'positions, and `data.layout = "streams"` has no end; use "none", "rotary" or "sinusoidal"'
+        )
+    scores = {score.kind for _, _, mixer in model.mixers() for score in getattr(mixer, "scores", ())}
+    tables = sorted(kind for kind in scores if SCORES[kind].has_length_limit)
+    if tables and (evaluation.window or 0) > longest:
+        yield (
+            f"`evaluation.window = {evaluation.window}` is more than the tables of `{tables[0]}` scores "
+            f"hold: a segment and as many positions before it, `max_length = {longest}`"
+        )
