@@ -73,7 +73,8 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
     model = model_for(checkpoint.config, task, base.model, adaptation.corpus)
     if adaptation.new_vocabulary:
         model = model.model_copy(update={"vocab_size": base.data.tokenizer.size})
-    start = Start(checkpoint=str(checkpoint.path), freeze=adaptation.freeze)
+    vocabulary = "new" if adaptation.new_vocabulary else "checkpoint"
+    start = Start(checkpoint=str(checkpoint.path), freeze=adaptation.freeze, vocabulary=vocabulary)
     evaluation = base.evaluation.model_dump()
     if (task, model.head.output) != (base.model.task, base.model.head.output):
         is_regression = model.head.output == "regression"

@@ -11,6 +11,7 @@ from synthcli.data.prepare import Progress
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_mismatch
+from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.jobs.start import LoadReport, freeze, start_from
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
 from synthcli.model import build
@@ -45,8 +46,20 @@ class Trained:
 
 def fitted_to_store(experiment: Experiment, watcher: Watcher) -> tuple[Experiment, Store]:
     """Return the experiment with the sizes its store has, and the store."""
+    experiment = in_pieces_of_its_start(experiment)
     store = store_for(experiment.data, watcher.preparing)
     return fitted(experiment, store), store
+
+
+def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
+    """Return the experiment with the tokenizer of the checkpoint it starts from: ids must mean the same."""
+    start, data = experiment.start, experiment.data
+    if start is None or start.vocabulary == "new" or data.tokenizer.files is not None:
+        return experiment
+    checkpoint = load_checkpoint(find_checkpoint(start.checkpoint))
+    data = data.model_copy(update={"tokenizer": own_tokenizer(checkpoint)})
+    model = experiment.model.model_copy(update={"vocab_size": checkpoint.config.vocab_size})
+    return experiment.model_copy(update={"data": data, "model": model})
 
 
 def fitted(experiment: Experiment, store: Store) -> Experiment:

@@ -1,6 +1,7 @@
 """The experiment: what a preset is once every table is merged and checked. Importing this imports torch."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -30,10 +31,14 @@ class Paper(Config):
 
 
 class Start(Config):
-    """Where the weights come from in place of chance; `freeze` names parts that stay, such as `encoder`."""
+    """Where the weights come from in place of chance; `freeze` names parts that stay, such as `encoder`.
+
+    Text is read in the checkpoint's own pieces; `vocabulary = "new"` keeps those of `data.tokenizer`.
+    """
 
     checkpoint: str = Field(min_length=1)
     freeze: tuple[str, ...] = ()
+    vocabulary: Literal["checkpoint", "new"] = "checkpoint"
 
 
 class Experiment(Config):

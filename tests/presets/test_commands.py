@@ -26,7 +26,7 @@ def test_ls_names(capsys: pytest.CaptureFixture[str]) -> None:
     "paper, name, shown",
     [
         ("srupp", "srupp-wikitext-103-base", " 147.7 M perplexity 18.30, parameters"),
-        ("simplified-blocks", "codeparrot-skipless", " 146.0 M loss 1.178*, parameters"),
+        ("simplified-blocks", "codeparrot-skipless", " 146.0 M parameters 146.002 M"),
         ("bert-blocks", "bert-base-wikitext-2", " 109.5 M parameters 109.514 M"),
     ],
 )
