@@ -14,7 +14,7 @@ from synthcli.data.ragged import Indices
 from synthcli.data.scored import ScoredExamples
 from synthcli.data.store import Store
 from synthcli.data.streams import StreamExamples
-from synthcli.data.text import PackedDocumentExamples, PackedExamples, RowExamples
+from synthcli.data.text import PackedDocumentExamples, PackedExamples, RowExamples, Shares
 from synthcli.errors import SynthError, did_you_mean
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -128,14 +128,14 @@ class Examples:
         sources: list[str] = self._form.texts(indices, "source_text")
         return sources
 
-    def words(self, indices: Indices) -> Indices:
-        """Count words by example, line ends included (language models)."""
-        words: Indices = self._form.words[indices]
+    def words(self, indices: Indices) -> Shares:
+        """Return the words of examples, line ends included; pieces of a row share its (language models)."""
+        words: Shares = self._form.words[indices]
         return words
 
-    def bytes(self, indices: Indices) -> Indices:
-        """Count bytes by example, line ends included (language models)."""
-        sizes: Indices = self._form.bytes[indices]
+    def bytes(self, indices: Indices) -> Shares:
+        """Return the bytes of examples, likewise."""
+        sizes: Shares = self._form.bytes[indices]
         return sizes
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 from synthcli.data.collate import IGNORED, Batch, Report, padded
 from synthcli.data.ragged import Ids, Indices
 from synthcli.data.store import Store
-from synthcli.data.text import Joined, sums
+from synthcli.data.text import Joined, shares
 from synthcli.errors import SynthError
 
 
@@ -34,9 +34,8 @@ class StreamExamples:
         places = np.arange(self.segments * streams)
         starts, ends = self.spans(places)
         self.lengths: Indices = ends - starts
-        predicted = self.example_of(self.joined.ends - 1)
-        self.words = sums(data.column("words"), predicted, len(places))
-        self.bytes = sums(data.column("bytes"), predicted, len(places))
+        self.words = shares(data.column("words"), self.joined.ends, starts, ends)
+        self.bytes = shares(data.column("bytes"), self.joined.ends, starts, ends)
         self.report = Report(rows=len(self.joined.rows), examples=len(places), tokens=targets)
 
     def spans(self, examples: Indices) -> tuple[Indices, Indices]:
@@ -46,12 +45,6 @@ class StreamExamples:
         ends = np.minimum(starts + self.length, (stream + 1) * self.stream_length)
         targets = self.joined.targets
         return np.minimum(starts, targets), np.minimum(ends, targets)
-
-    def example_of(self, targets: Indices) -> Indices:
-        """Return the example that predicts each target."""
-        stream, place = np.divmod(targets, self.stream_length)
-        example: Indices = place // self.length * self.streams + stream
-        return example
 
     def width(self, example: int) -> int:
         """Return how many positions the segment of an example has, padding included."""

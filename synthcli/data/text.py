@@ -1,17 +1,20 @@
 """Language modelling: rows one by one, or packed into one sequence.
 
-Words and bytes of a row belong to the example that predicts the row's end, so that their sums over all
-examples are those of the split.
+Words and bytes of a row are shared by the examples that predict it, each by its number of targets: their sums
+over all examples are those of the split, and those of any part are in proportion.
 """
 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from synthcli.data.collate import Batch, Report, framed, next_tokens, padded
 from synthcli.data.ragged import Ids, Indices, Ragged
 from synthcli.data.store import Store
 from synthcli.data.tokenizers import Tokenizer
+
+Shares = npt.NDArray[np.float64]
 
 
 class RowExamples:
@@ -27,8 +30,9 @@ class RowExamples:
         last = self.ends - 1
         self.lengths: Indices = np.full(int(self.ends[-1]), max_target, dtype=np.int64)
         self.lengths[last] = targets - (pieces - 1) * max_target
-        self.words = sums(data.column("words"), last, len(self.lengths))
-        self.bytes = sums(data.column("bytes"), last, len(self.lengths))
+        ends = np.cumsum(self.lengths)
+        self.words = shares(data.column("words"), np.cumsum(targets), ends - self.lengths, ends)
+        self.bytes = shares(data.column("bytes"), np.cumsum(targets), ends - self.lengths, ends)
         counts = {"rows": len(self.rows), "examples": len(self.lengths), "tokens": int(targets.sum())}
         self.report = Report(**counts, cut=int((pieces > 1).sum()))
 
@@ -78,9 +82,9 @@ class PackedExamples:
         windows = -(-targets // max_target)
         self.lengths: Indices = np.full(windows, max_target, dtype=np.int64)
         self.lengths[-1] = targets - (windows - 1) * max_target
-        predicted = (self.joined.ends - 1) // max_target
-        self.words = sums(data.column("words"), predicted, windows)
-        self.bytes = sums(data.column("bytes"), predicted, windows)
+        ends = np.cumsum(self.lengths)
+        self.words = shares(data.column("words"), self.joined.ends, ends - self.lengths, ends)
+        self.bytes = shares(data.column("bytes"), self.joined.ends, ends - self.lengths, ends)
         self.report = Report(rows=len(self.joined.rows), examples=windows, tokens=targets)
 
     def span(self, window: int) -> tuple[int, int]:
@@ -109,6 +113,10 @@ class PackedDocumentExamples(PackedExamples):
         return {**super().collate(indices), "documents": documents}
 
 
-def sums(column: Any, examples: Indices, count: int) -> Indices:
-    """Add the values of a column up by the example each row belongs to."""
-    return np.bincount(examples, weights=column.to_numpy(), minlength=count).astype(np.int64)
+def shares(column: Any, row_ends: Indices, starts: Indices, ends: Indices) -> Shares:
+    """Return what each example has of a count by rows; targets are numbered through the split.
+
+    `row_ends` is where each row ends, `starts` and `ends` where each example does.
+    """
+    known, total = np.append(0, row_ends), np.append(0, np.cumsum(column.to_numpy()))
+    return np.interp(ends, known, total) - np.interp(starts, known, total)

@@ -95,7 +95,7 @@ def _perplexity(judged: Judged) -> list[Score]:
     if judged.model.config.task != "causal-lm":
         return perplexity(nats, tokens, None, None)
     words, sizes = judged.examples.words(judged.chosen), judged.examples.bytes(judged.chosen)
-    return perplexity(nats, tokens, words.astype(np.float64), sizes.astype(np.float64))
+    return perplexity(nats, tokens, words, sizes)
 
 
 def of_streams(judged: Judged) -> list[Score]:
@@ -113,7 +113,7 @@ def of_streams(judged: Judged) -> list[Score]:
         nats[places], tokens[places] = by_row(_nats(logits, batch["targets"][real]), real)
         judged.progress(first + streams, len(chosen))
     words, sizes = judged.examples.words(chosen), judged.examples.bytes(chosen)
-    return perplexity(nats, tokens, words.astype(np.float64), sizes.astype(np.float64))
+    return perplexity(nats, tokens, words, sizes)
 
 
 def _nats(logits: Tensor, targets: Tensor) -> Tensor:

@@ -31,10 +31,11 @@ def take_step(training: Training, interrupt: Interrupt) -> Step:
     seed_torch(training.config.seed, training.step, training.accelerator.process_index)
     epoch, batches = training.next_batches()
     (targets,) = training.total(sum(count_targets(batch) for batch in batches))
-    loss = accumulate_gradient(training, batches, targets)
+    divisor = max(targets, 1.0)  # rows of marks alone have nothing to predict
+    loss = accumulate_gradient(training, batches, divisor)
     norm = gradient_norm(training)
     own_loss, grad_norm = torch.stack((loss, norm)).tolist()  # the only wait for the device
-    mean_loss, interrupted = training.total(own_loss / targets, interrupt.is_requested)
+    mean_loss, interrupted = training.total(own_loss / divisor, interrupt.is_requested)
     training.is_interrupted = interrupted > 0
     rate = learning_rate(training.config.schedule, training.step, training.steps, d_model_of(training.model))
     refuse_non_finite(training, mean_loss, grad_norm)

@@ -62,8 +62,8 @@ def test_rows_are_cut_into_pieces(text: Store) -> None:
     ]
     assert examples.lengths.tolist() == [6, 2, 1, 2, 6, 6, 4, 4]
     assert examples.report == Report(rows=5, examples=8, tokens=31, cut=2)
-    assert examples.words(np.arange(8)).tolist() == [0, 2, 1, 2, 0, 0, 2, 2]
-    assert examples.bytes(np.arange(8)).tolist() == [0, 8, 1, 2, 0, 0, 16, 4]
+    assert examples.words(np.arange(8)).tolist() == [1.5, 0.5, 1, 2, 0.75, 0.75, 0.5, 2]
+    assert examples.bytes(np.arange(8)).tolist() == examples.lengths.tolist()
 
 
 def test_packed_windows_predict_every_token_once(text: Store) -> None:
@@ -79,7 +79,8 @@ def test_packed_lengths_and_counts(text: Store) -> None:
     examples = Examples(text, "train", "causal-lm", max_target=10, layout="packed")
     assert examples.lengths.tolist() == [10, 10, 10, 1]
     assert examples.report == Report(rows=5, examples=4, tokens=31)
-    assert examples.words(np.arange(4)).tolist() == [2 + 1, 2, 2, 2]
+    words = [2 + 1 + 1, 1 + 2 * 9 / 16, 2 * 7 / 16 + 2 * 3 / 4, 2 / 4]
+    assert examples.words(np.arange(4)).tolist() == pytest.approx(words)
     assert examples.bytes(np.arange(4)).sum() == examples.counts["bytes"] == 31
     assert sorted(examples.collate(np.array([0]))) == ["padding", "targets", "tokens"]
 
