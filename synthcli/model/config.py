@@ -11,7 +11,7 @@ from synthcli.model.blocks import BlockConfig
 from synthcli.model.blocks.pre_norm import PreNormConfig
 from synthcli.model.defaults import shape_attention
 from synthcli.model.embeddings import EmbeddingsConfig
-from synthcli.model.fitness import problems
+from synthcli.model.fitness import DEFAULT_SLOPE, problems
 from synthcli.model.heads import HeadConfig
 from synthcli.model.mixers import AttentionConfig, MixerConfig
 
@@ -65,7 +65,7 @@ class ModelConfig(Config):
     d_model: int = Field(gt=0)
     d_ff: int | None = Field(None, gt=0)
     activation: ActivationName = "gelu"
-    negative_slope: float = Field(0.01, ge=0)
+    negative_slope: float = Field(DEFAULT_SLOPE, ge=0)
     gated: bool = False
     feed_forward_bias: bool = True
     feed_forward_dropout: float | None = Field(None, ge=0, lt=1)

@@ -10,11 +10,17 @@ from synthcli.model.mixers.srupp import SRUppConfig
 if TYPE_CHECKING:
     from synthcli.model.config import ModelConfig
 
+DEFAULT_SLOPE = 0.01
+
 
 def problems(config: "ModelConfig") -> Iterator[str]:
     """Yield what keeps the parts of a model from working together."""
     for stack, layer, mixer in config.mixers():
         where = f"layer {layer} of the {stack}: "
+        layers = getattr(config, stack).layers
+        if isinstance(mixer, SRUppConfig) and mixer.attention_last is None and mixer.attention_every > layers:
+            every = f"`attention_every = {mixer.attention_every}`"
+            yield f'{where}{every} gives none of {layers} layers attention; use kind "sru"'
         yield from (where + problem for problem in mixer.problems(config.d_model))
         if config.block.kind == "recurrent" and isinstance(mixer, AttentionConfig):
             yield (
@@ -27,6 +33,9 @@ def problems(config: "ModelConfig") -> Iterator[str]:
         yield f'`d_ff = {config.d_ff}`: `block = "recurrent"` has no feed-forward; leave it out'
     if config.block.kind != "recurrent" and config.d_ff is None:
         yield f'`d_ff`: `block = "{config.block.kind}"` has a feed-forward and needs its width'
+    if config.negative_slope != DEFAULT_SLOPE and config.activation != "leaky-relu":
+        slope = f"`negative_slope = {config.negative_slope}`"
+        yield f'{slope} is that of "leaky-relu", not of "{config.activation}"'
     yield from cross_problems(config)
     yield from embedding_problems(config)
 
@@ -58,6 +67,10 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
     longest = max(stack.max_length for stack in (config.encoder, config.decoder) if stack is not None)
     if embeddings.max_positions is not None and embeddings.max_positions < longest:
         yield f"`embeddings.max_positions = {embeddings.max_positions}` is less than `max_length = {longest}`"
+    if embeddings.max_positions is not None and embeddings.positions != "learned":
+        yield f'`embeddings.max_positions` is the length of a learned table, not of "{embeddings.positions}"'
+    if embeddings.div_val > 1 and not embeddings.cutoffs:
+        yield f"`embeddings.div_val = {embeddings.div_val}` divides widths of clusters; give `cutoffs` too"
     if embeddings.is_adaptive and head.transform:
         yield "`head.transform` has no place before an adaptive softmax; leave one of them out"
     if embeddings.positions == "rotary":

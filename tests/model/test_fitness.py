@@ -191,7 +191,29 @@ EMBEDDINGS = [
         for head in ({"transform": True}, {"bias": True})
     ),
 ]
-REFUSED = [*PARTS, *MIXERS, *CROSS, *EMBEDDINGS]
+IGNORED = [
+    (
+        CAUSAL,
+        {"negative_slope": 0.2, "activation": "relu"},
+        '`negative_slope = 0.2` is that of "leaky-relu", not of "relu"',
+    ),
+    (
+        CAUSAL,
+        {"embeddings": {"div_val": 2, "d_embed": 8}},
+        "`embeddings.div_val = 2` divides widths of clusters; give `cutoffs` too",
+    ),
+    (
+        CAUSAL,
+        {"embeddings": {"positions": "sinusoidal", "max_positions": 99}},
+        '`embeddings.max_positions` is the length of a learned table, not of "sinusoidal"',
+    ),
+    (
+        CAUSAL,
+        {**RECURRENT, "mixer": {**SRUPP, "attention_every": 5}},
+        'layer 0 of the decoder: `attention_every = 5` gives none of 2 layers attention; use kind "sru"',
+    ),
+]
+REFUSED = [*PARTS, *MIXERS, *CROSS, *EMBEDDINGS, *IGNORED]
 
 
 @pytest.mark.parametrize(("task", "change", "message"), REFUSED, ids=[message for *_, message in REFUSED])
