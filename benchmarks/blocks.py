@@ -9,6 +9,7 @@ one run are what counts. Peak memory is that of a process that does nothing but 
 
 import argparse
 import json
+import math
 import os
 import resource
 import statistics
@@ -172,7 +173,7 @@ def added_memory(name: str, length: int, options: argparse.Namespace) -> float:
 
 def compare(length: int, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure all models at one length."""
-    names = [PEER, *MODELS]
+    names = options.models or [PEER, *MODELS]
     models = {name: model_of(name, length, options.layers) for name in names}
     times = {
         work: measure({n: make(m, length, options.precision) for n, m in models.items()}, options.rounds)
@@ -193,8 +194,8 @@ def compare(length: int, options: argparse.Namespace) -> list[dict[str, Any]]:
                 for work, seconds in times.items()
                 for key, value in (
                     (f"{work}_seconds", seconds[name]),
-                    (f"{work}_speed_relative_to_gpt2", seconds[PEER] / seconds[name]),
-                    (f"{work}_speed_relative_to_pre_norm", seconds[CLEAN] / seconds[name]),
+                    (f"{work}_speed_relative_to_gpt2", seconds.get(PEER, math.nan) / seconds[name]),
+                    (f"{work}_speed_relative_to_pre_norm", seconds.get(CLEAN, math.nan) / seconds[name]),
                 )
             },
         }
@@ -218,6 +219,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--models", choices=[PEER, *MODELS], nargs="+", help="all, unless some are named")
     parser.add_argument("--work", choices=list(WORK), nargs="+", default=list(WORK))
     parser.add_argument("--no-memory", dest="memory", action="store_false")
     parser.add_argument("--one", help="only print the memory that this model's steps add")
