@@ -11,7 +11,6 @@ import argparse
 import json
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -164,11 +163,17 @@ def peak_memory(name: str, length: int, options: argparse.Namespace) -> float:
 
 def added_memory(name: str, length: int, options: argparse.Namespace) -> float:
     model = model_of(name, length, options.layers)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = most_memory()
     step = step_of(model, length, options.precision)
     step()
     step()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return most_memory() - before
+
+
+def most_memory() -> float:
+    """Return the most MiB this process has held (Linux; getrusage's figure survives from the parent)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 def compare(length: int, options: argparse.Namespace) -> list[dict[str, Any]]:
