@@ -1,11 +1,8 @@
 """Reviews, dialogues, documents and bytes in their publishers' layouts."""
 
-import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import pyarrow
 import pytest
@@ -172,65 +169,9 @@ def test_wmt14_en_fr(tmp_path: Path) -> None:
     ]
 
 
-def joined(splits: dict[str, list[Row]]) -> list[bytes]:
-    return ["\n".join(row["text"] for row in rows).encode() for rows in splits.values()]
-
-
-def zipped(path: Path, content: bytes) -> Path:
-    with ZipFile(path.with_suffix(".zip"), "w") as archive:
-        archive.writestr("enwik8", content)
-    return path
-
-
-def packed(path: Path, content: bytes) -> Path:
-    path.with_suffix(".gz").write_bytes(gzip.compress(content))
-    return path
-
-
-def plain(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
-@pytest.mark.parametrize("store", [plain, packed, zipped])
-def test_bytes_are_cut_by_bytes_and_stay_the_same(
-    tmp_path: Path, store: Callable[[Path, bytes], Path]
-) -> None:
-    content = b"a line\r\n\n\x0b " * 200
-    parts = joined(read("enwik8", store(tmp_path / "enwik8", content).parent))
-    assert [len(part) for part in parts] == [1980, 110, 110]
-    assert b"".join(parts) == content
-    note = CORPORA["enwik8"].open(tmp_path).notes[0]
-    assert note.startswith("not the whole of enwik8: cut from the 2,200 bytes of `enwik8")
-
-
-def test_no_character_is_cut(tmp_path: Path) -> None:
-    for size in range(200, 204):
-        content = ("é€𝄞a" * 30).encode()[:size]
-        (tmp_path / "enwik8").write_bytes(content)
-        parts = joined(read("enwik8", tmp_path))
-        assert b"".join(parts) == content.decode(errors="ignore").encode()
-        assert all(0 <= len(part) - 10 <= 3 or part is parts[0] or len(part) >= 7 for part in parts)
-
-
-def test_damaged_bytes(tmp_path: Path) -> None:
-    (tmp_path / "enwik8.zip").write_bytes(b"PK nothing")
-    assert refused("enwik8", tmp_path).message.startswith(
-        f"`{tmp_path / 'enwik8.zip'}` is truncated or damaged: "
-    )
-    (tmp_path / "enwik8").write_bytes(b"\xff\xfe" * 100)
-    assert refused("enwik8", tmp_path).message.startswith(f"`{tmp_path / 'enwik8'}` is not UTF-8: ")
-
-
 def test_dialogues_as_published(shared: Path) -> None:
     splits = read("personachat", shared / "data/personachat/convai2_sample")
     assert all(
         row["target"] and row["source"].startswith("persona: ") for rows in splits.values() for row in rows
     )
     assert {len(rows) for rows in splits.values()} == {66}
-
-
-def test_enwik8_as_published(shared: Path) -> None:
-    splits = read("enwik8", shared / "data/enwik8")
-    content = gzip.decompress((shared / "data/enwik8/enwik8.first4150000.gz").read_bytes())
-    assert b"".join(joined(splits)) == content

@@ -1,9 +1,10 @@
 """enwik8: the first 10^8 bytes of a dump of English Wikipedia (Hutter 2006), of which 90, 5 and 5 million are
 train, validation and test (Mikolov et al. 2012; Chung et al. 2015, arXiv 1502.02367).
 
-A row is a line: the rows of a split joined by line feeds are its bytes. Where a split would begin within a
-character it begins after it, at most three bytes later; of a file that ends within one, those bytes are
-left out.
+A row is a line and its end is the line feed, so a model that reads rows with their ends reads the file's
+bytes. Only the last row of a split that is cut within a line has an end that stands for no byte. Where a
+split would begin within a character it begins after it, at most three bytes later; of a file that ends
+within one, those bytes are left out.
 """
 
 import gzip
@@ -15,41 +16,62 @@ from zipfile import BadZipFile, ZipFile
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.finding import lacking, one_of
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import SPLITS, Folder, Part, Row
 from synthcli.errors import SynthError
 
 URL = "http://mattmahoney.net/dc/textdata.html"
 LAYOUT = f"`enwik8`, plain, .gz or .zip, from {URL}; a file of another size is cut 90/5/5 by bytes"
 SIZE = 100_000_000
+SHARE = 20  # one part of so many is validation, one is test
+NAME = "enwik8"
 
 
 def content(path: Path) -> bytes:
     """Return the bytes of the file, unpacked."""
     try:
         if path.suffix == ".zip":
-            with ZipFile(path) as archive:
-                return archive.read(archive.namelist()[0])
+            return unzipped(path)
         return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, OSError, zlib.error, BadZipFile, IndexError) as error:
-        raise SynthError(
-            f"`{path}` is truncated or damaged: {str(error).lower()}", "fetch it again"
-        ) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, BadZipFile) as error:
+        reason = str(error).lower()
+        raise SynthError(f"`{path}` is truncated or damaged: {reason}", "fetch it again") from error
+    except OSError as error:
+        raise SynthError(f"cannot read `{path}`: {error.strerror}", "check the file's permissions") from error
+
+
+def unzipped(path: Path) -> bytes:
+    """Return the one file of an archive, or the one called `enwik8` among several."""
+    with ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        chosen = [name for name in names if Path(name).name == NAME] if len(names) > 1 else names
+        if len(chosen) == 1:
+            return archive.read(chosen[0])
+    held = ", ".join(f"`{name}`" for name in names) or "no file"
+    raise SynthError(f"`{path}` holds {held}, expected `{NAME}`", "unpack it and name the file you mean")
 
 
 def rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
     (path,) = files
     data = content(path)
-    start, stop = ranges(data)[split]
-    for line in data[start:stop].split(b"\n"):
+    for line in lines(data, *ranges(data)[split]):
         try:
             yield {"text": line.decode()}
         except UnicodeDecodeError as error:
             raise SynthError(f"`{path}` is not UTF-8: {error.reason}", "take the publisher's copy") from error
 
 
+def lines(data: bytes, start: int, stop: int) -> Iterator[bytes]:
+    """Yield the lines between two places; a line feed that comes last begins no other line."""
+    while (end := data.find(b"\n", start, stop)) >= 0:
+        yield data[start:end]
+        start = end + 1
+    if start < stop:
+        yield data[start:stop]
+
+
 def ranges(data: bytes) -> dict[str, tuple[int, int]]:
     """Return where each split begins and ends."""
-    held_out = len(data) // 20
+    held_out = len(data) // SHARE
     first, second = (boundary(data, len(data) - count * held_out) for count in (2, 1))
     return {"train": (0, first), "validation": (first, second), "test": (second, whole(data))}
 
@@ -79,11 +101,13 @@ def goes_on(byte: int) -> bool:
 
 
 def folder(root: Path) -> Folder:
-    path = root if root.is_file() else one_of(root, ["enwik8", "enwik8.zip", "enwik8*"])
+    path = root if root.is_file() else one_of(root, [NAME, f"{NAME}.zip", f"{NAME}*"])
     if path is None:
-        raise lacking(root, "`enwik8`", "enwik8", LAYOUT)
-    parts = {split: Part((path,), partial(rows, split=split)) for split in ("train", "validation", "test")}
+        raise lacking(root, f"`{NAME}`", "enwik8", LAYOUT)
     size = len(content(path))
+    if size < SHARE:
+        raise SynthError(f"`{path}` has {size} bytes: too few to cut three splits", f"expected {LAYOUT}")
+    parts = {split: Part((path,), partial(rows, split=split)) for split in SPLITS}
     if size == SIZE:
         return Folder(root, parts)
     made = f"cut from the {size:,} bytes of `{path.name}` into 90, 5 and 5 per cent"
