@@ -1,0 +1,138 @@
+"""Compilers of this machine: which there are, and running them with a time limit."""
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CXX = ("g++", "clang++", "c++")
+NVCC_FOLDER = Path("/usr/local/cuda/bin")
+PROBE_SECONDS = 20.0  # for a compiler to tell its version
+LONGEST_REASON = 300
+
+
+class CompileError(Exception):
+    """A compiler could not do its work; the message is one line."""
+
+
+class NoCompilerError(Exception):
+    """There is no such compiler here; the message is one line."""
+
+
+def find_cxx() -> list[str]:
+    """Return the command of the C++ compiler: `CXX`, else the first that is on the path."""
+    if os.environ.get("CXX", "").strip():
+        return _chosen("CXX")
+    for name in CXX:
+        if path := shutil.which(name):
+            return [path]
+    raise NoCompilerError(f"no C++ compiler: none of {', '.join(f'`{name}`' for name in CXX)} is on PATH")
+
+
+def find_nvcc() -> list[str]:
+    """Return the command of the CUDA compiler: `NVCC`, `CUDA_HOME`, on the path, the usual folder."""
+    if os.environ.get("NVCC", "").strip():
+        return _chosen("NVCC")
+    home = os.environ.get("CUDA_HOME", "")
+    for candidate in (f"{home}/bin/nvcc" if home else "", "nvcc", str(NVCC_FOLDER / "nvcc")):
+        if candidate and (path := shutil.which(candidate)):
+            return [path]
+    raise NoCompilerError("no CUDA compiler: `nvcc` is neither on PATH nor in `CUDA_HOME`")
+
+
+def _chosen(variable: str) -> list[str]:
+    """Return the command that a variable names; it is never replaced by another."""
+    try:
+        command = shlex.split(os.environ[variable])
+    except ValueError as error:
+        raise CompileError(f"`{variable}` is `{os.environ[variable]}`: {error}".lower()) from error
+    path = shutil.which(command[0]) if command else None
+    if path is None:
+        raise CompileError(f"`{variable}` is `{os.environ[variable]}`, and there is no such program")
+    return [path, *command[1:]]
+
+
+def version(command: Sequence[str], seconds: float) -> str:
+    """Return the line in which a compiler tells its version."""
+    said = run([[*command, "--version"]], min(seconds, PROBE_SECONDS))[0]
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if "release" in line), lines[0] if lines else "")
+
+
+@dataclass
+class _Started:
+    """A command that runs."""
+
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether it ended and everything it printed was read."""
+        return self.process.stdout is None or self.process.stdout.closed
+
+    def finish(self, deadline: float, seconds: float) -> str:
+        name = f"`{Path(self.command[0]).name}`"
+        try:
+            output, _ = self.process.communicate(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise CompileError(f"{name} did not finish within {seconds:g} seconds") from None
+        text = output.decode(errors="replace")
+        if self.process.returncode:
+            raise CompileError(f"{name}: {first_error(text) or _end(self.process.returncode)}")
+        return text
+
+    def kill(self) -> None:
+        """End a command with everything it started."""
+        with contextlib.suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+def run(commands: Sequence[Sequence[str]], seconds: float, cwd: Path | None = None) -> list[str]:
+    """Run commands at the same time, each within a limit; return what they print, raise CompileError."""
+    started: list[_Started] = []
+    deadline = time.monotonic() + seconds
+    try:
+        for command in commands:
+            started.append(_Started(command, _start(command, cwd)))
+        return [one.finish(deadline, seconds) for one in started]
+    finally:
+        for one in started:
+            if not one.is_read:
+                one.kill()
+
+
+def _start(command: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=os.environ | {"LC_ALL": "C"},  # errors in the words that first_error knows
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CompileError(f"`{command[0]}` does not start: {error.strerror}") from error
+
+
+def first_error(output: str) -> str:
+    """Return the line that says what went wrong: the first error, else the last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"\b(error|fatal)\b", line, re.IGNORECASE)]
+    return (errors[0] if errors else lines[-1] if lines else "")[:LONGEST_REASON]
+
+
+def _end(code: int) -> str:
+    return f"ended by signal {-code}" if code < 0 else f"exit status {code}"

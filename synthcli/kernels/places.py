@@ -1,0 +1,95 @@
+"""Where the kernels' sources and libraries are; which folders hold libraries made from these sources."""
+
+import hashlib
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcli.kernels.report import Report, read
+
+FILES = {"cpu": "libsynth_sru_cpu.so", "cuda": "libsynth_sru_cuda.so"}
+INTERFACE = "sru_abi.h"
+SUFFIXES = (".h", ".cpp", ".cu")
+PACKAGE = Path(__file__).parent
+
+
+def sources() -> Path:
+    """Return the folder of the sources: the copy in a wheel, else the checkout's `kernels/`."""
+    return PACKAGE.parents[1] / "kernels" if is_checkout() else PACKAGE / "source"
+
+
+def is_checkout() -> bool:
+    """Tell whether this package runs from a checkout, as an editable install does."""
+    return not (PACKAGE / "source").is_dir()
+
+
+def digest(folder: Path) -> str:
+    """Return the sha256 of a folder's kernel sources, names and contents."""
+    total = hashlib.sha256()
+    for file in sorted(file for file in folder.glob("*") if file.suffix in SUFFIXES):
+        total.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def interface_version(folder: Path) -> int:
+    """Return the version of the C interface that sources declare; 0 where they declare none."""
+    header = folder / INTERFACE
+    found = re.search(r"#define\s+SYNTH_SRU_ABI\s+(\d+)", header.read_text()) if header.is_file() else None
+    return int(found[1]) if found else 0
+
+
+def package_folder() -> Path:
+    """Return the folder of the libraries that were built at install."""
+    return PACKAGE / "built"
+
+
+def user_folder() -> Path:
+    """Return the folder of a user's own build: `SYNTH_KERNELS_DIR`, or one in the user's cache."""
+    chosen = os.environ.get("SYNTH_KERNELS_DIR")
+    if chosen:
+        return Path(chosen)
+    caches = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME") or caches) / "synth" / "kernels"
+
+
+def build_folder() -> Path:
+    """Return where `synth kernels build` writes: beside the package in a checkout, else the user's folder."""
+    is_chosen = bool(os.environ.get("SYNTH_KERNELS_DIR"))
+    return package_folder() if is_checkout() and not is_chosen else user_folder()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder that may hold libraries; `is_stale` where they were made from other sources."""
+
+    folder: Path
+    report: Report | None
+    is_stale: bool
+
+
+def places() -> list[Place]:
+    """Return the folders looked at, best first."""
+    current = digest(sources())
+    folders = dict.fromkeys((user_folder(), package_folder()))
+    reports = {folder: read(folder) for folder in folders}
+    return [Place(at, made, bool(made and made.sources != current)) for at, made in reports.items()]
+
+
+def reason_for_absence(kind: str) -> str:
+    """Tell why no folder has a library of a kind: what the first report says, or that there is none."""
+    for place in places():
+        if place.is_stale:
+            return f"the build in `{place.folder}` was made from other sources"
+        if place.report:
+            part = place.report.parts[kind]
+            off = f"the build in `{place.folder}` was not asked for it"
+            gone = f"`{place.folder / FILES[kind]}` is gone"
+            return part.reason or {"off": off, "built": gone}[part.status]
+    return "nothing was built"
+
+
+def candidates() -> list[Path]:
+    """Return the folders with a build of these sources, best first."""
+    return [place.folder for place in places() if place.report and not place.is_stale]

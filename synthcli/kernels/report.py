@@ -1,0 +1,73 @@
+"""What a build did, as `built.json` beside the libraries says it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = "built.json"
+STATUSES = ("built", "failed", "off", "absent")
+TARGETS = {"cpu": "targets", "cuda": "architectures"}  # what a library is compiled for, in the file's words
+
+
+@dataclass(frozen=True)
+class Part:
+    """One library of a build: `built`, `failed`, `off` (not asked for) or `absent` (no compiler)."""
+
+    status: str
+    compiler: str = ""
+    version: str = ""
+    targets: tuple[str, ...] = ()
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_built(self) -> bool:
+        return self.status == "built"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A build: the version of the C interface, the hash of the sources, and each library."""
+
+    abi: int
+    sources: str
+    cpu: Part
+    cuda: Part
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        return {"cpu": self.cpu, "cuda": self.cuda}
+
+    def but(self, parts: Mapping[str, Part]) -> "Report":
+        """Return the report with other words on some libraries."""
+        return Report(self.abi, self.sources, **{**self.parts, **parts})
+
+
+def as_data(kind: str, part: Part) -> dict[str, Any]:
+    """Return a library's entry of `built.json`."""
+    return {TARGETS[kind] if key == "targets" else key: value for key, value in asdict(part).items()}
+
+
+def as_text(report: Report) -> str:
+    parts = {kind: as_data(kind, part) for kind, part in report.parts.items()}
+    return json.dumps({"abi": report.abi, "sources": report.sources, **parts}, indent=2) + "\n"
+
+
+def read(folder: Path) -> Report | None:
+    """Return the report of a folder, or None where there is none that can be read."""
+    try:
+        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        parts = {kind: _part(kind, data[kind]) for kind in TARGETS}
+        return Report(int(data["abi"]), str(data["sources"]), **parts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _part(kind: str, data: dict[str, Any]) -> Part:
+    entry = dict(data)
+    entry["targets"] = tuple(str(one) for one in entry.pop(TARGETS[kind]))
+    if entry["status"] not in STATUSES:
+        raise ValueError(entry["status"])
+    return Part(**entry)
