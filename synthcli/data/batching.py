@@ -121,3 +121,13 @@ def split(indices: Indices, rank: int, world: int, micro_size: int | None) -> li
     size = micro_size or max(1, longest)
     mine = indices[rank::world]
     return [mine[start : start + size] for start in range(0, max(1, longest), size)]
+
+
+def split_in_order(indices: Indices, rank: int, world: int, micro_size: int | None) -> list[Indices]:
+    """Return micro-batches of neighbours: those of all processes, one after the other, are `indices`.
+
+    All processes get equally many, the last of some empty where shares differ.
+    """
+    longest = -(-len(indices) // world)
+    parts = -(-longest // (micro_size or max(1, longest)))
+    return np.array_split(np.array_split(indices, world)[rank], max(1, parts))

@@ -23,6 +23,7 @@ from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
 from synthcli.training.randomness import seed_torch
+from synthcli.training.training import refuse_few_streams
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
         refuse_mismatch(metric, experiment.model.task)
     experiment, store = fitted_to_store(experiment, watcher)
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
+    if examples.is_stream:
+        refuse_few_streams(experiment.data.batch)
     run = create_run(experiment.name, dump(experiment), runs_root())
     return _train(run, experiment, examples, watcher)
 

@@ -21,7 +21,7 @@ from synthcli import durable
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
-from synthcli.training import state
+from synthcli.training import carried, state
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
 from synthcli.training.weights import load_weights, weights_of
@@ -123,25 +123,35 @@ def restore(training: "Training", checkpoint: Checkpoint) -> None:
     files = checkpoint.manifest.files
     verify(checkpoint.path, {name: file for name, file in files.items() if name.startswith(TRAINING)})
     load_weights(training.model, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
+    training.step = checkpoint.step  # which streams are whose is that of a step
     state.restore(training, checkpoint.path / TRAINING)
-    training.step = checkpoint.step
+    carried.restore(training, checkpoint.path / TRAINING)
 
 
 class Checkpointing(Callback):
-    """Writes a checkpoint every `save_every` steps and at the end; put it after validation and journal."""
+    """Writes a checkpoint every `save_every` steps and at the end; put it after validation and journal.
+
+    The main process writes; the others give it the states of their streams.
+    """
+
+    runs_everywhere = True
 
     def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
         self.folder, self.tokenizer = folder, tokenizer
         self._saved_at = 0
 
     def on_start(self, training: "Training") -> None:
+        self._saved_at = training.step
+        if training.accelerator.is_main_process:
+            self._begin(training)
+
+    def _begin(self, training: "Training") -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         tidy(self.folder, training.config.keep)
         newest = [path.name for path in step_folders(self.folder)[-1:]]
         if newest > [step_name(training.step)]:
             message = f"`{self.folder}` holds `{newest[0]}`, newer than step {training.step} to start from"
             raise SynthError(message, "resume from the newest checkpoint, or start a new run")
-        self._saved_at = training.step
 
     def on_step(self, training: "Training", step: Step) -> None:
         if step.step % training.config.save_every == 0:
@@ -152,25 +162,31 @@ class Checkpointing(Callback):
             self.save(training)
 
     def save(self, training: "Training") -> None:
-        """Write the checkpoint of the current step, then forget old ones."""
+        """Write the checkpoint of the current step, then forget old ones; every process has to call it."""
+        states = carried.gathered(training)
+        self._saved_at = training.step
+        if training.accelerator.is_main_process:
+            self._write(training, states)
+
+    def _write(self, training: "Training", states: dict[str, Tensor]) -> None:
         path = self.folder / step_name(training.step)
         with durable.failures_named(f"checkpoint `{path}`", SafetensorError):
             training.announce("before_save")
             with durable.new_folder(path) as folder:
-                write(folder, training, self.tokenizer)
+                write(folder, training, self.tokenizer, states)
             tidy(self.folder, training.config.keep)
-        self._saved_at = training.step
         training.announce("on_save", path)
 
 
-def write(folder: Path, training: "Training", tokenizer: Tokenizer) -> None:
-    """Fill the folder of a checkpoint."""
+def write(folder: Path, training: "Training", tokenizer: Tokenizer, states: dict[str, Tensor]) -> None:
+    """Fill the folder of a checkpoint; `states` are those of streams."""
     config: ModelConfig = training.model.config  # type: ignore[assignment]
     (folder / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     tokenizer.save(folder)
     state.save(training, folder / TRAINING)
+    carried.save(states, folder / TRAINING)
     evaluation = training.evaluation
     is_current = evaluation is not None and evaluation.step == training.step
     write_manifest(folder, training.step, evaluation.loss if evaluation and is_current else None)

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.data.batching import split
 from synthcli.model.blocks import Block
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
@@ -86,9 +85,8 @@ def mixtures(model: nn.Module) -> Found:
 def first_micro_batch(training: Training) -> Batch:
     """Return the step's first micro-batch, drawn as the step drew it; of streams without what came before."""
     _, rows = training.batches.at(training.step - 1)
-    accelerator = training.accelerator
-    seed_torch(training.config.seed, training.step, accelerator.process_index)
-    first = split(rows, accelerator.process_index, accelerator.num_processes, training.batch.micro_size)[0]
+    seed_torch(training.config.seed, training.step, training.accelerator.process_index)
+    first = training.parts()[0]
     return moved(training.examples.collate(first if len(first) else rows[:1]), training.device)
 
 

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
 
-from synthcli.data.batching import Batches, split
+from synthcli.data.batching import Batches, split, split_in_order
 from synthcli.data.config import BatchConfig
 from synthcli.errors import SynthError
 from synthcli.objectives import IGNORED, Batch, Objective, segment_lm
@@ -86,12 +86,17 @@ class Training:
         epoch, rows = self.batches.at(self.step - 1)
         if self.examples.is_stream and rows[0] == 0:
             self.carried.clear()  # the streams begin anew
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        parts = split(rows, rank, world, self.batch.micro_size)
         return epoch, [
             self.examples.collate(part) if len(part) else without_targets(self.examples.collate(rows[:1]))
-            for part in parts
+            for part in self.parts()
         ]
+
+    def parts(self) -> list[Indices]:
+        """Return the rows of this process's micro-batches: of streams the same streams at every step."""
+        _, rows = self.batches.at(self.step - 1)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        divide = split_in_order if self.examples.is_stream else split
+        return divide(rows, rank, world, self.batch.micro_size)
 
     def loss(self, batch: Batch, number: int) -> Tensor:
         """Return the summed loss of a micro-batch; of streams, after the state of its last segment."""
@@ -130,7 +135,8 @@ def prepare(
     forward = accelerator.prepare_model(model)
     precision = choose(config.precision, accelerator.device)
     if examples.is_stream:
-        refuse_stateless(model, accelerator.num_processes)
+        refuse_stateless(model)
+        refuse_few_streams(batch)
     batches = Batches(examples.lengths, batch, config.seed, in_order=examples.is_stream, steps=config.steps)
     return Training(
         model=model,
@@ -150,11 +156,8 @@ def prepare(
     )
 
 
-def refuse_stateless(model: nn.Module, processes: int) -> None:
-    """Raise where a model has no state to carry, or a checkpoint could not hold the states of all."""
-    if processes > 1:
-        message = f'`data.layout = "streams"` carries a state, and {processes} processes would save only one'
-        raise SynthError(message, "train streams in one process")
+def refuse_stateless(model: nn.Module) -> None:
+    """Raise where a model has no state to carry from segment to segment."""
     config: Any = model.config
     if not config.is_recurrent:
         kinds = ", ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in config.mixers()}))
@@ -162,13 +165,28 @@ def refuse_stateless(model: nn.Module, processes: int) -> None:
         raise SynthError(message, 'use mixers of kind "sru" or "srupp", or `data.layout = "packed"`')
 
 
+def refuse_few_streams(batch: BatchConfig) -> None:
+    """Raise where one of the launcher's processes would have no stream to read."""
+    processes = launched()
+    if (batch.size or 0) < processes:
+        raise SynthError(
+            f"`data.batch.size = {batch.size}` streams are too few for {processes} processes, each of which "
+            "reads streams of its own",
+            "raise `data.batch.size`, or train in fewer processes",
+        )
+
+
 def accelerate() -> Accelerator:
     """Join the processes of the launcher, on processors where there is no CUDA device.
 
     Number formats and loss scaling are the loop's own.
     """
-    is_one_of_several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    return Accelerator(cpu=is_one_of_several and not torch.cuda.is_available(), mixed_precision="no")
+    return Accelerator(cpu=launched() > 1 and not torch.cuda.is_available(), mixed_precision="no")
+
+
+def launched() -> int:
+    """Return the number of processes that the launcher started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:

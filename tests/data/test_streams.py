@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.data.batching import Batches
+from synthcli.data.batching import Batches, split_in_order
 from synthcli.data.config import BatchConfig, DataConfig
 from synthcli.data.examples import IGNORED, Batch, Examples, Report
 from synthcli.data.prepare import prepare
@@ -134,3 +134,18 @@ def test_streams_need_a_fixed_size(batch: dict[str, object], message: str) -> No
     values = {"corpus": "enwik8", "tokenizer": {"kind": "bytes"}, "layout": "streams", "batch": batch}
     with pytest.raises(ValueError, match=message):
         DataConfig.model_validate(values)
+
+
+@pytest.mark.parametrize("rows", [4, 5, 7, 12])
+@pytest.mark.parametrize("world", [1, 2, 3, 4])
+@pytest.mark.parametrize("micro_size", [None, 1, 2, 3, 20])
+def test_processes_and_micro_batches_take_neighbours_in_order(
+    rows: int, world: int, micro_size: int | None
+) -> None:
+    indices = np.arange(40, 40 + rows)
+    parts = [split_in_order(indices, rank, world, micro_size) for rank in range(world)]
+    assert np.concatenate([part for of_one in parts for part in of_one]).tolist() == indices.tolist()
+    assert len({len(of_one) for of_one in parts}) == 1
+    sizes = [sum(len(part) for part in of_one) for of_one in parts]
+    assert max(sizes) - min(sizes) <= 1 <= min(sizes)
+    assert max(len(part) for of_one in parts for part in of_one) <= (micro_size or rows)

@@ -1,6 +1,5 @@
 """Segment recurrence: the state goes from segment to segment, in training, validation and checkpoints."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,78 +10,13 @@ import torch
 from synthcli.data.config import BatchConfig
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import SynthError
-from synthcli.model import build, flatten_state, unflatten_state
-from synthcli.model.config import ModelConfig
+from synthcli.model import flatten_state, unflatten_state
 from synthcli.objectives import OBJECTIVES, segment_lm
-from synthcli.training.checkpoints import Checkpointing, load_checkpoint
-from synthcli.training.config import TrainingConfig
+from synthcli.training.checkpoints import Checkpointing, load_checkpoint, restore
 from synthcli.training.loop import train
 from synthcli.training.training import prepare
 from synthcli.training.validation import Validation
-
-STREAMS, SEGMENTS, LENGTH, PERIOD, VOCABULARY = 3, 8, 6, 17, 260
-
-
-@dataclass
-class Periodic:
-    """Streams that repeat random tokens with a period no segment holds: what comes next is in the past."""
-
-    length: int = LENGTH
-    streams: int = STREAMS
-    is_stream = True
-
-    def __post_init__(self) -> None:
-        size = SEGMENTS * LENGTH + 1
-        pattern = np.random.default_rng(0).integers(4, 14, (self.streams, PERIOD))
-        self.ids = torch.from_numpy(np.tile(pattern, (1, size // PERIOD + 1))[:, :size])
-
-    @property
-    def segments(self) -> int:
-        return SEGMENTS * LENGTH // self.length
-
-    def __len__(self) -> int:
-        return self.segments * self.streams
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.full(len(self), self.length)
-
-    def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
-        segment, stream = np.divmod(indices, self.streams)
-        start = int(segment[0]) * self.length
-        ids = self.ids[torch.from_numpy(stream), start : start + self.length + 1]
-        return {"tokens": ids[:, :-1], "targets": ids[:, 1:]}
-
-
-def model(mixer: dict[str, Any], block: str = "recurrent") -> torch.nn.Module:
-    torch.manual_seed(0)
-    table = {
-        "task": "causal-lm",
-        "vocab_size": VOCABULARY,
-        "d_model": 16,
-        "d_ff": 16 if block != "recurrent" else None,
-        "dropout": 0.05,
-        "block": block,
-        "mixer": mixer,
-        "embeddings": {"positions": "none"},
-        "decoder": {"layers": 2, "max_length": 2 * LENGTH},
-    }
-    return build(ModelConfig.model_validate(table))
-
-
-SRUPP = {"kind": "srupp", "projection": 8, "highway_bias": 0.0, "attention_dropout": 0.1}
-
-
-def config(steps: int, **more: Any) -> TrainingConfig:
-    table = {
-        "steps": steps,
-        "precision": "fp32",
-        "schedule": {"kind": "constant", "peak": 1e-2},
-        "evaluate_every": 5,
-        "save_every": 5,
-        "optimizer": {"kind": "radam", "decay": "all", "weight_decay": 0.0001},
-    }
-    return TrainingConfig.model_validate(table | more)
+from tests.training.toy_streams import LENGTH, PERIOD, SEGMENTS, SRUPP, STREAMS, Periodic, config, model
 
 
 def learn(steps: int, folder: Path | None = None, resume: Path | None = None, **more: Any) -> Any:
@@ -110,6 +44,33 @@ def test_resuming_within_the_streams_is_exact(tmp_path: Path) -> None:
     resumed = learn(13, tmp_path / "first", resume=tmp_path / "first/step-00000005")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_resuming_with_other_micro_batches_continues_every_stream(tmp_path: Path) -> None:
+    learn(5, tmp_path)
+    trained = []
+    for micro_size in (STREAMS, 2):
+        batch = BatchConfig(size=STREAMS, micro_size=micro_size)
+        network = model(SRUPP | {"attention_dropout": 0.0}, dropout=0.0)
+        training = prepare(network, Periodic(), OBJECTIVES["causal-lm"], config(9), batch, ())
+        restore(training, load_checkpoint(tmp_path / "step-00000005"))
+        training.step += 1
+        _, batches = training.next_batches()
+        trained.append(sum(training.loss(batch, n).item() for n, batch in enumerate(batches, start=1)))
+    assert len(batches) == 2
+    assert trained[0] == pytest.approx(trained[1], rel=1e-6)
+
+
+def test_a_checkpoint_of_other_streams_is_refused(tmp_path: Path) -> None:
+    learn(5, tmp_path)
+    few = Periodic(streams=2)
+    batch = BatchConfig(size=2)
+    training = prepare(model(SRUPP), few, OBJECTIVES["causal-lm"], config(9), batch, ())
+    with pytest.raises(SynthError) as error:
+        restore(training, load_checkpoint(tmp_path / "step-00000005"))
+    path = tmp_path / "step-00000005/training/carried.safetensors"
+    assert error.value.message == (f"`blocks.0.mixer.c` of `{path}` has the states of 3 streams, not of 2")
+    assert error.value.hint == "resume with the `data.batch.size` the run began with"
 
 
 def loss_of(network: torch.nn.Module, examples: Periodic, carries: bool) -> float:
