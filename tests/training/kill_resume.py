@@ -1,10 +1,10 @@
 """Kill a training at random moments, resume it each time, and compare it with one never killed.
 
-    python -m tests.training.kill_resume --kills 20 --seed 0
+    python -m tests.training.kill_resume --kills 20 --seed 0 --what streams
 
 Half of the kills come from outside after a random time, the other half from within at a random file
 operation (an open, a rename, a link, a removal): those hit the midst of a write for certain. At the end the
-weights, moments, journal, links and the set of checkpoints kept must be the same bytes.
+weights, moments, states of streams, journal, links and the set of checkpoints kept must be the same bytes.
 """
 
 import argparse
@@ -14,24 +14,48 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from synthcli.durable import UNFINISHED
 from synthcli.training.checkpoints import newest_checkpoint
-from tests.training.toys import toy_callbacks, toy_config, toy_model, toy_train
+from tests.training.toy_streams import SRUPP, Periodic, model, stream_callbacks
+from tests.training.toys import toy_batch, toy_callbacks, toy_config, toy_model, toy_train
 
-CONFIG = toy_config(steps=160, save_every=4, evaluate_every=8, log_every=3)
+CONFIG: dict[str, Any] = {"steps": 160, "save_every": 4, "evaluate_every": 8, "log_every": 3}
+RADAM = {"kind": "radam", "decay": "all", "weight_decay": 0.1}
 FILE_EVENTS = {"open", "os.rename", "os.symlink", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 
 
-def run(folder: Path, kill_at_event: int | None = None) -> None:
+def train_rows(folder: Path, resume: Any) -> None:
+    toy_train(toy_model(), toy_config(**CONFIG), callbacks=toy_callbacks(folder), resume=resume)
+
+
+def train_streams(folder: Path, resume: Any) -> None:
+    """SRU++ with dropout, RAdam and a cosine; half of the saves are in the midst of an epoch of 8 segments."""
+    examples = Periodic()
+    toy_train(
+        model(SRUPP),
+        toy_config(**CONFIG, optimizer=RADAM, label_smoothing=0.0),
+        examples=examples,
+        batch=toy_batch(size=examples.streams, micro_size=2),
+        callbacks=stream_callbacks(folder, examples),
+        resume=resume,
+    )
+
+
+WORK: dict[str, Callable[[Path, Any], None]] = {"rows": train_rows, "streams": train_streams}
+
+
+def run(what: str, folder: Path, kill_at_event: int | None = None) -> None:
     """Train in this process, from the newest checkpoint if there is one."""
     resume = newest_checkpoint(folder / "checkpoints")
     if kill_at_event is not None:
         kill_self_at(kill_at_event, folder)
-    toy_train(toy_model(), CONFIG, callbacks=toy_callbacks(folder), resume=resume)
+    WORK[what](folder, resume)
 
 
 def kill_self_at(event_number: int, folder: Path) -> None:
@@ -47,13 +71,13 @@ def kill_self_at(event_number: int, folder: Path) -> None:
     sys.addaudithook(count)
 
 
-def attempt(folder: Path, delay: float | None, kill_at_event: int | None) -> bool:
+def attempt(what: str, folder: Path, delay: float | None = None, kill_at_event: int | None = None) -> bool:
     """Run in a child; return whether it was killed."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            run(folder, kill_at_event)
+            run(what, folder, kill_at_event)
             code = 0
         finally:
             os._exit(code)
@@ -77,7 +101,7 @@ def contents(folder: Path) -> dict[str, bytes | str]:
     return found
 
 
-def main(kills: int, seed: int) -> None:
+def main(kills: int, seed: int, what: str) -> None:
     torch.set_num_threads(1)
     chance, begun = random.Random(seed), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
@@ -85,17 +109,17 @@ def main(kills: int, seed: int) -> None:
         whole.mkdir()
         killed.mkdir()
         start = time.monotonic()
-        attempt(whole, None, None)
+        attempt(what, whole)
         seconds, done, midst = time.monotonic() - start, 0, 0
         while done < kills:
             from_outside = chance.random() < 0.5
             delay = chance.uniform(0, 2 * seconds / kills) if from_outside else None
             event = None if from_outside else chance.randrange(1, 4000 // kills)
-            if not attempt(killed, delay, event):
+            if not attempt(what, killed, delay, event):
                 break
             done += 1
             midst += any(killed.rglob(UNFINISHED + "*"))
-        attempt(killed, None, None)
+        attempt(what, killed)
         expected, found = contents(whole), contents(killed)
         differing = sorted(key for key in expected | found if expected.get(key) != found.get(key))
     total = time.monotonic() - begun
@@ -108,4 +132,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--what", choices=WORK, default="rows")
     main(**vars(parser.parse_args()))

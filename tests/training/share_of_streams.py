@@ -7,14 +7,11 @@ from typing import Any
 from safetensors.torch import save_file
 
 from synthcli.data.config import BatchConfig
-from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.objectives import OBJECTIVES
-from synthcli.training.checkpoints import Checkpointing, load_checkpoint
-from synthcli.training.journal import Journal
+from synthcli.training.checkpoints import load_checkpoint
 from synthcli.training.loop import train
-from synthcli.training.validation import Validation
 from tests.training.share_of_two import Watch
-from tests.training.toy_streams import SRUPP, Periodic, config, model
+from tests.training.toy_streams import SRUPP, Periodic, config, model, stream_callbacks
 
 SRU = {"kind": "sru"}
 WORDS = {"positions": "none", "cutoffs": [6, 10], "div_val": 2}  # most targets are in one cluster or two
@@ -42,12 +39,7 @@ def watched_training(name: str, folder: Path, resume: Path | None = None) -> Wat
         OBJECTIVES["causal-lm"],
         config(STEPS, log_every=1, save_every=SAVED_AT, keep=3),
         BatchConfig.model_validate(batch),
-        callbacks=[
-            watch,
-            Journal(folder / "journal.jsonl", folder / "timings.jsonl"),
-            Validation(examples),
-            Checkpointing(folder / "checkpoints", ByteTokenizer()),
-        ],
+        callbacks=[watch, *stream_callbacks(folder, examples)],
         resume=None if resume is None else load_checkpoint(resume),
     )
     return watch

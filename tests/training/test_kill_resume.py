@@ -4,9 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
-def test_a_training_killed_and_resumed_ends_bit_identical() -> None:
-    command = [sys.executable, "-m", "tests.training.kill_resume", "--kills", "8", "--seed", "0"]
+from tests.training.kill_resume import WORK
+
+
+@pytest.mark.parametrize("what", WORK)
+def test_a_training_killed_and_resumed_ends_bit_identical(what: str) -> None:
+    asked = ["--kills", "8", "--seed", "0", "--what", what]
+    command = [sys.executable, "-m", "tests.training.kill_resume", *asked]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,14 +1,20 @@
 """Streams to train on, made by code, and small models that carry a state along them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.model import build
 from synthcli.model.config import ModelConfig
+from synthcli.training.callbacks import Callback
+from synthcli.training.checkpoints import Checkpointing
 from synthcli.training.config import TrainingConfig
+from synthcli.training.journal import Journal
+from synthcli.training.validation import Validation
 
 STREAMS, SEGMENTS, LENGTH, PERIOD, VOCABULARY = 3, 8, 6, 17, 260
 
@@ -73,3 +79,11 @@ def config(steps: int, **more: Any) -> TrainingConfig:
         "optimizer": {"kind": "radam", "decay": "all", "weight_decay": 0.0001},
     }
     return TrainingConfig.model_validate(table | more)
+
+
+def stream_callbacks(folder: Path, examples: Periodic) -> list[Callback]:
+    return [
+        Journal(folder / "journal.jsonl", folder / "timings.jsonl"),
+        Validation(examples),
+        Checkpointing(folder / "checkpoints", ByteTokenizer()),
+    ]
