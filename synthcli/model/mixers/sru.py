@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -126,7 +126,7 @@ class Recurrent(nn.Module):
         u, new_memory = self.transform(inputs, x, context, memory)
         u = u.unflatten(-1, (self.blocks, self.width))
         initial = state.c if state.c is not None else x.new_zeros(len(x), self.width)
-        h, c = self.recur(u, self.skipped(x, u), initial, context)
+        h, c = self.recur(u, x, initial, context)
         if self.config.layer_norm == "after" and self.norm is not None:
             h = self.norm(h)
         return h, RecurrentState(c, new_memory if new_memory is not None else self.to_remember(x))
@@ -138,59 +138,37 @@ class Recurrent(nn.Module):
     def to_remember(self, x: Tensor) -> Tensor | None:
         return None
 
-    def skipped(self, x: Tensor, u: Tensor) -> Tensor | None:
-        """Return x̃: the input, scaled with `rescale`, or the fourth part of U where widths differ."""
-        if not self.config.skip:
-            return None
-        if self.blocks == 4:
-            return u[:, :, 3]
-        return x * math.sqrt(1 + 2 * math.exp(self.config.highway_bias)) if self.config.rescale else x
+    @property
+    def skip_scale(self) -> float:
+        """√(1 + 2 exp(highway_bias)) where the skipped input is rescaled: h keeps the variance of x."""
+        is_scaled = self.config.rescale and self.blocks == 3
+        return math.sqrt(1 + 2 * math.exp(self.config.highway_bias)) if is_scaled else 1.0
 
-    def recur(
-        self, u: Tensor, skip: Tensor | None, initial: Tensor, context: Context
-    ) -> tuple[Tensor, Tensor]:
+    def recur(self, u: Tensor, x: Tensor, initial: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         """Run the recurrence, the second half of the columns backwards where it is bidirectional."""
-        length = u.shape[1]
+        length, bidirectional = u.shape[1], self.config.bidirectional
         padding = context.key_padding
         padding = None if padding is None else padding[:, context.start : context.start + length]
         starts = _document_starts(context, length)
+        if starts is not None and bidirectional:
+            starts = torch.stack((starts, _document_starts(context, length, reverse=True)))  # type: ignore[arg-type]
         mask = None
         if self.training and self.rate and not self.site.is_last:
             mask = dropout(u.new_ones(len(u), self.width), self.rate)
-        if not self.config.bidirectional:
-            return recurrence(u[:, :, :3], skip, initial, self.weight_c, self.bias, padding, starts, mask)
-        if starts is not None:
-            starts = torch.stack((starts, _document_starts(context, length, reverse=True)))  # type: ignore[arg-type]
-        halves = [self._direction(u, skip, initial, padding, starts, mask, half) for half in (0, 1)]
-        return torch.cat([h for h, _ in halves], -1), torch.cat([c for _, c in halves], -1)
-
-    def _direction(
-        self,
-        u: Tensor,
-        skip: Tensor | None,
-        initial: Tensor,
-        padding: Tensor | None,
-        starts: Tensor | None,
-        mask: Tensor | None,
-        half: int,
-    ) -> tuple[Tensor, Tensor]:
-        width = self.width // 2
-        part = slice(half * width, (half + 1) * width)
-
-        def turned(tensor: Any) -> Any:
-            return tensor.flip(1) if tensor is not None and half == 1 else tensor
-
-        h, c = recurrence(
-            turned(u[:, :, :3, part]),
-            turned(None if skip is None else skip[..., part]),
-            initial[:, part],
-            self.weight_c[:, part],
-            self.bias[:, part],
-            turned(padding),
-            turned(None if starts is None else starts[half]),
-            None if mask is None else mask[:, part],
+        return recurrence(
+            u,
+            x
+            if self.config.skip and self.blocks == 3
+            else None,  # else U's fourth part is skipped, or nothing
+            initial,
+            self.weight_c,
+            self.bias,
+            padding,
+            starts,
+            mask,
+            skip_scale=self.skip_scale,
+            bidirectional=bidirectional,
         )
-        return turned(h), c
 
 
 class SRU(Recurrent):

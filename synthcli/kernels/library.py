@@ -1,0 +1,105 @@
+"""Load the built kernels: whole, of this version, or not at all, with the reason."""
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from synthcli.kernels.abi import ABI, COMMON, CUDA_ERROR, EXPORTS, STATUS, Problem
+
+Kind = Literal["cpu", "cuda"]
+
+
+class Unavailable(Exception):  # noqa: N818 - an answer more than an error
+    """There is no kernel to use; says why."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A loaded library. `forward` and `backward` take a problem and where to run it: see `run`."""
+
+    kind: Kind
+    path: Path
+    target: str
+    checkpoint_every: int
+    forward: Callable[..., int]
+    backward: Callable[..., int]
+    explain: Callable[[int], str]
+
+    def run(self, function: Callable[..., int], problem: Problem, *where: Any) -> None:
+        """Call a kernel: `where` is the number of threads, or a device's number and a stream.
+
+        Raises RuntimeError with the reason where the library refuses.
+        """
+        status = function(ctypes.byref(problem), *where)
+        if status:
+            raise RuntimeError(f"the {self.kind} kernel of SRU refused the call: {self.explain(status)}")
+
+
+def open_library(kind: Kind, path: Path) -> Library:
+    """Load the file, or raise Unavailable: damaged, foreign, or of another version."""
+    try:
+        loaded = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise Unavailable(f"`{path}` does not load: {error}") from error
+    functions = {}
+    for name, (arguments, result) in {**COMMON, **EXPORTS[kind]}.items():
+        try:
+            function = getattr(loaded, name)
+        except AttributeError as error:
+            raise Unavailable(f"`{path}` is no library of synth's: it has no `{name}`") from error
+        function.argtypes, function.restype = arguments, result
+        functions[name] = function
+        if name == "synth_sru_abi" and function() != ABI:
+            raise Unavailable(f"`{path}` has interface {function()}, this version needs {ABI}")
+    size = functions["synth_sru_problem_bytes"]()
+    if size != ctypes.sizeof(Problem):
+        raise Unavailable(f"`{path}` takes {size} bytes a call, this version gives {ctypes.sizeof(Problem)}")
+    prefix = "synth_sru" if kind == "cpu" else "synth_sru_cuda"
+    return Library(
+        kind,
+        path,
+        functions["synth_sru_target"]().decode(),
+        functions["synth_sru_checkpoint_every"](),
+        functions[f"{prefix}_forward"],
+        functions[f"{prefix}_backward"],
+        explainer(functions.get("synth_sru_cuda_error")),
+    )
+
+
+def explainer(cuda_error: Callable[[int], bytes] | None) -> Callable[[int], str]:
+    """Return what puts a status into words."""
+
+    def explain(status: int) -> str:
+        if status >= CUDA_ERROR and cuda_error is not None:
+            return f"CUDA says: {cuda_error(status).decode()}"
+        return STATUS.get(status, f"status {status}")
+
+    return explain
+
+
+def load(kind: Kind) -> Library:
+    """Return the library of the best folder that has one; raise Unavailable with every reason else."""
+    found = outcome(kind)
+    if isinstance(found, str):
+        raise Unavailable(found)
+    return found
+
+
+@cache
+def outcome(kind: Kind) -> Library | str:
+    """Return the library, or why there is none; looked for once in a process."""
+    from synthcli.kernels.places import FILES, candidates, reason_for_absence
+
+    reasons = []
+    for folder in candidates():
+        path = folder / FILES[kind]
+        if not path.exists():
+            continue
+        try:
+            return open_library(kind, path)
+        except Unavailable as error:
+            reasons.append(str(error))
+    return "; ".join(reasons) or reason_for_absence(kind)
