@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from synthcli.data.config import TokenizerConfig
+    from synthcli.data.corpora import Corpus
     from synthcli.data.store import Store
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
@@ -23,7 +24,8 @@ Source = Annotated[
     typer.Option(metavar="DIR", help="Read the publisher's files from here instead of from the hub."),
 ]
 Kind = Annotated[
-    str | None, typer.Option("--tokenizer", help="sentencepiece-unigram, sentencepiece-bpe, gpt2 or bytes.")
+    str | None,
+    typer.Option("--tokenizer", help="sentencepiece-unigram, sentencepiece-bpe, gpt2, words or bytes."),
 ]
 Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 for SentencePiece.")]
 Files = Annotated[
@@ -37,6 +39,12 @@ Force = Annotated[bool, typer.Option("--force", help="Prepare again what is ther
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 OLD = ", prepared before; `--force` prepares it again"
+STREAMS = {
+    ("enwik8", "bytes"): "srupp-enwik8-base",
+    ("stdlib-bytes", "bytes"): "srupp-enwik8-base",
+    ("wikitext-103", "words"): "srupp-wikitext-103-base",
+    ("lm1b", "words"): "srupp-lm1b-base",
+}
 PRESETS = {"text": "lm1b-vanilla", "pairs": "wmt14-vanilla", "labelled": "agnews-vanilla"}
 
 
@@ -61,7 +69,11 @@ def prepare_corpus(
         raise SynthError("`--source` belongs to one corpus, and several are named", "prepare them one by one")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing half-written either way
     wanted = {
-        name: tokenizer_config(tokenizer or find_corpus(name).tokenizer, vocab_size, tokenizer_files)
+        name: tokenizer_config(
+            tokenizer or find_corpus(name).tokenizer,
+            vocab_size or size_of(find_corpus(name), tokenizer),
+            tokenizer_files,
+        )
         for name in names
     }
     root = stores or stores_root()
@@ -80,6 +92,11 @@ def prepare_corpus(
         is_old = store.path in found
         screen.say(f"{'found' if is_old else 'wrote'} `{store.path}`{OLD if is_old else ''}")
     screen.say(f"next: `{next_command(made[0])}`")
+
+
+def size_of(corpus: "Corpus", kind: str | None) -> int | None:
+    """Return the vocabulary a corpus is read with, unless another tokenizer is asked for."""
+    return corpus.vocab_size if kind in (None, corpus.tokenizer) else None
 
 
 def tokenizer_config(kind: str, vocab_size: int | None, files: Path | None) -> "TokenizerConfig":
@@ -176,7 +193,9 @@ def next_command(store: "Store") -> str:
     """Name the training that suits a store."""
     from synthcli.data.corpora import CORPORA
 
-    own = {"cnn-dailymail": "cnn-dailymail-vanilla", "stdlib-docstrings": "cnn-dailymail-vanilla"}
-    preset = own.get(store.corpus, PRESETS[CORPORA[store.corpus].kind])
+    kind = store.manifest["tokenizer"]["kind"]
+    summaries = {"cnn-dailymail": "cnn-dailymail-vanilla", "stdlib-docstrings": "cnn-dailymail-vanilla"}
+    fallback = summaries.get(store.corpus, PRESETS[CORPORA[store.corpus].kind])
+    preset = STREAMS.get((store.corpus, kind), fallback)
     scale = "smoke" if CORPORA[store.corpus].builtin else "hour"
     return f"synth train {preset} --scale {scale} --set data.corpus={store.corpus}"

@@ -16,6 +16,8 @@ from synthcli.data.partial import whole_folder
 from synthcli.data.shards import ShardWriter, write_json
 from synthcli.data.store import Store, open_store, store_path
 from synthcli.data.tokenizers import Tokenizer, train_or_load_tokenizer
+from synthcli.data.tokenizers.words import frequent_words
+from synthcli.data.tokenizers.words_published import published_words
 from synthcli.errors import SynthError
 
 ROWS_AT_ONCE = 2_000  # encoded together
@@ -40,7 +42,7 @@ def prepare(
     opened = declared.open(source)
     report = progress or silent
     with whole_folder(path) as folder:
-        trained = train_or_load_tokenizer(tokenizer, training_texts(opened, report))
+        trained = tokenizer_for(tokenizer, declared, opened, report)
         (folder / "tokenizer").mkdir()
         trained.save(folder / "tokenizer")
         counts = {
@@ -55,6 +57,16 @@ def prepare(
 
 def silent(what: str, done: int, total: int | None) -> None:
     """Report nothing."""
+
+
+def tokenizer_for(config: TokenizerConfig, corpus: Corpus, opened: Source, report: Progress) -> Tokenizer:
+    """Return a tokenizer; words are those its publisher lists, or counts often enough."""
+    texts = training_texts(opened, report)
+    if config.kind != "words" or config.files is not None:
+        return train_or_load_tokenizer(config, texts)
+    if opened.vocabulary is not None:
+        return published_words(config, opened.vocabulary)
+    return frequent_words(config, texts, corpus.least_count)
 
 
 def texts_of(row: Row) -> list[str]:
@@ -83,6 +95,9 @@ def write_split(
             columns = ENCODERS[corpus.kind](batch, tokenizer)
             writer.write(columns)
             count(counts, longest, batch, columns)
+            if tokenizer.kind == "words":
+                texts = (ids for _, column in ids_in(columns) for ids in column)
+                counts["unknown"] += sum(ids.count(tokenizer.unk_id) for ids in texts)
             report(f"encoding {split}", counts["rows"], total)
     if counts["rows"] == counts["empty"]:
         what = "holds blank rows only" if counts["rows"] else "is empty"
@@ -99,12 +114,17 @@ def count(
     counts["empty"] += sum(not all(text.strip() for text in row) for row in texts)
     counts["words"] += sum(words_in(text) for row in texts for text in row)
     counts["bytes"] += sum(bytes_in(text) for row in texts for text in row)
+    for name, texts_ids in ids_in(columns):
+        lengths = [len(ids) for ids in texts_ids]
+        counts["tokens"] += sum(lengths)
+        longest[f"longest_{name}"] = max(longest[f"longest_{name}"], *lengths)
+
+
+def ids_in(columns: dict[str, list[Any]]) -> Iterator[tuple[str, list[list[int]]]]:
+    """Yield the columns of ids, one list a text."""
     for name in ("tokens", "source", "target", "choices"):
         if name in columns:
-            ids_of_texts = chain(*columns[name]) if name == "choices" else columns[name]
-            lengths = [len(ids) for ids in ids_of_texts]
-            counts["tokens"] += sum(lengths)
-            longest[f"longest_{name}"] = max(longest[f"longest_{name}"], *lengths)
+            yield name, list(chain(*columns[name])) if name == "choices" else columns[name]
 
 
 def words_in(text: str) -> int:

@@ -27,6 +27,8 @@ class Corpus:
     rows: dict[str, int] = field(default_factory=dict)  # as published; empty where this Python decides
     class_names: tuple[str, ...] = ()
     tokenizer: TokenizerKind = "sentencepiece-unigram"  # where none is asked for
+    vocab_size: int | None = None  # of that tokenizer; none: as large as its kind is by default
+    least_count: int = 1  # of a word in train; rarer ones are unknown to its word tokenizers
     hub: Hub | None = None
     folder: Callable[[Path], Folder] | None = None
     generate: Callable[[], dict[str, list[Row]]] | None = None

@@ -30,6 +30,7 @@ class HubSource:
     hub: Hub
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    vocabulary: None = None
 
     @property
     def splits(self) -> tuple[str, ...]:

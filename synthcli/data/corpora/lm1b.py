@@ -1,11 +1,16 @@
-"""The One Billion Word benchmark (Chelba et al. 2013, arXiv 1312.3005)."""
+"""The One Billion Word benchmark (Chelba et al. 2013, arXiv 1312.3005): shuffled sentences of news.
+
+Its vocabulary is fixed: every word that stands at least three times in the training shards, 793,471 of them
+with the marks of a sentence's ends and of unknown words. The list that models of it share
+(github.com/rafaljozefowicz/lm) is read where it stands beside the shards; else the same rule makes one.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import lacking, matching
+from synthcli.data.corpora.finding import lacking, matching, one_of
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Part, Row, cut
@@ -17,8 +22,11 @@ HELD_OUT = "heldout-monolingual.tokenized.shuffled"
 LAYOUT = (
     f"`{TRAINING}/news.en-*-of-00100` and `{HELD_OUT}/news.en.heldout-*-of-00050`, plain or .gz, from {URL};"
     " held-out shard 0 is test, the next is validation;"
-    " without training shards the rows of the held-out ones are cut 90/5/5"
+    " without training shards the rows of the held-out ones are cut 90/5/5;"
+    " its words are those of `1b_word_vocab.txt`, where that stands beside them"
 )
+VOCABULARIES = ("1b_word_vocab.txt", "vocab-2016-09-10.txt")  # the same words under two names
+LEAST_COUNT = 3
 SHARD_ROWS = 6_075  # of held-out shard 0, on which the benchmark's results are given
 
 
@@ -37,17 +45,19 @@ def open_folder(root: Path) -> Folder:
     """Sort the shards into splits."""
     training = shards(root, TRAINING, "news.en-*-of-*")
     held_out = shards(root, HELD_OUT, "news.en.heldout-*-of-*")
+    vocabulary = one_of(root, VOCABULARIES)
     if not held_out:
         raise lacking(root, f"`{HELD_OUT}/news.en.heldout-00000-of-00050`", "lm1b", LAYOUT)
     if not training:
-        return cut(root, tuple(held_out), rows, f"{len(held_out)} held-out shard(s)")
+        return cut(root, tuple(held_out), rows, f"{len(held_out)} held-out shard(s)", vocabulary)
     if len(held_out) == 1:
         raise lacking(root, f"`{HELD_OUT}/news.en.heldout-00001-of-00050`", "lm1b", LAYOUT)
     test, validation = held_out[:2]
     if "heldout-00000-" not in test.name:
         raise SynthError(f"`{root}` holds no held-out shard 0, which is test", f"expected {LAYOUT}")
     parts = {"train": training, "validation": [validation], "test": [test]}
-    return Folder(root, {split: Part(tuple(files), rows) for split, files in parts.items()})
+    found = {split: Part(tuple(files), rows) for split, files in parts.items()}
+    return Folder(root, found, vocabulary=vocabulary)
 
 
 def row(record: dict[str, Any]) -> Row:
@@ -70,5 +80,8 @@ LM1B = Corpus(
         row,
         {"train": "train", "validation": f"test[{SHARD_ROWS}:]", "test": f"test[:{SHARD_ROWS}]"},
     ),
+    tokenizer="words",
+    vocab_size=793_470,
+    least_count=LEAST_COUNT,
     folder=open_folder,
 )

@@ -38,6 +38,11 @@ class Source(Protocol):
         """What the user should know: splits cut by us, files passed over."""
         ...
 
+    @property
+    def vocabulary(self) -> Path | None:
+        """The publisher's own list of words, where it comes with one."""
+        ...
+
     def read(self, split: str) -> Iterator[Row]: ...
 
     def describe(self) -> dict[str, Any]:
@@ -69,6 +74,7 @@ class Folder:
     parts: dict[str, Part]
     notes: tuple[str, ...] = ()
     splits_made: str | None = None
+    vocabulary: Path | None = None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -76,7 +82,8 @@ class Folder:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return tuple(dict.fromkeys(path for split in self.splits for path in self.parts[split].files))
+        own = [path for split in self.splits for path in self.parts[split].files]
+        return tuple(dict.fromkeys([*own, self.vocabulary] if self.vocabulary else own))
 
     def read(self, split: str) -> Iterator[Row]:
         return self.parts[split].read()
@@ -85,7 +92,9 @@ class Folder:
         return {"kind": "folder", "path": str(self.root.resolve()), "splits_made": self.splits_made}
 
 
-def cut(root: Path, files: tuple[Path, ...], parse: Parse, name: str) -> Folder:
+def cut(
+    root: Path, files: tuple[Path, ...], parse: Parse, name: str, vocabulary: Path | None = None
+) -> Folder:
     """Cut the rows of files that hold one split only, in order, into 90, 5 and 5 per cent."""
     rows = sum(1 for _ in parse(files))
     held_out = max(1, rows * 5 // 100)
@@ -95,7 +104,8 @@ def cut(root: Path, files: tuple[Path, ...], parse: Parse, name: str) -> Folder:
     ranges = {"train": (0, first), "validation": (first, second), "test": (second, rows)}
     parts = {split: Part(files, parse, span) for split, span in ranges.items()}
     made = f"cut from the {rows:,} rows of {name} by ranges: 0-{first:,}-{second:,}-{rows:,}"
-    return Folder(root, parts, notes=(f"no splits in the folder: {made}",), splits_made=made)
+    notes = (f"no splits in the folder: {made}",)
+    return Folder(root, parts, notes, splits_made=made, vocabulary=vocabulary)
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ class Builtin:
     rows: dict[str, list[Row]] = field(repr=False)
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    vocabulary: None = None
 
     @property
     def splits(self) -> tuple[str, ...]:

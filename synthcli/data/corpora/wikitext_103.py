@@ -24,6 +24,7 @@ WIKITEXT_103 = Corpus(
     layout=LAYOUT,
     rows={"train": 1_801_350, "validation": 3_760, "test": 4_358},
     tokenizer="words",
+    vocab_size=267_735,
     hub=Hub("Salesforce/wikitext", "wikitext-103-v1", REVISION, row),
     folder=folder,
 )

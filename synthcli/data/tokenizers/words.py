@@ -15,7 +15,7 @@ from synthcli.data.tokenizers.base import Saved
 from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_entries, written
 from synthcli.errors import SynthError
 
-UNKNOWN = "<unk>"
+UNKNOWN = ("<unk>", "<UNK>")
 
 
 class WordTokenizer(Saved):
@@ -31,7 +31,7 @@ class WordTokenizer(Saved):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        return cls([word for word in read_entries(folder, cls.kind) if word != UNKNOWN])
+        return cls([word for word in read_entries(folder, cls.kind) if word not in UNKNOWN])
 
     @property
     def vocab_size(self) -> int:
@@ -55,18 +55,34 @@ class WordTokenizer(Saved):
 
 def words_for(config: TokenizerConfig, texts: Iterable[str]) -> WordTokenizer:
     """Return the words of the file in `files`, or the most frequent of texts."""
-    if config.files is not None:
-        tokenizer = WordTokenizer.load(Path(config.files))
-        check_size(Path(config.files), tokenizer.vocab_size, config.vocab_size)
-        return tokenizer
-    wanted = config.vocab_size - WordTokenizer.specials
-    if wanted < 1:
+    if config.files is None:
+        return frequent_words(config, texts)
+    tokenizer = WordTokenizer.load(Path(config.files))
+    check_size(Path(config.files), tokenizer.vocab_size, config.vocab_size)
+    return tokenizer
+
+
+def frequent_words(config: TokenizerConfig, texts: Iterable[str], least_count: int = 1) -> WordTokenizer:
+    """Return the most frequent words of texts, none of which stands there less than `least_count` times."""
+    room = room_for(config)
+    counts = Counter(word for text in texts for word in text.split())
+    for word in UNKNOWN:
+        del counts[word]
+    if not counts:
+        raise SynthError("no text to take words from", "prepare a corpus that is not empty")
+    kept = [word for word, count in counts.items() if count >= least_count]
+    if not kept:
+        message = f"no word of the text stands there {least_count} times or more"
+        raise SynthError(message, "prepare more of the corpus")
+    return WordTokenizer(sorted(kept, key=lambda word: (-counts[word], word))[:room])
+
+
+def room_for(config: TokenizerConfig) -> int:
+    """Return how many words a vocabulary has room for."""
+    room = config.vocab_size - WordTokenizer.specials
+    if room < 1:
         raise SynthError(
             f"`words` with `vocab_size = {config.vocab_size}` has no room for a word",
             f"{WordTokenizer.specials} ids are special: set `data.tokenizer.vocab_size` higher",
         )
-    counts = Counter(word for text in texts for word in text.split())
-    del counts[UNKNOWN]
-    if not counts:
-        raise SynthError("no text to take words from", "prepare a corpus that is not empty")
-    return WordTokenizer(sorted(counts, key=lambda word: (-counts[word], word))[:wanted])
+    return room
