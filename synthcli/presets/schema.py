@@ -84,6 +84,7 @@ class Experiment(Config):
         elif model.vocab_size < vocab_size:
             message = f"`model.vocab_size` = {model.vocab_size} is less than the tokenizer's {vocab_size}"
             raise SynthError(message, "leave `model.vocab_size` out: it follows the tokenizer")
+        refuse_cutoffs(model)
         if num_classes is not None and model.num_classes is not None:
             model = model.model_copy(update={"num_classes": max(num_classes, model.num_classes)})
         return self.model_copy(update={"model": model})
@@ -92,3 +93,15 @@ class Experiment(Config):
         return isinstance(other, Experiment) and self.model_dump() == other.model_dump()
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def refuse_cutoffs(model: ModelConfig) -> None:
+    """Raise where a store has fewer words than the clusters of a model begin at."""
+    cutoffs, size = model.embeddings.cutoffs, model.vocab_size
+    if cutoffs and cutoffs[-1] >= size:
+        fitting = [cutoff for cutoff in cutoffs if cutoff < size]
+        widths = "" if fitting else " --set model.embeddings.div_val=1"
+        raise SynthError(
+            f"`model.embeddings.cutoffs` = {list(cutoffs)}, but the store's vocabulary ends at {size}",
+            f"name clusters it has: `--set model.embeddings.cutoffs='{fitting}'{widths}`",
+        )
