@@ -12,6 +12,7 @@ from synthcli.cli import (
     evaluate,
     finetune,
     generate,
+    kernels,
     plan,
     prepare_corpus,
     presets,
@@ -60,4 +61,5 @@ app.add_typer(presets_app, name="presets", rich_help_panel=TRAIN)
 app.command("eval", rich_help_panel=EVALUATE)(evaluate.evaluate)
 app.command("generate", rich_help_panel=EVALUATE)(generate.generate)
 app.command("reproduce", rich_help_panel=EVALUATE)(reproduce.reproduce)
+app.add_typer(kernels.app, name="kernels", rich_help_panel=LOOK)
 app.command("doctor", rich_help_panel=LOOK)(doctor.doctor)

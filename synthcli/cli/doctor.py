@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli import __version__
-from synthcli.cli import screen
+from synthcli.cli import kernels, screen
 
 LIBRARIES = ("torch", "accelerate", "datasets", "tokenizers", "sentencepiece", "sacrebleu", "rouge-score")
 
@@ -19,7 +19,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     found = findings()
     if as_json:
         return screen.data(json.dumps(found, indent=2))
-    rows = [[key, str(value)] for key, value in found.items() if key != "libraries"]
+    rows = [[key, str(value)] for key, value in found.items() if not isinstance(value, dict)]
+    rows += [[f"kernels: {kind}", line] for kind, line in kernel_lines().items()]
     rows += [[name, number] for name, number in found["libraries"].items()]
     return screen.table(None, ["", ""], rows)
 
@@ -29,6 +30,7 @@ def findings() -> dict[str, Any]:
     import torch
 
     from synthcli.data.store import stores_root
+    from synthcli.jobs.kernels import status
     from synthcli.runs import runs_root
     from synthcli.training.precision import has_bf16
 
@@ -42,7 +44,18 @@ def findings() -> dict[str, Any]:
         "bf16": "yes" if has_bf16(torch.device(device)) else "no",
         "stores": str(stores_root()),
         "runs": str(runs_root()),
+        "kernels": kernels.as_data(status()),
         "libraries": {name: _version_of(name) for name in LIBRARIES},
+    }
+
+
+def kernel_lines() -> dict[str, str]:
+    """Say of each native library how it was built and whether it is in use."""
+    from synthcli.jobs.kernels import status
+
+    return {
+        kind: f"built: {kernels.built(found)}; in use: {kernels.in_use(found, reason)}"
+        for kind, (found, reason) in status().items()
     }
 
 

@@ -1,0 +1,134 @@
+"""`synth kernels`: build the native kernels, see what there is, test them."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError, WorkFailedError, did_you_mean
+
+if TYPE_CHECKING:
+    from synthcli.jobs.kernels import Finding
+    from synthcli.kernels.status import Found
+
+app = typer.Typer(help="Build, show and test the native kernels of SRU and SRU++.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Mode = Annotated[
+    str, typer.Option(metavar="MODE", help="`cpu`, `auto` (CUDA too) or `require` (a failure is an error).")
+]
+Architectures = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help='GPUs to compile for, e.g. "80;90"; the ones here by default.'),
+]
+MODES = ("cpu", "auto", "require")
+
+
+@app.command()
+def build(mode: Mode = "auto", architectures: Architectures = None, as_json: AsJson = False) -> None:
+    """Compile the kernels with this machine's g++ and nvcc: `synth kernels build`.
+
+    They go beside the package in a checkout, else into a folder of yours: SYNTH_KERNELS_DIR, or your cache.
+    """
+    from synthcli.kernels import builder, places
+    from synthcli.kernels.recipes import parse_architectures
+    from synthcli.kernels.report import as_text
+
+    if mode not in MODES:
+        raise SynthError(f"unknown mode `{mode}`", did_you_mean(mode, MODES))
+    parse_architectures(architectures or "")
+    folder = places.build_folder()
+    screen.say(f"building into `{folder}`; a GPU's library takes up to a minute")
+    report = builder.build(folder, mode, architectures=architectures)
+    if as_json:
+        screen.data(as_text(report).rstrip())
+    else:
+        rows = [
+            [kind, part.status, " ".join(part.targets), part.reason] for kind, part in report.parts.items()
+        ]
+        screen.table(None, ["library", "", "compiled for", "why not"], rows)
+    if not any(part.is_built for part in report.parts.values()):
+        raise WorkFailedError(f"no kernel was built: {report.cpu.reason}", "SRU and SRU++ run in plain torch")
+    screen.say(f"wrote: {folder}\nnext: `synth kernels test`")
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show which kernels are built, where, by which compiler, and whether they are in use."""
+    from synthcli.jobs.kernels import status as status_of_libraries
+    from synthcli.kernels import places
+
+    found = status_of_libraries()
+    if as_json:
+        folders = {"sources": str(places.sources()), "build_folder": str(places.build_folder())}
+        return screen.data(json.dumps(folders | {"libraries": as_data(found)}, indent=2))
+    rows = [[kind, built(one), in_use(one, reason)] for kind, (one, reason) in found.items()]
+    screen.table(None, ["library", "built", "in use"], rows)
+    folders_of_libraries = {str(one.folder): None for one, _ in found.values() if one.loads}
+    for folder in folders_of_libraries:
+        screen.say(f"in: {folder}")
+    is_complete = all(one.loads for one, _ in found.values())
+    hint = "test" if is_complete else "build`, once a compiler is here; then `synth kernels test"
+    return screen.say(f"next: `synth kernels {hint}`")
+
+
+@app.command()
+def test(as_json: AsJson = False) -> None:
+    """Compare the native kernels with plain torch, forward and gradients, in float64 and narrower numbers."""
+    from synthcli.jobs.kernels import devices, findings
+
+    found = [one for device in devices() for one in findings(device)]
+    if as_json:
+        screen.data(json.dumps([asdict(one) for one in found], indent=2))
+    else:
+        columns = ["device", "numbers", "recurrence", "error", "torch's", "of gradients", "torch's", ""]
+        screen.table(None, columns, [row_of(one) for one in found], right=frozenset({3, 4, 5, 6}))
+    wrong = sum(not one.is_right for one in found)
+    if wrong:
+        message = f"native kernels are wrong in {wrong} of {len(found)} recurrences"
+        raise WorkFailedError(
+            message, "`SYNTH_KERNELS=reference` runs plain torch; `synth kernels build` builds anew"
+        )
+    screen.say(f"right: {len(found)} recurrences; errors are against float64")
+
+
+Status = dict[str, "tuple[Found, str]"]
+
+
+def as_data(found: Status) -> dict[str, Any]:
+    """Return the state of every library for `--json`."""
+    return {
+        kind: one.as_data() | {"in_use": not reason, "why_not": reason}
+        for kind, (one, reason) in found.items()
+    }
+
+
+def built(found: "Found") -> str:
+    """Say by what a library was compiled and for what, or why it was not."""
+    part = found.part
+    if part is None:
+        return "no"
+    if not part.is_built:
+        return f"no ({part.status}): {part.reason}" if part.reason else f"no ({part.status})"
+    return f"yes, by {part.version} for {' '.join(part.targets)}"
+
+
+def in_use(found: "Found", reason: str) -> str:
+    """Say as what a library runs, or why it does not."""
+    if not reason:
+        return f"yes, as {found.target}"
+    is_told = found.part is not None and found.part.reason == reason  # by `built`
+    return "no" if is_told else f"no: {reason}"
+
+
+def row_of(one: "Finding") -> list[str]:
+    figures = (one.forward, one.forward_torch, one.gradients, one.gradients_torch)
+    return [
+        one.device,
+        one.dtype,
+        one.case,
+        *(f"{x:.1e}" for x in figures),
+        "right ✓" if one.is_right else "wrong ✗",
+    ]

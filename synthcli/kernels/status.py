@@ -1,0 +1,47 @@
+"""What there is of each native library: built or not, by whom, whether it loads and why not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from synthcli.kernels import library, places
+from synthcli.kernels.report import Part, as_data, read
+
+
+@dataclass(frozen=True)
+class Found:
+    """A library: the folder and the build that speak of it, what it runs as, or why it does not."""
+
+    kind: library.Kind
+    folder: Path | None
+    part: Part | None
+    target: str
+    why_not: str
+
+    @property
+    def loads(self) -> bool:
+        return not self.why_not
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        built = as_data(self.kind, self.part or Part("absent", reason=self.why_not))
+        folder = str(self.folder) if self.folder else None
+        return built | {"folder": folder, "loads": self.loads, "target": self.target, "why_not": self.why_not}
+
+
+def find(kind: library.Kind) -> Found:
+    """Look for a library and load it."""
+    try:
+        loaded = library.load(kind)
+    except library.Unavailable as error:
+        place = next((place for place in places.places() if place.report), None)
+        is_current = place is not None and not place.is_stale
+        part = place.report.parts[kind] if place and place.report and is_current else None
+        return Found(kind, place.folder if place else None, part, "", str(error))
+    report = read(loaded.path.parent)
+    return Found(kind, loaded.path.parent, report.parts[kind] if report else None, loaded.target, "")
+
+
+def find_all() -> dict[str, Found]:
+    """Look for every library."""
+    return {kind: find(kind) for kind in get_args(library.Kind)}
