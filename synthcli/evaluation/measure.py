@@ -20,9 +20,11 @@ from synthcli.evaluation.decoding import search_options, translate
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.rouge import rouge
 from synthcli.evaluation.score import Score
+from synthcli.model import select_state
 from synthcli.objectives import IGNORED
 
 Indices = npt.NDArray[np.int64]
+Figures = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]  # (done, of)
 
 LOGITS = 2**26  # at a time where every target needs a row of them: 256 MiB in float32
@@ -100,20 +102,35 @@ def _perplexity(judged: Judged) -> list[Score]:
 
 def of_streams(judged: Judged) -> list[Score]:
     """Sum −log p segment after segment, each after the state of the one before; nothing is left out."""
-    model, streams = judged.model, judged.examples.streams
-    window = judged.config.window or model.config.max_target_length
-    chosen = judged.chosen[: len(judged.chosen) // streams * streams]
+    model, streams, chosen = judged.model, judged.examples.streams, judged.chosen
     nats, tokens = np.zeros(len(chosen)), np.zeros(len(chosen))
     state = model.initial_state()
     for first in range(0, len(chosen), streams):
-        places = np.arange(first, first + streams)
+        places = np.arange(first, min(first + streams, len(chosen)))
         batch = judged.on_device(places)
-        real = batch["targets"] != IGNORED
-        logits, state = model(batch["tokens"], state=state, select=real, window=window)
-        nats[places], tokens[places] = by_row(_nats(logits, batch["targets"][real]), real)
-        judged.progress(first + streams, len(chosen))
-    words, sizes = judged.examples.words(chosen), judged.examples.bytes(chosen)
-    return perplexity(nats, tokens, words, sizes)
+        if len(places) < streams:  # a limit ends in the midst of a segment
+            state = select_state(state, torch.arange(len(places), device=batch["tokens"].device))
+        nats[places], tokens[places], state = of_segment(judged, batch, state)
+        judged.progress(first + len(places), len(chosen))
+    return perplexity(nats, tokens, judged.examples.words(chosen), judged.examples.bytes(chosen))
+
+
+def of_segment(judged: Judged, batch: dict[str, Tensor], state: Any) -> tuple[Figures, Figures, Any]:
+    """Return nats and targets of every row of a segment, and the state after it.
+
+    It is read in parts whose logits are no more than `LOGITS`: where a segment is cut changes nothing.
+    """
+    model, (rows, length) = judged.model, batch["tokens"].shape
+    window = judged.config.window or model.config.max_target_length
+    nats, tokens = np.zeros(rows), np.zeros(rows)
+    width = max(1, LOGITS // (rows * model.config.vocab_size))
+    for start in range(0, length, width):
+        given, targets = (batch[key][:, start : start + width] for key in ("tokens", "targets"))
+        real = targets != IGNORED
+        logits, state = model(given, state=state, select=real, window=window)
+        part_nats, part_tokens = by_row(_nats(logits, targets[real]), real)
+        nats, tokens = nats + part_nats, tokens + part_tokens
+    return nats, tokens, state
 
 
 def _nats(logits: Tensor, targets: Tensor) -> Tensor:
@@ -121,7 +138,7 @@ def _nats(logits: Tensor, targets: Tensor) -> Tensor:
     return _finite(nn.functional.cross_entropy(wide, targets, reduction="none")).double()
 
 
-def by_row(loss: Tensor, real: Tensor) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def by_row(loss: Tensor, real: Tensor) -> tuple[Figures, Figures]:
     """Return the summed losses and the number of targets of each row."""
     sums = loss.new_zeros(len(real)).index_add(0, real.nonzero()[:, 0], loss)
     return sums.cpu().numpy(), real.sum(dim=1).double().cpu().numpy()

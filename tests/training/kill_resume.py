@@ -35,7 +35,7 @@ def train_rows(folder: Path, resume: Any) -> None:
 
 
 def train_streams(folder: Path, resume: Any) -> None:
-    """SRU++ with dropout, RAdam and a cosine; half of the saves are in the midst of an epoch of 8 segments."""
+    """SRU++ with dropout, RAdam, cosine; every other save is in the midst of an epoch of 8 segments."""
     examples = Periodic()
     toy_train(
         model(SRUPP),
