@@ -1,10 +1,13 @@
-"""Which parameters decay, and that moments find their parameters."""
+"""Which parameters decay, and what RAdam does to them."""
+
+import math
 
 import pytest
+import torch
 from torch import nn
 
-from synthcli.training.config import AdamWConfig
-from synthcli.training.optimizers import build_optimizer, decays
+from synthcli.training.config import AdamWConfig, RAdamConfig, RateMultipliers
+from synthcli.training.optimizers import build_optimizer, decays, set_rate
 from tests.training.toys import toy_model
 
 MIXERS = {
@@ -42,3 +45,54 @@ def test_groups_hold_every_trainable_parameter_once() -> None:
     assert sorted(map(id, held)) == sorted(map(id, expected))
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.3, 0.0]
     assert optimizer.defaults["fused"]
+
+
+def radam_by_hand(
+    theta: float, gradients: list[float], rates: list[float], decay: float, config: RAdamConfig
+) -> list[float]:
+    """Liu et al. 2020, algorithm 2, in floats; θ shrinks by rate · decay first (Loshchilov & Hutter 2019)."""
+    (beta1, beta2), m, v, path = config.betas, 0.0, 0.0, []
+    longest = 2 / (1 - beta2) - 1
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+        mean = m / (1 - beta1**t)
+        rho = longest - 2 * t * beta2**t / (1 - beta2**t)
+        theta -= rate * decay * theta
+        if rho > 5:  # as the authors' code; the paper's 4 differs by one step
+            r = math.sqrt((rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho))
+            mean *= r * math.sqrt(1 - beta2**t) / (math.sqrt(v) + config.eps)
+        theta -= rate * mean
+        path.append(theta)
+    return path
+
+
+class Two(nn.Module):
+    """A matrix, which decays and has the rate; a gain, which learns at another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.full((1, 1), 0.7, dtype=torch.float64))
+        self.gain = nn.Parameter(torch.full((1,), -0.3, dtype=torch.float64))
+        self.gain.rate_group = "gains"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("decay", ["matrices", "all"])
+def test_radam_with_decoupled_decay_is_the_formula(decay: str) -> None:
+    config = RAdamConfig(
+        betas=(0.9, 0.95), weight_decay=0.1, decay=decay, rate_multipliers=RateMultipliers(gains=0.25)
+    )
+    model, steps = Two(), 60
+    optimizer = build_optimizer(model, config)
+    gradients = [math.sin(3 * t) + 0.2 for t in range(steps)]
+    rates = [3e-2 * min(1, (t + 1) / 8) for t in range(steps)]
+    found: dict[str, list[float]] = {"matrix": [], "gain": []}
+    for g, rate in zip(gradients, rates, strict=True):
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, g)
+        set_rate(optimizer, rate)
+        optimizer.step()
+        for name, parameter in model.named_parameters():
+            found[name].append(parameter.item())
+    assert found["matrix"] == pytest.approx(radam_by_hand(0.7, gradients, rates, 0.1, config), rel=1e-12)
+    slow, shrinks = [0.25 * rate for rate in rates], 0.1 if decay == "all" else 0.0
+    assert found["gain"] == pytest.approx(radam_by_hand(-0.3, gradients, slow, shrinks, config), rel=1e-12)

@@ -42,3 +42,25 @@ def test_no_warm_up_starts_at_once(config) -> None:
 def test_a_warm_up_longer_than_training_only_rises() -> None:
     rates = [learning_rate(CosineConfig(peak=1.0, warmup_steps=8), step, 4, 512) for step in range(1, 5)]
     assert rates == [0.125, 0.25, 0.375, 0.5]
+
+
+@pytest.mark.parametrize(("warmup_steps", "steps"), [(4, 12), (1, 2), (16000, 400000), (5, 5), (0, 3)])
+def test_a_cosine_after_a_warm_up_is_exact_at_its_edges(warmup_steps: int, steps: int) -> None:
+    config = CosineConfig(peak=3e-4, warmup_steps=warmup_steps)
+    rates = {step: learning_rate(config, step, steps, 512) for step in (1, warmup_steps, steps) if step}
+    if warmup_steps:
+        assert rates[1] == 3e-4 / warmup_steps
+        assert rates[warmup_steps] == 3e-4
+    if steps > warmup_steps:
+        after = learning_rate(config, warmup_steps + 1, steps, 512)
+        assert 0 <= after < 3e-4
+        assert rates[steps] == 0
+
+
+def test_a_cosine_falls_from_the_peak_to_its_floor() -> None:
+    config = CosineConfig(peak=1.0, warmup_steps=10, floor=0.1)
+    rates = [learning_rate(config, step, 50, 512) for step in range(1, 51)]
+    assert rates.index(max(rates)) == 9
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert rates[29] == pytest.approx(0.55)  # half way: the mean of peak and floor
+    assert rates[-1] == 0.1

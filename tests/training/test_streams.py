@@ -92,6 +92,21 @@ def test_what_is_carried_helps_and_how_it_is_cut_does_not_matter() -> None:
     assert losses[0] < 0.8 * loss_of(network, Periodic(), carries=False)
 
 
+@pytest.mark.parametrize(("segments", "given"), [(SEGMENTS, None), (3, 3 * STREAMS)])
+def test_the_validation_loss_is_that_of_the_streams_at_once(segments: int, given: int | None) -> None:
+    network = learn(5)
+    wanted = config(5, validation_examples=given)
+    training = prepare(network, Periodic(), OBJECTIVES["causal-lm"], wanted, BatchConfig(size=STREAMS), ())
+    evaluation = Validation(Periodic()).evaluate(training)
+    network.eval()
+    ids = Periodic().ids[:, : segments * LENGTH + 1]
+    with torch.no_grad():
+        logits, _ = network(ids[:, :-1], state=network.initial_state(), window=2 * LENGTH)
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()).item()
+    assert evaluation.targets == STREAMS * segments * LENGTH
+    assert evaluation.loss == pytest.approx(loss, rel=1e-5)
+
+
 def test_the_streams_begin_anew_with_every_epoch() -> None:
     examples = Periodic()
     training = prepare(
