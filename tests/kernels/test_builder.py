@@ -1,0 +1,357 @@
+"""Builds with compilers that are missing, broken, slow or dishonest, several at once, and a real one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from synthcli.errors import SynthError, WorkFailedError
+from synthcli.kernels import builder, compilers, install
+from synthcli.kernels.places import FILES, digest
+from synthcli.kernels.report import Part, Report, read
+
+from .conftest import VARIABLES, Compiler
+
+WRITES = "output.write_text('made by ' + Path(sys.argv[0]).name)"
+FAILS = (
+    "sys.exit(print('x.cpp: In function f:\\nx.cpp:3:1: error: no such luck\\nx.cpp:9: error: later') or 1)"
+)
+ANY = "open(__import__('sys').argv[1]).read()"  # instead of loading what is no library
+
+SECONDS = 30.0
+
+
+@pytest.fixture
+def no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fake compilers write text: do not load it."""
+    monkeypatch.setattr(builder, "TRIAL", ANY)
+
+
+def built(target: Path, sources: Path, mode: str = "auto", **settings: float | str) -> Report:
+    """Build; what is returned is what the folder says, and nothing unfinished is left."""
+    report = builder.build(target, mode, sources=sources, **{"seconds": SECONDS, **settings})
+    assert read(target) == report
+    assert not list(target.glob(install.UNFINISHED + "*"))
+    there = {kind: (target / file).is_file() for kind, file in FILES.items()}
+    assert there == {kind: part.is_built for kind, part in report.parts.items()}
+    assert report.abi == 7 and report.sources == digest(sources)
+    return report
+
+
+# ---------------------------------------------------------------- compilers that do not do their work
+
+
+def test_without_any_compiler_both_libraries_are_absent(tools: Path, tmp_path: Path, sources: Path) -> None:
+    report = built(tmp_path / "out", sources)
+    assert (report.cpu.status, report.cuda.status) == ("absent", "absent")
+    assert report.cpu.reason == "no C++ compiler: none of `g++`, `clang++`, `c++` is on PATH"
+    assert report.cuda.reason == "no CUDA compiler: `nvcc` is neither on PATH nor in `CUDA_HOME`"
+
+
+def test_a_compiler_that_fails_is_reported_by_its_first_error(
+    compiler: Compiler, tmp_path: Path, sources: Path
+) -> None:
+    path = compiler("g++", FAILS)
+    report = built(tmp_path / "out", sources)
+    assert report.cpu.status == "failed"
+    assert report.cpu.reason == "`g++`: x.cpp:3:1: error: no such luck"
+    assert (report.cpu.compiler, report.cpu.version) == (f"'{path}'", "fake 1.0")
+    assert report.cpu.targets == ()
+
+
+def test_a_compiler_that_hangs_ends_with_what_it_started(
+    compiler: Compiler, tmp_path: Path, sources: Path
+) -> None:
+    pid = tmp_path / "pid"
+    hangs = f"if not os.fork(): Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(100)"
+    compiler("g++", hangs)
+    start = time.monotonic()
+    report = built(tmp_path / "out", sources, seconds=1.0)
+    assert time.monotonic() - start < SECONDS
+    assert (report.cpu.status, report.cpu.reason) == ("failed", "`g++` did not finish within 1 seconds")
+    assert has_ended(int(pid.read_text()))
+
+
+def test_a_compiler_whose_child_keeps_its_output_open_is_not_waited_for(
+    compiler: Compiler, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", f"if os.fork():\n    {WRITES}\nelse:\n    time.sleep(100)")
+    report = built(tmp_path / "out", sources, seconds=1.0)
+    assert report.cpu.reason == "`g++` did not finish within 1 seconds"
+
+
+def test_a_broken_nvcc_leaves_the_other_library(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    compiler("nvcc", "").write_text("#!/nowhere/sh\n")
+    report = built(tmp_path / "out", sources)
+    assert report.cpu.is_built
+    assert report.cuda.status == "failed"
+    assert report.cuda.reason.endswith("nvcc` does not start: No such file or directory")
+
+
+def test_an_nvcc_that_writes_nothing_has_failed(compiler: Compiler, tmp_path: Path, sources: Path) -> None:
+    compiler("nvcc", "print('fine')")
+    report = built(tmp_path / "out", sources)
+    assert (report.cuda.status, report.cuda.version) == ("failed", "fake 1.0")
+    assert report.cuda.reason == "`nvcc` reported success and wrote no library"
+
+
+def test_a_compiler_that_dies_is_reported_by_its_signal(
+    compiler: Compiler, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", "os.kill(os.getpid(), 9)")
+    assert built(tmp_path / "out", sources).cpu.reason == "`g++`: ended by signal 9"
+
+
+def test_a_file_that_is_no_library_is_not_installed(
+    compiler: Compiler, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    reason = built(tmp_path / "out", sources).cpu.reason
+    assert reason.startswith("the library does not load: ") and str(tmp_path) not in reason
+
+
+def test_a_chosen_compiler_is_never_replaced(
+    compiler: Compiler, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler("g++", WRITES)
+    monkeypatch.setenv("CXX", "icpx -fast")
+    report = built(tmp_path / "out", sources)
+    reason = "`CXX` is `icpx -fast`, and there is no such program"
+    assert (report.cpu.status, report.cpu.reason) == ("failed", reason)
+
+
+def test_arguments_of_a_chosen_compiler_are_kept(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = compiler("mine", "assert arguments[0] == '-special'\n" + WRITES)
+    monkeypatch.setenv("CXX", f"'{path}' -special")
+    assert built(tmp_path / "out", sources).cpu.compiler == f"'{path}' -special"
+
+
+def test_nvcc_of_cuda_home_comes_before_the_one_on_the_path(
+    compiler: Compiler, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler("nvcc", FAILS)
+    home = tmp_path / "cuda"
+    (home / "bin").mkdir(parents=True)
+    own = compiler("other", "").rename(home / "bin" / "nvcc")
+    monkeypatch.setenv("CUDA_HOME", str(home))
+    assert compilers.find_nvcc() == [str(own)]
+
+
+# ---------------------------------------------------------------- modes
+
+
+@pytest.mark.parametrize(
+    ("mode", "statuses"),
+    [
+        ("off", ("off", "off")),
+        ("cpu", ("built", "off")),
+        ("auto", ("built", "built")),
+        ("require", ("built", "built")),
+    ],
+)
+def test_a_mode_says_what_is_built(
+    mode: str, statuses: tuple[str, str], compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    compiler("nvcc", WRITES)
+    report = built(tmp_path / "out", sources, mode)
+    assert (report.cpu.status, report.cuda.status) == statuses
+
+
+def test_require_goes_on_without_nvcc_but_not_with_a_broken_one(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    assert built(tmp_path / "out", sources, "require").cuda.status == "absent"
+    compiler("nvcc", FAILS)
+    with pytest.raises(WorkFailedError) as error:
+        built(tmp_path / "out", sources, "require")
+    reason = "cuda: `nvcc`: x.cpp:3:1: error: no such luck"
+    assert error.value.message == f"native kernels could not be built: {reason}"
+
+
+def test_require_without_a_compiler_is_an_error(tools: Path, tmp_path: Path, sources: Path) -> None:
+    with pytest.raises(WorkFailedError, match="could not be built: cpu: no C\\+\\+ compiler"):
+        builder.build(tmp_path / "out", "require", sources=sources)
+
+
+def test_a_mode_of_the_environment_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTH_BUILD_KERNELS", "requires")
+    with pytest.raises(SynthError) as error:
+        builder.mode_of_environment()
+    assert str(error.value) == "`SYNTH_BUILD_KERNELS` is `requires`\nhint: did you mean `require`?"
+    monkeypatch.setenv("SYNTH_BUILD_KERNELS", "")
+    assert builder.mode_of_environment() == "auto"
+
+
+# ---------------------------------------------------------------- the folder
+
+
+def test_a_build_that_fails_leaves_the_libraries_of_the_same_sources(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    good = built(tmp_path / "out", sources, "cpu")
+    compiler("g++", FAILS)
+    assert builder.build(tmp_path / "out", "cpu", sources=sources).cpu.status == "failed"
+    assert read(tmp_path / "out") == good
+    assert (tmp_path / "out" / FILES["cpu"]).read_text() == "made by g++"
+
+
+def test_a_build_that_fails_removes_the_libraries_of_other_sources(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    built(tmp_path / "out", sources, "cpu")
+    compiler("g++", FAILS)
+    (sources / "sru_cpu.cpp").write_text("something else")
+    assert built(tmp_path / "out", sources, "cpu").cpu.status == "failed"
+
+
+def test_a_folder_that_cannot_be_written_is_a_reason(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    (tmp_path / "file").write_text("no folder")
+    target = tmp_path / "file" / "out"
+    report = builder.build(target, "cpu", sources=sources)
+    reason = f"`{target}` cannot be written: Not a directory"
+    assert report.cpu == Part("failed", reason=reason)
+    assert report.cuda == Part("off")
+
+
+def test_a_disk_that_is_full_at_the_last_moment_is_a_reason(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(report: Report) -> str:
+        raise OSError(28, "No space left on device")
+
+    compiler("g++", WRITES)
+    monkeypatch.setattr(install, "as_text", full)
+    report = builder.build(tmp_path / "out", "cpu", sources=sources)
+    assert report.cpu.reason == f"`{tmp_path / 'out'}` cannot be written: No space left on device"
+    assert read(tmp_path / "out") is None
+    assert not list((tmp_path / "out").glob(install.UNFINISHED + "*"))
+
+
+# ---------------------------------------------------------------- several builds, and killed ones
+
+
+def start(target: Path, sources: Path) -> "subprocess.Popen[bytes]":
+    code = (
+        "import sys; from pathlib import Path; from synthcli.kernels import builder;"
+        f"builder.TRIAL = {ANY!r};"
+        "report = builder.build(Path(sys.argv[1]), 'cpu', sources=Path(sys.argv[2]), seconds=60);"
+        "sys.exit(not report.cpu.is_built)"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(target), str(sources)])
+
+
+def test_two_builds_at_once_do_not_meet(compiler: Compiler, tmp_path: Path, sources: Path) -> None:
+    log = tmp_path / "log"
+    meets = f"""
+log = open({str(log)!r}, "a")
+log.write("+" + output.parent.name + os.getcwd() + chr(10)); log.flush()
+time.sleep(0.3)
+{WRITES}
+"""
+    compiler("g++", meets)
+    both = [start(tmp_path / "out", sources) for _ in range(2)]
+    assert [one.wait(60) for one in both] == [0, 0]
+    folders = [line.rpartition("/")[2] for line in log.read_text().splitlines()]
+    changes = sum(before != after for before, after in pairwise(folders))
+    assert len(set(folders)) == 2 and changes == 1  # one after the other, each in a folder of its own
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(
+        [install.LOCK, "built.json", FILES["cpu"]]
+    )
+
+
+def test_a_killed_build_leaves_the_last_one_whole_and_the_next_cleans_up(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    good = built(tmp_path / "out", sources, "cpu")
+    begun = tmp_path / "begun"
+    compiler("g++", f"Path({str(begun)!r}).touch()\ntime.sleep(5)\n" + WRITES)
+    process = start(tmp_path / "out", sources)
+    wait_for(begun)
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    assert read(tmp_path / "out") == good
+    assert len(list((tmp_path / "out").glob(install.UNFINISHED + "*"))) == 1
+    compiler("g++", WRITES)
+    assert built(tmp_path / "out", sources, "cpu").cpu.is_built
+
+
+def test_killed_between_libraries_and_report_a_folder_of_other_sources_has_no_report(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler("g++", WRITES)
+    built(tmp_path / "out", sources, "cpu")
+    (sources / "sru_cpu.cpp").write_text("something else")
+
+    def killed(report: Report) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(install, "as_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        builder.build(tmp_path / "out", "cpu", sources=sources)
+    assert read(tmp_path / "out") is None
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.02)
+
+
+def has_ended(pid: int) -> bool:
+    """Tell whether a process is gone, or dead and not yet collected."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+# ---------------------------------------------------------------- a real compiler
+
+
+def test_this_machine_builds_what_it_can_in_paths_with_spaces(
+    tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    moved = sources.rename(tmp_path / "my sources")
+    report = built(tmp_path / "my own folder", moved, "cpu")
+    try:
+        compilers.find_cxx()
+    except compilers.NoCompilerError:
+        assert report.cpu.status == "absent"
+        return
+    assert report.cpu.is_built, report.cpu.reason
+    assert "baseline" in report.cpu.targets and report.cpu.version
+    entry = json.loads((tmp_path / "my own folder" / "built.json").read_text())["cpu"]
+    assert entry["targets"] == list(report.cpu.targets)
+    (moved / "sru_abi.h").write_text(
+        "#define SYNTH_SRU_ABI 8\n#undef SYNTH_SRU_ABI\n#define SYNTH_SRU_ABI 7\n"
+    )
+    other = builder.build(tmp_path / "my own folder", "cpu", sources=moved)
+    assert other.cpu.reason == "the library does not load: its interface is version 7, not 8"
