@@ -8,19 +8,33 @@ from torch import Tensor
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.evaluation.beam_search import Hypothesis, SearchOptions, beam_search
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.model import CausalLM, Seq2Seq, State, select_state
+from synthcli.model import CausalLM, ModelConfig, Seq2Seq, State, select_state
+from synthcli.model.scores import SCORES
 
 
-def search_options(tokenizer: Tokenizer, config: EvaluationConfig, limit: int) -> SearchOptions:
-    """Return the options of a search for this tokenizer; `limit` is the model's own longest target."""
+def search_options(
+    tokenizer: Tokenizer, config: EvaluationConfig, limit: int, is_endless: bool = False
+) -> SearchOptions:
+    """Return the options of a search for this tokenizer; `limit` is the model's own longest target.
+
+    A model that is endless writes more if it is asked to.
+    """
+    asked = config.max_length or limit
     return SearchOptions(
         begin=tokenizer.bos_id,
         end=tokenizer.eos_id,
         beam=config.beam,
-        max_length=min(config.max_length or limit, limit),
+        max_length=asked if is_endless else min(asked, limit),
         length_penalty=config.length_penalty,
         banned=(tokenizer.pad_id, tokenizer.bos_id),
     )
+
+
+def is_endless(config: ModelConfig) -> bool:
+    """Return whether a model has no last position: a state carries it, and no table comes to an end."""
+    scores = [score for _, _, mixer in config.mixers() for score in getattr(mixer, "scores", ())]
+    has_tables = any(SCORES[score.kind].has_length_limit for score in scores)
+    return config.is_recurrent and config.embeddings.positions != "learned" and not has_tables
 
 
 @dataclass(frozen=True)
@@ -74,22 +88,28 @@ def translate(
 
 
 @torch.inference_mode()
-def continue_text(model: CausalLM, prompt: Tensor, options: SearchOptions) -> Hypothesis:
-    """Return the best continuation of one prompt (length,), begin included."""
-    device = next(model.parameters()).device
+def continue_text(
+    model: CausalLM, prompt: Tensor, options: SearchOptions, window: int | None = None
+) -> Hypothesis:
+    """Return the best continuation of one prompt (length,), begin included.
+
+    A model that is not endless stops where its positions do. `window` limits how far back SRU++ looks.
+    """
+    device, limit = next(model.parameters()).device, model.config.max_target_length
+    assert limit is not None
     state: State | None = model.initial_state()
-    if len(prompt) > 1:
-        _, state = model(prompt[None, :-1].to(device), state=state)
+    for part in prompt[None, :-1].to(device).split(limit, dim=1):
+        _, state = model(part, select=torch.zeros_like(part, dtype=torch.bool), state=state, window=window)
 
     def step(tokens: Tensor, state: State | None) -> tuple[Tensor, State | None]:
-        logits, state = model(tokens[:, None].to(device), state=state)
+        logits, state = model(tokens[:, None].to(device), state=state, window=window)
         return logits[:, -1], state
 
     def select(state: State | None, index: Tensor) -> State | None:
         return select_state(state, index.to(device))
 
-    limit = model.config.max_target_length
-    assert limit is not None
-    room = limit - len(prompt) + 1
-    options = replace(options, begin=int(prompt[-1]), max_length=min(options.max_length, room))
+    longest = options.max_length
+    if not is_endless(model.config):
+        longest = min(longest, limit - len(prompt) + 1)
+    options = replace(options, begin=int(prompt[-1]), max_length=longest)
     return beam_search(step, select, state, 1, options)[0]

@@ -15,7 +15,9 @@ from synthcli.data.examples import Examples
 from synthcli.data.prepare import prepare
 from synthcli.data.store import Store
 from synthcli.evaluation import measure as measuring
+from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.decoding import continue_text, is_endless
 from synthcli.evaluation.measure import Judged, measure
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, build
@@ -166,3 +168,39 @@ def test_of_words_a_token_is_a_word(tmp_path: Path, embeddings: dict[str, Any]) 
     by_token, by_word, by_byte = scores(network, store, 6, window=4)
     assert by_token.value == by_word.value == pytest.approx(math.exp(nats / WORDS), rel=1e-9)
     assert by_byte.value == pytest.approx(nats / math.log(2) / TARGETS, rel=1e-9)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("prompt_length", [1, 5, 8, 9, 30])
+def test_a_text_goes_on_beyond_a_segment(model: Any, prompt_length: int, beam: int) -> None:
+    """The decoder has 8 positions a segment; what is written is what the whole text at once makes likely."""
+    options = SearchOptions(BOS, EOS, beam, max_length=25, banned=(0, BOS, EOS))
+    prompt = IDS[:prompt_length]
+    found = continue_text(model, torch.tensor(prompt), options, window=8)
+    assert len(found.tokens) == 25
+    nats = by_hand(model, [*prompt, *found.tokens], window=8)[-25:]
+    assert found.score == pytest.approx(-nats.sum().item(), rel=1e-9)
+    if beam == 1:
+        for place, token in enumerate(found.tokens):
+            given = torch.tensor([[*prompt, *found.tokens[:place]]])
+            logits = model(given, state=model.initial_state(), window=8)[0][0, -1]
+            logits[[0, BOS, EOS]] = -torch.inf
+            assert int(logits.argmax()) == token
+
+
+ENDS = {
+    "a table of positions": {"embeddings": {"positions": "learned"}},
+    "a table of scores": {"mixer": {"kind": "srupp", "projection": 6, "scores": [{"kind": "random"}]}},
+    "attention": {"mixer": {"kind": "attention", "heads": 2}, "block": "pre-norm", "d_ff": 8},
+}
+
+
+@pytest.mark.parametrize("changes", ENDS.values(), ids=ENDS)
+def test_a_text_ends_where_a_table_or_attention_does(changes: dict[str, Any], model: Any) -> None:
+    table = model.config.model_dump(
+        include={"task", "d_model", "block", "decoder", "embeddings", "vocab_size", "mixer"}
+    )
+    network = build(ModelConfig.model_validate(table | changes)).double().eval()
+    assert is_endless(model.config) and not is_endless(network.config)
+    options = SearchOptions(BOS, EOS, 1, max_length=25, banned=(0, BOS, EOS))
+    assert len(continue_text(network, torch.tensor(IDS[:5]), options).tokens) == 4  # 8 positions are read

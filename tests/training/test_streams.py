@@ -10,9 +10,12 @@ import torch
 from synthcli.data.config import BatchConfig
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import SynthError
+from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.decoding import continue_text, search_options
+from synthcli.jobs.generate import generated_texts
 from synthcli.model import flatten_state, unflatten_state
 from synthcli.objectives import OBJECTIVES, segment_lm
-from synthcli.training.checkpoints import Checkpointing, load_checkpoint, restore
+from synthcli.training.checkpoints import Checkpointing, load_checkpoint, load_model, restore
 from synthcli.training.loop import train
 from synthcli.training.training import prepare
 from synthcli.training.validation import Validation
@@ -137,3 +140,18 @@ def test_a_state_survives_being_flattened() -> None:
     flat, other = flatten_state(state), flatten_state(again)
     assert flat.keys() == other.keys() and len(flat) == 1 + 2 * 2
     assert all(torch.equal(flat[name], other[name]) for name in flat)
+
+
+def test_a_checkpoint_writes_more_than_a_segment_after_a_long_prompt(tmp_path: Path) -> None:
+    learn(5, tmp_path)
+    prompt = "a prompt of more than a segment and the one before it"
+    asked = EvaluationConfig(metrics=("perplexity",), beam=1, max_length=5 * LENGTH)
+    (text,) = generated_texts(tmp_path / "step-00000005", [prompt], asked)
+    assert text.startswith(prompt)
+    network, tokenizer = load_model(tmp_path / "step-00000005")
+    options = search_options(tokenizer, asked, 2 * LENGTH, is_endless=True)
+    ids = torch.tensor([tokenizer.bos_id, *prompt.encode()])
+    ids[1:] += 4
+    found = continue_text(network, ids, options, window=2 * LENGTH)
+    assert options.max_length == 5 * LENGTH
+    assert text == prompt + tokenizer.decode(list(found.tokens))
