@@ -18,7 +18,9 @@ def clashes(
     """Yield what is wrong between the tables of an experiment."""
     if training.label_smoothing:
         yield from of_smoothing(model, training.label_smoothing)
-    if data.layout == "streams" and model.task == "causal-lm":
+    if data.layout != "streams":
+        yield from of_judging(data.layout, evaluation)
+    elif model.task == "causal-lm":
         yield from of_streams(model, evaluation)
 
 
@@ -29,6 +31,17 @@ def of_smoothing(model: "ModelConfig", label_smoothing: float) -> Iterator[str]:
         yield f"{key} has no meaning for an adaptive softmax; set it to 0, or leave out `embeddings.cutoffs`"
     if model.task == "classification" and output != "classes":
         yield f'{key} spreads a target over classes, and `head.output = "{output}"` has none; set it to 0'
+
+
+def of_judging(layout: str, evaluation: "EvaluationConfig") -> Iterator[str]:
+    """Yield what is said of streams where a split is read in pieces."""
+    reason = f'only a split read as streams has, and `data.layout = "{layout}"` reads it in pieces'
+    if evaluation.window is not None:
+        key = f"`evaluation.window = {evaluation.window}`"
+        yield f'{key} is of the past that {reason}; leave it out, or set `data.layout = "streams"`'
+    if evaluation.streams > 1:
+        key = f"`evaluation.streams = {evaluation.streams}`"
+        yield f'{key} are parts that {reason}; set it to 1, or set `data.layout = "streams"`'
 
 
 def of_streams(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator[str]:

@@ -34,6 +34,22 @@ CLASHES = [
         ),
     ),
     (
+        "codeparrot-pre-norm",
+        ["evaluation.window=64"],
+        (
+            "`evaluation.window = 64` is of the past that only a split read as streams has, and "
+            '`data.layout = "packed"` reads it in pieces; leave it out, or set `data.layout = "streams"`'
+        ),
+    ),
+    (
+        "wmt14-dense",
+        ["evaluation.streams=3"],
+        (
+            "`evaluation.streams = 3` are parts that only a split read as streams has, and "
+            '`data.layout = "rows"` reads it in pieces; set it to 1, or set `data.layout = "streams"`'
+        ),
+    ),
+    (
         "srupp-enwik8-base",
         ["model.embeddings.positions=learned"],
         (
