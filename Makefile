@@ -1,5 +1,6 @@
 # make reproduce   set everything up and run the main job on built-in data
 # make test        set everything up and run the tests
+# make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ DATA ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup reproduce test lint check benchmark clean
+.PHONY: setup reproduce test lint check install-check benchmark clean
 
 setup: $(INSTALLED)
 
@@ -30,6 +31,9 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 check: lint test
+
+install-check: $(INSTALLED)
+	$(BIN)/python tests/install/matrix.py
 
 benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/train_step.py

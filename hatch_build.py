@@ -33,6 +33,9 @@ class KernelsHook(BuildHookInterface):
             build_data["force_include"].update({str(file): f"{IN_WHEEL}/{file.name}" for file in files})
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        self.clean()
+
+    def clean(self) -> None:
         if self.passing:
             shutil.rmtree(self.passing, ignore_errors=True)
 
@@ -46,6 +49,7 @@ class KernelsHook(BuildHookInterface):
             mode = builder.mode_of_environment()
             report = builder.build(target, mode, sources=Path(self.root, "kernels"))
         except SynthError as error:
+            self.clean()
             sys.exit(f"error: {error}")
         for kind, part in report.parts.items():
             words = (part.status, part.version, " ".join(part.targets), part.reason)

@@ -37,12 +37,13 @@ def find_cxx() -> list[str]:
 
 
 def find_nvcc() -> list[str]:
-    """Return the command of the CUDA compiler: `NVCC`, `CUDA_HOME`, on the path, the usual folder."""
+    """Return the command of nvcc: `NVCC`, that of `CUDA_HOME`, that on the path, the usual one."""
     if os.environ.get("NVCC", "").strip():
         return _chosen("NVCC")
-    home = os.environ.get("CUDA_HOME", "")
-    for candidate in (f"{home}/bin/nvcc" if home else "", "nvcc", str(NVCC_FOLDER / "nvcc")):
-        if candidate and (path := shutil.which(candidate)):
+    home = os.environ.get("CUDA_HOME")
+    own = [f"{home}/bin/nvcc", "nvcc"] if home else ["nvcc", str(NVCC_FOLDER / "nvcc")]
+    for path in map(shutil.which, own):
+        if path:
             return [path]
     raise NoCompilerError("no CUDA compiler: `nvcc` is neither on PATH nor in `CUDA_HOME`")
 
