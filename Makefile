@@ -33,7 +33,7 @@ lint: $(INSTALLED)
 check: lint test
 
 install-check: $(INSTALLED)
-	$(BIN)/python tests/install/matrix.py
+	$(BIN)/python -m tests.install.matrix
 
 benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/train_step.py

@@ -1,6 +1,6 @@
 """Install the package as users do, on machines with and without compilers: `make install-check`.
 
-    python tests/install/matrix.py [CASE ...]
+    python -m tests.install.matrix [CASE ...]
 
 Each case makes a wheel in isolation with a PATH of its own, installs it into a fresh environment that borrows
 the libraries of this one, and holds the wheel's name, its contents, its `built.json` and what
@@ -8,49 +8,17 @@ the libraries of this one, and holds the wheel's name, its contents, its `built.
 """
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
-import venv
-import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PLATFORM = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
-ANY = "py3-none-any"
+from .checks import check_contents, check_status, check_tag, expect, libraries_in
+from .machine import Case, CaseError, Place, pip, prepare
+
 CXX_PARTS = ("g++", "gcc", "as", "ld")  # what a C++ compiler is made of
-VARIABLES = ("CXX", "NVCC", "NVCC_CCBIN", "SYNTH_BUILD_KERNELS", "SYNTH_CUDA_ARCHITECTURES", "SYNTH_KERNELS")
-BROKEN = "#!/bin/sh\necho 'nvcc fatal: no such luck' >&2\nexit 1\n"
-
-
-class CaseError(Exception):
-    """A case did not give what it must."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A way to install: which compilers there are, and what must come of it."""
-
-    name: str
-    cpu: str
-    cuda: str
-    tools: tuple[str, ...] = ()
-    has_broken_nvcc: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
-    kind: str = "wheel"
-
-    @property
-    def statuses(self) -> dict[str, str]:
-        return {"cpu": self.cpu, "cuda": self.cuda}
-
-
 CASES = (
     Case("g++ and nvcc", "built", "built", (*CXX_PARTS, "nvcc")),
     Case("no nvcc", "built", "absent", CXX_PARTS),
@@ -63,47 +31,6 @@ CASES = (
     Case("off", "off", "off", CXX_PARTS, environment={"SYNTH_BUILD_KERNELS": "off"}),
     Case("required, no compiler", "", "", environment={"SYNTH_BUILD_KERNELS": "require"}, kind="refused"),
 )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a case works: a copy of the checkout, the case's tools, its wheels and its environment."""
-
-    case: Case
-    folder: Path
-
-    @property
-    def source(self) -> Path:
-        return self.folder / "a copy"
-
-    @property
-    def python(self) -> Path:
-        return self.folder / "venv" / "bin" / "python"
-
-    def environment(self) -> dict[str, str]:
-        """Return the variables of a machine that has the case's tools and nothing else."""
-        kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-        own = {"PATH": str(self.folder / "tools"), "CUDA_HOME": str(self.folder / "no cuda")}
-        cache = {"XDG_CACHE_HOME": str(self.folder / "cache"), "SYNTH_KERNELS_DIR": str(self.folder / "own")}
-        return kept | own | cache | self.case.environment
-
-    def run(self, *command: str | Path) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [str(word) for word in command],
-            cwd=self.folder,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def must_run(self, *command: str | Path) -> str:
-        done = self.run(*command)
-        if done.returncode:
-            raise CaseError(
-                f"`{' '.join(map(str, command[:6]))} …` failed:\n{(done.stdout + done.stderr)[-3000:]}"
-            )
-        return done.stdout
 
 
 def main() -> None:
@@ -139,36 +66,6 @@ def tried(place: Place) -> str:
     """Install as a case says, check all there is to check, return the wheel's tag."""
     prepare(place)
     return KINDS[place.case.kind](place)
-
-
-def prepare(place: Place) -> None:
-    """Copy the checkout without what git ignores, link the tools, make an environment."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (place.source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, place.source / name)
-    tools = place.folder / "tools"
-    tools.mkdir()
-    for tool in place.case.tools:
-        (tools / tool).symlink_to(Path(str(shutil.which(tool))).resolve())
-    if place.case.has_broken_nvcc:
-        (tools / "nvcc").write_text(BROKEN)
-        (tools / "nvcc").chmod(0o755)
-    venv.create(place.folder / "venv", with_pip=False)
-    borrowed = sysconfig.get_path("purelib")
-    own = place.must_run(place.python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    (Path(own) / "borrowed.pth").write_text(borrowed + "\n")
-
-
-def pip(place: Place, *words: str | Path) -> str:
-    return place.must_run(sys.executable, "-m", "pip", *words)
 
 
 def wheel(place: Place, source: Path) -> str:
@@ -223,56 +120,6 @@ KINDS: dict[str, Callable[[Place], str]] = {
     "sdist": from_sdist,
     "refused": refused,
 }
-
-
-def check_contents(case: Case, made: Path) -> None:
-    """Compare a wheel's files and report with a case; it holds the sources and each file once."""
-    with zipfile.ZipFile(made) as archive:
-        names = archive.namelist()
-        report = json.loads(archive.read("synthcli/kernels/built/built.json"))
-    expect("statuses in built.json", {kind: report[kind]["status"] for kind in case.statuses}, case.statuses)
-    inside = [Path(name).name for name in names if name.startswith("synthcli/kernels/built/")]
-    expect("libraries in the wheel", libraries_in(inside), case)
-    sources = {Path(name).name for name in names if name.startswith("synthcli/kernels/source/")}
-    expect("sources in the wheel", sources, {file.name for file in (ROOT / "kernels").iterdir()})
-    expect("files twice in the wheel", len(names) - len(set(names)), 0)
-
-
-def libraries_in(names: object) -> set[str]:
-    return {name.removeprefix("libsynth_sru_").removesuffix(".so") for name in names if name.endswith(".so")}
-
-
-def check_tag(case: Case, tag: str) -> str:
-    expect("tag", tag, PLATFORM if "built" in case.statuses.values() else ANY)
-    return tag
-
-
-def check_status(place: Place) -> None:
-    """Ask the installed command what there is, from a folder that is no checkout; and test what is built."""
-    synth = place.python.with_name("synth")
-    said = json.loads(place.must_run(synth, "kernels", "status", "--json"))["libraries"]
-    case = place.case
-    expect("status", {kind: said[kind]["status"] for kind in case.statuses}, case.statuses)
-    loads = {kind: status == "built" for kind, status in case.statuses.items()}
-    expect("loads", {kind: said[kind]["loads"] for kind in case.statuses}, loads)
-    expect("cpu in use", said["cpu"]["in_use"], loads["cpu"])
-    for kind, status in case.statuses.items():
-        expect(f"{kind} has a reason", bool(said[kind]["why_not"]), not said[kind]["in_use"])
-        if status == "built":
-            expect(
-                f"folder of {kind} is in the case's", said[kind]["folder"].startswith(str(place.folder)), True
-            )
-    doctor = json.loads(place.must_run(synth, "doctor", "--json"))["kernels"]
-    expect("doctor", doctor, said)
-    code = 0 if loads["cpu"] else 2
-    expect("`synth kernels test`", place.run(synth, "kernels", "test").returncode, code)
-
-
-def expect(what: str, found: object, wanted: object) -> None:
-    if isinstance(wanted, Case):
-        wanted = {kind for kind, status in wanted.statuses.items() if status == "built"}
-    if found != wanted:
-        raise CaseError(f"{what}: {found}, and not {wanted}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.kernels import builder, install
+from synthcli.kernels.places import FILES, digest
+from synthcli.kernels.report import Report, read
+
 VARIABLES = (
     "CXX",
     "NVCC",
@@ -78,3 +82,29 @@ def sources(tmp_path: Path) -> Path:
     (folder / "sru_cpu_dispatch.cpp").write_text(DISPATCH)
     (folder / "sru_cuda.cu").write_text(WHOLE)
     return folder
+
+
+WRITES = "output.write_text('made by ' + Path(sys.argv[0]).name)"
+FAILS = (
+    "sys.exit(print('x.cpp: In function f:\\nx.cpp:3:1: error: no such luck\\nx.cpp:9: error: later') or 1)"
+)
+ANY = "open(__import__('sys').argv[1]).read()"  # instead of loading what is no library
+
+SECONDS = 30.0
+
+
+@pytest.fixture
+def no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fake compilers write text: do not load it."""
+    monkeypatch.setattr(builder, "TRIAL", ANY)
+
+
+def built(target: Path, sources: Path, mode: str = "auto", **settings: float | str) -> Report:
+    """Build; what is returned is what the folder says, and nothing unfinished is left."""
+    report = builder.build(target, mode, sources=sources, **{"seconds": SECONDS, **settings})
+    assert read(target) == report
+    assert not list(target.glob(install.UNFINISHED + "*"))
+    there = {kind: (target / file).is_file() for kind, file in FILES.items()}
+    assert there == {kind: part.is_built for kind, part in report.parts.items()}
+    assert report.abi == 7 and report.sources == digest(sources)
+    return report
