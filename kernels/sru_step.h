@@ -117,10 +117,11 @@ SRU_INLINE S reset_gate(const Column<S> &column, S u2, S before) {
     return sigmoid(u2 + column.v_r * before + column.b_r);
 }
 
-// c = f c' + (1 − f) u0
+// c = f c' + (1 − f) u0, as a step from the nearer of the two, which rounds least.
 template <typename S>
 SRU_INLINE S next_state(S f, S u0, S before) {
-    return u0 + f * (before - u0);
+    const S apart = before - u0;
+    return f < S(0.5) ? u0 + f * apart : before - (S(1) - f) * apart;
 }
 
 // h = m r c + (1 − m r) x̃; with x̃ = 0 it is what stands without a skipped input.

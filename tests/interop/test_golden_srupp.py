@@ -11,7 +11,9 @@ from synthcli.interop.originals.srupp import ImportedLayers, build_layers
 from synthcli.model.context import Context
 from synthcli.model.mixers.sru import RecurrentState
 from tests.interop.golden import group, recorded
+from tests.model.implementations import implementation  # noqa: F401
 
+pytestmark = pytest.mark.usefixtures("implementation")
 FILES = ("base", "bidirectional", "in_ne_out_rescale", "post_ln_every2")
 
 
@@ -37,7 +39,7 @@ def _by_time(x: Tensor) -> Tensor:
 
 
 def _close(ours: Tensor, theirs: Tensor) -> None:
-    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 def _gradients(tensors: dict[str, Tensor], inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -53,7 +55,7 @@ def _check_weights(layers: nn.ModuleList, expected: dict[str, Tensor]) -> None:
     ours = {name: parameter.grad for name, parameter in layers.named_parameters()}
     assert ours.keys() == expected.keys()
     for name, gradient in ours.items():
-        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-4, msg=name)
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-5, msg=name)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -81,7 +83,7 @@ def test_two_segments_equal_the_original(name: str, shared: Path) -> None:
         (c_second, "w_state"),
     )
     loss = sum((ours * tensors[weight]).sum() for ours, weight in weighted)
-    torch.testing.assert_close(loss, tensors["expected.loss"][0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(loss, tensors["expected.loss"][0], rtol=1e-5, atol=1e-5)
     loss.backward()
     _check_weights(layers, import_srupp(options, _gradients(tensors, inputs)).weights)
 
@@ -97,6 +99,6 @@ def test_padded_sru_equals_the_original(shared: Path) -> None:
     _close(_by_time(h), tensors["expected.h"])
     _close(c, tensors["expected.c"])
     loss = (_by_time(h) * tensors["w"]).sum() + (c * tensors["w_state"]).sum()
-    torch.testing.assert_close(loss, tensors["expected.loss"][0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(loss, tensors["expected.loss"][0], rtol=1e-5, atol=1e-5)
     loss.backward()
     _check_weights(layers, import_sru(options, _gradients(tensors, {"x": x})).weights)

@@ -8,7 +8,10 @@ from torch import Tensor
 
 from synthcli.model.ops.recurrence import recurrence
 
+from .implementations import implementation  # noqa: F401
 from .sru_formula import Given, by_the_formula, gradients_by_hand
+
+pytestmark = pytest.mark.usefixtures("implementation")
 
 BATCH, LENGTH, WIDTH = 3, 6, 5
 OPTIONS = {
