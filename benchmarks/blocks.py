@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from synthcli.allocator import keep_freed_memory
 from synthcli.model import ModelConfig, build, count_parameters
 from synthcli.objectives import causal_lm
 
@@ -218,6 +219,7 @@ def show(row: dict[str, Any], works: list[str]) -> None:
 
 
 def main() -> None:
+    keep_freed_memory()  # as `synth` itself does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lengths", type=int, nargs="+", default=[128, 512, 1024])
     parser.add_argument("--layers", type=int, default=6)

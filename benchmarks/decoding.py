@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from train_step import BATCH, LENGTH, VOCAB, ours
 
+from synthcli.allocator import keep_freed_memory
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.decoding import translate
 
@@ -39,6 +40,7 @@ def recomputing(model: nn.Module, source: Tensor) -> None:
 
 
 def main() -> None:
+    keep_freed_memory()  # as `synth` itself does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)

@@ -19,6 +19,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as `synth` itself sets it
 
 import torch
 
+from synthcli.allocator import keep_freed_memory
 from synthcli.model import build, count_parameters
 from synthcli.objectives import causal_lm, segment_lm
 from synthcli.presets import load_preset
@@ -78,6 +79,7 @@ class Stepper:
 
 
 def main() -> None:
+    keep_freed_memory()  # as `synth` itself does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("presets", nargs="*", default=PAIR)
     parser.add_argument("--steps", type=int, default=30)

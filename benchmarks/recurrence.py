@@ -31,6 +31,7 @@ os.environ.setdefault("SYNTH_KERNELS", "native")  # never mistake the reference 
 import torch
 from torch import Tensor, nn
 
+from synthcli.allocator import keep_freed_memory
 from synthcli.model.context import Context
 from synthcli.model.mixers import SRU, Site, SRUConfig, SRUpp, SRUppConfig
 from synthcli.model.ops.dispatch import description
@@ -146,6 +147,7 @@ def growth(rounds: int, dtype: torch.dtype) -> tuple[dict[str, float], float]:
 
 
 def main() -> None:
+    keep_freed_memory()  # as `synth` itself does
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from synthcli.allocator import keep_freed_memory
 from synthcli.model.context import Context
 from synthcli.model.mixers.shaping import Shaping, ShapingConfig
 
@@ -96,6 +97,7 @@ def compare(length: int, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
+    keep_freed_memory()  # as `synth` itself does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lengths", type=int, nargs="+", default=[128, 512, 1024, 2048])
     parser.add_argument("--rounds", type=int, default=9)

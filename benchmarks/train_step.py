@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from synthcli.allocator import keep_freed_memory
 from synthcli.model import ModelConfig, build, count_parameters
 from synthcli.objectives import seq2seq
 
@@ -109,6 +110,7 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, floa
 
 
 def main() -> None:
+    keep_freed_memory()  # as `synth` itself does
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)

@@ -14,9 +14,11 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    from synthcli.allocator import keep_freed_memory
     from synthcli.cli import app
     from synthcli.cli.screen import err
 
+    keep_freed_memory()
     try:
         app()
     except SynthError as error:
