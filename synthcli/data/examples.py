@@ -14,7 +14,13 @@ from synthcli.data.ragged import Indices
 from synthcli.data.scored import ScoredExamples
 from synthcli.data.store import Store
 from synthcli.data.streams import StreamExamples
-from synthcli.data.text import PackedDocumentExamples, PackedExamples, RowExamples, Shares
+from synthcli.data.text import (
+    OverlappingExamples,
+    PackedDocumentExamples,
+    PackedExamples,
+    RowExamples,
+    Shares,
+)
 from synthcli.errors import SynthError, did_you_mean
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -54,11 +60,15 @@ class Examples:
         streams: int | None = None,
         masking: MaskingConfig | None = None,
         denoising: DenoisingConfig | None = None,
+        context: int = 0,
     ) -> None:
         check(store, task, layout, streams, masking, denoising)
         self.store, self.split, self.task = store, split, task
         if streams is not None:
             self._form: Any = StreamExamples(store, split, needed("max_target", max_target, task), streams)
+        elif context:
+            length = needed("max_target", max_target, task)
+            self._form = OverlappingExamples(store, split, length, context)
         elif task == "causal-lm":
             self._form = LAYOUTS[layout](store, split, needed("max_target", max_target, task))
         elif task == "masked-lm":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.collate import Batch, Report, framed, next_tokens, padded
+from synthcli.data.collate import IGNORED, Batch, Report, framed, next_tokens, padded
 from synthcli.data.ragged import Ids, Indices, Ragged
 from synthcli.data.store import Store
 from synthcli.data.tokenizers import Tokenizer
@@ -98,6 +98,38 @@ class PackedExamples:
 
     def collate(self, indices: Indices) -> Batch:
         return next_tokens([self.stream(int(i)) for i in indices], self.tokenizer.pad_id)
+
+
+class OverlappingExamples:
+    """One sequence in windows that overlap: a target is predicted from `context` tokens before it, or all.
+
+    Each is predicted exactly once; the first window predicts all of its own, the others those that are new.
+    """
+
+    def __init__(self, store: Store, split: str, max_target: int, context: int) -> None:
+        data = store.split(split).data
+        self.tokenizer, self.joined = store.tokenizer, Joined(data, store.tokenizer)
+        targets = self.joined.targets
+        # (windows,): the first target predicted, the one after the last, and the first shown
+        self.starts: Indices = np.append(0, np.arange(max_target, targets, max_target - context))
+        self.ends: Indices = np.append(self.starts[1:], targets)
+        self.shown: Indices = np.maximum(self.starts - context, 0)
+        self.lengths: Indices = self.ends - self.shown
+        self.words = shares(data.column("words"), self.joined.ends, self.starts, self.ends)
+        self.bytes = shares(data.column("bytes"), self.joined.ends, self.starts, self.ends)
+        self.report = Report(rows=len(self.joined.rows), examples=len(self.ends), tokens=targets)
+
+    def collate(self, indices: Indices) -> Batch:
+        """Return windows; targets that the window before has predicted are ignored."""
+        spans = zip(self.shown[indices], self.ends[indices], strict=True)
+        batch = next_tokens(
+            [self.joined.between(int(first), int(end)) for first, end in spans], self.tokenizer.pad_id
+        )
+        targets = batch["targets"]
+        assert targets is not None
+        for row, known in zip(targets, (self.starts - self.shown)[indices], strict=True):
+            row[:known] = IGNORED
+        return batch
 
 
 class PackedDocumentExamples(PackedExamples):

@@ -13,7 +13,8 @@ class EvaluationConfig(Config):
     """`beam = 1` is greedy; `max_length` counts generated tokens and defaults to the model's own limit.
 
     Of a split read as streams, a position sees `window` earlier ones, by default a segment's length; one of
-    the `streams` loses no context, more of them are faster.
+    the `streams` loses no context, more of them are faster. Windows of packed text overlap, so that each
+    target is predicted from at least `context` tokens before it, where there are so many.
     """
 
     metrics: tuple[MetricName, ...] = Field(min_length=1)
@@ -24,5 +25,6 @@ class EvaluationConfig(Config):
     batch_size: int = Field(64, gt=0)
     window: int | None = Field(None, gt=0)
     streams: int = Field(1, gt=0)
+    context: int = Field(0, ge=0)
     bootstrap: int = Field(1000, ge=0)
     seed: int = Field(0, ge=0)

@@ -57,7 +57,7 @@ def evaluate_checkpoint(
     config = options_for(experiment, request)
     store = store_for(data, preparing)
     refuse_other_tokenizer(checkpoint, store)
-    examples = examples_of(store, config.split, checkpoint.config, data, config.streams)
+    examples = examples_of(store, config.split, checkpoint.config, data, config)
     result = judge(
         model_of(checkpoint), checkpoint.tokenizer, examples, config, request, progress, label_of(checkpoint)
     )

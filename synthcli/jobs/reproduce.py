@@ -184,7 +184,7 @@ def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Wat
         return Result.from_json(known)
     experiment, store = fitted_to_store(experiment, watcher)
     judging = experiment.evaluation
-    examples = examples_of(store, judging.split, experiment.model, experiment.data, judging.streams)
+    examples = examples_of(store, judging.split, experiment.model, experiment.data, judging)
     request = Request(metric, beam=1)
     config = options_for(experiment, request)
     model = initialised(experiment, watcher)

@@ -7,6 +7,7 @@ from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress, prepare
 from synthcli.data.store import Store, find_store, known_source, open_store, stores_root
+from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model import ModelConfig
 
 
@@ -33,9 +34,10 @@ def prepared_store(data: DataConfig) -> Store | None:
 
 
 def examples_of(
-    store: Store, split: str, model: ModelConfig, data: DataConfig, streams: int | None = None
+    store: Store, split: str, model: ModelConfig, data: DataConfig, judging: EvaluationConfig | None = None
 ) -> Examples:
-    """Return the examples of a split as this model reads them; `streams` in place of the batch's size."""
+    """Return the examples of a split as this model reads them, in training or when it is judged."""
+    streams = data.batch.size if judging is None else judging.streams
     return Examples(
         store,
         split,
@@ -43,7 +45,8 @@ def examples_of(
         model.max_source_length,
         model.max_target_length,
         layout=data.layout,
-        streams=(streams or data.batch.size) if data.layout == "streams" else None,
+        streams=streams if data.layout == "streams" else None,
         masking=data.masking,
         denoising=data.denoising,
+        context=0 if judging is None else judging.context,
     )

@@ -18,6 +18,7 @@ def clashes(
     """Yield what is wrong between the tables of an experiment."""
     if training.label_smoothing:
         yield from of_smoothing(model, training.label_smoothing)
+    yield from of_context(model, data.layout, evaluation)
     if data.layout != "streams":
         yield from of_judging(data.layout, evaluation)
     elif model.task == "causal-lm":
@@ -42,6 +43,15 @@ def of_judging(layout: str, evaluation: "EvaluationConfig") -> Iterator[str]:
     if evaluation.streams > 1:
         key = f"`evaluation.streams = {evaluation.streams}`"
         yield f'{key} are parts that {reason}; set it to 1, or set `data.layout = "streams"`'
+
+
+def of_context(model: "ModelConfig", layout: str, evaluation: "EvaluationConfig") -> Iterator[str]:
+    """Yield why windows cannot overlap by the context that is asked for."""
+    key = f"`evaluation.context = {evaluation.context}`"
+    if evaluation.context and (model.task != "causal-lm" or layout != "packed"):
+        yield f'{key} lets windows of packed text overlap, for a causal-lm with `data.layout = "packed"`'
+    elif evaluation.context >= (model.max_target_length or evaluation.context + 1):
+        yield f"{key} leaves nothing to predict of a window, `decoder.max_length = {model.max_target_length}`"
 
 
 def of_streams(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator[str]:

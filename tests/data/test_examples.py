@@ -85,6 +85,30 @@ def test_packed_lengths_and_counts(text: Store) -> None:
     assert sorted(examples.collate(np.array([0]))) == ["padding", "targets", "tokens"]
 
 
+@pytest.mark.parametrize("context", [1, 4, 5])
+@pytest.mark.parametrize("size", [6, 7, 30, 31, 100])
+def test_overlapping_windows_predict_every_token_once_from_a_context(
+    text: Store, size: int, context: int
+) -> None:
+    examples = Examples(
+        text, "train", "causal-lm", max_target=size, layout="packed", context=min(context, size - 1)
+    )
+    predicted = ""
+    for row in range(len(examples)):
+        batch = examples.collate(np.array([row]))
+        tokens, targets = tensor(batch, "tokens")[0], tensor(batch, "targets")[0]
+        assert len(tokens) == examples.lengths[row] <= size
+        known = int((targets == IGNORED).sum())
+        assert known == min(context, size - 1, len(predicted)) and not (targets[known:] == IGNORED).any()
+        everything = "^abcdefg$$h$ijklmnopqrstuvw$xyz"
+        start = len(predicted) - known
+        assert shown(tokens) == everything[start : start + len(tokens)]
+        predicted += shown(targets[known:])
+    assert predicted == "abcdefg$$h$ijklmnopqrstuvw$xyz$"
+    assert examples.report.tokens == len(predicted)
+    assert examples.bytes(np.arange(len(examples))).sum() == pytest.approx(examples.counts["bytes"])
+
+
 def test_documents_begin_at_the_mark_before_them(text: Store) -> None:
     examples = Examples(text, "train", "causal-lm", max_target=12, layout="packed-documents")
     batch = all_of(examples)

@@ -51,6 +51,19 @@ CLASHES = [
     ),
     (
         "srupp-enwik8-base",
+        ["evaluation.context=64"],
+        (
+            "`evaluation.context = 64` lets windows of packed text overlap, for a causal-lm with "
+            '`data.layout = "packed"`'
+        ),
+    ),
+    (
+        "enwik8-pre-norm",
+        ["evaluation.context=1024"],
+        ("`evaluation.context = 1024` leaves nothing to predict of a window, `decoder.max_length = 1024`"),
+    ),
+    (
+        "srupp-enwik8-base",
         ["model.embeddings.positions=learned"],
         (
             '`embeddings.positions = "learned"` ends after 1024 positions, and `data.layout = "streams"` '
