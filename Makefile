@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 
 setup: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard kernels/*.h kernels/*.cpp kernels/*.cu)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
@@ -40,6 +40,7 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/decoding.py
 	$(BIN)/python benchmarks/blocks.py
 	$(BIN)/python benchmarks/shaping.py
+	$(BIN)/python benchmarks/recurrence.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -61,6 +61,7 @@ def test_a_run_holds_what_its_layout_says(tmp_path: Path) -> None:
     assert run.store_hash == session["store"] == "f00d"
     assert session["precision"] == "fp32, as asked"
     assert (session["from_step"], session["steps"], session["processes"]) == (0, 2, 1)
+    assert session["recurrence"].startswith(("native (", "plain torch ("))
     assert session["versions"]["torch"].startswith("2.")
 
 

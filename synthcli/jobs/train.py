@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from synthcli.data.examples import Examples
@@ -15,6 +16,7 @@ from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.jobs.start import LoadReport, freeze, start_from
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
 from synthcli.model import build
+from synthcli.model.ops.dispatch import description, uses_kernels
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import Plan, dump, load_preset, plan
 from synthcli.presets.schema import Experiment
@@ -116,6 +118,8 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
     model, data, store = experiment.model, experiment.data, examples.store
     with run.lock():
         watcher.say(f"run `{run.path}`")
+        if any(mixer.kind in ("sru", "srupp") for _, _, mixer in model.mixers()):
+            watcher.say(f"recurrence: {recurrence_here()}")
         network = initialised(experiment, watcher)
         validation = None
         if "validation" in store.splits:
@@ -133,6 +137,13 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
             resume=newest_checkpoint(run.checkpoints),
         )
     return Trained(run, experiment, outcome)
+
+
+def recurrence_here() -> str:
+    """Say what will run the recurrence; raise where kernels are required and there are none."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    uses_kernels(device)
+    return description(device)
 
 
 def initialised(experiment: Experiment, watcher: Watcher) -> nn.Module:

@@ -152,7 +152,10 @@ class Sessions(Callback):
     def on_start(self, training: "Training") -> None:
         import torch
 
+        from synthcli.model.ops.dispatch import description
+
         self.run.note_session(
+            recurrence=description(training.device.type),
             store=self.store_hash,
             from_step=training.step,
             steps=training.steps,

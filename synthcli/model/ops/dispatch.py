@@ -48,7 +48,5 @@ def why_not(device_type: str) -> str | None:
 
 def description(device_type: str) -> str:
     """Say in a few words what runs the recurrence of tensors on this device."""
-    if uses_kernels(device_type):
-        return f"native ({load(KINDS[device_type]).target})"
     reason = f"`{VARIABLE}=reference`" if mode() == "reference" else why_not(device_type)
-    return f"plain torch ({reason})"
+    return f"native ({load(KINDS[device_type]).target})" if reason is None else f"plain torch ({reason})"
