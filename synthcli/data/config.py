@@ -6,7 +6,9 @@ from pydantic import Field, model_serializer, model_validator
 
 from synthcli.config import Config
 
-TokenizerKind = Literal["sentencepiece-unigram", "sentencepiece-bpe", "gpt2", "bytes", "wordpiece", "words"]
+TokenizerKind = Literal[
+    "sentencepiece-unigram", "sentencepiece-bpe", "byte-level-bpe", "gpt2", "bytes", "wordpiece", "words"
+]
 FIXED_SIZES = {"gpt2": 50_260, "bytes": 260}
 DEFAULT_VOCAB_SIZE = 32_000
 

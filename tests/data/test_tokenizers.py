@@ -6,7 +6,7 @@ import pytest
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in, train_or_load_tokenizer
-from synthcli.data.tokenizers.sentence_pieces import sample_of
+from synthcli.data.tokenizers.sampling import sample_of
 from synthcli.errors import SynthError
 
 TEXTS = [f"def function_{n}(self):\n    return self.value_{n % 7} + {n}" for n in range(300)]
@@ -24,12 +24,14 @@ def configured(kind: str, size: int | None = None, files: Path | None = None) ->
     return TokenizerConfig.model_validate({"kind": kind, "vocab_size": size, "files": files and str(files)})
 
 
-@pytest.fixture(scope="module", params=["sentencepiece-unigram", "sentencepiece-bpe", "bytes", "gpt2"])
+@pytest.fixture(
+    scope="module", params=["sentencepiece-unigram", "sentencepiece-bpe", "byte-level-bpe", "bytes", "gpt2"]
+)
 def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     if request.param == "gpt2":
         files = request.getfixturevalue("shared") / "data/tokenizers/gpt2"
         return train_or_load_tokenizer(configured("gpt2", files=files), [])
-    size = 500 if request.param.startswith("sentencepiece") else None
+    size = None if request.param == "bytes" else 500
     return train_or_load_tokenizer(configured(request.param, size), TEXTS)
 
 
@@ -63,7 +65,7 @@ def test_saved_and_loaded_it_is_the_same(tokenizer: Tokenizer, tmp_path: Path) -
     assert loaded.encode_batch(HARD) == tokenizer.encode_batch(HARD)
 
 
-@pytest.mark.parametrize("kind", ["sentencepiece-unigram", "sentencepiece-bpe"])
+@pytest.mark.parametrize("kind", ["sentencepiece-unigram", "sentencepiece-bpe", "byte-level-bpe"])
 def test_training_is_reproducible(kind: str) -> None:
     first, second = (train_or_load_tokenizer(configured(kind, 400), TEXTS) for _ in range(2))
     assert first.hash == second.hash
@@ -103,8 +105,10 @@ def test_a_vocabulary_too_small_for_bytes_is_refused() -> None:
 
 def test_the_sample_is_of_the_whole_text() -> None:
     texts = [str(number) * 100 for number in range(1000)]
-    sample = sample_of(texts, characters=30_000)
-    assert sample == sample_of(texts, characters=30_000)
+    drawn = sample_of(texts, characters=30_000)
+    assert drawn == sample_of(texts, characters=30_000)
+    sample = drawn.chunks
+    assert drawn.read == sum(map(len, texts))
     assert 20_000 < sum(map(len, sample)) < 40_000
     assert sum(text in texts[500:] for text in sample) > len(sample) / 3
 
@@ -144,7 +148,9 @@ def test_a_changed_tokenizer_is_refused(tmp_path: Path) -> None:
     assert error.value.message == f"the tokenizer in `{tmp_path}` is not the one its description names"
 
 
-@pytest.mark.parametrize("kind", ["sentencepiece-unigram", "sentencepiece-bpe", "bytes", "words"])
+@pytest.mark.parametrize(
+    "kind", ["sentencepiece-unigram", "sentencepiece-bpe", "byte-level-bpe", "bytes", "words"]
+)
 def test_only_wordpiece_has_a_mask(kind: str) -> None:
     assert train_or_load_tokenizer(configured(kind, 500), TEXTS).mask_id is None
 

@@ -3,54 +3,84 @@
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from synthcli.data.config import TokenizerConfig
+from synthcli.data.tokenizers import byte_level_bpe, sentence_pieces, wordpiece
 from synthcli.data.tokenizers.base import DESCRIPTION, Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
+from synthcli.data.tokenizers.byte_level_bpe import ByteLevelBpeTokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
-from synthcli.data.tokenizers.sentence_pieces import SentencePieceTokenizer, train
-from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer, wordpiece_for
-from synthcli.data.tokenizers.words import WordTokenizer, words_for
+from synthcli.data.tokenizers.sentence_pieces import SentencePieceTokenizer
+from synthcli.data.tokenizers.trained import Train, trained
+from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer, published_wordpiece
+from synthcli.data.tokenizers.words import WordTokenizer, frequent_words, published_vocabulary
 from synthcli.errors import SynthError, did_you_mean
 
 UNIGRAM, BPE = "sentencepiece-unigram", "sentencepiece-bpe"
-BARE = ("wordpiece", "words")  # kinds that a vocabulary file alone defines
 
 TOKENIZERS: dict[str, Callable[[Path], Tokenizer]] = {
     UNIGRAM: lambda folder: SentencePieceTokenizer.load(UNIGRAM, folder),
     BPE: lambda folder: SentencePieceTokenizer.load(BPE, folder),
+    "byte-level-bpe": ByteLevelBpeTokenizer.load,
     "gpt2": Gpt2Tokenizer.load,
     "bytes": ByteTokenizer.load,
     "wordpiece": WordPieceTokenizer.load,
     "words": WordTokenizer.load,
 }
 
-MAKERS: dict[str, Callable[[TokenizerConfig, Iterable[str]], Tokenizer]] = {
-    UNIGRAM: train,
-    BPE: train,
-    "gpt2": lambda config, texts: gpt2_for(config),
-    "bytes": lambda config, texts: ByteTokenizer(),
-    "wordpiece": wordpiece_for,
-    "words": words_for,
+# kinds that learn from a sample, and the library that decides what
+TRAINERS: dict[str, tuple[Train, str]] = {
+    UNIGRAM: (sentence_pieces.train, "sentencepiece"),
+    BPE: (sentence_pieces.train, "sentencepiece"),
+    "byte-level-bpe": (byte_level_bpe.train, "tokenizers"),
+    "wordpiece": (wordpiece.train, "tokenizers"),
+}
+
+# kinds that files without a description define
+BARE: dict[str, Callable[[TokenizerConfig], Tokenizer]] = {
+    "gpt2": lambda config: Gpt2Tokenizer.load(Path(config.files or "")),
+    "wordpiece": published_wordpiece,
+    "words": published_vocabulary,
 }
 
 
-def train_or_load_tokenizer(config: TokenizerConfig, texts: Iterable[str]) -> Tokenizer:
-    """Return the tokenizer of a configuration; `texts` are read only where it is trained."""
-    if config.files and (Path(config.files) / DESCRIPTION).is_file():
-        return load_tokenizer(Path(config.files))
-    return MAKERS[config.kind](config, texts)
+def train_or_load_tokenizer(
+    config: TokenizerConfig, texts: Iterable[str], cache: Path | None = None
+) -> Tokenizer:
+    """Return the tokenizer of a configuration; `texts` are read only where it is trained.
 
-
-def gpt2_for(config: TokenizerConfig) -> Gpt2Tokenizer:
-    """Return GPT-2's from its files, or from the hub."""
-    return Gpt2Tokenizer.load(Path(config.files)) if config.files else Gpt2Tokenizer.from_hub()
+    One trained before on the same sample is taken from the folder `cache`, and a new one is kept there.
+    """
+    if config.files is not None:
+        return tokenizer_in(config)
+    if config.kind in TRAINERS:
+        train, library = TRAINERS[config.kind]
+        return trained(config, texts, train, load_tokenizer, library, cache)
+    if config.kind == "words":
+        return frequent_words(config, texts)
+    return Gpt2Tokenizer.from_hub() if config.kind == "gpt2" else ByteTokenizer()
 
 
 def tokenizer_in(config: TokenizerConfig) -> Tokenizer:
-    """Return the tokenizer that `files` holds, saved by `Tokenizer.save` or as a bare vocabulary."""
-    is_bare = config.kind in BARE and not (Path(config.files or "") / DESCRIPTION).is_file()
-    return MAKERS[config.kind](config, []) if is_bare else load_tokenizer(Path(config.files or ""))
+    """Return the tokenizer that `files` holds: of a store or a checkpoint, saved, or as bare files."""
+    folder = home(Path(config.files or ""))
+    if not (folder / DESCRIPTION).is_file() and config.kind in BARE:
+        return BARE[config.kind](config)
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.kind != config.kind:
+        message = f"`{folder}` holds a `{tokenizer.kind}` tokenizer, and `{config.kind}` was asked for"
+        raise SynthError(message, f"ask for `{tokenizer.kind}`, or name another folder")
+    return tokenizer
+
+
+def home(folder: Path) -> Path:
+    """Return the folder of a tokenizer's files: the one named, or `tokenizer` in it, as stores have it."""
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise SynthError(f"`{folder}` {what}", "name a folder with a tokenizer, a store, or a checkpoint")
+    inner = folder / "tokenizer"
+    return inner if (inner / DESCRIPTION).is_file() and not (folder / DESCRIPTION).is_file() else folder
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -58,23 +88,30 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     path = folder / DESCRIPTION
     try:
         description = json.loads(path.read_text())
-        load = TOKENIZERS[description["kind"]]
-        tokenizer = load(folder)
+        tokenizer = loader(description, path)(folder)
     except FileNotFoundError as error:
         missing = Path(str(error.filename)).name
         raise SynthError(
             f"`{folder}` holds no tokenizer: `{missing}` is missing", "prepare it again"
         ) from error
-    except KeyError as error:
-        kind = error.args[0]
-        raise SynthError(f"unknown tokenizer `{kind}` in `{path}`", did_you_mean(kind, TOKENIZERS)) from error
-    except ValueError as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise SynthError(f"`{path}` cannot be read: {error}", "prepare it again") from error
     if tokenizer.hash != description.get("hash"):
         raise SynthError(
             f"the tokenizer in `{folder}` is not the one its description names", "prepare it again"
         )
+    tokenizer.training = description.get("training")
     return tokenizer
+
+
+def loader(description: Any, path: Path) -> Callable[[Path], Tokenizer]:
+    """Return what loads the kind that a description names."""
+    kind = description.get("kind") if isinstance(description, dict) else None
+    if not isinstance(kind, str):
+        raise SynthError(f"`{path}` names no kind of tokenizer", "prepare it again")
+    if kind not in TOKENIZERS:
+        raise SynthError(f"unknown tokenizer `{kind}` in `{path}`", did_you_mean(kind, TOKENIZERS))
+    return TOKENIZERS[kind]
 
 
 __all__ = ["TOKENIZERS", "Tokenizer", "load_tokenizer", "tokenizer_in", "train_or_load_tokenizer"]

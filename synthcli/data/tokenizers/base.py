@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 DESCRIPTION = "tokenizer.synth.json"  # names the kind; stands beside the tokenizer's own files
 
@@ -44,6 +44,18 @@ class Tokenizer(Protocol):
         """Return the text of ids; pad, bos, eos and unk leave nothing."""
         ...
 
+    def piece(self, number: int) -> str:
+        """Return how an id is shown to people."""
+        ...
+
+    @property
+    def training(self) -> dict[str, Any] | None:
+        """What its description records of the text it was trained on, if it was."""
+        ...
+
+    @training.setter
+    def training(self, record: dict[str, Any] | None) -> None: ...
+
     def files(self) -> dict[str, bytes]:
         """Return its own files by name."""
         ...
@@ -57,9 +69,28 @@ class Saved:
     """How every tokenizer is written."""
 
     mask_id: int | None = None
+    training: dict[str, Any] | None = None
 
     def save(self: Tokenizer, folder: Path) -> None:
         description = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}
+        if self.training is not None:
+            description["training"] = self.training
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
         for name, content in self.files().items():
             (folder / name).write_bytes(content)
+
+
+def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """Return the ids that no text encodes to, by what they are for."""
+    ids = {
+        "pad": tokenizer.pad_id,
+        "bos": tokenizer.bos_id,
+        "eos": tokenizer.eos_id,
+        "unk": tokenizer.unk_id,
+    }
+    return ids if tokenizer.mask_id is None else ids | {"mask": tokenizer.mask_id}
+
+
+def shown(tokenizer: Tokenizer, number: int) -> str | None:
+    """Return how a special id is shown, None for any other."""
+    return next((f"<{name}>" for name, special in special_ids(tokenizer).items() if special == number), None)

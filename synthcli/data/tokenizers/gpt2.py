@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from synthcli.data.hub_access import ask
-from synthcli.data.tokenizers.base import Saved
+from synthcli.data.tokenizers.base import Saved, shown
+from synthcli.data.tokenizers.byte_pairs import byte_pair_model, pairs_in, text_of
 from synthcli.errors import SynthError
 
 VOCABULARY, MERGES = ("encoder.json", "vocab.json"), ("vocab.bpe", "merges.txt")
@@ -59,7 +60,7 @@ class Gpt2Tokenizer(Saved):
     def check(self, folder: Path) -> None:
         """Refuse files that are not GPT-2's."""
         try:
-            entries, merges = len(json.loads(self.vocabulary)), self.pairs()
+            entries, merges = len(json.loads(self.vocabulary)), pairs_in(self.merges)
         except (ValueError, TypeError) as error:
             raise SynthError(f"the GPT-2 files in `{folder}` cannot be read: {error}", ORIGIN) from error
         if (entries, len(merges)) != (ENTRIES, 50_000):
@@ -69,30 +70,22 @@ class Gpt2Tokenizer(Saved):
                 ORIGIN,
             )
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the merges, best first."""
-        lines = self.merges.decode().split("\n")
-        pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
-        return [(left, right) for left, right in pairs]
-
     @cached_property
     def _bpe(self) -> Any:
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-        bpe = Tokenizer(models.BPE(json.loads(self.vocabulary), self.pairs()))
-        bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        bpe.decoder = decoders.ByteLevel()
-        return bpe
+        return byte_pair_model(json.loads(self.vocabulary), pairs_in(self.merges))
 
     @property
     def hash(self) -> str:
         return hashlib.sha256(b"gpt2" + self.vocabulary + self.merges).hexdigest()
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._bpe.encode_batch(texts)]
+        return [encoding.ids for encoding in self._bpe.encode_batch_fast(texts)]
 
     def decode(self, ids: list[int]) -> str:
         return str(self._bpe.decode([i for i in ids if i < self.unk_id]))
+
+    def piece(self, number: int) -> str:
+        return shown(self, number) or text_of(self._bpe.id_to_token(number))
 
     def files(self) -> dict[str, bytes]:
         return {VOCABULARY[0]: self.vocabulary, MERGES[0]: self.merges}

@@ -7,26 +7,21 @@ decoding gives the text back, save that U+2581, the mark of a space, becomes one
 
 import hashlib
 import io
-import random
-from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.tokenizers.base import Saved
+from synthcli.data.tokenizers.base import Saved, shown
+from synthcli.data.tokenizers.sampling import CHUNK
 from synthcli.errors import SynthError
 
 FILE = "tokenizer.model"
 PREFIX = "sentencepiece-"
 
-# Training reads a sample: more text changes the length of a coded text by about one per cent.
-CHARACTERS_PER_PIECE = 500
-CHUNK = 400  # characters; documents are cut, since training takes time in the square of long lines
 SEEDS_PER_PIECE = 25
 COVERAGE = 0.9995  # of all characters; bytes stand in for the others
 THREADS = 4  # fixed: the sums of several threads depend on how many there are
-SEED = 0
 
 
 class SentencePieceTokenizer(Saved):
@@ -61,17 +56,19 @@ class SentencePieceTokenizer(Saved):
     def decode(self, ids: list[int]) -> str:
         return str(self._processor.decode([int(i) for i in ids if i > self.unk_id]))
 
+    def piece(self, number: int) -> str:
+        """Return a piece; U+2581 is a space."""
+        return shown(self, number) or str(self._processor.id_to_piece(number))
+
     def files(self) -> dict[str, bytes]:
         return {FILE: self.model}
 
 
-def train(config: TokenizerConfig, texts: Iterable[str]) -> SentencePieceTokenizer:
-    """Train on a sample of texts; a small corpus supports fewer pieces than are asked for."""
+def train(config: TokenizerConfig, sample: list[str]) -> SentencePieceTokenizer:
+    """Train on a sample of texts; a small one supports fewer pieces than are asked for."""
     import sentencepiece
 
-    sample, model = sample_of(texts, config.vocab_size * CHARACTERS_PER_PIECE), io.BytesIO()
-    if not sample:
-        raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
+    model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(sample),
@@ -104,25 +101,3 @@ def train(config: TokenizerConfig, texts: Iterable[str]) -> SentencePieceTokeniz
 def reason(error: RuntimeError) -> str:
     """Return what SentencePiece says after the place in its source and the failed condition."""
     return str(error).strip().rpartition("] ")[2].strip().rstrip(".").lower() or "it did not say why"
-
-
-def sample_of(texts: Iterable[str], characters: int) -> list[str]:
-    """Return chunks of text, about as many characters as wanted, every chunk with the same chance."""
-    wanted, draw = max(1, characters // CHUNK), random.Random(SEED)
-    sample: list[str] = []
-    length = 0
-    for seen, chunk in enumerate(chunks(texts)):
-        if length + len(chunk) <= characters:
-            sample.append(chunk)
-            length += len(chunk)
-            wanted = len(sample)
-        elif (place := draw.randrange(seen + 1)) < wanted:
-            sample[place] = chunk
-    return sample
-
-
-def chunks(texts: Iterable[str]) -> Iterator[str]:
-    """Yield texts that are not blank, long ones in pieces."""
-    for text in texts:
-        if text.strip():
-            yield from (text[start : start + CHUNK] for start in range(0, len(text), CHUNK))

@@ -7,14 +7,13 @@ and strips accents. A word is read as its longest pieces from the left; one that
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers.base import Saved
-from synthcli.data.tokenizers.sentence_pieces import CHARACTERS_PER_PIECE, COVERAGE, sample_of
+from synthcli.data.tokenizers.sentence_pieces import COVERAGE
 from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_entries, written
 from synthcli.errors import SynthError
 
@@ -66,12 +65,15 @@ class WordPieceTokenizer(Saved):
         return hashlib.sha256(self.kind.encode() + written(self.pieces)).hexdigest()
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._model.encode_batch(texts)]
+        return [encoding.ids for encoding in self._model.encode_batch_fast(texts)]
 
     def decode(self, ids: list[int]) -> str:
         """Return words with a space between, none before punctuation: white space is not kept."""
         silent = {self.pad_id, self.bos_id, self.eos_id, self.unk_id}
         return str(self._model.decode([int(i) for i in ids if i not in silent]))
+
+    def piece(self, number: int) -> str:
+        return self.pieces[number]
 
     def files(self) -> dict[str, bytes]:
         return {FILE: written(self.pieces)}
@@ -84,20 +86,19 @@ def reading(is_cased: bool) -> tuple[Any, Any]:
     return normalizers.BertNormalizer(lowercase=not is_cased), pre_tokenizers.BertPreTokenizer()
 
 
-def wordpiece_for(config: TokenizerConfig, texts: Iterable[str]) -> WordPieceTokenizer:
-    """Return the pieces of the file in `files`, or lower-cased ones trained on a sample of texts."""
-    if config.files is None:
-        return train(config, texts)
-    tokenizer = WordPieceTokenizer.load(Path(config.files))
-    check_size(Path(config.files), tokenizer.vocab_size, config.vocab_size)
+def published_wordpiece(config: TokenizerConfig) -> WordPieceTokenizer:
+    """Return the pieces of the file in `files`."""
+    folder = Path(config.files or "")
+    tokenizer = WordPieceTokenizer.load(folder)
+    check_size(folder, tokenizer.vocab_size, config.vocab_size)
     return tokenizer
 
 
-def train(config: TokenizerConfig, texts: Iterable[str]) -> WordPieceTokenizer:
-    """Train on a sample; words with the rarest characters are left out, and so will be unknown."""
+def train(config: TokenizerConfig, sample: list[str]) -> WordPieceTokenizer:
+    """Train lower-cased pieces; words with the rarest characters are left out, and so will be unknown."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    lines = [words_of(chunk) for chunk in sample_of(texts, config.vocab_size * CHARACTERS_PER_PIECE)]
+    lines = [words_of(chunk) for chunk in sample]
     if not any(lines):
         raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
     alphabet = common_characters(lines)

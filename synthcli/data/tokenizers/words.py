@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Self
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.tokenizers.base import Saved
+from synthcli.data.tokenizers.base import Saved, shown
 from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_entries, written
 from synthcli.errors import SynthError
 
 UNKNOWN = ("<unk>", "<UNK>")
+COUNTED_AT_MOST = 10_000_000  # different words: about a gigabyte
 
 
 class WordTokenizer(Saved):
@@ -49,32 +50,56 @@ class WordTokenizer(Saved):
         """Return the words with a space between: white space is not kept."""
         return " ".join(self.words[i - self.specials] for i in ids if i >= self.specials)
 
+    def piece(self, number: int) -> str:
+        return shown(self, number) or self.words[number - self.specials]
+
     def files(self) -> dict[str, bytes]:
         return {FILE: written(self.words)}
 
 
-def words_for(config: TokenizerConfig, texts: Iterable[str]) -> WordTokenizer:
-    """Return the words of the file in `files`, or the most frequent of texts."""
-    if config.files is None:
-        return frequent_words(config, texts)
-    tokenizer = WordTokenizer.load(Path(config.files))
-    check_size(Path(config.files), tokenizer.vocab_size, config.vocab_size)
+def published_vocabulary(config: TokenizerConfig) -> WordTokenizer:
+    """Return the words of the file in `files`."""
+    folder = Path(config.files or "")
+    tokenizer = WordTokenizer.load(folder)
+    check_size(folder, tokenizer.vocab_size, config.vocab_size)
     return tokenizer
 
 
 def frequent_words(config: TokenizerConfig, texts: Iterable[str], least_count: int = 1) -> WordTokenizer:
     """Return the most frequent words of texts, none of which stands there less than `least_count` times."""
     room = room_for(config)
-    counts = Counter(word for text in texts for word in text.split())
-    for word in UNKNOWN:
-        del counts[word]
+    counts, forgotten = counted(texts)
     if not counts:
         raise SynthError("no text to take words from", "prepare a corpus that is not empty")
     kept = [word for word, count in counts.items() if count >= least_count]
     if not kept:
         message = f"no word of the text stands there {least_count} times or more"
         raise SynthError(message, "prepare more of the corpus")
-    return WordTokenizer(sorted(kept, key=lambda word: (-counts[word], word))[:room])
+    tokenizer = WordTokenizer(sorted(kept, key=lambda word: (-counts[word], word))[:room])
+    tokenizer.training = {
+        "kind": config.kind,
+        "requested": config.vocab_size,
+        "least_count": least_count,
+        "words_counted": len(counts),
+        "forgotten_up_to": forgotten,
+    }
+    return tokenizer
+
+
+def counted(texts: Iterable[str]) -> tuple[Counter[str], int]:
+    """Count the words of texts, and return up to which count rare ones were forgotten on the way.
+
+    That is 0 unless there are more than `COUNTED_AT_MOST` words, which bounds memory.
+    """
+    counts, forgotten = Counter[str](), 0
+    for text in texts:
+        counts.update(text.split())
+        while len(counts) > COUNTED_AT_MOST:
+            forgotten += 1
+            counts = Counter({word: count for word, count in counts.items() if count > forgotten})
+    for word in UNKNOWN:
+        del counts[word]
+    return counts, forgotten
 
 
 def room_for(config: TokenizerConfig) -> int:

@@ -1,0 +1,41 @@
+"""Byte-level BPE: bytes are characters, and the pairs of a list are joined, best first (Radford et al. 2019).
+
+A vocabulary is json, its entries written in characters that stand for bytes one by one; merges are text, one
+pair a line. Nothing is unknown, and decoding gives the text back.
+"""
+
+from typing import Any
+
+
+def pairs_in(merges: bytes) -> list[tuple[str, str]]:
+    """Return the merges of a file, best first."""
+    lines = merges.decode().split("\n")
+    pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+    return [(left, right) for left, right in pairs]
+
+
+def byte_pair_model(vocabulary: dict[str, int], pairs: list[tuple[str, str]]) -> Any:
+    """Return what encodes and decodes; words are cut as GPT-2's."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    model = Tokenizer(models.BPE(vocabulary, pairs))
+    model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    model.decoder = decoders.ByteLevel()
+    return model
+
+
+def text_of(entry: str) -> str:
+    """Return the text of an entry of a vocabulary; bytes that are no UTF-8 by themselves in hexadecimal."""
+    return bytes(BYTES[character] for character in entry).decode(errors="backslashreplace")
+
+
+def characters() -> dict[str, int]:
+    """Return the byte of each character: those that print are themselves, U+0100 and on are the others."""
+    printing = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
+    others = [byte for byte in range(256) if byte not in printing]
+    return {chr(byte): byte for byte in printing} | {
+        chr(256 + place): byte for place, byte in enumerate(others)
+    }
+
+
+BYTES = characters()

@@ -1,0 +1,64 @@
+"""Train a tokenizer once: the same text, kind and size take what is in the cache.
+
+A folder of the cache is named by the sha256 of all that decides a tokenizer: kind, size, sample, and the
+version of the library that trains it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from synthcli.data.config import TokenizerConfig
+from synthcli.data.partial import whole_folder
+from synthcli.data.tokenizers.base import Tokenizer
+from synthcli.data.tokenizers.sampling import sample_for
+from synthcli.errors import SynthError
+
+CACHE = ".tokenizers"  # in the folder of all stores
+LENGTH = 16  # hexadecimal digits of a folder's name
+
+Train = Callable[[TokenizerConfig, list[str]], Tokenizer]
+Load = Callable[[Path], Tokenizer]
+
+
+def trained(
+    config: TokenizerConfig, texts: Iterable[str], train: Train, load: Load, library: str, cache: Path | None
+) -> Tokenizer:
+    """Return a tokenizer trained on a sample of texts, from the cache where it is there."""
+    sample = sample_for(config.vocab_size, texts)
+    if not sample.chunks:
+        raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
+    decided = {
+        "kind": config.kind,
+        "requested": config.vocab_size,
+        "library": f"{library} {version(library)}",
+        "sample_sha256": sample.hash,
+    }
+    tokenizer = known(decided, load, cache)
+    is_new = tokenizer is None
+    if tokenizer is None:
+        tokenizer = train(config, sample.chunks)
+    tokenizer.training = decided | sample.describe()
+    if is_new and cache is not None:
+        with whole_folder(place(cache, decided)) as folder:
+            tokenizer.save(folder)
+    return tokenizer
+
+
+def known(decided: dict[str, Any], load: Load, cache: Path | None) -> Tokenizer | None:
+    """Return the tokenizer that the cache holds; a damaged one counts as none, and is replaced."""
+    if cache is None or not (path := place(cache, decided)).exists():
+        return None
+    with suppress(SynthError):
+        return load(path)
+    return None
+
+
+def place(cache: Path, decided: dict[str, Any]) -> Path:
+    """Return where the cache keeps what these decide."""
+    digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
+    return cache / f"{decided['kind']}-{decided['requested']}-{digest[:LENGTH]}"
