@@ -2,13 +2,14 @@
 
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from synthcli.data.config import TokenizerKind
 from synthcli.data.corpora.hub import Hub, open_hub
 from synthcli.data.corpora.source import Builtin, Folder, Row, Source
+from synthcli.data.fetching.homes import present
 from synthcli.errors import SynthError
 
 Kind = Literal["text", "pairs", "labelled", "scored", "choices"]
@@ -31,6 +32,7 @@ class Corpus:
     least_count: int = 1  # of a word in train; rarer ones are unknown to its word tokenizers
     hub: Hub | None = None
     folder: Callable[[Path], Folder] | None = None
+    finds_source: bool = False  # `folder` takes patterns and beginnings of names too
     generate: Callable[[], dict[str, list[Row]]] | None = None
 
     @property
@@ -43,9 +45,11 @@ class Corpus:
         if source is not None and self.folder is None:
             raise SynthError(f"`{self.name}` is built in and reads no folder", "leave `--source` out")
         if source is not None and self.folder is not None:
-            if not source.exists():
+            if not source.exists() and not self.finds_source:
                 raise SynthError(f"the source `{source}` does not exist", f"expected {self.layout}")
             return self.folder(source)
+        if self.folder is not None and (home := present(self.name)) is not None:
+            return found(self.folder(home), home)
         if self.generate is not None:
             return Builtin(self.name, platform.python_version(), self.generate())
         if self.hub is None:
@@ -55,3 +59,8 @@ class Corpus:
     def read(self, split: str, source: Path | None = None) -> Iterator[Row]:
         """Yield the rows of a split in their order."""
         return self.open(source).read(split)
+
+
+def found(opened: Folder, home: Path) -> Folder:
+    """Say that a folder was not named but found where the files of a corpus are expected."""
+    return replace(opened, notes=(*opened.notes, f"read from `{home}`; `--source` names another folder"))
