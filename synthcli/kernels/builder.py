@@ -4,6 +4,7 @@ A build works in a folder of its own beside the libraries and moves what it made
 report last. Whatever goes wrong is one line of that report; only mode `require` makes it an error.
 """
 
+import hashlib
 import os
 import shlex
 import sys
@@ -97,7 +98,8 @@ def tried(kind: str, bench: Bench) -> Part:
         part = replace(part, version=compilers.version(command, bench.seconds))
         targets = COMPILE[kind](command, bench)
         try_loading(bench, FILES[kind], Path(command[0]).name)
-        part = replace(part, status="built", targets=targets)
+        own = hashlib.sha256((bench.work / FILES[kind]).read_bytes()).hexdigest()
+        part = replace(part, status="built", targets=targets, sha256=own)
     except NoCompilerError as error:
         part = replace(part, status="absent", reason=str(error))
     except (CompileError, SynthError) as error:

@@ -1,6 +1,7 @@
 """Load the built kernels: whole, of this version, or not at all, with the reason."""
 
 import ctypes
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -99,7 +100,18 @@ def outcome(kind: Kind) -> Library | str:
         if not path.exists():
             continue
         try:
+            check_whole(kind, path)
             return open_library(kind, path)
         except Unavailable as error:
             reasons.append(str(error))
     return "; ".join(reasons) or reason_for_absence(kind)
+
+
+def check_whole(kind: Kind, path: Path) -> None:
+    """Raise Unavailable unless the file is the one that was built: a cut one can end the process."""
+    from synthcli.kernels.report import read
+
+    report = read(path.parent)
+    wanted = report.parts[kind].sha256 if report is not None else ""
+    if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+        raise Unavailable(f"`{path}` is damaged, or not the library that `built.json` beside it names")

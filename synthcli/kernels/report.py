@@ -13,7 +13,10 @@ TARGETS = {"cpu": "targets", "cuda": "architectures"}  # what a library is compi
 
 @dataclass(frozen=True)
 class Part:
-    """One library of a build: `built`, `failed`, `off` (not asked for) or `absent` (no compiler)."""
+    """One library of a build: `built`, `failed`, `off` (not asked for) or `absent` (no compiler).
+
+    `sha256` is that of the file: a damaged one can end the process that loads it.
+    """
 
     status: str
     compiler: str = ""
@@ -21,6 +24,7 @@ class Part:
     targets: tuple[str, ...] = ()
     reason: str = ""
     seconds: float = 0.0
+    sha256: str = ""
 
     @property
     def is_built(self) -> bool:
