@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.corpora import CORPORA
+from synthcli.data.corpora import find_corpus
+from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree, merge, trace, values_of
 
 
@@ -36,5 +37,7 @@ def vocabulary(tokenizer: Any) -> int:
 
 def num_classes(corpus: Any) -> int:
     """Return how many classes a corpus has, 0 where it has none or is unknown."""
-    known = CORPORA.get(corpus) if isinstance(corpus, str) else None
-    return 0 if known is None else len(known.class_names)
+    try:
+        return len(find_corpus(corpus).class_names) if isinstance(corpus, str) else 0
+    except SynthError:
+        return 0

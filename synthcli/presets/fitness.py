@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from synthcli.data.corpora import CORPORA
-from synthcli.errors import did_you_mean
+from synthcli.data.corpora import CORPORA, find_corpus
+from synthcli.errors import SynthError
 
 KINDS_OF_TASK: dict[str, tuple[str, ...]] = {
     "causal-lm": ("text",),
@@ -21,12 +21,14 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
     if not isinstance(name, str):
         return []  # the schema has said so
     key = f'`data.corpus` = "{name}"{origin}'
-    if name not in CORPORA:
-        return [f"{key} is no corpus; {did_you_mean(name, CORPORA)}"]
+    try:
+        corpus = find_corpus(name)
+    except SynthError as error:
+        return [f"{key} is no corpus; {reason(name, error)}"]
     task = model.get("task") if isinstance(model, dict) else None
     if not isinstance(task, str) or task not in KINDS_OF_TASK:
         return []  # likewise
-    kind, wanted = CORPORA[name].kind, KINDS_OF_TASK[task]
+    kind, wanted = corpus.kind, KINDS_OF_TASK[task]
     reader = f"`{task}`"
     if task == "seq2seq" and isinstance(data, dict) and "denoising" in data:
         wanted = ("text",)  # the pairs are made from it
@@ -37,6 +39,11 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
         return []
     fitting = ", ".join(f"`{one.name}`" for one in CORPORA.values() if one.kind in wanted)
     return [f"{key} holds {kind}, and {reader} reads {' or '.join(wanted)}, allowed: {fitting}"]
+
+
+def reason(name: str, error: SynthError) -> str:
+    """Return what to write instead; of options, what is wrong with them too."""
+    return f"{error.message}: {error.hint}" if ":" in name else error.hint
 
 
 def output_of(model: Any) -> str:

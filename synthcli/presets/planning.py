@@ -53,12 +53,12 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
 
     Steps are those of one optimizer update per batch, the last of an epoch being the short one.
     """
-    from synthcli.data.corpora import CORPORA
+    from synthcli.data.corpora import find_corpus
 
     model = build_on_meta(experiment)
     parameters = count(model)
     training, size = experiment.training, experiment.data.batch.size
-    published = CORPORA[experiment.data.corpus].rows if rows is None else rows
+    published = find_corpus(experiment.data.corpus).rows if rows is None else rows
     train_rows = published.get("train")
     examples = (
         train_rows if experiment.data.layout == "rows" else None

@@ -113,7 +113,7 @@ def test_an_unknown_class(tmp_path: Path) -> None:
     folder = ag_news(tmp_path / "data")
     write(folder / "train.csv", ['"1","a","b"', '"5","a","b"'])
     error = refused("ag-news", folder, tmp_path / "stores")
-    assert error.message == f"`{folder / 'train.csv'}` has class `5` in record 2, expected 1 to 4"
+    assert error.message == f"`{folder / 'train.csv'}` has class `5` at line 2, expected 1 to 4"
 
 
 def test_quotes_that_never_close(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ BUILT_IN = [corpus for corpus in CORPORA.values() if corpus.builtin]
 PUBLISHED = [corpus for corpus in CORPORA.values() if not corpus.builtin]
 ON_THE_HUB = [corpus for corpus in PUBLISHED if corpus.hub is not None]
 KEYS = {"text": {"text"}, "pairs": {"source", "target"}, "labelled": {"text", "label"}}
-FROM_FOLDERS_ALONE = ["enwik8", "codeparrot", "pile-wordpiece", "personachat"]
+OWN = ["text", "jsonl", "csv", "parallel"]
+FROM_FOLDERS_ALONE = ["iwslt14-de-en", "enwik8", "text8", "codeparrot", "pile-wordpiece", "personachat", *OWN]
 GLUE = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
 SUPERGLUE = ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
 
@@ -37,10 +38,12 @@ def test_all_corpora_are_there() -> None:
     ]
     assert [corpus.name for corpus in PUBLISHED] == [
         *("wmt14-en-de", "lm1b", "cnn-dailymail", "ag-news", "wikitext-2", "wikitext-2-raw", "multi30k"),
-        *("wmt14-en-fr", "wikitext-103", "enwik8", "c4", "codeparrot", "pile-wordpiece"),
+        *("wmt14-en-fr", "iwslt14-de-en", "wikitext-103", "enwik8", "text8", "c4", "codeparrot"),
+        "pile-wordpiece",
         *("imdb", "personachat"),
         *(f"glue-{task}" for task in GLUE),
         *(f"superglue-{task}" for task in SUPERGLUE),
+        *OWN,
     ]
     assert [corpus.name for corpus in PUBLISHED if corpus.hub is None] == FROM_FOLDERS_ALONE
 

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from synthcli.data.corpora import CORPORA, Row
-from synthcli.data.corpora.documents import split_of
+from synthcli.data.corpora.splitting import split_of
 from synthcli.errors import SynthError
 from tests.data.small import wikitext, write
 
@@ -175,3 +175,58 @@ def test_dialogues_as_published(shared: Path) -> None:
         row["target"] and row["source"].startswith("persona: ") for rows in splits.values() for row in rows
     )
     assert {len(rows) for rows in splits.values()} == {66}
+
+
+def test_talks_as_prepared(tmp_path: Path) -> None:
+    for stem, rows in {"train": 3, "valid": 2, "test": 1}.items():
+        for language in ("de", "en.gz"):
+            write(tmp_path / f"{stem}.{language}", [f"{language[:2]} {n}" for n in range(rows)])
+    splits = read("iwslt14-de-en", tmp_path)
+    assert {split: len(rows) for split, rows in splits.items()} == {"train": 3, "validation": 2, "test": 1}
+    assert splits["test"] == [{"source": "de 0", "target": "en 0"}]
+
+
+TESTS = ("TED.dev2010", "TEDX.dev2012", "TED.tst2010", "TED.tst2011", "TED.tst2012")
+
+
+def test_talks_as_published(tmp_path: Path) -> None:
+    for language in ("de", "en"):
+        about = ["<url>http://a</url>", "<keywords>a, b</keywords>", f"<title>Ein {language}</title>"]
+        talk = [*about, *(f" {language} {number} " for number in range(45))]
+        write(tmp_path / f"de-en/train.tags.de-en.{language}", talk)
+        for test in TESTS:
+            xml = ["<doc>", f'<seg id="1"> {test} &amp; {language} </seg>', "</doc>"]
+            write(tmp_path / f"de-en/IWSLT14.{test}.de-en.{language}.xml", xml)
+    splits = read("iwslt14-de-en", tmp_path)
+    assert [row["source"] for row in splits["validation"]] == ["de 21", "de 44"]
+    assert splits["train"][:2] == [
+        {"source": "Ein de", "target": "Ein en"},
+        {"source": "de 0", "target": "en 0"},
+    ]
+    assert len(splits["train"]) == 44
+    assert [row["target"] for row in splits["test"]] == [f"{test} & en" for test in TESTS]
+    path = tmp_path / "de-en/IWSLT14.TED.tst2011.de-en.de.xml"
+    write(path, [])
+    message = f"`{path.name}` and `{path.name.replace('.de.', '.en.')}` have unequally many segments"
+    assert refused("iwslt14-de-en", tmp_path).message == message
+    path.unlink()
+    message = f"`{tmp_path / 'de-en'}` lacks `{path.name}` of `iwslt14-de-en`"
+    assert refused("iwslt14-de-en", tmp_path).message == message
+
+
+def test_characters_of_text8(tmp_path: Path) -> None:
+    text = " anarchism originated as a term of abuse" * 1_000
+    path = tmp_path / "text8"
+    path.write_text(text)
+    opened = CORPORA["text8"].open(tmp_path)
+    splits = {split: [row["text"] for row in opened.read(split)] for split in opened.splits}
+    assert {split: len(" ".join(rows)) for split, rows in splits.items()} == {
+        "train": 36_000,
+        "validation": 2_000,
+        "test": 2_000,
+    }
+    assert "".join(" ".join(rows) for rows in splits.values()) == text
+    assert all(1_000 <= len(row) < 1_020 for row in splits["train"][:-1])
+    path.write_text(f"{text[:77]}é")
+    message = f"`{path}` has the byte 0xc3 at 77, and text8 is a to z and spaces alone"
+    assert refused("text8", tmp_path).message == message

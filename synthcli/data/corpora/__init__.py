@@ -1,5 +1,7 @@
 """The table of corpora; importing it reads nothing and needs neither torch nor `datasets`."""
 
+from collections.abc import Callable
+
 from synthcli.data.corpora.ag_news import AG_NEWS
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.c4 import C4
@@ -9,8 +11,13 @@ from synthcli.data.corpora.enwik8 import ENWIK8
 from synthcli.data.corpora.exact_answer import COPY, REVERSE, SORT
 from synthcli.data.corpora.glue import GLUE
 from synthcli.data.corpora.imdb import IMDB
+from synthcli.data.corpora.iwslt14_de_en import IWSLT14_DE_EN
 from synthcli.data.corpora.lm1b import LM1B
 from synthcli.data.corpora.multi30k import MULTI30K
+from synthcli.data.corpora.own_csv import own_csv
+from synthcli.data.corpora.own_jsonl import own_jsonl
+from synthcli.data.corpora.own_parallel import own_parallel
+from synthcli.data.corpora.own_text import own_text
 from synthcli.data.corpora.personachat import PERSONACHAT
 from synthcli.data.corpora.pile_wordpiece import PILE_WORDPIECE
 from synthcli.data.corpora.source import SPLITS, Row, Source
@@ -18,11 +25,20 @@ from synthcli.data.corpora.stdlib_code import BYTES, CODE
 from synthcli.data.corpora.stdlib_docstrings import DOCSTRINGS
 from synthcli.data.corpora.stdlib_topics import TOPICS
 from synthcli.data.corpora.superglue import SUPERGLUE
+from synthcli.data.corpora.text8 import TEXT8
 from synthcli.data.corpora.wikitext_2 import WIKITEXT_2, WIKITEXT_2_RAW
 from synthcli.data.corpora.wikitext_103 import WIKITEXT_103
 from synthcli.data.corpora.wmt14_en_de import WMT14_EN_DE
 from synthcli.data.corpora.wmt14_en_fr import WMT14_EN_FR
 from synthcli.errors import SynthError, did_you_mean
+
+# A user's own files; each takes options in its name, `csv:text=review`.
+OWN: dict[str, Callable[[str], Corpus]] = {
+    "text": own_text,
+    "jsonl": own_jsonl,
+    "csv": own_csv,
+    "parallel": own_parallel,
+}
 
 CORPORA: dict[str, Corpus] = {
     corpus.name: corpus
@@ -42,8 +58,10 @@ CORPORA: dict[str, Corpus] = {
         WIKITEXT_2_RAW,
         MULTI30K,
         WMT14_EN_FR,
+        IWSLT14_DE_EN,
         WIKITEXT_103,
         ENWIK8,
+        TEXT8,
         C4,
         CODEPARROT,
         PILE_WORDPIECE,
@@ -51,15 +69,19 @@ CORPORA: dict[str, Corpus] = {
         PERSONACHAT,
         *GLUE,
         *SUPERGLUE,
+        *(own(name) for name, own in OWN.items()),
     )
 }
 
 
 def find_corpus(name: str) -> Corpus:
-    """Return a corpus by its name."""
+    """Return a corpus by its name; that of a user's own files may have options."""
+    base, colon, _ = name.partition(":")
+    if colon and base in OWN:
+        return OWN[base](name)
     if name not in CORPORA:
         raise SynthError(f"unknown corpus `{name}`", did_you_mean(name, CORPORA))
     return CORPORA[name]
 
 
-__all__ = ["CORPORA", "SPLITS", "Corpus", "Row", "Source", "find_corpus"]
+__all__ = ["CORPORA", "OWN", "SPLITS", "Corpus", "Row", "Source", "find_corpus"]

@@ -27,10 +27,10 @@ def text_of(text: str) -> str:
 
 def rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
-        for number, (label, title, description) in enumerate(records(path, columns=3), start=1):
+        for number, (label, title, description) in records(path, columns=3):
             if label not in ("1", "2", "3", "4"):
                 raise SynthError(
-                    f"`{path}` has class `{label}` in record {number}, expected 1 to 4",
+                    f"`{path}` has class `{label}` at line {number}, expected 1 to 4",
                     f"expected {LAYOUT}",
                 )
             yield {"text": text_of(f"{title} {description}"), "label": int(label) - 1}

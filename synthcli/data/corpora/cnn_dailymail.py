@@ -9,7 +9,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.cnn_stories import find_stories, story_rows
 from synthcli.data.corpora.finding import lacking, matching
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import header, json_document, parallel, records
+from synthcli.data.corpora.reading import json_document, parallel, records
 from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Row, cut
 from synthcli.errors import SynthError
 
@@ -42,11 +42,10 @@ def grouped(root: Path, pattern: str) -> Groups:
 
 def csv_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
-        names = header(path)
+        table = records(path)
+        _, names = next(table, (1, []))
         article, summary = column(path, names, ARTICLES), column(path, names, SUMMARIES)
-        body = records(path, columns=len(names))
-        next(body)
-        for record in body:
+        for _, record in table:
             yield {"source": record[article].strip(), "target": record[summary].strip()}
 
 
@@ -89,8 +88,15 @@ def find_parallel(root: Path) -> Groups:
 def json_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     """Read PreSumm's documents: lists of sentences, each a list of words."""
     for path in files:
-        for document in json_document(path):
-            source, target = ([" ".join(words) for words in document[side]] for side in ("src", "tgt"))
+        documents = json_document(path)
+        for number, document in enumerate(documents if isinstance(documents, list) else [documents], start=1):
+            try:
+                source, target = ([" ".join(words) for words in document[side]] for side in ("src", "tgt"))
+            except (KeyError, TypeError) as error:
+                raise SynthError(
+                    f"`{path}` has no lists of words `src` and `tgt` in document {number}",
+                    f"expected {LAYOUT}",
+                ) from error
             yield {"source": " ".join(source), "target": "\n".join(target)}
 
 

@@ -1,6 +1,5 @@
 """A folder of documents, one a record: what the large corpora share."""
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import groupby
@@ -8,13 +7,9 @@ from pathlib import Path
 
 from synthcli.data.corpora.finding import lacking, matching
 from synthcli.data.corpora.reading import json_lines, lines
-from synthcli.data.corpora.source import Folder, Part, Row, cut
+from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.splitting import split_folder
 from synthcli.errors import SynthError
-
-# A file's split is the last such word in its path, standing alone:
-# `ds-train/data/0.json`, `c4-validation.1.json`.
-WORD = re.compile(r"(?<![a-z])(train|valid|validation|val|dev|test)(?![a-z])")
-SPLIT_OF = {"train": "train", "test": "test"}  # every other word says validation
 
 
 def documents(files: tuple[Path, ...], field: str) -> Iterator[Row]:
@@ -42,16 +37,22 @@ def records(path: Path, field: str) -> Iterator[Row]:
 def parquet(path: Path, field: str) -> Iterator[Row]:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
+    from pyarrow.types import is_large_string, is_string
 
     try:
         table = ParquetFile(path)
         if field not in table.schema_arrow.names:
             names = ", ".join(table.schema_arrow.names)
             raise SynthError(f"`{path}` has no column `{field}` among {names}", "take the publisher's copy")
+        kind = table.schema_arrow.field(field).type
+        if not (is_string(kind) or is_large_string(kind)):
+            raise SynthError(f"`{path}` has no text in its column `{field}`", "take the publisher's copy")
         for batch in table.iter_batches(columns=[field]):
             for text in batch.column(0).to_pylist():
+                if text is None:
+                    raise SynthError(f"`{path}` has an empty cell in `{field}`", "take the publisher's copy")
                 yield {"text": text}
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
         raise SynthError(f"`{path}` cannot be read as parquet: {error}", "fetch it again") from error
 
 
@@ -68,25 +69,7 @@ def document_folder(root: Path, corpus: str, layout: str, field: str, patterns: 
     """
     found = (path for pattern in patterns.values() for path in matching(root, f"**/{pattern}"))
     files = [root] if root.is_file() else list(found)
-    groups: dict[str, list[Path]] = {}
-    for path in sorted(files):
-        groups.setdefault(split_of(path.relative_to(root)), []).append(path)
-    if not groups:
+    if not files:
         raise lacking(root, list(patterns), corpus, layout)
     parse = partial(documents, field=field)
-    if len(groups) == 1:
-        return cut(root, tuple(sorted(files)), parse, f"{len(files)} file(s)")
-    if "" in groups:
-        raise SynthError(
-            f"`{root}` holds files of named splits and `{groups[''][0].name}`, whose split is not named",
-            f"expected {layout}",
-        )
-    if "train" not in groups:
-        raise lacking(root, "files of train", corpus, layout)
-    return Folder(root, {split: Part(tuple(paths), parse) for split, paths in groups.items()})
-
-
-def split_of(path: Path) -> str:
-    """Return the split that a path speaks of, or nothing."""
-    words = WORD.findall(path.as_posix().lower())
-    return SPLIT_OF.get(words[-1], "validation") if words else ""
+    return split_folder(root, [(path,) for path in files], parse, corpus, layout)

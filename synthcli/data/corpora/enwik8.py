@@ -8,6 +8,8 @@ within one, those bytes are left out.
 """
 
 import gzip
+import lzma
+import struct
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -23,31 +25,45 @@ URL = "http://mattmahoney.net/dc/textdata.html"
 LAYOUT = f"`enwik8`, plain, .gz or .zip, from {URL}; a file of another size is cut 90/5/5 by bytes"
 SIZE = 100_000_000
 SHARE = 20  # one part of so many is validation, one is test
+LARGEST = 2**28  # bytes that are read: memory is bounded
 NAME = "enwik8"
+# What damaged archives raise: `zipfile` has a word for each way in which it does not know one.
+DAMAGED = (
+    *(EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, BadZipFile),
+    *(NotImplementedError, RuntimeError, ValueError, struct.error),
+)
 
 
-def content(path: Path) -> bytes:
-    """Return the bytes of the file, unpacked."""
+def content(path: Path, name: str = NAME) -> bytes:
+    """Return the bytes of the file, unpacked; of an archive, those of the file called `name`."""
     try:
         if path.suffix == ".zip":
-            return unzipped(path)
-        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, gzip.BadGzipFile, zlib.error, BadZipFile) as error:
+            return unzipped(path, name)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
+    except DAMAGED as error:
         reason = str(error).lower()
         raise SynthError(f"`{path}` is truncated or damaged: {reason}", "fetch it again") from error
     except OSError as error:
         raise SynthError(f"cannot read `{path}`: {error.strerror}", "check the file's permissions") from error
+    if len(data) > LARGEST:
+        raise SynthError(
+            f"`{path}` holds more than {LARGEST // 2**20} MiB, and `{name}` 10^8 bytes",
+            "name the file you mean",
+        )
+    return data
 
 
-def unzipped(path: Path) -> bytes:
-    """Return the one file of an archive, or the one called `enwik8` among several."""
+def unzipped(path: Path, name: str) -> bytes:
+    """Return the one file of an archive, or the one of a name among several."""
     with ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-        chosen = [name for name in names if Path(name).name == NAME] if len(names) > 1 else names
+        names = [held for held in archive.namelist() if not held.endswith("/")]
+        chosen = [held for held in names if Path(held).name == name] if len(names) > 1 else names
         if len(chosen) == 1:
-            return archive.read(chosen[0])
-    held = ", ".join(f"`{name}`" for name in names) or "no file"
-    raise SynthError(f"`{path}` holds {held}, expected `{NAME}`", "unpack it and name the file you mean")
+            with archive.open(chosen[0]) as stream:
+                return stream.read(LARGEST + 1)
+    held = ", ".join(f"`{one}`" for one in names) or "no file"
+    raise SynthError(f"`{path}` holds {held}, expected `{name}`", "unpack it and name the file you mean")
 
 
 def rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:

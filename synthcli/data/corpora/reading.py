@@ -1,10 +1,11 @@
-"""Read publishers' files, plain or .gz; whatever is wrong with one names the file and the place."""
+"""Read files of text, plain or .gz; whatever is wrong with one names the file and the place."""
 
 import csv
 import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,19 @@ from typing import Any
 from synthcli.errors import SynthError
 
 BOM = b"\xef\xbb\xbf"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+LONGEST_LINE = 2**25  # bytes: memory is bounded, and no document of the corpora is as long
+LONGEST_DOCUMENT = 2**28  # of a json file that is one value
 LONGEST_FIELD = 2**24  # bytes of one csv field
 
 
-def lines(path: Path) -> Iterator[str]:
+def lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[str]:
     """Yield lines without their ends; only a line feed ends one, as publishers count them."""
     offset = 0
-    for raw in raw_lines(path):
-        body = raw.removeprefix(BOM) if offset == 0 else raw
+    for number, raw in enumerate(raw_lines(path, longest), start=1):
+        if number == 1:
+            check_encoding(path, raw)
+        body = raw.removeprefix(BOM) if number == 1 else raw
         try:
             text = body.decode()
         except UnicodeDecodeError as error:
@@ -28,15 +34,32 @@ def lines(path: Path) -> Iterator[str]:
                 f"`{path}` is not UTF-8 at byte {place}" + (" once unpacked" if packed(path) else ""),
                 "convert it (`iconv -t UTF-8`), or take the publisher's copy",
             ) from error
+        if "\0" in text:
+            raise SynthError(
+                f"`{path}` has a NUL byte at line {number}",
+                "it is damaged or no text: remove it, `tr -d '\\000'`",
+            )
         offset += len(raw)
         yield text.removesuffix("\n").removesuffix("\r")
 
 
-def raw_lines(path: Path) -> Iterator[bytes]:
-    """Yield lines as bytes, line ends included."""
+def check_encoding(path: Path, start: bytes) -> None:
+    """Refuse a file that says it is UTF-16."""
+    if start.startswith(UTF_16):
+        raise SynthError(f"`{path}` is UTF-16, expected UTF-8", "convert it: `iconv -f UTF-16 -t UTF-8`")
+
+
+def raw_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[bytes]:
+    """Yield lines as bytes, line ends included; a longer one is refused before it fills the memory."""
     try:
         with gzip.open(path) if packed(path) else path.open("rb") as stream:
-            yield from stream
+            for number, line in enumerate(iter(partial(stream.readline, longest + 1), b""), start=1):
+                if len(line) > longest:
+                    raise SynthError(
+                        f"`{path}` has more than {longest // 2**20} MiB in line {number}",
+                        "break it into lines or documents, one a line",
+                    )
+                yield line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SynthError(
             f"`{path}` is truncated or damaged: {str(error).lower()}",
@@ -63,18 +86,23 @@ def parallel(source: Path, target: Path) -> Iterator[tuple[str, str]]:
         yield left, right
 
 
-def records(path: Path, columns: int) -> Iterator[list[str]]:
-    """Yield the records of a csv file, each with as many fields as the first names or `columns`."""
+def records(path: Path, columns: int | None = None, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Yield the line on which each record of a csv file ends, and its fields, as many as `columns` says.
+
+    Without `columns` the first record, a header, says how many. Blank lines are no records.
+    """
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader((line + "\n" for line in lines(path)), strict=True)
+    reader = csv.reader((line + "\n" for line in lines(path)), strict=True, delimiter=delimiter)
     try:
         for record in reader:
-            if len(record) != columns:
+            columns = columns or len(record)
+            if len(record) == columns:
+                yield reader.line_num, record
+            elif record:
                 raise SynthError(
                     f"`{path}` has {len(record)} fields at line {reader.line_num}, expected {columns}",
                     "check the quotes of that line, or take the publisher's copy",
                 )
-            yield record
     except csv.Error as error:
         raise SynthError(
             f"`{path}` is no csv at line {reader.line_num}: {error}",
@@ -82,19 +110,9 @@ def records(path: Path, columns: int) -> Iterator[list[str]]:
         ) from error
 
 
-def header(path: Path) -> list[str]:
-    """Return the first record of a csv file."""
-    return next(csv.reader(line + "\n" for line in lines(path)), [])
-
-
 def json_document(path: Path) -> Any:
     """Return what a json file holds."""
-    try:
-        return json.loads("\n".join(lines(path)))
-    except json.JSONDecodeError as error:
-        raise SynthError(
-            f"`{path}` is no json at line {error.lineno}: {error.msg.lower()}", "take the publisher's copy"
-        ) from error
+    return json_value(path, "\n".join(lines(path, LONGEST_DOCUMENT)))
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -102,15 +120,25 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(lines(path), start=1):
         if not line.strip():
             continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise SynthError(
-                f"`{path}` is no json at line {number}: {error.msg.lower()}", "take the publisher's copy"
-            ) from error
+        record = json_value(path, line, number)
         if not isinstance(record, dict):
             raise SynthError(f"`{path}` holds no object at line {number}", "take the publisher's copy")
         yield number, record
+
+
+def json_value(path: Path, text: str, first: int = 1) -> Any:
+    """Return the value of a json text that begins in a given line of a file."""
+    try:
+        value = json.loads(text)
+        if "\\ud" in text.lower():  # perhaps half of a pair, which is no character
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        number = first - 1 + (error.lineno if isinstance(error, json.JSONDecodeError) else 1)
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        raise SynthError(
+            f"`{path}` is no json at line {number}: {reason.lower()}", "take the publisher's copy"
+        ) from error
+    return value
 
 
 def tabbed(path: Path) -> Iterator[tuple[int, list[str]]]:

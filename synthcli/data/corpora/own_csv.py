@@ -1,0 +1,82 @@
+"""A user's own tables: `csv` reads the column `text`, `csv:text=review,label=mood,classes=bad+good` two.
+
+The first record names the columns; with `header=no` they are called 1, 2 and so on. What ends in .tsv is
+parted by tabs, all else by commas, unless `separator` says so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.own_columns import MEANINGS, Columns, columns_of
+from synthcli.data.corpora.own_files import LICENCE, URL, found
+from synthcli.data.corpora.own_options import one_of, options_of
+from synthcli.data.corpora.reading import records
+from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.splitting import split_folder
+from synthcli.errors import SynthError
+
+ENDINGS = (".csv", ".tsv")
+SEPARATORS = {"by-name": "", "comma": ",", "tab": "\t", "semicolon": ";"}
+OPTIONS = MEANINGS | {"header": "yes|no", "separator": "comma|tab|semicolon"}
+LAYOUT = (
+    "a file, a folder or a pattern in quotes of `.csv` or `.tsv`, plain or .gz;"
+    " `csv:text=COLUMN`, `csv:text=COLUMN,label=COLUMN,classes=ONE+TWO`, `csv:text=COLUMN,score=COLUMN` or"
+    " `csv:source=COLUMN,target=COLUMN` names the columns, `header=no` has them called 1, 2 and so on;"
+    " train, valid and test in the files' names, else they are cut 90/5/5 by rows"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """How the files of a corpus are read."""
+
+    columns: Columns
+    has_header: bool
+    separator: str  # none: by the file's name
+
+    def rows(self, files: tuple[Path, ...]) -> Iterator[Row]:
+        for path in files:
+            by_name = "\t" if ".tsv" in path.suffixes else ","
+            table = records(path, delimiter=self.separator or by_name)
+            names = self.names(path, table) if self.has_header else []
+            for number, record in table:
+                names = names or [str(column) for column in range(1, len(record) + 1)]
+                yield self.columns.row(dict(zip(names, record, strict=True)), f"`{path}`, line {number},")
+
+    def names(self, path: Path, table: Iterator[tuple[int, list[str]]]) -> list[str]:
+        """Return the first record, which must name the columns that are wanted, each once."""
+        _, names = next(table, (1, []))
+        missing = [f"`{column}`" for column in self.columns.named.values() if names.count(column) != 1]
+        if missing:
+            held = ", ".join(f"`{name}`" for name in names) or "none"
+            raise SynthError(
+                f"`{path}` has no one column {', '.join(missing)}, but {held}", f"expected {LAYOUT}"
+            )
+        return names
+
+
+def folder(root: Path, name: str, table: Table) -> Folder:
+    base, files = found(root, name, LAYOUT, ENDINGS)
+    return split_folder(base, [(path,) for path in files], table.rows, name, LAYOUT)
+
+
+def own_csv(name: str) -> Corpus:
+    """Return the corpus that a name such as `csv:text=review` asks for."""
+    options = options_of(name, OPTIONS)
+    columns = columns_of(name, options)
+    separator = SEPARATORS[one_of(name, options, "separator", tuple(SEPARATORS))]
+    table = Table(columns, one_of(name, options, "header", ("yes", "no")) == "yes", separator)
+    return Corpus(
+        name=name,
+        kind=columns.kind,
+        title="Your own tables",
+        licence=LICENCE,
+        url=URL,
+        layout=LAYOUT,
+        class_names=columns.classes,
+        folder=partial(folder, name=name, table=table),
+        finds_source=True,
+    )

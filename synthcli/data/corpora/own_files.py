@@ -1,0 +1,48 @@
+"""The files a user names: one, a folder, or a pattern such as `notes/**/*.txt`."""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from synthcli.data.corpora.finding import lacking, matching
+from synthcli.errors import SynthError
+
+LICENCE = "the licence of what you bring"
+URL = "your own files"
+
+
+def found(root: Path, corpus: str, layout: str, endings: Sequence[str]) -> tuple[Path, list[Path]]:
+    """Return the folder that names are relative to, and the files below it in order.
+
+    In a folder, those that end as given, plain or .gz.
+    """
+    if root.is_file():
+        return root.parent, [root]
+    if root.is_dir():
+        files = sorted({path for ending in endings for path in files_in(root, f"**/*{ending}")})
+        if not files:
+            raise lacking(root, [f"`*{ending}`" for ending in endings], corpus, layout)
+        return root, files
+    base, pattern = divided(root)
+    files = files_in(base, pattern) if pattern else []
+    if not files:
+        raise missing(root, layout)
+    return base, files
+
+
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that match, and none of those in hidden folders or hidden themselves."""
+    files = (path for path in matching(folder, pattern) if path.is_file())
+    return [path for path in files if not any(part[0] == "." for part in path.relative_to(folder).parts)]
+
+
+def divided(path: Path) -> tuple[Path, str]:
+    """Return the folder before the first part that is a pattern, and the pattern; none: an empty one."""
+    parts = path.parts
+    first = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return Path(*parts[:first]), "/".join(parts[first:])
+
+
+def missing(root: Path, layout: str) -> SynthError:
+    what = "matches no file" if divided(root)[1] else "does not exist"
+    return SynthError(f"the source `{root}` {what}", f"expected {layout}")

@@ -1,0 +1,88 @@
+"""A user's own pairs, one a line in two files: `parallel:source=de,target=en` reads `*.de` beside `*.en`.
+
+With names that have a dot, `parallel:source=a.txt,target=b.txt`, it reads these two files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.finding import lacking
+from synthcli.data.corpora.own_files import LICENCE, URL, divided, files_in, missing
+from synthcli.data.corpora.own_options import options_of
+from synthcli.data.corpora.reading import parallel
+from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.splitting import Group, split_folder
+from synthcli.errors import SynthError
+
+OPTIONS = {"source": "ENDING", "target": "ENDING"}
+LAYOUT = (
+    "two files of equally many lines, plain or .gz: `parallel:source=de,target=en` reads every `*.de` beside"
+    " its `*.en` of a folder, or with `--source talks` the files `talks.de` and `talks.en`;"
+    " train, valid and test in the files' names, else they are cut 90/5/5 by rows"
+)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """How the names of sources and of targets end; with a dot, whole names."""
+
+    source: str
+    target: str
+
+    def pairs(self, root: Path, name: str) -> tuple[Path, list[Group]]:
+        """Return the folder that names are relative to, and each source with its target."""
+        base, stem = (root, "**/*") if root.is_dir() else (root.parent, self.stem(root))
+        if divided(root)[1]:
+            base, stem = divided(root)
+            stem = self.stem(Path(stem))
+        pattern = f"**/{self.source}" if "." in self.source else f"{stem}.{self.source}"
+        sources = files_in(base, pattern)
+        if not sources and root.is_dir():
+            raise lacking(root, f"`*.{self.source}`", name, LAYOUT)
+        if not sources:
+            raise missing(root, LAYOUT)
+        return base, [(path, self.beside(path, name)) for path in sources]
+
+    def stem(self, path: Path) -> str:
+        """Return a path without the ending of sources."""
+        return path.name.removesuffix(".gz").removesuffix(f".{self.source}")
+
+    def beside(self, path: Path, name: str) -> Path:
+        """Return the target of a source, packed or not."""
+        target = self.target if "." in self.target else f"{self.stem(path)}.{self.target}"
+        for candidate in (path.with_name(target), path.with_name(f"{target}.gz")):
+            if candidate.is_file():
+                return candidate
+        raise lacking(path.parent, f"`{target}`", name, LAYOUT)
+
+
+def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+    for path, beside in zip(files[::2], files[1::2], strict=True):
+        for source, target in parallel(path, beside):
+            yield {"source": source, "target": target}
+
+
+def folder(root: Path, name: str, sides: Sides) -> Folder:
+    base, pairs = sides.pairs(root, name)
+    return split_folder(base, pairs, rows, name, LAYOUT)
+
+
+def own_parallel(name: str) -> Corpus:
+    """Return the corpus that a name such as `parallel:source=de,target=en` asks for."""
+    options = options_of(name, OPTIONS)
+    sides = Sides(options.get("source", "source"), options.get("target", "target"))
+    if sides.source == sides.target:
+        raise SynthError(f"`{name}` has one ending for both sides: `{sides.source}`", f"expected {LAYOUT}")
+    return Corpus(
+        name=name,
+        kind="pairs",
+        title="Your own parallel files",
+        licence=LICENCE,
+        url=URL,
+        layout=LAYOUT,
+        folder=partial(folder, name=name, sides=sides),
+        finds_source=True,
+    )

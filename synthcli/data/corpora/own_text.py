@@ -1,0 +1,64 @@
+"""A user's own text: a file, a folder of `.txt`, or a pattern.
+
+A row is a line; with `text:rows=paragraphs` it is what stands between blank lines, with `rows=files` a file.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.documents import paragraphs
+from synthcli.data.corpora.own_files import LICENCE, URL, found
+from synthcli.data.corpora.own_options import one_of, options_of
+from synthcli.data.corpora.reading import lines
+from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.splitting import split_folder
+
+OPTIONS = {"rows": "lines|paragraphs|files"}
+ENDINGS = (".txt", ".text", ".md")
+LAYOUT = (
+    "a text file, a folder of `.txt`, `.text` or `.md`, or a pattern in quotes such as 'notes/**/*.py',"
+    " plain or .gz; train, valid and test in the files' names, else they are cut 90/5/5 by rows;"
+    " `text:rows=paragraphs` and `text:rows=files` read longer rows than lines"
+)
+
+
+def line_rows(path: Path) -> Iterator[Row]:
+    return ({"text": line} for line in lines(path))
+
+
+def file_rows(path: Path) -> Iterator[Row]:
+    yield {"text": "\n".join(lines(path))}
+
+
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    "lines": line_rows,
+    "paragraphs": paragraphs,
+    "files": file_rows,
+}
+
+
+def rows(files: tuple[Path, ...], read: Callable[[Path], Iterator[Row]]) -> Iterator[Row]:
+    for path in files:
+        yield from read(path)
+
+
+def folder(root: Path, name: str, read: Callable[[Path], Iterator[Row]]) -> Folder:
+    base, files = found(root, name, LAYOUT, ENDINGS)
+    return split_folder(base, [(path,) for path in files], partial(rows, read=read), name, LAYOUT)
+
+
+def own_text(name: str) -> Corpus:
+    """Return the corpus that a name such as `text:rows=paragraphs` asks for."""
+    unit = one_of(name, options_of(name, OPTIONS), "rows", tuple(READERS))
+    return Corpus(
+        name=name,
+        kind="text",
+        title=f"Your own text, {unit} as rows",
+        licence=LICENCE,
+        url=URL,
+        layout=LAYOUT,
+        folder=partial(folder, name=name, read=READERS[unit]),
+        finds_source=True,
+    )

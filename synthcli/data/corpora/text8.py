@@ -1,0 +1,77 @@
+"""text8: 10^8 characters of Wikipedia, a to z and spaces (Mahoney 2006), of which 90, 5 and 5 million are
+train, validation and test (Mikolov et al. 2012).
+
+The file is one line. A row is about a thousand characters of it up to a space, and its end is that space, so
+a model that reads rows with their ends reads the file's characters. Only the last row of a split has an end
+that stands for none.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.enwik8 import content
+from synthcli.data.corpora.finding import lacking, one_of
+from synthcli.data.corpora.source import SPLITS, Folder, Part, Row
+from synthcli.errors import SynthError
+
+NAME = "text8"
+URL = "http://mattmahoney.net/dc/textdata.html"
+LAYOUT = f"`text8`, plain, .gz or .zip, from {URL}; a file of another size is cut 90/5/5 by characters"
+SIZE = 100_000_000
+SHARE = 20  # one part of so many is validation, one is test
+ROW = 1_000  # characters, and those of the word that goes on
+ALLOWED = b"abcdefghijklmnopqrstuvwxyz \n"
+
+
+def characters(path: Path) -> bytes:
+    """Return the whole text; other characters than those of text8 are refused."""
+    data = content(path, NAME).removesuffix(b"\n")
+    others = data.translate(None, ALLOWED)
+    if others or b"\n" in data:
+        place = data.find(others[:1] or b"\n")
+        raise SynthError(
+            f"`{path}` has the byte {data[place]:#04x} at {place}, and text8 is a to z and spaces alone",
+            f"expected {LAYOUT}",
+        )
+    return data
+
+
+def rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
+    (path,) = files
+    data = characters(path)
+    held_out = len(data) // SHARE
+    first, second = len(data) - 2 * held_out, len(data) - held_out
+    start, stop = {"train": (0, first), "validation": (first, second), "test": (second, len(data))}[split]
+    while start < stop:
+        end = data.find(b" ", start + ROW, stop)
+        end = stop if end < 0 else end
+        yield {"text": data[start:end].decode()}
+        start = end + 1
+
+
+def folder(root: Path) -> Folder:
+    path = root if root.is_file() else one_of(root, [NAME, f"{NAME}.zip", f"{NAME}*"])
+    if path is None:
+        raise lacking(root, f"`{NAME}`", NAME, LAYOUT)
+    size = len(characters(path))
+    if size < SHARE:
+        raise SynthError(f"`{path}` has {size} bytes: too few to cut three splits", f"expected {LAYOUT}")
+    parts = {split: Part((path,), partial(rows, split=split)) for split in SPLITS}
+    if size == SIZE:
+        return Folder(root, parts)
+    made = f"cut from the {size:,} characters of `{path.name}` into 90, 5 and 5 per cent"
+    return Folder(root, parts, notes=(f"not the whole of text8: {made}",), splits_made=made)
+
+
+TEXT8 = Corpus(
+    name=NAME,
+    kind="text",
+    title="text8: a hundred million characters of Wikipedia, a to z and spaces",
+    licence="CC BY-SA and GFDL",
+    url=URL,
+    layout=LAYOUT,
+    tokenizer="bytes",
+    folder=folder,
+)
