@@ -36,7 +36,7 @@ def members(archive: Path) -> Iterator[Member]:
 
 def tar_members(archive: Path) -> Iterator[Member]:
     with tarfile.open(archive, "r|*") as tar:
-        for member in tar:
+        for member in one_by_one(tar):
             if member.isdir():
                 continue
             if not member.isreg():
@@ -44,6 +44,13 @@ def tar_members(archive: Path) -> Iterator[Member]:
             stream = tar.extractfile(member)
             assert stream is not None, member.name  # a plain file has one
             yield member.name.removeprefix("./"), stream
+
+
+def one_by_one(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members that follow; unlike the tar itself, keep none of hundreds of thousands."""
+    while (member := tar.next()) is not None:
+        yield member
+        tar.members.clear()  # type: ignore[attr-defined]
 
 
 def zip_members(archive: Path) -> Iterator[Member]:

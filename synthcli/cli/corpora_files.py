@@ -1,0 +1,143 @@
+"""`synth corpora fetch`, `pack` and `unpack`: publishers' files, for machines with and without network."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError, did_you_mean
+
+if TYPE_CHECKING:
+    from synthcli.data.fetching.download import Progress as Report
+    from synthcli.data.fetching.pack import Contents
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
+To = Annotated[
+    Path | None,
+    typer.Option(
+        "--to", metavar="DIR", help="Put the files here; else under `data`, or SYNTH_DATA, by their corpus."
+    ),
+]
+What = Annotated[str, typer.Argument(metavar="NAME|STORE", help="A corpus, or a store, by name or path.")]
+Source = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The corpus's files, where they are not under `data`.")
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="Ends in .tar, .tar.gz, .tgz or .tar.zst.")
+]
+Pack = Annotated[Path, typer.Argument(metavar="FILE", help="What `synth corpora pack` wrote.")]
+UnpackTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--to", metavar="DIR", help="Put it here; else a corpus under `data`, a store under `stores`."
+    ),
+]
+
+MEGABYTE = 1_000_000
+
+
+def fetch(names: Names, to: To = None) -> None:
+    """Download the publisher's files of corpora, go on where it stopped, compare checksums, unpack.
+
+    Examples: `synth corpora fetch enwik8`, `synth corpora fetch imdb --to /data/imdb`
+    """
+    from synthcli.data.corpora import find_corpus
+    from synthcli.data.fetching.fetch import fetch as fetch_files
+    from synthcli.data.fetching.fetch import files_of
+
+    if to is not None and len(names) > 1:
+        raise SynthError("`--to` belongs to one corpus, and several are named", "fetch them one by one")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    corpora = [find_corpus(name) for name in names]
+    for corpus in corpora:
+        files_of(corpus)  # refuses before anything is fetched
+    for corpus in corpora:
+        with reporting() as report:
+            fetched = fetch_files(corpus, to, report)
+        old = ", fetched before; remove it to fetch it again" if fetched.is_old else ""
+        screen.say(f"{'found' if fetched.is_old else 'wrote'} `{fetched.home}`{old}")
+    source = f" --source {to}" if to is not None else ""
+    screen.say(f"next: `synth prepare-corpus {names[0]}{source}`")
+
+
+def pack(what: What, output: Output, source: Source = None) -> None:
+    """Pack a corpus's files or a store into one checksummed file that another machine can unpack.
+
+    Examples: `synth corpora pack enwik8 -o enwik8.tar`, `synth corpora pack copy.bytes-260 -o copy.tar.zst`
+    """
+    from synthcli.data.fetching.pack import pack as pack_files
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    contents = contents_of(what, source)
+    with reporting() as report:
+        count = pack_files(contents, output, report)
+    size = output.stat().st_size / MEGABYTE
+    screen.say(f"wrote `{output}`: {count:,} files of the {contents.kind} `{contents.name}`, {size:,.1f} MB")
+    screen.say(f"next: copy it, and there `synth corpora unpack {output.name}`")
+
+
+def unpack(file: Pack, to: UnpackTo = None) -> None:
+    """Unpack what `pack` wrote, once every file in it is found to be as it was packed.
+
+    Example: `synth corpora unpack enwik8.tar`
+    """
+    from synthcli.data.fetching.unpack import unpack_pack
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with reporting() as report:
+        listed, target = unpack_pack(file, to, report)
+    screen.say(f"wrote `{target}`: {len(listed.files):,} files of the {listed.kind} `{listed.name}`")
+    source = f" --source {to}" if to is not None else ""
+    ready = f"synth prepare-corpus {listed.name}{source}"
+    screen.say(f"next: `{ready if listed.kind == 'corpus' else 'synth presets'}`")
+
+
+def contents_of(what: str, source: Path | None) -> "Contents":
+    """Return what to pack: a corpus's files, or a store, which must be whole."""
+    from synthcli.data.corpora import CORPORA
+    from synthcli.data.fetching.homes import data_root, homes, present
+    from synthcli.data.fetching.pack import Contents
+    from synthcli.data.store import open_store, stores_in, stores_root
+
+    if what not in CORPORA:
+        path = next((path for path in (Path(what), stores_root() / what) if path.is_dir()), None)
+        if path is None:
+            known = [*CORPORA, *(store.name for store in stores_in(stores_root()))]
+            raise SynthError(f"`{what}` is neither a corpus nor a store", did_you_mean(what, known))
+        open_store(path)
+        return Contents("store", path.resolve().name, path.resolve().name, path)
+    if CORPORA[what].builtin:
+        raise SynthError(f"`{what}` is built in and has no files", "prepare it, and pack its store")
+    root = source or present(what)
+    if root is None or not root.is_dir():
+        raise SynthError(
+            f"the files of `{what}` are not here" if source is None else f"`{source}` is no folder",
+            f"`synth corpora fetch {what}`, or name their folder with `--source`",
+        )
+    CORPORA[what].open(root)
+    home = next((home.relative_to(data_root()).as_posix() for home in homes(what)), what)
+    return Contents("corpus", what, home, root)
+
+
+@contextmanager
+def reporting() -> "Iterator[Report]":
+    """Show megabytes done, of how many, and how many a second."""
+    with screen.progress() as bar:
+        task = bar.add_task("", total=None, rate="MB")
+        shown = ""
+
+        def report(what: str, done: int, total: int | None) -> None:
+            nonlocal shown
+            if what != shown:
+                shown = what
+                bar.reset(task)
+            megabytes = None if total is None else total / MEGABYTE
+            bar.update(task, description=what, completed=done / MEGABYTE, total=megabytes)
+            speed = bar.tasks[0].speed or 0.0
+            bar.update(task, rate=f"MB, {speed:,.1f} MB/s")
+
+        yield report
