@@ -2,13 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from synthcli.durable import write_text
 from synthcli.errors import SynthError
 
 MANIFEST = "manifest.json"
+VERIFIED = ".verified.json"  # which files had the right hash, and when they were last changed
+ABOUT = (MANIFEST, VERIFIED, "quality.json", "quality.png")  # of a store, not in its hash
 FORMAT = 1
 BLOCK = 2**20
 
@@ -19,17 +23,18 @@ def sha256(path: Path) -> str:
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """Yield every file of a store but its manifest, in order."""
+    """Yield every file that belongs to a store, in order; what is said of it does not."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != folder / MANIFEST:
+        if path.is_file() and path.relative_to(folder).as_posix() not in ABOUT:
             yield path
 
 
-def describe_files(folder: Path) -> list[dict[str, Any]]:
-    """Return path, size and hash of every file of a store."""
+def describe_files(folder: Path, known: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return path, size and hash of every file of a store; some hashes are known already."""
+    files = ((path.relative_to(folder).as_posix(), path) for path in files_in(folder))
     return [
-        {"path": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
-        for path in files_in(folder)
+        {"path": name, "bytes": path.stat().st_size, "sha256": known.get(name) or sha256(path)}
+        for name, path in files
     ]
 
 
@@ -63,10 +68,40 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path, manifest: dict[str, Any]) -> None:
-    """Compare every file with the manifest, sizes first."""
-    for check in (check_size, check_hash):
-        for file in manifest["files"]:
-            check(folder / file["path"], file, folder)
+    """Compare every file with the manifest, sizes first; a file is hashed once, until its time changes."""
+    for file in manifest["files"]:
+        check_size(folder / file["path"], file, folder)
+    seen = read_seen(folder)
+    new = marks(folder, manifest)
+    for file in manifest["files"]:
+        if seen.get(file["path"]) != new[file["path"]]:
+            check_hash(folder / file["path"], file, folder)
+    if seen != new:
+        remember(folder, manifest)
+
+
+def marks(folder: Path, manifest: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return what every file keeps until it is written to or replaced, and its hash."""
+    stats = ((file, (folder / file["path"]).stat()) for file in manifest["files"])
+    return {
+        file["path"]: [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, file["sha256"]]
+        for file, stat in stats
+    }
+
+
+def remember(folder: Path, manifest: dict[str, Any]) -> None:
+    """Note that all files have the hashes of the manifest, where the store is ours to write."""
+    with suppress(OSError):
+        write_text(folder / VERIFIED, json.dumps(marks(folder, manifest)))
+
+
+def read_seen(folder: Path) -> dict[str, Any]:
+    """Return the marks of files verified before, if any."""
+    try:
+        seen = json.loads((folder / VERIFIED).read_text())
+    except (OSError, ValueError):
+        return {}
+    return seen if isinstance(seen, dict) else {}
 
 
 def check_size(path: Path, file: dict[str, Any], folder: Path) -> None:

@@ -1,16 +1,12 @@
-"""Write rows as Arrow shards that `datasets.load_from_disk` reads; equal rows give equal bytes."""
+"""Arrow shards that `datasets.load_from_disk` reads, and the two files by which it knows them."""
 
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow
-
-SHARD_BYTES = 256 * 2**20
 
 TOKENS = pyarrow.list_(pyarrow.int32())
 SCHEMAS = {
@@ -25,69 +21,32 @@ SCHEMAS = {
     "scored": {"tokens": TOKENS, "score": pyarrow.float32()},
     "choices": {"choices": pyarrow.list_(TOKENS), "label": pyarrow.int32()},
 }
+NAMES = {"float": "float32"}  # of types that `datasets` calls otherwise than Arrow
 
 
-@dataclass
-class ShardWriter:
-    """Writes batches of columns into `data-00000.arrow`, `data-00001.arrow`, ..., each fsynced."""
+def describe_split(folder: Path, kind: str, shards: dict[str, str]) -> None:
+    """Write what `datasets` reads of a split beside its shards, given by name with their sha256."""
+    digest = hashlib.sha256("".join(shards.values()).encode())
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": name} for name in shards],
+        "_fingerprint": digest.hexdigest()[:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": folder.name,
+    }
+    features = {name: feature(type_) for name, type_ in SCHEMAS[kind].items()}
+    info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
+    write_json(folder / "dataset_info.json", info)
+    write_json(folder / "state.json", state)
 
-    folder: Path
-    kind: str
-    shards: list[Path] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.folder.mkdir()
-        self.schema = pyarrow.schema(list(SCHEMAS[self.kind].items()))
-        self.sink: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-        if error is None:
-            self._describe()
-
-    def write(self, columns: dict[str, list[Any]]) -> None:
-        """Append a batch of rows."""
-        if self.sink is not None and self.sink.tell() > SHARD_BYTES:
-            self._close()
-        if self.sink is None:
-            self.shards.append(self.folder / f"data-{len(self.shards):05d}.arrow")
-            self.sink = self.shards[-1].open("wb")
-            self.stream = pyarrow.ipc.new_stream(self.sink, self.schema)
-        self.stream.write_batch(pyarrow.record_batch(columns, schema=self.schema))
-
-    def _close(self) -> None:
-        if self.sink is not None:
-            self.stream.close()
-            self.sink.flush()
-            os.fsync(self.sink.fileno())
-            self.sink.close()
-            self.sink = None
-
-    def _describe(self) -> None:
-        """Write the two files by which `datasets` knows a saved dataset."""
-        import datasets
-
-        digest = hashlib.sha256()
-        for shard in self.shards:
-            with shard.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-        state: dict[str, Any] = {
-            "_data_files": [{"filename": shard.name} for shard in self.shards],
-            "_fingerprint": digest.hexdigest()[:16],
-            "_format_columns": None,
-            "_format_kwargs": {},
-            "_format_type": None,
-            "_output_all_columns": False,
-            "_split": self.folder.name,
-        }
-        features = datasets.Features.from_arrow_schema(self.schema)
-        datasets.DatasetInfo(features=features).write_to_directory(str(self.folder))
-        write_json(self.folder / "state.json", state)
+def feature(type_: Any) -> dict[str, Any]:
+    """Return what `datasets` calls a type of Arrow."""
+    if pyarrow.types.is_list(type_):
+        return {"feature": feature(type_.value_type), "_type": "List"}
+    return {"dtype": NAMES.get(str(type_), str(type_)), "_type": "Value"}
 
 
 def write_json(path: Path, content: Any) -> None:

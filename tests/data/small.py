@@ -1,11 +1,14 @@
 """Small corpora in their publishers' layouts."""
 
 import gzip
+import json
 from pathlib import Path
 
 from synthcli.data.config import TokenizerConfig
+from synthcli.data.manifest import MANIFEST, VERIFIED
 
 BYTES = TokenizerConfig.model_validate({"kind": "bytes"})
+PIECES = TokenizerConfig(kind="sentencepiece-unigram", vocab_size=320)
 SOURCES = [f"line {number} of a small corpus" for number in range(20)]
 TARGETS = [f"Zeile {number}" for number in range(20)]
 
@@ -42,3 +45,19 @@ def ag_news(folder: Path) -> Path:
     write(folder / "train.csv", records)
     write(folder / "test.csv.gz", records[:3])
     return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file of a store, of its manifest all but when it was made; not when files were seen."""
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != VERIFIED
+    }
+    manifest = json.loads(found[MANIFEST])
+    del manifest["created"]
+    return found | {MANIFEST: json.dumps(manifest).encode()}
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

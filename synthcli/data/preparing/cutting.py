@@ -1,0 +1,74 @@
+"""Cut the rows of a corpus into shards, by the bytes of their text alone.
+
+So the shards of a corpus are the same however many processes encode them, and those that are done when a
+preparation is killed fit those that are made later.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from synthcli.data.corpora import Corpus, Row, Source
+from synthcli.errors import SynthError
+
+SHARD_BYTES = 8 * 2**20
+LARGE_SHARD_BYTES = 64 * 2**20  # C4 would fill a hundred thousand of the others
+LARGE_ROWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """Consecutive rows of a split that become one shard; `number` counts from 0."""
+
+    split: str
+    number: int
+    kind: str
+    rows: list[Row]
+    bytes: int  # of their text
+
+    @property
+    def shard(self) -> str:
+        """Where the shard stands in the store."""
+        return f"{self.split}/data-{self.number:05d}.arrow"
+
+
+def shard_bytes(corpus: Corpus) -> int:
+    """Return how much text a shard of a corpus holds; its publisher's number of rows decides."""
+    return LARGE_SHARD_BYTES if sum(corpus.rows.values()) >= LARGE_ROWS else SHARD_BYTES
+
+
+def texts_of(row: Row) -> list[str]:
+    """Return the texts of a row that become ids."""
+    if "choices" in row:
+        return row["choices"]
+    return [row["text"]] if "text" in row else [row["source"], row["target"]]
+
+
+def tasks_of(corpus: Corpus, opened: Source) -> Iterator[Task]:
+    """Yield the shards of every split in order."""
+    for split in opened.splits:
+        yield from cut(opened.read(split), split, corpus.kind, shard_bytes(corpus))
+
+
+def cut(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[Task]:
+    """Yield the shards of a split: each ends with the row that fills it."""
+    number = first = size = 0
+    kept: list[Row] = []
+    for row in rows:
+        kept.append(row)
+        size += size_of(row, split, first + len(kept))
+        if size >= limit:
+            yield Task(split, number, kind, kept, size)
+            number, first, size, kept = number + 1, first + len(kept), 0, []
+    if kept:
+        yield Task(split, number, kind, kept, size)
+
+
+def size_of(row: Row, split: str, number: int) -> int:
+    """Return the bytes of a row's text; half a character, as some json holds, is refused."""
+    try:
+        return sum(len(text) if text.isascii() else len(text.encode()) for text in texts_of(row))
+    except UnicodeEncodeError as error:
+        raise SynthError(
+            f"row {number} of `{split}` holds half a character, `{error.object[error.start]!a}`",
+            "take that row out, or write the whole character",
+        ) from error

@@ -1,0 +1,48 @@
+"""The tokenizer of a store, trained on the training split where nothing else defines it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from synthcli.data.config import TokenizerConfig
+from synthcli.data.corpora import Corpus, Source
+from synthcli.data.preparing.cutting import size_of, texts_of
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
+from synthcli.data.tokenizers.words import frequent_words
+from synthcli.data.tokenizers.words_published import published_words
+from synthcli.durable import new_folder
+
+ROWS_AT_ONCE = 2_000  # between two reports
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, rows done, and rows in all where they are known."""
+
+
+def tokenizer_at(
+    folder: Path, config: TokenizerConfig, corpus: Corpus, opened: Source, report: Progress
+) -> Tokenizer:
+    """Return the tokenizer saved in a folder; make it and save it there first if there is none."""
+    if not folder.exists():
+        made = tokenizer_for(config, corpus, opened, report)
+        with new_folder(folder) as beside:
+            made.save(beside)
+    return load_tokenizer(folder)
+
+
+def tokenizer_for(config: TokenizerConfig, corpus: Corpus, opened: Source, report: Progress) -> Tokenizer:
+    """Return a tokenizer; words are those its publisher lists, or counts often enough."""
+    texts = training_texts(opened, report)
+    if config.kind != "words" or config.files is not None:
+        return train_or_load_tokenizer(config, texts)
+    if opened.vocabulary is not None:
+        return published_words(config, opened.vocabulary)
+    return frequent_words(config, texts, corpus.least_count)
+
+
+def training_texts(opened: Source, report: Progress) -> Iterator[str]:
+    """Yield the texts of the training split, all those of a row, for a tokenizer to learn from."""
+    for number, row in enumerate(opened.read("train"), start=1):
+        if number % ROWS_AT_ONCE == 1:
+            report("reading for the tokenizer", number - 1, None)
+        size_of(row, "train", number)
+        yield from texts_of(row)
+    report("training the tokenizer", 0, None)

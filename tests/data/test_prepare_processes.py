@@ -1,0 +1,98 @@
+"""Preparing in several processes, and several preparations at once: always the same store."""
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from synthcli.data.prepare import WAITING, prepare
+from synthcli.data.preparing.local import Worker
+from synthcli.data.preparing.locking import locked
+from synthcli.data.store import store_path
+from synthcli.errors import SynthError, WorkFailedError
+from tests.data.holding import hold, hold_then_prepare
+from tests.data.small import BYTES, PIECES, contents, multi30k, names_in, write
+
+
+def test_two_processes_make_the_same_store(whole: dict[str, bytes], tmp_path: Path, source: Path) -> None:
+    store = prepare("multi30k", PIECES, tmp_path / "two", source, workers=2)
+    assert contents(store.path) == whole
+    assert names_in(tmp_path / "two") == [store.path.name]
+    assert store.split("train")["source_text"][19] == "line 19 of a small corpus"
+
+
+def test_the_second_of_two_waits(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store_path(tmp_path, "multi30k", BYTES, source)
+    lock = path.with_name(f".{path.name}.lock")
+    context = multiprocessing.get_context("spawn")
+    held = context.Event()
+    other = context.Process(target=hold_then_prepare, args=(lock, held, tmp_path, source))
+    other.start()
+    assert held.wait(60)
+    said: list[str] = []
+    store = prepare("multi30k", BYTES, tmp_path, source, lambda what, done, total: said.append(what))
+    other.join(60)
+    assert said == [WAITING]
+    assert store.rows("train") == 20
+    assert [name for name in names_in(tmp_path) if name != "data"] == [path.name]
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    held = context.Event()
+    holder = context.Process(target=hold, args=(tmp_path / "lock", held))
+    holder.start()
+    assert held.wait(60)
+    holder.kill()
+    holder.join()
+    assert (tmp_path / "lock").exists()
+    with locked(tmp_path / "lock", pytest.fail) as waited:
+        assert not waited
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_process_that_is_killed_is_replaced(
+    whole: dict[str, bytes], tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+    give = Worker.give
+
+    def kill_first(self: Worker, packed: bytes, attempts: int = 1) -> None:
+        if not killed:
+            assert self.process.pid is not None
+            killed.append(self.process.pid)
+            os.kill(self.process.pid, signal.SIGKILL)
+        give(self, packed, attempts)
+
+    monkeypatch.setattr(Worker, "give", kill_first)
+    assert contents(prepare("multi30k", PIECES, tmp_path / "new", source, workers=2).path) == whole
+    assert len(killed) == 1
+
+
+def test_a_shard_that_kills_its_processes(
+    tmp_path: Path, source: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: Worker, packed: bytes, attempts: int = 1) -> None:
+        self.attempts = attempts
+        self.process.kill()
+
+    monkeypatch.setattr(Worker, "give", killed)
+    with pytest.raises(WorkFailedError) as caught:
+        prepare("multi30k", BYTES, tmp_path / "stores", source, workers=2)
+    assert caught.value.message == (
+        "two processes were killed while they made one shard, the last with code -9"
+    )
+    assert not multiprocessing.active_children()
+
+
+def test_a_mistake_found_by_another_process(tmp_path: Path, small_shards: None) -> None:
+    source = multi30k(tmp_path / "data")
+    write(source / "val.en", [""] * 4)
+    write(source / "val.de.gz", ["x"] * 4)
+    with pytest.raises(SynthError) as caught:
+        prepare("multi30k", BYTES, tmp_path / "stores", source, workers=2)
+    assert caught.value.message == "the split `validation` of `multi30k` holds blank rows only"
+    assert not (tmp_path / "stores").exists()
+    assert not multiprocessing.active_children()
