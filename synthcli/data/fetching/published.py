@@ -2,8 +2,9 @@
 
 Checksums are from: `tensorflow_datasets/url_checksums` (lm1b, imdb, cnn-dailymail), `torchtext/datasets`
 (ag-news and GLUE), `parlai/tasks/personachat/build.py`, `CorpusLoaders.jl` (WikiText), allenai's `rainbow`
-(ReCoRD), DataDeps declarations (enwik8), and the repository of Multi30k at the commit named. A file
-without one is recorded when it is first fetched, and must be the same ever after.
+(ReCoRD), DataDeps declarations (enwik8), TensorFlow's lesson on word2vec (text8), and the repository of
+Multi30k at the commit named. A file without one is recorded when it is first fetched, and must be the
+same ever after.
 """
 
 from dataclasses import dataclass
@@ -142,6 +143,14 @@ PUBLISHED: dict[str, tuple[Remote, ...]] = {
             bytes=36_445_475,
         ),
     ),
+    "text8": (
+        Remote(
+            "http://mattmahoney.net/dc/text8.zip",
+            "sha256:a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232",
+            bytes=31_344_016,
+        ),
+    ),
+    "iwslt14-de-en": (Remote("https://dl.fbaipublicfiles.com/fairseq/data/iwslt14/de-en.tgz", folder=""),),
     "c4": (*c4("train", 1_024), *c4("validation", 8)),
     "imdb": (
         Remote(
