@@ -1,5 +1,6 @@
 """The hub: what is asked of it, and what happens when it does not answer."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ RECORDS: dict[str, dict[str, Any]] = {
     "wikitext-103": {"text": " = A = \n"},
     "c4": {"text": "A page\nof two lines", "url": "https://example.org", "timestamp": "2019"},
     "imdb": {"text": "Good.<br /><br />Really.", "label": 1},
+    "personachat": {
+        "personality": ["i surf.", "i bake."],
+        "utterances": [{"candidates": ["no", "hello"], "history": ["__SILENCE__", "hi"]}],
+    },
     "glue-cola": {"sentence": "It is.", "label": 1, "idx": 0},
     "glue-sst2": {"sentence": "fine ", "label": 1, "idx": 0},
     "glue-mrpc": {"sentence1": "A .", "sentence2": "B .", "label": 0, "idx": 0},
@@ -93,6 +98,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "wikitext-103": {"text": "= A ="},
     "c4": {"text": "A page\nof two lines"},
     "imdb": {"text": "Good. Really.", "label": 1},
+    "personachat": {"source": "persona: i surf. i bake. history: hi", "target": "hello"},
     "glue-cola": {"text": "sentence: It is.", "label": 1},
     "glue-sst2": {"text": "sentence: fine", "label": 1},
     "glue-mrpc": {"text": "sentence1: A . sentence2: B .", "label": 0},
@@ -145,7 +151,67 @@ def test_every_corpus_of_the_hub_has_a_record() -> None:
 def test_records_become_rows(name: str) -> None:
     hub = CORPORA[name].hub
     assert hub is not None
-    assert hub.row(RECORDS[name]) == ROWS[name]
+    assert list(hub.rows_of(RECORDS[name])) == [ROWS[name]]
+
+
+class Repeated:
+    """One record, as often as is published."""
+
+    def __init__(self, record: dict[str, Any], times: int, declared: int | None = None) -> None:
+        self.record, self.times = record, times
+        self.declared = times if declared is None else declared
+
+    def __len__(self) -> int:
+        return self.declared
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter([self.record] * self.times)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, records: object) -> None:
+    """Have the hub answer every question with the same records."""
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *what, **options: None)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *what, **options: records)
+
+
+def test_a_copy_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, Repeated(RECORDS["multi30k"], 28_999))
+    with pytest.raises(SynthError) as error:
+        prepare("multi30k", BYTES, tmp_path / "stores")
+    assert str(error.value) == (
+        "`bentrevett/multi30k` holds 28,999 records of `train`, and 29,000 are published\n"
+        "hint: its copy on the hub is not whole: give the files,"
+        " `synth prepare-corpus multi30k --source DIR`"
+    )
+    assert not (tmp_path / "stores").exists()
+
+
+def test_a_stream_that_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, Repeated(RECORDS["c4"], 3))
+    rows = CORPORA["c4"].open().read("validation")
+    assert [next(rows) for _ in range(3)] == [ROWS["c4"]] * 3
+    with pytest.raises(SynthError, match="holds 3 records of `validation`, and 364,608 are published"):
+        next(rows)
+
+
+def test_a_stream_that_breaks_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Iterator[dict[str, Any]]:
+        yield RECORDS["c4"]
+        raise ConnectionError("reset")
+
+    answering(monkeypatch, broken())
+    with pytest.raises(SynthError, match=r"could not read `allenai/c4` .*: ConnectionError"):
+        list(CORPORA["c4"].open().read("train"))
+
+
+def test_a_repository_of_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scripted(*what: object, **options: object) -> None:
+        raise RuntimeError("Dataset scripts are no longer supported, but found imdb.py")
+
+    answering(monkeypatch, None)
+    monkeypatch.setattr(datasets, "load_dataset", scripted)
+    with pytest.raises(SynthError, match="from the Hugging Face hub: it holds a loading script alone"):
+        list(CORPORA["imdb"].open().read("train"))
 
 
 def test_the_pinned_revision_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,9 +220,9 @@ def test_the_pinned_revision_is_asked_for(tmp_path: Path, monkeypatch: pytest.Mo
     def repo_info(self: object, name: str, **options: object) -> None:
         asked.append((name, options["repo_type"], options["revision"], options["timeout"]))
 
-    def load_dataset(name: str, config: str | None, split: str, revision: str) -> list[dict[str, Any]]:
+    def load_dataset(name: str, config: str | None, split: str, revision: str) -> Repeated:
         asked.append((name, config, split, revision))
-        return [RECORDS["wmt14-en-de"]] * 3
+        return Repeated(RECORDS["wmt14-en-de"], 3, CORPORA["wmt14-en-de"].rows[split])
 
     monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", repo_info)
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)

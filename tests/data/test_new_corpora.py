@@ -169,6 +169,53 @@ def test_wmt14_en_fr(tmp_path: Path) -> None:
     ]
 
 
+DIALOGUE = {"persona": ["i surf.", "i bake."], "dialogue": [["__SILENCE__", "hi"], ["hello", "bye"]]}
+CONVAI2 = {
+    "personality": ["i surf.", "i bake."],
+    "utterances": [
+        {"candidates": ["no", "hi"], "history": ["__SILENCE__"]},
+        {"candidates": ["no", "bye"], "history": ["__SILENCE__", "hi", "hello"]},
+    ],
+}
+SAID = [
+    {"source": "persona: i surf. i bake. history: ", "target": "hi"},
+    {"source": "persona: i surf. i bake. history: hi hello", "target": "bye"},
+]
+
+
+def test_dialogues_of_four_forms(tmp_path: Path) -> None:
+    write(
+        tmp_path / "convai2/personachat_self_original.json", [json.dumps({"train": [CONVAI2], "valid": []})]
+    )
+    write(tmp_path / "xpersona/En_persona_train.json", [json.dumps([DIALOGUE] * 2)])
+    write(tmp_path / "xpersona/En_persona_valid.json.gz", [json.dumps([DIALOGUE])])
+    for stem in ("train", "val"):
+        write(tmp_path / f"parallel/per-{stem}.txt", ["i surf.</s>i bake."] * 2 + ["i run."])
+        write(tmp_path / f"parallel/src-{stem}.txt", ["__SILENCE__", "hello", "so"])
+        write(tmp_path / f"parallel/tgt-{stem}.txt", ["hi", "bye", "what"])
+    assert read("personachat", tmp_path / "convai2") == {"train": SAID, "validation": []}
+    assert read("personachat", tmp_path / "xpersona") == {"train": SAID * 2, "validation": SAID}
+    run = {"source": "persona: i run. history: so", "target": "what"}
+    assert read("personachat", tmp_path / "parallel") == {"train": [*SAID, run], "validation": [*SAID, run]}
+    alone = write(tmp_path / "En_persona_valid.json", [json.dumps([DIALOGUE] * 20)])
+    splits = read("personachat", alone)
+    assert {split: len(rows) for split, rows in splits.items()} == {"train": 36, "validation": 2, "test": 2}
+    assert read("personachat", tmp_path) == splits
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{}", "`{}` has no list of dialogues in it"),
+        ('[{"persona": []}]', "`{}` has no dialogue as its item 1: KeyError, 'dialogue'"),
+        ("[3]", "`{}` has no dialogue as its item 1: TypeError, argument of type 'int' is not iterable"),
+    ],
+)
+def test_json_that_is_no_dialogue(document: str, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "En_persona_valid.json", [document])
+    assert refused("personachat", path).message == message.format(path)
+
+
 def test_dialogues_as_published(shared: Path) -> None:
     splits = read("personachat", shared / "data/personachat/convai2_sample")
     assert all(

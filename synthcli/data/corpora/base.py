@@ -54,7 +54,7 @@ class Corpus:
             return Builtin(self.name, platform.python_version(), self.generate())
         if self.hub is None:
             raise SynthError(f"`{self.name}` needs its files", f"give `--source DIR` with {self.layout}")
-        return open_hub(self.name, self.hub)
+        return open_hub(self.name, self.hub, self.rows)
 
     def read(self, split: str, source: Path | None = None) -> Iterator[Row]:
         """Yield the rows of a split in their order."""

@@ -37,6 +37,7 @@ C4 = Corpus(
         "1588ec454efa1a09f29cd18ddd04fe05fc8653a2",
         row,
         {"train": "train", "validation": "validation"},
+        streamed=True,
     ),
     folder=folder,
 )

@@ -1,6 +1,11 @@
-"""Read a corpus from the Hugging Face hub, at a pinned revision."""
+"""Read a corpus from the Hugging Face hub, at a pinned revision.
 
-from collections.abc import Callable, Iterator
+Two things are wrong with many of its repositories: some hold a loading script alone, which `datasets` no
+longer runs, and the hub's own conversions to parquet end after five gigabytes. So every split's records are
+counted and compared with what is published, and a split that is too short is refused.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +22,17 @@ class Hub:
     id: str
     config: str | None
     revision: str
-    row: Callable[[dict[str, Any]], Row]
+    row: Callable[[dict[str, Any]], Row] | None = None
     # Ours -> theirs, in the slicing language of `datasets`, such as "test[:100]".
     splits: dict[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
+    rows: Callable[[dict[str, Any]], Iterable[Row]] | None = None  # where a record is several rows
+    records: dict[str, int] = field(default_factory=dict)  # in each split, where they are not its rows
+    streamed: bool = False  # too large to stand on disk twice
+
+    def rows_of(self, record: dict[str, Any]) -> Iterable[Row]:
+        if self.rows is not None:
+            return self.rows(record)
+        return (self.row(record),) if self.row is not None else ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class HubSource:
 
     corpus: str
     hub: Hub
+    expected: dict[str, int] = field(default_factory=dict)  # records of each split
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     vocabulary: None = None
@@ -41,33 +55,65 @@ class HubSource:
 
         hub = self.hub
         datasets.disable_progress_bars()
+        options = {"streaming": True} if hub.streamed else {}
         try:
             records = datasets.load_dataset(
-                hub.id, hub.config, split=hub.splits[split], revision=hub.revision
+                hub.id, hub.config, split=hub.splits[split], revision=hub.revision, **options
             )
+            if not hub.streamed:
+                self.compare(split, len(records))
+        except SynthError:
+            raise
         except Exception as error:  # hub, http and file errors share no base class
             raise unreachable(self.corpus, hub, error) from error
-        return map(hub.row, records)
+        return self.rows(split, records)
+
+    def rows(self, split: str, records: Iterable[dict[str, Any]]) -> Iterator[Row]:
+        """Yield the rows of records; a stream is counted until its end."""
+        number, stream = 0, iter(records)
+        while True:
+            try:
+                record = next(stream, None)
+            except Exception as error:  # the connection breaks off, or a file is damaged
+                raise unreachable(self.corpus, self.hub, error) from error
+            if record is None:
+                break
+            number += 1
+            yield from self.hub.rows_of(record)
+        if self.hub.streamed:
+            self.compare(split, number)
+
+    def compare(self, split: str, count: int) -> None:
+        """Refuse a split of more or fewer records than are published."""
+        expected = self.expected.get(split, count)
+        if count != expected:
+            raise SynthError(
+                f"`{self.hub.id}` holds {count:,} records of `{split}`, and {expected:,} are published",
+                "its copy on the hub is not whole: give the files,"
+                f" `synth prepare-corpus {self.corpus} --source DIR`",
+            )
 
     def describe(self) -> dict[str, Any]:
         hub = self.hub
         return {"kind": "hub", "id": hub.id, "config": hub.config, "revision": hub.revision}
 
 
-def open_hub(corpus: str, hub: Hub) -> HubSource:
+def open_hub(corpus: str, hub: Hub, rows: Mapping[str, int]) -> HubSource:
     """Ask the hub for the dataset once, briefly; offline mode goes to the cache instead."""
     if not is_offline():
         try:
             ask("dataset", hub.id, hub.revision)
         except Exception as error:
             raise unreachable(corpus, hub, error) from error
-    return HubSource(corpus, hub)
+    return HubSource(corpus, hub, {**rows, **hub.records})
 
 
 def unreachable(corpus: str, hub: Hub, error: Exception) -> SynthError:
     """Say that the hub did not give a dataset, and what to do instead."""
+    is_script = "scripts are no longer supported" in str(error)
+    reason = "it holds a loading script alone" if is_script else type(error).__name__
     return SynthError(
-        f"could not read `{hub.id}` from the Hugging Face hub: {type(error).__name__}",
+        f"could not read `{hub.id}` from the Hugging Face hub: {reason}",
         f"give the files, `synth prepare-corpus {corpus} --source DIR` (`synth corpora show {corpus}` says"
         " which), or check the connection; HF_HUB_OFFLINE=1 reads what was fetched before",
     )

@@ -1,59 +1,80 @@
-"""PersonaChat: a persona and what was said, to what it says next (Zhang et al. 2018, arXiv 1801.07243)."""
+"""PersonaChat: a persona and what was said, to what it says next (Zhang et al. 2018, arXiv 1801.07243).
 
-from collections.abc import Iterator
+The published counts are those of one speaker's side, `self_original`. The hub holds ConvAI2's edition: both
+sides in training, 131,438 rows of 17,878 dialogues, and no test, which that contest kept to itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import named, one_of
-from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Part, Row
-from synthcli.data.corpora.template import filled
-from synthcli.errors import SynthError
+from synthcli.data.corpora.finding import matching, named, one_of
+from synthcli.data.corpora.hub import Hub
+from synthcli.data.corpora.personachat_rows import dialogue_rows, json_rows, numbered_rows, parallel_rows
+from synthcli.data.corpora.source import Folder, Part, cut
 
 URL = "https://parl.ai/downloads/personachat/personachat.tgz"
 LAYOUT = (
-    "`train_self_original.txt`, `valid_self_original.txt` and `test_self_original.txt`, plain or .gz,"
-    f" in ParlAI's form, from {URL}; names may have `_no_cands`, and test may be absent, as in ConvAI2"
+    "one of: `train_self_original.txt`, `valid_self_original.txt` and `test_self_original.txt` in ParlAI's"
+    " form, whose names may have `_no_cands`; ConvAI2's `personachat_self_original.json`;"
+    " parallel `per-train.txt`, `src-train.txt` and `tgt-train.txt`, and likewise val;"
+    " XPersona's `En_persona_train.json` and `En_persona_valid.json`; test may be absent, plain or .gz,"
+    f" looked for in this order. From {URL}. A single `.json` of XPersona is cut 90/5/5 by rows"
 )
 STEMS = {"train": "train", "validation": "valid", "test": "test"}
-PERSONA, PARTNER, SILENCE = "your persona: ", "partner's persona: ", "__SILENCE__"
-# A text too long for the model loses its end, which is what is replied to: so only the latest are given.
-UTTERANCES = 8
+CONVAI2 = "personachat_self_original.json"
+SIDES = ("per", "src", "tgt")
 
-
-def rows(files: tuple[Path, ...]) -> Iterator[Row]:
-    """Yield a row for every utterance of the one whose persona is known."""
-    for path in files:
-        persona: list[str] = []
-        history: list[str] = []
-        for number, line in enumerate(lines(path), start=1):
-            turn, _, said = line.partition(" ")
-            if not turn.isdecimal():
-                raise SynthError(f"`{path}` has no turn's number at line {number}", f"expected {LAYOUT}")
-            if turn == "1":
-                persona, history = [], []
-            if said.startswith(PERSONA):
-                persona.append(said.removeprefix(PERSONA))
-            elif not said.startswith(PARTNER):
-                heard, *answers = said.split("\t")
-                if not answers:
-                    raise SynthError(f"`{path}` has no answer at line {number}", f"expected {LAYOUT}")
-                if heard != SILENCE:
-                    history.append(heard)
-                latest = {"persona": " ".join(persona), "history": " ".join(history[-UTTERANCES:])}
-                yield {"source": filled(latest), "target": answers[0]}
-                history.append(answers[0])
+Patterns = Mapping[str, Sequence[str]]
 
 
 def folder(root: Path) -> Folder:
-    wanted = {
+    """Open the first form found; a folder without any lacks ParlAI's files."""
+    if (convai2 := one_file(root, CONVAI2)) is not None:
+        keys = {"train": "train", "validation": "valid"}
+        parts = {split: Part((convai2,), partial(json_rows, split=key)) for split, key in keys.items()}
+        return Folder(root, parts)
+    if matching(root, "src-*.txt"):
+        return parallel_folder(root)
+    patterns = {split: [f"En_persona_{stem}.json"] for split, stem in STEMS.items()}
+    xpersona = [path for names in patterns.values() if (path := one_of(root, names))]
+    if root.is_file() or len(xpersona) == 1:
+        path = root if root.is_file() else xpersona[0]
+        return cut(root, (path,), json_rows, f"`{path.name}`")
+    if xpersona:
+        return Folder(
+            root, {split: Part((path,), json_rows) for split, path in present(root, patterns).items()}
+        )
+    plain = {
         split: [f"{stem}_self_original.txt", f"{stem}_self_original_no_cands.txt"]
         for split, stem in STEMS.items()
     }
-    if one_of(root, wanted["test"]) is None:
-        del wanted["test"]
+    return Folder(root, {split: Part((path,), numbered_rows) for split, path in present(root, plain).items()})
+
+
+def one_file(root: Path, name: str) -> Path | None:
+    """Return the file of a name, which may be `root` itself."""
+    if root.is_file():
+        return root if root.name.removesuffix(".gz") == name else None
+    return one_of(root, [name])
+
+
+def present(root: Path, wanted: Patterns) -> dict[str, Path]:
+    """Return the files of all splits; that of test may be absent."""
+    kept = {split: names for split, names in wanted.items() if split != "test" or one_of(root, names)}
+    return named(root, kept, "personachat", LAYOUT)
+
+
+def parallel_folder(root: Path) -> Folder:
+    """Find the three files of every split."""
+    stems = {split: stem.removesuffix("id") for split, stem in STEMS.items()}
+    if one_of(root, ["src-test.txt"]) is None:
+        del stems["test"]
+    wanted = {f"{side}-{stem}.txt": [f"{side}-{stem}.txt"] for stem in stems.values() for side in SIDES}
     found = named(root, wanted, "personachat", LAYOUT)
-    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+    files = {split: tuple(found[f"{side}-{stem}.txt"] for side in SIDES) for split, stem in stems.items()}
+    return Folder(root, {split: Part(paths, parallel_rows) for split, paths in files.items()})
 
 
 PERSONACHAT = Corpus(
@@ -64,5 +85,13 @@ PERSONACHAT = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 65_719, "validation": 7_801, "test": 7_512},
+    hub=Hub(
+        "AlekseyKorshuk/persona-chat",
+        None,
+        "498fd0081de41b8833a72e1a126aaf52917e1ddd",
+        splits={"train": "train", "validation": "validation"},
+        rows=dialogue_rows,
+        records={"train": 17_878, "validation": 1_000},
+    ),
     folder=folder,
 )
