@@ -16,6 +16,7 @@ from synthcli.cli import (
     plan,
     prepare_corpus,
     presets,
+    quality,
     reproduce,
     train,
 )
@@ -50,6 +51,7 @@ def root(
 
 app.command("prepare-corpus", rich_help_panel=DATA)(prepare_corpus.prepare_corpus)
 app.add_typer(corpora.app, name="corpora", rich_help_panel=DATA)
+app.command("quality", rich_help_panel=DATA)(quality.quality)
 app.command("train", rich_help_panel=TRAIN)(train.train)
 app.command("finetune", rich_help_panel=TRAIN)(finetune.finetune)
 app.command("plan", rich_help_panel=TRAIN)(plan.plan)

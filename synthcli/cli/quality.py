@@ -1,0 +1,74 @@
+"""`synth quality`: what a store holds twice, not at all, or in two splits."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError
+
+Place = Annotated[Path, typer.Argument(metavar="STORE", help="A store: its folder, or its name in `stores`.")]
+Picture = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw it too: a file ending in .png, .svg or .pdf.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+COLUMNS = ["split", "rows", "ids", "empty", "duplicates", "unknown", "ids used", "median", "p99", "longest"]
+
+
+def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> None:
+    """Report blank rows, duplicates, lengths, unknown ids, and rows that stand in two splits.
+
+    Examples: `synth quality copy.bytes-260`, `synth quality stores/copy.bytes-260 --picture quality.png`
+    """
+    from synthcli.data.quality import FORMATS, findings, report
+    from synthcli.data.quality import picture as draw
+    from synthcli.data.store import open_store, stores_root
+
+    if picture is not None:
+        refuse_picture(picture, FORMATS)
+    inside = stores_root() / store
+    opened = open_store(inside if inside.is_dir() and not store.is_dir() else store)
+    found = report(opened.path, opened.manifest)
+    said = findings(found)
+    if as_json:
+        screen.data(json.dumps(found | {"findings": said}, indent=2, ensure_ascii=False))
+    else:
+        rows = [row_of(split, counts) for split, counts in found["splits"].items()]
+        screen.table(title(found), COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
+    for line in said:
+        screen.say(f"note: {line}")
+    if not said:
+        screen.say("nothing unusual: no leak between splits, few duplicates, few unknown ids")
+    if picture is not None:
+        draw(found, picture)
+        screen.say(f"wrote {picture}")
+    else:
+        screen.say(f"next: `synth quality {store} --picture quality.png`")
+
+
+def refuse_picture(path: Path, formats: tuple[str, ...]) -> None:
+    """Refuse a file that no picture can be written to, before any work is done."""
+    if path.suffix not in formats:
+        raise SynthError(f"`{path}` names no format of pictures", f"end it in {', '.join(formats)}")
+    if not path.parent.is_dir():
+        raise SynthError(f"no folder `{path.parent}`", "create it, or choose another")
+
+
+def title(found: dict[str, Any]) -> str:
+    """Name the store, and say where only a share of its rows is compared."""
+    tokenizer, one_in = found["tokenizer"], found["compared_one_row_in"]
+    name = f"{found['corpus']} with {tokenizer['kind']}, {tokenizer['vocab_size']:,} ids"
+    return name if one_in == 1 else f"{name}; one row in {one_in} is compared"
+
+
+def row_of(split: str, counts: dict[str, Any]) -> list[str]:
+    """Return a row of the table; the lengths of several columns stand beside each other."""
+    numbers = [f"{counts[key]:,}" for key in ("rows", "tokens", "empty", "duplicates", "unknown", "ids_used")]
+    lengths = [
+        " / ".join(f"{column[key]:,}" for column in counts["lengths"].values())
+        for key in ("median", "p99", "longest")
+    ]
+    return [split, *numbers, *lengths]

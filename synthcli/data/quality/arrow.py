@@ -1,0 +1,57 @@
+"""The ids of a split as they lie in its shards, a batch at a time; nothing is copied."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+
+from synthcli.data.ragged import Ids, Indices
+
+COLUMNS = ("tokens", "source", "target", "choices")
+
+
+@dataclass(frozen=True)
+class Column:
+    """Text i is values[offsets[i]:offsets[i + 1]], and row r has texts firsts[r] to firsts[r + 1]."""
+
+    values: Ids
+    offsets: Indices
+    firsts: Indices
+
+    @property
+    def lengths(self) -> Indices:
+        lengths: Indices = np.diff(self.offsets)
+        return lengths
+
+
+def batches_of(folder: Path) -> Iterator[Any]:
+    """Yield the batches of a split's shards in order, mapped from disk."""
+    state = json.loads((folder / "state.json").read_text())
+    for file in state["_data_files"]:
+        with pyarrow.memory_map(str(folder / file["filename"])) as mapped:
+            yield from (batch for batch in pyarrow.ipc.open_stream(mapped) if batch.num_rows)
+
+
+def ids_in(batch: Any) -> dict[str, Column]:
+    """Return the columns of ids by name."""
+    return {name: column_of(batch.column(name)) for name in COLUMNS if name in batch.schema.names}
+
+
+def column_of(array: Any) -> Column:
+    """Return the ids of a column of lists, or of lists of lists."""
+    rows = offsets_of(array)
+    inner = array.flatten()
+    if not pyarrow.types.is_list(inner.type):
+        return Column(inner.to_numpy(), rows, np.arange(len(rows)))
+    return Column(inner.flatten().to_numpy(), offsets_of(inner), rows)
+
+
+def offsets_of(array: Any) -> Indices:
+    """Return where each list begins and the last one ends, from 0."""
+    offsets = array.offsets.to_numpy().astype(np.int64)
+    from_zero: Indices = offsets - offsets[0]
+    return from_zero
