@@ -2,6 +2,8 @@
 # make test        set everything up and run the tests
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
+# make gpu-check   on a machine with CUDA: build the kernels, check and time them (needs torch, no network)
+# make gpu-wheels  download what gpu-check needs beside torch into wheels/, for a machine without network
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +12,7 @@ DATA ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup reproduce test lint check install-check benchmark clean
+.PHONY: setup reproduce test lint check install-check gpu-check gpu-wheels benchmark clean
 
 setup: $(INSTALLED)
 
@@ -41,6 +43,13 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/blocks.py
 	$(BIN)/python benchmarks/shaping.py
 	$(BIN)/python benchmarks/recurrence.py
+
+gpu-check:
+	$(PYTHON) benchmarks/gpu_check.py
+
+GPU_PYTHON ?= 3.12
+gpu-wheels:
+	$(PYTHON) -m pip download --quiet --dest wheels --only-binary=:all: --python-version $(GPU_PYTHON) pydantic jaxtyping
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
