@@ -18,6 +18,7 @@ from synthcli.cli import (
     presets,
     quality,
     reproduce,
+    tokenizer,
     train,
 )
 
@@ -51,6 +52,7 @@ def root(
 
 app.command("prepare-corpus", rich_help_panel=DATA)(prepare_corpus.prepare_corpus)
 app.add_typer(corpora.app, name="corpora", rich_help_panel=DATA)
+app.add_typer(tokenizer.app, name="tokenizer", rich_help_panel=DATA)
 app.command("quality", rich_help_panel=DATA)(quality.quality)
 app.command("train", rich_help_panel=TRAIN)(train.train)
 app.command("finetune", rich_help_panel=TRAIN)(finetune.finetune)

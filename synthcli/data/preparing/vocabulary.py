@@ -18,21 +18,31 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def tokenizer_at(
-    folder: Path, config: TokenizerConfig, corpus: Corpus, opened: Source, report: Progress
+    folder: Path,
+    config: TokenizerConfig,
+    corpus: Corpus,
+    opened: Source,
+    report: Progress,
+    cache: Path | None = None,
 ) -> Tokenizer:
     """Return the tokenizer saved in a folder; make it and save it there first if there is none."""
     if not folder.exists():
-        made = tokenizer_for(config, corpus, opened, report)
+        made = tokenizer_for(config, corpus, opened, report, cache)
         with new_folder(folder) as beside:
             made.save(beside)
     return load_tokenizer(folder)
 
 
-def tokenizer_for(config: TokenizerConfig, corpus: Corpus, opened: Source, report: Progress) -> Tokenizer:
-    """Return a tokenizer; words are those its publisher lists, or counts often enough."""
+def tokenizer_for(
+    config: TokenizerConfig, corpus: Corpus, opened: Source, report: Progress, cache: Path | None = None
+) -> Tokenizer:
+    """Return a tokenizer; words are those its publisher lists, or counts often enough.
+
+    One that was trained before on the same text is taken from `cache`.
+    """
     texts = training_texts(opened, report)
     if config.kind != "words" or config.files is not None:
-        return train_or_load_tokenizer(config, texts)
+        return train_or_load_tokenizer(config, texts, cache)
     if opened.vocabulary is not None:
         return published_words(config, opened.vocabulary)
     return frequent_words(config, texts, corpus.least_count)

@@ -19,6 +19,7 @@ from synthcli.data.tokenizers.sampling import sample_for
 from synthcli.errors import SynthError
 
 CACHE = ".tokenizers"  # in the folder of all stores
+LARGEST = 2**20  # pieces: the libraries take memory for all that are asked for, and end the process without
 LENGTH = 16  # hexadecimal digits of a folder's name
 
 Train = Callable[[TokenizerConfig, list[str]], Tokenizer]
@@ -29,6 +30,11 @@ def trained(
     config: TokenizerConfig, texts: Iterable[str], train: Train, load: Load, library: str, cache: Path | None
 ) -> Tokenizer:
     """Return a tokenizer trained on a sample of texts, from the cache where it is there."""
+    if config.vocab_size > LARGEST:
+        message = (
+            f"cannot train `{config.kind}` with `vocab_size = {config.vocab_size}`: {LARGEST} is the most"
+        )
+        raise SynthError(message, "a few ten thousand pieces serve any text")
     sample = sample_for(config.vocab_size, texts)
     if not sample.chunks:
         raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
