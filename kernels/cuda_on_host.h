@@ -1,6 +1,6 @@
-// What `sru_cuda.cu` uses of CUDA, for a C++ compiler: its kernels then run on host pointers, one thread after the
-// other, so that the source is tested where there is no GPU. Valid because a thread never waits for another: the
-// kernels have no barriers, no shuffles and no shared memory.
+// What `sru_cuda.cu` uses of CUDA, for a C++ compiler: its kernels then run on host pointers, one thread after
+// the other, so that the source is tested where there is no GPU. Valid because a thread never waits for another:
+// the kernels have no barriers, no shuffles and no shared memory.
 //
 //     c++ -std=c++17 -O2 -x c++ -include kernels/cuda_on_host.h kernels/sru_cuda.cu
 #pragma once

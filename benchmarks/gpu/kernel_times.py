@@ -1,7 +1,7 @@
 """Forward and backward of the recurrence beside the bytes they have to move.
 
-A scalar of u, x̃ and h has s bytes, a state 4, and a state is stored every L steps. Forward reads u (3 scalars)
-and x̃ and writes h: 5 s + 4/L an element. Backward reads u, x̃ and the gradient of h and writes those of u and
+A scalar of u, x̃ and h has s bytes, a state 4; a state is stored every L steps. Forward reads u (3 of them)
+and x̃, and writes h: 5 s + 4/L an element. Backward reads u, x̃ and the gradient of h and writes those of u and
 x̃: 9 s + 4/L. The fraction of bandwidth is these bytes in the time measured, over what a copy reaches.
 """
 
