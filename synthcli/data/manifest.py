@@ -40,9 +40,10 @@ def describe_files(folder: Path, known: Mapping[str, str]) -> list[dict[str, Any
 
 def describe_sources(root: Path, files: tuple[Path, ...]) -> list[dict[str, Any]]:
     """Return path, size and hash of the files a corpus was read from."""
-    base = root if root.is_dir() else root.parent
+    whole = root.absolute()
+    base = next(folder for folder in (whole, *whole.parents) if folder.is_dir())
     return [
-        {"path": str(path.relative_to(base)), "bytes": path.stat().st_size, "sha256": sha256(path)}
+        {"path": str(path.absolute().relative_to(base)), "bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in files
     ]
 

@@ -143,6 +143,19 @@ def test_two_files_a_split(tmp_path: Path) -> None:
     assert refused("parallel", tmp_path) == f"`{tmp_path}` lacks `dev.target` of `parallel`"
 
 
+def test_the_files_of_a_pattern_stand_in_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/x.txt", "b/c/y.txt"):
+        write(tmp_path / name, SOURCES)
+    store = prepare("text", BYTES, tmp_path / "stores", tmp_path / "**/*.txt")
+    files = [file["path"] for file in store.manifest["source"]["files"]]
+    assert files == ["a/x.txt", "b/c/y.txt"]
+    monkeypatch.chdir(tmp_path)
+    store = prepare("text", BYTES, tmp_path / "others", Path("**/*.txt"))
+    assert [file["path"] for file in store.manifest["source"]["files"]] == files
+
+
 def test_options_stand_in_the_store(tmp_path: Path) -> None:
     name = "jsonl:text=review,label=mood,classes=bad+good"
     store = prepare(name, BYTES, tmp_path / "stores", write(tmp_path / "a.jsonl", JSONL))

@@ -7,7 +7,7 @@ from typing import Any
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.finding import named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import records
+from synthcli.data.corpora.reading import records, shown
 from synthcli.data.corpora.source import Folder, Part, Row
 from synthcli.errors import SynthError
 
@@ -30,7 +30,7 @@ def rows(files: tuple[Path, ...]) -> Iterator[Row]:
         for number, (label, title, description) in records(path, columns=3):
             if label not in ("1", "2", "3", "4"):
                 raise SynthError(
-                    f"`{path}` has class `{label}` at line {number}, expected 1 to 4",
+                    f"`{path}` has class `{shown(label)}` at line {number}, expected 1 to 4",
                     f"expected {LAYOUT}",
                 )
             yield {"text": text_of(f"{title} {description}"), "label": int(label) - 1}

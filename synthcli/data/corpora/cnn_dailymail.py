@@ -9,7 +9,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.cnn_stories import find_stories, story_rows
 from synthcli.data.corpora.finding import lacking, matching
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import json_document, parallel, records
+from synthcli.data.corpora.reading import json_document, parallel, records, shown
 from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Row, cut
 from synthcli.errors import SynthError
 
@@ -55,7 +55,7 @@ def column(path: Path, names: list[str], wanted: tuple[str, str]) -> int:
         if name in names:
             return names.index(name)
     raise SynthError(
-        f"`{path}` has no column `{wanted[0]}` or `{wanted[1]}` among {', '.join(names)}",
+        f"`{path}` has no column `{wanted[0]}` or `{wanted[1]}` among {shown(', '.join(names))}",
         f"expected {LAYOUT}",
     )
 
@@ -77,12 +77,18 @@ def find_parallel(root: Path) -> Groups:
     """Return the files by split, each `.source` before its `.target`."""
     groups = grouped(root, "*.source")
     for files in groups.values():
-        pairs = [(path, path.with_name(path.name.replace(".source", ".target"))) for path in files]
-        for _, target in pairs:
-            if not target.is_file():
-                raise lacking(root, f"`{target.name}`", "cnn-dailymail", LAYOUT)
+        pairs = [(path, target_of(root, path)) for path in files]
         files[:] = [path for pair in pairs for path in pair]
     return groups
+
+
+def target_of(root: Path, source: Path) -> Path:
+    """Return the `.target` of a `.source`, plain or packed."""
+    name = source.name.removesuffix(".gz").replace(".source", ".target")
+    for target in (source.with_name(name), source.with_name(f"{name}.gz")):
+        if target.is_file():
+            return target
+    raise lacking(root, f"`{name}`", "cnn-dailymail", LAYOUT)
 
 
 def json_rows(files: tuple[Path, ...]) -> Iterator[Row]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from synthcli.data.corpora.finding import lacking, matching
-from synthcli.data.corpora.reading import json_lines, lines
+from synthcli.data.corpora.reading import json_lines, lines, shown
 from synthcli.data.corpora.source import Folder, Row
 from synthcli.data.corpora.splitting import split_folder
 from synthcli.errors import SynthError
@@ -27,8 +27,9 @@ def documents(files: tuple[Path, ...], field: str) -> Iterator[Row]:
 def records(path: Path, field: str) -> Iterator[Row]:
     for number, record in json_lines(path):
         if not isinstance(record.get(field), str):
+            held = shown(", ".join(record) or "nothing")
             raise SynthError(
-                f"`{path}` has no text `{field}` at line {number}, but {', '.join(record) or 'nothing'}",
+                f"`{path}` has no text `{field}` at line {number}, but {held}",
                 f"expected one object a line with `{field}`",
             )
         yield {"text": record[field]}
@@ -42,7 +43,7 @@ def parquet(path: Path, field: str) -> Iterator[Row]:
     try:
         table = ParquetFile(path)
         if field not in table.schema_arrow.names:
-            names = ", ".join(table.schema_arrow.names)
+            names = shown(", ".join(table.schema_arrow.names))
             raise SynthError(f"`{path}` has no column `{field}` among {names}", "take the publisher's copy")
         kind = table.schema_arrow.field(field).type
         if not (is_string(kind) or is_large_string(kind)):
@@ -53,7 +54,7 @@ def parquet(path: Path, field: str) -> Iterator[Row]:
                     raise SynthError(f"`{path}` has an empty cell in `{field}`", "take the publisher's copy")
                 yield {"text": text}
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SynthError(f"`{path}` cannot be read as parquet: {error}", "fetch it again") from error
+        raise SynthError(f"`{path}` cannot be read as parquet: {shown(error)}", "fetch it again") from error
 
 
 def paragraphs(path: Path) -> Iterator[Row]:

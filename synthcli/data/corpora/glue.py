@@ -13,7 +13,7 @@ from typing import Any
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.finding import named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import tabbed
+from synthcli.data.corpora.reading import shown, tabbed
 from synthcli.data.corpora.source import Folder, Part, Row
 from synthcli.data.corpora.template import filled
 from synthcli.errors import SynthError
@@ -56,7 +56,7 @@ class Task:
         if not 0 <= number < len(self.classes):
             allowed = ", ".join(f"`{name}`" for name in self.classes) or "a number"
             raise SynthError(
-                f"{where} has the label `{value}`, expected {allowed}", f"expected {self.layout}"
+                f"{where} has the label `{shown(value)}`, expected {allowed}", f"expected {self.layout}"
             )
         return {"label": number}
 

@@ -4,8 +4,8 @@ Its vocabulary is fixed: every word that stands at least three times in the trai
 with the marks of a sentence's ends and of unknown words. The list that models of it share
 (github.com/rafaljozefowicz/lm) is read where it stands beside the shards; else the same rule makes one.
 
-On the hub, the main branch was a loading script for long; whether the pinned revision loads could not be tried.
-Its card gives 30,301,028 and 306,688 rows, and what is read must have as many.
+On the hub, the main branch was a loading script for long; whether the pinned revision loads could not be
+tried. Its card gives 30,301,028 and 306,688 rows, and what is read must have as many.
 """
 
 from collections.abc import Iterator

@@ -8,6 +8,7 @@ from typing import Any
 
 from synthcli.data.corpora.base import Kind
 from synthcli.data.corpora.own_options import written_as
+from synthcli.data.corpora.reading import shown
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -40,7 +41,7 @@ class Columns:
         """Return the row of a record; `where` is its file and line."""
         missing = [f"`{column}`" for column in self.named.values() if column not in record]
         if missing:
-            held = ", ".join(record) or "nothing"
+            held = shown(", ".join(record) or "nothing")
             raise SynthError(f"{where} has no {', '.join(missing)}, but {held}", "name the columns it has")
         row: Row = {}
         for meaning in ("text", "source", "target"):
@@ -54,14 +55,14 @@ class Columns:
 
     def text(self, record: Mapping[str, Any], column: str, where: str) -> str:
         if not isinstance(record[column], str):
-            raise SynthError(f"{where} has `{record[column]}` as `{column}`", "expected a text")
+            raise SynthError(f"{where} has `{shown(record[column])}` as `{column}`", "expected a text")
         return str(record[column])
 
     def label(self, value: Any, where: str) -> int:
         label = value.strip() if isinstance(value, str) else json.dumps(value)
         if label not in self.classes:
             allowed = ", ".join(f"`{name}`" for name in self.classes)
-            raise SynthError(f"{where} has the label `{label}`", f"expected one of {allowed}")
+            raise SynthError(f"{where} has the label `{shown(label)}`", f"expected one of {allowed}")
         return self.classes.index(label)
 
 
@@ -72,7 +73,7 @@ def score(value: Any, where: str) -> float:
     except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise SynthError(f"{where} has the score `{value}`", "expected a number")
+        raise SynthError(f"{where} has the score `{shown(value)}`", "expected a number")
     return number
 
 

@@ -13,7 +13,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.own_columns import MEANINGS, Columns, columns_of
 from synthcli.data.corpora.own_files import LICENCE, URL, found
 from synthcli.data.corpora.own_options import one_of, options_of
-from synthcli.data.corpora.reading import records
+from synthcli.data.corpora.reading import records, shown
 from synthcli.data.corpora.source import Folder, Row
 from synthcli.data.corpora.splitting import split_folder
 from synthcli.errors import SynthError
@@ -51,7 +51,7 @@ class Table:
         _, names = next(table, (1, []))
         missing = [f"`{column}`" for column in self.columns.named.values() if names.count(column) != 1]
         if missing:
-            held = ", ".join(f"`{name}`" for name in names) or "none"
+            held = shown(", ".join(f"`{name}`" for name in names) or "none")
             raise SynthError(
                 f"`{path}` has no one column {', '.join(missing)}, but {held}", f"expected {LAYOUT}"
             )

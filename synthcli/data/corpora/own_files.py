@@ -1,7 +1,7 @@
 """The files a user names: one, a folder, or a pattern such as `notes/**/*.txt`."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from synthcli.data.corpora.finding import lacking, matching
@@ -31,9 +31,20 @@ def found(root: Path, corpus: str, layout: str, endings: Sequence[str]) -> tuple
 
 
 def files_in(folder: Path, pattern: str) -> list[Path]:
-    """Return the files that match, and none of those in hidden folders or hidden themselves."""
-    files = (path for path in matching(folder, pattern) if path.is_file())
-    return [path for path in files if not any(part[0] == "." for part in path.relative_to(folder).parts)]
+    """Return the files that match, plain or .gz, and none of those in hidden folders or hidden themselves."""
+    present = {path for path in (*matching(folder, pattern), *folder.glob(pattern)) if path.is_file()}
+    return [
+        path for path in sorted(present) if not is_packed_twin(path, present) and not is_hidden(path, folder)
+    ]
+
+
+def is_packed_twin(path: Path, files: Collection[Path]) -> bool:
+    """Whether a file stands both plain and packed, and this is the packed one."""
+    return path.suffix == ".gz" and path.with_suffix("") in files
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def divided(path: Path) -> tuple[Path, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.corpora.reading import json_document, lines, parallel
+from synthcli.data.corpora.reading import json_document, lines, parallel, shown
 from synthcli.data.corpora.source import Row
 from synthcli.data.corpora.template import filled
 from synthcli.errors import SynthError
@@ -78,7 +78,7 @@ def json_rows(files: tuple[Path, ...], split: str | None = None) -> Iterator[Row
                 rows = dialogue_rows(record)
             except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 raise SynthError(
-                    f"`{path}` has no dialogue as its item {number}: {type(error).__name__}, {error}",
+                    f"`{path}` has no dialogue as its item {number}: {type(error).__name__}, {shown(error)}",
                     "take the publisher's copy",
                 ) from error
             yield from rows

@@ -17,6 +17,7 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 LONGEST_LINE = 2**25  # bytes: memory is bounded, and no document of the corpora is as long
 LONGEST_DOCUMENT = 2**28  # of a json file that is one value
 LONGEST_FIELD = 2**24  # bytes of one csv field
+SHOWN = 200  # characters of a file that a message repeats
 
 
 def lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[str]:
@@ -69,6 +70,12 @@ def raw_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[bytes]:
         raise SynthError(f"cannot read `{path}`: {error.strerror}", "check the file's permissions") from error
 
 
+def shown(value: Any) -> str:
+    """Return what a message shows of a value from a file: one line, and not too long a one."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
 def packed(path: Path) -> bool:
     return path.suffix == ".gz"
 
@@ -105,7 +112,7 @@ def records(path: Path, columns: int | None = None, delimiter: str = ",") -> Ite
                 )
     except csv.Error as error:
         raise SynthError(
-            f"`{path}` is no csv at line {reader.line_num}: {error}",
+            f"`{path}` is no csv at line {reader.line_num}: {shown(error)}",
             "check the quotes of that line, or take the publisher's copy",
         ) from error
 

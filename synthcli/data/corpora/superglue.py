@@ -12,7 +12,7 @@ from pathlib import Path
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.finding import named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import json_lines
+from synthcli.data.corpora.reading import json_lines, shown
 from synthcli.data.corpora.source import Folder, Part, Row
 from synthcli.data.corpora.superglue_rows import (
     Record,
@@ -64,8 +64,9 @@ class Task:
                 try:
                     rows = [self.row(one) for one in self.flat(record)]
                 except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+                    reason = f"{type(error).__name__}, {shown(error)}"
                     raise SynthError(
-                        f"`{path}` has no such record at line {number}: {type(error).__name__}, {error}",
+                        f"`{path}` has no such record at line {number}: {reason}",
                         f"expected {self.layout}",
                     ) from error
                 yield from rows

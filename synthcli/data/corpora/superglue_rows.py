@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from synthcli.data.corpora.reading import shown
 from synthcli.data.corpora.source import Row
 from synthcli.data.corpora.template import filled
 from synthcli.errors import SynthError
@@ -95,7 +96,7 @@ def record_row(record: Record) -> Row:
     right = [entity for entity in dict.fromkeys(record["entities"]) if entity in record["answers"]]
     if not right:
         raise SynthError(
-            f"no answer to `{record['query']}` is among the entities of its passage",
+            f"no answer to `{shown(record['query'])}` is among the entities of its passage",
             "take the publisher's copy",
         )
     entities = [entity for entity in dict.fromkeys(record["entities"]) if entity not in right[1:]]
