@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from synthcli import durable
-from synthcli.data.corpora import CORPORA
+from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
 from synthcli.errors import SynthError
 from synthcli.evaluation.result import Result
@@ -96,7 +96,7 @@ def experiment_of(task: Task, name: str, asked: Reproduction) -> Experiment:
     if task.corpus is not None:
         overrides.append(f"data.corpus={task.corpus}")
     experiment = load_preset(name, asked.scale, None, overrides)
-    if asked.data is None or CORPORA[experiment.data.corpus].builtin:
+    if asked.data is None or find_corpus(experiment.data.corpus).builtin:
         return experiment
     source = f'data.source="{folder_in(asked.data, experiment.data.corpus)}"'
     return load_preset(name, asked.scale, None, [*overrides, source])
@@ -110,7 +110,7 @@ def folder_in(data: Path, corpus: str) -> Path:
             return path.resolve()
     raise SynthError(
         f"`{data}` holds no folder for the corpus `{corpus}`",
-        f"make `{data / corpus}` with {CORPORA[corpus].layout}",
+        f"make `{data / corpus}` with {find_corpus(corpus).layout}",
     )
 
 
