@@ -1,22 +1,25 @@
 """`synth prepare-corpus`: text into a store that training reads."""
 
 import json
+import os
+import shlex
 import signal
-import time
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.preparing_progress import Reporter
 from synthcli.errors import SynthError, did_you_mean
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from synthcli.data.config import TokenizerConfig
     from synthcli.data.corpora import Corpus
     from synthcli.data.store import Store
+
+__all__ = ["Reporter", "prepare_corpus"]
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
 Source = Annotated[
@@ -36,6 +39,13 @@ Stores = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where stores stand; `stores`, or SYNTH_STORES.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Prepare again what is there.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Processes that encode; as many as there are cores.")
+]
+EngineName = Annotated[str, typer.Option("--engine", help="local, or ray: a cluster that shares the folder.")]
+Address = Annotated[
+    str | None, typer.Option(help="Where the Ray cluster is; none: it is started on this machine.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 OLD = ", prepared before; `--force` prepares it again"
@@ -45,7 +55,13 @@ STREAMS = {
     ("wikitext-103", "words"): "srupp-wikitext-103-base",
     ("lm1b", "words"): "srupp-lm1b-base",
 }
-PRESETS = {"text": "lm1b-vanilla", "pairs": "wmt14-vanilla", "labelled": "agnews-vanilla"}
+PRESETS = {
+    "text": "lm1b-vanilla",
+    "pairs": "wmt14-vanilla",
+    "labelled": "agnews-vanilla",
+    "scored": "glue-stsb-vanilla",
+    "choices": "superglue-copa-vanilla",
+}
 
 
 def prepare_corpus(
@@ -56,18 +72,23 @@ def prepare_corpus(
     tokenizer_files: Files = None,
     stores: Stores = None,
     force: Force = False,
+    workers: Workers = None,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Read corpora, train or load their tokenizers, and write stores.
 
     Examples: `synth prepare-corpus copy`, `synth prepare-corpus multi30k --source DIR --vocab-size 8000`
+
+    Interrupted or killed, the same command goes on after the last finished shard.
     """
     from synthcli.data.corpora import find_corpus
     from synthcli.data.store import store_path, stores_root
 
     if source is not None and len(names) > 1:
         raise SynthError("`--source` belongs to one corpus, and several are named", "prepare them one by one")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing half-written either way
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is done is kept either way
     wanted = {
         name: tokenizer_config(
             tokenizer or find_corpus(name).tokenizer,
@@ -82,7 +103,8 @@ def prepare_corpus(
         for name, config in wanted.items()
         if (path := store_path(root, name, config, source)).exists() and not force
     }
-    made = [prepare_one(name, config, root, source, force) for name, config in wanted.items()]
+    how = {"force": force, "workers": workers or cores(), "engine": engine, "address": address}
+    made = [prepare_one(name, config, root, source, how) for name, config in wanted.items()]
     if as_json:
         screen.data(json.dumps([as_data(store) for store in made], indent=2, ensure_ascii=False))
     else:
@@ -119,35 +141,26 @@ def tokenizer_config(kind: str, vocab_size: int | None, files: Path | None) -> "
         ) from error
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def prepare_one(
-    name: str, config: "TokenizerConfig", root: Path, source: Path | None, force: bool
+    name: str, config: "TokenizerConfig", root: Path, source: Path | None, how: dict[str, Any]
 ) -> "Store":
-    """Prepare one corpus under a progress bar."""
+    """Prepare one corpus under a progress bar; interrupted, say how to go on."""
     from synthcli.data.prepare import prepare
 
     with screen.progress() as bar:
-        return prepare(name, config, root, source, Reporter(bar, name), force)
-
-
-class Reporter:
-    """Shows on a bar what is being done, and how many rows a second."""
-
-    def __init__(self, bar: "Progress", name: str) -> None:
-        self.bar, self.name, self.what, self.since = bar, name, "", time.monotonic()
-        self.task = bar.add_task(name, total=None, rate="")
-
-    def __call__(self, what: str, done: int, total: int | None) -> None:
-        if what != self.what:
-            self.what, self.since = what, time.monotonic()
-            self.bar.reset(self.task, total=total)
-        rate = done / max(time.monotonic() - self.since, 1e-3)
-        self.bar.update(
-            self.task,
-            description=f"{self.name}: {what}",
-            completed=done,
-            total=total,
-            rate=f"{rate:,.0f} rows/s" if done else "",
-        )
+        report = Reporter(bar, name)
+        try:
+            return prepare(name, config, root, source, report, count=report.count, **how)
+        except KeyboardInterrupt:
+            if report.finished:
+                command = shlex.join(["synth", *sys.argv[1:]])
+                screen.say(f"{report.finished:,} rows are done and kept: `{command}` goes on after them")
+            raise
 
 
 def show(store: "Store") -> None:
@@ -191,11 +204,11 @@ def as_data(store: "Store") -> dict[str, Any]:
 
 def next_command(store: "Store") -> str:
     """Name the training that suits a store."""
-    from synthcli.data.corpora import CORPORA
+    from synthcli.data.corpora import find_corpus
 
-    kind = store.manifest["tokenizer"]["kind"]
+    corpus, kind = find_corpus(store.corpus), store.manifest["tokenizer"]["kind"]
     summaries = {"cnn-dailymail": "cnn-dailymail-vanilla", "stdlib-docstrings": "cnn-dailymail-vanilla"}
-    fallback = summaries.get(store.corpus, PRESETS[CORPORA[store.corpus].kind])
+    fallback = summaries.get(store.corpus, PRESETS[corpus.kind])
     preset = STREAMS.get((store.corpus, kind), fallback)
-    scale = "smoke" if CORPORA[store.corpus].builtin else "hour"
+    scale = "smoke" if corpus.builtin else "hour"
     return f"synth train {preset} --scale {scale} --set data.corpus={store.corpus}"

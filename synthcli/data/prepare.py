@@ -6,6 +6,8 @@ processes there are and however often they are killed; only `created` in its man
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +22,22 @@ from synthcli.data.preparing.describing import (
     request_of,
     write_descriptions,
 )
-from synthcli.data.preparing.engines import ENGINES
+from synthcli.data.preparing.engines import Engine, find_engine
+from synthcli.data.preparing.local import Means
 from synthcli.data.preparing.locking import locked
 from synthcli.data.preparing.vocabulary import Progress, tokenizer_at
 from synthcli.data.preparing.work import Work, parents_of, work_for
 from synthcli.data.shards import write_json
 from synthcli.data.store import Store, open_store, store_path
-from synthcli.errors import SynthError, WorkFailedError, did_you_mean
+from synthcli.data.tokenizers.trained import CACHE
+from synthcli.errors import WorkFailedError
 
 __all__ = ["Progress", "prepare"]
 
 WAITING = "waiting for another preparation of the same store"
+
+Count = Callable[[Mapping[str, int]], None]
+"""Called with what is counted so far: rows, bytes, tokens."""
 
 
 def prepare(
@@ -42,16 +49,18 @@ def prepare(
     force: bool = False,
     workers: int = 1,
     engine: str = "local",
+    address: str | None = None,
+    count: Count | None = None,
 ) -> Store:
     """Return the store of a corpus, made where it is not there yet; interrupted, the next call goes on."""
-    declared = find_corpus(corpus)
-    if engine not in ENGINES:
-        raise SynthError(f"unknown engine `{engine}`", did_you_mean(engine, ENGINES))
+    declared, means = find_corpus(corpus), Means(workers, address)
+    chosen = find_engine(engine, means)
     path = store_path(root, corpus, tokenizer, source)
     if path.exists() and not force:
         return open_store(path)
     opened = declared.open(source)
     report = progress or silent
+    making = partial(encode, engine=chosen, means=means, report=report, count=count or uncounted)
     lock = path.with_name(f".{path.name}.lock")
     try:
         with parents_of(path), locked(lock, lambda: report(WAITING, 0, None)) as waited:
@@ -59,7 +68,7 @@ def prepare(
                 return open_store(path)
             request = request_of(declared, opened, source, tokenizer)
             with work_for(path, request) as work:
-                manifest = make(work, declared, opened, source, tokenizer, report, workers, engine)
+                manifest = make(work, declared, opened, source, tokenizer, report, making)
                 if files_of(opened) != request["files"]:
                     raise changed(corpus)
     except OSError as error:
@@ -71,6 +80,10 @@ def silent(what: str, done: int, total: int | None) -> None:
     """Report nothing."""
 
 
+def uncounted(done: Mapping[str, int]) -> None:
+    """Report nothing."""
+
+
 def make(
     work: Work,
     corpus: Corpus,
@@ -78,12 +91,11 @@ def make(
     source: Path | None,
     config: TokenizerConfig,
     report: Progress,
-    workers: int,
-    engine: str,
+    making: Callable[[Work, Corpus, Source], None],
 ) -> dict[str, Any]:
     """Make what is missing of a store in its work folder and return its manifest."""
-    tokenizer = tokenizer_at(work.tokenizer, config, corpus, opened, report)
-    encode(work, corpus, opened, report, workers, engine)
+    tokenizer = tokenizer_at(work.tokenizer, config, corpus, opened, report, work.folder.parent / CACHE)
+    making(work, corpus, opened)
     counts = counts_by_split(corpus, opened, work.records.values())
     write_descriptions(work, corpus, opened)
     manifest = describe(work, corpus, opened, source, config, tokenizer, counts)
@@ -92,17 +104,27 @@ def make(
     return manifest
 
 
-def encode(work: Work, corpus: Corpus, opened: Source, report: Progress, workers: int, engine: str) -> None:
+def encode(
+    work: Work,
+    corpus: Corpus,
+    opened: Source,
+    engine: Engine,
+    means: Means,
+    report: Progress,
+    count: Count,
+) -> None:
     """Make the shards that are missing."""
     done = Counter[str]()
     for record in work.records.values():
         done.update(record.counts)
     total = sum(corpus.rows.get(split, 0) for split in opened.splits) or None
+    count(done)
     report("encoding", done["rows"], total)
     tasks = work.missing(tasks_of(corpus, opened))
-    for draft in ENGINES[engine](tasks, work.tokenizer, work.drafts, workers):
+    for draft in engine(tasks, work.tokenizer, work.drafts, means):
         work.finish(draft)
         done.update(draft.record.counts)
+        count(done)
         report("encoding", done["rows"], total)
 
 

@@ -60,4 +60,5 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    """Return what stands in a folder, but for the cache of tokenizers."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".tokenizers")

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,13 @@ import pytest
 from synthcli.data.prepare import WAITING, prepare
 from synthcli.data.preparing.local import Worker
 from synthcli.data.preparing.locking import locked
+from synthcli.data.preparing.work import work_folder
 from synthcli.data.store import store_path
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.holding import hold, hold_then_prepare
 from tests.data.small import BYTES, PIECES, contents, multi30k, names_in, write
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_two_processes_make_the_same_store(whole: dict[str, bytes], tmp_path: Path, source: Path) -> None:
@@ -96,3 +101,30 @@ def test_a_mistake_found_by_another_process(tmp_path: Path, small_shards: None) 
     assert caught.value.message == "the split `validation` of `multi30k` holds blank rows only"
     assert not (tmp_path / "stores").exists()
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_command_interrupted_says_how_to_go_on(
+    name: str, whole: dict[str, bytes], tmp_path: Path, source: Path
+) -> None:
+    words = ["multi30k", "--source", str(source), "--stores", str(tmp_path / "new"), "--workers", "2"]
+    words += ["--tokenizer", PIECES.kind, "--vocab-size", str(PIECES.vocab_size)]
+    command = [sys.executable, "-m", "tests.data.interrupted_prepare", name, "prepare-corpus", *words]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    path = store_path(tmp_path / "new", "multi30k", PIECES, source)
+    assert names_in(tmp_path / "new") == [work_folder(path).name]
+    assert f" rows are done and kept: `synth prepare-corpus {' '.join(words)}` goes on after" in done.stderr
+    assert contents(prepare("multi30k", PIECES, tmp_path / "new", source).path) == whole
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_preparation_killed_again_and_again(workers: str) -> None:
+    asked = ["--kills", "6", "--seed", "0", "--workers", workers]
+    command = [sys.executable, "-m", "tests.data.kill_prepare", *asked]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("6 kills of 6 asked, ")

@@ -4,10 +4,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from synthcli.data.preparing.cutting import Task
-from synthcli.data.preparing.local import make_locally
+from synthcli.data.preparing.local import Means, make_locally
+from synthcli.data.preparing.on_ray import make_on_ray
 from synthcli.data.preparing.shard import Draft
+from synthcli.errors import SynthError, did_you_mean
 
-Engine = Callable[[Iterator[Task], Path, Path, int], Iterator[Draft]]
-"""Called with tasks, the folder of the tokenizer, where drafts go, and the number of processes."""
+Engine = Callable[[Iterator[Task], Path, Path, Means], Iterator[Draft]]
+"""Called with tasks, the folder of the tokenizer, where drafts go, and what may be used."""
 
-ENGINES: dict[str, Engine] = {"local": make_locally}
+ENGINES: dict[str, Engine] = {"local": make_locally, "ray": make_on_ray}
+
+
+def find_engine(name: str, means: Means) -> Engine:
+    """Return an engine by its name; means that make no sense are refused."""
+    if name not in ENGINES:
+        raise SynthError(f"unknown engine `{name}`", did_you_mean(name, ENGINES))
+    if means.workers < 1:
+        raise SynthError(f"`--workers {means.workers}` is not possible", "give 1 or more")
+    if means.address is not None and name == "local":
+        raise SynthError("`--address` belongs to a cluster", "add `--engine ray`, or leave it out")
+    return ENGINES[name]

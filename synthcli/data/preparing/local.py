@@ -4,6 +4,8 @@ import os
 import pickle
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -19,14 +21,22 @@ ATTEMPTS = 2  # for a shard whose process was killed
 SECONDS_TO_END = 5.0
 
 
-def make_locally(tasks: Iterator[Task], tokenizer: Path, drafts: Path, workers: int) -> Iterator[Draft]:
+@dataclass(frozen=True)
+class Means:
+    """What an engine may use: processes of this machine, or a cluster's address."""
+
+    workers: int = 1
+    address: str | None = None
+
+
+def make_locally(tasks: Iterator[Task], tokenizer: Path, drafts: Path, means: Means) -> Iterator[Draft]:
     """Yield shards as they are done; what is smaller than a shard is not worth a process."""
     first, is_all = beginning(tasks)
-    if workers == 1 or is_all:
+    if means.workers == 1 or is_all:
         loaded = load_tokenizer(tokenizer)
         yield from (make_shard(task, loaded, drafts) for task in chain(first, tasks))
         return
-    crew = Crew(tokenizer, drafts, workers)
+    crew = Crew(tokenizer, drafts, means.workers)
     try:
         yield from crew.make(chain(first, tasks))
     finally:
@@ -144,13 +154,14 @@ class interrupts_held:  # noqa: N801, a context manager
 
 
 def work(connection: Connection, tokenizer: Path, drafts: Path) -> None:
-    """Make the shards that come, until the other end closes."""
+    """Make the shards that come, until whoever gives them is gone."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each worker has its core
-    try:
-        loaded = load_tokenizer(tokenizer)
-        while True:
-            connection.send(make_shard(pickle.loads(connection.recv_bytes()), loaded, drafts))
-    except (EOFError, BrokenPipeError):  # whoever gave the work is gone
-        return
-    except Exception as error:
-        connection.send(error)
+    with suppress(EOFError, ConnectionError):
+        try:
+            loaded = load_tokenizer(tokenizer)
+            while True:
+                connection.send(make_shard(pickle.loads(connection.recv_bytes()), loaded, drafts))
+        except (EOFError, ConnectionError):
+            raise
+        except Exception as error:
+            connection.send(error)

@@ -1,0 +1,33 @@
+"""`synth prepare-corpus` with small shards, which a signal reaches after the second: run by the tests.
+
+python -m tests.data.interrupted_prepare SIGNAL WORDS...
+"""
+
+import os
+import signal
+import sys
+
+from synthcli.__main__ import main
+from synthcli.data.preparing import cutting, local
+from synthcli.data.preparing.shard import Draft
+from synthcli.data.preparing.work import Work
+from tests.data.conftest import SMALL
+
+
+def interrupt_after_two(name: str) -> None:
+    """Send a signal after the second finished shard: Ctrl-C to the whole group, others to this process."""
+    finish = Work.finish
+
+    def finish_then_signal(self: Work, draft: Draft) -> None:
+        finish(self, draft)
+        if len(self.records) == 2:
+            send = os.killpg if name == "SIGINT" else os.kill
+            send(os.getpid(), signal.Signals[name])
+
+    Work.finish = finish_then_signal  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    cutting.SHARD_BYTES = local.SHARD_BYTES = SMALL
+    interrupt_after_two(sys.argv.pop(1))
+    main()

@@ -1,0 +1,128 @@
+"""Kill a preparation at random moments, start it again each time, and compare it with one never killed.
+
+    python -m tests.data.kill_prepare --kills 20 --workers 2 --seed 0
+
+Half of the kills come from outside after a random time, the other half from within at a random file
+operation (an open, a rename, a removal, a new folder): those hit the midst of a write for certain. Processes
+that outlive the one killed go on for a while, beside the next preparation. At the end the store must be the
+same bytes, but for the time in its manifest.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from synthcli.data.config import TokenizerConfig
+from synthcli.data.prepare import prepare
+from synthcli.data.preparing import cutting, local
+from synthcli.data.preparing.work import RECORDS, work_folder
+from synthcli.data.store import store_path
+from tests.data.small import contents, names_in, write
+
+PIECES = TokenizerConfig(kind="sentencepiece-bpe", vocab_size=400)
+ROWS = {"train": 4_000, "val": 200, "test_2016_flickr": 200}
+SHARD_BYTES = 8_000
+FILE_EVENTS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
+EVENTS = 600  # about as many as a whole preparation has
+
+
+def corpus(folder: Path) -> Path:
+    """Write pairs of random words."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefgh", k=draw.randint(1, 9))) for _ in range(500)]
+    for stem, rows in ROWS.items():
+        for language in ("en", "de"):
+            texts = [" ".join(draw.choices(words, k=draw.randint(1, 15))) for _ in range(rows)]
+            write(folder / f"{stem}.{language}", texts)
+    return folder
+
+
+def run(root: Path, source: Path, workers: int, kill_at_event: int | None) -> None:
+    """Prepare in this process, with small shards."""
+    cutting.SHARD_BYTES = local.SHARD_BYTES = SHARD_BYTES
+    if kill_at_event is not None:
+        kill_self_at(kill_at_event, root)
+    prepare("multi30k", PIECES, root, source, workers=workers)
+
+
+def kill_self_at(event_number: int, folder: Path) -> None:
+    seen = 0
+
+    def count(event: str, args: tuple[object, ...]) -> None:
+        nonlocal seen
+        if event in FILE_EVENTS and str(args[0]).startswith(str(folder)):
+            seen += 1
+            if seen == event_number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+def attempt(
+    root: Path, source: Path, workers: int, delay: float | None = None, event: int | None = None
+) -> bool:
+    """Run in a child; return whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            run(root, source, workers, event)
+            code = 0
+        finally:
+            os._exit(code)
+    if delay is not None:
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
+        raise SystemExit("a preparation that was started again failed")
+    return os.WIFSIGNALED(status)
+
+
+def differences(expected: dict[str, bytes], path: Path) -> set[str]:
+    """Return the files of a store that are not as expected, and what else has been left beside it."""
+    found = contents(path)
+    wrong = {key for key in expected | found if expected.get(key) != found.get(key)}
+    return wrong | set(names_in(path.parent)) - {path.name}
+
+
+def main(kills: int, workers: int, seed: int) -> None:
+    chance, begun, kept = random.Random(seed), time.monotonic(), 0
+    with tempfile.TemporaryDirectory() as name:
+        source, whole, killed = corpus(Path(name) / "data"), Path(name) / "whole", Path(name) / "killed"
+        start = time.monotonic()
+        attempt(whole, source, workers)
+        seconds, done, differing = time.monotonic() - start, 0, set[str]()
+        path = store_path(killed, "multi30k", PIECES, source)
+        expected = contents(store_path(whole, "multi30k", PIECES, source))
+        while done < kills:
+            from_outside = chance.random() < 0.5
+            delay = chance.uniform(0, 2 * seconds / kills) if from_outside else None
+            event = None if from_outside else chance.randrange(1, 2 * EVENTS // kills)
+            if attempt(killed, source, workers, delay, event):
+                done += 1
+                records = work_folder(path) / RECORDS
+                kept = records.read_text().count("\n") if records.exists() else kept
+            else:  # it came to its end: another store is killed from now on
+                differing |= differences(expected, path)
+                shutil.rmtree(killed)
+        attempt(killed, source, workers)
+        differing |= differences(expected, path)
+    total = time.monotonic() - begun
+    report = f"{done} kills of {kills} asked, {kept} shards kept at the last, {len(expected)} files compared"
+    sys.stdout.write(f"{report}, {total:.0f} s\n" + "".join(f"differs: {key}\n" for key in sorted(differing)))
+    raise SystemExit(bool(differing))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    main(**vars(parser.parse_args()))
