@@ -87,11 +87,13 @@ SRU_DEVICE void backward_column(const Task &p, const Place &place) {
         grad_skip.go(p.grad_skip_time, -1);
     };
     const auto request_earlier = [&](int first) {
-        if (IS_SLOW<S> || first < REQUESTED) return;
+        if constexpr (!IS_SLOW<S>) {
+            const int steps = first >= REQUESTED ? CHUNK : 0;
 #pragma unroll 1
-        for (int i = 0; i < CHUNK; ++i) {
-            reader.request_later(-REQUESTED - i);
-            request(grad_h.later(p.grad_h_time, -REQUESTED - i));
+            for (int i = 0; i < steps; ++i) {
+                reader.request_later(-REQUESTED - i);
+                request(grad_h.later(p.grad_h_time, -REQUESTED - i));
+            }
         }
     };
     const auto go_to_chunk_before = [&](int first) {

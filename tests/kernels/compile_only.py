@@ -37,7 +37,7 @@ def nvcc() -> str | None:
 def compile_for(compiler: str, architecture: int) -> list[Usage]:
     """Compile all kernels for one architecture as the build does, and return what each takes."""
     with tempfile.TemporaryDirectory() as folder:
-        flags = ["-std=c++17", "-O3", "-Xptxas", "-v", "-cubin"]
+        flags = ["-std=c++17", "-O3", "-Werror", "all-warnings", "-Xptxas", "-v", "-cubin"]
         code = ["-gencode", f"arch=compute_{architecture},code=sm_{architecture}"]
         command = [compiler, *flags, *code, str(KERNELS / "sru_cuda.cu"), "-o", f"{folder}/kernels.cubin"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
