@@ -186,6 +186,8 @@ def show(store: "Store") -> None:
 
 def notes(store: "Store") -> list[str]:
     """Return what the user should know of a store."""
+    from synthcli.data.quality import findings
+
     said = list(store.manifest["source"]["notes"])
     tokenizer = store.manifest["tokenizer"]
     if tokenizer["vocab_size"] < tokenizer["requested"]:
@@ -193,7 +195,7 @@ def notes(store: "Store") -> list[str]:
         said.append(f"the text supports {tokenizer['vocab_size']:,} pieces; {wanted}")
     if "validation" not in store.splits:
         said.append("the publisher has no validation split, and the store has none")
-    return said
+    return [*said, *findings(store.quality)] if store.quality else said
 
 
 def as_data(store: "Store") -> dict[str, Any]:

@@ -12,7 +12,8 @@ from synthcli.errors import SynthError
 
 MANIFEST = "manifest.json"
 VERIFIED = ".verified.json"  # which files had the right hash, and when they were last changed
-ABOUT = (MANIFEST, VERIFIED, "quality.json", "quality.png")  # of a store, not in its hash
+QUALITY = "quality.json"  # what its rows are like
+ABOUT = (MANIFEST, VERIFIED, QUALITY)  # of a store, not in its hash
 FORMAT = 1
 BLOCK = 2**20
 

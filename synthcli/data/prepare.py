@@ -13,7 +13,7 @@ from typing import Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source, find_corpus
-from synthcli.data.manifest import MANIFEST, remember
+from synthcli.data.manifest import MANIFEST, QUALITY, remember
 from synthcli.data.preparing.cutting import tasks_of
 from synthcli.data.preparing.describing import (
     counts_by_split,
@@ -27,6 +27,7 @@ from synthcli.data.preparing.local import Means
 from synthcli.data.preparing.locking import locked
 from synthcli.data.preparing.vocabulary import Progress, tokenizer_at
 from synthcli.data.preparing.work import Work, parents_of, work_for
+from synthcli.data.quality import report as quality
 from synthcli.data.shards import write_json
 from synthcli.data.store import Store, open_store, store_path
 from synthcli.data.tokenizers.trained import CACHE
@@ -101,6 +102,8 @@ def make(
     manifest = describe(work, corpus, opened, source, config, tokenizer, counts)
     write_json(work.store / MANIFEST, manifest)
     remember(work.store, manifest)
+    report("looking for duplicates and leaks", 0, None)
+    write_json(work.store / QUALITY, quality(work.store, manifest))
     return manifest
 
 

@@ -8,6 +8,7 @@ perplexities of WikiText and of the One Billion Word benchmark do.
 """
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.manifest import MANIFEST, read_manifest, store_hash, verify
+from synthcli.data.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
 
@@ -56,6 +57,12 @@ class Store:
     def hash(self) -> str:
         """One hash of all it holds."""
         return store_hash(self.manifest["files"])
+
+    @cached_property
+    def quality(self) -> dict[str, Any] | None:
+        """What its rows are like: duplicates, leaks, lengths; None for a store that does not say."""
+        path = self.path / QUALITY
+        return json.loads(path.read_text()) if path.is_file() else None
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

@@ -168,8 +168,17 @@ def test_progress_is_reported(tmp_path: Path, source: Path) -> None:
     said: list[tuple[str, int, int | None]] = []
     prepare("multi30k", BYTES, tmp_path, source, lambda *what: said.append(what))
     total = 29_000 + 1_014 + 1_000
-    assert said == [("encoding", done, total) for done in (0, 20, 24, 27)]
+    last = ("looking for duplicates and leaks", 0, None)
+    assert said == [*(("encoding", done, total) for done in (0, 20, 24, 27)), last]
 
 
 def test_the_manifest_is_readable(store: Store) -> None:
     assert json.loads((store.path / "manifest.json").read_text()) == store.manifest
+
+
+def test_what_its_rows_are_like_stands_in_it(store: Store) -> None:
+    assert store.quality is not None
+    assert store.quality["splits"]["train"]["rows"] == 20
+    assert store.quality["overlaps"]
+    (store.path / "quality.json").unlink()
+    assert open_store(store.path).quality is None
