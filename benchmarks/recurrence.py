@@ -6,7 +6,9 @@ Three tables, each from one run in which the subjects take turns:
 `kernel`, the recurrence alone, forward; `step`, forward and backward of a layer with its input's gradient,
 where `product` is the linear map d → 3d that an SRU holds; `growth`, the step of our SRU by its length.
 
-    python benchmarks/recurrence.py [--rounds 5] [--dtype bfloat16] [--json FILE]
+    python benchmarks/recurrence.py [--rounds 5] [--dtype bfloat16] [--allocator system] [--json FILE]
+
+All subjects share one allocator: `kept` is that of `synth`, `system` what a program of torch has by default.
 
 The original is `sru` of the package index; without it its rows are left out, and the output says so:
 
@@ -147,18 +149,24 @@ def growth(rounds: int, dtype: torch.dtype) -> tuple[dict[str, float], float]:
 
 
 def main() -> None:
-    keep_freed_memory()  # as `synth` itself does
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--allocator", default="kept", choices=["kept", "system"])
     options = parser.parse_args()
+    if options.allocator == "kept":
+        keep_freed_memory()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     dtype, peer = getattr(torch, options.dtype), original()
-    print(f"torch {torch.__version__}, {options.threads} threads, {options.dtype}; {description('cpu')}")
-    found: dict[str, Any] = {"torch": torch.__version__, "threads": options.threads, "dtype": options.dtype}
+    how = f"{options.threads} threads, {options.dtype}, allocator {options.allocator}"
+    print(f"torch {torch.__version__}, {how}; {description('cpu')}")
+    found: dict[str, Any] = {
+        "torch": torch.__version__,
+        **{k: v for k, v in vars(options).items() if k != "json"},
+    }
     for length, batch in SIZES:
         with torch.no_grad():
             alone = timed(kernels(length, batch, peer), 4 * options.rounds)
