@@ -298,7 +298,7 @@ def test_an_unknown_way_to_run_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("target", ["baseline", "avx2", "avx512"])
 def test_every_instruction_set_gives_the_same_numbers(target: str) -> None:
-    """In a process of its own: a library chooses once. Where the processor lacks a set, the next below runs."""
+    """In a process of its own: a library chooses once. Where a set is lacking, the next below runs."""
     program = (
         "import torch, tests.model.test_native_recurrence as own\n"
         "options = dict(bidirectional=True, padding=True, starts=True, mask=True)\n"
