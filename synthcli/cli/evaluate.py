@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
     from synthcli.jobs.evaluate import Request
 
-METRICS = ("bleu", "rouge", "perplexity", "accuracy", "correlation")
+METRICS = ("bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation")
 
 Metric = Annotated[str, typer.Argument(metavar="METRIC", help=f"{', '.join(METRICS[:-1])} or {METRICS[-1]}.")]
 Checkpoints = Annotated[

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from synthcli.config import Config
 
-MetricName = Literal["bleu", "rouge", "perplexity", "accuracy", "correlation"]
+MetricName = Literal["bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation"]
 
 
 class EvaluationConfig(Config):

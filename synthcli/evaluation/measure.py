@@ -15,6 +15,7 @@ from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.decoding import search_options, translate
 from synthcli.evaluation.perplexity import perplexity
@@ -144,11 +145,21 @@ def by_row(loss: Tensor, real: Tensor) -> tuple[Figures, Figures]:
     return sums.cpu().numpy(), real.sum(dim=1).double().cpu().numpy()
 
 
+def _by_class(
+    name: str, metric: Callable[[Indices, Indices], list[Score]]
+) -> Callable[[Judged], list[Score]]:
+    def measured(judged: Judged) -> list[Score]:
+        if judged.model.config.head.output == "regression":
+            hint = "`correlation` is what fits it"
+            raise SynthError(f"`{name}` counts classes, and this model predicts scores", hint)
+        return metric(*classes(judged))
+
+    return measured
+
+
 @torch.inference_mode()
-def _class_accuracy(judged: Judged) -> list[Score]:
-    if judged.model.config.head.output == "regression":
-        hint = "`correlation` is what fits it"
-        raise SynthError("`accuracy` counts classes, and this model predicts scores", hint)
+def classes(judged: Judged) -> tuple[Indices, Indices]:
+    """Return the most probable class, or choice, of each example, and the right one."""
     predictions = np.zeros(len(judged.chosen), dtype=np.int64)
     labels = np.zeros(len(judged.chosen), dtype=np.int64)
     for places in judged.batches():
@@ -158,7 +169,7 @@ def _class_accuracy(judged: Judged) -> list[Score]:
         if absent is not None:
             logits = logits.masked_fill(absent, -torch.inf)
         predictions[places] = logits.argmax(-1).cpu().numpy()
-    return accuracy(predictions, labels)
+    return predictions, labels
 
 
 @torch.inference_mode()
@@ -185,7 +196,9 @@ METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
     "bleu": {"seq2seq": _by_text(bleu)},
     "rouge": {"seq2seq": _by_text(rouge)},
     "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
-    "accuracy": {"classification": _class_accuracy, "seq2seq": _by_text(exact_match)},
+    "accuracy": {"classification": _by_class("accuracy", accuracy), "seq2seq": _by_text(exact_match)},
+    "f1": {"classification": _by_class("f1", f1)},
+    "matthews": {"classification": _by_class("matthews", matthews)},
     "correlation": {"classification": _correlation},
 }
 

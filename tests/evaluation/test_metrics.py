@@ -104,8 +104,8 @@ def test_a_metric_that_does_not_fit_the_task_is_refused_with_those_that_do() -> 
     with pytest.raises(SynthError) as error:
         refuse_mismatch("bleu", "classification")
     assert error.value.message == "`bleu` does not fit a model of task `classification`"
-    assert error.value.hint == "metrics that fit: `accuracy`, `correlation`"
-    assert set(METRICS) == {"bleu", "rouge", "perplexity", "accuracy", "correlation"}
+    assert error.value.hint == "metrics that fit: `accuracy`, `f1`, `matthews`, `correlation`"
+    assert set(METRICS) == {"bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation"}
     assert set(METRICS) == set(evaluate.METRICS)  # what the command line knows without importing torch
 
 
