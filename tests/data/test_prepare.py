@@ -13,10 +13,10 @@ from datasets import Features
 from synthcli.data.corpora.source import Folder
 from synthcli.data.prepare import prepare
 from synthcli.data.preparing import cutting, local, shard
+from synthcli.data.preparing.encoding import Encoder
 from synthcli.data.preparing.work import work_folder
 from synthcli.data.shards import SCHEMAS, describe_split
 from synthcli.data.store import open_store, store_path
-from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.small import BYTES, PIECES, contents, names_in, write
 
@@ -90,9 +90,9 @@ def count_shards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that will hold the shards made from now on."""
     made: list[str] = []
 
-    def counted(task: cutting.Task, tokenizer: Tokenizer, drafts: Path) -> shard.Draft:
+    def counted(task: cutting.Task, encoder: Encoder, drafts: Path) -> shard.Draft:
         made.append(task.shard)
-        return shard.make_shard(task, tokenizer, drafts)
+        return shard.make_shard(task, encoder, drafts)
 
     monkeypatch.setattr(local, "make_shard", counted)
     return made

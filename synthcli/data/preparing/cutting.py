@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from synthcli.data.corpora import Corpus, Row, Source
 from synthcli.errors import SynthError
 
-SHARD_BYTES = 8 * 2**20
+SHARD_BYTES = 4 * 2**20
 LARGE_SHARD_BYTES = 64 * 2**20  # C4 would fill a hundred thousand of the others
 LARGE_ROWS = 10_000_000
 
@@ -66,6 +66,8 @@ def cut(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[Task
 def size_of(row: Row, split: str, number: int) -> int:
     """Return the bytes of a row's text; half a character, as some json holds, is refused."""
     try:
+        if (text := row.get("text")) is not None and text.isascii():
+            return len(text)
         return sum(len(text) if text.isascii() else len(text.encode()) for text in texts_of(row))
     except UnicodeEncodeError as error:
         raise SynthError(

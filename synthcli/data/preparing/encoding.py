@@ -1,7 +1,8 @@
 """Rows of each kind as Arrow columns, and what is counted of them."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pyarrow
 
 from synthcli.data.corpora import Row
 from synthcli.data.preparing.cutting import texts_of
-from synthcli.data.tokenizers import Tokenizer
+from synthcli.data.preparing.parts import Encode, encode_of, integers, numbers_in
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 
 CHARACTERS_AT_ONCE = 2**20  # encoded together: lists of Python's integers are large
 
@@ -41,51 +43,55 @@ def slices(texts: list[str]) -> Iterator[list[str]]:
             start, characters = stop, 0
 
 
-def encoded(texts: list[str], tokenizer: Tokenizer) -> Any:
-    """Return the ids of texts as an Arrow array of lists."""
-    parts = [ragged(tokenizer.encode_batch(part)) for part in slices(texts)]
-    return pyarrow.concat_arrays(parts) if parts else ragged([])
+@dataclass(frozen=True)
+class Encoder:
+    """A tokenizer, and the fastest way to its ids."""
+
+    tokenizer: Tokenizer
+    encode: Encode
+
+    def __call__(self, texts: list[str]) -> Any:
+        """Return the ids of texts as an Arrow array of lists."""
+        return pyarrow.concat_arrays([self.encode(part) for part in slices(texts)] or [self.encode([])])
 
 
-def ragged(ids: list[list[int]]) -> Any:
-    """Return lists of ids as an Arrow array, three times as fast as Arrow finds out what they are."""
-    offsets = np.zeros(len(ids) + 1, dtype=np.int32)
-    np.cumsum(np.fromiter(map(len, ids), np.int32, len(ids)), out=offsets[1:])
-    values = np.fromiter(chain.from_iterable(ids), np.int32, int(offsets[-1]))
-    return pyarrow.ListArray.from_arrays(offsets, values)
+def encoder_in(folder: Path) -> Encoder:
+    """Load the tokenizer of a folder, ready to encode."""
+    tokenizer = load_tokenizer(folder)
+    return Encoder(tokenizer, encode_of(tokenizer))
 
 
-def encode_text(rows: list[Row], tokenizer: Tokenizer) -> Columns:
+def encode_text(rows: list[Row], encode: Encoder) -> Columns:
     texts = [row["text"] for row in rows]
     return {
-        "tokens": encoded(texts, tokenizer),
-        "words": pyarrow.array(map(words_in, texts), pyarrow.int32()),
-        "bytes": pyarrow.array(map(bytes_in, texts), pyarrow.int32()),
+        "tokens": encode(texts),
+        "words": integers(np.fromiter(map(words_in, texts), np.int32, len(texts))),
+        "bytes": integers(np.fromiter(map(bytes_in, texts), np.int32, len(texts))),
     }
 
 
-def encode_pairs(rows: list[Row], tokenizer: Tokenizer) -> Columns:
+def encode_pairs(rows: list[Row], encode: Encoder) -> Columns:
     sources, targets = [row["source"] for row in rows], [row["target"] for row in rows]
     return {
-        "source": encoded(sources, tokenizer),
-        "target": encoded(targets, tokenizer),
+        "source": encode(sources),
+        "target": encode(targets),
         "source_text": pyarrow.array(sources, pyarrow.string()),
         "target_text": pyarrow.array(targets, pyarrow.string()),
     }
 
 
-def encode_labelled(rows: list[Row], tokenizer: Tokenizer) -> Columns:
+def encode_labelled(rows: list[Row], encode: Encoder) -> Columns:
     labels = pyarrow.array([row["label"] for row in rows], pyarrow.int32())
-    return {"tokens": encoded([row["text"] for row in rows], tokenizer), "label": labels}
+    return {"tokens": encode([row["text"] for row in rows]), "label": labels}
 
 
-def encode_scored(rows: list[Row], tokenizer: Tokenizer) -> Columns:
+def encode_scored(rows: list[Row], encode: Encoder) -> Columns:
     scores = pyarrow.array([row["score"] for row in rows], pyarrow.float32())
-    return {"tokens": encoded([row["text"] for row in rows], tokenizer), "score": scores}
+    return {"tokens": encode([row["text"] for row in rows]), "score": scores}
 
 
-def encode_choices(rows: list[Row], tokenizer: Tokenizer) -> Columns:
-    ids = encoded([text for row in rows for text in row["choices"]], tokenizer)
+def encode_choices(rows: list[Row], encode: Encoder) -> Columns:
+    ids = encode([text for row in rows for text in row["choices"]])
     offsets = np.cumsum([0, *(len(row["choices"]) for row in rows)], dtype=np.int32)
     return {
         "choices": pyarrow.ListArray.from_arrays(offsets, ids),
@@ -93,8 +99,8 @@ def encode_choices(rows: list[Row], tokenizer: Tokenizer) -> Columns:
     }
 
 
-Encoder = Callable[[list[Row], Tokenizer], Columns]
-ENCODERS: dict[str, Encoder] = {
+EncodeRows = Callable[[list[Row], Encoder], Columns]
+ENCODERS: dict[str, EncodeRows] = {
     "text": encode_text,
     "pairs": encode_pairs,
     "labelled": encode_labelled,
@@ -114,7 +120,7 @@ def counts_of(rows: list[Row], columns: Columns, tokenizer: Tokenizer) -> dict[s
     texts = [texts_of(row) for row in rows]
     ids = ids_in(columns).values()
     if "words" in columns:
-        words, size = (int(columns[name].to_numpy().sum(dtype=np.int64)) for name in ("words", "bytes"))
+        words, size = (int(numbers_in(columns[name]).sum(dtype=np.int64)) for name in ("words", "bytes"))
     else:
         words = sum(words_in(text) for row in texts for text in row)
         size = sum(bytes_in(text) for row in texts for text in row)
@@ -126,13 +132,13 @@ def counts_of(rows: list[Row], columns: Columns, tokenizer: Tokenizer) -> dict[s
         "tokens": sum(len(column.values) for column in ids),
     }
     if tokenizer.kind == "words":
-        counts["unknown"] = sum(int((column.values.to_numpy() == tokenizer.unk_id).sum()) for column in ids)
+        counts["unknown"] = sum(int((numbers_in(column.values) == tokenizer.unk_id).sum()) for column in ids)
     return counts
 
 
 def longest_of(columns: Columns) -> dict[str, int]:
     """Return the most ids that a text of each column has."""
     return {
-        f"longest_{name}": int(np.diff(column.offsets.to_numpy()).max(initial=0))
+        f"longest_{name}": int(np.diff(numbers_in(column.offsets)).max(initial=0))
         for name, column in ids_in(columns).items()
     }

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from synthcli.data.preparing.cutting import SHARD_BYTES, Task
+from synthcli.data.preparing.encoding import encoder_in
 from synthcli.data.preparing.shard import Draft, make_shard
-from synthcli.data.tokenizers import load_tokenizer
 from synthcli.errors import WorkFailedError
 
 ATTEMPTS = 2  # for a shard whose process was killed
@@ -33,8 +33,8 @@ def make_locally(tasks: Iterator[Task], tokenizer: Path, drafts: Path, means: Me
     """Yield shards as they are done; what is smaller than a shard is not worth a process."""
     first, is_all = beginning(tasks)
     if means.workers == 1 or is_all:
-        loaded = load_tokenizer(tokenizer)
-        yield from (make_shard(task, loaded, drafts) for task in chain(first, tasks))
+        encoder = encoder_in(tokenizer)
+        yield from (make_shard(task, encoder, drafts) for task in chain(first, tasks))
         return
     crew = Crew(tokenizer, drafts, means.workers)
     try:
@@ -93,11 +93,11 @@ class Worker:
 
 
 class Crew:
-    """Workers, started when there is work for them; at most one shard waits for one of them."""
+    """Workers, all started at once: loading takes them a second. At most one shard waits for one of them."""
 
     def __init__(self, tokenizer: Path, drafts: Path, size: int) -> None:
         self.tokenizer, self.drafts, self.size = tokenizer, drafts, size
-        self.idle: list[Worker] = []
+        self.idle = [Worker(tokenizer, drafts) for _ in range(size)]
         self.busy: dict[Connection, Worker] = {}
 
     def make(self, tasks: Iterator[Task]) -> Iterator[Draft]:
@@ -147,6 +147,7 @@ class interrupts_held:  # noqa: N801, a context manager
     """A process started within never sees Ctrl-C, which a terminal sends to all: this one ends it."""
 
     def __enter__(self) -> None:
+        resource_tracker.ensure_running()  # its start would let the signal through again
         self.before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
     def __exit__(self, *error: object) -> None:
@@ -158,9 +159,9 @@ def work(connection: Connection, tokenizer: Path, drafts: Path) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each worker has its core
     with suppress(EOFError, ConnectionError):
         try:
-            loaded = load_tokenizer(tokenizer)
+            encoder = encoder_in(tokenizer)
             while True:
-                connection.send(make_shard(pickle.loads(connection.recv_bytes()), loaded, drafts))
+                connection.send(make_shard(pickle.loads(connection.recv_bytes()), encoder, drafts))
         except (EOFError, ConnectionError):
             raise
         except Exception as error:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.preparing.cutting import Task
+from synthcli.data.preparing.encoding import Encoder, encoder_in
 from synthcli.data.preparing.local import Means
 from synthcli.data.preparing.shard import Draft, make_shard
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.errors import SynthError, WorkFailedError
 
@@ -96,6 +96,6 @@ def make_packed(packed: bytes, tokenizer: Path, description: str, drafts: Path) 
 
 
 @cache
-def loaded(tokenizer: Path, description: str) -> Tokenizer:
+def loaded(tokenizer: Path, description: str) -> Encoder:
     """Load a tokenizer once in a process, and again where another has taken its place."""
-    return load_tokenizer(tokenizer)
+    return encoder_in(tokenizer)

@@ -8,9 +8,8 @@ import pyarrow
 
 from synthcli.data.manifest import sha256
 from synthcli.data.preparing.cutting import Task
-from synthcli.data.preparing.encoding import ENCODERS, counts_of, longest_of
+from synthcli.data.preparing.encoding import ENCODERS, Encoder, counts_of, longest_of
 from synthcli.data.shards import SCHEMAS
-from synthcli.data.tokenizers import Tokenizer
 from synthcli.durable import sync
 
 
@@ -34,9 +33,9 @@ class Draft:
     record: Record
 
 
-def make_shard(task: Task, tokenizer: Tokenizer, drafts: Path) -> Draft:
+def make_shard(task: Task, encoder: Encoder, drafts: Path) -> Draft:
     """Encode rows and write them under a name of its own among the drafts, synced."""
-    columns = ENCODERS[task.kind](task.rows, tokenizer)
+    columns = ENCODERS[task.kind](task.rows, encoder)
     path = drafts / f"{task.split}-{task.number:05d}-{uuid.uuid4().hex}.arrow"
     try:
         write_shard(path, task.kind, columns)
@@ -48,7 +47,7 @@ def make_shard(task: Task, tokenizer: Tokenizer, drafts: Path) -> Draft:
         path.stat().st_size,
         sha256(path),
         task.bytes,
-        counts_of(task.rows, columns, tokenizer),
+        counts_of(task.rows, columns, encoder.tokenizer),
         longest_of(columns),
     )
     return Draft(path, record)

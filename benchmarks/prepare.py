@@ -1,0 +1,213 @@
+"""Preparing a corpus: tokens a second beside `datasets.map`, memory by size of text, time to open a store.
+
+The same text and the same tokenizer, in turn, round after round, so that a noisy machine hits both alike;
+ratios within one run are what counts. `datasets.map` is given the text in Arrow already, in two processes,
+batched; ours reads a file, hashes and counts what it writes, and looks for duplicates.
+
+    python benchmarks/prepare.py [--only speed memory start] [--megabytes 50] [--rounds 3] [--json FILE]
+"""
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from synthcli.data.config import TokenizerConfig
+from synthcli.data.prepare import prepare
+from synthcli.data.store import open_store
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
+
+PROCESSES = 2
+WORDS, WORDS_A_LINE = 20_000, 25
+CONFIGS = {
+    "sentencepiece-unigram": TokenizerConfig(kind="sentencepiece-unigram", vocab_size=8_000),
+    "sentencepiece-bpe": TokenizerConfig(kind="sentencepiece-bpe", vocab_size=8_000),
+    "wordpiece": TokenizerConfig(kind="wordpiece", vocab_size=8_000),
+    "bytes": TokenizerConfig(kind="bytes", vocab_size=260),
+}
+SAMPLE_SECONDS = 0.05
+MIB = 2**20
+LONGEST_SECONDS = 600  # of one measurement
+
+
+def write_corpus(folder: Path, megabytes: float, seed: int = 0) -> Path:
+    """Write lines of random words, frequent ones often, in the layout of WikiText-2."""
+    folder.mkdir(parents=True)
+    draw = random.Random(seed)
+    letters = "etaoinshrdlucmfwypvbgk"
+    words = ["".join(draw.choices(letters, k=draw.randint(1, 11))) for _ in range(WORDS)]
+    weights = [1 / rank for rank in range(1, WORDS + 1)]
+    halves = [" ".join(draw.choices(words, weights, k=WORDS_A_LINE // 2)) for _ in range(50_000)]
+    with (folder / "wiki.train.tokens").open("w") as stream:
+        while stream.tell() < megabytes * 1e6:
+            stream.write(f"{draw.choice(halves)} {draw.choice(halves)}\n")
+    for split in ("valid", "test"):
+        (folder / f"wiki.{split}.tokens").write_text(
+            "".join(f"{half}\n" for half in draw.choices(halves, k=100))
+        )
+    return folder
+
+
+def saved_tokenizer(kind: str, lines: list[str], folder: Path) -> TokenizerConfig:
+    """Train a tokenizer once and return how it is taken from its folder."""
+    folder.mkdir(parents=True)
+    train_or_load_tokenizer(CONFIGS[kind], iter(lines)).save(folder)
+    return CONFIGS[kind].model_copy(update={"files": str(folder)})
+
+
+def prepared(config: TokenizerConfig, source: Path, root: Path) -> int:
+    """Prepare the corpus and return how many tokens it has."""
+    store = prepare("wikitext-2", config, root, source, force=True, workers=PROCESSES)
+    return store.counts("train")["tokens"]
+
+
+def mapped(dataset: Any, tokenizer: Tokenizer) -> int:
+    """Let `datasets` do it, and return how many tokens there are."""
+    done = dataset.map(
+        lambda batch: {"tokens": tokenizer.encode_batch(batch["text"])},
+        batched=True,
+        num_proc=PROCESSES,
+        remove_columns=["text"],
+        load_from_cache_file=False,
+    )
+    return sum(len(chunk.values) for chunk in done.data.column("tokens").chunks)
+
+
+def speed(kinds: list[str], megabytes: float, rounds: int, folder: Path) -> dict[str, Any]:
+    """Time both in turn; tokens a second are medians."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    source = write_corpus(folder / "text", megabytes)
+    lines = (source / "wiki.train.tokens").read_text().splitlines()
+    dataset = datasets.Dataset.from_dict({"text": lines})
+    dataset.save_to_disk(str(folder / "arrow"))
+    dataset = datasets.load_from_disk(str(folder / "arrow"))
+    results: dict[str, Any] = {}
+    for kind in kinds:
+        config = saved_tokenizer(kind, lines[:20_000], folder / kind)
+        tokenizer = load_tokenizer(folder / kind)
+        rates: dict[str, list[float]] = {"synth": [], "datasets.map": []}
+        for _ in range(rounds):
+            rates["synth"].append(rate(lambda config=config: prepared(config, source, folder / "stores")))
+            rates["datasets.map"].append(rate(lambda tokenizer=tokenizer: mapped(dataset, tokenizer)))
+        ratio = statistics.median(
+            ours / theirs for ours, theirs in zip(rates["synth"], rates["datasets.map"], strict=True)
+        )
+        results[kind] = {name: statistics.median(found) for name, found in rates.items()} | {"ratio": ratio}
+        print(
+            f"{kind:24}{results[kind]['synth'] / 1e6:6.2f} M tokens/s, datasets.map"
+            f" {results[kind]['datasets.map'] / 1e6:6.2f}, ratio {ratio:.2f}"
+        )
+    return results
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Return tokens a second."""
+    begun = time.perf_counter()
+    tokens = work()
+    return tokens / (time.perf_counter() - begun)
+
+
+def memory(sizes: list[float], folder: Path) -> dict[str, Any]:
+    """Measure the most memory of a preparation and its processes, by the size of the text."""
+    results = {}
+    for megabytes in sizes:
+        source = write_corpus(folder / f"text-{megabytes:g}", megabytes)
+        code = (
+            "from benchmarks.prepare import *\n"
+            f"if __name__ == '__main__': prepare('wikitext-2', CONFIGS['sentencepiece-unigram'],"
+            f" Path({str(folder / 'stores')!r}), Path({str(source)!r}), workers={PROCESSES})"
+        )
+        peak = watched([sys.executable, "-c", code])
+        results[f"{megabytes:g}"] = peak
+        print(f"{megabytes:8,.0f} MB of text: {peak / MIB:6.0f} MiB at most")
+    return results
+
+
+def watched(command: list[str]) -> int:
+    """Run a command and return the most memory that it and its processes held together."""
+    import psutil
+
+    with subprocess.Popen(command) as process:
+        peak, watched_process = 0, psutil.Process(process.pid)
+        while process.poll() is None:
+            peak = max(peak, held(watched_process))
+            time.sleep(SAMPLE_SECONDS)
+    if process.returncode != 0:
+        raise SystemExit(f"{command} failed")
+    return peak
+
+
+def held(process: Any) -> int:
+    """Add up what a process and its children hold, shared pages shared out."""
+    import psutil
+
+    total = 0
+    try:
+        for one in [process, *process.children(recursive=True)]:
+            total += one.memory_full_info().pss
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        pass
+    return total
+
+
+def start(million_tokens: float, folder: Path) -> dict[str, float]:
+    """Time what training does before its first step with a large store, in a new process."""
+    source = write_corpus(folder / "text", million_tokens)
+    store = prepare("wikitext-2", CONFIGS["bytes"], folder / "stores", source, workers=PROCESSES)
+    code = (
+        "import time; begun = time.perf_counter()\n"
+        "from pathlib import Path\n"
+        "from synthcli.data.examples import Examples\n"
+        "from synthcli.data.store import open_store\n"
+        "import datasets, numpy, torch\n"
+        "imported = time.perf_counter()\n"
+        f"store = open_store(Path({str(store.path)!r}))\n"
+        "opened = time.perf_counter()\n"
+        "examples = Examples(store, 'train', 'causal-lm', None, 512, layout='packed')\n"
+        "examples.collate(numpy.arange(8))\n"
+        "end = time.perf_counter()\n"
+        "print(imported - begun, opened - imported, end - opened)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LONGEST_SECONDS
+    )
+    seconds = dict(zip(("imports", "open", "examples"), map(float, done.stdout.split()), strict=True))
+    tokens = open_store(store.path).counts("train")["tokens"]
+    print(f"{tokens / 1e6:.0f} M tokens: " + ", ".join(f"{name} {s:.2f} s" for name, s in seconds.items()))
+    return seconds | {"tokens": tokens}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=("speed", "memory", "start"))
+    parser.add_argument("--kinds", nargs="+", choices=CONFIGS, default=list(CONFIGS))
+    parser.add_argument("--megabytes", type=float, default=50)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sizes", type=float, nargs="+", default=[10, 100, 1_000])
+    parser.add_argument("--million-tokens", type=float, default=100)
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    parts: dict[str, Callable[[Path], Any]] = {
+        "speed": lambda folder: speed(asked.kinds, asked.megabytes, asked.rounds, folder),
+        "memory": lambda folder: memory(asked.sizes, folder),
+        "start": lambda folder: start(asked.million_tokens, folder),
+    }
+    results = {}
+    for name in asked.only or parts:
+        with tempfile.TemporaryDirectory() as folder:
+            results[name] = parts[name](Path(folder))
+    if asked.json:
+        asked.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
