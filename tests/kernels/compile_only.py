@@ -29,7 +29,9 @@ class Usage:
 
 
 def nvcc() -> str | None:
-    """Return the path of nvcc, or None."""
+    """Return the path of nvcc, or None where it or the compiler that it calls is missing."""
+    if shutil.which("gcc") is None:
+        return None
     usual = Path("/usr/local/cuda/bin/nvcc")
     return shutil.which("nvcc") or (str(usual) if usual.exists() else None)
 

@@ -22,7 +22,7 @@ ptxas info    : Used 64 registers, used 0 barriers
 def test_no_kernel_spills_or_takes_too_many_registers(architecture: int) -> None:
     compiler = nvcc()
     if compiler is None:
-        pytest.skip("no nvcc to compile the CUDA kernels with")
+        pytest.skip("no nvcc and gcc to compile the CUDA kernels with")
     usages = compile_for(compiler, architecture)
     assert len(usages) == FORWARD_AND_BACKWARD * TYPES * OPTIONS
     assert [u for u in usages if u.registers > REGISTERS or u.spilled] == []
