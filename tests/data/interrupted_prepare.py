@@ -28,6 +28,7 @@ def interrupt_after_two(name: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     cutting.SHARD_BYTES = local.SHARD_BYTES = SMALL
     interrupt_after_two(sys.argv.pop(1))
     main()
