@@ -18,6 +18,7 @@ from synthcli.data.quality import findings, hashing, picture, report
 from synthcli.data.quality.arrow import Column, column_of
 from synthcli.data.quality.hashing import AT_ONCE, row_hashes
 from synthcli.data.quality.lengths import EXACT, Lengths
+from synthcli.data.quality.unusual import told
 from synthcli.data.shards import TOKENS
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
@@ -79,6 +80,14 @@ def test_pairs_are_compared_on_both_sides(tmp_path: Path) -> None:
     assert found["splits"]["train"]["duplicates"] == 0
     assert set(found["splits"]["train"]["lengths"]) == {"source", "target"}
     assert found["overlaps"][0]["rows"] == 4  # this small corpus repeats its first rows in every split
+
+
+def test_all_is_100_per_cent() -> None:
+    assert [told(part, 1000) for part in (4, 995, 1000)] == [
+        "4 of 1,000 (0.4 %)",
+        "995 of 1,000 (100 %)",
+        "1,000 of 1,000 (100 %)",
+    ]
 
 
 def test_unknown_ids_are_counted(tmp_path: Path) -> None:

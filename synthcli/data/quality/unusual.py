@@ -31,4 +31,5 @@ def leak(overlap: dict[str, Any]) -> str:
 
 def told(part: int, whole: int) -> str:
     """Return a count and its share: `1,024 of 30,000 (3.4 %)`."""
-    return f"{part:,} of {whole:,} ({100 * part / whole:.2g} %)"
+    share = 100 * part / whole
+    return f"{part:,} of {whole:,} ({share:{'.2g' if share < 99.5 else '.0f'}} %)"
