@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "sru_check.h"
 #include "sru_cpu.h"
 
 #define SRU_EXPORT extern "C" __attribute__((visibility("default")))
@@ -38,21 +39,6 @@ const Implementation &chosen() {
     return implementation;
 }
 
-int32_t problem_of(const synth_sru_problem *p, bool is_backward) {
-    if (!p) return SYNTH_NULL_POINTER;
-    if (p->abi != SYNTH_SRU_ABI) return SYNTH_WRONG_ABI;
-    if (p->dtype < SYNTH_F32 || p->dtype > SYNTH_F16) return SYNTH_WRONG_DTYPE;
-    if (p->batch < 0 || p->length < 0 || p->width < 0) return SYNTH_WRONG_SIZE;
-    if (p->parts != 3 && p->parts != 4) return SYNTH_WRONG_SIZE;
-    if ((p->parts == 4 && p->skip) || (p->bidirectional && p->width % 2)) return SYNTH_WRONG_SIZE;
-    if (p->batch == 0 || p->width == 0) return SYNTH_OK;
-    if (!p->weight_c || !p->bias || (p->length && !p->u)) return SYNTH_NULL_POINTER;
-    if (!is_backward) return p->initial && p->last && (p->h || !p->length) ? SYNTH_OK : SYNTH_NULL_POINTER;
-    if (!p->grad_last || !p->grad_initial || !p->grad_gates) return SYNTH_NULL_POINTER;
-    if (p->length && !(p->grad_h && p->grad_u && p->checkpoints)) return SYNTH_NULL_POINTER;
-    return !p->skip == !p->grad_skip || !p->length ? SYNTH_OK : SYNTH_NULL_POINTER;
-}
-
 int32_t spread(const synth_sru_problem &p, Blocks work, int64_t threads) {
     const int64_t tasks = p.batch * blocks_of_sequence(p);
     const int64_t worthwhile = p.batch * p.width * p.length / ELEMENTS_WORTH_A_THREAD + 1;
@@ -80,11 +66,11 @@ SRU_EXPORT int64_t synth_sru_checkpoint_every(void) { return CHECKPOINT_EVERY; }
 SRU_EXPORT const char *synth_sru_target(void) { return chosen().target; }
 
 SRU_EXPORT int32_t synth_sru_forward(const synth_sru_problem *problem, int32_t threads) {
-    const int32_t status = problem_of(problem, false);
+    const int32_t status = checked(problem, false);
     return status == SYNTH_OK ? spread(*problem, chosen().forward, threads) : status;
 }
 
 SRU_EXPORT int32_t synth_sru_backward(const synth_sru_problem *problem, int32_t threads) {
-    const int32_t status = problem_of(problem, true);
+    const int32_t status = checked(problem, true);
     return status == SYNTH_OK ? spread(*problem, chosen().backward, threads) : status;
 }

@@ -4,6 +4,7 @@
 // This file is the C interface: it checks a problem, chooses a kernel and launches it on the caller's stream.
 #include <stdio.h>
 
+#include "sru_check.h"
 #include "sru_cuda_backward.h"
 #include "sru_cuda_forward.h"
 
@@ -85,22 +86,6 @@ int32_t pass_on(const synth_sru_problem &p, bool is_backward, cudaStream_t strea
     return status_of(cudaMemsetAsync(p.grad_gates, 0, 4 * bytes, stream));
 }
 
-int32_t check(const synth_sru_problem *p, bool is_backward) {
-    if (!p) return SYNTH_NULL_POINTER;
-    if (p->abi != SYNTH_SRU_ABI) return SYNTH_WRONG_ABI;
-    if (p->dtype < SYNTH_F32 || p->dtype > SYNTH_F16) return SYNTH_WRONG_DTYPE;
-    if (p->batch < 0 || p->length < 0 || p->width < 0) return SYNTH_WRONG_SIZE;
-    if ((p->parts != 3 && p->parts != 4) || (p->parts == 4 && p->skip)) return SYNTH_WRONG_SIZE;
-    if (p->bidirectional && p->width % 2) return SYNTH_WRONG_SIZE;
-    if (p->batch == 0 || p->width == 0) return SYNTH_OK;
-    if (!p->weight_c || !p->bias || (p->length && !p->u)) return SYNTH_NULL_POINTER;
-    if (!is_backward) return p->initial && p->last && (p->h || !p->length) ? SYNTH_OK : SYNTH_NULL_POINTER;
-    if (!p->grad_last || !p->grad_initial || !p->grad_gates) return SYNTH_NULL_POINTER;
-    if (!p->length) return SYNTH_OK;
-    const bool has_all = p->grad_h && p->grad_u && p->checkpoints && !p->skip == !p->grad_skip;
-    return has_all ? SYNTH_OK : SYNTH_NULL_POINTER;
-}
-
 // The caller's device, and afterwards the one that was current.
 class OnDevice {
   public:
@@ -122,7 +107,7 @@ class OnDevice {
 
 template <bool IS_BACKWARD>
 int32_t run(const synth_sru_problem *p, int32_t device, void *stream) {
-    const int32_t status = check(p, IS_BACKWARD);
+    const int32_t status = checked(p, IS_BACKWARD);
     if (status != SYNTH_OK || p->batch == 0 || p->width == 0) return status;
     const OnDevice guard(device);
     if (guard.error != cudaSuccess) return status_of(guard.error);
