@@ -9,13 +9,12 @@ same bytes, but for the time in its manifest.
 """
 
 import argparse
-import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from synthcli.data.config import TokenizerConfig
@@ -24,6 +23,7 @@ from synthcli.data.preparing import cutting, local
 from synthcli.data.preparing.work import RECORDS, work_folder
 from synthcli.data.store import store_path
 from tests.data.small import contents, names_in, write
+from tests.killing import is_killed, kill_self_at
 
 PIECES = TokenizerConfig(kind="sentencepiece-bpe", vocab_size=400)
 ROWS = {"train": 4_000, "val": 200, "test_2016_flickr": 200}
@@ -47,42 +47,16 @@ def run(root: Path, source: Path, workers: int, kill_at_event: int | None) -> No
     """Prepare in this process, with small shards."""
     cutting.SHARD_BYTES = local.SHARD_BYTES = SHARD_BYTES
     if kill_at_event is not None:
-        kill_self_at(kill_at_event, root)
+        kill_self_at(kill_at_event, root, FILE_EVENTS)
     prepare("multi30k", PIECES, root, source, workers=workers)
-
-
-def kill_self_at(event_number: int, folder: Path) -> None:
-    seen = 0
-
-    def count(event: str, args: tuple[object, ...]) -> None:
-        nonlocal seen
-        if event in FILE_EVENTS and str(args[0]).startswith(str(folder)):
-            seen += 1
-            if seen == event_number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)
 
 
 def attempt(
     root: Path, source: Path, workers: int, delay: float | None = None, event: int | None = None
 ) -> bool:
     """Run in a child; return whether it was killed."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            run(root, source, workers, event)
-            code = 0
-        finally:
-            os._exit(code)
-    if delay is not None:
-        time.sleep(delay)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
-        raise SystemExit("a preparation that was started again failed")
-    return os.WIFSIGNALED(status)
+    work = partial(run, root, source, workers, event)
+    return is_killed(work, delay, "a preparation that was started again failed")
 
 
 def differences(expected: dict[str, bytes], path: Path) -> set[str]:

@@ -8,13 +8,12 @@ weights, moments, states of streams, journal, links and the set of checkpoints k
 """
 
 import argparse
-import os
 import random
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import torch
 
 from synthcli.durable import UNFINISHED
 from synthcli.training.checkpoints import newest_checkpoint
+from tests.killing import is_killed, kill_self_at
 from tests.training.toy_streams import SRUPP, Periodic, model, stream_callbacks
 from tests.training.toys import toy_batch, toy_callbacks, toy_config, toy_model, toy_train
 
@@ -54,40 +54,13 @@ def run(what: str, folder: Path, kill_at_event: int | None = None) -> None:
     """Train in this process, from the newest checkpoint if there is one."""
     resume = newest_checkpoint(folder / "checkpoints")
     if kill_at_event is not None:
-        kill_self_at(kill_at_event, folder)
+        kill_self_at(kill_at_event, folder, FILE_EVENTS)
     WORK[what](folder, resume)
-
-
-def kill_self_at(event_number: int, folder: Path) -> None:
-    seen = 0
-
-    def count(event: str, args: tuple[object, ...]) -> None:
-        nonlocal seen
-        if event in FILE_EVENTS and str(args[0]).startswith(str(folder)):
-            seen += 1
-            if seen == event_number:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)
 
 
 def attempt(what: str, folder: Path, delay: float | None = None, kill_at_event: int | None = None) -> bool:
     """Run in a child; return whether it was killed."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            run(what, folder, kill_at_event)
-            code = 0
-        finally:
-            os._exit(code)
-    if delay is not None:
-        time.sleep(delay)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
-        raise SystemExit("a resumed training failed")
-    return os.WIFSIGNALED(status)
+    return is_killed(partial(run, what, folder, kill_at_event), delay, "a resumed training failed")
 
 
 def contents(folder: Path) -> dict[str, bytes | str]:
