@@ -63,7 +63,7 @@ def evaluate(
 
 def judged(word: str | None, request: "Request") -> "Result":
     """Judge one checkpoint; without a word, the newest that the metric fits."""
-    from synthcli.cli.prepare_corpus import Reporter
+    from synthcli.cli.preparing_progress import Reporter
     from synthcli.evaluation.measure import METRICS as TASKS_OF
     from synthcli.jobs.evaluate import evaluate_checkpoint
     from synthcli.runs import find_checkpoint

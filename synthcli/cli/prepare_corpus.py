@@ -19,21 +19,17 @@ if TYPE_CHECKING:
     from synthcli.data.corpora import Corpus
     from synthcli.data.store import Store
 
-__all__ = ["Reporter", "prepare_corpus"]
-
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
 Source = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Read the publisher's files from here instead of from the hub."),
+    typer.Option(metavar="PATH", help="Read the publisher's files from here instead of from the hub."),
 ]
-Kind = Annotated[
-    str | None,
-    typer.Option("--tokenizer", help="sentencepiece-unigram, sentencepiece-bpe, gpt2, words or bytes."),
-]
+KINDS = "sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, wordpiece, words, gpt2 or bytes"
+Kind = Annotated[str | None, typer.Option("--tokenizer", help=f"{KINDS}.")]
 Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 for SentencePiece.")]
 Files = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="GPT-2's encoder.json and vocab.bpe, where the hub is away."),
+    typer.Option(metavar="DIR", help="GPT-2's files, BERT's vocab.txt, or a tokenizer, store or checkpoint."),
 ]
 Stores = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where stores stand; `stores`, or SYNTH_STORES.")

@@ -134,7 +134,7 @@ class watching:  # noqa: N801 - it is used as a word: `with watching(name) as wa
         self.name = name
 
     def __enter__(self) -> "Watcher":
-        from synthcli.cli.prepare_corpus import Reporter
+        from synthcli.cli.preparing_progress import Reporter
         from synthcli.cli.training_progress import TrainingProgress
         from synthcli.jobs.train import Watcher
 
