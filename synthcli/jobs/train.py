@@ -118,7 +118,7 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
     model, data, store = experiment.model, experiment.data, examples.store
     with run.lock():
         watcher.say(f"run `{run.path}`")
-        if any(mixer.kind in ("sru", "srupp") for _, _, mixer in model.mixers()):
+        if model.has_recurrence:
             watcher.say(f"recurrence: {recurrence_here()}")
         network = initialised(experiment, watcher)
         validation = None

@@ -23,6 +23,7 @@ STACKS: dict[str, tuple[str, ...]] = {
     "seq2seq": ("encoder", "decoder"),
     "classification": ("encoder",),
 }
+RECURRENT = ("sru", "srupp")  # mixers that carry a state
 
 
 class StackConfig(Config):
@@ -140,8 +141,12 @@ class ModelConfig(Config):
     @property
     def is_recurrent(self) -> bool:
         """Whether every mixer can carry its state from one segment of text to the next."""
-        kinds = {mixer.kind for _, _, mixer in self.mixers()}
-        return self.task == "causal-lm" and kinds <= {"sru", "srupp"}
+        return self.task == "causal-lm" and all(mixer.kind in RECURRENT for _, _, mixer in self.mixers())
+
+    @property
+    def has_recurrence(self) -> bool:
+        """Whether some mixer runs SRU's recurrence."""
+        return any(mixer.kind in RECURRENT for _, _, mixer in self.mixers())
 
     def mixer_of(self, stack: StackConfig, layer: int) -> MixerConfig:
         """Return the self-mixer of one layer: the layer's own, else the stack's, else the model's."""
