@@ -6,6 +6,7 @@ Both links and what is kept are functions of the folders present, so that a kill
 nothing that the next start does not put right.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +20,13 @@ from torch import Tensor, nn
 
 from synthcli import durable
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
+from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
 from synthcli.training import carried, state
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
-from synthcli.training.weights import load_weights, weights_of
+from synthcli.training.weights import load_weights, own_weights, weights_of
 
 if TYPE_CHECKING:
     from synthcli.training.training import Training
@@ -59,6 +61,9 @@ class Checkpoint:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
+        if DESCRIPTION not in self.manifest.files:
+            hint = "import or write it again with one: `synth import … --tokenizer FOLDER`"
+            raise SynthError(f"checkpoint `{self.path}` has no tokenizer: it cannot read text", hint)
         return load_tokenizer(self.path)
 
 
@@ -121,6 +126,9 @@ def model_of(checkpoint: Checkpoint) -> nn.Module:
 def restore(training: "Training", checkpoint: Checkpoint) -> None:
     """Bring a training to where the checkpoint was written."""
     files = checkpoint.manifest.files
+    if not any(name.startswith(TRAINING) for name in files):
+        hint = "`synth finetune` trains what it holds anew"
+        raise SynthError(f"checkpoint `{checkpoint.path}` has no training to go on with", hint)
     verify(checkpoint.path, {name: file for name, file in files.items() if name.startswith(TRAINING)})
     load_weights(training.model, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
     training.step = checkpoint.step  # which streams are whose is that of a step
@@ -178,10 +186,38 @@ class Checkpointing(Callback):
         training.announce("on_save", path)
 
 
+def write_model(
+    folder: Path,
+    config: ModelConfig,
+    weights: Mapping[str, Tensor],
+    tokenizer: Tokenizer | None,
+    step: int = 0,
+    files: Mapping[str, str] | None = None,
+) -> None:
+    """Write the new folder of a checkpoint that no training goes on from; every other command takes it.
+
+    `weights` fit the model of `config`; a tied tensor may have any of its names. Without a tokenizer, what
+    needs text refuses the checkpoint. `files` are texts to keep in it, by name.
+    """
+    with torch.device("meta"):
+        own = own_weights(build(config), weights, f"checkpoint `{folder}`")
+    with durable.failures_named(f"checkpoint `{folder}`", SafetensorError), durable.new_folder(folder) as new:
+        _write_config(new, config)
+        save_file(own, new / WEIGHTS, metadata={"format": "pt"})
+        if tokenizer is not None:
+            tokenizer.save(new)
+        for name, text in (files or {}).items():
+            (new / name).write_text(text, encoding="utf-8")
+        write_manifest(new, step, None)
+
+
+def _write_config(folder: Path, config: ModelConfig) -> None:
+    (folder / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
 def write(folder: Path, training: "Training", tokenizer: Tokenizer, states: dict[str, Tensor]) -> None:
     """Fill the folder of a checkpoint; `states` are those of streams."""
-    config: ModelConfig = training.model.config  # type: ignore[assignment]
-    (folder / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    _write_config(folder, training.model.config)  # type: ignore[arg-type]
     weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     tokenizer.save(folder)

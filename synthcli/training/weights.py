@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from synthcli.errors import SynthError
 
+FOREIGN = "its `config.json` describes another model: use the checkpoint it was written with"
 SHOWN = 5  # names an error lists before it says how many more there are
 
 
@@ -17,20 +18,47 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach() for name, tensor in named if name in saved}
 
 
+def own_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
+    """Return a model's tensors out of `weights`, each tied one once and in the model's type, to be saved.
+
+    The model may be one without memory. A tied tensor that `weights` holds under several names is one value.
+    """
+    own, aliases = weights_of(model), aliases_of(model)
+    saved = dict(weights)
+    for alias, name in aliases.items():
+        if alias in saved and not torch.equal(saved.pop(alias), saved.setdefault(name, weights[alias])):
+            raise SynthError(
+                f"`{alias}` of {where} differs from `{name}`, which the model ties to it", FOREIGN
+            )
+    _check(own, saved, where)
+    return {name: saved[name].detach().to("cpu", tensor.dtype).contiguous() for name, tensor in own.items()}
+
+
+def aliases_of(model: nn.Module) -> dict[str, str]:
+    """Return the other names of tied tensors: each → the first."""
+    first: dict[int, str] = {}
+    names = model.state_dict(keep_vars=True).items()
+    return {name: first[id(t)] for name, t in names if first.setdefault(id(t), name) != name}
+
+
 @torch.no_grad()
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
     """Copy every tensor into the model; a name or a shape that does not fit is an error."""
     own = weights_of(model)
-    hint = "its `config.json` describes another model: use the checkpoint it was written with"
+    _check(own, weights, where)
+    for name, tensor in own.items():
+        tensor.copy_(weights[name])
+
+
+def _check(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: str) -> None:
     if missing := [name for name in own if name not in weights]:
-        raise SynthError(f"{where} lacks {listed(missing)}", hint)
+        raise SynthError(f"{where} lacks {listed(missing)}", FOREIGN)
     if unknown := [name for name in weights if name not in own]:
-        raise SynthError(f"{where} holds {listed(unknown)}, which the model has not", hint)
+        raise SynthError(f"{where} holds {listed(unknown)}, which the model has not", FOREIGN)
     for name, tensor in own.items():
         if tensor.shape != weights[name].shape:
             shapes = f"{tuple(weights[name].shape)}, the model's is {tuple(tensor.shape)}"
-            raise SynthError(f"`{name}` of {where} has the shape {shapes}", hint)
-        tensor.copy_(weights[name])
+            raise SynthError(f"`{name}` of {where} has the shape {shapes}", FOREIGN)
 
 
 def listed(names: list[str]) -> str:
