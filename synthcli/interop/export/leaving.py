@@ -1,0 +1,100 @@
+"""What leaves: a model ready to be written, and what is known of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from synthcli.data.tokenizers import Tokenizer
+from synthcli.model import ModelConfig
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of an evaluation, with what gives it its meaning; `interval` covers 95 %."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None
+    protocol: str
+    signature: str
+    corpus: str
+    split: str
+    samples: int
+    split_size: int
+    options: dict[str, object]
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a model card says; None is not known, as of a checkpoint outside a run.
+
+    `parameters` counts what leaves, `trained_parameters` what was trained: folding makes them fewer.
+    `notes` are whatever else a reader of the card should know, a sentence each.
+    """
+
+    synth: str
+    parameters: int
+    trained_parameters: int
+    step: int
+    preset: str | None = None
+    title: str | None = None
+    corpus: str | None = None
+    corpus_title: str | None = None
+    corpus_url: str | None = None
+    corpus_licence: str | None = None
+    paper: str | None = None
+    paper_url: str | None = None
+    metrics: tuple[Metric, ...] = ()
+    folded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How the model was judged to write best; `max_length` None is the model's own limit."""
+
+    beam: int = 1
+    length_penalty: float = 0.0
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """`model` is in evaluation mode, in float32, on the processor, and folded unless that was not wanted.
+
+    `config` is that of this very model. A checkpoint may have come without a tokenizer.
+    """
+
+    name: str
+    config: ModelConfig
+    model: nn.Module
+    tokenizer: Tokenizer | None
+    card: CardFacts
+    writing: Writing = Writing()
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """`opset` is ONNX's version of operators; None is the newest that the exporter knows to run everywhere."""
+
+    opset: int | None = None
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A format to leave in.
+
+    `write` fills an existing empty folder. `check` names the module of `parity/` that opens the folder without
+    the project. `needs` are packages to import, which `extra` installs. `tolerance` bounds the difference of
+    logits. A folder that `is_checkpoint` is given a manifest, and every command accepts it.
+    """
+
+    write: Callable[[Leaving, Path, ExportOptions], None]
+    check: str
+    tolerance: float
+    title: str
+    needs: tuple[str, ...] = ()
+    extra: str | None = None
+    is_checkpoint: bool = False
