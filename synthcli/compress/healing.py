@@ -1,0 +1,169 @@
+"""Healing: a compressed model trained as a whole towards its teacher, at every real position.
+
+L = Σ_positions τ² KL(p_τ‖q_τ) + w Σ_layers Σ_positions ‖ĥ − h‖² / ‖h‖²
+
+p_τ and q_τ are softmax(logits / τ) of teacher and student  (Hinton et al. 2015); h and ĥ are their hidden
+states after layers that belong together. Whatever is summed is of one position, so that how a step is split
+into micro-batches changes nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from synthcli.objectives import CACHE_ELEMENTS, IGNORED, Batch
+
+Logits = Float[Tensor, "positions vocabulary"]
+Forward = Callable[[nn.Module, Batch, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Healing:
+    """An objective; `layers` pairs a student's layer with the teacher's that it stands for."""
+
+    teacher: nn.Module
+    temperature: float = 1.0
+    hidden: float = 0.0
+    layers: tuple[tuple[int, int], ...] = ()
+
+    def __call__(self, model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
+        tokens = batch["tokens"]
+        assert tokens is not None
+        teacher = self.teacher.to(tokens.device)
+        real = real_positions(batch)
+        forward = FORWARDS[teacher.config.task]  # type: ignore[union-attr, index]
+        with torch.no_grad(), hidden_states(teacher, [theirs for _, theirs in self._matched]) as h:
+            aim = forward(teacher, batch, real)
+        with hidden_states(bare(model), [ours for ours, _ in self._matched]) as h_hat:
+            logits = forward(model, batch, real)
+        loss = divergence(aim, logits, self.temperature)
+        for ours, theirs in self._matched:
+            loss = loss + self.hidden * relative_error(h_hat[ours], h[theirs], real)
+        return loss, int(real.sum())
+
+    @property
+    def _matched(self) -> tuple[tuple[int, int], ...]:
+        return self.layers if self.hidden else ()
+
+
+def _masked_lm(model: nn.Module, batch: Batch, real: Tensor) -> Tensor:
+    return model(batch["tokens"], padding=batch.get("padding"), select=real)
+
+
+def _causal_lm(model: nn.Module, batch: Batch, real: Tensor) -> Tensor:
+    logits, _ = model(batch["tokens"], documents=batch.get("documents"), select=real)
+    return logits
+
+
+FORWARDS: dict[str, Forward] = {"masked-lm": _masked_lm, "causal-lm": _causal_lm}
+
+
+def real_positions(batch: Batch) -> Tensor:
+    """Return the positions that have a target (batch, length)."""
+    targets = batch["targets"]
+    assert targets is not None
+    return targets != IGNORED
+
+
+def bare(model: nn.Module) -> nn.Module:
+    """Return the model that several processes' wrapper holds."""
+    return getattr(model, "module", model)
+
+
+@contextmanager
+def hidden_states(model: nn.Module, layers: Sequence[int]) -> Iterator[dict[int, Tensor]]:
+    """Record the stream after some layers (batch, length, d_model) while a model runs."""
+    found: dict[int, Tensor] = {}
+
+    def record(layer: int) -> Callable[..., None]:
+        def hook(module: nn.Module, given: Any, output: Any) -> None:
+            found[layer] = output[0]
+
+        return hook
+
+    blocks: Any = stack_of(model).blocks if layers else []
+    hooks = [blocks[layer].register_forward_hook(record(layer)) for layer in layers]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def stack_of(model: nn.Module) -> nn.Module:
+    """Return the stack whose last hidden states the head reads."""
+    return model.get_submodule("decoder" if hasattr(model, "decoder") else "encoder")
+
+
+def relative_error(student: Tensor, teacher: Tensor, real: Tensor) -> Float[Tensor, ""]:
+    """Return Σ ‖ĥ − h‖² / ‖h‖² over real positions, in float32."""
+    wide = torch.promote_types(teacher.dtype, torch.float32)
+    h_hat, h = student[real].to(wide), teacher[real].to(wide)
+    return ((h_hat - h).square().sum(-1) / h.square().sum(-1)).sum()
+
+
+def divergence(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tensor, ""]:
+    """Return Σ τ² KL(p_τ‖q_τ) over positions, in float32 at least; the teacher gets no gradient."""
+    loss: Tensor = _Divergence.apply(student, teacher, temperature)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _Divergence(torch.autograd.Function):
+    """The gradient is made beside the loss, a slice of positions at a time: ∂/∂z_v = τ (q_v − p_v)."""
+
+    @staticmethod
+    def forward(ctx: Any, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        wide = torch.promote_types(student.dtype, torch.float32)
+        loss = torch.zeros((), dtype=wide, device=student.device)
+        # float16 gradients stay wide until they are scaled: small ones would vanish
+        kept = wide if student.dtype == torch.float16 else student.dtype
+        gradient = torch.empty_like(student, dtype=kept) if ctx.needs_input_grad[0] else None
+        rows = max(1, CACHE_ELEMENTS // student.shape[-1])
+        for start in range(0, len(student), rows):
+            part = slice(start, start + rows)
+            log_q, log_p = (z[part].to(wide).div(temperature).log_softmax(-1) for z in (student, teacher))
+            p = log_p.exp()
+            loss += temperature**2 * (p * (log_p - log_q)).sum()
+            if gradient is not None:
+                gradient[part] = temperature * (log_q.exp() - p)
+        if gradient is not None:
+            ctx.save_for_backward(gradient)
+        ctx.dtype = student.dtype
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient.mul_(scale).to(ctx.dtype), None, None  # in place: a second backward is refused
+
+
+class EveryPosition:
+    """Examples whose every real position has a target, so that all of them count.
+
+    Of masked text what is hidden stays hidden.
+    """
+
+    def __init__(self, examples: Any) -> None:
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.examples, name)
+
+    def collate(self, indices: Any) -> Mapping[str, Tensor | None]:
+        """Return a batch; a decoder's targets are at every real position already."""
+        batch, padding = self.examples.collate(indices), None
+        if self.examples.task == "masked-lm":
+            padding = batch.get("padding")
+            targets = batch["tokens"] if padding is None else batch["tokens"].masked_fill(padding, IGNORED)
+            batch = {**batch, "targets": targets}
+        return batch
