@@ -10,6 +10,7 @@ from synthcli.cli import (
     corpora,
     doctor,
     evaluate,
+    export,
     finetune,
     generate,
     kernels,
@@ -22,7 +23,7 @@ from synthcli.cli import (
     train,
 )
 
-DATA, TRAIN, EVALUATE, LOOK = "Data", "Train", "Evaluate", "This machine"
+DATA, TRAIN, EVALUATE, AWAY, LOOK = "Data", "Train", "Evaluate", "Take away", "This machine"
 
 app = typer.Typer(
     name="synth",
@@ -65,5 +66,6 @@ app.add_typer(presets_app, name="presets", rich_help_panel=TRAIN)
 app.command("eval", rich_help_panel=EVALUATE)(evaluate.evaluate)
 app.command("generate", rich_help_panel=EVALUATE)(generate.generate)
 app.command("reproduce", rich_help_panel=EVALUATE)(reproduce.reproduce)
+app.command("export", rich_help_panel=AWAY)(export.export)
 app.add_typer(kernels.app, name="kernels", rich_help_panel=LOOK)
 app.command("doctor", rich_help_panel=LOOK)(doctor.doctor)

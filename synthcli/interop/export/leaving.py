@@ -77,7 +77,7 @@ class Leaving:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """`opset` is ONNX's version of operators; None is the newest that the exporter knows to run everywhere."""
+    """`opset` is ONNX's version of operators; None is the one the exporter is tested with."""
 
     opset: int | None = None
 
@@ -86,9 +86,9 @@ class ExportOptions:
 class Exporter:
     """A format to leave in.
 
-    `write` fills an existing empty folder. `check` names the module of `parity/` that opens the folder without
-    the project. `needs` are packages to import, which `extra` installs. `tolerance` bounds the difference of
-    logits. A folder that `is_checkpoint` is given a manifest, and every command accepts it.
+    `write` fills an existing empty folder. `check` names the module of `parity/` that opens the folder
+    without the project. `needs` are packages to import, which `extra` installs. `tolerance` bounds the
+    difference of logits. A folder that `is_checkpoint` is given a manifest, and every command accepts it.
     """
 
     write: Callable[[Leaving, Path, ExportOptions], None]

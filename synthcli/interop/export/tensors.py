@@ -1,11 +1,16 @@
 """`safetensors`: configuration, weights and tokenizer, as a checkpoint has them."""
 
+import hashlib
 from pathlib import Path
 
-from safetensors.torch import save_file
+import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from synthcli.interop.export.cases import cases
 from synthcli.interop.export.leaving import ExportOptions, Leaving
+from synthcli.interop.export.recording import logits_of
+from synthcli.model import ModelConfig, build
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -23,3 +28,24 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
     saved = model.state_dict(keep_vars=True)
     named = [*model.named_parameters(), *model.named_buffers()]
     return {name: tensor.detach().contiguous() for name, tensor in named if name in saved}
+
+
+def sha256_of(model: nn.Module) -> dict[str, str]:
+    """Return the sha256 of each tensor's bytes, by name."""
+    return {
+        name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
+        for name, tensor in tensors_of(model).items()
+    }
+
+
+@torch.inference_mode()
+def again(folder: Path, leaving: Leaving) -> dict[str, Tensor]:
+    """Return the logits of the model that a folder holds, read anew, as `<case>.again`."""
+    config = ModelConfig.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
+    with torch.random.fork_rng(devices=[]):
+        model = build(config).eval()
+    own, saved = tensors_of(model), load_file(folder / WEIGHTS)
+    for name, tensor in own.items():
+        tensor.copy_(saved[name])
+    given = enumerate(cases(leaving))
+    return {f"{number}.again": logits_of(model, inputs).contiguous() for number, inputs in given}

@@ -1,0 +1,136 @@
+"""Export a checkpoint: fold it, write it in a format, prove it without the project, move it into place."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from synthcli import durable
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.interop.export import EXPORTERS, Exporter
+from synthcli.interop.export.certificate import REPORT, certify
+from synthcli.interop.export.folding import Folded, fold
+from synthcli.interop.export.leaving import ExportOptions, Leaving
+from synthcli.interop.export.recording import Expectation, record
+from synthcli.interop.export.tensors import again, sha256_of
+from synthcli.jobs.export_card import card_of, name_of, writing_of
+from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
+from synthcli.training.manifest import write_manifest
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written where; `certificate` is what `PARITY.json` says."""
+
+    path: Path
+    format: str
+    changes: tuple[str, ...]
+    parameters: tuple[int, int]
+    certificate: dict[str, Any]
+    files: dict[str, int]
+
+
+def export_checkpoint(
+    path: Path,
+    to: str,
+    target: Path | None = None,
+    folds: bool = True,
+    replaces: bool = False,
+    options: ExportOptions | None = None,
+) -> Exported:
+    """Write the model of a checkpoint into a new folder, or raise and leave none."""
+    exporter = exporter_named(to)
+    checkpoint = load_checkpoint(path)
+    target = Path(f"{name_of(checkpoint)}-{to}") if target is None else target
+    refuse_taken(target, replaces)
+    model = model_of(checkpoint).float()
+    folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
+    leaving = leaving_of(checkpoint, folded, model)
+    expectation = record(leaving, model)
+    with durable.failures_named(f"export `{target}`"), taking_place(target) as folder:
+        exporter.write(leaving, folder, options or ExportOptions())
+        certificate = prove(folder, to, exporter, leaving, expectation)
+        if exporter.is_checkpoint:
+            write_manifest(folder, checkpoint.step, None)
+    files = {
+        str(file.relative_to(target)): file.stat().st_size
+        for file in sorted(target.rglob("*"))
+        if file.is_file()
+    }
+    counts = (leaving.card.trained_parameters, leaving.card.parameters)
+    return Exported(target, to, folded.changes, counts, certificate, files)
+
+
+def exporter_named(to: str) -> Exporter:
+    """Return a format whose packages are here."""
+    if to not in EXPORTERS:
+        raise SynthError(f"unknown format `{to}`", did_you_mean(to, EXPORTERS))
+    exporter = EXPORTERS[to]
+    missing = [name for name in exporter.needs if find_spec(name) is None]
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        raise SynthError(f"`--to {to}` needs {names}", f"pip install 'synthcli[{exporter.extra}]'")
+    return exporter
+
+
+def refuse_taken(target: Path, replaces: bool) -> None:
+    """Raise where something is in the way that may not, or must not, be replaced."""
+    if not target.exists() and not target.is_symlink():
+        return
+    if not target.is_dir() or target.is_symlink():
+        raise SynthError(f"`{target}` exists and is no folder", "name another with `-o`")
+    if not any(target.iterdir()):
+        return
+    if not replaces:
+        raise SynthError(f"`{target}` exists", "name another folder with `-o`, or replace it with `--force`")
+    if not (target / REPORT).is_file():
+        message = f"`{target}` is no export: it has no `{REPORT}`, and `--force` replaces nothing else"
+        raise SynthError(message, "name another folder with `-o`, or remove it yourself")
+
+
+@contextmanager
+def taking_place(target: Path) -> Iterator[Path]:
+    """Yield a folder beside the target that takes its name, whole, at the end; what was there goes then."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(durable.UNFINISHED + target.name + ".before")
+    shutil.rmtree(beside, ignore_errors=True)
+    with durable.new_folder(target) as folder:
+        yield folder
+        if target.exists():
+            target.rename(beside)
+    shutil.rmtree(beside, ignore_errors=True)
+
+
+def leaving_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> Leaving:
+    """Return what leaves; a checkpoint without a tokenizer leaves without one."""
+    has_tokenizer = (checkpoint.path / "tokenizer.synth.json").is_file()
+    return Leaving(
+        name=name_of(checkpoint),
+        config=folded.config,
+        model=folded.model.eval(),
+        tokenizer=checkpoint.tokenizer if has_tokenizer else None,
+        card=card_of(checkpoint, folded, model),
+        writing=writing_of(checkpoint),
+    )
+
+
+def prove(
+    folder: Path, to: str, exporter: Exporter, leaving: Leaving, expectation: Expectation
+) -> dict[str, Any]:
+    """Return the certificate of a folder, which holds it too."""
+    if exporter.is_checkpoint:
+        expectation = Expectation(expectation.tensors | again(folder, leaving), expectation.facts)
+    return certify(
+        folder,
+        exporter.check,
+        expectation,
+        exporter=to,
+        tolerance=exporter.tolerance,
+        sha256=sha256_of(leaving.model),
+        folded=list(leaving.card.folded),
+    )

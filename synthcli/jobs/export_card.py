@@ -1,0 +1,94 @@
+"""What is known of a checkpoint: the facts of its model card."""
+
+from torch import nn
+
+import synthcli
+from synthcli.data.corpora import find_corpus
+from synthcli.evaluation.result import Result
+from synthcli.interop.export.folding import Folded
+from synthcli.interop.export.leaving import CardFacts, Metric, Writing
+from synthcli.jobs.evaluate import experiment_of
+from synthcli.model import count_parameters
+from synthcli.presets.schema import Experiment, Paper
+from synthcli.runs import run_of
+from synthcli.training.checkpoints import Checkpoint
+
+
+def name_of(checkpoint: Checkpoint) -> str:
+    """Return the name of a checkpoint's preset; outside a run, of its folder."""
+    run = run_of(checkpoint.path)
+    return checkpoint.path.name if run is None else run.name
+
+
+def writing_of(checkpoint: Checkpoint) -> Writing:
+    """Return how its preset lets it write."""
+    experiment = experiment_of(checkpoint)
+    if experiment is None:
+        return Writing()
+    config = experiment.evaluation
+    return Writing(config.beam, config.length_penalty, config.max_length)
+
+
+def card_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> CardFacts:
+    """Return the facts; those of the training are known of a checkpoint within its run."""
+    experiment = experiment_of(checkpoint)
+    facts = CardFacts(
+        synth=synthcli.__version__,
+        parameters=count_parameters(folded.model),
+        trained_parameters=count_parameters(model),
+        step=checkpoint.step,
+        folded=folded.changes,
+        metrics=metrics_of(checkpoint),
+    )
+    return facts if experiment is None else trained(facts, experiment)
+
+
+def trained(facts: CardFacts, experiment: Experiment) -> CardFacts:
+    """Add what an experiment tells."""
+    from dataclasses import replace
+
+    corpus, paper = find_corpus(experiment.data.corpus), experiment.paper
+    return replace(
+        facts,
+        preset=experiment.name,
+        title=experiment.title,
+        corpus=corpus.name,
+        corpus_title=corpus.title,
+        corpus_url=corpus.url,
+        corpus_licence=corpus.licence,
+        paper=None if paper is None else place_in(paper),
+        paper_url=None
+        if paper is None
+        else paper.url or (paper.arxiv and f"https://arxiv.org/abs/{paper.arxiv}"),
+    )
+
+
+def place_in(paper: Paper) -> str:
+    """Return a paper's name, and the table, figure and row that are reproduced."""
+    places = {"table": paper.table, "figure": paper.figure, "row": paper.row}
+    return ", ".join([paper.name, *(f"{what} {which}" for what, which in places.items() if which)])
+
+
+def metrics_of(checkpoint: Checkpoint) -> tuple[Metric, ...]:
+    """Return the figures of every evaluation of this checkpoint."""
+    run = run_of(checkpoint.path)
+    if run is None:
+        return ()
+    results = [Result.from_json(table) for table in run.read_results().values() if "figures" in table]
+    return tuple(
+        Metric(
+            name=figure.name,
+            value=figure.value,
+            interval=figure.interval,
+            protocol=figure.protocol,
+            signature=figure.signature,
+            corpus=result.corpus,
+            split=result.split,
+            samples=result.samples,
+            split_size=result.split_size,
+            options=result.options,
+        )
+        for result in results
+        if result.step == checkpoint.step
+        for figure in result.figures
+    )
