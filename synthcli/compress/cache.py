@@ -1,0 +1,288 @@
+"""Recorded activations on disk: far cheaper to read than to compute again.
+
+    <cache>/index.json  lengths.i64  tokens.i32  <site>.f16
+
+A file a site holds float16 rows of real tokens, sequence after sequence. The index names the teacher, its
+tokenizer and the text by their hashes, and the size of every file.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from synthcli import durable
+from synthcli.compress.calibration import Calibration
+from synthcli.compress.capture import capture
+from synthcli.compress.sites import Site, width_of
+from synthcli.compress.teacher import Teacher
+from synthcli.data.ragged import Indices
+from synthcli.errors import SynthError, WorkFailedError
+
+FORMAT = 1
+PARTS = {"of", "text", "sites", "bytes"}  # of an index
+INDEX, LENGTHS, TOKENS = "index.json", "lengths.i64", "tokens.i32"
+BYTES = 2  # of a number in float16
+BATCH_TOKENS = 4096  # real and padded ones of a batch of the teacher
+LARGEST = float(np.finfo(np.float16).max)
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ActivationCache:
+    """Opened activations; a sequence is named by its number in the calibration text."""
+
+    path: Path
+    index: dict[str, Any]
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        return tuple(Site.parse(name) for name in self.index["sites"])
+
+    @cached_property
+    def lengths(self) -> Indices:
+        """Tokens of each sequence."""
+        return np.fromfile(self.path / LENGTHS, dtype=np.int64)
+
+    @cached_property
+    def ends(self) -> Indices:
+        """The row after the last of each sequence."""
+        return np.cumsum(self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def rows(self) -> int:
+        """Real tokens of all sequences."""
+        return int(self.ends[-1])
+
+    def width(self, site: Site) -> int:
+        return int(self._described(site)["width"])
+
+    def tokens(self, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Return token ids (batch, length), 0 where padded, and the padding or None."""
+        ids = np.memmap(self.path / TOKENS, dtype=np.int32, mode="r")
+        filled, padding = self._filled(ids, np.asarray(indices), np.int64)
+        return torch.from_numpy(filled), padding
+
+    def read(self, site: Site, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Return float32 (batch, length, width), 0 where padded, and the padding (batch, length) or None."""
+        filled, padding = self._filled(self._mapped(site), np.asarray(indices), np.float32)
+        return torch.from_numpy(filled), padding
+
+    def flat(self, site: Site, start: int, stop: int) -> Tensor:
+        """Return rows of real tokens (rows, width) in float32."""
+        return torch.from_numpy(self._mapped(site)[start:stop].astype(np.float32))
+
+    def _described(self, site: Site) -> dict[str, Any]:
+        described: dict[str, Any] | None = self.index["sites"].get(str(site))
+        if described is None:
+            held = ", ".join(f"`{name}`" for name in self.index["sites"])
+            raise SynthError(f"cache `{self.path}` holds nothing of `{site}`", f"it holds {held}")
+        return described
+
+    def _mapped(self, site: Site) -> npt.NDArray[Any]:
+        width = self._described(site)["width"]
+        return np.memmap(self.path / file_of(site), dtype=np.float16, mode="r").reshape(-1, width)
+
+    def _filled(
+        self, rows: npt.NDArray[Any], indices: Indices, dtype: type
+    ) -> tuple[npt.NDArray[Any], Tensor | None]:
+        lengths = self.lengths[indices]
+        longest = int(lengths.max(initial=0))
+        filled = np.zeros((len(indices), longest, *rows.shape[1:]), dtype=dtype)
+        for place, (end, length) in enumerate(zip(self.ends[indices], lengths, strict=True)):
+            filled[place, :length] = rows[end - length : end]
+        if (lengths == longest).all():
+            return filled, None
+        return filled, torch.from_numpy(np.arange(longest) >= lengths[:, None])
+
+
+def file_of(site: Site) -> str:
+    return f"{site}.f16"
+
+
+def planned_bytes(teacher: Teacher, calibration: Calibration, sites: Iterable[Site]) -> int:
+    """Return the size of a cache before it is written: tokens × width × 2 bytes a site, and the tokens."""
+    widths = sum(width_of(teacher.model, site) for site in set(sites))
+    return int(calibration.lengths.sum()) * (widths * BYTES + 4) + 8 * len(calibration)
+
+
+def build_cache(
+    path: Path,
+    teacher: Teacher,
+    calibration: Calibration,
+    sites: Iterable[Site],
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> ActivationCache:
+    """Record the sites of a teacher on a text; `limit` in bytes. The cache is whole or absent."""
+    wanted = sorted(set(sites))
+    size = planned_bytes(teacher, calibration, wanted)
+    refuse_size(path, size, limit)
+    if path.exists():
+        raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
+    try:
+        with durable.new_folder(path) as folder:
+            _record(folder, teacher, calibration, wanted, progress)
+            _write_index(folder, teacher, calibration, wanted)
+    except OSError as error:
+        raise WorkFailedError(f"cache `{path}` could not be written: {error}", "free space there") from error
+    return open_cache(path)
+
+
+def open_cache(path: Path) -> ActivationCache:
+    """Open a cache whose files have the sizes that its index names."""
+    try:
+        index = json.loads((path / INDEX).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SynthError(f"`{path}` is no cache: it has no `{INDEX}`", "name another folder") from error
+    except (OSError, ValueError) as error:
+        raise SynthError(f"`{path / INDEX}` cannot be read", again(path)) from error
+    if not isinstance(index, dict) or index.get("format") != FORMAT or not index.keys() >= PARTS:
+        raise SynthError(f"`{path / INDEX}` is not of format {FORMAT}", again(path))
+    for name, expected in index["bytes"].items():
+        size = (path / name).stat().st_size if (path / name).is_file() else 0
+        if size != expected:
+            raise SynthError(f"`{path / name}` has {size} bytes, its index says {expected}", again(path))
+    return ActivationCache(path, index)
+
+
+def cache_at(
+    path: Path,
+    teacher: Teacher,
+    calibration: Calibration,
+    sites: Iterable[Site],
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> ActivationCache:
+    """Open the cache of a folder where it is of this teacher, text and sites, or record it there."""
+    wanted = sorted(set(sites))
+    if not path.exists():
+        return build_cache(path, teacher, calibration, wanted, limit, progress)
+    cache = open_cache(path)
+    refuse_other(cache, teacher, calibration)
+    for site in wanted:
+        cache.width(site)
+    return cache
+
+
+def refuse_other(cache: ActivationCache, teacher: Teacher, calibration: Calibration) -> None:
+    """Refuse a cache of another model, tokenizer or text."""
+    mine = _identity(teacher, calibration)
+    for what, found in cache.index["of"].items():
+        if found["hash"] != mine[what]["hash"]:
+            message = f"cache `{cache.path}` was recorded with another {what}: `{found['name']}`"
+            raise SynthError(message, f"this is `{mine[what]['name']}`: remove it, or name another folder")
+
+
+def refuse_size(path: Path, size: int, limit: int | None) -> None:
+    """Refuse a cache that is larger than allowed, or than the disk has room for."""
+    if limit is not None and size > limit:
+        message = f"the cache would take {shown(size)}, and `--cache-limit` allows {shown(limit)}"
+        raise SynthError(message, "raise it, or read less: `--limit`, `--max-length`, fewer blocks")
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        message = f"the cache would take {shown(size)}, and `{folder}` has {shown(free)} left"
+        raise SynthError(message, "free space there, name another disk, or read less: `--limit`")
+
+
+def shown(size: float) -> str:
+    """Return a number of bytes for people."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def again(path: Path) -> str:
+    return f"remove `{path}`: it is recorded anew"
+
+
+def batches_by_length(lengths: Indices, tokens: int = BATCH_TOKENS) -> list[Indices]:
+    """Return all sequences in batches of similar lengths, each of about so many tokens."""
+    order, batches = np.argsort(lengths, kind="stable"), []
+    start = 0
+    for stop in range(1, len(order) + 1):
+        is_last = stop == len(order)
+        if is_last or (stop + 1 - start) * lengths[order[stop]] > tokens:
+            batches.append(order[start:stop])
+            start = stop
+    return batches
+
+
+def _record(
+    folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site], progress: Progress | None
+) -> None:
+    lengths = calibration.lengths
+    starts, done = np.cumsum(lengths) - lengths, 0
+    lengths.astype(np.int64).tofile(folder / LENGTHS)
+    np.concatenate([calibration.text(i) for i in range(len(lengths))]).astype(np.int32).tofile(
+        folder / TOKENS
+    )
+    files = {site: os.open(folder / file_of(site), os.O_WRONLY | os.O_CREAT) for site in sites}
+    try:
+        for indices in batches_by_length(lengths):
+            found = capture(teacher, calibration.batch(indices), sites)
+            for site, values in found.items():
+                _write_rows(files[site], site, values, starts[indices], lengths[indices])
+            done += len(indices)
+            if progress is not None:
+                progress(done, len(lengths))
+    finally:
+        for file in files.values():
+            os.close(file)
+
+
+def _write_rows(file: int, site: Site, values: Tensor, starts: Indices, lengths: Indices) -> None:
+    width = values.shape[-1]
+    for row, start, length in zip(values, starts, lengths, strict=True):
+        real = row[: int(length)].float().cpu()
+        largest = float(real.abs().max())
+        if not largest <= LARGEST:
+            message = f"activations at `{site}` are not finite in float16: the largest is {largest:g}"
+            raise WorkFailedError(message, "is the teacher damaged, or did its training diverge?")
+        data = real.to(torch.float16).contiguous().numpy().tobytes()
+        offset = int(start) * width * BYTES
+        while data:
+            written = os.pwrite(file, data, offset)
+            data, offset = data[written:], offset + written
+
+
+def _identity(teacher: Teacher, calibration: Calibration) -> dict[str, dict[str, str]]:
+    return {
+        "model": {"name": teacher.name, "hash": teacher.hash},
+        "tokenizer": {"name": teacher.tokenizer.kind, "hash": teacher.tokenizer.hash},
+        "text": {"name": calibration.name, "hash": calibration.hash},
+    }
+
+
+def _write_index(folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site]) -> None:
+    index = {
+        "format": FORMAT,
+        "of": _identity(teacher, calibration),
+        "text": {
+            "corpus": calibration.store.corpus,
+            "split": calibration.split,
+            "layout": calibration.layout,
+            "max_length": calibration.max_length,
+            "limit": calibration.limit,
+            "sequences": len(calibration),
+            "tokens": int(calibration.lengths.sum()),
+        },
+        "sites": {str(site): {"width": width_of(teacher.model, site)} for site in sites},
+        "bytes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
+    }
+    durable.write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")

@@ -1,0 +1,129 @@
+"""Text to compress on: the tokens of a split, nothing hidden, framed as the teacher was trained."""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from synthcli.compress.teacher import Teacher
+from synthcli.data.collate import Batch, framed, padded
+from synthcli.data.pieces import Pieces
+from synthcli.data.ragged import Ids, Indices, Ragged
+from synthcli.data.store import Store
+from synthcli.data.text import Joined
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.model import ModelConfig
+
+LAYOUTS = ("rows", "packed")
+KINDS = ("text", "labelled", "scored")  # stores with a column of tokens
+LONGEST = 128  # tokens of a sequence where nothing is said
+Text = Callable[[int], Ids]
+
+
+class Calibration:
+    """Sequences by number; `limit` takes the first so many.
+
+    With `rows` each is a row with the marks of the task's training examples, long ones cut into pieces, empty
+    ones left out. With `packed` rows with their ends follow each other in windows of `max_length`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        split: str,
+        teacher: Teacher,
+        layout: str = "rows",
+        max_length: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        refuse_mismatch(store, teacher, layout)
+        self.store, self.split, self.layout, self.limit = store, split, layout, limit
+        self.max_length = fitting_length(teacher.config, max_length)
+        self.bos, self.eos, self.pad = teacher.marks
+        self.tokenizer_hash = teacher.tokenizer.hash
+        self._text, lengths = LAYOUT_OF[layout](self, teacher.config.task)
+        self._numbers: Indices = np.flatnonzero(lengths)[:limit]
+        self.lengths: Indices = lengths[self._numbers]
+        if len(self) == 0:
+            raise SynthError(f"`{store.corpus}` has no text in `{split}`", "name another split or corpus")
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def name(self) -> str:
+        return f"{self.store.corpus}, {self.split}"
+
+    @property
+    def hash(self) -> str:
+        """One hash of what is read and how."""
+        parts = (self.store.hash, self.split, self.layout, self.max_length, self.limit)
+        marks = (self.bos, self.eos, self.tokenizer_hash)
+        return hashlib.sha256(repr((parts, marks)).encode()).hexdigest()
+
+    def text(self, index: int) -> Ids:
+        """Return the ids of a sequence."""
+        return self._text(int(self._numbers[index]))
+
+    def batch(self, indices: Indices) -> Batch:
+        """Return tokens (batch, length) and padding, None where nothing is padded."""
+        tokens, padding = padded([self.text(int(i)) for i in indices], self.pad)
+        return {"tokens": tokens, "padding": padding}
+
+
+def rows_of(calibration: Calibration, task: str) -> tuple[Text, Indices]:
+    """Return the text of a row by number, and lengths, 0 where there is none to read."""
+    rows = Ragged(calibration.store.split(calibration.split).data.column("tokens"))
+    has_end = task == "masked-lm"  # an end is the last target of a decoder, never its input
+    pieces = Pieces(rows, calibration.max_length - (2 if has_end else 1))
+    return partial(_row, calibration, pieces, has_end), pieces.sizes + (2 if has_end else 1)
+
+
+def _row(calibration: Calibration, pieces: Pieces, has_end: bool, number: int) -> Ids:
+    end = (calibration.eos,) if has_end else ()
+    return framed(calibration.bos, pieces[number], *end)
+
+
+def windows_of(calibration: Calibration, task: str) -> tuple[Text, Indices]:
+    """Return the text of a window by number, and lengths; a last one of a mark alone is left out."""
+    joined = Joined(calibration.store.split(calibration.split).data, calibration.store.tokenizer)
+    size = calibration.max_length
+    lengths = np.full(-(-joined.targets // size), size, dtype=np.int64)
+    lengths[-1] = joined.targets - (len(lengths) - 1) * size
+    lengths[-1] *= lengths[-1] > 1
+    first = 1 if task == "masked-lm" else 0  # bos stands at 0; a decoder reads what comes before its targets
+    return partial(_window, calibration, joined, lengths, first), lengths
+
+
+def _window(calibration: Calibration, joined: Joined, lengths: Indices, first: int, number: int) -> Ids:
+    start = number * calibration.max_length + first
+    ids = joined.between(start, start + int(lengths[number]) - 1)
+    own = joined.tokenizer
+    ids[ids == own.bos_id] = calibration.bos
+    ids[ids == own.eos_id] = calibration.eos
+    return ids
+
+
+LAYOUT_OF = {"rows": rows_of, "packed": windows_of}
+
+
+def fitting_length(config: ModelConfig, asked: int | None) -> int:
+    """Return the longest sequence to be read."""
+    longest = config.max_source_length or config.max_target_length or LONGEST
+    if asked is None:
+        return min(longest, LONGEST)
+    if not 3 <= asked <= longest:
+        raise SynthError(f"`--max-length {asked}` does not fit the teacher", f"allowed: 3 to {longest}")
+    return asked
+
+
+def refuse_mismatch(store: Store, teacher: Teacher, layout: str) -> None:
+    """Refuse text that the teacher cannot read."""
+    if layout not in LAYOUTS:
+        raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS))
+    if store.kind not in KINDS:
+        raise SynthError(f"`{store.corpus}` holds {store.kind}, and a teacher reads text", "name another")
+    if store.tokenizer.hash != teacher.tokenizer.hash:
+        message = f"the store `{store.path}` was made with another tokenizer than teacher `{teacher.name}`"
+        raise SynthError(message, "prepare its corpus with the teacher's own tokenizer")

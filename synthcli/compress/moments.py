@@ -1,0 +1,87 @@
+"""Second moments of pairs of rows (x, y), in float64, a piece at a time: all that least squares needs."""
+
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from synthcli.compress.cache import ActivationCache
+from synthcli.compress.sites import Site
+
+PIECE = 8192  # rows at once
+
+
+@dataclass(frozen=True)
+class Moments:
+    """n, Σx, Σy, Σxxᵀ, Σxyᵀ, Σyyᵀ over rows."""
+
+    count: int
+    sum_x: Tensor
+    sum_y: Tensor
+    xx: Tensor  # (d_x, d_x)
+    xy: Tensor  # (d_x, d_y)
+    yy: Tensor  # (d_y, d_y)
+
+    @classmethod
+    def of(cls, x: Tensor, y: Tensor) -> "Moments":
+        """Return the moments of rows (n, d_x) and (n, d_y)."""
+        x, y = x.double(), y.double()
+        return cls(len(x), x.sum(0), y.sum(0), x.mT @ x, x.mT @ y, y.mT @ y)
+
+    def __add__(self, other: "Moments") -> "Moments":
+        return Moments(
+            self.count + other.count,
+            self.sum_x + other.sum_x,
+            self.sum_y + other.sum_y,
+            self.xx + other.xx,
+            self.xy + other.xy,
+            self.yy + other.yy,
+        )
+
+    @property
+    def mean_x(self) -> Tensor:
+        return self.sum_x / self.count
+
+    @property
+    def mean_y(self) -> Tensor:
+        return self.sum_y / self.count
+
+    @property
+    def covariance(self) -> Tensor:
+        """Return E[(x − x̄)(x − x̄)ᵀ]."""
+        return self.xx / self.count - torch.outer(self.mean_x, self.mean_x)
+
+    @property
+    def cross(self) -> Tensor:
+        """Return E[(x − x̄)(y − ȳ)ᵀ]  (d_x, d_y)."""
+        return self.xy / self.count - torch.outer(self.mean_x, self.mean_y)
+
+    @property
+    def covariance_y(self) -> Tensor:
+        return self.yy / self.count - torch.outer(self.mean_y, self.mean_y)
+
+    @property
+    def variance(self) -> float:
+        """Return E‖y − ȳ‖², what the mean predictor leaves."""
+        return float(self.covariance_y.trace())
+
+    def error(self, weight: Tensor, bias: Tensor) -> float:
+        """Return E‖y − W x − b‖² of a linear map; `weight` (d_y, d_x)."""
+        w = weight.double()
+        rest = self.mean_y - w @ self.mean_x - bias.double()
+        explained = 2 * (w.mT * self.cross).sum() - ((w @ self.covariance) * w).sum()
+        return float(self.covariance_y.trace() - explained + rest @ rest)
+
+
+def gathered(pairs: Iterable[tuple[Tensor, Tensor]]) -> Moments:
+    """Return the moments of all pairs of rows."""
+    return reduce(operator.add, (Moments.of(x, y) for x, y in pairs))
+
+
+def moments_of(cache: ActivationCache, x: Site, y: Site) -> Moments:
+    """Return the moments of two sites over all real tokens of a cache."""
+    stops = range(0, cache.rows, PIECE)
+    return gathered((cache.flat(x, at, at + PIECE), cache.flat(y, at, at + PIECE)) for at in stops)

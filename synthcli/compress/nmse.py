@@ -1,0 +1,65 @@
+"""NMSE = Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over real tokens: 0 is the teacher, 1 what predicting the mean leaves."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.cache import ActivationCache, batches_by_length
+from synthcli.compress.capture import context_of
+from synthcli.compress.sites import Site
+from synthcli.data.ragged import Indices
+
+
+class NMSE:
+    """Adds up batches in float64; the mean is that of all of them."""
+
+    def __init__(self) -> None:
+        self.count, self.wrong = 0, 0.0
+        self.sum: Tensor | float = 0.0
+        self.square = 0.0
+
+    def add(self, predicted: Tensor, target: Tensor, padding: Tensor | None = None) -> None:
+        """Take (…, length, width) of both, without padded positions."""
+        if padding is None:
+            predicted, target = predicted.flatten(0, -2), target.flatten(0, -2)
+        else:
+            predicted, target = predicted[~padding], target[~padding]
+        y = target.double()
+        self.count += len(y)
+        self.wrong += float((y - predicted.double()).square().sum())
+        self.sum = self.sum + y.sum(0)
+        self.square += float(y.square().sum())
+
+    @property
+    def value(self) -> float:
+        """Return the ratio; NaN where the targets do not vary."""
+        assert isinstance(self.sum, Tensor), "nothing was added"
+        spread = self.square - float(self.sum.square().sum()) / self.count
+        return self.wrong / spread if spread > 0 else float("nan")
+
+
+@torch.no_grad()
+def nmse(
+    student: nn.Module,
+    cache: ActivationCache,
+    source: Site,
+    target: Site,
+    indices: Indices | None = None,
+) -> float:
+    """Return the NMSE of a mixer over a cache, or over some of its sequences."""
+    total = NMSE()
+    for x, y, padding in passages(cache, source, target, indices):
+        total.add(student(x, context_of(source.stack, padding))[0], y, padding)
+    return total.value
+
+
+def passages(
+    cache: ActivationCache, source: Site, target: Site, indices: Indices | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Yield x and y (batch, length, width) with their padding, sequences of similar lengths together."""
+    lengths = cache.lengths if indices is None else cache.lengths[indices]
+    for batch in batches_by_length(lengths):
+        chosen: Sequence[int] | Indices = batch if indices is None else indices[batch]
+        x, padding = cache.read(source, chosen)
+        yield x, cache.read(target, chosen)[0], padding

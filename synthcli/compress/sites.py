@@ -1,0 +1,121 @@
+"""The places of a model where activations are read, each with a name.
+
+x → [mixer-in → mixer (scores, context) → mixer-out] → [feed-forward-in → … -hidden → … -out] → layer-out
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+from torch import nn
+
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.model import ModelConfig
+from synthcli.model.config import StackConfig
+from synthcli.model.mixers import Attention
+
+Part = Literal[
+    "layer-in",
+    "mixer-in",
+    "scores",
+    "context",
+    "mixer-out",
+    "feed-forward-in",
+    "feed-forward-hidden",
+    "feed-forward-out",
+    "layer-out",
+    "logits",
+]
+PARTS: tuple[Part, ...] = get_args(Part)
+ATTENTION = ("scores", "context")  # parts that only attention has
+MAIN = {"masked-lm": "encoder", "classification": "encoder", "causal-lm": "decoder", "seq2seq": "encoder"}
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """A part of one layer, counted from 0; `logits` stand at the last.
+
+    `mixer-in` is what the mixer receives, the block's norm before it included, and `mixer-out` what it
+    returns, before dropout, skip and norm. `context` enters the output projection, heads side by side;
+    `scores` are those before mask and softmax; `feed-forward-hidden` enters the second map.
+    """
+
+    stack: str
+    layer: int
+    part: Part
+
+    def __str__(self) -> str:
+        return f"{self.stack}.{self.layer}.{self.part}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` wrote."""
+        stack, _, rest = text.partition(".")
+        layer, _, part = rest.partition(".")
+        if not layer.isdecimal() or stack not in ("encoder", "decoder"):
+            raise SynthError(f"`{text}` is no site of a model", "a site reads like `encoder.3.mixer-out`")
+        if part not in PARTS:
+            raise SynthError(f"unknown part `{part}` of site `{text}`", did_you_mean(part, PARTS))
+        return cls(stack, int(layer), part)
+
+
+def main_stack(config: ModelConfig) -> str:
+    """Return the stack that is compressed where none is named."""
+    return MAIN[config.task]
+
+
+def layers_of(config: ModelConfig, stack: str) -> int:
+    """Return the layers of a stack."""
+    found: StackConfig | None = getattr(config, stack, None)
+    if found is None:
+        raise SynthError(f"a `{config.task}` model has no `{stack}`", f"it has `{main_stack(config)}`")
+    return found.layers
+
+
+def logits_site(config: ModelConfig) -> Site:
+    """Return the site of the logits."""
+    stack = main_stack(config)
+    return Site(stack, layers_of(config, stack) - 1, "logits")
+
+
+def check_layer(config: ModelConfig, layer: int, stack: str | None = None) -> None:
+    """Refuse a layer that is not there."""
+    layers = layers_of(config, stack or main_stack(config))
+    if not 0 <= layer < layers:
+        message = f"there is no block {layer}: the model has {layers} layers"
+        raise SynthError(message, f"blocks count from 0, allowed: 0 to {layers - 1}")
+
+
+def block_of(model: nn.Module, stack: str, layer: int) -> Any:
+    """Return a block of a model."""
+    return getattr(model, stack).blocks[layer]
+
+
+def check_site(model: nn.Module, site: Site) -> None:
+    """Refuse a site that the model does not have."""
+    config: Any = model.config
+    check_layer(config, site.layer, site.stack)
+    if site.part == "logits" and site != logits_site(config):
+        raise SynthError(f"there is no site `{site}`", f"logits are at `{logits_site(config)}`")
+    block = block_of(model, site.stack, site.layer)
+    if site.part in ATTENTION and not isinstance(block.mixer, Attention):
+        kind = config.mixer_of(getattr(config, site.stack), site.layer).kind
+        message = f"`{site}` is a site of attention, and that mixer is `{kind}`"
+        raise SynthError(message, "use `mixer-in` and `mixer-out`, which every mixer has")
+    if site.part.startswith("feed-forward") and block.feed_forward is None:
+        raise SynthError(f"there is no site `{site}`: the block has no feed-forward", "use `mixer-out`")
+
+
+def width_of(model: nn.Module, site: Site) -> int:
+    """Return the width of what is read at a site; scores have none of their own."""
+    check_site(model, site)
+    config: Any = model.config
+    block = block_of(model, site.stack, site.layer)
+    if site.part == "context":
+        heads: int = block.mixer.shape.heads * block.mixer.shape.d_head
+        return heads
+    if site.part == "feed-forward-hidden":
+        hidden: int = block.feed_forward.output.in_features
+        return hidden
+    if site.part == "scores":
+        raise SynthError(f"`{site}` has no fixed width", "read `mixer-in` and compute the scores from it")
+    return int(config.vocab_size if site.part == "logits" else config.d_model)

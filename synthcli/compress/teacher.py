@@ -1,0 +1,87 @@
+"""The model to be compressed, never trained: a checkpoint of ours, or a Hugging Face folder."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from synthcli.data.tokenizers import Tokenizer
+from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
+from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer
+from synthcli.errors import SynthError
+from synthcli.interop.hugging_face import FAMILIES, load_hugging_face
+from synthcli.interop.hugging_face.options import CONFIG, read_options
+from synthcli.model import ModelConfig
+from synthcli.training.checkpoints import FOLDER, load_checkpoint, model_of
+from synthcli.training.manifest import MANIFEST
+from synthcli.training.weights import weights_of
+
+# the tokenizer of a foreign folder, by its `model_type`
+TOKENIZERS: dict[str, Callable[[Path], Tokenizer]] = {
+    "bert": WordPieceTokenizer.load,
+    "gpt2": Gpt2Tokenizer.load,
+}
+TASKS = ("masked-lm", "causal-lm", "classification")
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """`model` is in evaluation mode and has no gradient; `hash` is that of configuration and weights."""
+
+    name: str
+    path: Path
+    config: ModelConfig
+    model: nn.Module
+    tokenizer: Tokenizer
+    hash: str
+
+    def with_model(self, model: nn.Module) -> "Teacher":
+        """Return another model, such as a student, in this one's place."""
+        config: Any = model.config
+        return replace(self, model=frozen(model), config=config, hash=model_hash(config, model))
+
+    @property
+    def marks(self) -> tuple[int, int, int]:
+        """bos, eos and pad as the model knows them: GPT-2 has one mark for all, and ours stand after it."""
+        tokenizer, known = self.tokenizer, self.config.vocab_size
+        marks = (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id)
+        bos, eos, pad = (mark if mark < known else tokenizer.unk_id for mark in marks)
+        return bos, eos, pad
+
+
+def open_teacher(path: Path) -> Teacher:
+    """Load a checkpoint, the last of a run, or a Hugging Face folder."""
+    if not path.is_dir():
+        what = "is no folder" if path.exists() else "does not exist"
+        raise SynthError(f"teacher `{path}` {what}", "name a run, a checkpoint, or a Hugging Face folder")
+    is_ours = (path / MANIFEST).is_file() or (path / FOLDER).is_dir() or path.name == FOLDER
+    if is_ours or not (path / CONFIG).is_file():
+        checkpoint = load_checkpoint(path)
+        return _teacher(path, checkpoint.path, model_of(checkpoint), checkpoint.tokenizer)
+    kind = read_options(path).one_of("model_type", FAMILIES)
+    return _teacher(path, path, load_hugging_face(path), TOKENIZERS[kind](path))
+
+
+def _teacher(named: Path, path: Path, model: nn.Module, tokenizer: Tokenizer) -> Teacher:
+    config: Any = model.config
+    if config.task not in TASKS:
+        allowed = ", ".join(f"`{task}`" for task in TASKS)
+        raise SynthError(f"teacher `{named}` is a `{config.task}` model", f"teachers are for {allowed}")
+    return Teacher(str(named), path, config, frozen(model), tokenizer, model_hash(config, model))
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    """Return the model itself, in evaluation mode and without gradients."""
+    return model.eval().requires_grad_(False)
+
+
+def model_hash(config: ModelConfig, model: nn.Module) -> str:
+    """Return the sha256 of a configuration and of every tensor by name."""
+    digest = hashlib.sha256(config.model_dump_json().encode())
+    for name, tensor in weights_of(model).items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
