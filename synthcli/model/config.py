@@ -1,7 +1,7 @@
 """The configuration of a model: what `config.json` of a checkpoint and `[model]` of a preset hold."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,23 +24,27 @@ STACKS: dict[str, tuple[str, ...]] = {
     "classification": ("encoder",),
 }
 RECURRENT = ("sru", "srupp")  # mixers that carry a state
+STATELESS = ("linear", "none")  # mixers that have nothing to carry
 
 
 class StackConfig(Config):
-    """`mixer` replaces the model's in this stack, `layer_mixers` in single layers, counted from 0."""
+    """`mixer` replaces the model's in this stack; `layer_mixers` and `layer_d_ff` replace mixer and width of
+    the feed-forward in single layers, counted from 0."""
 
     layers: int = Field(gt=0)
     max_length: int = Field(gt=0)
     mixer: MixerConfig | None = None
     layer_mixers: dict[int, MixerConfig] = Field(default_factory=dict)
+    layer_d_ff: dict[int, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _layers_exist(self) -> "StackConfig":
-        for layer in self.layer_mixers:
-            if not 0 <= layer < self.layers:
-                raise ValueError(
-                    f"`layer_mixers.{layer}` is not a layer of this stack, allowed: 0 to {self.layers - 1}"
-                )
+        for key in ("layer_mixers", "layer_d_ff"):
+            for layer in getattr(self, key):
+                if not 0 <= layer < self.layers:
+                    raise ValueError(
+                        f"`{key}.{layer}` is not a layer of this stack, allowed: 0 to {self.layers - 1}"
+                    )
         return self
 
 
@@ -141,7 +145,8 @@ class ModelConfig(Config):
     @property
     def is_recurrent(self) -> bool:
         """Whether every mixer can carry its state from one segment of text to the next."""
-        return self.task == "causal-lm" and all(mixer.kind in RECURRENT for _, _, mixer in self.mixers())
+        kinds = {mixer.kind for _, _, mixer in self.mixers()}
+        return self.task == "causal-lm" and self.has_recurrence and kinds <= {*RECURRENT, *STATELESS}
 
     @property
     def has_recurrence(self) -> bool:
@@ -151,6 +156,10 @@ class ModelConfig(Config):
     def mixer_of(self, stack: StackConfig, layer: int) -> MixerConfig:
         """Return the self-mixer of one layer: the layer's own, else the stack's, else the model's."""
         return stack.layer_mixers.get(layer) or stack.mixer or self.mixer
+
+    def d_ff_of(self, stack: StackConfig, layer: int) -> int | None:
+        """Return the width of one layer's feed-forward: the layer's own, else the model's."""
+        return stack.layer_d_ff.get(layer, self.d_ff)
 
     def mixers(self) -> Iterator[tuple[str, int, MixerConfig]]:
         """Yield (stack, layer, self-mixer) of every layer."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from synthcli.model.mixers.attention import AttentionConfig
+from synthcli.model.mixers.none import NoneConfig
 from synthcli.model.mixers.sru import RecurrentConfig
 from synthcli.model.mixers.srupp import SRUppConfig
 
@@ -22,15 +23,22 @@ def problems(config: "ModelConfig") -> Iterator[str]:
             every = f"`attention_every = {mixer.attention_every}`"
             yield f'{where}{every} gives none of {layers} layers attention; use kind "sru"'
         yield from (where + problem for problem in mixer.problems(config.d_model))
-        if config.block.kind == "recurrent" and isinstance(mixer, AttentionConfig):
+        if config.block.kind == "recurrent" and not isinstance(mixer, RecurrentConfig):
             yield (
-                f'{where}`block = "recurrent"` has neither a skip nor a feed-forward, and `attention` needs '
-                'both; use `block = "pre-norm"`, or a mixer of kind "sru" or "srupp"'
+                f'{where}`block = "recurrent"` has neither a skip nor a feed-forward, and `{mixer.kind}` '
+                'needs both; use `block = "pre-norm"`, or a mixer of kind "sru" or "srupp"'
             )
+        if isinstance(mixer, NoneConfig) and not getattr(config.block, "mixer_skip", 1.0):
+            kind = config.block.kind
+            yield f'{where}`block = "{kind}"` has no skip past the mixer, and "none" lets nothing through'
         if stack == "decoder" and isinstance(mixer, RecurrentConfig) and mixer.bidirectional:
             yield f"{where}`bidirectional` reads the future, which a decoder has to predict"
     if config.block.kind == "recurrent" and config.d_ff is not None:
         yield f'`d_ff = {config.d_ff}`: `block = "recurrent"` has no feed-forward; leave it out'
+    for stack in ("encoder", "decoder"):
+        widths = getattr(getattr(config, stack), "layer_d_ff", {})
+        if config.block.kind == "recurrent" and widths:
+            yield f'`{stack}.layer_d_ff`: `block = "recurrent"` has no feed-forward; leave it out'
     if config.block.kind != "recurrent" and config.d_ff is None:
         yield f'`d_ff`: `block = "{config.block.kind}"` has a feed-forward and needs its width'
     if config.negative_slope != DEFAULT_SLOPE and config.activation != "leaky-relu":

@@ -70,7 +70,7 @@ def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_len
     parts = BlockParts(
         mixer=MIXERS[mixer.kind](mixer, site),
         cross=cross,
-        feed_forward=_feed_forward(config) if kind.has_feed_forward else None,
+        feed_forward=_feed_forward(config, config.d_ff_of(stack, layer)) if kind.has_feed_forward else None,
         d_model=config.d_model,
         norm_eps=config.norm_eps,
         dropout=config.dropout,
@@ -81,12 +81,12 @@ def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_len
     return block
 
 
-def _feed_forward(config: ModelConfig) -> FeedForward:
-    assert config.d_ff is not None
+def _feed_forward(config: ModelConfig, d_ff: int | None) -> FeedForward:
+    assert d_ff is not None
     dropout = config.dropout if config.feed_forward_dropout is None else config.feed_forward_dropout
     return FeedForward(
         config.d_model,
-        config.d_ff,
+        d_ff,
         config.activation,
         dropout,
         config.gated,

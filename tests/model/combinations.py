@@ -61,6 +61,8 @@ OTHERS: dict[str, Table] = {
     "srupp": {"kind": "srupp", "projection": 8, "heads": 2},
     "srupp, random": {"kind": "srupp", "projection": 8, "heads": 2, "scores": [{"kind": "random"}]},
     "srupp, every second": {"kind": "srupp", "projection": 6, "attention_every": 2, "layer_norm": "before"},
+    "linear": {"kind": "linear"},
+    "none": {"kind": "none"},
     "srupp, last": {"kind": "srupp", "projection": 6, "attention_last": 1, "inner_norm": False, "hidden": 9},
 }  # fmt: skip
 BIDIRECTIONAL: dict[str, Table] = {
@@ -74,8 +76,10 @@ assert {str(table["kind"]) for table in MIXER_TABLES.values()} == set(MIXERS)
 def is_refused(task: str, block: str, mixer: str) -> bool:
     """Whether the configuration says why these cannot go together."""
     has_decoder = "decoder" in STACKS[task]
-    is_attention = MIXER_TABLES[mixer]["kind"] == "attention"
-    return (block == "recurrent" and is_attention) or (mixer in BIDIRECTIONAL and has_decoder)
+    is_recurrent = MIXER_TABLES[mixer]["kind"] in ("sru", "srupp")
+    if block == "skipless" and mixer == "none":
+        return True
+    return (block == "recurrent" and not is_recurrent) or (mixer in BIDIRECTIONAL and has_decoder)
 
 
 EVERY = list(product(TASKS, BLOCKS, MIXER_TABLES))

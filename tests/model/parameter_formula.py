@@ -34,9 +34,14 @@ def _stack(config: ModelConfig, stack: StackConfig, memory: int | None) -> int:
     for layer in range(stack.layers):
         count += _mixer(config.mixer_of(stack, layer), d, reach, reach, layer, stack.layers)
         if block.kind != "recurrent":
-            count += (d + 1) * config.d_ff + (config.d_ff + 1) * d
-            count += norm if "parallel" in block.kind else 2 * norm
-            if block.norm == "none" and layer == 0 and block.kind != "post-norm":
+            d_ff = stack.layer_d_ff.get(layer, config.d_ff)
+            reads_x = config.mixer_of(stack, layer).kind != "none" or block.kind not in (
+                "pre-norm",
+                "skipless",
+            )
+            count += (d + 1) * d_ff + (d_ff + 1) * d
+            count += norm if "parallel" in block.kind else norm + norm * reads_x
+            if block.norm == "none" and layer == 0 and block.kind != "post-norm" and reads_x:
                 count += 2 * d
             if block.trainable_gains:
                 names = ("skip", "mixer_skip", "mixer_residual", "feed_forward_skip", "feed_forward_residual")
@@ -51,6 +56,8 @@ def _stack(config: ModelConfig, stack: StackConfig, memory: int | None) -> int:
 
 
 def _mixer(config: Any, d: int, queries: int, keys: int, layer: int, layers: int) -> int:
+    if config.kind in ("linear", "none"):
+        return d * d + d if config.kind == "linear" else d
     if config.kind == "attention":
         return _attention(config, d, queries, keys, layer, layers)
     width = (config.hidden * (2 if config.bidirectional else 1)) if config.hidden else d

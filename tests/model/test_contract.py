@@ -39,7 +39,11 @@ def test_the_count_of_parameters_is_the_formula_s(task: str, block: str, mixer: 
 def test_what_cannot_go_together_is_refused_with_the_reason(task: str, block: str, mixer: str) -> None:
     with pytest.raises(ValidationError) as error:
         tiny(task, block, mixer)
-    reasons = ("has neither a skip nor a feed-forward", "reads the future, which a decoder has to predict")
+    reasons = (
+        "has neither a skip nor a feed-forward",
+        "reads the future, which a decoder has to predict",
+        "has no skip past the mixer",
+    )
     assert any(reason in str(error.value) for reason in reasons)
 
 
@@ -84,6 +88,7 @@ HEADS: list[tuple[str, dict[str, object]]] = [
     ("classification", {"head": {"output": "regression"}, "num_classes": None}),
     ("classification", {"head": {"output": "choice", "pool": "first"}, "num_classes": None}),
     ("causal-lm", {"activation": "leaky-relu", "negative_slope": 0.2, "feed_forward_bias": False}),
+    ("causal-lm", {"decoder": {"layers": 3, "max_length": 10, "layer_d_ff": {1: 7}}}),
     ("causal-lm", {"init": {"kind": "normal"}}),
     ("causal-lm", {"init": {"kind": "xavier-uniform"}}),
 ]

@@ -84,6 +84,13 @@ def block_norm(config: NormedConfig, parts: BlockParts, is_first_of_block: bool 
     return build_norm(config.norm, parts.d_model, eps)
 
 
+def mixer_norm(config: NormedConfig, parts: BlockParts) -> nn.Module:
+    """Return the norm before a self-mixer; one that does not read x needs none."""
+    if not getattr(parts.mixer, "reads_input", True):
+        return nn.Identity()
+    return block_norm(config, parts, is_first_of_block=True)
+
+
 def cross_norm(config: NormedConfig, parts: BlockParts) -> nn.Module | None:
     """Return the norm before a cross-mixer; one that does not read x needs none."""
     if parts.cross is None:

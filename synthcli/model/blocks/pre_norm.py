@@ -8,7 +8,15 @@ from typing import Literal
 
 from torch import Tensor
 
-from synthcli.model.blocks.base import Block, BlockParts, BlockState, NormedConfig, block_norm, cross_norm
+from synthcli.model.blocks.base import (
+    Block,
+    BlockParts,
+    BlockState,
+    NormedConfig,
+    block_norm,
+    cross_norm,
+    mixer_norm,
+)
 from synthcli.model.context import Context
 from synthcli.model.gains import Gains, Residual, by_depth
 
@@ -49,7 +57,7 @@ class PreNorm(Block):
 
     def __init__(self, config: SequentialConfig, parts: BlockParts) -> None:
         super().__init__(parts)
-        self.mixer_norm = block_norm(config, parts, is_first_of_block=True)
+        self.mixer_norm = mixer_norm(config, parts)
         self.cross_norm = cross_norm(config, parts)
         self.feed_forward_norm = block_norm(config, parts)
         self.gains = config.gains(parts.layers)

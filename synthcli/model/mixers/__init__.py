@@ -6,6 +6,8 @@ from pydantic import Discriminator, Tag
 
 from synthcli.model.mixers.attention import Attention, AttentionConfig
 from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.linear import Linear, LinearConfig
+from synthcli.model.mixers.none import NoMixer, NoneConfig
 from synthcli.model.mixers.sru import SRU, SRUConfig
 from synthcli.model.mixers.srupp import SRUpp, SRUppConfig
 
@@ -13,6 +15,8 @@ MIXERS: dict[str, Any] = {
     "attention": Attention,
     "sru": SRU,
     "srupp": SRUpp,
+    "linear": Linear,
+    "none": NoMixer,
 }
 
 
@@ -24,7 +28,9 @@ def _kind(value: Any) -> str:
 MixerConfig = Annotated[
     Annotated[AttentionConfig, Tag("attention")]
     | Annotated[SRUConfig, Tag("sru")]
-    | Annotated[SRUppConfig, Tag("srupp")],
+    | Annotated[SRUppConfig, Tag("srupp")]
+    | Annotated[LinearConfig, Tag("linear")]
+    | Annotated[NoneConfig, Tag("none")],
     Discriminator(_kind),
 ]
 
@@ -33,7 +39,11 @@ __all__ = [
     "SRU",
     "Attention",
     "AttentionConfig",
+    "Linear",
+    "LinearConfig",
     "MixerConfig",
+    "NoMixer",
+    "NoneConfig",
     "SRUConfig",
     "SRUpp",
     "SRUppConfig",

@@ -13,6 +13,7 @@ from torch import Tensor
 from synthcli.model.ops import reference
 from synthcli.model.ops.dispatch import uses_kernels
 from synthcli.model.ops.native import sru
+from synthcli.model.ops.scanned import is_exporting
 
 TYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
@@ -39,7 +40,7 @@ def recurrence(
     or devices do not fit.
     """
     check(u, skip, initial, weight_c, bias, padding, starts, mask, bidirectional)
-    if not uses_kernels(u.device.type):
+    if is_exporting() or not uses_kernels(u.device.type):  # a program that leaves finds no kernels
         return reference.recurrence(
             u, skip, initial, weight_c, bias, padding, starts, mask, skip_scale, bidirectional
         )

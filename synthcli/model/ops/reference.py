@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from synthcli.model.ops.scanned import is_exporting, scanned_states
+
 
 def recurrence(
     u: Tensor,
@@ -75,6 +77,8 @@ def one_direction(
 
 def all_states(u0: Tensor, f_in: Tensor, c: Tensor, weight: Tensor, starts: Tensor | None) -> Tensor:
     """Return c_1 … c_T."""
+    if is_exporting() and starts is None:
+        return scanned_states(u0, f_in, c, weight)
     if u0.shape[1] == 0:
         return u0
     steps = [None] * u0.shape[1] if starts is None else starts.unbind(1)

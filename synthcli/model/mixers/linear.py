@@ -1,0 +1,39 @@
+"""No mixing: y = W x + b at every position, the plainest thing that can stand for a mixer."""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from synthcli.config import Config
+from synthcli.model.context import Context
+from synthcli.model.mixers.base import Site
+
+
+class LinearConfig(Config):
+    """It has nothing to choose."""
+
+    kind: Literal["linear"] = "linear"
+
+    def problems(self, d_model: int) -> list[str]:
+        """Return what does not fit a model of this width: nothing."""
+        return []
+
+
+class Linear(nn.Module):
+    """No position reads another, so there is no state to keep."""
+
+    reads_input = True
+
+    def __init__(self, config: LinearConfig, site: Site) -> None:
+        super().__init__()
+        self.config = config
+        self.output = nn.Linear(site.d_model, site.d_model)
+
+    def initial_state(self) -> None:
+        return None
+
+    def forward(
+        self, x: Float[Tensor, "batch length d_model"], context: Context, state: None = None
+    ) -> tuple[Float[Tensor, "batch length d_model"], None]:
+        return self.output(x), None
