@@ -1,0 +1,35 @@
+"""Criteria: how far a student is from its teacher. Adding one is a file here and a line in `CRITERIA`."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from synthcli.compress.criteria.base import Criterion, Given
+from synthcli.compress.criteria.ce_logits import ce_logits
+from synthcli.compress.criteria.ce_scores import ce_scores
+from synthcli.compress.criteria.cosine import cosine
+from synthcli.compress.criteria.kl_output import kl_output
+from synthcli.compress.criteria.mse import mse
+from synthcli.compress.criteria.mse_scores import mse_scores
+from synthcli.compress.criteria.relation import relation
+from synthcli.errors import SynthError, did_you_mean
+
+CRITERIA: dict[str, Callable[[Given, nn.Module], Criterion]] = {
+    "mse": mse,
+    "mse-scores": mse_scores,
+    "ce-scores": ce_scores,
+    "relation": relation,
+    "cosine": cosine,
+    "ce-logits": ce_logits,
+    "kl-output": kl_output,
+}
+
+
+def criterion(name: str, given: Given, student: nn.Module) -> Criterion:
+    """Return a criterion by name for a student; one that does not fit it says which to use instead."""
+    if name not in CRITERIA:
+        raise SynthError(f"unknown criterion `{name}`", did_you_mean(name, CRITERIA))
+    return CRITERIA[name](given, student)
+
+
+__all__ = ["CRITERIA", "Criterion", "Given", "criterion"]

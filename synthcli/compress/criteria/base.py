@@ -1,0 +1,58 @@
+"""What a criterion is: how far a student's layer is from the teacher's, a mean over real tokens alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.errors import SynthError
+from synthcli.model.context import Context
+from synthcli.model.mixers import Attention
+
+Loss = Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What criteria are made of.
+
+    `teacher` is the mixer that the student replaces; `variance` E‖y − ȳ‖² over real tokens; `ending` runs the
+    rest of the teacher after a layer: (stream, context) → logits. `relation_heads` is that of `relation`.
+    """
+
+    teacher: nn.Module
+    variance: float = 1.0
+    ending: Callable[[Tensor, Context], Tensor] | None = None
+    relation_heads: int | None = None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """`loss(student, x, y, context)` is summed over real tokens: the student reads x and aims at y.
+
+    `fits_output` is False where it looks at maps of attention alone: values and output are fitted besides.
+    `is_error` is True where it is the NMSE that is reported. `of_layer` is True where the student is a whole
+    layer, not its mixer.
+    """
+
+    name: str
+    loss: Loss = field(repr=False)
+    fits_output: bool = True
+    is_error: bool = False
+    of_layer: bool = False
+
+
+def real(values: Tensor, context: Context) -> Tensor:
+    """Return rows of real tokens out of (batch, length, …), in float32 at least."""
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    return wide.flatten(0, 1) if context.key_padding is None else wide[~context.key_padding]
+
+
+def refuse_other_mixers(name: str, teacher: nn.Module, student: nn.Module) -> None:
+    """Raise where a criterion reads attention and there is none."""
+    for who, mixer in (("teacher", teacher), ("student", student)):
+        if not isinstance(mixer, Attention):
+            kind = mixer.config.kind  # type: ignore[union-attr]
+            message = f"criterion `{name}` compares maps of attention, and the {who}'s mixer is `{kind}`"
+            raise SynthError(message, "use `--criterion mse`, which every mixer can be held to")

@@ -1,0 +1,221 @@
+"""Short training of a student on cached activations: student(x) towards y, by one criterion.
+
+AdamW without weight decay (coupled L2 pulls a student to the mean), linear warm-up, then half a cosine.
+Dropout is off: what is fitted is a function. NMSE is that of text the student is not trained on.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.cache import ActivationCache
+from synthcli.compress.capture import context_of
+from synthcli.compress.criteria.base import Criterion
+from synthcli.compress.nmse import nmse
+from synthcli.compress.sites import Site
+from synthcli.data.config import BatchConfig
+from synthcli.errors import WorkFailedError
+from synthcli.model.context import Context
+from synthcli.objectives import IGNORED, Batch
+from synthcli.training.callbacks import Callback, Step
+from synthcli.training.config import AdamWConfig, PrecisionName, TrainingConfig
+from synthcli.training.loop import train
+from synthcli.training.schedules import CosineConfig
+from synthcli.training.training import Training
+
+SLOWER = "lower the learning rate, or begin from another start"
+Watcher = Callable[[int, int, float], None]  # (step, steps, NMSE on held-out text)
+
+
+class NotLearntError(WorkFailedError):
+    """A student that is no better than the mean of its target, or not finite."""
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How a student is trained. `warmup` is a share of the steps; `batch_size` counts sequences.
+
+    After `patience` steps a student whose NMSE is not below `collapsed` has not learnt: 1.0 is the mean.
+    """
+
+    steps: int = 400
+    batch_size: int = 32
+    micro_size: int | None = None
+    learning_rate: float = 1e-3
+    warmup: float = 0.04
+    clip: float = 1.0
+    seed: int = 0
+    precision: PrecisionName = "fp32"
+    evaluations: int = 8
+    patience: int = 200
+    collapsed: float = 0.98
+
+    @property
+    def evaluate_every(self) -> int:
+        return max(1, math.ceil(self.steps / self.evaluations))
+
+    def training(self) -> TrainingConfig:
+        """Return the settings of the one training loop."""
+        return TrainingConfig(
+            seed=self.seed,
+            steps=self.steps,
+            precision=self.precision,
+            clip=self.clip,
+            optimizer=AdamWConfig(weight_decay=0.0),
+            schedule=CosineConfig(peak=self.learning_rate, warmup_steps=round(self.warmup * self.steps)),
+        )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a student was fitted; `curve` holds (step, NMSE on held-out text), `kept` its weights' step."""
+
+    nmse_before: float
+    nmse_after: float
+    curve: tuple[tuple[int, float], ...]
+    seconds: float
+    steps: int
+    kept: int = 0
+
+
+class Student(nn.Module):
+    """A mixer or a whole layer as the loop trains it: from a batch to its loss, never with dropout."""
+
+    def __init__(self, student: nn.Module, criterion: Criterion, stack: str, d_model: int) -> None:
+        super().__init__()
+        self.student, self.criterion, self.stack = student, criterion, stack
+        self.config = SimpleNamespace(d_model=d_model)
+
+    def forward(self, batch: Batch) -> Tensor:
+        context = context_of(self.stack, batch["padding"])
+        return self.criterion.loss(self.student, batch["x"], batch["y"], context)  # type: ignore[arg-type]
+
+    def train(self, mode: bool = True) -> "Student":
+        return super().train(False)
+
+
+def objective(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Tensor, int]:
+    """Return the loss of a batch summed over real tokens, and their number."""
+    loss: Tensor = model(batch)
+    return loss, int((batch["targets"] != IGNORED).sum())  # type: ignore[union-attr]
+
+
+class Layer(nn.Module):
+    """A whole block, called as a mixer is."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor, context: Context, state: None = None) -> tuple[Tensor, None]:
+        y, _ = self.block(x, context, None, None)
+        return y, None
+
+
+class Activations:
+    """What a student is shown: x, y and padding of cached sequences; a target a real token."""
+
+    is_stream = False
+
+    def __init__(self, cache: ActivationCache, source: Site, target: Site) -> None:
+        self.cache, self.source, self.target = cache, source, target
+
+    def __len__(self) -> int:
+        return len(self.cache.lengths)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.integer[Any]]:
+        return self.cache.lengths
+
+    def collate(self, indices: npt.NDArray[np.int64]) -> Batch:
+        x, padding = self.cache.read(self.source, indices)
+        y, _ = self.cache.read(self.target, indices)
+        targets = torch.zeros(x.shape[:2], dtype=torch.int64)
+        if padding is not None:
+            targets = targets.masked_fill(padding, IGNORED)
+        return {"x": x, "y": y, "padding": padding, "targets": targets}
+
+
+@dataclass
+class Curve(Callback):
+    """Measures NMSE as a student learns, keeps the best weights, and stops one that does not learn."""
+
+    measure: Callable[[], float]
+    settings: FitConfig
+    what: str
+    criterion: Criterion
+    watcher: Watcher | None = None
+    points: list[tuple[int, float]] = field(default_factory=list)
+    best: tuple[int, float, dict[str, Tensor]] = (0, math.inf, {})
+
+    def note(self, student: nn.Module, step: int) -> float:
+        """Measure the student as it is."""
+        value = self.measure()
+        self.points.append((step, value))
+        if not math.isfinite(value):
+            raise NotLearntError(f"the student of {self.what} is not finite after {step} steps", SLOWER)
+        if value < self.best[1] or not self.criterion.is_error:
+            self.best = (step, value, copy.deepcopy(student.state_dict()))
+        if self.watcher is not None:
+            self.watcher(step, self.settings.steps, value)
+        return value
+
+    def on_step(self, training: Training, step: Step) -> None:
+        if step.step % self.settings.evaluate_every == 0 or step.step == training.steps:
+            self.refuse_collapse(step.step, self.note(training.model, step.step))
+
+    def refuse_collapse(self, step: int, value: float) -> None:
+        """Raise where a student that had its time is no better than the mean."""
+        limit, patience = self.settings.collapsed, self.settings.patience
+        if self.criterion.is_error and step >= patience and value >= limit:
+            raise NotLearntError(
+                f"the student of {self.what} does not learn: NMSE {value:.3f} after {step} steps, allowed "
+                f"below {limit} after {patience}; 1.0 is the mean of what it should be",
+                "lower the learning rate, begin from a closed form, or use `--mixer none`, which is the mean",
+            )
+
+
+def fit(
+    student: nn.Module,
+    cache: ActivationCache,
+    source: Site,
+    target: Site,
+    criterion: Criterion,
+    settings: FitConfig,
+    held_out: ActivationCache,
+    watcher: Watcher | None = None,
+) -> Fit:
+    """Train a student in place from `source` to `target`; its weights are those of the lowest NMSE seen.
+
+    With a criterion that is no error of y, the last weights are kept whatever their NMSE.
+    """
+    began = time.perf_counter()
+    width = cache.read(source, np.arange(1))[0].shape[-1]
+    wrapped = Student(student, criterion, source.stack, width).eval()
+    curve = Curve(lambda: nmse(student, held_out, source, target), settings, str(target), criterion, watcher)
+    before = curve.note(wrapped, 0)
+    if settings.steps == 0 or not any(p.requires_grad for p in student.parameters()):
+        return Fit(before, before, tuple(curve.points), time.perf_counter() - began, 0)
+    size = min(settings.batch_size, len(cache.lengths))
+    batch = BatchConfig(size=size, micro_size=settings.micro_size, group_by_length=True)
+    examples = Activations(cache, source, target)
+    try:
+        outcome = train(wrapped, examples, objective, settings.training(), batch, callbacks=[curve])
+    except NotLearntError:
+        raise
+    except WorkFailedError as error:
+        raise NotLearntError(f"the student of {target}: {error.message}", SLOWER) from error
+    if outcome.is_interrupted:
+        raise KeyboardInterrupt
+    step, after, weights = curve.best
+    wrapped.load_state_dict(weights)
+    return Fit(before, after, tuple(curve.points), time.perf_counter() - began, outcome.step, step)
