@@ -16,9 +16,9 @@ PIECE = 8192  # rows at once
 
 @dataclass(frozen=True)
 class Moments:
-    """n, Σx, Σy, Σxxᵀ, Σxyᵀ, Σyyᵀ over rows."""
+    """n, Σx, Σy, Σxxᵀ, Σxyᵀ, Σyyᵀ over rows; where rows count by weights, n is their sum."""
 
-    count: int
+    count: float
     sum_x: Tensor
     sum_y: Tensor
     xx: Tensor  # (d_x, d_x)
