@@ -1,0 +1,114 @@
+"""A folder with the Python files of its own model: what transformers has no class for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from synthcli.interop.export.hugging_face.definitions import module_named
+from synthcli.interop.export.hugging_face.modeling import CONFIGURATION, MODELING, modeling_source
+from synthcli.interop.export.hugging_face.reaching import CONFIGURATION as CONFIGURATION_MODULE
+from synthcli.interop.export.hugging_face.reaching import REMOTE
+from synthcli.interop.export.leaving import Leaving
+from synthcli.interop.export.tensors import CONFIG, WEIGHTS, tensors_of
+from synthcli.model import ModelConfig
+from synthcli.model.scores import SCORES
+
+# class, the file of `remote` that has it, and what loads it
+CLASSES: dict[str, tuple[str, str, str]] = {
+    "causal-lm": ("SynthForCausalLM", "causal_lm", "AutoModelForCausalLM"),
+    "masked-lm": ("SynthForMaskedLM", "masked_lm", "AutoModelForMaskedLM"),
+    "seq2seq": ("SynthForSeq2SeqLM", "seq2seq", "AutoModelForSeq2SeqLM"),
+    "classification": (
+        "SynthForSequenceClassification",
+        "classification",
+        "AutoModelForSequenceClassification",
+    ),
+    "choice": ("SynthForMultipleChoice", "multiple_choice", "AutoModelForMultipleChoice"),
+}
+
+
+def write_remote_code(leaving: Leaving, folder: Path) -> None:
+    """Write configuration, weights and Python files."""
+    config = resolved(leaving.config)
+    name, module, _ = CLASSES[kind_of(config)]
+    options = options_of(leaving, config)
+    (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    tensors = {f"model.{name}": tensor for name, tensor in tensors_of(leaving.model).items()}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    source = modeling_source(config, (f"{REMOTE}.{module}", name))
+    (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
+    configuration = "\n".join(module_named(CONFIGURATION_MODULE).lines)
+    (folder / f"{CONFIGURATION}.py").write_text(configuration + "\n", encoding="utf-8")
+
+
+def kind_of(config: ModelConfig) -> str:
+    """Return the task, or `choice` for a classifier of several texts."""
+    is_choice = config.task == "classification" and config.head.output == "choice"
+    return "choice" if is_choice else config.task
+
+
+def resolved(config: ModelConfig) -> ModelConfig:
+    """Return a configuration that says what it leaves to defaults."""
+    if config.task != "seq2seq":
+        return config
+    return config.model_copy(update={"cross": config.cross_attention})
+
+
+def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
+    """Return `config.json`: what transformers reads, and our configuration in `synth`."""
+    name, _, auto = CLASSES[kind_of(config)]
+    stack = config.decoder or config.encoder
+    assert stack is not None
+    tokenizer = leaving.tokenizer
+    ids = (
+        {}
+        if tokenizer is None
+        else {
+            "pad_token_id": tokenizer.pad_id,
+            "bos_token_id": tokenizer.bos_id,
+            "eos_token_id": tokenizer.eos_id,
+        }
+    )
+    if tokenizer is not None and config.task == "seq2seq":
+        ids["decoder_start_token_id"] = tokenizer.bos_id
+    return {
+        "architectures": [name],
+        "auto_map": {
+            "AutoConfig": f"{CONFIGURATION}.SynthConfig",
+            auto: f"{MODELING}.{name}",
+        },
+        "model_type": "synth",
+        "dtype": "float32",
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.d_model,
+        "num_hidden_layers": stack.layers,
+        "is_encoder_decoder": config.task == "seq2seq",
+        "tie_word_embeddings": config.embeddings.tie != "none",
+        "use_cache": config.decoder is not None,
+        "window": stack.max_length if is_endless(config) else None,
+        **({} if is_endless(config) else {"max_position_embeddings": stack.max_length}),
+        **ids,
+        **labels_of(config),
+        "synth": json.loads(config.model_dump_json()),
+    }
+
+
+def labels_of(config: ModelConfig) -> dict[str, Any]:
+    if kind_of(config) != "classification":
+        return {}
+    problem = "regression" if config.head.output == "regression" else "single_label_classification"
+    names = {str(number): f"LABEL_{number}" for number in range(config.num_outputs)}
+    return {
+        "problem_type": problem,
+        "id2label": names,
+        "label2id": {name: int(n) for n, name in names.items()},
+    }
+
+
+def is_endless(config: ModelConfig) -> bool:
+    """Return whether a model has no last position: a state carries it, and no table comes to an end."""
+    scores = [score for _, _, mixer in config.mixers() for score in getattr(mixer, "scores", ())]
+    has_tables = any(SCORES[score.kind].has_length_limit for score in scores)
+    return config.is_recurrent and config.embeddings.positions != "learned" and not has_tables
