@@ -1,0 +1,97 @@
+"""The text a model is compressed on: that of its own training, or a corpus named, in the teacher's pieces."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcli.compress.calibration import LAYOUTS, Calibration
+from synthcli.compress.teacher import Teacher
+from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
+from synthcli.data.prepare import Progress
+from synthcli.data.store import Store
+from synthcli.errors import SynthError
+from synthcli.jobs.stores import store_for
+from synthcli.presets import load_preset
+from synthcli.presets.schema import Experiment
+from synthcli.runs import run_of
+
+HELD_OUT = 8  # a sequence to judge by for every so many to learn from
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """None is what the teacher's run says, and all of it. `limit` counts sequences to learn from."""
+
+    corpus: str | None = None
+    source: Path | None = None
+    limit: int | None = None
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Text to learn from, and other text to judge by; `data` says how to make them again."""
+
+    data: DataConfig
+    train: Calibration
+    held_out: Calibration
+
+
+def texts_for(teacher: Teacher, request: TextRequest, preparing: Progress | None = None) -> Texts:
+    """Return the texts; a store that does not exist yet is prepared."""
+    data = data_of(teacher, request)
+    store = store_for(data, preparing)
+    split = "validation" if "validation" in store.splits else "test"
+    if split not in store.splits:
+        have = ", ".join(f"`{name}`" for name in store.splits)
+        raise SynthError(f"`{store.corpus}` has no text to judge by, only {have}", "name another corpus")
+    held_out = None if request.limit is None else max(1, request.limit // HELD_OUT)
+    return Texts(
+        data,
+        calibration(store, "train", teacher, data, request.max_length, request.limit),
+        calibration(store, split, teacher, data, request.max_length, held_out),
+    )
+
+
+def calibration(
+    store: Store, split: str, teacher: Teacher, data: DataConfig, max_length: int | None, limit: int | None
+) -> Calibration:
+    """Return a split as the teacher was shown it; streams and whole documents become windows."""
+    layout = data.layout if data.layout in LAYOUTS else "packed"
+    return Calibration(store, split, teacher, layout, max_length, limit)
+
+
+def data_of(teacher: Teacher, request: TextRequest) -> DataConfig:
+    """Return the data of a teacher's run, or of another corpus in the teacher's own pieces."""
+    experiment = experiment_of(teacher)
+    own = None if experiment is None else experiment.data
+    if own is not None and request.corpus in (None, own.corpus) and request.source is None:
+        return own
+    corpus = request.corpus or (None if own is None else own.corpus)
+    if corpus is None:
+        raise SynthError(
+            f"teacher `{teacher.name}` belongs to no run that names its corpus",
+            "name the text to compress on: `--corpus wikitext-2 --source DIR`",
+        )
+    table = {} if own is None else own.model_dump(include={"layout", "masking", "batch"})
+    return DataConfig.model_validate(
+        {"batch": BatchConfig(size=32)}
+        | table
+        | {
+            "corpus": corpus,
+            "source": None if request.source is None else str(request.source.resolve()),
+            "tokenizer": pieces_of(teacher),
+        }
+    )
+
+
+def pieces_of(teacher: Teacher) -> TokenizerConfig:
+    """Return the teacher's own tokenizer as it is."""
+    tokenizer = teacher.tokenizer
+    table = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "files": str(teacher.path.resolve())}
+    return TokenizerConfig.model_validate(table)
+
+
+def experiment_of(teacher: Teacher) -> Experiment | None:
+    """Return the experiment a teacher was trained by; a foreign folder has none."""
+    run = run_of(teacher.path)
+    return None if run is None else load_preset(str(run.preset))
