@@ -16,7 +16,9 @@ class CompressConfig(Config):
 
     `blocks` counts the teacher's layers from 0; `merge-layers` reads them as pairs of neighbours.
     `conditioned` says what a block is trained on: the teacher's hidden states, those the student itself
-    reaches, or the student's with the teacher's true outputs.
+    reaches, or the student's with the teacher's true outputs. `start` is a closed form, `random`, or `best`:
+    the one that is ahead after a short trial. `epochs` or `steps` says how long each block is trained, and 0
+    steps keep the start. `limit` counts the sequences of `data` to learn from, by default all.
     """
 
     method: CompressMethod
@@ -24,11 +26,21 @@ class CompressConfig(Config):
     blocks: tuple[int, ...] = Field(min_length=1)
     criterion: Criterion = "mse"
     conditioned: Conditioned = "teacher"
-    epochs: int = Field(gt=0)
+    start: str = "best"
+    epochs: int | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=0)
     learning_rate: float = Field(gt=0)
     batch_size: int = Field(gt=0)
     sequence_length: int = Field(gt=0)
     data: str = Field(min_length=1)
+    limit: int | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _steps_or_epochs(self) -> "CompressConfig":
+        if (self.steps is None) == (self.epochs is None):
+            got = "neither" if self.steps is None else "both"
+            raise ValueError(f"exactly one of `steps` and `epochs` says how long to train, got {got}")
+        return self
 
     @model_validator(mode="after")
     def _blocks_are_layers(self) -> "CompressConfig":
@@ -45,3 +57,9 @@ class CompressConfig(Config):
         if self.method == "merge-layers" and not whole:
             raise ValueError(f"`blocks` is {list(self.blocks)}, allowed: pairs of neighbours, such as [6, 7]")
         return self
+
+    def steps_of(self, sequences: int) -> int:
+        """Return the steps of one block on so many sequences."""
+        if self.steps is not None:
+            return self.steps
+        return (self.epochs or 0) * -(-sequences // self.batch_size)
