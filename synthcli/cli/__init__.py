@@ -13,6 +13,7 @@ from synthcli.cli import (
     export,
     finetune,
     generate,
+    importing,
     kernels,
     plan,
     prepare_corpus,
@@ -67,5 +68,6 @@ app.command("eval", rich_help_panel=EVALUATE)(evaluate.evaluate)
 app.command("generate", rich_help_panel=EVALUATE)(generate.generate)
 app.command("reproduce", rich_help_panel=EVALUATE)(reproduce.reproduce)
 app.command("export", rich_help_panel=AWAY)(export.export)
+app.command("import", rich_help_panel=AWAY)(importing.import_)
 app.add_typer(kernels.app, name="kernels", rich_help_panel=LOOK)
 app.command("doctor", rich_help_panel=LOOK)(doctor.doctor)

@@ -7,7 +7,14 @@ from pydantic import Field, model_serializer, model_validator
 from synthcli.config import Config
 
 TokenizerKind = Literal[
-    "sentencepiece-unigram", "sentencepiece-bpe", "byte-level-bpe", "gpt2", "bytes", "wordpiece", "words"
+    "sentencepiece-unigram",
+    "sentencepiece-bpe",
+    "byte-level-bpe",
+    "gpt2",
+    "bytes",
+    "wordpiece",
+    "words",
+    "huggingface",
 ]
 FIXED_SIZES = {"gpt2": 50_260, "bytes": 260}
 DEFAULT_VOCAB_SIZE = 32_000
@@ -18,8 +25,8 @@ class TokenizerConfig(Config):
 
     kind: TokenizerKind
     vocab_size: Annotated[int, Field(ge=1)]
-    # take the tokenizer saved in this folder; bare files will do for gpt2 (encoder.json, vocab.bpe), and for
-    # wordpiece and words (vocab.txt)
+    # take the tokenizer saved in this folder; bare files will do for gpt2 (encoder.json, vocab.bpe), for
+    # wordpiece and words (vocab.txt), and for huggingface (tokenizer.json)
     files: str | None = None
 
     @model_validator(mode="before")

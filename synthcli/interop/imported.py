@@ -54,7 +54,7 @@ def input_major(ours: str, theirs: str) -> list[Entry]:
 
 def transposed(weight: Tensor) -> Tensor:
     """Return the map output-major."""
-    return weight.T.contiguous()
+    return weight.transpose(0, 1).contiguous()
 
 
 def part(index: int, count: int, change: Change = unchanged, axis: int = -1) -> Change:
@@ -98,10 +98,28 @@ def fitted(
             f"the weights hold {_some(foreign)}, which the configuration gives no place",
             "the weights do not belong to this configuration, or hold a part that our models do not have",
         )
-    weights = {entry.name: entry.change(tensors[entry.source]) for entry in entries}
+    weights = {entry.name: changed(entry, tensors[entry.source]) for entry in entries}
     sources = {entry.name: entry.source for entry in entries}
     _check_shapes(model.state_dict(), weights, sources)
     return weights, sources, tuple(unread)
+
+
+def changed(entry: Entry, tensor: Tensor) -> Tensor:
+    """Return what an entry makes of its tensor, which must hold real, finite numbers."""
+    if not tensor.is_floating_point():
+        raise SynthError(
+            f"`{entry.source}` holds numbers of type `{str(tensor.dtype).removeprefix('torch.')}`",
+            "weights are real numbers: is the file quantised, or damaged?",
+        )
+    if not torch.isfinite(tensor).all():
+        raise SynthError(f"`{entry.source}` holds numbers that are not finite", "is the file damaged?")
+    try:
+        return entry.change(tensor)
+    except (RuntimeError, IndexError, ValueError) as error:
+        raise SynthError(
+            f"`{entry.source}` of shape {tuple(tensor.shape)} does not fit",
+            "the weights do not belong to this configuration",
+        ) from error
 
 
 def build_imported(imported: Imported) -> nn.Module:

@@ -11,6 +11,7 @@ from synthcli.data.tokenizers.base import DESCRIPTION, Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.byte_level_bpe import ByteLevelBpeTokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
+from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
 from synthcli.data.tokenizers.sentence_pieces import SentencePieceTokenizer
 from synthcli.data.tokenizers.trained import Train, trained
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer, published_wordpiece
@@ -27,6 +28,7 @@ TOKENIZERS: dict[str, Callable[[Path], Tokenizer]] = {
     "bytes": ByteTokenizer.load,
     "wordpiece": WordPieceTokenizer.load,
     "words": WordTokenizer.load,
+    "huggingface": HuggingFaceTokenizer.load,
 }
 
 # kinds that learn from a sample, and the library that decides what
@@ -42,6 +44,7 @@ BARE: dict[str, Callable[[TokenizerConfig], Tokenizer]] = {
     "gpt2": lambda config: Gpt2Tokenizer.load(Path(config.files or "")),
     "wordpiece": published_wordpiece,
     "words": published_vocabulary,
+    "huggingface": lambda config: published_tokenizer(Path(config.files or "")),
 }
 
 

@@ -43,7 +43,7 @@ def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
         copies = {f"{decoder}.weight": root + EMBEDDING, f"{decoder}.bias": f"{PREDICTIONS}.bias"}
         tensors = without_copies(tensors, copies)
     entries = _embeddings(root, tensors)
-    for layer in range(options.whole("num_hidden_layers", 12)):
+    for layer in range(options.layers("num_hidden_layers", 12, tensors)):
         entries += _layer(f"encoder.blocks.{layer}", f"{root}encoder.layer.{layer}", tensors)
     return translate(config, entries + _head(config, root, tensors), tensors, SPARE)
 

@@ -37,7 +37,7 @@ def import_gpt2(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
         Entry("head.weight", embedding if is_tied else "lm_head.weight"),
         *affine("decoder.norm", f"{root}ln_f"),
     ]
-    for layer in range(options.whole("n_layer", 12)):
+    for layer in range(options.layers("n_layer", 12, tensors)):
         entries += _layer(f"decoder.blocks.{layer}", f"{root}h.{layer}")
     return translate(_config(options, is_tied), entries, tensors, SPARE)
 

@@ -1,7 +1,7 @@
 """The options of a `config.json`: every value is checked for its type, and what is refused is named."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,16 @@ class Options:
         value = self._value(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise self._wrong(key, value, "a positive whole number")
+        return value
+
+    def layers(self, key: str, default: int, tensors: Sized) -> int:
+        """Return a number of layers; each has a tensor at least."""
+        value = self.whole(key, default)
+        if value > len(tensors):
+            raise SynthError(
+                f"`{key} = {value}` of `{self.path}`, and there are {len(tensors)} tensors",
+                "the weights are incomplete, or of another model",
+            )
         return value
 
     def number(self, key: str, default: float) -> float:

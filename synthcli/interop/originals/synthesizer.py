@@ -4,13 +4,14 @@ Pre-norm blocks whose keys and values are read from the un-normalised stream, le
 embedding tied to the output.
 """
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
 from torch import Tensor
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.interop.imported import Imported
+from synthcli.interop.imported import Change, Entry, Imported, translate, unchanged
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import AttentionConfig
 from synthcli.model.scores import SCORES
@@ -28,20 +29,22 @@ SCORES_OF_MODE: dict[str, list[str]] = {
 }
 
 
+# queries and keys that no score reads, the cross-attention and its norm that a language model never runs
+SPARE = re.compile(r"attn\.W_[qk]\.(weight|bias)$|\.cross_attn\.|\.layers\.\d+\.ln2\.(weight|bias)$")
+
+
 def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> Imported:
     """Translate a Synthesizer checkpoint; `options` are the original's own, as strings."""
     config = synthesizer_config(options, weights)
-    ours: dict[str, Tensor] = {}
-    originals = {name: source for name, source, _ in _names(config)}
-    for name, source, heads in _names(config):
-        if source not in weights:
-            raise SynthError(
-                f"the checkpoint lacks `{source}`", "is it a checkpoint of the Synthesizer repository?"
-            )
-        tensor = weights[source]
-        ours[name] = tensor.unflatten(0, (heads, -1)) if heads else tensor
-    _fit_hidden_layers(ours)
-    return Imported(config, ours, originals, tuple(sorted(set(weights) - set(originals.values()))))
+    entries = [Entry(name, source, _change(name, heads)) for name, source, heads in _names(config)]
+    return translate(config, entries, weights, SPARE)
+
+
+def _change(name: str, heads: int) -> Change:
+    """Return what gives a tensor its axis of heads; the one hidden layer of all heads is a group of one."""
+    if heads:
+        return lambda tensor: tensor.unflatten(0, (heads, -1))
+    return (lambda tensor: tensor[None]) if ".inputs." in name else unchanged
 
 
 def synthesizer_config(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> ModelConfig:
@@ -147,13 +150,6 @@ def _attention(ours: str, theirs: str, mixer: AttentionConfig) -> list[tuple[str
                 (f"{prefix}.{leaf}", f"{theirs}.synth.2.{leaf}", mixer.heads) for leaf in ("weight", "bias")
             ]
     return names
-
-
-def _fit_hidden_layers(weights: dict[str, Tensor]) -> None:
-    """Give the one hidden layer that serves all heads its axis of groups."""
-    for name in weights:
-        if ".inputs." in name:
-            weights[name] = weights[name][None]
 
 
 def _embedding(ours: str, tokens: str, positions: str) -> list[tuple[str, str, int]]:

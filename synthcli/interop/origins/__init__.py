@@ -1,0 +1,29 @@
+"""Where models come from. Adding an origin is a file here and a line in `ORIGINS`."""
+
+from synthcli.interop.origins import bert_blocks, simplified_blocks, srupp, synthesizer
+from synthcli.interop.origins.base import Arrival, Origin, Request
+from synthcli.interop.origins.bert_blocks import read_bert_blocks
+from synthcli.interop.origins.hugging_face import read_hugging_face
+from synthcli.interop.origins.simplified_blocks import read_simplified_blocks
+from synthcli.interop.origins.srupp import read_srupp
+from synthcli.interop.origins.synthesizer import read_synthesizer
+
+ORIGINS: dict[str, Origin] = {
+    "hf": Origin("a Hugging Face folder of BERT or GPT-2", read_hugging_face, {}),
+    "synthesizer": Origin(
+        "github.com/TaraSPande/synthesizer", read_synthesizer, synthesizer.OPTIONS, takes_heads=True
+    ),
+    "simplified-blocks": Origin(
+        "github.com/bobby-he/simplified_transformers", read_simplified_blocks, simplified_blocks.OPTIONS
+    ),
+    "srupp": Origin("github.com/asappresearch/sru", read_srupp, srupp.OPTIONS, takes_heads=True),
+    "bert-blocks": Origin(
+        "github.com/sdeepaknarayanan/simplifying-transformers",
+        read_bert_blocks,
+        bert_blocks.OPTIONS,
+        takes_heads=True,
+        takes_base=True,
+    ),
+}
+
+__all__ = ["ORIGINS", "Arrival", "Origin", "Request"]

@@ -1,0 +1,183 @@
+"""Bring a model from elsewhere: translated, checked, and written as a checkpoint of ours."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+import synthcli
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer
+from synthcli.data.tokenizers.base import DESCRIPTION
+from synthcli.data.tokenizers.hugging_face import is_published, published_tokenizer
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.interop.foreign import PICKLED, SAFE, inside
+from synthcli.interop.origins import ORIGINS, Arrival, Origin
+from synthcli.interop.origins import Request as Foreign
+from synthcli.training.checkpoints import write_model
+from synthcli.training.weights import SHOWN
+
+REPORT = "imported.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """`options` are the original's own; `tokenizer` is a folder that holds one, where the origin has none."""
+
+    origin: str
+    path: Path
+    output: Path | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    heads: tuple[int, ...] = ()
+    base: Path | None = None
+    tokenizer: Path | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was made of what; `unused` are tensors that the original's model never used."""
+
+    checkpoint: Path
+    origin: str
+    source: str
+    task: str
+    parameters: int
+    tokenizer: str | None
+    notes: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def import_model(request: Request) -> Report:
+    """Write a checkpoint of a model from elsewhere; whatever does not fit leaves nothing behind."""
+    origin = origin_of(request.origin)
+    refuse(request, origin)
+    output = output_of(request)
+    if output.exists() or output.is_symlink():
+        raise SynthError(f"`{output}` exists already", "choose another folder with `-o DIR`")
+    arrival = arrived(request, origin)
+    tokenizer = tokenizer_for(request, arrival)
+    check_vocabulary(tokenizer, arrival)
+    imported = arrival.imported
+    report = Report(
+        checkpoint=output,
+        origin=request.origin,
+        source=str(request.path),
+        task=imported.config.task,
+        parameters=sum(t.numel() for t in {id(t): t for t in imported.weights.values()}.values()),
+        tokenizer=None if tokenizer is None else tokenizer.kind,
+        notes=arrival.notes,
+        unused=imported.unused,
+    )
+    text = json.dumps(record(request, report, arrival), indent=2, ensure_ascii=False) + "\n"
+    write_model(output, imported.config, imported.weights, tokenizer, files={REPORT: text})
+    return report
+
+
+def origin_of(name: str) -> Origin:
+    if name not in ORIGINS:
+        raise SynthError(f"unknown origin `{name}`", did_you_mean(name, ORIGINS))
+    return ORIGINS[name]
+
+
+def refuse(request: Request, origin: Origin) -> None:
+    """Refuse what this origin has no use for, before anything is read."""
+    if not request.path.exists():
+        raise SynthError(f"there is nothing at `{request.path}`", "name a file of weights, or a folder")
+    if request.heads and not origin.takes_heads:
+        raise SynthError(f"`--from {request.origin}` reads heads off the file", "leave `--heads` out")
+    if request.base is not None and not origin.takes_base:
+        raise SynthError(f"`--from {request.origin}` takes no `--base`", "leave it out")
+    if request.base is not None and not request.base.exists():
+        raise SynthError(f"there is nothing at `{request.base}`", "name a model for `--base`")
+    for key in request.options:
+        if key not in origin.options:
+            known = did_you_mean(key, origin.options) if origin.options else "it has none"
+            raise SynthError(f"unknown option `{key}` of `--from {request.origin}`", known)
+
+
+def output_of(request: Request) -> Path:
+    """Return where the checkpoint goes: where it is wanted, or under `imported`, named as its source."""
+    if request.output is not None:
+        return request.output
+    path = request.path.resolve()
+    is_weights = path.is_file() and path.suffix in (*SAFE, *PICKLED)
+    return Path("imported") / (path.stem if is_weights else path.name)
+
+
+def arrived(request: Request, origin: Origin) -> Arrival:
+    foreign = Foreign(request.path, request.options, request.heads, request.base)
+    try:
+        return origin.read(foreign)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        message = f"`{request.path}` describes no model of ours: {problem}"
+        raise SynthError(message, "are the options those it was trained with?") from error
+
+
+def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
+    """Return the tokenizer wanted, else the one beside the weights, if there is one."""
+    if request.tokenizer is not None:
+        if not request.tokenizer.is_dir():
+            raise SynthError(f"there is no folder `{request.tokenizer}`", "name a folder with a tokenizer")
+        return tokenizer_in(request.tokenizer)
+    folder = arrival.folder
+    if folder is None or not folder.is_dir():
+        return None
+    return tokenizer_in(folder) if (folder / DESCRIPTION).is_file() or is_published(folder) else None
+
+
+def tokenizer_in(folder: Path) -> Tokenizer:
+    """Return the tokenizer of a folder: ours, or that of the transformers library; links stay within."""
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() and path.suffix in (".json", ".txt", ".model", ".bpe"):
+            inside(path, folder)
+    if (folder / DESCRIPTION).is_file():
+        return load_tokenizer(folder)
+    if not is_published(folder):
+        hint = "expected `tokenizer.json`, `vocab.txt`, or `vocab.json` and `merges.txt`; or one of `synth`"
+        raise SynthError(f"`{folder}` holds no tokenizer", hint)
+    return published_tokenizer(folder)
+
+
+def check_vocabulary(tokenizer: Tokenizer | None, arrival: Arrival) -> None:
+    """Refuse a tokenizer with ids that the model has no vector for."""
+    size = arrival.imported.config.vocab_size
+    if tokenizer is not None and tokenizer.vocab_size > size:
+        raise SynthError(
+            f"the tokenizer has {tokenizer.vocab_size} ids, and the model knows {size}",
+            "name the folder of the one it was trained with: `--tokenizer FOLDER`",
+        )
+
+
+def record(request: Request, report: Report, arrival: Arrival) -> dict[str, object]:
+    """Return what the checkpoint keeps of where it came from: every tensor is used, or named as unused."""
+    return {
+        "synth": synthcli.__version__,
+        "origin": request.origin,
+        "source": report.source,
+        "sha256": sha256_of(request.path),
+        "options": dict(request.options),
+        "heads": list(request.heads),
+        "notes": list(report.notes),
+        "unused": list(report.unused),
+        "tensors": arrival.imported.original_names,
+    }
+
+
+def sha256_of(path: Path) -> str | None:
+    """Return the hash of a single file; a folder has none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unused_line(report: Report) -> str | None:
+    """Return a line that names tensors without a use, as many as fit."""
+    if not report.unused:
+        return None
+    shown = ", ".join(f"`{name}`" for name in report.unused[:SHOWN])
+    more = len(report.unused) - SHOWN
+    return f"unused by the original's own model: {shown}" + (f" and {more} more" if more > 0 else "")
