@@ -1,12 +1,41 @@
 """Students from a formula: no gradient step. Adding a start is a file here and a line in `STARTS`."""
 
-from synthcli.compress.closed_forms.lesson import Lesson, Start, fresh_mixer
+from synthcli.compress.closed_forms.greedy_heads import greedy_heads
+from synthcli.compress.closed_forms.lesson import Lesson, Start
+from synthcli.compress.closed_forms.linear_map import linear_map, mean
+from synthcli.compress.closed_forms.mean_map import TABLES, mean_map
+from synthcli.compress.closed_forms.refit import refitted
 from synthcli.compress.closed_forms.ridge import ridge
+from synthcli.compress.closed_forms.whitened_svd import whitened_svd
+from synthcli.model.mixers import AttentionConfig, MixerConfig
 
 FRESH = "random"  # the start that learns nothing from the teacher
 
 STARTS: dict[str, Start] = {
+    "whitened-svd": whitened_svd,
+    "greedy-heads": greedy_heads,
+    "mean-map": mean_map,
+    "linear-map": linear_map,
+    "mean": mean,
+    "ridge": refitted,
     FRESH: Lesson.fresh,
 }
 
-__all__ = ["FRESH", "STARTS", "Lesson", "Start", "fresh_mixer", "ridge"]
+
+def starts_for(config: MixerConfig, lesson: Lesson) -> tuple[str, ...]:
+    """Return the starts that fit a student, the best first as a rule; a fresh one always does."""
+    if config.kind in ("linear", "none"):
+        return ({"linear": "linear-map", "none": "mean"}[config.kind],)
+    if not isinstance(config, AttentionConfig):
+        return (FRESH,)
+    kinds = [score.kind for score in config.scores]
+    if kinds == ["dot-product"]:
+        d_model = lesson.teacher.config.d_model
+        is_as_wide = config.width_of_head(d_model) == lesson.mixer.config.width_of_head(d_model)
+        return ("whitened-svd", *(("greedy-heads",) if is_as_wide else ()), FRESH)
+    if len(kinds) == 1 and kinds[0] in TABLES:
+        return ("mean-map", "ridge", FRESH)
+    return ("ridge", FRESH)
+
+
+__all__ = ["FRESH", "STARTS", "Lesson", "Start", "ridge", "starts_for"]

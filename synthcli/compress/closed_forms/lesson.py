@@ -4,15 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
+from synthcli.compress.assemble import new_mixer
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.sites import Part, Site, block_of
 from synthcli.compress.teacher import Teacher
-from synthcli.model import initialise
-from synthcli.model.mixers import MIXERS, MixerConfig
-from synthcli.model.mixers.base import Site as Place
+from synthcli.model.mixers import MixerConfig
 
 STRENGTH = 1e-5  # of ridge, as a share of the mean variance of an input
 
@@ -45,26 +43,10 @@ class Lesson:
         return block_of(self.teacher.model, self.stack, self.layer).mixer
 
     def fresh(self, config: MixerConfig) -> nn.Module:
-        """Return a student drawn as a model's own mixers are."""
-        return fresh_mixer(self.teacher, config, self.stack, self.layer)
+        """Return a student drawn as a model's own mixers are, in the teacher's precision."""
+        student = new_mixer(self.teacher.config, self.layer, config, self.stack)
+        dtype = next(self.teacher.model.parameters()).dtype
+        return student.eval().to(dtype)
 
 
 Start = Callable[[Lesson, MixerConfig], nn.Module]
-
-
-def fresh_mixer(teacher: Teacher, config: MixerConfig, stack: str, layer: int) -> nn.Module:
-    """Return a new mixer for a layer, initialised as the model says."""
-    its = getattr(teacher.config, stack)
-    place = Place(
-        d_model=teacher.config.d_model,
-        max_queries=its.max_length,
-        max_keys=its.max_length,
-        layer=layer,
-        layers=its.layers,
-        rotary=teacher.config.embeddings.positions == "rotary",
-        dropout=teacher.config.dropout,
-    )
-    mixer: nn.Module = MIXERS[config.kind](config, place)
-    with torch.no_grad():
-        initialise(mixer, teacher.config.init)
-    return mixer

@@ -1,0 +1,35 @@
+"""A linear map in place of a mixer: y = W x + b at every position, by ridge."""
+
+import torch
+from torch import nn
+
+from synthcli.compress.closed_forms.heads import set_map
+from synthcli.compress.closed_forms.lesson import Lesson
+from synthcli.compress.closed_forms.ridge import ridge
+from synthcli.compress.moments import moments_of
+from synthcli.errors import SynthError
+from synthcli.model.mixers import MixerConfig
+
+
+def linear_map(lesson: Lesson, config: MixerConfig) -> nn.Module:
+    """Return the linear map that is nearest to the teacher's mixer."""
+    if config.kind != "linear":
+        raise SynthError(
+            f"a `{config.kind}` student is no linear map", "use `--mixer linear` with this start"
+        )
+    student = lesson.fresh(config)
+    moments = moments_of(lesson.cache, lesson.source, lesson.target)
+    set_map(student.output, *ridge(moments, lesson.strength))
+    return student
+
+
+@torch.no_grad()
+def mean(lesson: Lesson, config: MixerConfig) -> nn.Module:
+    """Return the mean of y in place of a mixer: NMSE 1."""
+    if config.kind != "none":
+        raise SynthError(
+            f"a `{config.kind}` student is more than a mean", "use `--mixer none` with this start"
+        )
+    student = lesson.fresh(config)
+    student.bias.copy_(moments_of(lesson.cache, lesson.target, lesson.target).mean_y)  # type: ignore[operator]
+    return student
