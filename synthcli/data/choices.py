@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from synthcli.data.arrays import column_numbers
 from synthcli.data.collate import Batch, Report, framed, padded
 from synthcli.data.ragged import Ids, Indices, NestedRagged
 from synthcli.data.store import Store
@@ -14,7 +15,7 @@ class ChoiceExamples:
     def __init__(self, store: Store, split: str, max_source: int) -> None:
         data, self.tokenizer = store.split(split).data, store.tokenizer
         self.rows, self.max_source = NestedRagged(data.column("choices")), max_source
-        self.labels = data.column("label").to_numpy()
+        self.labels = column_numbers(data.column("label"))
         self.lengths: Indices = self.rows.counts * np.minimum(self.rows.longest + 1, max_source)
         shown = np.minimum(self.rows.inner.lengths + 1, max_source)
         self.report = Report(

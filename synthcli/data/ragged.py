@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow
 
+from synthcli.data.arrays import numbers_in
+
 Ids = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
 
@@ -14,8 +16,8 @@ class Ragged:
     """A column of lists: `ragged[row]` is a view of the mapped file."""
 
     def __init__(self, column: Any) -> None:
-        self._values = [chunk.values.to_numpy() for chunk in column.chunks]
-        self._offsets = [chunk.offsets.to_numpy() for chunk in column.chunks]
+        self._values = [numbers_in(chunk.values) for chunk in column.chunks]
+        self._offsets = [numbers_in(chunk.offsets) for chunk in column.chunks]
         sizes = [len(offsets) - 1 for offsets in self._offsets]
         self._starts = np.cumsum([0, *sizes])
         none = np.zeros(0, dtype=np.int64)
@@ -38,7 +40,7 @@ class NestedRagged:
         lists = [chunk.flatten() for chunk in column.chunks]
         self.inner = Ragged(pyarrow.chunked_array(lists, column.type.value_type))
         none = np.zeros(0, dtype=np.int64)
-        sizes = [np.diff(chunk.offsets.to_numpy()) for chunk in column.chunks]
+        sizes = [np.diff(numbers_in(chunk.offsets)) for chunk in column.chunks]
         self.counts: Indices = np.concatenate([none, *sizes])
         self._ends = np.cumsum(self.counts)
         firsts = self._ends - self.counts

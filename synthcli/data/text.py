@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from synthcli.data.arrays import column_numbers
 from synthcli.data.collate import IGNORED, Batch, Report, framed, next_tokens, padded
 from synthcli.data.ragged import Ids, Indices, Ragged
 from synthcli.data.store import Store
@@ -150,5 +151,5 @@ def shares(column: Any, row_ends: Indices, starts: Indices, ends: Indices) -> Sh
 
     `row_ends` is where each row ends, `starts` and `ends` where each example does.
     """
-    known, total = np.append(0, row_ends), np.append(0, np.cumsum(column.to_numpy()))
+    known, total = np.append(0, row_ends), np.append(0, np.cumsum(column_numbers(column)))
     return np.interp(ends, known, total) - np.interp(starts, known, total)

@@ -1,16 +1,18 @@
 """Ids of parts, one after the other, are the ids of the text."""
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.preparing import parts
-from synthcli.data.preparing.parts import CUTS, encode_of, led_parts, numbers_in, sentence_parts
-from synthcli.data.tokenizers import TOKENIZERS, Tokenizer, train_or_load_tokenizer
+from synthcli.data.preparing.parts import CUTS, Encode, encode_of
+from synthcli.data.preparing.texts import Texts
+from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
+from synthcli.data.tokenizers.sentence_pieces import words_of
 
 WORDS = ["the", "of", "Haus", "straße", "don't", "naïve", "1,234", "tree-house", "x=f(y)", "\u0301"]
 ODD = "ab  \t\n\u2581é\u0301\u3000\x1c\x85.,'\u200b漢🙂\x00\u00a0 "
@@ -29,46 +31,58 @@ def tokenizer_of(kind: str) -> Tokenizer:
     return train_or_load_tokenizer(config, iter(texts()))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TOKENIZERS if kind != "gpt2"])
+def ids(encode: Encode, given: list[str]) -> list[list[int]]:
+    found: list[list[int]] = encode(Texts.joined(given)).to_pylist()
+    return found
+
+
+@pytest.mark.parametrize("kind", [*TRAINERS, "bytes", "words"])
 def test_ids_are_those_of_the_tokenizer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer, given = tokenizer_of(kind), texts()
     encode = encode_of(tokenizer)
-    assert encode(given).to_pylist() == tokenizer.encode_batch(given)
+    assert ids(encode, given) == tokenizer.encode_batch(given)
     monkeypatch.setattr(parts, "PARTS_KEPT", 10)
-    assert encode(given[::-1]).to_pylist() == tokenizer.encode_batch(given[::-1])
-    assert encode([]).to_pylist() == []
+    assert ids(encode, given[::-1]) == tokenizer.encode_batch(given[::-1])
+    assert ids(encode, []) == []
+    assert [ids(encode, [text])[0] for text in given[-40:]] == tokenizer.encode_batch(given[-40:])
 
 
 def test_ids_are_those_of_gpt2(shared: Path) -> None:
     tokenizer, given = Gpt2Tokenizer.load(shared / "data/tokenizers/gpt2"), texts()
-    assert encode_of(tokenizer)(given).to_pylist() == tokenizer.encode_batch(given)
+    assert ids(encode_of(tokenizer), given) == tokenizer.encode_batch(given)
+
+
+def cut(kind: str, given: list[str]) -> list[str]:
+    """Return what a tokenizer is given of some texts."""
+    joined = Texts.joined(given)
+    places = CUTS[kind](joined).tolist()
+    found = (joined.data[start:end] for start, end in pairwise(places))
+    return [CUTS[kind].text(part.decode()) for part in found]
 
 
 def test_where_texts_are_cut() -> None:
-    assert sentence_parts("a bc d") == ["a", "bc", "d"]
-    assert sentence_parts("  a  bc ") == ["  a", " bc "]
-    assert sentence_parts("a\u2581 b") == ["a\u2581 b"]
-    assert led_parts("a bc  d\n e") == ["a", " bc  d\n e"]
+    assert cut("sentencepiece-unigram", ["a bc d", "", "e"]) == ["a", "bc", "d", "", "e"]
+    assert cut("sentencepiece-bpe", ["  a  bc ", "  ", " d"]) == ["  a", " bc ", "  ", " d"]
+    assert cut("sentencepiece-bpe", ["a\u2581 b", "c d"]) == ["a\u2581 b", "c", "d"]
+    assert cut("wordpiece", ["a  bc"]) == ["a", "", "bc"]
+    assert cut("gpt2", ["a bc  d\n e", " f", "ä é\u3000 g"]) == ["a", " bc  d\n e", " f", "ä", " é\u3000 g"]
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece-bpe", "sentencepiece-unigram"])
+def test_words_are_cut_as_the_tokenizer_does(kind: str) -> None:
+    assert cut(kind, texts()) == [word for text in texts() for word in words_of(text)]
 
 
 def test_a_part_is_given_to_the_tokenizer_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = "sentencepiece-bpe"
-    assert kind in CUTS
-    tokenizer, asked = tokenizer_of(kind), list[str]()
+    tokenizer, asked = tokenizer_of("byte-level-bpe"), list[str]()
     encode_batch = type(tokenizer).encode_batch
 
     def counted(self: Tokenizer, given: list[str]) -> list[list[int]]:
         asked.extend(given)
-        return encode_batch(tokenizer, given)  # type: ignore[arg-type]
+        return encode_batch(tokenizer, given)
 
     monkeypatch.setattr(type(tokenizer), "encode_batch", counted)
     encode = encode_of(tokenizer)
     for _ in range(2):
-        encode(["the tree", "of the tree"])
-    assert sorted(asked) == ["of", "the", "tree"]
-
-
-def test_numbers_of_a_slice() -> None:
-    array = parts.integers(parts.ends_of(np.arange(5)))
-    assert numbers_in(array[2:5]).tolist() == array.to_pylist()[2:5]
-    assert numbers_in(array[:0]).tolist() == []
+        ids(encode, ["the tree", "of the tree", "of"])
+    assert sorted(asked) == [" the", " tree", "of", "the"]

@@ -49,12 +49,12 @@ def test_shards_are_cut_by_their_text(whole: dict[str, bytes]) -> None:
 def test_rows_are_cut_where_a_shard_is_full() -> None:
     rows: Any = iter([{"text": text} for text in ("abc", "äb", "", "c", "abcdefgh", "")])
     tasks = list(cutting.cut(rows, "train", "text", 6))
-    texts = [[row["text"] for row in task.rows] for task in tasks]
+    texts = [task.texts["text"].strings() for task in tasks]
     assert texts == [["abc", "äb"], ["", "c", "abcdefgh"], [""]]
-    assert [(task.shard, task.bytes) for task in tasks] == [
-        ("train/data-00000.arrow", 6),
-        ("train/data-00001.arrow", 9),
-        ("train/data-00002.arrow", 0),
+    assert [(task.shard, task.rows, task.bytes) for task in tasks] == [
+        ("train/data-00000.arrow", 2, 6),
+        ("train/data-00001.arrow", 3, 9),
+        ("train/data-00002.arrow", 1, 0),
     ]
 
 

@@ -6,13 +6,18 @@ preparation is killed fit those that are made later.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
-from synthcli.data.corpora import Corpus, Row, Source
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.source import Row, Source
+from synthcli.data.preparing.texts import Texts
 from synthcli.errors import SynthError
 
 SHARD_BYTES = 4 * 2**20
 LARGE_SHARD_BYTES = 64 * 2**20  # C4 would fill a hundred thousand of the others
 LARGE_ROWS = 10_000_000
+TEXTS = ("text", "source", "target", "choices")
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,9 @@ class Task:
     split: str
     number: int
     kind: str
-    rows: list[Row]
+    rows: int
+    texts: dict[str, Texts]  # by column, as readers name it
+    values: dict[str, list[Any]]  # what is no text: labels, scores, how many choices a row has
     bytes: int  # of their text
 
     @property
@@ -57,10 +64,19 @@ def cut(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[Task
         kept.append(row)
         size += size_of(row, split, first + len(kept))
         if size >= limit:
-            yield Task(split, number, kind, kept, size)
+            yield task_of(split, number, kind, kept, size)
             number, first, size, kept = number + 1, first + len(kept), 0, []
     if kept:
-        yield Task(split, number, kind, kept, size)
+        yield task_of(split, number, kind, kept, size)
+
+
+def task_of(split: str, number: int, kind: str, rows: list[Row], size: int) -> Task:
+    """Turn rows into columns."""
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}  # type: ignore[literal-required]
+    if (choices := columns.get("choices")) is not None:
+        columns |= {"choices": list(chain.from_iterable(choices)), "counts": list(map(len, choices))}
+    texts = {name: Texts.joined(columns.pop(name)) for name in TEXTS if name in columns}
+    return Task(split, number, kind, len(rows), texts, columns, size)
 
 
 def size_of(row: Row, split: str, number: int) -> int:

@@ -1,6 +1,6 @@
-"""Rows of each kind as Arrow columns, and what is counted of them."""
+"""The texts of a shard as Arrow columns of each kind, and what is counted of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,39 +8,17 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from synthcli.data.corpora import Row
-from synthcli.data.preparing.cutting import texts_of
-from synthcli.data.preparing.parts import Encode, encode_of, integers, numbers_in
+from synthcli.data.arrays import ends_of, integers, numbers_in
+from synthcli.data.preparing.cutting import Task
+from synthcli.data.preparing.parts import Encode, encode_of
+from synthcli.data.preparing.texts import Texts
+from synthcli.data.ragged import Indices
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 
-CHARACTERS_AT_ONCE = 2**20  # encoded together: lists of Python's integers are large
+BYTES_AT_ONCE = 2**22  # encoded together: what is made on the way to ids is larger than they are
 
 Columns = dict[str, Any]
 """Arrow arrays by name."""
-
-
-def words_in(text: str) -> int:
-    """Count words between white space, and the line's end as one."""
-    return len(text.split()) + 1
-
-
-def bytes_in(text: str) -> int:
-    """Count bytes of UTF-8, and the line's end as one."""
-    return (len(text) if text.isascii() else len(text.encode())) + 1
-
-
-def is_blank(text: str) -> bool:
-    return not text or text.isspace()
-
-
-def slices(texts: list[str]) -> Iterator[list[str]]:
-    """Cut texts where they have enough characters to be encoded together."""
-    start = characters = 0
-    for stop, text in enumerate(texts, start=1):
-        characters += len(text)
-        if characters >= CHARACTERS_AT_ONCE or stop == len(texts):
-            yield texts[start:stop]
-            start, characters = stop, 0
 
 
 @dataclass(frozen=True)
@@ -50,9 +28,10 @@ class Encoder:
     tokenizer: Tokenizer
     encode: Encode
 
-    def __call__(self, texts: list[str]) -> Any:
+    def __call__(self, texts: Texts) -> Any:
         """Return the ids of texts as an Arrow array of lists."""
-        return pyarrow.concat_arrays([self.encode(part) for part in slices(texts)] or [self.encode([])])
+        slices = list(texts.slices(BYTES_AT_ONCE)) or [texts]
+        return pyarrow.concat_arrays([self.encode(part) for part in slices])
 
 
 def encoder_in(folder: Path) -> Encoder:
@@ -61,46 +40,40 @@ def encoder_in(folder: Path) -> Encoder:
     return Encoder(tokenizer, encode_of(tokenizer))
 
 
-def encode_text(rows: list[Row], encode: Encoder) -> Columns:
-    texts = [row["text"] for row in rows]
-    return {
-        "tokens": encode(texts),
-        "words": integers(np.fromiter(map(words_in, texts), np.int32, len(texts))),
-        "bytes": integers(np.fromiter(map(bytes_in, texts), np.int32, len(texts))),
-    }
+def encode_text(task: Task, encode: Encoder) -> Columns:
+    texts = task.texts["text"]
+    return {"tokens": encode(texts), "words": integers(words_in(texts)), "bytes": integers(texts.bytes)}
 
 
-def encode_pairs(rows: list[Row], encode: Encoder) -> Columns:
-    sources, targets = [row["source"] for row in rows], [row["target"] for row in rows]
+def encode_pairs(task: Task, encode: Encoder) -> Columns:
+    sources, targets = task.texts["source"], task.texts["target"]
     return {
         "source": encode(sources),
         "target": encode(targets),
-        "source_text": pyarrow.array(sources, pyarrow.string()),
-        "target_text": pyarrow.array(targets, pyarrow.string()),
+        "source_text": pyarrow.array(sources.strings(), pyarrow.string()),
+        "target_text": pyarrow.array(targets.strings(), pyarrow.string()),
     }
 
 
-def encode_labelled(rows: list[Row], encode: Encoder) -> Columns:
-    labels = pyarrow.array([row["label"] for row in rows], pyarrow.int32())
-    return {"tokens": encode([row["text"] for row in rows]), "label": labels}
+def encode_labelled(task: Task, encode: Encoder) -> Columns:
+    labels = pyarrow.array(task.values["label"], pyarrow.int32())
+    return {"tokens": encode(task.texts["text"]), "label": labels}
 
 
-def encode_scored(rows: list[Row], encode: Encoder) -> Columns:
-    scores = pyarrow.array([row["score"] for row in rows], pyarrow.float32())
-    return {"tokens": encode([row["text"] for row in rows]), "score": scores}
+def encode_scored(task: Task, encode: Encoder) -> Columns:
+    scores = pyarrow.array(task.values["score"], pyarrow.float32())
+    return {"tokens": encode(task.texts["text"]), "score": scores}
 
 
-def encode_choices(rows: list[Row], encode: Encoder) -> Columns:
-    ids = encode([text for row in rows for text in row["choices"]])
-    offsets = np.cumsum([0, *(len(row["choices"]) for row in rows)], dtype=np.int32)
+def encode_choices(task: Task, encode: Encoder) -> Columns:
+    ends = integers(ends_of(np.array(task.values["counts"])))
     return {
-        "choices": pyarrow.ListArray.from_arrays(offsets, ids),
-        "label": pyarrow.array([row["label"] for row in rows], pyarrow.int32()),
+        "choices": pyarrow.ListArray.from_arrays(ends, encode(task.texts["choices"])),
+        "label": pyarrow.array(task.values["label"], pyarrow.int32()),
     }
 
 
-EncodeRows = Callable[[list[Row], Encoder], Columns]
-ENCODERS: dict[str, EncodeRows] = {
+ENCODERS: dict[str, Callable[[Task, Encoder], Columns]] = {
     "text": encode_text,
     "pairs": encode_pairs,
     "labelled": encode_labelled,
@@ -109,31 +82,43 @@ ENCODERS: dict[str, EncodeRows] = {
 }
 
 
+def words_in(texts: Texts) -> Indices:
+    """Count the words of each text, a few texts at a time."""
+    return np.concatenate([part.words for part in texts.slices(BYTES_AT_ONCE)])
+
+
 def ids_in(columns: Columns) -> dict[str, Any]:
     """Return the columns of ids, one list a text."""
     lists = {name: columns[name] for name in ("tokens", "source", "target", "choices") if name in columns}
     return {name: column.flatten() if name == "choices" else column for name, column in lists.items()}
 
 
-def counts_of(rows: list[Row], columns: Columns, tokenizer: Tokenizer) -> dict[str, int]:
+def counts_of(task: Task, columns: Columns, tokenizer: Tokenizer) -> dict[str, int]:
     """Count rows, blank ones, words, bytes and tokens; tokens of unknown words where words are ids."""
-    texts = [texts_of(row) for row in rows]
     ids = ids_in(columns).values()
-    if "words" in columns:
-        words, size = (int(numbers_in(columns[name]).sum(dtype=np.int64)) for name in ("words", "bytes"))
-    else:
-        words = sum(words_in(text) for row in texts for text in row)
-        size = sum(bytes_in(text) for row in texts for text in row)
+    words = [
+        numbers_in(columns["words"]) if "words" in columns else words_in(texts)
+        for texts in task.texts.values()
+    ]
     counts = {
-        "rows": len(rows),
-        "empty": sum(any(map(is_blank, row)) for row in texts),
-        "words": words,
-        "bytes": size,
+        "rows": task.rows,
+        "empty": blank_rows(task, words),
+        "words": sum(int(counted.sum(dtype=np.int64)) for counted in words),
+        "bytes": sum(len(texts.data) for texts in task.texts.values()),
         "tokens": sum(len(column.values) for column in ids),
     }
     if tokenizer.kind == "words":
         counts["unknown"] = sum(int((numbers_in(column.values) == tokenizer.unk_id).sum()) for column in ids)
     return counts
+
+
+def blank_rows(task: Task, words: list[Indices]) -> int:
+    """Count the rows of which some text has no word."""
+    is_blank = np.zeros(task.rows, np.bool_)
+    rows = np.repeat(np.arange(task.rows), task.values.get("counts", 1))
+    for counted in words:
+        is_blank[rows[counted == 1]] = True
+    return int(is_blank.sum())
 
 
 def longest_of(columns: Columns) -> dict[str, int]:

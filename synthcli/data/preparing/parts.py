@@ -2,61 +2,92 @@
 
 Most of a text is words that stand in it often. Where a kind of tokenizer lets nothing reach across a space,
 the ids of a text are those of its parts, one after the other; each part is given to the tokenizer once, and
-the rest is looking up. The parts of a kind:
+the rest is looking up, which Arrow does for all texts at once. The parts of a kind:
 
-    sentencepiece-bpe   a piece is a run of marks of a space, or such a mark and what follows: texts are
+    sentencepiece-…     a piece is a run of marks of a space, or such a mark and what follows: texts are
                         cut before the first space of a run, which goes: the model puts one before any text
     wordpiece           words between white space: texts are cut at spaces
     gpt2 and the like   a space that stands alone belongs to the word after it: texts are cut before it
-
-The unigram model of SentencePiece adds up the scores of a text in single precision: which of two pieces that
-are as good it takes may depend on what stands before. And it is fast.
 """
 
-import re
 from collections.abc import Callable
-from itertools import chain
+from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow
 
+from synthcli.data.arrays import ends_of, integers, lists, numbers_in, strings
+from synthcli.data.preparing.texts import Mask, Texts
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level import OFFSET
+from synthcli.data.tokenizers.sentence_pieces import SPACE
 
-SPACE = "\u2581"  # SentencePiece's mark of a space
 PARTS_KEPT = 2**18
 CHARACTERS_KEPT = 2**24
-# A text with two spaces in a row, or one at an end: the first part as it stands, others without one space.
-RUNS = re.compile(r"(?:\A| )( *[^ ]+(?: +\Z)?| +\Z)")
-LONE_SPACE = re.compile(r"(?<=\S)(?= \S)")
+BLANK = ord(" ")
 
 
-def sentence_parts(text: str) -> list[str]:
-    """Cut a text such that each part, with the space that SentencePiece puts before it, is encoded alone."""
-    if SPACE in text:
-        return [text]
-    if "  " in text or text[:1] == " " or text[-1:] == " ":
-        return RUNS.findall(text)
-    return text.split(" ")
+def sentence_parts(texts: Texts) -> Mask:
+    """Mark the first space of each run, but for those that end a text, or stand in one with U+2581."""
+    is_blank = texts.array == BLANK
+    is_blank[texts.starts[:-1]] = True
+    begins = is_blank.copy()
+    begins[1:] &= ~is_blank[:-1]
+    ends = texts.starts[1:] - 1  # of each text, or its separator
+    runs = np.flatnonzero(begins)
+    begins[runs[np.searchsorted(runs, ends[is_blank[ends]], side="right") - 1]] = False
+    for first, last in with_marks(texts):
+        begins[first:last] = False
+    return begins
 
 
-def spaced_parts(text: str) -> list[str]:
-    return text.split(" ")
+def with_marks(texts: Texts) -> list[tuple[int, int]]:
+    """Return where the texts that hold SentencePiece's mark of a space begin and end."""
+    if SPACE.encode() not in texts.data:
+        return []
+    spans = pairwise(texts.starts.tolist())
+    return [(first, last) for first, last in spans if SPACE.encode() in texts.data[first:last]]
 
 
-def led_parts(text: str) -> list[str]:
-    """Cut a text before each space with neither white space before nor after it."""
-    return LONE_SPACE.split(text)
+def spaced_parts(texts: Texts) -> Mask:
+    """Mark every space."""
+    return texts.array == BLANK
 
 
-Cut = Callable[[str], list[str]]
-CUTS: dict[str, Cut] = {
-    "sentencepiece-bpe": sentence_parts,
-    "wordpiece": spaced_parts,
-    "gpt2": led_parts,
-    "byte-level-bpe": led_parts,
+def led_parts(texts: Texts) -> Mask:
+    """Mark each space with neither white space before nor after it."""
+    begins = texts.array == BLANK
+    begins[1:] &= ~texts.is_space[:-1]
+    begins[:-1] &= ~texts.is_space[1:]
+    return begins
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where parts begin, besides the first one of a text, and whether the space there is theirs."""
+
+    begins: Callable[[Texts], Mask]
+    is_space_kept: bool = False
+
+    def __call__(self, texts: Texts) -> npt.NDArray[np.int64]:
+        """Return where the parts begin, and the end of the last: each at a space, or at a separator."""
+        begins = self.begins(texts)
+        begins[texts.starts[:-1]] = True
+        return np.append(np.flatnonzero(begins), len(begins))
+
+    def text(self, part: str) -> str:
+        """Return what the tokenizer is given of a part that begins with a space or a separator."""
+        return part if self.is_space_kept and part[0] == " " else part[1:]
+
+
+CUTS = {
+    "sentencepiece-unigram": Cut(sentence_parts),
+    "sentencepiece-bpe": Cut(sentence_parts),
+    "wordpiece": Cut(spaced_parts),
+    "gpt2": Cut(led_parts, is_space_kept=True),
+    "byte-level-bpe": Cut(led_parts, is_space_kept=True),
 }
 
 
@@ -66,22 +97,28 @@ class Whole:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
 
-    def __call__(self, texts: list[str]) -> Any:
-        ids = self.tokenizer.encode_batch(texts)
-        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-        return lists(np.fromiter(chain.from_iterable(ids), np.int32, int(lengths.sum())), ends_of(lengths))
+    def __call__(self, texts: Texts) -> Any:
+        return lists(*flat(self.tokenizer.encode_batch(texts.strings())))
 
 
 class Bytes:
     """Bytes are ids but for the special ones before them."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer = tokenizer
+    def __call__(self, texts: Texts) -> Any:
+        values = np.delete(texts.array, texts.starts[:-1]).astype(np.int32) + np.int32(OFFSET)
+        return lists(values, texts.starts - np.arange(len(texts.starts)))
 
-    def __call__(self, texts: list[str]) -> Any:
-        coded = [text.encode() for text in texts]
-        values = np.frombuffer(b"".join(coded), np.uint8).astype(np.int32) + np.int32(OFFSET)
-        return lists(values, ends_of(np.fromiter(map(len, coded), np.int64, len(coded))))
+
+class Numbers(dict[str, int]):
+    """Numbers parts as they come; `new` are those that came since it was last emptied."""
+
+    def __init__(self) -> None:
+        self.new: list[str] = []
+
+    def __missing__(self, part: str) -> int:
+        self.new.append(part)
+        number = self[part] = len(self)
+        return number
 
 
 class Remembering:
@@ -92,63 +129,47 @@ class Remembering:
         self.forget()
 
     def forget(self) -> None:
-        self.numbers: dict[str, int] = {}
+        self.numbers = Numbers()
         self.characters = 0
         self.values = np.zeros(0, np.int32)
         self.ends = np.zeros(1, np.int64)  # of the ids of each part, after a 0
 
-    def __call__(self, texts: list[str]) -> Any:
+    def __call__(self, texts: Texts) -> Any:
         if len(self.numbers) > PARTS_KEPT or self.characters > CHARACTERS_KEPT:
             self.forget()
-        rows = [self.cut(text) for text in texts]
-        self.learn([part for part in set(chain.from_iterable(rows)) if part not in self.numbers])
-        counts = ends_of(np.fromiter(map(len, rows), np.int64, len(rows)))
-        numbered = map(self.numbers.__getitem__, chain.from_iterable(rows))
-        numbers = np.fromiter(numbered, np.int64, int(counts[-1]))
-        starts, lengths = self.ends[numbers], self.ends[numbers + 1] - self.ends[numbers]
-        ends = ends_of(lengths)
-        places = np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)
-        return lists(self.values[places], ends[counts])
+        places = self.cut(texts)
+        parts = strings(texts.array, places).dictionary_encode()
+        known = self.lists_of(parts.dictionary.to_pylist())
+        ids = known.take(parts.indices)
+        firsts = np.searchsorted(places, texts.starts)  # part of each text
+        return lists(numbers_in(ids.values), numbers_in(ids.offsets)[firsts])
+
+    def lists_of(self, parts: list[str]) -> Any:
+        """Return the ids of each part as an Arrow array of lists."""
+        numbers = np.fromiter(map(self.numbers.__getitem__, parts), np.int32, len(parts))
+        self.learn(self.numbers.new)
+        self.numbers.new = []
+        return lists(self.values, self.ends).take(integers(numbers))
 
     def learn(self, parts: list[str]) -> None:
-        ids = self.tokenizer.encode_batch(parts) if parts else []
-        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-        new = np.fromiter(chain.from_iterable(ids), np.int32, int(lengths.sum()))
-        self.numbers.update(zip(parts, range(len(self.numbers), len(self.numbers) + len(parts)), strict=True))
+        values, ends = flat(self.tokenizer.encode_batch(list(map(self.cut.text, parts))))
         self.characters += sum(map(len, parts))
-        self.ends = np.concatenate([self.ends, self.ends[-1] + np.cumsum(lengths)])
-        self.values = np.concatenate([self.values, new])
+        self.ends = np.concatenate([self.ends, self.ends[-1] + ends[1:]])
+        self.values = np.concatenate([self.values, values])
 
 
-def ends_of(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return where each of several things ends, after a 0."""
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+def flat(ids: list[list[int]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return ids one after the other, and where each list of them ends."""
+    ends = ends_of(np.fromiter(map(len, ids), np.int64, len(ids)))
+    return np.fromiter(chain.from_iterable(ids), np.int32, int(ends[-1])), ends
 
 
-def lists(values: npt.NDArray[np.int32], ends: npt.NDArray[np.int64]) -> Any:
-    return pyarrow.ListArray.from_arrays(integers(ends), integers(values))
-
-
-def integers(numbers: npt.NDArray[Any]) -> Any:
-    """Return an Arrow array of 32 bits; made from its buffer, since `pyarrow.array` loads all of pandas."""
-    numbers = np.ascontiguousarray(numbers, np.int32)
-    return pyarrow.Array.from_buffers(pyarrow.int32(), len(numbers), [None, pyarrow.py_buffer(numbers)])
-
-
-def numbers_in(array: Any) -> npt.NDArray[np.int32]:
-    """Return a view of an Arrow array of 32 bits; so would `to_numpy`, with all of pandas."""
-    if not len(array):
-        return np.zeros(0, np.int32)
-    width = np.dtype(np.int32).itemsize
-    return np.frombuffer(array.buffers()[1], np.int32, len(array), array.offset * width)
-
-
-Encode = Callable[[list[str]], Any]
+Encode = Callable[[Texts], Any]
 """Texts to an Arrow array of lists of ids."""
 
 
 def encode_of(tokenizer: Tokenizer) -> Encode:
     """Return the fastest way to a tokenizer's ids."""
     if tokenizer.kind == "bytes":
-        return Bytes(tokenizer)
+        return Bytes()
     return Remembering(tokenizer, CUTS[tokenizer.kind]) if tokenizer.kind in CUTS else Whole(tokenizer)

@@ -35,7 +35,7 @@ class Draft:
 
 def make_shard(task: Task, encoder: Encoder, drafts: Path) -> Draft:
     """Encode rows and write them under a name of its own among the drafts, synced."""
-    columns = ENCODERS[task.kind](task.rows, encoder)
+    columns = ENCODERS[task.kind](task, encoder)
     path = drafts / f"{task.split}-{task.number:05d}-{uuid.uuid4().hex}.arrow"
     try:
         write_shard(path, task.kind, columns)
@@ -47,7 +47,7 @@ def make_shard(task: Task, encoder: Encoder, drafts: Path) -> Draft:
         path.stat().st_size,
         sha256(path),
         task.bytes,
-        counts_of(task.rows, columns, encoder.tokenizer),
+        counts_of(task, columns, encoder.tokenizer),
         longest_of(columns),
     )
     return Draft(path, record)

@@ -58,7 +58,7 @@ class Work:
         for task in tasks:
             wanted.add(task.shard)
             record = self.records.get(task.shard)
-            if record is None or (record.counts["rows"], record.text_bytes) != (len(task.rows), task.bytes):
+            if record is None or (record.counts["rows"], record.text_bytes) != (task.rows, task.bytes):
                 self.records.pop(task.shard, None)
                 yield task
         for shard in self.records.keys() - wanted:

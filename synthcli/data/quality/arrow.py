@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
+from synthcli.data.arrays import numbers_in
 from synthcli.data.ragged import Ids, Indices
 
 COLUMNS = ("tokens", "source", "target", "choices")
@@ -46,12 +47,12 @@ def column_of(array: Any) -> Column:
     rows = offsets_of(array)
     inner = array.flatten()
     if not pyarrow.types.is_list(inner.type):
-        return Column(inner.to_numpy(), rows, np.arange(len(rows)))
-    return Column(inner.flatten().to_numpy(), offsets_of(inner), rows)
+        return Column(numbers_in(inner), rows, np.arange(len(rows)))
+    return Column(numbers_in(inner.flatten()), offsets_of(inner), rows)
 
 
 def offsets_of(array: Any) -> Indices:
     """Return where each list begins and the last one ends, from 0."""
-    offsets = array.offsets.to_numpy().astype(np.int64)
+    offsets = numbers_in(array.offsets).astype(np.int64)
     from_zero: Indices = offsets - offsets[0]
     return from_zero

@@ -1,0 +1,51 @@
+"""Arrow's arrays as numpy's, and back, without a copy: Arrow's own ways load all of pandas."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow
+
+
+def numbers_in(array: Any) -> npt.NDArray[Any]:
+    """Return a view of an Arrow array of numbers."""
+    dtype = np.dtype(str(NAMES.get(str(array.type), array.type)))
+    if not len(array):
+        return np.zeros(0, dtype)
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
+NAMES = {"float": "float32", "double": "float64"}  # of types that numpy calls otherwise
+
+
+def column_numbers(column: Any) -> npt.NDArray[Any]:
+    """Return the numbers of a column, whose chunks are joined."""
+    parts = [numbers_in(chunk) for chunk in column.chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, numbers_in(empty(column))])
+
+
+def empty(column: Any) -> Any:
+    return pyarrow.array([], column.type) if not column.chunks else column.chunks[0][:0]
+
+
+def integers(numbers: npt.NDArray[Any]) -> Any:
+    """Return an Arrow array of 32 bits."""
+    numbers = np.ascontiguousarray(numbers, np.int32)
+    return pyarrow.Array.from_buffers(pyarrow.int32(), len(numbers), [None, pyarrow.py_buffer(numbers)])
+
+
+def strings(data: npt.NDArray[np.uint8], ends: npt.NDArray[Any]) -> Any:
+    """Return an Arrow array of texts in one buffer of UTF-8; `ends` begins with where the first one does."""
+    offsets = np.ascontiguousarray(ends, np.int32)
+    buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(data)]
+    return pyarrow.Array.from_buffers(pyarrow.string(), len(offsets) - 1, buffers)
+
+
+def lists(values: npt.NDArray[Any], ends: npt.NDArray[Any]) -> Any:
+    """Return an Arrow array of lists of integers; `ends` begins with where the first one does."""
+    return pyarrow.ListArray.from_arrays(integers(ends), integers(values))
+
+
+def ends_of(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return where each of several things ends, after a 0."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
