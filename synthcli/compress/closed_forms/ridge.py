@@ -20,5 +20,5 @@ def ridge(moments: Moments, strength: float, prior: Tensor | None = None) -> tup
 
 
 def penalty(covariance: Tensor, strength: float) -> float:
-    """Return λ in the units of a covariance; an input that never varies gets 1."""
-    return strength * float(covariance.diagonal().mean()) or 1.0
+    """Return λ in the units of a covariance; where no input varies it is `strength` itself."""
+    return strength * (float(covariance.diagonal().mean()) or 1.0)
