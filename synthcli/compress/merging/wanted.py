@@ -1,0 +1,77 @@
+"""What a merged layer is to have; what is not said is as in the layers it is made of."""
+
+from dataclasses import dataclass
+
+from synthcli.compress.merging.task import Shape, Task
+from synthcli.errors import SynthError
+from synthcli.model.mixers import AttentionConfig, MixerConfig
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`d_head` is the width of one head; `seed` draws what is left to chance."""
+
+    heads: int | None = None
+    d_head: int | None = None
+    d_ff: int | None = None
+    seed: int = 0
+
+    def changes(self, task: Task, layer: int) -> list[str]:
+        """Return the options that ask for another shape than a layer has."""
+        own, mixer = shape_of(task, layer), mixer_of(task, layer)
+        if isinstance(mixer, AttentionConfig):
+            heads, d_head = mixer.heads, mixer.width_of_head(task.config.d_model)
+        else:
+            heads, d_head = None, None
+        pairs = (("heads", heads), ("d_head", d_head), ("d_ff", own.d_ff))
+        return [
+            f"--{name.replace('_', '-')} {asked}"
+            for name, has in pairs
+            if (asked := getattr(self, name)) not in (None, has)
+        ]
+
+    def shape(self, task: Task, layer: int, limits: tuple[int, int] | None = None) -> Shape:
+        """Return the shape of a merged layer that is like `layer` but for what is asked.
+
+        `limits` are the heads and neurons there are to choose from.
+        """
+        own = shape_of(task, layer)
+        if limits is not None:
+            refuse_more("heads", self.heads, limits[0])
+            refuse_more("d-ff", self.d_ff, limits[1])
+        return Shape(self.mixer(task, own.mixer), self.d_ff or own.d_ff)
+
+    def mixer(self, task: Task, own: MixerConfig) -> MixerConfig:
+        """Return a mixer like another, of so many heads of such a width."""
+        if self.heads is None and self.d_head is None:
+            return own
+        if not isinstance(own, AttentionConfig):
+            what = "--heads" if self.heads is not None else "--d-head"
+            raise SynthError(f"`{what}` is for attention, and the layers have `{own.kind}`", "leave it out")
+        width = self.d_head or own.width_of_head(task.config.d_model)
+        changed = own.model_copy(update={"heads": self.heads or own.heads, "d_head": width})
+        for problem in changed.problems(task.config.d_model):
+            raise SynthError(problem, "name other `--heads` or `--d-head`")
+        return changed
+
+
+def mixer_of(task: Task, layer: int) -> MixerConfig:
+    return task.config.mixer_of(getattr(task.config, task.span.stack), layer)
+
+
+def shape_of(task: Task, layer: int) -> Shape:
+    """Return the shape a layer of the teacher has."""
+    width = task.config.d_ff_of(getattr(task.config, task.span.stack), layer)
+    if width is None:
+        kind = task.config.block.kind
+        raise SynthError(
+            f'`block = "{kind}"` has no feed-forward: its layers cannot be merged', "name another teacher"
+        )
+    return Shape(mixer_of(task, layer), width)
+
+
+def refuse_more(option: str, asked: int | None, there: int) -> None:
+    """Raise where more is asked for than there is to choose from."""
+    if asked is not None and not 1 <= asked <= there:
+        hint = f"allowed: 1 to {there}"
+        raise SynthError(f"`--{option} {asked}`: the layers have {there} to choose from", hint)
