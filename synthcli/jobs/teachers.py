@@ -1,0 +1,56 @@
+"""Which model is compressed: the one named, else the newest encoder, else BERT from the hub's cache."""
+
+from pathlib import Path
+
+from synthcli.compress.teacher import Teacher, open_teacher
+from synthcli.errors import SynthError
+from synthcli.interop.hugging_face.options import CONFIG
+from synthcli.runs import find_checkpoint, list_runs, runs_root
+
+ENCODERS = ("masked-lm", "classification")
+DEFAULT = "bert-base-uncased"
+OWNERS = ("google-bert/", "")  # the hub knows the default by both names
+GET = "`synth train bert-base-wikitext-2` makes one, or name a folder of a model: `--teacher DIR`"
+
+
+def find_teacher(word: str | None = None) -> Teacher:
+    """Open a teacher by a run's id, a preset's name, a path, or the name of a model in the hub's cache."""
+    if word is not None:
+        return named(word)
+    runs = [run for run in list_runs() if run.last is not None and run.task in ENCODERS]
+    if runs:
+        return open_teacher(find_checkpoint(runs[0].id))
+    cached = in_hub_cache(DEFAULT)
+    if cached is None:
+        message = f"there is no encoder in `{runs_root()}`, and `{DEFAULT}` is not in the hub's cache"
+        raise SynthError(message, GET)
+    return open_teacher(cached)
+
+
+def named(word: str) -> Teacher:
+    """Open the teacher that a word names: a folder first."""
+    path = Path(word)
+    if (path / CONFIG).is_file():
+        return open_teacher(path)
+    cached = None if path.exists() else in_hub_cache(word)
+    try:
+        return open_teacher(cached or find_checkpoint(word))
+    except SynthError as error:
+        if path.exists() or cached is not None or not error.message.startswith("unknown checkpoint"):
+            raise
+        raise SynthError(f"unknown teacher `{word}`", f"{error.hint}, or a folder") from error
+
+
+def in_hub_cache(name: str) -> Path | None:
+    """Return the folder of a model in the hub's cache; nothing is fetched."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    for owner in OWNERS:
+        try:
+            found = try_to_load_from_cache(owner + name, CONFIG)
+        except HFValidationError:  # no name of a model
+            continue
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
