@@ -18,7 +18,7 @@ from synthcli.interop.origins.synthesizer import noted
 
 WHAT = "the simplified blocks"
 
-# the repository's configurations: what no weight shows, and the skips that are left out, whose gains do not act
+# the repository's configurations: what no weight shows, and skips left out, whose stored gains do not act
 MODELS = {
     "default": {"parallel_layers": "False", "centre_attn": "False"},
     "default-parallel": {"parallel_layers": "True", "centre_attn": "False"},
