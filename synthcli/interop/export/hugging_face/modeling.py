@@ -110,8 +110,7 @@ def check_names(reached: Reached) -> None:
 
 
 def header(modules: list[Module]) -> str:
-    sources = len(modules)
-    return f'''"""A model of `synth`, by itself: what this configuration needs out of {sources} source files, in one.
+    return f'''"""A model of `synth` by itself: what its configuration needs of {len(modules)} source files.
 
 Shapes stand in annotations, as in `Float[Tensor, "batch length d_model"]`; nothing evaluates them.
 """

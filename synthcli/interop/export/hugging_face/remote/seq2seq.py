@@ -23,7 +23,9 @@ class SynthEncoder(nn.Module):
         super().__init__()
         self.owner: tuple[Any, ...] = (model,)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> BaseModelOutput:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **others: Any
+    ) -> BaseModelOutput:
         turn = Turn(attention_mask)
         mask = None if attention_mask is None else turn.to_front(attention_mask)
         memory = self.owner[0].encode(turn.to_front(input_ids), padding_of(mask))
