@@ -8,6 +8,7 @@ from synthcli import __version__
 from synthcli.cli import (
     check,
     corpora,
+    distil_block,
     doctor,
     evaluate,
     export,
@@ -24,7 +25,8 @@ from synthcli.cli import (
     train,
 )
 
-DATA, TRAIN, EVALUATE, AWAY, LOOK = "Data", "Train", "Evaluate", "Take away", "This machine"
+DATA, TRAIN, EVALUATE, COMPRESS, AWAY = "Data", "Train", "Evaluate", "Compress", "Take away"
+LOOK = "This machine"
 
 app = typer.Typer(
     name="synth",
@@ -67,6 +69,7 @@ app.add_typer(presets_app, name="presets", rich_help_panel=TRAIN)
 app.command("eval", rich_help_panel=EVALUATE)(evaluate.evaluate)
 app.command("generate", rich_help_panel=EVALUATE)(generate.generate)
 app.command("reproduce", rich_help_panel=EVALUATE)(reproduce.reproduce)
+app.command("distill-block", rich_help_panel=COMPRESS)(distil_block.distil_block)
 app.command("export", rich_help_panel=AWAY)(export.export)
 app.command("import", rich_help_panel=AWAY)(importing.import_)
 app.add_typer(kernels.app, name="kernels", rich_help_panel=LOOK)

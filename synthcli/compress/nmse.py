@@ -10,6 +10,8 @@ from synthcli.compress.capture import context_of
 from synthcli.compress.sites import Site
 from synthcli.data.ragged import Indices
 
+ROWS = 8192  # at once
+
 
 class NMSE:
     """Adds up batches in float64; the mean is that of all of them."""
@@ -52,6 +54,17 @@ def nmse(
     for x, y, padding in passages(cache, source, target, indices):
         total.add(student(x, context_of(source.stack, padding))[0], y, padding)
     return total.value
+
+
+def variance_of(cache: ActivationCache, site: Site) -> float:
+    """Return E‖y − ȳ‖² over the real tokens of a cache: what the mean predictor leaves."""
+    total: Tensor | float = 0.0
+    square = 0.0
+    for start in range(0, cache.rows, ROWS):
+        y = cache.flat(site, start, start + ROWS).double()
+        total, square = total + y.sum(0), square + float(y.square().sum())
+    assert isinstance(total, Tensor), "there are no tokens"
+    return square / cache.rows - float((total / cache.rows).square().sum())
 
 
 def passages(

@@ -5,7 +5,8 @@ from pathlib import Path
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.errors import SynthError
 from synthcli.interop.hugging_face.options import CONFIG
-from synthcli.runs import find_checkpoint, list_runs, runs_root
+from synthcli.jobs.students import RESULT
+from synthcli.runs import Run, find_checkpoint, list_runs, runs_root
 
 ENCODERS = ("masked-lm", "classification")
 DEFAULT = "bert-base-uncased"
@@ -17,7 +18,7 @@ def find_teacher(word: str | None = None) -> Teacher:
     """Open a teacher by a run's id, a preset's name, a path, or the name of a model in the hub's cache."""
     if word is not None:
         return named(word)
-    runs = [run for run in list_runs() if run.last is not None and run.task in ENCODERS]
+    runs = [run for run in list_runs() if run.task in ENCODERS and not is_student(run)]
     if runs:
         return open_teacher(find_checkpoint(runs[0].id))
     cached = in_hub_cache(DEFAULT)
@@ -25,6 +26,11 @@ def find_teacher(word: str | None = None) -> Teacher:
         message = f"there is no encoder in `{runs_root()}`, and `{DEFAULT}` is not in the hub's cache"
         raise SynthError(message, GET)
     return open_teacher(cached)
+
+
+def is_student(run: Run) -> bool:
+    """Whether a run holds what was made of another model: it is no teacher unless it is named."""
+    return (run.results / f"{RESULT}.json").exists()
 
 
 def named(word: str) -> Teacher:

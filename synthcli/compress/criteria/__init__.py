@@ -23,6 +23,7 @@ CRITERIA: dict[str, Callable[[Given, nn.Module], Criterion]] = {
     "ce-logits": ce_logits,
     "kl-output": kl_output,
 }
+OF_HEADS = ("mse-scores", "ce-scores")  # they compare maps head by head, and values not at all
 
 
 def criterion(name: str, given: Given, student: nn.Module) -> Criterion:
@@ -32,4 +33,4 @@ def criterion(name: str, given: Given, student: nn.Module) -> Criterion:
     return CRITERIA[name](given, student)
 
 
-__all__ = ["CRITERIA", "Criterion", "Given", "criterion"]
+__all__ = ["CRITERIA", "OF_HEADS", "Criterion", "Given", "criterion"]

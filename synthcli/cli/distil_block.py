@@ -1,0 +1,239 @@
+"""`synth distill-block`: replace the mixer of a block by another, from a formula and by training."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.distil_block import Outcome, Work
+
+MIXERS = "attention, dense, random, factorized-dense, factorized-random, sru, srupp, linear or none"
+CRITERIA = "mse, mse-scores, ce-scores, relation, cosine, ce-logits or kl-output"
+
+Block = Annotated[
+    list[str] | None, typer.Option(metavar="N", help="A layer, counted from 0; repeatable, or `all`.")
+]
+Teacher = Annotated[
+    str | None,
+    typer.Option(
+        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder; the newest encoder if none."
+    ),
+]
+Mixer = Annotated[str | None, typer.Option(help=f"{MIXERS}.")]
+Heads = Annotated[int | None, typer.Option(help="Heads of the student; the teacher's if none.")]
+DK = Annotated[int | None, typer.Option("--d-k", help="Columns of a head; half of the teacher's if none.")]
+Criterion = Annotated[str | None, typer.Option(help=f"{CRITERIA}.")]
+RelationHeads = Annotated[int | None, typer.Option(min=1, help="Of the criterion `relation`.")]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        "--init",
+        help="whitened-svd, greedy-heads, mean-map, ridge, linear-map, mean, random; or `best`, by a trial.",
+    ),
+]
+Steps = Annotated[int | None, typer.Option(min=0, help="Training steps of each block; 400 if none.")]
+LearningRate = Annotated[float | None, typer.Option("--lr", min=1e-9, help="Peak learning rate.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Sequences of a step.")]
+ClosedFormOnly = Annotated[
+    bool, typer.Option("--closed-form-only", help="The start alone: no gradient step.")
+]
+Conditioned = Annotated[
+    str | None, typer.Option(help="teacher: blocks apart; student or corrected: each after those before it.")
+]
+Preset = Annotated[str | None, typer.Option(help="Take all of it from a preset with `[compress]`.")]
+Scale = Annotated[str | None, typer.Option(help="With --preset: smoke, hour, day or paper.")]
+Corpus = Annotated[str | None, typer.Option(help="Text to compress on; the teacher's own if none.")]
+Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Sequences to learn from; 2,000 if none.")]
+MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.")]
+CacheLimit = Annotated[str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of starts by chance and of the order of the text.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what it takes.")]
+
+
+def distil_block(
+    block: Block = None,
+    teacher: Teacher = None,
+    mixer: Mixer = None,
+    heads: Heads = None,
+    d_k: DK = None,
+    criterion: Criterion = None,
+    relation_heads: RelationHeads = None,
+    start: Start = None,
+    steps: Steps = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    closed_form_only: ClosedFormOnly = False,
+    conditioned: Conditioned = None,
+    preset: Preset = None,
+    scale: Scale = None,
+    corpus: Corpus = None,
+    source: Source = None,
+    limit: Limit = None,
+    max_length: MaxLength = None,
+    cache_limit: CacheLimit = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Replace the mixer of blocks by another: from a formula first, then by training on recorded activations.
+
+    Examples: `synth distill-block --block 6`, `synth distill-block --block all --mixer random
+    --closed-form-only`, `synth distill-block --preset bert-distil-block-0-heads-1-dk-16 --scale smoke`
+    """
+    if closed_form_only and steps:
+        raise SynthError(
+            f"`--steps {steps}` and `--closed-form-only` exclude each other", "leave one of them out"
+        )
+    from synthcli.jobs.distil_block import carried_out, found
+    from synthcli.jobs.distil_request import Asked, request_of
+
+    asked = Asked(
+        blocks=blocks_of(block),
+        teacher=teacher,
+        mixer=mixer,
+        heads=heads,
+        d_head=d_k,
+        criterion=criterion,
+        relation_heads=relation_heads,
+        start=start,
+        steps=0 if closed_form_only else steps,
+        learning_rate=lr,
+        batch_size=batch_size,
+        conditioned=conditioned,
+        corpus=corpus,
+        source=source,
+        limit=limit,
+        max_length=max_length,
+        cache_limit=None if cache_limit is None else bytes_of(cache_limit),
+        seed=seed,
+    )
+    with Showing() as showing:
+        work = found(request_of(asked, preset, scale), showing.preparing)
+        announce(work)
+        if dry_run:
+            return show_plan(work, as_json)
+        outcome = carried_out(work, showing.progress, screen.say)
+    if as_json:
+        return screen.data(json.dumps(outcome.to_json(), indent=2, ensure_ascii=False))
+    return show(outcome)
+
+
+def blocks_of(words: list[str] | None) -> tuple[int, ...] | str | None:
+    """Return the layers named, or `all`."""
+    if words is None or words == ["all"]:
+        return None if words is None else "all"
+    for word in words:
+        if not word.isdecimal():
+            raise SynthError(
+                f"`--block {word}` is neither a layer nor `all`", "layers are counted from 0: `--block 2`"
+            )
+    return tuple(int(word) for word in words)
+
+
+def bytes_of(word: str) -> int:
+    """Return a size such as `500MB` in bytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", word.strip(), re.IGNORECASE)
+    if found is None:
+        raise SynthError(f"`--cache-limit {word}` is no size", "write it like `500MB` or `4GB`")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+class Showing:
+    """Bars of what is under way; where there is no terminal a line for everything that came to its end."""
+
+    def __enter__(self) -> "Showing":
+        from synthcli.cli.preparing_progress import Reporter
+
+        self.bar = screen.progress()
+        self.bar.start()
+        self.tasks: dict[str, Any] = {}
+        self.preparing = Reporter(self.bar, "store")
+        return self
+
+    def progress(self, what: str, done: int, total: int, word: str) -> None:
+        """Show how far a piece of work is."""
+        if what not in self.tasks:
+            self.tasks[what] = self.bar.add_task(what, total=total, rate="")
+        self.bar.update(self.tasks[what], completed=done, total=total, rate=word)
+        if done == total and word and not screen.err.is_terminal:
+            screen.say(f"{what}: {done:,} steps, {word}")
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+
+def announce(work: "Work") -> None:
+    """Say what was chosen where nobody said, and the size of what is about to be recorded."""
+    from synthcli.compress.cache import shown
+
+    train, held_out = work.texts
+    screen.say(f"teacher: `{work.teacher.path}`")
+    tokens = int(train.lengths.sum() + held_out.lengths.sum())
+    screen.say(
+        f"text: {len(train):,} sequences of {train.name} to learn from, {len(held_out):,} of "
+        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(work.bytes)}"
+    )
+
+
+def show_plan(work: "Work", as_json: bool) -> None:
+    """Print what would replace what."""
+    from synthcli.jobs.distil_block import planned
+
+    rows = planned(work)
+    if as_json:
+        return screen.data(json.dumps({"run": work.name, "bytes": work.bytes, "blocks": rows}, indent=2))
+    cells = [
+        [
+            str(row["block"]),
+            row["mixer"],
+            row["start"],
+            f"{row['parameters_before']:,}",
+            f"{row['parameters_after']:,}",
+        ]
+        for row in rows
+    ]
+    screen.table(None, ["block", "mixer", "start", "parameters", "after"], cells, right=frozenset({0, 3, 4}))
+    return screen.say("nothing was written\nnext: the same without `--dry-run`")
+
+
+def show(outcome: "Outcome") -> None:
+    """Print the table, what was tried, what it came to, what was written, and what to do next."""
+    table = outcome.to_json()
+    rows = [row for one in table["blocks"] for row in rows_of(one)]
+    columns = ["block", "mixer", "start", "parameters", "after", "NMSE before", "after", "seconds"]
+    screen.table(
+        "NMSE on held-out text: 0 is the teacher, 1 the mean", columns, rows, right=frozenset(range(3, 8))
+    )
+    near = table["model"]
+    screen.say(
+        f"whole model: {near['parameters_before']:,} → {near['parameters_after']:,} parameters, "
+        f"{near['divergence']:.4f} nats from its teacher, the same first word at {near['agreement']:.1%} "
+        f"of {near['positions']:,} positions"
+    )
+    run, teacher = outcome.run.path, outcome.work.teacher.path
+    screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
+    metric = outcome.metric
+    screen.say(f"next: `synth eval {metric} {run}`, `synth heal {run} --teacher {teacher}`")
+
+
+def rows_of(one: dict[str, Any]) -> list[list[str]]:
+    """Return the row of a block, and below it one for every other start that was tried."""
+    head = [str(one["block"]), one["mixer"], one["start"]]
+    sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]
+    figures = [f"{one['nmse_before']:.3f}", f"{one['nmse_after']:.3f}", f"{one['seconds']:.1f}"]
+    rows = [[*head, *sizes, *figures]]
+    for trial in one["trials"]:
+        if trial["start"] != one["start"]:
+            after = trial["why"] if trial["after"] is None else f"{trial['after']:.3f}"
+            before = "" if trial["before"] is None else f"{trial['before']:.3f}"
+            rows.append(["", "", f"{trial['start']} (a trial)", "", "", before, after, ""])
+    return rows

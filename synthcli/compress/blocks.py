@@ -1,0 +1,98 @@
+"""Several blocks: all from one recording of the teacher, or each on what those before it have become."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from torch import nn
+
+from synthcli.compress.assemble import with_mixers
+from synthcli.compress.cache import ActivationCache, build_cache
+from synthcli.compress.calibration import Calibration
+from synthcli.compress.closed_forms import Lesson
+from synthcli.compress.conditioned import recorded, sites_of
+from synthcli.compress.distilling import Distilled, Plan, Progress, distil_block, refuse_unknown, silent
+from synthcli.compress.sites import Site, check_layer
+from synthcli.compress.teacher import Teacher
+from synthcli.model.mixers import MixerConfig
+
+Texts = tuple[Calibration, Calibration]
+Caches = tuple[ActivationCache, ActivationCache]
+
+
+def distil_blocks(
+    teacher: Teacher,
+    texts: Texts,
+    stack: str,
+    students: Mapping[int, MixerConfig],
+    plan: Plan,
+    folder: Path,
+    progress: Progress = silent,
+) -> tuple[nn.Module, list[Distilled]]:
+    """Replace the mixers of some layers, in order; return the model and what became of each block.
+
+    `texts` are to learn from and to judge by. Recordings lie below `folder` and are removed again.
+    """
+    refuse_unknown(plan)
+    for layer in students:
+        check_layer(teacher.config, layer, stack)
+    done: list[Distilled] = []
+    with TemporaryDirectory(dir=folder, prefix="activations-") as name:
+        whole = record(Path(name), teacher, texts, stack, sorted(students), plan, progress)
+        for layer, config in sorted(students.items()):
+            with ExitStack() as stacked:
+                caches = whole
+                if plan.conditioned != "teacher":
+                    own = Path(stacked.enter_context(TemporaryDirectory(dir=name)))
+                    caches = seen_by_student(own, teacher, texts, whole, stack, layer, done, plan)
+                lesson = Lesson(teacher, caches[0], stack, layer)
+                done.append(distil_block(lesson, caches[1], config, plan, progress))
+    return assembled(teacher, stack, done), done
+
+
+def record(
+    folder: Path,
+    teacher: Teacher,
+    texts: Texts,
+    stack: str,
+    layers: list[int],
+    plan: Plan,
+    progress: Progress,
+) -> Caches:
+    """Record the teacher once, for all blocks."""
+    sites = sites_of(stack, layers, plan.parts)
+
+    def report(done: int, total: int) -> None:
+        progress("recording the teacher", done, total, "")
+
+    train, held_out = (
+        build_cache(folder / kind, teacher, text, sites, plan.limit, report)
+        for kind, text in zip(("train", "held-out"), texts, strict=True)
+    )
+    return train, held_out
+
+
+def seen_by_student(
+    folder: Path,
+    teacher: Teacher,
+    texts: Texts,
+    truth: Caches,
+    stack: str,
+    layer: int,
+    done: list[Distilled],
+    plan: Plan,
+) -> Caches:
+    """Record the student up to a block, with the targets that the plan's conditions give."""
+    model, site = assembled(teacher, stack, done), Site(stack, layer, "mixer-in")
+    train, held_out = (
+        recorded(folder / kind, teacher, model, true, text, site, plan.conditioned, plan.limit)
+        for kind, true, text in zip(("train", "held-out"), truth, texts, strict=True)
+    )
+    return train, held_out
+
+
+def assembled(teacher: Teacher, stack: str, done: list[Distilled]) -> nn.Module:
+    """Return the teacher with the students there are so far."""
+    mixers = {one.block: (one.config, one.student) for one in done}
+    return with_mixers(teacher.model, teacher.config, mixers, stack)

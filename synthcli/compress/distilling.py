@@ -1,0 +1,225 @@
+"""Distil blocks: a start from a formula or by chance, a short trial where there are several, then training.
+
+What is replaced is the mixer of a layer; the student sees what the mixer saw and aims at what it returned,
+before dropout, skip and norm.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import nn
+
+from synthcli.compress.cache import ActivationCache
+from synthcli.compress.closed_forms import FRESH, STARTS, Lesson, starts_for
+from synthcli.compress.conditioned import CONDITIONED, PARTS
+from synthcli.compress.criteria import CRITERIA, OF_HEADS, Criterion, Given, criterion
+from synthcli.compress.ending import ending_of
+from synthcli.compress.fitting import Fit, FitConfig, Layer, NotLearntError, fit
+from synthcli.compress.nmse import nmse, variance_of
+from synthcli.compress.sites import Part, block_of
+from synthcli.compress.values import give_values, refitted
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.model import count_parameters
+from synthcli.model.mixers import MixerConfig
+
+BEST = "best"
+TRIAL = 10  # a trial takes one step in so many
+LEAST_TRIAL = 20
+Progress = Callable[[str, int, int, str], None]  # what, done, of how many, a word on it
+
+
+def silent(what: str, done: int, total: int, word: str) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How blocks are distilled; `start` is one of `STARTS` or `best`. `limit` of the cache is in bytes."""
+
+    criterion: str = "mse"
+    start: str = BEST
+    conditioned: str = "teacher"
+    settings: FitConfig = field(default_factory=FitConfig)
+    relation_heads: int | None = None
+    limit: int | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of each layer that have to be recorded of the teacher."""
+        is_whole = self.conditioned != "teacher" or self.criterion == "kl-output"
+        return PARTS if is_whole else ("mixer-in", "mixer-out")
+
+    @property
+    def trial(self) -> FitConfig:
+        steps = min(self.settings.steps, max(LEAST_TRIAL, self.settings.steps // TRIAL))
+        return replace(self.settings, steps=steps, evaluations=1)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How far one start is before and after a trial; None where it does not fit, `why` saying so."""
+
+    start: str
+    before: float | None
+    after: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What became of one block; errors are NMSE on held-out text, of the mixer's output."""
+
+    block: int
+    config: MixerConfig
+    student: nn.Module
+    parameters_before: int
+    parameters_after: int
+    start: str
+    nmse_before: float
+    nmse_after: float
+    steps: int
+    kept: int
+    seconds: float
+    curve: tuple[tuple[int, float], ...]
+    trials: tuple[Trial, ...]
+
+
+def distil_block(
+    lesson: Lesson, held_out: ActivationCache, config: MixerConfig, plan: Plan, progress: Progress = silent
+) -> Distilled:
+    """Return a student of one mixer, begun from whichever start is best after a short trial."""
+    began = time.perf_counter()
+    student, trials = best_start(lesson, held_out, config, plan, progress)
+    chosen = min(trials, key=lambda trial: math.inf if trial.after is None else trial.after)
+    before = nmse(student, held_out, lesson.source, lesson.target)
+    found = trained(student, lesson, held_out, plan, plan.settings, progress, chosen.start)
+    return Distilled(
+        block=lesson.layer,
+        config=config,
+        student=student,
+        parameters_before=count_parameters(lesson.mixer),
+        parameters_after=count_parameters(student),
+        start=chosen.start,
+        nmse_before=before,
+        nmse_after=nmse(student, held_out, lesson.source, lesson.target),
+        steps=found.steps,
+        kept=found.kept,
+        seconds=time.perf_counter() - began,
+        curve=found.curve,
+        trials=tuple(trials),
+    )
+
+
+def best_start(
+    lesson: Lesson, held_out: ActivationCache, config: MixerConfig, plan: Plan, progress: Progress
+) -> tuple[nn.Module, list[Trial]]:
+    """Return the student to be trained, as its start leaves it, and what all starts came to."""
+    if plan.start != BEST:
+        student = begun(plan.start, lesson, config, plan)
+        value = nmse(student, held_out, lesson.source, lesson.target)
+        return student, [Trial(plan.start, value, value)]
+    trials: list[Trial] = []
+    students: dict[str, nn.Module] = {}
+    for name in starts_for(config, lesson):
+        try:
+            students[name] = begun(name, lesson, config, plan)
+            trials.append(tried(name, students[name], lesson, held_out, plan, progress))
+        except NotLearntError as error:
+            trials.append(Trial(name, None, None, error.message))
+        except SynthError as error:
+            if name == FRESH:
+                raise
+            trials.append(Trial(name, None, None, error.message))
+    known = [trial for trial in trials if trial.after is not None]
+    if not known:
+        raise NotLearntError(trials[-1].why, "choose another student, or a lower learning rate")
+    return students[min(known, key=lambda trial: trial.after or 0.0).start], trials
+
+
+def begun(name: str, lesson: Lesson, config: MixerConfig, plan: Plan) -> nn.Module:
+    """Return a student at one of its starts; criteria that look at maps alone take the teacher's values."""
+    student = STARTS[name](lesson, config).requires_grad_(True)
+    if plan.criterion in OF_HEADS and name == FRESH:
+        made(plan, student, lesson)  # refuses what does not fit
+        give_values(student, lesson)
+    return student
+
+
+def tried(
+    name: str, student: nn.Module, lesson: Lesson, held_out: ActivationCache, plan: Plan, progress: Progress
+) -> Trial:
+    """Train a copy for a moment; the student stays as it is."""
+    before = nmse(student, held_out, lesson.source, lesson.target)
+    if not plan.settings.steps:
+        return Trial(name, before, before)
+    other = copy.deepcopy(student)
+    trained(other, lesson, held_out, plan, plan.trial, progress, f"{name}, a trial")
+    return Trial(name, before, nmse(other, held_out, lesson.source, lesson.target))
+
+
+def trained(
+    student: nn.Module,
+    lesson: Lesson,
+    held_out: ActivationCache,
+    plan: Plan,
+    settings: FitConfig,
+    progress: Progress,
+    word: str,
+) -> Fit:
+    """Train a student in place by the plan's criterion; one on maps, or on y, ends with a new output map."""
+
+    def report(step: int, steps: int, value: float) -> None:
+        progress(f"block {lesson.layer} from {word}", step, steps, f"NMSE {value:.3f}")
+
+    if not getattr(student, "reads_input", True):
+        settings = replace(settings, steps=0)  # a constant: its start is the best there is
+    aim = made(plan, student, lesson)
+    pupil, source, target = student, lesson.source, lesson.target
+    if aim.of_layer:
+        pupil, source, target = (
+            whole_layer(student, lesson),
+            lesson.site("layer-in"),
+            lesson.site("layer-out"),
+        )
+    found = fit(pupil, lesson.cache, source, target, aim, settings, held_out, report)
+    if found.steps and (aim.is_error or not aim.fits_output):
+        refitted(student, lesson, held_out)
+    return found
+
+
+def made(plan: Plan, student: nn.Module, lesson: Lesson) -> Criterion:
+    """Return the plan's criterion for a student."""
+    needs_ending = plan.criterion == "kl-output"
+    given = Given(
+        lesson.mixer,
+        variance=variance_of(lesson.cache, lesson.target),
+        ending=ending_of(lesson.teacher.model, lesson.stack, lesson.layer) if needs_ending else None,
+        relation_heads=plan.relation_heads,
+    )
+    return criterion(plan.criterion, given, student)
+
+
+def whole_layer(student: nn.Module, lesson: Lesson) -> Layer:
+    """Return the teacher's block with the student in it; nothing else learns."""
+    block: Any = copy.deepcopy(block_of(lesson.teacher.model, lesson.stack, lesson.layer)).requires_grad_(
+        False
+    )
+    block.mixer = student
+    return Layer(block)
+
+
+def refuse_unknown(plan: Plan) -> None:
+    """Raise for words of a plan that name nothing."""
+    for key, word, known in (
+        ("--start", plan.start, (BEST, *STARTS)),
+        ("--criterion", plan.criterion, CRITERIA),
+        ("--conditioned", plan.conditioned, CONDITIONED),
+    ):
+        if word not in known:
+            raise SynthError(f"`{key} {word}` is unknown", did_you_mean(word, known))
+    if plan.settings.steps < 0:
+        raise SynthError(f"`--steps {plan.settings.steps}` is less than 0", "0 keeps the start as it is")
