@@ -1,8 +1,9 @@
 """Preparing a corpus: tokens a second beside `datasets.map`, memory by size of text, time to open a store.
 
 The same text and the same tokenizer, in turn, round after round, so that a noisy machine hits both alike;
-ratios within one run are what counts. `datasets.map` is given the text in Arrow already, in two processes,
-batched; ours reads a file, hashes and counts what it writes, and looks for duplicates.
+ratios within one run are what counts: of time, and of the CPU seconds of all processes, which do not depend
+on what else runs. `datasets.map` is given the text in Arrow already, in two processes, batched, and calls the
+tokenizer's own library; ours reads a file, hashes and counts what it writes, and looks for duplicates.
 
     python benchmarks/prepare.py [--only speed memory start] [--megabytes 50] [--rounds 3] [--json FILE]
 """
@@ -10,19 +11,21 @@ batched; ours reads a file, hashes and counts what it writes, and looks for dupl
 import argparse
 import json
 import random
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import prepare
 from synthcli.data.store import open_store
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
+from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
 
 PROCESSES = 2
 WORDS, WORDS_A_LINE = 20_000, 25
@@ -68,10 +71,20 @@ def prepared(config: TokenizerConfig, source: Path, root: Path) -> int:
     return store.counts("train")["tokens"]
 
 
-def mapped(dataset: Any, tokenizer: Tokenizer) -> int:
+def library_call(folder: Path, kind: str) -> Callable[[list[str]], list[list[int]]]:
+    """Return what a program that uses the tokenizer's library would call."""
+    if kind.startswith("sentencepiece"):
+        import sentencepiece
+
+        model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+        return lambda texts: list(model.encode(texts))
+    return load_tokenizer(folder).encode_batch
+
+
+def mapped(dataset: Any, encode: Callable[[list[str]], list[list[int]]]) -> int:
     """Let `datasets` do it, and return how many tokens there are."""
     done = dataset.map(
-        lambda batch: {"tokens": tokenizer.encode_batch(batch["text"])},
+        lambda batch: {"tokens": encode(batch["text"])},
         batched=True,
         num_proc=PROCESSES,
         remove_columns=["text"],
@@ -93,27 +106,49 @@ def speed(kinds: list[str], megabytes: float, rounds: int, folder: Path) -> dict
     results: dict[str, Any] = {}
     for kind in kinds:
         config = saved_tokenizer(kind, lines[:20_000], folder / kind)
-        tokenizer = load_tokenizer(folder / kind)
-        rates: dict[str, list[float]] = {"synth": [], "datasets.map": []}
+        encode = library_call(folder / kind, kind)
+        ours, theirs = list[Measured](), list[Measured]()
         for _ in range(rounds):
-            rates["synth"].append(rate(lambda config=config: prepared(config, source, folder / "stores")))
-            rates["datasets.map"].append(rate(lambda tokenizer=tokenizer: mapped(dataset, tokenizer)))
-        ratio = statistics.median(
-            ours / theirs for ours, theirs in zip(rates["synth"], rates["datasets.map"], strict=True)
-        )
-        results[kind] = {name: statistics.median(found) for name, found in rates.items()} | {"ratio": ratio}
-        print(
-            f"{kind:24}{results[kind]['synth'] / 1e6:6.2f} M tokens/s, datasets.map"
-            f" {results[kind]['datasets.map'] / 1e6:6.2f}, ratio {ratio:.2f}"
-        )
+            ours.append(measured(lambda config=config: prepared(config, source, folder / "stores")))
+            theirs.append(measured(lambda encode=encode: mapped(dataset, encode)))
+            dataset.cleanup_cache_files()
+        results[kind] = compared(ours, theirs)
+        print(f"{kind:24}" + ", ".join(f"{name} {value:.2f}" for name, value in results[kind].items()))
     return results
 
 
-def rate(work: Callable[[], int]) -> float:
-    """Return tokens a second."""
-    begun = time.perf_counter()
+@dataclass(frozen=True)
+class Measured:
+    """What a preparation took."""
+
+    tokens: int
+    seconds: float
+    cpu_seconds: float  # of all processes
+
+
+def measured(work: Callable[[], int]) -> Measured:
+    begun, cpu = time.perf_counter(), cpu_seconds()
     tokens = work()
-    return tokens / (time.perf_counter() - begun)
+    return Measured(tokens, time.perf_counter() - begun, cpu_seconds() - cpu)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and those that it has waited for."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def compared(ours: list[Measured], theirs: list[Measured]) -> dict[str, float]:
+    """Return medians of the rounds."""
+    pairs = list(zip(ours, theirs, strict=True))
+    return {
+        "M tokens/s": statistics.median(one.tokens / one.seconds / 1e6 for one in ours),
+        "datasets.map": statistics.median(one.tokens / one.seconds / 1e6 for one in theirs),
+        "ratio": statistics.median(other.seconds / one.seconds for one, other in pairs),
+        "CPU s": statistics.median(one.cpu_seconds for one in ours),
+        "CPU s of datasets.map": statistics.median(one.cpu_seconds for one in theirs),
+        "CPU ratio": statistics.median(other.cpu_seconds / one.cpu_seconds for one, other in pairs),
+    }
 
 
 def memory(sizes: list[float], folder: Path) -> dict[str, Any]:

@@ -17,12 +17,15 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import prepare
 from synthcli.data.preparing import cutting, local
 from synthcli.data.preparing.work import RECORDS, work_folder
 from synthcli.data.store import store_path
 from tests.data.small import contents, names_in, write
+from tests.data.workers import wait_for_workers
 from tests.killing import is_killed, kill_self_at
 
 PIECES = TokenizerConfig(kind="sentencepiece-bpe", vocab_size=400)
@@ -48,6 +51,7 @@ def run(root: Path, source: Path, workers: int, kill_at_event: int | None) -> No
     cutting.SHARD_BYTES = local.SHARD_BYTES = SHARD_BYTES
     if kill_at_event is not None:
         kill_self_at(kill_at_event, root, FILE_EVENTS)
+    wait_for_workers(pytest.MonkeyPatch())
     prepare("multi30k", PIECES, root, source, workers=workers)
 
 

@@ -10,20 +10,41 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.prepare import WAITING, prepare
-from synthcli.data.preparing.local import Worker
 from synthcli.data.preparing.locking import locked
 from synthcli.data.preparing.work import work_folder
+from synthcli.data.preparing.worker import Worker
 from synthcli.data.store import store_path
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.holding import hold, hold_then_prepare
 from tests.data.small import BYTES, PIECES, contents, multi30k, names_in, write
+from tests.data.workers import wait_for_workers
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_two_processes_make_the_same_store(whole: dict[str, bytes], tmp_path: Path, source: Path) -> None:
-    store = prepare("multi30k", PIECES, tmp_path / "two", source, workers=2)
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+    """To whom each shard is given that this process does not make itself."""
+    wait_for_workers(monkeypatch)
+    given: list[Worker] = []
+    give = Worker.give
+
+    def noted(self: Worker, packed: bytes) -> None:
+        given.append(self)
+        give(self, packed)
+
+    monkeypatch.setattr(Worker, "give", noted)
+    return given
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_processes_make_the_same_store(
+    workers: int, given: list[Worker], whole: dict[str, bytes], tmp_path: Path, source: Path
+) -> None:
+    store = prepare("multi30k", PIECES, tmp_path / "two", source, workers=workers)
     assert contents(store.path) == whole
+    assert len(set(given)) == workers - 1
+    assert all(worker.process.returncode == -9 for worker in given)
     assert names_in(tmp_path / "two") == [store.path.name]
     assert store.split("train")["source_text"][19] == "line 19 of a small corpus"
 
@@ -59,40 +80,58 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_killed_is_replaced(
-    whole: dict[str, bytes], tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+    given: list[Worker],
+    whole: dict[str, bytes],
+    tmp_path: Path,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    killed: list[int] = []
     give = Worker.give
 
-    def kill_first(self: Worker, packed: bytes, attempts: int = 1) -> None:
-        if not killed:
-            assert self.process.pid is not None
-            killed.append(self.process.pid)
+    def kill_first(self: Worker, packed: bytes) -> None:
+        if not given:
             os.kill(self.process.pid, signal.SIGKILL)
-        give(self, packed, attempts)
+        give(self, packed)
 
     monkeypatch.setattr(Worker, "give", kill_first)
     assert contents(prepare("multi30k", PIECES, tmp_path / "new", source, workers=2).path) == whole
-    assert len(killed) == 1
+    assert len(set(given)) == 2
 
 
 def test_a_shard_that_kills_its_processes(
-    tmp_path: Path, source: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
+    given: list[Worker],
+    tmp_path: Path,
+    source: Path,
+    small_shards: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def killed(self: Worker, packed: bytes, attempts: int = 1) -> None:
-        self.attempts = attempts
+    give = Worker.give
+
+    def killed(self: Worker, packed: bytes) -> None:
         self.process.kill()
+        self.process.wait()
+        give(self, packed)
 
     monkeypatch.setattr(Worker, "give", killed)
     with pytest.raises(WorkFailedError) as caught:
         prepare("multi30k", BYTES, tmp_path / "stores", source, workers=2)
     assert caught.value.message == (
-        "two processes were killed while they made one shard, the last with code -9"
+        "two processes were killed while they made a shard, the last with code -9"
     )
-    assert not multiprocessing.active_children()
+    assert all(worker.process.returncode == -9 for worker in given)
 
 
-def test_a_mistake_found_by_another_process(tmp_path: Path, small_shards: None) -> None:
+def test_what_another_process_raises(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, tmp_path)
+    with pytest.raises(SynthError) as caught:
+        worker.answer()
+    worker.end()
+    assert caught.value.message == f"`{tmp_path}` holds no tokenizer: `tokenizer.synth.json` is missing"
+
+
+def test_a_mistake_found_beside_another_process(
+    given: list[Worker], tmp_path: Path, small_shards: None
+) -> None:
     source = multi30k(tmp_path / "data")
     write(source / "val.en", [""] * 4)
     write(source / "val.de.gz", ["x"] * 4)
@@ -100,7 +139,8 @@ def test_a_mistake_found_by_another_process(tmp_path: Path, small_shards: None) 
         prepare("multi30k", BYTES, tmp_path / "stores", source, workers=2)
     assert caught.value.message == "the split `validation` of `multi30k` holds blank rows only"
     assert not (tmp_path / "stores").exists()
-    assert not multiprocessing.active_children()
+    assert given
+    assert all(worker.process.returncode == -9 for worker in given)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

@@ -5,12 +5,12 @@ preparation is killed fit those that are made later.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.source import Row, Source
+from synthcli.data.preparing.task import Task
 from synthcli.data.preparing.texts import Texts
 from synthcli.errors import SynthError
 
@@ -18,24 +18,6 @@ SHARD_BYTES = 4 * 2**20
 LARGE_SHARD_BYTES = 64 * 2**20  # C4 would fill a hundred thousand of the others
 LARGE_ROWS = 10_000_000
 TEXTS = ("text", "source", "target", "choices")
-
-
-@dataclass(frozen=True)
-class Task:
-    """Consecutive rows of a split that become one shard; `number` counts from 0."""
-
-    split: str
-    number: int
-    kind: str
-    rows: int
-    texts: dict[str, Texts]  # by column, as readers name it
-    values: dict[str, list[Any]]  # what is no text: labels, scores, how many choices a row has
-    bytes: int  # of their text
-
-    @property
-    def shard(self) -> str:
-        """Where the shard stands in the store."""
-        return f"{self.split}/data-{self.number:05d}.arrow"
 
 
 def shard_bytes(corpus: Corpus) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow
 
 from synthcli.data.arrays import ends_of, integers, numbers_in
-from synthcli.data.preparing.cutting import Task
 from synthcli.data.preparing.parts import Encode, encode_of
+from synthcli.data.preparing.task import Task
 from synthcli.data.preparing.texts import Texts
 from synthcli.data.ragged import Indices
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from synthcli.data.preparing.cutting import Task
 from synthcli.data.preparing.local import Means, make_locally
 from synthcli.data.preparing.on_ray import make_on_ray
 from synthcli.data.preparing.shard import Draft
+from synthcli.data.preparing.task import Task
 from synthcli.errors import SynthError, did_you_mean
 
 Engine = Callable[[Iterator[Task], Path, Path, Means], Iterator[Draft]]

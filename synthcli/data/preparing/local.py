@@ -1,24 +1,24 @@
-"""The engine of one machine: shards in this process, or in several that each load the tokenizer once."""
+"""The engine of one machine: shards in this process, and in others beside it.
 
-import os
+This process reads, gives the others what they can take, and makes a shard itself when none of them can: all
+are busy, and none waits for another.
+"""
+
 import pickle
-import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from synthcli.data.preparing.cutting import SHARD_BYTES, Task
-from synthcli.data.preparing.encoding import encoder_in
+from synthcli.data.preparing.cutting import SHARD_BYTES
+from synthcli.data.preparing.encoding import Encoder, encoder_in
 from synthcli.data.preparing.shard import Draft, make_shard
+from synthcli.data.preparing.task import Task
+from synthcli.data.preparing.worker import Worker
 from synthcli.errors import WorkFailedError
 
 ATTEMPTS = 2  # for a shard whose process was killed
-SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Means:
 
 def make_locally(tasks: Iterator[Task], tokenizer: Path, drafts: Path, means: Means) -> Iterator[Draft]:
     """Yield shards as they are done; what is smaller than a shard is not worth a process."""
+    encoder = encoder_in(tokenizer)
     first, is_all = beginning(tasks)
     if means.workers == 1 or is_all:
-        encoder = encoder_in(tokenizer)
         yield from (make_shard(task, encoder, drafts) for task in chain(first, tasks))
         return
-    crew = Crew(tokenizer, drafts, means.workers)
+    crew = Crew(tokenizer, drafts, means.workers - 1)
     try:
-        yield from crew.make(chain(first, tasks))
+        yield from crew.make(chain(first, tasks), encoder)
     finally:
         crew.dismiss()
 
@@ -54,115 +54,59 @@ def beginning(tasks: Iterator[Task]) -> tuple[list[Task], bool]:
     return taken, False
 
 
-class Worker:
-    """A process that makes one shard at a time."""
-
-    def __init__(self, tokenizer: Path, drafts: Path) -> None:
-        context = get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(
-            target=work, args=(theirs, tokenizer, drafts), daemon=True
-        )
-        with interrupts_held():
-            self.process.start()
-        theirs.close()
-        self.packed, self.attempts = b"", 0
-
-    def give(self, packed: bytes, attempts: int = 1) -> None:
-        self.packed, self.attempts = packed, attempts
-        try:
-            self.connection.send_bytes(packed)
-        except OSError:  # it was killed: `result` will find out
-            return
-
-    def result(self) -> Draft | None:
-        """Return its shard, None where it was killed; raise what it raised."""
-        try:
-            answer = self.connection.recv()
-        except (EOFError, OSError):
-            return None
-        if isinstance(answer, BaseException):
-            raise answer
-        assert isinstance(answer, Draft)
-        return answer
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.join(SECONDS_TO_END)
-        self.connection.close()
-
-
 class Crew:
-    """Workers, all started at once: loading takes them a second. At most one shard waits for one of them."""
+    """Workers beside this process, all started at once."""
 
     def __init__(self, tokenizer: Path, drafts: Path, size: int) -> None:
-        self.tokenizer, self.drafts, self.size = tokenizer, drafts, size
-        self.idle = [Worker(tokenizer, drafts) for _ in range(size)]
-        self.busy: dict[Connection, Worker] = {}
+        self.tokenizer, self.drafts = tokenizer, drafts
+        self.workers: dict[Connection, Worker] = {}
+        for _ in range(size):
+            self.hire()
 
-    def make(self, tasks: Iterator[Task]) -> Iterator[Draft]:
+    def hire(self) -> Worker:
+        worker = Worker(self.tokenizer, self.drafts)
+        self.workers[worker.connection] = worker
+        return worker
+
+    def make(self, tasks: Iterator[Task], encoder: Encoder) -> Iterator[Draft]:
+        """Yield shards: those of the workers as they come, and those this process makes."""
         for task in tasks:
-            packed = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
-            while len(self.busy) == self.size:
-                yield from self.finished()
-            self.assign(packed)
-        while self.busy:
+            yield from self.finished(seconds=0)
+            with_room = [worker for worker in self.workers.values() if worker.has_room]
+            if with_room:
+                least = min(with_room, key=lambda worker: len(worker.given))
+                least.give(pickle.dumps(task, pickle.HIGHEST_PROTOCOL))
+            else:
+                yield make_shard(task, encoder, self.drafts)
+        while any(worker.given for worker in self.workers.values()):
             yield from self.finished()
 
-    def assign(self, packed: bytes, attempts: int = 1) -> None:
-        worker = self.idle.pop() if self.idle else Worker(self.tokenizer, self.drafts)
-        self.busy[worker.connection] = worker
-        worker.give(packed, attempts)
-
-    def finished(self) -> Iterator[Draft]:
-        """Wait for one worker or more, and yield what they made."""
-        for connection in wait(list(self.busy)):
+    def finished(self, seconds: float | None = None) -> Iterator[Draft]:
+        """Yield what workers have made; wait for it as long as is said, or until there is some."""
+        for connection in wait(list(self.workers), seconds):
             assert isinstance(connection, Connection)
-            worker = self.busy[connection]
-            draft = worker.result()
-            del self.busy[connection]
-            if draft is None:
+            worker = self.workers[connection]
+            answer = worker.answer()
+            if answer is None:
                 self.replace(worker)
-            else:
-                self.idle.append(worker)
-                yield draft
+            elif isinstance(answer, Draft):
+                yield answer
 
     def replace(self, worker: Worker) -> None:
-        """Give the shard of a worker that was killed to a new one."""
+        """Give the shards of a worker that was killed to a new one."""
         worker.end()
-        if worker.attempts == ATTEMPTS:
+        del self.workers[worker.connection]
+        if worker.deaths + 1 == ATTEMPTS:
             raise WorkFailedError(
-                f"two processes were killed while they made one shard, the last with code"
-                f" {worker.process.exitcode}",
+                f"two processes were killed while they made a shard, the last with code"
+                f" {worker.process.returncode}",
                 "give it more memory, or fewer processes (`--workers 1`); what is finished is kept",
             )
-        self.assign(worker.packed, worker.attempts + 1)
+        successor = self.hire()
+        successor.deaths = worker.deaths + 1
+        for packed in worker.given:
+            successor.give(packed)
 
     def dismiss(self) -> None:
-        for worker in [*self.idle, *self.busy.values()]:
+        for worker in self.workers.values():
             worker.end()
-
-
-class interrupts_held:  # noqa: N801, a context manager
-    """A process started within never sees Ctrl-C, which a terminal sends to all: this one ends it."""
-
-    def __enter__(self) -> None:
-        resource_tracker.ensure_running()  # its start would let the signal through again
-        self.before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-    def __exit__(self, *error: object) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self.before)
-
-
-def work(connection: Connection, tokenizer: Path, drafts: Path) -> None:
-    """Make the shards that come, until whoever gives them is gone."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each worker has its core
-    with suppress(EOFError, ConnectionError):
-        try:
-            encoder = encoder_in(tokenizer)
-            while True:
-                connection.send(make_shard(pickle.loads(connection.recv_bytes()), encoder, drafts))
-        except (EOFError, ConnectionError):
-            raise
-        except Exception as error:
-            connection.send(error)

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.preparing.cutting import Task
 from synthcli.data.preparing.encoding import Encoder, encoder_in
 from synthcli.data.preparing.local import Means
 from synthcli.data.preparing.shard import Draft, make_shard
+from synthcli.data.preparing.task import Task
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.errors import SynthError, WorkFailedError
 

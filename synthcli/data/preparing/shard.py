@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow
 
 from synthcli.data.manifest import sha256
-from synthcli.data.preparing.cutting import Task
 from synthcli.data.preparing.encoding import ENCODERS, Encoder, counts_of, longest_of
+from synthcli.data.preparing.task import Task
 from synthcli.data.shards import SCHEMAS
 from synthcli.durable import sync
 

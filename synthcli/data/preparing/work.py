@@ -18,8 +18,8 @@ from typing import Any
 
 from synthcli.data.manifest import sha256
 from synthcli.data.partial import sync_folders
-from synthcli.data.preparing.cutting import Task
 from synthcli.data.preparing.shard import Draft, Record
+from synthcli.data.preparing.task import Task
 from synthcli.durable import remove_unfinished, sync, write_text
 from synthcli.errors import SynthError
 

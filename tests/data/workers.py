@@ -1,0 +1,20 @@
+"""Workers that take part also in preparations which are over before a process has started."""
+
+from pathlib import Path
+
+import pytest
+
+from synthcli.data.preparing.worker import Worker
+
+SECONDS = 60
+
+
+def wait_for_workers(patch: pytest.MonkeyPatch) -> None:
+    """Let a worker be ready from the moment that it is there."""
+    begin = Worker.__init__
+
+    def begin_and_wait(self: Worker, tokenizer: Path, drafts: Path) -> None:
+        begin(self, tokenizer, drafts)
+        assert self.connection.poll(SECONDS)
+
+    patch.setattr(Worker, "__init__", begin_and_wait)
