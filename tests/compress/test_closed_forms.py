@@ -22,7 +22,7 @@ from synthcli.compress.nmse import NMSE, nmse
 from synthcli.compress.students import STUDENTS, Shape, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
-from synthcli.model.mixers import AttentionConfig
+from synthcli.model.mixers import AttentionConfig, SRUConfig
 from synthcli.model.mixers.linear import LinearConfig
 from synthcli.model.mixers.none import NoneConfig
 from synthcli.model.scores.dense import DenseConfig
@@ -261,11 +261,36 @@ def test_every_student_has_starts_and_all_of_them_compute(lesson: Lesson, name: 
         assert np.isfinite(nmse(student, lesson.cache, lesson.source, lesson.target))
 
 
+@pytest.mark.parametrize("options", [{}, {"skip": False}, {"bidirectional": True, "skip": False}])
+def test_an_sru_of_moving_averages_is_no_worse_than_one_of_a_map(lesson: Lesson, options: Any) -> None:
+    """Gates that do not read: h is a ridge solution, which the recurrence itself has to reproduce."""
+    config = SRUConfig(**options)
+    student: Any = STARTS["moving-averages"](lesson, config)
+    forget, reset = student.bias.detach().sigmoid()
+    torch.testing.assert_close(reset, torch.full_like(reset, 0.95), **SINGLE)
+    x, padding = lesson.cache.read(lesson.source, [3, 8, 21])
+    half = WIDTH // 2 if options.get("bidirectional") else WIDTH
+    u = (x @ student.expand.weight[:WIDTH].mT).detach()
+    expected = torch.zeros_like(u)
+    for row, length in enumerate(lesson.cache.lengths[[3, 8, 21]].tolist()):
+        for column in range(WIDTH):
+            c, order = 0.0, range(length) if column < half else range(length - 1, -1, -1)
+            for t in order:
+                c = float(forget[column]) * c + (1 - float(forget[column])) * float(u[row, t, column])
+                rest = float(x[row, t, column]) if options.get("skip", True) else 0.0
+                expected[row, t, column] = 0.95 * c + 0.05 * rest
+    found = student(x, context_of("encoder", padding))[0]
+    torch.testing.assert_close(found[~padding], expected[~padding], rtol=1e-4, atol=1e-4)
+    value = nmse(student, lesson.cache, lesson.source, lesson.target)
+    assert value < 0.9 and len(forget.unique()) > 1
+
+
 REFUSED: dict[str, tuple[str, Any]] = {
     "`--heads 5` is more than the teacher's 4 in block 1": ("whitened-svd", {"heads": 5, "d_head": 2}),
     "`--d-k 7` is more than the teacher's 6 in block 1": ("whitened-svd", {"heads": 2, "d_head": 7}),
     "heads of `--d-k 3` are not the teacher's, which have 6": ("greedy-heads", {"heads": 2, "d_head": 3}),
     "the mean map starts one table of scores, not `dense`": ("mean-map", {"scores": (DenseConfig(),)}),
+    "a `attention` student is not an SRU of one map, as wide as the model": ("moving-averages", {}),
     "a `attention` student is no linear map": ("linear-map", {}),
     "a `attention` student is more than a mean": ("mean", {}),
 }

@@ -4,10 +4,11 @@ from synthcli.compress.closed_forms.greedy_heads import greedy_heads
 from synthcli.compress.closed_forms.lesson import Lesson, Start
 from synthcli.compress.closed_forms.linear_map import linear_map, mean
 from synthcli.compress.closed_forms.mean_map import TABLES, mean_map
+from synthcli.compress.closed_forms.moving_averages import moving_averages
 from synthcli.compress.closed_forms.refit import refitted
 from synthcli.compress.closed_forms.ridge import ridge
 from synthcli.compress.closed_forms.whitened_svd import whitened_svd
-from synthcli.model.mixers import AttentionConfig, MixerConfig
+from synthcli.model.mixers import AttentionConfig, MixerConfig, SRUConfig
 
 FRESH = "random"  # the start that learns nothing from the teacher
 
@@ -15,6 +16,7 @@ STARTS: dict[str, Start] = {
     "whitened-svd": whitened_svd,
     "greedy-heads": greedy_heads,
     "mean-map": mean_map,
+    "moving-averages": moving_averages,
     "linear-map": linear_map,
     "mean": mean,
     "ridge": refitted,
@@ -26,6 +28,8 @@ def starts_for(config: MixerConfig, lesson: Lesson) -> tuple[str, ...]:
     """Return the starts that fit a student, the best first as a rule; a fresh one always does."""
     if config.kind in ("linear", "none"):
         return ({"linear": "linear-map", "none": "mean"}[config.kind],)
+    if isinstance(config, SRUConfig) and config.layer_norm == "none" and config.projection is None:
+        return ("moving-averages", FRESH) if config.hidden is None else (FRESH,)
     if not isinstance(config, AttentionConfig):
         return (FRESH,)
     kinds = [score.kind for score in config.scores]

@@ -1,0 +1,96 @@
+"""SRU whose gates do not read: moving averages of a linear map, by ridge.
+
+With constant gates c_t = f c_{t−1} + (1 − f) W x_t is W z_t, z a moving average of x; h = r c + (1 − r) x.
+Every column takes of `FORGET` the f that explains its y best; training then finds gates that do read.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.closed_forms.lesson import Lesson
+from synthcli.compress.closed_forms.ridge import penalty
+from synthcli.compress.nmse import passages
+from synthcli.errors import SynthError
+from synthcli.model.mixers import MixerConfig, SRUConfig
+
+FORGET = (0.02, 0.3, 0.6, 0.85, 0.96)
+RESET = 0.95  # r: near 1, where its gate can still learn
+
+
+@torch.no_grad()
+def moving_averages(lesson: Lesson, config: MixerConfig) -> nn.Module:
+    """Return an SRU by ridge."""
+    student: Any = lesson.fresh(config)
+    if not isinstance(config, SRUConfig) or not fits(student):
+        message = f"a `{config.kind}` student is not an SRU of one map, as wide as the model"
+        raise SynthError(message, "begin it from `random`")
+    width = student.width
+    ways = (slice(0, width // 2), slice(width // 2, None)) if config.bidirectional else (slice(0, width),)
+    for is_reverse, columns in enumerate(ways):
+        write_columns(student, lesson, columns, bool(is_reverse))
+    student.expand.weight[width:] = 0
+    student.weight_c.zero_()
+    student.bias[1] = logit(RESET)
+    return student
+
+
+def fits(student: Any) -> bool:
+    """Whether h is the output, from one map without a norm."""
+    is_plain = isinstance(student.reduce, nn.Identity) and student.norm is None
+    return is_plain and student.output is None and student.blocks == 3
+
+
+def write_columns(student: Any, lesson: Lesson, columns: slice, is_reverse: bool) -> None:
+    """Fit the columns of one direction."""
+    weights, errors = fits_of(lesson, columns, is_reverse, skip_of(student))
+    best = errors.argmin(0)  # of FORGET, for every column
+    chosen = weights[best, torch.arange(weights.shape[1])]
+    student.expand.weight[: student.width][columns] = chosen.to(student.expand.weight.dtype)
+    student.bias[0][columns] = torch.tensor([logit(f) for f in FORGET], dtype=student.bias.dtype)[best]
+
+
+def skip_of(student: Any) -> float:
+    """Return what x counts for in h."""
+    return (1 - RESET) * student.skip_scale if student.config.skip else 0.0
+
+
+def fits_of(lesson: Lesson, columns: slice, is_reverse: bool, skip: float) -> tuple[Tensor, Tensor]:
+    """Return W (forgets, columns, d_model) and Σ(y − h)² but for a constant, (forgets, columns)."""
+    zz: Any = 0.0
+    zy: Any = 0.0
+    for z, y in averaged(lesson, columns, is_reverse, skip):
+        zz, zy = zz + torch.einsum("fnd,fne->fde", z, z), zy + torch.einsum("fnd,nc->fdc", z, y)
+    eye = torch.eye(zz.shape[-1], dtype=zz.dtype)
+    solid = torch.stack([one + penalty(one, lesson.strength) * eye for one in zz])
+    weight = torch.linalg.solve(solid, zy)
+    errors = (weight * (zz @ weight)).sum(1) - 2 * (weight * zy).sum(1)
+    return weight.mT, errors
+
+
+def averaged(
+    lesson: Lesson, columns: slice, is_reverse: bool, skip: float
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield averages (forgets, rows, d_model) and what W has to make of them (rows, columns)."""
+    for x, y, padding in passages(lesson.cache, lesson.source, lesson.target):
+        real = torch.ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
+        wanted = (y.double() - skip * x.double())[..., columns] / RESET
+        yield moving(x.double(), real, is_reverse)[:, real], wanted[real]
+
+
+def moving(x: Tensor, real: Tensor, is_reverse: bool) -> Tensor:
+    """Return the averages of x (batch, length, d_model) for every f, over what is real."""
+    f = torch.tensor(FORGET, dtype=x.dtype)[:, None, None]
+    z = x.new_zeros(len(FORGET), len(x), x.shape[-1])
+    steps = range(x.shape[1])
+    found: list[Tensor] = [z] * x.shape[1]
+    for t in reversed(steps) if is_reverse else steps:
+        z = torch.where(real[:, t, None], f * z + (1 - f) * x[:, t], z)
+        found[t] = z
+    return torch.stack(found, 2)
+
+
+def logit(share: float) -> float:
+    return float(torch.tensor(share, dtype=torch.float64).logit())
