@@ -14,11 +14,13 @@ Conditioned = Literal["teacher", "student", "corrected"]
 class CompressConfig(Config):
     """What a paper does to a teacher to get this model; `synth train` begins the same model from chance.
 
-    `blocks` counts the teacher's layers from 0; `merge-layers` reads them as pairs of neighbours.
+    `blocks` counts the teacher's layers from 0; `merge-layers` reads them `group` neighbours at a time.
     `conditioned` says what a block is trained on: the teacher's hidden states, those the student itself
     reaches, or the student's with the teacher's true outputs. `start` is a closed form, `random`, or `best`:
     the one that is ahead after a short trial. `epochs` or `steps` says how long each block is trained, and 0
     steps keep the start. `limit` counts the sequences of `data` to learn from, by default all.
+    Healing adds `hidden` times the error of hidden states, divides logits by `temperature`, and changes the
+    parameters that a pattern of `train_only` names, by default all.
     """
 
     method: CompressMethod
@@ -34,6 +36,10 @@ class CompressConfig(Config):
     sequence_length: int = Field(gt=0)
     data: str = Field(min_length=1)
     limit: int | None = Field(None, gt=0)
+    group: int = Field(2, gt=1)
+    hidden: float = Field(0.0, ge=0)
+    temperature: float = Field(1.0, gt=0)
+    train_only: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _steps_or_epochs(self) -> "CompressConfig":
@@ -51,11 +57,16 @@ class CompressConfig(Config):
         return self
 
     @model_validator(mode="after")
-    def _pairs_are_neighbours(self) -> "CompressConfig":
-        pairs = zip(self.blocks[::2], self.blocks[1::2], strict=False)
-        whole = len(self.blocks) % 2 == 0 and all(second == first + 1 for first, second in pairs)
-        if self.method == "merge-layers" and not whole:
-            raise ValueError(f"`blocks` is {list(self.blocks)}, allowed: pairs of neighbours, such as [6, 7]")
+    def _groups_are_neighbours(self) -> "CompressConfig":
+        if self.method != "merge-layers":
+            return self
+        groups = [self.blocks[start : start + self.group] for start in range(0, len(self.blocks), self.group)]
+        if any(group != tuple(range(group[0], group[0] + self.group)) for group in groups):
+            what = "pairs" if self.group == 2 else f"groups of {self.group}"
+            example = list(range(6, 6 + self.group))
+            raise ValueError(
+                f"`blocks` is {list(self.blocks)}, allowed: {what} of neighbours, such as {example}"
+            )
         return self
 
     def steps_of(self, sequences: int) -> int:
