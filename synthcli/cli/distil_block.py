@@ -35,7 +35,8 @@ Start = Annotated[
     typer.Option(
         "--start",
         "--init",
-        help="whitened-svd, greedy-heads, mean-map, ridge, linear-map, mean, random; or `best`, by a trial.",
+        help="A formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), random, "
+        "or the one that is best after a short trial: best.",
     ),
 ]
 Steps = Annotated[int | None, typer.Option(min=0, help="Training steps of each block; 400 if none.")]

@@ -1,0 +1,277 @@
+"""Blocks distilled: starts, trials, conditions, and every kind of student."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from synthcli.cli import distil_block as cli
+from synthcli.compress.blocks import distil_blocks
+from synthcli.compress.cache import ActivationCache, build_cache
+from synthcli.compress.calibration import Calibration
+from synthcli.compress.capture import capture_model, logits_of
+from synthcli.compress.closed_forms import STARTS, Lesson
+from synthcli.compress.conditioned import PARTS, recorded, sites_of
+from synthcli.compress.criteria import CRITERIA
+from synthcli.compress.distilling import Plan, distil_block
+from synthcli.compress.fitting import FitConfig
+from synthcli.compress.likeness import likeness
+from synthcli.compress.nmse import nmse
+from synthcli.compress.sites import Site, main_stack
+from synthcli.compress.students import STUDENTS, Shape, student_config
+from synthcli.compress.teacher import Teacher
+from synthcli.data.store import Store
+from synthcli.errors import SynthError
+from synthcli.model.mixers.attention import AttentionConfig
+from tests.compress.small import HEADS, LAYERS, WIDTH, small_teacher
+
+QUICK = FitConfig(steps=12, batch_size=16, learning_rate=3e-3, evaluations=2)
+FORMULA = replace(QUICK, steps=0)
+Texts = tuple[Calibration, Calibration]
+
+
+@pytest.fixture
+def texts(store: Store, bert: Teacher) -> Texts:
+    return (
+        Calibration(store, "train", bert, max_length=19, limit=60),
+        Calibration(store, "validation", bert, max_length=19, limit=30),
+    )
+
+
+def pre_norm(texts: Texts, teacher: Teacher) -> Texts:
+    """The texts as another teacher reads them."""
+    train, held_out = (
+        Calibration(text.store, text.split, teacher, max_length=19, limit=40) for text in texts
+    )
+    return train, held_out
+
+
+def lesson_on(teacher: Teacher, texts: Texts, folder: Path) -> tuple[Lesson, ActivationCache]:
+    stack = main_stack(teacher.config)
+    sites = sites_of(stack, [1], PARTS)
+    train, held_out = (build_cache(folder / text.split, teacher, text, sites) for text in texts)
+    return Lesson(teacher, train, stack, 1), held_out
+
+
+@pytest.mark.parametrize("mixer", STUDENTS)
+@pytest.mark.parametrize("kind", ["bert", "gpt2"])
+def test_every_kind_of_student_is_distilled(
+    mixer: str, kind: str, texts: Texts, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    teacher: Teacher = request.getfixturevalue(kind)
+    lesson, held_out = lesson_on(teacher, pre_norm(texts, teacher), tmp_path)
+    config = student_config(mixer, Shape(teacher.config, lesson.stack, 1))
+    found = distil_block(lesson, held_out, config, Plan(settings=QUICK))
+    assert found.nmse_after == pytest.approx(nmse(found.student, held_out, lesson.source, lesson.target))
+    assert found.nmse_after <= found.nmse_before
+    assert found.start in [trial.start for trial in found.trials]
+    known = [trial.after for trial in found.trials if trial.after is not None]
+    assert min(known) == next(trial.after for trial in found.trials if trial.start == found.start)
+    assert found.parameters_after == sum(p.numel() for p in found.student.parameters())
+    assert found.steps == (0 if mixer == "none" else QUICK.steps)
+
+
+def test_a_formula_beats_a_fresh_student_before_training(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
+    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    config = AttentionConfig(heads=HEADS, d_head=3)
+    errors = {
+        start: distil_block(lesson, held_out, config, Plan(start=start, settings=FORMULA)).nmse_after
+        for start in ("whitened-svd", "random")
+    }
+    assert errors["whitened-svd"] < 0.5 * errors["random"]
+    best = distil_block(lesson, held_out, config, Plan(settings=FORMULA))
+    assert best.start == "whitened-svd" and best.nmse_after == pytest.approx(errors["whitened-svd"])
+    assert best.steps == 0
+
+
+@pytest.mark.parametrize("criterion", ["mse-scores", "ce-scores"])
+@pytest.mark.parametrize("d_head", [4, 6, 9])
+def test_values_are_fitted_beside_scores(
+    bert: Teacher, texts: Texts, tmp_path: Path, criterion: str, d_head: int
+) -> None:
+    """With the teacher's values and a new output map no student of scores is left at chance."""
+    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    config = AttentionConfig(heads=HEADS, d_head=d_head)
+    plan = Plan(criterion=criterion, start="random", settings=replace(QUICK, steps=60, learning_rate=1e-2))
+    found = distil_block(lesson, held_out, config, plan)
+    assert found.nmse_after < 0.5
+
+
+@pytest.mark.parametrize("criterion", ["relation", "cosine", "ce-logits", "kl-output"])
+def test_other_criteria_end_in_a_student(bert: Teacher, texts: Texts, tmp_path: Path, criterion: str) -> None:
+    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    config = AttentionConfig(heads=2, d_head=6)
+    found = distil_block(lesson, held_out, config, Plan(criterion=criterion, start="random", settings=QUICK))
+    assert found.nmse_after < found.nmse_before
+    assert found.steps == QUICK.steps
+
+
+def test_words_of_the_teacher_are_approached(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
+    config = AttentionConfig(heads=2, d_head=6)
+    plans = (
+        Plan(criterion="kl-output", start="random", settings=replace(QUICK, steps=steps, learning_rate=1e-2))
+        for steps in (0, 30)
+    )
+    before, after = (
+        likeness(bert.model, distil_blocks(bert, texts, "encoder", {1: config}, plan, tmp_path)[0], texts[1])
+        for plan in plans
+    )
+    assert after.divergence < 0.7 * before.divergence
+
+
+def test_likeness_is_of_every_real_position(bert: Teacher, texts: Texts) -> None:
+    other = small_teacher(bert.config, bert.tokenizer)
+    with torch.no_grad():
+        other.model.head.bias.add_(torch.randn_like(other.model.head.bias))  # type: ignore[union-attr, arg-type]
+    found = likeness(bert.model, other.model, texts[1])
+    divergence, same = [], []
+    for row in range(len(texts[1])):
+        batch = texts[1].batch([row])  # type: ignore[arg-type]
+        p, q = (logits_of(model, batch)[0].double().log_softmax(-1) for model in (bert.model, other.model))
+        divergence += (p.exp() * (p - q)).sum(-1).tolist()
+        same += (p.argmax(-1) == q.argmax(-1)).tolist()
+    assert found.positions == len(divergence) == texts[1].lengths.sum()
+    assert found.divergence == pytest.approx(sum(divergence) / len(divergence), rel=1e-5)
+    assert found.agreement == pytest.approx(sum(same) / len(same))
+    itself = likeness(bert.model, bert.model, texts[1])
+    assert itself.divergence == pytest.approx(0, abs=1e-6) and itself.agreement == 1
+
+
+def test_blocks_from_one_recording_are_those_distilled_apart(
+    bert: Teacher, texts: Texts, tmp_path: Path
+) -> None:
+    config = AttentionConfig(heads=HEADS, d_head=3)
+    plan = Plan(settings=QUICK, start="whitened-svd")
+    _, both = distil_blocks(bert, texts, "encoder", {0: config, 2: config}, plan, tmp_path)
+    _, alone = distil_blocks(bert, texts, "encoder", {2: config}, plan, tmp_path)
+    assert [one.block for one in both] == [0, 2]
+    assert both[1].nmse_after == alone[0].nmse_after
+    assert not list(tmp_path.glob("activations-*"))
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2"])
+def test_corrected_targets_bring_the_stream_back(
+    kind: str, texts: Texts, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A mixer that says what is asked of it gives the block the teacher's own stream after it."""
+    teacher: Teacher = request.getfixturevalue(kind)
+    stack, (text, _) = main_stack(teacher.config), pre_norm(texts, teacher)
+    truth = build_cache(tmp_path / "truth", teacher, text, sites_of(stack, [1], PARTS))
+    config = AttentionConfig(heads=2, d_head=3)
+    plan = Plan(settings=FORMULA, start="random")
+    drifted, _ = distil_blocks(teacher, pre_norm(texts, teacher), stack, {0: config}, plan, tmp_path)
+    site = Site(stack, 1, "mixer-out")
+    found = recorded(tmp_path / "own", teacher, drifted, truth, text, site, "corrected")
+    stream = Site(stack, 1, "layer-in")
+    x_hat, padding = found.read(stream, range(4))
+    x, y = truth.read(stream, range(4))[0], truth.read(site, range(4))[0]
+    assert not torch.allclose(x, x_hat, atol=0.05)
+    y_hat, _ = found.read(site, range(4))
+    torch.testing.assert_close(x_hat + y_hat, x + y, atol=2e-3, rtol=0)
+    real = torch.ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
+    rows = found.flat(site, 0, found.rows)
+    torch.testing.assert_close(rows[: int(real.sum())], y_hat[real])
+    layer_out = Site(stack, 1, "layer-out")
+    assert torch.equal(found.flat(layer_out, 0, 5), truth.flat(layer_out, 0, 5))
+    mixer_in = Site(stack, 1, "mixer-in")
+    assert not torch.equal(found.flat(mixer_in, 0, 5), truth.flat(mixer_in, 0, 5))
+
+
+def test_targets_of_the_student_are_what_the_teacher_makes_of_its_input(
+    bert: Teacher, texts: Texts, tmp_path: Path
+) -> None:
+    text = texts[0]
+    truth = build_cache(tmp_path / "truth", bert, text, sites_of("encoder", [1], PARTS))
+    config = AttentionConfig(heads=2, d_head=3)
+    drifted, _ = distil_blocks(
+        bert, texts, "encoder", {0: config}, Plan(settings=FORMULA, start="random"), tmp_path
+    )
+    source, target = Site("encoder", 1, "mixer-in"), Site("encoder", 1, "mixer-out")
+    found = recorded(tmp_path / "own", bert, drifted, truth, text, target, "student")
+    seen = capture_model(drifted, text.batch([0]), [source])[source]  # type: ignore[arg-type, list-item]
+    torch.testing.assert_close(found.read(source, [0])[0], seen, atol=2e-3, rtol=1e-3)
+    assert nmse(bert.model.encoder.blocks[1].mixer, found, source, target) < 1e-5  # type: ignore[union-attr, index]
+
+
+def test_corrected_targets_beat_independent_ones_for_a_whole_model(
+    bert: Teacher, texts: Texts, tmp_path: Path
+) -> None:
+    students = {layer: AttentionConfig(heads=2, d_head=4) for layer in range(LAYERS)}
+    found = {
+        conditioned: likeness(
+            bert.model, distil_blocks(bert, texts, "encoder", students, plan, tmp_path)[0], texts[1]
+        )
+        for conditioned in ("teacher", "corrected")
+        for plan in (Plan(settings=FORMULA, start="whitened-svd", conditioned=conditioned),)
+    }
+    assert found["corrected"].divergence < found["teacher"].divergence
+
+
+def test_starts_that_do_not_fit_are_told_and_passed_over(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
+    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    config = AttentionConfig(heads=HEADS + 1, d_head=3)
+    found = distil_block(lesson, held_out, config, Plan(settings=FORMULA))
+    refused = [trial for trial in found.trials if trial.after is None]
+    assert refused and "`--heads 5` is more than the teacher's 4 in block 1" in refused[0].why
+    assert found.start == "random"
+    with pytest.raises(SynthError, match="is more than the teacher's 4"):
+        distil_block(lesson, held_out, config, Plan(start="whitened-svd", settings=FORMULA))
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (Plan(start="bset"), "`--start bset` is unknown"),
+        (Plan(criterion="mes"), "`--criterion mes` is unknown"),
+        (Plan(conditioned="pupil"), "`--conditioned pupil` is unknown"),
+        (Plan(settings=FitConfig(steps=-1)), "`--steps -1` is less than 0"),
+    ],
+)
+def test_words_that_name_nothing_are_refused(
+    bert: Teacher, texts: Texts, tmp_path: Path, plan: Plan, message: str
+) -> None:
+    with pytest.raises(SynthError, match=message):
+        distil_blocks(bert, texts, "encoder", {1: AttentionConfig()}, plan, tmp_path)
+
+
+def test_a_cache_that_would_be_too_large_is_refused(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
+    plan = Plan(settings=FORMULA, limit=1000)
+    with pytest.raises(SynthError, match="and `--cache-limit` allows 1000 bytes"):
+        distil_blocks(bert, texts, "encoder", {1: AttentionConfig()}, plan, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def shape(bert: Teacher, **more: Any) -> Shape:
+    return Shape(bert.config, "encoder", 1, **more)
+
+
+def test_a_student_of_attention_is_half_of_its_teacher(bert: Teacher) -> None:
+    half = student_config("attention", shape(bert))
+    assert (half.heads, half.d_head) == (HEADS, WIDTH // HEADS // 2)
+    fewer = student_config("attention", shape(bert, heads=2))
+    assert (fewer.heads, fewer.d_head) == (2, WIDTH // HEADS)
+    narrow = student_config("attention", shape(bert, d_head=5))
+    assert (narrow.heads, narrow.d_head) == (HEADS, 5)
+
+
+@pytest.mark.parametrize("mixer", ["sru", "linear", "none"])
+def test_students_without_heads_take_none(bert: Teacher, mixer: str) -> None:
+    with pytest.raises(SynthError, match=f"`--heads 2` has no meaning for `--mixer {mixer}`"):
+        student_config(mixer, shape(bert, heads=2))
+
+
+def test_students_that_cannot_be_are_refused(bert: Teacher) -> None:
+    with pytest.raises(SynthError, match="unknown mixer `sruu`"):
+        student_config("sruu", shape(bert))
+    with pytest.raises(SynthError, match="`--heads 0` is not a number of columns"):
+        student_config("attention", shape(bert, heads=0))
+    with pytest.raises(SynthError, match=r"block 1: .* `heads = 7` does not divide `d_model = 24`"):
+        student_config("factorized-dense", shape(bert, heads=7))
+
+
+def test_the_help_names_all_there_is() -> None:
+    for option, names in ((cli.Start, STARTS), (cli.Criterion, CRITERIA), (cli.Mixer, STUDENTS)):
+        words = option.__metadata__[0].help  # type: ignore[attr-defined]
+        assert [name for name in names if name not in words] == []
