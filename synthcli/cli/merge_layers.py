@@ -1,0 +1,186 @@
+"""`synth merge-layers`: make one layer of neighbours, from a formula and by training."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.cli.distil_block import (
+    AsJson,
+    BatchSize,
+    CacheLimit,
+    ClosedFormOnly,
+    Conditioned,
+    Corpus,
+    DryRun,
+    LearningRate,
+    MaxLength,
+    Preset,
+    Scale,
+    Seed,
+    Showing,
+    Source,
+    Teacher,
+    announce,
+    bytes_of,
+)
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.merge_layers import MergeOutcome, MergeWork
+
+Layers = Annotated[
+    list[int] | None, typer.Argument(metavar="LAYER...", help="Neighbours, counted from 0: `6 7`, `6 7 8`.")
+]
+AllPairs = Annotated[
+    bool, typer.Option("--all-pairs", help="Merge 0 1, 2 3, …: a whole model of half the depth.")
+]
+Init = Annotated[
+    str | None,
+    typer.Option(
+        "--init",
+        "--start",
+        help="pooled, ridge-first, ridge-last, copy-first, copy-last, mean, linear, random; or `best`, "
+        "by a trial; pooled if none.",
+    ),
+]
+Heads = Annotated[int | None, typer.Option(min=1, help="Heads of a merged layer; one layer's if none.")]
+DHead = Annotated[int | None, typer.Option("--d-head", min=1, help="Columns of a head, with --init random.")]
+DFF = Annotated[
+    int | None, typer.Option("--d-ff", min=1, help="Neurons of a merged layer; one layer's if none.")
+]
+Steps = Annotated[int | None, typer.Option(min=0, help="Training steps of each layer; 400 if none.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Sequences to learn from; 2,000 if none.")]
+
+
+def merge_layers(
+    layers: Layers = None,
+    all_pairs: AllPairs = False,
+    teacher: Teacher = None,
+    init: Init = None,
+    heads: Heads = None,
+    d_head: DHead = None,
+    d_ff: DFF = None,
+    steps: Steps = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    closed_form_only: ClosedFormOnly = False,
+    conditioned: Conditioned = None,
+    preset: Preset = None,
+    scale: Scale = None,
+    corpus: Corpus = None,
+    source: Source = None,
+    limit: Limit = None,
+    max_length: MaxLength = None,
+    cache_limit: CacheLimit = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Make one layer of neighbouring layers: from a formula first, then by training on recorded activations.
+
+    Examples: `synth merge-layers 6 7`, `synth merge-layers --all-pairs --conditioned corrected`, `synth
+    merge-layers 2 3 --init best --heads 4`
+    """
+    if closed_form_only and steps:
+        raise SynthError(
+            f"`--steps {steps}` and `--closed-form-only` exclude each other", "leave one of them out"
+        )
+    from synthcli.jobs.merge_layers import merged_as, work_for
+    from synthcli.jobs.merge_request import MergeAsked, request_of
+
+    asked = MergeAsked(
+        layers=tuple(layers or ()),
+        all_pairs=all_pairs,
+        teacher=teacher,
+        start=init,
+        heads=heads,
+        d_head=d_head,
+        d_ff=d_ff,
+        steps=0 if closed_form_only else steps,
+        learning_rate=lr,
+        batch_size=batch_size,
+        conditioned=conditioned,
+        corpus=corpus,
+        source=source,
+        limit=limit,
+        max_length=max_length,
+        cache_limit=None if cache_limit is None else bytes_of(cache_limit),
+        seed=seed,
+    )
+    with Showing() as showing:
+        work = work_for(request_of(asked, preset, scale), showing.preparing)
+        announce(work)  # type: ignore[arg-type]
+        if dry_run:
+            return show_plan(work, as_json)
+        outcome = merged_as(work, showing.progress, screen.say)
+    if as_json:
+        return screen.data(json.dumps(outcome.to_json(), indent=2, ensure_ascii=False))
+    return show(outcome)
+
+
+def show_plan(work: "MergeWork", as_json: bool) -> None:
+    """Print what would become of the layers."""
+    plan = {
+        "run": work.name,
+        "bytes": work.bytes,
+        "merges": [list(span.layers) for span in work.spans],
+        "layers": work.layers,
+        "layers_after": work.layers - sum(len(span.layers) - 1 for span in work.spans),
+        "start": work.plan.start,
+        "conditioned": work.plan.conditioned,
+        "steps": work.plan.settings.steps,
+    }
+    if as_json:
+        return screen.data(json.dumps(plan, indent=2))
+    rows = [[str(span), work.plan.start, f"{work.plan.settings.steps:,}"] for span in work.spans]
+    screen.table(None, ["layers", "start", "steps"], rows, right=frozenset({2}))
+    screen.say(f"{plan['layers']} layers → {plan['layers_after']}")
+    return screen.say("nothing was written\nnext: the same without `--dry-run`")
+
+
+def show(outcome: "MergeOutcome") -> None:
+    """Print the table, what was tried, what it came to, what was written, and what to do next."""
+    table = outcome.to_json()
+    rows = [row for one in table["merges"] for row in rows_of(one)]
+    columns = ["layers", "start", "parameters", "after", "NMSE before", "after", "seconds"]
+    screen.table(
+        "NMSE on held-out text: 0 is the teacher, 1 the mean", columns, rows, right=frozenset(range(2, 7))
+    )
+    for one in table["merges"]:
+        if one["drops"]:
+            screen.say(dropped(one))
+    near, work = table["model"], outcome.work
+    screen.say(
+        f"whole model: {work.layers} → {len(table['layers'])} layers, {near['parameters_before']:,} → "
+        f"{near['parameters_after']:,} parameters, {near['divergence']:.4f} nats from its teacher, the same "
+        f"first word at {near['agreement']:.1%} of {near['positions']:,} positions"
+    )
+    run, teacher = outcome.run.path, work.teacher.path
+    screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
+    judge = f"synth eval teacher-agreement {run} --teacher {teacher}"
+    screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{judge}`")
+
+
+def dropped(one: dict[str, Any]) -> str:
+    """Say that a copy in place of several layers drops the others."""
+    words = " and ".join(str(layer) for layer in one["drops"])
+    verb = "is" if len(one["drops"]) == 1 else "are"
+    first = f"note: from `{one['start']}` layer {words} {verb} dropped, and the one that stays is trained"
+    known = one["start"] == "copy-last" and len(one["layers"]) == 2
+    return first + (" (for a pair that is LaCo's merge)" if known else "")
+
+
+def rows_of(one: dict[str, Any]) -> list[list[str]]:
+    """Return the row of a merge, and below it one for every other start that was tried."""
+    head = ["+".join(str(layer) for layer in one["layers"]), one["start"]]
+    sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]
+    figures = [f"{one['nmse_before']:.3f}", f"{one['nmse_after']:.3f}", f"{one['seconds']:.1f}"]
+    rows = [[*head, *sizes, *figures]]
+    for trial in one["trials"]:
+        if trial["start"] != one["start"]:
+            after = trial["why"] if trial["after"] is None else f"{trial['after']:.3f}"
+            before = "" if trial["before"] is None else f"{trial['before']:.3f}"
+            rows.append(["", f"{trial['start']} (a trial)", "", "", before, after, ""])
+    return rows
