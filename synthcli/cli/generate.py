@@ -1,12 +1,19 @@
 """`synth generate`: let a model write."""
 
+import json
+import secrets
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synthcli.cli import screen
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.evaluation.sampling import Sampling
+    from synthcli.jobs.generate import Writer
 
 Checkpoint = Annotated[
     str | None,
@@ -15,25 +22,118 @@ Checkpoint = Annotated[
 Prompt = Annotated[
     list[str] | None, typer.Option(help="A text to translate or go on from; repeatable, else lines of stdin.")
 ]
+Interactive = Annotated[
+    bool, typer.Option("--interactive", "-i", help="Answer each line as it is typed; end with Ctrl-D.")
+]
 Beam = Annotated[int, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
+LengthPenalty = Annotated[float, typer.Option(min=0, help="Of a beam: above 0, longer texts are preferred.")]
 MaxLength = Annotated[int | None, typer.Option(min=1, help="The most tokens to write.")]
+Temperature = Annotated[
+    float | None, typer.Option(help="Draw tokens: 1 as probable as they are, below 1 safer, 0 the best.")
+]
+TopK = Annotated[int | None, typer.Option(metavar="K", help="Draw among the K most probable tokens.")]
+TopP = Annotated[
+    float | None, typer.Option(metavar="P", help="Draw among the fewest tokens whose probabilities reach P.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of what is drawn; the same seed writes the same.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Prompts written at once.")]
+AsJson = Annotated[bool, typer.Option("--json", help="A JSON object for each prompt, one a line.")]
 
 
 def generate(
-    checkpoint: Checkpoint = None, prompt: Prompt = None, beam: Beam = 1, max_length: MaxLength = None
+    checkpoint: Checkpoint = None,
+    prompt: Prompt = None,
+    interactive: Interactive = False,
+    beam: Beam = 1,
+    length_penalty: LengthPenalty = 0.6,
+    max_length: MaxLength = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+    batch_size: BatchSize = 16,
+    as_json: AsJson = False,
 ) -> None:
-    """Write what a model makes of each prompt, a line each.
+    """Write what a model makes of each prompt, as it comes; a masked-lm fills each [MASK].
 
-    Examples: `synth generate --prompt abcdef`, `synth generate RUN --beam 4 < sources.txt`
+    Examples: `synth generate --prompt abcdef`, `synth generate RUN --beam 4 < sources.txt`,
+    `synth generate RUN -i --temperature 0.8 --top-p 0.95`
     """
     from synthcli.evaluation.config import EvaluationConfig
-    from synthcli.jobs.generate import generated_texts
+    from synthcli.jobs.generate import Asked, Writer
     from synthcli.runs import find_checkpoint
 
+    if beam > 1 and (temperature or top_k or top_p):
+        raise SynthError("`--beam` searches, and `--temperature` draws", "leave one out")
+    sampling = drawing(temperature, top_k, top_p, seed)
+    if interactive and prompt:
+        raise SynthError("`--interactive` reads lines, and `--prompt` is given", "leave one out")
+    if not prompt and not interactive and sys.stdin.isatty():
+        raise SynthError(
+            "there is nothing to go on from", "give `--prompt TEXT`, `-i`, or lines on standard input"
+        )
     path = find_checkpoint(checkpoint, tasks=None if checkpoint else ("seq2seq", "causal-lm"))
-    if not prompt and sys.stdin.isatty():
-        raise SynthError("there is nothing to go on from", "give `--prompt TEXT`, or lines on standard input")
-    prompts = prompt or [line.rstrip("\n") for line in sys.stdin]
-    config = EvaluationConfig(metrics=("bleu",), beam=beam, max_length=max_length)
-    for text in generated_texts(path, prompts, config):
-        screen.data(text)
+    search = EvaluationConfig(
+        metrics=("bleu",), beam=beam, max_length=max_length, length_penalty=length_penalty
+    )
+    asked = Asked(search, sampling, 1 if interactive else batch_size)
+    prompts = typed() if interactive else prompt or lines()
+    show(Writer(path, asked), prompts, as_json)
+
+
+def drawing(
+    temperature: float | None, top_k: int | None, top_p: float | None, seed: int | None
+) -> "Sampling":
+    """Return how to draw; any of its options asks for it. The seed is said where none was given."""
+    from synthcli.evaluation.sampling import Sampling, refuse
+
+    if temperature is None and top_k is None and top_p is None:
+        if seed is not None:
+            raise SynthError("`--seed` is of drawing, and nothing is drawn", "add `--temperature 1`")
+        return Sampling()
+    wanted = Sampling(1.0 if temperature is None else temperature, top_k, top_p, seed or 0)
+    refuse(wanted)
+    if seed is not None or wanted.temperature == 0:
+        return wanted
+    drawn = secrets.randbelow(2**31)
+    screen.say(f"drawn with `--seed {drawn}`")
+    return Sampling(wanted.temperature, top_k, top_p, drawn)
+
+
+def typed() -> Iterator[str]:
+    """Yield what a user types, asking for it on a terminal; empty lines ask again."""
+    source = lines()
+    while True:
+        if sys.stdin.isatty():
+            screen.err.print("> ", end="")
+        line = next(source, None)
+        if line is None:
+            return
+        if line.strip():
+            yield line
+
+
+def lines() -> Iterator[str]:
+    """Yield lines of standard input."""
+    source = getattr(sys.stdin, "buffer", None)
+    for number, line in enumerate(sys.stdin if source is None else source, start=1):
+        try:
+            text = line if isinstance(line, str) else line.decode()
+        except UnicodeDecodeError as error:
+            message = f"line {number} of standard input is not UTF-8 at byte {error.start}"
+            raise SynthError(message, "convert it: `iconv -t utf-8`") from error
+        yield text.rstrip("\r\n")
+
+
+def show(writer: "Writer", prompts: Iterable[str], as_json: bool) -> None:
+    """Write text as it comes, or an object for each prompt once it is whole."""
+    text = ""
+    for piece in writer.pieces(prompts):
+        text += piece.text
+        if not as_json:
+            screen.stream(piece.text + ("\n" if piece.is_last else ""))
+        elif piece.is_last:
+            found = {"prompt": piece.number, "text": text, **piece.facts}
+            screen.stream(json.dumps(found, ensure_ascii=False) + "\n")
+        if piece.is_last:
+            text = ""

@@ -25,6 +25,13 @@ def data(text: str) -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
+def stream(text: str) -> None:
+    """Write a part of a command's result at once, without an end of the line."""
+    if not IS_SILENT:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
 def table(
     title: str | None, columns: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()
 ) -> None:

@@ -26,7 +26,7 @@ def search_options(
         beam=config.beam,
         max_length=asked if is_endless else min(asked, limit),
         length_penalty=config.length_penalty,
-        banned=(tokenizer.pad_id, tokenizer.bos_id),
+        banned=tuple({tokenizer.pad_id, tokenizer.bos_id} - {tokenizer.eos_id}),
     )
 
 
@@ -98,7 +98,7 @@ def continue_text(
     device, limit = next(model.parameters()).device, model.config.max_target_length
     assert limit is not None
     state: State | None = model.initial_state()
-    for part in prompt[None, :-1].to(device).split(limit, dim=1):
+    for part in prompt[None, :-1].to(device).split(limit, dim=1) if len(prompt) > 1 else ():
         _, state = model(part, select=torch.zeros_like(part, dtype=torch.bool), state=state, window=window)
 
     def step(tokens: Tensor, state: State | None) -> tuple[Tensor, State | None]:

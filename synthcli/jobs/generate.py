@@ -1,37 +1,212 @@
-"""Let a checkpoint write."""
+"""Let a checkpoint write: piece by piece, in the order of the prompts, however many are written at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError
+from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text, is_endless, search_options, translate
-from synthcli.model import CausalLM, Seq2Seq
+from synthcli.evaluation.filling import guesses
+from synthcli.evaluation.sampling import GREEDY, Sampling
+from synthcli.evaluation.writing import Token, answer, go_on
+from synthcli.model import CausalLM, MaskedLM, ModelConfig, Seq2Seq
 from synthcli.training.checkpoints import load_model
+
+MASKS = ("[MASK]", "<mask>")  # how a prompt says that something is hidden, whatever the tokenizer calls it
+GUESSES = 5
+UNFINISHED = "�"  # what decoding shows of a character whose other bytes are still to come
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text to be shown for the prompt `number`; `facts` come with its last piece, where `is_last`."""
+
+    number: int
+    text: str
+    is_last: bool
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to write: a beam, or greedily, or by chance; `batch_size` prompts at once."""
+
+    search: EvaluationConfig
+    sampling: Sampling = GREEDY
+    batch_size: int = 16
+
+
+class Writer:
+    """A model ready to write."""
+
+    def __init__(self, path: Path, asked: Asked) -> None:
+        self.asked = asked
+        self.model, self.tokenizer = load_model(path)
+        self.config: ModelConfig = self.model.config  # type: ignore[assignment]
+        if self.config.task == "classification":
+            hint = "judge it with `synth eval accuracy`"
+            raise SynthError(f"a model of task `{self.config.task}` does not write", hint)
+        if isinstance(self.model, MaskedLM):
+            refuse_unmasked(self.tokenizer, asked)
+
+    def pieces(self, prompts: Iterable[str]) -> Iterator[Piece]:
+        """Yield pieces of text, prompt after prompt; prompts are read as they are needed."""
+        rest, first = iter(prompts), 0
+        while batch := list(islice(rest, self.asked.batch_size)):
+            yield from self._batch(batch, first)
+            first += len(batch)
+
+    def _batch(self, prompts: list[str], first: int) -> Iterator[Piece]:
+        if isinstance(self.model, MaskedLM):
+            yield from (self._filled(prompt, first + n) for n, prompt in enumerate(prompts))
+        elif self.asked.search.beam > 1:
+            yield from self._searched(prompts, first)
+        else:
+            yield from in_order(self._streams(prompts, first), prompts, self.tokenizer, first, self._is_lm)
+
+    @property
+    def _is_lm(self) -> bool:
+        return isinstance(self.model, CausalLM)
+
+    @property
+    def _search(self) -> SearchOptions:
+        limit = self.config.max_target_length
+        assert limit is not None
+        return search_options(self.tokenizer, self.asked.search, limit, is_endless(self.config))
+
+    @property
+    def _window(self) -> int | None:
+        """Return how far back an endless model looks."""
+        limit = self.config.max_target_length
+        return (self.asked.search.window or limit) if is_endless(self.config) else None
+
+    def _streams(self, prompts: list[str], first: int) -> Iterator[Token]:
+        ids = self._ids(prompts, first)
+        if isinstance(self.model, Seq2Seq):
+            return answer(self.model, ids, self._search, self.asked.sampling, first)
+        assert isinstance(self.model, CausalLM)
+        return go_on(self.model, ids, self._search, self.asked.sampling, self._window, first)
+
+    def _ids(self, prompts: list[str], first: int) -> list[list[int]]:
+        """Return what the model reads of each prompt; one that leaves no room is refused by its number."""
+        config, tokenizer, is_lm = self.config, self.tokenizer, self._is_lm
+        limit = config.max_target_length if is_lm else config.max_source_length
+        rows = [
+            [tokenizer.bos_id, *ids] if is_lm else [*ids, tokenizer.eos_id]
+            for ids in tokenizer.encode_batch(prompts)
+        ]
+        for number, ids in enumerate(rows, start=first + 1):
+            if limit is not None and len(ids) > limit and not (is_lm and is_endless(config)):
+                message = f"prompt {number} of {len(ids) - 1} tokens leaves no room in {limit} positions"
+                raise SynthError(message, "shorten the prompt")
+        return rows
+
+    def _searched(self, prompts: list[str], first: int) -> Iterator[Piece]:
+        """Yield whole texts: what a beam holds best is known at its end."""
+        for number, ids in enumerate(self._ids(prompts, first)):
+            if isinstance(self.model, Seq2Seq):
+                (found,) = translate(self.model, torch.tensor([ids]), None, self._search)
+                text = self.tokenizer.decode(list(found.tokens))
+            else:
+                assert isinstance(self.model, CausalLM)
+                found = continue_text(self.model, torch.tensor(ids), self._search, self._window)
+                text = prompts[number] + self.tokenizer.decode(list(found.tokens))
+            facts = {"tokens": len(found.tokens), "is_finished": found.is_finished, "score": found.score}
+            yield Piece(first + number, text, True, facts)
+
+    def _filled(self, prompt: str, number: int) -> Piece:
+        """Return a text with its masks filled in, each by itself."""
+        assert isinstance(self.model, MaskedLM)
+        parts = split_at_masks(prompt)
+        if len(parts) == 1:
+            hint = (
+                f"write `{MASKS[0]}` where a word is to be guessed; only causal-lm and seq2seq go on writing"
+            )
+            raise SynthError(
+                f"prompt {number + 1} hides nothing, and a masked-lm guesses what is hidden", hint
+            )
+        tokenizer, mask = self.tokenizer, self.tokenizer.mask_id
+        assert mask is not None
+        ids = [tokenizer.bos_id]
+        for place, encoded in enumerate(tokenizer.encode_batch(parts)):
+            ids += ([mask] if place else []) + encoded
+        ids.append(tokenizer.eos_id)
+        limit = self.config.max_source_length
+        if limit is not None and len(ids) > limit:
+            message = f"prompt {number + 1} of {len(ids) - 2} tokens leaves no room in {limit} positions"
+            raise SynthError(message, "shorten the prompt")
+        banned = (mask, tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.unk_id)
+        found = guesses(self.model, torch.tensor(ids), mask, banned, GUESSES)
+        words = [[(tokenizer.decode([g.token]).strip(), g.probability) for g in one] for one in found]
+        text = parts[0] + "".join(best[0][0] + part for best, part in zip(words, parts[1:], strict=True))
+        shown = [[{"token": w, "probability": round(p, 6)} for w, p in one] for one in words]
+        return Piece(number, text, True, {"masks": shown})
+
+
+def split_at_masks(prompt: str) -> list[str]:
+    """Return what stands between masks."""
+    for mask in MASKS[1:]:
+        prompt = prompt.replace(mask, MASKS[0])
+    return prompt.split(MASKS[0])
+
+
+def refuse_unmasked(tokenizer: Tokenizer, asked: Asked) -> None:
+    if tokenizer.mask_id is None:
+        message = f"the tokenizer `{tokenizer.kind}` of this masked-lm has no mask to fill"
+        raise SynthError(message, "judge the model with `synth eval perplexity`")
+    if asked.search.beam > 1 or asked.sampling.temperature:
+        message = "a masked-lm fills masks with what is most probable: no beam, no temperature"
+        raise SynthError(message, "leave `--beam`, `--temperature`, `--top-k` and `--top-p` out")
+
+
+def in_order(
+    tokens: Iterator[Token], prompts: list[str], tokenizer: Tokenizer, first: int, is_lm: bool
+) -> Iterator[Piece]:
+    """Yield the first prompt's text as it comes and keep the others' until it is their turn."""
+    ids: list[list[int]] = [[] for _ in prompts]
+    shown, ended, turn = [""] * len(prompts), [False] * len(prompts), 0
+    if is_lm:
+        yield Piece(first, prompts[0], False)
+    for token in tokens:
+        if token.token is None:
+            ended[token.row] = True
+        else:
+            ids[token.row].append(token.token)
+        while turn < len(prompts) and (token.row == turn or ended[turn]):
+            new = text_since(tokenizer.decode(ids[turn]), shown[turn], ended[turn])
+            shown[turn] += new
+            facts = {"tokens": len(ids[turn])} if ended[turn] else {}
+            if new or ended[turn]:
+                yield Piece(first + turn, new, ended[turn], facts)
+            if not ended[turn]:
+                break
+            turn += 1
+            if is_lm and turn < len(prompts):
+                yield Piece(first + turn, prompts[turn], False)
+
+
+def text_since(text: str, shown: str, is_whole: bool) -> str:
+    """Return what is new of a text, without a character that is not whole yet.
+
+    A later token may change how an earlier one is written; what was shown stands, as far as it goes.
+    """
+    if not is_whole:
+        text = text.rstrip(UNFINISHED)
+    return text[len(shown) :]
 
 
 def generated_texts(path: Path, prompts: list[str], config: EvaluationConfig) -> Iterator[str]:
     """Yield a translation, or a prompt and its continuation, for each prompt."""
-    model, tokenizer = load_model(path)
-    if not isinstance(model, Seq2Seq | CausalLM):
-        task = model.config.task  # type: ignore[union-attr]
-        metric = "accuracy" if task == "classification" else "perplexity"
-        raise SynthError(f"a model of task `{task}` does not write", f"judge it with `synth eval {metric}`")
-    limit = model.config.max_target_length
-    assert limit is not None
-    has_no_end = is_endless(model.config)
-    options = search_options(tokenizer, config, limit, has_no_end)
-    window = (config.window or limit) if has_no_end else None
-    for prompt, ids in zip(prompts, tokenizer.encode_batch(prompts), strict=True):
-        if isinstance(model, Seq2Seq):
-            (found,) = translate(model, torch.tensor([[*ids, tokenizer.eos_id]]), None, options)
-            yield tokenizer.decode(list(found.tokens))
-        else:
-            if len(ids) >= limit and not has_no_end:
-                raise SynthError(
-                    f"a prompt of {len(ids)} tokens leaves no room in {limit} positions", "shorten the prompt"
-                )
-            found = continue_text(model, torch.tensor([tokenizer.bos_id, *ids]), options, window)
-            yield prompt + tokenizer.decode(list(found.tokens))
+    text = ""
+    for piece in Writer(path, Asked(config)).pieces(prompts):
+        text += piece.text
+        if piece.is_last:
+            yield text
+            text = ""
