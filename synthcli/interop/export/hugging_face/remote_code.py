@@ -7,6 +7,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from synthcli.interop.export.hugging_face.definitions import module_named
+from synthcli.interop.export.hugging_face.kinds import LOADERS, kind_of, labels_of, special_ids
 from synthcli.interop.export.hugging_face.modeling import CONFIGURATION, MODELING, modeling_source
 from synthcli.interop.export.hugging_face.reaching import CONFIGURATION as CONFIGURATION_MODULE
 from synthcli.interop.export.hugging_face.reaching import REMOTE
@@ -15,24 +16,20 @@ from synthcli.interop.export.tensors import CONFIG, WEIGHTS, tensors_of
 from synthcli.model import ModelConfig
 from synthcli.model.scores import SCORES
 
-# class, the file of `remote` that has it, and what loads it
-CLASSES: dict[str, tuple[str, str, str]] = {
-    "causal-lm": ("SynthForCausalLM", "causal_lm", "AutoModelForCausalLM"),
-    "masked-lm": ("SynthForMaskedLM", "masked_lm", "AutoModelForMaskedLM"),
-    "seq2seq": ("SynthForSeq2SeqLM", "seq2seq", "AutoModelForSeq2SeqLM"),
-    "classification": (
-        "SynthForSequenceClassification",
-        "classification",
-        "AutoModelForSequenceClassification",
-    ),
-    "choice": ("SynthForMultipleChoice", "multiple_choice", "AutoModelForMultipleChoice"),
+# class, and the file of `remote` that has it
+CLASSES: dict[str, tuple[str, str]] = {
+    "causal-lm": ("SynthForCausalLM", "causal_lm"),
+    "masked-lm": ("SynthForMaskedLM", "masked_lm"),
+    "seq2seq": ("SynthForSeq2SeqLM", "seq2seq"),
+    "classification": ("SynthForSequenceClassification", "classification"),
+    "choice": ("SynthForMultipleChoice", "multiple_choice"),
 }
 
 
 def write_remote_code(leaving: Leaving, folder: Path) -> None:
     """Write configuration, weights and Python files."""
     config = resolved(leaving.config)
-    name, module, _ = CLASSES[kind_of(config)]
+    name, module = CLASSES[kind_of(config)]
     options = options_of(leaving, config)
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
     tensors = {f"model.{name}": tensor for name, tensor in tensors_of(leaving.model).items()}
@@ -41,12 +38,6 @@ def write_remote_code(leaving: Leaving, folder: Path) -> None:
     (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
     configuration = "\n".join(module_named(CONFIGURATION_MODULE).lines)
     (folder / f"{CONFIGURATION}.py").write_text(configuration + "\n", encoding="utf-8")
-
-
-def kind_of(config: ModelConfig) -> str:
-    """Return the task, or `choice` for a classifier of several texts."""
-    is_choice = config.task == "classification" and config.head.output == "choice"
-    return "choice" if is_choice else config.task
 
 
 def resolved(config: ModelConfig) -> ModelConfig:
@@ -58,26 +49,15 @@ def resolved(config: ModelConfig) -> ModelConfig:
 
 def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
     """Return `config.json`: what transformers reads, and our configuration in `synth`."""
-    name, _, auto = CLASSES[kind_of(config)]
+    kind = kind_of(config)
+    name, _ = CLASSES[kind]
     stack = config.decoder or config.encoder
     assert stack is not None
-    tokenizer = leaving.tokenizer
-    ids = (
-        {}
-        if tokenizer is None
-        else {
-            "pad_token_id": tokenizer.pad_id,
-            "bos_token_id": tokenizer.bos_id,
-            "eos_token_id": tokenizer.eos_id,
-        }
-    )
-    if tokenizer is not None and config.task == "seq2seq":
-        ids["decoder_start_token_id"] = tokenizer.bos_id
     return {
         "architectures": [name],
         "auto_map": {
             "AutoConfig": f"{CONFIGURATION}.SynthConfig",
-            auto: f"{MODELING}.{name}",
+            LOADERS[kind]: f"{MODELING}.{name}",
         },
         "model_type": "synth",
         "dtype": "float32",
@@ -89,21 +69,9 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
         "use_cache": config.decoder is not None,
         "window": stack.max_length if is_endless(config) else None,
         **({} if is_endless(config) else {"max_position_embeddings": stack.max_length}),
-        **ids,
+        **special_ids(leaving),
         **labels_of(config),
         "synth": json.loads(config.model_dump_json()),
-    }
-
-
-def labels_of(config: ModelConfig) -> dict[str, Any]:
-    if kind_of(config) != "classification":
-        return {}
-    problem = "regression" if config.head.output == "regression" else "single_label_classification"
-    names = {str(number): f"LABEL_{number}" for number in range(config.num_outputs)}
-    return {
-        "problem_type": problem,
-        "id2label": names,
-        "label2id": {name: int(n) for n, name in names.items()},
     }
 
 

@@ -12,8 +12,13 @@ from synthcli.data.tokenizers.byte_pairs import BYTES
 from synthcli.data.tokenizers.wordpiece import CLS, MASK, PAD, SEP, UNK
 
 NAMES = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "unk": "<unk>"}
+NEVER = -1e6  # far below what a text's pieces add up to
 SPACE = "\u2581"  # SentencePiece's mark of a space
 WHITE_SPACE = r"[\s\x1c-\x1f\x85]+"  # where Python cuts words
+TIES = (
+    "Where two ways to cut a text are equally likely, sums of scores rounded otherwise than SentencePiece's "
+    "may choose the other: of 6,317 lines and odd strings one was cut elsewhere."
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Converted:
     notes: tuple[str, ...] = ()
 
 
-def sentence_pieces(tokenizer: Any, model: Any, notes: tuple[str, ...] = ()) -> Converted:
+def sentence_pieces(model: Any, notes: tuple[str, ...] = ()) -> Converted:
     """Return SentencePiece around a model: a space before the text, and every space a mark."""
     from tokenizers import Tokenizer, decoders, normalizers
 
@@ -43,12 +48,23 @@ def sentence_pieces(tokenizer: Any, model: Any, notes: tuple[str, ...] = ()) -> 
 
 
 def unigram(tokenizer: Any) -> Converted:
-    """Return SentencePiece's unigram: the same pieces and scores."""
+    """Return SentencePiece's unigram: the same pieces and scores.
+
+    The library's model reads the names of special tokens as pieces, too: at this score it never does, unless
+    the text has a character that no piece has.
+    """
     from tokenizers import models
 
     processor = tokenizer._processor
-    pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(tokenizer.vocab_size)]
-    return sentence_pieces(tokenizer, models.Unigram(pieces, tokenizer.unk_id, byte_fallback=True))
+    names = [NAMES[role] for role in ("pad", "bos", "eos", "unk")]
+    pieces = [(name, NEVER) for name in names]
+    known = range(len(names), tokenizer.vocab_size)
+    pieces += [(processor.id_to_piece(i), processor.get_score(i)) for i in known]
+    alphabet = {piece for piece, _ in pieces if len(piece) == 1}
+    loose = [f"`{name}`" for name in names if not set(name) <= alphabet]
+    note = f"A text that holds {', '.join(loose)} is read as that mark; `synth` reads it as any other text."
+    model = models.Unigram(pieces, tokenizer.unk_id, byte_fallback=True)
+    return sentence_pieces(model, (TIES, note) if loose else (TIES,))
 
 
 def pair_encoding(tokenizer: Any) -> Converted:
@@ -69,7 +85,7 @@ def pair_encoding(tokenizer: Any) -> Converted:
         halves = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]
         merges += [pair for pair in halves if pair[0] in known and pair[1] in known]
     model = models.BPE(vocabulary, merges, unk_token=NAMES["unk"], byte_fallback=True, fuse_unk=False)
-    return sentence_pieces(tokenizer, model)
+    return sentence_pieces(model)
 
 
 def byte_pairs(tokenizer: Any) -> Converted:

@@ -56,7 +56,7 @@ class SynthForCausalLM(SynthPreTrainedModel, GenerationMixin):
         input_ids: Tensor,
         past_key_values: SynthCache | None = None,
         attention_mask: Tensor | None = None,
-        **options: Any,
+        **kwargs: Any,
     ) -> dict[str, Any]:
         """Return what `forward` needs for the next step: of a row that has a past, what is new."""
         seen = 0 if past_key_values is None else past_key_values.get_seq_length()
@@ -64,7 +64,7 @@ class SynthForCausalLM(SynthPreTrainedModel, GenerationMixin):
             "input_ids": input_ids[:, seen:],
             "past_key_values": past_key_values,
             "attention_mask": attention_mask,
-            "use_cache": options.get("use_cache"),
+            "use_cache": kwargs.get("use_cache"),
             "logits_to_keep": 1,
         }
 

@@ -102,7 +102,7 @@ class SynthForSeq2SeqLM(SynthPreTrainedModel, GenerationMixin):
         attention_mask: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
         encoder_outputs: Any = None,
-        **options: Any,
+        **kwargs: Any,
     ) -> dict[str, Any]:
         """Return what `forward` needs for the next step: of a row that has a past, what is new."""
         seen = 0 if past_key_values is None else past_key_values.get_seq_length()
@@ -112,5 +112,5 @@ class SynthForSeq2SeqLM(SynthPreTrainedModel, GenerationMixin):
             "attention_mask": attention_mask,
             "decoder_attention_mask": decoder_attention_mask,
             "encoder_outputs": encoder_outputs,
-            "use_cache": options.get("use_cache"),
+            "use_cache": kwargs.get("use_cache"),
         }

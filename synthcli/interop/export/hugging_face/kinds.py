@@ -1,0 +1,43 @@
+"""What a model is to transformers: the class that loads it, its special ids and its labels."""
+
+from typing import Any
+
+from synthcli.interop.export.leaving import Leaving
+from synthcli.model import ModelConfig
+
+LOADERS = {
+    "causal-lm": "AutoModelForCausalLM",
+    "masked-lm": "AutoModelForMaskedLM",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+    "classification": "AutoModelForSequenceClassification",
+    "choice": "AutoModelForMultipleChoice",
+}
+
+
+def kind_of(config: ModelConfig) -> str:
+    """Return the task, or `choice` for a classifier of several texts."""
+    is_choice = config.task == "classification" and config.head.output == "choice"
+    return "choice" if is_choice else config.task
+
+
+def special_ids(leaving: Leaving) -> dict[str, int]:
+    """Return the ids of padding, begin and end; a decoder that reads a source starts from begin."""
+    tokenizer = leaving.tokenizer
+    if tokenizer is None:
+        return {}
+    ids = {"pad": tokenizer.pad_id, "bos": tokenizer.bos_id, "eos": tokenizer.eos_id}
+    if leaving.config.task == "seq2seq":
+        ids["decoder_start"] = tokenizer.bos_id
+    return {f"{role}_token_id": number for role, number in ids.items()}
+
+
+def labels_of(config: ModelConfig) -> dict[str, Any]:
+    if kind_of(config) != "classification":
+        return {}
+    problem = "regression" if config.head.output == "regression" else "single_label_classification"
+    names = {str(number): f"LABEL_{number}" for number in range(config.num_outputs)}
+    return {
+        "problem_type": problem,
+        "id2label": names,
+        "label2id": {name: int(n) for n, name in names.items()},
+    }
