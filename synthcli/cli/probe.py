@@ -1,0 +1,159 @@
+"""`synth probe`: where which simplification of a model costs least."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.probe import Work
+
+FIGURES = {"nmse": "NMSE of what is replaced", "kl": "KL of the whole model, nats"}
+EMPTY = "–"
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL",
+        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder; the newest encoder if none.",
+    ),
+]
+Layers = Annotated[str | None, typer.Option(metavar="LIST", help="Such as `0,3` or `2-4`; all if none.")]
+Replacements = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--replacement", "-r", help="Only these: heads-halved, whitened-svd, random, … ; repeatable."
+    ),
+]
+Corpus = Annotated[str | None, typer.Option(help="Text to compute on; the teacher's own if none.")]
+Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
+Limit = Annotated[int | None, typer.Option(min=8, help="Sequences to compute on; 500 if none.")]
+MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.")]
+Cache = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Keep the recordings there, and use them again.")
+]
+CacheLimit = Annotated[str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="DIR", help="The teacher's results if none.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def probe(
+    model: Model = None,
+    layers: Layers = None,
+    replacement: Replacements = None,
+    corpus: Corpus = None,
+    source: Source = None,
+    limit: Limit = None,
+    max_length: MaxLength = None,
+    cache: Cache = None,
+    cache_limit: CacheLimit = None,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try every replacement in every layer from a formula, and say what each costs: no gradient step.
+
+    Examples: `synth probe bert-base-wikitext-2`, `synth probe DIR --corpus wikitext-2 --source FILES
+    --layers 0,3 --limit 200`, `synth probe RUN -r heads-halved -r merge-next --json`
+    """
+    from synthcli.cli.distil_block import bytes_of
+    from synthcli.cli.preparing_progress import Reporter
+    from synthcli.jobs.probe import LIMIT, Request, carried_out, found
+    from synthcli.jobs.texts import TextRequest
+
+    request = Request(
+        model,
+        None if layers is None else numbers_in(layers),
+        tuple(replacement) if replacement else None,
+        TextRequest(corpus, source, LIMIT if limit is None else limit, max_length),
+        cache,
+        None if cache_limit is None else bytes_of(cache_limit),
+        output,
+    )
+    with screen.progress() as bar:
+        work = found(request, Reporter(bar, "store"))
+        announce(work)
+        report = carried_out(work, Bar(bar))
+    if as_json:
+        return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
+    return show(report, work.folder)
+
+
+def numbers_in(words: str) -> tuple[int, ...]:
+    """Read `0,3` and `2-4`."""
+    numbers: list[int] = []
+    for word in words.split(","):
+        first, dash, last = word.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise SynthError(f"`--layers {words}` is no list of layers", "write it like `0,3` or `2-4`")
+        numbers += range(int(first), int(last or first) + 1)
+    if not numbers:
+        raise SynthError(f"`--layers {words}` names no layer", "write the lower number first")
+    return tuple(numbers)
+
+
+def announce(work: "Work") -> None:
+    """Say what is probed on what, and the size of what is about to be recorded."""
+    from synthcli.compress.cache import shown
+
+    train, held_out = work.texts.train, work.texts.held_out
+    screen.say(f"teacher: `{work.teacher.path}`")
+    tokens = int(train.lengths.sum() + held_out.lengths.sum())
+    screen.say(
+        f"text: {len(train):,} sequences of {train.name} to compute on, {len(held_out):,} of "
+        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(work.bytes)}"
+    )
+
+
+class Bar:
+    """Shows what is being done on one bar after the other."""
+
+    def __init__(self, progress: Any) -> None:
+        self.progress, self.tasks = progress, dict[str, Any]()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        kind = what.partition(" ")[0]
+        if kind not in self.tasks:
+            self.tasks[kind] = self.progress.add_task(what, total=total, rate="")
+        self.progress.update(self.tasks[kind], description=what, completed=done, total=total)
+
+
+def show(report: dict[str, Any], folder: Path) -> None:
+    """Print a table a figure, layers across, what did not fit, and what to do next."""
+    findings, layers = report["findings"], report["layers"]
+    columns = ["replacement", *(str(layer) for layer in layers), "seconds"]
+    for key, title in FIGURES.items():
+        rows = [row_of(name, key, findings, layers) for name in report["replacements"]]
+        screen.table(title, columns, rows, right=frozenset(range(1, len(columns))))
+    for why in dict.fromkeys(one["why"] for one in findings if one["why"]):
+        screen.say(f"note: {why}")
+    screen.say("NMSE 0 is the teacher, 1 the mean of what it says; KL is from the teacher, a position")
+    screen.say(f"wrote `{folder / 'probe.json'}` and `{folder / 'probe.png'}`")
+    screen.say(next_step(report))
+
+
+def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int]) -> list[str]:
+    """Return the figures of a replacement by layer, and the seconds it took in all."""
+    its = {one["layer"]: one for one in findings if one["replacement"] == name}
+    cells = [EMPTY if its[layer][key] is None else f"{its[layer][key]:.3f}" for layer in layers]
+    return [name, *cells, f"{sum(one['seconds'] for one in its.values()):.1f}"]
+
+
+def next_step(report: dict[str, Any]) -> str:
+    """Name what costs least, and the command that does it."""
+    known = [one for one in report["findings"] if one["kl"] is not None]
+    if not known:
+        return "nothing fitted: name other replacements"
+    best = min(known, key=lambda one: one["kl"])
+    teacher, layer = report["teacher"]["path"], best["layer"]
+    if best["replacement"] == "merge-next":
+        command = f"synth merge-layers {layer} {layer + 1} --teacher {teacher}"
+    else:
+        mixer = best["what"].partition(" ")[0]
+        command = f"synth distil-block --block {layer} --mixer {mixer} --teacher {teacher}"
+    return f"least costly: {best['replacement']} in layer {layer}, KL {best['kl']:.3f}\nnext: `{command}`"
