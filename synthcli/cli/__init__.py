@@ -16,9 +16,12 @@ from synthcli.cli import (
     generate,
     importing,
     kernels,
+    merge_layers,
     plan,
     prepare_corpus,
     presets,
+    probe,
+    push,
     quality,
     reproduce,
     tokenizer,
@@ -69,8 +72,11 @@ app.add_typer(presets_app, name="presets", rich_help_panel=TRAIN)
 app.command("eval", rich_help_panel=EVALUATE)(evaluate.evaluate)
 app.command("generate", rich_help_panel=EVALUATE)(generate.generate)
 app.command("reproduce", rich_help_panel=EVALUATE)(reproduce.reproduce)
+app.command("probe", rich_help_panel=COMPRESS)(probe.probe)
 app.command("distill-block", rich_help_panel=COMPRESS)(distil_block.distil_block)
+app.command("merge-layers", rich_help_panel=COMPRESS)(merge_layers.merge_layers)
 app.command("export", rich_help_panel=AWAY)(export.export)
 app.command("import", rich_help_panel=AWAY)(importing.import_)
+app.command("push", rich_help_panel=AWAY)(push.push)
 app.add_typer(kernels.app, name="kernels", rich_help_panel=LOOK)
 app.command("doctor", rich_help_panel=LOOK)(doctor.doctor)
