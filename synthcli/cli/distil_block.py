@@ -35,8 +35,8 @@ Start = Annotated[
     typer.Option(
         "--start",
         "--init",
-        help="A formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), random, "
-        "or the one that is best after a short trial: best.",
+        help="By a formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), "
+        "by chance (random), or the one ahead after a short trial (best).",
     ),
 ]
 Steps = Annotated[int | None, typer.Option(min=0, help="Training steps of each block; 400 if none.")]
