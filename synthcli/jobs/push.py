@@ -1,0 +1,144 @@
+"""Put a folder on the Hugging Face hub: what would go is known, and judged, before anything is sent."""
+
+import glob
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthcli.data.hub_access import is_offline
+from synthcli.errors import SynthError, WorkFailedError
+from synthcli.interop.foreign import PICKLED, inside
+
+CARD, PARITY = "README.md", "PARITY.json"
+SKIPPED = ("__pycache__", ".git", ".cache", ".ipynb_checkpoints")
+NAME = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$")
+TOKEN = "HF_TOKEN"
+
+
+@dataclass(frozen=True)
+class File:
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What goes where."""
+
+    folder: Path
+    to: str
+    private: bool
+    files: tuple[File, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+def plan_push(folder: Path, to: str, private: bool = False) -> Plan:
+    """Return what would be sent; needs no network. What must not leave is refused by name."""
+    if not NAME.match(to) or ".." in to or "--" in to or to.endswith((".git", "-", ".")):
+        raise SynthError(f"`--to {to}` is not a name on the hub", "`--to OWNER/NAME`, letters, digits, `-_.`")
+    if not folder.is_dir():
+        raise SynthError(f"there is no folder `{folder}`", "`synth export CHECKPOINT --to hf` makes one")
+    files = tuple(sendable(folder))
+    refuse_unfit(folder, {file.name for file in files})
+    return Plan(folder, to, private, files)
+
+
+def sendable(folder: Path) -> list[File]:
+    """Return the files of a folder, hidden ones and caches left out; a link out of it is refused."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if any(part in SKIPPED or part.startswith(".") for part in name.parts):
+            continue
+        if path.is_symlink():
+            inside(path, folder)
+        if path.is_file():
+            found.append(File(name.as_posix(), path.stat().st_size))
+        elif not path.is_dir():
+            raise SynthError(f"`{path}` is no plain file", "leave it out of the folder")
+    return found
+
+
+def refuse_unfit(folder: Path, names: set[str]) -> None:
+    """Refuse a folder without a card or weights, with pickles, or whose parity failed."""
+    export = "`synth export CHECKPOINT --to hf` writes a folder with all it needs"
+    if CARD not in names:
+        raise SynthError(f"`{folder}` has no model card `{CARD}`", export)
+    if not (folder / CARD).read_bytes().startswith(b"---"):
+        message = f"`{folder / CARD}` does not begin with `---` and facts for the hub: licence, data, metrics"
+        raise SynthError(message, export)
+    if pickled := sorted(name for name in names if name.endswith(PICKLED)):
+        raise SynthError(f"`{folder}` holds the pickle `{pickled[0]}`, which can run any code", export)
+    if not any(name.endswith((".safetensors", ".onnx", ".pt2")) for name in names):
+        raise SynthError(f"`{folder}` holds no weights", export)
+    refuse_failed_parity(folder)
+
+
+def refuse_failed_parity(folder: Path) -> None:
+    path = folder / PARITY
+    if not path.is_file():
+        return
+    try:
+        report: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SynthError(f"`{path}` cannot be read as JSON", "export the checkpoint again") from error
+    if isinstance(report, dict) and report.get("holds", True) is not True:
+        raise SynthError(f"`{path}` says that this export is not its checkpoint", "export it again")
+
+
+def push(plan: Plan) -> str:
+    """Send a folder and return its address; the token is the environment's, or that of the hub's own login."""
+    if is_offline():
+        hint = "unset `HF_HUB_OFFLINE`, or add `--dry-run`"
+        raise SynthError("the environment says to stay offline", hint)
+    from huggingface_hub import HfApi, get_token
+
+    token = get_token()
+    if not token:
+        raise SynthError(f"there is no token for the hub: `{TOKEN}` is not set", "set it, or `hf auth login`")
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)
+    with_reason(lambda: api.create_repo(plan.to, private=plan.private, exist_ok=True), plan)
+    message = "Upload a model exported by synth"
+    allowed = [glob.escape(file.name) for file in plan.files]
+    with_reason(
+        lambda: api.upload_folder(
+            repo_id=plan.to, folder_path=plan.folder, commit_message=message, allow_patterns=allowed
+        ),
+        plan,
+    )
+    return f"{api.endpoint}/{plan.to}"
+
+
+def with_reason(call: Any, plan: Plan) -> None:
+    """Run one request; whatever fails becomes one message."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        call()
+    except HFValidationError as error:
+        raise SynthError(f"`--to {plan.to}` is not a name on the hub", str(error)) from error
+    except HfHubHTTPError as error:
+        raise of_status(error, plan) from error
+    except Exception as error:  # connections fail with the errors of whichever client is below
+        message = f"the hub could not be reached: {type(error).__name__}"
+        raise WorkFailedError(message, "check the network and `HTTPS_PROXY`, then push again") from error
+
+
+def of_status(error: Any, plan: Plan) -> SynthError:
+    """Return what an answer of the hub means."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status == 401:
+        return SynthError("the hub does not accept the token", f"make a new one, and set `{TOKEN}`")
+    if status == 403:
+        return SynthError(f"the token may not write `{plan.to}`", "make one that may write there")
+    if status == 404:
+        return SynthError(f"the hub does not know `{plan.to.partition('/')[0]}`", "is the owner spelt right?")
+    return WorkFailedError(
+        f"the hub answered with {status}", "try again later; what was sent is not sent twice"
+    )
