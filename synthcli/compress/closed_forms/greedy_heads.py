@@ -67,7 +67,7 @@ def without(C: Tensor, group: slice) -> Tensor:
 def chosen_heads(lesson: Lesson, moments: Moments, count: int) -> tuple[Heads, list[int]]:
     """Return the teacher's best `count` heads in their own order, and their numbers."""
     heads = Heads.of(lesson.mixer, f"`{lesson.target}`")
-    choice = greedy_groups(moments, heads.d_head, count, lesson.strength)
+    choice = greedy_groups(moments, heads.d_head, count, lesson.ranking)
     numbers = sorted(choice.groups) if count < heads.count else list(range(heads.count))
     return heads.select(numbers), numbers
 

@@ -12,18 +12,22 @@ from synthcli.compress.sites import Part, Site, block_of
 from synthcli.compress.teacher import Teacher
 from synthcli.model.mixers import MixerConfig
 
-STRENGTH = 1e-5  # of ridge, as a share of the mean variance of an input
+STRENGTH = 1e-4  # of ridge where it only ranks, as a share of the mean variance of an input
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A layer of a teacher and a cache of its `mixer-in` and `mixer-out`."""
+    """A layer of a teacher and a cache of its `mixer-in` and `mixer-out`.
+
+    `strength` is that of ridge, as a share of the mean variance of an input; None chooses it on a part of the
+    text.
+    """
 
     teacher: Teacher
     cache: ActivationCache
     stack: str
     layer: int
-    strength: float = STRENGTH
+    strength: float | None = None
 
     def site(self, part: Part) -> Site:
         """Return a site of this layer."""
@@ -41,6 +45,11 @@ class Lesson:
     def mixer(self) -> Any:
         """The teacher's own."""
         return block_of(self.teacher.model, self.stack, self.layer).mixer
+
+    @property
+    def ranking(self) -> float:
+        """The strength with which heads are ranked."""
+        return STRENGTH if self.strength is None else self.strength
 
     def fresh(self, config: MixerConfig) -> nn.Module:
         """Return a student drawn as a model's own mixers are, in the teacher's precision."""

@@ -5,8 +5,8 @@ from torch import nn
 
 from synthcli.compress.closed_forms.heads import set_map
 from synthcli.compress.closed_forms.lesson import Lesson
-from synthcli.compress.closed_forms.ridge import ridge
-from synthcli.compress.moments import moments_of
+from synthcli.compress.closed_forms.ridge import fitted
+from synthcli.compress.moments import moments_of, parted, pieces_of
 from synthcli.errors import SynthError
 from synthcli.model.mixers import MixerConfig
 
@@ -18,8 +18,8 @@ def linear_map(lesson: Lesson, config: MixerConfig) -> nn.Module:
             f"a `{config.kind}` student is no linear map", "use `--mixer linear` with this start"
         )
     student = lesson.fresh(config)
-    moments = moments_of(lesson.cache, lesson.source, lesson.target)
-    set_map(student.output, *ridge(moments, lesson.strength))
+    parts = parted(pieces_of(lesson.cache, lesson.source, lesson.target))
+    set_map(student.output, *fitted(parts, lesson.strength))
     return student
 
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.closed_forms.lesson import Lesson
-from synthcli.compress.closed_forms.ridge import penalty
+from synthcli.compress.closed_forms.ridge import STRENGTHS, penalty
+from synthcli.compress.moments import CHECKED
 from synthcli.compress.nmse import passages
 from synthcli.errors import SynthError
 from synthcli.model.mixers import MixerConfig, SRUConfig
@@ -45,10 +46,8 @@ def fits(student: Any) -> bool:
 
 def write_columns(student: Any, lesson: Lesson, columns: slice, is_reverse: bool) -> None:
     """Fit the columns of one direction."""
-    weights, errors = fits_of(lesson, columns, is_reverse, skip_of(student))
-    best = errors.argmin(0)  # of FORGET, for every column
-    chosen = weights[best, torch.arange(weights.shape[1])]
-    student.expand.weight[: student.width][columns] = chosen.to(student.expand.weight.dtype)
+    weight, best = fitted_columns(lesson, columns, is_reverse, skip_of(student))
+    student.expand.weight[: student.width][columns] = weight.to(student.expand.weight.dtype)
     student.bias[0][columns] = torch.tensor([logit(f) for f in FORGET], dtype=student.bias.dtype)[best]
 
 
@@ -57,17 +56,47 @@ def skip_of(student: Any) -> float:
     return (1 - RESET) * student.skip_scale if student.config.skip else 0.0
 
 
-def fits_of(lesson: Lesson, columns: slice, is_reverse: bool, skip: float) -> tuple[Tensor, Tensor]:
-    """Return W (forgets, columns, d_model) and Σ(y − h)² but for a constant, (forgets, columns)."""
-    zz: Any = 0.0
-    zy: Any = 0.0
+def fitted_columns(lesson: Lesson, columns: slice, is_reverse: bool, skip: float) -> tuple[Tensor, Tensor]:
+    """Return W (columns, d_model) and the number in FORGET of every column.
+
+    Both, and the strength of ridge where it is not said, are those that do best where they were not learnt.
+    """
+    learn, check = Sums(), Sums()
     for z, y in averaged(lesson, columns, is_reverse, skip):
-        zz, zy = zz + torch.einsum("fnd,fne->fde", z, z), zy + torch.einsum("fnd,nc->fdc", z, y)
-    eye = torch.eye(zz.shape[-1], dtype=zz.dtype)
-    solid = torch.stack([one + penalty(one, lesson.strength) * eye for one in zz])
-    weight = torch.linalg.solve(solid, zy)
-    errors = (weight * (zz @ weight)).sum(1) - 2 * (weight * zy).sum(1)
-    return weight.mT, errors
+        at = y.shape[0] - y.shape[0] // CHECKED
+        learn.add(z[:, :at], y[:at])
+        check.add(z[:, at:], y[at:])
+    shares = STRENGTHS if lesson.strength is None else (lesson.strength,)
+    errors = torch.stack([check.errors(learn.solved(share)) for share in shares])  # (…, forgets, columns)
+    share = shares[int(errors.amin(1).sum(1).argmin())]
+    best = errors[shares.index(share)].argmin(0)
+    learn.add_sums(check)
+    return learn.solved(share)[best, :, torch.arange(len(best))], best
+
+
+class Sums:
+    """Σzzᵀ (forgets, d_model, d_model) and Σzyᵀ (forgets, d_model, columns), nothing centred."""
+
+    def __init__(self) -> None:
+        self.zz: Any = 0.0
+        self.zy: Any = 0.0
+
+    def add(self, z: Tensor, y: Tensor) -> None:
+        self.zz = self.zz + torch.einsum("fnd,fne->fde", z, z)
+        self.zy = self.zy + torch.einsum("fnd,nc->fdc", z, y)
+
+    def add_sums(self, other: "Sums") -> None:
+        self.zz, self.zy = self.zz + other.zz, self.zy + other.zy
+
+    def solved(self, share: float) -> Tensor:
+        """Return Wᵀ (forgets, d_model, columns)."""
+        eye = torch.eye(self.zz.shape[-1], dtype=self.zz.dtype)
+        solid = torch.stack([one + penalty(one, share) * eye for one in self.zz])
+        return torch.linalg.solve(solid, self.zy)
+
+    def errors(self, weight: Tensor) -> Tensor:
+        """Return Σ(y − W z)² but for Σy², (forgets, columns)."""
+        return (weight * (self.zz @ weight)).sum(1) - 2 * (weight * self.zy).sum(1)
 
 
 def averaged(

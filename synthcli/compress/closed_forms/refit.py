@@ -1,24 +1,25 @@
-"""The output map of a mixer by ridge, all else as it is: never worse on the text it is computed from."""
+"""The output map of a mixer by ridge, all else as it is."""
 
 from typing import Any
 
 import torch
 from torch import nn
 
-from synthcli.compress.closed_forms.heads import context_moments, set_map
+from synthcli.compress.closed_forms.heads import contexts, set_map
 from synthcli.compress.closed_forms.lesson import Lesson
-from synthcli.compress.closed_forms.ridge import ridge
+from synthcli.compress.closed_forms.ridge import fitted
+from synthcli.compress.moments import parted
 from synthcli.errors import SynthError
 from synthcli.model.mixers import MixerConfig
 
 
 def refit_output(mixer: Any, lesson: Lesson, keeps_prior: bool = True) -> None:
     """Give a mixer the output map that brings it nearest to y; the one it has is what ridge draws it to."""
-    moments = context_moments(mixer, lesson)
+    parts = parted(contexts(mixer, lesson))
     prior = mixer.output.weight.detach() if keeps_prior else None
     if mixer.output.bias is None:
         raise SynthError("an output map without a bias cannot be refitted", "give it one")
-    set_map(mixer.output, *ridge(moments, lesson.strength, prior))
+    set_map(mixer.output, *fitted(parts, lesson.strength, prior))
 
 
 def refitted(lesson: Lesson, config: MixerConfig) -> nn.Module:
