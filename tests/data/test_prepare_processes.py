@@ -121,6 +121,14 @@ def test_a_shard_that_kills_its_processes(
     assert all(worker.process.returncode == -9 for worker in given)
 
 
+def test_a_worker_imports_no_more_than_it_needs() -> None:
+    code = "import sys, synthcli.data.preparing.worker; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "pyarrow" in loaded
+    assert not loaded & {"pydantic", "pandas", "typer", "datasets", "torch", "synthcli.data.corpora"}
+
+
 def test_what_another_process_raises(tmp_path: Path) -> None:
     worker = Worker(tmp_path, tmp_path)
     with pytest.raises(SynthError) as caught:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.corpora import find_corpus
+from synthcli.data.corpora import find_corpus, reading
 from synthcli.data.corpora.reading import json_document, lines
 from synthcli.data.prepare import prepare
 from synthcli.errors import SynthError
@@ -26,6 +26,31 @@ def test_mixed_ends_of_lines_and_a_bom(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeffone\r\ntwo\n\r\nthr\ree\r\nfour".encode())
     assert list(lines(path)) == ["one", "two", "", "thr\ree", "four"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 1000])
+def test_lines_do_not_know_of_blocks(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BLOCK", size)
+    for text in ("", "\n", "a", "a\n", "ä\r\n\n\nline\rtwo\n\ufefflast", "\ufeff", "\ufeff\n漢字" * 9):
+        path = tmp_path / "a.txt"
+        path.write_bytes(text.encode())
+        body = text.removeprefix("\ufeff")
+        found = [line.removesuffix("\r") for line in body.removesuffix("\n").split("\n")]
+        assert list(lines(path)) == (found if text else [])
+
+
+@pytest.mark.parametrize("size", [5, 1000])
+def test_places_do_not_know_of_blocks(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BLOCK", size)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"one\ntwo\n\nthree\nfo\0r\n")
+    assert refused(path) == f"`{path}` has a NUL byte at line 5"
+    path.write_bytes("\ufeffone\ntwo\nd\ufeffei\n".encode() + b"v\xe4ier\n")
+    assert refused(path) == f"`{path}` is not UTF-8 at byte 19"
+    path.write_bytes(b"one\n" * 3 + b"x" * 12 + b"\n")
+    assert len(list(lines(path, longest=13))) == 4
+    with pytest.raises(SynthError, match="in line 4"):
+        list(lines(path, longest=12))
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from synthcli.errors import SynthError
 BOM = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 LONGEST_LINE = 2**25  # bytes: memory is bounded, and no document of the corpora is as long
+BLOCK = 2**18  # bytes read at once
 LONGEST_DOCUMENT = 2**28  # of a json file that is one value
 LONGEST_FIELD = 2**24  # bytes of one csv field
 SHOWN = 200  # characters of a file that a message repeats
@@ -22,11 +23,9 @@ SHOWN = 200  # characters of a file that a message repeats
 
 def lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[str]:
     """Yield lines without their ends; only a line feed ends one, as publishers count them."""
-    offset = 0
-    for number, raw in enumerate(raw_lines(path, longest), start=1):
-        if number == 1:
-            check_encoding(path, raw)
-        body = raw.removeprefix(BOM) if number == 1 else raw
+    number = offset = 0  # of what was read before this block
+    for raw in blocks(path, longest):
+        body = raw if offset else without_mark(path, raw)
         try:
             text = body.decode()
         except UnicodeDecodeError as error:
@@ -36,31 +35,46 @@ def lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[str]:
                 "convert it (`iconv -t UTF-8`), or take the publisher's copy",
             ) from error
         if "\0" in text:
+            line = number + text.count("\n", 0, text.index("\0")) + 1
             raise SynthError(
-                f"`{path}` has a NUL byte at line {number}",
+                f"`{path}` has a NUL byte at line {line}",
                 "it is damaged or no text: remove it, `tr -d '\\000'`",
             )
-        offset += len(raw)
-        yield text.removesuffix("\n").removesuffix("\r")
+        found = text.removesuffix("\n").split("\n")
+        yield from (line.removesuffix("\r") for line in found) if "\r" in text else found
+        number, offset = number + len(found), offset + len(raw)
 
 
-def check_encoding(path: Path, start: bytes) -> None:
-    """Refuse a file that says it is UTF-16."""
+def without_mark(path: Path, start: bytes) -> bytes:
+    """Return the start of a file without its byte order mark; one that says it is UTF-16 is refused."""
     if start.startswith(UTF_16):
         raise SynthError(f"`{path}` is UTF-16, expected UTF-8", "convert it: `iconv -f UTF-16 -t UTF-8`")
+    return start.removeprefix(BOM)
 
 
-def raw_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[bytes]:
-    """Yield lines as bytes, line ends included; a longer one is refused before it fills the memory."""
+def blocks(path: Path, longest: int = LONGEST_LINE) -> Iterator[bytes]:
+    """Yield lines as bytes, many at once; a line too long is refused before it fills the memory."""
+    size, number, rest = min(BLOCK, longest), 1, b""
+    for read in pieces(path, size):
+        end = read.rfind(b"\n") + 1
+        if len(rest) + (read.find(b"\n") + 1 or len(read)) > longest:
+            raise SynthError(
+                f"`{path}` has more than {longest // 2**20} MiB in line {number}",
+                "break it into lines or documents, one a line",
+            )
+        if end:
+            yield rest + read[:end]
+            number, rest = number + read.count(b"\n"), b""
+        rest += read[end:]
+    if rest:
+        yield rest
+
+
+def pieces(path: Path, size: int) -> Iterator[bytes]:
+    """Yield the bytes of a file, unpacked, as they come."""
     try:
         with gzip.open(path) if packed(path) else path.open("rb") as stream:
-            for number, line in enumerate(iter(partial(stream.readline, longest + 1), b""), start=1):
-                if len(line) > longest:
-                    raise SynthError(
-                        f"`{path}` has more than {longest // 2**20} MiB in line {number}",
-                        "break it into lines or documents, one a line",
-                    )
-                yield line
+            yield from iter(partial(stream.read, size), b"")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SynthError(
             f"`{path}` is truncated or damaged: {str(error).lower()}",

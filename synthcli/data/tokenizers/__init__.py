@@ -3,9 +3,8 @@
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers import byte_level_bpe, sentence_pieces, wordpiece
 from synthcli.data.tokenizers.base import DESCRIPTION, Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
@@ -17,6 +16,9 @@ from synthcli.data.tokenizers.trained import Train, trained
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer, published_wordpiece
 from synthcli.data.tokenizers.words import WordTokenizer, frequent_words, published_vocabulary
 from synthcli.errors import SynthError, did_you_mean
+
+if TYPE_CHECKING:
+    from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 UNIGRAM, BPE = "sentencepiece-unigram", "sentencepiece-bpe"
 
@@ -40,7 +42,7 @@ TRAINERS: dict[str, tuple[Train, str]] = {
 }
 
 # kinds that files without a description define
-BARE: dict[str, Callable[[TokenizerConfig], Tokenizer]] = {
+BARE: dict[str, Callable[["TokenizerConfig"], Tokenizer]] = {
     "gpt2": lambda config: Gpt2Tokenizer.load(Path(config.files or "")),
     "wordpiece": published_wordpiece,
     "words": published_vocabulary,
@@ -49,7 +51,7 @@ BARE: dict[str, Callable[[TokenizerConfig], Tokenizer]] = {
 
 
 def train_or_load_tokenizer(
-    config: TokenizerConfig, texts: Iterable[str], cache: Path | None = None
+    config: "TokenizerConfig", texts: Iterable[str], cache: Path | None = None
 ) -> Tokenizer:
     """Return the tokenizer of a configuration; `texts` are read only where it is trained.
 
@@ -65,7 +67,7 @@ def train_or_load_tokenizer(
     return Gpt2Tokenizer.from_hub() if config.kind == "gpt2" else ByteTokenizer()
 
 
-def tokenizer_in(config: TokenizerConfig) -> Tokenizer:
+def tokenizer_in(config: "TokenizerConfig") -> Tokenizer:
     """Return the tokenizer that `files` holds: of a store or a checkpoint, saved, or as bare files."""
     folder = home(Path(config.files or ""))
     if not (folder / DESCRIPTION).is_file() and config.kind in BARE:

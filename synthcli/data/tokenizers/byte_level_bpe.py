@@ -7,12 +7,14 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers.base import Saved, shown
 from synthcli.data.tokenizers.byte_pairs import byte_pair_model, pairs_in, text_of
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 VOCABULARY, MERGES = "vocab.json", "merges.txt"
 SPECIALS = 4
@@ -55,7 +57,7 @@ class ByteLevelBpeTokenizer(Saved):
         return {VOCABULARY: self.vocabulary, MERGES: self.merges}
 
 
-def train(config: TokenizerConfig, sample: list[str]) -> ByteLevelBpeTokenizer:
+def train(config: "TokenizerConfig", sample: list[str]) -> ByteLevelBpeTokenizer:
     """Train on a sample of texts; a small one supports fewer merges than are asked for."""
     from tokenizers import pre_tokenizers, trainers
 

@@ -15,12 +15,14 @@ import re
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers.base import Saved, shown
 from synthcli.data.tokenizers.sampling import CHUNK
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 FILE = "tokenizer.model"
 PREFIX = "sentencepiece-"
@@ -88,7 +90,7 @@ def words_of(text: str) -> list[str]:
     return text.split(" ")
 
 
-def train(config: TokenizerConfig, sample: list[str]) -> SentencePieceTokenizer:
+def train(config: "TokenizerConfig", sample: list[str]) -> SentencePieceTokenizer:
     """Train on a sample of texts; a small one supports fewer pieces than are asked for."""
     import sentencepiece
 

@@ -10,24 +10,31 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synthcli.data.config import TokenizerConfig
 from synthcli.data.partial import whole_folder
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.data.tokenizers.sampling import sample_for
 from synthcli.errors import SynthError
 
+if TYPE_CHECKING:
+    from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
+
 CACHE = ".tokenizers"  # in the folder of all stores
 LARGEST = 2**20  # pieces: the libraries take memory for all that are asked for, and end the process without
 LENGTH = 16  # hexadecimal digits of a folder's name
 
-Train = Callable[[TokenizerConfig, list[str]], Tokenizer]
+Train = Callable[["TokenizerConfig", list[str]], Tokenizer]
 Load = Callable[[Path], Tokenizer]
 
 
 def trained(
-    config: TokenizerConfig, texts: Iterable[str], train: Train, load: Load, library: str, cache: Path | None
+    config: "TokenizerConfig",
+    texts: Iterable[str],
+    train: Train,
+    load: Load,
+    library: str,
+    cache: Path | None,
 ) -> Tokenizer:
     """Return a tokenizer trained on a sample of texts, from the cache where it is there."""
     if config.vocab_size > LARGEST:

@@ -9,13 +9,15 @@ import re
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers.base import Saved
 from synthcli.data.tokenizers.sentence_pieces import COVERAGE
 from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_entries, written
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 PAD, UNK, CLS, SEP, MASK = MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUED = "##"
@@ -86,7 +88,7 @@ def reading(is_cased: bool) -> tuple[Any, Any]:
     return normalizers.BertNormalizer(lowercase=not is_cased), pre_tokenizers.BertPreTokenizer()
 
 
-def published_wordpiece(config: TokenizerConfig) -> WordPieceTokenizer:
+def published_wordpiece(config: "TokenizerConfig") -> WordPieceTokenizer:
     """Return the pieces of the file in `files`."""
     folder = Path(config.files or "")
     tokenizer = WordPieceTokenizer.load(folder)
@@ -94,7 +96,7 @@ def published_wordpiece(config: TokenizerConfig) -> WordPieceTokenizer:
     return tokenizer
 
 
-def train(config: TokenizerConfig, sample: list[str]) -> WordPieceTokenizer:
+def train(config: "TokenizerConfig", sample: list[str]) -> WordPieceTokenizer:
     """Train lower-cased pieces; words with the rarest characters are left out, and so will be unknown."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 

@@ -8,12 +8,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers.base import Saved, shown
 from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_entries, written
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 UNKNOWN = ("<unk>", "<UNK>")
 COUNTED_AT_MOST = 10_000_000  # different words: about a gigabyte
@@ -57,7 +59,7 @@ class WordTokenizer(Saved):
         return {FILE: written(self.words)}
 
 
-def published_vocabulary(config: TokenizerConfig) -> WordTokenizer:
+def published_vocabulary(config: "TokenizerConfig") -> WordTokenizer:
     """Return the words of the file in `files`."""
     folder = Path(config.files or "")
     tokenizer = WordTokenizer.load(folder)
@@ -65,7 +67,7 @@ def published_vocabulary(config: TokenizerConfig) -> WordTokenizer:
     return tokenizer
 
 
-def frequent_words(config: TokenizerConfig, texts: Iterable[str], least_count: int = 1) -> WordTokenizer:
+def frequent_words(config: "TokenizerConfig", texts: Iterable[str], least_count: int = 1) -> WordTokenizer:
     """Return the most frequent words of texts, none of which stands there less than `least_count` times."""
     room = room_for(config)
     counts, forgotten = counted(texts)
@@ -102,7 +104,7 @@ def counted(texts: Iterable[str]) -> tuple[Counter[str], int]:
     return counts, forgotten
 
 
-def room_for(config: TokenizerConfig) -> int:
+def room_for(config: "TokenizerConfig") -> int:
     """Return how many words a vocabulary has room for."""
     room = config.vocab_size - WordTokenizer.specials
     if room < 1:
