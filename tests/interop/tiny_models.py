@@ -1,4 +1,4 @@
-"""Small models of every family and task, every parameter moved off its initial value, and their checkpoints."""
+"""Small models of every family and task, parameters moved off their initial values, and their checkpoints."""
 
 from pathlib import Path
 from typing import Any

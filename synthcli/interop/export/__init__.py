@@ -2,7 +2,9 @@
 
 from synthcli.interop.export.hugging_face import write_hugging_face
 from synthcli.interop.export.leaving import Exporter
+from synthcli.interop.export.onnx_models import write_onnx
 from synthcli.interop.export.tensors import write_tensors
+from synthcli.interop.export.torch_programs import write_torch
 
 EXPORTERS: dict[str, Exporter] = {
     "hf": Exporter(
@@ -12,6 +14,20 @@ EXPORTERS: dict[str, Exporter] = {
         title="a folder that transformers loads, with tokenizer and model card",
         needs=("transformers",),
         extra="hf",
+    ),
+    "onnx": Exporter(
+        write_onnx,
+        check="onnx_folder",
+        tolerance=1e-4,
+        title="ONNX models for any batch and length, decoders with their state as inputs and outputs",
+        needs=("onnx", "onnxscript", "onnxruntime"),
+        extra="onnx",
+    ),
+    "torch": Exporter(
+        write_torch,
+        check="torch_folder",
+        tolerance=1e-5,
+        title="programs of torch.export, which torch opens without the code of a model",
     ),
     "safetensors": Exporter(
         write_tensors,

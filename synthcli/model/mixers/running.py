@@ -37,7 +37,7 @@ def mean_of_range(
     mass = torch.ones_like(wide[..., :1]) if weight is None else weight[..., None].to(wide.dtype)
     # (batch, length + 1, width + 1)
     sums = F.pad(torch.cat((wide * mass, mass), dim=-1).cumsum(1), (0, 0, 1, 0))
-    batch = len(x)
+    batch = x.shape[0]
     start, end = (edge.expand(batch, -1)[..., None].expand(-1, -1, sums.shape[-1]) for edge in (start, end))
     total = sums.gather(1, end) - sums.gather(1, start)
     return total[..., :-1] / total[..., -1:].clamp_min(1)

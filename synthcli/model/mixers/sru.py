@@ -125,7 +125,7 @@ class Recurrent(nn.Module):
         memory = self.remembered(state.memory, norm)
         u, new_memory = self.transform(inputs, x, context, memory)
         u = u.unflatten(-1, (self.blocks, self.width))
-        initial = state.c if state.c is not None else x.new_zeros(len(x), self.width)
+        initial = state.c if state.c is not None else x.new_zeros(x.shape[0], self.width)
         h, c = self.recur(u, x, initial, context)
         if self.config.layer_norm == "after" and self.norm is not None:
             h = self.norm(h)

@@ -48,7 +48,7 @@ class FactorizedDense(ScoreFunction):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor, keys: Tensor | None, start: int, num_keys: int) -> Tensor:
-        rows = -(-num_keys // self.a)  # only as many B as the keys present need
+        rows = (num_keys + self.a - 1) // self.a  # only as many B as the keys present need
         size = self.a + rows
         both = self.inputs(x, self.weight[:, :size], self.bias[:, :size])
         A, B = both.split((self.a, rows), dim=-1)  # (batch, heads, queries, a), (…, rows)

@@ -1,0 +1,45 @@
+"""From a form to a program of torch: every free axis stays free.
+
+Torch notes sizes that it took tensors not to have, such as a batch or a length of 1. These decide how memory
+is laid out between, never values, and a program would refuse them: such notes are dropped. Those of sizes that
+must be equal, or no larger than a table, are kept.
+"""
+
+import inspect
+import warnings
+from typing import Any
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from synthcli.interop.export.programs.form import Form
+
+
+def exported(form: Form) -> ExportedProgram:
+    """Trace a form; sizes of free axes are names in the program."""
+    dimensions: dict[str, Any] = {}
+    shapes = tuple(
+        {axis: dimensions.setdefault(name, _dimension(form, name)) for axis, name in port.axes.items()}
+        for port in form.inputs
+    )
+    arguments = tuple(port.example for port in form.inputs)
+    shapes = _matched(form, shapes)
+    # sizes 0 and 1 are sizes like others: nothing is traced for them alone
+    oblivious = torch.fx.experimental._config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    with torch.no_grad(), warnings.catch_warnings(), oblivious:
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specifications
+        program = torch.export.export(form.module, arguments, dynamic_shapes=shapes, strict=False)
+    program._guards_code = [guard for guard in program._guards_code if "==" in guard or "<=" in guard]
+    return program
+
+
+def _dimension(form: Form, name: str) -> Any:
+    longest = form.longest.get(name)
+    return Dim.DYNAMIC if longest is None else Dim.DYNAMIC(max=longest)
+
+
+def _matched(form: Form, shapes: tuple[Any, ...]) -> Any:
+    """Return the shapes as the module's own parameters are named: variadic ones are a tuple of their own."""
+    code: Any = type(form.module).forward.__code__
+    fixed, has_more = code.co_argcount - 1, bool(code.co_flags & inspect.CO_VARARGS)
+    return (*shapes[:fixed], shapes[fixed:]) if has_more else shapes

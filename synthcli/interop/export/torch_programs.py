@@ -1,0 +1,22 @@
+"""`torch`: programs of torch.export, which `torch.export.load` opens without any code of a model."""
+
+from pathlib import Path
+
+import torch
+
+from synthcli.interop.export.leaving import ExportOptions, Leaving
+from synthcli.interop.export.programs import FORMS
+from synthcli.interop.export.programs.exported import exported
+from synthcli.interop.export.programs.interface import write_interface
+
+SUFFIX = ".pt2"
+
+
+def write_torch(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
+    """Fill a folder with a program a form, their interface and the tokenizer."""
+    forms = FORMS[leaving.config.task](leaving)
+    for form in forms:
+        torch.export.save(exported(form), folder / f"{form.name}{SUFFIX}")
+    write_interface(folder, leaving, forms, SUFFIX)
+    if leaving.tokenizer is not None:
+        leaving.tokenizer.save(folder)
