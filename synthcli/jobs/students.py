@@ -16,7 +16,7 @@ from synthcli.presets import dump
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, create_run, runs_root
-from synthcli.training.checkpoints import step_name, write_model
+from synthcli.training.checkpoints import step_name, tidy, write_model
 from synthcli.training.config import TrainingConfig
 from synthcli.training.schedules import LinearConfig
 from synthcli.training.weights import weights_of
@@ -55,6 +55,7 @@ def save_student(
     config: Any = model.config
     try:
         write_model(run.checkpoints / step_name(0), config, weights_of(model), teacher.tokenizer)
+        tidy(run.checkpoints, keep=1)
         run.write_result(RESULT, result)
     except BaseException:
         remove_folder(run.path)  # a run without a checkpoint would be taken for one that began
