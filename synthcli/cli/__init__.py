@@ -14,6 +14,7 @@ from synthcli.cli import (
     export,
     finetune,
     generate,
+    heal,
     importing,
     kernels,
     merge_layers,
@@ -75,6 +76,7 @@ app.command("reproduce", rich_help_panel=EVALUATE)(reproduce.reproduce)
 app.command("probe", rich_help_panel=COMPRESS)(probe.probe)
 app.command("distill-block", rich_help_panel=COMPRESS)(distil_block.distil_block)
 app.command("merge-layers", rich_help_panel=COMPRESS)(merge_layers.merge_layers)
+app.command("heal", rich_help_panel=COMPRESS)(heal.heal)
 app.command("export", rich_help_panel=AWAY)(export.export)
 app.command("import", rich_help_panel=AWAY)(importing.import_)
 app.command("push", rich_help_panel=AWAY)(push.push)

@@ -1,0 +1,105 @@
+"""`synth heal`: train a compressed model as a whole towards its teacher."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.cli.distil_block import AsJson, Corpus, LearningRate, Seed, Source
+from synthcli.cli.train import INTERRUPTED
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.train import Trained
+
+Checkpoint = Annotated[
+    str | None, typer.Argument(metavar="CHECKPOINT", help="A student: a run, its id, its name, or a folder.")
+]
+Teacher = Annotated[
+    str | None, typer.Option(help="A run, id, preset, checkpoint or folder; whose student it is if none.")
+]
+Steps = Annotated[int, typer.Option(min=1, help="Training steps.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Sequences of a step; the preset's if none.")]
+TrainOnly = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Parameters that learn, such as `encoder.blocks.2.*`; repeatable."),
+]
+Hidden = Annotated[
+    float, typer.Option(metavar="WEIGHT", min=0, help="Of the error of hidden states, layer by layer.")
+]
+Temperature = Annotated[float, typer.Option(min=1e-3, help="Divides the logits of both.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Hide no words, though the model was trained so.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue a healing that is not complete.")]
+
+
+def heal(
+    checkpoint: Checkpoint = None,
+    teacher: Teacher = None,
+    steps: Steps = 1000,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    train_only: TrainOnly = None,
+    hidden: Hidden = 0.0,
+    temperature: Temperature = 1.0,
+    plain: Plain = False,
+    corpus: Corpus = None,
+    source: Source = None,
+    seed: Seed = None,
+    resume: Resume = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a student towards its teacher's distribution at every position.
+
+    Examples: `synth heal RUN`, `synth heal RUN --hidden 0.5 --steps 2000`, `synth heal RUN --train-only
+    "encoder.blocks.2.*"`, `synth heal --resume`
+    """
+    if checkpoint is None and not resume:
+        raise SynthError("no checkpoint is named", "name a student, or continue one with `--resume`")
+    from synthcli.cli.train import watching
+    from synthcli.jobs.heal import heal as healed
+    from synthcli.jobs.heal import resume_healing
+    from synthcli.jobs.heal_request import HealRequest
+    from synthcli.jobs.texts import TextRequest
+
+    with watching(checkpoint or "healing") as watcher:
+        if resume:
+            trained = resume_healing(checkpoint, watcher)
+        else:
+            request = HealRequest(
+                checkpoint=checkpoint or "",
+                teacher=teacher,
+                text=TextRequest(corpus, source),
+                steps=steps,
+                learning_rate=1e-4 if lr is None else lr,
+                batch_size=batch_size,
+                hidden=hidden,
+                temperature=temperature,
+                train_only=tuple(train_only or ()),
+                plain=plain,
+                seed=seed or 0,
+            )
+            trained = healed(request, watcher)
+    report(trained, as_json)
+
+
+def report(trained: "Trained", as_json: bool) -> None:
+    """Say how near student and teacher have come; an interrupted run ends the command."""
+    outcome, run = trained.outcome, trained.run
+    account: dict[str, Any] = run.read_results()["compress"]
+    if outcome is not None and outcome.is_interrupted:
+        screen.say(f"interrupted at step {outcome.step:,} of {outcome.steps:,}; saved")
+        screen.say(f"next: `synth heal --resume {run.path}`")
+        raise typer.Exit(INTERRUPTED)
+    if as_json:
+        return screen.data(json.dumps(account | {"run": str(run.path)}, indent=2, ensure_ascii=False))
+    before, after = account["before"], account["after"]
+    rows = [
+        [word, f"{near['divergence']:.4f}", f"{near['agreement']:.1%}", f"{near['positions']:,}"]
+        for word, near in (("before", before), ("after", after))
+    ]
+    columns = ["", "KL, nats", "same first word", "positions"]
+    screen.table("plain text held out", columns, rows, right=frozenset({1, 2, 3}))
+    teacher = account["teacher"]["path"]
+    screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")
+    return screen.say(f"next: `synth eval teacher-agreement {run.path} --teacher {teacher}`")

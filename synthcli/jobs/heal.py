@@ -1,0 +1,167 @@
+"""Heal a student: train it as a whole towards its teacher's words, in a run that resumes like any other."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from synthcli.compress.healing import EveryPosition, Healing
+from synthcli.compress.likeness import Likeness, likeness
+from synthcli.compress.teacher import Teacher, open_teacher
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.jobs.heal_request import (
+    JUDGED,
+    METHOD,
+    HealRequest,
+    experiment_for,
+    frozen_but,
+    refuse_mismatch,
+    teacher_of,
+)
+from synthcli.jobs.matching import account_of, matched_layers
+from synthcli.jobs.stores import examples_of, store_for
+from synthcli.jobs.students import RESULT
+from synthcli.jobs.texts import calibration
+from synthcli.jobs.train import Trained, Watcher, refuse_other_store
+from synthcli.model import build
+from synthcli.presets import dump, load_preset
+from synthcli.presets.compression import CompressConfig
+from synthcli.presets.schema import Experiment
+from synthcli.runs import Run, create_run, find_checkpoint, list_runs, runs_root
+from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
+from synthcli.training.loop import train
+from synthcli.training.randomness import seed_torch
+from synthcli.training.weights import load_weights
+
+
+def heal(request: HealRequest, watcher: Watcher) -> Trained:
+    """Heal in a new run."""
+    student = load_checkpoint(find_checkpoint(request.checkpoint))
+    teacher = teacher_of(request, student)
+    refuse_mismatch(student, teacher, request.hidden)
+    experiment = experiment_for(request, student, teacher)
+    frozen_but(build_on_meta(experiment), request.train_only)  # a pattern that names nothing is refused here
+    store = store_for(experiment.data, watcher.preparing)
+    examples_of(store, "train", experiment.model, experiment.data)
+    run = create_run(experiment.name, dump(experiment), runs_root())
+    write_account(run, student, teacher)
+    return _heal(run, experiment, watcher)
+
+
+def resume_healing(word: str | None, watcher: Watcher) -> Trained:
+    """Continue a healing from its last checkpoint; without a word the newest that is not complete."""
+    run = run_to_resume(word)
+    experiment = load_preset(str(run.preset))
+    if run.is_finished:
+        watcher.say(f"run `{run.path}` is complete")
+        return Trained(run, experiment, None)
+    return _heal(run, experiment, watcher)
+
+
+def run_to_resume(word: str | None) -> Run:
+    """Return a healing by its path, id or name."""
+    runs = [run for run in list_runs() if is_healing(run)]
+    if word is not None and Path(word).is_dir() and is_healing(Run(Path(word).resolve())):
+        return Run(Path(word).resolve())
+    named = [run for run in runs if word in (None, run.id, run.name)]
+    for run in [*(run for run in named if not run.is_finished), *named]:
+        return run
+    if word is None:
+        raise SynthError("no run is being healed", "`synth heal CHECKPOINT` begins one")
+    raise SynthError(f"`{word}` is no run that heals", did_you_mean(word, [run.name for run in runs]))
+
+
+def is_healing(run: Run) -> bool:
+    """Whether a run trains a student towards its teacher."""
+    compress = load_preset(str(run.preset)).compress if account_of(run.checkpoints / "last") else None
+    return compress is not None and compress.method == METHOD
+
+
+def build_on_meta(experiment: Experiment) -> nn.Module:
+    with torch.device("meta"):
+        return build(experiment.model)
+
+
+def write_account(run: Run, student: Checkpoint, teacher: Teacher) -> None:
+    """Write whose student is healed, and which layers belong together."""
+    layers = matched_layers(student.path, student.config, teacher)
+    account: dict[str, Any] = {
+        "method": METHOD,
+        "teacher": {"path": str(teacher.path.resolve()), "hash": teacher.hash},
+        "student": {"path": str(student.path.resolve())},
+    }
+    run.write_result(RESULT, account if layers is None else account | {"layers": list(layers)})
+
+
+def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
+    compress, model = experiment.compress, experiment.model
+    assert compress is not None and experiment.start is not None
+    account = account_of(run.checkpoints / "last")
+    teacher = open_teacher(Path(compress.teacher))
+    refuse_other_teacher(run, teacher, account)
+    store = store_for(experiment.data, watcher.preparing)
+    refuse_other_store(run, store)
+    train_text = EveryPosition(examples_of(store, "train", model, experiment.data))
+    validation = None
+    if "validation" in store.splits:
+        validation = EveryPosition(examples_of(store, "validation", model, experiment.data))
+    student = student_network(experiment)
+    split = "train" if validation is None else "validation"
+    judged = calibration(store, split, teacher, experiment.data, None, JUDGED)
+    with run.lock():
+        watcher.say(f"run `{run.path}`")
+        if "before" not in account:
+            account["before"] = shown(likeness(teacher.model, student.eval(), judged))
+            run.write_result(RESULT, account)
+        objective = Healing(
+            teacher.model, compress.temperature, compress.hidden, layers_to_compare(account, compress)
+        )
+        watching = [] if watcher.training is None else [watcher.training(experiment.name)]
+        outcome = train(
+            student,
+            train_text,
+            objective,
+            experiment.training,
+            experiment.data.batch,
+            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash), *watching],
+            resume=newest_checkpoint(run.checkpoints),
+        )
+        if not outcome.is_interrupted:
+            after = shown(likeness(teacher.model, student.eval(), judged))
+            run.write_result(RESULT, account | {"after": after})
+    return Trained(run, experiment, outcome)
+
+
+def student_network(experiment: Experiment) -> nn.Module:
+    """Return the student before its first step, with nothing frozen but what is to stay."""
+    assert experiment.compress is not None and experiment.start is not None
+    seed_torch(experiment.training.seed)
+    student = build(experiment.model)
+    checkpoint = load_checkpoint(Path(experiment.start.checkpoint))
+    load_weights(student, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
+    return frozen_but(student, experiment.compress.train_only)
+
+
+def layers_to_compare(account: dict[str, Any], compress: CompressConfig) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of layers whose hidden states are compared."""
+    if not compress.hidden:
+        return ()
+    if "layers" not in account:
+        message = f"`--hidden {compress.hidden}` compares layers, and nobody says which belong together"
+        raise SynthError(message, "leave it out, or heal a student that `synth merge-layers` made")
+    return tuple(enumerate(account["layers"]))
+
+
+def refuse_other_teacher(run: Run, teacher: Teacher, account: dict[str, Any]) -> None:
+    """Raise where a run would go on with another teacher than it began with."""
+    if account["teacher"]["hash"] != teacher.hash:
+        raise SynthError(
+            f"teacher `{teacher.path}` is not the one that run `{run.path}` began with",
+            "restore that one, or start a new run without `--resume`",
+        )
+
+
+def shown(near: Likeness) -> dict[str, float | int]:
+    """Return how near two models are, on plain text."""
+    return {"divergence": near.divergence, "agreement": near.agreement, "positions": near.positions}

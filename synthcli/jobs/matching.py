@@ -1,0 +1,37 @@
+"""Which layer of a teacher each layer of a student stands for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from synthcli.compress.sites import layers_of, main_stack
+from synthcli.compress.teacher import Teacher
+from synthcli.jobs.students import RESULT
+from synthcli.model import ModelConfig
+from synthcli.runs import run_of
+
+
+def account_of(checkpoint: Path) -> dict[str, Any]:
+    """Return what the run of a student says of how it was made; nothing where there is none."""
+    run = run_of(checkpoint)
+    path = None if run is None else run.results / f"{RESULT}.json"
+    if path is None or not path.is_file():
+        return {}
+    account: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return account
+
+
+def matched_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> tuple[int, ...] | None:
+    """Return the teacher's layer of every layer of a student, or None where nobody can say.
+
+    A student's own account comes first. Without one, equal depths match layer by layer, and a depth that
+    divides the teacher's matches the last of every so many.
+    """
+    ours, theirs = (layers_of(c, main_stack(c)) for c in (config, teacher.config))
+    account = account_of(checkpoint)
+    if account.get("teacher", {}).get("hash") == teacher.hash and "layers" in account:
+        return tuple(account["layers"])
+    if theirs % ours:
+        return None
+    share = theirs // ours
+    return tuple(share * (layer + 1) - 1 for layer in range(ours))
