@@ -37,15 +37,22 @@ def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
     options.refuse_others(ONLY)
     architecture = options.architecture(TASKS) or _architecture_of(tensors)
     root = "bert." if any(name.startswith("bert.") for name in tensors) else ""
+    options.layers("num_hidden_layers", 12, tensors)
     config = _config(options, tensors, architecture)
     if config.embeddings.tie != "none":
         decoder = f"{PREDICTIONS}.decoder"
         copies = {f"{decoder}.weight": root + EMBEDDING, f"{decoder}.bias": f"{PREDICTIONS}.bias"}
         tensors = without_copies(tensors, copies)
+    return translate(config, entries_of(config, root, tensors), tensors, SPARE)
+
+
+def entries_of(config: ModelConfig, root: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
+    """Return the place of every tensor; `tensors` tell which of several names a file uses."""
+    assert config.encoder is not None
     entries = _embeddings(root, tensors)
-    for layer in range(options.layers("num_hidden_layers", 12, tensors)):
+    for layer in range(config.encoder.layers):
         entries += _layer(f"encoder.blocks.{layer}", f"{root}encoder.layer.{layer}", tensors)
-    return translate(config, entries + _head(config, root, tensors), tensors, SPARE)
+    return entries + _head(config, root, tensors)
 
 
 def _architecture_of(tensors: Mapping[str, Tensor]) -> str:

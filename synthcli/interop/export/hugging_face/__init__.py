@@ -9,6 +9,8 @@ from pathlib import Path
 from synthcli.interop.export.hugging_face.card import write_card
 from synthcli.interop.export.hugging_face.generation import write_generation
 from synthcli.interop.export.hugging_face.kinds import LOADERS, kind_of
+from synthcli.interop.export.hugging_face.native import native, write_native
+from synthcli.interop.export.hugging_face.padded import padding_notes
 from synthcli.interop.export.hugging_face.remote_code import write_remote_code
 from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.interop.export.leaving import ExportOptions, Leaving
@@ -16,12 +18,17 @@ from synthcli.interop.export.leaving import ExportOptions, Leaving
 
 def write_hugging_face(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     """Fill a folder with configuration, weights, tokenizer and model card."""
-    kind, notes = kind_of(leaving.config), ()  # type: tuple[str, tuple[str, ...]]
-    write_remote_code(leaving, folder)
+    kind, found = kind_of(leaving.config), native(leaving)
+    notes: list[str] = []
+    if found is None:
+        write_remote_code(leaving, folder)
+    else:
+        write_native(found, folder)
+        notes += padding_notes(leaving.config)
     write_generation(leaving, folder)
     if leaving.tokenizer is not None:
-        notes = write_tokenizer(leaving.tokenizer, leaving.config, folder)
-    write_card(leaving, folder, kind, LOADERS[kind], True, notes)
+        notes += write_tokenizer(leaving.tokenizer, leaving.config, folder)
+    write_card(leaving, folder, kind, LOADERS[kind], found is None, tuple(notes))
 
 
 __all__ = ["write_hugging_face"]

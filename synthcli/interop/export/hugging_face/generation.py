@@ -19,7 +19,7 @@ def write_generation(leaving: Leaving, folder: Path) -> None:
 
 
 def generation_of(leaving: Leaving) -> dict[str, Any]:
-    """Return the options: greedy or beam search, a target as long as positions allow, never padding or begin."""
+    """Return the options: greedy or beam search, as long a target as positions allow, no padding or begin."""
     config, writing, tokenizer = leaving.config, leaving.writing, leaving.tokenizer
     limit = config.max_target_length
     assert limit is not None

@@ -76,6 +76,7 @@ class Loaded:
             num_beams=1,
             do_sample=False,
             use_cache=use_cache,
+            suppress_tokens=[],
             eos_token_id=-1,  # which no token is: nothing ends the text
         )
         added: Array = found[:, -steps:].numpy()
