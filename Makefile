@@ -43,6 +43,7 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/blocks.py
 	$(BIN)/python benchmarks/shaping.py
 	$(BIN)/python benchmarks/recurrence.py
+	$(BIN)/python benchmarks/compress.py
 
 gpu-check:
 	$(PYTHON) benchmarks/gpu_check.py
