@@ -230,11 +230,11 @@ def rows_of(one: dict[str, Any]) -> list[list[str]]:
     """Return the row of a block, and below it one for every other start that was tried."""
     head = [str(one["block"]), one["mixer"], one["start"]]
     sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]
-    figures = [f"{one['nmse_before']:.3f}", f"{one['nmse_after']:.3f}", f"{one['seconds']:.1f}"]
+    figures = [f"{one['nmse_before']:.4f}", f"{one['nmse_after']:.4f}", f"{one['seconds']:.1f}"]
     rows = [[*head, *sizes, *figures]]
     for trial in one["trials"]:
         if trial["start"] != one["start"]:
-            after = trial["why"] if trial["after"] is None else f"{trial['after']:.3f}"
-            before = "" if trial["before"] is None else f"{trial['before']:.3f}"
+            after = trial["why"] if trial["after"] is None else f"{trial['after']:.4f}"
+            before = "" if trial["before"] is None else f"{trial['before']:.4f}"
             rows.append(["", "", f"{trial['start']} (a trial)", "", "", before, after, ""])
     return rows

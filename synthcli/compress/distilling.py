@@ -173,7 +173,7 @@ def trained(
     """Train a student in place by the plan's criterion; one on maps, or on y, ends with a new output map."""
 
     def report(step: int, steps: int, value: float) -> None:
-        progress(f"block {lesson.layer} from {word}", step, steps, f"NMSE {value:.3f}")
+        progress(f"block {lesson.layer} from {word}", step, steps, f"NMSE {value:.4g}")
 
     if not getattr(student, "reads_input", True):
         settings = replace(settings, steps=0)  # a constant: its start is the best there is

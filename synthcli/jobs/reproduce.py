@@ -16,6 +16,7 @@ from synthcli.data.examples import Examples
 from synthcli.errors import SynthError
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate import Request, evaluate_checkpoint, judge, nothing, options_for
+from synthcli.jobs.reproduce_compressed import TEACHER, compressed_rows
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.train import Watcher, fitted_to_store, initialised, resume_run, train_experiment
 from synthcli.model import build, count_parameters
@@ -59,7 +60,7 @@ TASKS = (
     Task("classification", synthesizers("agnews"), "accuracy"),
     Task("code", {block: f"codeparrot-{block}" for block in ("pre-norm", "skipless-parallel")}, "perplexity"),
     Task("bytes", {"srupp": "srupp-enwik8-base"}, "perplexity"),
-    Task("hidden words", {"bert": "bert-base-wikitext-2"}, "perplexity"),
+    Task("hidden words", {"bert": TEACHER}, "perplexity"),
 )
 
 
@@ -78,6 +79,8 @@ def reproduce(asked: Reproduction, folder: Path, watcher: Watcher) -> tuple[Path
     for task in TASKS:
         if asked.scale in task.scales:
             rows += list(rows_of(task, asked, watcher))
+    for teacher in [row for row in rows if row.preset == TEACHER]:
+        rows += compressed_rows(asked.scale, Path(teacher.run), watcher)
     return write_report(rows, asked.scale, folder), rows
 
 

@@ -1,0 +1,125 @@
+"""The compressed model of a reproduction: one block of a teacher it has trained, distilled and judged."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from synthcli.compress.assemble import new_mixer, with_mixers
+from synthcli.compress.distilling import Plan
+from synthcli.compress.fitting import FitConfig
+from synthcli.evaluation.result import Result
+from synthcli.jobs.distil_block import Request, Work, carried_out, found, provenance
+from synthcli.jobs.evaluate import Request as Question
+from synthcli.jobs.evaluate import evaluate_checkpoint, judge, nothing, options_for
+from synthcli.jobs.stores import examples_of
+from synthcli.jobs.students import RESULT
+from synthcli.jobs.texts import TextRequest
+from synthcli.jobs.train import Watcher
+from synthcli.presets import load_preset
+from synthcli.reproduce.table import Row
+from synthcli.runs import Run, find_checkpoint, list_runs
+
+TEACHER, BLOCK = "bert-base-wikitext-2", 2
+METRIC, UNTRAINED = "perplexity", "untrained-perplexity"
+TASK, VARIANT = "one block distilled", "half of block 2"
+# steps, sequences to learn from
+SIZES = {"smoke": (60, 300), "hour": (400, 2000), "day": (1000, 8000), "paper": (4000, 40000)}
+
+
+def compressed_rows(scale: str, teacher: Path, watcher: Watcher) -> Iterator[Row]:
+    """Yield the rows of a student of one run: how near its block is, and what the whole model is worth."""
+    work = found(request(scale, teacher), watcher.preparing)
+    run = student_of(work, watcher)
+    yield error_row(run, work)
+    yield perplexity_row(run, work, watcher)
+
+
+def request(scale: str, teacher: Path) -> Request:
+    """Return what is distilled: block 2 into heads half as wide."""
+    steps, limit = SIZES[scale]
+    plan = Plan(settings=replace(FitConfig(), steps=steps))
+    return Request((BLOCK,), str(teacher), plan=plan, text=TextRequest(limit=limit))
+
+
+def student_of(work: Work, watcher: Watcher) -> Run:
+    """Return the run of exactly this student: found, or made."""
+    for run in list_runs(name=work.name):
+        if RESULT in run.read_results() and load_preset(str(run.preset)).compress == provenance(work):
+            return run
+    watcher.say(f"distilling block {BLOCK} of `{work.teacher.path}`")
+    return carried_out(work).run
+
+
+def error_row(run: Run, work: Work) -> Row:
+    """Return how near the block is; a student by chance stands for the untrained."""
+    (one,) = run.read_results()[RESULT]["blocks"]
+    fresh = next(trial["before"] for trial in one["trials"] if trial["start"] == "random")
+    held_out = work.texts[1]
+    return Row(
+        **common(run, work),
+        metric="nmse",
+        protocol=run.read_results()[RESULT]["protocol"] + "; untrained: a block by chance",
+        value=one["nmse_after"],
+        interval=None,
+        untrained=fresh,
+        higher_is_better=False,
+        samples=len(held_out),
+        parameters=one["parameters_after"],
+        steps=one["steps"],
+    )
+
+
+def perplexity_row(run: Run, work: Work, watcher: Watcher) -> Row:
+    """Return what the whole model is worth on the test split."""
+    results = run.read_results()
+    known = [Result.from_json(table) for name, table in results.items() if name.startswith(f"{METRIC}.")]
+    if not known:
+        watcher.say(f"judging `{run.path}` by {METRIC}")
+    judged = known[0] if known else evaluate_checkpoint(find_checkpoint(str(run.path)), Question(METRIC))
+    figure, whole = judged.figures[0], results[RESULT]
+    return Row(
+        **common(run, work),
+        metric=figure.name,
+        protocol=" ".join(filter(None, (figure.protocol, figure.signature))),
+        value=figure.value,
+        interval=figure.interval,
+        untrained=by_chance(run, work).figures[0].value,
+        higher_is_better=figure.higher_is_better,
+        samples=judged.samples,
+        parameters=whole["model"]["parameters_after"],
+        steps=whole["blocks"][0]["steps"],
+    )
+
+
+def common(run: Run, work: Work) -> dict[str, Any]:
+    """Return what both rows share."""
+    return {
+        "task": TASK,
+        "preset": TEACHER,
+        "variant": VARIANT,
+        "corpus": work.data.corpus,
+        "step_time": None,
+        "claim": "",
+        "run": str(run.path),
+    }
+
+
+def by_chance(run: Run, work: Work) -> Result:
+    """Judge the teacher with a student by chance in it, on the same examples."""
+    known = run.read_results().get(UNTRAINED)
+    if known is not None:
+        return Result.from_json(known)
+    experiment, teacher = load_preset(str(run.preset)), work.teacher
+    mixers = {
+        layer: (config, new_mixer(teacher.config, layer, config, work.stack))
+        for layer, config in work.students.items()
+    }
+    model = with_mixers(teacher.model, teacher.config, mixers, work.stack)
+    question = Question(METRIC)
+    judging = options_for(experiment, question)
+    store = work.texts[0].store
+    examples = examples_of(store, judging.split, teacher.config, experiment.data, judging)
+    result = judge(model, teacher.tokenizer, examples, judging, question, nothing, ("untrained", 0))
+    run.write_result(UNTRAINED, result.to_json())
+    return result
