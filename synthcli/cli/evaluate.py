@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from synthcli.jobs.evaluate import Request
 
 METRICS = ("bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation")
+AGREEMENT = "teacher-agreement"
 
-Metric = Annotated[str, typer.Argument(metavar="METRIC", help=f"{', '.join(METRICS[:-1])} or {METRICS[-1]}.")]
+Metric = Annotated[str, typer.Argument(metavar="METRIC", help=f"{', '.join(METRICS)} or {AGREEMENT}.")]
 Checkpoints = Annotated[
     list[str] | None,
     typer.Argument(
@@ -28,6 +29,13 @@ Split = Annotated[str | None, typer.Option(help="train, validation or test; the 
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples; the result says so.")]
 Beam = Annotated[int | None, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Examples at once; changes speed, not results.")]
+Teacher = Annotated[
+    str | None, typer.Option(help="Whose students they are; the teacher they were made of if none.")
+]
+Reference = Annotated[str | None, typer.Option(help="A larger model of the same pieces to agree with, too.")]
+Picture = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where agreement is drawn over cost; beside the result.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -40,25 +48,45 @@ def evaluate(
     limit: Limit = None,
     beam: Beam = None,
     batch_size: BatchSize = None,
+    teacher: Teacher = None,
+    reference: Reference = None,
+    picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge checkpoints on the whole test split, with 95 % intervals.
 
     Examples: `synth eval bleu`, `synth eval perplexity lm1b-dense lm1b-random`, `synth eval bleu RUN/best
-    --split validation --beam 1`
+    --split validation --beam 1`, `synth eval teacher-agreement STUDENT OTHER --teacher RUN`
     """
-    if metric not in METRICS:
-        raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, METRICS))
+    if metric not in (*METRICS, AGREEMENT):
+        raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, (*METRICS, AGREEMENT)))
+    if metric == AGREEMENT:
+        from synthcli.cli.agreement import evaluate_agreement
+        from synthcli.jobs.agreement import AgreementRequest
+
+        refuse_given(metric, beam=beam, batch_size=batch_size)
+        words = tuple(checkpoints or ())
+        request = AgreementRequest(words, teacher, reference, corpus, source, split or "test", limit)
+        return evaluate_agreement(request, picture, as_json)
+    refuse_given(metric, teacher=teacher, reference=reference, picture=picture)
     from synthcli.jobs.evaluate import Request
 
-    request = Request(metric, corpus, source, split, limit, beam, batch_size)
-    words: list[str | None] = [*checkpoints] if checkpoints else [None]
-    results = [judged(word, request) for word in words]
+    asked = Request(metric, corpus, source, split, limit, beam, batch_size)
+    named: list[str | None] = [*checkpoints] if checkpoints else [None]
+    results = [judged(word, asked) for word in named]
     if as_json:
         return screen.data(json.dumps([result.to_json() for result in results], indent=2))
     for result in results:
         show(result)
     return None
+
+
+def refuse_given(metric: str, **options: object) -> None:
+    """Raise for options that a metric does not read."""
+    for name, value in options.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise SynthError(f"`{option}` has no meaning for `{metric}`", "leave it out")
 
 
 def judged(word: str | None, request: "Request") -> "Result":

@@ -1,0 +1,106 @@
+"""`synth eval teacher-agreement`: judge students by their teacher."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.agreement import AgreementRequest, Compared, Comparison
+
+SHOWN = {
+    "kl": "KL",
+    "teacher_top1": "top 1",
+    "teacher_top5": "top 5",
+    "teacher_top10": "top 10",
+    "reference_top1": "reference top 1",
+    "reference_top5": "top 5",
+    "reference_top10": "top 10",
+    "accuracy": "accuracy",
+    "neighbours": "neighbours",
+}
+
+
+def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, as_json: bool) -> None:
+    """Judge students in one pass, print tables, and draw quality against cost."""
+    from synthcli.cli.evaluate import Bar
+    from synthcli.cli.preparing_progress import Reporter
+    from synthcli.jobs.agreement import agree
+    from synthcli.jobs.agreement_picture import picture
+
+    if not request.checkpoints:
+        hint = "name students: `synth eval teacher-agreement RUN --teacher RUN`"
+        raise SynthError("no checkpoint is named", hint)
+    with screen.progress() as bar:
+        comparison = agree(request, Bar(bar, "agreement"), Reporter(bar, "store"))
+    written = [one.written for one in comparison.students if one.written is not None]
+    path = picture_path or (written[0].with_suffix(".png") if written else None)
+    if path is not None:
+        picture(comparison, path)
+    if as_json:
+        return screen.data(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
+    show(comparison)
+    for file in [*written, *([path] if path else [])]:
+        screen.say(f"wrote `{file}`")
+    return None
+
+
+def show(comparison: "Comparison") -> None:
+    """Print agreement, costs, and errors of hidden states."""
+    first = comparison.students[0].result
+    part = "" if first.limit is None else f" (the first {first.samples:,} of {first.split_size:,})"
+    names = [name for name in SHOWN if comparison.students[0].figure(name) is not None]
+    rows = [[one.name, *(cell(one, name) for name in names)] for one in comparison.students]
+    title = f"{first.corpus}, {first.split}: {first.samples:,} sequences{part}; KL in nats, the others in %"
+    columns = ["student", *(SHOWN[name] for name in names)]
+    screen.table(title, columns, rows, right=frozenset(range(1, len(columns))))
+    costs = [("teacher", comparison.teacher_cost), *((one.name, one.cost) for one in comparison.students)]
+    cells = [
+        [
+            name,
+            str(cost.layers),
+            f"{cost.parameters:,}",
+            f"{cost.layer_parameters:,}",
+            f"{cost.flops / 1e6:.2f}",
+            f"{cost.milliseconds:.1f}",
+        ]
+        for name, cost in costs
+    ]
+    headers = ["", "layers", "parameters", "of layers", "MFLOP a token", "ms a batch"]
+    screen.table("what each costs", headers, cells, right=frozenset(range(1, 6)))
+    show_layers(comparison)
+    for one in comparison.students:
+        for note in one.result.notes:
+            screen.say(f"note: {one.name}: {note}")
+    screen.say(f"judged by `{comparison.teacher.path}` in {first.seconds:.1f} s")
+
+
+def cell(one: "Compared", name: str) -> str:
+    """Return a figure with half the width of its interval; the result has both ends."""
+    figure = one.figure(name)
+    if figure is None:
+        return ""
+    digits = 3 if name == "kl" else 1
+    low, high = figure.interval or (figure.value, figure.value)
+    return f"{figure.value:.{digits}f} ± {(high - low) / 2:.{digits}f}"
+
+
+def show_layers(comparison: "Comparison") -> None:
+    """Print the error of the stream after every layer of the teacher that a student stands for."""
+    matched = [one for one in comparison.students if one.layers]
+    if not matched:
+        return
+    layers = sorted({layer for one in matched for layer in one.layers or ()})
+    rows = [
+        [one.name, *("" if (e := (one.layers or {}).get(n)) is None else f"{e:.3f}" for n in layers)]
+        for one in matched
+    ]
+    columns = ["after layer", *(str(layer) for layer in layers)]
+    screen.table(
+        "NMSE of hidden states: 0 is the teacher, 1 the mean",
+        columns,
+        rows,
+        right=frozenset(range(1, len(columns))),
+    )

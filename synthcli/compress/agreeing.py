@@ -1,0 +1,152 @@
+"""How far students agree with their teacher on a split: one pass over the text for all of them.
+
+Words are compared where the task predicts: at the hidden tokens of an encoder, at every next token of a
+decoder. Hidden states are compared at every real position, each layer with the teacher's that it stands for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.cache import batches_by_length
+from synthcli.compress.healing import FORWARDS, hidden_states, stack_of
+from synthcli.compress.nmse import NMSE
+from synthcli.data.examples import Examples
+from synthcli.data.ragged import Indices
+from synthcli.errors import WorkFailedError
+from synthcli.evaluation.agreement import COLUMNS, agreement, same_neighbours, tally
+from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.score import Score
+from synthcli.objectives import IGNORED, Batch
+
+TOKENS = 1024  # of a batch: logits are wide
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Judged:
+    """A student under judgement; `layers` are the teacher's that its own stand for, None where unknown."""
+
+    model: nn.Module
+    layers: tuple[int, ...] | None
+    sums: dict[str, Array] = field(default_factory=dict)
+    errors: list[NMSE] = field(default_factory=list)
+    vectors: Tensor | None = None
+
+    def begin(self, samples: int, d_model: int, judges: Sequence[str]) -> None:
+        self.sums = {judge: np.zeros((samples, len(COLUMNS))) for judge in judges}
+        self.errors = [NMSE() for _ in self.layers or ()]
+        self.vectors = torch.zeros(samples, d_model)
+
+    @property
+    def layer_errors(self) -> list[float] | None:
+        """NMSE of the stream after every layer."""
+        return None if self.layers is None else [error.value for error in self.errors]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model makes of a batch: logits where words are predicted, and its stream after every layer."""
+
+    logits: Tensor
+    hidden: dict[int, Tensor]
+
+    @property
+    def last(self) -> Tensor:
+        return self.hidden[max(self.hidden)]
+
+
+@torch.inference_mode()
+def judge_all(
+    teacher: nn.Module,
+    students: Sequence[Judged],
+    examples: Examples,
+    chosen: Indices,
+    seed: int,
+    reference: nn.Module | None = None,
+    progress: Progress | None = None,
+) -> list[list[Score]]:
+    """Return the scores of every student; what is hidden from them is a function of the seed."""
+    judges = ("teacher",) if reference is None else ("teacher", "reference")
+    positions = np.zeros(len(chosen))
+    config: Any = teacher.config
+    for student in students:
+        theirs: Any = student.model.config
+        student.begin(len(chosen), theirs.d_model, judges)
+    vectors = torch.zeros(len(chosen), config.d_model)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for places, batch in batches(examples, chosen, progress):
+            said = say(teacher, batch)
+            best = None if reference is None else say(reference, batch).logits
+            positions[places] = where_predicted(batch).sum(1).numpy()
+            vectors[torch.from_numpy(places)] = pooled(said.last, batch)
+            for student in students:
+                note(student, batch, places, said, best)
+    return [scores_of(student, positions, vectors, config.task) for student in students]
+
+
+def batches(
+    examples: Examples, chosen: Indices, progress: Progress | None
+) -> Iterator[tuple[Indices, Batch]]:
+    """Yield places in `chosen` and their batch, sequences of like length together."""
+    done = 0
+    for places in batches_by_length(examples.lengths[chosen], TOKENS):
+        yield places, examples.collate(chosen[places])
+        done += len(places)
+        if progress is not None:
+            progress(done, len(chosen))
+
+
+def say(model: nn.Module, batch: Batch) -> Said:
+    """Run a model over a batch."""
+    config: Any = model.config
+    blocks: Any = stack_of(model).blocks
+    with hidden_states(model, range(len(blocks))) as hidden:
+        logits = FORWARDS[config.task](model, batch, where_predicted(batch))
+    if not logits.isfinite().all():
+        raise WorkFailedError("the model computes no finite numbers", "take an earlier checkpoint")
+    return Said(logits, dict(hidden))
+
+
+def where_predicted(batch: Batch) -> Tensor:
+    """Return the positions that have a target (batch, length)."""
+    targets = batch["targets"]
+    assert targets is not None
+    return targets != IGNORED
+
+
+def note(student: Judged, batch: Batch, places: Indices, teacher: Said, reference: Tensor | None) -> None:
+    """Add a batch to what is known of a student."""
+    said, where = say(student.model, batch), where_predicted(batch)
+    targets, padding = batch["targets"], batch.get("padding")
+    assert targets is not None and student.vectors is not None
+    rows = torch.from_numpy(places)[where.nonzero()[:, 0]]
+    for name, judge in (("teacher", teacher.logits), ("reference", reference)):
+        if judge is not None:
+            np.add.at(student.sums[name], rows.numpy(), tally(said.logits, judge, targets[where]).numpy())
+    for ours, theirs in enumerate(student.layers or ()):
+        student.errors[ours].add(said.hidden[ours], teacher.hidden[theirs], padding)
+    student.vectors[torch.from_numpy(places)] = pooled(said.last, batch)
+
+
+def pooled(hidden: Tensor, batch: Batch) -> Tensor:
+    """Return the mean of the stream over real positions  (batch, d_model)."""
+    padding = batch.get("padding")
+    if padding is None:
+        return hidden.mean(1)
+    real = (~padding)[:, :, None].to(hidden.dtype)
+    return (hidden * real).sum(1) / real.sum(1)
+
+
+def scores_of(student: Judged, positions: Array, vectors: Tensor, task: str) -> list[Score]:
+    """Return the scores of a student; nearest neighbours are those of encoders, which are used for them."""
+    scores = [score for judge, sums in student.sums.items() for score in agreement(sums, positions, judge)]
+    assert student.vectors is not None
+    if task == "masked-lm" and len(vectors) > 1:
+        scores.append(same_neighbours(student.vectors, vectors))
+    return scores

@@ -1,0 +1,55 @@
+"""What a model costs: parameters, floating-point operations of a forward pass, and milliseconds."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from synthcli.compress.capture import logits_of
+from synthcli.model import count_parameters
+from synthcli.objectives import Batch
+
+FLOPS_PER_PARAMETER = 2  # a multiplication and an addition for each token (Kaplan et al. 2020, section 2.1)
+REPEATS = 7
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`flops` of one token's way through the layers, the head apart; `milliseconds` of one batch."""
+
+    parameters: int
+    layer_parameters: int
+    layers: int
+    flops: float
+    milliseconds: float
+
+
+def layer_parameters(model: nn.Module) -> int:
+    """Count the parameters of the stacks."""
+    stacks = (getattr(model, name, None) for name in ("encoder", "decoder"))
+    return sum(count_parameters(stack) for stack in stacks if stack is not None)
+
+
+@torch.inference_mode()
+def costs_of(models: Sequence[nn.Module], batch: Batch) -> list[Cost]:
+    """Return the costs of models; they take turns, so that what else the machine does is shared."""
+    seconds: list[list[float]] = [[] for _ in models]
+    for model in models:
+        logits_of(model, batch)  # the first run allocates
+    for _ in range(REPEATS):
+        for place, model in enumerate(models):
+            began = time.perf_counter()
+            logits_of(model, batch)
+            seconds[place].append(time.perf_counter() - began)
+    return [cost_of(model, 1000 * statistics.median(s)) for model, s in zip(models, seconds, strict=True)]
+
+
+def cost_of(model: nn.Module, milliseconds: float) -> Cost:
+    own, its = layer_parameters(model), model
+    config: Any = its.config
+    depth = sum(stack.layers for stack in (config.encoder, config.decoder) if stack is not None)
+    return Cost(count_parameters(model), own, depth, float(FLOPS_PER_PARAMETER * own), milliseconds)

@@ -1,0 +1,242 @@
+"""Judge students by their teacher: agreement, hidden states, and what each costs."""
+
+import importlib.metadata
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthcli.compress.agreeing import Judged, Progress, judge_all
+from synthcli.compress.cache import batches_by_length
+from synthcli.compress.costs import Cost, costs_of
+from synthcli.compress.healing import FORWARDS
+from synthcli.compress.teacher import Teacher
+from synthcli.data.config import DataConfig, MaskingConfig
+from synthcli.data.examples import Examples
+from synthcli.data.prepare import Progress as Preparing
+from synthcli.errors import SynthError
+from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.result import Figure, Result
+from synthcli.evaluation.score import Score
+from synthcli.jobs.evaluate import RECORDED, file_name
+from synthcli.jobs.matching import account_of, matched_layers
+from synthcli.jobs.stores import examples_of, store_for
+from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.texts import TextRequest, data_of, experiment_of
+from synthcli.runs import find_checkpoint, run_of
+from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
+
+METRIC = "teacher-agreement"
+SPLITS = ("train", "validation", "test")
+TIMED = 8  # sequences of the batch that is timed
+HIDDEN_PROTOCOL = "NMSE of the stream after a layer: Σ‖ĥ − h‖² / Σ‖h − h̄‖² over real positions"
+COST_PROTOCOL = "flops: 2 × parameters of the layers, a token; milliseconds: median of 7 runs, taking turns"
+
+
+@dataclass(frozen=True)
+class AgreementRequest:
+    """Which students, by which teacher; None is whose student the first one is."""
+
+    checkpoints: tuple[str, ...]
+    teacher: str | None = None
+    reference: str | None = None
+    corpus: str | None = None
+    source: Path | None = None
+    split: str = "test"
+    limit: int | None = None
+    seed: int = 0
+    bootstrap: int = 1000
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What was found of one student; `layers` pairs the teacher's layers with errors."""
+
+    name: str
+    result: Result
+    cost: Cost
+    layers: dict[int, float] | None
+    written: Path | None = None
+
+    def figure(self, name: str) -> Figure | None:
+        return next((figure for figure in self.result.figures if figure.name == name), None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All students of one teacher on one split."""
+
+    teacher: Teacher
+    teacher_cost: Cost
+    students: list[Compared] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "teacher": {"path": str(self.teacher.path), "cost": asdict(self.teacher_cost)},
+            "students": [one.result.to_json() for one in self.students],
+        }
+
+
+def agree(
+    request: AgreementRequest, progress: Progress | None = None, preparing: Preparing | None = None
+) -> Comparison:
+    """Judge all students in one pass over the split, and write a result into each one's run."""
+    if request.split not in SPLITS:
+        raise SynthError(f"unknown split `{request.split}`", f"known: {', '.join(SPLITS)}")
+    checkpoints = [load_checkpoint(find_checkpoint(word)) for word in request.checkpoints]
+    teacher = find_teacher(request.teacher or teacher_of(checkpoints[0]))
+    reference = None if request.reference is None else find_teacher(request.reference)
+    for checkpoint in checkpoints:
+        refuse_other(teacher, checkpoint.path, checkpoint.config, checkpoint.tokenizer.hash, "checkpoint")
+    if reference is not None:
+        refuse_other(teacher, reference.path, reference.config, reference.tokenizer.hash, "reference")
+    examples = examples_for(teacher, request, preparing)
+    size = len(examples)
+    chosen = np.arange(size if request.limit is None else min(request.limit, size))
+    students = [Judged(model_of(one), matched_layers(one.path, one.config, teacher)) for one in checkpoints]
+    began = time.monotonic()
+    scores = judge_all(
+        teacher.model,
+        students,
+        examples,
+        chosen,
+        request.seed,
+        None if reference is None else reference.model,
+        progress,
+    )
+    seconds = time.monotonic() - began
+    own, *costs = costs_of([teacher.model, *(one.model for one in students)], timed(examples, chosen))
+    comparison = Comparison(teacher, own)
+    for checkpoint, student, found, cost in zip(checkpoints, students, scores, costs, strict=True):
+        layers = layers_of(student)
+        options = options_of(request, teacher, reference, cost, layers)
+        result = result_of(request, examples, chosen, checkpoint, found, options, seconds)
+        comparison.students.append(
+            Compared(name_of(checkpoint), result, cost, layers, write(result, checkpoint))
+        )
+    return comparison
+
+
+def teacher_of(checkpoint: Checkpoint) -> str:
+    """Return whose student a checkpoint is, by its run's own account."""
+    own: str | None = account_of(checkpoint.path).get("teacher", {}).get("path")
+    if own is None:
+        message = f"checkpoint `{checkpoint.path}` does not say whose student it is"
+        raise SynthError(message, "name its teacher: `--teacher RUN`")
+    return own
+
+
+def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what: str) -> None:
+    """Raise where two models do not predict the same words of the same text."""
+    task = teacher.config.task
+    if config.task != task or task not in FORWARDS:
+        tasks = ", ".join(f"`{name}`" for name in FORWARDS)
+        message = f"{what} `{path}` is for `{config.task}`, teacher `{teacher.name}` for `{task}`"
+        raise SynthError(message, f"both have to be for the same of {tasks}")
+    if tokenizer != teacher.tokenizer.hash or config.vocab_size != teacher.config.vocab_size:
+        message = f"{what} `{path}` reads other pieces than teacher `{teacher.name}`"
+        raise SynthError(message, "words can be compared only where both have the same")
+
+
+def examples_for(teacher: Teacher, request: AgreementRequest, preparing: Preparing | None) -> Examples:
+    """Return the split as the teacher was trained to read it."""
+    data = data_of(teacher, TextRequest(request.corpus, request.source))
+    if data.layout == "streams":
+        data = data.model_copy(update={"layout": "packed"})
+    data = unmasked(data, teacher)
+    store = store_for(data, preparing)
+    if request.split not in store.splits:
+        have = ", ".join(f"`{name}`" for name in store.splits)
+        raise SynthError(f"`{store.corpus}` has no split `{request.split}`", f"it has {have}")
+    judging = EvaluationConfig(metrics=("perplexity",))
+    return examples_of(store, request.split, teacher.config, data, judging)
+
+
+def unmasked(data: DataConfig, teacher: Teacher) -> DataConfig:
+    """Hide nothing from an encoder that has no head to guess with: its states are what it is for."""
+    is_bare = teacher.config.task == "masked-lm" and not teacher.config.head.transform
+    if experiment_of(teacher) is None and is_bare:
+        return data.model_copy(update={"masking": MaskingConfig(mask=0.0, random=0.0)})
+    return data
+
+
+def timed(examples: Examples, chosen: Any) -> Any:
+    """Return the batch whose forward is timed: sequences of middle length."""
+    lengths = examples.lengths[chosen]
+    middle = batches_by_length(lengths, int(TIMED * np.median(lengths)))
+    batch = examples.collate(chosen[middle[len(middle) // 2]])
+    return {"tokens": batch["tokens"], "padding": batch.get("padding")}
+
+
+def layers_of(student: Judged) -> dict[int, float] | None:
+    """Return the error after each of the teacher's layers that a student stands for."""
+    errors = student.layer_errors
+    if errors is None or student.layers is None:
+        return None
+    return dict(zip(student.layers, errors, strict=True))
+
+
+def options_of(
+    request: AgreementRequest,
+    teacher: Teacher,
+    reference: Teacher | None,
+    cost: Cost,
+    layers: dict[int, float] | None,
+) -> dict[str, Any]:
+    """Return what gives the figures their meaning, and what has no interval."""
+    others = {} if reference is None else {"reference": str(reference.path), "reference_hash": reference.hash}
+    return {
+        "beam": 1,
+        "teacher": str(teacher.path),
+        "teacher_hash": teacher.hash,
+        **others,
+        "seed": request.seed,
+        "bootstrap": request.bootstrap,
+        "hidden_nmse": layers,
+        "hidden_protocol": HIDDEN_PROTOCOL,
+        "cost": asdict(cost),
+        "cost_protocol": COST_PROTOCOL,
+    }
+
+
+def result_of(
+    request: AgreementRequest,
+    examples: Examples,
+    chosen: Sequence[int] | Any,
+    checkpoint: Checkpoint,
+    scores: Sequence[Score],
+    options: dict[str, Any],
+    seconds: float,
+) -> Result:
+    """Return one student's result, in the form of every other metric's."""
+    unmatched = "layers are not compared: nobody says which of the teacher's they stand for"
+    return Result(
+        metric=METRIC,
+        figures=tuple(Figure.of(score, request.bootstrap, request.seed) for score in scores),
+        samples=len(chosen),
+        split_size=len(examples),
+        limit=request.limit,
+        corpus=examples.store.corpus,
+        split=request.split,
+        store=examples.store.hash,
+        checkpoint=str(checkpoint.path),
+        step=checkpoint.step,
+        options=options,
+        notes=(unmatched,) if options["hidden_nmse"] is None else (),
+        seconds=round(seconds, 2),
+        versions={name: importlib.metadata.version(name) for name in RECORDED},
+    )
+
+
+def write(result: Result, checkpoint: Checkpoint) -> Path | None:
+    """Write a result into the run a checkpoint belongs to."""
+    run = run_of(checkpoint.path)
+    return None if run is None else run.write_result(file_name(result), result.to_json())
+
+
+def name_of(checkpoint: Checkpoint) -> str:
+    run = run_of(checkpoint.path)
+    return checkpoint.path.name if run is None else run.name

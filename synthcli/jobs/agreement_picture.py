@@ -1,0 +1,61 @@
+"""Quality against cost: what students keep of their teacher, by what they take."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcli import durable
+from synthcli.errors import SynthError
+from synthcli.jobs.agreement import Compared, Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PANELS = {"teacher_top1": "same first word as the teacher, %", "kl": "KL from the teacher, nats"}
+BLUE, GREY = "#2563eb", "#6b7280"
+LABEL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": GREY}
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def picture(comparison: Comparison, path: Path) -> None:
+    """Draw agreement over operations, and divergence over milliseconds, with 95 % intervals."""
+    from matplotlib.figure import Figure
+
+    if path.suffix not in FORMATS:
+        raise SynthError(f"`{path}` has no known ending", f"use one of {', '.join(FORMATS)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure = Figure(figsize=(10.5, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw(left, comparison, "teacher_top1", "flops", 1e-6)
+    draw(right, comparison, "kl", "milliseconds", 1.0)
+    left.set_xlabel("operations of a token in the layers, millions", color=GREY)
+    right.set_xlabel("milliseconds of a batch", color=GREY)
+    first = comparison.students[0].result
+    title = f"{first.corpus}, {first.split}: {first.samples:,} sequences"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    beside = path.with_name(durable.UNFINISHED + path.name)
+    figure.savefig(beside, dpi=150, format=path.suffix.removeprefix("."))
+    beside.replace(path)
+
+
+def draw(axes: "Axes", comparison: Comparison, figure: str, cost: str, scale: float) -> None:
+    """Draw a point a student with its name beside it, and the teacher's cost as a line."""
+    for one in comparison.students:
+        point(axes, one, figure, scale * float(getattr(one.cost, cost)))
+    teacher = scale * float(getattr(comparison.teacher_cost, cost))
+    axes.axvline(teacher, color=GREY, linestyle=":", linewidth=1)
+    axes.annotate("teacher", (teacher, 1), (-3, -10), xycoords=("data", "axes fraction"), **LABEL, ha="right")
+    axes.set_title(PANELS[figure], fontsize=10, loc="left")
+    axes.set_xlim(left=0, right=1.08 * max(teacher, axes.get_xlim()[1]))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.6)
+
+
+def point(axes: "Axes", one: Compared, name: str, x: float) -> None:
+    """Draw one figure with its interval."""
+    figure = one.figure(name)
+    if figure is None:
+        return
+    low, high = figure.interval or (figure.value, figure.value)
+    spread = [[max(0.0, figure.value - low)], [max(0.0, high - figure.value)]]
+    axes.errorbar(x, figure.value, yerr=spread, fmt="o", color=BLUE, capsize=2, markersize=5)
+    axes.annotate(one.name, (x, figure.value), (5, 4), **LABEL)
