@@ -16,17 +16,17 @@ def by_depth(gain: Residual, layers: int) -> float:
 
 
 class Gains(nn.Module):
-    """Scalars by name; None is a branch that does not exist. Not trainable ones are constants."""
+    """Scalars by name; None is a branch that does not exist. Those not trainable are constants."""
 
-    def __init__(self, trainable: bool, **values: float | None) -> None:
+    def __init__(self, trainable: bool | tuple[str, ...], **values: float | None) -> None:
         super().__init__()
         self.values = {name: value for name, value in values.items() if value is not None}
-        self.trainable = trainable
-        if trainable:
-            for name in self.values:
-                parameter = nn.Parameter(torch.empty(()))
-                parameter.rate_group = "gains"  # type: ignore[attr-defined]
-                self.register_parameter(name, parameter)
+        wanted = tuple(self.values) if trainable is True else trainable or ()
+        self.trainable = tuple(name for name in self.values if name in wanted)
+        for name in self.trainable:
+            parameter = nn.Parameter(torch.empty(()))
+            parameter.rate_group = "gains"  # type: ignore[attr-defined]
+            self.register_parameter(name, parameter)
 
     def initialise_parameters(self) -> None:
         for name, parameter in self.named_parameters():
@@ -34,9 +34,7 @@ class Gains(nn.Module):
 
     def get(self, name: str) -> Tensor | float:
         """Return a gain; one that does not exist is 0."""
-        if not self.trainable:
-            return self.values.get(name, 0.0)
-        return getattr(self, name) if name in self.values else 0.0
+        return getattr(self, name) if name in self.trainable else self.values.get(name, 0.0)
 
     def add(self, skip: Tensor, alpha: str, branch: Tensor, beta: str) -> Tensor:
         """Return α · skip + β · branch."""
@@ -50,6 +48,9 @@ def weighted_sum(x: Tensor, alpha: Tensor | float, y: Tensor, beta: Tensor | flo
         return scaled if alpha == 0 else torch.add(scaled, x, alpha=alpha)
     if isinstance(alpha, float) and alpha == 0:
         return scale(y, beta)
+    if isinstance(alpha, Tensor) and isinstance(beta, float) and beta == 1 and not torch.is_grad_enabled():
+        if alpha.dtype == x.dtype == y.dtype:
+            return torch.addcmul(y, x, alpha)
     alpha, beta = (
         gain if isinstance(gain, Tensor) else torch.tensor(gain, dtype=x.dtype, device=x.device)
         for gain in (alpha, beta)

@@ -11,14 +11,16 @@ from synthcli.model.blocks.base import Block, BlockParts, BlockState, NormedConf
 from synthcli.model.context import Context
 from synthcli.model.gains import Gains, Residual, by_depth, weighted_sum
 
+GainName = Literal["skip", "mixer_residual", "feed_forward_residual"]
+
 
 class WideConfig(NormedConfig):
-    """One skip α, and the residuals β of mixer and feed-forward."""
+    """One skip α, and the residuals β of mixer and feed-forward; `trainable_gains` may name some of them."""
 
     skip: float | None = 1.0
     mixer_residual: float = 1.0
     feed_forward_residual: Residual = 1.0
-    trainable_gains: bool = False
+    trainable_gains: bool | tuple[GainName, ...] = False
 
     def gains(self, layers: int) -> Gains:
         """Return the gains of one block."""

@@ -20,18 +20,20 @@ from synthcli.model.blocks.base import (
 from synthcli.model.context import Context
 from synthcli.model.gains import Gains, Residual, by_depth
 
+GainName = Literal["mixer_skip", "mixer_residual", "feed_forward_skip", "feed_forward_residual"]
+
 
 class SequentialConfig(NormedConfig):
     """Skips α and residuals β of mixer and feed-forward; no skip is one that neither exists nor is trained.
 
-    `feed_forward_residual = "depth"` is 0.1 · √(18 / layers).
+    `feed_forward_residual = "depth"` is 0.1 · √(18 / layers). `trainable_gains` may name those that learn.
     """
 
     mixer_skip: float | None = 1.0
     mixer_residual: float = 1.0
     feed_forward_skip: float | None = 1.0
     feed_forward_residual: Residual = 1.0
-    trainable_gains: bool = False
+    trainable_gains: bool | tuple[GainName, ...] = False
 
     def gains(self, layers: int) -> Gains:
         """Return the gains of one block."""

@@ -6,7 +6,7 @@ x + 0.1 ff(norm(norm x)). A configuration that says nothing else gets both (`Mod
 
 from typing import Literal
 
-from synthcli.model.blocks.pre_norm import PreNorm, SequentialConfig
+from synthcli.model.blocks.pre_norm import GainName, PreNorm, SequentialConfig
 from synthcli.model.gains import Residual
 from synthcli.model.norms import NormName
 
@@ -18,7 +18,7 @@ class SkiplessConfig(SequentialConfig):
     norm: NormName = "rms"
     mixer_skip: float | None = None
     feed_forward_residual: Residual = 0.1
-    trainable_gains: bool = True
+    trainable_gains: bool | tuple[GainName, ...] = True
 
 
 class Skipless(PreNorm):

@@ -3,7 +3,7 @@
 
 from typing import Literal
 
-from synthcli.model.blocks.parallel import Parallel, WideConfig
+from synthcli.model.blocks.parallel import GainName, Parallel, WideConfig
 from synthcli.model.gains import Residual
 from synthcli.model.norms import NormName
 
@@ -15,7 +15,7 @@ class SkiplessParallelConfig(WideConfig):
     norm: NormName = "rms"
     skip: float | None = None
     feed_forward_residual: Residual = 0.1
-    trainable_gains: bool = True
+    trainable_gains: bool | tuple[GainName, ...] = True
 
 
 class SkiplessParallel(Parallel):

@@ -28,6 +28,8 @@ class SRUppConfig(RecurrentConfig):
     """`projection` is the width of z. Attention stands in every `attention_every`-th layer, or in the last
     `attention_last`.
 
+    `attention_gain = false` leaves out α, which is then 1.
+
     `memory_from = "stream"` gives a memory that was not normalised to a layer with `layer_norm = "before"`,
     as the original repository does; it exists to import its checkpoints.
     """
@@ -41,6 +43,7 @@ class SRUppConfig(RecurrentConfig):
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     attention_every: int = Field(1, gt=0)
     attention_last: int | None = Field(None, gt=0)
+    attention_gain: bool = True
     inner_norm: bool = True
     memory_from: Literal["norm", "stream"] = "norm"
 
@@ -86,8 +89,9 @@ class SRUpp(Recurrent):
         if config.has_attention(site):
             inner = Site(config.projection, site.max_queries, site.max_keys, rotary=site.rotary)
             self.attention = Attention(config.attention, inner)
-            self.alpha = nn.Parameter(torch.empty(1))
-            self.alpha.rate_group = "gains"  # type: ignore[attr-defined]
+            if config.attention_gain:
+                self.alpha = nn.Parameter(torch.empty(1))
+                self.alpha.rate_group = "gains"  # type: ignore[attr-defined]
         self.inner_norm = nn.LayerNorm(config.projection) if config.inner_norm else None
         self.dropout = Dropout(self.rate)
         self.expand = nn.Linear(config.projection, self.blocks * self.width, bias=False)
@@ -119,7 +123,7 @@ class SRUpp(Recurrent):
         if self.attention is not None:
             everything = z if memory is None else torch.cat((memory.to(z.dtype), z), dim=1)
             attended, _ = self.attention(z, self.within(context, everything, z.shape[1]))
-            y = z + self.alpha * attended
+            y = z + (attended if self.alpha is None else self.alpha * attended)
             if not self.training:
                 kept = self.kept(
                     memory, z if self.config.memory_from == "norm" else self.reduce(raw), context

@@ -1,8 +1,8 @@
 """From a form to a program of torch: every free axis stays free.
 
 Torch notes sizes that it took tensors not to have, such as a batch or a length of 1. These decide how memory
-is laid out between, never values, and a program would refuse them: such notes are dropped. Those of sizes that
-must be equal, or no larger than a table, are kept.
+is laid out between, never values, and a program would refuse them: such notes are dropped. Those of sizes
+that must be equal, or no larger than a table, are kept.
 """
 
 import inspect
