@@ -66,7 +66,10 @@ def weights_in(folder: Path) -> Path:
 
 def inside(path: Path, folder: Path) -> Path:
     """Refuse a link that leads out of its folder; those of the hub's cache lead to its own `blobs`."""
-    home, target = folder.resolve(), path.resolve()
+    try:
+        home, target = folder.resolve(), path.resolve()
+    except (OSError, RuntimeError) as error:  # it leads to itself
+        raise SynthError(f"`{path}` is a link to nowhere", "copy the file itself into the folder") from error
     if target.is_relative_to(home) or target.parent == home.parent.parent / "blobs":
         return path
     raise SynthError(

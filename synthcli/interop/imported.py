@@ -75,8 +75,12 @@ def translate(
     config: ModelConfig, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spare: re.Pattern[str]
 ) -> Imported:
     """Return the weights of `config`'s model; what does not fit is an error, as in `fitted`."""
-    with torch.device("meta"):
-        model = build(config)
+    try:
+        with torch.device("meta"):
+            model = build(config)
+    except (RuntimeError, OverflowError, TypeError) as error:
+        message = "the configuration asks for tensors too large to be"
+        raise SynthError(message, "the weights do not belong to this configuration") from error
     return Imported(config, *fitted(model, entries, tensors, spare))
 
 

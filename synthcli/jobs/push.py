@@ -93,7 +93,7 @@ def refuse_failed_parity(folder: Path) -> None:
 
 
 def push(plan: Plan) -> str:
-    """Send a folder and return its address; the token is the environment's, or that of the hub's own login."""
+    """Send a folder and return its address; the token is the environment's, or the hub's login's."""
     if is_offline():
         hint = "unset `HF_HUB_OFFLINE`, or add `--dry-run`"
         raise SynthError("the environment says to stay offline", hint)

@@ -24,6 +24,7 @@ STACKS: dict[str, tuple[str, ...]] = {
     "classification": ("encoder",),
 }
 RECURRENT = ("sru", "srupp")  # mixers that carry a state
+MOST_LAYERS = 10_000  # beyond it is a slip, or a file that means harm
 STATELESS = ("linear", "none")  # mixers that have nothing to carry
 
 
@@ -31,7 +32,7 @@ class StackConfig(Config):
     """`mixer` replaces the model's in this stack; `layer_mixers` and `layer_d_ff` replace mixer and width of
     the feed-forward in single layers, counted from 0."""
 
-    layers: int = Field(gt=0)
+    layers: int = Field(gt=0, le=MOST_LAYERS)
     max_length: int = Field(gt=0)
     mixer: MixerConfig | None = None
     layer_mixers: dict[int, MixerConfig] = Field(default_factory=dict)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ from synthcli.model import ModelConfig, build
 from synthcli.training import carried, state
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
-from synthcli.training.weights import load_weights, own_weights, weights_of
+from synthcli.training.weights import check_fit, load_weights, own_weights, weights_of
 
 if TYPE_CHECKING:
     from synthcli.training.training import Training
@@ -74,7 +73,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     verify(folder, {name: file for name, file in manifest.files.items() if not name.startswith(TRAINING)})
     try:
         config = ModelConfig.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
-    except (ValidationError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         message = f"`{folder / CONFIG}` is not the configuration of a model this version knows"
         raise SynthError(message, "use the version of `synth` that wrote it, or a newer one") from error
     return Checkpoint(folder, config, manifest)
@@ -116,10 +115,12 @@ def load_model(path: Path) -> tuple[nn.Module, Tokenizer]:
 
 
 def model_of(checkpoint: Checkpoint) -> nn.Module:
-    """Build the model of a checkpoint, in evaluation mode; no generator notices."""
+    """Build the model of a checkpoint, if its tensors fit, in evaluation mode; no generator notices."""
+    where = f"checkpoint `{checkpoint.path}`"
+    check_fit(checkpoint.config, checkpoint.weights, where)
     with torch.random.fork_rng(devices=[]):
         model = build(checkpoint.config)
-    load_weights(model, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
+    load_weights(model, checkpoint.weights, where)
     return model.eval()
 
 

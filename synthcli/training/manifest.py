@@ -50,9 +50,18 @@ def read_manifest(folder: Path) -> Manifest:
         if isinstance(table, dict) and table.get("format") != FORMAT:
             message = f"checkpoint `{folder}` has the format {table.get('format')}, known is {FORMAT}"
             raise SynthError(message, "use the version of `synth` that wrote it, or a newer one")
-        return Manifest.model_validate(table)
-    except (ValueError, ValidationError) as error:
+        manifest = Manifest.model_validate(table)
+    except (ValueError, ValidationError, OSError, RecursionError) as error:
         raise SynthError(f"`{path}` is not a manifest", DAMAGED) from error
+    if outside := [name for name in manifest.files if not is_within(name)]:
+        raise SynthError(f"`{path}` names the file `{outside[0]}` outside its folder", DAMAGED)
+    return manifest
+
+
+def is_within(name: str) -> bool:
+    """Whether a relative path stays in the folder it starts from."""
+    path = Path(name)
+    return "\0" not in name and not path.is_absolute() and ".." not in path.parts
 
 
 def verify(folder: Path, files: dict[str, File]) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
+from synthcli.model import ModelConfig, build
 
 FOREIGN = "its `config.json` describes another model: use the checkpoint it was written with"
 SHOWN = 5  # names an error lists before it says how many more there are
@@ -44,10 +45,21 @@ def aliases_of(model: nn.Module) -> dict[str, str]:
 @torch.no_grad()
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
     """Copy every tensor into the model; a name or a shape that does not fit is an error."""
-    own = weights_of(model)
-    _check(own, weights, where)
-    for name, tensor in own.items():
+    _check(weights_of(model), weights, where)
+    for name, tensor in weights_of(model).items():
         tensor.copy_(weights[name])
+
+
+def check_fit(config: ModelConfig, weights: Mapping[str, Tensor], where: str) -> None:
+    """Raise where a tensor is missing, unknown, or of another shape than a configuration asks for.
+
+    No memory is taken, whatever the configuration says.
+    """
+    try:
+        with torch.device("meta"):
+            _check(weights_of(build(config)), weights, where)
+    except (RuntimeError, OverflowError, TypeError) as error:
+        raise SynthError(f"the configuration of {where} asks for tensors too large to be", FOREIGN) from error
 
 
 def _check(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: str) -> None:

@@ -99,7 +99,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise SynthError(
             f"`{folder}` holds no tokenizer: `{missing}` is missing", "prepare it again"
         ) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise SynthError(f"`{path}` cannot be read: {error}", "prepare it again") from error
     if tokenizer.hash != description.get("hash"):
         raise SynthError(

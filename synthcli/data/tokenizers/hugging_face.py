@@ -101,7 +101,7 @@ def published_tokenizer(folder: Path) -> "HuggingFaceTokenizer | WordPieceTokeni
         if pieces := pieces_like_berts(json.loads(description)):
             return WordPieceTokenizer(pieces)
         return HuggingFaceTokenizer(model.to_str(), special_ids(model, settings, folder))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SynthError(f"the tokenizer in `{folder}` cannot be read: {error}", HINT) from error
 
 

@@ -30,8 +30,8 @@ def import_hugging_face(folder: Path) -> Imported:
     try:
         return family(options, read_weights(folder))
     except ValidationError as error:
-        first = error.errors()[0]
-        message = f"`{folder / CONFIG}` describes no model of ours: {first['msg']}"
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        message = f"`{folder / CONFIG}` describes no model of ours: {problem}"
         raise SynthError(message, "is it the configuration these weights were saved with?") from error
 
 

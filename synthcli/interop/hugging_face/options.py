@@ -108,7 +108,7 @@ def read_options(folder: Path) -> Options:
     except FileNotFoundError as error:
         hint = "a model folder holds `config.json` and `model.safetensors`"
         raise SynthError(f"`{folder}` holds no `{CONFIG}`", hint) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SynthError(f"`{path}` cannot be read as JSON", "copy the folder anew") from error
     if not isinstance(values, dict):
         raise SynthError(f"`{path}` holds no table of options", "copy the folder anew")

@@ -57,7 +57,7 @@ def _read_shards(folder: Path) -> dict[str, Tensor]:
 def _read_index(path: Path) -> dict[str, str]:
     try:
         places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SynthError(f"`{path}` is not an index of safetensors files", DAMAGED) from error
     if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
         raise SynthError(f"`{path}` is not an index of safetensors files", DAMAGED)
