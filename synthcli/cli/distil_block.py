@@ -96,6 +96,7 @@ def distil_block(
         )
     from synthcli.jobs.distil_block import carried_out, found
     from synthcli.jobs.distil_request import Asked, request_of
+    from synthcli.jobs.pipeline import is_pipeline
 
     asked = Asked(
         blocks=blocks_of(block),
@@ -117,15 +118,38 @@ def distil_block(
         cache_limit=None if cache_limit is None else bytes_of(cache_limit),
         seed=seed,
     )
+    request = request_of(asked, preset, scale)
     with Showing() as showing:
-        work = found(request_of(asked, preset, scale), showing.preparing)
+        work = found(request, showing.preparing)
         announce(work)
         if dry_run:
             return show_plan(work, as_json)
+        if is_pipeline(preset, scale):
+            return whole(work, str(preset), scale, showing, as_json)
         outcome = carried_out(work, showing.progress, screen.say)
     if as_json:
         return screen.data(json.dumps(outcome.to_json(), indent=2, ensure_ascii=False))
     return show(outcome)
+
+
+def whole(work: "Work", preset: str, scale: str | None, showing: "Showing", as_json: bool) -> None:
+    """Run all stages of a pipeline, and show each."""
+    from synthcli.cli.heal import report
+    from synthcli.cli.probe import show as show_probe
+    from synthcli.cli.train import watching
+    from synthcli.jobs.pipeline import begun, finished, settings_of
+    from synthcli.jobs.probe import folder_of
+
+    probed, distilled = begun(work, showing.progress, screen.say)
+    showing.bar.stop()  # a training shows its own
+    if not as_json:
+        show_probe(probed, folder_of(work.teacher))
+        show(distilled)
+    with watching(work.name) as watcher:
+        done = finished(probed, distilled, settings_of(preset, scale), watcher)
+    if as_json:
+        return screen.data(json.dumps(done.to_json(), indent=2, ensure_ascii=False))
+    return report(done.healed, as_json=False)
 
 
 def blocks_of(words: list[str] | None) -> tuple[int, ...] | str | None:

@@ -10,7 +10,7 @@ from synthcli.jobs.texts import TextRequest
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
 
-METHOD = "distil-block"
+METHODS = ("distil-block", "pipeline")
 ALL = "all"
 
 
@@ -54,9 +54,9 @@ def request_of(asked: Asked, preset: str | None, scale: str | None) -> Request:
 def from_preset(experiment: Experiment) -> Request:
     """Return the request that `[compress]` of a preset describes; students are its model's own mixers."""
     table = experiment.compress
-    if table is None or table.method != METHOD:
+    if table is None or table.method not in METHODS:
         what = "has no `[compress]`" if table is None else f"is for `{table.method}`"
-        hint = "`synth presets ls` lists those of `bert-blocks`; `bert-distil-…` are for this command"
+        hint = "`bert-distil-…` and `bert-half-pipeline` of `synth presets ls` are for this command"
         raise SynthError(f"preset `{experiment.name}` {what}", hint)
     base = Request(table.blocks)
     steps = base.plan.settings.steps if table.steps is None else table.steps

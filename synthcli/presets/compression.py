@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from synthcli.config import Config
 
-CompressMethod = Literal["distil-block", "merge-layers", "heal"]
+CompressMethod = Literal["distil-block", "merge-layers", "heal", "pipeline"]
 Criterion = Literal["mse", "mse-scores", "ce-scores", "ce-logits", "cosine", "relation", "kl-output"]
 Conditioned = Literal["teacher", "student", "corrected"]
 
@@ -20,7 +20,8 @@ class CompressConfig(Config):
     the one that is ahead after a short trial. `epochs` or `steps` says how long each block is trained, and 0
     steps keep the start. `limit` counts the sequences of `data` to learn from, by default all.
     Healing adds `hidden` times the error of hidden states, divides logits by `temperature`, and changes the
-    parameters that a pattern of `train_only` names, by default all.
+    parameters that a pattern of `train_only` names, by default all. A `pipeline` probes, distils, and heals
+    for `heal_steps` at `heal_learning_rate`.
     """
 
     method: CompressMethod
@@ -40,6 +41,8 @@ class CompressConfig(Config):
     hidden: float = Field(0.0, ge=0)
     temperature: float = Field(1.0, gt=0)
     train_only: tuple[str, ...] = ()
+    heal_steps: int | None = Field(None, gt=0)
+    heal_learning_rate: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
     def _steps_or_epochs(self) -> "CompressConfig":
@@ -67,6 +70,14 @@ class CompressConfig(Config):
             raise ValueError(
                 f"`blocks` is {list(self.blocks)}, allowed: {what} of neighbours, such as {example}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pipelines_heal(self) -> "CompressConfig":
+        for key in ("heal_steps", "heal_learning_rate"):
+            if (getattr(self, key) is not None) != (self.method == "pipeline"):
+                verb = "needs" if self.method == "pipeline" else "has no"
+                raise ValueError(f'`method = "{self.method}"` {verb} `{key}`')
         return self
 
     def steps_of(self, sequences: int) -> int:

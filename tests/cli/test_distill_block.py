@@ -143,6 +143,42 @@ def test_a_preset_is_distilled_from_a_teacher_named(synth: Synth, teacher: Path,
     assert run.parent.name == "bert-distil-block-1-heads-1-dk-16"
 
 
+PIPELINE = """\
+extends = "bert-half-pipeline"
+title = "All of it, for a moment"
+[model.mixer]
+heads = 2
+d_head = 4
+[model]
+d_model = 16
+[model.encoder]
+layers = 3
+[compress]
+teacher = "teacher"
+blocks = [0, 2]
+steps = 2
+batch_size = 8
+sequence_length = 12
+data = "text"
+limit = 24
+heal_steps = 3
+"""
+
+
+def test_a_pipeline_probes_distils_and_heals(synth: Synth, teacher: Path, here: Path) -> None:
+    (here / "pipe.toml").write_text(PIPELINE)
+    said = synth("distill-block", "--preset", "pipe.toml", "--json")
+    assert said.code == 0, said.err
+    result = json.loads(said.out)
+    assert [one["block"] for one in result["distil"]["blocks"]] == [0, 2]
+    assert result["distil"]["conditioned"] == "corrected"
+    assert result["probe"]["layers"] == [0, 2]
+    assert (teacher / "results" / "probe.json").exists()
+    assert [path.parent.name for path in students(here)] == ["pipe", "pipe-healed"]
+    (judged,) = json.loads(synth("eval", "perplexity", "pipe-healed", "--json").out)
+    assert judged["step"] == 3
+
+
 MISTAKES = [
     (("--block", "6"), "there is no block 6: the model has 3 layers", "allowed: 0 to 2"),
     (("--block", "two"), "`--block two` is neither a layer nor `all`", "counted from 0"),
