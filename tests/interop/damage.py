@@ -1,5 +1,6 @@
 """What is done to models on disk, by mistake or by malice: each changes one folder, by a random number."""
 
+import contextlib
 import io
 import json
 import os
@@ -187,7 +188,11 @@ def members_renamed(folder: Path, rng: random.Random) -> None:
     if not found:
         return
     path, out = rng.choice(found), io.BytesIO()
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
+    with (
+        contextlib.suppress(zipfile.BadZipFile),  # damaged before
+        zipfile.ZipFile(path) as old,
+        zipfile.ZipFile(out, "w") as new,
+    ):
         chosen = rng.choice(old.namelist())
         for name in old.namelist():
             data, called = old.read(name), name
