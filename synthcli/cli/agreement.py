@@ -28,11 +28,13 @@ def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, a
     from synthcli.cli.evaluate import Bar
     from synthcli.cli.preparing_progress import Reporter
     from synthcli.jobs.agreement import agree
-    from synthcli.jobs.agreement_picture import picture
+    from synthcli.jobs.agreement_picture import picture, refuse_format
 
     if not request.checkpoints:
         hint = "name students: `synth eval teacher-agreement RUN --teacher RUN`"
         raise SynthError("no checkpoint is named", hint)
+    if picture_path is not None:
+        refuse_format(picture_path)
     with screen.progress() as bar:
         comparison = agree(request, Bar(bar, "agreement"), Reporter(bar, "store"))
     written = [one.written for one in comparison.students if one.written is not None]

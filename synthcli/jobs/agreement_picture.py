@@ -20,8 +20,7 @@ def picture(comparison: Comparison, path: Path) -> None:
     """Draw agreement over operations, and divergence over milliseconds, with 95 % intervals."""
     from matplotlib.figure import Figure
 
-    if path.suffix not in FORMATS:
-        raise SynthError(f"`{path}` has no known ending", f"use one of {', '.join(FORMATS)}")
+    refuse_format(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(10.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -37,13 +36,19 @@ def picture(comparison: Comparison, path: Path) -> None:
     beside.replace(path)
 
 
+def refuse_format(path: Path) -> None:
+    """Raise for a file that cannot be drawn."""
+    if path.suffix not in FORMATS:
+        raise SynthError(f"`{path}` has no known ending", f"use one of {', '.join(FORMATS)}")
+
+
 def draw(axes: "Axes", comparison: Comparison, figure: str, cost: str, scale: float) -> None:
     """Draw a point a student with its name beside it, and the teacher's cost as a line."""
     for one in comparison.students:
         point(axes, one, figure, scale * float(getattr(one.cost, cost)))
     teacher = scale * float(getattr(comparison.teacher_cost, cost))
     axes.axvline(teacher, color=GREY, linestyle=":", linewidth=1)
-    axes.annotate("teacher", (teacher, 1), (-3, -10), xycoords=("data", "axes fraction"), **LABEL, ha="right")
+    axes.annotate("teacher", (teacher, 0), (-3, 4), xycoords=("data", "axes fraction"), ha="right", **LABEL)
     axes.set_title(PANELS[figure], fontsize=10, loc="left")
     axes.set_xlim(left=0, right=1.08 * max(teacher, axes.get_xlim()[1]))
     axes.spines[["top", "right"]].set_visible(False)
@@ -58,4 +63,4 @@ def point(axes: "Axes", one: Compared, name: str, x: float) -> None:
     low, high = figure.interval or (figure.value, figure.value)
     spread = [[max(0.0, figure.value - low)], [max(0.0, high - figure.value)]]
     axes.errorbar(x, figure.value, yerr=spread, fmt="o", color=BLUE, capsize=2, markersize=5)
-    axes.annotate(one.name, (x, figure.value), (5, 4), **LABEL)
+    axes.annotate(one.name, (x, figure.value), (-6, 5), ha="right", **LABEL)

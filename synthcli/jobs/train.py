@@ -93,6 +93,7 @@ def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
 def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Trained:
     """Continue a run from its last checkpoint; another configuration is refused, naming what differs."""
     own = load_preset(str(run.preset))
+    refuse_healing(run, own)
     if experiment is not None:
         wanted, _ = fitted_to_store(experiment, watcher)
         refuse_differences(run, own.model_dump(mode="json"), wanted.model_dump(mode="json"))
@@ -103,6 +104,14 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
     store = store_for(own.data, watcher.preparing)
     refuse_other_store(run, store)
     return _train(run, own, examples_of(store, "train", own.model, own.data), watcher)
+
+
+def refuse_healing(run: Run, experiment: Experiment) -> None:
+    """Raise where a run's aim is a teacher's, and going on with the text's own words would change it."""
+    compress = experiment.compress
+    if compress is not None and compress.method == "heal" and experiment.start is not None:
+        message = f"run `{run.path}` trains a student towards its teacher"
+        raise SynthError(message, f"continue it with `synth heal --resume {run.path}`")
 
 
 def run_to_resume(word: str | None) -> Run:

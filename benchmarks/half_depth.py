@@ -1,0 +1,135 @@
+"""A model of half the depth, three ways, in the same processor time.
+
+    merged    every pair merged by formula (and trained for --steps), then healed
+    dropped   the last of every pair kept, the first dropped, then healed for as many steps
+    scratch   that size trained on the text itself, for the processor time that merging and healing took
+
+All are judged by the teacher on the same words. Run as
+`python benchmarks/half_depth.py --teacher RUN --heal-steps 300`; runs are written where `SYNTH_RUNS` says.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from synthcli.compress.fitting import FitConfig
+from synthcli.compress.merging.merges import MergePlan
+from synthcli.compress.sites import main_stack
+from synthcli.jobs.agreement import AgreementRequest, agree
+from synthcli.jobs.distil_block import label_of
+from synthcli.jobs.heal import heal
+from synthcli.jobs.heal_request import HealRequest
+from synthcli.jobs.merge_layers import MergeRequest, merge_layers
+from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.texts import TextRequest, experiment_of
+from synthcli.jobs.train import Watcher, train_experiment
+from synthcli.presets.schema import Experiment
+from synthcli.runs import Run
+
+PILOT = 10  # steps that tell how long one takes
+WARMUP = 0.04  # share of the steps, as in healing
+FIGURES = ("kl", "teacher_top1", "teacher_top5", "teacher_top10", "accuracy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--teacher", required=True, help="a run of a language model with data of its own")
+    parser.add_argument("--limit", type=int, default=1000, help="sequences to merge on")
+    parser.add_argument("--steps", type=int, default=0, help="training steps of each merged layer")
+    parser.add_argument("--heal-steps", type=int, default=300)
+    parser.add_argument("--lr", type=float, default=5e-4, help="peak rate of healing")
+    parser.add_argument("--hidden", type=float, default=0.0, help="weight of hidden states in healing")
+    parser.add_argument("--judged", type=int, default=None, help="test sequences; all if left out")
+    parser.add_argument("--out", type=Path, default=None, help="where to write the table as JSON")
+    options = parser.parse_args()
+    teacher = find_teacher(options.teacher)
+    watcher = Watcher(say=print)
+    text = TextRequest(limit=options.limit)
+
+    def student(start: str, steps: int) -> Run:
+        plan = MergePlan(start, conditioned="corrected", settings=FitConfig(steps=steps))
+        name = f"{label_of(teacher)}-half-{start}"
+        return merge_layers(
+            MergeRequest(teacher=str(teacher.path), plan=plan, text=text, name=name), say=print
+        ).run
+
+    def healed(run: Run) -> Run:
+        rates = {"learning_rate": options.lr, "hidden": options.hidden}
+        return heal(HealRequest(str(run.path), steps=options.heal_steps, **rates), watcher).run
+
+    merged, merging = timed(lambda: student("pooled", options.steps))
+    merged_healed, healing = timed(lambda: healed(merged))
+    dropped, dropping = timed(lambda: student("copy-last", 0))
+    dropped_healed, healing_dropped = timed(lambda: healed(dropped))
+    scratch, training = from_scratch(experiment_of(teacher), merging + healing, watcher)
+    rows = {
+        "merged": (merged, merging),
+        "merged, healed": (merged_healed, merging + healing),
+        "every other layer dropped": (dropped, dropping),
+        "dropped, healed": (dropped_healed, dropping + healing_dropped),
+        "trained from scratch": (scratch, training),
+    }
+    report(rows, str(teacher.path), options)
+
+
+def timed(work: Callable[[], Run]) -> tuple[Run, float]:
+    """Return a run and the processor seconds it took."""
+    began = time.process_time()
+    run = work()
+    return run, time.process_time() - began
+
+
+def from_scratch(base: Experiment | None, budget: float, watcher: Watcher) -> tuple[Run, float]:
+    """Train a model of half the depth in about so many processor seconds."""
+    if base is None:
+        raise SystemExit("the teacher belongs to no run whose training could be repeated at half the depth")
+    _, pilot = timed(lambda: train_experiment(of_half_depth(base, PILOT, 1), watcher).run)
+    steps = max(2 * PILOT, round(PILOT * budget / pilot))
+    print(f"from scratch: {steps} steps in {budget:.0f} processor seconds")
+    return timed(lambda: train_experiment(of_half_depth(base, steps, 8), watcher).run)
+
+
+def of_half_depth(base: Experiment, steps: int, evaluations: int) -> Experiment:
+    """Return the teacher's own experiment with half of its layers."""
+    table: dict[str, Any] = base.model_dump()
+    table["model"][main_stack(base.model)]["layers"] //= 2
+    every = max(1, steps // evaluations)
+    table["training"] |= {"steps": steps, "epochs": None, "evaluate_every": every, "save_every": every}
+    table["training"] |= {"validation_examples": 256}
+    table["training"]["schedule"]["warmup_steps"] = max(1, round(WARMUP * steps))
+    return Experiment.model_validate(table | {"name": f"{base.name}-half-scratch", "claims": {}})
+
+
+def report(rows: dict[str, tuple[Run, float]], teacher: str, options: argparse.Namespace) -> None:
+    """Judge all students in one pass; print and write the table."""
+    words = tuple(str(run.path) for run, _ in rows.values())
+    found = agree(AgreementRequest(words, teacher, limit=options.judged))
+    table = []
+    for (name, (run, seconds)), one in zip(rows.items(), found.students, strict=True):
+        figures = {figure.name: [figure.value, figure.interval] for figure in one.result.figures}
+        table.append(
+            {
+                "student": name,
+                "cpu_seconds": round(seconds, 1),
+                "parameters": one.cost.parameters,
+                "milliseconds": one.cost.milliseconds,
+                "figures": figures,
+                "hidden_nmse": one.layers,
+                "run": str(run.path),
+            }
+        )
+        shown = "  ".join(f"{key} {figures[key][0]:.3f}" for key in FIGURES)
+        print(f"{name:28} {seconds:7.0f} cpu s  {one.cost.parameters:,} parameters  {shown}")
+    if options.out is not None:
+        settings = {key: str(value) for key, value in vars(options).items()}
+        options.out.write_text(json.dumps({"settings": settings, "students": table}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
