@@ -232,10 +232,18 @@ def test_a_gpt2_that_is_not_ours_is_refused_by_name(key: str, gpt2: Path) -> Non
     assert _message(gpt2) == f"`{key} = true` of `{gpt2 / 'config.json'}` cannot be expressed"
 
 
-def test_weights_of_another_kind_are_refused(bert: Path) -> None:
-    (bert / "model.safetensors").rename(bert / "pytorch_model.bin")
+@torch.no_grad()
+def test_weights_as_a_pickle_of_tensors(bert: Path) -> None:
+    """The folders of before; a pickle of anything else is refused, and nothing of it runs."""
+    tokens, _ = _batch()
+    expected = load_hugging_face(bert)(tokens)
+    torch.save(load_file(bert / "model.safetensors"), bert / "pytorch_model.bin")
+    (bert / "model.safetensors").unlink()
+    assert torch.equal(load_hugging_face(bert)(tokens), expected)
+    torch.save({"weights": Path}, bert / "pytorch_model.bin")
     assert _message(bert) == (
-        f"`{bert}` holds weights only as `pytorch_model.bin`, which can run any code: it is never opened"
+        f"`{bert / 'pytorch_model.bin'}` is a pickle of more than tensors, which could run any code: "
+        "nothing of it was run"
     )
     (bert / "pytorch_model.bin").unlink()
     assert _message(bert) == f"`{bert}` holds no weights"

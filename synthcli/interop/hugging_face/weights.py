@@ -1,6 +1,6 @@
 """The tensors of a model folder: one safetensors file, or several and an index that says which holds what.
 
-Nothing else is read: a pickled file can run whatever its author likes.
+Folders from before have one `pytorch_model.bin`, of which tensors alone are read.
 """
 
 import json
@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from synthcli.errors import SynthError
+from synthcli.interop.foreign import inside, read_foreign
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+PICKLED = "pytorch_model.bin"
 DAMAGED = "the copy is incomplete or damaged: fetch it anew"
 
 
@@ -23,16 +24,15 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         return _read_shards(folder)
     if (folder / WEIGHTS).is_file():
         return _read_file(folder / WEIGHTS)
-    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
-    if pickled:
-        raise SynthError(
-            f"`{folder}` holds weights only as `{pickled[0]}`, which can run any code: it is never opened",
-            f"where you trust it, load it with transformers and save it again: that writes `{WEIGHTS}`",
-        )
-    raise SynthError(f"`{folder}` holds no weights", f"expected `{WEIGHTS}`, or shards and `{INDEX}`")
+    if (folder / PICKLED).is_file():
+        return read_foreign(folder / PICKLED).tensors
+    raise SynthError(
+        f"`{folder}` holds no weights", f"expected `{WEIGHTS}`, or shards and `{INDEX}`, or `{PICKLED}`"
+    )
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
+    inside(path, path.parent)
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
