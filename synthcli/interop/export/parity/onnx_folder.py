@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+import onnxruntime
 
 from .comparing import judge as compared
 from .programs import Programs

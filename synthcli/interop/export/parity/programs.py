@@ -69,8 +69,8 @@ class Programs:
         """Return what a program gave as what a step takes."""
         names = self.interface["programs"][name]["outputs"][1:]
         past = {name.replace("present.", "past.", 1): t for name, t in zip(names, outputs[1:], strict=True)}
-        if "position" in [port["name"] for port in self.ports(name)]:
-            past["position"] = np.array(position)
+        if "past.positions" in [port["name"] for port in self.ports(name)]:
+            past["past.positions"] = np.zeros(position, dtype=np.int64)
         return past
 
     def ports(self, program: str) -> list[dict[str, Any]]:

@@ -17,9 +17,8 @@ from synthcli.interop.export.programs.form import (
     mask_port,
     tokens_port,
 )
-from synthcli.interop.export.programs.states import POSITION, Layout
+from synthcli.interop.export.programs.states import POSITIONS, Layout
 
-ENDLESS = 2**31  # positions where no table comes to an end
 SHORT = 2  # positions that a state is made with to see what it holds
 
 
@@ -37,12 +36,12 @@ class Whole(nn.Module):
 class Step(nn.Module):
     """Logits of the next positions after a state, which may be that before the first."""
 
-    def __init__(self, model: Any, layout: Layout, limit: int | None) -> None:
+    def __init__(self, model: Any, layout: Layout) -> None:
         super().__init__()
-        self.model, self.layout, self.limit = model, layout, limit
+        self.model, self.layout = model, layout
 
     def forward(self, input_ids: Tensor, *past: Tensor) -> Any:
-        before = self.layout.before(past, input_ids.shape[1], self.limit)
+        before = self.layout.before(past)
         logits, state = self.model(input_ids, state=before)
         return logits, *self.layout.flat(state)
 
@@ -74,12 +73,12 @@ class WholeTarget(nn.Module):
 class TargetStep(nn.Module):
     """Logits of the next positions of a target; the state holds what is read of the source."""
 
-    def __init__(self, model: Any, layout: Layout, limit: int | None) -> None:
+    def __init__(self, model: Any, layout: Layout) -> None:
         super().__init__()
-        self.model, self.layout, self.limit = model, layout, limit
+        self.model, self.layout = model, layout
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, *past: Tensor) -> Any:
-        before = self.layout.before(past, input_ids.shape[1], self.limit)
+        before = self.layout.before(past)
         logits, state = self.model.decode(input_ids, None, attention_mask == 0, state=before)
         return logits, *self.layout.flat(state)
 
@@ -90,13 +89,13 @@ def causal_forms(leaving: Leaving) -> list[Form]:
     with torch.inference_mode():
         _, state = model(torch.zeros(1, SHORT, dtype=torch.long), state=model.initial_state())
     layout, tokens = Layout(state), tokens_port("input_ids", leaving, BATCH, LENGTH)
-    limit, ports = with_position(leaving, layout)
+    ports = with_position(leaving, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
     longest = leaving.config.max_target_length
     assert longest is not None
     return [
         Form("model", Whole(model), (tokens,), ("logits",), {LENGTH: longest}),
-        Form("step", Step(model, layout, limit), (tokens, *ports), names),
+        Form("step", Step(model, layout), (tokens, *ports), names),
     ]
 
 
@@ -112,22 +111,24 @@ def seq2seq_forms(leaving: Leaving) -> list[Form]:
     tokens = tokens_port("input_ids", leaving, BATCH, LENGTH)
     example = torch.randn(EXAMPLE[BATCH], EXAMPLE[SOURCE], config.d_model)
     memory = Port("memory", example, {0: BATCH, 1: SOURCE})
-    limit, ports = with_position(leaving, layout)
+    ports = with_position(leaving, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
     longest = {SOURCE: config.max_source_length or 0, LENGTH: config.max_target_length or 0}
     return [
         Form("encoder", SourceEncoder(model), (source, mask), ("memory",), longest),
         Form("decoder", WholeTarget(model, layout), (tokens, memory, mask), names, longest),
-        Form("decoder_step", TargetStep(model, layout, limit), (tokens, mask, *ports), names),
+        Form("decoder_step", TargetStep(model, layout), (tokens, mask, *ports), names),
     ]
 
 
-def with_position(leaving: Leaving, layout: Layout) -> tuple[int | None, list[Port]]:
-    """Return the last position there is where a step has to be told its own, and its inputs of the state."""
+def with_position(leaving: Leaving, layout: Layout) -> list[Port]:
+    """Return the inputs of a step's state.
+
+    Where no tensor grows with the text and the model reads positions, one more is as long as the text so far;
+    what it holds is not read.
+    """
     ports = layout.ports()
     grows = any(PAST in port.axes.values() for port in ports)
     if grows or leaving.config.embeddings.positions in ("none", "rotary"):
-        return None, ports
-    embeddings: Any = leaving.model.embeddings
-    limit = embeddings.max_length if embeddings.positions is not None else ENDLESS
-    return limit, [*ports, Port(POSITION, torch.tensor(EXAMPLE[PAST]), {}, "zeros")]
+        return ports
+    return [*ports, Port(POSITIONS, torch.zeros(EXAMPLE[PAST], dtype=torch.long), {0: PAST}, "empty")]

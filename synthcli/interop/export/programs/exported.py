@@ -42,4 +42,4 @@ def _matched(form: Form, shapes: tuple[Any, ...]) -> Any:
     """Return the shapes as the module's own parameters are named: variadic ones are a tuple of their own."""
     code: Any = type(form.module).forward.__code__
     fixed, has_more = code.co_argcount - 1, bool(code.co_flags & inspect.CO_VARARGS)
-    return (*shapes[:fixed], shapes[fixed:]) if has_more else shapes
+    return (*shapes[:fixed], shapes[fixed:]) if has_more and len(shapes) > fixed else shapes

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from synthcli.interop.export.programs.form import BATCH, EXAMPLE, PAST, SOURCE, 
 from synthcli.model import State, flatten_state
 from synthcli.model.state import map_state
 
-POSITION = "position"
+POSITION, POSITIONS = "position", "past.positions"
 # the axis along which a tensor of a state grows, by its last name
 GROWS = {"values": 2, "memory": 1}
 
@@ -46,19 +45,17 @@ class Layout:
         initial = "empty" if axis is not None else "zeros"
         return Port(f"past.{name}", example, axes, None if "cross" in name.split(".") else initial)
 
-    def before(self, tensors: Sequence[Tensor], length: int, limit: int | None) -> State:
-        """Return the state of such tensors; with a limit of positions the last is how many it has seen."""
-        position = self.position(tensors)
-        if limit is not None:
-            position = tensors[-1].item()
-            torch._check(position >= 0)
-            torch._check(position + length <= limit)
+    def before(self, tensors: Sequence[Tensor]) -> State:
+        """Return the state of such tensors, after which one may stand that is as long as the text so far."""
         remaining = iter(tensors)
-        return replace(map_state(self.template, lambda _: next(remaining)), position=position)
+        state = map_state(self.template, lambda _: next(remaining))
+        positions = next(remaining, None)
+        position = self.position(tensors) if positions is None else positions.shape[0]
+        return replace(state, position=position)
 
-    def position(self, tensors: Sequence[Tensor]) -> Any:
+    def position(self, tensors: Sequence[Tensor]) -> int:
         """Return how many positions a state has seen; 0 where no tensor grows with them."""
-        for name, tensor in zip(self.names, tensors, strict=False):
+        for name, tensor in zip(self.names, tensors, strict=True):
             axis = self.axis_of(name)
             if axis is not None and axis[1] == PAST:
                 return tensor.shape[axis[0]]
