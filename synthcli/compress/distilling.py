@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from synthcli.compress.assemble import new_mixer
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.closed_forms import FRESH, STARTS, Lesson, starts_for
 from synthcli.compress.conditioned import CONDITIONED, PARTS
@@ -29,6 +30,7 @@ from synthcli.model.mixers import MixerConfig
 BEST = "best"
 TRIAL = 10  # a trial takes one step in so many
 LEAST_TRIAL = 20
+MICRO = 8  # sequences whose words are compared at once: logits are wide
 Progress = Callable[[str, int, int, str], None]  # what, done, of how many, a word on it
 
 
@@ -142,11 +144,20 @@ def best_start(
 
 def begun(name: str, lesson: Lesson, config: MixerConfig, plan: Plan) -> nn.Module:
     """Return a student at one of its starts; criteria that look at maps alone take the teacher's values."""
-    student = STARTS[name](lesson, config).requires_grad_(True)
+    if name == FRESH:
+        student = by_chance(lesson, config, plan.settings.seed)
+    else:
+        student = STARTS[name](lesson, config).requires_grad_(True)
     if plan.criterion in OF_HEADS and name == FRESH:
         made(plan, student, lesson)  # refuses what does not fit
         give_values(student, lesson)
     return student
+
+
+def by_chance(lesson: Lesson, config: MixerConfig, seed: int) -> nn.Module:
+    """Return a student that knows nothing of its teacher."""
+    student = new_mixer(lesson.teacher.config, lesson.layer, config, lesson.stack, seed)
+    return student.eval().to(next(lesson.teacher.model.parameters()).dtype)
 
 
 def tried(
@@ -180,11 +191,8 @@ def trained(
     aim = made(plan, student, lesson)
     pupil, source, target = student, lesson.source, lesson.target
     if aim.of_layer:
-        pupil, source, target = (
-            whole_layer(student, lesson),
-            lesson.site("layer-in"),
-            lesson.site("layer-out"),
-        )
+        settings, pupil = replace(settings, micro_size=MICRO), whole_layer(student, lesson)
+        source, target = lesson.site("layer-in"), lesson.site("layer-out")
     found = fit(pupil, lesson.cache, source, target, aim, settings, held_out, report)
     if found.steps and (aim.is_error or not aim.fits_output):
         refitted(student, lesson, held_out)
@@ -205,9 +213,8 @@ def made(plan: Plan, student: nn.Module, lesson: Lesson) -> Criterion:
 
 def whole_layer(student: nn.Module, lesson: Lesson) -> Layer:
     """Return the teacher's block with the student in it; nothing else learns."""
-    block: Any = copy.deepcopy(block_of(lesson.teacher.model, lesson.stack, lesson.layer)).requires_grad_(
-        False
-    )
+    own = block_of(lesson.teacher.model, lesson.stack, lesson.layer)
+    block: Any = copy.deepcopy(own).requires_grad_(False)
     block.mixer = student
     return Layer(block)
 

@@ -44,7 +44,9 @@ def named(word: str) -> Teacher:
     except SynthError as error:
         if path.exists() or cached is not None or not error.message.startswith("unknown checkpoint"):
             raise
-        raise SynthError(f"unknown teacher `{word}`", f"{error.hint}, or a folder") from error
+        fetch = f"fetch it into the hub's cache, `hf download google-bert/{word}`, or name another"
+        hint = fetch if word == DEFAULT else f"{error.hint}, or a folder"
+        raise SynthError(f"unknown teacher `{word}`", hint) from error
 
 
 def in_hub_cache(name: str) -> Path | None:
