@@ -7,9 +7,8 @@ tokenizer and the text by their hashes, and the size of every file.
 """
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,19 +21,38 @@ from torch import Tensor
 
 from synthcli import durable
 from synthcli.compress.calibration import Calibration
-from synthcli.compress.capture import capture
+from synthcli.compress.recording import (
+    BYTES,
+    FORMAT,
+    INDEX,
+    LENGTHS,
+    TOKENS,
+    Progress,
+    batches_by_length,
+    file_of,
+    identity,
+    record,
+    write_index,
+)
 from synthcli.compress.sites import Site, width_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.ragged import Indices
 from synthcli.errors import SynthError, WorkFailedError
 
-FORMAT = 1
 PARTS = {"of", "text", "sites", "bytes"}  # of an index
-INDEX, LENGTHS, TOKENS = "index.json", "lengths.i64", "tokens.i32"
-BYTES = 2  # of a number in float16
-BATCH_TOKENS = 4096  # real and padded ones of a batch of the teacher
-LARGEST = float(np.finfo(np.float16).max)
-Progress = Callable[[int, int], None]
+
+__all__ = [
+    "ActivationCache",
+    "Progress",
+    "batches_by_length",
+    "build_cache",
+    "cache_at",
+    "open_cache",
+    "planned_bytes",
+    "refuse_other",
+    "refuse_size",
+    "shown",
+]
 
 
 @dataclass(frozen=True)
@@ -108,10 +126,6 @@ class ActivationCache:
         return filled, torch.from_numpy(np.arange(longest) >= lengths[:, None])
 
 
-def file_of(site: Site) -> str:
-    return f"{site}.f16"
-
-
 def planned_bytes(teacher: Teacher, calibration: Calibration, sites: Iterable[Site]) -> int:
     """Return the size of a cache before it is written: tokens × width × 2 bytes a site, and the tokens."""
     widths = sum(width_of(teacher.model, site) for site in set(sites))
@@ -134,8 +148,8 @@ def build_cache(
         raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
     try:
         with durable.new_folder(path) as folder:
-            _record(folder, teacher, calibration, wanted, progress)
-            _write_index(folder, teacher, calibration, wanted)
+            record(folder, teacher, calibration, wanted, progress)
+            write_index(folder, teacher, calibration, wanted)
     except OSError as error:
         raise WorkFailedError(f"cache `{path}` could not be written: {error}", "free space there") from error
     return open_cache(path)
@@ -179,7 +193,7 @@ def cache_at(
 
 def refuse_other(cache: ActivationCache, teacher: Teacher, calibration: Calibration) -> None:
     """Refuse a cache of another model, tokenizer or text."""
-    mine = _identity(teacher, calibration)
+    mine = identity(teacher, calibration)
     for what, found in cache.index["of"].items():
         if found["hash"] != mine[what]["hash"]:
             message = f"cache `{cache.path}` was recorded with another {what}: `{found['name']}`"
@@ -209,80 +223,3 @@ def shown(size: float) -> str:
 
 def again(path: Path) -> str:
     return f"remove `{path}`: it is recorded anew"
-
-
-def batches_by_length(lengths: Indices, tokens: int = BATCH_TOKENS) -> list[Indices]:
-    """Return all sequences in batches of similar lengths, each of about so many tokens."""
-    order, batches = np.argsort(lengths, kind="stable"), []
-    start = 0
-    for stop in range(1, len(order) + 1):
-        is_last = stop == len(order)
-        if is_last or (stop + 1 - start) * lengths[order[stop]] > tokens:
-            batches.append(order[start:stop])
-            start = stop
-    return batches
-
-
-def _record(
-    folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site], progress: Progress | None
-) -> None:
-    lengths = calibration.lengths
-    starts, done = np.cumsum(lengths) - lengths, 0
-    lengths.astype(np.int64).tofile(folder / LENGTHS)
-    np.concatenate([calibration.text(i) for i in range(len(lengths))]).astype(np.int32).tofile(
-        folder / TOKENS
-    )
-    files = {site: os.open(folder / file_of(site), os.O_WRONLY | os.O_CREAT) for site in sites}
-    try:
-        for indices in batches_by_length(lengths):
-            found = capture(teacher, calibration.batch(indices), sites)
-            for site, values in found.items():
-                _write_rows(files[site], site, values, starts[indices], lengths[indices])
-            done += len(indices)
-            if progress is not None:
-                progress(done, len(lengths))
-    finally:
-        for file in files.values():
-            os.close(file)
-
-
-def _write_rows(file: int, site: Site, values: Tensor, starts: Indices, lengths: Indices) -> None:
-    width = values.shape[-1]
-    for row, start, length in zip(values, starts, lengths, strict=True):
-        real = row[: int(length)].float().cpu()
-        largest = float(real.abs().max())
-        if not largest <= LARGEST:
-            message = f"activations at `{site}` are not finite in float16: the largest is {largest:g}"
-            raise WorkFailedError(message, "is the teacher damaged, or did its training diverge?")
-        data = real.to(torch.float16).contiguous().numpy().tobytes()
-        offset = int(start) * width * BYTES
-        while data:
-            written = os.pwrite(file, data, offset)
-            data, offset = data[written:], offset + written
-
-
-def _identity(teacher: Teacher, calibration: Calibration) -> dict[str, dict[str, str]]:
-    return {
-        "model": {"name": teacher.name, "hash": teacher.hash},
-        "tokenizer": {"name": teacher.tokenizer.kind, "hash": teacher.tokenizer.hash},
-        "text": {"name": calibration.name, "hash": calibration.hash},
-    }
-
-
-def _write_index(folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site]) -> None:
-    index = {
-        "format": FORMAT,
-        "of": _identity(teacher, calibration),
-        "text": {
-            "corpus": calibration.store.corpus,
-            "split": calibration.split,
-            "layout": calibration.layout,
-            "max_length": calibration.max_length,
-            "limit": calibration.limit,
-            "sequences": len(calibration),
-            "tokens": int(calibration.lengths.sum()),
-        },
-        "sites": {str(site): {"width": width_of(teacher.model, site)} for site in sites},
-        "bytes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
-    }
-    durable.write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
