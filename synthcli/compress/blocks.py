@@ -38,7 +38,7 @@ def distil_blocks(
     for layer in students:
         check_layer(teacher.config, layer, stack)
     done: list[Distilled] = []
-    with TemporaryDirectory(dir=folder, prefix="activations-") as name:
+    with TemporaryDirectory(dir=folder, prefix=".activations-") as name:
         whole = record(Path(name), teacher, texts, stack, sorted(students), plan, progress)
         for layer, config in sorted(students.items()):
             with ExitStack() as stacked:
