@@ -119,7 +119,11 @@ def tensors_of(content: object, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         raise SynthError(f"`{path}` holds no state dict", "save `model.state_dict()`, names and tensors")
     for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
+        if not isinstance(name, str):
+            raise SynthError(
+                f"`{path}` names a tensor `{name!r:.40}`, which is no text", "save the state dict alone"
+            )
+        if not isinstance(value, Tensor):
             what = type(value).__name__
             raise SynthError(f"`{name}` of `{path}` is no tensor but `{what}`", "save the state dict alone")
         check(name, value, path)

@@ -96,7 +96,8 @@ def attention_every(layers: Mapping[str, Tensor], depth: int) -> int:
     every = places[0] + 1 if places else depth + 1
     if places != [n for n in range(depth) if (n + 1) % every == 0]:
         shown = ", ".join(map(str, places))
-        raise SynthError(f"layers {shown} have attention, which is not every {every}th", "is the file whole?")
+        message = f"of {depth} layers number {shown} have attention, which is not every k-th for any k"
+        raise SynthError(message, "only models with `attention_every_n_layers` can be imported")
     return every
 
 
