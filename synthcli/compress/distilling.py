@@ -205,6 +205,7 @@ def made(plan: Plan, student: nn.Module, lesson: Lesson) -> Criterion:
     given = Given(
         lesson.mixer,
         variance=variance_of(lesson.cache, lesson.target),
+        model=lesson.teacher.model if needs_ending else None,
         ending=ending_of(lesson.teacher.model, lesson.stack, lesson.layer) if needs_ending else None,
         relation_heads=plan.relation_heads,
     )

@@ -93,6 +93,7 @@ class Student(nn.Module):
     def __init__(self, student: nn.Module, criterion: Criterion, stack: str, d_model: int) -> None:
         super().__init__()
         self.student, self.criterion, self.stack = student, criterion, stack
+        self.fixed = nn.ModuleList(criterion.fixed)  # they go where the student goes
         self.config = SimpleNamespace(d_model=d_model)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -157,14 +158,14 @@ class Curve(Callback):
     points: list[tuple[int, float]] = field(default_factory=list)
     best: tuple[int, float, dict[str, Tensor]] = (0, math.inf, {})
 
-    def note(self, student: nn.Module, step: int) -> float:
+    def note(self, wrapped: nn.Module, step: int) -> float:
         """Measure the student as it is."""
         value = self.measure()
         self.points.append((step, value))
         if not math.isfinite(value):
             raise NotLearntError(f"the student of {self.what} is not finite after {step} steps", SLOWER)
         if value < self.best[1] or not self.criterion.is_error:
-            self.best = (step, value, copy.deepcopy(student.state_dict()))
+            self.best = (step, value, copy.deepcopy(wrapped.student.state_dict()))  # type: ignore[union-attr]
         if self.watcher is not None:
             self.watcher(step, self.settings.steps, value)
         return value
@@ -214,8 +215,10 @@ def fit(
         raise
     except WorkFailedError as error:
         raise NotLearntError(f"the student of {target}: {error.message}", SLOWER) from error
+    finally:
+        wrapped.to("cpu")  # the teacher's parts too, where it was trained on a device
     if outcome.is_interrupted:
         raise KeyboardInterrupt
     step, after, weights = curve.best
-    wrapped.load_state_dict(weights)
+    student.load_state_dict(weights)
     return Fit(before, after, tuple(curve.points), time.perf_counter() - began, outcome.step, step)

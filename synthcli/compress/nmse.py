@@ -50,9 +50,10 @@ def nmse(
     indices: Indices | None = None,
 ) -> float:
     """Return the NMSE of a mixer over a cache, or over some of its sequences."""
-    total = NMSE()
+    total, device = NMSE(), next((p.device for p in student.parameters()), torch.device("cpu"))
     for x, y, padding in passages(cache, source, target, indices):
-        total.add(student(x, context_of(source.stack, padding))[0], y, padding)
+        context = context_of(source.stack, None if padding is None else padding.to(device))
+        total.add(student(x.to(device), context)[0].to(y.device), y, padding)
     return total.value
 
 

@@ -17,13 +17,15 @@ Loss = Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
 class Given:
     """What criteria are made of.
 
-    `teacher` is the mixer that the student replaces; `variance` E‖y − ȳ‖² over real tokens; `ending` runs the
-    rest of the teacher after a layer: (stream, context) → logits. `relation_heads` is that of `relation`.
+    `teacher` is the mixer that the student replaces; `variance` is E‖y − ȳ‖² over real tokens; `ending` runs
+    the rest of the whole teacher, `model`, after a layer: (stream, context) → logits. `relation_heads` is that
+    of `relation`.
     """
 
     teacher: nn.Module
     variance: float = 1.0
     ending: Callable[[Tensor, Context], Tensor] | None = None
+    model: nn.Module | None = None
     relation_heads: int | None = None
 
 
@@ -31,6 +33,7 @@ class Given:
 class Criterion:
     """`loss(student, x, y, context)` is summed over real tokens: the student reads x and aims at y.
 
+    `fixed` are modules it runs besides the student; they have to be where the student is.
     `fits_output` is False where it looks at maps of attention alone: values and output are fitted besides.
     `is_error` is True where it is the NMSE that is reported. `of_layer` is True where the student is a whole
     layer, not its mixer.
@@ -41,6 +44,7 @@ class Criterion:
     fits_output: bool = True
     is_error: bool = False
     of_layer: bool = False
+    fixed: tuple[nn.Module, ...] = field(default=(), repr=False)
 
 
 def real(values: Tensor, context: Context) -> Tensor:

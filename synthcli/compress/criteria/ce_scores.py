@@ -24,4 +24,4 @@ def ce_scores(given: Given, student: nn.Module) -> Criterion:
             aim = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
         return summed_divergence(aim, scores_of(student, x, context), context)
 
-    return Criterion("ce-scores", loss, fits_output=False)
+    return Criterion("ce-scores", loss, fits_output=False, fixed=(given.teacher,))

@@ -23,7 +23,7 @@ def kl_output(given: Given, student: nn.Module) -> Criterion:
         said = ending(student(x, context)[0], context)
         return summed_divergence(aim, said, y.shape[1], context)
 
-    return Criterion("kl-output", loss, of_layer=True)
+    return Criterion("kl-output", loss, of_layer=True, fixed=() if given.model is None else (given.model,))
 
 
 def summed_divergence(aim: Tensor, said: Tensor, length: int, context: Context) -> Tensor:

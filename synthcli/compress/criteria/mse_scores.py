@@ -27,7 +27,7 @@ def mse_scores(given: Given, student: nn.Module) -> Criterion:
         rows = error.square().masked_fill(~seen, 0).sum(-1) / seen.sum(-1).clamp_min(1)
         return rows.sum() / aim.shape[1]
 
-    return Criterion("mse-scores", loss, fits_output=False)
+    return Criterion("mse-scores", loss, fits_output=False, fixed=(given.teacher,))
 
 
 def refuse_other_heads(name: str, teacher: Any, student: Any) -> None:

@@ -36,7 +36,7 @@ def relation(given: Given, student: nn.Module) -> Criterion:
         pairs = zip(aims, ours, strict=True)
         return torch.stack([summed_divergence(aim, own, context) for aim, own in pairs]).sum()
 
-    return Criterion("relation", loss, fits_output=False)
+    return Criterion("relation", loss, fits_output=False, fixed=(given.teacher,))
 
 
 def vectors_of(mixer: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
