@@ -17,8 +17,8 @@ Loss = Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
 class Given:
     """What criteria are made of.
 
-    `teacher` is the mixer that the student replaces; `variance` is E‖y − ȳ‖² over real tokens; `ending` runs
-    the rest of the whole teacher, `model`, after a layer: (stream, context) → logits. `relation_heads` is that
+    `teacher` is the mixer that the student replaces; `variance` is E‖y − ȳ‖² over tokens; `ending` runs the
+    rest of the whole teacher, `model`, after a layer: (stream, context) → logits. `relation_heads` is that
     of `relation`.
     """
 
