@@ -101,12 +101,14 @@ def imported_names(node: ast.stmt) -> Iterator[Import]:
         yield from (Import(module, alias.name, alias.asname or alias.name) for alias in node.names)
 
 
-def names_read(node: ast.AST) -> set[str]:
+@cache
+def names_read(node: ast.AST) -> frozenset[str]:
     """Return the names that running a definition may read, and not those of its annotations."""
-    return {item.id for item in running(node) if isinstance(item, ast.Name)}
+    return frozenset(item.id for item in running(node) if isinstance(item, ast.Name))
 
 
-def attributes_read(node: ast.AST) -> set[str]:
+@cache
+def attributes_read(node: ast.AST) -> frozenset[str]:
     """Return the attributes that may be read: after a dot, given by keyword, or as text for `getattr`."""
     found = set()
     for item in running(node):
@@ -116,7 +118,7 @@ def attributes_read(node: ast.AST) -> set[str]:
             found.add(item.arg)
         elif isinstance(item, ast.Constant) and isinstance(item.value, str) and item.value.isidentifier():
             found.add(item.value)
-    return found
+    return frozenset(found)
 
 
 def running(node: ast.AST) -> Iterator[ast.AST]:
@@ -130,6 +132,7 @@ def running(node: ast.AST) -> Iterator[ast.AST]:
                 yield from running(child)
 
 
-def annotated_names(node: ast.AST) -> set[str]:
+@cache
+def annotated_names(node: ast.AST) -> frozenset[str]:
     """Return the names of a definition, annotations included."""
-    return {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
+    return frozenset(item.id for item in ast.walk(node) if isinstance(item, ast.Name))

@@ -124,7 +124,7 @@ def imports(reached: Reached) -> str:
     needed: dict[str, Import] = {name: Import("dataclasses", name, name) for name in ("dataclass", "field")}
     for (module, _), definition in reached.definitions.items():
         available = module_named(module).imports
-        for name in set().union(*(annotated_names(node) for node in needed_nodes(reached, definition))):
+        for name in frozenset().union(*(annotated_names(node) for node in needed_nodes(reached, definition))):
             item = available.get(name)
             if item is not None and item.module.split(".")[0] not in (PROJECT, *UNWANTED):
                 other = needed.setdefault(name, item)

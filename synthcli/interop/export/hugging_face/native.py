@@ -136,7 +136,7 @@ def bert(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | No
     if any(entry.name not in weights for entry in entries):
         return None
     tensors = {entry.source: weights[entry.name] for entry in entries}
-    return Native(options, tensors if is_tied else tensors | {TIED_BIAS: weights["head.bias"]})
+    return Native(options, tensors if is_tied else tensors | {TIED_BIAS: weights["head.bias"].clone()})
 
 
 def gpt2(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | None:

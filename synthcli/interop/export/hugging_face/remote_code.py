@@ -1,5 +1,6 @@
 """A folder with the Python files of its own model: what transformers has no class for."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,28 @@ def write_remote_code(leaving: Leaving, folder: Path) -> None:
     """Write configuration, weights and Python files."""
     config = resolved(leaving.config)
     name, module = CLASSES[kind_of(config)]
-    options = options_of(leaving, config)
+    source = modeling_source(config, (f"{REMOTE}.{module}", name))
+    (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
+    model_type = type_of(source)
+    (folder / f"{CONFIGURATION}.py").write_text(configuration_source(model_type), encoding="utf-8")
+    options = options_of(leaving, config) | {"model_type": model_type}
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
     tensors = {f"model.{name}": tensor for name, tensor in tensors_of(leaving.model).items()}
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    source = modeling_source(config, (f"{REMOTE}.{module}", name))
-    (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
-    configuration = "\n".join(module_named(CONFIGURATION_MODULE).lines)
-    (folder / f"{CONFIGURATION}.py").write_text(configuration + "\n", encoding="utf-8")
+
+
+def type_of(source: str) -> str:
+    """Return a name for models of this code.
+
+    transformers keeps one class a name: two folders of one name would load with the code of the first.
+    """
+    return f"synth-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
+
+
+def configuration_source(model_type: str) -> str:
+    """Return the file of the configuration's class."""
+    text = "\n".join(module_named(CONFIGURATION_MODULE).lines) + "\n"
+    return text.replace('model_type = "synth"', f'model_type = "{model_type}"')
 
 
 def resolved(config: ModelConfig) -> ModelConfig:
@@ -59,7 +74,6 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
             "AutoConfig": f"{CONFIGURATION}.SynthConfig",
             LOADERS[kind]: f"{MODELING}.{name}",
         },
-        "model_type": "synth",
         "dtype": "float32",
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,

@@ -1,0 +1,116 @@
+"""Models whose `hf` folders the tests open: every task of every family, and what transformers has."""
+
+from pathlib import Path
+from typing import Any
+
+from synthcli.interop.export import EXPORTERS
+from synthcli.interop.export.leaving import CardFacts, ExportOptions, Leaving, Writing
+from synthcli.interop.export.recording import record
+from tests.interop.tiny_models import FAMILIES, STACKS, TOKENIZER, config_of, model_of
+
+TOLERANCE = 1e-5
+
+SHAPE = {"layers": 3, "max_length": 80}
+SMALLER = {
+    "layer_mixers": {0: {"heads": 3, "d_head": 4}, 1: {"heads": 2, "d_head": 3}},
+    "layer_d_ff": {1: 10},
+}
+TYPED = {"scale": False, "norm": True, "tie": "output", "token_types": 2}
+BERT = {
+    "block": "post-norm",
+    "mixer": {"heads": 4},
+    "embeddings": TYPED,
+    "head": {"transform": True, "bias": True},
+    "norm_eps": 1e-12,
+}
+JUDGE = BERT | {"head": {"pool": "first", "pooler": True}}
+NUMBER = JUDGE | {"head": {"pool": "first", "pooler": True, "output": "regression"}, "num_classes": None}
+GPT2 = {"mixer": {"heads": 4}, "embeddings": {"scale": False, "tie": "output"}, "activation": "gelu-tanh"}
+
+# transformers' own classes
+NATIVE: dict[str, tuple[str, dict[str, Any]]] = {
+    "bert": ("masked-lm", BERT),
+    "bert untied": ("masked-lm", BERT | {"embeddings": TYPED | {"tie": "none"}}),
+    "bert without types": ("masked-lm", BERT | {"embeddings": TYPED | {"tie": "all", "token_types": 0}}),
+    "bert of smaller layers": ("masked-lm", BERT | {"encoder": SHAPE | SMALLER}),
+    "bert classifier": ("classification", JUDGE | {"encoder": SHAPE | SMALLER}),
+    "bert regression": ("classification", NUMBER),
+    "gpt2": ("causal-lm", GPT2),
+    "gpt2 untied": ("causal-lm", GPT2 | {"embeddings": {"scale": False, "tie": "none"}}),
+    "gpt2 of smaller layers": ("causal-lm", GPT2 | {"decoder": SHAPE | SMALLER}),
+}
+
+# what the families do not reach
+OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gpt2 but for its norm": ("causal-lm", GPT2 | {"block": {"kind": "pre-norm", "norm": "rms"}}),
+    "rotary and capped": (
+        "causal-lm",
+        {
+            "mixer": {"heads": 2, "scores": [{"kind": "dot-product", "soft_cap": 5.0, "qk_norm": "rms"}]},
+            "embeddings": {"positions": "rotary"},
+            "gated": True,
+        },
+    ),
+    "adaptive srupp": (
+        "causal-lm",
+        {
+            "block": "recurrent",
+            "d_ff": None,
+            "mixer": {"kind": "srupp", "projection": 8, "attention_every": 2, "layer_norm": "before"},
+            "embeddings": {"positions": "none", "cutoffs": [20, 100], "div_val": 2, "d_embed": 12},
+        },
+    ),
+    "sru both ways": (
+        "classification",
+        {
+            "block": "recurrent",
+            "d_ff": None,
+            "mixer": {"kind": "sru", "bidirectional": True, "rescale": True},
+        },
+    ),
+    "layers of their own": (
+        "causal-lm",
+        {
+            "mixer": {"heads": 2},
+            "decoder": SHAPE
+            | {"layer_mixers": {0: {"kind": "none"}, 2: {"kind": "linear"}}, "layer_d_ff": {1: 8}},
+        },
+    ),
+    "choice": (
+        "classification",
+        {"mixer": {"heads": 2}, "head": {"output": "choice"}, "num_classes": None},
+    ),
+    "factorized": (
+        "seq2seq",
+        {
+            "mixer": {
+                "heads": 2,
+                "scores": [{"kind": "factorized-dense"}, {"kind": "factorized-random"}],
+                "mix": "gate",
+            }
+        },
+    ),
+}
+
+OWN_CODE: dict[str, tuple[str, dict[str, Any]]] = {
+    **{f"{family} {task}": (task, table) for family, table in FAMILIES.items() for task in STACKS},
+    **OTHERS,
+}
+CASES = OWN_CODE | NATIVE
+
+
+def leaving_of(name: str) -> Leaving:
+    """Return one of the models, ready to leave."""
+    task, table = CASES[name]
+    config = config_of(task, table)
+    facts = CardFacts(synth="0", parameters=1, trained_parameters=1, step=1)
+    return Leaving(name.replace(" ", "-"), config, model_of(config), TOKENIZER, facts, Writing(beam=2))
+
+
+def write(name: str, root: Path) -> None:
+    """Write a folder, and beside it what its model computes."""
+    leaving, folder = leaving_of(name), root / name.replace(" ", "-")
+    folder.mkdir(parents=True)
+    EXPORTERS["hf"].write(leaving, folder, ExportOptions())
+    expectation = record(leaving, leaving.model)
+    expectation.save(root / f"{folder.name}.safetensors", tolerance=TOLERANCE, sha256={})
