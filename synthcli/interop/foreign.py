@@ -21,6 +21,7 @@ from synthcli.errors import SynthError
 
 SAFE = (".safetensors",)
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+USUAL = ("model.safetensors", "pytorch_model.bin")  # beside which trainers leave states of their own
 WRAPPINGS = ("model_state_dict", "state_dict", "model")
 PREFIXES = ("module.", "_orig_mod.")
 DAMAGED = "the copy is incomplete or damaged: fetch it anew"
@@ -52,6 +53,9 @@ def read_foreign(path: Path) -> Foreign:
 
 def weights_in(folder: Path) -> Path:
     """Return the one file of weights in a folder; safetensors go first."""
+    for name in USUAL:
+        if (folder / name).is_file():
+            return inside(folder / name, folder)
     for suffixes in (SAFE, PICKLED):
         found = sorted(path for path in folder.iterdir() if path.suffix in suffixes and path.is_file())
         found = [path for path in found if not path.name.startswith(("trainer_state", "optimizer"))]

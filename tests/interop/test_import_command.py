@@ -71,6 +71,38 @@ def test_simplified_blocks(name: str, shared: Path, here: Path, synth: Synth) ->
     assert "no tokenizer: what reads text refuses it" in said.err
 
 
+@pytest.mark.parametrize("name", SIMPLIFIED)
+def test_a_trainers_folder_of_simplified_blocks(name: str, shared: Path, here: Path, synth: Synth) -> None:
+    """Its `config.json` says it all; what else a trainer leaves there, pickles among it, stays closed."""
+    options, tensors = recorded(shared / "golden" / f"simplified_{name}.safetensors")
+    weights = {f"transformer.{key}": tensor for key, tensor in group(tensors, "weights.").items()}
+    weights["lm_head.weight"] = weights["transformer.wte.weight"].clone()
+    folder = here / "checkpoint-10000"
+    folder.mkdir()
+    torch.save(weights, folder / "pytorch_model.bin")
+    for other in ("optimizer.pt", "training_args.bin", "rng_state.pth"):
+        torch.save({"a": Path}, folder / other)
+    words = {"True": True, "False": False, "None": None}
+    table = {key: words[value] if value in words else number(value) for key, value in options.items()}
+    (folder / "config.json").write_text(json.dumps({"model_type": "gpt2", **table}))
+    fixed = group(tensors, "fixed.")
+    if fixed and options["val_init_type"] != "id":
+        saved(fixed, folder / "fixed.pt")
+    more = ["--option", "fixed=fixed.pt"] if (folder / "fixed.pt").exists() else []
+    said = synth("import", str(folder), "--from", "simplified-blocks", "-o", "taken", *more)
+    assert said.code == 0, said.err
+    assert "`parallel_layers = " in said.err.partition("read off the weights")[0]
+    logits, _ = loaded("taken")(tensors["input_ids"])
+    close(logits, tensors["expected.logits"])
+
+
+def number(word: str) -> float | str:
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
 @pytest.mark.parametrize("name", SYNTHESIZER)
 @pytest.mark.parametrize("suffix", ["bin", "safetensors"])
 def test_synthesizer(name: str, suffix: str, shared: Path, here: Path, synth: Synth) -> None:

@@ -23,7 +23,7 @@ from synthcli.interop.originals.simplified_gains import (
 )
 from synthcli.model import ModelConfig
 
-NORMS = {"none": "none", "rmsnorm": "rms", "layernorm": "layer"}
+NORMS = {"none": "none", "rmsnorm": "rms", "layernorm": "layer", "ln": "layer"}
 NORM_LEAVES = {"none": (), "rms": (("weight", "scale"),), "layer": (("weight", "weight"), ("bias", "bias"))}
 INITS = {"id": "identity", "orth": "orthogonal", "normal": "normal"}
 ACTIVATIONS = {"relu": "relu", "leaky_relu": "leaky-relu", "gelu": "gelu", "gelu_new": "gelu-tanh"}

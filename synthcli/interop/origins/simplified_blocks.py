@@ -1,22 +1,26 @@
-"""The simplified blocks: a state dict whose run kept its configuration elsewhere.
+"""The simplified blocks: a trainer's folder with a `config.json` that says it all, or a state dict alone.
 
-Widths, depth, heads (each has its gains), norms and gains are read off the weights. Three things no weight
-shows: whether both halves of a block read one input, whether attention is centred, and which fixed matrix
-stands beside a trained one. The name of the repository's own configuration says all three.
+Of a state dict, widths, depth, heads (each has its gains), norms and gains are read off the weights. Three
+things no weight shows: whether both halves of a block read one input, whether attention is centred, and which
+fixed matrix stands beside a trained one. The name of the repository's own configuration says all three.
 """
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from torch import Tensor
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.interop.foreign import read_foreign
+from synthcli.interop.foreign import inside, read_foreign
 from synthcli.interop.originals import import_simplified_blocks
 from synthcli.interop.origins.base import Arrival, Request
 from synthcli.interop.origins.inferring import columns, count, known_options, rows, shape, wanted, whole_part
 from synthcli.interop.origins.synthesizer import noted
+from synthcli.interop.tied import without_copies
 
 WHAT = "the simplified blocks"
+CONFIG, SHELL = "config.json", "transformer."
 
 # the repository's configurations: what no weight shows, and skips left out, whose stored gains do not act
 MODELS = {
@@ -73,15 +77,47 @@ def read_simplified_blocks(request: Request) -> Arrival:
     """Read a checkpoint of the repository."""
     given = known_options(request, OPTIONS, "simplified-blocks")
     file = read_foreign(request.path)
-    fixed = read_foreign(request.path.parent / given.pop("fixed")).tensors if "fixed" in given else {}
-    said = told(given)
-    found = inferred(file.tensors)
-    needed(said, file.tensors)
-    imported = import_simplified_blocks({**ASSUMED, **found, **said}, file.tensors, fixed)
-    assumed = {key: value for key, value in ASSUMED.items() if key not in said}
-    notes = (noted("read off the weights", found), noted("assumed, as the repository has it", assumed))
     folder = request.path if request.path.is_dir() else request.path.parent
-    return Arrival(imported, notes, folder, file.tensors | fixed)
+    tensors = of_the_stack(file.tensors)
+    fixed = read_foreign(folder / given.pop("fixed")).tensors if "fixed" in given else {}
+    saved = saved_options(folder)
+    said = {**saved, **told(given)}
+    found = {key: value for key, value in inferred(tensors).items() if key not in said}
+    needed(said, tensors)
+    imported = import_simplified_blocks({**ASSUMED, **found, **said}, tensors, fixed)
+    assumed = {key: value for key, value in ASSUMED.items() if key not in said}
+    notes = (
+        noted(f"read in `{folder / CONFIG}`", saved),
+        noted("read off the weights", found),
+        noted("assumed, as the repository has it", assumed),
+    )
+    return Arrival(imported, tuple(filter(None, notes)), folder, tensors | fixed)
+
+
+def of_the_stack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors without the prefix and the copy of the tied output that a language model adds."""
+    if f"{SHELL}wte.weight" not in tensors:
+        return dict(tensors)
+    tensors = without_copies(tensors, {"lm_head.weight": f"{SHELL}wte.weight"})
+    return {name.removeprefix(SHELL): tensor for name, tensor in tensors.items()}
+
+
+def saved_options(folder: Path) -> dict[str, str]:
+    """Return what a trainer wrote of the options beside the weights, as words."""
+    path = folder / CONFIG
+    if not path.is_file():
+        return {}
+    try:
+        table = json.loads(inside(path, folder).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SynthError(
+            f"`{path}` cannot be read as JSON", "copy the folder anew, or leave it out"
+        ) from error
+    if not isinstance(table, dict):
+        raise SynthError(f"`{path}` holds no table of options", "copy the folder anew, or leave it out")
+    if "parallel_layers" not in table:
+        return {}
+    return {key: str(table[key]) for key in SAVED if key in table}
 
 
 def told(given: Mapping[str, str]) -> dict[str, str]:
@@ -109,6 +145,19 @@ def needed(said: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
             raise wanted(
                 key, "the fixed matrix is not in the state dict", f"{models}; or `--option {key}=id`"
             )
+
+
+# of its options, those that a trainer's `config.json` holds
+SAVED = (
+    *GAINS,
+    *MATRIX_GAINS,
+    *(f"{part}_{kind}_gain" for part in ("value", "proj") for kind in ("resid", "skip")),
+    "first_layer_value_resid_gain",
+    "last_layer_proj_resid_gain",
+    *(f"trainable_{part}_gains" for part in ("attn_block", "mlp_block", "attn_mat", "value", "proj")),
+    *("parallel_layers", "centre_attn", "val_init_type", "proj_init_type", "tie_valproj_init"),
+    *("norm_type", "qk_norm_type", *ASSUMED),
+)
 
 
 def inferred(tensors: Mapping[str, Tensor]) -> dict[str, str]:
