@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FIGURES = {"nmse": "NMSE of what is replaced", "kl": "KL of the whole model, nats"}
 EMPTY = "–"
+SMALL = 0.1
 
 Model = Annotated[
     str | None,
@@ -140,8 +141,13 @@ def show(report: dict[str, Any], folder: Path) -> None:
 def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int]) -> list[str]:
     """Return the figures of a replacement by layer, and the seconds it took in all."""
     its = {one["layer"]: one for one in findings if one["replacement"] == name}
-    cells = [EMPTY if its[layer][key] is None else f"{its[layer][key]:.3f}" for layer in layers]
+    cells = [EMPTY if its[layer][key] is None else shown(its[layer][key]) for layer in layers]
     return [name, *cells, f"{sum(one['seconds'] for one in its.values()):.1f}"]
+
+
+def shown(value: float) -> str:
+    """Return a figure with three places that mean something, as a rule."""
+    return f"{value:.3f}" if value >= SMALL else f"{value:.4f}"
 
 
 def next_step(report: dict[str, Any]) -> str:
@@ -157,3 +163,10 @@ def next_step(report: dict[str, Any]) -> str:
         mixer = best["what"].partition(" ")[0]
         command = f"synth distil-block --block {layer} --mixer {mixer} --teacher {teacher}"
     return f"least costly: {best['replacement']} in layer {layer}, KL {best['kl']:.3f}\nnext: `{command}`"
+
+
+def options_of(what: str) -> str:
+    """Return the options that ask for a student such as `attention 6 × 32`."""
+    mixer, *sizes = what.replace(" ×", "").split()
+    named = [f"{option} {size}" for option, size in zip(("--heads", "--d-k"), sizes, strict=False)]
+    return " ".join([f"--mixer {mixer}", *named])

@@ -9,6 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from synthcli.cli import app
+from synthcli.cli.probe import next_step
 from synthcli.compress.assemble import Kept, New, with_layers, with_mixers
 from synthcli.compress.cache import build_cache
 from synthcli.compress.calibration import Calibration
@@ -23,7 +24,7 @@ from synthcli.errors import SynthError
 from synthcli.model import build
 from synthcli.training.checkpoints import write_model
 from synthcli.training.weights import weights_of
-from tests.compress.small import LAYERS, bert_config
+from tests.compress.small import LAYERS, bert_config, small_teacher
 
 ALL = list(REPLACEMENTS)
 
@@ -94,6 +95,21 @@ def test_a_decoder_is_probed_too(tmp_path: Path, gpt2: Teacher, store: Store) ->
     assert results["heads-halved"].nmse < results["none"].nmse
 
 
+def test_a_classifier_is_probed_by_its_classes(tmp_path: Path, store: Store) -> None:
+    head: dict[str, Any] = {"task": "classification", "num_classes": 3, "head": {}}
+    teacher = small_teacher(bert_config(store.tokenizer.vocab_size, **head), store.tokenizer)
+    text = Calibration(store, "train", teacher, max_length=17, limit=30)
+    layer = layer_of(tmp_path / "cache", teacher, text, "encoder", 1)
+    results = found(layer, "heads-halved", "none")
+    config = student_config("none", Shape(teacher.config, "encoder", 1))
+    whole = with_mixers(
+        teacher.model, teacher.config, {1: (config, STARTS["mean"](layer.lesson, config))}, "encoder"
+    )
+    expected = likeness(teacher.model, whole, text).divergence
+    assert results["none"].kl == pytest.approx(expected, rel=0.02)
+    assert results["heads-halved"].nmse < results["none"].nmse
+
+
 def test_what_does_not_fit_says_why(tmp_path: Path, bert: Teacher, text: Calibration) -> None:
     layer = layer_of(tmp_path / "cache", bert, text, "encoder", LAYERS - 1)
     one = found(layer, "merge-next")["merge-next"]
@@ -154,6 +170,18 @@ def test_recordings_kept_are_used_again_and_refused_for_others(model: Path, sour
     other = probed(*words, "--limit", "24", "--cache", "kept")
     assert isinstance(other.exception, SynthError)
     assert other.exception.message == "cache `kept/train` was recorded with another text: `text, train`"
+
+
+@pytest.mark.parametrize(
+    ("what", "options"),
+    [("attention 6 × 32", "--mixer attention --heads 6 --d-k 32"), ("sru", "--mixer sru")],
+)
+def test_the_next_command_asks_for_the_best_student(what: str, options: str) -> None:
+    one = {"kl": 0.1, "layer": 2, "replacement": "any", "what": what}
+    other = {"kl": 0.2, "layer": 1, "replacement": "merge-next", "what": "layers 1+2"}
+    report = {"findings": [other, one, {"kl": None}], "teacher": {"path": "RUN"}}
+    assert next_step(report).endswith(f"`synth distill-block --block 2 {options} --teacher RUN`")
+    assert next_step(report | {"findings": [other]}).endswith("`synth merge-layers 1 2 --teacher RUN`")
 
 
 REFUSED = {
