@@ -9,15 +9,15 @@ from pathlib import Path
 from synthcli.errors import WorkFailedError
 
 UNFINISHED = ".unfinished-"
+RESUME = "free space on that disk, then `synth train … --resume`; the checkpoints before it are whole"
 
 
 @contextmanager
-def failures_named(what: str, *others: type[Exception]) -> Iterator[None]:
+def failures_named(what: str, *others: type[Exception], hint: str = RESUME) -> Iterator[None]:
     """Turn a full disk into an error that says what is left."""
     try:
         yield
     except (OSError, *others) as error:  # type: ignore[misc]
-        hint = "free space on that disk, then `synth train … --resume`; the checkpoints before it are whole"
         raise WorkFailedError(f"{what} could not be written: {error}", hint) from error
 
 

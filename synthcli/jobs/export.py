@@ -13,7 +13,7 @@ from torch import nn
 from synthcli import durable
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.interop.export import EXPORTERS, Exporter
-from synthcli.interop.export.certificate import REPORT, certify
+from synthcli.interop.export.certificate import KEPT, REPORT, certify
 from synthcli.interop.export.folding import Folded, fold
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.recording import Expectation, record
@@ -52,7 +52,7 @@ def export_checkpoint(
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
     leaving = leaving_of(checkpoint, folded, model)
     expectation = record(leaving, model)
-    with durable.failures_named(f"export `{target}`"), taking_place(target) as folder:
+    with durable.failures_named(f"export `{target}`", hint=KEPT), taking_place(target) as folder:
         exporter.write(leaving, folder, options or ExportOptions())
         certificate = prove(folder, to, exporter, leaving, expectation)
         if exporter.is_checkpoint:

@@ -20,5 +20,5 @@ def scanned_states(u0: Tensor, f_in: Tensor, c: Tensor, weight: Tensor) -> Tenso
         new = torch.lerp(u0_t, c, torch.sigmoid(torch.addcmul(f_t, weight, c)))
         return new, new.clone()
 
-    states: Any = scan(step, c, (u0.transpose(0, 1), f_in.transpose(0, 1)))[1]
+    states: Any = scan(step, c.contiguous(), (u0.transpose(0, 1), f_in.transpose(0, 1)))[1]
     return states.transpose(0, 1)
