@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.distil_block import AsJson, Corpus, LearningRate, Seed, Source
+from synthcli.cli.distil_block import (
+    AsJson,
+    Corpus,
+    LearningRate,
+    MaxLength,
+    Preset,
+    Scale,
+    Seed,
+    Source,
+)
 from synthcli.cli.train import INTERRUPTED
 from synthcli.errors import SynthError
 
@@ -19,16 +28,16 @@ Checkpoint = Annotated[
 Teacher = Annotated[
     str | None, typer.Option(help="A run, id, preset, checkpoint or folder; whose student it is if none.")
 ]
-Steps = Annotated[int, typer.Option(min=1, help="Training steps.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Training steps; 1,000 if none.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Sequences of a step; the preset's if none.")]
 TrainOnly = Annotated[
     list[str] | None,
     typer.Option(metavar="PATTERN", help="Parameters that learn, such as `encoder.blocks.2.*`; repeatable."),
 ]
 Hidden = Annotated[
-    float, typer.Option(metavar="WEIGHT", min=0, help="Of the error of hidden states, layer by layer.")
+    float | None, typer.Option(metavar="WEIGHT", min=0, help="Of the error of hidden states, layer by layer.")
 ]
-Temperature = Annotated[float, typer.Option(min=1e-3, help="Divides the logits of both.")]
+Temperature = Annotated[float | None, typer.Option(min=1e-3, help="Divides the logits of both.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Hide no words, though the model was trained so.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue a healing that is not complete.")]
 
@@ -36,15 +45,18 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue a healing that 
 def heal(
     checkpoint: Checkpoint = None,
     teacher: Teacher = None,
-    steps: Steps = 1000,
+    steps: Steps = None,
     lr: LearningRate = None,
     batch_size: BatchSize = None,
     train_only: TrainOnly = None,
-    hidden: Hidden = 0.0,
-    temperature: Temperature = 1.0,
+    hidden: Hidden = None,
+    temperature: Temperature = None,
     plain: Plain = False,
+    preset: Preset = None,
+    scale: Scale = None,
     corpus: Corpus = None,
     source: Source = None,
+    max_length: MaxLength = None,
     seed: Seed = None,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -59,27 +71,27 @@ def heal(
     from synthcli.cli.train import watching
     from synthcli.jobs.heal import heal as healed
     from synthcli.jobs.heal import resume_healing
-    from synthcli.jobs.heal_request import HealRequest
-    from synthcli.jobs.texts import TextRequest
+    from synthcli.jobs.heal_asked import HealAsked, request_of
 
+    asked = HealAsked(
+        teacher=teacher,
+        steps=steps,
+        learning_rate=lr,
+        batch_size=batch_size,
+        hidden=hidden,
+        temperature=temperature,
+        train_only=tuple(train_only) if train_only else None,
+        plain=plain,
+        corpus=corpus,
+        source=source,
+        max_length=max_length,
+        seed=seed,
+    )
     with watching(checkpoint or "healing") as watcher:
         if resume:
             trained = resume_healing(checkpoint, watcher)
         else:
-            request = HealRequest(
-                checkpoint=checkpoint or "",
-                teacher=teacher,
-                text=TextRequest(corpus, source),
-                steps=steps,
-                learning_rate=1e-4 if lr is None else lr,
-                batch_size=batch_size,
-                hidden=hidden,
-                temperature=temperature,
-                train_only=tuple(train_only or ()),
-                plain=plain,
-                seed=seed or 0,
-            )
-            trained = healed(request, watcher)
+            trained = healed(request_of(checkpoint or "", asked, preset, scale), watcher)
     report(trained, as_json)
 
 

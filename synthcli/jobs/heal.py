@@ -16,6 +16,7 @@ from synthcli.jobs.heal_request import (
     HealRequest,
     experiment_for,
     frozen_but,
+    reading,
     refuse_mismatch,
     teacher_of,
 )
@@ -43,7 +44,7 @@ def heal(request: HealRequest, watcher: Watcher) -> Trained:
     experiment = experiment_for(request, student, teacher)
     frozen_but(build_on_meta(experiment), request.train_only)  # a pattern that names nothing is refused here
     store = store_for(experiment.data, watcher.preparing)
-    examples_of(store, "train", experiment.model, experiment.data)
+    examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     run = create_run(experiment.name, dump(experiment), runs_root())
     write_account(run, student, teacher)
     return _heal(run, experiment, watcher)
@@ -95,17 +96,18 @@ def write_account(run: Run, student: Checkpoint, teacher: Teacher) -> None:
 
 
 def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
-    compress, model = experiment.compress, experiment.model
+    compress = experiment.compress
     assert compress is not None and experiment.start is not None
     account = account_of(run.checkpoints / "last")
     teacher = open_teacher(Path(compress.teacher))
     refuse_other_teacher(run, teacher, account)
     store = store_for(experiment.data, watcher.preparing)
     refuse_other_store(run, store)
-    train_text = EveryPosition(examples_of(store, "train", model, experiment.data))
+    read = reading(experiment.model, compress.sequence_length)
+    train_text = EveryPosition(examples_of(store, "train", read, experiment.data))
     validation = None
     if "validation" in store.splits:
-        validation = EveryPosition(examples_of(store, "validation", model, experiment.data))
+        validation = EveryPosition(examples_of(store, "validation", read, experiment.data))
     student = student_network(experiment)
     split = "train" if validation is None else "validation"
     judged = calibration(store, split, teacher, experiment.data, None, JUDGED)

@@ -15,6 +15,7 @@ from synthcli.jobs.matching import account_of
 from synthcli.jobs.students import student_experiment
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, data_of
+from synthcli.model import ModelConfig
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import run_of
@@ -30,7 +31,8 @@ JUDGED = 256  # validation examples, and sequences that tell how near student an
 
 @dataclass(frozen=True)
 class HealRequest:
-    """None keeps what the student's run says; `teacher` is then the one it was made of.
+    """None keeps what the student's run says; `teacher` is then the one it was made of. `epochs` of the text
+    come before `steps`.
 
     `plain` text has nothing hidden: for encoders whose states are used, not their guesses.
     """
@@ -39,6 +41,7 @@ class HealRequest:
     teacher: str | None = None
     text: TextRequest = field(default_factory=TextRequest)
     steps: int = 1000
+    epochs: int | None = None
     learning_rate: float = 1e-4
     batch_size: int | None = None
     hidden: float = 0.0
@@ -90,10 +93,11 @@ def experiment_for(request: HealRequest, student: Checkpoint, teacher: Teacher) 
         teacher=str(teacher.path.resolve()),
         blocks=tuple(range(teacher_layers(teacher))),
         criterion="kl-output",
-        steps=request.steps,
+        steps=request.steps if request.epochs is None else None,
+        epochs=request.epochs,
         learning_rate=request.learning_rate,
         batch_size=data.batch.size or 1,
-        sequence_length=student.config.max_source_length or student.config.max_target_length or 1,
+        sequence_length=fitting_length(student.config, request.text.max_length),
         data=data.corpus,
         hidden=request.hidden,
         temperature=request.temperature,
@@ -106,17 +110,33 @@ def experiment_for(request: HealRequest, student: Checkpoint, teacher: Teacher) 
 
 
 def training_for(request: HealRequest) -> TrainingConfig:
-    """Return the settings of the loop."""
+    """Return the settings of the loop; with epochs, warm-up and evaluations are those of so many steps."""
     every = max(1, request.steps // EVALUATIONS)
     return TrainingConfig(
         seed=request.seed,
-        steps=request.steps,
+        steps=request.steps if request.epochs is None else None,
+        epochs=request.epochs,
         optimizer=AdamWConfig(weight_decay=0.0),
         schedule=CosineConfig(peak=request.learning_rate, warmup_steps=max(1, round(WARMUP * request.steps))),
         evaluate_every=every,
         save_every=every,
         validation_examples=JUDGED,
     )
+
+
+def fitting_length(config: ModelConfig, asked: int | None) -> int:
+    """Return the longest sequence to be read."""
+    longest = config.max_source_length or config.max_target_length or 1
+    if asked is not None and not 3 <= asked <= longest:
+        raise SynthError(f"`--max-length {asked}` does not fit the student", f"allowed: 3 to {longest}")
+    return asked or longest
+
+
+def reading(config: ModelConfig, length: int) -> ModelConfig:
+    """Return a configuration that reads sequences of so many positions, to cut the text by."""
+    stack = "encoder" if config.encoder is not None else "decoder"
+    own = getattr(config, stack).model_copy(update={"max_length": length})
+    return config.model_copy(update={stack: own})
 
 
 def teacher_layers(teacher: Teacher) -> int:

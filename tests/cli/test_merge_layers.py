@@ -117,6 +117,17 @@ def test_the_best_of_all_starts_and_what_a_copy_is(synth: Synth, teacher: Path, 
     assert "note: from `copy-last` layer 0 is dropped" in said.err and "LaCo" in said.err
 
 
+def test_presets_merge_and_heal(synth: Synth, teacher: Path, here: Path) -> None:
+    text = ("--teacher", "teacher", "--corpus", "text", "--max-length", "12", "--steps", "2", "--json")
+    said = synth("merge-layers", "--preset", "bert-merge-2-3", "--scale", "smoke", *text)
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["merges"][0]["layers"] == [2, 3]
+    said = synth("heal", "bert-merge-2-3", "--preset", "bert-heal-merged", "--scale", "smoke", *text)
+    assert said.code == 0, said.err
+    preset = (only(here, "bert-merge-2-3-healed") / "preset.toml").read_text()
+    assert "sequence_length = 12" in preset and "peak = 0.0001" in preset
+
+
 class StopAt(Callback):
     """Interrupts a training after a step."""
 
@@ -179,6 +190,9 @@ HEALS = [
         "encoder.blocks",
     ),
     (("--resume",), "no run is being healed", "begins one"),
+    (("teacher", "--preset", "bert-merge-6-7"), "preset `bert-merge-6-7` is for `merge-layers`", "bert-heal"),
+    (("teacher", "--scale", "smoke"), "`--scale` belongs to a preset", "--preset"),
+    (("teacher", "--teacher", "teacher", "--max-length", "99"), "`--max-length 99` does not fit", "3 to 16"),
 ]
 JUDGES = [
     ((), "no checkpoint is named", "--teacher RUN"),
