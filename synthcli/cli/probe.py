@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FIGURES = {"nmse": "NMSE of what is replaced", "kl": "KL of the whole model, nats"}
 EMPTY = "–"
-SMALL = 0.1
+SMALL = 0.001
 
 Model = Annotated[
     str | None,
@@ -146,8 +146,8 @@ def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int
 
 
 def shown(value: float) -> str:
-    """Return a figure with three places that mean something, as a rule."""
-    return f"{value:.3f}" if value >= SMALL else f"{value:.4f}"
+    """Return a figure in three places, one too small for them by its order."""
+    return f"{value:.3f}" if value >= SMALL else f"{value:.0e}"
 
 
 def next_step(report: dict[str, Any]) -> str:
@@ -160,9 +160,8 @@ def next_step(report: dict[str, Any]) -> str:
     if best["replacement"] == "merge-next":
         command = f"synth merge-layers {layer} {layer + 1} --teacher {teacher}"
     else:
-        mixer = best["what"].partition(" ")[0]
-        command = f"synth distil-block --block {layer} --mixer {mixer} --teacher {teacher}"
-    return f"least costly: {best['replacement']} in layer {layer}, KL {best['kl']:.3f}\nnext: `{command}`"
+        command = f"synth distill-block --block {layer} {options_of(best['what'])} --teacher {teacher}"
+    return f"least costly: {best['replacement']} in layer {layer}, KL {shown(best['kl'])}\nnext: `{command}`"
 
 
 def options_of(what: str) -> str:
