@@ -12,8 +12,6 @@ from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.cli.conftest import Synth
 from tests.interop.test_import_command import saved
 
-pytest_plugins = ["tests.cli.conftest"]
-
 WIDTH, HIDDEN, VOCABULARY, LENGTH, LAYERS = 64, 24, 37, 9, 3
 Weights = dict[str, Tensor]
 

