@@ -24,7 +24,6 @@ from typing import Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import prepare
-from synthcli.data.store import open_store
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
 
 PROCESSES = 2
@@ -77,7 +76,8 @@ def library_call(folder: Path, kind: str) -> Callable[[list[str]], list[list[int
         import sentencepiece
 
         model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
-        return lambda texts: list(model.encode(texts))
+        # two processes of one thread each, as ours: on a busy machine more threads would get more of it
+        return lambda texts: list(model.encode(texts, num_threads=1))
     return load_tokenizer(folder).encode_batch
 
 
@@ -152,18 +152,23 @@ def compared(ours: list[Measured], theirs: list[Measured]) -> dict[str, float]:
 
 
 def memory(sizes: list[float], folder: Path) -> dict[str, Any]:
-    """Measure the most memory of a preparation and its processes, by the size of the text."""
+    """Measure the most memory of a preparation and its processes, by the size of the text.
+
+    The tokenizer is there already: one is trained on a sample whose size its vocabulary decides.
+    """
     results = {}
+    lines = (write_corpus(folder / "sample", 3) / "wiki.train.tokens").read_text().splitlines()
+    config = saved_tokenizer("sentencepiece-unigram", lines, folder / "tokenizer")
     for megabytes in sizes:
         source = write_corpus(folder / f"text-{megabytes:g}", megabytes)
         code = (
             "from benchmarks.prepare import *\n"
-            f"if __name__ == '__main__': prepare('wikitext-2', CONFIGS['sentencepiece-unigram'],"
+            f"prepare('wikitext-2', TokenizerConfig(**{config.model_dump()}),"
             f" Path({str(folder / 'stores')!r}), Path({str(source)!r}), workers={PROCESSES})"
         )
         peak = watched([sys.executable, "-c", code])
         results[f"{megabytes:g}"] = peak
-        print(f"{megabytes:8,.0f} MB of text: {peak / MIB:6.0f} MiB at most")
+        print(f"{megabytes:8,.0f} MB of text: {peak / MIB:6.0f} MiB at most", flush=True)
     return results
 
 
@@ -194,31 +199,43 @@ def held(process: Any) -> int:
     return total
 
 
-def start(million_tokens: float, folder: Path) -> dict[str, float]:
-    """Time what training does before its first step with a large store, in a new process."""
-    source = write_corpus(folder / "text", million_tokens)
-    store = prepare("wikitext-2", CONFIGS["bytes"], folder / "stores", source, workers=PROCESSES)
-    code = (
-        "import time; begun = time.perf_counter()\n"
-        "from pathlib import Path\n"
-        "from synthcli.data.examples import Examples\n"
-        "from synthcli.data.store import open_store\n"
-        "import datasets, numpy, torch\n"
-        "imported = time.perf_counter()\n"
-        f"store = open_store(Path({str(store.path)!r}))\n"
-        "opened = time.perf_counter()\n"
-        "examples = Examples(store, 'train', 'causal-lm', None, 512, layout='packed')\n"
-        "examples.collate(numpy.arange(8))\n"
-        "end = time.perf_counter()\n"
-        "print(imported - begun, opened - imported, end - opened)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LONGEST_SECONDS
-    )
-    seconds = dict(zip(("imports", "open", "examples"), map(float, done.stdout.split()), strict=True))
-    tokens = open_store(store.path).counts("train")["tokens"]
-    print(f"{tokens / 1e6:.0f} M tokens: " + ", ".join(f"{name} {s:.2f} s" for name, s in seconds.items()))
-    return seconds | {"tokens": tokens}
+START = """
+import sys, time
+def clocks(): return time.perf_counter(), time.process_time()
+times = [clocks()]
+from pathlib import Path
+from synthcli.jobs.train import Examples
+from synthcli.data.batching import Batches
+from synthcli.data.config import BatchConfig
+from synthcli.data.store import open_store
+times.append(clocks())
+store = open_store(Path(sys.argv[1]))
+examples = {split: Examples(store, split, "causal-lm", None, 512, layout="packed") for split in store.splits}
+batches = Batches(examples["train"].lengths, BatchConfig(size=8), seed=0)
+examples["train"].collate(batches.at(0)[1])
+times.append(clocks())
+for begun, ended in zip(times, times[1:]):
+    print(*(after - before for before, after in zip(begun, ended)))
+"""
+
+
+def start(millions: list[float], folder: Path) -> dict[str, Any]:
+    """Time what training does before its first step, in a new process, by the tokens of its store.
+
+    Imports are what `synth train` imports; the store is opened, verified and asked for the first batch.
+    """
+    results = {}
+    for million in millions:
+        source = write_corpus(folder / f"text-{million:g}", million)
+        store = prepare("wikitext-2", CONFIGS["bytes"], folder / "stores", source, workers=PROCESSES)
+        command = [sys.executable, "-c", START, str(store.path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONGEST_SECONDS)
+        names = ("imports", "imports, CPU", "store", "store, CPU")
+        seconds = dict(zip(names, map(float, done.stdout.split()), strict=True))
+        results[f"{million:g}"] = seconds
+        told = ", ".join(f"{name} {taken:.2f} s" for name, taken in seconds.items())
+        print(f"{million:8,.0f} M tokens: {told}", flush=True)
+    return results
 
 
 def main() -> None:
@@ -228,7 +245,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=float, nargs="+", default=[10, 100, 1_000])
-    parser.add_argument("--million-tokens", type=float, default=100)
+    parser.add_argument("--million-tokens", type=float, nargs="+", default=[1, 100])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     parts: dict[str, Callable[[Path], Any]] = {

@@ -13,7 +13,7 @@ class ChoiceExamples:
     """bos and the text of every choice; `lengths` are the tokens a row takes: choices times the longest."""
 
     def __init__(self, store: Store, split: str, max_source: int) -> None:
-        data, self.tokenizer = store.split(split).data, store.tokenizer
+        data, self.tokenizer = store.table(split), store.tokenizer
         self.rows, self.max_source = NestedRagged(data.column("choices")), max_source
         self.labels = column_numbers(data.column("label"))
         self.lengths: Indices = self.rows.counts * np.minimum(self.rows.longest + 1, max_source)

@@ -27,7 +27,7 @@ class DenoisingExamples:
         self, store: Store, split: str, max_source: int, max_target: int, config: DenoisingConfig
     ) -> None:
         self.tokenizer, self.config = store.tokenizer, config
-        rows = Ragged(store.split(split).data.column("tokens"))
+        rows = Ragged(store.table(split).column("tokens"))
         self.pieces = Pieces(rows, room(config, max_source, max_target))
         sides = np.array([sides_of(size, config) for size in range(self.pieces.room + 1)])[self.pieces.sizes]
         self.lengths: Indices = sides.max(axis=1)

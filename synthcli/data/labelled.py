@@ -13,7 +13,7 @@ class LabelledExamples:
     """bos and the text: no text is without a position, and a head that reads the first has one to itself."""
 
     def __init__(self, store: Store, split: str, max_source: int) -> None:
-        data, self.tokenizer = store.split(split).data, store.tokenizer
+        data, self.tokenizer = store.table(split), store.tokenizer
         self.rows, self.max_source = Ragged(data.column("tokens")), max_source
         self.labels = column_numbers(data.column("label"))
         self.lengths: Indices = np.minimum(self.rows.lengths + 1, max_source)

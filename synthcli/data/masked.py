@@ -70,7 +70,7 @@ class MaskedExamples:
                 "two positions are for the marks at both ends",
             )
         self.tokenizer, self.masking = store.tokenizer, Masking(store.tokenizer, config)
-        rows = Ragged(store.split(split).data.column("tokens"))
+        rows = Ragged(store.table(split).column("tokens"))
         self.pieces = Pieces(rows, max_length - 2)
         self.lengths: Indices = self.pieces.sizes + 2
         counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(self.lengths.sum())}
@@ -88,7 +88,7 @@ class PackedMaskedExamples:
 
     def __init__(self, store: Store, split: str, max_length: int, config: MaskingConfig) -> None:
         self.masking, self.max_length = Masking(store.tokenizer, config), max_length
-        self.joined = Joined(store.split(split).data, store.tokenizer)
+        self.joined = Joined(store.table(split), store.tokenizer)
         tokens = self.joined.targets
         tokens -= tokens % max_length == 1
         windows = -(-tokens // max_length)

@@ -1,8 +1,8 @@
 """Sequence to sequence: a source to read, a target to write."""
 
 import numpy as np
-import pyarrow
 
+from synthcli.data.arrays import integers
 from synthcli.data.collate import Batch, Report, framed, next_tokens, padded
 from synthcli.data.ragged import Ids, Indices, Ragged
 from synthcli.data.store import Store
@@ -12,7 +12,7 @@ class PairExamples:
     """Source and eos; bos, target and eos. What is too long loses its end, and never its eos."""
 
     def __init__(self, store: Store, split: str, max_source: int, max_target: int) -> None:
-        self.data, self.tokenizer = store.split(split).data, store.tokenizer
+        self.data, self.tokenizer = store.table(split), store.tokenizer
         self.sources, self.targets = (Ragged(self.data.column(name)) for name in ("source", "target"))
         self.max_source, self.max_target = max_source, max_target
         sources = np.minimum(self.sources.lengths + 1, max_source)
@@ -41,5 +41,5 @@ class PairExamples:
 
     def texts(self, indices: Indices, column: str) -> list[str]:
         """Return the whole texts of rows, as the corpus has them."""
-        texts: list[str] = self.data.column(column).take(pyarrow.array(indices)).to_pylist()
+        texts: list[str] = self.data.column(column).take(integers(indices)).to_pylist()
         return texts

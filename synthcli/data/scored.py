@@ -13,7 +13,7 @@ class ScoredExamples:
     """bos and the text, as in classification; the labels are float32, in the corpus's own unit."""
 
     def __init__(self, store: Store, split: str, max_source: int) -> None:
-        data, self.tokenizer = store.split(split).data, store.tokenizer
+        data, self.tokenizer = store.table(split), store.tokenizer
         self.rows, self.max_source = Ragged(data.column("tokens")), max_source
         self.scores = column_numbers(data.column("score"))
         self.lengths: Indices = np.minimum(self.rows.lengths + 1, max_source)

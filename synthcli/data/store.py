@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify
+from synthcli.data.shards import mapped
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
 
@@ -78,8 +79,13 @@ class Store:
     def rows(self, split: str) -> int:
         return self.counts(split)["rows"]
 
+    def table(self, split: str) -> Any:
+        """Return the rows of a split as Arrow's table, mapped from disk."""
+        self.counts(split)
+        return mapped(self.path / split)
+
     def split(self, name: str) -> "Dataset":
-        """Return the rows of a split, mapped from disk."""
+        """Return the rows of a split as `datasets` has them, mapped from disk."""
         from datasets import load_from_disk
 
         self.counts(name)

@@ -22,7 +22,7 @@ class RowExamples:
     """bos, the row, eos; a row longer than the model is cut into consecutive pieces, nothing dropped."""
 
     def __init__(self, store: Store, split: str, max_target: int) -> None:
-        data = store.split(split).data
+        data = store.table(split)
         self.rows, self.max_target = Ragged(data.column("tokens")), max_target
         self.tokenizer = store.tokenizer
         targets = self.rows.lengths + 1  # eos is one, bos is none
@@ -76,7 +76,7 @@ class PackedExamples:
     """One sequence cut into windows: each token is predicted exactly once."""
 
     def __init__(self, store: Store, split: str, max_target: int) -> None:
-        data = store.split(split).data
+        data = store.table(split)
         self.tokenizer, self.max_target = store.tokenizer, max_target
         self.joined = Joined(data, self.tokenizer)
         targets = self.joined.targets
@@ -108,7 +108,7 @@ class OverlappingExamples:
     """
 
     def __init__(self, store: Store, split: str, max_target: int, context: int) -> None:
-        data = store.split(split).data
+        data = store.table(split)
         self.tokenizer, self.joined = store.tokenizer, Joined(data, store.tokenizer)
         targets = self.joined.targets
         # (windows,): the first target predicted, the one after the last, and the first shown

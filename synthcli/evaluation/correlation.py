@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
@@ -10,6 +9,8 @@ from synthcli.evaluation.score import Score
 
 def correlation(predictions: npt.ArrayLike, scores: npt.ArrayLike) -> list[Score]:
     """Return both correlations; intervals of Spearman's keep the ranks of the whole split."""
+    from scipy.stats import rankdata  # takes long to import, and training would
+
     x, y = np.asarray(predictions, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     return [
         Score("pearson", of_moments(x, y), "100 · Pearson's r of predicted and given scores"),

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from rouge_score.rouge_scorer import RougeScorer
-
 from synthcli.evaluation.sampled import mean
 from synthcli.evaluation.score import Score
 
@@ -16,6 +14,8 @@ SIGNATURE = "rouge-score|stemmer:no"
 
 def rouge(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
     """Return rougeL and rougeLsum; sentences of a text are its lines."""
+    from rouge_score.rouge_scorer import RougeScorer  # takes long to import, and training would
+
     scorer = RougeScorer(list(PROTOCOLS), use_stemmer=False)
     found = [scorer.score(reference, text) for text, reference in zip(hypotheses, references, strict=True)]
     return [

@@ -1,5 +1,9 @@
 """Examples: every token predicted once, nothing lost unseen, batches as the tasks expect them."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +37,27 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("labelled")
     return prepare("ag-news", BYTES, folder / "stores", ag_news(folder / "data"))
+
+
+FIRST_BATCH = """
+import sys
+from pathlib import Path
+from synthcli.data.batching import Batches
+from synthcli.data.config import BatchConfig
+from synthcli.data.store import open_store
+from synthcli.jobs.train import Examples
+examples = Examples(open_store(Path(sys.argv[1])), "train", "causal-lm", None, 8, layout="packed")
+batch = examples.collate(Batches(examples.lengths, BatchConfig(size=2), seed=0).at(0)[1])
+print(batch["targets"].shape, *sys.modules)
+"""
+
+
+def test_training_starts_without_what_it_does_not_need(text: Store) -> None:
+    command = [sys.executable, "-c", FIRST_BATCH, str(text.path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    shape, _, loaded = done.stdout.partition("]) ")
+    assert shape.startswith("torch.Size([2, ")
+    assert not set(loaded.split()) & {"datasets", "pandas", "scipy", "nltk", "transformers", "sentencepiece"}
 
 
 def tensor(batch: Batch, key: str) -> Tensor:
