@@ -24,7 +24,9 @@ Source = Annotated[
     Path | None,
     typer.Option(metavar="PATH", help="Read the publisher's files from here instead of from the hub."),
 ]
-KINDS = "sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, wordpiece, words, gpt2 or bytes"
+KINDS = (
+    "sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, wordpiece, words, gpt2, bytes or huggingface"
+)
 Kind = Annotated[str | None, typer.Option("--tokenizer", help=f"{KINDS}.")]
 Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 for SentencePiece.")]
 Files = Annotated[

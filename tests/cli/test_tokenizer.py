@@ -10,7 +10,7 @@ from synthcli.data.tokenizers import TOKENIZERS, load_tokenizer
 from .conftest import Synth
 
 LINES = [f"def function_{number}(self): return self.value_{number % 7} + {number}" for number in range(150)]
-TRAINED = sorted(set(TOKENIZERS) - {"gpt2", "bytes"})
+TRAINED = sorted(set(TOKENIZERS) - {"gpt2", "bytes", "huggingface"})
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 import transformers
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in, train_or_load_tokenizer
+from synthcli.data.tokenizers.finding import tokenizer_of
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.errors import SynthError
 from tests.interop.hub_folders import END, LINES, bert_folder, gpt2_folder
@@ -95,7 +96,13 @@ def test_pieces_read_in_another_way_stay_what_they_are(bert: Path, tmp_path: Pat
 
 def test_a_folder_for_prepare_corpus(gpt2: Path) -> None:
     config = TokenizerConfig.model_validate({"kind": "huggingface", "files": str(gpt2)})
-    assert tokenizer_in(config).hash == published_tokenizer(gpt2).hash
+    assert tokenizer_in(config).hash == published_tokenizer(gpt2).hash == tokenizer_of(gpt2).hash
+
+
+def test_without_files_it_is_refused() -> None:
+    with pytest.raises(SynthError) as caught:
+        train_or_load_tokenizer(TokenizerConfig.model_validate({"kind": "huggingface"}), LINES)
+    assert caught.value.message == "`huggingface` needs the files of a tokenizer"
 
 
 @pytest.mark.parametrize(

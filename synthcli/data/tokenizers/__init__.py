@@ -64,6 +64,9 @@ def train_or_load_tokenizer(
         return trained(config, texts, train, load_tokenizer, library, cache)
     if config.kind == "words":
         return frequent_words(config, texts)
+    if config.kind == "huggingface":
+        hint = "name the folder of a published model: `--tokenizer-files DIR`, `data.tokenizer.files`"
+        raise SynthError("`huggingface` needs the files of a tokenizer", hint)
     return Gpt2Tokenizer.from_hub() if config.kind == "gpt2" else ByteTokenizer()
 
 
