@@ -18,11 +18,12 @@ from synthcli.model import ModelConfig
 LAYOUTS = ("rows", "packed")
 KINDS = ("text", "labelled", "scored")  # stores with a column of tokens
 LONGEST = 128  # tokens of a sequence where nothing is said
+SPREAD = "even"  # how a limit chooses, part of the hash
 Text = Callable[[int], Ids]
 
 
 class Calibration:
-    """Sequences by number; `limit` takes the first so many.
+    """Sequences by number; `limit` takes so many at even distances, since neighbours are of one article.
 
     With `rows` each is a row with the marks of the task's training examples, long ones cut into pieces, empty
     ones left out. With `packed` rows with their ends follow each other in windows of `max_length`.
@@ -43,7 +44,7 @@ class Calibration:
         self.bos, self.eos, self.pad = teacher.marks
         self.tokenizer_hash = teacher.tokenizer.hash
         self._text, lengths = LAYOUT_OF[layout](self, teacher.config.task)
-        self._numbers: Indices = np.flatnonzero(lengths)[:limit]
+        self._numbers: Indices = spread(np.flatnonzero(lengths), limit)
         self.lengths: Indices = lengths[self._numbers]
         if len(self) == 0:
             raise SynthError(f"`{store.corpus}` has no text in `{split}`", "name another split or corpus")
@@ -58,7 +59,7 @@ class Calibration:
     @property
     def hash(self) -> str:
         """One hash of what is read and how."""
-        parts = (self.store.hash, self.split, self.layout, self.max_length, self.limit)
+        parts = (self.store.hash, self.split, self.layout, self.max_length, len(self), SPREAD)
         marks = (self.bos, self.eos, self.tokenizer_hash)
         return hashlib.sha256(repr((parts, marks)).encode()).hexdigest()
 
@@ -70,6 +71,15 @@ class Calibration:
         """Return tokens (batch, length) and padding, None where nothing is padded."""
         tokens, padding = padded([self.text(int(i)) for i in indices], self.pad)
         return {"tokens": tokens, "padding": padding}
+
+
+def spread(numbers: Indices, limit: int | None) -> Indices:
+    """Return so many of the numbers, at even distances, the first and the last among them."""
+    if limit is None or limit >= len(numbers):
+        return numbers
+    places = np.linspace(0, len(numbers) - 1, limit).round().astype(np.int64)
+    chosen: Indices = numbers[places]
+    return chosen
 
 
 def rows_of(calibration: Calibration, task: str) -> tuple[Text, Indices]:

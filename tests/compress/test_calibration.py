@@ -46,9 +46,13 @@ def test_a_decoder_reads_what_its_training_showed_it(store: Store, gpt2: Teacher
     assert texts(rows) == [row for row in shown if len(row) > 1]
 
 
-def test_a_limit_takes_the_first_sequences(store: Store, bert: Teacher) -> None:
+def test_a_limit_takes_sequences_at_even_distances(store: Store, bert: Teacher) -> None:
     whole, some = Calibration(store, "train", bert), Calibration(store, "train", bert, limit=7)
-    assert texts(some) == texts(whole)[:7] and whole.hash != some.hash and whole.max_length == 32 < LONGEST
+    last = len(whole) - 1
+    assert texts(some) == [texts(whole)[round(last * part / 6)] for part in range(7)]
+    assert some.lengths.tolist() == [len(row) for row in texts(some)]
+    assert whole.hash != some.hash and whole.max_length == 32 < LONGEST
+    assert Calibration(store, "train", bert, limit=len(whole) + 1).hash == whole.hash
 
 
 def test_a_batch_is_padded_and_says_where(store: Store, bert: Teacher) -> None:
