@@ -126,6 +126,16 @@ CONFIGS: dict[str, Any] = {
 }
 
 
+RATE = 1e-3
+# of a recurrence: by chance, after 200 steps on a sentence encoder, NMSE 0.60 and 0.65, at 1e-3 0.71 and 0.78
+RATES = {"sru": 5e-3, "srupp": 5e-3}
+
+
+def rate_of(name: str) -> float:
+    """Return the learning rate a student is trained at where nobody says."""
+    return RATES.get(name, RATE)
+
+
 def student_config(name: str, shape: Shape) -> MixerConfig:
     """Return the configuration of a student; what does not fit is refused with the reason."""
     if name not in STUDENTS:

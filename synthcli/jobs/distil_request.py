@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from synthcli.compress.students import rate_of
 from synthcli.errors import SynthError
 from synthcli.jobs.distil_block import Request
 from synthcli.jobs.texts import TextRequest
@@ -48,7 +49,9 @@ def request_of(asked: Asked, preset: str | None, scale: str | None) -> Request:
         raise SynthError(
             "no block is named", "name one, `--block 6`, or `--block all`, or give `--preset NAME`"
         )
-    return over(Request(None), asked)
+    base = Request(None)
+    settings = replace(base.plan.settings, learning_rate=rate_of(asked.mixer or base.mixer))
+    return over(replace(base, plan=replace(base.plan, settings=settings)), asked)
 
 
 def from_preset(experiment: Experiment) -> Request:

@@ -44,6 +44,11 @@ def test_what_is_asked_comes_before_the_preset() -> None:
 def test_without_a_preset_blocks_are_named() -> None:
     assert request_of(Asked(blocks=(4,)), None, None).blocks == (4,)
     assert request_of(Asked(blocks=(4,)), None, None).text.limit == 2000
+    rates = [
+        request_of(Asked((1,), mixer=mixer), None, None).plan.settings.learning_rate
+        for mixer in ("dense", "sru")
+    ]
+    assert rates == [1e-3, 5e-3]
     with pytest.raises(SynthError, match="no block is named"):
         request_of(Asked(), None, None)
 
