@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.corpora.enwik8 import SIZE
+from synthcli.data.corpora.one_file import SIZE
 from synthcli.data.prepare import prepare
 from synthcli.data.store import Store
 from synthcli.data.text import Joined
@@ -86,7 +86,7 @@ def test_no_character_is_cut(tmp_path: Path) -> None:
 
 
 def test_the_whole_file_is_cut_without_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("synthcli.data.corpora.enwik8.SIZE", 2000)
+    monkeypatch.setattr("synthcli.data.corpora.one_file.SIZE", 2000)
     opened = CORPORA["enwik8"].open(plain(tmp_path / "enwik8", b"nine byte\n" * 200))
     assert opened.notes == () and opened.describe()["splits_made"] is None
     assert SIZE == 100_000_000

@@ -11,16 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.enwik8 import content
-from synthcli.data.corpora.finding import lacking, one_of
-from synthcli.data.corpora.source import SPLITS, Folder, Part, Row
+from synthcli.data.corpora.one_file import SHARE, URL, content, folder, layout
+from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
 NAME = "text8"
-URL = "http://mattmahoney.net/dc/textdata.html"
-LAYOUT = f"`text8`, plain, .gz or .zip, from {URL}; a file of another size is cut 90/5/5 by characters"
-SIZE = 100_000_000
-SHARE = 20  # one part of so many is validation, one is test
+UNIT = "characters"
 ROW = 1_000  # characters, and those of the word that goes on
 ALLOWED = b"abcdefghijklmnopqrstuvwxyz \n"
 
@@ -33,7 +29,7 @@ def characters(path: Path) -> bytes:
         place = data.find(others[:1] or b"\n")
         raise SynthError(
             f"`{path}` has the byte {data[place]:#04x} at {place}, and text8 is a to z and spaces alone",
-            f"expected {LAYOUT}",
+            f"expected {layout(NAME, UNIT)}",
         )
     return data
 
@@ -51,27 +47,13 @@ def rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
         start = end + 1
 
 
-def folder(root: Path) -> Folder:
-    path = root if root.is_file() else one_of(root, [NAME, f"{NAME}.zip", f"{NAME}*"])
-    if path is None:
-        raise lacking(root, f"`{NAME}`", NAME, LAYOUT)
-    size = len(characters(path))
-    if size < SHARE:
-        raise SynthError(f"`{path}` has {size} bytes: too few to cut three splits", f"expected {LAYOUT}")
-    parts = {split: Part((path,), partial(rows, split=split)) for split in SPLITS}
-    if size == SIZE:
-        return Folder(root, parts)
-    made = f"cut from the {size:,} characters of `{path.name}` into 90, 5 and 5 per cent"
-    return Folder(root, parts, notes=(f"not the whole of text8: {made}",), splits_made=made)
-
-
 TEXT8 = Corpus(
     name=NAME,
     kind="text",
     title="text8: a hundred million characters of Wikipedia, a to z and spaces",
     licence="CC BY-SA and GFDL",
     url=URL,
-    layout=LAYOUT,
+    layout=layout(NAME, UNIT),
     tokenizer="bytes",
-    folder=folder,
+    folder=partial(folder, name=NAME, unit=UNIT, read=characters, rows=rows),
 )
