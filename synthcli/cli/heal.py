@@ -87,6 +87,9 @@ def heal(
         max_length=max_length,
         seed=seed,
     )
+    if resume and (asked != HealAsked() or preset or scale):
+        message = "`--resume` goes on with the run's own settings, and others are given"
+        raise SynthError(message, "leave them out, or begin anew without `--resume`")
     with watching(checkpoint or "healing") as watcher:
         if resume:
             trained = resume_healing(checkpoint, watcher)

@@ -190,6 +190,7 @@ HEALS = [
         "encoder.blocks",
     ),
     (("--resume",), "no run is being healed", "begins one"),
+    (("--resume", "--steps", "9"), "`--resume` goes on with the run's own settings", "leave them out"),
     (("teacher", "--preset", "bert-merge-6-7"), "preset `bert-merge-6-7` is for `merge-layers`", "bert-heal"),
     (("teacher", "--scale", "smoke"), "`--scale` belongs to a preset", "--preset"),
     (("teacher", "--teacher", "teacher", "--max-length", "99"), "`--max-length 99` does not fit", "3 to 16"),
