@@ -6,16 +6,14 @@ parted by tabs, all else by commas, unless `separator` says so.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.own_columns import MEANINGS, Columns, columns_of
-from synthcli.data.corpora.own_files import LICENCE, URL, found
 from synthcli.data.corpora.own_options import one_of, options_of
+from synthcli.data.corpora.own_records import own_records
 from synthcli.data.corpora.reading import records, shown
-from synthcli.data.corpora.source import Folder, Row
-from synthcli.data.corpora.splitting import split_folder
+from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
 ENDINGS = (".csv", ".tsv")
@@ -58,25 +56,10 @@ class Table:
         return names
 
 
-def folder(root: Path, name: str, table: Table) -> Folder:
-    base, files = found(root, name, LAYOUT, ENDINGS)
-    return split_folder(base, [(path,) for path in files], table.rows, name, LAYOUT)
-
-
 def own_csv(name: str) -> Corpus:
     """Return the corpus that a name such as `csv:text=review` asks for."""
     options = options_of(name, OPTIONS)
     columns = columns_of(name, options)
     separator = SEPARATORS[one_of(name, options, "separator", tuple(SEPARATORS))]
     table = Table(columns, one_of(name, options, "header", ("yes", "no")) == "yes", separator)
-    return Corpus(
-        name=name,
-        kind=columns.kind,
-        title="Your own tables",
-        licence=LICENCE,
-        url=URL,
-        layout=LAYOUT,
-        class_names=columns.classes,
-        folder=partial(folder, name=name, table=table),
-        finds_source=True,
-    )
+    return own_records(name, "Your own tables", LAYOUT, ENDINGS, columns, table.rows)

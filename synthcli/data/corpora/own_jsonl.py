@@ -6,11 +6,10 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.own_columns import MEANINGS, Columns, columns_of
-from synthcli.data.corpora.own_files import LICENCE, URL, found
 from synthcli.data.corpora.own_options import options_of
+from synthcli.data.corpora.own_records import own_records
 from synthcli.data.corpora.reading import json_lines
-from synthcli.data.corpora.source import Folder, Row
-from synthcli.data.corpora.splitting import split_folder
+from synthcli.data.corpora.source import Row
 
 ENDINGS = (".jsonl", ".json", ".ndjson")
 LAYOUT = (
@@ -27,22 +26,7 @@ def rows(files: tuple[Path, ...], columns: Columns) -> Iterator[Row]:
             yield columns.row(record, f"`{path}`, line {number},")
 
 
-def folder(root: Path, name: str, columns: Columns) -> Folder:
-    base, files = found(root, name, LAYOUT, ENDINGS)
-    return split_folder(base, [(path,) for path in files], partial(rows, columns=columns), name, LAYOUT)
-
-
 def own_jsonl(name: str) -> Corpus:
     """Return the corpus that a name such as `jsonl:text=body` asks for."""
     columns = columns_of(name, options_of(name, MEANINGS))
-    return Corpus(
-        name=name,
-        kind=columns.kind,
-        title="Your own json lines",
-        licence=LICENCE,
-        url=URL,
-        layout=LAYOUT,
-        class_names=columns.classes,
-        folder=partial(folder, name=name, columns=columns),
-        finds_source=True,
-    )
+    return own_records(name, "Your own json lines", LAYOUT, ENDINGS, columns, partial(rows, columns=columns))
