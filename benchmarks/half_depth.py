@@ -19,7 +19,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from synthcli.compress.fitting import FitConfig
-from synthcli.compress.merging.merges import MergePlan
+from synthcli.compress.merging.plan import MergePlan
 from synthcli.compress.sites import main_stack
 from synthcli.jobs.agreement import AgreementRequest, agree
 from synthcli.jobs.distil_block import label_of

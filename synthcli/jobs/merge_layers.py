@@ -13,13 +13,8 @@ from synthcli.compress.cache import planned_bytes, refuse_size
 from synthcli.compress.distilling import Progress, silent
 from synthcli.compress.likeness import Likeness, likeness
 from synthcli.compress.merging import Span, all_pairs, span_of
-from synthcli.compress.merging.merges import (
-    Merged,
-    MergePlan,
-    merge_spans,
-    refuse_unknown,
-    stands_for,
-)
+from synthcli.compress.merging.merges import Merged, merge_spans, stands_for
+from synthcli.compress.merging.plan import MergePlan, refuse_unknown
 from synthcli.compress.sites import layers_of, main_stack
 from synthcli.compress.students import name_of
 from synthcli.compress.teacher import Teacher

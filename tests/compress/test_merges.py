@@ -9,7 +9,8 @@ import torch
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.fitting import FitConfig
 from synthcli.compress.merging import MERGES, Span, Wanted, all_pairs
-from synthcli.compress.merging.merges import MergePlan, merge_spans, stands_for
+from synthcli.compress.merging.merges import merge_spans, stands_for
+from synthcli.compress.merging.plan import MergePlan
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store import Store
 from synthcli.errors import SynthError

@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,38 +14,19 @@ from torch import nn
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.blocks import Caches, Texts
 from synthcli.compress.cache import ActivationCache, build_cache
-from synthcli.compress.conditioned import CONDITIONED
 from synthcli.compress.criteria import Given, criterion
 from synthcli.compress.distilling import BEST, Progress, Trial, silent
 from synthcli.compress.fitting import Fit, FitConfig, Layer, NotLearntError, fit
 from synthcli.compress.merging import MERGES
+from synthcli.compress.merging.plan import MergePlan, refuse_unknown
 from synthcli.compress.merging.shifted import Shifted
 from synthcli.compress.merging.span import Span
 from synthcli.compress.merging.task import Task
-from synthcli.compress.merging.wanted import Wanted
 from synthcli.compress.nmse import nmse, variance_of
 from synthcli.compress.sites import Site
 from synthcli.compress.teacher import Teacher
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import SynthError
 from synthcli.model import count_parameters
-
-TRIAL, LEAST_TRIAL = 10, 20  # a trial takes a tenth of the steps, and so many at least
-
-
-@dataclass(frozen=True)
-class MergePlan:
-    """How spans are merged; `start` is one of `MERGES` or `best`. `limit` of a recording is in bytes."""
-
-    start: str = "pooled"
-    conditioned: str = "teacher"
-    wanted: Wanted = field(default_factory=Wanted)
-    settings: FitConfig = field(default_factory=FitConfig)
-    limit: int | None = None
-
-    @property
-    def trial(self) -> FitConfig:
-        steps = min(self.settings.steps, max(LEAST_TRIAL, self.settings.steps // TRIAL))
-        return replace(self.settings, steps=steps, evaluations=1)
 
 
 @dataclass(frozen=True)
@@ -248,15 +229,3 @@ def stands_for(layers: int, spans: Sequence[Span]) -> list[int]:
     """Return for every layer of the student the teacher's layer whose output it aims at."""
     inside = {layer for span in spans for layer in span.layers if layer != span.last}
     return [layer for layer in range(layers) if layer not in inside]
-
-
-def refuse_unknown(plan: MergePlan) -> None:
-    """Raise for words of a plan that name nothing."""
-    for key, word, known in (
-        ("--init", plan.start, (BEST, *MERGES)),
-        ("--conditioned", plan.conditioned, CONDITIONED),
-    ):
-        if word not in known:
-            raise SynthError(f"`{key} {word}` is unknown", did_you_mean(word, known))
-    if plan.settings.steps < 0:
-        raise SynthError(f"`--steps {plan.settings.steps}` is less than 0", "0 keeps the start as it is")
