@@ -22,27 +22,30 @@ if TYPE_CHECKING:
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
 Source = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="Read the publisher's files from here instead of from the hub."),
+    typer.Option(metavar="PATH", help="The publisher's files; `synth corpora show NAME` says which."),
 ]
 KINDS = (
     "sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, wordpiece, words, gpt2, bytes or huggingface"
 )
-Kind = Annotated[str | None, typer.Option("--tokenizer", help=f"{KINDS}.")]
+Kind = Annotated[str | None, typer.Option("--tokenizer", help=f"{KINDS}; without it, what suits the corpus.")]
 Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 for SentencePiece.")]
 Files = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="GPT-2's files, BERT's vocab.txt, or a tokenizer, store or checkpoint."),
 ]
 Stores = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where stores stand; `stores`, or SYNTH_STORES.")
+    Path | None,
+    typer.Option(metavar="DIR", help="Where stores stand; without it SYNTH_STORES, or `stores` here."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Prepare again what is there.")]
 Workers = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Processes that encode; as many as there are cores.")
+    int | None, typer.Option(min=1, metavar="N", help="Processes; without it, as many as there are cores.")
 ]
-EngineName = Annotated[str, typer.Option("--engine", help="local, or ray: a cluster that shares the folder.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="local: this machine; ray: a cluster of machines that share --stores.")
+]
 Address = Annotated[
-    str | None, typer.Option(help="Where the Ray cluster is; none: it is started on this machine.")
+    str | None, typer.Option(help="Where the Ray cluster is; without it, one is started here.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

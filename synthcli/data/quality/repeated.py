@@ -7,19 +7,48 @@ import numpy as np
 
 from synthcli.data.quality.hashing import Hashes
 
+AT_ONCE = 2**18  # hashes looked at together
+
 
 def repeats(parts: list[Hashes]) -> tuple[Hashes, dict[str, int]]:
-    """Return the sorted hashes, how many rows repeat an earlier one, and how often the commonest is there."""
-    hashes = np.concatenate([np.zeros(0, np.uint64), *parts])
+    """Return the sorted hashes, how many rows repeat an earlier one, and how often the commonest is there.
+
+    The parts are used up: hashes of many rows are held once.
+    """
+    hashes = joined(parts)
     hashes.sort()
-    starts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])) if len(hashes) else np.zeros(0, int)
-    runs = np.diff(np.append(starts, len(hashes)))
+    distinct, longest = runs(hashes)
     counted = {
         "compared": len(hashes),
-        "duplicates": len(hashes) - len(starts),
-        "most_repeated": int(runs.max(initial=0)),
+        "duplicates": len(hashes) - distinct,
+        "most_repeated": longest,
     }
     return hashes, counted
+
+
+def joined(parts: list[Hashes]) -> Hashes:
+    """Return all hashes in one array; each part is let go of once it is there."""
+    hashes = np.empty(sum(map(len, parts)), np.uint64)
+    end = len(hashes)
+    while parts:
+        part = parts.pop()
+        hashes[end - len(part) : end] = part
+        end -= len(part)
+    return hashes
+
+
+def runs(hashes: Hashes) -> tuple[int, int]:
+    """Count the runs of equal hashes in sorted ones, and return the length of the longest."""
+    if not len(hashes):
+        return 0, 0
+    distinct, begun, longest = 1, 0, 0
+    for start in range(0, len(hashes), AT_ONCE):
+        block = hashes[start : start + AT_ONCE + 1]
+        begins = np.flatnonzero(block[1:] != block[:-1]) + start + 1
+        if len(begins):
+            longest = max(longest, int(np.diff(begins, prepend=begun).max()))
+            distinct, begun = distinct + len(begins), int(begins[-1])
+    return distinct, max(longest, len(hashes) - begun)
 
 
 def overlaps(hashes: dict[str, Hashes]) -> list[dict[str, Any]]:
