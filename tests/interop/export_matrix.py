@@ -13,9 +13,9 @@ from pathlib import Path
 
 from synthcli.interop.export.programs import FORMS, Form
 from synthcli.interop.export.programs.exported import exported
-from tests.model.combinations import COMBINATIONS, tiny
+from tests.model.combinations import COMBINATIONS
 
-from .program_sizes import largest_difference, leaving_of
+from .program_sizes import config_of, largest_difference, leaving_of
 from .test_export_programs import in_onnxruntime
 
 TOLERANCE = 1e-4
@@ -34,7 +34,7 @@ def main(kind: str, words: list[str]) -> int:
             name = " | ".join(combination)
             if words and not any(word in name for word in words):
                 continue
-            leaving = leaving_of(tiny(*combination))
+            leaving = leaving_of(config_of(*combination, layers=2))
             for form in FORMS[combination[0]](leaving):
                 try:
                     found = difference(kind, form, Path(folder) / "model.onnx")

@@ -8,16 +8,26 @@ from torch import Tensor
 from synthcli.interop.export.leaving import CardFacts, Leaving
 from synthcli.interop.export.programs.form import BATCH, LENGTH, PAST, SOURCE, Form
 from synthcli.model import ModelConfig
+from synthcli.model.config import STACKS
+from tests.model.combinations import tiny
 
 from .tiny_models import TOKENIZER, model_of
+
+LONGEST = 40  # beyond the chunk of a running sum
 
 # none is that of the examples; alone and of length 1, from the start, as long as tables are
 SIZES = (
     {BATCH: 3, LENGTH: 4, SOURCE: 9, PAST: 2, "choices": 2},
     {BATCH: 1, LENGTH: 1, SOURCE: 1, PAST: 0, "choices": 1},
-    {BATCH: 1, LENGTH: 10, SOURCE: 12, PAST: 0, "choices": 4},
-    {BATCH: 2, LENGTH: 1, SOURCE: 3, PAST: 9, "choices": 4},
+    {BATCH: 1, LENGTH: LONGEST, SOURCE: LONGEST, PAST: 0, "choices": 4},
+    {BATCH: 2, LENGTH: 1, SOURCE: 35, PAST: LONGEST - 1, "choices": 4},
 )
+
+
+def config_of(task: str, block: str, mixer: str, layers: int = 1, **more: object) -> ModelConfig:
+    """Return a small model whose tables are `LONGEST` long."""
+    stacks = {stack: {"layers": layers, "max_length": LONGEST} for stack in STACKS[task]}
+    return tiny(task, block, mixer, **{**stacks, **more})
 
 
 def leaving_of(config: ModelConfig) -> Leaving:

@@ -9,14 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthcli.interop.export.leaving import ExportOptions
 from synthcli.interop.export.onnx_models import OPSET, converted
 from synthcli.interop.export.programs import FORMS, Form
 from synthcli.interop.export.programs.exported import exported
 from synthcli.interop.export.programs.interface import write_interface
+from synthcli.interop.export.recording import greedy
+from synthcli.interop.export.torch_programs import write_torch
 from synthcli.model import TASKS
-from tests.model.combinations import tiny
 
-from .program_sizes import largest_difference, leaving_of
+from .program_sizes import LONGEST, config_of, largest_difference, leaving_of
+from .tiny_models import TOKENIZER
 
 ONE_OF_EACH = [
     ("causal-lm", "skipless", "shaped, full projections"),
@@ -28,7 +31,7 @@ ONE_OF_EACH = [
 
 
 def forms_of(task: str, block: str, mixer: str, **more: Any) -> dict[str, Form]:
-    leaving = leaving_of(tiny(task, block, mixer, layers=1, **more))
+    leaving = leaving_of(config_of(task, block, mixer, **more))
     return {form.name: form for form in FORMS[task](leaving)}
 
 
@@ -77,15 +80,20 @@ def test_a_model_that_chooses_reads_several_texts_a_row() -> None:
 def test_a_program_refuses_what_is_longer_than_its_tables() -> None:
     form = forms_of("causal-lm", "pre-norm", "random")["model"]
     program = exported(form).module()
-    with pytest.raises(AssertionError, match="<= 10"):
-        program(torch.zeros(1, 11, dtype=torch.long))
+    with pytest.raises(AssertionError, match=f"<= {LONGEST}"):
+        program(torch.zeros(1, LONGEST + 1, dtype=torch.long))
 
 
 def test_the_interface_names_free_axes_and_what_comes_first(tmp_path: Path) -> None:
-    leaving = leaving_of(tiny("causal-lm", "pre-norm", "dot-product", layers=1))
+    leaving = leaving_of(config_of("causal-lm", "pre-norm", "dot-product"))
     write_interface(tmp_path, leaving, FORMS["causal-lm"](leaving), ".onnx")
     table = json.loads((tmp_path / "interface.json").read_text())
-    assert (table["task"], table["begin"], table["end"], table["longest_target"]) == ("causal-lm", 1, 2, 10)
+    assert (table["task"], table["begin"], table["end"], table["longest_target"]) == (
+        "causal-lm",
+        1,
+        2,
+        LONGEST,
+    )
     step = table["programs"]["step"]
     assert step["file"] == "step.onnx"
     assert step["inputs"] == [
@@ -97,3 +105,29 @@ def test_the_interface_names_free_axes_and_what_comes_first(tmp_path: Path) -> N
     ]
     names = ["logits", "present.blocks.0.mixer.values", "present.blocks.0.mixer.keys.0"]
     assert step["outputs"] == names
+
+
+@pytest.mark.parametrize(
+    ("task", "block", "mixer"), [("causal-lm", "recurrent", "sru"), ("seq2seq", "pre-norm", "dot-product")]
+)
+def test_the_page_of_a_folder_shows_code_that_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    task: str,
+    block: str,
+    mixer: str,
+) -> None:
+    leaving = leaving_of(config_of(task, block, mixer, vocab_size=TOKENIZER.vocab_size))
+    write_torch(leaving, tmp_path, ExportOptions())
+    code = (tmp_path / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    source = found["tokenizer"].encode("Two dogs play in the snow.").ids
+    prompt = torch.tensor(source[: 32 if task == "seq2seq" else LONGEST // 2])
+    with torch.no_grad():
+        expected, _ = greedy(leaving, leaving.model, prompt, len(found["written"]))
+    assert found["written"] == expected.tolist()
+    assert len(found["written"]) > 2
+    assert capsys.readouterr().out == found["tokenizer"].decode(found["written"]) + "\n"

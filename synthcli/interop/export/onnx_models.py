@@ -13,7 +13,7 @@ import torch
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.programs import FORMS, Form
 from synthcli.interop.export.programs.exported import exported
-from synthcli.interop.export.programs.interface import write_interface
+from synthcli.interop.export.programs.readme import write_about
 
 SUFFIX, OPSET = ".onnx", 20
 LARGEST_FILE = 2**31 - 2**24  # of a protocol buffer; larger weights stand beside it
@@ -25,9 +25,7 @@ def write_onnx(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     for form in forms:
         path = folder / f"{form.name}{SUFFIX}"
         converted(form, options.opset or OPSET).save(path, external_data=bytes_of(form) > LARGEST_FILE)
-    write_interface(folder, leaving, forms, SUFFIX)
-    if leaving.tokenizer is not None:
-        leaving.tokenizer.save(folder)
+    write_about(folder, leaving, forms, SUFFIX)
 
 
 def converted(form: Form, opset: int) -> Any:

@@ -7,7 +7,7 @@ import torch
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.programs import FORMS
 from synthcli.interop.export.programs.exported import exported
-from synthcli.interop.export.programs.interface import write_interface
+from synthcli.interop.export.programs.readme import write_about
 
 SUFFIX = ".pt2"
 
@@ -17,6 +17,4 @@ def write_torch(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     forms = FORMS[leaving.config.task](leaving)
     for form in forms:
         torch.export.save(exported(form), folder / f"{form.name}{SUFFIX}")
-    write_interface(folder, leaving, forms, SUFFIX)
-    if leaving.tokenizer is not None:
-        leaving.tokenizer.save(folder)
+    write_about(folder, leaving, forms, SUFFIX)

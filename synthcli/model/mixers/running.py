@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from synthcli.model.ops.scanned import is_exporting
+
 CHUNK = 32  # positions summed by one small triangular product; torch's cumsum takes 4 to 15 times as long
 
 
@@ -14,7 +16,8 @@ def running_sum(
     """Return Σ_{j≤i} x_j, or Σ_{j≥i} x_j in reverse; the sums of float16 and bfloat16 are float32."""
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     batch, length, width = x.shape
-    if length == 1 or wide.requires_grad:  # the fused forms below are for autograd functions
+    # the fused forms below are for autograd functions, and count chunks of this very length
+    if length == 1 or wide.requires_grad or is_exporting():
         return wide.flip(1).cumsum(1).flip(1) if reverse else wide.cumsum(1)
     short = -length % CHUNK
     chunks = F.pad(wide, (0, 0, 0, short)).view(batch, -1, CHUNK, width)

@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.programs.form import (
     BATCH,
-    EXAMPLE,
     LENGTH,
     PAST,
     SOURCE,
     Form,
     Port,
     mask_port,
+    shape_of,
+    sizes_of,
     tokens_port,
 )
 from synthcli.interop.export.programs.states import POSITIONS, Layout
@@ -94,8 +95,8 @@ def causal_forms(leaving: Leaving) -> list[Form]:
     longest = leaving.config.max_target_length
     assert longest is not None
     return [
-        Form("model", Whole(model), (tokens,), ("logits",), {LENGTH: longest}),
-        Form("step", Step(model, layout), (tokens, *ports), names),
+        Form("model", "the logits of a whole text", Whole(model), (tokens,), ("logits",), {LENGTH: longest}),
+        Form("step", "the next positions, with the state", Step(model, layout), (tokens, *ports), names),
     ]
 
 
@@ -107,17 +108,18 @@ def seq2seq_forms(leaving: Leaving) -> list[Form]:
         _, state = model.decode(zeros, model.encode(zeros), state=model.initial_state())  # type: ignore[operator]
     layout = Layout(state)
     source = tokens_port("input_ids", leaving, BATCH, SOURCE)
-    mask = mask_port("attention_mask", BATCH, SOURCE)
+    mask = mask_port("attention_mask", leaving, BATCH, SOURCE)
     tokens = tokens_port("input_ids", leaving, BATCH, LENGTH)
-    example = torch.randn(EXAMPLE[BATCH], EXAMPLE[SOURCE], config.d_model)
+    example = torch.randn(*shape_of(leaving, (BATCH, SOURCE)), config.d_model)
     memory = Port("memory", example, {0: BATCH, 1: SOURCE})
     ports = with_position(leaving, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
+    whole, step = WholeTarget(model, layout), TargetStep(model, layout)
     longest = {SOURCE: config.max_source_length or 0, LENGTH: config.max_target_length or 0}
     return [
-        Form("encoder", SourceEncoder(model), (source, mask), ("memory",), longest),
-        Form("decoder", WholeTarget(model, layout), (tokens, memory, mask), names, longest),
-        Form("decoder_step", TargetStep(model, layout), (tokens, mask, *ports), names),
+        Form("encoder", "the memory of a source", SourceEncoder(model), (source, mask), ("memory",), longest),
+        Form("decoder", "a whole target, or the first step", whole, (tokens, memory, mask), names, longest),
+        Form("decoder_step", "the next positions, with the state", step, (tokens, mask, *ports), names),
     ]
 
 
@@ -127,8 +129,11 @@ def with_position(leaving: Leaving, layout: Layout) -> list[Port]:
     Where no tensor grows with the text and the model reads positions, one more is as long as the text so far;
     what it holds is not read.
     """
-    ports = layout.ports()
+    ports = layout.ports(sizes_of(leaving))
     grows = any(PAST in port.axes.values() for port in ports)
     if grows or leaving.config.embeddings.positions in ("none", "rotary"):
         return ports
-    return [*ports, Port(POSITIONS, torch.zeros(EXAMPLE[PAST], dtype=torch.long), {0: PAST}, "empty")]
+    return [
+        *ports,
+        Port(POSITIONS, torch.zeros(sizes_of(leaving)[PAST], dtype=torch.long), {0: PAST}, "empty"),
+    ]

@@ -9,6 +9,10 @@ from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.programs.form import BATCH, LENGTH, Form, Port, mask_port, tokens_port
 
 CHOICES = "choices"
+ABOUT = {
+    "masked-lm": "the logits of every position",
+    "classification": "the logits of each text, or of each set of texts to choose from",
+}
 
 
 class Encoder(nn.Module):
@@ -35,11 +39,18 @@ def classification_forms(leaving: Leaving) -> list[Form]:
 
 
 def _form(leaving: Leaving, axes: tuple[str, ...]) -> Form:
-    ports = [tokens_port("input_ids", leaving, *axes), mask_port("attention_mask", *axes)]
+    ports = [tokens_port("input_ids", leaving, *axes), mask_port("attention_mask", leaving, *axes)]
     if leaving.config.embeddings.token_types:
         like = ports[0].example
         types = torch.zeros_like(like)
         ports.append(Port("token_type_ids", types, dict(enumerate(axes))))
     longest = leaving.config.max_source_length
     assert longest is not None
-    return Form("model", Encoder(leaving.model), tuple(ports), ("logits",), {LENGTH: longest})
+    return Form(
+        "model",
+        ABOUT[leaving.config.task],
+        Encoder(leaving.model),
+        tuple(ports),
+        ("logits",),
+        {LENGTH: longest},
+    )

@@ -1,12 +1,12 @@
 """A decoder's state as named tensors: what a step takes and gives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from synthcli.interop.export.programs.form import BATCH, EXAMPLE, PAST, SOURCE, Port
+from synthcli.interop.export.programs.form import BATCH, PAST, SOURCE, Port
 from synthcli.model import State, flatten_state
 from synthcli.model.state import map_state
 
@@ -32,15 +32,15 @@ class Layout:
         axis = 2 if "keys" in parts else GROWS.get(parts[-1])
         return None if axis is None else (axis, SOURCE if "cross" in parts else PAST)
 
-    def ports(self) -> list[Port]:
+    def ports(self, sizes: Mapping[str, int]) -> list[Port]:
         """Return an input a tensor, with an example."""
-        return [self._port(name, tensor) for name, tensor in self.tensors.items()]
+        return [self._port(name, tensor, sizes) for name, tensor in self.tensors.items()]
 
-    def _port(self, name: str, tensor: Tensor) -> Port:
+    def _port(self, name: str, tensor: Tensor, sizes: Mapping[str, int]) -> Port:
         axis, shape, axes = self.axis_of(name), list(tensor.shape), {0: BATCH}
-        shape[0] = EXAMPLE[BATCH]
+        shape[0] = sizes[BATCH]
         if axis is not None:
-            axes[axis[0]], shape[axis[0]] = axis[1], EXAMPLE[axis[1]]
+            axes[axis[0]], shape[axis[0]] = axis[1], sizes[axis[1]]
         example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         initial = "empty" if axis is not None else "zeros"
         return Port(f"past.{name}", example, axes, None if "cross" in name.split(".") else initial)
