@@ -104,7 +104,8 @@ def leaving_of(name: str) -> Leaving:
     task, table = CASES[name]
     config = config_of(task, table)
     facts = CardFacts(synth="0", parameters=1, trained_parameters=1, step=1)
-    return Leaving(name.replace(" ", "-"), config, model_of(config), TOKENIZER, facts, Writing(beam=2))
+    writing = Writing(beam=2, max_length=12)
+    return Leaving(name.replace(" ", "-"), config, model_of(config), TOKENIZER, facts, writing)
 
 
 def write(name: str, root: Path) -> None:

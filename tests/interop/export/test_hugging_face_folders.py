@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from tests.interop.tiny_models import FAMILIES, STACKS, config_of
 
 SCRIPT = Path(__file__).with_name("opening.py")
 PARITY = Path(cases.__file__).parent
-STEPS = 16  # fewer than a certificate's: the fresh environment is given all of them
+STEPS = 8  # fewer than a certificate's: the fresh environment is given all of them
 
 Found = dict[str, dict[str, Any]]
 
@@ -249,7 +250,7 @@ def test_generation_is_as_the_model_was_judged(root: Path) -> None:
     assert options == {
         "do_sample": False,
         "num_beams": 2,
-        "max_length": 80,
+        "max_length": 12,
         "length_penalty": 0.0,
         "early_stopping": True,
         "pad_token_id": 0,
@@ -258,6 +259,15 @@ def test_generation_is_as_the_model_was_judged(root: Path) -> None:
         "decoder_start_token_id": 1,
         "suppress_tokens": [0, 1],
     }
+
+
+def test_a_model_without_a_tokenizer_leaves_without_one(tmp_path: Path) -> None:
+    leaving = replace(leaving_of("srupp causal-lm"), tokenizer=None)
+    EXPORTERS["hf"].write(leaving, tmp_path, ExportOptions())
+    assert not list(tmp_path.glob("tokenizer*"))
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "it came without a tokenizer" in card and "AutoTokenizer" not in card
+    assert "pad_token_id" not in json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
 
 
 def _leaving(config: ModelConfig) -> Leaving:

@@ -17,6 +17,13 @@ PIPELINES = {
     "classification": "text-classification",
     "choice": "multiple-choice",
 }
+NOUNS = {
+    "causal-lm": "A language model",
+    "masked-lm": "A masked language model",
+    "seq2seq": "An encoder-decoder",
+    "classification": "A classifier",
+    "choice": "A model that chooses one of several texts",
+}
 WIDE = 100_000  # from here on a number is shown in millions
 
 
@@ -31,7 +38,7 @@ def write_card(
         f"## Use\n\n```python\n{code}\n```\n\n{certificate(has_code)}",
         f"## Evaluation\n\n{evaluation(leaving.card)}",
         f"## Training\n\n{training(leaving.card)}",
-        f"## Licence\n\n{licence(leaving.card)}",
+        f"## Licence\n\n{licence(leaving.card, has_code)}",
         f"## Limits\n\n{limits(leaving, notes)}",
     ]
     (folder / CARD).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -81,7 +88,7 @@ def summary(leaving: Leaving, kind: str) -> str:
         f"{stack.layers} {name} layers" for name, stack in stacks.items() if stack is not None
     )
     text = (
-        f"{title}A {PIPELINES[kind].replace('-', ' ')} model of {amount(facts.parameters)} parameters: "
+        f"{title}{NOUNS[kind]} of {amount(facts.parameters)} parameters: "
         f"{layers} of width {config.d_model}, `{config.block.kind}` blocks, mixers {mixers}."
     )
     if facts.paper:
@@ -161,7 +168,7 @@ def evaluation(facts: CardFacts) -> str:
 def training(facts: CardFacts) -> str:
     lines = [f"Trained by `synth` {facts.synth} for {facts.step:,} steps."]
     if facts.corpus:
-        title = facts.corpus_title or facts.corpus
+        title = (facts.corpus_title or facts.corpus).replace("<", r"\<")  # no tag of HTML
         lines.append(f"Data: [{title}]({facts.corpus_url})." if facts.corpus_url else f"Data: {title}.")
     if facts.preset:
         lines.append(f"`synth train {facts.preset}` repeats it.")
@@ -172,9 +179,10 @@ def training(facts: CardFacts) -> str:
     return "\n".join(lines)
 
 
-def licence(facts: CardFacts) -> str:
+def licence(facts: CardFacts, has_code: bool) -> str:
+    code = "The Python files in this folder: Apache-2.0. " if has_code else ""
     data = f" The data: {facts.corpus_licence}." if facts.corpus_licence else ""
-    return f"Python files in this folder: Apache-2.0. The weights: whoever publishes them decides.{data}"
+    return f"{code}The weights: whoever publishes them decides.{data}"
 
 
 def limits(leaving: Leaving, notes: tuple[str, ...]) -> str:
