@@ -48,9 +48,9 @@ def weighted_sum(x: Tensor, alpha: Tensor | float, y: Tensor, beta: Tensor | flo
         return scaled if alpha == 0 else torch.add(scaled, x, alpha=alpha)
     if isinstance(alpha, float) and alpha == 0:
         return scale(y, beta)
-    if isinstance(alpha, Tensor) and isinstance(beta, float) and beta == 1 and not torch.is_grad_enabled():
-        if alpha.dtype == x.dtype == y.dtype:
-            return torch.addcmul(y, x, alpha)
+    is_plain = isinstance(beta, float) and beta == 1 and not torch.is_grad_enabled()
+    if is_plain and isinstance(alpha, Tensor) and alpha.dtype == x.dtype == y.dtype:
+        return torch.addcmul(y, x, alpha)
     alpha, beta = (
         gain if isinstance(gain, Tensor) else torch.tensor(gain, dtype=x.dtype, device=x.device)
         for gain in (alpha, beta)
