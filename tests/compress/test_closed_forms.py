@@ -310,3 +310,18 @@ def test_a_teacher_without_dot_products_is_refused(tmp_path: Path, store, text: 
     lesson = lesson_of(tmp_path / "cache", teacher, text)
     with pytest.raises(SynthError, match=r"`encoder\.1\.mixer-out` is not attention by dot products alone"):
         STARTS["greedy-heads"](lesson, AttentionConfig(heads=2, d_head=6))
+
+
+@pytest.mark.parametrize("mixer", [{"kind": "sru", "bidirectional": True}, {"kind": "linear"}])
+@pytest.mark.parametrize(("start", "scores"), [("whitened-svd", "dot-product"), ("mean-map", "random")])
+def test_a_layer_without_heads_is_a_teacher_of_fresh_students_alone(
+    tmp_path: Path, store, text: Calibration, mixer: Any, start: str, scores: str
+) -> None:
+    config = bert_config(
+        store.tokenizer.vocab_size, encoder={"layers": 3, "max_length": 32, "layer_mixers": {1: mixer}}
+    )
+    lesson = lesson_of(tmp_path / "cache", small_teacher(config, store.tokenizer), text)
+    student = AttentionConfig.model_validate({"heads": 4, "scores": [{"kind": scores}]})
+    assert starts_for(student, lesson)[0] == start and starts_for(student, lesson)[-1] == "random"
+    with pytest.raises(SynthError, match=r"`encoder\.1\.mixer-out` is no attention: it has no heads"):
+        STARTS[start](lesson, student)

@@ -34,8 +34,9 @@ def starts_for(config: MixerConfig, lesson: Lesson) -> tuple[str, ...]:
         return (FRESH,)
     kinds = [score.kind for score in config.scores]
     if kinds == ["dot-product"]:
-        d_model = lesson.teacher.config.d_model
-        is_as_wide = config.width_of_head(d_model) == lesson.mixer.config.width_of_head(d_model)
+        own, d_model = lesson.mixer.config, lesson.teacher.config.d_model
+        has_heads = isinstance(own, AttentionConfig)
+        is_as_wide = has_heads and config.width_of_head(d_model) == own.width_of_head(d_model)
         return ("whitened-svd", *(("greedy-heads",) if is_as_wide else ()), FRESH)
     if len(kinds) == 1 and kinds[0] in TABLES:
         return ("mean-map", "ridge", FRESH)

@@ -133,6 +133,7 @@ def student_shape(lesson: Lesson, config: Any) -> tuple[int, int]:
     teacher, d_model = lesson.mixer.config, lesson.teacher.config.d_model
     if not isinstance(config, AttentionConfig):
         raise SynthError(f"a `{config.kind}` student has no heads", "begin it from another start")
+    plain_score(lesson.mixer, f"`{lesson.target}`")
     shape = (config.heads, config.width_of_head(d_model))
     most = (teacher.heads, teacher.width_of_head(d_model))
     for key, asked, there in zip(("--heads", "--d-k"), shape, most, strict=True):
