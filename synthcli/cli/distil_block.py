@@ -238,6 +238,9 @@ def show(outcome: "Outcome") -> None:
     screen.table(
         "NMSE on held-out text: 0 is the teacher, 1 the mean", columns, rows, right=frozenset(range(3, 8))
     )
+    for one in table["blocks"]:
+        for line in left_out(one, f"block {one['block']}"):
+            screen.say(line)
     near = table["model"]
     screen.say(
         f"whole model: {near['parameters_before']:,} → {near['parameters_after']:,} parameters, "
@@ -251,14 +254,19 @@ def show(outcome: "Outcome") -> None:
 
 
 def rows_of(one: dict[str, Any]) -> list[list[str]]:
-    """Return the row of a block, and below it one for every other start that was tried."""
+    """Return the row of a block, and below it one for every other start that was tried to its end."""
     head = [str(one["block"]), one["mixer"], one["start"]]
     sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]
     figures = [f"{one['nmse_before']:.4f}", f"{one['nmse_after']:.4f}", f"{one['seconds']:.1f}"]
     rows = [[*head, *sizes, *figures]]
     for trial in one["trials"]:
-        if trial["start"] != one["start"]:
-            after = trial["why"] if trial["after"] is None else f"{trial['after']:.4f}"
-            before = "" if trial["before"] is None else f"{trial['before']:.4f}"
-            rows.append(["", "", f"{trial['start']} (a trial)", "", "", before, after, ""])
+        if trial["start"] != one["start"] and trial["after"] is not None:
+            figures = [f"{trial['before']:.4f}", f"{trial['after']:.4f}"]
+            rows.append(["", "", f"{trial['start']} (a trial)", "", "", *figures, ""])
     return rows
+
+
+def left_out(one: dict[str, Any], where: str) -> list[str]:
+    """Say which starts came to nothing, and why."""
+    refused = [trial for trial in one["trials"] if trial["after"] is None]
+    return [f"note: start `{trial['start']}` is left out in {where}: {trial['why']}" for trial in refused]

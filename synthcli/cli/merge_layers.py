@@ -24,6 +24,7 @@ from synthcli.cli.distil_block import (
     Teacher,
     announce,
     bytes_of,
+    left_out,
 )
 from synthcli.errors import SynthError
 
@@ -149,6 +150,8 @@ def show(outcome: "MergeOutcome") -> None:
         "NMSE on held-out text: 0 is the teacher, 1 the mean", columns, rows, right=frozenset(range(2, 7))
     )
     for one in table["merges"]:
+        for line in left_out(one, "layers " + "+".join(str(layer) for layer in one["layers"])):
+            screen.say(line)
         if one["drops"]:
             screen.say(dropped(one))
     near, work = table["model"], outcome.work
@@ -173,14 +176,13 @@ def dropped(one: dict[str, Any]) -> str:
 
 
 def rows_of(one: dict[str, Any]) -> list[list[str]]:
-    """Return the row of a merge, and below it one for every other start that was tried."""
+    """Return the row of a merge, and below it one for every other start that was tried to its end."""
     head = ["+".join(str(layer) for layer in one["layers"]), one["start"]]
     sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]
     figures = [f"{one['nmse_before']:.3f}", f"{one['nmse_after']:.3f}", f"{one['seconds']:.1f}"]
     rows = [[*head, *sizes, *figures]]
     for trial in one["trials"]:
-        if trial["start"] != one["start"]:
-            after = trial["why"] if trial["after"] is None else f"{trial['after']:.3f}"
-            before = "" if trial["before"] is None else f"{trial['before']:.3f}"
-            rows.append(["", f"{trial['start']} (a trial)", "", "", before, after, ""])
+        if trial["start"] != one["start"] and trial["after"] is not None:
+            figures = [f"{trial['before']:.3f}", f"{trial['after']:.3f}"]
+            rows.append(["", f"{trial['start']} (a trial)", "", "", *figures, ""])
     return rows

@@ -7,14 +7,16 @@ from tempfile import TemporaryDirectory
 
 from torch import nn
 
-from synthcli.compress.assemble import with_mixers
+from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.cache import ActivationCache, build_cache
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.closed_forms import Lesson
 from synthcli.compress.conditioned import recorded, sites_of
+from synthcli.compress.criteria import Given, criterion
 from synthcli.compress.distilling import Distilled, Plan, Progress, distil_block, refuse_unknown, silent
-from synthcli.compress.sites import Site, check_layer
+from synthcli.compress.sites import Site, block_of, check_layer
 from synthcli.compress.teacher import Teacher
+from synthcli.errors import SynthError
 from synthcli.model.mixers import MixerConfig
 
 Texts = tuple[Calibration, Calibration]
@@ -37,6 +39,7 @@ def distil_blocks(
     refuse_unknown(plan)
     for layer in students:
         check_layer(teacher.config, layer, stack)
+    refuse_misfit(teacher, stack, students, plan)
     done: list[Distilled] = []
     with TemporaryDirectory(dir=folder, prefix=".activations-") as name:
         whole = record(Path(name), teacher, texts, stack, sorted(students), plan, progress)
@@ -49,6 +52,17 @@ def distil_blocks(
                 lesson = Lesson(teacher, caches[0], stack, layer)
                 done.append(distil_block(lesson, caches[1], config, plan, progress))
     return assembled(teacher, stack, done), done
+
+
+def refuse_misfit(teacher: Teacher, stack: str, students: Mapping[int, MixerConfig], plan: Plan) -> None:
+    """Raise where a student cannot be compared with its teacher, or there is nothing to learn from it."""
+    for layer, config in students.items():
+        own = block_of(teacher.model, stack, layer).mixer
+        if not getattr(own, "reads_input", True):
+            message = f"block {layer} has no mixer: what stands there is a constant already"
+            raise SynthError(message, "name another block")
+        given = Given(own, ending=lambda stream, context: stream, relation_heads=plan.relation_heads)
+        criterion(plan.criterion, given, new_mixer(teacher.config, layer, config, stack))
 
 
 def record(

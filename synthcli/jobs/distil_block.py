@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from synthcli.compress.assemble import new_mixer
-from synthcli.compress.blocks import Texts, distil_blocks
+from synthcli.compress.blocks import Texts, distil_blocks, refuse_misfit
 from synthcli.compress.cache import planned_bytes, refuse_size
 from synthcli.compress.conditioned import sites_of
 from synthcli.compress.distilling import Distilled, Plan, Progress, refuse_unknown, silent
@@ -118,6 +118,7 @@ def found(request: Request, preparing: Preparing | None = None) -> Work:
     teacher = find_teacher(request.teacher)
     stack = main_stack(teacher.config)
     students = students_of(request, teacher, stack)
+    refuse_misfit(teacher, stack, students, request.plan)
     texts = texts_for(teacher, request.text, preparing)
     plan = request.plan
     if request.epochs is not None:

@@ -207,6 +207,16 @@ MISTAKES = [
         "use `--criterion relation`",
     ),
     (
+        ("--block", "1", "--mixer", "linear", "--criterion", "ce-scores"),
+        "criterion `ce-scores` compares maps of attention, and the student's mixer is `linear`",
+        "use `--criterion mse`",
+    ),
+    (
+        ("--block", "1", "--criterion", "relation", "--relation-heads", "5"),
+        "5 relation heads do not divide the 16 columns of the teacher",
+        "leave the number out",
+    ),
+    (
         ("--block", "1", "--heads", "4", "--start", "whitened-svd"),
         "`--heads 4` is more than the teacher's 2 in block 1",
         "allowed: 1 to 2",

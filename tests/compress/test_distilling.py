@@ -25,7 +25,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
 from synthcli.model.mixers.attention import AttentionConfig
-from tests.compress.small import HEADS, LAYERS, WIDTH, small_teacher
+from tests.compress.small import HEADS, LAYERS, WIDTH, bert_config, small_teacher
 
 QUICK = FitConfig(steps=12, batch_size=16, learning_rate=3e-3, evaluations=2)
 FORMULA = replace(QUICK, steps=0)
@@ -284,3 +284,35 @@ def test_the_help_names_all_there_is() -> None:
     for option, names in ((cli.Start, STARTS), (cli.Criterion, CRITERIA), (cli.Mixer, STUDENTS)):
         words = option.__metadata__[0].help  # type: ignore[attr-defined]
         assert [name for name in names if name not in words] == []
+
+
+@pytest.mark.parametrize("mixer", ["linear", "none", "sru"])
+@pytest.mark.parametrize("criterion", ["ce-scores", "mse-scores", "relation"])
+def test_a_criterion_that_does_not_fit_is_refused_before_anything_is_recorded(
+    bert: Teacher, texts: Texts, tmp_path: Path, mixer: str, criterion: str
+) -> None:
+    students = {1: student_config(mixer, Shape(bert.config, "encoder", 1))}
+    plan = Plan(criterion=criterion, settings=QUICK, limit=1)  # one byte: a recording would be refused
+    with pytest.raises(SynthError, match=f"`{criterion}` compares maps .* the student's mixer is `{mixer}`"):
+        distil_blocks(bert, texts, "encoder", students, plan, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_without_a_mixer_teaches_nothing(store: Store, texts: Texts, tmp_path: Path) -> None:
+    table = {"layers": 3, "max_length": 32, "layer_mixers": {1: {"kind": "none"}}}
+    teacher = small_teacher(bert_config(store.tokenizer.vocab_size, encoder=table), store.tokenizer)
+    students = {1: student_config("attention", Shape(teacher.config, "encoder", 1))}
+    with pytest.raises(SynthError, match="block 1 has no mixer: what stands there is a constant already"):
+        distil_blocks(teacher, texts, "encoder", students, Plan(settings=QUICK, limit=1), tmp_path)
+
+
+def test_a_start_that_does_not_fit_stands_below_the_table() -> None:
+    table: dict[str, Any] = {"block": 0, "mixer": "attention 5 × 6", "start": "random", "seconds": 1.0}
+    table |= {"parameters_before": 1, "parameters_after": 2, "nmse_before": 0.5, "nmse_after": 0.25}
+    table["trials"] = [
+        {"start": "random", "before": 0.5, "after": 0.25, "why": ""},
+        {"start": "greedy-heads", "before": None, "after": None, "why": "`--heads 5` is more than 4"},
+    ]
+    assert len(cli.rows_of(table)) == 1
+    (line,) = cli.left_out(table, "block 0")
+    assert line == "note: start `greedy-heads` is left out in block 0: `--heads 5` is more than 4"
