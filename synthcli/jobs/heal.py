@@ -45,8 +45,10 @@ def heal(request: HealRequest, watcher: Watcher) -> Trained:
     frozen_but(build_on_meta(experiment), request.train_only)  # a pattern that names nothing is refused here
     store = store_for(experiment.data, watcher.preparing)
     examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
+    account = account_for(student, teacher)
+    layers_to_compare(account, experiment.compress)
     run = create_run(experiment.name, dump(experiment), runs_root())
-    write_account(run, student, teacher)
+    run.write_result(RESULT, account)
     return _heal(run, experiment, watcher)
 
 
@@ -84,15 +86,15 @@ def build_on_meta(experiment: Experiment) -> nn.Module:
         return build(experiment.model)
 
 
-def write_account(run: Run, student: Checkpoint, teacher: Teacher) -> None:
-    """Write whose student is healed, and which layers belong together."""
+def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:
+    """Return whose student is healed, and which layers belong together where that is known."""
     layers = matched_layers(student.path, student.config, teacher)
     account: dict[str, Any] = {
         "method": METHOD,
         "teacher": {"path": str(teacher.path.resolve()), "hash": teacher.hash},
         "student": {"path": str(student.path.resolve())},
     }
-    run.write_result(RESULT, account if layers is None else account | {"layers": list(layers)})
+    return account if layers is None else account | {"layers": list(layers)}
 
 
 def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
@@ -145,9 +147,11 @@ def student_network(experiment: Experiment) -> nn.Module:
     return frozen_but(student, experiment.compress.train_only)
 
 
-def layers_to_compare(account: dict[str, Any], compress: CompressConfig) -> tuple[tuple[int, int], ...]:
+def layers_to_compare(
+    account: dict[str, Any], compress: CompressConfig | None
+) -> tuple[tuple[int, int], ...]:
     """Return the pairs of layers whose hidden states are compared."""
-    if not compress.hidden:
+    if compress is None or not compress.hidden:
         return ()
     if "layers" not in account:
         message = f"`--hidden {compress.hidden}` compares layers, and nobody says which belong together"

@@ -219,3 +219,16 @@ def test_mistakes_are_refused_and_nothing_is_written(synth: Synth, teacher: Path
             assert hint in said.err.splitlines()[-1], (words, said.err)
             assert said.out == ""
     assert sorted(here.glob("runs/**/*")) == before
+
+
+def test_hidden_states_of_layers_nobody_can_match_are_refused_before_there_is_a_run(
+    synth: Synth, teacher: Path, here: Path
+) -> None:
+    assert synth("merge-layers", "0", "1", "--closed-form-only", "--limit", "8").code == 0
+    student = only(here, "teacher-merge-0-1")
+    (student / "results" / "compress.json").unlink()  # three layers of four, and no account of which
+    before = sorted(here.glob("runs/**/*"))
+    said = synth("heal", str(student), "--teacher", "teacher", "--hidden", "0.5", "--steps", "1")
+    assert said.code == 2, said
+    assert "`--hidden 0.5` compares layers, and nobody says which belong together" in said.err
+    assert sorted(here.glob("runs/**/*")) == before
