@@ -67,7 +67,7 @@ def merge_spans(
     """
     refuse_unknown(plan)
     done: list[Merged] = []
-    with TemporaryDirectory(dir=folder, prefix="activations-") as name:
+    with TemporaryDirectory(dir=folder, prefix=".activations-") as name:
         truth = record(Path(name), teacher, texts, spans, plan, progress)
         for span in spans:
             with TemporaryDirectory(dir=name) as own:
