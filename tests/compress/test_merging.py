@@ -15,7 +15,7 @@ from synthcli.compress.merging.pooled import error_of
 from synthcli.compress.merging.selection import select_groups
 from synthcli.compress.merging.solving import resized, weighted
 from synthcli.compress.sites import Site
-from synthcli.errors import SynthError
+from synthcli.errors import SynthError, WorkFailedError
 from synthcli.model import ModelConfig, build
 
 LENGTHS = np.array([7, 5, 7, 3, 6, 7] * 6)
@@ -256,3 +256,24 @@ def test_heads_of_other_mixers_are_solved_for_as_they_are() -> None:
 
 def test_new_is_what_assembling_takes() -> None:
     assert isinstance(MERGES["random"](task_of(model_of("pre-norm")), Wanted()), New)
+
+
+def test_features_that_hardly_vary_are_told_from_their_mean() -> None:
+    """Contexts of a teacher that has learnt little are nearly constant, and few of them are apart."""
+    torch.manual_seed(0)
+    x = 30 + 1e-3 * (torch.randn(300, 4) @ torch.randn(4, 24) + 0.02 * torch.randn(300, 24))
+    y, weights = x @ torch.randn(24, 5) + 7, torch.rand(300) + 0.5
+    found = weighted(x, y, weights)
+    share = (weights / weights.sum()).double()
+    mean_x, mean_y = share @ x.double(), share @ y.double()
+    rest = x.double() - mean_x
+    covariance = rest.mT @ (rest * share[:, None])
+    close = 1e-5 * float(covariance.diagonal().max())
+    torch.testing.assert_close(found.covariance, covariance, rtol=0, atol=close)
+    torch.testing.assert_close(found.mean_y, mean_y, rtol=1e-6, atol=1e-6)
+    assert sorted(select_groups(found.covariance, found.cross, 4, 6, 1e-5)) == list(range(6))
+
+
+def test_features_of_which_nothing_is_known_are_refused() -> None:
+    with pytest.raises(WorkFailedError, match="the text says too little of the heads and neurons"):
+        select_groups(-torch.eye(6).double(), torch.ones(6, 2).double(), 2, 2, 0.0)

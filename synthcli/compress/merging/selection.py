@@ -36,7 +36,10 @@ def select_groups(
         best = int(_gains(own, left, chosen).argmax())
         rows, done = slice(best * size, (best + 1) * size), step * size
         column = regular[:, rows] - factor[:, :done] @ factor[rows, :done].T
-        root = torch.linalg.cholesky(column[rows])
+        root, failed = torch.linalg.cholesky_ex(column[rows])
+        if failed:
+            message = "the text says too little of the heads and neurons to choose among them"
+            raise WorkFailedError(message, "learn from more of it, `--limit`, or use `--init copy-last`")
         new = torch.linalg.solve_triangular(root, column.T, upper=False).T  # (features, size)
         left -= new @ torch.linalg.solve_triangular(root, left[rows].clone(), upper=False)
         by_group = new.view(groups, size, size)

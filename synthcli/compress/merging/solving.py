@@ -132,10 +132,29 @@ def gathered(task: Task, meet: int, pairs: Callable[[Seen], Pair]) -> Moments:
 
 
 def weighted(x: Tensor, y: Tensor, weights: Tensor) -> Moments:
-    """Return the moments of rows that count by weights."""
+    """Return the moments of rows that count by weights.
+
+    Rows are centred before float32 multiplies them: contexts that hardly vary would drown in their mean.
+    """
+    count, share = float(weights.double().sum()), (weights / weights.sum())[:, None]
+    mean_x, mean_y = ((part * share).sum(0) for part in (x, y))
+    x, y = x - mean_x, y - mean_y
     wx, wy = x * weights[:, None], y * weights[:, None]
-    sums = (wx.sum(0), wy.sum(0), wx.mT @ x, wx.mT @ y, wy.mT @ y)
-    return Moments(float(weights.sum()), *(part.double() for part in sums))
+    parts = (wx.sum(0), wy.sum(0), wx.mT @ x, wx.mT @ y, wy.mT @ y)
+    return shifted(Moments(count, *(part.double() for part in parts)), mean_x.double(), mean_y.double())
+
+
+def shifted(centred: Moments, x: Tensor, y: Tensor) -> Moments:
+    """Return the moments of rows to which x and y are added again."""
+    n, sum_x, sum_y = centred.count, centred.sum_x, centred.sum_y
+    return Moments(
+        n,
+        sum_x + n * x,
+        sum_y + n * y,
+        centred.xx + torch.outer(x, sum_x) + torch.outer(sum_x + n * x, x),
+        centred.xy + torch.outer(x, sum_y) + torch.outer(sum_x + n * x, y),
+        centred.yy + torch.outer(y, sum_y) + torch.outer(sum_y + n * y, y),
+    )
 
 
 def chosen_rows(moments: Moments, size: int, count: int, strength: float) -> Tensor:
