@@ -44,6 +44,7 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/shaping.py
 	$(BIN)/python benchmarks/recurrence.py
 	$(BIN)/python benchmarks/compress.py
+	$(BIN)/python benchmarks/export.py
 
 gpu-check:
 	$(PYTHON) benchmarks/gpu_check.py
