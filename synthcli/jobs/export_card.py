@@ -8,10 +8,13 @@ from synthcli.evaluation.result import Result
 from synthcli.interop.export.folding import Folded
 from synthcli.interop.export.leaving import CardFacts, Metric, Writing
 from synthcli.jobs.evaluate import experiment_of
+from synthcli.jobs.export_recipe import recipe_of, title_of
 from synthcli.model import count_parameters
 from synthcli.presets.schema import Experiment, Paper
 from synthcli.runs import run_of
 from synthcli.training.checkpoints import Checkpoint
+
+WRITTEN = ("bleu", "rouge")  # metrics of what a model writes
 
 
 def name_of(checkpoint: Checkpoint) -> str:
@@ -50,8 +53,8 @@ def trained(facts: CardFacts, experiment: Experiment) -> CardFacts:
     corpus, paper = find_corpus(experiment.data.corpus), experiment.paper
     return replace(
         facts,
-        preset=experiment.name,
-        title=experiment.title,
+        recipe=recipe_of(experiment),
+        title=title_of(experiment),
         corpus=corpus.name,
         corpus_title=corpus.title,
         corpus_url=corpus.url,
@@ -69,6 +72,14 @@ def place_in(paper: Paper) -> str:
     return ", ".join([paper.name, *(f"{what} {which}" for what, which in places.items() if which)])
 
 
+def search_of(result: Result) -> str:
+    """Return how the texts that were judged were searched for; nothing where none were written."""
+    if result.metric not in WRITTEN:
+        return ""
+    beam = result.options["beam"]
+    return "; greedy" if beam == 1 else f"; beam {beam}, length penalty {result.options['length_penalty']}"
+
+
 def metrics_of(checkpoint: Checkpoint) -> tuple[Metric, ...]:
     """Return the figures of every evaluation of this checkpoint."""
     run = run_of(checkpoint.path)
@@ -80,7 +91,7 @@ def metrics_of(checkpoint: Checkpoint) -> tuple[Metric, ...]:
             name=figure.name,
             value=figure.value,
             interval=figure.interval,
-            protocol=figure.protocol,
+            protocol=figure.protocol + search_of(result),
             signature=figure.signature,
             corpus=result.corpus,
             split=result.split,

@@ -31,14 +31,15 @@ class CardFacts:
     """What a model card says; None is not known, as of a checkpoint outside a run.
 
     `parameters` counts what leaves, `trained_parameters` what was trained: folding makes them fewer.
-    `notes` are whatever else a reader of the card should know, a sentence each.
+    `recipe` is a sentence on how it was trained. `notes` are whatever else a reader of the card should
+    know, a sentence each.
     """
 
     synth: str
     parameters: int
     trained_parameters: int
     step: int
-    preset: str | None = None
+    recipe: str | None = None
     title: str | None = None
     corpus: str | None = None
     corpus_title: str | None = None

@@ -204,7 +204,7 @@ def test_the_card_has_a_header_that_the_hub_reads_and_every_protocol_and_count(t
         parameters=123_456,
         trained_parameters=130_000,
         step=700,
-        preset="multi30k-dense",
+        recipe="`synth train multi30k-dense --scale hour` repeats it.",
         title="Dense synthesizer on Multi30k",
         corpus="multi30k",
         corpus_title="Multi30k",
@@ -227,7 +227,11 @@ def test_the_card_has_a_header_that_the_hub_reads_and_every_protocol_and_count(t
         ["bentrevett/multi30k"],
     )
     (result,) = card.eval_results
-    assert (result.metric_name, result.metric_value, result.metric_args["samples"]) == ("BLEU", 31.256, 1000)
+    assert (result.metric_name, result.metric_value, result.metric_args["split_size"]) == (
+        "BLEU",
+        31.256,
+        1000,
+    )
     row = "| BLEU | 31.26 | 30.10 to 32.40 | `multi30k` | 1,000 of 1,000 of `test` |"
     assert row in text and r"sacreBLEU, detokenised \| cased; `nrefs:1\|case:mixed`" in text
     for part in (
@@ -235,6 +239,8 @@ def test_the_card_has_a_header_that_the_hub_reads_and_every_protocol_and_count(t
         "non-commercial",
         "It never saw a number.",
         "- a gain became part",
+        "--scale hour` repeats it.",
+        "mixers `attention` by ",
         "table 2",
     ):
         assert part in text
@@ -242,6 +248,7 @@ def test_the_card_has_a_header_that_the_hub_reads_and_every_protocol_and_count(t
     assert (
         code is not None
         and "AutoModelForSeq2SeqLM.from_pretrained(folder, trust_remote_code=True)" in code[1]
+        and "import torch\n" not in code[1]  # it does without
     )
 
 

@@ -75,13 +75,18 @@ def entry(metric: Metric, pipeline: str, facts: CardFacts) -> EvalResult:
         metric_type=metric.name.lower().replace(" ", "_"),
         metric_name=metric.name,
         metric_value=round(metric.value, 4),
-        metric_args={"protocol": metric.protocol, "signature": metric.signature, "samples": metric.samples},
+        metric_args={
+            "protocol": metric.protocol,
+            "signature": metric.signature,
+            "samples": metric.samples,
+            "split_size": metric.split_size,
+        },
     )
 
 
 def summary(leaving: Leaving, kind: str) -> str:
     facts, config = leaving.card, leaving.config
-    mixers = " and ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in config.mixers()}))
+    mixers = " and ".join(sorted({described(mixer) for _, _, mixer in config.mixers()}))
     title = f"{facts.title.rstrip('.')}. " if facts.title else ""
     stacks = {"encoder": config.encoder, "decoder": config.decoder}
     layers = " and ".join(
@@ -97,6 +102,12 @@ def summary(leaving: Leaving, kind: str) -> str:
     return text
 
 
+def described(mixer: Any) -> str:
+    """Return a mixer's kind, and what scores it where it has scores."""
+    scores = " + ".join(f"`{score.kind}`" for score in getattr(mixer, "scores", ()))
+    return f"`{mixer.kind}` by {scores} scores" if scores else f"`{mixer.kind}`"
+
+
 def amount(count: int) -> str:
     return f"{count / 1e6:.1f} M ({count:,})" if count >= WIDE else f"{count:,}"
 
@@ -105,14 +116,20 @@ def snippet(leaving: Leaving, kind: str, class_name: str, has_code: bool) -> str
     """Return code that runs where the folder is the current one."""
     trust = ", trust_remote_code=True" if has_code else ""
     names = sorted([class_name, "AutoTokenizer"] if leaving.tokenizer else [class_name])
-    lines = ["import torch", f"from transformers import {', '.join(names)}", "", FOLDER]
+    lines = [f"from transformers import {', '.join(names)}", "", FOLDER]
     lines.append(f"model = {class_name}.from_pretrained(folder{trust})")
     if leaving.tokenizer is None:
         return "\n".join(
-            [*lines, "tokens = torch.tensor([[5, 6, 7]])  # it came without a tokenizer", ALONE[kind]]
+            [
+                "import torch",
+                *lines,
+                "tokens = torch.tensor([[5, 6, 7]])  # it came without a tokenizer",
+                ALONE[kind],
+            ]
         )
     lines.append(f"tokenizer = AutoTokenizer.from_pretrained(folder{trust})")
-    return "\n".join([*lines, "", USES[kind]])
+    lines += ["", USES[kind]]
+    return "\n".join(["import torch", *lines] if "torch." in USES[kind] else lines)
 
 
 FOLDER = 'folder = "."  # where this file is, or the name of the model on the hub'
@@ -170,8 +187,8 @@ def training(facts: CardFacts) -> str:
     if facts.corpus:
         title = (facts.corpus_title or facts.corpus).replace("<", r"\<")  # no tag of HTML
         lines.append(f"Data: [{title}]({facts.corpus_url})." if facts.corpus_url else f"Data: {title}.")
-    if facts.preset:
-        lines.append(f"`synth train {facts.preset}` repeats it.")
+    if facts.recipe:
+        lines.append(facts.recipe)
     if facts.folded:
         trained = f"{facts.trained_parameters:,} were trained, {facts.parameters:,} left"
         lines.append(f"Parameters were folded without changing the function ({trained}):")
