@@ -1,5 +1,6 @@
 """Export a checkpoint: fold it, write it in a format, prove it without the project, move it into place."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def export_checkpoint(
     checkpoint = load_checkpoint(path)
     target = Path(f"{name_of(checkpoint)}-{to}") if target is None else target
     refuse_taken(target, replaces)
+    refuse_unwritable(target)
     model = model_of(checkpoint).float()
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
     leaving = leaving_of(checkpoint, folded, model)
@@ -87,10 +89,21 @@ def refuse_taken(target: Path, replaces: bool) -> None:
     if not any(target.iterdir()):
         return
     if not replaces:
-        raise SynthError(f"`{target}` exists", "name another folder with `-o`, or replace it with `--force`")
+        or_replace = ", or replace it with `--force`" if (target / REPORT).is_file() else ""
+        raise SynthError(f"`{target}` exists", f"name another folder with `-o`{or_replace}")
     if not (target / REPORT).is_file():
         message = f"`{target}` is no export: it has no `{REPORT}`, and `--force` replaces nothing else"
         raise SynthError(message, "name another folder with `-o`, or remove it yourself")
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Raise, before any work is done, where the target's folder can neither be made nor written to."""
+    parent = next(folder for folder in target.absolute().parents if folder.exists())
+    if not parent.is_dir():
+        raise SynthError(f"`{target}` cannot be made: `{parent}` is no folder", "name another with `-o`")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        message = f"`{target}` cannot be made: nothing may be written in `{parent}`"
+        raise SynthError(message, "name another with `-o`")
 
 
 @contextmanager

@@ -147,6 +147,23 @@ def test_force_replaces_exports_alone(synth: Synth, model: Path, here: Path) -> 
     (here / "file").write_text("")
     said = synth("export", str(model), "--to", "safetensors", "-o", "file", "--force")
     assert said.code == 2 and "`file` exists and is no folder" in said.err
+    said = synth("export", str(model), "--to", "safetensors", "-o", "small")
+    assert said.err == "error: `small` exists\nhint: name another folder with `-o`\n"
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(
+    synth: Synth, model: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "file").write_text("")
+    words = ("export", str(model), "--to", "safetensors", "-o")
+    said = synth(*words, "file/deep/out")
+    message = f"error: `file/deep/out` cannot be made: `{here / 'file'}` is no folder\n"
+    assert (said.code, said.err) == (2, f"{message}hint: name another with `-o`\n")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    said = synth(*words, "new/out")
+    message = f"error: `new/out` cannot be made: nothing may be written in `{here}`\n"
+    assert (said.code, said.err) == (2, f"{message}hint: name another with `-o`\n")
+    assert names_in(here) == ["file", "small"]
 
 
 def test_a_failed_replacement_keeps_what_was_there(
