@@ -2,7 +2,8 @@
 
 Programs take seconds each to make, so this is no part of the suite. Prints a line a model: the largest
 difference of logits, agreement of chosen tokens, and the batch × length pairs it was opened at, none of
-which it was traced at. Exits with 1 where one fails.
+which it was traced at; the lines that its page shows must write what the model does. Exits with 1 where one
+fails.
 
     python -m tests.interop.export_matrix onnx                        all sixteen
     python -m tests.interop.export_matrix torch causal-lm.srupp seq2seq
@@ -19,10 +20,11 @@ from synthcli.errors import SynthError
 from synthcli.interop.export.programs.form import BATCH, LENGTH, SOURCE, sizes_of
 from synthcli.jobs.export import export_checkpoint
 
+from .program_pages import WRITES, expected, shown
 from .program_sizes import leaving_of
 from .tiny_models import FAMILIES, STACKS, checkpoint_of, config_of
 
-PAIRS = 3
+PAIRS, PROGRAMS = 3, ("onnx", "torch")
 
 
 def models(words: list[str]) -> Iterator[tuple[str, str, str]]:
@@ -42,10 +44,15 @@ def judged(kind: str, name: str, task: str, family: str, root: Path) -> tuple[bo
         found = export_checkpoint(path, kind, root / f"{name}-{kind}").certificate
     except SynthError as error:
         return False, " ".join(str(error).split())
+    leaving = leaving_of(config)
     pairs = {(case["batch"], case["length"]) for case in found["cases"]}
-    traced = sizes_of(leaving_of(config))
+    traced = sizes_of(leaving)
     unseen = pairs - {(traced[BATCH], traced.get(axis)) for axis in (LENGTH, SOURCE)}
-    return found["holds"] and len(unseen) >= PAIRS, said_of(found, sorted(unseen))
+    holds = found["holds"] and len(unseen) >= PAIRS
+    if holds and kind in PROGRAMS:
+        names, printed = shown(root / f"{name}-{kind}")
+        holds = bool(printed) and (task not in WRITES or names["written"] == expected(leaving, names))
+    return holds, said_of(found, sorted(unseen))
 
 
 def said_of(found: dict[str, Any], pairs: list[tuple[int, int]]) -> str:
