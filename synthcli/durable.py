@@ -1,10 +1,12 @@
 """Files that are whole or absent, whatever happens: written beside, synced, renamed."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from synthcli.errors import WorkFailedError
 
@@ -46,6 +48,27 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
         raise
     sync(path.parent)
+
+
+@contextmanager
+def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a folder for as long as this lasts; those that killed processes left of the name are removed."""
+    for leftover in parent.glob(prefix + "*"):
+        with suppress(OSError), held(leftover):  # one in use is another's
+            shutil.rmtree(leftover)
+    with TemporaryDirectory(dir=parent, prefix=prefix) as name, held(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Lock a folder until this ends or its process does; BlockingIOError if another holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def link(path: Path, target: str) -> None:

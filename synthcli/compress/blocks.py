@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 
 from torch import nn
 
+from synthcli import durable
 from synthcli.compress.assemble import new_mixer, with_mixers
-from synthcli.compress.cache import ActivationCache, build_cache
+from synthcli.compress.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.closed_forms import Lesson
 from synthcli.compress.conditioned import recorded, sites_of
@@ -41,13 +42,13 @@ def distil_blocks(
         check_layer(teacher.config, layer, stack)
     refuse_misfit(teacher, stack, students, plan)
     done: list[Distilled] = []
-    with TemporaryDirectory(dir=folder, prefix=".activations-") as name:
-        whole = record(Path(name), teacher, texts, stack, sorted(students), plan, progress)
+    with durable.passing_folder(folder, RECORDINGS) as passing:
+        whole = record(passing, teacher, texts, stack, sorted(students), plan, progress)
         for layer, config in sorted(students.items()):
             with ExitStack() as stacked:
                 caches = whole
                 if plan.conditioned != "teacher":
-                    own = Path(stacked.enter_context(TemporaryDirectory(dir=name)))
+                    own = Path(stacked.enter_context(TemporaryDirectory(dir=passing)))
                     caches = seen_by_student(own, teacher, texts, whole, stack, layer, done, plan)
                 lesson = Lesson(teacher, caches[0], stack, layer)
                 done.append(distil_block(lesson, caches[1], config, plan, progress))

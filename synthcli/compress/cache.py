@@ -40,8 +40,10 @@ from synthcli.data.ragged import Indices
 from synthcli.errors import SynthError, WorkFailedError
 
 PARTS = {"of", "text", "sites", "bytes"}  # of an index
+RECORDINGS = ".activations-"  # how folders of recordings that do not stay begin
 
 __all__ = [
+    "RECORDINGS",
     "ActivationCache",
     "Progress",
     "batches_by_length",

@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from synthcli import durable
-from synthcli.compress.cache import ActivationCache, cache_at, planned_bytes, refuse_size
+from synthcli.compress.cache import RECORDINGS, ActivationCache, cache_at, planned_bytes, refuse_size
 from synthcli.compress.closed_forms import Lesson
 from synthcli.compress.probe import Finding, Layer, chosen, probe_layer, sites_for
 from synthcli.compress.sites import Site, check_layer, layers_of, main_stack
@@ -108,8 +107,8 @@ def carried_out(work: Work, progress: Progress = quiet) -> dict[str, Any]:
 
 def recorded_and_probed(work: Work, progress: Progress) -> list[Finding]:
     """Record both texts, for as long as this lasts or in the cache named, and probe layer by layer."""
-    with TemporaryDirectory(dir=work.folder, prefix=".activations-") as name:
-        root = work.cache or Path(name)
+    with durable.passing_folder(work.folder, RECORDINGS) as passing:
+        root = work.cache or passing
         root.mkdir(parents=True, exist_ok=True)
         train, held_out = (record(work, root, kind, progress) for kind in ("train", "held-out"))
         findings: list[Finding] = []

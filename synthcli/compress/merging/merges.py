@@ -11,9 +11,10 @@ from typing import Any
 
 from torch import nn
 
+from synthcli import durable
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.blocks import Caches, Texts
-from synthcli.compress.cache import ActivationCache, build_cache
+from synthcli.compress.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.criteria import Given, criterion
 from synthcli.compress.distilling import BEST, Progress, Trial, silent
 from synthcli.compress.fitting import Fit, FitConfig, Layer, NotLearntError, fit
@@ -67,10 +68,10 @@ def merge_spans(
     """
     refuse_unknown(plan)
     done: list[Merged] = []
-    with TemporaryDirectory(dir=folder, prefix=".activations-") as name:
-        truth = record(Path(name), teacher, texts, spans, plan, progress)
+    with durable.passing_folder(folder, RECORDINGS) as passing:
+        truth = record(passing, teacher, texts, spans, plan, progress)
         for span in spans:
-            with TemporaryDirectory(dir=name) as own:
+            with TemporaryDirectory(dir=passing) as own:
                 caches = seen_by_student(Path(own), teacher, texts, truth, span, done, plan)
                 done.append(merge(teacher, span, caches, truth[0], plan, progress))
     return assembled(teacher, spans[0].stack, done), done
