@@ -75,30 +75,39 @@ def contents(folder: Path) -> dict[str, bytes | str]:
 
 
 def main(kills: int, seed: int, what: str) -> None:
+    """Kill as often as asked; a training that reaches its end before that is compared, and another begun."""
     torch.set_num_threads(1)
     chance, begun = random.Random(seed), time.monotonic()
+    done, midst, differing = 0, 0, list[str]()
     with tempfile.TemporaryDirectory() as name:
-        whole, killed = Path(name) / "whole", Path(name) / "killed"
+        whole, trainings = Path(name) / "whole", 0
         whole.mkdir()
-        killed.mkdir()
         start = time.monotonic()
         attempt(what, whole)
-        seconds, done, midst = time.monotonic() - start, 0, 0
+        seconds, expected = time.monotonic() - start, contents(whole)
         while done < kills:
-            from_outside = chance.random() < 0.5
-            delay = chance.uniform(0, 2 * seconds / kills) if from_outside else None
-            event = None if from_outside else chance.randrange(1, 4000 // kills)
-            if not attempt(what, killed, delay, event):
-                break
-            done += 1
-            midst += any(killed.rglob(UNFINISHED + "*"))
-        attempt(what, killed)
-        expected, found = contents(whole), contents(killed)
-        differing = sorted(key for key in expected | found if expected.get(key) != found.get(key))
-    total = time.monotonic() - begun
-    report = f"{done} kills of {kills} asked, {midst} in the midst of a write, {len(expected)} files compared"
-    sys.stdout.write(f"{report}, {total:.0f} s\n" + "".join(f"differs: {key}\n" for key in differing))
-    raise SystemExit(bool(differing) or done < kills)
+            trainings += 1
+            killed = Path(name) / f"killed-{trainings}"
+            killed.mkdir()
+            while done < kills and attempt(what, killed, *a_moment(chance, kills, seconds)):
+                done += 1
+                midst += any(killed.rglob(UNFINISHED + "*"))
+            attempt(what, killed)
+            found = contents(killed)
+            differing += [key for key in expected | found if expected.get(key) != found.get(key)]
+    report = (
+        f"{done} kills, {midst} in the midst of a write, of {trainings} trainings of {len(expected)} files"
+    )
+    seconds = time.monotonic() - begun
+    sys.stdout.write(f"{report}, {seconds:.0f} s\n" + "".join(f"differs: {key}\n" for key in differing))
+    raise SystemExit(bool(differing))
+
+
+def a_moment(chance: random.Random, kills: int, seconds: float) -> tuple[float | None, int | None]:
+    """Return when to kill: after so many seconds, or at so many file operations."""
+    if chance.random() < 0.5:
+        return chance.uniform(0, 2 * seconds / kills), None
+    return None, chance.randrange(1, 4000 // kills)
 
 
 if __name__ == "__main__":
