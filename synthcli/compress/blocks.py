@@ -1,6 +1,6 @@
 """Several blocks: all from one recording of the teacher, or each on what those before it have become."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,7 +43,8 @@ def distil_blocks(
     refuse_misfit(teacher, stack, students, plan)
     done: list[Distilled] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
-        whole = record(passing, teacher, texts, stack, sorted(students), plan, progress)
+        sites = sites_of(stack, sorted(students), plan.parts)
+        whole = record(passing, teacher, texts, sites, plan.limit, progress)
         for layer, config in sorted(students.items()):
             with ExitStack() as stacked:
                 caches = whole
@@ -70,19 +71,17 @@ def record(
     folder: Path,
     teacher: Teacher,
     texts: Texts,
-    stack: str,
-    layers: list[int],
-    plan: Plan,
+    sites: Sequence[Site],
+    limit: int | None,
     progress: Progress,
 ) -> Caches:
-    """Record the teacher once, for all blocks."""
-    sites = sites_of(stack, layers, plan.parts)
+    """Record the teacher once, on both texts; `limit` is in bytes."""
 
     def report(done: int, total: int) -> None:
         progress("recording the teacher", done, total, "")
 
     train, held_out = (
-        build_cache(folder / kind, teacher, text, sites, plan.limit, report)
+        build_cache(folder / kind, teacher, text, sites, limit, report)
         for kind, text in zip(("train", "held-out"), texts, strict=True)
     )
     return train, held_out

@@ -13,7 +13,7 @@ from torch import nn
 
 from synthcli import durable
 from synthcli.compress.assemble import Kept, New, with_layers
-from synthcli.compress.blocks import Caches, Texts
+from synthcli.compress.blocks import Caches, Texts, record
 from synthcli.compress.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.criteria import Given, criterion
 from synthcli.compress.distilling import BEST, Progress, Trial, silent
@@ -69,28 +69,13 @@ def merge_spans(
     refuse_unknown(plan)
     done: list[Merged] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
-        truth = record(passing, teacher, texts, spans, plan, progress)
+        sites = [site for span in spans for site in (span.source, span.target)]
+        truth = record(passing, teacher, texts, sites, plan.limit, progress)
         for span in spans:
             with TemporaryDirectory(dir=passing) as own:
                 caches = seen_by_student(Path(own), teacher, texts, truth, span, done, plan)
                 done.append(merge(teacher, span, caches, truth[0], plan, progress))
     return assembled(teacher, spans[0].stack, done), done
-
-
-def record(
-    folder: Path, teacher: Teacher, texts: Texts, spans: Sequence[Span], plan: MergePlan, progress: Progress
-) -> Caches:
-    """Record the teacher once, for all spans."""
-    sites = [site for span in spans for site in (span.source, span.target)]
-
-    def report(done: int, total: int) -> None:
-        progress("recording the teacher", done, total, "")
-
-    train, held_out = (
-        build_cache(folder / kind, teacher, text, sites, plan.limit, report)
-        for kind, text in zip(("train", "held-out"), texts, strict=True)
-    )
-    return train, held_out
 
 
 def seen_by_student(
