@@ -8,8 +8,7 @@ from torch import Tensor
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.evaluation.beam_search import Hypothesis, SearchOptions, beam_search
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.model import CausalLM, ModelConfig, Seq2Seq, State, select_state
-from synthcli.model.scores import SCORES
+from synthcli.model import CausalLM, Seq2Seq, State, select_state
 
 
 def search_options(
@@ -28,13 +27,6 @@ def search_options(
         length_penalty=config.length_penalty,
         banned=tuple({tokenizer.pad_id, tokenizer.bos_id} - {tokenizer.eos_id}),
     )
-
-
-def is_endless(config: ModelConfig) -> bool:
-    """Return whether a model has no last position: a state carries it, and no table comes to an end."""
-    scores = [score for _, _, mixer in config.mixers() for score in getattr(mixer, "scores", ())]
-    has_tables = any(SCORES[score.kind].has_length_limit for score in scores)
-    return config.is_recurrent and config.embeddings.positions != "learned" and not has_tables
 
 
 @dataclass(frozen=True)
@@ -109,7 +101,7 @@ def continue_text(
         return select_state(state, index.to(device))
 
     longest = options.max_length
-    if not is_endless(model.config):
+    if not model.config.is_endless:
         longest = min(longest, limit - len(prompt) + 1)
     options = replace(options, begin=int(prompt[-1]), max_length=longest)
     return beam_search(step, select, state, 1, options)[0]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from synthcli.evaluation.beam_search import SearchOptions
-from synthcli.evaluation.decoding import Reading, is_endless
+from synthcli.evaluation.decoding import Reading
 from synthcli.evaluation.sampling import Sampling, next_tokens
 from synthcli.model import CausalLM, Seq2Seq, State, select_state
 
@@ -142,7 +142,7 @@ def go_on(
     def select(state: State | None, index: Tensor) -> State | None:
         return select_state(state, index.to(device))
 
-    room = [options.max_length if is_endless(model.config) else limit - len(ids) + 1 for ids in prompts]
+    room = [options.max_length if model.config.is_endless else limit - len(ids) + 1 for ids in prompts]
     rows = rows_for(len(prompts), first, [min(options.max_length, one) for one in room], sampling)
     for row, ids in zip(rows, prompts, strict=True):
         row.forced = ids[shared + 1 :]

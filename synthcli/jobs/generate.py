@@ -12,7 +12,7 @@ from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.decoding import continue_text, is_endless, search_options, translate
+from synthcli.evaluation.decoding import continue_text, search_options, translate
 from synthcli.evaluation.filling import guesses
 from synthcli.evaluation.sampling import GREEDY, Sampling
 from synthcli.evaluation.writing import Token, answer, go_on
@@ -79,13 +79,13 @@ class Writer:
     def _search(self) -> SearchOptions:
         limit = self.config.max_target_length
         assert limit is not None
-        return search_options(self.tokenizer, self.asked.search, limit, is_endless(self.config))
+        return search_options(self.tokenizer, self.asked.search, limit, self.config.is_endless)
 
     @property
     def _window(self) -> int | None:
         """Return how far back an endless model looks."""
         limit = self.config.max_target_length
-        return (self.asked.search.window or limit) if is_endless(self.config) else None
+        return (self.asked.search.window or limit) if self.config.is_endless else None
 
     def _streams(self, prompts: list[str], first: int) -> Iterator[Token]:
         ids = self._ids(prompts, first)
@@ -103,7 +103,7 @@ class Writer:
             for ids in tokenizer.encode_batch(prompts)
         ]
         for number, ids in enumerate(rows, start=first + 1):
-            if limit is not None and len(ids) > limit and not (is_lm and is_endless(config)):
+            if limit is not None and len(ids) > limit and not (is_lm and config.is_endless):
                 message = f"prompt {number} of {len(ids) - 1} tokens leaves no room in {limit} positions"
                 raise SynthError(message, "shorten the prompt")
         return rows

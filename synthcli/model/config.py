@@ -14,6 +14,7 @@ from synthcli.model.embeddings import EmbeddingsConfig
 from synthcli.model.fitness import DEFAULT_SLOPE, problems
 from synthcli.model.heads import HeadConfig
 from synthcli.model.mixers import AttentionConfig, MixerConfig
+from synthcli.model.scores import SCORES
 
 TaskName = Literal["causal-lm", "masked-lm", "seq2seq", "classification"]
 
@@ -153,6 +154,13 @@ class ModelConfig(Config):
     def has_recurrence(self) -> bool:
         """Whether some mixer runs SRU's recurrence."""
         return any(mixer.kind in RECURRENT for _, _, mixer in self.mixers())
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether there is no last position: a state carries the model, and no table comes to an end."""
+        scores = [score for _, _, mixer in self.mixers() for score in getattr(mixer, "scores", ())]
+        has_tables = any(SCORES[score.kind].has_length_limit for score in scores)
+        return self.is_recurrent and self.embeddings.positions != "learned" and not has_tables
 
     def mixer_of(self, stack: StackConfig, layer: int) -> MixerConfig:
         """Return the self-mixer of one layer: the layer's own, else the stack's, else the model's."""

@@ -17,7 +17,7 @@ from synthcli.data.store import Store
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.decoding import continue_text, is_endless
+from synthcli.evaluation.decoding import continue_text
 from synthcli.evaluation.measure import Judged, measure
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, build
@@ -201,6 +201,6 @@ def test_a_text_ends_where_a_table_or_attention_does(changes: dict[str, Any], mo
         include={"task", "d_model", "block", "decoder", "embeddings", "vocab_size", "mixer"}
     )
     network = build(ModelConfig.model_validate(table | changes)).double().eval()
-    assert is_endless(model.config) and not is_endless(network.config)
+    assert model.config.is_endless and not network.config.is_endless
     options = SearchOptions(BOS, EOS, 1, max_length=25, banned=(0, BOS, EOS))
     assert len(continue_text(network, torch.tensor(IDS[:5]), options).tokens) == 4  # 8 positions are read

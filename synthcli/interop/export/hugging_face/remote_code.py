@@ -15,7 +15,6 @@ from synthcli.interop.export.hugging_face.reaching import REMOTE
 from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.tensors import CONFIG, WEIGHTS, tensors_of
 from synthcli.model import ModelConfig
-from synthcli.model.scores import SCORES
 
 # class, and the file of `remote` that has it
 CLASSES: dict[str, tuple[str, str]] = {
@@ -81,16 +80,9 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
         "is_encoder_decoder": config.task == "seq2seq",
         "tie_word_embeddings": config.embeddings.tie != "none",
         "use_cache": config.decoder is not None,
-        "window": stack.max_length if is_endless(config) else None,
-        **({} if is_endless(config) else {"max_position_embeddings": stack.max_length}),
+        "window": stack.max_length if config.is_endless else None,
+        **({} if config.is_endless else {"max_position_embeddings": stack.max_length}),
         **special_ids(leaving),
         **labels_of(config),
         "synth": json.loads(config.model_dump_json()),
     }
-
-
-def is_endless(config: ModelConfig) -> bool:
-    """Return whether a model has no last position: a state carries it, and no table comes to an end."""
-    scores = [score for _, _, mixer in config.mixers() for score in getattr(mixer, "scores", ())]
-    has_tables = any(SCORES[score.kind].has_length_limit for score in scores)
-    return config.is_recurrent and config.embeddings.positions != "learned" and not has_tables
