@@ -8,6 +8,7 @@ from synthcli.cli import screen
 from synthcli.cli.presets import AsJson, Config, PresetName, Scale, Set
 from synthcli.errors import WorkFailedError
 from synthcli.presets import load_preset
+from synthcli.presets.commands import build_command
 
 if TYPE_CHECKING:
     from synthcli.jobs.check import Finding
@@ -42,7 +43,8 @@ def check(
     if broken:
         message = f"`{preset}` breaks {len(broken)} of {len(found)} promises: {', '.join(broken)}"
         raise WorkFailedError(message, "what each promise means: `docs/architecture.md`, contract")
-    screen.say(f"sound: {len(found)} promises kept\nnext: `synth train {preset}`")
+    command = build_command(experiment.verb, preset, scale, config, set_ or ())
+    screen.say(f"sound: {len(found)} promises kept\nnext: `{command}`")
 
 
 def rows_of(found: "list[Finding]") -> list[list[str]]:

@@ -9,6 +9,7 @@ from synthcli.cli import screen
 from synthcli.cli.presets import AsJson, Config, Scale, Set
 from synthcli.presets import Plan, load_preset
 from synthcli.presets import plan as plan_of
+from synthcli.presets.commands import build_command
 
 COLUMNS = ["preset", "steps", "parameters", "trainable", "FLOPs≈"]  # what 80 columns hold
 
@@ -21,12 +22,14 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Print steps, parameters and an estimate of the work, without data and without training."""
-    plans = [plan_of(load_preset(preset, scale, config, set_ or ())) for preset in presets]
+    experiments = [load_preset(preset, scale, config, set_ or ()) for preset in presets]
+    plans = [plan_of(experiment) for experiment in experiments]
     if as_json:
         return screen.data(json.dumps([one.to_json() for one in plans], indent=2))
     show_plans(plans)
     screen.say("rows as published; FLOPs are an estimate: 6 · parameters · tokens at full length")
-    return screen.say(f"next: `synth prepare-corpus {plans[0].corpus}`, then `synth train {presets[0]}`")
+    command = build_command(experiments[0].verb, presets[0], scale, config, set_ or ())
+    return screen.say(f"next: `synth prepare-corpus {plans[0].corpus}`, then `{command}`")
 
 
 def show_plans(plans: list[Plan]) -> None:

@@ -1,6 +1,8 @@
 """`synth presets`: list, show, copy and check presets."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +11,10 @@ import typer
 from synthcli.cli import screen
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
-from synthcli.presets.files import read_toml
+from synthcli.presets.commands import build_command
+from synthcli.presets.compression import VERBS
+from synthcli.presets.files import NAME_PATTERN, read_toml
+from synthcli.presets.merge import values_of
 from synthcli.presets.planning import build_on_meta, parameters_of
 from synthcli.presets.resolve import PAPER_SCALE, inherited
 
@@ -41,10 +46,14 @@ def ls(
     rows = [summary(load_preset(name)) for name in chosen]
     if as_json:
         return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
-    columns = ["preset", "title", "parameters", "claims"]
-    table = [[row["name"], row["title"], f"{row['parameters'] / 1e6:.1f} M", told(row)] for row in rows]
-    screen.table(None, columns, table, right=frozenset({2}))
-    return screen.say("*: one source only\nnext: `synth presets show NAME`, `synth train NAME`")
+    columns = ["preset", "title", "made by", "parameters", "claims"]
+    table = [
+        [row["name"], row["title"], row["verb"], f"{row['parameters'] / 1e6:.1f} M", told(row)]
+        for row in rows
+    ]
+    screen.table(None, columns, table, right=frozenset({3}))
+    commands = sorted({f"`{build_command(row['verb'], 'NAME')}`" for row in rows})
+    return screen.say(f"*: one source only\nnext: `synth presets show NAME`, {', '.join(commands)}")
 
 
 def of_paper(paper: str | None) -> list[str]:
@@ -69,6 +78,7 @@ def summary(experiment: "Experiment") -> dict[str, Any]:
     return {
         "name": experiment.name,
         "title": experiment.title,
+        "verb": experiment.verb,
         "paper": experiment.paper.model_dump() if experiment.paper else None,
         "parameters": parameters_of(experiment).total,
         "claims": {key: claim.model_dump() for key, claim in experiment.claims.items()},
@@ -110,13 +120,18 @@ def cp(
     path = output or Path(f"my-{source.stem}.toml")
     if path.suffix != ".toml":
         raise SynthError(f"`{path}` does not end in `.toml`", f"write to `{path}.toml`")
+    if not re.fullmatch(NAME_PATTERN, path.stem):
+        message = f"`{path.stem}` cannot be a preset's name, allowed: letters, digits, `.`, `_` and `-`"
+        raise SynthError(message, f"write to `{source.stem}-mine.toml`")
     if path.exists():
         raise SynthError(f"`{path}` exists already", "choose another file with `-o FILE`")
     if not path.parent.is_dir():
         raise SynthError(f"no folder `{path.parent}`", "create it, or choose another with `-o FILE`")
     parent = preset if not preset.endswith(".toml") else str(source.resolve())
     path.write_text(STARTING_POINT.format(parent=json.dumps(parent), preset=preset), encoding="utf-8")
-    screen.say(f"wrote {path}\nnext: edit it, then `synth presets validate {path}` and `synth train {path}`")
+    command = build_command(verb_of(path), str(path))
+    check = shlex.join(["synth", "presets", "validate", str(path)])
+    screen.say(f"wrote {path}\nnext: edit it, then `{check}` and `{command}`")
 
 
 STARTING_POINT = """\
@@ -137,7 +152,15 @@ def validate(
         faults += faults_of(word)
     if faults:
         raise SynthError("\n".join(faults), "`synth presets show NAME` prints every key of a sound preset")
-    screen.say(f"sound: {', '.join(files)}\nnext: `synth train {files[0]}`")
+    command = build_command(verb_of(find_preset(files[0])), files[0])
+    screen.say(f"sound: {', '.join(files)}\nnext: `{command}`")
+
+
+def verb_of(path: Path) -> str:
+    """Return the command that a preset file is for, unchecked."""
+    table = values_of(inherited(path)).get("compress")
+    method = table.get("method") if isinstance(table, dict) else None
+    return next((verb for key, verb in VERBS.items() if key == method), "train")
 
 
 def faults_of(word: str) -> list[str]:

@@ -56,11 +56,7 @@ def request_of(asked: Asked, preset: str | None, scale: str | None) -> Request:
 
 def from_preset(experiment: Experiment) -> Request:
     """Return the request that `[compress]` of a preset describes; students are its model's own mixers."""
-    table = experiment.compress
-    if table is None or table.method not in METHODS:
-        what = "has no `[compress]`" if table is None else f"is for `{table.method}`"
-        hint = "`bert-distil-…` and `bert-half-pipeline` of `synth presets ls` are for this command"
-        raise SynthError(f"preset `{experiment.name}` {what}", hint)
+    table = experiment.compression("distill-block")
     base = Request(table.blocks)
     steps = base.plan.settings.steps if table.steps is None else table.steps
     settings = replace(

@@ -33,6 +33,6 @@ def original_of(experiment: Experiment, scale: str) -> Experiment | None:
     if is_derived or experiment.name not in preset_names():
         return None
     try:
-        return load_preset(experiment.name, scale)
+        return load_preset(experiment.name, scale).from_scratch()
     except SynthError:  # the library's preset has changed since
         return None

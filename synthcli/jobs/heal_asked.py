@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthcli.errors import SynthError
 from synthcli.jobs.distil_request import changed
-from synthcli.jobs.heal_request import METHOD, HealRequest
+from synthcli.jobs.heal_request import HealRequest
 from synthcli.jobs.texts import TextRequest
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -40,11 +40,7 @@ def request_of(checkpoint: str, asked: HealAsked, preset: str | None, scale: str
 
 def from_preset(experiment: Experiment, checkpoint: str) -> HealRequest:
     """Return the request that `[compress]` of a preset describes, for a student."""
-    table = experiment.compress
-    if table is None or table.method != METHOD:
-        what = "has no `[compress]`" if table is None else f"is for `{table.method}`"
-        hint = "`synth presets ls` lists those of `bert-blocks`; `bert-heal-…` are for this command"
-        raise SynthError(f"preset `{experiment.name}` {what}", hint)
+    table = experiment.compression("heal")
     source = None if experiment.data.source is None else Path(experiment.data.source)
     return HealRequest(
         checkpoint,

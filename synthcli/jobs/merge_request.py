@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthcli.errors import SynthError
 from synthcli.jobs.distil_request import changed
-from synthcli.jobs.merge_layers import METHOD, MergeRequest
+from synthcli.jobs.merge_layers import MergeRequest
 from synthcli.jobs.texts import TextRequest
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -52,11 +52,7 @@ def request_of(asked: MergeAsked, preset: str | None, scale: str | None) -> Merg
 
 def from_preset(experiment: Experiment) -> MergeRequest:
     """Return the request that `[compress]` of a preset describes."""
-    table = experiment.compress
-    if table is None or table.method != METHOD:
-        what = "has no `[compress]`" if table is None else f"is for `{table.method}`"
-        hint = "`synth presets ls` lists those of `bert-blocks`; `bert-merge-…` are for this command"
-        raise SynthError(f"preset `{experiment.name}` {what}", hint)
+    table = experiment.compression("merge-layers")
     base = MergeRequest()
     settings = changed(
         base.plan.settings,

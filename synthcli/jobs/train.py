@@ -19,6 +19,7 @@ from synthcli.model import build
 from synthcli.model.ops.dispatch import description, uses_kernels
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import Plan, dump, load_preset, plan
+from synthcli.presets.commands import build_command
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, create_run, find_checkpoint, find_run, list_runs, refuse_differences, runs_root
 from synthcli.training.callbacks import Callback
@@ -82,7 +83,7 @@ def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
     """Train in a new run."""
     for metric in experiment.evaluation.metrics:
         refuse_mismatch(metric, experiment.model.task)
-    experiment, store = fitted_to_store(experiment, watcher)
+    experiment, store = fitted_to_store(without_teacher(experiment, watcher), watcher)
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     if examples.is_stream:
         refuse_few_streams(experiment.data.batch)
@@ -90,12 +91,23 @@ def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
     return _train(run, experiment, examples, watcher)
 
 
+def without_teacher(experiment: Experiment, watcher: Watcher) -> Experiment:
+    """Return what `synth train` makes of a preset with `[compress]`: the model's shape alone; say so."""
+    if experiment.compress is None:
+        return experiment
+    command = build_command(experiment.verb, experiment.name, experiment.scale)
+    weights = "random initialisation" if experiment.start is None else f"`{experiment.start.checkpoint}`"
+    watcher.say(f"this trains the shape of `{experiment.name}` from {weights}")
+    watcher.say(f"`{command}` makes it from its teacher")
+    return experiment.from_scratch()
+
+
 def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Trained:
     """Continue a run from its last checkpoint; another configuration is refused, naming what differs."""
     own = load_preset(str(run.preset))
     refuse_healing(run, own)
     if experiment is not None:
-        wanted, _ = fitted_to_store(experiment, watcher)
+        wanted, _ = fitted_to_store(experiment if own.compress else experiment.from_scratch(), watcher)
         refuse_differences(run, own.model_dump(mode="json"), wanted.model_dump(mode="json"))
         own = wanted
     if run.is_finished:

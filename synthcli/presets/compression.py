@@ -11,8 +11,16 @@ Criterion = Literal["mse", "mse-scores", "ce-scores", "ce-logits", "cosine", "re
 Conditioned = Literal["teacher", "student", "corrected"]
 
 
+VERBS: dict[CompressMethod, str] = {
+    "distil-block": "distill-block",
+    "merge-layers": "merge-layers",
+    "heal": "heal",
+    "pipeline": "distill-block",
+}
+
+
 class CompressConfig(Config):
-    """What a paper does to a teacher to get this model; `synth train` begins the same model from chance.
+    """What a paper does to a teacher to get this model; `synth train` trains its shape without one.
 
     `blocks` counts the teacher's layers from 0; `merge-layers` reads them `group` neighbours at a time.
     `conditioned` says what a block is trained on: the teacher's hidden states, those the student itself
@@ -43,6 +51,11 @@ class CompressConfig(Config):
     train_only: tuple[str, ...] = ()
     heal_steps: int | None = Field(None, gt=0)
     heal_learning_rate: float | None = Field(None, gt=0)
+
+    @property
+    def verb(self) -> str:
+        """The command that carries this out: `synth VERB --preset NAME`."""
+        return VERBS[self.method]
 
     @model_validator(mode="after")
     def _steps_or_epochs(self) -> "CompressConfig":

@@ -9,6 +9,8 @@ from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a preset's name becomes a folder's
+
 
 def library_folder() -> Path:
     """Return the folder of presets: inside the package when installed, else `presets/` of the checkout."""

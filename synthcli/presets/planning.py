@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from synthcli.presets.commands import build_command
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -83,8 +85,18 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
         sequences=sequences,
         max_tokens=tokens,
         flops=sequences and flops_of_sequence(model) * float(sequences),
-        warnings=training.warnings(steps) if steps else (),
+        warnings=warnings_of(experiment, steps),
     )
+
+
+def warnings_of(experiment: "Experiment", steps: int | None) -> tuple[str, ...]:
+    """Return what a plan does not show: another command's preset, a schedule that does not fit."""
+    found = experiment.training.warnings(steps) if steps else ()
+    if experiment.compress is None:
+        return found
+    command = build_command(experiment.verb, experiment.name, experiment.scale)
+    says = f"these steps train its shape from random initialisation; `{command}` makes it from its teacher"
+    return (says, *found)
 
 
 def sequences_seen(

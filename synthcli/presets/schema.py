@@ -12,6 +12,7 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model.config import ModelConfig
 from synthcli.presets.clashes import clashes
 from synthcli.presets.compression import CompressConfig
+from synthcli.presets.files import NAME_PATTERN
 from synthcli.reproduce.claims import Claim
 from synthcli.training.config import TrainingConfig
 
@@ -44,7 +45,7 @@ class Start(Config):
 class Experiment(Config):
     """A model, its data, how it is trained and how it is judged."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")  # it becomes a folder's name
+    name: str = Field(pattern=NAME_PATTERN)
     title: str
     scale: str = Field(min_length=1)
     paper: Paper | None = None
@@ -72,6 +73,24 @@ class Experiment(Config):
     def source_of(self, key: str) -> str:
         """Return where the value at a dotted key came from; `block = "pre-norm"` sets `block.kind`."""
         return self._sources.get(key) or self._sources.get(key.removesuffix(".kind"), "default")
+
+    @property
+    def verb(self) -> str:
+        """The command that makes this model as its paper does: `train`, or what compresses a teacher."""
+        return "train" if self.compress is None else self.compress.verb
+
+    def compression(self, verb: str) -> CompressConfig:
+        """Return `[compress]` for the command that carries it out; raise where it is another's."""
+        if self.compress is not None and self.compress.verb == verb:
+            return self.compress
+        what = "has no `[compress]`" if self.compress is None else f"is for `synth {self.verb}`"
+        option = "" if self.compress is None else "--preset "
+        hint = f"`synth {self.verb} {option}{self.name}` makes its model; `synth presets ls` lists the others"
+        raise SynthError(f"preset `{self.name}` {what}", hint)
+
+    def from_scratch(self) -> "Experiment":
+        """Return the experiment that trains this model's shape without a teacher."""
+        return self if self.compress is None else self.model_copy(update={"compress": None})
 
     def fitted(self, vocab_size: int, num_classes: int | None = None) -> "Experiment":
         """Return the experiment for a store: a tokenizer may hold fewer pieces than were asked for.

@@ -198,8 +198,12 @@ MISTAKES = [
     (("--block", "1", "--cache-limit", "1KB"), "and `--cache-limit` allows 1.0 KiB", "raise it"),
     (("--block", "1", "--cache-limit", "much"), "`--cache-limit much` is no size", "4GB"),
     (("--block", "1", "--scale", "smoke"), "`--scale` belongs to a preset", "--preset"),
-    (("--preset", "bert-merge-0-1"), "preset `bert-merge-0-1` is for `merge-layers`", "bert-distil"),
-    (("--preset", "wmt14-dense"), "preset `wmt14-dense` has no `[compress]`", "bert-distil"),
+    (
+        ("--preset", "bert-merge-0-1"),
+        "is for `synth merge-layers`",
+        "`synth merge-layers --preset bert-merge-0-1`",
+    ),
+    (("--preset", "wmt14-dense"), "preset `wmt14-dense` has no `[compress]`", "`synth train wmt14-dense`"),
     (("--block", "1", "--closed-form-only", "--steps", "3"), "exclude each other", "leave one"),
     (
         ("--block", "1", "--heads", "1", "--criterion", "ce-scores"),

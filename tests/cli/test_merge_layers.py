@@ -177,7 +177,7 @@ MERGES = [
     (("0", "1", "--conditioned", "me"), "`--conditioned me` is unknown", "known"),
     (("0", "1", "--teacher", "nobody"), "unknown teacher `nobody`", ""),
     (("0", "1", "--cache-limit", "1KB"), "and `--cache-limit` allows 1.0 KiB", "raise it"),
-    (("--preset", "bert-heal-merged"), "preset `bert-heal-merged` is for `heal`", "bert-merge"),
+    (("--preset", "bert-heal-merged"), "is for `synth heal`", "`synth heal --preset bert-heal-merged`"),
     (("0", "1", "--closed-form-only", "--steps", "3"), "exclude each other", "leave one"),
 ]
 HEALS = [
@@ -191,7 +191,11 @@ HEALS = [
     ),
     (("--resume",), "no run is being healed", "begins one"),
     (("--resume", "--steps", "9"), "`--resume` goes on with the run's own settings", "leave them out"),
-    (("teacher", "--preset", "bert-merge-6-7"), "preset `bert-merge-6-7` is for `merge-layers`", "bert-heal"),
+    (
+        ("teacher", "--preset", "bert-merge-6-7"),
+        "preset `bert-merge-6-7` is for `synth merge-layers`",
+        "`synth merge-layers --preset bert-merge-6-7` makes its model",
+    ),
     (("teacher", "--scale", "smoke"), "`--scale` belongs to a preset", "--preset"),
     (("teacher", "--teacher", "teacher", "--max-length", "99"), "`--max-length 99` does not fit", "3 to 16"),
 ]
