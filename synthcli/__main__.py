@@ -2,8 +2,10 @@
 
 import os
 import sys
+from typing import Any
 
-from synthcli.errors import SynthError
+from synthcli import variables
+from synthcli.errors import SynthError, WorkFailedError
 
 # Read when torch loads. Threads of GNU OpenMP spin for milliseconds after every operation: where another
 # program shares the cores, small models train ten times slower than with threads that soon give way.
@@ -14,31 +16,68 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from synthcli.allocator import keep_freed_memory
-    from synthcli.cli import app
-    from synthcli.cli.screen import err
+    variables.drop_odd_sizes(os.environ)  # before rich reads them
+    from synthcli.cli import screen
 
-    keep_freed_memory()
+    screen.accept_any_text()
+    words = sys.argv[1:]
     try:
-        app()
-    except SynthError as error:
-        err.print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
-        if error.hint:
-            err.print(f"[bold]hint:[/] {escape(error.hint)}", soft_wrap=True)
-        sys.exit(error.exit_code)
+        variables.refuse_ranks(os.environ, words)
+    except SynthError as problem:
+        screen.speak()
+        screen.error(problem)
+        sys.exit(problem.exit_code)
+    try:
+        variables.refuse_words(words)
+        sys.exit(run())
+    except SynthError as problem:
+        screen.error(problem)
+        sys.exit(problem.exit_code)
     except KeyboardInterrupt:
-        err.print("interrupted")
+        screen.say("interrupted")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
 
 
-def escape(text: str) -> str:
-    """Keep square brackets of a message from being read as styles."""
-    from rich.markup import escape as rich_escape
+def run() -> int:
+    """Carry out the command that the command line names, and return its exit code."""
+    import typer
 
-    return rich_escape(text)
+    from synthcli.allocator import keep_freed_memory
+    from synthcli.cli import app
+
+    keep_freed_memory()
+    misuse = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+    try:
+        code = app(standalone_mode=False)
+    except misuse as error:
+        raise refusal(error) from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except MemoryError as error:
+        hint = "a smaller model, batch or beam needs less: `synth plan PRESET` says how large one is"
+        raise WorkFailedError("there is not enough memory", hint) from error
+    except UnicodeEncodeError as error:
+        raise unwritable(error) from error
+    return code if isinstance(code, int) else 0
+
+
+def refusal(error: Any) -> SynthError:
+    """Return what typer says of the words of a command."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.exit(error.exit_code)  # the help is shown already
+    text = str(error.format_message()).strip().rstrip(".")
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "synth"
+    return SynthError(f"{text[:1].lower()}{text[1:]}", f"`{command} --help` says what there is")
+
+
+def unwritable(error: UnicodeEncodeError) -> Exception:
+    """Return what a name that is not UTF-8 comes to where it ought to be written; else the error as it is."""
+    if error.reason != "surrogates not allowed":
+        return error
+    return WorkFailedError(f"`{error.object[:200]}` is not UTF-8, and cannot be written down", "rename it")
 
 
 if __name__ == "__main__":

@@ -1,34 +1,71 @@
-"""The terminal: data to `out`, everything else to `err`; rich does colour, width and `NO_COLOR`."""
+"""The terminal: data to `out`, everything else to `err`; rich does colour, width and `NO_COLOR`.
+
+Nothing else prints. What files and names say is neither obeyed by the terminal nor read as rich's markup.
+"""
 
 import os
+import re
 import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-IS_SILENT = os.environ.get("RANK", "0") != "0"  # of several processes only the first speaks
+from synthcli.errors import SynthError
+from synthcli.visible import HANDLER, escaped, visible
 
+# Of several processes only the first speaks.
+IS_SILENT = os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
+
+POSING = re.compile(r"\n(?=\s*(?:error|hint|next|note|warning):)")
 WIDTH_OF_FILES = 120  # where output goes to a file or a pipe
 
 out = Console(highlight=False, quiet=IS_SILENT, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 err = Console(stderr=True, highlight=False, quiet=IS_SILENT)
 
 
+def accept_any_text() -> None:
+    """Have both streams write out what their encoding lacks, rather than fail in the midst of a table."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a test's or a notebook's may be of another kind
+            stream.reconfigure(errors=HANDLER)
+
+
+def speak() -> None:
+    """Be heard even where this is not the first of several processes."""
+    err.quiet = False
+
+
 def say(message: str) -> None:
     """Tell the user something that is not data."""
-    err.print(message, markup=False, soft_wrap=True)
+    err.print(visible(message), markup=False, soft_wrap=True)
+
+
+def error(problem: SynthError) -> None:
+    """Show what went wrong and what to do about it."""
+    err.print(Text.assemble(("error:", "bold red"), f" {one_message(problem.message)}"), soft_wrap=True)
+    if problem.hint:
+        err.print(Text.assemble(("hint:", "bold"), f" {one_message(problem.hint)}"), soft_wrap=True)
+
+
+def one_message(text: str) -> str:
+    """Return a visible text of which no line, of a file's name say, passes for another message of ours."""
+    return POSING.sub(lambda found: escaped(found[0]), visible(text))
 
 
 def data(text: str) -> None:
-    """Write a command's result, exactly as it is."""
-    out.print(text, markup=False, soft_wrap=True)
+    """Write a command's result, exactly as it is; on a terminal, such that the terminal does not obey it.
+
+    JSON stays the same JSON there: what is written out are characters that stand in its strings alone.
+    """
+    stream(text + "\n")
 
 
 def stream(text: str) -> None:
     """Write a part of a command's result at once, without an end of the line."""
     if not IS_SILENT:
-        sys.stdout.write(text)
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()
 
 
@@ -36,28 +73,36 @@ def table(
     title: str | None, columns: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()
 ) -> None:
     """Print a table of results; the columns numbered in `right` hold figures."""
-    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    named = Text(visible(title)) if title else None
+    grid = Table(title=named, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         cells = [row[index] for row in rows]
         is_name = index == 0 and not any(" " in cell for cell in cells)  # to be copied whole
         grid.add_column(
-            column,
+            Text(visible(column)),
             justify="right" if index in right else "left",
             overflow="fold",
             no_wrap=index in right or is_name,
         )
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(Text(visible(cell)) for cell in row))
     out.print(grid)
+
+
+class PlainColumn(TextColumn):
+    """Text of a task as it stands."""
+
+    def render(self, task: Task) -> Text:
+        return Text(visible(self.text_format.format(task=task)), style=self.style, justify=self.justify)
 
 
 def progress() -> Progress:
     """A bar with count, a field `rate`, and the time left; silent where stderr is not a terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        PlainColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        PlainColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=err,
         disable=not err.is_terminal,
