@@ -49,7 +49,8 @@ def run() -> int:
     from synthcli.cli import app
 
     keep_freed_memory()
-    misuse = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+    # The base class of what is wrong with words; typer gives it no name of its own.
+    misuse: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         code = app(standalone_mode=False)
     except misuse as error:
