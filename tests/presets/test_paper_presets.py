@@ -117,8 +117,44 @@ def test_what_enters_the_softmax_of_srupp_is_dropped_out_as_its_layers_are() -> 
 def test_every_scale_warms_up_for_less_than_it_trains() -> None:
     for name in preset_names():
         for one in at_every_scale(name):
-            if one.training.steps is not None:
+            if one.training.steps is not None and not name.startswith("crammed-bert"):
                 assert one.training.schedule.warmup_steps <= one.training.steps / 2, (name, one.scale)
+
+
+def test_crammed_bert_is_at_its_highest_rate_after_three_quarters_of_every_scale() -> None:
+    """He & Hofmann 2023, appendix D.2, which also grows batches from one micro-batch of 64."""
+    names = [name for name in preset_names() if name.startswith("crammed-bert")]
+    for name in names:
+        for one in at_every_scale(name):
+            assert one.training.steps is not None
+            assert one.training.schedule.warmup_steps == 0.75 * one.training.steps, (name, one.scale)
+        batch = load_preset(name).data.batch
+        assert batch.ramp is not None and (batch.micro_size, batch.ramp.first) == (64, 64), name
+    assert len(names) == 6
+
+
+CODEPARROT = {  # He & Hofmann 2023, appendix D.1 and section 5 (three times the tokens): steps, highest rate
+    "codeparrot-pre-norm": (43_000, 1e-3),
+    "codeparrot-skipless-parallel": (43_000, 1e-3),
+    "codeparrot-value-skipinit": (43_000, 1e-3),
+    "codeparrot-pre-norm-long": (120_000, 1e-3),
+    "codeparrot-parallel-long": (120_000, 1e-3),
+    "codeparrot-skipless-long": (120_000, 1e-3),
+    "codeparrot-skipless-parallel-long": (120_000, 1e-3),
+    "codeparrot-skipless-depth72": (21_500, 1e-3),
+    "codeparrot-value-skipinit-depth18": (21_500, 3e-4),
+    "codeparrot-value-skipinit-depth72": (21_500, 1e-4),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), CODEPARROT.items())
+def test_codeparrot_trains_as_long_and_as_fast_as_its_paper_says(
+    name: str, expected: tuple[int, float]
+) -> None:
+    training = load_preset(name).training
+    assert training.steps is not None
+    assert (training.steps, training.schedule.peak) == expected
+    assert training.schedule.warmup_steps == 0.05 * training.steps
 
 
 def test_no_name_is_used_twice() -> None:
