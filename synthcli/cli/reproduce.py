@@ -8,6 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.presets import Set
+from synthcli.safe_read import read_json
 
 Scale = Annotated[
     str, typer.Option(help="smoke runs offline on built-in text; hour, day and paper on real corpora.")
@@ -38,7 +39,7 @@ def reproduce(
     with watching("reproduce") as watcher:
         path, rows = reproduce_all(Reproduction(scale, data, tuple(set_ or ())), output, watcher)
     if as_json:
-        return screen.data(json.dumps(json.loads(path.with_suffix(".json").read_text()), indent=2))
+        return screen.data(json.dumps(read_json(path.with_suffix(".json")), indent=2))
     screen.table(
         f"Reproduction at scale {scale}", list(COLUMNS), [cells(row) for row in rows], frozenset({3, 5, 6, 7})
     )

@@ -6,7 +6,6 @@ A file a site holds float16 rows of real tokens, sequence after sequence. The in
 tokenizer and the text by their hashes, and the size of every file.
 """
 
-import json
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from synthcli.compress.sites import Site, width_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.ragged import Indices
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.safe_read import read_json
 
 PARTS = {"of", "text", "sites", "bytes"}  # of an index
 RECORDINGS = ".activations-"  # how folders of recordings that do not stay begin
@@ -160,7 +160,7 @@ def build_cache(
 def open_cache(path: Path) -> ActivationCache:
     """Open a cache whose files have the sizes that its index names."""
     try:
-        index = json.loads((path / INDEX).read_text(encoding="utf-8"))
+        index = read_json(path / INDEX)
     except FileNotFoundError as error:
         raise SynthError(f"`{path}` is no cache: it has no `{INDEX}`", "name another folder") from error
     except (OSError, ValueError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from synthcli.durable import write_text
 from synthcli.errors import SynthError
+from synthcli.safe_read import inside, read_json
 
 MANIFEST = "manifest.json"
 VERIFIED = ".verified.json"  # which files had the right hash, and when they were last changed
@@ -59,7 +60,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a store; a folder without one, or with another format, is refused."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text())
+        manifest = read_json(inside(path, folder))
     except FileNotFoundError as error:
         raise SynthError(f"`{folder}` is no store: it has no `{MANIFEST}`", again(folder)) from error
     except (ValueError, OSError) as error:
@@ -100,8 +101,8 @@ def remember(folder: Path, manifest: dict[str, Any]) -> None:
 def read_seen(folder: Path) -> dict[str, Any]:
     """Return the marks of files verified before, if any."""
     try:
-        seen = json.loads((folder / VERIFIED).read_text())
-    except (OSError, ValueError):
+        seen = read_json(folder / VERIFIED)
+    except (OSError, ValueError, SynthError):
         return {}
     return seen if isinstance(seen, dict) else {}
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pyarrow
 
+from synthcli.errors import SynthError
+from synthcli.safe_read import inside, read_table
+
 TOKENS = pyarrow.list_(pyarrow.int32())
 SCHEMAS = {
     "text": {"tokens": TOKENS, "words": pyarrow.int32(), "bytes": pyarrow.int32()},
@@ -22,6 +25,7 @@ SCHEMAS = {
     "choices": {"choices": pyarrow.list_(TOKENS), "label": pyarrow.int32()},
 }
 STATE = "state.json"
+DAMAGED = "prepare the store again: `synth prepare-corpus NAME --force`"
 NAMES = {"float": "float32"}  # of types that `datasets` calls otherwise than Arrow
 
 
@@ -52,9 +56,21 @@ def feature(type_: Any) -> dict[str, Any]:
 
 def mapped(folder: Path) -> Any:
     """Return the rows of a split as a table that lies in its files; `datasets` takes long to import."""
-    state = json.loads((folder / STATE).read_text())
-    shards = [pyarrow.memory_map(str(folder / file["filename"])) for file in state["_data_files"]]
+    shards = [pyarrow.memory_map(str(path)) for path in shards_of(folder)]
     return pyarrow.concat_tables([pyarrow.ipc.open_stream(shard).read_all() for shard in shards])
+
+
+def shards_of(folder: Path) -> list[Path]:
+    """Return the files of a split in order, none of them elsewhere."""
+    state = read_table(folder / STATE, DAMAGED)
+    try:
+        names = [file["filename"] for file in state["_data_files"]]
+        shards = [folder / name for name in names if Path(name).name == name]
+    except (KeyError, TypeError) as error:
+        raise SynthError(f"`{folder / STATE}` names no shards", DAMAGED) from error
+    if len(shards) < len(names):
+        raise SynthError(f"`{folder / STATE}` names a shard outside its folder", DAMAGED)
+    return [inside(shard, folder) for shard in shards]
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -8,7 +8,6 @@ perplexities of WikiText and of the One Billion Word benchmark do.
 """
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from synthcli.data.manifest import MANIFEST, QUALITY, read_manifest, store_hash,
 from synthcli.data.shards import mapped
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.safe_read import read_table
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -63,7 +63,7 @@ class Store:
     def quality(self) -> dict[str, Any] | None:
         """What its rows are like: duplicates, leaks, lengths; None for a store that does not say."""
         path = self.path / QUALITY
-        return json.loads(path.read_text()) if path.is_file() else None
+        return read_table(path, f"delete it, then `synth quality {self.path}`") if path.is_file() else None
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

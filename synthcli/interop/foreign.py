@@ -18,12 +18,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
+from synthcli.safe_read import inside, refuse_irregular
 
 SAFE = (".safetensors",)
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 USUAL = ("model.safetensors", "pytorch_model.bin")  # beside which trainers leave states of their own
 WRAPPINGS = ("model_state_dict", "state_dict", "model")
 PREFIXES = ("module.", "_orig_mod.")
+PICKLE = b"\x80"  # how one begins, from protocol 2 on
 DAMAGED = "the copy is incomplete or damaged: fetch it anew"
 
 
@@ -39,6 +41,7 @@ class Foreign:
 def read_foreign(path: Path) -> Foreign:
     """Read a file of tensors, or the one such file of a folder."""
     file = weights_in(path) if path.is_dir() else path
+    refuse_irregular(file)
     if not file.is_file():
         raise SynthError(f"there is no file `{file}`", "name a file of weights, or the folder that holds it")
     if file.suffix in SAFE:
@@ -68,19 +71,6 @@ def weights_in(folder: Path) -> Path:
     raise SynthError(f"`{folder}` holds no weights", f"expected a file that ends in one of {known}")
 
 
-def inside(path: Path, folder: Path) -> Path:
-    """Refuse a link that leads out of its folder; those of the hub's cache lead to its own `blobs`."""
-    try:
-        home, target = folder.resolve(), path.resolve()
-    except (OSError, RuntimeError) as error:  # it leads to itself
-        raise SynthError(f"`{path}` is a link to nowhere", "copy the file itself into the folder") from error
-    if target.is_relative_to(home) or target.parent == home.parent.parent / "blobs":
-        return path
-    raise SynthError(
-        f"`{path}` is a link to `{target}`, outside its folder", "copy the file itself into the folder"
-    )
-
-
 def _read_safetensors(path: Path) -> Foreign:
     try:
         with safe_open(path, "pt") as file:
@@ -92,6 +82,7 @@ def _read_safetensors(path: Path) -> Foreign:
 
 def _read_pickled(path: Path) -> dict[str, Tensor]:
     """Read what `torch.save` wrote; whatever else its pickle asks for is refused, not called."""
+    refuse_packed(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old formats, which are read all the same
@@ -110,7 +101,21 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
 
 def is_torch_file(path: Path) -> bool:
     """Whether a file is a zip archive or begins as a pickle does."""
-    return zipfile.is_zipfile(path) or path.read_bytes()[:1] == b"\x80"
+    with path.open("rb") as file:
+        return file.read(1) == PICKLE or zipfile.is_zipfile(file)
+
+
+def refuse_packed(path: Path) -> None:
+    """Refuse an archive whose members claim more bytes than it has: `torch.save` packs none of them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # of the old format, or damaged, which torch says
+    size = path.stat().st_size
+    if claimed > size:
+        message = f"`{path}` has {size:,} bytes, and its members claim {claimed:,}"
+        raise SynthError(message, "`torch.save` packs nothing: fetch the file anew")
 
 
 def tensors_of(content: object, path: Path) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.data.tokenizers.hugging_face import is_published, published_tokenizer
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.interop.foreign import PICKLED, SAFE, inside
+from synthcli.interop.foreign import PICKLED, SAFE
 from synthcli.interop.origins import ORIGINS, Arrival, Origin
 from synthcli.interop.origins import Request as Foreign
 from synthcli.training.checkpoints import write_model
@@ -130,9 +130,6 @@ def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
 
 def tokenizer_in(folder: Path) -> Tokenizer:
     """Return the tokenizer of a folder: ours, or that of the transformers library; links stay within."""
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink() and path.suffix in (".json", ".txt", ".model", ".bpe"):
-            inside(path, folder)
     if (folder / DESCRIPTION).is_file():
         return load_tokenizer(folder)
     if not is_published(folder):

@@ -1,6 +1,5 @@
 """Which layer of a teacher each layer of a student stands for."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.jobs.students import RESULT
 from synthcli.model import ModelConfig
 from synthcli.runs import run_of
+from synthcli.safe_read import read_table
 
 
 def account_of(checkpoint: Path) -> dict[str, Any]:
@@ -17,8 +17,7 @@ def account_of(checkpoint: Path) -> dict[str, Any]:
     path = None if run is None else run.results / f"{RESULT}.json"
     if path is None or not path.is_file():
         return {}
-    account: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return account
+    return read_table(path, "delete it: layers are then matched by their number")
 
 
 def matched_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> tuple[int, ...] | None:

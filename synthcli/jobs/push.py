@@ -1,7 +1,6 @@
 """Put a folder on the Hugging Face hub: what would go is known, and judged, before anything is sent."""
 
 import glob
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from typing import Any
 
 from synthcli.data.hub_access import is_offline
 from synthcli.errors import SynthError, WorkFailedError
-from synthcli.interop.foreign import PICKLED, inside
+from synthcli.interop.foreign import PICKLED
+from synthcli.safe_read import inside, read_json
 
 CARD, PARITY = "README.md", "PARITY.json"
 SKIPPED = ("__pycache__", ".git", ".cache", ".ipynb_checkpoints")
@@ -85,8 +85,8 @@ def refuse_failed_parity(folder: Path) -> None:
     if not path.is_file():
         return
     try:
-        report: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        report: Any = read_json(inside(path, folder))
+    except (OSError, ValueError) as error:
         raise SynthError(f"`{path}` cannot be read as JSON", "export the checkpoint again") from error
     if isinstance(report, dict) and report.get("holds", True) is not True:
         raise SynthError(f"`{path}` says that this export is not its checkpoint", "export it again")

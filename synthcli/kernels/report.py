@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from synthcli.errors import SynthError
+from synthcli.safe_read import read_json
+
 FILE = "built.json"
 STATUSES = ("built", "failed", "off", "absent")
 TARGETS = {"cpu": "targets", "cuda": "architectures"}  # what a library is compiled for, in the file's words
@@ -62,10 +65,10 @@ def as_text(report: Report) -> str:
 def read(folder: Path) -> Report | None:
     """Return the report of a folder, or None where there is none that can be read."""
     try:
-        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        data = read_json(folder / FILE)
         parts = {kind: _part(kind, data[kind]) for kind in TARGETS}
         return Report(int(data["abi"]), str(data["sources"]), **parts)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SynthError):
         return None
 
 

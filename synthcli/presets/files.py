@@ -2,14 +2,16 @@
 
 import glob
 import re
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.safe_read import parse_toml, read_bytes
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a preset's name becomes a folder's
+
+LARGEST = 2**20  # bytes of a preset
 
 
 def library_folder() -> Path:
@@ -57,20 +59,20 @@ def find_file(word: str, beside: Path | None = None) -> Path:
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the tables of a TOML file; a mistake names the file and the line."""
     try:
-        return dict(parsed(path.read_bytes()))
+        return dict(parsed(read_bytes(path, LARGEST)))
     except OSError as error:
         raise SynthError(f"cannot read `{path}`: {str(error.strerror).lower()}", "check the path") from None
     except UnicodeDecodeError as error:
         message = f"`{path}` is not UTF-8 at byte {error.start}"
         raise SynthError(message, "save the file as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of tomllib, or of a number of thousands of digits
         raise SynthError(*syntax_error(path, str(error))) from None
 
 
 @cache
 def parsed(text: bytes) -> dict[str, Any]:
     """Parse a text once: a family is read again for each of its presets. Nobody changes the tables."""
-    return tomllib.loads(text.decode())
+    return parse_toml(text.decode())
 
 
 def syntax_error(path: Path, text: str) -> tuple[str, str]:

@@ -1,11 +1,11 @@
 """`--set key.path=value`: the value is written as in TOML; a bare word is a string."""
 
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree, merge, trace
+from synthcli.safe_read import parse_toml
 
 
 def parse_overrides(words: Iterable[str]) -> Tree:
@@ -32,8 +32,8 @@ def parse_override(word: str) -> dict[str, Any]:
 def parse_value(text: str) -> Any:
     """Return the TOML value, or the text itself where it is none (`multi30k`) or a date."""
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {text}")
+    except ValueError:
         return text
     value = parsed["value"]
     plain = isinstance(value, (str, bool, int, float, list, dict)) and len(parsed) == 1

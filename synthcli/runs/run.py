@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from synthcli import durable
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.runs.environment import environment, now
+from synthcli.safe_read import read_table
 from synthcli.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from synthcli.training.training import Examples, Training
 
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
+
+DELETE = "delete it, or restore it: it only says when and on what the run was trained"
+DAMAGED = "the checkpoint is damaged: delete its folder, and the one before it counts"
+ANEW = "delete it, then evaluate again"
 
 
 def runs_root() -> Path:
@@ -86,12 +91,20 @@ class Run:
     def sessions(self) -> list[dict[str, Any]]:
         """Its start and every resumption: when, on what, from which step."""
         path = self.path / ENVIRONMENT
-        return json.loads(path.read_text())["sessions"] if path.exists() else []
+        if not path.exists():
+            return []
+        sessions = read_table(path, DELETE).get("sessions")
+        if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
+            raise SynthError(f"`{path}` lists no sessions", DELETE)
+        return sessions
 
     @property
     def task(self) -> str | None:
         """The task of its model, once there is a checkpoint."""
-        return None if self.last is None else json.loads((self.last / "config.json").read_text())["task"]
+        if self.last is None:
+            return None
+        task = read_table(self.last / "config.json", DAMAGED).get("task")
+        return task if isinstance(task, str) else None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -118,7 +131,7 @@ class Run:
 
     def read_results(self) -> dict[str, dict[str, Any]]:
         """Return every result by name."""
-        return {path.stem: json.loads(path.read_text()) for path in sorted(self.results.glob("*.json"))}
+        return {path.stem: read_table(path, ANEW) for path in sorted(self.results.glob("*.json"))}
 
     def note_session(self, **facts: Any) -> None:
         """Add a start or a resumption to `environment.json`."""

@@ -22,6 +22,7 @@ from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
+from synthcli.safe_read import read_text
 from synthcli.training import carried, state
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
@@ -72,8 +73,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     manifest = read_manifest(folder)
     verify(folder, {name: file for name, file in manifest.files.items() if not name.startswith(TRAINING)})
     try:
-        config = ModelConfig.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        config = ModelConfig.model_validate_json(read_text(folder / CONFIG))
+    except (ValueError, OSError) as error:
         message = f"`{folder / CONFIG}` is not the configuration of a model this version knows"
         raise SynthError(message, "use the version of `synth` that wrote it, or a newer one") from error
     return Checkpoint(folder, config, manifest)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import durable
+from synthcli.safe_read import read_bytes
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.training import Training
 
@@ -84,7 +85,7 @@ def read_lines(path: Path) -> list[tuple[str, dict[str, Any]]]:
     lines: list[tuple[str, dict[str, Any]]] = []
     if not path.exists():
         return lines
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+    for line in read_bytes(path).decode(errors="replace").splitlines(keepends=True):
         try:
             record = json.loads(line)
         except json.JSONDecodeError:

@@ -1,7 +1,6 @@
 """`manifest.json` of a checkpoint: what files it has, so that a damaged one is noticed."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from pydantic import Field, ValidationError
 import synthcli
 from synthcli.config import Config
 from synthcli.errors import SynthError
+from synthcli.safe_read import inside, read_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -46,12 +46,12 @@ def read_manifest(folder: Path) -> Manifest:
         hint = "name a run, its `checkpoints` folder or a `step-…` folder in it"
         raise SynthError(f"`{folder}` is not a checkpoint: it has no `{MANIFEST}`", hint)
     try:
-        table: Any = json.loads(path.read_text(encoding="utf-8"))
+        table: Any = read_json(inside(path, folder))
         if isinstance(table, dict) and table.get("format") != FORMAT:
             message = f"checkpoint `{folder}` has the format {table.get('format')}, known is {FORMAT}"
             raise SynthError(message, "use the version of `synth` that wrote it, or a newer one")
         manifest = Manifest.model_validate(table)
-    except (ValueError, ValidationError, OSError, RecursionError) as error:
+    except (ValueError, ValidationError, OSError) as error:
         raise SynthError(f"`{path}` is not a manifest", DAMAGED) from error
     if outside := [name for name in manifest.files if not is_within(name)]:
         raise SynthError(f"`{path}` names the file `{outside[0]}` outside its folder", DAMAGED)
@@ -67,7 +67,7 @@ def is_within(name: str) -> bool:
 def verify(folder: Path, files: dict[str, File]) -> None:
     """Compare files with the manifest."""
     for name, expected in files.items():
-        path, where = folder / name, f"`{name}` of checkpoint `{folder}`"
+        path, where = inside(folder / name, folder), f"`{name}` of checkpoint `{folder}`"
         if not path.is_file():
             raise SynthError(f"{where} is missing", DAMAGED)
         if (size := path.stat().st_size) != expected.bytes:

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from synthcli.errors import SynthError
+from synthcli.safe_read import read_table
 from synthcli.training.manifest import DAMAGED
 from synthcli.training.precision import choose
 
@@ -42,7 +43,7 @@ def moments(training: "Training") -> dict[str, Tensor]:
 
 def restore(training: "Training", folder: Path) -> None:
     """Give optimizer and scaler what they had; with `auto` the precision is that of before."""
-    table: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    table = read_table(folder / STATE, DAMAGED)
     by_name = dict(training.model.named_parameters())
     for key, tensor in load_file(folder / OPTIMIZER).items():
         name, _, moment = key.rpartition("/")

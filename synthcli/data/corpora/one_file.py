@@ -15,6 +15,7 @@ from zipfile import BadZipFile, ZipFile
 from synthcli.data.corpora.finding import lacking, one_of
 from synthcli.data.corpora.source import SPLITS, Folder, Part, Row
 from synthcli.errors import SynthError
+from synthcli.safe_read import refuse_irregular
 
 URL = "http://mattmahoney.net/dc/textdata.html"
 SIZE = 100_000_000
@@ -29,6 +30,7 @@ DAMAGED = (
 
 def content(path: Path, name: str) -> bytes:
     """Return the bytes of the file, unpacked; of an archive, those of the file called `name`."""
+    refuse_irregular(path)
     try:
         if path.suffix == ".zip":
             return unzipped(path, name)

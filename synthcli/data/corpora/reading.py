@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError
+from synthcli.safe_read import refuse_irregular
 
 BOM = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -72,6 +73,7 @@ def blocks(path: Path, longest: int = LONGEST_LINE) -> Iterator[bytes]:
 
 def pieces(path: Path, size: int) -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked, as they come."""
+    refuse_irregular(path)
     try:
         with gzip.open(path) if packed(path) else path.open("rb") as stream:
             yield from iter(partial(stream.read, size), b"")

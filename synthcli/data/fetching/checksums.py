@@ -11,6 +11,7 @@ from typing import Any
 from synthcli.data.fetching.published import Remote
 from synthcli.durable import write_text
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.safe_read import read_json
 
 Record = dict[str, dict[str, Any]]
 
@@ -23,7 +24,7 @@ def read_record(home: Path) -> Record:
     """Return what was received for each address in earlier fetches."""
     path = record_of(home)
     try:
-        record = json.loads(path.read_text())
+        record = read_json(path)
     except FileNotFoundError:
         return {}
     except (ValueError, OSError) as error:

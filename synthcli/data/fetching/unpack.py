@@ -1,7 +1,6 @@
 """Unpack a pack: every file is compared with its list before any of them has a place."""
 
 import gzip
-import json
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from synthcli.data.fetching.pack import FILES, FORMAT, LIST, Hashing, Kind
 from synthcli.data.store import stores_root
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.safe_read import parse_json
 
 LONGEST_LIST = 2**28  # bytes
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
@@ -63,7 +63,7 @@ def read_list(tar: tarfile.TarFile, pack: Path) -> Listed:
     stream = tar.extractfile(first)
     assert stream is not None, first.name  # a plain file has one
     try:
-        data = json.loads(stream.read())
+        data = parse_json(stream.read())
         if data["format"] != FORMAT or data["kind"] not in get_args(Kind):
             refuse(pack, f"is of format {data['format']} and kind `{data['kind']}`")
         files = {safe(str(file["path"]), pack): file for file in data["files"]}

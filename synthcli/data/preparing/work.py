@@ -21,6 +21,7 @@ from synthcli.data.preparing.shard import Draft, Record
 from synthcli.data.preparing.task import Task
 from synthcli.durable import remove_unfinished, sync, write_text
 from synthcli.errors import SynthError
+from synthcli.safe_read import read_json, read_text
 
 REQUEST, RECORDS, OLD = "request.json", "records.jsonl", "old"
 
@@ -108,10 +109,10 @@ def begun(folder: Path, request: dict[str, Any]) -> Work:
 def resumed(folder: Path, request: dict[str, Any]) -> Work | None:
     """Return the work on an equal request with all that is verified, everything else swept."""
     try:
-        if json.loads((folder / REQUEST).read_text()) != request:
+        if read_json(folder / REQUEST) != request:
             return None
-        lines = (folder / RECORDS).read_text().split("\n") if (folder / RECORDS).exists() else []
-    except (OSError, ValueError):
+        lines = read_text(folder / RECORDS).split("\n") if (folder / RECORDS).exists() else []
+    except (OSError, ValueError, SynthError):
         return None
     work = Work(folder)
     work.store.mkdir(exist_ok=True)

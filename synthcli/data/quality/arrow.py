@@ -1,6 +1,5 @@
 """The ids of a split as they lie in its shards, a batch at a time; nothing is copied."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow
 
 from synthcli.data.arrays import numbers_in
 from synthcli.data.ragged import Ids, Indices
+from synthcli.data.shards import shards_of
 
 COLUMNS = ("tokens", "source", "target", "choices")
 
@@ -31,9 +31,8 @@ class Column:
 
 def batches_of(folder: Path) -> Iterator[Any]:
     """Yield the batches of a split's shards in order, mapped from disk."""
-    state = json.loads((folder / "state.json").read_text())
-    for file in state["_data_files"]:
-        with pyarrow.memory_map(str(folder / file["filename"])) as mapped:
+    for shard in shards_of(folder):
+        with pyarrow.memory_map(str(shard)) as mapped:
             yield from (batch for batch in pyarrow.ipc.open_stream(mapped) if batch.num_rows)
 
 

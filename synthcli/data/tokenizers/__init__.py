@@ -1,12 +1,11 @@
 """Tokenizers: text to ids and back, trained or loaded, saved beside what uses them."""
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.tokenizers import byte_level_bpe, sentence_pieces, wordpiece
-from synthcli.data.tokenizers.base import DESCRIPTION, Tokenizer
+from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS, Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.byte_level_bpe import ByteLevelBpeTokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
@@ -16,6 +15,7 @@ from synthcli.data.tokenizers.trained import Train, trained
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer, published_wordpiece
 from synthcli.data.tokenizers.words import WordTokenizer, frequent_words, published_vocabulary
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.safe_read import check_files, read_json
 
 if TYPE_CHECKING:
     from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
@@ -95,7 +95,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """Read what `Tokenizer.save` wrote; a missing, unknown or changed one is refused."""
     path = folder / DESCRIPTION
     try:
-        description = json.loads(path.read_text())
+        check_files(folder, ENDINGS)
+        description = read_json(path)
         tokenizer = loader(description, path)(folder)
     except FileNotFoundError as error:
         missing = Path(str(error.filename)).name

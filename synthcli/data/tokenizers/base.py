@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 DESCRIPTION = "tokenizer.synth.json"  # names the kind; stands beside the tokenizer's own files
+ENDINGS = (".json", ".txt", ".model", ".bpe")  # of a tokenizer's files
 
 
 class Tokenizer(Protocol):

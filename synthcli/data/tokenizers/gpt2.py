@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from synthcli.data.hub_access import ask
-from synthcli.data.tokenizers.base import Saved, shown
+from synthcli.data.tokenizers.base import ENDINGS, Saved, shown
 from synthcli.data.tokenizers.byte_pairs import byte_pair_model, pairs_in, text_of
 from synthcli.errors import SynthError
+from synthcli.safe_read import check_files
 
 VOCABULARY, MERGES = ("encoder.json", "vocab.json"), ("vocab.bpe", "merges.txt")
 ORIGIN = (
@@ -37,6 +38,7 @@ class Gpt2Tokenizer(Saved):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the two files under either of their names."""
+        check_files(folder, ENDINGS)
         contents = []
         for names in (VOCABULARY, MERGES):
             present = [folder / name for name in names if (folder / name).is_file()]

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from synthcli.data.tokenizers.base import Saved, shown
+from synthcli.data.tokenizers.base import ENDINGS, Saved, shown
 from synthcli.data.tokenizers.byte_pairs import byte_pair_model, pairs_in
 from synthcli.data.tokenizers.wordpiece import MARKS, UNK, WordPieceTokenizer, reading
 from synthcli.errors import SynthError
+from synthcli.safe_read import check_files, read_json
 
 FILE, SPECIAL = "tokenizer.json", "special-ids.json"
 ROLES = ("pad", "bos", "eos", "unk", "mask")
@@ -35,7 +36,7 @@ class HuggingFaceTokenizer(Saved):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        ids = json.loads((folder / SPECIAL).read_text(encoding="utf-8"))
+        ids = read_json(folder / SPECIAL)
         if not isinstance(ids, dict) or not set(ROLES[:4]) <= set(ids) <= set(ROLES):
             raise ValueError(f"`{SPECIAL}` does not name the special ids")
         if not all(type(number) is int and number >= 0 for number in ids.values()):
@@ -95,6 +96,7 @@ def is_published(folder: Path) -> bool:
 def published_tokenizer(folder: Path) -> "HuggingFaceTokenizer | WordPieceTokenizer":
     """Return the tokenizer of a published model's folder; one like BERT's is our `wordpiece`."""
     try:
+        check_files(folder, ENDINGS)
         settings = read_settings(folder)
         description = read_description(folder, settings)
         model = model_of(description)
@@ -110,7 +112,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name in SETTINGS:
         if (folder / name).is_file():
-            found = json.loads((folder / name).read_text(encoding="utf-8"))
+            found = read_json(folder / name)
             if not isinstance(found, dict):
                 raise ValueError(f"`{name}` holds no table")
             settings |= found
@@ -125,7 +127,7 @@ def read_description(folder: Path, settings: dict[str, Any]) -> str:
         return describe_wordpiece(folder, settings)
     if not {"vocab.json", "merges.txt"} <= {path.name for path in folder.iterdir()}:
         raise ValueError(f"there is no `{FILE}`, `vocab.txt`, or `vocab.json` with `merges.txt`")
-    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    vocabulary = read_json(folder / "vocab.json")
     pairs = pairs_in((folder / "merges.txt").read_bytes())
     try:
         return str(byte_pair_model(vocabulary, pairs).to_str())

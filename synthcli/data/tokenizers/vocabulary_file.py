@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from synthcli.errors import SynthError
+from synthcli.safe_read import inside, read_text
 
 FILE = "vocab.txt"
 
@@ -11,7 +12,7 @@ def read_entries(folder: Path, kind: str) -> list[str]:
     """Return the first field of every line, so that counts after the entries do no harm."""
     path = folder / FILE
     try:
-        text = path.read_bytes().decode()
+        text = read_text(inside(path, folder))
     except FileNotFoundError as error:
         hint = f"`files` names a folder with a `{FILE}`, one entry a line, or with a tokenizer saved before"
         raise SynthError(f"`{folder}` lacks the `{FILE}` of `{kind}`", hint) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.safe_read import inside, read_json
 
 CONFIG = "config.json"
 
@@ -104,11 +105,11 @@ def read_options(folder: Path) -> Options:
     if not folder.is_dir():
         raise SynthError(f"there is no folder `{folder}`", "name a folder that holds a `config.json`")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(inside(path, folder))
     except FileNotFoundError as error:
         hint = "a model folder holds `config.json` and `model.safetensors`"
         raise SynthError(f"`{folder}` holds no `{CONFIG}`", hint) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise SynthError(f"`{path}` cannot be read as JSON", "copy the folder anew") from error
     if not isinstance(values, dict):
         raise SynthError(f"`{path}` holds no table of options", "copy the folder anew")

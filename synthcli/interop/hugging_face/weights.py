@@ -3,7 +3,6 @@
 Folders from before have one `pytorch_model.bin`, of which tensors alone are read.
 """
 
-import json
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -11,7 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.interop.foreign import inside, read_foreign
+from synthcli.interop.foreign import read_foreign
+from synthcli.safe_read import inside, read_json, refuse_irregular
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = "pytorch_model.bin"
@@ -32,7 +32,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
-    inside(path, path.parent)
+    refuse_irregular(inside(path, path.parent))
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -56,8 +56,8 @@ def _read_shards(folder: Path) -> dict[str, Tensor]:
 
 def _read_index(path: Path) -> dict[str, str]:
     try:
-        places = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        places = read_json(inside(path, path.parent))["weight_map"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise SynthError(f"`{path}` is not an index of safetensors files", DAMAGED) from error
     if not isinstance(places, dict) or not all(isinstance(place, str) for place in places.values()):
         raise SynthError(f"`{path}` is not an index of safetensors files", DAMAGED)

@@ -5,19 +5,19 @@ things no weight shows: whether both halves of a block read one input, whether a
 fixed matrix stands beside a trained one. The name of the repository's own configuration says all three.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.interop.foreign import inside, read_foreign
+from synthcli.interop.foreign import read_foreign
 from synthcli.interop.originals import import_simplified_blocks
 from synthcli.interop.origins.base import Arrival, Request
 from synthcli.interop.origins.inferring import columns, count, known_options, rows, shape, wanted, whole_part
 from synthcli.interop.origins.synthesizer import noted
 from synthcli.interop.tied import without_copies
+from synthcli.safe_read import inside, read_json
 
 WHAT = "the simplified blocks"
 CONFIG, SHELL = "config.json", "transformer."
@@ -108,8 +108,8 @@ def saved_options(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        table = json.loads(inside(path, folder).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        table = read_json(inside(path, folder))
+    except (OSError, ValueError) as error:
         raise SynthError(
             f"`{path}` cannot be read as JSON", "copy the folder anew, or leave it out"
         ) from error
