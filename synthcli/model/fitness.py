@@ -81,12 +81,30 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
         yield f"`embeddings.div_val = {embeddings.div_val}` divides widths of clusters; give `cutoffs` too"
     if embeddings.is_adaptive and head.transform:
         yield "`head.transform` has no place before an adaptive softmax; leave one of them out"
+    if not embeddings.projection:
+        yield from unprojected_problems(config)
     if embeddings.positions == "rotary":
         yield from rotary_problems(config)
     if config.task != "classification" and (head.pooler or head.output != "classes"):
         yield f'`head.pooler` and `head.output` belong to `task = "classification"`, not "{config.task}"'
     if config.task == "classification" and (head.transform or head.bias):
         yield "`head.transform` and `head.bias` belong to language models; a classifier has `pooler`"
+
+
+def unprojected_problems(config: "ModelConfig") -> Iterator[str]:
+    """Yield what keeps vectors of another width from entering the first layers as they are."""
+    embeddings, what = config.embeddings, "`embeddings.projection = false`"
+    if embeddings.d_embed is None or embeddings.cutoffs:
+        yield f"{what} needs `embeddings.d_embed`, the width of its vectors, and takes no `cutoffs`"
+    if embeddings.tie != "none":
+        yield f'{what} leaves vectors too narrow for logits: use `tie = "none"`, not "{embeddings.tie}"'
+    for stack, layer, mixer in config.mixers():
+        is_able = config.block.kind == "recurrent" and isinstance(mixer, RecurrentConfig)
+        if layer == 0 and not is_able:
+            yield (
+                f"{what}: layer 0 of the {stack} cannot change the width; "
+                'use `block = "recurrent"` and a mixer of kind "sru" or "srupp"'
+            )
 
 
 def rotary_problems(config: "ModelConfig") -> Iterator[str]:

@@ -54,8 +54,10 @@ def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_len
     mixer, kind = config.mixer_of(stack, layer), BLOCKS[config.block.kind]
     # over streams attention sees the segment before, too
     reach = stack.max_length * (2 if config.is_recurrent else 1)
+    width = config.embeddings.width(config.d_model) if layer == 0 else config.d_model
     site = Site(
-        d_model=config.d_model,
+        d_model=width,
+        d_out=config.d_model,
         max_queries=reach,
         max_keys=reach,
         layer=layer,

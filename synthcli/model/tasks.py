@@ -171,8 +171,9 @@ class Classifier(nn.Module):
 
 
 def _embeddings(config: ModelConfig, max_length: int) -> Embeddings:
+    width = config.embeddings.width(config.d_model)
     return Embeddings(
-        config.embeddings, config.vocab_size, config.d_model, max_length, config.dropout, config.norm_eps
+        config.embeddings, config.vocab_size, width, max_length, config.dropout, config.norm_eps
     )
 
 

@@ -13,6 +13,10 @@ def parameters_of(config: ModelConfig) -> int:
     d, vocab = config.d_model, config.vocab_size
     lengths = [s.max_length for s in (config.encoder, config.decoder) if s is not None]
     count = sum(length * d for length in lengths) if config.embeddings.positions == "learned" else 0
+    if not config.embeddings.projection:
+        assert config.embeddings.d_embed is not None
+        count = sum(lengths) * config.embeddings.d_embed if count else 0
+        count -= (d - config.embeddings.d_embed) * vocab * len(lengths)
     matrices = {"all": 1, "output": len(lengths), "none": len(lengths) + 1}[config.embeddings.tie]
     if config.task == "classification":
         assert config.num_classes is not None
@@ -32,13 +36,16 @@ def _stack(config: ModelConfig, stack: StackConfig, memory: int | None) -> int:
     reach = 2 * n if config.is_recurrent else n  # a segment and the one before it
     norm = NORM[getattr(block, "norm", "layer")](d)
     for layer in range(stack.layers):
-        count += _mixer(config.mixer_of(stack, layer), d, reach, reach, layer, stack.layers)
+        reads = config.embeddings.d_embed if layer == 0 and not config.embeddings.projection else d
+        assert reads is not None
+        count += _mixer(config.mixer_of(stack, layer), d, reach, reach, layer, stack.layers, reads)
         if block.kind != "recurrent":
             d_ff = stack.layer_d_ff.get(layer, config.d_ff)
             reads_x = config.mixer_of(stack, layer).kind != "none" or block.kind not in (
                 "pre-norm",
                 "skipless",
             )
+            reads_x |= getattr(block, "skip_from", "stream") == "norm"
             count += (d + 1) * d_ff + (d_ff + 1) * d
             count += norm if "parallel" in block.kind else norm + norm * reads_x
             if block.norm == "none" and layer == 0 and block.kind != "post-norm" and reads_x:
@@ -49,27 +56,29 @@ def _stack(config: ModelConfig, stack: StackConfig, memory: int | None) -> int:
         if memory is not None:
             cross = config.cross_attention
             reads_x = any(score.kind not in ("random", "factorized-random") for score in cross.scores)
-            count += _mixer(cross, d, n, memory, layer, stack.layers)
+            reads_x |= getattr(block, "skip_from", "stream") == "norm"
+            count += _mixer(cross, d, n, memory, layer, stack.layers, d)
             if "parallel" not in block.kind and (reads_x or block.kind == "post-norm"):
                 count += norm
     return count
 
 
-def _mixer(config: Any, d: int, queries: int, keys: int, layer: int, layers: int) -> int:
+def _mixer(config: Any, d: int, queries: int, keys: int, layer: int, layers: int, reads: int) -> int:
+    """`reads` is the width of the input, `d` that of the output."""
     if config.kind in ("linear", "none"):
         return d * d + d if config.kind == "linear" else d
     if config.kind == "attention":
         return _attention(config, d, queries, keys, layer, layers)
     width = (config.hidden * (2 if config.bidirectional else 1)) if config.hidden else d
-    columns = (4 if config.skip and width != d else 3) * width
+    columns = (4 if config.skip and width != reads else 3) * width
     count = 4 * width + (width * d if width != d else 0)
-    count += {"none": 0, "before": 2 * d, "after": 2 * width}[config.layer_norm]
+    count += {"none": 0, "before": 2 * reads, "after": 2 * width}[config.layer_norm]
     if config.kind == "sru":
         p = config.projection
-        return count + (d * columns if p is None else d * p + p * columns)
+        return count + (reads * columns if p is None else reads * p + p * columns)
     p, last = config.projection, config.attention_last
     attends = (layer + 1) % config.attention_every == 0 if last is None else layer >= layers - last
-    count += d * p + p * columns + (2 * p if config.inner_norm else 0)
+    count += reads * p + p * columns + (2 * p if config.inner_norm else 0)
     if not attends:
         return count
     return count + 1 + p * p + _scores(config, p, p // config.heads, queries, keys)
@@ -81,7 +90,8 @@ def _attention(config: Any, d: int, queries: int, keys: int, layer: int, layers:
     output = config.last_output if layer == layers - 1 and config.last_output else config.output
     count = _projection(value, d, inner) + _projection(output, inner, d)
     if config.shaping is not None and config.shaping.trainable:
-        count += 3 * (config.heads if config.shaping.per_head else 1)
+        learnt = 3 if config.shaping.trainable is True else len(config.shaping.trainable)
+        count += learnt * (config.heads if config.shaping.per_head else 1)
     return count + _scores(config, d, inner // config.heads, queries, keys)
 
 
@@ -108,10 +118,11 @@ def _scores(config: Any, d: int, d_head: int, queries: int, keys: int) -> int:
             count += h * score.rank * (queries + keys)
         else:
             width, groups = (d // h, h) if score.input == "head" else (d, 1)
-            hidden = score.hidden or width
+            hidden = score.hidden or width  # of what the last map reads
+            first = 0 if score.hidden == 0 else groups * (width * hidden + hidden)
             outputs = keys
             if score.kind == "factorized-dense":
                 a = score.a or largest_divisor_below_root(keys)
                 outputs = a + keys // a
-            count += groups * (width * hidden + hidden) + h * (hidden * outputs + outputs)
+            count += first + h * (hidden * outputs + outputs)
     return count

@@ -60,6 +60,26 @@ def test_a_block_is_its_equation(block: str, gains: dict[str, Any], trainable: b
     torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("norm", ["rms", "none"])
+@pytest.mark.parametrize("block", ["pre-norm", "skipless", "parallel", "skipless-parallel"])
+def test_a_skip_from_the_norm_starts_behind_it(block: str, norm: str) -> None:
+    """The first layer keeps a LayerNorm, so that a skip from the norm differs there without norms too."""
+    skip = {"skip": 0.6} if "parallel" in block else {"mixer_skip": 0.6}
+    table = {"kind": block, "norm": norm, "skip_from": "norm", **skip, "trainable_gains": False}
+    model = model_of(table, {})
+    x, context = torch.randn(2, 5, D_MODEL, dtype=torch.float64), Context(causal=True)
+    for layer in model.decoder.blocks:
+        beta = 0.1 if block.startswith("skipless") else 1.0
+        if "parallel" in block:
+            h = layer.norm(x)
+            want = 0.6 * h + layer.mixer(h, context)[0] + beta * layer.feed_forward(h)
+        else:
+            h = layer.mixer_norm(x)
+            a = layer.feed_forward_norm(0.6 * h + layer.mixer(h, context)[0])
+            want = a + beta * layer.feed_forward(a)
+        torch.testing.assert_close(layer(x, context, None, None)[0], want)
+
+
 @pytest.mark.parametrize("norm", ["layer", "rms", "dyt", "none"])
 def test_without_norms_the_first_and_the_last_stay(norm: str) -> None:
     model = model_of({"kind": "pre-norm", "norm": norm}, {})

@@ -18,6 +18,7 @@ LENGTH, D_MODEL = 6, 6
 LAYERS: dict[str, dict[str, Any]] = {
     "plain": {},
     "rescaled": {"rescale": True, "highway_bias": -1.5},
+    "rescaled by a number": {"rescale": 1.7, "highway_bias": -1.5},
     "another width": {"hidden": 5},
     "another width, rescaled": {"hidden": 5, "rescale": True, "highway_bias": -1.5},
     "no skip": {"skip": False},
@@ -61,7 +62,8 @@ def of_a_layer(sru: SRU, x: Tensor, context: Context, initial: Tensor) -> tuple[
     columns = [u[..., k * width : (k + 1) * width] for k in range(u.shape[-1] // width)]
     skip = None
     if config.skip:
-        scale = math.sqrt(1 + 2 * math.exp(config.highway_bias)) if config.rescale else 1.0
+        scale = math.sqrt(1 + 2 * math.exp(config.highway_bias)) if config.rescale is True else 1.0
+        scale = scale if isinstance(config.rescale, bool) else config.rescale
         skip = columns[3] if len(columns) == 4 else scale * x
     padding, ids = context.key_padding, context.documents
     directions = []

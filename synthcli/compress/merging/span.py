@@ -135,11 +135,15 @@ WIRINGS: dict[str, Wiring] = {
 
 def wiring_of(config: ModelConfig) -> Wiring:
     """Return where the blocks of a model have their norms."""
-    kind = config.block.kind
-    if kind not in WIRINGS or getattr(config.block, "values_from", "norm") == "stream":
-        known = ", ".join(f"`{name}`" for name in WIRINGS)
+    kind, known = config.block.kind, ", ".join(f"`{name}`" for name in WIRINGS)
+    problem = None if kind in WIRINGS else f'`block = "{kind}"`'
+    if getattr(config.block, "values_from", "norm") == "stream":
+        problem = '`block.values_from = "stream"`'
+    elif getattr(config.block, "skip_from", "stream") == "norm":
+        problem = '`block.skip_from = "norm"`'
+    if problem is not None:
         message = (
-            f'a merged layer is solved for in blocks of kind {known}, and this model has `block = "{kind}"`'
+            f"a merged layer is solved for in plain blocks of kind {known}, and this model has {problem}"
         )
         raise SynthError(message, "use `--init copy-first`, `copy-last`, `mean` or `random`, and train it")
     return WIRINGS[kind]

@@ -1,7 +1,7 @@
 """What a block is: how mixers, feed-forward, norms and skips are wired."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -20,6 +20,16 @@ class NormedConfig(Config):
 
     norm: NormName = "layer"
     norm_eps: float | None = Field(None, gt=0)
+
+
+class SkippingConfig(NormedConfig):
+    """A block whose norms stand before its branches.
+
+    `skip_from = "norm"` lets the skips, too, start behind the norms, x ← α norm x + β branch(norm x): the
+    post-norm of the original simplified blocks.
+    """
+
+    skip_from: Literal["stream", "norm"] = "stream"
 
 
 @dataclass(frozen=True)
@@ -84,15 +94,16 @@ def block_norm(config: NormedConfig, parts: BlockParts, is_first_of_block: bool 
     return build_norm(config.norm, parts.d_model, eps)
 
 
-def mixer_norm(config: NormedConfig, parts: BlockParts) -> nn.Module:
-    """Return the norm before a self-mixer; one that does not read x needs none."""
-    if not getattr(parts.mixer, "reads_input", True):
+def mixer_norm(config: SkippingConfig, parts: BlockParts) -> nn.Module:
+    """Return the norm before a self-mixer; where nothing reads it there is none."""
+    if not getattr(parts.mixer, "reads_input", True) and config.skip_from == "stream":
         return nn.Identity()
     return block_norm(config, parts, is_first_of_block=True)
 
 
-def cross_norm(config: NormedConfig, parts: BlockParts) -> nn.Module | None:
-    """Return the norm before a cross-mixer; one that does not read x needs none."""
+def cross_norm(config: SkippingConfig, parts: BlockParts) -> nn.Module | None:
+    """Return the norm before a cross-mixer; where nothing reads it there is none."""
     if parts.cross is None:
         return None
-    return block_norm(config, parts) if parts.cross.reads_queries else nn.Identity()
+    is_read = parts.cross.reads_queries or config.skip_from == "norm"
+    return block_norm(config, parts) if is_read else nn.Identity()

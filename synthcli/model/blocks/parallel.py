@@ -7,14 +7,14 @@ from typing import Literal
 
 from torch import Tensor
 
-from synthcli.model.blocks.base import Block, BlockParts, BlockState, NormedConfig, block_norm
+from synthcli.model.blocks.base import Block, BlockParts, BlockState, SkippingConfig, block_norm
 from synthcli.model.context import Context
 from synthcli.model.gains import Gains, Residual, by_depth, weighted_sum
 
 GainName = Literal["skip", "mixer_residual", "feed_forward_residual"]
 
 
-class WideConfig(NormedConfig):
+class WideConfig(SkippingConfig):
     """One skip α, and the residuals β of mixer and feed-forward; `trainable_gains` may name some of them."""
 
     skip: float | None = 1.0
@@ -45,6 +45,7 @@ class Parallel(Block):
         super().__init__(parts)
         self.norm = block_norm(config, parts, is_first_of_block=True)
         self.gains = config.gains(parts.layers)
+        self.skips_norm = config.skip_from == "norm"
 
     def forward(
         self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None
@@ -54,7 +55,7 @@ class Parallel(Block):
         assert self.feed_forward is not None
         fed = self.dropout(self.feed_forward(h))
         y = self.gains.add(self.dropout(y), "mixer_residual", fed, "feed_forward_residual")
-        y = weighted_sum(x, self.gains.get("skip"), y, 1.0)
+        y = weighted_sum(h if self.skips_norm else x, self.gains.get("skip"), y, 1.0)
         if self.cross is not None and cross_context is not None:
             read, cross_state = self.read_memory(h, cross_context, state)
             y = y + self.dropout(read)

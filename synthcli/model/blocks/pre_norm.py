@@ -1,6 +1,7 @@
 """Pre-norm block: x ← α x + β mixer(norm x), then cross and feed-forward likewise.
 
-Plain with all gains 1 (Xiong et al. 2020); with gains, equation 1 of He & Hofmann 2023.
+Plain with all gains 1 (Xiong et al. 2020); with gains, equation 1 of He & Hofmann 2023. Where skips start
+behind the norms, x ← α norm x + β mixer(norm x).
 """
 
 from dataclasses import replace
@@ -13,6 +14,7 @@ from synthcli.model.blocks.base import (
     BlockParts,
     BlockState,
     NormedConfig,
+    SkippingConfig,
     block_norm,
     cross_norm,
     mixer_norm,
@@ -46,7 +48,11 @@ class SequentialConfig(NormedConfig):
         )
 
 
-class PreNormConfig(SequentialConfig):
+class NormsBeforeConfig(SequentialConfig, SkippingConfig):
+    """Norms stand before the branches, and behind the skips unless `skip_from` says otherwise."""
+
+
+class PreNormConfig(NormsBeforeConfig):
     """`values_from = "stream"` gives keys and values the un-normalised stream, as the original Synthesizer
     repository does; it exists to import its checkpoints."""
 
@@ -55,28 +61,36 @@ class PreNormConfig(SequentialConfig):
 
 
 class PreNorm(Block):
-    """The stream is never normalised itself; the stack adds one norm at its end."""
+    """Unless skips start behind them, norms leave the stream itself alone; the stack adds one at its end."""
 
-    def __init__(self, config: SequentialConfig, parts: BlockParts) -> None:
+    def __init__(self, config: NormsBeforeConfig, parts: BlockParts) -> None:
         super().__init__(parts)
         self.mixer_norm = mixer_norm(config, parts)
         self.cross_norm = cross_norm(config, parts)
         self.feed_forward_norm = block_norm(config, parts)
         self.gains = config.gains(parts.layers)
         self.reads_stream = getattr(config, "values_from", "norm") == "stream"
+        self.skips_norm = config.skip_from == "norm"
 
     def forward(
         self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None
     ) -> tuple[Tensor, BlockState | None]:
         if self.reads_stream:
             context = replace(context, memory=x)
-        y, mixer_state = self.mix(self.mixer_norm(x), context, state)
-        x = self.gains.add(x, "mixer_skip", self.dropout(y), "mixer_residual")
+        h = self.mixer_norm(x)
+        y, mixer_state = self.mix(h, context, state)
+        x = self.gains.add(self.skipped(x, h), "mixer_skip", self.dropout(y), "mixer_residual")
         cross_state = None
         if self.cross_norm is not None and cross_context is not None:
-            y, cross_state = self.read_memory(self.cross_norm(x), cross_context, state)
-            x = x + self.dropout(y)
+            h = self.cross_norm(x)
+            y, cross_state = self.read_memory(h, cross_context, state)
+            x = self.skipped(x, h) + self.dropout(y)
         assert self.feed_forward is not None
-        y = self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        x = self.gains.add(x, "feed_forward_skip", y, "feed_forward_residual")
+        h = self.feed_forward_norm(x)
+        y = self.dropout(self.feed_forward(h))
+        x = self.gains.add(self.skipped(x, h), "feed_forward_skip", y, "feed_forward_residual")
         return x, None if state is None else BlockState(mixer_state, cross_state)
+
+    def skipped(self, x: Tensor, normed: Tensor) -> Tensor:
+        """Return what a skip hands on: the stream, or its norm."""
+        return normed if self.skips_norm else x

@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor
 
 from synthcli.config import Config
-from synthcli.model.blocks.base import Block, BlockParts, BlockState, NormedConfig, cross_norm
+from synthcli.model.blocks.base import Block, BlockParts, BlockState, SkippingConfig, cross_norm
 from synthcli.model.context import Context
 
 
@@ -23,7 +23,7 @@ class RecurrentBlock(Block):
 
     def __init__(self, config: RecurrentBlockConfig, parts: BlockParts) -> None:
         super().__init__(parts)
-        self.cross_norm = cross_norm(NormedConfig(), parts)
+        self.cross_norm = cross_norm(SkippingConfig(), parts)
 
     def forward(
         self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None

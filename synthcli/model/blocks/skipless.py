@@ -6,12 +6,12 @@ x + 0.1 ff(norm(norm x)). A configuration that says nothing else gets both (`Mod
 
 from typing import Literal
 
-from synthcli.model.blocks.pre_norm import GainName, PreNorm, SequentialConfig
+from synthcli.model.blocks.pre_norm import GainName, NormsBeforeConfig, PreNorm
 from synthcli.model.gains import Residual
 from synthcli.model.norms import NormName
 
 
-class SkiplessConfig(SequentialConfig):
+class SkiplessConfig(NormsBeforeConfig):
     """`mixer_skip = 0.0` puts back a skip that training may open."""
 
     kind: Literal["skipless"] = "skipless"

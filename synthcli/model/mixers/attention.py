@@ -13,7 +13,7 @@ from synthcli.config import Config
 from synthcli.model.context import Context, too_long
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.masks import visible_keys
-from synthcli.model.mixers.mixing import MIXINGS, MixName
+from synthcli.model.mixers.mixing import EVEN, MIXINGS, MixName, gate_problem
 from synthcli.model.mixers.projections import (
     FullConfig,
     ProjectionConfig,
@@ -29,6 +29,7 @@ from synthcli.model.scores.dot_product import DotProduct, DotProductConfig
 
 class AttentionConfig(Config):
     """`dropout` acts on the attention weights; weights that the batch shares are dropped for all of it.
+    `gate_init` is the weight of the second score where a gate of `mix = "gate"` starts.
 
     `first_value` takes the place of `value` in the first layer, `last_output` that of `output` in the last.
     `tie_init` makes the fixed part of `output` the transpose of that of `value` in every layer, or in the
@@ -40,6 +41,7 @@ class AttentionConfig(Config):
     d_head: int | None = Field(None, gt=0)
     scores: tuple[ScoreConfig, ...] = Field((DotProductConfig(),), min_length=1)
     mix: MixName = "softmax"
+    gate_init: float = Field(EVEN, gt=0, lt=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     value: ProjectionConfig = FullConfig()
     first_value: ProjectionConfig | None = None
@@ -54,6 +56,8 @@ class AttentionConfig(Config):
             raise ValueError(
                 f'`mix = "gate"` weighs two scores, got {len(self.scores)}; use "softmax" or "sum"'
             )
+        if problem := gate_problem(self.mix, self.gate_init):
+            raise ValueError(problem)
         return self
 
     def width_of_head(self, d_model: int) -> int:
@@ -129,7 +133,9 @@ class Attention(nn.Module):
         self.scores: Sequence[ScoreFunction] = nn.ModuleList(
             SCORES[score.kind](score, shape) for score in config.scores
         )  # type: ignore[assignment]
-        self.mixing = MIXINGS[config.mix](config.heads, len(self.scores)) if len(self.scores) > 1 else None
+        self.mixing = None
+        if len(self.scores) > 1:
+            self.mixing = MIXINGS[config.mix](config.heads, len(self.scores), config.gate_init)
         value = config.first_value if site.is_first and config.first_value else config.value
         output = config.last_output if site.is_last and config.last_output else config.output
         self.value = build_projection(value, width, config.heads * d_head)

@@ -9,7 +9,8 @@ from synthcli.model.scores.base import ScoreShape
 class Site:
     """Sizes and place of a mixer; `layer` counts from 0. `dropout` is the model's.
 
-    `max_queries` and `max_keys` bound tables of scores. A cross-mixer reads a memory.
+    `d_model` is the width of what it reads, and of what it gives unless `d_out` says otherwise. `max_queries`
+    and `max_keys` bound tables of scores. A cross-mixer reads a memory.
     """
 
     d_model: int
@@ -20,6 +21,11 @@ class Site:
     is_cross: bool = False
     rotary: bool = False
     dropout: float = 0.0
+    d_out: int | None = None
+
+    @property
+    def width_out(self) -> int:
+        return self.d_out or self.d_model
 
     @property
     def is_first(self) -> bool:

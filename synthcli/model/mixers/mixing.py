@@ -1,5 +1,6 @@
 """How several score functions become one S  (Tay et al. 2021, section 3.1: S = Σ_i α_i S_i)."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -7,14 +8,18 @@ import torch
 from torch import Tensor, nn
 
 MixName = Literal["softmax", "sum", "gate"]
+EVEN = 0.5  # where a gate weighs both scores alike
 
 
 class Mixing(nn.Module):
-    """Coefficients of the sum, one row a head: (heads, number of scores); here all are 1."""
+    """Coefficients of the sum, one row a head: (heads, number of scores); here all are 1.
 
-    def __init__(self, heads: int, count: int) -> None:
+    `gate_init` is where a gate starts, if there is one.
+    """
+
+    def __init__(self, heads: int, count: int, gate_init: float = EVEN) -> None:
         super().__init__()
-        self.heads, self.count = heads, count
+        self.heads, self.count, self.gate_init = heads, count, gate_init
 
     def initialise_parameters(self) -> None:
         """Start from equal weights; there is nothing to draw here."""
@@ -37,8 +42,8 @@ class Mixing(nn.Module):
 class SoftmaxMixing(Mixing):
     """α = softmax of learned numbers, per head and layer: the paper's."""
 
-    def __init__(self, heads: int, count: int) -> None:
-        super().__init__(heads, count)
+    def __init__(self, heads: int, count: int, gate_init: float = EVEN) -> None:
+        super().__init__(heads, count, gate_init)
         self.logits = nn.Parameter(torch.empty(heads, count))
         self.logits.no_weight_decay = True  # type: ignore[attr-defined]
 
@@ -50,19 +55,29 @@ class SoftmaxMixing(Mixing):
 
 
 class GateMixing(Mixing):
-    """Two scores, (1 − σ(g))·S_1 + σ(g)·S_2 with one gate a head: the hybrids of the reproduction."""
+    """Two scores, (1 − σ(g))·S_1 + σ(g)·S_2 with one gate a head, σ(g) = `gate_init` at the start: the
+    hybrids of the reproduction."""
 
-    def __init__(self, heads: int, count: int) -> None:
-        super().__init__(heads, count)
+    def __init__(self, heads: int, count: int, gate_init: float = EVEN) -> None:
+        super().__init__(heads, count, gate_init)
         self.gate = nn.Parameter(torch.empty(heads))
         self.gate.no_weight_decay = True  # type: ignore[attr-defined]
 
     def initialise_parameters(self) -> None:
-        nn.init.zeros_(self.gate)
+        nn.init.constant_(self.gate, math.log(self.gate_init / (1 - self.gate_init)))
 
     def coefficients(self) -> Tensor:
         gate = self.gate.sigmoid()
         return torch.stack((1 - gate, gate), dim=1)
+
+
+def gate_problem(mix: MixName, gate_init: float) -> str | None:
+    """Return what is wrong with where a gate starts."""
+    if mix == "gate" or gate_init == EVEN:
+        return None
+    return (
+        f'`gate_init = {gate_init}` is where a gate starts, and `mix = "{mix}"` has none; use `mix = "gate"`'
+    )
 
 
 MIXINGS: dict[str, type[Mixing]] = {"softmax": SoftmaxMixing, "sum": Mixing, "gate": GateMixing}

@@ -3,7 +3,7 @@
 C V is the mean over the keys a query sees: no length × length matrix is made for it, or for I.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -15,16 +15,18 @@ from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.mixers.running import mean_of_range, running_sum
 
-PARTS = ("identity", "attention", "centre")
+PartName = Literal["identity", "attention", "centre"]
+PARTS: tuple[PartName, ...] = ("identity", "attention", "centre")
 
 
 class ShapingConfig(Config):
-    """`identity` α, `attention` β, `centre` γ; 0 without training leaves a part out."""
+    """`identity` α, `attention` β, `centre` γ; 0 without training leaves a part out. `trainable` may name
+    those that learn."""
 
     identity: float = 1.0
     attention: float = 1.0
     centre: float = 1.0
-    trainable: bool = True
+    trainable: bool | tuple[PartName, ...] = True
     per_head: bool = True
 
     @model_validator(mode="after")
@@ -33,6 +35,12 @@ class ShapingConfig(Config):
             raise ValueError("`identity = 0` and `attention = 0` leave nothing of the input")
         return self
 
+    @property
+    def learnt(self) -> tuple[PartName, ...]:
+        """The parts whose gains are parameters."""
+        wanted = PARTS if self.trainable is True else self.trainable or ()
+        return tuple(name for name in PARTS if name in wanted)
+
 
 class Shaping(nn.Module):
     """The three gains, one each or one a head."""
@@ -40,19 +48,19 @@ class Shaping(nn.Module):
     def __init__(self, config: ShapingConfig, heads: int) -> None:
         super().__init__()
         self.config = config
-        for name in PARTS if config.trainable else ():
+        for name in config.learnt:
             parameter = nn.Parameter(torch.empty(heads if config.per_head else 1))
             parameter.no_weight_decay, parameter.rate_group = True, "gains"  # type: ignore[attr-defined]
             self.register_parameter(name, parameter)
-        self.has_centre = config.trainable or config.centre != 0
+        self.has_centre = "centre" in config.learnt or config.centre != 0
 
     def initialise_parameters(self) -> None:
         for name, parameter in self.named_parameters():
             nn.init.constant_(parameter, getattr(self.config, name))
 
-    def gain(self, name: str, like: Tensor) -> Tensor:
+    def gain(self, name: PartName, like: Tensor) -> Tensor:
         """Return α, β or γ, (heads or 1, 1)."""
-        if not self.config.trainable:
+        if name not in self.config.learnt:
             return like.new_full((1, 1), getattr(self.config, name))
         return getattr(self, name)[:, None].to(like.dtype)
 
@@ -133,7 +141,7 @@ class ShapedCausal(torch.autograd.Function):
         r = running_sum(product, reverse=True).view(g.shape)
         product = product.view(g.shape)
         gains: tuple[Tensor | None, ...] = (None, None, None)
-        if ctx.needs_input_grad[2]:
+        if any(ctx.needs_input_grad[2:]):
             pairs = ((g, v, alpha), (g, a, beta), (r, v, gamma))
             d_alpha, d_beta, d_gamma = (_by_head(torch.mul(x, y, out=product), gain) for x, y, gain in pairs)
             gains = (d_alpha, d_beta, -d_gamma)

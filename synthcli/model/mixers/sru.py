@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
@@ -19,15 +19,15 @@ from synthcli.model.ops.recurrence import recurrence
 class RecurrentConfig(Config):
     """What SRU and SRU++ share. `hidden` is the width of a direction, by default d_model over all directions.
 
-    `rescale` multiplies the skipped input by √(1 + 2 exp(highway_bias)). `weight_c = false` is v1: gates do
-    not read the state. `dropout` (by default the model's) drops columns of h for a whole sequence, except in
-    the last layer.
+    `rescale` multiplies the skipped input, by √(1 + 2 exp(highway_bias)) or by the number that it is; an
+    input of another width is skipped as it is. `weight_c = false` is v1: gates do not read the state.
+    `dropout` (by default the model's) drops columns of h for a whole sequence, except in the last layer.
     """
 
     hidden: int | None = Field(None, gt=0)
     bidirectional: bool = False
     highway_bias: float = 0.0
-    rescale: bool = False
+    rescale: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] = False
     weight_c: bool = True
     skip: bool = True
     layer_norm: Literal["none", "before", "after"] = "none"
@@ -76,7 +76,7 @@ class Recurrent(nn.Module):
     def __init__(self, config: RecurrentConfig, site: Site) -> None:
         super().__init__()
         self.config, self.site = config, site
-        self.width = config.width_of_output(site.d_model)
+        self.width = config.width_of_output(site.width_out)
         self.blocks = 4 if config.skip and self.width != site.d_model else 3
         self.rate = site.dropout if config.dropout is None else config.dropout
         self.weight_c = nn.Parameter(torch.empty(2, self.width), requires_grad=config.weight_c)
@@ -85,8 +85,8 @@ class Recurrent(nn.Module):
         norm_width = site.d_model if config.layer_norm == "before" else self.width
         self.norm = nn.LayerNorm(norm_width) if config.layer_norm != "none" else None
         self.output = None
-        if self.width != site.d_model:
-            self.output = nn.Linear(self.width, site.d_model, bias=False)
+        if self.width != site.width_out:
+            self.output = nn.Linear(self.width, site.width_out, bias=False)
 
     def initialise_parameters(self) -> None:
         """v uniform in ±1, biases 0 and `highway_bias`, maps Glorot's uniform."""
@@ -140,9 +140,11 @@ class Recurrent(nn.Module):
 
     @property
     def skip_scale(self) -> float:
-        """√(1 + 2 exp(highway_bias)) where the skipped input is rescaled: h keeps the variance of x."""
-        is_scaled = self.config.rescale and self.blocks == 3
-        return math.sqrt(1 + 2 * math.exp(self.config.highway_bias)) if is_scaled else 1.0
+        """The factor of the skipped input; √(1 + 2 exp(highway_bias)) keeps the variance of x in h."""
+        scale = self.config.rescale
+        if self.blocks != 3 or scale is False:
+            return 1.0
+        return math.sqrt(1 + 2 * math.exp(self.config.highway_bias)) if scale is True else scale
 
     def recur(self, u: Tensor, x: Tensor, initial: Tensor, context: Context) -> tuple[Tensor, Tensor]:
         """Run the recurrence, the second half of the columns backwards where it is bidirectional."""

@@ -15,7 +15,7 @@ from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
 from synthcli.model.mixers.attention import Attention, AttentionConfig
 from synthcli.model.mixers.base import Site
-from synthcli.model.mixers.mixing import MixName
+from synthcli.model.mixers.mixing import EVEN, MixName, gate_problem
 from synthcli.model.mixers.projections import FullConfig, IdentityConfig
 from synthcli.model.mixers.sru import Recurrent, RecurrentConfig
 from synthcli.model.scores import ScoreConfig
@@ -40,6 +40,7 @@ class SRUppConfig(RecurrentConfig):
     heads: int = Field(1, gt=0)
     scores: tuple[ScoreConfig, ...] = Field((DotProductConfig(),), min_length=1, validate_default=True)
     mix: MixName = "softmax"
+    gate_init: float = Field(EVEN, gt=0, lt=1)
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     attention_every: int = Field(1, gt=0)
     attention_last: int | None = Field(None, gt=0)
@@ -57,6 +58,8 @@ class SRUppConfig(RecurrentConfig):
     def _heads_divide_z(self) -> "SRUppConfig":
         if self.projection % self.heads:
             raise ValueError(f"`heads = {self.heads}` does not divide `projection = {self.projection}`")
+        if problem := gate_problem(self.mix, self.gate_init):
+            raise ValueError(problem)
         return self
 
     def has_attention(self, site: Site) -> bool:
@@ -72,6 +75,7 @@ class SRUppConfig(RecurrentConfig):
             heads=self.heads,
             scores=self.scores,
             mix=self.mix,
+            gate_init=self.gate_init,
             dropout=self.attention_dropout,
             value=FullConfig(bias=False),
             output=IdentityConfig(),

@@ -1,4 +1,7 @@
-"""Dense synthesizer: S_i = W_2 σ(W_1 x_i + b_1) + b_2  (Tay et al. 2021, arXiv 2005.00743, eq. 1–2)."""
+"""Dense synthesizer: S_i = W_2 σ(W_1 x_i + b_1) + b_2  (Tay et al. 2021, arXiv 2005.00743, eq. 1–2).
+
+Without a hidden layer S_i = W_2 x_i + b_2.
+"""
 
 from typing import Literal
 
@@ -14,11 +17,12 @@ from synthcli.model.scores.base import ScoreFunction, ScoreShape, grouped_linear
 
 class DenseConfig(Config):
     """`input = "head"`: each head sees its slice of x (the paper); `"model"`: one hidden layer of the whole
-    width serves all heads (the authors of the reproduction). `hidden` defaults to the width it reads."""
+    width serves all heads (the authors of the reproduction). `hidden` defaults to the width it reads; 0
+    leaves the hidden layer out."""
 
     kind: Literal["dense"] = "dense"
     input: Literal["head", "model"] = "head"
-    hidden: int | None = Field(None, gt=0)
+    hidden: int | None = Field(None, ge=0)
     activation: ActivationName = "relu"
 
 
@@ -44,7 +48,13 @@ class Dense(ScoreFunction):
 
 
 class HiddenLayer(nn.Module):
-    """σ(W_1 x + b_1), by head or shared by all, and the second map that each score applies to it."""
+    """σ(W_1 x + b_1), by head or shared by all, and the second map that each score applies to it.
+
+    With `hidden = 0` it has no parameter and hands on x.
+    """
+
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
 
     def __init__(self, config: DenseConfig, shape: ScoreShape) -> None:
         super().__init__()
@@ -52,19 +62,23 @@ class HiddenLayer(nn.Module):
         self.groups = shape.heads if config.input == "head" else 1
         width = shape.d_model // self.groups
         self.hidden = config.hidden or width
-        self.weight = nn.Parameter(torch.empty(self.groups, self.hidden, width))
-        self.bias = nn.Parameter(torch.empty(self.groups, self.hidden))
+        has_layer = config.hidden != 0
+        self.weight = nn.Parameter(torch.empty(self.groups, self.hidden, width)) if has_layer else None
+        self.bias = nn.Parameter(torch.empty(self.groups, self.hidden)) if has_layer else None
         self.activation = ACTIVATIONS[config.activation]
 
     def initialise_parameters(self) -> None:
-        nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5)
-        nn.init.zeros_(self.bias)
+        if self.weight is not None and self.bias is not None:
+            nn.init.normal_(self.weight, std=self.weight.shape[-1] ** -0.5)
+            nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Return W_2 σ(W_1 x) (batch, heads, queries, out); W_2 is (heads, out, hidden)."""
         batch, queries, _ = x.shape
         x = x.reshape(batch * queries, self.groups, -1).transpose(0, 1)  # (groups, batch·queries, width)
-        hidden = self.activation(grouped_linear(x, self.weight, self.bias))
+        hidden = x
+        if self.weight is not None and self.bias is not None:
+            hidden = self.activation(grouped_linear(x, self.weight, self.bias))
         if self.groups == 1:
             y = F.linear(hidden[0], weight.flatten(0, 1), bias.flatten().to(hidden.dtype))
             return y.view(batch, queries, self.heads, -1).transpose(1, 2)

@@ -15,11 +15,11 @@ from synthcli.model.scores.dense import DenseConfig, HiddenLayer
 
 
 class FactorizedDenseConfig(Config):
-    """`a` must divide the length; it defaults to the divisor nearest below √N."""
+    """`a` must divide the length; it defaults to the divisor nearest below √N. `hidden` as in `dense`."""
 
     kind: Literal["factorized-dense"] = "factorized-dense"
     input: Literal["head", "model"] = "head"
-    hidden: int | None = Field(None, gt=0)
+    hidden: int | None = Field(None, ge=0)
     activation: ActivationName = "relu"
     a: int | None = Field(None, gt=0)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from synthcli.interop.export.folding.layers import Layer, layers_of, with_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention, Linear, NoMixer
+from synthcli.model.mixers.shaping import PARTS
 from synthcli.model.mixers.sru import Recurrent
 
 MIXER, FEED_FORWARD = "mixer_residual", "feed_forward_residual"
@@ -100,12 +101,12 @@ def scale_attention(attention: Attention, factor: Any) -> dict[str, Any]:
         scale_linear(attention.value, factor)
         return {}
     config = attention.shaping.config
-    if config.trainable:
-        for parameter in attention.shaping.parameters():
-            parameter.mul_(factor)
-        return {}
-    scaled = {name: getattr(config, name) * float(factor) for name in ("identity", "attention", "centre")}
-    return {"shaping": config.model_copy(update=scaled)}
+    for parameter in attention.shaping.parameters():
+        parameter.mul_(factor)
+    scaled: dict[str, Any] = {
+        name: getattr(config, name) * float(factor) for name in PARTS if name not in config.learnt
+    }
+    return {"shaping": config.model_copy(update=scaled)} if scaled else {}
 
 
 def scale_linear(module: Any, factor: Tensor | float) -> None:

@@ -8,11 +8,14 @@ from synthcli.config import Config
 from synthcli.interop.export.folding.layers import Place, layers_of, listed, with_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
+from synthcli.model.mixers.mixing import EVEN
 from synthcli.model.scores.dense import Dense
 from synthcli.model.scores.dot_product import DotProduct
 from synthcli.model.scores.factorized_dense import FactorizedDense
 from synthcli.model.scores.factorized_random import FactorizedRandom
 from synthcli.model.scores.random import Random
+
+SUMMED = {"mix": "sum", "gate_init": EVEN}
 
 
 def fold_mixtures(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, list[str]]:
@@ -24,7 +27,7 @@ def fold_mixtures(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, l
             mixers[layer.place] = layer.config.model_copy(update=folded(attention, layer.config))
         elif attention is None and folds_without(layer.config):
             # a layer of SRU++ without attention: alike to those with it
-            mixers[layer.place] = layer.config.model_copy(update={"mix": "sum"})
+            mixers[layer.place] = layer.config.model_copy(update=SUMMED)
     lines = (
         [f"coefficients of mixed scores are part of the scores ({listed(list(mixers))})"] if mixers else []
     )
@@ -71,7 +74,7 @@ def folded(attention: Attention, config: Any) -> dict[str, Any]:
         else:
             keep.append(number)
     attention.scores = nn.ModuleList(attention.scores[i] for i in keep)  # type: ignore[assignment]
-    return {"mix": "sum", "scores": tuple(config.scores[i] for i in keep)}
+    return {**SUMMED, "scores": tuple(config.scores[i] for i in keep)}
 
 
 def scale_score(score: Any, factor: Tensor) -> None:

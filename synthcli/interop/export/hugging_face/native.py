@@ -37,6 +37,7 @@ UNREAD = (
     "attention_dropout",
     "init",
     "zero_query",
+    "gate_init",
     "max_positions",
     "tie_projections",
 )
