@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from synthcli import variables
@@ -36,9 +37,21 @@ def main() -> None:
     except KeyboardInterrupt:
         screen.say("interrupted")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # who reads the result has seen enough
+        screen.abandon(sys.stdout)
         sys.exit(1)
+    except OSError as error:
+        screen.let_go()
+        screen.error(unforeseen(error))
+        sys.exit(WorkFailedError.exit_code)
+
+
+def unforeseen(error: OSError) -> SynthError:
+    """Return a message for a file that the system refused where no command says what that means."""
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    why = error.strerror or str(error) or type(error).__name__
+    message = f"`{path}`: {why}" if path else f"a file could not be read or written: {why}"
+    return WorkFailedError(message, "see to that file and its disk, then give the same command again")
 
 
 def run() -> int:

@@ -1,62 +1,131 @@
 """Files that are whole or absent, whatever happens: written beside, synced, renamed."""
 
+import errno
 import fcntl
+import io
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from synthcli.errors import WorkFailedError
+from synthcli.disk import as_os_error
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
 
 UNFINISHED = ".unfinished-"
-RESUME = "free space on that disk, then `synth train … --resume`; the checkpoints before it are whole"
-
-
-@contextmanager
-def failures_named(what: str, *others: type[Exception], hint: str = RESUME) -> Iterator[None]:
-    """Turn a full disk into an error that says what is left."""
-    try:
-        yield
-    except (OSError, *others) as error:  # type: ignore[misc]
-        raise WorkFailedError(f"{what} could not be written: {error}", hint) from error
+UNKNOWN = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # what a disk says that cannot do what is asked
+NO_LINKS = (*UNKNOWN, errno.EPERM)
+LONGEST_NAME = 255  # bytes
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file's text at once."""
-    beside = path.with_name(UNFINISHED + path.name)
-    beside.write_text(text, encoding="utf-8")
-    sync(beside)
-    beside.replace(path)
-    sync(path.parent)
+    write_bytes(path, text.encode())
 
 
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to fill that gets its name at the end; on an error nothing is left of it."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file at once; an error leaves what was there."""
     beside = path.with_name(UNFINISHED + path.name)
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
     try:
-        yield beside
-        for file in sorted(beside.rglob("*")):
-            sync(file)
+        beside.write_bytes(content)
         sync(beside)
-        beside.rename(path)
+        beside.replace(path)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        with suppress(OSError):
+            beside.unlink()
         raise
     sync(path.parent)
 
 
+def save_tensors(
+    path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a new file of safetensors; whatever fails is an OSError, as of other files."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(dict(tensors), path, None if metadata is None else dict(metadata))
+    except SafetensorError as error:
+        raise as_os_error(error) from error
+
+
+def save_picture(path: Path, figure: "Figure", **options: Any) -> None:
+    """Replace a picture at once; the name's end says its format."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=150, format=path.suffix.removeprefix("."), **options)
+    write_bytes(path, drawn.getvalue())
+
+
+@contextmanager
+def new_folder(path: Path, aside: Path | None = None) -> Iterator[Path]:
+    """Yield a folder to fill that gets its name at the end; on an error nothing is left of it.
+
+    What has the name by then is moved `aside`, where that is given.
+    """
+    beside = path.with_name(UNFINISHED + path.name)
+    shutil.rmtree(beside, ignore_errors=True)
+    with parents_of(path):
+        try:
+            beside.mkdir()
+            yield beside
+            for file in sorted(beside.rglob("*")):
+                sync(file)
+            sync(beside)
+            take_place(beside, path, aside)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+
+
+def take_place(folder: Path, path: Path, aside: Path | None = None) -> None:
+    """Give a folder its name; what has it is moved `aside` before. Where that fails, all is as it was."""
+    old = aside if aside is not None and path.exists() else None
+    if old is not None:
+        path.rename(old)
+    try:
+        folder.rename(path)
+        sync(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            path.rename(folder)
+        if old is not None:
+            old.rename(path)
+        raise
+
+
+@contextmanager
+def parents_of(path: Path) -> Iterator[None]:
+    """Make the folders above `path`; those that an error leaves empty go again."""
+    made = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for parent in made:
+            with suppress(OSError):  # something stands there
+                parent.rmdir()
+        raise
+
+
 @contextmanager
 def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Make a folder for as long as this lasts; those that killed processes left of the name are removed."""
+    """Make a folder for as long as this lasts; those that killed processes left of the name are removed.
+
+    On a disk without locks nobody can tell what is in use, and nothing is removed.
+    """
     for leftover in parent.glob(prefix + "*"):
         with suppress(OSError), held(leftover):  # one in use is another's
             shutil.rmtree(leftover)
-    with TemporaryDirectory(dir=parent, prefix=prefix) as name, held(Path(name)):
+    passing = TemporaryDirectory(dir=parent, prefix=prefix, ignore_cleanup_errors=True)
+    with passing as name, ExitStack() as until_then:
+        with suppress(OSError):
+            until_then.enter_context(held(Path(name)))
         yield Path(name)
 
 
@@ -72,12 +141,26 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def link(path: Path, target: str) -> None:
-    """Point a relative symbolic link somewhere else, at once."""
+    """Point a relative link somewhere else, at once; where no links can be made, a file holds the name."""
     beside = path.with_name(UNFINISHED + path.name)
     beside.unlink(missing_ok=True)
-    beside.symlink_to(target)
+    try:
+        beside.symlink_to(target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return write_text(path, target + "\n")
     beside.replace(path)
-    sync(path.parent)
+    return sync(path.parent)
+
+
+def followed(path: Path) -> Path:
+    """Return where a link of `link` leads; any other path is returned as it is."""
+    if path.is_symlink():
+        return path.parent / path.readlink()
+    if path.is_file() and path.stat().st_size <= LONGEST_NAME:
+        return path.parent / path.read_text(encoding="utf-8", errors="replace").strip()
+    return path
 
 
 def remove_folder(path: Path) -> None:
@@ -95,9 +178,12 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file or a folder's list of names is on the disk."""
+    """Wait until a file or a folder's list of names is on the disk, where the disk can tell."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNKNOWN:
+            raise
     finally:
         os.close(descriptor)

@@ -1,7 +1,9 @@
 """The exceptions that reach a user as one message and a hint, never as a traceback."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 
 class SynthError(Exception):
@@ -22,6 +24,23 @@ class WorkFailedError(SynthError):
     """The request was right and the work failed (disk full, loss not finite): exits with 1."""
 
     exit_code = 1
+
+
+class NotWrittenError(WorkFailedError):
+    """The work is done, and its result could not be written: `result` is to be shown before the message."""
+
+    def __init__(self, error: WorkFailedError, result: Any) -> None:
+        super().__init__(error.message, error.hint)
+        self.result = result
+
+
+@contextmanager
+def carrying(result: Any) -> Iterator[None]:
+    """Carry a result to whoever shows it where writing it, within, fails."""
+    try:
+        yield
+    except WorkFailedError as error:
+        raise NotWrittenError(error, result) from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,12 +1,17 @@
 """Files and folders that are whole, absent, or swept by the next who comes."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from synthcli.durable import passing_folder
+from synthcli import durable
+from synthcli.durable import followed, link, new_folder, passing_folder, sync, take_place, write_text
 
 HOLD = """
 import sys, time
@@ -38,3 +43,92 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path:
     assert (left / "large").exists()
     with passing_folder(tmp_path, ".passing-") as own:
         assert list(tmp_path.iterdir()) == [own]
+
+
+def failing(number: int) -> Callable[..., None]:
+    """Return what the system would do in the place of a call that it refuses."""
+
+    def refuse(*what: object, **more: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+def test_a_file_that_cannot_be_replaced_stays_and_nothing_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "file", "old")
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        write_text(tmp_path / "file", "new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "old")]
+
+
+def test_a_folder_that_fails_leaves_no_parents_either(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "a" / "b" / "c") as folder:
+        (folder / "file").write_text("x")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fails", ["rename", "sync"])
+def test_a_folder_that_cannot_take_a_place_leaves_the_old_one_there(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("")
+    calls = []
+
+    def second(path: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        os.rename(path, target)  # noqa: PTH104, what is replaced
+        return target
+
+    if fails == "rename":
+        monkeypatch.setattr(Path, "rename", second)
+    else:
+        monkeypatch.setattr(durable, "sync", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        take_place(tmp_path / "new", tmp_path / "old", tmp_path / "aside")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
+    assert (tmp_path / "old" / "old").exists() and (tmp_path / "new" / "new").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_disk_without_links_has_files_that_say_where(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "step-1").mkdir()
+    (tmp_path / "step-2").mkdir()
+    link(tmp_path / "last", "step-1")
+    assert (tmp_path / "last").is_symlink() and followed(tmp_path / "last") == tmp_path / "step-1"
+    monkeypatch.setattr(Path, "symlink_to", failing(number))
+    link(tmp_path / "last", "step-2")
+    assert (tmp_path / "last").read_text() == "step-2\n"
+    assert followed(tmp_path / "last") == tmp_path / "step-2"
+    assert followed(tmp_path / "step-1") == tmp_path / "step-1"
+    monkeypatch.setattr(Path, "symlink_to", failing(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space"):
+        link(tmp_path / "last", "step-1")
+
+
+def test_a_disk_that_cannot_sync_is_not_asked_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+        monkeypatch.setattr(os, "fsync", failing(number))
+        sync(tmp_path)
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
+        sync(tmp_path)
+
+
+def test_a_disk_without_locks_has_passing_folders_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".passing-left").mkdir()
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
+    with passing_folder(tmp_path, ".passing-") as own:
+        assert own.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == [".passing-left"]  # may be in use

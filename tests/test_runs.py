@@ -113,10 +113,11 @@ def test_a_root_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch) -> 
         create_run("toy", PRESET, tmp_path / "runs")
     folder = tmp_path / "runs" / "toy"
     assert caught.value.message == (
-        f"run `{folder / '20261121-090412-8f3a'}` could not be made: "
-        f"[Errno 20] Not a directory: '{folder / '.unfinished-20261121-090412-8f3a'}'"
+        f"run `{folder / '20261121-090412-8f3a'}` could not be written: `{tmp_path / 'runs'}` is no folder"
     )
-    assert caught.value.hint == "make its folder writable, or set `SYNTH_RUNS` to another"
+    assert caught.value.hint == (
+        "move it away, or set `SYNTH_RUNS` to another folder, then give the same command again"
+    )
 
 
 def test_the_root_follows_the_environment(monkeypatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
+from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -35,22 +36,24 @@ def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, a
         raise SynthError("no checkpoint is named", hint)
     if picture_path is not None:
         refuse_format(picture_path)
-    with screen.progress() as bar:
-        comparison = agree(request, Bar(bar, "agreement"), Reporter(bar, "store"))
-    written = [one.written for one in comparison.students if one.written is not None]
-    path = picture_path or (written[0].with_suffix(".png") if written else None)
-    if path is not None:
-        picture(comparison, path)
+        refuse_unwritable(picture_path, "name another file with `--picture`")
+    with screen.showing_lost(lambda lost: show(lost, as_json)):
+        with screen.progress() as bar:
+            comparison = agree(request, Bar(bar, "agreement"), Reporter(bar, "store"))
+        written = [one.written for one in comparison.students if one.written is not None]
+        path = picture_path or (written[0].with_suffix(".png") if written else None)
+        if path is not None:
+            picture(comparison, path)
+    show(comparison, as_json)
+    if not as_json:
+        for file in [*written, *([path] if path else [])]:
+            screen.say(f"wrote `{file}`")
+
+
+def show(comparison: "Comparison", as_json: bool) -> None:
+    """Print agreement, costs, and errors of hidden states."""
     if as_json:
         return screen.data(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
-    show(comparison)
-    for file in [*written, *([path] if path else [])]:
-        screen.say(f"wrote `{file}`")
-    return None
-
-
-def show(comparison: "Comparison") -> None:
-    """Print agreement, costs, and errors of hidden states."""
     first = comparison.students[0].result
     part = "" if first.limit is None else f" (the first {first.samples:,} of {first.split_size:,})"
     names = [name for name in SHOWN if comparison.students[0].figure(name) is not None]
@@ -76,7 +79,7 @@ def show(comparison: "Comparison") -> None:
     for one in comparison.students:
         for note in one.result.notes:
             screen.say(f"note: {one.name}: {note}")
-    screen.say(f"judged by `{comparison.teacher.path}` in {first.seconds:.1f} s")
+    return screen.say(f"judged by `{comparison.teacher.path}` in {first.seconds:.1f} s")
 
 
 def cell(one: "Compared", name: str) -> str:

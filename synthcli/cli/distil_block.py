@@ -126,10 +126,9 @@ def distil_block(
             return show_plan(work, as_json)
         if is_pipeline(preset, scale):
             return whole(work, str(preset), scale, showing, as_json)
-        outcome = carried_out(work, showing.progress, screen.say)
-    if as_json:
-        return screen.data(json.dumps(outcome.to_json(), indent=2, ensure_ascii=False))
-    return show(outcome)
+        with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
+            outcome = carried_out(work, showing.progress, screen.say)
+    return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
 
 
 def whole(work: "Work", preset: str, scale: str | None, showing: "Showing", as_json: bool) -> None:
@@ -138,18 +137,27 @@ def whole(work: "Work", preset: str, scale: str | None, showing: "Showing", as_j
     from synthcli.cli.probe import show as show_probe
     from synthcli.cli.train import watching
     from synthcli.jobs.pipeline import begun, finished, settings_of
-    from synthcli.jobs.probe import folder_of
 
-    probed, distilled = begun(work, showing.progress, screen.say)
+    with screen.showing_lost(lambda lost: show_stage(lost, as_json)):
+        probed, distilled = begun(work, showing.progress, screen.say)
     showing.bar.stop()  # a training shows its own
     if not as_json:
-        show_probe(probed, folder_of(work.teacher))
+        show_probe(probed, as_json)
         show(distilled)
-    with watching(work.name) as watcher:
+    with watching(work.name) as watcher, screen.showing_lost(lambda lost: show_stage(lost, as_json)):
         done = finished(probed, distilled, settings_of(preset, scale), watcher)
     if as_json:
         return screen.data(json.dumps(done.to_json(), indent=2, ensure_ascii=False))
     return report(done.healed, as_json=False)
+
+
+def show_stage(table: dict[str, Any], as_json: bool) -> None:
+    """Print what one stage of a pipeline found."""
+    from synthcli.cli.heal import show as show_healing
+    from synthcli.cli.probe import show as show_probe
+
+    shows = {"findings": show_probe, "blocks": show_figures, "after": show_healing}
+    next(one for key, one in shows.items() if key in table)(table, as_json)
 
 
 def blocks_of(words: list[str] | None) -> tuple[int, ...] | str | None:
@@ -231,8 +239,18 @@ def show_plan(work: "Work", as_json: bool) -> None:
 
 
 def show(outcome: "Outcome") -> None:
-    """Print the table, what was tried, what it came to, what was written, and what to do next."""
-    table = outcome.to_json()
+    """Print the figures, what was written, and what to do next."""
+    show_figures(outcome.to_json(), as_json=False)
+    run, teacher = outcome.run.path, outcome.work.teacher.path
+    screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
+    metric = outcome.metric
+    screen.say(f"next: `synth eval {metric} {run}`, `synth heal {run} --teacher {teacher}`")
+
+
+def show_figures(table: dict[str, Any], as_json: bool) -> None:
+    """Print the table, what was tried, and what it came to."""
+    if as_json:
+        return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
     rows = [row for one in table["blocks"] for row in rows_of(one)]
     columns = ["block", "mixer", "start", "parameters", "after", "NMSE before", "after", "seconds"]
     screen.table(
@@ -242,15 +260,11 @@ def show(outcome: "Outcome") -> None:
         for line in left_out(one, f"block {one['block']}"):
             screen.say(line)
     near = table["model"]
-    screen.say(
+    return screen.say(
         f"whole model: {near['parameters_before']:,} → {near['parameters_after']:,} parameters, "
         f"{near['divergence']:.4f} nats from its teacher, the same first word at {near['agreement']:.1%} "
         f"of {near['positions']:,} positions"
     )
-    run, teacher = outcome.run.path, outcome.work.teacher.path
-    screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
-    metric = outcome.metric
-    screen.say(f"next: `synth eval {metric} {run}`, `synth heal {run} --teacher {teacher}`")
 
 
 def rows_of(one: dict[str, Any]) -> list[list[str]]:

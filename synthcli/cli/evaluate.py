@@ -73,7 +73,15 @@ def evaluate(
 
     asked = Request(metric, corpus, source, split, limit, beam, batch_size)
     named: list[str | None] = [*checkpoints] if checkpoints else [None]
-    results = [judged(word, asked) for word in named]
+    results: list[Result] = []
+    with screen.showing_lost(lambda lost: show_all([*results, lost], as_json)):
+        for word in named:
+            results.append(judged(word, asked))
+    return show_all(results, as_json)
+
+
+def show_all(results: "list[Result]", as_json: bool) -> None:
+    """Print results one after the other."""
     if as_json:
         return screen.data(json.dumps([result.to_json() for result in results], indent=2))
     for result in results:

@@ -90,7 +90,7 @@ def heal(
     if resume and (asked != HealAsked() or preset or scale):
         message = "`--resume` goes on with the run's own settings, and others are given"
         raise SynthError(message, "leave them out, or begin anew without `--resume`")
-    with watching(checkpoint or "healing") as watcher:
+    with watching(checkpoint or "healing") as watcher, screen.showing_lost(lambda lost: show(lost, as_json)):
         if resume:
             trained = resume_healing(checkpoint, watcher)
         else:
@@ -106,15 +106,21 @@ def report(trained: "Trained", as_json: bool) -> None:
         screen.say(f"interrupted at step {outcome.step:,} of {outcome.steps:,}; saved")
         screen.say(f"next: `synth heal --resume {run.path}`")
         raise typer.Exit(INTERRUPTED)
+    show(account | {"run": str(run.path)}, as_json)
+    if not as_json:
+        teacher = account["teacher"]["path"]
+        screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")
+        screen.say(f"next: `synth eval teacher-agreement {run.path} --teacher {teacher}`")
+
+
+def show(account: dict[str, Any], as_json: bool) -> None:
+    """Print how near student and teacher were, and are."""
     if as_json:
-        return screen.data(json.dumps(account | {"run": str(run.path)}, indent=2, ensure_ascii=False))
+        return screen.data(json.dumps(account, indent=2, ensure_ascii=False))
     before, after = account["before"], account["after"]
     rows = [
         [word, f"{near['divergence']:.4f}", f"{near['agreement']:.1%}", f"{near['positions']:,}"]
         for word, near in (("before", before), ("after", after))
     ]
     columns = ["", "KL, nats", "same first word", "positions"]
-    screen.table("plain text held out", columns, rows, right=frozenset({1, 2, 3}))
-    teacher = account["teacher"]["path"]
-    screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")
-    return screen.say(f"next: `synth eval teacher-agreement {run.path} --teacher {teacher}`")
+    return screen.table("plain text held out", columns, rows, right=frozenset({1, 2, 3}))

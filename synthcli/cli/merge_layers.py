@@ -115,10 +115,9 @@ def merge_layers(
         announce(work)  # type: ignore[arg-type]
         if dry_run:
             return show_plan(work, as_json)
-        outcome = merged_as(work, showing.progress, screen.say)
-    if as_json:
-        return screen.data(json.dumps(outcome.to_json(), indent=2, ensure_ascii=False))
-    return show(outcome)
+        with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
+            outcome = merged_as(work, showing.progress, screen.say)
+    return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
 
 
 def show_plan(work: "MergeWork", as_json: bool) -> None:
@@ -142,8 +141,18 @@ def show_plan(work: "MergeWork", as_json: bool) -> None:
 
 
 def show(outcome: "MergeOutcome") -> None:
-    """Print the table, what was tried, what it came to, what was written, and what to do next."""
-    table = outcome.to_json()
+    """Print the figures, what was written, and what to do next."""
+    show_figures(outcome.to_json(), as_json=False)
+    run, teacher = outcome.run.path, outcome.work.teacher.path
+    screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
+    judge = f"synth eval teacher-agreement {run} --teacher {teacher}"
+    screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{judge}`")
+
+
+def show_figures(table: dict[str, Any], as_json: bool) -> None:
+    """Print the table, what was tried, and what it came to."""
+    if as_json:
+        return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
     rows = [row for one in table["merges"] for row in rows_of(one)]
     columns = ["layers", "start", "parameters", "after", "NMSE before", "after", "seconds"]
     screen.table(
@@ -154,16 +163,12 @@ def show(outcome: "MergeOutcome") -> None:
             screen.say(line)
         if one["drops"]:
             screen.say(dropped(one))
-    near, work = table["model"], outcome.work
-    screen.say(
-        f"whole model: {work.layers} → {len(table['layers'])} layers, {near['parameters_before']:,} → "
+    near, layers = table["model"], table["layers"][-1] + 1
+    return screen.say(
+        f"whole model: {layers} → {len(table['layers'])} layers, {near['parameters_before']:,} → "
         f"{near['parameters_after']:,} parameters, {near['divergence']:.4f} nats from its teacher, the same "
         f"first word at {near['agreement']:.1%} of {near['positions']:,} positions"
     )
-    run, teacher = outcome.run.path, work.teacher.path
-    screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
-    judge = f"synth eval teacher-agreement {run} --teacher {teacher}"
-    screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{judge}`")
 
 
 def dropped(one: dict[str, Any]) -> str:

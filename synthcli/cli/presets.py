@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.disk import writing
+from synthcli.durable import write_text
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
 from synthcli.presets.commands import build_command
@@ -128,7 +130,8 @@ def cp(
     if not path.parent.is_dir():
         raise SynthError(f"no folder `{path.parent}`", "create it, or choose another with `-o FILE`")
     parent = preset if not preset.endswith(".toml") else str(source.resolve())
-    path.write_text(STARTING_POINT.format(parent=json.dumps(parent), preset=preset), encoding="utf-8")
+    with writing(f"`{path}`", path, "choose another file with `-o FILE`"):
+        write_text(path, STARTING_POINT.format(parent=json.dumps(parent), preset=preset))
     command = build_command(verb_of(path), str(path))
     check = shlex.join(["synth", "presets", "validate", str(path)])
     screen.say(f"wrote {path}\nnext: edit it, then `{check}` and `{command}`")

@@ -79,10 +79,12 @@ def probe(
     with screen.progress() as bar:
         work = found(request, Reporter(bar, "store"))
         announce(work)
-        report = carried_out(work, Bar(bar))
-    if as_json:
-        return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
-    return show(report, work.folder)
+        with screen.showing_lost(lambda lost: show(lost, as_json)):
+            report = carried_out(work, Bar(bar))
+    show(report, as_json)
+    if not as_json:
+        screen.say(f"wrote `{work.folder / 'probe.json'}` and `{work.folder / 'probe.png'}`")
+        screen.say(next_step(report))
 
 
 def numbers_in(words: str) -> tuple[int, ...]:
@@ -124,8 +126,10 @@ class Bar:
         self.progress.update(self.tasks[kind], description=what, completed=done, total=total)
 
 
-def show(report: dict[str, Any], folder: Path) -> None:
-    """Print a table a figure, layers across, what did not fit, and what to do next."""
+def show(report: dict[str, Any], as_json: bool) -> None:
+    """Print a table a figure, layers across, and what did not fit."""
+    if as_json:
+        return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
     findings, layers = report["findings"], report["layers"]
     columns = ["replacement", *(str(layer) for layer in layers), "seconds"]
     for key, title in FIGURES.items():
@@ -133,9 +137,7 @@ def show(report: dict[str, Any], folder: Path) -> None:
         screen.table(title, columns, rows, right=frozenset(range(1, len(columns))))
     for why in dict.fromkeys(one["why"] for one in findings if one["why"]):
         screen.say(f"note: {why}")
-    screen.say("NMSE 0 is the teacher, 1 the mean of what it says; KL is from the teacher, a position")
-    screen.say(f"wrote `{folder / 'probe.json'}` and `{folder / 'probe.png'}`")
-    screen.say(next_step(report))
+    return screen.say("NMSE 0 is the teacher, 1 the mean of what it says; KL is from the teacher, a position")
 
 
 def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int]) -> list[str]:

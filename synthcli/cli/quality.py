@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError
 
 Place = Annotated[Path, typer.Argument(metavar="STORE", help="A store: its folder, or its name in `stores`.")]
@@ -55,6 +56,7 @@ def refuse_picture(path: Path, formats: tuple[str, ...]) -> None:
         raise SynthError(f"`{path}` names no format of pictures", f"end it in {', '.join(formats)}")
     if not path.parent.is_dir():
         raise SynthError(f"no folder `{path.parent}`", "create it, or choose another")
+    refuse_unwritable(path, "name another file with `--picture`")
 
 
 def title(found: dict[str, Any]) -> str:

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from synthcli.cli import screen
 from synthcli.cli.presets import Set
 from synthcli.safe_read import read_json
+
+if TYPE_CHECKING:
+    from synthcli.reproduce.table import Row
 
 Scale = Annotated[
     str, typer.Option(help="smoke runs offline on built-in text; hour, day and paper on real corpora.")
@@ -34,14 +37,23 @@ def reproduce(
     from synthcli.cli.train import watching
     from synthcli.jobs.reproduce import Reproduction
     from synthcli.jobs.reproduce import reproduce as reproduce_all
+
+    with (
+        screen.showing_lost(lambda lost: show(lost[0], lost[1], scale, as_json)),
+        watching("reproduce") as watcher,
+    ):
+        path, rows = reproduce_all(Reproduction(scale, data, tuple(set_ or ())), output, watcher)
+    show(rows, read_json(path.with_suffix(".json")), scale, as_json)
+    if not as_json:
+        screen.say(f"wrote `{path}` and `{path.with_suffix('.json')}`")
+        screen.say("next: `synth presets ls`, `synth train wmt14-dense --scale hour`")
+
+
+def show(rows: "list[Row]", table: Any, scale: str, as_json: bool) -> None:
+    """Print the rows as a table, or what the report holds as JSON."""
     from synthcli.reproduce.table import COLUMNS, cells
 
-    with watching("reproduce") as watcher:
-        path, rows = reproduce_all(Reproduction(scale, data, tuple(set_ or ())), output, watcher)
     if as_json:
-        return screen.data(json.dumps(read_json(path.with_suffix(".json")), indent=2))
-    screen.table(
-        f"Reproduction at scale {scale}", list(COLUMNS), [cells(row) for row in rows], frozenset({3, 5, 6, 7})
-    )
-    screen.say(f"wrote `{path}` and `{path.with_suffix('.json')}`")
-    return screen.say("next: `synth presets ls`, `synth train wmt14-dense --scale hour`")
+        return screen.data(json.dumps(table, indent=2))
+    title, lines = f"Reproduction at scale {scale}", [cells(row) for row in rows]
+    return screen.table(title, list(COLUMNS), lines, frozenset({3, 5, 6, 7}))

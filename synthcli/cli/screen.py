@@ -6,13 +6,16 @@ Nothing else prints. What files and names say is neither obeyed by the terminal 
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from synthcli.errors import SynthError
+from synthcli.errors import NotWrittenError, SynthError, WorkFailedError
 from synthcli.visible import HANDLER, escaped, visible
 
 # Of several processes only the first speaks.
@@ -39,14 +42,22 @@ def speak() -> None:
 
 def say(message: str) -> None:
     """Tell the user something that is not data."""
-    err.print(visible(message), markup=False, soft_wrap=True)
+    tell(visible(message))
 
 
 def error(problem: SynthError) -> None:
     """Show what went wrong and what to do about it."""
-    err.print(Text.assemble(("error:", "bold red"), f" {one_message(problem.message)}"), soft_wrap=True)
+    tell(Text.assemble(("error:", "bold red"), f" {one_message(problem.message)}"))
     if problem.hint:
-        err.print(Text.assemble(("hint:", "bold"), f" {one_message(problem.hint)}"), soft_wrap=True)
+        tell(Text.assemble(("hint:", "bold"), f" {one_message(problem.hint)}"))
+
+
+def tell(text: str | Text) -> None:
+    """Print beside the data; where nobody can be told, on a full disk say, the work goes on."""
+    try:
+        err.print(text, markup=False, soft_wrap=True)
+    except OSError:
+        abandon(sys.stderr)
 
 
 def one_message(text: str) -> str:
@@ -65,8 +76,9 @@ def data(text: str) -> None:
 def stream(text: str) -> None:
     """Write a part of a command's result at once, without an end of the line."""
     if not IS_SILENT:
-        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
-        sys.stdout.flush()
+        with printing():
+            sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+            sys.stdout.flush()
 
 
 def table(
@@ -86,7 +98,45 @@ def table(
         )
     for row in rows:
         grid.add_row(*(Text(visible(cell)) for cell in row))
-    out.print(grid)
+    with printing():
+        out.print(grid)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Turn a failed write to standard output into one message; who reads no further ends the command."""
+    try:
+        yield
+    except OSError as error:
+        abandon(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            raise
+        message = f"the result could not be written to standard output: {error.strerror or error}"
+        raise WorkFailedError(message, "see where it is sent to, then give the same command again") from error
+
+
+@contextmanager
+def showing_lost(show: Callable[[Any], object]) -> Iterator[None]:
+    """Show the result of work within that could not be written, before its message ends the command."""
+    try:
+        yield
+    except NotWrittenError as error:
+        show(error.result)
+        raise
+
+
+def let_go() -> None:
+    """Abandon standard output where what is still to be written to it cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        abandon(sys.stdout)
+
+
+def abandon(stream: TextIO) -> None:
+    """Let whatever is still to be written to a stream go nowhere, at the end of Python too."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class PlainColumn(TextColumn):

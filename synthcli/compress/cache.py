@@ -36,7 +36,8 @@ from synthcli.compress.recording import (
 from synthcli.compress.sites import Site, width_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.ragged import Indices
-from synthcli.errors import SynthError, WorkFailedError
+from synthcli.disk import shown, writing
+from synthcli.errors import SynthError
 from synthcli.safe_read import read_json
 
 PARTS = {"of", "text", "sites", "bytes"}  # of an index
@@ -148,12 +149,9 @@ def build_cache(
     refuse_size(path, size, limit)
     if path.exists():
         raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
-    try:
-        with durable.new_folder(path) as folder:
-            record(folder, teacher, calibration, wanted, progress)
-            write_index(folder, teacher, calibration, wanted)
-    except OSError as error:
-        raise WorkFailedError(f"cache `{path}` could not be written: {error}", "free space there") from error
+    with writing(f"recording `{path}`", path), durable.new_folder(path) as folder:
+        record(folder, teacher, calibration, wanted, progress)
+        write_index(folder, teacher, calibration, wanted)
     return open_cache(path)
 
 
@@ -212,15 +210,6 @@ def refuse_size(path: Path, size: int, limit: int | None) -> None:
     if size > free:
         message = f"the cache would take {shown(size)}, and `{folder}` has {shown(free)} left"
         raise SynthError(message, "free space there, name another disk, or read less: `--limit`")
-
-
-def shown(size: float) -> str:
-    """Return a number of bytes for people."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
 
 
 def again(path: Path) -> str:

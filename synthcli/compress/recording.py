@@ -47,10 +47,10 @@ def record(
     """Fill a folder, sequences of like length together."""
     lengths = calibration.lengths
     starts, done = np.cumsum(lengths) - lengths, 0
-    lengths.astype(np.int64).tofile(folder / LENGTHS)
-    np.concatenate([calibration.text(i) for i in range(len(lengths))]).astype(np.int32).tofile(
-        folder / TOKENS
-    )
+    tokens = np.concatenate([calibration.text(i) for i in range(len(lengths))])
+    # not by numpy, whose errors do not say why
+    (folder / LENGTHS).write_bytes(lengths.astype(np.int64).tobytes())
+    (folder / TOKENS).write_bytes(tokens.astype(np.int32).tobytes())
     files = {site: os.open(folder / file_of(site), os.O_WRONLY | os.O_CREAT) for site in sites}
     try:
         for indices in batches_by_length(lengths):

@@ -5,10 +5,10 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from synthcli.durable import sync
+from synthcli.durable import parents_of, sync, take_place
 
 
 @contextmanager
@@ -17,31 +17,24 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     What stands at `path` is replaced in the end. Leftovers of killed processes are swept up.
     """
-    made = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path)
-    folder = path.with_name(f"{prefix(path)}{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir()
-        yield folder
-        sync_folders(folder)
-        replace(folder, path)
-    except BaseException:
+    with parents_of(path):
+        sweep(path)
+        folder = path.with_name(f"{prefix(path)}{os.getpid()}")
         shutil.rmtree(folder, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # another process has put something there
-                parent.rmdir()
-        raise
+        try:
+            folder.mkdir()
+            yield folder
+            sync_folders(folder)
+            replace(folder, path)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def replace(folder: Path, path: Path) -> None:
     """Move a folder to `path`; an old one there is moved aside first, then deleted."""
     aside = path.with_name(f"{prefix(path)}{os.getpid()}-old")
-    if path.exists():
-        path.rename(aside)
-    folder.rename(path)
-    sync(path.parent)
+    take_place(folder, path, aside)
     shutil.rmtree(aside, ignore_errors=True)
 
 

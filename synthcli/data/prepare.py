@@ -26,16 +26,20 @@ from synthcli.data.preparing.engines import Engine, find_engine
 from synthcli.data.preparing.local import Means
 from synthcli.data.preparing.locking import locked
 from synthcli.data.preparing.vocabulary import Progress, tokenizer_at
-from synthcli.data.preparing.work import Work, parents_of, work_for
+from synthcli.data.preparing.work import Work, work_for
 from synthcli.data.quality import report as quality
 from synthcli.data.shards import write_json
 from synthcli.data.store import Store, open_store, store_path
 from synthcli.data.tokenizers.trained import CACHE
+from synthcli.disk import writing
+from synthcli.durable import parents_of
 from synthcli.errors import WorkFailedError
 
 __all__ = ["Progress", "prepare"]
 
 WAITING = "waiting for another preparation of the same store"
+ELSEWHERE = "set `SYNTH_STORES` to another folder"
+THEN = "the same command again: finished shards are kept, and it goes on after them"
 
 Count = Callable[[Mapping[str, int]], None]
 """Called with what is counted so far: rows, bytes, tokens."""
@@ -63,17 +67,18 @@ def prepare(
     report = progress or silent
     making = partial(encode, engine=chosen, means=means, report=report, count=count or uncounted)
     lock = path.with_name(f".{path.name}.lock")
-    try:
-        with parents_of(path), locked(lock, lambda: report(WAITING, 0, None)) as waited:
-            if waited and path.exists():
-                return open_store(path)
-            request = request_of(declared, opened, source, tokenizer)
-            with work_for(path, request) as work:
-                manifest = make(work, declared, opened, source, tokenizer, report, making)
-                if files_of(opened) != request["files"]:
-                    raise changed(corpus)
-    except OSError as error:
-        raise unfinished(corpus, error) from error
+    with (
+        writing(f"the store of `{corpus}`", path, ELSEWHERE, THEN),
+        parents_of(path),
+        locked(lock, lambda: report(WAITING, 0, None)) as waited,
+    ):
+        if waited and path.exists():
+            return open_store(path)
+        request = request_of(declared, opened, source, tokenizer)
+        with work_for(path, request) as work:
+            manifest = make(work, declared, opened, source, tokenizer, report, making)
+            if files_of(opened) != request["files"]:
+                raise changed(corpus)
     return Store(path, manifest)
 
 
@@ -134,13 +139,4 @@ def encode(
 def changed(corpus: str) -> WorkFailedError:
     return WorkFailedError(
         f"the files of `{corpus}` changed while they were read", "the same command again reads them anew"
-    )
-
-
-def unfinished(corpus: str, error: OSError) -> WorkFailedError:
-    """Say that a disk or a file did not do its part, and that little is lost."""
-    return WorkFailedError(
-        f"the store of `{corpus}` could not be written: {error}",
-        "free space on that disk or see to that file, then the same command again:"
-        " finished shards are kept, and it goes on after them",
     )

@@ -3,7 +3,7 @@
 import importlib.metadata
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig, MaskingConfig
 from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress as Preparing
-from synthcli.errors import SynthError
+from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
@@ -87,6 +87,9 @@ def agree(
     if request.split not in SPLITS:
         raise SynthError(f"unknown split `{request.split}`", f"known: {', '.join(SPLITS)}")
     checkpoints = [load_checkpoint(find_checkpoint(word)) for word in request.checkpoints]
+    for checkpoint in checkpoints:
+        if (run := run_of(checkpoint.path)) is not None:
+            run.refuse_unwritable()
     teacher = find_teacher(request.teacher or teacher_of(checkpoints[0]))
     reference = None if request.reference is None else find_teacher(request.reference)
     for checkpoint in checkpoints:
@@ -114,10 +117,17 @@ def agree(
         layers = layers_of(student)
         options = options_of(request, teacher, reference, cost, layers)
         result = result_of(request, examples, chosen, checkpoint, found, options, seconds)
-        comparison.students.append(
-            Compared(name_of(checkpoint), result, cost, layers, write(result, checkpoint))
-        )
-    return comparison
+        comparison.students.append(Compared(name_of(checkpoint), result, cost, layers))
+    return written(comparison, checkpoints)
+
+
+def written(comparison: Comparison, checkpoints: Sequence[Checkpoint]) -> Comparison:
+    """Write every student's result into its run, and return the comparison that says where."""
+    students = [
+        replace(one, written=write(one.result, checkpoint, comparison))
+        for one, checkpoint in zip(comparison.students, checkpoints, strict=True)
+    ]
+    return replace(comparison, students=students)
 
 
 def teacher_of(checkpoint: Checkpoint) -> str:
@@ -231,10 +241,11 @@ def result_of(
     )
 
 
-def write(result: Result, checkpoint: Checkpoint) -> Path | None:
+def write(result: Result, checkpoint: Checkpoint, comparison: Comparison) -> Path | None:
     """Write a result into the run a checkpoint belongs to."""
     run = run_of(checkpoint.path)
-    return None if run is None else run.write_result(file_name(result), result.to_json())
+    with carrying(comparison):
+        return None if run is None else run.write_result(file_name(result), result.to_json())
 
 
 def name_of(checkpoint: Checkpoint) -> str:

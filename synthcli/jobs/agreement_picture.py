@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli import durable
-from synthcli.errors import SynthError
+from synthcli.disk import writing
+from synthcli.errors import SynthError, carrying
 from synthcli.jobs.agreement import Compared, Comparison
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ def picture(comparison: Comparison, path: Path) -> None:
     from matplotlib.figure import Figure
 
     refuse_format(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(10.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw(left, comparison, "teacher_top1", "flops", 1e-6)
@@ -31,9 +31,9 @@ def picture(comparison: Comparison, path: Path) -> None:
     first = comparison.students[0].result
     title = f"{first.corpus}, {first.split}: {first.samples:,} sequences"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    beside = path.with_name(durable.UNFINISHED + path.name)
-    figure.savefig(beside, dpi=150, format=path.suffix.removeprefix("."))
-    beside.replace(path)
+    with carrying(comparison), writing(f"`{path}`", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.save_picture(path, figure)
 
 
 def refuse_format(path: Path) -> None:

@@ -20,7 +20,8 @@ from synthcli.compress.students import Shape, name_of, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare import Progress as Preparing
-from synthcli.errors import SynthError
+from synthcli.disk import writing
+from synthcli.errors import SynthError, carrying
 from synthcli.jobs.finetune import METRIC_OF_TASK
 from synthcli.jobs.students import save_student, student_experiment
 from synthcli.jobs.teachers import find_teacher
@@ -28,7 +29,8 @@ from synthcli.jobs.texts import TextRequest, experiment_of, texts_for
 from synthcli.model import ModelConfig, count_parameters
 from synthcli.model.mixers import MixerConfig
 from synthcli.presets.compression import CompressConfig
-from synthcli.runs import Run, runs_root
+from synthcli.runs import Run, refuse_unwritable_runs, runs_root
+from synthcli.runs.run import ELSEWHERE
 
 LIMIT = 2000  # sequences to learn from where nobody says
 
@@ -115,6 +117,7 @@ def distil(
 def found(request: Request, preparing: Preparing | None = None) -> Work:
     """Return everything a request needs; whatever is wrong with it is refused here."""
     refuse_unknown(request.plan)
+    refuse_unwritable_runs()
     teacher = find_teacher(request.teacher)
     stack = main_stack(teacher.config)
     students = students_of(request, teacher, stack)
@@ -159,7 +162,8 @@ def carried_out(work: Work, progress: Progress = silent, say: Callable[[str], No
     """Distil what was found, and save it."""
     began = time.perf_counter()
     folder = runs_root()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(f"`{folder}`", folder, ELSEWHERE):
+        folder.mkdir(parents=True, exist_ok=True)
     teacher, texts = work.teacher, work.texts
     model, blocks = distil_blocks(teacher, texts, work.stack, work.students, work.plan, folder, progress)
     say("comparing the student with its teacher")
@@ -169,7 +173,8 @@ def carried_out(work: Work, progress: Progress = silent, say: Callable[[str], No
     config: Any = model.config
     experiment = student_experiment(work.name, title_of(work), teacher, config, work.data, provenance(work))
     result = result_of(work, blocks, near, sizes, seconds)
-    run = save_student(experiment, model, teacher, result)
+    with carrying(result):
+        run = save_student(experiment, model, teacher, result)
     return Outcome(run, work, model, blocks, near, *sizes, seconds)
 
 

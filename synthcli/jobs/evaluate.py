@@ -15,7 +15,7 @@ from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.data.store import Store
 from synthcli.data.tokenizers import Tokenizer
-from synthcli.errors import SynthError
+from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, Progress, measure, refuse_mismatch
 from synthcli.evaluation.result import Figure, Result
@@ -51,7 +51,10 @@ def evaluate_checkpoint(
 ) -> Result:
     """Judge a checkpoint, and write the result into the run it belongs to."""
     checkpoint = load_checkpoint(path)
+    run = run_of(checkpoint.path)
     refuse_mismatch(request.metric, checkpoint.config.task)
+    if run is not None:
+        run.refuse_unwritable()
     experiment = experiment_of(checkpoint)
     data = data_for(checkpoint, experiment, request)
     config = options_for(experiment, request)
@@ -61,9 +64,9 @@ def evaluate_checkpoint(
     result = judge(
         model_of(checkpoint), checkpoint.tokenizer, examples, config, request, progress, label_of(checkpoint)
     )
-    run = run_of(checkpoint.path)
     if run is not None:
-        run.write_result(file_name(result), result.to_json())
+        with carrying(result):
+            run.write_result(file_name(result), result.to_json())
     return result
 
 

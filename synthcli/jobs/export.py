@@ -1,6 +1,5 @@
 """Export a checkpoint: fold it, write it in a format, prove it without the project, move it into place."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from typing import Any
 from torch import nn
 
 from synthcli import durable
+from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.interop.export import EXPORTERS, Exporter
-from synthcli.interop.export.certificate import KEPT, REPORT, certify
+from synthcli.interop.export.certificate import REPORT, certify
 from synthcli.interop.export.folding import Folded, fold
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.recording import Expectation, record
@@ -22,6 +22,8 @@ from synthcli.interop.export.tensors import again, sha256_of
 from synthcli.jobs.export_card import card_of, name_of, writing_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 from synthcli.training.manifest import write_manifest
+
+ELSEWHERE = "name another folder with `-o`"
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ def export_checkpoint(
     checkpoint = load_checkpoint(path)
     target = Path(f"{name_of(checkpoint)}-{to}") if target is None else target
     refuse_taken(target, replaces)
-    refuse_unwritable(target)
+    refuse_unwritable(target, ELSEWHERE)
     model = model_of(checkpoint).float()
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
     leaving = leaving_of(checkpoint, folded, model)
     expectation = record(leaving, model)
-    with durable.failures_named(f"export `{target}`", hint=KEPT), taking_place(target) as folder:
+    with writing(f"export `{target}`", target, ELSEWHERE), taking_place(target) as folder:
         exporter.write(leaving, folder, options or ExportOptions())
         certificate = prove(folder, to, exporter, leaving, expectation)
         if exporter.is_checkpoint:
@@ -96,27 +98,16 @@ def refuse_taken(target: Path, replaces: bool) -> None:
         raise SynthError(message, "name another folder with `-o`, or remove it yourself")
 
 
-def refuse_unwritable(target: Path) -> None:
-    """Raise, before any work is done, where the target's folder can neither be made nor written to."""
-    parent = next(folder for folder in target.absolute().parents if folder.exists())
-    if not parent.is_dir():
-        raise SynthError(f"`{target}` cannot be made: `{parent}` is no folder", "name another with `-o`")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        message = f"`{target}` cannot be made: nothing may be written in `{parent}`"
-        raise SynthError(message, "name another with `-o`")
-
-
 @contextmanager
 def taking_place(target: Path) -> Iterator[Path]:
     """Yield a folder beside the target that takes its name, whole, at the end; what was there goes then."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(durable.UNFINISHED + target.name + ".before")
-    shutil.rmtree(beside, ignore_errors=True)
-    with durable.new_folder(target) as folder:
+    before = target.with_name(durable.UNFINISHED + target.name + ".before")
+    if before.exists() and not target.exists():
+        before.rename(target)  # a kill came between two renames
+    shutil.rmtree(before, ignore_errors=True)
+    with durable.new_folder(target, before) as folder:
         yield folder
-        if target.exists():
-            target.rename(beside)
-    shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def leaving_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> Leaving:

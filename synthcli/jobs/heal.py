@@ -9,7 +9,7 @@ from torch import nn
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.likeness import Likeness, likeness
 from synthcli.compress.teacher import Teacher, open_teacher
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import SynthError, carrying, did_you_mean
 from synthcli.jobs.heal_request import (
     JUDGED,
     METHOD,
@@ -29,7 +29,7 @@ from synthcli.model import build
 from synthcli.presets import dump, load_preset
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment
-from synthcli.runs import Run, create_run, find_checkpoint, list_runs, runs_root
+from synthcli.runs import Run, create_run, find_checkpoint, list_runs, refuse_unwritable_runs, runs_root
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
 from synthcli.training.loop import train
 from synthcli.training.randomness import seed_torch
@@ -38,6 +38,7 @@ from synthcli.training.weights import load_weights
 
 def heal(request: HealRequest, watcher: Watcher) -> Trained:
     """Heal in a new run."""
+    refuse_unwritable_runs()
     student = load_checkpoint(find_checkpoint(request.checkpoint))
     teacher = teacher_of(request, student)
     refuse_mismatch(student, teacher, request.hidden)
@@ -128,12 +129,14 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
             objective,
             experiment.training,
             experiment.data.batch,
-            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash), *watching],
+            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash, "heal"), *watching],
             resume=newest_checkpoint(run.checkpoints),
         )
         if not outcome.is_interrupted:
             after = shown(likeness(teacher.model, student.eval(), judged))
-            run.write_result(RESULT, account | {"after": after})
+            account["after"] = after
+            with carrying(account):
+                run.write_result(RESULT, account)
     return Trained(run, experiment, outcome)
 
 

@@ -12,6 +12,7 @@ import synthcli
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.data.tokenizers.hugging_face import is_published, published_tokenizer
+from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.interop.foreign import PICKLED, SAFE
 from synthcli.interop.origins import ORIGINS, Arrival, Origin
@@ -20,6 +21,7 @@ from synthcli.training.checkpoints import write_model
 from synthcli.training.weights import SHOWN
 
 REPORT = "imported.json"
+ELSEWHERE = "choose another folder with `-o DIR`"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def import_model(request: Request) -> Report:
     refuse(request, origin)
     output = output_of(request)
     if output.exists() or output.is_symlink():
-        raise SynthError(f"`{output}` exists already", "choose another folder with `-o DIR`")
+        raise SynthError(f"`{output}` exists already", ELSEWHERE)
+    refuse_unwritable(output, ELSEWHERE)
     arrival = arrived(request, origin)
     tokenizer = tokenizer_for(request, arrival)
     check_vocabulary(tokenizer, arrival)
@@ -71,7 +74,8 @@ def import_model(request: Request) -> Report:
         unused=imported.unused,
     )
     text = json.dumps(record(request, report, arrival), indent=2, ensure_ascii=False) + "\n"
-    write_model(output, imported.config, imported.weights, tokenizer, files={REPORT: text})
+    files = {REPORT: text}
+    write_model(output, imported.config, imported.weights, tokenizer, files=files, elsewhere=ELSEWHERE)
     return report
 
 

@@ -20,7 +20,8 @@ from synthcli.compress.students import name_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare import Progress as Preparing
-from synthcli.errors import SynthError
+from synthcli.disk import writing
+from synthcli.errors import SynthError, carrying
 from synthcli.jobs.distil_block import LIMIT, label_of, quiet, text_of
 from synthcli.jobs.finetune import METRIC_OF_TASK
 from synthcli.jobs.students import save_student, student_experiment
@@ -28,7 +29,8 @@ from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, texts_for
 from synthcli.model import count_parameters
 from synthcli.presets.compression import CompressConfig
-from synthcli.runs import Run, runs_root
+from synthcli.runs import Run, refuse_unwritable_runs, runs_root
+from synthcli.runs.run import ELSEWHERE
 
 METHOD = "merge-layers"
 PROTOCOL = (
@@ -112,6 +114,7 @@ def merge_layers(
 def work_for(request: MergeRequest, preparing: Preparing | None = None) -> MergeWork:
     """Return everything a request needs; whatever is wrong with it is refused here."""
     refuse_unknown(request.plan)
+    refuse_unwritable_runs()
     teacher = find_teacher(request.teacher)
     spans = spans_of(request, teacher)
     texts = texts_for(teacher, request.text, preparing)
@@ -146,7 +149,8 @@ def merged_as(
     """Merge what was found, and save it."""
     began = time.perf_counter()
     folder = runs_root()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(f"`{folder}`", folder, ELSEWHERE):
+        folder.mkdir(parents=True, exist_ok=True)
     teacher = work.teacher
     model, merged = merge_spans(teacher, work.texts, work.spans, work.plan, folder, progress)
     say("comparing the student with its teacher")
@@ -157,7 +161,9 @@ def merged_as(
     shown = ", ".join(str(span) for span in work.spans)
     title = f"{label_of(teacher)}, layers {shown} merged"
     experiment = student_experiment(work.name, title, teacher, config, work.data, provenance(work))
-    run = save_student(experiment, model, teacher, result_of(work, merged, near, sizes, seconds))
+    result = result_of(work, merged, near, sizes, seconds)
+    with carrying(result):
+        run = save_student(experiment, model, teacher, result)
     return MergeOutcome(run, work, model, merged, near, sizes, seconds)
 
 

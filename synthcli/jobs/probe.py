@@ -10,10 +10,12 @@ from synthcli import durable
 from synthcli.compress.cache import RECORDINGS, ActivationCache, cache_at, planned_bytes, refuse_size
 from synthcli.compress.closed_forms import Lesson
 from synthcli.compress.probe import Finding, Layer, chosen, probe_layer, sites_for
+from synthcli.compress.recording import INDEX
 from synthcli.compress.sites import Site, check_layer, layers_of, main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.data.prepare import Progress as Preparing
-from synthcli.errors import SynthError
+from synthcli.disk import refuse_unwritable, writing
+from synthcli.errors import SynthError, carrying
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, Texts, texts_for
 from synthcli.runs import run_of
@@ -21,6 +23,7 @@ from synthcli.runs.run import write_json
 
 LIMIT = 500  # sequences to compute on where nobody says
 REPORT, PICTURE = "probe.json", "probe.png"
+ELSEWHERE = "name another folder with `-o`"
 PROTOCOL = (
     "NMSE Σ‖y − ŷ‖² / Σ‖y − ȳ‖² of what is replaced, KL(teacher‖student) of the whole model in nats"
     " a position, by formulas alone, on held-out text"
@@ -72,6 +75,9 @@ def found(request: Request, preparing: Preparing | None = None) -> Work:
     folder = request.output or folder_of(teacher)
     if folder.exists() and not folder.is_dir():
         raise SynthError(f"`-o {folder}` is a file", "name a folder")
+    refuse_unwritable(folder / REPORT, ELSEWHERE)
+    if request.cache is not None:
+        refuse_unwritable(request.cache / INDEX, "name another folder with `--cache`")
     texts = texts_for(teacher, request.text, preparing)
     sites = sites_for(teacher, stack, layers, names)
     size = sum(planned_bytes(teacher, text, sites) for text in (texts.train, texts.held_out))
@@ -91,17 +97,13 @@ def carried_out(work: Work, progress: Progress = quiet) -> dict[str, Any]:
     from synthcli.jobs.probe_picture import picture
 
     began = time.perf_counter()
-    made = not work.folder.exists()
-    work.folder.mkdir(parents=True, exist_ok=True)
-    try:
+    with writing(f"`{work.folder}`", work.folder, ELSEWHERE), durable.parents_of(work.folder / REPORT):
         findings = recorded_and_probed(work, progress)
-    except BaseException:
-        if made:
-            durable.remove_folder(work.folder)
-        raise
-    report = report_of(work, findings, time.perf_counter() - began)
-    write_json(work.folder / REPORT, report)
-    picture(report, work.folder / PICTURE)
+        report = report_of(work, findings, time.perf_counter() - began)
+        with carrying(report), writing(f"`{work.folder / REPORT}`", work.folder, ELSEWHERE):
+            write_json(work.folder / REPORT, report)
+    with carrying(report):
+        picture(report, work.folder / PICTURE)
     return report
 
 

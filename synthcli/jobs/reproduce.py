@@ -13,7 +13,8 @@ import torch
 from synthcli import durable
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
-from synthcli.errors import SynthError
+from synthcli.disk import refuse_unwritable, writing
+from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate import Request, evaluate_checkpoint, judge, nothing, options_for
 from synthcli.jobs.reproduce_compressed import TEACHER, compressed_rows
@@ -24,12 +25,14 @@ from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
 from synthcli.reproduce.table import Row, as_json, markdown
-from synthcli.runs import Run, differences_in_training, list_runs
+from synthcli.runs import Run, differences_in_training, list_runs, refuse_unwritable_runs
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
 from synthcli.training.training import prepare
 
 TIMED_ROUNDS = 7
+ELSEWHERE = "name another folder with `-o`"
+KEPT = "give the same command again: what is done is kept"
 ANY = ("smoke", "hour", "day", "paper")
 
 
@@ -75,6 +78,8 @@ class Reproduction:
 
 def reproduce(asked: Reproduction, folder: Path, watcher: Watcher) -> tuple[Path, list[Row]]:
     """Return the report's file and its rows."""
+    refuse_unwritable(folder / "report", ELSEWHERE)
+    refuse_unwritable_runs()
     rows: list[Row] = []
     for task in TASKS:
         if asked.scale in task.scales:
@@ -241,13 +246,14 @@ def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, flo
 
 def write_report(rows: list[Row], scale: str, folder: Path) -> Path:
     """Write the table as Markdown and JSON; return the Markdown's path."""
-    folder.mkdir(parents=True, exist_ok=True)
     seed = load_preset(str(Path(rows[0].run) / "preset.toml")).training.seed
     where = (
         f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
     )
-    path = folder / f"reproduce-{scale}.md"
-    durable.write_text(path, markdown(rows, scale, seed, where))
-    table = json.dumps(as_json(rows, scale, seed, where), indent=2, ensure_ascii=False)
-    durable.write_text(path.with_suffix(".json"), table + "\n")
+    path, table = folder / f"reproduce-{scale}.md", as_json(rows, scale, seed, where)
+    with carrying((rows, table)), writing(f"the report `{path}`", path, ELSEWHERE, KEPT):
+        folder.mkdir(parents=True, exist_ok=True)
+        durable.write_text(path, markdown(rows, scale, seed, where))
+        text = json.dumps(table, indent=2, ensure_ascii=False)
+        durable.write_text(path.with_suffix(".json"), text + "\n")
     return path

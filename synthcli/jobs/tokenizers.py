@@ -13,8 +13,11 @@ from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenize
 from synthcli.data.tokenizers.finding import tokenizer_of
 from synthcli.data.tokenizers.trained import CACHE
 from synthcli.data.tokenizers.words import frequent_words
+from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError
 from synthcli.runs.finding import find_checkpoint
+
+ELSEWHERE = "choose another folder with `-o DIR`"
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,19 @@ def refuse(training: Training, output: Path) -> None:
             what = "is a folder" if path.is_dir() else "does not exist"
             raise SynthError(f"the text file `{path}` {what}", "name files of text, plain or .gz")
     if output.exists():
-        raise SynthError(f"`{output}` exists already", "choose another folder with `-o DIR`")
+        raise SynthError(f"`{output}` exists already", ELSEWHERE)
+    refuse_unwritable(output, ELSEWHERE)
 
 
 def trained(training: Training, report: Progress) -> Tokenizer:
     """Return a tokenizer, from the cache of the stores where the same text was trained on before."""
-    config, cache = training.config, stores_root() / CACHE
+    cache = stores_root() / CACHE
+    with writing("the tokenizer's copy for the next time", cache, "set `SYNTH_STORES` to another folder"):
+        return learnt(training, report, cache)
+
+
+def learnt(training: Training, report: Progress, cache: Path) -> Tokenizer:
+    config = training.config
     if training.corpus is None:
         report("training the tokenizer", 0, None)
         texts = (line for path in training.files for line in lines(path))
@@ -66,11 +76,8 @@ def trained(training: Training, report: Progress) -> Tokenizer:
 
 def write(tokenizer: Tokenizer, output: Path) -> None:
     """Write a tokenizer to a new folder, whole or not at all."""
-    try:
-        with whole_folder(output) as folder:
-            tokenizer.save(folder)
-    except OSError as error:
-        raise SynthError(f"cannot write `{output}`: {error.strerror}", "choose another folder") from error
+    with writing(f"`{output}`", output, ELSEWHERE), whole_folder(output) as folder:
+        tokenizer.save(folder)
 
 
 def tokenizer_named(place: str) -> Tokenizer:

@@ -21,7 +21,16 @@ from synthcli.objectives import OBJECTIVES
 from synthcli.presets import Plan, dump, load_preset, plan
 from synthcli.presets.commands import build_command
 from synthcli.presets.schema import Experiment
-from synthcli.runs import Run, create_run, find_checkpoint, find_run, list_runs, refuse_differences, runs_root
+from synthcli.runs import (
+    Run,
+    create_run,
+    find_checkpoint,
+    find_run,
+    list_runs,
+    refuse_differences,
+    refuse_unwritable_runs,
+    runs_root,
+)
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
@@ -81,6 +90,7 @@ def planned(experiment: Experiment) -> Plan:
 
 def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
     """Train in a new run."""
+    refuse_unwritable_runs()
     for metric in experiment.evaluation.metrics:
         refuse_mismatch(metric, experiment.model.task)
     experiment, store = fitted_to_store(without_teacher(experiment, watcher), watcher)

@@ -7,7 +7,7 @@ Importing this imports no torch. Of a training over several processes only the m
 
 from synthcli.runs.differences import differences_in_training, refuse_differences
 from synthcli.runs.finding import find_checkpoint, find_run, list_runs, run_of
-from synthcli.runs.run import Run, create_run, is_main_process, runs_root
+from synthcli.runs.run import Run, create_run, is_main_process, refuse_unwritable_runs, runs_root
 
 __all__ = [
     "Run",
@@ -18,6 +18,7 @@ __all__ = [
     "is_main_process",
     "list_runs",
     "refuse_differences",
+    "refuse_unwritable_runs",
     "run_of",
     "runs_root",
 ]

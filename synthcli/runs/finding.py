@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from synthcli.durable import followed
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.runs.run import PRESET, Run, runs_root
 
@@ -69,7 +70,7 @@ def newest_of(trained: list[Run], root: Path | None, tasks: Collection[str] | No
 
 def named(run: Run, which: str) -> Path:
     """Return one of a run's checkpoints: `last`, `best` or `step-…`."""
-    path = run.checkpoints / which
+    path = followed(run.checkpoints / which)
     if not path.exists():
         present = [path.name for path in run.checkpoints.iterdir() if not path.name.startswith(".")]
         raise SynthError(f"run `{run.path}` has no checkpoint `{which}`", did_you_mean(which, present))

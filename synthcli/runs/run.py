@@ -4,14 +4,15 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from synthcli import durable
-from synthcli.errors import SynthError, WorkFailedError
+from synthcli.disk import refuse_unwritable, writing
+from synthcli.errors import SynthError
 from synthcli.runs.environment import environment, now
 from synthcli.safe_read import read_table
 from synthcli.training.callbacks import Callback
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from synthcli.training.training import Examples, Training
 
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
+ELSEWHERE = "set `SYNTH_RUNS` to another folder"
 
 DELETE = "delete it, or restore it: it only says when and on what the run was trained"
 DAMAGED = "the checkpoint is damaged: delete its folder, and the one before it counts"
@@ -30,6 +32,11 @@ ANEW = "delete it, then evaluate again"
 def runs_root() -> Path:
     """Return where runs are kept: `SYNTH_RUNS`, or `runs` in the current directory."""
     return Path(os.environ.get("SYNTH_RUNS", "runs"))
+
+
+def refuse_unwritable_runs() -> None:
+    """Raise, before any work, where no run could be made."""
+    refuse_unwritable(runs_root() / "run", ELSEWHERE)
 
 
 def is_main_process() -> bool:
@@ -112,22 +119,35 @@ class Run:
         if not is_main_process():
             yield
             return
-        with (self.path / LOCK).open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                message = f"run `{self.path}` is being written by process {file.read()}"
-                raise SynthError(message, "wait until it ends, or stop it") from error
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with ExitStack() as until_then:
+            with self._writing(LOCK):
+                self._hold(until_then.enter_context((self.path / LOCK).open("a+")))
             yield
+
+    def _hold(self, file: TextIO) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            message = f"run `{self.path}` is being written by process {file.read()}"
+            raise SynthError(message, "wait until it ends, or stop it") from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+
+    def _writing(self, name: str) -> AbstractContextManager[None]:
+        return writing(f"`{self.path / name}`", self.path)
+
+    def refuse_unwritable(self) -> None:
+        """Raise, before any work, where a result could not be written."""
+        refuse_unwritable(self.results / "result.json", "judge a copy of its checkpoint")
 
     def write_result(self, name: str, result: Mapping[str, Any]) -> Path:
         """Write `results/<name>.json`, in place of an older one."""
-        self.results.mkdir(exist_ok=True)
-        return write_json(self.results / f"{name}.json", result)
+        path = self.results / f"{name}.json"
+        with self._writing(f"results/{name}.json"):
+            self.results.mkdir(exist_ok=True)
+            return write_json(path, result)
 
     def read_results(self) -> dict[str, dict[str, Any]]:
         """Return every result by name."""
@@ -135,24 +155,34 @@ class Run:
 
     def note_session(self, **facts: Any) -> None:
         """Add a start or a resumption to `environment.json`."""
-        write_json(self.path / ENVIRONMENT, {"sessions": [*self.sessions, {**environment(), **facts}]})
+        with self._writing(ENVIRONMENT):
+            write_json(self.path / ENVIRONMENT, {"sessions": [*self.sessions, {**environment(), **facts}]})
 
     def finish(self, **facts: Any) -> None:
         """Mark the training as complete."""
-        write_json(self.path / FINISHED, {"time": now(), **facts})
+        with self._writing(FINISHED):
+            write_json(self.path / FINISHED, {"time": now(), **facts})
 
     def callbacks(
-        self, tokenizer: "Tokenizer", validation: "Examples | None", store_hash: str | None = None
+        self,
+        tokenizer: "Tokenizer",
+        validation: "Examples | None",
+        store_hash: str | None = None,
+        verb: str = "train",
     ) -> list[Callback]:
-        """Return what writes this run, in the order it must; without validation no checkpoint is the best."""
+        """Return what writes this run, in the order it must; without validation no checkpoint is the best.
+
+        `verb` is the command that resumes it.
+        """
         from synthcli.training.checkpoints import Checkpointing
         from synthcli.training.diagnostics import Diagnostics
         from synthcli.training.journal import Journal
         from synthcli.training.validation import Validation
 
         validations = [] if validation is None else [Validation(validation)]
-        checkpointing = Checkpointing(self.checkpoints, tokenizer)
-        logs = [Journal(self.journal, self.timings), Diagnostics(self.journal)]
+        then = f"`synth {verb} --resume {self.path}`: the checkpoints before it are whole"
+        checkpointing = Checkpointing(self.checkpoints, tokenizer, then)
+        logs = [Journal(self.journal, self.timings, then), Diagnostics(self.journal, then)]
         return [*logs, *validations, checkpointing, Sessions(self, store_hash)]
 
 
@@ -190,12 +220,8 @@ def create_run(name: str, preset: str, root: Path | None = None) -> Run:
     while path.exists():
         path = folder / new_id()
     if is_main_process():
-        try:
-            with durable.new_folder(path) as unnamed:
-                (unnamed / PRESET).write_text(preset, encoding="utf-8")
-        except OSError as error:
-            hint = "make its folder writable, or set `SYNTH_RUNS` to another"
-            raise WorkFailedError(f"run `{path}` could not be made: {error}", hint) from error
+        with writing(f"run `{path}`", path, ELSEWHERE), durable.new_folder(path) as unnamed:
+            (unnamed / PRESET).write_text(preset, encoding="utf-8")
     return Run(path)
 
 

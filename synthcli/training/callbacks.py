@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from synthcli.training.training import Training
 
+# what to do once a write of a training has failed and is seen to; callbacks of a run name the run
+RESUME = "`synth train … --resume`: the checkpoints before it are whole"
+
 
 @dataclass(frozen=True)
 class Step:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from synthcli.durable import save_tensors
 from synthcli.errors import SynthError
 from synthcli.model import flatten_state, select_state, unflatten_state
 from synthcli.model.state import map_state
@@ -55,7 +56,7 @@ def rows_of_all(accelerator: "Accelerator", part: Tensor) -> Tensor:
 def save(states: dict[str, Tensor], folder: Path) -> None:
     """Write the states of all streams; a training without streams has none."""
     if states:
-        save_file(states, folder / CARRIED)
+        save_tensors(folder / CARRIED, states)
 
 
 def restore(training: "Training", folder: Path) -> None:

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from synthcli import durable
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
+from synthcli.disk import writing
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
 from synthcli.safe_read import read_text
 from synthcli.training import carried, state
-from synthcli.training.callbacks import Callback, Step
+from synthcli.training.callbacks import RESUME, Callback, Step
 from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
 from synthcli.training.weights import check_fit, load_weights, own_weights, weights_of
 
@@ -98,6 +99,7 @@ def step_folder(path: Path) -> Path:
 
     That is not left to the link `last`: a kill may have come before it moved.
     """
+    path = durable.followed(path)
     if not path.exists():
         raise SynthError(f"there is no checkpoint at `{path}`", "`synth train PRESET` makes a run with one")
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
@@ -146,8 +148,8 @@ class Checkpointing(Callback):
 
     runs_everywhere = True
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer) -> None:
-        self.folder, self.tokenizer = folder, tokenizer
+    def __init__(self, folder: Path, tokenizer: Tokenizer, then: str = RESUME) -> None:
+        self.folder, self.tokenizer, self.then = folder, tokenizer, then
         self._saved_at = 0
 
     def on_start(self, training: "Training") -> None:
@@ -156,8 +158,9 @@ class Checkpointing(Callback):
             self._begin(training)
 
     def _begin(self, training: "Training") -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        tidy(self.folder, training.config.keep)
+        with writing(f"`{self.folder}`", self.folder, then=self.then):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tidy(self.folder, training.config.keep)
         newest = [path.name for path in step_folders(self.folder)[-1:]]
         if newest > [step_name(training.step)]:
             message = f"`{self.folder}` holds `{newest[0]}`, newer than step {training.step} to start from"
@@ -180,7 +183,7 @@ class Checkpointing(Callback):
 
     def _write(self, training: "Training", states: dict[str, Tensor]) -> None:
         path = self.folder / step_name(training.step)
-        with durable.failures_named(f"checkpoint `{path}`", SafetensorError):
+        with writing(f"checkpoint `{path}`", path, then=self.then):
             training.announce("before_save")
             with durable.new_folder(path) as folder:
                 write(folder, training, self.tokenizer, states)
@@ -195,6 +198,7 @@ def write_model(
     tokenizer: Tokenizer | None,
     step: int = 0,
     files: Mapping[str, str] | None = None,
+    elsewhere: str = "",
 ) -> None:
     """Write the new folder of a checkpoint that no training goes on from; every other command takes it.
 
@@ -203,9 +207,9 @@ def write_model(
     """
     with torch.device("meta"):
         own = own_weights(build(config), weights, f"checkpoint `{folder}`")
-    with durable.failures_named(f"checkpoint `{folder}`", SafetensorError), durable.new_folder(folder) as new:
+    with writing(f"checkpoint `{folder}`", folder, elsewhere), durable.new_folder(folder) as new:
         _write_config(new, config)
-        save_file(own, new / WEIGHTS, metadata={"format": "pt"})
+        durable.save_tensors(new / WEIGHTS, own, {"format": "pt"})
         if tokenizer is not None:
             tokenizer.save(new)
         for name, text in (files or {}).items():
@@ -221,7 +225,7 @@ def write(folder: Path, training: "Training", tokenizer: Tokenizer, states: dict
     """Fill the folder of a checkpoint; `states` are those of streams."""
     _write_config(folder, training.model.config)  # type: ignore[arg-type]
     weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
-    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    durable.save_tensors(folder / WEIGHTS, weights, {"format": "pt"})
     tokenizer.save(folder)
     state.save(training, folder / TRAINING)
     carried.save(states, folder / TRAINING)
@@ -245,4 +249,4 @@ def tidy(folder: Path, keep: int) -> None:
 
 
 def points_to(name: Path, path: Path) -> bool:
-    return name.is_symlink() and name.readlink() == Path(path.name)
+    return durable.followed(name) == path

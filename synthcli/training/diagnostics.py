@@ -22,7 +22,7 @@ from synthcli.model.mixers.masks import visible_keys
 from synthcli.model.mixers.mixing import Mixing
 from synthcli.objectives import Batch
 from synthcli.training import stream
-from synthcli.training.callbacks import Callback, Step
+from synthcli.training.callbacks import RESUME, Callback, Step
 from synthcli.training.journal import append, is_logged
 from synthcli.training.randomness import seed_torch
 from synthcli.training.training import Training, moved
@@ -45,12 +45,12 @@ OF_STREAM: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
 class Diagnostics(Callback):
     """Writes what `training.diagnostics` names; put it after the journal."""
 
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
+    def __init__(self, journal: Path, then: str = RESUME) -> None:
+        self.journal, self.then = journal, then
 
     def on_step(self, training: Training, step: Step) -> None:
         if training.config.diagnostics and is_logged(training, step.step):
-            append(self.journal, {"step": step.step, "diagnostics": diagnose(training)})
+            append(self.journal, {"step": step.step, "diagnostics": diagnose(training)}, self.then)
 
 
 @torch.no_grad()

@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import durable
+from synthcli.disk import writing
 from synthcli.safe_read import read_bytes
-from synthcli.training.callbacks import Callback, Evaluation, Step
+from synthcli.training.callbacks import RESUME, Callback, Evaluation, Step
 from synthcli.training.training import Training
 
 
 class Journal(Callback):
     """Lines of JSON: numbers that are a function of the configuration in one file, the clock in another."""
 
-    def __init__(self, journal: Path, timings: Path) -> None:
-        self.journal, self.timings = journal, timings
+    def __init__(self, journal: Path, timings: Path, then: str = RESUME) -> None:
+        self.journal, self.timings, self.then = journal, timings, then
         self._targets = self._steps = 0
         self._since = time.perf_counter()
 
     def on_start(self, training: Training) -> None:
         for path in (self.journal, self.timings):
-            truncate(path, training.step)
+            with writing(f"`{path}`", path, then=self.then):
+                truncate(path, training.step)
         self._since = time.perf_counter()
 
     def on_step(self, training: Training, step: Step) -> None:
@@ -30,14 +32,14 @@ class Journal(Callback):
         if is_logged(training, step.step):
             record = asdict(step)
             if not record.pop("is_skipped"):
-                append(self.journal, record)
+                append(self.journal, record, self.then)
             else:
-                append(self.journal, {**record, "grad_norm": None, "is_skipped": True})
+                append(self.journal, {**record, "grad_norm": None, "is_skipped": True}, self.then)
             self._note_time(step.step)
 
     def on_evaluate(self, training: Training, evaluation: Evaluation) -> None:
         named = {"validation_loss": evaluation.loss, "validation_targets": evaluation.targets}
-        append(self.journal, {"step": evaluation.step, **named})
+        append(self.journal, {"step": evaluation.step, **named}, self.then)
 
     def before_save(self, training: Training) -> None:
         for path in (self.journal, self.timings):
@@ -56,6 +58,7 @@ class Journal(Callback):
                 "steps_per_second": round(self._steps / seconds, 4),
                 "targets_per_second": round(self._targets / seconds, 1),
             },
+            self.then,
         )
         self._since, self._steps, self._targets = now, 0, 0
 
@@ -65,8 +68,8 @@ def is_logged(training: Training, step: int) -> bool:
     return step in (1, training.steps) or step % training.config.log_every == 0
 
 
-def append(path: Path, record: dict[str, Any]) -> None:
-    with durable.failures_named(f"`{path}`"), path.open("a", encoding="utf-8") as file:
+def append(path: Path, record: dict[str, Any], then: str = RESUME) -> None:
+    with writing(f"`{path}`", path, then=then), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 
 

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from synthcli.durable import save_tensors
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_table
 from synthcli.training.manifest import DAMAGED
@@ -21,7 +22,7 @@ OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 def save(training: "Training", folder: Path) -> None:
     """Write the state of optimizer and scaler; random numbers and data position follow from the step."""
     folder.mkdir()
-    save_file(moments(training), folder / OPTIMIZER)
+    save_tensors(folder / OPTIMIZER, moments(training))
     table = {
         "step": training.step,
         "precision": training.precision.name,

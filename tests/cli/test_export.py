@@ -1,5 +1,6 @@
 """`synth export`: a folder and its certificate, or nothing."""
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from synthcli import disk
 from synthcli.interop import export as exporters
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.tensors import write_tensors
@@ -120,7 +122,7 @@ def test_an_interrupted_export_leaves_nothing(
 
     writes(full)
     said = synth("export", str(model), "--to", "safetensors", "-o", "out")
-    assert said.code == 1 and "export `out` could not be written: [Errno 28]" in said.err
+    assert said.code == 1 and f"export `out` could not be written: the disk of `{here}` is full" in said.err
     assert names_in(here) == ["small"]
 
 
@@ -157,12 +159,19 @@ def test_a_folder_that_cannot_be_made_is_refused_before_any_work(
     (here / "file").write_text("")
     words = ("export", str(model), "--to", "safetensors", "-o")
     said = synth(*words, "file/deep/out")
-    message = f"error: `file/deep/out` cannot be made: `{here / 'file'}` is no folder\n"
-    assert (said.code, said.err) == (2, f"{message}hint: name another with `-o`\n")
-    monkeypatch.setattr("os.access", lambda path, mode: False)
+    message = f"error: `file/deep/out` cannot be written: `{here / 'file'}` is no folder\n"
+    assert (said.code, said.err) == (2, f"{message}hint: move it away, or name another folder with `-o`\n")
+
+    def refused(**where: object) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(disk, "TemporaryFile", refused)
     said = synth(*words, "new/out")
-    message = f"error: `new/out` cannot be made: nothing may be written in `{here}`\n"
-    assert (said.code, said.err) == (2, f"{message}hint: name another with `-o`\n")
+    message = f"error: `new/out` cannot be written: nothing may be written in `{here}`\n"
+    assert (said.code, said.err) == (
+        2,
+        f"{message}hint: make it writable, or name another folder with `-o`\n",
+    )
     assert names_in(here) == ["file", "small"]
 
 

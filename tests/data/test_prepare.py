@@ -10,6 +10,7 @@ import datasets
 import pytest
 from datasets import Features
 
+from synthcli import disk
 from synthcli.data.corpora.source import Folder
 from synthcli.data.prepare import prepare
 from synthcli.data.preparing import cutting, local, shard
@@ -160,10 +161,11 @@ def test_a_full_disk_is_one_message_and_the_work_goes_on(
     root = tmp_path / "new"
     with monkeypatch.context() as patched:
         stop_after(patched, 2, OSError(errno.ENOSPC, "No space left on device"))
+        patched.setattr(disk, "free", lambda folder: 7)
         with pytest.raises(WorkFailedError) as caught:
             prepare("multi30k", PIECES, root, source)
     assert caught.value.message == (
-        "the store of `multi30k` could not be written: [Errno 28] No space left on device"
+        f"the store of `multi30k` could not be written: the disk of `{root}` is full, 7 bytes free"
     )
     path = store_path(root, "multi30k", PIECES, source)
     assert not path.exists()

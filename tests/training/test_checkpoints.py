@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from synthcli import disk
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.training import checkpoints, journal
 from synthcli.training.callbacks import Callback
@@ -237,24 +238,26 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path: Path, monkeypatch
         write(training, folder)
 
     monkeypatch.setattr(checkpoints.state, "save", fill)
+    monkeypatch.setattr(disk, "free", lambda folder: 7)
     with pytest.raises(WorkFailedError) as caught:
         toy_train(toy_model(), toy_config(), callbacks=toy_callbacks(tmp_path))
     folder = tmp_path / "checkpoints"
     assert str(caught.value) == (
         f"checkpoint `{folder / 'step-00000008'}` could not be written: "
-        "[Errno 28] No space left on device\n"
-        "hint: free space on that disk, then `synth train … --resume`; the checkpoints before it are whole"
+        f"the disk of `{folder}` is full, 7 bytes free\n"
+        "hint: free space there, then `synth train … --resume`: the checkpoints before it are whole"
     )
     assert sorted(path.name for path in folder.iterdir()) == ["best", "last", "step-00000004"]
     assert load_checkpoint(folder).step == 4
 
 
 def test_a_full_disk_is_named_by_the_journal_too(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(disk, "free", lambda folder: 7)
     monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "w"))  # noqa: PTH123, SIM115
     with pytest.raises(WorkFailedError) as caught:
         journal.append(tmp_path / "journal.jsonl", {"step": 1})
     assert caught.value.message == (
-        f"`{tmp_path / 'journal.jsonl'}` could not be written: [Errno 28] No space left on device"
+        f"`{tmp_path / 'journal.jsonl'}` could not be written: the disk of `{tmp_path}` is full, 7 bytes free"
     )
 
 

@@ -4,7 +4,6 @@ Downloads wait in `.NAME.fetching` beside that folder and survive an interruptio
 appears whole, once the corpus can be opened from it.
 """
 
-import errno
 import fcntl
 import shutil
 from collections.abc import Iterator
@@ -18,10 +17,11 @@ from synthcli.data.fetching.checksums import verify
 from synthcli.data.fetching.download import Progress, download
 from synthcli.data.fetching.homes import homes, is_filled, present
 from synthcli.data.fetching.published import PUBLISHED, Remote
+from synthcli.disk import writing
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError, WorkFailedError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+THEN = "give the same command again: it goes on where it stopped"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def fetch(corpus: Corpus, to: Path | None, report: Progress) -> Fetched:
     if is_filled(home):
         return Fetched(home, is_old=True)
     work = home.with_name(f".{home.name}.fetching")
-    with disk_named(home), alone(work):
+    with writing(f"`{home}`", home, "give another folder with `--to`", THEN), alone(work):
         for remote in remotes:
             obtain(remote, work, home, report)
         arrange(corpus, remotes, work, home)
@@ -107,15 +107,3 @@ def alone(work: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise SynthError(f"another process is fetching into `{work}`", "wait until it is done") from error
         yield
-
-
-@contextmanager
-def disk_named(home: Path) -> Iterator[None]:
-    """Turn a full or failing disk into one message; what was downloaded stays for the next time."""
-    try:
-        yield
-    except OSError as error:
-        hint = "free space there, then give the command again: it goes on where it stopped"
-        if error.errno not in FULL:
-            hint = "check the folder's permissions, or give another one with `--to`"
-        raise WorkFailedError(f"`{home}` could not be written: {error.strerror or error}", hint) from error

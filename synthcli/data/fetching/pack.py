@@ -10,14 +10,15 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from synthcli.data.fetching.checksums import digest
 from synthcli.data.fetching.download import Progress
-from synthcli.durable import UNFINISHED, sync
+from synthcli.disk import refuse_unwritable, writing
+from synthcli.durable import UNFINISHED, parents_of, sync
 from synthcli.errors import SynthError, WorkFailedError
 
 FORMAT = 1
@@ -25,6 +26,7 @@ LIST = "pack.json"
 FILES = "files/"
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst")
 GZIP_LEVEL = 6
+ELSEWHERE = "name another file with `-o`"
 Kind = Literal["corpus", "store"]
 
 
@@ -55,9 +57,9 @@ def pack(contents: Contents, target: Path, report: Progress) -> int:
     if not files:
         raise SynthError(f"`{contents.root}` holds no files to pack", "`synth corpora fetch` gets them")
     beside = target.with_name(UNFINISHED + target.name)
-    try:
-        entries = described_files(files, contents.root, report)
-        target.parent.mkdir(parents=True, exist_ok=True)
+    refuse_unwritable(target, ELSEWHERE)
+    entries = described_files(files, contents.root, report)
+    with writing(f"`{target}`", target, ELSEWHERE), parents_of(target), removed(beside):
         with compressed(beside) as stream, tarfile.open(fileobj=stream, mode="w|") as tar:
             add(tar, LIST, listing(contents, entries))
             done, total = 0, sum(described["bytes"] for described in entries)
@@ -67,13 +69,18 @@ def pack(contents: Contents, target: Path, report: Progress) -> int:
                 report(f"packing {contents.name}", done, total)
         sync(beside)
         beside.replace(target)
-    except OSError as error:
-        raise WorkFailedError(
-            f"`{target}` could not be written: {error.strerror or error}", "free space, then pack again"
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return len(files)
+
+
+@contextmanager
+def removed(beside: Path) -> Iterator[None]:
+    """Leave nothing of a file whose writing fails."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def described_files(files: list[Path], root: Path, report: Progress) -> list[dict[str, Any]]:

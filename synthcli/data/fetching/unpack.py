@@ -13,11 +13,13 @@ from synthcli.data.fetching.download import Progress
 from synthcli.data.fetching.homes import data_root, is_filled
 from synthcli.data.fetching.pack import FILES, FORMAT, LIST, Hashing, Kind
 from synthcli.data.store import stores_root
+from synthcli.disk import writing
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.safe_read import parse_json
 
 LONGEST_LIST = 2**28  # bytes
+ELSEWHERE = "give another folder with `--to`"
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
 
 
@@ -35,19 +37,14 @@ def unpack_pack(pack: Path, to: Path | None, report: Progress) -> tuple[Listed, 
     """Put what a pack holds into its place, whole or not at all, and return where that is."""
     if not pack.is_file():
         raise SynthError(f"there is no pack `{pack}`", "`synth corpora pack NAME -o FILE` makes one")
-    try:
-        with damage_named(pack), opened(pack) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            listed = read_list(tar, pack)
-            target = to or place_of(listed)
-            if is_filled(target):
-                raise SynthError(f"`{target}` is there already", "remove it, or give another one with `--to`")
-            with new_folder(target) as folder:
-                extract(tar, listed, folder, pack, report)
-                ended(stream)
-    except OSError as error:
-        raise WorkFailedError(
-            f"`{pack}` could not be unpacked: {error.strerror or error}", "free space, then unpack it again"
-        ) from error
+    with damage_named(pack), opened(pack) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        listed = read_list(tar, pack)
+        target = to or place_of(listed)
+        if is_filled(target):
+            raise SynthError(f"`{target}` is there already", "remove it, or give another one with `--to`")
+        with writing(f"`{target}`", target, ELSEWHERE), new_folder(target) as folder:
+            extract(tar, listed, folder, pack, report)
+            ended(stream)
     return listed, target
 
 

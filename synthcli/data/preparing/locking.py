@@ -33,6 +33,10 @@ def acquired(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if is_at(descriptor, path):
                 return descriptor, waited
+        except OSError:  # a disk without locks: nobody holds one
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
         except BaseException:
             os.close(descriptor)
             raise

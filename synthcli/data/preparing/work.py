@@ -10,7 +10,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from synthcli.data.manifest import sha256
 from synthcli.data.partial import sync_folders
 from synthcli.data.preparing.shard import Draft, Record
 from synthcli.data.preparing.task import Task
-from synthcli.durable import remove_unfinished, sync, write_text
+from synthcli.durable import remove_unfinished, take_place, write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_json, read_text
 
@@ -83,13 +83,13 @@ def work_for(path: Path, request: dict[str, Any]) -> Iterator[Work]:
     """
     folder = work_folder(path)
     if (folder / OLD).exists() and not path.exists():
-        (folder / OLD).rename(path)  # killed between the two renames of `replace`
+        (folder / OLD).rename(path)  # killed between the two renames of `take_place`
     work = resumed(folder, request) or begun(folder, request)
     work.drafts.mkdir()
     try:
         yield work
         sync_folders(work.store)
-        replace(work.store, path)
+        take_place(work.store, path, folder / OLD)
         shutil.rmtree(folder, ignore_errors=True)
     except SynthError as error:
         if error.exit_code == SynthError.exit_code:
@@ -149,25 +149,3 @@ def sweep(work: Work) -> None:
         is_kept = path.relative_to(work.store).as_posix() in work.records or work.tokenizer in path.parents
         if path.is_file() and not is_kept:
             path.unlink()
-
-
-def replace(folder: Path, path: Path) -> None:
-    """Move a folder to `path`; an old one there is moved into the work folder first."""
-    if path.exists():
-        path.rename(folder.with_name(OLD))
-    folder.rename(path)
-    sync(path.parent)
-
-
-@contextmanager
-def parents_of(path: Path) -> Iterator[None]:
-    """Make the folders above `path`; those that an error leaves empty go again."""
-    made = [parent for parent in path.parents if not parent.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        for parent in made:
-            with suppress(OSError):  # something stands there
-                parent.rmdir()
-        raise

@@ -5,6 +5,8 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthcli.disk import writing
+from synthcli.durable import save_picture
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def picture(report: dict[str, Any], path: Path) -> None:
     tokenizer = report["tokenizer"]
     title = f"{report['corpus']}, {tokenizer['kind']} with {tokenizer['vocab_size']:,} ids"
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    with writing(f"`{path}`", path, "name another file with `--picture`"):
+        save_picture(path, figure, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def draw_lengths(axes: "Axes", report: dict[str, Any], column: str) -> None:

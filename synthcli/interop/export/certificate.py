@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from synthcli.disk import writing
 from synthcli.errors import WorkFailedError
 from synthcli.interop.export.recording import Expectation
 
@@ -17,6 +18,7 @@ SCRIPTS = Path(__file__).with_name("parity")
 START = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('parity', run_name='__main__')"
 )
+ELSEWHERE = "set `TMPDIR` to another folder"
 LAST_LINES = 3  # of what a process that failed said
 
 
@@ -25,9 +27,12 @@ def certify(folder: Path, check: str, expectation: Expectation, **facts: Any) ->
 
     The process knows the standard library and what is installed; importing the project is refused there.
     """
-    with tempfile.TemporaryDirectory() as name:
+    temporary = Path(os.environ.get("TMPDIR", "/tmp"))
+    with writing("what is compared", temporary, ELSEWHERE), tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        shutil.copytree(SCRIPTS, place / "parity", ignore=shutil.ignore_patterns("__pycache__"))
+        (place / "parity").mkdir()
+        for script in SCRIPTS.glob("*.py"):
+            shutil.copyfile(script, place / "parity" / script.name)
         expectation.save(place / "expected.safetensors", **facts)
         command = [sys.executable, "-I", "-c", START, name, check, str(folder.resolve())]
         files = [str(place / "expected.safetensors"), str(place / REPORT)]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from synthcli.durable import save_tensors
 from synthcli.interop.export.cases import Inputs, begin_id, cases, prompts, steps
 from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.parity.comparing import fastest_seconds, loss, margins
@@ -25,7 +25,7 @@ class Expectation:
     facts: dict[str, Any]
 
     def save(self, path: Path, **more: Any) -> None:
-        save_file(self.tensors, path, metadata={"facts": json.dumps(self.facts | more)})
+        save_tensors(path, self.tensors, {"facts": json.dumps(self.facts | more)})
 
 
 @torch.inference_mode()

@@ -4,9 +4,10 @@ import hashlib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from synthcli.durable import save_tensors
 from synthcli.interop.export.cases import cases
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.recording import logits_of
@@ -18,7 +19,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 def write_tensors(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     """Fill a folder with the files of a checkpoint, but no manifest."""
     (folder / CONFIG).write_text(leaving.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    save_file(tensors_of(leaving.model), folder / WEIGHTS, metadata={"format": "pt"})
+    save_tensors(folder / WEIGHTS, tensors_of(leaving.model), {"format": "pt"})
     if leaving.tokenizer is not None:
         leaving.tokenizer.save(folder)
 

@@ -1,5 +1,6 @@
 """`torch`: programs of torch.export, which `torch.export.load` opens without any code of a model."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -16,5 +17,8 @@ def write_torch(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     """Fill a folder with a program a form, their interface and the tokenizer."""
     forms = FORMS[leaving.config.task](leaving)
     for form in forms:
-        torch.export.save(exported(form), folder / f"{form.name}{SUFFIX}")
+        # into memory first: torch ends the process where a disk refuses the rest of its own file
+        program = io.BytesIO()
+        torch.export.save(exported(form), program)
+        (folder / f"{form.name}{SUFFIX}").write_bytes(program.getbuffer())
     write_about(folder, leaving, forms, SUFFIX)

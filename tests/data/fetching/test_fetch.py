@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from synthcli import disk
 from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.data.corpora.c4 import C4
 from synthcli.data.fetching import fetch as module
@@ -145,9 +146,13 @@ def test_a_full_disk(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "put", full)
+        patch.setattr(disk, "free", lambda folder: 7)
         with pytest.raises(WorkFailedError) as error:
             fetch(find_corpus("ag-news"), None, quiet)
-    assert error.value.message == f"`{root / 'ag-news'}` could not be written: No space left on device"
+    assert (
+        error.value.message
+        == f"`{root / 'ag-news'}` could not be written: the disk of `{root}` is full, 7 bytes free"
+    )
     assert "goes on where it stopped" in error.value.hint
     assert present("ag-news") is None
     fetch(find_corpus("ag-news"), None, quiet)

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save_file
 from torch import Tensor
 
+from synthcli.durable import save_tensors
 from synthcli.errors import SynthError
 from synthcli.interop.export.hugging_face.kinds import labels_of, special_ids
 from synthcli.interop.export.hugging_face.padded import Weights, padded
@@ -68,7 +68,7 @@ def write_native(found: Native, folder: Path) -> None:
     """Write configuration and weights."""
     (folder / CONFIG).write_text(json.dumps(found.options, indent=2) + "\n", encoding="utf-8")
     tensors = {name: tensor.contiguous() for name, tensor in found.tensors.items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 
 def reads_back(found: Native, config: ModelConfig, weights: Weights) -> bool:

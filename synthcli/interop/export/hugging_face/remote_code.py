@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
+from synthcli.durable import save_tensors
 from synthcli.interop.export.hugging_face.definitions import module_named
 from synthcli.interop.export.hugging_face.kinds import LOADERS, kind_of, labels_of, special_ids
 from synthcli.interop.export.hugging_face.modeling import CONFIGURATION, MODELING, modeling_source
@@ -37,7 +36,7 @@ def write_remote_code(leaving: Leaving, folder: Path) -> None:
     options = options_of(leaving, config) | {"model_type": model_type}
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
     tensors = {f"model.{name}": tensor for name, tensor in tensors_of(leaving.model).items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 
 def type_of(source: str) -> str:

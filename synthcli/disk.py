@@ -1,0 +1,133 @@
+"""Why a write failed: whatever the system or a library says, one message and what helps.
+
+Libraries that write by themselves raise errors of their own; `as_os_error` finds the system's number in them,
+so that there is one kind of failure and one place that knows what it means.
+"""
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from synthcli.errors import SynthError, WorkFailedError
+
+AGAIN = "give the same command again"
+TRIED = 4096  # bytes: a block, which a full disk refuses
+NUMBER = re.compile(r"os error (\d+)|code: (\d+)")  # as Rust writes it
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What an error of the system means, what helps, and whether another folder would."""
+
+    why: str
+    helps: str
+    elsewhere_helps: bool = True
+
+
+UNWRITABLE = Cause("nothing may be written in `{folder}`", "make it writable")
+OPEN = Cause("too many files are open", "allow more with `ulimit -n`", elsewhere_helps=False)
+TAKEN = Cause("`{place}` is there already", "move it away")
+CAUSES = {
+    errno.ENOSPC: Cause("the disk of `{folder}` is full, {free} free", "free space there"),
+    errno.EDQUOT: Cause("your share of the disk of `{folder}` is used up", "remove files of yours there"),
+    errno.EFBIG: Cause("a file in `{folder}` would be larger than allowed", "raise `ulimit -f`"),
+    errno.EROFS: Cause("the disk of `{folder}` can only be read", "mount it to be written"),
+    errno.EACCES: UNWRITABLE,
+    errno.EPERM: UNWRITABLE,
+    errno.EIO: Cause("the disk of `{folder}` does not work as it should", "see what `dmesg` says of it"),
+    errno.ESTALE: Cause("`{folder}` has gone from its server", "mount it again"),
+    errno.ENOLCK: Cause("the disk of `{folder}` has no locks", "mount it with locks"),
+    errno.EMFILE: OPEN,
+    errno.ENFILE: OPEN,
+    errno.ENAMETOOLONG: Cause("a name in `{folder}` would be too long", "choose a shorter one"),
+    errno.ENOENT: Cause("there is no `{missing}`", "see where it has gone"),
+    errno.ENOTDIR: Cause("`{found}` is no folder", "move it away"),
+    errno.EEXIST: TAKEN,
+    errno.ENOTEMPTY: TAKEN,
+}
+
+
+@contextmanager
+def writing(what: str, place: Path, elsewhere: str = "", then: str = AGAIN) -> Iterator[None]:
+    """Turn a failed write within into an error that names `what`, why it failed, and what helps.
+
+    `place` is where it was to be; `elsewhere` says how to name another place, `then` what to do afterwards.
+    """
+    try:
+        yield
+    except OSError as error:
+        why, helps = explained(error, place, elsewhere)
+        raise WorkFailedError(f"{what} could not be written: {why}", f"{helps}, then {then}") from error
+
+
+def explained(error: OSError, place: Path, elsewhere: str = "") -> tuple[str, str]:
+    """Return why a write at a place failed, and what helps."""
+    found = existing(place)
+    folder = found if found.is_dir() else found.parent
+    cause = CAUSES.get(error.errno or 0)
+    if cause is None:
+        return error.strerror or str(error), elsewhere or f"see to `{folder}`"
+    whole = place.absolute()
+    missing = next((path for path in reversed((whole, *whole.parents)) if not path.exists()), whole)
+    words = {
+        "place": place,
+        "missing": missing,
+        "found": found,
+        "folder": folder,
+        "free": shown(free(folder)),
+    }
+    helps = f"{cause.helps}, or {elsewhere}" if elsewhere and cause.elsewhere_helps else cause.helps
+    return cause.why.format(**words), helps
+
+
+def as_os_error(error: Exception) -> Exception:
+    """Return the error of the system that a library's error tells of, or the error itself."""
+    found = NUMBER.search(str(error))
+    if found is None:
+        return error
+    number = int(found[1] or found[2])
+    return OSError(number, os.strerror(number))
+
+
+def refuse_unwritable(target: Path, elsewhere: str) -> None:
+    """Raise, before any work, where a file or folder could not be written; nothing is left behind."""
+    found, what = existing(target), f"`{target}` cannot be written"
+    is_target = found == target.absolute()
+    if not found.is_dir() and not is_target:
+        raise SynthError(f"{what}: `{found}` is no folder", f"move it away, or {elsewhere}")
+    try:
+        with TemporaryFile(dir=found if found.is_dir() else found.parent) as file:
+            file.write(b"\0" * TRIED)
+            file.flush()
+    except OSError as error:
+        why, helps = explained(error, target, elsewhere)
+        raise SynthError(f"{what}: {why}", helps) from error
+
+
+def existing(place: Path) -> Path:
+    """Return what there is of a path: itself, or the nearest of the folders above it."""
+    whole = place.absolute()
+    return next(path for path in (whole, *whole.parents) if os.path.lexists(path))
+
+
+def free(folder: Path) -> int:
+    """Return the bytes that may still be written on the disk of a folder; 0 where nobody knows."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
+
+
+def shown(size: float) -> str:
+    """Return a number of bytes for people."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

@@ -1,0 +1,103 @@
+"""One message for whatever the system, or a library, says of a write; and its trial before any work."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from synthcli import disk
+from synthcli.disk import as_os_error, refuse_unwritable, writing
+from synthcli.durable import save_tensors
+from synthcli.errors import SynthError, WorkFailedError
+
+ELSEWHERE = "name another with `-o`"
+SAID = {
+    errno.ENOSPC: ("the disk of `{0}` is full, 7 bytes free", "free space there, or {1}"),
+    errno.EDQUOT: ("your share of the disk of `{0}` is used up", "remove files of yours there, or {1}"),
+    errno.EFBIG: ("a file in `{0}` would be larger than allowed", "raise `ulimit -f`, or {1}"),
+    errno.EROFS: ("the disk of `{0}` can only be read", "mount it to be written, or {1}"),
+    errno.EACCES: ("nothing may be written in `{0}`", "make it writable, or {1}"),
+    errno.EPERM: ("nothing may be written in `{0}`", "make it writable, or {1}"),
+    errno.EIO: ("the disk of `{0}` does not work as it should", "see what `dmesg` says of it, or {1}"),
+    errno.ENOLCK: ("the disk of `{0}` has no locks", "mount it with locks, or {1}"),
+    errno.EMFILE: ("too many files are open", "allow more with `ulimit -n`"),
+    errno.ENAMETOOLONG: ("a name in `{0}` would be too long", "choose a shorter one, or {1}"),
+    errno.ENOENT: ("there is no `{0}/new`", "see where it has gone, or {1}"),
+    errno.ESTALE: ("`{0}` has gone from its server", "mount it again, or {1}"),
+    errno.EXDEV: ("Invalid cross-device link", "{1}"),
+}
+
+
+def full(*what: object, **more: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("number", SAID, ids=errno.errorcode.get)
+def test_every_error_of_the_system_has_its_message_and_its_hint(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "free", lambda folder: 7)
+    why, helps = (text.format(tmp_path, ELSEWHERE) for text in SAID[number])
+    with (
+        pytest.raises(WorkFailedError) as caught,
+        writing("model `x`", tmp_path / "new" / "x", ELSEWHERE, "begin again"),
+    ):
+        raise OSError(number, os.strerror(number))
+    assert str(caught.value) == f"model `x` could not be written: {why}\nhint: {helps}, then begin again"
+
+
+def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkFailedError) as caught, writing("it", tmp_path / "file" / "x"):
+        (tmp_path / "file" / "x").mkdir()
+    assert str(caught.value) == (
+        f"it could not be written: `{tmp_path / 'file'}` is no folder\n"
+        "hint: move it away, then give the same command again"
+    )
+    with pytest.raises(WorkFailedError) as caught, writing("it", tmp_path / "file"):
+        (tmp_path / "file").mkdir()
+    assert caught.value.message == f"it could not be written: `{tmp_path / 'file'}` is there already"
+
+
+@pytest.mark.parametrize(
+    "said", ["I/O error: No space left on device (os error 28)", "Os { code: 28, kind: }"]
+)
+def test_a_library_s_error_is_one_of_the_system(said: str) -> None:
+    found = as_os_error(SafetensorError(f"Error while serializing: {said}"))
+    assert isinstance(found, OSError) and found.errno == errno.ENOSPC
+
+
+def test_an_error_that_is_not_of_the_system_stays(tmp_path: Path) -> None:
+    error = SafetensorError("InvalidHeader")
+    assert as_os_error(error) is error
+    with pytest.raises(FileNotFoundError):
+        save_tensors(tmp_path / "none" / "x", {"a": torch.zeros(1)})
+
+
+def test_a_place_is_tried_before_the_work_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    for target in (tmp_path, tmp_path / "file", tmp_path / "new" / "deep"):
+        refuse_unwritable(target, ELSEWHERE)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(SynthError) as caught:
+        refuse_unwritable(tmp_path / "file" / "x", ELSEWHERE)
+    assert (caught.value.exit_code, str(caught.value)) == (
+        2,
+        (
+            f"`{tmp_path / 'file' / 'x'}` cannot be written: `{tmp_path / 'file'}` is no folder\n"
+            f"hint: move it away, or {ELSEWHERE}"
+        ),
+    )
+    monkeypatch.setattr(disk, "free", lambda folder: 7)
+    monkeypatch.setattr(disk, "TemporaryFile", full)
+    with pytest.raises(SynthError) as caught:
+        refuse_unwritable(tmp_path / "new" / "deep", ELSEWHERE)
+    assert str(caught.value) == (
+        f"`{tmp_path / 'new' / 'deep'}` cannot be written: the disk of `{tmp_path}` is full, 7 bytes free\n"
+        f"hint: free space there, or {ELSEWHERE}"
+    )
