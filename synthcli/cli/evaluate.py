@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from synthcli.jobs.evaluate import Request
 
 METRICS = ("bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation")
+ROUGE_TOKENIZERS = ("ascii", "unicode")
 AGREEMENT = "teacher-agreement"
 
 Metric = Annotated[str, typer.Argument(metavar="METRIC", help=f"{', '.join(METRICS)} or {AGREEMENT}.")]
@@ -29,6 +30,9 @@ Split = Annotated[str | None, typer.Option(help="train, validation or test; the 
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples; the result says so.")]
 Beam = Annotated[int | None, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Examples at once; changes speed, not results.")]
+RougeTokenizer = Annotated[
+    str | None, typer.Option(help="Of rouge: ascii, which keeps a to z alone, or unicode.")
+]
 Teacher = Annotated[
     str | None, typer.Option(help="Whose students they are; the teacher they were made of if none.")
 ]
@@ -48,6 +52,7 @@ def evaluate(
     limit: Limit = None,
     beam: Beam = None,
     batch_size: BatchSize = None,
+    rouge_tokenizer: RougeTokenizer = None,
     teacher: Teacher = None,
     reference: Reference = None,
     picture: Picture = None,
@@ -64,14 +69,16 @@ def evaluate(
         from synthcli.cli.agreement import evaluate_agreement
         from synthcli.jobs.agreement import AgreementRequest
 
-        refuse_given(metric, beam=beam, batch_size=batch_size)
+        refuse_given(metric, beam=beam, batch_size=batch_size, rouge_tokenizer=rouge_tokenizer)
         words = tuple(checkpoints or ())
         request = AgreementRequest(words, teacher, reference, corpus, source, split or "test", limit)
         return evaluate_agreement(request, picture, as_json)
     refuse_given(metric, teacher=teacher, reference=reference, picture=picture)
+    if rouge_tokenizer is not None:
+        refuse_rouge_tokenizer(metric, rouge_tokenizer)
     from synthcli.jobs.evaluate import Request
 
-    asked = Request(metric, corpus, source, split, limit, beam, batch_size)
+    asked = Request(metric, corpus, source, split, limit, beam, batch_size, rouge_tokenizer)
     named: list[str | None] = [*checkpoints] if checkpoints else [None]
     results: list[Result] = []
     with screen.showing_lost(lambda lost: show_all([*results, lost], as_json)):
@@ -95,6 +102,15 @@ def refuse_given(metric: str, **options: object) -> None:
         if value is not None:
             option = f"--{name.replace('_', '-')}"
             raise SynthError(f"`{option}` has no meaning for `{metric}`", "leave it out")
+
+
+def refuse_rouge_tokenizer(metric: str, name: str) -> None:
+    """Raise where a tokenizer of ROUGE is unknown or belongs to another metric."""
+    if metric != "rouge":
+        refuse_given(metric, rouge_tokenizer=name)
+    if name not in ROUGE_TOKENIZERS:
+        message = f"`--rouge-tokenizer {name}` is unknown"
+        raise SynthError(message, did_you_mean(name, ROUGE_TOKENIZERS))
 
 
 def judged(word: str | None, request: "Request") -> "Result":

@@ -7,6 +7,7 @@ from synthcli.data.choices import ChoiceExamples
 from synthcli.data.collate import IGNORED, Batch, Report
 from synthcli.data.config import DenoisingConfig, MaskingConfig
 from synthcli.data.denoising import DenoisingExamples
+from synthcli.data.known_tokens import count_unknown, refuse_unreadable
 from synthcli.data.labelled import LabelledExamples
 from synthcli.data.masked import MaskedExamples, PackedMaskedExamples
 from synthcli.data.pairs import PairExamples
@@ -63,6 +64,7 @@ class Examples:
         context: int = 0,
     ) -> None:
         check(store, task, layout, streams, masking, denoising)
+        refuse_unreadable(store, split)
         self.store, self.split, self.task = store, split, task
         if streams is not None:
             self._form: Any = StreamExamples(store, split, needed("max_target", max_target, task), streams)
@@ -147,6 +149,10 @@ class Examples:
         """Return the bytes of examples, likewise."""
         sizes: Shares = self._form.bytes[indices]
         return sizes
+
+    def count_unknown(self) -> tuple[int, int]:
+        """Return how many tokens of the split the tokenizer does not know, and of how many."""
+        return count_unknown(self.store, self.split)
 
     @property
     def counts(self) -> dict[str, int]:

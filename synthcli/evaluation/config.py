@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from synthcli.config import Config
+from synthcli.evaluation.rouge import RougeTokenizer
 
 MetricName = Literal["bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation"]
 
@@ -14,7 +15,8 @@ class EvaluationConfig(Config):
 
     Of a split read as streams, a position sees `window` earlier ones, by default a segment's length; one of
     the `streams` loses no context, more of them are faster. Windows of packed text overlap, so that each
-    target is predicted from at least `context` tokens before it, where there are so many.
+    target is predicted from at least `context` tokens before it, where there are so many. `rouge_tokenizer`
+    keeps the letters a to z, as rouge-score does, or those of every script.
     """
 
     metrics: tuple[MetricName, ...] = Field(min_length=1)
@@ -23,6 +25,7 @@ class EvaluationConfig(Config):
     length_penalty: float = Field(0.6, ge=0)
     max_length: int | None = Field(None, gt=0)
     batch_size: int = Field(64, gt=0)
+    rouge_tokenizer: RougeTokenizer = "ascii"
     window: int | None = Field(None, gt=0)
     streams: int = Field(1, gt=0)
     context: int = Field(0, ge=0)

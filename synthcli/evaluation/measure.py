@@ -19,7 +19,7 @@ from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.decoding import search_options, translate
 from synthcli.evaluation.perplexity import perplexity
-from synthcli.evaluation.rouge import rouge
+from synthcli.evaluation.rouge import refuse_unreadable, rouge
 from synthcli.evaluation.score import Score
 from synthcli.model import select_state
 from synthcli.objectives import IGNORED
@@ -79,6 +79,12 @@ def generated(judged: Judged) -> list[str]:
 
 def _by_text(metric: Callable[[list[str], list[str]], list[Score]]) -> Callable[[Judged], list[Score]]:
     return lambda judged: metric(generated(judged), judged.examples.texts(judged.chosen))
+
+
+def _rouge(judged: Judged) -> list[Score]:
+    references, tokenizer = judged.examples.texts(judged.chosen), judged.config.rouge_tokenizer
+    refuse_unreadable(references, tokenizer)  # before anything is written
+    return rouge(generated(judged), references, tokenizer)
 
 
 @torch.inference_mode()
@@ -194,7 +200,7 @@ def _finite(figures: Tensor) -> Tensor:
 
 METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
     "bleu": {"seq2seq": _by_text(bleu)},
-    "rouge": {"seq2seq": _by_text(rouge)},
+    "rouge": {"seq2seq": _rouge},
     "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
     "accuracy": {"classification": _by_class("accuracy", accuracy), "seq2seq": _by_text(exact_match)},
     "f1": {"classification": _by_class("f1", f1)},

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from synthcli.errors import SynthError
 from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
 
@@ -12,7 +13,13 @@ LARGEST = 700.0  # its exponential is the largest a double holds
 
 
 def perplexity(nats: Array, tokens: Array, words: Array | None, text_bytes: Array | None) -> list[Score]:
-    """Return perplexity by token, by word, and bits per byte, of arrays with one figure a sample."""
+    """Return perplexity by token, by word, and bits per byte, of arrays with one figure a sample.
+
+    Raises where no sample has a token to predict.
+    """
+    if not tokens.any():
+        message = f"none of the {len(tokens):,} examples holds a token to predict: perplexity has no value"
+        raise SynthError(message, "evaluate more examples, or a split with text in it")
     ends = "the end of a row counts as one"
     scores = [Score("perplexity", _per(nats, tokens, _exp), f"exp(nats / token); {ends}", "", False)]
     if words is not None and words.any():

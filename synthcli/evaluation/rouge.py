@@ -1,24 +1,98 @@
 """ROUGE-L and ROUGE-Lsum  (Lin 2004), by rouge-score."""
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Literal
 
+from synthcli.errors import SynthError
 from synthcli.evaluation.sampled import mean
 from synthcli.evaluation.score import Score
+
+RougeTokenizer = Literal["ascii", "unicode"]
 
 PROTOCOLS = {
     "rougeL": "mean F1 of the longest common subsequence of the whole text, 0-100",
     "rougeLsum": "mean F1 of the union of longest common subsequences by sentence, a sentence a line, 0-100",
 }
-SIGNATURE = "rouge-score|stemmer:no"
+SIGNATURES = {
+    "ascii": "rouge-score|stemmer:no",
+    "unicode": "rouge-score|stemmer:no|tokenizer:unicode",
+}
+UNICODE = "tokens: runs of letters, marks and digits, lower case; letters written without spaces one by one"
+WORTH_SAYING = 0.01  # of all letters
+
+# scripts whose words no space parts, by the names of their characters
+UNSPACED = re.compile(r"^(CJK|HIRAGANA|KATAKANA|THAI|LAO|KHMER|MYANMAR|TIBETAN|JAVANESE|TAI) ")
 
 
-def rouge(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
-    """Return rougeL and rougeLsum; sentences of a text are its lines."""
+def rouge(
+    hypotheses: Sequence[str], references: Sequence[str], tokenizer: RougeTokenizer = "ascii"
+) -> list[Score]:
+    """Return rougeL and rougeLsum; sentences of a text are its lines.
+
+    `ascii` is rouge-score's own tokenizer, which drops every letter but a to z: texts of other letters
+    alone are refused, since all of them would score 0.
+    """
     from rouge_score.rouge_scorer import RougeScorer  # takes long to import, and training would
 
-    scorer = RougeScorer(list(PROTOCOLS), use_stemmer=False)
+    refuse_unreadable(references, tokenizer)
+    scorer = RougeScorer(list(PROTOCOLS), use_stemmer=False, tokenizer=TOKENIZERS[tokenizer]())
     found = [scorer.score(reference, text) for text, reference in zip(hypotheses, references, strict=True)]
+    how = "" if tokenizer == "ascii" else f"; {UNICODE}"
     return [
-        Score(name, mean([100 * one[name].fmeasure for one in found]), protocol, SIGNATURE)
+        Score(name, mean([100 * one[name].fmeasure for one in found]), protocol + how, SIGNATURES[tokenizer])
         for name, protocol in PROTOCOLS.items()
     ]
+
+
+class UnicodeTokenizer:
+    """Runs of letters, marks and digits of any script, in lower case; unspaced scripts letter by letter."""
+
+    def tokenize(self, text: str) -> list[str]:
+        tokens: list[str] = []
+        before = " "  # the character before, a mark taken with its letter
+        for character in text.lower():
+            kind = unicodedata.category(character)[0]
+            if kind == "M" and before != " ":
+                tokens[-1] += character
+            elif kind not in "LN":
+                before = " "
+            else:
+                if before == " " or is_unspaced(before) or is_unspaced(character):
+                    tokens.append(character)
+                else:
+                    tokens[-1] += character
+                before = character
+        return tokens
+
+
+def _own_tokenizer() -> None:
+    return None  # rouge-score then takes its own
+
+
+TOKENIZERS: dict[str, Callable[[], UnicodeTokenizer | None]] = {
+    "ascii": _own_tokenizer,
+    "unicode": UnicodeTokenizer,
+}
+
+
+def is_unspaced(character: str) -> bool:
+    """Return whether a letter is of a script that parts no words, such as Han or Thai."""
+    return UNSPACED.match(unicodedata.name(character, "")) is not None
+
+
+def count_dropped(texts: Sequence[str]) -> tuple[int, int]:
+    """Return how many letters rouge-score's own tokenizer drops, and of how many."""
+    letters = [character for text in texts for character in text.lower() if character.isalpha()]
+    return sum(not character.isascii() for character in letters), len(letters)
+
+
+def refuse_unreadable(references: Sequence[str], tokenizer: RougeTokenizer) -> None:
+    """Raise where every letter of the references would be dropped."""
+    dropped, letters = count_dropped(references) if tokenizer == "ascii" else (0, 0)
+    if letters and dropped == letters:
+        raise SynthError(
+            f"rouge-score's tokenizer drops all {letters:,} letters of the references: it keeps a to z",
+            "`--rouge-tokenizer unicode` keeps the letters of every script",
+        )

@@ -19,6 +19,7 @@ from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, Progress, measure, refuse_mismatch
 from synthcli.evaluation.result import Figure, Result
+from synthcli.evaluation.rouge import WORTH_SAYING, count_dropped
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -40,6 +41,7 @@ class Request:
     limit: int | None = None
     beam: int | None = None
     batch_size: int | None = None
+    rouge_tokenizer: str | None = None
 
 
 def nothing(done: int, total: int) -> None:
@@ -97,14 +99,14 @@ def judge(
         checkpoint=label[0],
         step=label[1],
         options=config.model_dump(mode="json", exclude={"metrics", "split"}),
-        notes=notes_on(examples, request.metric),
+        notes=notes_on(examples, request.metric, config),
         seconds=round(seconds, 2),
         versions={name: importlib.metadata.version(name) for name in RECORDED},
     )
 
 
-def notes_on(examples: Examples, metric: str) -> tuple[str, ...]:
-    """Say what of the text the model could not be shown."""
+def notes_on(examples: Examples, metric: str, config: EvaluationConfig) -> tuple[str, ...]:
+    """Say what of the text the model could not be shown, and what the metric does not see of it."""
     report, notes = examples.report, []
     if report.truncated_sources:
         notes.append(f"{report.truncated_sources} of {report.rows} sources were longer than the model reads")
@@ -112,6 +114,16 @@ def notes_on(examples: Examples, metric: str) -> tuple[str, ...]:
         notes.append(f"{report.truncated_targets} of {report.rows} targets were cut at the model's length")
     if metric == "bleu" and words_in_references(examples) < BLEU_ORDER:
         notes.append("references are shorter than 4 words: BLEU, which counts 4-grams, is 0; see exact_match")
+    if metric == "rouge" and config.rouge_tokenizer == "ascii":
+        dropped, letters = count_dropped(examples.texts(np.arange(len(examples))))
+        if dropped > WORTH_SAYING * letters:
+            share = (
+                f"{100 * dropped / letters:.1f} % of the references' letters are none of a to z and dropped"
+            )
+            notes.append(f"{share}; `--rouge-tokenizer unicode` keeps them")
+    unknown, tokens = examples.count_unknown()
+    if unknown > WORTH_SAYING * tokens:
+        notes.append(f"{100 * unknown / tokens:.1f} % of the split's tokens are unknown to the tokenizer")
     return tuple(notes)
 
 
@@ -162,7 +174,12 @@ def own_tokenizer(checkpoint: Checkpoint) -> TokenizerConfig:
 def options_for(experiment: Experiment | None, request: Request) -> EvaluationConfig:
     """Return how to judge: the preset's way, and what the request changes."""
     base = experiment.evaluation if experiment else EvaluationConfig(metrics=(request.metric,))
-    asked = {"split": request.split, "beam": request.beam, "batch_size": request.batch_size}
+    asked = {
+        "split": request.split,
+        "beam": request.beam,
+        "batch_size": request.batch_size,
+        "rouge_tokenizer": request.rouge_tokenizer,
+    }
     changed = {key: value for key, value in asked.items() if value is not None}
     return EvaluationConfig.model_validate({**base.model_dump(), **changed})
 
@@ -185,6 +202,8 @@ def file_name(result: Result) -> str:
     words = [result.metric, result.corpus, result.split, f"step-{result.step:08d}"]
     if result.options["beam"] != 1 and result.metric in ("bleu", "rouge", "accuracy"):
         words.append(f"beam-{result.options['beam']}")
+    if result.metric == "rouge" and result.options["rouge_tokenizer"] != "ascii":
+        words.append(result.options["rouge_tokenizer"])
     if result.limit is not None:
         words.append(f"limit-{result.limit}")
     return ".".join(words)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from synthcli.errors import WorkFailedError
 from synthcli.objectives import segment_lm
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.training import Examples, Indices, Training, moved
@@ -42,6 +43,9 @@ class Validation(Callback):
             total_loss, total_targets = (sum(column) for column in zip(*losses, strict=True))
         model.train(was_training)
         mean_of, count = training.total(total_loss, total_targets)
+        if not count:
+            message = "no validation example holds a token to predict: there is no validation loss"
+            raise WorkFailedError(message, "raise `training.validation_examples`, or prepare more text")
         return Evaluation(training.step, mean_of / count, int(count))
 
     def _of_examples(self, training: Training) -> Iterator[tuple[float, int]]:

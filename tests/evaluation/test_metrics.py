@@ -169,3 +169,10 @@ def test_a_result_survives_json() -> None:
 def test_configuration_and_names_import_no_torch() -> None:
     code = "import sys, synthcli.evaluation.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_token_to_predict_is_no_perplexity() -> None:
+    with pytest.raises(SynthError) as refused:
+        perplexity(np.zeros(3), np.zeros(3), None, None)
+    assert refused.value.message == "none of the 3 examples holds a token to predict: perplexity has no value"
+    assert refused.value.hint == "evaluate more examples, or a split with text in it"
