@@ -9,6 +9,7 @@ from typing import Literal
 from synthcli.data.config import TokenizerKind
 from synthcli.data.corpora.hub import Hub, open_hub
 from synthcli.data.corpora.source import Builtin, Folder, Row, Source
+from synthcli.data.corpora.splitting import CutFolder
 from synthcli.data.fetching.homes import present
 from synthcli.errors import SynthError
 
@@ -31,7 +32,7 @@ class Corpus:
     vocab_size: int | None = None  # of that tokenizer; none: as large as its kind is by default
     least_count: int = 1  # of a word in train; rarer ones are unknown to its word tokenizers
     hub: Hub | None = None
-    folder: Callable[[Path], Folder] | None = None
+    folder: Callable[[Path], Folder | CutFolder] | None = None
     finds_source: bool = False  # `folder` takes patterns and beginnings of names too
     generate: Callable[[], dict[str, list[Row]]] | None = None
 
@@ -61,6 +62,7 @@ class Corpus:
         return self.open(source).read(split)
 
 
-def found(opened: Folder, home: Path) -> Folder:
+def found(opened: Folder | CutFolder, home: Path) -> Folder:
     """Say that a folder was not named but found where the files of a corpus are expected."""
+    assert isinstance(opened, Folder), home  # a user's own files have no such place
     return replace(opened, notes=(*opened.notes, f"read from `{home}`; `--source` names another folder"))

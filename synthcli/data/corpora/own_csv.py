@@ -12,18 +12,20 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.own_columns import MEANINGS, Columns, columns_of
 from synthcli.data.corpora.own_options import one_of, options_of
 from synthcli.data.corpora.own_records import own_records
+from synthcli.data.corpora.own_split import CUT, rule_of
+from synthcli.data.corpora.own_split import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import records, shown
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
 ENDINGS = (".csv", ".tsv")
 SEPARATORS = {"by-name": "", "comma": ",", "tab": "\t", "semicolon": ";"}
-OPTIONS = MEANINGS | {"header": "yes|no", "separator": "comma|tab|semicolon"}
+OPTIONS = MEANINGS | {"header": "yes|no", "separator": "comma|tab|semicolon"} | SPLIT_OPTIONS
 LAYOUT = (
     "a file, a folder or a pattern in quotes of `.csv` or `.tsv`, plain or .gz;"
     " `csv:text=COLUMN`, `csv:text=COLUMN,label=COLUMN,classes=ONE+TWO`, `csv:text=COLUMN,score=COLUMN` or"
     " `csv:source=COLUMN,target=COLUMN` names the columns, `header=no` has them called 1, 2 and so on;"
-    " train, valid and test in the files' names, else they are cut 90/5/5 by rows"
+    f" {CUT}"
 )
 
 
@@ -62,4 +64,5 @@ def own_csv(name: str) -> Corpus:
     columns = columns_of(name, options)
     separator = SEPARATORS[one_of(name, options, "separator", tuple(SEPARATORS))]
     table = Table(columns, one_of(name, options, "header", ("yes", "no")) == "yes", separator)
-    return own_records(name, "Your own tables", LAYOUT, ENDINGS, columns, table.rows)
+    rule = rule_of(name, options)
+    return own_records(name, "Your own tables", LAYOUT, ENDINGS, columns, table.rows, rule)

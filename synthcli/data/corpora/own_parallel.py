@@ -12,16 +12,18 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.finding import lacking
 from synthcli.data.corpora.own_files import LICENCE, URL, divided, files_in, missing
 from synthcli.data.corpora.own_options import options_of
+from synthcli.data.corpora.own_split import CUT, SplitRule, rule_of
+from synthcli.data.corpora.own_split import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Row
-from synthcli.data.corpora.splitting import Group, split_folder
+from synthcli.data.corpora.splitting import CutFolder, Group, split_own_folder
 from synthcli.errors import SynthError
 
-OPTIONS = {"source": "ENDING", "target": "ENDING"}
+OPTIONS = {"source": "ENDING", "target": "ENDING"} | SPLIT_OPTIONS
 LAYOUT = (
     "two files of equally many lines, plain or .gz: `parallel:source=de,target=en` reads every `*.de` beside"
     " its `*.en` of a folder, or with `--source talks` the files `talks.de` and `talks.en`;"
-    " train, valid and test in the files' names, else they are cut 90/5/5 by rows"
+    f" {CUT}"
 )
 
 
@@ -65,9 +67,9 @@ def rows(files: tuple[Path, ...]) -> Iterator[Row]:
             yield {"source": source, "target": target}
 
 
-def folder(root: Path, name: str, sides: Sides) -> Folder:
+def folder(root: Path, name: str, sides: Sides, rule: SplitRule) -> Folder | CutFolder:
     base, pairs = sides.pairs(root, name)
-    return split_folder(base, pairs, rows, name, LAYOUT)
+    return split_own_folder(base, pairs, rows, name, LAYOUT, rule)
 
 
 def own_parallel(name: str) -> Corpus:
@@ -83,6 +85,6 @@ def own_parallel(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(folder, name=name, sides=sides),
+        folder=partial(folder, name=name, sides=sides, rule=rule_of(name, options)),
         finds_source=True,
     )

@@ -7,12 +7,19 @@ from pathlib import Path
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.own_columns import Columns
 from synthcli.data.corpora.own_files import LICENCE, URL, found
+from synthcli.data.corpora.own_split import SplitRule
 from synthcli.data.corpora.source import Folder, Parse
-from synthcli.data.corpora.splitting import split_folder
+from synthcli.data.corpora.splitting import CutFolder, split_own_folder
 
 
 def own_records(
-    name: str, title: str, layout: str, endings: Sequence[str], columns: Columns, rows: Parse
+    name: str,
+    title: str,
+    layout: str,
+    endings: Sequence[str],
+    columns: Columns,
+    rows: Parse,
+    rule: SplitRule,
 ) -> Corpus:
     """Return the corpus of a name; `rows` reads files that end as given, if they are found in a folder."""
     return Corpus(
@@ -23,11 +30,21 @@ def own_records(
         url=URL,
         layout=layout,
         class_names=columns.classes,
-        folder=partial(folder, name=name, layout=layout, endings=endings, rows=rows),
+        folder=partial(
+            folder, name=name, layout=layout, endings=endings, rows=rows, rule=rule, classes=columns.classes
+        ),
         finds_source=True,
     )
 
 
-def folder(root: Path, name: str, layout: str, endings: Sequence[str], rows: Parse) -> Folder:
+def folder(
+    root: Path,
+    name: str,
+    layout: str,
+    endings: Sequence[str],
+    rows: Parse,
+    rule: SplitRule,
+    classes: tuple[str, ...],
+) -> Folder | CutFolder:
     base, files = found(root, name, layout, endings)
-    return split_folder(base, [(path,) for path in files], rows, name, layout)
+    return split_own_folder(base, [(path,) for path in files], rows, name, layout, rule, classes)

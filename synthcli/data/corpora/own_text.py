@@ -11,15 +11,17 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.documents import paragraphs
 from synthcli.data.corpora.own_files import LICENCE, URL, found
 from synthcli.data.corpora.own_options import one_of, options_of
+from synthcli.data.corpora.own_split import CUT, SplitRule, rule_of
+from synthcli.data.corpora.own_split import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Row
-from synthcli.data.corpora.splitting import split_folder
+from synthcli.data.corpora.splitting import CutFolder, split_own_folder
 
-OPTIONS = {"rows": "lines|paragraphs|files"}
+OPTIONS = {"rows": "lines|paragraphs|files"} | SPLIT_OPTIONS
 ENDINGS = (".txt", ".text", ".md")
 LAYOUT = (
     "a text file, a folder of `.txt`, `.text` or `.md`, or a pattern in quotes such as 'notes/**/*.py',"
-    " plain or .gz; train, valid and test in the files' names, else they are cut 90/5/5 by rows;"
+    f" plain or .gz; {CUT};"
     " `text:rows=paragraphs` and `text:rows=files` read longer rows than lines"
 )
 
@@ -44,14 +46,27 @@ def rows(files: tuple[Path, ...], read: Callable[[Path], Iterator[Row]]) -> Iter
         yield from read(path)
 
 
-def folder(root: Path, name: str, read: Callable[[Path], Iterator[Row]]) -> Folder:
+# What stays together when rows are held out: the coarsest that comes near the shares.
+UNITS = {
+    "lines": ("files", "paragraphs", "lines"),
+    "paragraphs": ("files", "rows"),
+    "files": ("rows",),
+}
+
+
+def folder(
+    root: Path, name: str, read: Callable[[Path], Iterator[Row]], rule: SplitRule
+) -> Folder | CutFolder:
     base, files = found(root, name, LAYOUT, ENDINGS)
-    return split_folder(base, [(path,) for path in files], partial(rows, read=read), name, LAYOUT)
+    groups = [(path,) for path in files]
+    return split_own_folder(base, groups, partial(rows, read=read), name, LAYOUT, rule)
 
 
 def own_text(name: str) -> Corpus:
     """Return the corpus that a name such as `text:rows=paragraphs` asks for."""
-    unit = one_of(name, options_of(name, OPTIONS), "rows", tuple(READERS))
+    options = options_of(name, OPTIONS)
+    unit = one_of(name, options, "rows", tuple(READERS))
+    rule = rule_of(name, options, UNITS[unit])
     return Corpus(
         name=name,
         kind="text",
@@ -59,6 +74,6 @@ def own_text(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(folder, name=name, read=READERS[unit]),
+        folder=partial(folder, name=name, read=READERS[unit], rule=rule),
         finds_source=True,
     )

@@ -97,15 +97,21 @@ def cut(
 ) -> Folder:
     """Cut the rows of files that hold one split only, in order, into 90, 5 and 5 per cent."""
     rows = sum(1 for _ in parse(files))
-    held_out = max(1, rows * 5 // 100)
     if rows < 3:
         raise SynthError(f"{name} in `{root}` have {rows} row(s): too few to cut three splits", "give more")
-    first, second = rows - 2 * held_out, rows - held_out
-    ranges = {"train": (0, first), "validation": (first, second), "test": (second, rows)}
+    ranges = ranges_of(rows)
+    first, second = ranges["validation"]
     parts = {split: Part(files, parse, span) for split, span in ranges.items()}
     made = f"cut from the {rows:,} rows of {name} by ranges: 0-{first:,}-{second:,}-{rows:,}"
     notes = (f"no splits in the folder: {made}",)
     return Folder(root, parts, notes, splits_made=made, vocabulary=vocabulary)
+
+
+def ranges_of(rows: int) -> dict[str, tuple[int, int]]:
+    """Return where each split begins and ends of rows that are cut in order."""
+    held_out = max(1, rows * 5 // 100)
+    first, second = rows - 2 * held_out, rows - held_out
+    return {"train": (0, first), "validation": (first, second), "test": (second, rows)}
 
 
 @dataclass(frozen=True)
