@@ -56,6 +56,8 @@ def generate(
 ) -> None:
     """Write what a model makes of each prompt, as it comes; a masked-lm fills each [MASK].
 
+    In a pipe or a file each prompt has one line, line ends written `\\n`; `--json` has the texts exactly.
+
     Examples: `synth generate --prompt abcdef`, `synth generate RUN --beam 4 < sources.txt`,
     `synth generate RUN -i --temperature 0.8 --top-p 0.95`
     """
@@ -126,14 +128,26 @@ def lines() -> Iterator[str]:
 
 
 def show(writer: "Writer", prompts: Iterable[str], as_json: bool) -> None:
-    """Write text as it comes, or an object for each prompt once it is whole."""
-    text = ""
+    """Write text as it comes, or an object for each prompt once it is whole.
+
+    Away from a terminal each prompt has one line, whatever the model writes.
+    """
+    text, by_line, was_broken = "", not sys.stdout.isatty(), False
     for piece in writer.pieces(prompts):
         text += piece.text
         if not as_json:
-            screen.stream(piece.text + ("\n" if piece.is_last else ""))
+            line = in_one_line(piece.text) if by_line else piece.text
+            was_broken = was_broken or line != piece.text
+            screen.stream(line + ("\n" if piece.is_last else ""))
         elif piece.is_last:
             found = {"prompt": piece.number, "text": text, **piece.facts}
             screen.stream(json.dumps(found, ensure_ascii=False) + "\n")
         if piece.is_last:
             text = ""
+    if was_broken:
+        screen.say("line ends within a text are written `\\n` and `\\r`; `--json` has the texts exactly")
+
+
+def in_one_line(text: str) -> str:
+    """Return a text with its line ends written out."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")

@@ -173,3 +173,23 @@ def test_control_c_ends_with_130(writer: str, synth: Synth, monkeypatch: pytest.
     assert said.code == 130
     assert said.out.startswith("the film") and said.out.endswith("\n")
     assert "Traceback" not in said.err
+
+
+def test_each_prompt_has_one_line_in_a_pipe(writer: str, synth: Synth) -> None:
+    words = ["--prompt", "the film\nwas\r\nit", "--prompt", "good", "--max-length", "2"]
+    said = synth("generate", writer, *words)
+    assert said.out.count("\n") == 2 and said.out.startswith("the film\\nwas\\r\\nit")
+    assert said.err == "line ends within a text are written `\\n` and `\\r`; `--json` has the texts exactly\n"
+    exact = [found["text"] for found in objects(synth("generate", writer, *words, "--json"))]
+    assert exact[0].startswith("the film\nwas\r\nit")
+    assert said.out == "".join(
+        f"{text}\n" for text in (exact[0].replace("\r", "\\r").replace("\n", "\\n"), exact[1])
+    )
+
+
+def test_a_terminal_shows_lines_as_they_are(
+    writer: str, synth: Synth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    said = synth("generate", writer, "--prompt", "the film\nwas it", "--max-length", "2")
+    assert said.out.startswith("the film\nwas it") and said.err == ""
