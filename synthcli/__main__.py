@@ -1,5 +1,6 @@
 """The entry point of `synth`: runs a command, shows a user's mistake as one message with a hint."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from synthcli.errors import SynthError, WorkFailedError
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 INTERRUPTED = 130
+OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES)  # what is wrong with a path itself
+
+NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
 
 
 def main() -> None:
@@ -70,11 +74,10 @@ def run() -> int:
         raise refusal(error) from None
     except typer.Abort:
         raise KeyboardInterrupt from None
-    except MemoryError as error:
-        hint = "a smaller model, batch or beam needs less: `synth plan PRESET` says how large one is"
-        raise WorkFailedError("there is not enough memory", hint) from error
-    except UnicodeEncodeError as error:
-        raise unwritable(error) from error
+    except (MemoryError, OSError, RuntimeError, ValueError) as error:
+        if (problem := told(error)) is None:
+            raise
+        raise problem from error
     return code if isinstance(code, int) else 0
 
 
@@ -87,11 +90,26 @@ def refusal(error: Any) -> SynthError:
     return SynthError(f"{text[:1].lower()}{text[1:]}", f"`{command} --help` says what there is")
 
 
-def unwritable(error: UnicodeEncodeError) -> Exception:
-    """Return what a name that is not UTF-8 comes to where it ought to be written; else the error as it is."""
-    if error.reason != "surrogates not allowed":
-        return error
-    return WorkFailedError(f"`{error.object[:200]}` is not UTF-8, and cannot be written down", "rename it")
+def told(error: Exception) -> SynthError | None:
+    """Return what to say of an error that nobody nearer to it made a message of; None: a fault of ours."""
+    from pydantic import ValidationError
+
+    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+        hint = "a smaller model, batch or beam needs less: `synth plan PRESET` says how large one is"
+        return WorkFailedError("there is not enough memory", hint)
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return WorkFailedError(f"`{error.object}` is not UTF-8, and cannot be written down", "rename it")
+    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, BrokenPipeError):
+        kind = SynthError if error.errno in OF_NAMES else WorkFailedError
+        return kind(
+            f"`{error.filename}`: {str(error.strerror).lower()}", "check the path and its permissions"
+        )
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        key, reason = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        message = f"`{key} = {str(first['input'])[:60]}`: {reason[0].lower()}{reason[1:]}"
+        return SynthError(message, "give another value")
+    return None
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from synthcli.cli import screen
 from synthcli.cli.presets import AsJson, Config, PresetName, Scale, Set
 from synthcli.errors import WorkFailedError
+from synthcli.memory import refuse_larger
 from synthcli.presets import load_preset
 from synthcli.presets.commands import build_command
 
@@ -33,6 +34,7 @@ def check(
     its = size(experiment)
     deep = f"{its.deep_parameters:,} with {its.layers} layers ({its.memory / 2**30:.1f} GiB)"
     screen.say(f"parameters: {its.parameters:,}, and {deep}")
+    refuse_larger(f"a model of {its.deep_parameters:,} parameters", its.memory, "check a smaller `--scale`")
     found = findings(experiment.model)
     broken = [one.promise for one in found if not one.is_kept]
     if as_json:

@@ -8,7 +8,10 @@ from torch import Tensor
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.evaluation.beam_search import Hypothesis, SearchOptions, beam_search
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.memory import refuse_larger
 from synthcli.model import CausalLM, Seq2Seq, State, select_state
+
+BYTES_OF_SCORE = 4 + 8 + 8  # a logit, and in float64 its log-probability and the sum with those before it
 
 
 def search_options(
@@ -19,6 +22,7 @@ def search_options(
     A model that is endless writes more if it is asked to.
     """
     asked = config.max_length or limit
+    refuse_wide_beam(config.beam, tokenizer.vocab_size)
     return SearchOptions(
         begin=tokenizer.bos_id,
         end=tokenizer.eos_id,
@@ -27,6 +31,12 @@ def search_options(
         length_penalty=config.length_penalty,
         banned=tuple({tokenizer.pad_id, tokenizer.bos_id} - {tokenizer.eos_id}),
     )
+
+
+def refuse_wide_beam(beam: int, vocab_size: int) -> None:
+    """Refuse a beam whose scores alone do not fit: each hypothesis has one for every token."""
+    what = f"a beam of {beam:,} over {vocab_size:,} tokens"
+    refuse_larger(what, BYTES_OF_SCORE * beam * vocab_size, "4 to 10 is usual; 1 is greedy")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ probabilities reach `top_p` (Fan et al. 2018; Holtzman et al. 2020, section 3.1)
 of its own, so that what is written does not depend on what is written beside it.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -71,6 +72,10 @@ def nucleus(scores: Tensor, share: float | None) -> Tensor:
 
 def refuse(sampling: Sampling) -> None:
     """Refuse what means nothing."""
+    if not math.isfinite(sampling.temperature):
+        raise SynthError(
+            f"`--temperature {sampling.temperature:g}` is no number to divide by", "give one such as 0.8"
+        )
     if sampling.temperature < 0:
         raise SynthError(
             f"`--temperature {sampling.temperature:g}` is below 0", "0 is greedy, 1 the model's own"

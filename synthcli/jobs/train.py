@@ -15,11 +15,13 @@ from synthcli.evaluation.measure import refuse_mismatch
 from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.jobs.start import LoadReport, freeze, start_from
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
+from synthcli.memory import refuse_larger
 from synthcli.model import build
 from synthcli.model.ops.dispatch import description, uses_kernels
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import Plan, dump, load_preset, plan
 from synthcli.presets.commands import build_command
+from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import (
     Run,
@@ -36,6 +38,9 @@ from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
 from synthcli.training.randomness import seed_torch
 from synthcli.training.training import refuse_few_streams
+
+WEIGHT_BYTES = 4  # of a parameter in float32
+LEARNING_BYTES = 12  # of its gradient, and of the two moments of the optimizers
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,10 @@ def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
     refuse_unwritable_runs()
     for metric in experiment.evaluation.metrics:
         refuse_mismatch(metric, experiment.model.task)
-    experiment, store = fitted_to_store(without_teacher(experiment, watcher), watcher)
+    experiment = without_teacher(experiment, watcher)
+    refuse_larger_than_memory(experiment)  # before its corpus is prepared
+    experiment, store = fitted_to_store(experiment, watcher)
+    refuse_larger_than_memory(experiment)
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     if examples.is_stream:
         refuse_few_streams(experiment.data.batch)
@@ -175,6 +183,18 @@ def recurrence_here() -> str:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     uses_kernels(device)
     return description(device)
+
+
+def refuse_larger_than_memory(experiment: Experiment) -> None:
+    """Refuse a model that does not fit with its gradients and moments, before any of it is made."""
+    counted = parameters_of(experiment)
+    needed = WEIGHT_BYTES * counted.total
+    if not torch.cuda.is_available():  # else only the weights pass through the memory of the machine
+        needed += LEARNING_BYTES * counted.trainable
+    what = f"a model of {counted.total:,} parameters"
+    refuse_larger(
+        what, needed, "lower `model.d_model`, its layers or its vocabulary, or name another `--scale`"
+    )
 
 
 def initialised(experiment: Experiment, watcher: Watcher) -> nn.Module:

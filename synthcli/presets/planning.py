@@ -1,11 +1,13 @@
 """What a training will take, known before it starts: steps, parameters, tokens, floating-point operations."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from synthcli.errors import SynthError
 from synthcli.presets.commands import build_command
 
 if TYPE_CHECKING:
@@ -125,7 +127,7 @@ def count_parameters_of(config: str) -> Parameters:
     from synthcli.presets.uninitialised import Uninitialised
 
     model = ModelConfig.model_validate_json(config)
-    with torch.device("meta"), Uninitialised():
+    with torch.device("meta"), Uninitialised(), sizes_refused():
         return count(TASKS[model.task](model))
 
 
@@ -135,8 +137,18 @@ def build_on_meta(experiment: "Experiment") -> "nn.Module":
 
     from synthcli.model import build
 
-    with torch.device("meta"):
+    with torch.device("meta"), sizes_refused():
         return build(experiment.model)
+
+
+@contextmanager
+def sizes_refused() -> Iterator[None]:
+    """Turn a tensor of more elements than torch can count into a mistake of the preset."""
+    try:
+        yield
+    except (RuntimeError, OverflowError, TypeError) as error:
+        message = "`[model]` asks for tensors too large to be"
+        raise SynthError(message, "lower `d_model`, `d_ff`, `vocab_size`, layers or lengths") from error
 
 
 def count(model: "nn.Module") -> Parameters:

@@ -22,6 +22,7 @@ from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.disk import writing
 from synthcli.errors import SynthError
+from synthcli.memory import refuse_larger
 from synthcli.model import ModelConfig, build
 from synthcli.safe_read import read_text
 from synthcli.training import carried, state
@@ -121,6 +122,8 @@ def model_of(checkpoint: Checkpoint) -> nn.Module:
     """Build the model of a checkpoint, if its tensors fit, in evaluation mode; no generator notices."""
     where = f"checkpoint `{checkpoint.path}`"
     check_fit(checkpoint.config, checkpoint.weights, where)
+    size = sum(tensor.nbytes for tensor in checkpoint.weights.values())
+    refuse_larger(f"the model of {where}", size, "use a machine with more memory")
     with torch.random.fork_rng(devices=[]):
         model = build(checkpoint.config)
     load_weights(model, checkpoint.weights, where)

@@ -1,0 +1,1 @@
+"""Hostile inputs for every command: files that are not what they seem, values out of range, odd variables."""

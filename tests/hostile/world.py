@@ -1,0 +1,138 @@
+"""A folder with one of everything a command reads: runs, stores, models, tokenizers, packs, sources."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from synthcli.__main__ import main
+from tests.interop.fuzz_files import export, srupp_file
+from tests.interop.hub_folders import bert_folder, gpt2_folder
+
+TEACHER = """\
+extends = "bert-base-wikitext-2"
+title = "A teacher"
+[model]
+d_model = 16
+d_ff = 24
+[model.mixer]
+heads = 2
+[model.encoder]
+layers = 4
+max_length = 16
+[data]
+corpus = "text"
+source = "words"
+[data.tokenizer]
+vocab_size = 60
+[data.batch]
+size = 8
+[training]
+steps = 2
+evaluate_every = 2
+save_every = 2
+precision = "fp32"
+[training.schedule]
+warmup_steps = 1
+"""
+WRITER = """\
+extends = "wmt14-dense"
+title = "A model that writes"
+[model]
+d_model = 16
+d_ff = 32
+[model.mixer]
+heads = 2
+[model.encoder]
+layers = 1
+max_length = 16
+[model.decoder]
+layers = 1
+max_length = 16
+[data]
+corpus = "parallel:source=de,target=en"
+source = "pairs"
+[data.tokenizer]
+kind = "bytes"
+[data.batch]
+size = 8
+[training]
+steps = 2
+evaluate_every = 2
+save_every = 2
+validation_examples = 8
+precision = "fp32"
+[training.schedule]
+kind = "constant"
+peak = 1e-3
+warmup_steps = 1
+[evaluation]
+metrics = ["bleu", "accuracy"]
+beam = 2
+max_length = 8
+"""
+SPLITS = (("train", 60), ("valid", 20), ("test", 10))
+MERGED = ("merge-layers", "1", "2", "--closed-form-only", "--limit", "24", "--teacher", "teacher")
+
+
+def write_sources(box: Path) -> None:
+    """Write text, pairs and labelled rows, and presets that read them."""
+    for folder in ("words", "pairs"):
+        (box / folder).mkdir()
+    for split, rows in SPLITS:
+        lines = [f"the word {row} reads {row % 7} and writes {row % 3} again" for row in range(rows)]
+        (box / "words" / f"{split}.txt").write_text("\n".join(lines) + "\n")
+        for side, text in (("en", "abc{}"), ("de", "{}cba")):
+            (box / "pairs" / f"{split}.{side}").write_text(
+                "".join(f"{text.format(n)}\n" for n in range(rows))
+            )
+    rows = [f'"the film {n} was {n % 9}",{"good" if n % 2 else "bad"}' for n in range(60)]
+    (box / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (box / "teacher.toml").write_text(TEACHER)
+    (box / "writer.toml").write_text(WRITER)
+    (box / "small.toml").write_text("[training]\nsteps = 2\n")
+
+
+def make(box: Path) -> None:
+    """Fill an empty folder, the current one, by the commands themselves."""
+    write_sources(box)
+    for step in STEPS:
+        if callable(step):
+            step(box)
+        else:
+            synth(*step)
+
+
+def synth(*words: str) -> None:
+    """Run a command that must end well."""
+    sys.argv = ["synth", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise RuntimeError(f"{words} ended with {end.code}") from end
+
+
+def models(box: Path) -> None:
+    gpt2_folder(box / "gpt2")
+    bert_folder(box / "bert")
+    export(box / "exported")
+    srupp_file(box / "original")
+
+
+def tidy(box: Path) -> None:
+    shutil.rmtree(box / "home", ignore_errors=True)
+    (box / "home").mkdir()
+
+
+STEPS: tuple[tuple[str, ...] | Callable[[Path], None], ...] = (
+    ("train", "teacher.toml"),
+    ("train", "writer.toml"),
+    MERGED,
+    models,
+    ("import", "gpt2", "-o", "lm"),
+    ("tokenizer", "train", "--kind", "wordpiece", "--vocab-size", "60", "words/train.txt", "-o", "pieces"),
+    ("prepare-corpus", "text", "--source", "words", "--tokenizer", "bytes", "--workers", "1"),
+    ("corpora", "pack", "text", "--source", "words", "-o", "words.tar.gz"),
+    tidy,
+)
