@@ -18,7 +18,6 @@ from synthcli.runs import (
     run_of,
     runs_root,
 )
-from synthcli.runs import run as run_module
 from tests.training.toys import ToyText, toy_config, toy_model, toy_train
 
 PRESET = 'name = "toy"\n'
@@ -106,14 +105,13 @@ def test_another_process_of_a_training_writes_nothing(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_root_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch) -> None:
+def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
-    monkeypatch.setattr(run_module, "new_id", lambda: "20261121-090412-8f3a")
     with pytest.raises(WorkFailedError) as caught:
         create_run("toy", PRESET, tmp_path / "runs")
     folder = tmp_path / "runs" / "toy"
     assert caught.value.message == (
-        f"run `{folder / '20261121-090412-8f3a'}` could not be written: `{tmp_path / 'runs'}` is no folder"
+        f"a run in `{folder}` could not be written: `{tmp_path / 'runs'}` is no folder"
     )
     assert caught.value.hint == (
         "move it away, or set `SYNTH_RUNS` to another folder, then give the same command again"
@@ -159,7 +157,7 @@ def test_a_checkpoint_is_found_by_every_name_it_has(root: Path) -> None:
             "toy-c",
             None,
             "run `{c}` has no checkpoint yet",
-            "`synth train … --resume` continues it to its first checkpoint",
+            "`synth train --resume {c}` continues it",
         ),
         (None, ["seq2seq"], "there is no checkpoint of a seq2seq model in `{root}`", MAKE_ONE),
     ],
@@ -168,7 +166,8 @@ def test_a_checkpoint_that_is_not_there_is_named(root: Path, word, tasks, messag
     with pytest.raises(SynthError) as caught:
         find_checkpoint(word, root, tasks)
     a, c = (list_runs(root, name)[0].path for name in ("toy-a", "toy-c"))
-    assert (caught.value.message, caught.value.hint) == (message.format(a=a, c=c, root=root), hint)
+    expected = (message.format(a=a, c=c, root=root), hint.format(c=c))
+    assert (caught.value.message, caught.value.hint) == expected
 
 
 def test_where_nothing_was_trained_the_hint_says_how(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
+from synthcli.cli.checkpoints import choose
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError
 
@@ -37,6 +38,8 @@ def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, a
     if picture_path is not None:
         refuse_format(picture_path)
         refuse_unwritable(picture_path, "name another file with `--picture`")
+    for word in request.checkpoints:
+        choose(word)
     with screen.showing_lost(lambda lost: show(lost, as_json)):
         with screen.progress() as bar:
             comparison = agree(request, Bar(bar, "agreement"), Reporter(bar, "store"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.checkpoints import say_if_unfinished
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ def announce(work: "Work") -> None:
 
     train, held_out = work.texts
     screen.say(f"teacher: `{work.teacher.path}`")
+    say_if_unfinished(work.teacher.path)
     tokens = int(train.lengths.sum() + held_out.lengths.sum())
     screen.say(
         f"text: {len(train):,} sequences of {train.name} to learn from, {len(held_out):,} of "

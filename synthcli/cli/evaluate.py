@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.checkpoints import choose
 from synthcli.errors import SynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -118,11 +119,8 @@ def judged(word: str | None, request: "Request") -> "Result":
     from synthcli.cli.preparing_progress import Reporter
     from synthcli.evaluation.measure import METRICS as TASKS_OF
     from synthcli.jobs.evaluate import evaluate_checkpoint
-    from synthcli.runs import find_checkpoint
 
-    path = find_checkpoint(word, tasks=None if word else TASKS_OF[request.metric].keys())
-    if word is None:
-        screen.say(f"checkpoint: `{path}`, the newest that `{request.metric}` fits")
+    path = choose(word, f"the newest that `{request.metric}` fits", TASKS_OF[request.metric].keys())
     with screen.progress() as bar:
         return evaluate_checkpoint(path, request, Bar(bar, request.metric), Reporter(bar, "store"))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.checkpoints import choose
 
 if TYPE_CHECKING:
     from synthcli.jobs.export import Exported
@@ -43,11 +44,8 @@ def export(
     """
     from synthcli.interop.export.leaving import ExportOptions
     from synthcli.jobs.export import export_checkpoint
-    from synthcli.runs import find_checkpoint
 
-    path = find_checkpoint(checkpoint)
-    if checkpoint is None:
-        screen.say(f"checkpoint: `{path}`, the newest")
+    path = choose(checkpoint)
     exported = export_checkpoint(path, to, output, not no_fold, force, ExportOptions(opset=opset))
     if as_json:
         return screen.data(json.dumps(as_data(exported), indent=2))

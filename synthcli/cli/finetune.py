@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.checkpoints import choose
 from synthcli.cli.presets import Scale, Set
 
 Checkpoint = Annotated[
@@ -49,13 +50,12 @@ def finetune(
     from synthcli.cli.train import report, watching
     from synthcli.jobs.finetune import Adaptation, adapted
     from synthcli.jobs.train import train_experiment
-    from synthcli.runs import find_checkpoint
 
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
     )
-    experiment = adapted(find_checkpoint(checkpoint), adaptation)
+    experiment = adapted(choose(checkpoint), adaptation)
     with watching(experiment.name) as watcher:
-        trained = train_experiment(experiment, watcher)
+        trained = train_experiment(experiment, watcher, "finetune")
     report(trained)
     screen.say(f"next: `synth eval {experiment.evaluation.metrics[0]} {trained.run.path}`")

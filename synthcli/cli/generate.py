@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.checkpoints import choose
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def generate(
     """
     from synthcli.evaluation.config import EvaluationConfig
     from synthcli.jobs.generate import Asked, Writer
-    from synthcli.runs import find_checkpoint
 
     if beam > 1 and (temperature or top_k or top_p):
         raise SynthError("`--beam` searches, and `--temperature` draws", "leave one out")
@@ -74,7 +74,7 @@ def generate(
         raise SynthError(
             "there is nothing to go on from", "give `--prompt TEXT`, `-i`, or lines on standard input"
         )
-    path = find_checkpoint(checkpoint, tasks=None if checkpoint else ("seq2seq", "causal-lm"))
+    path = choose(checkpoint, "the newest that writes", ("seq2seq", "causal-lm"))
     search = EvaluationConfig(
         metrics=("bleu",), beam=beam, max_length=max_length, length_penalty=length_penalty
     )

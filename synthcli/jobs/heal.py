@@ -9,6 +9,7 @@ from torch import nn
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.likeness import Likeness, likeness
 from synthcli.compress.teacher import Teacher, open_teacher
+from synthcli.data.store import Store
 from synthcli.errors import SynthError, carrying, did_you_mean
 from synthcli.jobs.heal_request import (
     JUDGED,
@@ -22,16 +23,27 @@ from synthcli.jobs.heal_request import (
 )
 from synthcli.jobs.matching import account_of, matched_layers
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.jobs.students import RESULT
 from synthcli.jobs.texts import calibration
-from synthcli.jobs.train import Trained, Watcher, refuse_other_store
+from synthcli.jobs.train import Trained, Watcher, refuse_other_store, say_if_unfinished
 from synthcli.model import build
 from synthcli.presets import dump, load_preset
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment
-from synthcli.runs import Run, create_run, find_checkpoint, list_runs, refuse_unwritable_runs, runs_root
+from synthcli.runs import (
+    PRESET,
+    RESULT,
+    Run,
+    create_run,
+    find_checkpoint,
+    find_run,
+    list_runs,
+    refuse_other_verb,
+    refuse_unwritable_runs,
+    runs_root,
+    verb_of,
+)
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
-from synthcli.training.loop import train
+from synthcli.training.loop import Outcome, train
 from synthcli.training.randomness import seed_torch
 from synthcli.training.weights import load_weights
 
@@ -42,14 +54,21 @@ def heal(request: HealRequest, watcher: Watcher) -> Trained:
     student = load_checkpoint(find_checkpoint(request.checkpoint))
     teacher = teacher_of(request, student)
     refuse_mismatch(student, teacher, request.hidden)
+    for path in (student.path, teacher.path):
+        say_if_unfinished(path, watcher)
     experiment = experiment_for(request, student, teacher)
     frozen_but(build_on_meta(experiment), request.train_only)  # a pattern that names nothing is refused here
     store = store_for(experiment.data, watcher.preparing)
     examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     account = account_for(student, teacher)
     layers_to_compare(account, experiment.compress)
-    run = create_run(experiment.name, dump(experiment), runs_root())
-    run.write_result(RESULT, account)
+    run = create_run(
+        experiment.name,
+        dump(experiment),
+        runs_root(),
+        METHOD,
+        lambda run: run.write_result(RESULT, account),
+    )
     return _heal(run, experiment, watcher)
 
 
@@ -57,20 +76,24 @@ def resume_healing(word: str | None, watcher: Watcher) -> Trained:
     """Continue a healing from its last checkpoint; without a word the newest that is not complete."""
     run = run_to_resume(word)
     experiment = load_preset(str(run.preset))
-    if run.is_finished:
+    if is_complete(run):
         watcher.say(f"run `{run.path}` is complete")
         return Trained(run, experiment, None)
     return _heal(run, experiment, watcher)
 
 
 def run_to_resume(word: str | None) -> Run:
-    """Return a healing by its path, id or name."""
-    runs = [run for run in list_runs() if is_healing(run)]
-    if word is not None and Path(word).is_dir() and is_healing(Run(Path(word).resolve())):
-        return Run(Path(word).resolve())
-    named = [run for run in runs if word in (None, run.id, run.name)]
-    for run in [*(run for run in named if not run.is_finished), *named]:
+    """Return a healing by its path, id or name; of several the newest that is not complete."""
+    if word is not None and (Path(word) / PRESET).is_file():
+        run = find_run(word)
+        refuse_other_verb(run, METHOD)
         return run
+    named = [run for run in list_runs() if word in (None, run.id, run.name)]
+    runs = [run for run in named if is_healing(run)]
+    for run in [*(run for run in runs if not is_complete(run)), *runs]:
+        return run
+    for run in named if word is not None else ():
+        refuse_other_verb(run, METHOD)
     if word is None:
         raise SynthError("no run is being healed", "`synth heal CHECKPOINT` begins one")
     raise SynthError(f"`{word}` is no run that heals", did_you_mean(word, [run.name for run in runs]))
@@ -78,8 +101,12 @@ def run_to_resume(word: str | None) -> Run:
 
 def is_healing(run: Run) -> bool:
     """Whether a run trains a student towards its teacher."""
-    compress = load_preset(str(run.preset)).compress if account_of(run.checkpoints / "last") else None
-    return compress is not None and compress.method == METHOD
+    return verb_of(run) == METHOD
+
+
+def is_complete(run: Run) -> bool:
+    """Whether nothing of a healing is left to do: its steps are taken, and its student is compared."""
+    return run.is_finished and "after" in account_of(run.checkpoints / "last")
 
 
 def build_on_meta(experiment: Experiment) -> nn.Module:
@@ -99,40 +126,33 @@ def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:
 
 
 def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
-    compress = experiment.compress
-    assert compress is not None and experiment.start is not None
-    account = account_of(run.checkpoints / "last")
-    teacher = open_teacher(Path(compress.teacher))
-    refuse_other_teacher(run, teacher, account)
-    store = store_for(experiment.data, watcher.preparing)
-    refuse_other_store(run, store)
-    read = reading(experiment.model, compress.sequence_length)
-    train_text = EveryPosition(examples_of(store, "train", read, experiment.data))
-    validation = None
-    if "validation" in store.splits:
-        validation = EveryPosition(examples_of(store, "validation", read, experiment.data))
-    student = student_network(experiment)
-    split = "train" if validation is None else "validation"
-    judged = calibration(store, split, teacher, experiment.data, None, JUDGED)
+    """Take the steps that are left, and compare student and teacher before and after."""
+    compress, start = experiment.compress, experiment.start
+    assert compress is not None and start is not None
     with run.lock():
         watcher.say(f"run `{run.path}`")
+        teacher = open_teacher(Path(compress.teacher))
+        account = account_of(run.checkpoints / "last")
+        if "teacher" not in account:
+            account |= account_for(load_checkpoint(Path(start.checkpoint)), teacher)
+        refuse_other_teacher(run, teacher, account)
+        store = store_for(experiment.data, watcher.preparing)
+        refuse_other_store(run, store)
+        split = "validation" if "validation" in store.splits else "train"
+        judged = calibration(store, split, teacher, experiment.data, None, JUDGED)
+        newest = newest_checkpoint(run.checkpoints)
         if "before" not in account:
-            account["before"] = shown(likeness(teacher.model, student.eval(), judged))
+            beginning = student_network(experiment, load_checkpoint(Path(start.checkpoint)))
+            account["before"] = shown(likeness(teacher.model, beginning.eval(), judged))
             run.write_result(RESULT, account)
-        objective = Healing(
-            teacher.model, compress.temperature, compress.hidden, layers_to_compare(account, compress)
-        )
-        watching = [] if watcher.training is None else [watcher.training(experiment.name)]
-        outcome = train(
-            student,
-            train_text,
-            objective,
-            experiment.training,
-            experiment.data.batch,
-            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash, "heal"), *watching],
-            resume=newest_checkpoint(run.checkpoints),
-        )
-        if not outcome.is_interrupted:
+        student = student_network(experiment, newest or load_checkpoint(Path(start.checkpoint)))
+        outcome = None
+        if not run.is_finished:
+            objective = Healing(
+                teacher.model, compress.temperature, compress.hidden, layers_to_compare(account, compress)
+            )
+            outcome = train_towards(run, experiment, student, objective, store, newest, watcher)
+        if outcome is None or not outcome.is_interrupted:
             after = shown(likeness(teacher.model, student.eval(), judged))
             account["after"] = after
             with carrying(account):
@@ -140,12 +160,40 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
     return Trained(run, experiment, outcome)
 
 
-def student_network(experiment: Experiment) -> nn.Module:
-    """Return the student before its first step, with nothing frozen but what is to stay."""
-    assert experiment.compress is not None and experiment.start is not None
+def train_towards(
+    run: Run,
+    experiment: Experiment,
+    student: nn.Module,
+    objective: Healing,
+    store: Store,
+    newest: Checkpoint | None,
+    watcher: Watcher,
+) -> Outcome:
+    """Train a student on every position of a text, from its newest checkpoint."""
+    assert experiment.compress is not None
+    read = reading(experiment.model, experiment.compress.sequence_length)
+    texts = {
+        split: EveryPosition(examples_of(store, split, read, experiment.data))
+        for split in ("train", "validation")
+        if split in store.splits
+    }
+    watching = [] if watcher.training is None else [watcher.training(experiment.name)]
+    return train(
+        student,
+        texts["train"],
+        objective,
+        experiment.training,
+        experiment.data.batch,
+        callbacks=[*run.callbacks(store.tokenizer, texts.get("validation"), store.hash), *watching],
+        resume=newest,
+    )
+
+
+def student_network(experiment: Experiment, checkpoint: Checkpoint) -> nn.Module:
+    """Return the student with the weights of a checkpoint, and nothing frozen but what is to stay."""
+    assert experiment.compress is not None
     seed_torch(experiment.training.seed)
     student = build(experiment.model)
-    checkpoint = load_checkpoint(Path(experiment.start.checkpoint))
     load_weights(student, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
     return frozen_but(student, experiment.compress.train_only)
 

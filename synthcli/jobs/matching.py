@@ -5,16 +5,15 @@ from typing import Any
 
 from synthcli.compress.sites import layers_of, main_stack
 from synthcli.compress.teacher import Teacher
-from synthcli.jobs.students import RESULT
 from synthcli.model import ModelConfig
-from synthcli.runs import run_of
+from synthcli.runs import RESULT, run_of
 from synthcli.safe_read import read_table
 
 
 def account_of(checkpoint: Path) -> dict[str, Any]:
     """Return what the run of a student says of how it was made; nothing where there is none."""
     run = run_of(checkpoint)
-    path = None if run is None else run.results / f"{RESULT}.json"
+    path = None if run is None else run.result_path(RESULT)
     if path is None or not path.is_file():
         return {}
     return read_table(path, "delete it: layers are then matched by their number")

@@ -13,12 +13,11 @@ from synthcli.jobs.distil_block import Request, Work, carried_out, found, proven
 from synthcli.jobs.evaluate import Request as Question
 from synthcli.jobs.evaluate import evaluate_checkpoint, judge, nothing, options_for
 from synthcli.jobs.stores import examples_of
-from synthcli.jobs.students import RESULT
 from synthcli.jobs.texts import TextRequest
 from synthcli.jobs.train import Watcher
 from synthcli.presets import load_preset
 from synthcli.reproduce.table import Row
-from synthcli.runs import Run, find_checkpoint, list_runs
+from synthcli.runs import RESULT, Run, find_checkpoint, list_runs
 
 TEACHER, BLOCK = "bert-base-wikitext-2", 2
 METRIC, UNTRAINED = "perplexity", "untrained-perplexity"

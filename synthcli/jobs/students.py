@@ -7,7 +7,6 @@ from torch import nn
 
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
-from synthcli.durable import remove_folder
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
 from synthcli.jobs.texts import experiment_of
@@ -15,13 +14,12 @@ from synthcli.model import ModelConfig
 from synthcli.presets import dump
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment
-from synthcli.runs import Run, create_run, runs_root
+from synthcli.runs import RESULT, Run, create_run, runs_root
 from synthcli.training.checkpoints import step_name, tidy, write_model
 from synthcli.training.config import TrainingConfig
 from synthcli.training.schedules import LinearConfig
 from synthcli.training.weights import weights_of
 
-RESULT = "compress"
 # how a student of a folder that no run of ours made is trained on, where nobody says
 TRAINING = TrainingConfig(steps=1000, schedule=LinearConfig(peak=1e-4, warmup_steps=40))
 
@@ -51,15 +49,13 @@ def save_student(
     experiment: Experiment, model: nn.Module, teacher: Teacher, result: Mapping[str, Any]
 ) -> Run:
     """Write a new run: its preset, one checkpoint at step 0, and `results/compress.json`."""
-    run = create_run(experiment.name, dump(experiment), runs_root())
     config: Any = model.config
-    try:
+
+    def fill(run: Run) -> None:
         write_model(run.checkpoints / step_name(0), config, weights_of(model), teacher.tokenizer)
         tidy(run.checkpoints, keep=1)
         run.write_result(RESULT, result)
-    except BaseException:
-        remove_folder(run.path)  # a run without a checkpoint would be taken for one that began
-        raise
-    run.note_session(teacher=teacher.name, teacher_hash=teacher.hash, store=None, from_step=0, steps=0)
-    run.finish(steps=0)
-    return run
+        run.note_session(teacher=teacher.name, teacher_hash=teacher.hash, store=None, from_step=0, steps=0)
+        run.finish(steps=0)
+
+    return create_run(experiment.name, dump(experiment), runs_root(), experiment.verb, fill)

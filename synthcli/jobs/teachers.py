@@ -5,8 +5,7 @@ from pathlib import Path
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.errors import SynthError
 from synthcli.interop.hugging_face.options import CONFIG
-from synthcli.jobs.students import RESULT
-from synthcli.runs import Run, find_checkpoint, list_runs, runs_root
+from synthcli.runs import find_checkpoint, is_student, list_runs, runs_root
 
 ENCODERS = ("masked-lm", "classification")
 DEFAULT = "bert-base-uncased"
@@ -19,18 +18,13 @@ def find_teacher(word: str | None = None) -> Teacher:
     if word is not None:
         return named(word)
     runs = [run for run in list_runs() if run.task in ENCODERS and not is_student(run)]
-    if runs:
-        return open_teacher(find_checkpoint(runs[0].id))
+    if runs:  # a training that goes on has another last checkpoint every while
+        return open_teacher(find_checkpoint(next((run for run in runs if run.is_finished), runs[0]).id))
     cached = in_hub_cache(DEFAULT)
     if cached is None:
         message = f"there is no encoder in `{runs_root()}`, and `{DEFAULT}` is not in the hub's cache"
         raise SynthError(message, GET)
     return open_teacher(cached)
-
-
-def is_student(run: Run) -> bool:
-    """Whether a run holds what was made of another model: it is no teacher unless it is named."""
-    return (run.results / f"{RESULT}.json").exists()
 
 
 def named(word: str) -> Teacher:

@@ -28,10 +28,13 @@ from synthcli.runs import (
     create_run,
     find_checkpoint,
     find_run,
+    is_training,
     list_runs,
     refuse_differences,
+    refuse_other_verb,
     refuse_unwritable_runs,
     runs_root,
+    unfinished_note,
 )
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
@@ -93,8 +96,8 @@ def planned(experiment: Experiment) -> Plan:
     return plan(fitted(experiment, store), {split: store.rows(split) for split in store.splits})
 
 
-def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
-    """Train in a new run."""
+def train_experiment(experiment: Experiment, watcher: Watcher, verb: str = "train") -> Trained:
+    """Train in a new run of a command."""
     refuse_unwritable_runs()
     for metric in experiment.evaluation.metrics:
         refuse_mismatch(metric, experiment.model.task)
@@ -105,7 +108,7 @@ def train_experiment(experiment: Experiment, watcher: Watcher) -> Trained:
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     if examples.is_stream:
         refuse_few_streams(experiment.data.batch)
-    run = create_run(experiment.name, dump(experiment), runs_root())
+    run = create_run(experiment.name, dump(experiment), runs_root(), verb)
     return _train(run, experiment, examples, watcher)
 
 
@@ -122,8 +125,8 @@ def without_teacher(experiment: Experiment, watcher: Watcher) -> Experiment:
 
 def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Trained:
     """Continue a run from its last checkpoint; another configuration is refused, naming what differs."""
+    refuse_other_verb(run, "train")
     own = load_preset(str(run.preset))
-    refuse_healing(run, own)
     if experiment is not None:
         wanted, _ = fitted_to_store(experiment if own.compress else experiment.from_scratch(), watcher)
         refuse_differences(run, own.model_dump(mode="json"), wanted.model_dump(mode="json"))
@@ -136,21 +139,15 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
     return _train(run, own, examples_of(store, "train", own.model, own.data), watcher)
 
 
-def refuse_healing(run: Run, experiment: Experiment) -> None:
-    """Raise where a run's aim is a teacher's, and going on with the text's own words would change it."""
-    compress = experiment.compress
-    if compress is not None and compress.method == "heal" and experiment.start is not None:
-        message = f"run `{run.path}` trains a student towards its teacher"
-        raise SynthError(message, f"continue it with `synth heal --resume {run.path}`")
-
-
 def run_to_resume(word: str | None) -> Run:
     """Return a run by its path, id or preset; of a preset the newest that is not complete."""
     if word is not None and Path(word).is_dir():
         return find_run(word)
     name = Path(word).stem if word and word.endswith(".toml") else word
-    unfinished = [run for run in list_runs(name=name) if not run.is_finished]
-    return unfinished[0] if unfinished else find_run(name)
+    runs = [run for run in list_runs(name=name) if is_training(run)]
+    for run in [*(run for run in runs if not run.is_finished), *runs]:
+        return run
+    return find_run(name)
 
 
 def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watcher) -> Trained:
@@ -159,7 +156,8 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
         watcher.say(f"run `{run.path}`")
         if model.has_recurrence:
             watcher.say(f"recurrence: {recurrence_here()}")
-        network = initialised(experiment, watcher)
+        newest = newest_checkpoint(run.checkpoints)
+        network = initialised(experiment, watcher, is_resumed=newest is not None)
         validation = None
         if "validation" in store.splits:
             validation = examples_of(store, "validation", model, data)
@@ -173,7 +171,7 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
             experiment.training,
             data.batch,
             callbacks=[*run.callbacks(store.tokenizer, validation, store.hash), *watching],
-            resume=newest_checkpoint(run.checkpoints),
+            resume=newest,
         )
     return Trained(run, experiment, outcome)
 
@@ -197,16 +195,29 @@ def refuse_larger_than_memory(experiment: Experiment) -> None:
     )
 
 
-def initialised(experiment: Experiment, watcher: Watcher) -> nn.Module:
-    """Return the model before its first step: by chance, or from a checkpoint."""
+def initialised(experiment: Experiment, watcher: Watcher, is_resumed: bool = False) -> nn.Module:
+    """Return the model before its first step: by chance, or from a checkpoint.
+
+    One that is resumed gets the weights of its own checkpoint later, and needs no other.
+    """
     seed_torch(experiment.training.seed)
     network = build(experiment.model)
     if experiment.start is not None:
-        report = start_from(network, load_checkpoint(find_checkpoint(experiment.start.checkpoint)))
-        if watcher.loaded is not None:
-            watcher.loaded(report)
+        if not is_resumed:
+            start = load_checkpoint(find_checkpoint(experiment.start.checkpoint))
+            say_if_unfinished(start.path, watcher)
+            report = start_from(network, start)
+            if watcher.loaded is not None:
+                watcher.loaded(report)
         freeze(network, experiment.start.freeze)
     return network
+
+
+def say_if_unfinished(checkpoint: Path, watcher: Watcher) -> None:
+    """Say that what a training begins with, or aims at, is not the end of its own training."""
+    note = unfinished_note(checkpoint)
+    if note is not None:
+        watcher.say(f"note: {note}")
 
 
 def refuse_other_store(run: Run, store: Store) -> None:

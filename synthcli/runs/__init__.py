@@ -5,20 +5,29 @@
 Importing this imports no torch. Of a training over several processes only the main one writes.
 """
 
+from synthcli.runs.creating import create_run
 from synthcli.runs.differences import differences_in_training, refuse_differences
-from synthcli.runs.finding import find_checkpoint, find_run, list_runs, run_of
-from synthcli.runs.run import Run, create_run, is_main_process, refuse_unwritable_runs, runs_root
+from synthcli.runs.finding import find_checkpoint, find_run, list_runs, run_of, unfinished_note
+from synthcli.runs.run import PRESET, Run, is_main_process, refuse_unwritable_runs, runs_root
+from synthcli.runs.verbs import RESULT, is_student, is_training, refuse_other_verb, verb_of
 
 __all__ = [
+    "PRESET",
+    "RESULT",
     "Run",
     "create_run",
     "differences_in_training",
     "find_checkpoint",
     "find_run",
     "is_main_process",
+    "is_student",
+    "is_training",
     "list_runs",
     "refuse_differences",
+    "refuse_other_verb",
     "refuse_unwritable_runs",
     "run_of",
     "runs_root",
+    "unfinished_note",
+    "verb_of",
 ]

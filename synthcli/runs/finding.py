@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from synthcli.durable import followed
+from synthcli.durable import UNFINISHED
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.runs.run import PRESET, Run, runs_root
+from synthcli.runs.verbs import continuation
 
 
 def list_runs(root: Path | None = None, name: str | None = None) -> list[Run]:
@@ -23,8 +24,8 @@ def find_run(word: str | None = None, root: Path | None = None) -> Run:
     for run in runs:
         if word in (None, run.id, run.name):
             return run
-    if word is not None and (Path(word) / PRESET).is_file():
-        return Run(Path(word).resolve())
+    if word is not None and (run_there := _run_at(Path(word))) is not None:
+        return run_there
     if not runs:
         raise SynthError(f"there are no runs in `{root or runs_root()}`", "`synth train PRESET` makes one")
     raise SynthError(f"unknown run `{word}`", did_you_mean(str(word), words_for(runs)))
@@ -47,13 +48,10 @@ def find_checkpoint(
         if owner in (run.id, run.name):
             return named(run, which or "last")
     if Path(word).exists():
-        from synthcli.training.checkpoints import step_folder
-
-        return step_folder(Path(word))
+        return _checkpoint_at(Path(word))
     for run in runs:
         if owner in (run.id, run.name):
-            hint = "`synth train … --resume` continues it to its first checkpoint"
-            raise SynthError(f"run `{run.path}` has no checkpoint yet", hint)
+            raise _without_checkpoint(run)
     hint = did_you_mean(word, words_for(trained)) if trained else "`synth train PRESET` makes a run with one"
     raise SynthError(f"unknown checkpoint `{word}`", hint)
 
@@ -69,16 +67,57 @@ def newest_of(trained: list[Run], root: Path | None, tasks: Collection[str] | No
 
 
 def named(run: Run, which: str) -> Path:
-    """Return one of a run's checkpoints: `last`, `best` or `step-…`."""
-    path = followed(run.checkpoints / which)
-    if not path.exists():
-        present = [path.name for path in run.checkpoints.iterdir() if not path.name.startswith(".")]
+    """Return one of a run's checkpoints: `last`, `best` or `step-…`.
+
+    The first two do not hang on their links: a kill may have come before they moved.
+    """
+    from synthcli.training.checkpoints import best_step, step_folders
+
+    steps = step_folders(run.checkpoints)
+    present: dict[str, Path | None] = {path.name: path for path in steps}
+    present |= {"last": steps[-1], "best": best_step(steps) if which == "best" else None}
+    path = present.get(which)
+    if path is None:
         raise SynthError(f"run `{run.path}` has no checkpoint `{which}`", did_you_mean(which, present))
     return path.resolve()
 
 
+def _run_at(path: Path) -> Run | None:
+    """Return the run in a folder; one that is not whole is refused."""
+    path = path.resolve()
+    if not (path / PRESET).is_file():
+        return None
+    if path.name.startswith(UNFINISHED):
+        message = f"`{path}` is no run: it is being written, or what a killed process left of one"
+        raise SynthError(message, "name another; the next run of that name removes what is left over")
+    return Run(path)
+
+
+def _checkpoint_at(path: Path) -> Path:
+    """Return the folder of the checkpoint at a path; of a run, or of its checkpoints, the newest."""
+    from synthcli.training.checkpoints import step_folder
+
+    run = _run_at(path.parent if path.name == "checkpoints" else path)
+    if run is not None and run.last is None:
+        raise _without_checkpoint(run)
+    return step_folder(path)
+
+
+def _without_checkpoint(run: Run) -> SynthError:
+    return SynthError(f"run `{run.path}` has no checkpoint yet", continuation(run))
+
+
 def words_for(runs: list[Run]) -> list[str]:
     return list(dict.fromkeys([*(run.name for run in runs), *(run.id for run in runs)]))
+
+
+def unfinished_note(checkpoint: Path) -> str | None:
+    """Say that a checkpoint is of a training that is not complete; None where it is, or nobody knows."""
+    run = run_of(checkpoint)
+    if run is None or run.is_finished or not run.sessions:
+        return None
+    steps = run.sessions[-1].get("steps")
+    return f"`{checkpoint}` is of a training of {steps:,} steps that is not complete: {continuation(run)}"
 
 
 def run_of(checkpoint: Path) -> Run | None:

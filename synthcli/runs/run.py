@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -95,14 +94,17 @@ class Run:
         return sessions[0].get("store") if sessions else None
 
     @property
+    def record(self) -> dict[str, Any]:
+        """What `environment.json` says: the command that made it, its preset as it began, its sessions."""
+        path = self.path / ENVIRONMENT
+        return read_table(path, DELETE) if path.exists() else {}
+
+    @property
     def sessions(self) -> list[dict[str, Any]]:
         """Its start and every resumption: when, on what, from which step."""
-        path = self.path / ENVIRONMENT
-        if not path.exists():
-            return []
-        sessions = read_table(path, DELETE).get("sessions")
+        sessions = self.record.get("sessions", [])
         if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
-            raise SynthError(f"`{path}` lists no sessions", DELETE)
+            raise SynthError(f"`{self.path / ENVIRONMENT}` lists no sessions", DELETE)
         return sessions
 
     @property
@@ -122,6 +124,7 @@ class Run:
         with ExitStack() as until_then:
             with self._writing(LOCK):
                 self._hold(until_then.enter_context((self.path / LOCK).open("a+")))
+                durable.remove_unfinished(self.path)
             yield
 
     def _hold(self, file: TextIO) -> None:
@@ -144,19 +147,23 @@ class Run:
 
     def write_result(self, name: str, result: Mapping[str, Any]) -> Path:
         """Write `results/<name>.json`, in place of an older one."""
-        path = self.results / f"{name}.json"
         with self._writing(f"results/{name}.json"):
             self.results.mkdir(exist_ok=True)
-            return write_json(path, result)
+            return write_json(self.result_path(name), result)
+
+    def result_path(self, name: str) -> Path:
+        return self.results / f"{name}.json"
 
     def read_results(self) -> dict[str, dict[str, Any]]:
-        """Return every result by name."""
-        return {path.stem: read_table(path, ANEW) for path in sorted(self.results.glob("*.json"))}
+        """Return every result by name; what a kill left half written is none."""
+        paths = [path for path in sorted(self.results.glob("*.json")) if not path.name.startswith(".")]
+        return {path.stem: read_table(path, ANEW) for path in paths}
 
     def note_session(self, **facts: Any) -> None:
         """Add a start or a resumption to `environment.json`."""
+        sessions = [*self.sessions, {**environment(), **facts}]
         with self._writing(ENVIRONMENT):
-            write_json(self.path / ENVIRONMENT, {"sessions": [*self.sessions, {**environment(), **facts}]})
+            write_json(self.path / ENVIRONMENT, {**self.record, "sessions": sessions})
 
     def finish(self, **facts: Any) -> None:
         """Mark the training as complete."""
@@ -211,24 +218,6 @@ class Sessions(Callback):
     def on_end(self, training: "Training") -> None:
         if training.step == training.steps:
             self.run.finish(steps=training.steps)
-
-
-def create_run(name: str, preset: str, root: Path | None = None) -> Run:
-    """Make the directory of a new run that holds its resolved preset; ids sort by time."""
-    folder = (root or runs_root()) / name
-    path = folder / new_id()
-    while path.exists():
-        path = folder / new_id()
-    if is_main_process():
-        with writing(f"run `{path}`", path, ELSEWHERE), durable.new_folder(path) as unnamed:
-            (unnamed / PRESET).write_text(preset, encoding="utf-8")
-    return Run(path)
-
-
-def new_id() -> str:
-    """Return 20261121-090412-8f3a: the time in UTC, its last part in 2⁻¹⁶ seconds."""
-    time = datetime.now(UTC)
-    return f"{time:%Y%m%d-%H%M%S}-{time.microsecond * 2**16 // 10**6:04x}"
 
 
 def write_json(path: Path, table: Mapping[str, Any]) -> Path:

@@ -6,7 +6,7 @@ Both links and what is kept are functions of the folders present, so that a kill
 nothing that the next start does not put right.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -241,14 +241,19 @@ def tidy(folder: Path, keep: int) -> None:
     """Remove what a kill left, point `last` and `best`, keep the newest and the best."""
     durable.remove_unfinished(folder)
     steps = step_folders(folder)
-    losses = {path: loss for path in steps if (loss := read_manifest(path).validation_loss) is not None}
-    best = min(losses, key=losses.__getitem__, default=None)
+    best = best_step(steps)
     for name, path in ((LAST, steps[-1] if steps else None), (BEST, best)):
         if path is not None and not points_to(folder / name, path):
             durable.link(folder / name, path.name)
     for path in steps[:-keep]:
         if path != best:
             durable.remove_folder(path)
+
+
+def best_step(steps: Sequence[Path]) -> Path | None:
+    """Return the checkpoint with the least validation loss, if any was evaluated."""
+    losses = {path: loss for path in steps if (loss := read_manifest(path).validation_loss) is not None}
+    return min(losses, key=losses.__getitem__, default=None)
 
 
 def points_to(name: Path, path: Path) -> bool:

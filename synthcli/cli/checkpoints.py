@@ -1,0 +1,26 @@
+"""The checkpoint a command works on: which one it is where nobody named it, and whether it is a last one."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from synthcli.cli import screen
+
+
+def choose(word: str | None, newest: str = "the newest", tasks: Collection[str] | None = None) -> Path:
+    """Return the checkpoint that a word names, or the newest for one of `tasks`, which is then said."""
+    from synthcli.runs import find_checkpoint
+
+    path = find_checkpoint(word, tasks=None if word else tasks)
+    if word is None:
+        screen.say(f"checkpoint: `{path}`, {newest}")
+    say_if_unfinished(path)
+    return path
+
+
+def say_if_unfinished(path: Path) -> None:
+    """Say that more steps of a checkpoint's training are to come."""
+    from synthcli.runs import unfinished_note
+
+    note = unfinished_note(path)
+    if note is not None:
+        screen.say(f"note: {note}")

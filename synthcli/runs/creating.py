@@ -1,0 +1,101 @@
+"""A new run: whole under its name, or not there at all.
+
+It is filled in a folder beside, which no finder takes for a run, locked for as long as its process lives.
+What killed processes left there is removed by the next that makes a run of the name.
+"""
+
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from synthcli import durable
+from synthcli.disk import writing
+from synthcli.runs.run import ELSEWHERE, ENVIRONMENT, PRESET, Run, is_main_process, runs_root, write_json
+
+
+def create_run(
+    name: str,
+    preset: str,
+    root: Path | None = None,
+    verb: str = "train",
+    fill: Callable[[Run], object] | None = None,
+) -> Run:
+    """Make a new run of a command, with its resolved preset and what `fill` writes; ids sort by time.
+
+    Processes other than the main one write nothing.
+    """
+    folder = (root or runs_root()) / name
+    if not is_main_process():
+        return Run(folder / new_id())
+    with _named_at_the_end(folder) as run:
+        run.preset.write_text(preset, encoding="utf-8")
+        write_json(run.path / ENVIRONMENT, {"verb": verb, "preset": tomllib.loads(preset), "sessions": []})
+        if fill is not None:
+            fill(run)
+    return Run(_final(run.path))
+
+
+@contextmanager
+def _named_at_the_end(folder: Path) -> Iterator[Run]:
+    """Yield a run that gets its name when this ends; on an error nothing is left of it."""
+    with writing(f"a run in `{folder}`", folder, ELSEWHERE), durable.parents_of(folder / PRESET):
+        _sweep(folder)
+        path, lock = _claim(folder)
+        with lock:
+            try:
+                yield Run(path)
+                for file in sorted(path.rglob("*")):
+                    durable.sync(file)
+                durable.sync(path)
+                path.rename(_final(path))
+            except BaseException:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
+        durable.sync(folder)
+
+
+def _claim(folder: Path) -> tuple[Path, ExitStack]:
+    """Make and lock the folder of an id; of one that two processes draw at once only one gets it.
+
+    On a disk without locks it is the name alone that is claimed, and nothing is swept.
+    """
+    while True:
+        path = folder / (durable.UNFINISHED + new_id())
+        # taken by another, or swept by one before it was locked
+        with suppress(FileExistsError), ExitStack() as stack:
+            path.mkdir(parents=True)
+            if _is_held(path, stack) and not _final(path).exists():
+                return path, stack.pop_all()
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _is_held(path: Path, stack: ExitStack) -> bool:
+    """Lock a folder for as long as `stack` lasts; False where one that sweeps was quicker."""
+    try:
+        stack.enter_context(durable.held(path))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:  # no locks here
+        return True
+    return path.is_dir()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left; a folder another works in is locked."""
+    for leftover in folder.glob(f"{durable.UNFINISHED}[0-9]*"):
+        with suppress(OSError), durable.held(leftover):
+            shutil.rmtree(leftover)
+
+
+def _final(path: Path) -> Path:
+    return path.with_name(path.name.removeprefix(durable.UNFINISHED))
+
+
+def new_id() -> str:
+    """Return 20261121-090412-8f3a: the time in UTC, its last part in 2⁻¹⁶ seconds."""
+    time = datetime.now(UTC)
+    return f"{time:%Y%m%d-%H%M%S}-{time.microsecond * 2**16 // 10**6:04x}"
