@@ -99,11 +99,9 @@ def told(error: Exception) -> SynthError | None:
         return WorkFailedError("there is not enough memory", hint)
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
         return WorkFailedError(f"`{error.object}` is not UTF-8, and cannot be written down", "rename it")
-    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, BrokenPipeError):
-        kind = SynthError if error.errno in OF_NAMES else WorkFailedError
-        return kind(
-            f"`{error.filename}`: {str(error.strerror).lower()}", "check the path and its permissions"
-        )
+    if isinstance(error, OSError) and error.errno in OF_NAMES and error.filename is not None:
+        hint = "check the path and its permissions"
+        return SynthError(f"`{error.filename}`: {str(error.strerror).lower()}", hint)
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         key, reason = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")

@@ -61,7 +61,8 @@ def cases_of(name: str, command: Command, template: Path) -> list[Case]:
         found += [Case(name, "word", str(place), value) for value in KINDS[kind]]
     for path in files_of(command, template):
         found += [Case(name, "file", path, damage) for damage in DAMAGES]
-    return found + [Case(name, "variables", str(number)) for number in range(len(VARIABLES))]
+    ranks = [number for number, odd in enumerate(VARIABLES) if not command.is_long or "RANK" in odd]
+    return found + [Case(name, "variables", str(number)) for number in ranks]
 
 
 def files_of(command: Command, template: Path) -> list[str]:

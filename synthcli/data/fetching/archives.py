@@ -1,4 +1,8 @@
-"""Unpack archives into a folder and nowhere else: plain files only, no paths that leave it, no links."""
+"""Unpack archives into a folder and nowhere else: plain files only, no paths that leave it, no links.
+
+What members claim to hold is compared with the room on the disk before any of it is written: a few kilobytes
+can stand for petabytes. A tar has no list of its members, so that each is compared when its turn comes.
+"""
 
 import shutil
 import stat
@@ -7,12 +11,23 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, Any, Self
 
-from synthcli.errors import WorkFailedError
+from synthcli.errors import SynthError, WorkFailedError
 
-Member = tuple[str, IO[bytes]]
+LONGEST_HEADER = 2**20  # bytes of what stands before a member, such as a long name: it is read into memory
+BEFORE_MEMBERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A plain file of an archive: its name, the bytes it claims to have, and a stream of them."""
+
+    name: str
+    size: int
+    stream: IO[bytes]
 
 
 def unpack(archive: Path, folder: str, target: Path) -> None:
@@ -20,9 +35,12 @@ def unpack(archive: Path, folder: str, target: Path) -> None:
     prefix = f"{folder}/" if folder else ""
     written = 0
     with damage_named(archive):
-        for name, stream in members(archive):
-            if name.startswith(prefix):
-                write(stream, target / safe(name, archive).removeprefix(prefix), archive)
+        if archive.suffix == ".zip":
+            refuse_more_than_fits(claimed(archive, prefix), target, archive)
+        for member in members(archive):
+            if member.name.startswith(prefix):
+                refuse_more_than_fits(member.size, target, archive)
+                write(member.stream, target / safe(member.name, archive).removeprefix(prefix), archive)
                 written += 1
     if written == 0:
         raise WorkFailedError(
@@ -35,15 +53,33 @@ def members(archive: Path) -> Iterator[Member]:
 
 
 def tar_members(archive: Path) -> Iterator[Member]:
-    with tarfile.open(archive, "r|*") as tar:
+    with tarfile.open(archive, "r|*", tarinfo=Header) as tar:
         for member in one_by_one(tar):
             if member.isdir():
                 continue
-            if not member.isreg():
-                raise unsafe(archive, member.name, "is a link or a device")
+            refuse_odd(member, archive)
             stream = tar.extractfile(member)
             assert stream is not None, member.name  # a plain file has one
-            yield member.name.removeprefix("./"), stream
+            yield Member(member.name.removeprefix("./"), member.size, stream)
+
+
+class Header(tarfile.TarInfo):
+    """A header of a tar; one that would be read without end, or backwards, is none."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in BEFORE_MEMBERS and header.size > LONGEST_HEADER):
+            raise tarfile.ReadError(f"a header claims {header.size:,} bytes")
+        return header
+
+
+def refuse_odd(member: tarfile.TarInfo, archive: Path) -> None:
+    """Refuse a member of a tar that is no plain file, or one with holes, which a few bytes can claim."""
+    if not member.isreg():
+        raise unsafe(archive, member.name, "is a link or a device")
+    if member.issparse():
+        raise unsafe(archive, member.name, "is a file with holes")
 
 
 def one_by_one(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -62,7 +98,22 @@ def zip_members(archive: Path) -> Iterator[Member]:
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 raise unsafe(archive, member.filename, "is a link or a device")
             with packed.open(member) as stream:
-                yield member.filename, stream
+                yield Member(member.filename, member.file_size, stream)
+
+
+def claimed(archive: Path, prefix: str) -> int:
+    """Return the bytes that the members of a zip under a prefix claim together."""
+    with zipfile.ZipFile(archive) as packed:
+        return sum(member.file_size for member in packed.infolist() if member.filename.startswith(prefix))
+
+
+def refuse_more_than_fits(size: int, target: Path, archive: Path) -> None:
+    """Refuse to write more than there is room for where `target` stands or will stand."""
+    there = next(folder for folder in (target, *target.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if size > free:
+        message = f"`{archive}` claims {size:,} bytes, and there is room for {free:,} in `{there}`"
+        raise SynthError(message, "free space there, or name another folder with `--to`")
 
 
 def safe(name: str, archive: Path) -> str:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast, get_args
 
-from synthcli.data.fetching.archives import damage_named, one_by_one, safe, write
+from synthcli.data.fetching.archives import (
+    Header,
+    damage_named,
+    one_by_one,
+    refuse_more_than_fits,
+    refuse_odd,
+    safe,
+    write,
+)
 from synthcli.data.fetching.download import Progress
 from synthcli.data.fetching.homes import data_root, is_filled
 from synthcli.data.fetching.pack import FILES, FORMAT, LIST, Hashing, Kind
@@ -16,7 +24,7 @@ from synthcli.data.store import stores_root
 from synthcli.disk import writing
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError, WorkFailedError
-from synthcli.safe_read import parse_json
+from synthcli.safe_read import parse_json, refuse_irregular
 
 LONGEST_LIST = 2**28  # bytes
 ELSEWHERE = "give another folder with `--to`"
@@ -35,13 +43,19 @@ class Listed:
 
 def unpack_pack(pack: Path, to: Path | None, report: Progress) -> tuple[Listed, Path]:
     """Put what a pack holds into its place, whole or not at all, and return where that is."""
+    refuse_irregular(pack)
     if not pack.is_file():
         raise SynthError(f"there is no pack `{pack}`", "`synth corpora pack NAME -o FILE` makes one")
-    with damage_named(pack), opened(pack) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+    with (
+        damage_named(pack),
+        opened(pack) as stream,
+        tarfile.open(fileobj=stream, mode="r|", tarinfo=Header) as tar,
+    ):
         listed = read_list(tar, pack)
         target = to or place_of(listed)
         if is_filled(target):
             raise SynthError(f"`{target}` is there already", "remove it, or give another one with `--to`")
+        refuse_more_than_fits(sum(file["bytes"] for file in listed.files.values()), target, pack)
         with writing(f"`{target}`", target, ELSEWHERE), new_folder(target) as folder:
             extract(tar, listed, folder, pack, report)
             ended(stream)
@@ -64,7 +78,9 @@ def read_list(tar: tarfile.TarFile, pack: Path) -> Listed:
         if data["format"] != FORMAT or data["kind"] not in get_args(Kind):
             refuse(pack, f"is of format {data['format']} and kind `{data['kind']}`")
         files = {safe(str(file["path"]), pack): file for file in data["files"]}
-        sizes = [file["bytes"] >= 0 and len(file["sha256"]) for file in files.values()]
+        if not all(type(file["bytes"]) is int and file["bytes"] >= 0 for file in files.values()):
+            refuse(pack, f"has a `{LIST}` with a size that is none")
+        sizes = [len(file["sha256"]) for file in files.values()]
         listed = Listed(data["kind"], str(data["name"]), safe(data["folder"], pack), files)
     except (ValueError, TypeError, KeyError) as error:
         refuse(pack, f"has a `{LIST}` that cannot be read: {error}")
@@ -83,12 +99,15 @@ def extract(tar: tarfile.TarFile, listed: Listed, folder: Path, pack: Path, repo
             refuse(pack, f"holds `{member.name}`, which is no file of its list")
         if name not in missing:
             refuse(pack, f"holds `{name}`, which is not in its list, or twice")
+        refuse_odd(member, pack)
         expected = missing.pop(name)
+        if member.size != expected["bytes"]:
+            refuse(pack, f"is altered: `{name}` has {member.size:,} bytes, not {expected['bytes']:,}")
         stream = tar.extractfile(member)
         assert stream is not None, name  # a plain file has one
         hashing = Hashing(stream)
         write(cast(IO[bytes], hashing), folder / name, pack)
-        if member.size != expected["bytes"] or hashing.sha256 != expected["sha256"]:
+        if hashing.sha256 != expected["sha256"]:
             refuse(pack, f"is altered: `{name}` has the sha256 {hashing.sha256}, not {expected['sha256']}")
         done += member.size
         report(f"unpacking {listed.name}", done, total)

@@ -182,7 +182,7 @@ def test_a_link_in_a_pack(root: Path, contents: Contents, tmp_path: Path) -> Non
         ({"kind": "run"}, "is of format 1 and kind `run`"),
         ({"files": []}, "without files"),
         ({"files": [{"path": "a"}]}, "cannot be read"),
-        ({"files": [{"path": "a", "bytes": "1", "sha256": ""}]}, "cannot be read"),
+        ({"files": [{"path": "a", "bytes": "1", "sha256": ""}]}, "with a size that is none"),
         ({"files": 3}, "cannot be read"),
         ({"folder": 3}, "cannot be read"),
     ],
