@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,20 @@ NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # SIGTERM does what Ctrl-C does: what is half written goes, and so do processes that were started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = run_and_tell()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        code = INTERRUPTED
+    for number in (signal.SIGINT, signal.SIGTERM):  # there is nothing left to tidy up
+        signal.signal(number, signal.SIG_DFL)
+    sys.exit(code)
+
+
+def run_and_tell() -> int:
+    """Carry out the command; say what goes wrong. Return the exit code."""
     variables.drop_odd_sizes(os.environ)  # before rich reads them
     from synthcli.cli import screen
 
@@ -31,23 +46,20 @@ def main() -> None:
     except SynthError as problem:
         screen.speak()
         screen.error(problem)
-        sys.exit(problem.exit_code)
+        return problem.exit_code
     try:
         variables.refuse_words(words)
-        sys.exit(run())
+        return run()
     except SynthError as problem:
         screen.error(problem)
-        sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
-        screen.say("interrupted")
-        sys.exit(INTERRUPTED)
+        return problem.exit_code
     except BrokenPipeError:  # who reads the result has seen enough
         screen.abandon(sys.stdout)
-        sys.exit(1)
+        return 1
     except OSError as error:
         screen.let_go()
         screen.error(unforeseen(error))
-        sys.exit(WorkFailedError.exit_code)
+        return WorkFailedError.exit_code
 
 
 def unforeseen(error: OSError) -> SynthError:

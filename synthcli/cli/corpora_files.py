@@ -1,6 +1,5 @@
 """`synth corpora fetch`, `pack` and `unpack`: publishers' files, for machines with and without network."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +50,6 @@ def fetch(names: Names, to: To = None) -> None:
 
     if to is not None and len(names) > 1:
         raise SynthError("`--to` belongs to one corpus, and several are named", "fetch them one by one")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     corpora = [find_corpus(name) for name in names]
     for corpus in corpora:
         files_of(corpus)  # refuses before anything is fetched
@@ -71,7 +69,6 @@ def pack(what: What, output: Output, source: Source = None) -> None:
     """
     from synthcli.data.fetching.pack import pack as pack_files
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     contents = contents_of(what, source)
     with reporting() as report:
         count = pack_files(contents, output, report)
@@ -87,7 +84,6 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
     """
     from synthcli.data.fetching.unpack import unpack_pack
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with reporting() as report:
         listed, target = unpack_pack(file, to, report)
     screen.say(f"wrote `{target}`: {len(listed.files):,} files of the {listed.kind} `{listed.name}`")

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,7 +88,6 @@ def prepare_corpus(
 
     if source is not None and len(names) > 1:
         raise SynthError("`--source` belongs to one corpus, and several are named", "prepare them one by one")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is done is kept either way
     wanted = {
         name: tokenizer_config(
             tokenizer or find_corpus(name).tokenizer,

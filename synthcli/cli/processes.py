@@ -1,26 +1,108 @@
-"""Start this very command in several processes of this machine.
+"""Start this very command in several processes of this machine, and end them together.
 
 torch's own launcher would do, but shows a traceback of its own for every message of ours, and turns a saved
 interrupt into a failure.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import FrameType
 
 import typer
 
+from synthcli.children import Children
+from synthcli.cli import screen
+from synthcli.cli.rank import Failure
+from synthcli.errors import SynthError, WorkFailedError
 
-def launch(processes: int) -> None:
-    """Run the command line again without `--processes`, each process on its share of the cores."""
-    words, own = [], iter(sys.argv[1:])
-    for word in own:
-        if word == "--processes":
-            next(own, None)
-        elif not word.startswith("--processes="):
-            words.append(word)
-    command = [sys.executable, "-m", "synthcli", *words]
+SECONDS_BETWEEN_LOOKS = 0.05
+SECONDS_TO_END = 5.0  # for the others, once one has failed
+INTERRUPTED = 130
+RANK = "synthcli.cli.rank"
+CAUSES = ("mistake", "bug", "killed", "exit", "signal", "lost")  # each before what it may lead to
+OF_THE_SYSTEM = (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
+MEMORY = "the system kills what needs more memory than there is: `data.batch.micro_size` lowers it; "
+
+
+@dataclass
+class Rank:
+    """One process of the training, seen from the launcher."""
+
+    number: int
+    process: "subprocess.Popen[bytes]"
+    channel: Connection
+    failure: Failure | None = None
+    is_ended_by_us: bool = False
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.returncode is None
+
+    def look(self) -> None:
+        """Notice its end, and what it says of it."""
+        if self.process.poll() is not None and self.channel.poll():
+            try:
+                self.failure = Failure(**self.channel.recv())
+            except (EOFError, OSError):  # it says nothing
+                return
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether it ended otherwise than at its end, or with all others after an interrupt."""
+        return not self.is_running and (self.failure is not None or self.code not in (0, INTERRUPTED))
+
+    @property
+    def ended_by(self) -> str:
+        """Return one of `CAUSES`."""
+        if self.failure is not None:
+            return self.failure.kind
+        return "killed" if self.code < 0 else "exit"
+
+    @property
+    def code(self) -> int:
+        return int(self.process.returncode)
+
+
+@dataclass
+class Signals:
+    """What has come for this process since it was looked last."""
+
+    numbers: list[int] = field(default_factory=list)
+    is_interrupted: bool = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        self.numbers.append(number)
+        self.is_interrupted |= number in (signal.SIGINT, signal.SIGTERM)
+
+    def take(self) -> list[int]:
+        taken, self.numbers = self.numbers, []
+        return taken
+
+
+def launch(processes: int, hint: Callable[[], str]) -> None:
+    """Run the command line again without `--processes`, each process on its share of the cores.
+
+    Raises what one of them raised, or WorkFailedError where one was killed; `hint` says how to go on then.
+    """
+    with Children() as children, noted() as signals:
+        ranks = start(processes, children)
+        wait(ranks, signals)
+    raise_failure(ranks, signals.is_interrupted, hint)
+    raise typer.Exit(max(rank.code for rank in ranks))
+
+
+def start(processes: int, children: Children) -> list[Rank]:
+    """Start all of them."""
+    words = words_without_processes()
     shared = {
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)),
         **os.environ,
@@ -29,27 +111,119 @@ def launch(processes: int) -> None:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
     }
-    children = [
-        subprocess.Popen(command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in range(processes)
-    ]
-    raise typer.Exit(outcome(children))
+    ranks = []
+    for number in range(processes):
+        channel, theirs = Pipe()
+        own = shared | {"RANK": str(number), "LOCAL_RANK": str(number)}
+        descriptor = theirs.fileno()
+        with interrupts_held():
+            process = children.start_module(RANK, [str(descriptor), *words], env=own, pass_fds=[descriptor])
+        theirs.close()
+        ranks.append(Rank(number, process, channel))
+    return ranks
 
 
-def outcome(children: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; return the first code that is not 0. An interrupt reaches every child by itself."""
-    codes = []
-    for child in children:
-        while True:
-            try:
-                codes.append(child.wait())
-                break
-            except KeyboardInterrupt:
-                continue
-        if codes[-1] != 0:
-            for other in children:
-                other.terminate()
-    return next((code for code in codes if code), 0)
+def words_without_processes() -> list[str]:
+    """Return the words of this command line but `--processes` and its number."""
+    words, own = [], iter(sys.argv[1:])
+    for word in own:
+        if word == "--processes":
+            next(own, None)
+        elif not word.startswith("--processes="):
+            words.append(word)
+    return words
+
+
+@contextmanager
+def noted() -> Iterator[Signals]:
+    """Note the signals that are for all processes of the training."""
+    signals = Signals()
+    before = {
+        number: signal.signal(number, signals.note)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP)
+    }
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def wait(ranks: list[Rank], signals: Signals) -> None:
+    """Wait until all have ended; pass signals on. The first failure ends the others."""
+    deadline = None
+    while any(rank.is_running for rank in ranks):
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        for number in signals.take():
+            if number == signal.SIGTSTP:
+                stop(ranks)
+            else:
+                send(ranks, number)
+        for rank in ranks:
+            rank.look()
+        if deadline is None and any(rank.has_failed for rank in ranks):
+            deadline = time.monotonic() + SECONDS_TO_END
+            end(ranks, signal.SIGTERM)
+        elif deadline is not None and time.monotonic() > deadline:
+            end(ranks, signal.SIGKILL)
+
+
+def send(ranks: list[Rank], number: int) -> None:
+    for rank in ranks:
+        if rank.is_running:
+            rank.process.send_signal(number)
+
+
+def end(ranks: list[Rank], number: int) -> None:
+    """Send a signal to those that run, which is not told as a failure of theirs."""
+    for rank in ranks:
+        rank.is_ended_by_us |= rank.is_running
+    send(ranks, number)
+
+
+def stop(ranks: list[Rank]) -> None:
+    """Ctrl-Z: stop all and this process, until the shell continues it."""
+    send(ranks, signal.SIGSTOP)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    send(ranks, signal.SIGCONT)
+
+
+def raise_failure(ranks: list[Rank], is_interrupted: bool, hint: Callable[[], str]) -> None:
+    """Raise the failure that others are the consequence of, if there is one."""
+    failed = [rank for rank in ranks if rank.has_failed and not rank.is_ended_by_us]
+    first = min(failed, key=lambda rank: CAUSES.index(rank.ended_by), default=None)
+    if first is None:
+        return
+    which = f"process {first.number} of {len(ranks)} (pid {first.process.pid})"
+    failure = first.failure
+    if failure is not None and failure.kind == "mistake":
+        error = SynthError(failure.text, failure.hint)
+        error.exit_code = failure.exit_code
+        raise error
+    if is_interrupted and first.code not in OF_THE_SYSTEM:
+        screen.say("interrupted")
+        raise typer.Exit(INTERRUPTED)
+    if failure is None and first.code < 0:
+        name = signal.Signals(-first.code).name
+        memory = MEMORY if -first.code == signal.SIGKILL else ""
+        raise WorkFailedError(f"{which} was killed by signal {-first.code} ({name})", memory + hint())
+    if failure is not None and failure.kind == "bug":
+        screen.say(failure.text.rstrip())
+    elif failure is not None and failure.kind == "lost":
+        raise WorkFailedError(f"{which} does not reach the others: {failure.text}", hint())
+    elif failure is not None:
+        screen.say(f"{which} was interrupted")
+    raise typer.Exit(first.code)
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let what is started within find signals only once it asks for them: until then it could not tell."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def free_port() -> int:

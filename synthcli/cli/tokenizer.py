@@ -1,7 +1,6 @@
 """`synth tokenizer`: train one, or look at what one does to a text."""
 
 import json
-import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,7 +55,6 @@ def train(
     config = tokenizer_config(kind, vocab_size, None)
     text = Training(config, tuple(files or ()), corpus, source, least_count)
     refuse(text, output)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave nothing half-written
     with screen.progress() as bar:
         task = bar.add_task("", total=None, rate="")
         tokenizer = trained(

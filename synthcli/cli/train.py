@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from synthcli.cli.training_progress import TrainingProgress
     from synthcli.jobs.start import LoadReport
     from synthcli.jobs.train import Trained, Watcher
+    from synthcli.runs import Run
 
 INTERRUPTED = 130
 
@@ -98,11 +99,23 @@ def in_processes(
     from synthcli.cli.processes import launch
     from synthcli.jobs.train import fitted_to_store
     from synthcli.presets import load_preset
+    from synthcli.runs import list_runs
 
     for preset in presets or ():
         with watching(preset) as watcher:
             fitted_to_store(load_preset(preset, scale, config, overrides), watcher)
-    launch(processes)
+    there_before = set(list_runs())
+    launch(processes, lambda: how_to_go_on(processes, there_before))
+
+
+def how_to_go_on(processes: int, there_before: "set[Run]") -> str:
+    """Say how a training of several processes is continued that one of them ended."""
+    from synthcli.runs import list_runs
+
+    begun = [run for run in list_runs() if run not in there_before and not run.is_finished]
+    if not begun:
+        return "the same command again begins anew, or goes on where it has `--resume`"
+    return f"`synth train --resume {begun[0].path} --processes {processes}` goes on after its last checkpoint"
 
 
 def one(

@@ -1,16 +1,16 @@
 """Compilers of this machine: which there are, and running them with a time limit."""
 
-import contextlib
 import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from synthcli.children import Children
 
 CXX = ("g++", "clang++", "c++")
 NVCC_FOLDER = Path("/usr/local/cuda/bin")
@@ -74,11 +74,6 @@ class _Started:
     command: Sequence[str]
     process: subprocess.Popen[bytes]
 
-    @property
-    def is_read(self) -> bool:
-        """Tell whether it ended and everything it printed was read."""
-        return self.process.stdout is None or self.process.stdout.closed
-
     def finish(self, deadline: float, seconds: float) -> str:
         name = f"`{Path(self.command[0]).name}`"
         try:
@@ -90,39 +85,27 @@ class _Started:
             raise CompileError(f"{name}: {first_error(text) or _end(self.process.returncode)}")
         return text
 
-    def kill(self) -> None:
-        """End a command with everything it started."""
-        with contextlib.suppress(OSError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
-
 
 def run(commands: Sequence[Sequence[str]], seconds: float, cwd: Path | None = None) -> list[str]:
     """Run commands at the same time, each within a limit; return what they print, raise CompileError."""
-    started: list[_Started] = []
     deadline = time.monotonic() + seconds
-    try:
-        for command in commands:
-            started.append(_Started(command, _start(command, cwd)))
+    with Children() as children:  # ends with all that a compiler starts
+        started = [_Started(command, _start(command, cwd, children)) for command in commands]
         return [one.finish(deadline, seconds) for one in started]
-    finally:
-        for one in started:
-            if not one.is_read:
-                one.kill()
 
 
-def _start(command: Sequence[str], cwd: Path | None) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], cwd: Path | None, children: Children) -> subprocess.Popen[bytes]:
+    own = {"LC_ALL": "C"}  # errors in the words that first_error knows
+    if cwd is not None:
+        own["TMPDIR"] = str(cwd)  # what a killed compiler leaves goes with the folder
     try:
-        return subprocess.Popen(
+        return children.start(
             command,
             cwd=cwd,
-            env=os.environ | {"LC_ALL": "C"},  # errors in the words that first_error knows
+            env=os.environ | own,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
     except OSError as error:
         raise CompileError(f"`{command[0]}` does not start: {error.strerror}") from error

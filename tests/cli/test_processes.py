@@ -1,13 +1,23 @@
-"""`synth train --processes 2`, in real processes."""
+"""`synth train --processes 2`, in real processes; and their launcher, with processes that train nothing."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from synthcli.training.journal import read
+from tests.processes import end_within, wait_for
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 10
 
 
 def test_two_processes_write_one_run(here: Path, tiny: str) -> None:
+    for name in ("random", "queue"):
+        (here / f"{name}.py").write_text("raise SystemExit('a module of the current folder ran')")
     command = [sys.executable, "-m", "synthcli", "train", tiny, "--processes", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here)
     assert done.returncode == 0, done.stderr
@@ -20,3 +30,104 @@ def test_a_mistake_is_told_once(here: Path) -> None:
     command = [sys.executable, "-m", "synthcli", "train", "--resume", "--processes", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here)
     assert (done.returncode, done.stderr.count("error:")) == (2, 1)
+
+
+class Launched:
+    """A launcher whose processes do what a word says, each its own; all have begun to."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.folder, self.words = folder, words
+        command = [sys.executable, "-m", "tests.cli.launch_fakes", str(folder), *words]
+        self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: len(self.pids) == len(words), f"only {self.pids} have begun")
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """Process ids by rank."""
+        names = [path.name.split("-") for path in self.folder.iterdir()]
+        return {int(name[0]): int(name[1]) for name in names if len(name) == 2}
+
+    @property
+    def saved(self) -> list[str]:
+        return sorted(path.name for path in self.folder.glob("*-saved-*"))
+
+    def end(self) -> tuple[int, str]:
+        """Return its code and what it said; nothing is left that it started."""
+        _, said = self.process.communicate(timeout=60)
+        assert end_within(self.pids.values(), SECONDS) == []
+        return self.process.returncode, said
+
+
+def test_processes_end_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "stubborn", "stubborn")
+    launched.process.kill()
+    assert launched.end() == (-signal.SIGKILL, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_reaches_each_process_once_and_all_save(number: signal.Signals, tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "saves", "saves", "saves", "saves")
+    launched.process.send_signal(number)
+    assert launched.end() == (130, "")
+    assert launched.saved == [f"{rank}-saved-after-1" for rank in range(4)]
+
+
+def test_a_signal_before_there_is_a_training_interrupts_all(tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "waits", "stubborn")
+    launched.process.terminate()
+    assert launched.end() == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("other", ["lost", "stubborn", "waits"])
+def test_a_process_that_is_killed_is_named_and_the_others_end(other: str, tmp_path: Path) -> None:
+    launched = Launched(tmp_path, other, "waits")
+    (tmp_path / "gone").touch()
+    os.kill(launched.pids[1], signal.SIGKILL)
+    code, said = launched.end()
+    assert code == 1
+    assert said == (
+        f"process 1 of 2 (pid {launched.pids[1]}) was killed by signal 9 (SIGKILL)\n"
+        "hint: the system kills what needs more memory than there is: `data.batch.micro_size` lowers it; "
+        "go on\n"
+    )
+
+
+def test_a_process_that_crashes_is_named(tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "waits", "stubborn")
+    os.kill(launched.pids[0], signal.SIGSEGV)
+    code, said = launched.end()
+    named = f"process 0 of 2 (pid {launched.pids[0]}) was killed by signal 11 (SIGSEGV)\nhint: go on\n"
+    assert (code, said) == (1, named)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("done", "done"), 0, ""),
+        (("stubborn", "mistake"), 2, "this cannot be\nhint: ask for something else\n"),
+        (("failed", "failed"), 1, "the loss is nan\nhint: lower the rate\n"),
+        (("waits", "failed", "done"), 1, "the loss is nan\nhint: lower the rate\n"),
+    ],
+)
+def test_what_processes_raise_is_told_once(
+    words: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    assert Launched(tmp_path, *words).end() == (code, said)
+
+
+def test_a_bug_is_told_by_the_process_that_has_it_alone(tmp_path: Path) -> None:
+    (tmp_path / "gone").touch()
+    code, said = Launched(tmp_path, "lost", "bug").end()
+    assert code == 1
+    assert said.count("Traceback") == 1 and said.endswith("ZeroDivisionError: a bug of ours\n")
+
+
+def test_processes_that_do_not_find_each_other_say_so(tmp_path: Path) -> None:
+    (tmp_path / "gone").touch()
+    launched = Launched(tmp_path, "lost", "stubborn")
+    code, said = launched.end()
+    assert code == 1
+    assert said == (
+        f"process 0 of 2 (pid {launched.pids[0]}) does not reach the others: "
+        "[gloo/transport/tcp/pair.cc:544] Connection closed by peer [127.0.0.1]:1234\nhint: go on\n"
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.children import Children
 from synthcli.data.prepare import WAITING, prepare
 from synthcli.data.preparing.locking import locked
 from synthcli.data.preparing.work import work_folder
@@ -130,8 +131,8 @@ def test_a_worker_imports_no_more_than_it_needs() -> None:
 
 
 def test_what_another_process_raises(tmp_path: Path) -> None:
-    worker = Worker(tmp_path, tmp_path)
-    with pytest.raises(SynthError) as caught:
+    with Children() as children, pytest.raises(SynthError) as caught:
+        worker = Worker(tmp_path, tmp_path, children)
         worker.answer()
     worker.end()
     assert caught.value.message == f"`{tmp_path}` holds no tokenizer: `tokenizer.synth.json` is missing"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.children import Children
 from synthcli.data.preparing.worker import Worker
 
 SECONDS = 60
@@ -13,8 +14,8 @@ def wait_for_workers(patch: pytest.MonkeyPatch) -> None:
     """Let a worker be ready from the moment that it is there."""
     begin = Worker.__init__
 
-    def begin_and_wait(self: Worker, tokenizer: Path, drafts: Path) -> None:
-        begin(self, tokenizer, drafts)
+    def begin_and_wait(self: Worker, tokenizer: Path, drafts: Path, children: Children) -> None:
+        begin(self, tokenizer, drafts, children)
         assert self.connection.poll(SECONDS)
 
     patch.setattr(Worker, "__init__", begin_and_wait)

@@ -54,6 +54,13 @@ def test_a_compiler_whose_child_keeps_its_output_open_is_not_waited_for(
     assert report.cpu.reason == "`g++` did not finish within 1 seconds"
 
 
+def test_what_a_compiler_leaves_goes_with_the_folder_of_the_build(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", f"assert os.environ['TMPDIR'] == os.getcwd()\n{WRITES}")
+    assert built(tmp_path / "out", sources).cpu.is_built
+
+
 def test_a_broken_nvcc_leaves_the_other_library(
     compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
 ) -> None:

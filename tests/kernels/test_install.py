@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,8 +11,9 @@ import pytest
 from synthcli.kernels import builder, install
 from synthcli.kernels.places import FILES
 from synthcli.kernels.report import Part, Report, read
+from tests.processes import end_within, wait_for
 
-from .conftest import ANY, FAILS, SECONDS, WRITES, Compiler, built
+from .conftest import ANY, FAILS, WRITES, Compiler, built
 
 # ---------------------------------------------------------------- the folder
 
@@ -103,11 +103,14 @@ def test_a_killed_build_leaves_the_last_one_whole_and_the_next_cleans_up(
     compiler("g++", WRITES)
     good = built(tmp_path / "out", sources, "cpu")
     begun = tmp_path / "begun"
-    compiler("g++", f"Path({str(begun)!r}).touch()\ntime.sleep(5)\n" + WRITES)
+    begun.mkdir()
+    slow = f"os.fork()\nPath({str(begun)!r}, str(os.getpid())).touch()\ntime.sleep(100)\n"
+    compiler("g++", slow + WRITES)
     process = start(tmp_path / "out", sources)
-    wait_for(begun)
+    wait_for(lambda: len(list(begun.iterdir())) >= 2, "no compiler has begun")
     process.send_signal(signal.SIGKILL)
     process.wait(10)
+    assert end_within((int(path.name) for path in begun.iterdir()), seconds=10) == []
     assert read(tmp_path / "out") == good
     assert len(list((tmp_path / "out").glob(install.UNFINISHED + "*"))) == 1
     compiler("g++", WRITES)
@@ -128,10 +131,3 @@ def test_killed_between_libraries_and_report_a_folder_of_other_sources_has_no_re
     with pytest.raises(KeyboardInterrupt):
         builder.build(tmp_path / "out", "cpu", sources=sources)
     assert read(tmp_path / "out") is None
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.02)

@@ -11,6 +11,7 @@ from itertools import chain
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from synthcli.children import Children
 from synthcli.data.preparing.cutting import SHARD_BYTES
 from synthcli.data.preparing.encoding import Encoder, encoder_in
 from synthcli.data.preparing.shard import Draft, make_shard
@@ -36,11 +37,12 @@ def make_locally(tasks: Iterator[Task], tokenizer: Path, drafts: Path, means: Me
     if means.workers == 1 or is_all:
         yield from (make_shard(task, encoder, drafts) for task in chain(first, tasks))
         return
-    crew = Crew(tokenizer, drafts, means.workers - 1)
-    try:
-        yield from crew.make(chain(first, tasks), encoder)
-    finally:
-        crew.dismiss()
+    with Children() as children:
+        crew = Crew(tokenizer, drafts, means.workers - 1, children)
+        try:
+            yield from crew.make(chain(first, tasks), encoder)
+        finally:
+            crew.dismiss()
 
 
 def beginning(tasks: Iterator[Task]) -> tuple[list[Task], bool]:
@@ -57,14 +59,14 @@ def beginning(tasks: Iterator[Task]) -> tuple[list[Task], bool]:
 class Crew:
     """Workers beside this process, all started at once."""
 
-    def __init__(self, tokenizer: Path, drafts: Path, size: int) -> None:
-        self.tokenizer, self.drafts = tokenizer, drafts
+    def __init__(self, tokenizer: Path, drafts: Path, size: int, children: Children) -> None:
+        self.tokenizer, self.drafts, self.children = tokenizer, drafts, children
         self.workers: dict[Connection, Worker] = {}
         for _ in range(size):
             self.hire()
 
     def hire(self) -> Worker:
-        worker = Worker(self.tokenizer, self.drafts)
+        worker = Worker(self.tokenizer, self.drafts, self.children)
         self.workers[worker.connection] = worker
         return worker
 

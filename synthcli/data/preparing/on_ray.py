@@ -7,10 +7,12 @@ shard is taken over once.
 
 import pickle
 from collections.abc import Iterator
+from contextlib import chdir
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import synthcli
 from synthcli.data.preparing.encoding import Encoder, encoder_in
 from synthcli.data.preparing.local import Means
 from synthcli.data.preparing.shard import Draft, make_shard
@@ -19,6 +21,7 @@ from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.errors import SynthError, WorkFailedError
 
 ATTEMPTS_AFTER_LOSS = 3
+PACKAGES = Path(synthcli.__file__).parents[1]
 WAITING = 2  # shards for which no core is free yet
 
 
@@ -57,7 +60,10 @@ def connect(ray: Any, address: str | None) -> bool:
     if ray.is_initialized():
         return False
     try:
-        ray.init(address=address, include_dashboard=False if address is None else None, log_to_driver=False)
+        with chdir(PACKAGES):  # tasks take modules from the folder of a driver: not from the user's
+            ray.init(
+                address=address, include_dashboard=False if address is None else None, log_to_driver=False
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SynthError(
             f"no cluster answers at `{address}`: {first_line(error)}",

@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
+from synthcli.children import Children
 from synthcli.data.preparing.encoding import encoder_in
 from synthcli.data.preparing.shard import Draft, make_shard
 
@@ -28,13 +29,12 @@ SECONDS_TO_END = 5.0
 class Worker:
     """The process, seen from the one that started it."""
 
-    def __init__(self, tokenizer: Path, drafts: Path) -> None:
+    def __init__(self, tokenizer: Path, drafts: Path, children: Children) -> None:
         self.connection, theirs = Pipe()
-        command = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(tokenizer), str(drafts)]
-        paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-        environment = {**os.environ, "PYTHONPATH": paths}
+        descriptor = theirs.fileno()
+        words = [str(descriptor), str(tokenizer), str(drafts)]
         with interrupts_held():
-            self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
+            self.process = children.start_module(__name__, words, pass_fds=[descriptor])
         theirs.close()
         self.given: deque[bytes] = deque()  # shards it has not made yet, packed
         self.is_ready = False  # to be given some: it has started
@@ -71,7 +71,7 @@ class Worker:
 
 
 class interrupts_held:  # noqa: N801, a context manager
-    """A process started within never sees Ctrl-C, which a terminal sends to all: this one ends it."""
+    """A process started within never sees SIGINT: this one ends it."""
 
     def __enter__(self) -> None:
         self.before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from synthcli.children import Children
 from synthcli.disk import writing
+from synthcli.durable import passing_folder
 from synthcli.errors import WorkFailedError
 from synthcli.interop.export.recording import Expectation
 
@@ -19,6 +21,7 @@ START = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('parity', run_name='__main__')"
 )
 ELSEWHERE = "set `TMPDIR` to another folder"
+PASSING = "synth-parity-"  # what a killed process left of this name goes when the next one begins
 LAST_LINES = 3  # of what a process that failed said
 
 
@@ -28,24 +31,20 @@ def certify(folder: Path, check: str, expectation: Expectation, **facts: Any) ->
     The process knows the standard library and what is installed; importing the project is refused there.
     """
     temporary = Path(os.environ.get("TMPDIR", "/tmp"))
-    with writing("what is compared", temporary, ELSEWHERE), tempfile.TemporaryDirectory() as name:
-        place = Path(name)
+    with (
+        writing("what is compared", temporary, ELSEWHERE),
+        passing_folder(Path(tempfile.gettempdir()), PASSING) as place,
+    ):
+        name = str(place)
         (place / "parity").mkdir()
         for script in SCRIPTS.glob("*.py"):
             shutil.copyfile(script, place / "parity" / script.name)
         expectation.save(place / "expected.safetensors", **facts)
         command = [sys.executable, "-I", "-c", START, name, check, str(folder.resolve())]
         files = [str(place / "expected.safetensors"), str(place / REPORT)]
-        found = subprocess.run(
-            command + files,
-            capture_output=True,
-            text=True,
-            cwd=name,
-            env=environment(expectation),
-            check=False,
-        )
-        if found.returncode:
-            said = " | ".join(found.stderr.strip().splitlines()[-LAST_LINES:])
+        code, errors = run(command + files, cwd=name, env=environment(expectation))
+        if code:
+            said = " | ".join(errors.strip().splitlines()[-LAST_LINES:])
             raise WorkFailedError(f"the exported folder does not open without the project: {said}", KEPT)
         report: dict[str, Any] = json.loads((place / REPORT).read_text(encoding="utf-8"))
     if not report["holds"]:
@@ -55,6 +54,14 @@ def certify(folder: Path, check: str, expectation: Expectation, **facts: Any) ->
     report = {"exporter": facts["exporter"], **report}
     (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
+
+
+def run(command: list[str], **options: Any) -> tuple[int, str]:
+    """Run a command to its end, or to that of this process; return its code and what it says of errors."""
+    with Children() as children:
+        process = children.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+        _, errors = process.communicate()
+    return process.returncode, errors.decode(errors="replace")
 
 
 KEPT = "nothing was written; the checkpoint is as it was"
