@@ -78,25 +78,23 @@ def judge_all(
         theirs: Any = student.model.config
         student.begin(len(chosen), theirs.d_model, judges)
     vectors = torch.zeros(len(chosen), config.d_model)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        for places, batch in batches(examples, chosen, progress):
-            said = say(teacher, batch)
-            best = None if reference is None else say(reference, batch).logits
-            positions[places] = where_predicted(batch).sum(1).numpy()
-            vectors[torch.from_numpy(places)] = pooled(said.last, batch)
-            for student in students:
-                note(student, batch, places, said, best)
+    for places, batch in batches(examples, chosen, seed, progress):
+        said = say(teacher, batch)
+        best = None if reference is None else say(reference, batch).logits
+        positions[places] = where_predicted(batch).sum(1).numpy()
+        vectors[torch.from_numpy(places)] = pooled(said.last, batch).float()
+        for student in students:
+            note(student, batch, places, said, best)
     return [scores_of(student, positions, vectors, config.task) for student in students]
 
 
 def batches(
-    examples: Examples, chosen: Indices, progress: Progress | None
+    examples: Examples, chosen: Indices, seed: int, progress: Progress | None
 ) -> Iterator[tuple[Indices, Batch]]:
     """Yield places in `chosen` and their batch, sequences of like length together."""
     done = 0
     for places in batches_by_length(examples.lengths[chosen], TOKENS):
-        yield places, examples.collate(chosen[places])
+        yield places, examples.collate(chosen[places], seed)
         done += len(places)
         if progress is not None:
             progress(done, len(chosen))
@@ -131,7 +129,7 @@ def note(student: Judged, batch: Batch, places: Indices, teacher: Said, referenc
             np.add.at(student.sums[name], rows.numpy(), tally(said.logits, judge, targets[where]).numpy())
     for ours, theirs in enumerate(student.layers or ()):
         student.errors[ours].add(said.hidden[ours], teacher.hidden[theirs], padding)
-    student.vectors[torch.from_numpy(places)] = pooled(said.last, batch)
+    student.vectors[torch.from_numpy(places)] = pooled(said.last, batch).float()
 
 
 def pooled(hidden: Tensor, batch: Batch) -> Tensor:

@@ -137,7 +137,8 @@ class Activations:
     def lengths(self) -> npt.NDArray[np.integer[Any]]:
         return self.cache.lengths
 
-    def collate(self, indices: npt.NDArray[np.int64]) -> Batch:
+    def collate(self, indices: npt.NDArray[np.int64], seed: int = 0, epochs: Any = 0) -> Batch:
+        """Return a batch, in which nothing is drawn."""
         x, padding = self.cache.read(self.source, indices)
         y, _ = self.cache.read(self.target, indices)
         targets = torch.zeros(x.shape[:2], dtype=torch.int64)

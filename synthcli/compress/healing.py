@@ -159,9 +159,9 @@ class EveryPosition:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.examples, name)
 
-    def collate(self, indices: Any) -> Mapping[str, Tensor | None]:
+    def collate(self, indices: Any, seed: int = 0, epochs: Any = 0) -> Mapping[str, Tensor | None]:
         """Return a batch; a decoder's targets are at every real position already."""
-        batch, padding = self.examples.collate(indices), None
+        batch, padding = self.examples.collate(indices, seed, epochs), None
         if self.examples.task == "masked-lm":
             padding = batch.get("padding")
             targets = batch["tokens"] if padding is None else batch["tokens"].masked_fill(padding, IGNORED)

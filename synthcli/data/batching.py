@@ -63,6 +63,13 @@ class Batches:
         epoch, position = self._place(step)
         return epoch, self._epoch(epoch)[position]
 
+    def epochs_at(self, step: int) -> Indices:
+        """Return the epoch of each row of a step: while batches grow, two may meet in one."""
+        if self._starts is not None:
+            return np.arange(*self._starts[step : step + 2].tolist()) // len(self.lengths)
+        epoch, rows = self.at(step)
+        return np.full(len(rows), epoch)
+
     def _between(self, start: int, stop: int) -> tuple[int, Indices]:
         """Return rows by their numbers over all epochs, and the epoch of the first."""
         rows = len(self.lengths)

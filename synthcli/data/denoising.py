@@ -5,13 +5,14 @@
 
 Of n tokens, round(rate · n) are noise, in round(noise / mean_span) spans; text and noise take turns, text
 first, and all ways to divide them are equally likely. The k-th span's sentinel is `vocab_size + k` of the
-tokenizer; eos ends the target, without the further sentinel of the paper's figure 2. Spans are drawn anew
-every time, from torch's generator: seed it, and the batch is the same.
+tokenizer; eos ends the target, without the further sentinel of the paper's figure 2. Spans are drawn anew in
+every epoch, a function of (seed, epoch, row) and of nothing beside the row.
 """
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
+from synthcli.data.chance import Numbers, keys_of, uniform
 from synthcli.data.collate import Batch, Report, framed, next_tokens, padded
 from synthcli.data.config import DenoisingConfig
 from synthcli.data.pieces import Pieces
@@ -34,10 +35,10 @@ class DenoisingExamples:
         counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(sides.sum())}
         self.report = Report(**counts, cut=self.pieces.cut)
 
-    def collate(self, indices: Indices) -> Batch:
+    def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
         tokenizer, sources, targets = self.tokenizer, [], []
-        for index in indices:
-            source, target = corrupted(self.pieces[int(index)], tokenizer.vocab_size, self.config)
+        for index, key in zip(indices, keys_of(seed, epochs, indices), strict=True):
+            source, target = corrupted(self.pieces[int(index)], tokenizer.vocab_size, self.config, key)
             sources.append(framed(source, tokenizer.eos_id))
             targets.append(framed(tokenizer.bos_id, target, tokenizer.eos_id))
         source_tokens, source_padding = padded(sources, tokenizer.pad_id)
@@ -72,23 +73,31 @@ def room(config: DenoisingConfig, max_source: int, max_target: int) -> int:
     return size
 
 
-def corrupted(ids: Ids, first_sentinel: int, config: DenoisingConfig) -> tuple[Ids, Ids]:
+def corrupted(
+    ids: Ids, first_sentinel: int, config: DenoisingConfig, key: Numbers | np.uint64
+) -> tuple[Ids, Ids]:
     """Return a text with sentinels for its noise, and the noise with a sentinel before every span."""
     noise, spans = noise_of(len(ids), config)
-    turns = np.stack([divided(len(ids) - noise, spans), divided(noise, spans)], axis=1)
+    drawn = uniform(np.asarray(key), np.arange(len(ids)))
+    text = len(ids) - noise
+    turns = np.stack([divided(text, spans, drawn[:text]), divided(noise, spans, drawn[text:])], axis=1)
     bounds = np.cumsum(turns.ravel())
     parts = np.split(ids, bounds[:-1])  # text, noise, text, noise, ...
     source: list[Ids | int] = []
     target: list[Ids | int] = []
-    for number, (text, span) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
-        source += [text, first_sentinel + number]
+    for number, (kept, span) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
+        source += [kept, first_sentinel + number]
         target += [first_sentinel + number, span]
     return framed(*source), framed(*target)
 
 
-def divided(total: int, parts: int) -> Indices:
-    """Divide a number at random into positive ones; a single part is all there is, nothing included."""
+def divided(total: int, parts: int, drawn: npt.NDArray[np.float64]) -> Indices:
+    """Divide a number into positive ones; a single part is all there is, nothing included.
+
+    `drawn` holds a number in [0, 1) for each of the total: cuts stand before those that drew least, the first
+    apart.
+    """
     if parts == 1:
         return np.array([total])
-    cuts = torch.randperm(total - 1)[: parts - 1].sort().values.numpy() + 1
+    cuts = np.sort(np.argsort(drawn[1:], kind="stable")[: parts - 1]) + 1
     return np.diff(cuts, prepend=0, append=total)

@@ -44,6 +44,7 @@ MASKED: dict[str, Callable[[Store, str, int, MaskingConfig], Any]] = {
     "rows": MaskedExamples,
     "packed": PackedMaskedExamples,
 }
+DRAWN = (MaskedExamples, PackedMaskedExamples, DenoisingExamples)  # what they show is drawn by chance
 LAYOUTS_OF = {"causal-lm": (*LAYOUTS, "streams"), "masked-lm": tuple(MASKED)}  # other tasks: rows
 
 
@@ -118,8 +119,11 @@ class Examples:
         report: Report = self._form.report
         return report
 
-    def collate(self, indices: Indices) -> Batch:
+    def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
         """Return a batch; a padding is None where nothing is padded.
+
+        What is drawn, such as which tokens are masked, is a function of the seed, the example and its epoch:
+        one epoch for all, or one an example. Where nothing is drawn they change nothing.
 
         causal-lm: tokens, targets, padding, and documents for the layout `packed-documents`, no padding for
         `streams`; masked-lm: tokens, targets, padding;
@@ -127,7 +131,8 @@ class Examples:
         which are float32 for scores; with choices tokens and padding are (batch, choices, length), and
         absent (batch, choices) marks what a row lacks of the batch's most choices, None where nothing is.
         """
-        batch: Batch = self._form.collate(indices)
+        drawing = (seed, epochs) if isinstance(self._form, DRAWN) else ()
+        batch: Batch = self._form.collate(indices, *drawing)
         return batch
 
     def texts(self, indices: Indices) -> list[str]:

@@ -2,7 +2,7 @@
 
 Of the tokens of an example, marks aside, `rate` are predicted. What the model is shown in their place is the
 mask for 80 % of them, a random token for 10 %, and the token itself for 10 %, or whatever shares are set.
-Which ones is drawn anew every time, from torch's generator: seed it, and the batch is the same.
+Which ones is drawn anew in every epoch, a function of (seed, epoch, row) and of nothing beside the row.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from synthcli.data.chance import Numbers, Whole, keys_of, uniform
 from synthcli.data.collate import IGNORED, Batch, Report, framed, padded
 from synthcli.data.config import MaskingConfig
 from synthcli.data.pieces import Pieces
@@ -19,9 +20,12 @@ from synthcli.data.text import Joined
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError
 
+# what a position draws: its rank among those to be chosen, whether it is hidden or replaced, and by what
+DRAWS = CHOICE, FATE, SUBSTITUTE = range(3)
+
 
 class Masking:
-    """Hides tokens of a batch."""
+    """Hides tokens of a batch; every row draws from the key it is given."""
 
     def __init__(self, tokenizer: Tokenizer, config: MaskingConfig) -> None:
         if tokenizer.mask_id is None:
@@ -34,16 +38,17 @@ class Masking:
         is_special[[self.mask_id, self.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.unk_id]] = True
         self.is_special, self.ordinary = is_special, (~is_special).nonzero()[:, 0]
 
-    def collate(self, rows: list[Ids]) -> Batch:
+    def collate(self, rows: list[Ids], keys: Numbers) -> Batch:
         original, padding = padded(rows, self.pad_id)
-        chosen = self.chosen(original)
+        chosen = self.chosen(original, keys)
         targets = original.where(chosen, torch.tensor(IGNORED))
-        return {"tokens": self.hidden(original, chosen), "targets": targets, "padding": padding}
+        return {"tokens": self.hidden(original, chosen, keys), "targets": targets, "padding": padding}
 
-    def chosen(self, tokens: Int[Tensor, "batch length"]) -> Bool[Tensor, "batch length"]:
+    def chosen(self, tokens: Int[Tensor, "batch length"], keys: Numbers) -> Bool[Tensor, "batch length"]:
         """Choose the share wanted of every row's ordinary tokens, and one at least where there is one."""
         special = self.is_special[tokens]
-        scores = torch.rand(tokens.shape).masked_fill(special, 1.0)  # the largest: they come last
+        scores = draw(keys[:, None], np.arange(tokens.shape[1]), CHOICE)
+        scores = scores.masked_fill(special, 1.0)  # the largest: they come last
         ordinary = (~special).sum(1, keepdim=True)
         wanted = (ordinary * self.config.rate).round().long().clamp_min(1).minimum(ordinary)
         order = scores.argsort(dim=1, stable=True)
@@ -51,13 +56,19 @@ class Masking:
         return torch.zeros_like(special).scatter(1, order, ranks < wanted)
 
     def hidden(
-        self, tokens: Int[Tensor, "batch length"], chosen: Bool[Tensor, "batch length"]
+        self, tokens: Int[Tensor, "batch length"], chosen: Bool[Tensor, "batch length"], keys: Numbers
     ) -> Int[Tensor, "batch length"]:
         """Return what is shown: the mask, a random token or the token itself where one is chosen."""
-        draw, (mask, other) = torch.rand(tokens.shape), (self.config.mask, self.config.random)
-        random = self.ordinary[torch.randint(len(self.ordinary), tokens.shape)]
-        shown = tokens.masked_fill(chosen & (draw < mask), self.mask_id)
-        return torch.where(chosen & (draw >= mask) & (draw < mask + other), random, shown)
+        rows, places = chosen.numpy().nonzero()
+        fate, substitute = (draw(keys[rows], places, what) for what in (FATE, SUBSTITUTE))
+        random = self.ordinary[(substitute * len(self.ordinary)).long()]
+        shown = tokens[chosen].where(fate >= self.config.mask + self.config.random, random)
+        return tokens.masked_scatter(chosen, shown.masked_fill(fate < self.config.mask, self.mask_id))
+
+
+def draw(keys: Numbers, places: Whole, what: int) -> Tensor:
+    """Return what positions of rows draw for one of their `DRAWS`."""
+    return torch.from_numpy(uniform(keys, places * len(DRAWS) + what))
 
 
 class MaskedExamples:
@@ -79,8 +90,8 @@ class MaskedExamples:
     def text(self, example: int) -> Ids:
         return framed(self.tokenizer.bos_id, self.pieces[example], self.tokenizer.eos_id)
 
-    def collate(self, indices: Indices) -> Batch:
-        return self.masking.collate([self.text(int(i)) for i in indices])
+    def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
+        return self.masking.collate([self.text(int(i)) for i in indices], keys_of(seed, epochs, indices))
 
 
 class PackedMaskedExamples:
@@ -100,5 +111,5 @@ class PackedMaskedExamples:
         start = window * self.max_length + 1  # bos stands at 0
         return self.joined.between(start, start + int(self.lengths[window]) - 1)
 
-    def collate(self, indices: Indices) -> Batch:
-        return self.masking.collate([self.text(int(i)) for i in indices])
+    def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
+        return self.masking.collate([self.text(int(i)) for i in indices], keys_of(seed, epochs, indices))

@@ -60,7 +60,7 @@ class Judged:
     def on_device(self, places: Indices) -> dict[str, Tensor]:
         """Return a batch where the model is, without the paddings that pad nothing."""
         device = next(self.model.parameters()).device
-        batch = self.examples.collate(self.chosen[places])
+        batch = self.examples.collate(self.chosen[places], self.config.seed)
         return {name: tensor.to(device) for name, tensor in batch.items() if tensor is not None}
 
 
@@ -87,7 +87,6 @@ def _rouge(judged: Judged) -> list[Score]:
     return rouge(generated(judged), references, tokenizer)
 
 
-@torch.inference_mode()
 def _perplexity(judged: Judged) -> list[Score]:
     """Sum −log p of every target, each example by itself, so that batches do not matter."""
     if judged.examples.is_stream:
@@ -163,7 +162,6 @@ def _by_class(
     return measured
 
 
-@torch.inference_mode()
 def classes(judged: Judged) -> tuple[Indices, Indices]:
     """Return the most probable class, or choice, of each example, and the right one."""
     predictions = np.zeros(len(judged.chosen), dtype=np.int64)
@@ -178,7 +176,6 @@ def classes(judged: Judged) -> tuple[Indices, Indices]:
     return predictions, labels
 
 
-@torch.inference_mode()
 def _correlation(judged: Judged) -> list[Score]:
     if judged.model.config.head.output != "regression":
         hint = "`accuracy` is what fits it"
@@ -216,8 +213,7 @@ def measure(metric: str, judged: Judged) -> list[Score]:
     was_training = judged.model.training
     judged.model.eval()
     try:
-        with torch.random.fork_rng():  # which tokens are masked does not depend on what ran before
-            torch.manual_seed(judged.config.seed)
+        with torch.inference_mode():
             return METRICS[metric][task](judged)
     finally:
         judged.model.train(was_training)

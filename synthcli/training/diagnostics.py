@@ -24,7 +24,6 @@ from synthcli.objectives import Batch
 from synthcli.training import stream
 from synthcli.training.callbacks import RESUME, Callback, Step
 from synthcli.training.journal import append, is_logged
-from synthcli.training.randomness import seed_torch
 from synthcli.training.training import Training, moved
 
 Found = dict[str, Any]
@@ -84,20 +83,16 @@ def mixtures(model: nn.Module) -> Found:
 
 def first_micro_batch(training: Training) -> Batch:
     """Return the step's first micro-batch, drawn as the step drew it; of streams without what came before."""
-    _, rows = training.batches.at(training.step - 1)
-    seed_torch(training.config.seed, training.step, training.accelerator.process_index)
-    first = training.parts()[0]
-    return moved(training.examples.collate(first if len(first) else rows[:1]), training.device)
+    return moved(next(training.micro_batches()), training.device)
 
 
 @contextmanager
 def undisturbed(training: Training) -> Iterator[None]:
-    """Evaluate within, and leave mode and random numbers as they were."""
+    """Evaluate within, where nothing is drawn, and leave the mode as it was."""
     model, was_training = training.model, training.model.training
-    devices = [training.device] if training.device.type == "cuda" else []
     model.eval()
     try:
-        with torch.random.fork_rng(devices), training.precision.autocast(training.device):
+        with training.precision.autocast(training.device):
             yield
     finally:
         model.train(was_training)

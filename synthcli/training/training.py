@@ -1,7 +1,7 @@
 """A training under way: what the loop works on and callbacks look at."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ WRAPPED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_
 
 
 class Examples(Protocol):
-    """Examples by index, and how long each is."""
+    """Examples by index, and how long each is; what is drawn is a function of seed, index and epoch."""
 
     def __len__(self) -> int: ...
 
@@ -36,7 +36,7 @@ class Examples(Protocol):
     @property
     def is_stream(self) -> bool: ...
 
-    def collate(self, indices: Indices) -> Batch: ...
+    def collate(self, indices: Indices, seed: int, epochs: Indices | int) -> Batch: ...
 
 
 @dataclass
@@ -78,25 +78,35 @@ class Training:
                 getattr(callback, event)(self, *what)
 
     def next_batches(self) -> tuple[int, list[Batch]]:
-        """Return the epoch and this process's micro-batches of the current step.
+        """Return the epoch and this process's micro-batches of the current step."""
+        epoch, rows = self.batches.at(self.step - 1)
+        if self.examples.is_stream and rows[0] == 0:
+            self.carried.clear()  # the streams begin anew
+        return epoch, list(self.micro_batches())
+
+    def micro_batches(self) -> Iterator[Batch]:
+        """Yield this process's micro-batches of the current step; how it is split changes nothing drawn.
 
         Where rows are fewer than processes, one that gets none takes a row without targets: all must
         pass forward and backward equally often.
         """
-        epoch, rows = self.batches.at(self.step - 1)
-        if self.examples.is_stream and rows[0] == 0:
-            self.carried.clear()  # the streams begin anew
-        return epoch, [
-            self.examples.collate(part) if len(part) else without_targets(self.examples.collate(rows[:1]))
-            for part in self.parts()
-        ]
+        (_, rows), epochs = self.batches.at(self.step - 1), self.batches.epochs_at(self.step - 1)
+        for part, when in zip(self.parts(), self.divided(epochs), strict=True):
+            if len(part):
+                yield self.examples.collate(part, self.config.seed, when)
+            else:
+                yield without_targets(self.examples.collate(rows[:1], self.config.seed, epochs[:1]))
 
     def parts(self) -> list[Indices]:
         """Return the rows of this process's micro-batches: of streams the same streams at every step."""
         _, rows = self.batches.at(self.step - 1)
+        return self.divided(rows)
+
+    def divided(self, of_rows: Indices) -> list[Indices]:
+        """Divide what there is for each row of the current step into this process's micro-batches."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         divide = split_in_order if self.examples.is_stream else split
-        return divide(rows, rank, world, self.batch.micro_size)
+        return divide(of_rows, rank, world, self.batch.micro_size)
 
     def loss(self, batch: Batch, number: int) -> Tensor:
         """Return the summed loss of a micro-batch; of streams, after the state of its last segment."""

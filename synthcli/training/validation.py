@@ -30,15 +30,13 @@ class Validation(Callback):
 
     @torch.no_grad()
     def evaluate(self, training: Training) -> Evaluation:
-        """Return the loss in evaluation mode; the mode and the generators stay as they were.
+        """Return the loss in evaluation mode; the mode stays as it was.
 
-        What is drawn, such as which tokens are masked, is the same every time.
+        What is drawn, such as which tokens are masked, is the same every time, in however many processes.
         """
         model, was_training = training.model, training.model.training
         model.eval()
-        devices = [training.device] if training.device.type == "cuda" else []
-        with torch.random.fork_rng(devices), training.precision.autocast(training.device):
-            torch.manual_seed(training.config.seed)
+        with training.precision.autocast(training.device):
             losses = self._of_streams(training) if self.examples.is_stream else self._of_examples(training)
             total_loss, total_targets = (sum(column) for column in zip(*losses, strict=True))
         model.train(was_training)
@@ -51,7 +49,7 @@ class Validation(Callback):
     def _of_examples(self, training: Training) -> Iterator[tuple[float, int]]:
         yield 0.0, 0
         for indices in self._batches(training):
-            batch = moved(self.examples.collate(indices), training.device)
+            batch = moved(self.examples.collate(indices, training.config.seed, 0), training.device)
             loss, targets = training.objective(training.model, batch, 0.0)
             yield loss.item(), targets
 
@@ -64,7 +62,7 @@ class Validation(Callback):
         state: Any = model.initial_state()  # type: ignore[operator]
         window = model.config.max_target_length  # type: ignore[union-attr]
         for first in range(0, count if len(mine) else 0, streams):
-            batch = moved(self.examples.collate(first + mine), training.device)
+            batch = moved(self.examples.collate(first + mine, training.config.seed, 0), training.device)
             loss, targets, state = segment_lm(model, batch, state, window=window)  # type: ignore[arg-type]
             yield loss.item(), targets
 

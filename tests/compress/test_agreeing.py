@@ -1,9 +1,12 @@
 """Students judged in batches, beside each sequence by itself and formulas written out."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
+from synthcli.compress import agreeing
 from synthcli.compress.agreeing import Judged, judge_all
 from synthcli.compress.costs import costs_of, layer_parameters
 from synthcli.compress.healing import hidden_states
@@ -26,6 +29,29 @@ def student_of(config: ModelConfig) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])
+def test_agreement_does_not_depend_on_batches(
+    kind: str, store: Store, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher: Teacher = request.getfixturevalue(kind)
+    stack = "encoder" if kind == "bert" else "decoder"
+    config = (bert_config if kind == "bert" else gpt2_config)(
+        store.tokenizer.vocab_size, **{stack: {"layers": 1, "max_length": 32}}
+    )
+    examples, student = examples_of(store, teacher), student_of(config).double()
+    judge, found, state = copy.deepcopy(teacher.model).double(), [], torch.get_rng_state()
+    for tokens in (1024, 1, 100):
+        monkeypatch.setattr(agreeing, "TOKENS", tokens)
+        for chosen in (np.arange(12), np.arange(12)[::-1]):
+            (scores,) = judge_all(judge, [Judged(student, (2,))], examples, chosen, 5)
+            sums = [score.sampled.statistics[np.argsort(chosen)] for score in scores]
+            found.append([*sums, np.array([score.value for score in scores])])
+    for sums in found[1:]:
+        for one, other in zip(sums, found[0], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2"])
 def test_batches_of_any_size_give_what_the_formula_gives(
     kind: str, store: Store, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,7 +65,7 @@ def test_batches_of_any_size_give_what_the_formula_gives(
     fixed = torch.rand(6, 64) < 0.3  # the same words are hidden in whatever batches
     collate = examples.collate
 
-    def collate_fixed(indices):  # type: ignore[no-untyped-def]
+    def collate_fixed(indices, *drawing):  # type: ignore[no-untyped-def]
         batch = dict(collate(indices))
         if kind == "bert":
             tokens, padding = batch["targets"].clone(), batch["padding"]

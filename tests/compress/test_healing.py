@@ -107,7 +107,7 @@ def test_every_position_that_is_no_padding_has_a_target() -> None:
         def __len__(self) -> int:
             return 3
 
-        def collate(self, indices: object) -> dict[str, Tensor]:
+        def collate(self, indices: object, *drawing: object) -> dict[str, Tensor]:
             batch = batch_of("masked-lm")
             return {**batch, "targets": torch.full_like(batch["tokens"], IGNORED)}
 

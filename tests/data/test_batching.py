@@ -116,8 +116,19 @@ def test_growing_batches_read_epoch_after_epoch() -> None:
     epochs = [batches.at(step)[0] for step in range(16)]
     assert epochs == [*[0] * 9, *[1] * 5, 2, 2]
     assert [batches.steps_per_epoch(epoch) for epoch in range(3)] == [9, 5, 2]
+    each = [batches.epochs_at(step).tolist() for step in range(16)]
+    assert [len(one) for one in each] == [len(batches.at(step)[1]) for step in range(16)]
+    assert [epoch for step in each for epoch in step] == (np.arange(248) // 103).tolist()
     alone = Batches(LENGTHS, GROWING, seed=3, steps=16).at(8)
     assert (alone[0], alone[1].tolist()) == (0, batches.at(8)[1].tolist())
+
+
+def test_every_row_of_a_step_knows_its_epoch() -> None:
+    for config in (BatchConfig(size=10), BatchConfig(max_tokens=int(LENGTHS.max()) * 3)):
+        batches = Batches(LENGTHS, config, seed=3)
+        last = batches.steps_per_epoch(0) - 1
+        for step, epoch in ((0, 0), (last, 0), (last + 1, 1)):
+            assert batches.epochs_at(step).tolist() == [epoch] * len(batches.at(step)[1])
 
 
 def test_growing_batches_need_to_know_the_steps() -> None:

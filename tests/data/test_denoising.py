@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthcli.data.chance import keys_of, uniform
 from synthcli.data.collate import IGNORED, Batch, Report
 from synthcli.data.config import DenoisingConfig
 from synthcli.data.denoising import corrupted, divided, noise_of, room, sides_of
@@ -51,10 +52,9 @@ def restored(source: list[int], target: list[int]) -> list[int]:
 @pytest.mark.parametrize(("rate", "mean_span"), [(0.15, 3.0), (0.5, 3.0), (0.5, 1.0), (0.9, 10.0)])
 def test_source_and_target_are_the_text(size: int, rate: float, mean_span: float) -> None:
     config = DenoisingConfig(rate=rate, mean_span=mean_span)
-    torch.manual_seed(size)
     ids = np.arange(4, 4 + size, dtype=np.int32) % 256
-    for _ in range(5):
-        source, target = (part.tolist() for part in corrupted(ids, FIRST, config))
+    for key in keys_of(size, 0, np.arange(5)):
+        source, target = (part.tolist() for part in corrupted(ids, FIRST, config, key))
         assert restored(source, target) == ids.tolist()
         spans = spans_in(target)
         assert list(spans) == list(range(FIRST, FIRST + len(spans)))
@@ -82,13 +82,15 @@ def test_room_is_the_longest_that_fits() -> None:
 
 
 def test_divisions_are_equally_likely() -> None:
-    torch.manual_seed(0)
-    seen = [tuple(divided(5, 3).tolist()) for _ in range(3000)]
+    drawn = uniform(keys_of(0, 0, np.arange(3000))[:, None], np.arange(5))
+    seen = [tuple(divided(5, 3, numbers).tolist()) for numbers in drawn]
     assert all(sum(parts) == 5 and min(parts) > 0 for parts in seen)
     shares = [seen.count(parts) / 3000 for parts in set(seen)]
     assert len(shares) == 6
     assert max(abs(share - 1 / 6) for share in shares) < 0.03
-    assert divided(0, 1).tolist() == [0]
+    assert divided(0, 1, np.zeros(0)).tolist() == [0]
+    assert divided(5, 3, np.array([0.0, 0.9, 0.2, 0.8, 0.1])).tolist() == [2, 2, 1]  # cuts at 2 and at 4
+    assert divided(3, 3, np.zeros(3)).tolist() == [1, 1, 1]
 
 
 def denoising(store: Store, source: int, target: int) -> Examples:
@@ -100,7 +102,6 @@ def test_batches_are_those_of_pairs(text: Store) -> None:
     examples = denoising(text, 24, 24)
     assert examples.report.rows == 5
     assert examples.report == Report(rows=5, examples=5, tokens=examples.report.tokens, cut=1)
-    torch.manual_seed(0)
     batch = examples.collate(np.arange(5))
     assert list(batch) == ["source", "source_padding", "tokens", "targets", "padding"]
     ids = []
@@ -115,12 +116,25 @@ def test_batches_are_those_of_pairs(text: Store) -> None:
     assert torch.equal(tensor(batch, "tokens")[0, 1:], tensor(batch, "targets")[0, :-1])
 
 
-def test_the_seed_decides(text: Store) -> None:
+def test_seed_and_epoch_decide_and_torchs_generator_does_not(text: Store) -> None:
     seen = []
-    for seed in (3, 3, 4):
-        torch.manual_seed(seed)
-        seen.append(tensor(denoising(text, 24, 24).collate(np.arange(2)), "source").tolist())
-    assert seen[0] == seen[1] != seen[2]
+    for drawing in ((3, 0), (3, 0), (4, 0), (3, 1)):
+        torch.manual_seed(len(seen))
+        state = torch.get_rng_state()
+        seen.append(tensor(denoising(text, 24, 24).collate(np.arange(2), *drawing), "source").tolist())
+        assert torch.equal(torch.get_rng_state(), state)
+    assert seen[0] == seen[1]
+    assert seen[0] not in seen[2:]
+
+
+def test_spans_of_a_row_depend_on_no_other(text: Store) -> None:
+    examples, numbers, epochs = denoising(text, 24, 24), np.array([3, 0, 1, 0]), np.array([0, 2, 1, 1])
+    together = examples.collate(numbers, 5, epochs)
+    for place, (number, epoch) in enumerate(zip(numbers, epochs, strict=True)):
+        alone = examples.collate(np.array([number]), 5, int(epoch))
+        for key in ("source", "tokens", "targets"):
+            length = tensor(alone, key).shape[1]
+            assert torch.equal(tensor(together, key)[place, :length], tensor(alone, key)[0])
 
 
 def test_what_does_not_fit_is_refused(text: Store, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,10 +1,11 @@
-"""Masking: the share wanted, of ordinary tokens only, drawn from the seeded generator."""
+"""Masking: the share wanted, of ordinary tokens only, a function of seed, epoch and row."""
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from synthcli.data.chance import keys_of
 from synthcli.data.config import MaskingConfig, TokenizerConfig
 from synthcli.data.examples import IGNORED, Batch, Examples, Report
 from synthcli.data.masked import Masking
@@ -48,7 +49,8 @@ def masked(store: Store, length: int, layout: str = "rows", **shares: float) -> 
 def drawn(rows: torch.Tensor, **shares: float) -> tuple[Tensor, Tensor]:
     """Return tokens and targets of rows of letters in a vocabulary of marks and letters."""
     masking = Masking(WordPieceTokenizer([*MARKS, *LETTERS]), MaskingConfig.model_validate(shares))
-    batch = masking.collate([row.numpy().astype(np.int32) for row in rows])
+    keys = keys_of(0, 0, np.arange(len(rows)))
+    batch = masking.collate([row.numpy().astype(np.int32) for row in rows], keys)
     return tensor(batch, "tokens"), tensor(batch, "targets")
 
 
@@ -116,13 +118,41 @@ def test_all_masked() -> None:
     assert (tokens[targets != IGNORED] == MASK).all()
 
 
-def test_the_seed_decides(text: Store) -> None:
-    examples, seen = masked(text, 12), []
-    for seed in (7, 7, 8):
-        torch.manual_seed(seed)
-        seen.append(tensor(examples.collate(np.arange(len(examples))), "targets"))
+def test_seed_and_epoch_decide_and_torchs_generator_does_not(text: Store) -> None:
+    examples, every = masked(text, 12), np.arange(4)
+    seen = []
+    for drawing in ((7, 0), (7, 0), (8, 0), (7, 1), (2**64 - 1, 0)):
+        torch.manual_seed(len(seen))
+        state = torch.get_rng_state()
+        seen.append(tensor(examples.collate(every, *drawing), "targets"))
+        assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(seen[0], seen[1])
-    assert not torch.equal(seen[0], seen[2])
+    assert not any(torch.equal(seen[0], other) for other in seen[2:])
+
+
+@pytest.mark.parametrize("layout", ["rows", "packed"])
+def test_what_is_hidden_of_a_row_depends_on_no_other(text: Store, layout: str) -> None:
+    examples = masked(text, 6, layout, rate=0.5)
+    numbers, epochs = np.array([3, 0, 2, 3, 1]), np.array([0, 4, 1, 1, 2])
+    together = examples.collate(numbers, 5, epochs)
+    for place, (number, epoch) in enumerate(zip(numbers, epochs, strict=True)):
+        alone = examples.collate(np.array([number]), 5, int(epoch))
+        for key in ("tokens", "targets"):
+            length = tensor(alone, key).shape[1]
+            assert torch.equal(tensor(together, key)[place, :length], tensor(alone, key)[0])
+
+
+def test_choices_fates_and_substitutes_are_independent() -> None:
+    rows = torch.full((4000, 10), 5)  # of `a` alone: every other letter is a substitute
+    tokens, targets = drawn(rows, rate=0.5, mask=0.0, random=1.0)
+    chosen = targets != IGNORED
+    both = (chosen[:, :, None] & chosen[:, None]).float().mean(0)
+    expected = torch.full((10, 10), 0.5 * 4 / 9).fill_diagonal_(0.5)  # 5 of 10, without replacement
+    assert (both - expected).abs().max() < 0.03
+    shares = torch.bincount(tokens[chosen], minlength=31)[5:] / chosen.sum()
+    assert (shares - 1 / 26).abs().max() < 0.006
+    first, second = (tokens[:, place][chosen[:, :2].all(1)] for place in (0, 1))
+    assert torch.corrcoef(torch.stack((first, second)).float())[0, 1].abs() < 0.1
 
 
 def test_a_tokenizer_without_a_mask_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from synthcli.training.callbacks import Callback
-from tests.training.toys import toy_batch, toy_callbacks, toy_config, toy_model, toy_train
+from tests.training.toys import HiddenText, toy_batch, toy_callbacks, toy_config, toy_model, toy_train
 
 BATCHES = {
     "uneven": {"size": 7, "micro_size": 2},
@@ -31,12 +31,16 @@ class Watch(Callback):
 
 
 def watched_training(batch: dict[str, int | None], folder: Path) -> Watch:
-    """Train three steps in float64, without the dropout whose masks are each process's own."""
+    """Train three steps in float64 on text of which tokens are hidden.
+
+    Dropout is off: its masks are each process's own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     watch = Watch()
     config = toy_config(steps=3, log_every=1, save_every=2, evaluate_every=2)
     model = toy_model(dropout=0.0).double()
-    toy_train(model, config, callbacks=[watch, *toy_callbacks(folder)], batch=toy_batch(**batch))
+    callbacks = [watch, *toy_callbacks(folder, HiddenText)]
+    toy_train(model, config, examples=HiddenText(), callbacks=callbacks, batch=toy_batch(**batch))
     return watch
 
 

@@ -19,7 +19,15 @@ from synthcli.training.diagnostics import Diagnostics, attention_logits, diagnos
 from synthcli.training.journal import read
 from synthcli.training.training import prepare
 from synthcli.training.weights import weights_of
-from tests.training.toys import ToyText, toy_batch, toy_callbacks, toy_config, toy_model, toy_train
+from tests.training.toys import (
+    HiddenText,
+    ToyText,
+    toy_batch,
+    toy_callbacks,
+    toy_config,
+    toy_model,
+    toy_train,
+)
 
 ALL = ["gains", "entropy", "kurtosis", "correlation", "mixtures"]
 SKIPLESS = {"block": "skipless", "mixer": {"heads": 2}}
@@ -34,7 +42,7 @@ class Uneven(ToyText):
     def lengths(self) -> np.ndarray:
         return np.resize([3, 5, 9], self.rows)
 
-    def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
+    def collate(self, indices: np.ndarray, *drawing: object) -> dict[str, torch.Tensor | None]:
         return super().collate(np.arange(3))
 
 
@@ -135,7 +143,7 @@ def test_every_task_is_measured_on_both_sides(task: str) -> None:
     model = toy_model(task=task, mixer={"heads": 2}, **stacks, **more)
 
     class Two(ToyText):
-        def collate(self, indices):
+        def collate(self, indices, *drawing):
             return batch
 
     training = prepare(model, Two(), OBJECTIVES[task], toy_config(diagnostics=ALL), toy_batch(), [])
@@ -169,12 +177,11 @@ def test_a_training_does_not_notice_that_it_is_watched(model: dict[str, Any], tm
 def test_tokens_drawn_in_a_batch_are_those_of_the_step(tmp_path: Path) -> None:
     seen: list[list[int]] = []
 
-    class Drawn(ToyText):
-        def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
-            batch = super().collate(indices)
-            tokens = torch.randint_like(batch["tokens"], 20)  # as masking does
-            seen.append(tokens.flatten().tolist())
-            return {**batch, "tokens": tokens}
+    class Drawn(HiddenText):
+        def collate(self, *which: Any) -> dict[str, torch.Tensor | None]:
+            batch = super().collate(*which)
+            seen.append(batch["tokens"].tolist())
+            return batch
 
     ours, theirs = toy_model(), toy_model()
     config = toy_config(steps=2, log_every=1, diagnostics=["kurtosis"])

@@ -3,18 +3,28 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
 from synthcli.data.batching import Batches
+from synthcli.data.config import BatchConfig
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.objectives import IGNORED
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint
 from synthcli.training.validation import Validation
 from synthcli.training.weights import weights_of
-from tests.training.toys import ToyText, toy_batch, toy_callbacks, toy_config, toy_model, toy_train
+from tests.training.toys import (
+    HiddenText,
+    ToyText,
+    toy_batch,
+    toy_callbacks,
+    toy_config,
+    toy_model,
+    toy_train,
+)
 
 
 class Gradients(Callback):
@@ -54,14 +64,40 @@ def full_batch_gradient(model, examples, rows, label_smoothing) -> dict[str, tor
 
 @pytest.mark.parametrize("micro_size", [1, 2, 3, 7, None])
 def test_the_gradient_is_that_of_the_whole_batch_however_it_is_split(micro_size: int | None) -> None:
-    examples, config = ToyText(), toy_config(steps=1, clip=0)
-    gradients = Gradients()
-    toy_train(
-        toy_model(dropout=0.0).double(), config, callbacks=[gradients], batch=toy_batch(micro_size=micro_size)
-    )
+    examples, config = HiddenText(), toy_config(steps=1, clip=0)  # what is hidden is no matter of batches
+    gradients, batch = Gradients(), toy_batch(micro_size=micro_size)
+    toy_train(toy_model(dropout=0.0).double(), config, examples=examples, callbacks=[gradients], batch=batch)
     _, rows = Batches(examples.lengths, toy_batch(), config.seed).at(0)
     expected = full_batch_gradient(toy_model(dropout=0.0).double(), examples, rows, 0.1)
     torch.testing.assert_close(gradients.seen[0], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_what_is_hidden_differs_between_epochs_and_seeds_and_is_the_same_in_every_validation() -> None:
+    drawn: list[tuple[int, list[int]]] = []
+
+    class Watched(HiddenText):
+        def collate(self, indices, seed, epochs):
+            drawn.append((seed, np.broadcast_to(epochs, len(indices)).tolist()))
+            return super().collate(indices, seed, epochs)
+
+    validation = Watched(rows=2)
+    config, batch = toy_config(steps=4, seed=9, evaluate_every=2), toy_batch(size=2, micro_size=1)
+    toy_train(toy_model(), config, examples=Watched(rows=4), callbacks=[Validation(validation)], batch=batch)
+    first, second, judged = [(9, [0])] * 4, [(9, [1])] * 4, [(9, [0, 0])]
+    assert drawn == [*first, *judged, *second, *judged]
+
+
+def test_a_step_that_ends_an_epoch_and_begins_the_next_draws_for_both() -> None:
+    drawn: list[list[int]] = []
+
+    class Watched(HiddenText):
+        def collate(self, indices, seed, epochs):
+            drawn.append(epochs.tolist())
+            return super().collate(indices, seed, epochs)
+
+    batch = BatchConfig.model_validate({"size": 4, "ramp": {"from": 2, "until": 0.5}})
+    toy_train(toy_model(), toy_config(steps=4), examples=Watched(rows=7), batch=batch)
+    assert drawn == [[0, 0], [0, 0, 0], [0, 0, 1, 1], [1, 1, 1, 1]]
 
 
 def test_the_gradient_is_clipped_to_the_norm() -> None:
@@ -126,9 +162,9 @@ def test_fewer_validation_examples_are_spread_over_the_split() -> None:
     taken: list[int] = []
 
     class Watched(ToyText):
-        def collate(self, indices):
+        def collate(self, indices, *drawing):
             taken.extend(indices.tolist())
-            return super().collate(indices)
+            return super().collate(indices, *drawing)
 
     config = toy_config(steps=1, validation_examples=3)
     toy_train(toy_model(), config, callbacks=[Validation(Watched(rows=9))])

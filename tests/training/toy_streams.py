@@ -43,7 +43,7 @@ class Periodic:
     def lengths(self) -> np.ndarray:
         return np.full(len(self), self.length)
 
-    def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
+    def collate(self, indices: np.ndarray, *drawing: object) -> dict[str, torch.Tensor | None]:
         segment, stream = np.divmod(indices, self.streams)
         start = int(segment[0]) * self.length
         ids = self.ids[torch.from_numpy(stream), start : start + self.length + 1]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from synthcli.data.chance import keys_of, uniform
 from synthcli.data.config import BatchConfig
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.model import ModelConfig, build
@@ -38,12 +39,25 @@ class ToyText:
     def lengths(self) -> np.ndarray:
         return 2 + (np.arange(self.rows) * 7 + self.offset) % (LONGEST - 2)
 
-    def collate(self, indices: np.ndarray) -> dict[str, torch.Tensor | None]:
+    def collate(self, indices: np.ndarray, *drawing: object) -> dict[str, torch.Tensor | None]:
         lengths = torch.from_numpy(self.lengths[indices])
         ids = 4 + (torch.from_numpy(indices)[:, None] + torch.arange(int(lengths.max()) + 1)) % 20
         padding = torch.arange(int(lengths.max())) >= lengths[:, None]
         targets = ids[:, 1:].masked_fill(padding, IGNORED)
         return {"tokens": ids[:, :-1], "targets": targets, "padding": padding if padding.any() else None}
+
+
+class HiddenText(ToyText):
+    """The same with a third of the tokens hidden, drawn as real examples draw."""
+
+    def collate(
+        self, indices: np.ndarray, seed: int = 0, epochs: np.ndarray | int = 0
+    ) -> dict[str, torch.Tensor | None]:
+        batch = super().collate(indices)
+        tokens = batch["tokens"]
+        assert tokens is not None  # and their targets stay
+        drawn = uniform(keys_of(seed, epochs, indices)[:, None], np.arange(tokens.shape[1]))
+        return {**batch, "tokens": tokens.masked_fill(torch.from_numpy(drawn) < 1 / 3, 3)}
 
 
 def toy_model(seed: int = 0, dropout: float = 0.2, **changes: Any) -> torch.nn.Module:
@@ -77,10 +91,10 @@ def toy_batch(**changes: Any) -> BatchConfig:
     return BatchConfig.model_validate({"size": 7, "micro_size": 3} | changes)
 
 
-def toy_callbacks(folder: Path) -> list[Callback]:
+def toy_callbacks(folder: Path, text: type[ToyText] = ToyText) -> list[Callback]:
     return [
         Journal(folder / "journal.jsonl", folder / "timings.jsonl"),
-        Validation(ToyText(rows=9, offset=3), batch_size=4),
+        Validation(text(rows=9, offset=3), batch_size=4),
         Checkpointing(folder / "checkpoints", ByteTokenizer()),
     ]
 

@@ -14,8 +14,9 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from synthcli.data.chance import mixed
 from synthcli.data.corpora.source import SPLITS, Row
-from synthcli.data.quality.hashing import Hashes, mixed, text_hashes
+from synthcli.data.quality.hashing import Hashes, text_hashes
 from synthcli.data.ragged import Indices
 
 Codes = npt.NDArray[np.uint8]

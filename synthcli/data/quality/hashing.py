@@ -8,14 +8,12 @@ Two rows that differ have one hash with a chance of about 2^-60: among 10^8 hard
 import numpy as np
 import numpy.typing as npt
 
+from synthcli.data.chance import GOLDEN, mixed
 from synthcli.data.quality.arrow import Column
 from synthcli.data.ragged import Ids, Indices
 
 Hashes = npt.NDArray[np.uint64]
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
-LAST = np.uint64(31)
 AT_ONCE = 2**16  # ids: they stay in the processor's cache
 ONE = np.uint64(1)
 
@@ -65,15 +63,6 @@ def weights(positions: Indices) -> Hashes:
     near = positions.max(initial=0) < len(TABLE)
     odd: Hashes = TABLE[positions] if near else mixed(positions.astype(np.uint64)) | ONE
     return odd
-
-
-def mixed(numbers: Hashes) -> Hashes:
-    """Return numbers that look independent, different ones for different numbers."""
-    mixed = numbers + GOLDEN
-    for shift, factor in STEPS:
-        mixed = (mixed ^ (mixed >> shift)) * factor
-    result: Hashes = mixed ^ (mixed >> LAST)
-    return result
 
 
 TABLE: Hashes = mixed(np.arange(2**14, dtype=np.uint64)) | ONE
