@@ -75,7 +75,7 @@ def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
     Example: `synth tokenizer inspect stores/copy.bytes-260 --text "a text"`
     """
     from synthcli.data.tokenizers.trying import tried
-    from synthcli.jobs.tokenizers import tokenizer_named
+    from synthcli.jobs.tokenizers import notes_of, tokenizer_named
 
     if text is not None and not is_text(text):
         raise SynthError("`--text` is not UTF-8", "give it in the encoding of your terminal, UTF-8")
@@ -84,6 +84,8 @@ def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
     if as_json:
         table = described(tokenizer) | ({} if trial is None else {"text": text, **trial})
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
+    for note in notes_of(tokenizer):
+        screen.say(f"note: {note}")
     screen.table(None, ["", place], rows_of(described(tokenizer)))
     if trial is None:
         return screen.say(f'next: `synth tokenizer inspect {place} --text "…"`')

@@ -134,6 +134,6 @@ def refuse_mismatch(store: Store, teacher: Teacher, layout: str) -> None:
         raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS))
     if store.kind not in KINDS:
         raise SynthError(f"`{store.corpus}` holds {store.kind}, and a teacher reads text", "name another")
-    if store.tokenizer.hash != teacher.tokenizer.hash:
+    if not teacher.reads_like(store.tokenizer.hash):
         message = f"the store `{store.path}` was made with another tokenizer than teacher `{teacher.name}`"
         raise SynthError(message, "prepare its corpus with the teacher's own tokenizer")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from torch import nn
 
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
-from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer
+from synthcli.data.tokenizers.hugging_face import published_tokenizer
+from synthcli.data.tokenizers.own_kinds import wordpiece_of
 from synthcli.errors import SynthError
 from synthcli.interop.hugging_face import FAMILIES, load_hugging_face
 from synthcli.interop.hugging_face.options import CONFIG, read_options
@@ -19,17 +21,17 @@ from synthcli.training.checkpoints import FOLDER, load_checkpoint, model_of
 from synthcli.training.manifest import MANIFEST
 from synthcli.training.weights import weights_of
 
-# the tokenizer of a foreign folder, by its `model_type`
-TOKENIZERS: dict[str, Callable[[Path], Tokenizer]] = {
-    "bert": WordPieceTokenizer.load,
-    "gpt2": Gpt2Tokenizer.load,
-}
+# how a foreign folder was read before its settings were, by its `model_type`: students of then have these ids
+FORMER: dict[str, Callable[[Path], Tokenizer]] = {"bert": wordpiece_of, "gpt2": Gpt2Tokenizer.load}
 TASKS = ("masked-lm", "causal-lm", "classification")
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """`model` is in evaluation mode and has no gradient; `hash` is that of configuration and weights."""
+    """`model` is in evaluation mode and has no gradient; `hash` is that of configuration and weights.
+
+    `former` is the hash that its tokenizer has in what was made before a folder's settings were read.
+    """
 
     name: str
     path: Path
@@ -37,11 +39,16 @@ class Teacher:
     model: nn.Module
     tokenizer: Tokenizer
     hash: str
+    former: str | None = None
 
     def with_model(self, model: nn.Module) -> "Teacher":
         """Return another model, such as a student, in this one's place."""
         config: Any = model.config
         return replace(self, model=frozen(model), config=config, hash=model_hash(config, model))
+
+    def reads_like(self, tokenizer_hash: str) -> bool:
+        """Whether texts have the same ids for the teacher as for a tokenizer, special tokens aside."""
+        return tokenizer_hash in (self.tokenizer.hash, self.former)
 
     @property
     def marks(self) -> tuple[int, int, int]:
@@ -62,7 +69,10 @@ def open_teacher(path: Path) -> Teacher:
         checkpoint = load_checkpoint(path)
         return _teacher(path, checkpoint.path, model_of(checkpoint), checkpoint.tokenizer)
     kind = read_options(path).one_of("model_type", FAMILIES)
-    return _teacher(path, path, load_hugging_face(path), TOKENIZERS[kind](path))
+    teacher = _teacher(path, path, load_hugging_face(path), published_tokenizer(path))
+    with suppress(SynthError):
+        teacher = replace(teacher, former=FORMER[kind](path).hash)
+    return teacher
 
 
 def _teacher(named: Path, path: Path, model: nn.Module, tokenizer: Tokenizer) -> Teacher:

@@ -146,7 +146,7 @@ def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what
         tasks = ", ".join(f"`{name}`" for name in FORWARDS)
         message = f"{what} `{path}` is for `{config.task}`, teacher `{teacher.name}` for `{task}`"
         raise SynthError(message, f"both have to be for the same of {tasks}")
-    if tokenizer != teacher.tokenizer.hash or config.vocab_size != teacher.config.vocab_size:
+    if not teacher.reads_like(tokenizer) or config.vocab_size != teacher.config.vocab_size:
         message = f"{what} `{path}` reads other pieces than teacher `{teacher.name}`"
         raise SynthError(message, "words can be compared only where both have the same")
 

@@ -69,7 +69,7 @@ def refuse_mismatch(student: Checkpoint, teacher: Teacher, hidden: float) -> Non
         tasks = ", ".join(f"`{task}`" for task in FORWARDS)
         message = f"the student is for `{ours.task}`, its teacher for `{theirs.task}`"
         raise SynthError(message, f"both have to be for the same of {tasks}")
-    if student.tokenizer.hash != teacher.tokenizer.hash or ours.vocab_size != theirs.vocab_size:
+    if not teacher.reads_like(student.tokenizer.hash) or ours.vocab_size != theirs.vocab_size:
         message = f"teacher `{teacher.name}` reads other pieces than checkpoint `{student.path}`"
         raise SynthError(message, "name the teacher that the student was made of")
     if hidden and ours.d_model != theirs.d_model:

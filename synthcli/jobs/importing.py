@@ -9,14 +9,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import synthcli
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer
+from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
-from synthcli.data.tokenizers.hugging_face import is_published, published_tokenizer
+from synthcli.data.tokenizers.finding import tokenizer_of
+from synthcli.data.tokenizers.hugging_face import is_published
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.interop.foreign import PICKLED, SAFE
 from synthcli.interop.origins import ORIGINS, Arrival, Origin
 from synthcli.interop.origins import Request as Foreign
+from synthcli.jobs.tokenizers import notes_of
 from synthcli.training.checkpoints import write_model
 from synthcli.training.weights import SHOWN
 
@@ -70,7 +72,7 @@ def import_model(request: Request) -> Report:
         task=imported.config.task,
         parameters=sum(t.numel() for t in {id(t): t for t in imported.weights.values()}.values()),
         tokenizer=None if tokenizer is None else tokenizer.kind,
-        notes=arrival.notes,
+        notes=arrival.notes + notes_of(tokenizer),
         unused=imported.unused,
     )
     text = json.dumps(record(request, report, arrival), indent=2, ensure_ascii=False) + "\n"
@@ -125,21 +127,11 @@ def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
     if request.tokenizer is not None:
         if not request.tokenizer.is_dir():
             raise SynthError(f"there is no folder `{request.tokenizer}`", "name a folder with a tokenizer")
-        return tokenizer_in(request.tokenizer)
+        return tokenizer_of(request.tokenizer)
     folder = arrival.folder
     if folder is None or not folder.is_dir():
         return None
-    return tokenizer_in(folder) if (folder / DESCRIPTION).is_file() or is_published(folder) else None
-
-
-def tokenizer_in(folder: Path) -> Tokenizer:
-    """Return the tokenizer of a folder: ours, or that of the transformers library; links stay within."""
-    if (folder / DESCRIPTION).is_file():
-        return load_tokenizer(folder)
-    if not is_published(folder):
-        hint = "expected `tokenizer.json`, `vocab.txt`, or `vocab.json` and `merges.txt`; or one of `synth`"
-        raise SynthError(f"`{folder}` holds no tokenizer", hint)
-    return published_tokenizer(folder)
+    return tokenizer_of(folder) if (folder / DESCRIPTION).is_file() or is_published(folder) else None
 
 
 def check_vocabulary(tokenizer: Tokenizer | None, arrival: Arrival) -> None:

@@ -193,8 +193,21 @@ def test_a_cased_vocabulary_keeps_its_case(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text(
         "\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "A", "a", "é"])
     )
+    with pytest.raises(SynthError) as caught:
+        train_or_load_tokenizer(configured("wordpiece", files=tmp_path), [])
+    message = f"the entries in `{tmp_path}` have capital letters, and nothing says whether text keeps them"
+    assert caught.value.message == message
+    settings = tmp_path / "tokenizer_config.json"
+    assert caught.value.hint == f'say it in `{settings}`: `{{"do_lower_case": false}}`, or true'
+    settings.write_text('{"do_lower_case": false}')
     cased = train_or_load_tokenizer(configured("wordpiece", files=tmp_path), [])
     assert cased.encode_batch(["A a é"]) == [[5, 6, 7]]
+    settings.write_text('{"do_lower_case": true}')
+    with pytest.raises(SynthError) as caught:
+        train_or_load_tokenizer(configured("wordpiece", files=tmp_path), [])
+    why = "`normalizer.lowercase` is true, not null"
+    assert caught.value.message == f"the files in `{tmp_path}` are not read as `wordpiece` reads: {why}"
+    assert caught.value.hint == "ask for `huggingface`, which reads them as their settings say"
 
 
 def test_words_by_falling_count(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_without_a_tokenizer_what_reads_text_says_so(here: Path, synth: Synth) -
         assert refused.code == 2
         assert refused.err.startswith(lacking), refused.err
     assert synth("import", "bert", "--tokenizer", "words", "-o", "whole").code == 0
-    assert load_checkpoint(here / "whole").tokenizer.kind == "wordpiece"
+    assert load_checkpoint(here / "whole").tokenizer.kind == "huggingface"
 
 
 def test_a_tokenizer_of_more_ids_than_the_model_is_refused(here: Path, synth: Synth) -> None:

@@ -10,9 +10,10 @@ from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.byte_level_bpe import ByteLevelBpeTokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
+from synthcli.data.tokenizers.own_kinds import published_gpt2, published_wordpiece
 from synthcli.data.tokenizers.sentence_pieces import SentencePieceTokenizer
 from synthcli.data.tokenizers.trained import Train, trained
-from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer, published_wordpiece
+from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer
 from synthcli.data.tokenizers.words import WordTokenizer, frequent_words, published_vocabulary
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.safe_read import check_files, read_json
@@ -43,7 +44,7 @@ TRAINERS: dict[str, tuple[Train, str]] = {
 
 # kinds that files without a description define
 BARE: dict[str, Callable[["TokenizerConfig"], Tokenizer]] = {
-    "gpt2": lambda config: Gpt2Tokenizer.load(Path(config.files or "")),
+    "gpt2": published_gpt2,
     "wordpiece": published_wordpiece,
     "words": published_vocabulary,
     "huggingface": lambda config: published_tokenizer(Path(config.files or "")),

@@ -8,10 +8,19 @@ from typing import Any
 
 
 def pairs_in(merges: bytes) -> list[tuple[str, str]]:
-    """Return the merges of a file, best first."""
-    lines = merges.decode().split("\n")
-    pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
-    return [(left, right) for left, right in pairs]
+    """Return the merges of a file, best first; a line may end in CR LF.
+
+    ValueError names a line that is no pair.
+    """
+    lines = [line.removesuffix("\r") for line in merges.decode().split("\n")]
+    pairs = []
+    for number, line in enumerate(lines, start=1):
+        if line and not line.startswith("#version"):
+            left, _, right = line.partition(" ")
+            if not left or not right or " " in right:
+                raise ValueError(f"line {number} of the merges is no pair")
+            pairs.append((left, right))
+    return pairs
 
 
 def byte_pair_model(vocabulary: dict[str, int], pairs: list[tuple[str, str]]) -> Any:

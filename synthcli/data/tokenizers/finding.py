@@ -5,16 +5,16 @@ from pathlib import Path
 from synthcli.data.tokenizers import Tokenizer, home, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.data.tokenizers.gpt2 import MERGES, VOCABULARY, Gpt2Tokenizer
-from synthcli.data.tokenizers.hugging_face import FILE as DESCRIBED
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
-from synthcli.data.tokenizers.vocabulary_file import FILE, read_entries
-from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
+from synthcli.data.tokenizers.hugging_face import is_published, published_tokenizer
+from synthcli.data.tokenizers.published.settings import CONFIG, DESCRIBED, MODEL_CONFIG
+from synthcli.data.tokenizers.vocabulary_file import FILE, read_lines
+from synthcli.data.tokenizers.wordpiece import MARKS
 from synthcli.data.tokenizers.words import WordTokenizer
 from synthcli.errors import SynthError
 
 EXPECTED = (
-    f"expected a folder with `{DESCRIPTION}`, GPT-2's `{VOCABULARY[0]}` and `{MERGES[0]}`, or a `{FILE}`:"
-    " `synth tokenizer train` makes one"
+    f"expected a folder with `{DESCRIPTION}`, a `{DESCRIBED}`, GPT-2's `{VOCABULARY[0]}` and `{MERGES[0]}`"
+    f" or `{VOCABULARY[1]}` and `{MERGES[1]}`, or a `{FILE}`: `synth tokenizer train` makes one"
 )
 
 
@@ -23,11 +23,17 @@ def tokenizer_of(place: Path) -> Tokenizer:
     folder = home(place)
     if (folder / DESCRIPTION).is_file():
         return load_tokenizer(folder)
-    if any((folder / name).is_file() for name in (*VOCABULARY, *MERGES)):
+    if any((folder / name).is_file() for name in (VOCABULARY[0], MERGES[0])):
         return Gpt2Tokenizer.load(folder)
-    if not (folder / FILE).is_file() and (folder / DESCRIBED).is_file():
-        return published_tokenizer(folder)
-    if not (folder / FILE).is_file():
+    if not is_published(folder):
         raise SynthError(f"`{place}` holds no tokenizer that is known", EXPECTED)
-    is_wordpiece = set(MARKS) <= set(read_entries(folder, WordPieceTokenizer.kind))
-    return WordPieceTokenizer.load(folder) if is_wordpiece else WordTokenizer.load(folder)
+    return WordTokenizer.load(folder) if _holds_words(folder) else published_tokenizer(folder)
+
+
+def _holds_words(folder: Path) -> bool:
+    """Whether a `vocab.txt` stands alone and has none of BERT's special tokens: a list of words."""
+    if any((folder / name).is_file() for name in (DESCRIBED, CONFIG, MODEL_CONFIG)):
+        return False
+    if not (folder / FILE).is_file():
+        return False
+    return not set(MARKS) & {line.rstrip() for line in read_lines(folder / FILE, WordTokenizer.kind)}

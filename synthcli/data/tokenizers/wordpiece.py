@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from synthcli.data.tokenizers.base import Saved
 from synthcli.data.tokenizers.sentence_pieces import COVERAGE
-from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_entries, written
+from synthcli.data.tokenizers.vocabulary_file import FILE, read_lines, refuse_repeated, written
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ class WordPieceTokenizer(Saved):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        pieces = read_entries(folder, cls.kind)
+        """Read what `save` wrote: an entry a line, to the letter."""
+        pieces = read_lines(folder / FILE, cls.kind)
+        refuse_repeated(folder / FILE, pieces)
         missing = [f"`{mark}`" for mark in MARKS if mark not in pieces]
         if missing:
             raise SynthError(
@@ -86,14 +88,6 @@ def reading(is_cased: bool) -> tuple[Any, Any]:
     from tokenizers import normalizers, pre_tokenizers
 
     return normalizers.BertNormalizer(lowercase=not is_cased), pre_tokenizers.BertPreTokenizer()
-
-
-def published_wordpiece(config: "TokenizerConfig") -> WordPieceTokenizer:
-    """Return the pieces of the file in `files`."""
-    folder = Path(config.files or "")
-    tokenizer = WordPieceTokenizer.load(folder)
-    check_size(folder, tokenizer.vocab_size, config.vocab_size)
-    return tokenizer
 
 
 def train(config: "TokenizerConfig", sample: list[str]) -> WordPieceTokenizer:

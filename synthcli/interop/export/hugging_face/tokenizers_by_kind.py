@@ -161,7 +161,11 @@ def published(tokenizer: Any) -> Converted:
     """Return a tokenizer that came from such a file; it reads texts as its publisher's does."""
     model = type(tokenizer._model).from_str(tokenizer.description)
     names = {role: model.id_to_token(number) for role, number in tokenizer.ids.items()}
-    return Converted(model, names, splits_marks=False)
+    added = {token.content for token in model.get_added_tokens_decoder().values()}
+    notes: tuple[str, ...] = ()
+    if new := ", ".join(f"`{name}`" for name in dict.fromkeys(names.values()) if name not in added):
+        notes = (f"A text that holds {new} is read as the mark itself; `synth` reads it as any other text.",)
+    return Converted(model, names, tokenizer.splits_special, notes if not tokenizer.splits_special else ())
 
 
 def free(name: str, taken: Any) -> str:
