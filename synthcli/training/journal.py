@@ -88,12 +88,10 @@ def read_lines(path: Path) -> list[tuple[str, dict[str, Any]]]:
     lines: list[tuple[str, dict[str, Any]]] = []
     if not path.exists():
         return lines
-    for line in read_bytes(path).decode(errors="replace").splitlines(keepends=True):
+    *whole, _unfinished = read_bytes(path).decode(errors="replace").split("\n")
+    for line in whole:
         try:
-            record = json.loads(line)
+            lines.append((f"{line}\n", json.loads(line)))
         except json.JSONDecodeError:
             break
-        if not line.endswith("\n"):
-            break
-        lines.append((line, record))
     return lines

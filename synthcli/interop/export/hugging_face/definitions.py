@@ -48,7 +48,7 @@ class Module:
     """The top level of one source file."""
 
     def __init__(self, name: str, text: str) -> None:
-        self.name, self.lines = name, text.splitlines()
+        self.name, self.lines = name, text.removesuffix("\n").split("\n")  # as Python counts lines
         self.tree = ast.parse(text)
 
     @property
