@@ -206,7 +206,8 @@ def write_model(
     """Write the new folder of a checkpoint that no training goes on from; every other command takes it.
 
     `weights` fit the model of `config`; a tied tensor may have any of its names. Without a tokenizer, what
-    needs text refuses the checkpoint. `files` are texts to keep in it, by name.
+    needs text refuses the checkpoint. `files` are texts to keep in it, by name. It gets its name after it was
+    opened as other commands open it: what they would refuse is never written.
     """
     with torch.device("meta"):
         own = own_weights(build(config), weights, f"checkpoint `{folder}`")
@@ -218,6 +219,23 @@ def write_model(
         for name, text in (files or {}).items():
             (new / name).write_text(text, encoding="utf-8")
         write_manifest(new, step, None)
+        _read_back(new, folder, tokenizer)
+
+
+def _read_back(new: Path, folder: Path, tokenizer: Tokenizer | None) -> None:
+    """Open what is about to be a checkpoint: every file, the tensors' names and shapes, and the tokenizer."""
+    try:
+        checkpoint = load_checkpoint(new)
+        check_fit(checkpoint.config, checkpoint.weights, f"checkpoint `{folder}`")
+        if tokenizer is not None and not _is_same(checkpoint.tokenizer, tokenizer):
+            raise SynthError("its tokenizer is not the one that was to be kept")
+    except SynthError as error:
+        message = f"checkpoint `{folder}` could not be opened once it was written: {error.message}"
+        raise SynthError(message, "nothing was kept: report it with the files it was made of") from error
+
+
+def _is_same(one: Tokenizer, other: Tokenizer) -> bool:
+    return (one.hash, one.vocab_size) == (other.hash, other.vocab_size)
 
 
 def _write_config(folder: Path, config: ModelConfig) -> None:

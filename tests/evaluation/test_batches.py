@@ -69,8 +69,7 @@ def fits(metric: str, task: str, form: str) -> bool:
     if task == "seq2seq":
         return form == "pairs" or metric not in BY_TEXT
     if task == "classification":
-        fitting = {"accuracy": ("classes", "choice"), "correlation": ("regression",)}
-        return form in fitting.get(metric, ("classes",))
+        return (metric == "correlation") == (form == "regression")
     return True
 
 
