@@ -4,11 +4,12 @@ import errno
 import fcntl
 import io
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from synthcli.disk import as_os_error
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 UNFINISHED = ".unfinished-"
 UNKNOWN = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # what a disk says that cannot do what is asked
 NO_LINKS = (*UNKNOWN, errno.EPERM)
+BEFORE = ".before"  # at the end of a name: what is being replaced
+DIGITS = 8
+# The names of what is being filled, and of folders that it replaces.
+LEFT = re.compile(
+    rf"{re.escape(UNFINISHED)}(?P<name>.+)-[0-9a-f]{{{DIGITS}}}(?P<before>{re.escape(BEFORE)})?"
+)
+OVERTAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT)  # another has taken the place, or what was there
 LONGEST_NAME = 255  # bytes
 
 
@@ -30,15 +38,21 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file at once; an error leaves what was there."""
-    beside = path.with_name(UNFINISHED + path.name)
-    try:
+    with new_file(path) as beside:
         beside.write_bytes(content)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield an empty file to fill that takes the place of another at the end; an error leaves nothing of it.
+
+    Each process fills one of its own, locked; what killed processes have left there is removed.
+    """
+    sweep(path.parent)
+    with claimed(lambda: _beside(path), make=lambda file: file.touch(exist_ok=False)) as beside:
+        yield beside
         sync(beside)
         beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
     sync(path.parent)
 
 
@@ -63,24 +77,58 @@ def save_picture(path: Path, figure: "Figure", **options: Any) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, aside: Path | None = None) -> Iterator[Path]:
+def new_folder(path: Path, replaces: bool = False) -> Iterator[Path]:
     """Yield a folder to fill that gets its name at the end; on an error nothing is left of it.
 
-    What has the name by then is moved `aside`, where that is given.
+    What has the name by then is replaced, if that is wanted, and else an error. It is filled beside, locked;
+    what killed processes have left there is removed.
     """
-    beside = path.with_name(UNFINISHED + path.name)
-    shutil.rmtree(beside, ignore_errors=True)
     with parents_of(path):
-        try:
-            beside.mkdir()
+        sweep(path.parent)
+        with claimed(lambda: _beside(path)) as beside:
             yield beside
             for file in sorted(beside.rglob("*")):
                 sync(file)
             sync(beside)
-            take_place(beside, path, aside)
-        except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise
+            if replaces:
+                _replace(beside, path)
+            else:
+                take_place(beside, path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{UNFINISHED}{path.name}-{secrets.token_hex(DIGITS // 2)}")
+
+
+def _replace(folder: Path, path: Path) -> None:
+    """Give a folder the name of another, which is removed; others may do so too, and the last one stays."""
+    old = folder.with_name(folder.name + BEFORE)
+    while True:
+        try:
+            take_place(folder, path, old)
+            break
+        except OSError as error:
+            if error.errno not in OVERTAKEN or not folder.exists():
+                raise
+        _remove(old)
+    _remove(old)
+
+
+def sweep(parent: Path) -> None:
+    """Remove what killed processes have left of new folders and files; what others fill is locked.
+
+    A folder that was to be replaced, and is gone, gets its name back.
+    """
+    for leftover in sorted(parent.glob(UNFINISHED + "*")):
+        match = LEFT.fullmatch(leftover.name)
+        if match is None:
+            continue
+        with suppress(OSError), held(leftover):
+            path = parent / match["name"]
+            if match["before"] and not path.exists():
+                leftover.rename(path)
+            else:
+                _remove(leftover)
 
 
 def take_place(folder: Path, path: Path, aside: Path | None = None) -> None:
@@ -117,22 +165,75 @@ def parents_of(path: Path) -> Iterator[None]:
 def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Make a folder for as long as this lasts; those that killed processes left of the name are removed.
 
-    On a disk without locks nobody can tell what is in use, and nothing is removed.
+    Nobody else may look into it.
     """
     for leftover in parent.glob(prefix + "*"):
         with suppress(OSError), held(leftover):  # one in use is another's
             shutil.rmtree(leftover)
-    passing = TemporaryDirectory(dir=parent, prefix=prefix, ignore_cleanup_errors=True)
-    with passing as name, ExitStack() as until_then:
-        with suppress(OSError):
-            until_then.enter_context(held(Path(name)))
-        yield Path(name)
+    draw = lambda: parent / f"{prefix}{secrets.token_hex(DIGITS // 2)}"  # noqa: E731
+    with claimed(draw, make=lambda folder: folder.mkdir(0o700)) as folder:
+        yield folder
+        _remove(folder)
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Lock a folder until this ends or its process does; BlockingIOError if another holds it."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def claimed(
+    draw: Callable[[], Path],
+    make: Callable[[Path], object] = Path.mkdir,
+    is_free: Callable[[Path], bool] = lambda path: True,
+) -> Iterator[Path]:
+    """Make and lock a folder, or a file, for as long as this lasts; an error removes it.
+
+    `draw` gives names until one is free. One that sweeps may come between making and locking: then another
+    is made. On a disk without locks the name alone is claimed, and nothing is swept: nobody can tell there
+    what is in use.
+    """
+    path, lock = _claim(draw, make, is_free)
+    with lock:
+        try:
+            yield path
+        except BaseException:
+            _remove(path)
+            raise
+
+
+def _claim(
+    draw: Callable[[], Path], make: Callable[[Path], object], is_free: Callable[[Path], bool]
+) -> tuple[Path, ExitStack]:
+    while True:
+        path = draw()
+        with suppress(FileExistsError), ExitStack() as stack:
+            make(path)
+            if _is_held(path, stack):
+                if is_free(path):
+                    return path, stack.pop_all()
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _is_held(path: Path, stack: ExitStack) -> bool:
+    """Lock a new folder for as long as `stack` lasts; False where one that sweeps was quicker."""
+    try:
+        stack.enter_context(held(path))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:  # no locks here
+        return True
+    return path.exists()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Lock a folder or a file until this ends or its process does; BlockingIOError if another holds it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from synthcli import durable
-from synthcli.durable import followed, link, new_folder, passing_folder, sync, take_place, write_text
+from synthcli.durable import (
+    followed,
+    held,
+    link,
+    new_folder,
+    passing_folder,
+    sweep,
+    sync,
+    take_place,
+    write_text,
+)
 
 HOLD = """
 import sys, time
@@ -43,6 +53,71 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path:
     assert (left / "large").exists()
     with passing_folder(tmp_path, ".passing-") as own:
         assert list(tmp_path.iterdir()) == [own]
+
+
+LOOP = """
+import sys
+from pathlib import Path
+from synthcli.durable import new_file, new_folder, passing_folder
+place, me = Path(sys.argv[1]), sys.argv[2]
+for number in range(60):
+    with passing_folder(place, ".passing-") as folder:
+        (folder / me).write_text(me)
+        assert [path.name for path in folder.iterdir()] == [me]
+    with new_folder(place / "folder", replaces=True) as folder:
+        (folder / "file").write_text(me)
+    with new_file(place / "file") as file:
+        file.write_text(me * 100)
+    assert (place / "file").read_text() in [name * 100 for name in "abc"]
+"""
+
+
+def test_processes_that_sweep_while_others_begin_do_not_meet(tmp_path: Path) -> None:
+    """Three at once; one that makes a folder has not locked it yet when another looks for leftovers."""
+    (tmp_path / "folder").mkdir()
+    command = [sys.executable, "-c", LOOP, str(tmp_path)]
+    started = [subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in "abc"]
+    for process in started:
+        _, said = process.communicate(timeout=60)
+        assert (process.returncode, said) == (0, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_folder_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    mkdir = Path.mkdir
+
+    def make_and_lose(path: Path, mode: int = 0o777, **how: bool) -> None:
+        mkdir(path, mode, **how)
+        made.append(path)
+        if len(made) == 1:
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", make_and_lose)
+    with passing_folder(tmp_path, ".passing-") as folder:
+        assert folder.is_dir() and [folder] == made[1:]
+
+
+def test_what_a_kill_left_of_a_new_folder_goes_when_the_next_is_made(tmp_path: Path) -> None:
+    for name in ("a-0123abcd", "b-0123abcd", "b-4567abcd.before", "other-file-89abcdef"):
+        (tmp_path / f".unfinished-{name}").mkdir()
+    (tmp_path / ".unfinished-plain-01234567").write_text("x")
+    (tmp_path / ".unfinished-somebody-else").mkdir()
+    (tmp_path / "b").mkdir()
+    with held(tmp_path / ".unfinished-a-0123abcd"), new_folder(tmp_path / "c"):
+        pass
+    kept = [".unfinished-a-0123abcd", ".unfinished-somebody-else", "b", "c"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
+
+
+def test_a_folder_killed_between_going_and_being_replaced_comes_back(tmp_path: Path) -> None:
+    old = tmp_path / ".unfinished-model-01234567.before"
+    old.mkdir()
+    (old / "weights").write_text("x")
+    sweep(tmp_path)
+    assert (tmp_path / "model" / "weights").read_text() == "x"
 
 
 def failing(number: int) -> Callable[..., None]:

@@ -1,4 +1,7 @@
-"""Figures of a table of classes: Matthews' correlation and F1, times 100 as GLUE prints them."""
+"""Figures of a table of classes: Matthews' correlation and F1, times 100 as GLUE prints them.
+
+Which classes there are is the model's to say, never the data's: a split, or a part of it, may show fewer.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,24 +10,26 @@ from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
 
 
-def matthews(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> list[Score]:
+def matthews(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> list[Score]:
     """Return the correlation of predicted and true classes  (Matthews 1975; of many, Gorodkin 2004)."""
     protocol = "100 · Matthews' correlation of predicted and true classes; 0 where one of them is constant"
-    return [Score("matthews", Sampled(counted(predictions, labels), correlation), protocol)]
+    return [Score("matthews", Sampled(counted(predictions, labels, classes), correlation), protocol)]
 
 
-def f1(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> list[Score]:
-    """Return F1 of class 1 where there are two, else the mean over classes."""
-    table = counted(predictions, labels)
-    if table.shape[1] == 4:
+def f1(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> list[Score]:
+    """Return F1 of class 1 of a model with two, else the mean over all of its classes."""
+    table = counted(predictions, labels, classes)
+    if classes == 2:
         return [Score("f1", Sampled(table, f1_of_one), "100 · F1 of class 1")]
-    return [Score("f1_macro", Sampled(table, f1_of_all), "100 · F1, the mean over classes")]
+    protocol = (
+        f"100 · F1, the mean over the model's {classes} classes; one neither true nor predicted counts as 0"
+    )
+    return [Score("f1_macro", Sampled(table, f1_of_all), protocol)]
 
 
-def counted(predictions: npt.ArrayLike, labels: npt.ArrayLike) -> Array:
+def counted(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> Array:
     """Return (samples, classes²): 1 where a sample stands in the table of labels by predictions."""
     guesses, truths = np.asarray(predictions), np.asarray(labels)
-    classes = max(2, 1 + int(max(guesses.max(initial=0), truths.max(initial=0))))
     return np.eye(classes * classes)[truths * classes + guesses]
 
 

@@ -150,14 +150,27 @@ def by_row(loss: Tensor, real: Tensor) -> tuple[Figures, Figures]:
     return sums.cpu().numpy(), real.sum(dim=1).double().cpu().numpy()
 
 
+def _accuracy(judged: Judged) -> list[Score]:
+    if judged.model.config.head.output == "regression":
+        hint = "`correlation` is what fits it"
+        raise SynthError("`accuracy` counts classes, and this model predicts scores", hint)
+    return accuracy(*classes(judged))
+
+
 def _by_class(
-    name: str, metric: Callable[[Indices, Indices], list[Score]]
+    name: str, metric: Callable[[Indices, Indices, int], list[Score]]
 ) -> Callable[[Judged], list[Score]]:
+    """Measure with a table of the model's classes; the number of a choice says nothing about its text."""
+
     def measured(judged: Judged) -> list[Score]:
-        if judged.model.config.head.output == "regression":
-            hint = "`correlation` is what fits it"
-            raise SynthError(f"`{name}` counts classes, and this model predicts scores", hint)
-        return metric(*classes(judged))
+        config = judged.model.config
+        if config.num_classes is None:
+            is_choice = config.head.output == "choice"
+            does, fits = (
+                ("chooses among texts", "accuracy") if is_choice else ("predicts scores", "correlation")
+            )
+            raise SynthError(f"`{name}` counts classes, and this model {does}", f"`{fits}` is what fits it")
+        return metric(*classes(judged), config.num_classes)
 
     return measured
 
@@ -199,7 +212,7 @@ METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
     "bleu": {"seq2seq": _by_text(bleu)},
     "rouge": {"seq2seq": _rouge},
     "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
-    "accuracy": {"classification": _by_class("accuracy", accuracy), "seq2seq": _by_text(exact_match)},
+    "accuracy": {"classification": _accuracy, "seq2seq": _by_text(exact_match)},
     "f1": {"classification": _by_class("f1", f1)},
     "matthews": {"classification": _by_class("matthews", matthews)},
     "correlation": {"classification": _correlation},

@@ -1,8 +1,5 @@
 """Export a checkpoint: fold it, write it in a format, prove it without the project, move it into place."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,13 +47,17 @@ def export_checkpoint(
     exporter = exporter_named(to)
     checkpoint = load_checkpoint(path)
     target = Path(f"{name_of(checkpoint)}-{to}") if target is None else target
+    durable.sweep(target.parent)  # a kill may have come in the midst of replacing it
     refuse_taken(target, replaces)
     refuse_unwritable(target, ELSEWHERE)
     model = model_of(checkpoint).float()
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
     leaving = leaving_of(checkpoint, folded, model)
     expectation = record(leaving, model)
-    with writing(f"export `{target}`", target, ELSEWHERE), taking_place(target) as folder:
+    with (
+        writing(f"export `{target}`", target, ELSEWHERE),
+        durable.new_folder(target, replaces=True) as folder,
+    ):
         exporter.write(leaving, folder, options or ExportOptions())
         certificate = prove(folder, to, exporter, leaving, expectation)
         if exporter.is_checkpoint:
@@ -96,18 +97,6 @@ def refuse_taken(target: Path, replaces: bool) -> None:
     if not (target / REPORT).is_file():
         message = f"`{target}` is no export: it has no `{REPORT}`, and `--force` replaces nothing else"
         raise SynthError(message, "name another folder with `-o`, or remove it yourself")
-
-
-@contextmanager
-def taking_place(target: Path) -> Iterator[Path]:
-    """Yield a folder beside the target that takes its name, whole, at the end; what was there goes then."""
-    before = target.with_name(durable.UNFINISHED + target.name + ".before")
-    if before.exists() and not target.exists():
-        before.rename(target)  # a kill came between two renames
-    shutil.rmtree(before, ignore_errors=True)
-    with durable.new_folder(target, before) as folder:
-        yield folder
-    shutil.rmtree(before, ignore_errors=True)
 
 
 def leaving_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> Leaving:

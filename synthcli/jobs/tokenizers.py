@@ -6,7 +6,6 @@ from pathlib import Path
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.reading import lines
-from synthcli.data.partial import whole_folder
 from synthcli.data.preparing.vocabulary import Progress, tokenizer_for, training_texts
 from synthcli.data.store import stores_root
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
@@ -15,6 +14,7 @@ from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer
 from synthcli.data.tokenizers.trained import CACHE
 from synthcli.data.tokenizers.words import frequent_words
 from synthcli.disk import refuse_unwritable, writing
+from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 from synthcli.runs.finding import find_checkpoint
 
@@ -77,7 +77,7 @@ def learnt(training: Training, report: Progress, cache: Path) -> Tokenizer:
 
 def write(tokenizer: Tokenizer, output: Path) -> None:
     """Write a tokenizer to a new folder, whole or not at all."""
-    with writing(f"`{output}`", output, ELSEWHERE), whole_folder(output) as folder:
+    with writing(f"`{output}`", output, ELSEWHERE), new_folder(output, replaces=True) as folder:
         tokenizer.save(folder)
 
 

@@ -7,7 +7,7 @@ What killed processes left there is removed by the next that makes a run of the 
 import shutil
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,45 +43,16 @@ def _named_at_the_end(folder: Path) -> Iterator[Run]:
     """Yield a run that gets its name when this ends; on an error nothing is left of it."""
     with writing(f"a run in `{folder}`", folder, ELSEWHERE), durable.parents_of(folder / PRESET):
         _sweep(folder)
-        path, lock = _claim(folder)
-        with lock:
-            try:
-                yield Run(path)
-                for file in sorted(path.rglob("*")):
-                    durable.sync(file)
-                durable.sync(path)
-                path.rename(_final(path))
-            except BaseException:
-                shutil.rmtree(path, ignore_errors=True)
-                raise
+        # of an id that two processes draw at once only one gets it
+        with durable.claimed(
+            lambda: folder / (durable.UNFINISHED + new_id()), is_free=lambda path: not _final(path).exists()
+        ) as path:
+            yield Run(path)
+            for file in sorted(path.rglob("*")):
+                durable.sync(file)
+            durable.sync(path)
+            path.rename(_final(path))
         durable.sync(folder)
-
-
-def _claim(folder: Path) -> tuple[Path, ExitStack]:
-    """Make and lock the folder of an id; of one that two processes draw at once only one gets it.
-
-    On a disk without locks it is the name alone that is claimed, and nothing is swept.
-    """
-    while True:
-        path = folder / (durable.UNFINISHED + new_id())
-        # taken by another, or swept by one before it was locked
-        with suppress(FileExistsError), ExitStack() as stack:
-            path.mkdir(parents=True)
-            if _is_held(path, stack) and not _final(path).exists():
-                return path, stack.pop_all()
-            with suppress(OSError):
-                path.rmdir()
-
-
-def _is_held(path: Path, stack: ExitStack) -> bool:
-    """Lock a folder for as long as `stack` lasts; False where one that sweeps was quicker."""
-    try:
-        stack.enter_context(durable.held(path))
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    except OSError:  # no locks here
-        return True
-    return path.is_dir()
 
 
 def _sweep(folder: Path) -> None:

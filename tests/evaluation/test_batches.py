@@ -69,7 +69,8 @@ def fits(metric: str, task: str, form: str) -> bool:
     if task == "seq2seq":
         return form == "pairs" or metric not in BY_TEXT
     if task == "classification":
-        return (metric == "correlation") == (form == "regression")
+        fitting = {"accuracy": ("classes", "choice"), "correlation": ("regression",)}
+        return form in fitting.get(metric, ("classes",))
     return True
 
 

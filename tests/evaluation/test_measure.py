@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def all_examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples
     return {task: Examples(store, "train", task, LONGEST, LONGEST) for task, store in stores.items()}
 
 
-def model_for(task: str) -> torch.nn.Module:
+def model_for(task: str, **more: Any) -> torch.nn.Module:
     torch.manual_seed(4)
     stacks = {"causal-lm": ("decoder",), "seq2seq": ("encoder", "decoder"), "classification": ("encoder",)}
     config = {
@@ -51,6 +52,7 @@ def model_for(task: str) -> torch.nn.Module:
         "d_ff": 32,
         "mixer": {"heads": 2, "scores": [{"kind": "random"}, {"kind": "dot-product"}]},
         **{stack: {"layers": 1, "max_length": LONGEST} for stack in stacks[task]},
+        **more,
     }
     model = build(ModelConfig.model_validate(config)).double().eval()
     for parameter in model.parameters():
@@ -175,3 +177,32 @@ def test_an_unknown_metric_is_refused_with_the_nearest(all_examples: dict[str, E
         measure("blue", judged(all_examples["seq2seq"]))
     assert error.value.message == "unknown metric `blue`"
     assert error.value.hint == "did you mean `bleu`?"
+
+
+def test_a_part_of_a_split_keeps_the_models_classes(all_examples: dict[str, Examples]) -> None:
+    examples = all_examples["classification"]  # of four classes
+    labels = examples.collate(np.arange(len(examples)))["labels"]
+    assert labels is not None
+    of_two = np.flatnonzero(labels.numpy() < 2)
+    (score,) = measure("f1", judged(examples, chosen=of_two))
+    assert score.name == "f1_macro"
+    assert score.sampled.statistics.shape == (len(of_two), 16)
+    assert measure("matthews", judged(examples, chosen=of_two))[0].sampled.statistics.shape[1] == 16
+
+
+@pytest.mark.parametrize("metric", ["f1", "matthews"])
+@pytest.mark.parametrize(
+    ("output", "does", "fits"),
+    [
+        ("choice", "chooses among texts", "accuracy"),
+        ("regression", "predicts scores", "correlation"),
+    ],
+)
+def test_a_model_without_classes_has_no_table_of_them(
+    all_examples: dict[str, Examples], metric: str, output: str, does: str, fits: str
+) -> None:
+    model = model_for("classification", num_classes=None, head={"output": output})
+    with pytest.raises(SynthError) as error:
+        measure(metric, judged(all_examples["classification"], model))
+    assert error.value.message == f"`{metric}` counts classes, and this model {does}"
+    assert error.value.hint == f"`{fits}` is what fits it"

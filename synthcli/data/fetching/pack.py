@@ -10,7 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -18,7 +18,7 @@ from typing import IO, Any, Literal, cast
 from synthcli.data.fetching.checksums import digest
 from synthcli.data.fetching.download import Progress
 from synthcli.disk import refuse_unwritable, writing
-from synthcli.durable import UNFINISHED, parents_of, sync
+from synthcli.durable import new_file, parents_of
 from synthcli.errors import SynthError, WorkFailedError
 
 FORMAT = 1
@@ -56,31 +56,22 @@ def pack(contents: Contents, target: Path, report: Progress) -> int:
     files = contents.files()
     if not files:
         raise SynthError(f"`{contents.root}` holds no files to pack", "`synth corpora fetch` gets them")
-    beside = target.with_name(UNFINISHED + target.name)
     refuse_unwritable(target, ELSEWHERE)
     entries = described_files(files, contents.root, report)
-    with writing(f"`{target}`", target, ELSEWHERE), parents_of(target), removed(beside):
-        with compressed(beside) as stream, tarfile.open(fileobj=stream, mode="w|") as tar:
-            add(tar, LIST, listing(contents, entries))
-            done, total = 0, sum(described["bytes"] for described in entries)
-            for path, described in zip(files, entries, strict=True):
-                add_file(tar, path, described)
-                done += described["bytes"]
-                report(f"packing {contents.name}", done, total)
-        sync(beside)
-        beside.replace(target)
+    with (
+        writing(f"`{target}`", target, ELSEWHERE),
+        parents_of(target),
+        new_file(target) as beside,
+        compressed(beside, target.suffix) as stream,
+        tarfile.open(fileobj=stream, mode="w|") as tar,
+    ):
+        add(tar, LIST, listing(contents, entries))
+        done, total = 0, sum(described["bytes"] for described in entries)
+        for path, described in zip(files, entries, strict=True):
+            add_file(tar, path, described)
+            done += described["bytes"]
+            report(f"packing {contents.name}", done, total)
     return len(files)
-
-
-@contextmanager
-def removed(beside: Path) -> Iterator[None]:
-    """Leave nothing of a file whose writing fails."""
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
 
 
 def described_files(files: list[Path], root: Path, report: Progress) -> list[dict[str, Any]]:
@@ -137,13 +128,13 @@ class Hashing:
 
 
 @contextmanager
-def compressed(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file to write, compressed as its name says."""
+def compressed(path: Path, ending: str) -> Iterator[IO[bytes]]:
+    """Open a file to write, compressed as the ending of its name says."""
     with path.open("wb") as raw:
-        if path.suffix in (".gz", ".tgz"):
+        if ending in (".gz", ".tgz"):
             with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as stream:
                 yield cast(IO[bytes], stream)
-        elif path.suffix == ".zst":
+        elif ending == ".zst":
             import pyarrow
 
             with pyarrow.CompressedOutputStream(pyarrow.PythonFile(raw, "w"), "zstd") as stream:

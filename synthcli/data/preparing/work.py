@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.manifest import sha256
-from synthcli.data.partial import sync_folders
 from synthcli.data.preparing.shard import Draft, Record
 from synthcli.data.preparing.task import Task
-from synthcli.durable import remove_unfinished, take_place, write_text
+from synthcli.durable import remove_unfinished, sync, take_place, write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_json, read_text
 
@@ -95,6 +94,13 @@ def work_for(path: Path, request: dict[str, Any]) -> Iterator[Work]:
         if error.exit_code == SynthError.exit_code:
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def sync_folders(folder: Path) -> None:
+    """Wait until the names of all files below a folder are on disk."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            sync(path)
 
 
 def begun(folder: Path, request: dict[str, Any]) -> Work:

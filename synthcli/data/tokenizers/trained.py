@@ -12,9 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthcli.data.partial import whole_folder
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.data.tokenizers.sampling import sample_for
+from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def trained(
         tokenizer = train(config, sample.chunks)
     tokenizer.training = decided | sample.describe()
     if is_new and cache is not None:
-        with whole_folder(place(cache, decided)) as folder:
+        with new_folder(place(cache, decided), replaces=True) as folder:
             tokenizer.save(folder)
     return tokenizer
 

@@ -30,11 +30,8 @@ def certify(folder: Path, check: str, expectation: Expectation, **facts: Any) ->
 
     The process knows the standard library and what is installed; importing the project is refused there.
     """
-    temporary = Path(os.environ.get("TMPDIR", "/tmp"))
-    with (
-        writing("what is compared", temporary, ELSEWHERE),
-        passing_folder(Path(tempfile.gettempdir()), PASSING) as place,
-    ):
+    temporary = Path(tempfile.gettempdir())
+    with writing("what is compared", temporary, ELSEWHERE), passing_folder(temporary, PASSING) as place:
         name = str(place)
         (place / "parity").mkdir()
         for script in SCRIPTS.glob("*.py"):
