@@ -184,7 +184,10 @@ def train_towards(
         objective,
         experiment.training,
         experiment.data.batch,
-        callbacks=[*run.callbacks(store.tokenizer, texts.get("validation"), store.hash), *watching],
+        callbacks=[
+            *run.callbacks(store.tokenizer, texts.get("validation"), store.hash, METHOD, watcher.say),
+            *watching,
+        ],
         resume=newest,
     )
 

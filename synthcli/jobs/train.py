@@ -170,7 +170,7 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
             OBJECTIVES[model.task],
             experiment.training,
             data.batch,
-            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash), *watching],
+            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash, say=watcher.say), *watching],
             resume=newest,
         )
     return Trained(run, experiment, outcome)

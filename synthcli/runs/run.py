@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from synthcli.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
+    from synthcli.training.journal import Rhythm
     from synthcli.training.training import Examples, Training
 
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
@@ -176,10 +177,11 @@ class Run:
         validation: "Examples | None",
         store_hash: str | None = None,
         verb: str = "train",
+        say: Callable[[str], None] | None = None,
     ) -> list[Callback]:
         """Return what writes this run, in the order it must; without validation no checkpoint is the best.
 
-        `verb` is the command that resumes it.
+        `verb` is the command that resumes it; `say` is told what is not as it was written.
         """
         from synthcli.training.checkpoints import Checkpointing
         from synthcli.training.diagnostics import Diagnostics
@@ -189,8 +191,16 @@ class Run:
         validations = [] if validation is None else [Validation(validation)]
         then = f"`synth {verb} --resume {self.path}`: the checkpoints before it are whole"
         checkpointing = Checkpointing(self.checkpoints, tokenizer, then)
-        logs = [Journal(self.journal, self.timings, then), Diagnostics(self.journal, then)]
+        journal = Journal(self.journal, self.timings, then, self._rhythms(), bool(validations), say)
+        logs = [journal, Diagnostics(self.journal, then)]
         return [*logs, *validations, checkpointing, Sessions(self, store_hash)]
+
+    def _rhythms(self) -> "list[Rhythm]":
+        """How often its sessions wrote records, as far as they were noted."""
+        from synthcli.training.journal import Rhythm
+
+        known = [one for one in self.sessions if isinstance(one.get("from_step"), int)]
+        return [Rhythm(one["from_step"], one.get("log_every"), one.get("evaluate_every")) for one in known]
 
 
 class Sessions(Callback):
@@ -209,6 +219,8 @@ class Sessions(Callback):
             store=self.store_hash,
             from_step=training.step,
             steps=training.steps,
+            log_every=training.config.log_every,
+            evaluate_every=training.config.evaluate_every,
             precision=training.precision.description,
             device=str(training.device),
             processes=training.accelerator.num_processes,

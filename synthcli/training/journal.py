@@ -2,30 +2,79 @@
 
 import json
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from synthcli import durable
 from synthcli.disk import writing
-from synthcli.safe_read import read_bytes
 from synthcli.training.callbacks import RESUME, Callback, Evaluation, Step
+from synthcli.training.records import Expected, keep, read_records
 from synthcli.training.training import Training
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often a session that began after a step wrote records; None is what nobody noted."""
+
+    from_step: int
+    log_every: int | None = None
+    evaluate_every: int | None = None
 
 
 class Journal(Callback):
     """Lines of JSON: numbers that are a function of the configuration in one file, the clock in another."""
 
-    def __init__(self, journal: Path, timings: Path, then: str = RESUME) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        timings: Path,
+        then: str = RESUME,
+        rhythms: Sequence[Rhythm] = (),
+        is_validated: bool = False,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         self.journal, self.timings, self.then = journal, timings, then
+        self.rhythms, self.is_validated, self.say = rhythms, is_validated, say
         self._targets = self._steps = 0
         self._since = time.perf_counter()
 
     def on_start(self, training: Training) -> None:
-        for path in (self.journal, self.timings):
-            with writing(f"`{path}`", path, then=self.then):
-                truncate(path, training.step)
+        expected = self._expected(training)
+        self._go_on(self.journal, training.step, expected)
+        self._go_on(self.timings, training.step, {"seconds": expected["loss"]})
         self._since = time.perf_counter()
+
+    def _go_on(self, path: Path, step: int, expected: Mapping[str, Expected]) -> None:
+        """Keep the records up to a step; say what of them is not as it was written."""
+        kept = keep(path, step, expected)
+        with writing(f"`{path}`", path, then=self.then):
+            durable.write_text(path, kept.text)
+        if kept.faults and self.say is not None:
+            self.say(f"`{path}` is not as it was written: {'; '.join(kept.faults)}")
+
+    def _expected(self, training: Training) -> dict[str, Expected]:
+        """Return of each kind of record which steps so far have one."""
+        config, rhythms = training.config, [Rhythm(0), *self.rhythms]
+
+        def rhythm(step: int) -> Rhythm:
+            """A later session that began before the step wrote over what an earlier one had."""
+            return next(one for one in reversed(rhythms) if one.from_step < step)
+
+        def logged(step: int) -> bool:
+            return is_due(step, training.steps, rhythm(step).log_every or config.log_every)
+
+        def validated(step: int) -> bool:
+            every = rhythm(step).evaluate_every or config.evaluate_every
+            return step == training.steps or step % every == 0
+
+        expected: dict[str, Expected] = {"loss": logged}
+        if self.is_validated:
+            expected["validation_loss"] = validated
+        if config.diagnostics:
+            expected["diagnostics"] = logged
+        return expected
 
     def on_step(self, training: Training, step: Step) -> None:
         self._steps, self._targets = self._steps + 1, self._targets + step.targets
@@ -65,7 +114,11 @@ class Journal(Callback):
 
 def is_logged(training: Training, step: int) -> bool:
     """Whether a step has a record: the first, the last, and every `log_every`-th."""
-    return step in (1, training.steps) or step % training.config.log_every == 0
+    return is_due(step, training.steps, training.config.log_every)
+
+
+def is_due(step: int, steps: int, every: int) -> bool:
+    return step in (1, steps) or step % every == 0
 
 
 def append(path: Path, record: dict[str, Any], then: str = RESUME) -> None:
@@ -73,25 +126,6 @@ def append(path: Path, record: dict[str, Any], then: str = RESUME) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def truncate(path: Path, step: int) -> None:
-    """Keep the records up to a step; a line cut short by a kill and all after it go."""
-    kept = [line for line, record in read_lines(path) if record["step"] <= step]
-    durable.write_text(path, "".join(kept))
-
-
 def read(path: Path) -> list[dict[str, Any]]:
     """Return the records of a journal."""
-    return [record for _, record in read_lines(path)]
-
-
-def read_lines(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    lines: list[tuple[str, dict[str, Any]]] = []
-    if not path.exists():
-        return lines
-    *whole, _unfinished = read_bytes(path).decode(errors="replace").split("\n")
-    for line in whole:
-        try:
-            lines.append((f"{line}\n", json.loads(line)))
-        except json.JSONDecodeError:
-            break
-    return lines
+    return [record.values for record in read_records(path)[0]]
