@@ -61,14 +61,18 @@ def status(as_json: AsJson = False) -> None:
     from synthcli.kernels import places
 
     found = status_of_libraries()
+    distrusted = [place.distrust for place in places.places() if place.distrust]
     if as_json:
         folders = {"sources": str(places.sources()), "build_folder": str(places.build_folder())}
-        return screen.data(json.dumps(folders | {"libraries": as_data(found)}, indent=2))
+        distrust = {"distrust": distrusted}
+        return screen.data(json.dumps(folders | distrust | {"libraries": as_data(found)}, indent=2))
     rows = [[kind, built(one), in_use(one, reason)] for kind, (one, reason) in found.items()]
     screen.table(None, ["library", "built", "in use"], rows)
     folders_of_libraries = {str(one.folder): None for one, _ in found.values() if one.loads}
     for folder in folders_of_libraries:
         screen.say(f"in: {folder}")
+    for reason in distrusted:
+        screen.say(f"not loaded: {reason}")
     is_complete = all(one.loads for one, _ in found.values())
     hint = "test" if is_complete else "build`, once a compiler is here; then `synth kernels test"
     return screen.say(f"next: `synth kernels {hint}`")

@@ -1,12 +1,13 @@
 """Put built libraries into a folder: one build at a time, and none of it half done."""
 
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from synthcli.kernels.places import FILES
+from synthcli.kernels.places import BY_OTHERS, FILES
 from synthcli.kernels.report import FILE, Report, as_text, read
 
 UNFINISHED = ".unfinished-"
@@ -17,6 +18,7 @@ LOCK = ".lock"
 def workplace(target: Path) -> Iterator[Path]:
     """Yield an empty folder inside another, alone there; remove what killed builds left."""
     target.mkdir(parents=True, exist_ok=True)
+    keep_others_out(target)
     with locked(target / LOCK):
         for leftover in target.glob(UNFINISHED + "*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -49,10 +51,19 @@ def install(work: Path, target: Path, report: Report) -> None:
     for kind, part in report.parts.items():
         file = FILES[kind]
         if part.is_built:
+            keep_others_out(work / file)
             (work / file).replace(target / file)
         elif previous and previous.parts[kind].is_built and (target / file).is_file():
             report = report.but({kind: previous.parts[kind]})
         else:
             (target / file).unlink(missing_ok=True)
     (work / FILE).write_text(as_text(report), encoding="utf-8")
+    keep_others_out(work / FILE)
     (work / FILE).replace(target / FILE)
+
+
+def keep_others_out(path: Path) -> None:
+    """Let nobody else write there, whatever the umask: what others may write is not loaded."""
+    mode = path.stat().st_mode
+    if mode & BY_OTHERS:
+        path.chmod(stat.S_IMODE(mode & ~BY_OTHERS))

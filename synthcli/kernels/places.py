@@ -3,16 +3,20 @@
 import hashlib
 import os
 import re
+import shlex
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.kernels.report import Report, read
+from synthcli.kernels.report import FILE, Report, read
 
 FILES = {"cpu": "libsynth_sru_cpu.so", "cuda": "libsynth_sru_cuda.so"}
 INTERFACE = "sru_abi.h"
 SUFFIXES = (".h", ".cpp", ".cu")
 PACKAGE = Path(__file__).parent
+SYSTEM = 0  # root, who may write anywhere
+BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def sources() -> Path:
@@ -54,6 +58,28 @@ def user_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or caches) / "synth" / "kernels"
 
 
+def distrust(folder: Path, *files: str) -> str:
+    """Return why code in a folder of the user's may be somebody else's; nothing where it is not.
+
+    A library runs as the one who loads it: folder and files must be theirs, or the system's (root's), and
+    nobody else may write there. What was built at install is as safe as the package beside it.
+    """
+    if folder == package_folder() or not hasattr(os, "geteuid"):
+        return ""
+    for path in (folder, *(folder / file for file in files)):
+        try:
+            found = path.stat()
+        except OSError as error:
+            return f"`{path}`: {error.strerror}"
+        if found.st_uid not in (os.geteuid(), SYSTEM):
+            return (
+                f"`{path}` belongs to another user (uid {found.st_uid}): `synth kernels build` makes your own"
+            )
+        if found.st_mode & BY_OTHERS:
+            return f"`{path}` may be written by others: `chmod go-w {shlex.quote(str(path))}`, or build anew"
+    return ""
+
+
 def build_folder() -> Path:
     """Return where `synth kernels build` writes: beside the package in a checkout, else the user's folder."""
     is_chosen = bool(os.environ.get("SYNTH_KERNELS_DIR"))
@@ -68,6 +94,12 @@ class Place:
     report: Report | None
     is_stale: bool
 
+    @property
+    def distrust(self) -> str:
+        """Why nothing is loaded from it; nothing where it is safe, or holds no library."""
+        files = [FILE, *(file for file in FILES.values() if (self.folder / file).exists())]
+        return distrust(self.folder, *files) if self.report and len(files) > 1 else ""
+
 
 def places() -> list[Place]:
     """Return the folders looked at, best first."""
@@ -80,6 +112,8 @@ def places() -> list[Place]:
 def reason_for_absence(kind: str) -> str:
     """Tell why no folder has a library of a kind: what the first report says, or that there is none."""
     for place in places():
+        if why := place.distrust:
+            return why
         if place.is_stale:
             return f"the build in `{place.folder}` was made from other sources"
         if place.report:
@@ -91,5 +125,5 @@ def reason_for_absence(kind: str) -> str:
 
 
 def candidates() -> list[Path]:
-    """Return the folders with a build of these sources, best first."""
-    return [place.folder for place in places() if place.report and not place.is_stale]
+    """Return the folders with a build of these sources that nobody else can have made, best first."""
+    return [place.folder for place in places() if place.report and not place.is_stale and not place.distrust]

@@ -1,5 +1,6 @@
 """The folder of libraries when a build fails, is killed, or is not alone."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -63,6 +64,21 @@ def test_a_disk_that_is_full_at_the_last_moment_is_a_reason(
     assert report.cpu.reason == f"`{tmp_path / 'out'}` cannot be written: No space left on device"
     assert read(tmp_path / "out") is None
     assert not list((tmp_path / "out").glob(install.UNFINISHED + "*"))
+
+
+def test_nobody_else_may_write_what_was_built_whatever_the_umask(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("g++", WRITES)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(0o777)
+    before = os.umask(0)
+    try:
+        built(tmp_path / "out", sources, "cpu")
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "out", tmp_path / "out" / FILES["cpu"], tmp_path / "out" / "built.json"):
+        assert not path.stat().st_mode & 0o022
 
 
 # ---------------------------------------------------------------- several builds, and killed ones

@@ -1,10 +1,13 @@
 """Where libraries are looked for, and which of them were made from the sources at hand."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from synthcli.kernels import places, report
+from synthcli.kernels.install import keep_others_out
 from synthcli.kernels.report import Part, Report
 
 
@@ -49,6 +52,54 @@ def test_a_folder_that_is_named_comes_first(
     for folder in (tmp_path / "own", package / "built"):
         write(folder, places.digest(places.sources()))
     assert places.candidates() == [tmp_path / "own", package / "built"]
+
+
+@pytest.fixture
+def built(package: Path) -> Path:
+    """A user's folder with a library, as `synth kernels build` leaves it under any umask."""
+    folder = places.user_folder()
+    write(folder, places.digest(places.sources()))
+    (folder / places.FILES["cpu"]).write_bytes(b"")
+    for path in (folder, *folder.iterdir()):
+        keep_others_out(path)
+    assert places.candidates() == [folder]
+    return folder
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
+@pytest.mark.parametrize("file", ["", places.FILES["cpu"], report.FILE])
+def test_nothing_is_loaded_that_others_may_write(file: str, mode: int, built: Path) -> None:
+    path = built / file
+    path.chmod(mode)
+    assert places.candidates() == []
+    reason = f"`{path}` may be written by others: `chmod go-w {path}`, or build anew"
+    assert places.reason_for_absence("cpu") == reason
+    subprocess.run(["chmod", "go-w", path], check=True)
+    assert places.candidates() == [built]
+
+
+@pytest.mark.parametrize("file", ["", places.FILES["cpu"], report.FILE])
+def test_nothing_is_loaded_that_belongs_to_another(
+    file: str, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = built / file, Path.stat
+
+    def of_another(self: Path, **how: bool) -> os.stat_result:
+        found = list(real(self, **how))
+        found[4] = 4321 if self == path else found[4]
+        return os.stat_result(found)
+
+    monkeypatch.setattr(Path, "stat", of_another)
+    assert places.candidates() == []
+    reason = f"`{path}` belongs to another user (uid 4321): `synth kernels build` makes your own"
+    assert places.reason_for_absence("cpu") == reason
+
+
+def test_what_was_built_at_install_is_as_safe_as_the_package(package: Path) -> None:
+    write(package / "built", places.digest(places.sources()))
+    (package / "built" / places.FILES["cpu"]).write_bytes(b"")
+    (package / "built").chmod(0o777)
+    assert places.candidates() == [package / "built"]
 
 
 def test_a_build_of_other_sources_is_stale(package: Path) -> None:
