@@ -34,6 +34,12 @@ def refuse_irregular(path: Path) -> None:
     _refuse_kind(path, mode)
 
 
+def refuse_lost_link(path: Path) -> None:
+    """Refuse a link to nowhere: what it stood for is not simply absent."""
+    if path.is_symlink() and not path.exists():
+        raise SynthError(f"`{path}` is a link to nowhere", "copy the file itself into the folder")
+
+
 def _refuse_kind(path: Path, mode: int) -> None:
     for is_kind, name in KINDS.items():
         if is_kind(mode):
@@ -66,6 +72,7 @@ def check_files(folder: Path, endings: tuple[str, ...]) -> None:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix in endings:
             refuse_irregular(inside(path, folder))
+            refuse_lost_link(path)
             if path.is_file():
                 _refuse_size(path, path.stat().st_size, LARGEST)
 

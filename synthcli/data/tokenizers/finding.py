@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from synthcli.data.tokenizers import Tokenizer, home, load_tokenizer
-from synthcli.data.tokenizers.base import DESCRIPTION
+from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS
 from synthcli.data.tokenizers.gpt2 import MERGES, VOCABULARY, Gpt2Tokenizer
 from synthcli.data.tokenizers.hugging_face import is_published, published_tokenizer
 from synthcli.data.tokenizers.published.settings import CONFIG, DESCRIBED, MODEL_CONFIG
@@ -11,6 +11,7 @@ from synthcli.data.tokenizers.vocabulary_file import FILE, read_lines
 from synthcli.data.tokenizers.wordpiece import MARKS
 from synthcli.data.tokenizers.words import WordTokenizer
 from synthcli.errors import SynthError
+from synthcli.safe_read import check_files
 
 EXPECTED = (
     f"expected a folder with `{DESCRIPTION}`, a `{DESCRIBED}`, GPT-2's `{VOCABULARY[0]}` and `{MERGES[0]}`"
@@ -21,6 +22,7 @@ EXPECTED = (
 def tokenizer_of(place: Path) -> Tokenizer:
     """Return the tokenizer of a folder; what holds none is refused with what would."""
     folder = home(place)
+    check_files(folder, ENDINGS)  # what is no plain file is not passed over as if it were not there
     if (folder / DESCRIPTION).is_file():
         return load_tokenizer(folder)
     if any((folder / name).is_file() for name in (VOCABULARY[0], MERGES[0])):

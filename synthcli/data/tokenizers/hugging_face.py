@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from synthcli.data.tokenizers.base import ENDINGS, Saved, shown
+from synthcli.data.tokenizers.patterns import ends_named
 from synthcli.data.tokenizers.published.added import add_tokens
 from synthcli.data.tokenizers.published.options import (
     CASE,
@@ -106,7 +107,8 @@ class HuggingFaceTokenizer(Saved):
         return self.ids | ({SPLITS: True} if self.splits_special else {})
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        encodings = self._model.encode_batch_fast(texts, add_special_tokens=False)
+        with ends_named(max(map(len, texts), default=0)):
+            encodings = self._model.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     def decode(self, ids: list[int]) -> str:

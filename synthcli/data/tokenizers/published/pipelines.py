@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from synthcli.data.tokenizers.byte_pairs import BYTES, byte_pair_model, pairs_in
+from synthcli.data.tokenizers.patterns import refuse_runaway
 from synthcli.data.tokenizers.published.options import ACCENTS, CASE, CHINESE, PREFIX
 from synthcli.data.tokenizers.published.settings import (
     BERT,
@@ -26,7 +27,7 @@ from synthcli.data.tokenizers.published.settings import (
 )
 from synthcli.data.tokenizers.vocabulary_file import read_pieces
 from synthcli.errors import SynthError
-from synthcli.safe_read import read_bytes, read_text
+from synthcli.safe_read import parse_json, read_bytes, read_text
 
 UNKNOWN = "[UNK]"
 PARTS = ("normalizer", "pre_tokenizer", "model", "decoder")
@@ -63,6 +64,9 @@ def parse(description: str) -> Any:
     """Build what encodes and decodes; the library says of a bad description no more than `Exception`."""
     from tokenizers import Tokenizer
 
+    table = parse_json(description)
+    if isinstance(table, dict):
+        refuse_runaway(table)
     try:
         model = Tokenizer.from_str(description)
     except Exception as error:
