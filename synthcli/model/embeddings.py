@@ -19,9 +19,10 @@ class EmbeddingsConfig(Config):
 
     `rotary` positions turn queries and keys instead. `max_positions` are the rows of a learned table, by
     default the stack's `max_length`. `d_embed`, `cutoffs` and `div_val` make vectors of their own width for
-    clusters of words, which the output shares by `tie`, and its projections by `tie_projections`. With
-    `projection = false` vectors `d_embed` wide enter the first layer as they are, which SRU can do. `norm`
-    and `token_types` are BERT's. `dropout` is the model's where it is left out.
+    clusters of words, which the output shares by `tie`, and its projections by `tie_projections`. Maps to and
+    from d_model stand on both sides; with `projection = "input"` on the way in alone, where the output is a
+    whole matrix; with "none" vectors `d_embed` wide enter the first layer as they are, which SRU can do.
+    `norm` and `token_types` are BERT's. `dropout` is the model's where it is left out.
     """
 
     positions: Literal["learned", "sinusoidal", "scaled-sinusoidal", "rotary", "none"] = "learned"
@@ -31,7 +32,7 @@ class EmbeddingsConfig(Config):
     cutoffs: tuple[int, ...] = ()
     div_val: int = Field(1, gt=0)
     tie_projections: bool = True
-    projection: bool = True
+    projection: Literal["both", "input", "none"] = "both"
     norm: bool = False
     token_types: int = Field(0, ge=0)
     dropout: float | None = Field(None, ge=0, lt=1)
@@ -46,11 +47,16 @@ class EmbeddingsConfig(Config):
     @property
     def is_adaptive(self) -> bool:
         """Whether words have vectors of another width than the model's."""
-        return bool(self.cutoffs) or (self.d_embed is not None and self.projection)
+        return bool(self.cutoffs) or (self.d_embed is not None and self.projection != "none")
+
+    @property
+    def has_adaptive_head(self) -> bool:
+        """Whether the output, too, is made of vectors of another width."""
+        return self.is_adaptive and self.projection == "both"
 
     def width(self, d_model: int) -> int:
         """Return the width of what enters the first layer."""
-        return d_model if self.projection else self.d_embed or d_model
+        return d_model if self.projection != "none" else self.d_embed or d_model
 
 
 class Embeddings(nn.Module):

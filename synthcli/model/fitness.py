@@ -79,9 +79,12 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
         yield f'`embeddings.max_positions` is the length of a learned table, not of "{embeddings.positions}"'
     if embeddings.div_val > 1 and not embeddings.cutoffs:
         yield f"`embeddings.div_val = {embeddings.div_val}` divides widths of clusters; give `cutoffs` too"
-    if embeddings.is_adaptive and head.transform:
+    if embeddings.has_adaptive_head and head.transform:
         yield "`head.transform` has no place before an adaptive softmax; leave one of them out"
-    if not embeddings.projection:
+    if embeddings.projection != "both" and embeddings.tie != "none":
+        projection = f'`embeddings.projection = "{embeddings.projection}"`'
+        yield f'{projection} leaves vectors too narrow for logits: use `tie = "none"`, not "{embeddings.tie}"'
+    if embeddings.projection == "none":
         yield from unprojected_problems(config)
     if embeddings.positions == "rotary":
         yield from rotary_problems(config)
@@ -93,11 +96,9 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
 
 def unprojected_problems(config: "ModelConfig") -> Iterator[str]:
     """Yield what keeps vectors of another width from entering the first layers as they are."""
-    embeddings, what = config.embeddings, "`embeddings.projection = false`"
+    embeddings, what = config.embeddings, '`embeddings.projection = "none"`'
     if embeddings.d_embed is None or embeddings.cutoffs:
         yield f"{what} needs `embeddings.d_embed`, the width of its vectors, and takes no `cutoffs`"
-    if embeddings.tie != "none":
-        yield f'{what} leaves vectors too narrow for logits: use `tie = "none"`, not "{embeddings.tie}"'
     for stack, layer, mixer in config.mixers():
         is_able = config.block.kind == "recurrent" and isinstance(mixer, RecurrentConfig)
         if layer == 0 and not is_able:

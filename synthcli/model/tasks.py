@@ -179,7 +179,7 @@ def _embeddings(config: ModelConfig, max_length: int) -> Embeddings:
 
 def _head(config: ModelConfig, embeddings: Embeddings) -> nn.Module:
     is_tied, tokens = config.embeddings.tie != "none", embeddings.tokens
-    if isinstance(tokens, AdaptiveEmbedding):
+    if isinstance(tokens, AdaptiveEmbedding) and config.embeddings.has_adaptive_head:
         ties_projections = config.embeddings.tie_projections
         return AdaptiveHead(tokens, config.d_model, is_tied, ties_projections, config.head.bias)
     transform = None

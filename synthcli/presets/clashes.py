@@ -28,7 +28,7 @@ def clashes(
 def of_smoothing(model: "ModelConfig", label_smoothing: float) -> Iterator[str]:
     """Yield why the targets of a model cannot be smoothed."""
     key, output = f"`training.label_smoothing = {label_smoothing}`", model.head.output
-    if model.task != "classification" and model.embeddings.is_adaptive:
+    if model.task != "classification" and model.embeddings.has_adaptive_head:
         yield f"{key} has no meaning for an adaptive softmax; set it to 0, or leave out `embeddings.cutoffs`"
     if model.task == "classification" and output != "classes":
         yield f'{key} spreads a target over classes, and `head.output = "{output}"` has none; set it to 0'

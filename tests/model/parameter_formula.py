@@ -13,7 +13,7 @@ def parameters_of(config: ModelConfig) -> int:
     d, vocab = config.d_model, config.vocab_size
     lengths = [s.max_length for s in (config.encoder, config.decoder) if s is not None]
     count = sum(length * d for length in lengths) if config.embeddings.positions == "learned" else 0
-    if not config.embeddings.projection:
+    if config.embeddings.projection == "none":
         assert config.embeddings.d_embed is not None
         count = sum(lengths) * config.embeddings.d_embed if count else 0
         count -= (d - config.embeddings.d_embed) * vocab * len(lengths)
@@ -36,7 +36,7 @@ def _stack(config: ModelConfig, stack: StackConfig, memory: int | None) -> int:
     reach = 2 * n if config.is_recurrent else n  # a segment and the one before it
     norm = NORM[getattr(block, "norm", "layer")](d)
     for layer in range(stack.layers):
-        reads = config.embeddings.d_embed if layer == 0 and not config.embeddings.projection else d
+        reads = config.embeddings.d_embed if layer == 0 and config.embeddings.projection == "none" else d
         assert reads is not None
         count += _mixer(config.mixer_of(stack, layer), d, reach, reach, layer, stack.layers, reads)
         if block.kind != "recurrent":

@@ -84,7 +84,7 @@ def test_skips_behind_norms_keep_the_contract(task: str, block: str, mixer: str,
 
 @pytest.mark.parametrize(("task", "mixer", "positions"), UNPROJECTED)
 def test_vectors_of_their_own_width_keep_the_contract(task: str, mixer: str, positions: str) -> None:
-    embeddings = {"d_embed": 6, "projection": False, "tie": "none", "positions": positions}
+    embeddings = {"d_embed": 6, "projection": "none", "tie": "none", "positions": positions}
     config = tiny(task, "recurrent", mixer, embeddings=embeddings)
     keeps_the_contract(config)
     with torch.device("meta"):
@@ -92,6 +92,17 @@ def test_vectors_of_their_own_width_keep_the_contract(task: str, mixer: str, pos
     stack: Any = model.encoder if "encoder" in dict(model.named_children()) else model.decoder
     assert model.embeddings.tokens.weight.shape == (VOCAB, 6)  # type: ignore[union-attr, union-attr]
     assert [block.mixer.site.d_model for block in stack.blocks] == [6, D_MODEL]
+
+
+@pytest.mark.parametrize("cutoffs", [(), (7, 19)])
+def test_projections_on_the_way_in_alone_keep_the_contract(cutoffs: tuple[int, ...]) -> None:
+    embeddings = {"d_embed": 6, "projection": "input", "tie": "none", "cutoffs": cutoffs}
+    config = tiny("causal-lm", "recurrent", "sru", embeddings=embeddings)
+    for check in checks_of(config).values():
+        check(config)
+    model = build(config)
+    assert model.head.weight.shape == (VOCAB, D_MODEL)  # type: ignore[union-attr]
+    assert model.embeddings.tokens.tables[0].weight.shape[1] == 6  # type: ignore[union-attr, index]
 
 
 def random_(module: nn.Module) -> Any:
@@ -161,16 +172,16 @@ def test_gains_that_do_not_learn_are_constants(trainable: list[str]) -> None:
 
 
 SRU: dict[str, Any] = {"block": "recurrent", "d_ff": None, "mixer": {"kind": "sru"}}
-UNPROJECTED_6 = {"projection": False, "d_embed": 6, "tie": "none"}
+UNPROJECTED_6 = {"projection": "none", "d_embed": 6, "tie": "none"}
 NOT_ABLE = "layer 0 of the decoder cannot change the width"
 NONSENSE: dict[str, dict[str, Any]] = {
     '`gate_init = 0.9` is where a gate starts, and `mix = "softmax"` has none': {"mixer": {"gate_init": 0.9}},
-    f"`embeddings.projection = false`: {NOT_ABLE}": {"embeddings": UNPROJECTED_6},
-    "`embeddings.projection = false` needs `embeddings.d_embed`, the width of its vectors": {
-        **SRU, "embeddings": {"projection": False, "tie": "none"},
+    f'`embeddings.projection = "none"`: {NOT_ABLE}': {"embeddings": UNPROJECTED_6},
+    '`embeddings.projection = "none"` needs `embeddings.d_embed`, the width of its vectors': {
+        **SRU, "embeddings": {"projection": "none", "tie": "none"},
     },
-    '`embeddings.projection = false` leaves vectors too narrow for logits: use `tie = "none"`, not "all"': {
-        **SRU, "embeddings": {"projection": False, "d_embed": 6},
+    '`embeddings.projection = "none"` leaves vectors too narrow for logits: use `tie = "none"`, not "all"': {
+        **SRU, "embeddings": {"projection": "none", "d_embed": 6},
     },
 }  # fmt: skip
 

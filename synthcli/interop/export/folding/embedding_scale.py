@@ -20,5 +20,5 @@ def fold_embedding_scale(config: ModelConfig, model: nn.Module) -> tuple[ModelCo
             tokens: Any = module.tokens
             maps: Any = tokens.projections if isinstance(tokens, AdaptiveEmbedding) else [tokens]
             for one in maps:
-                one.weight.mul_(config.d_model**0.5)
+                one.weight.mul_(module.d_model**0.5)
     return with_values(config, embeddings={"scale": False}), ["the scale √d_model is part of the embeddings"]
