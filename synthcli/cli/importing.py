@@ -95,11 +95,10 @@ def numbers(heads: str | None) -> tuple[int, ...]:
 
 def show(report: "Report") -> None:
     """Say what was inferred and assumed, and what the checkpoint is good for."""
-    from synthcli.jobs.importing import unused_line
+    from synthcli.jobs.importing import unused_lines
 
-    for line in (*report.notes, unused_line(report)):
-        if line:
-            screen.say(line)
+    for line in (*report.notes, *unused_lines(report)):
+        screen.say(line)
     what = f"{report.parameters:,} parameters, task `{report.task}`"
     if report.tokenizer is None:
         screen.say("no tokenizer: what reads text refuses it; import again with `--tokenizer FOLDER`")

@@ -1,18 +1,18 @@
 """What an import gives: a configuration, and the tensors of a foreign file under our names.
 
 A family describes its tensors as a list of `Entry`; `translate` carries it out and refuses what does not fit,
-so a tensor is never left behind in silence.
+so a tensor is never left behind in silence, nor unread (`Spare`).
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
+from synthcli.interop.spare import Spare, check_spare, rules_for
 from synthcli.model import ModelConfig, build
 
 Change = Callable[[Tensor], Tensor]
@@ -34,12 +34,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Imported:
-    """A configuration, weights under our names, and the original's tensors that its model never used."""
+    """A configuration, weights under our names, and the original's tensors that none of them is made of.
+
+    `reasons` say of each of these why it may be left.
+    """
 
     config: ModelConfig
     weights: dict[str, Tensor]
     original_names: dict[str, str]
     unused: tuple[str, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def affine(ours: str, theirs: str) -> list[Entry]:
@@ -72,7 +76,7 @@ def part(index: int, count: int, change: Change = unchanged, axis: int = -1) -> 
 
 
 def translate(
-    config: ModelConfig, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spare: re.Pattern[str]
+    config: ModelConfig, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spares: Iterable[Spare]
 ) -> Imported:
     """Return the weights of `config`'s model; what does not fit is an error, as in `fitted`."""
     try:
@@ -81,31 +85,36 @@ def translate(
     except (RuntimeError, OverflowError, TypeError) as error:
         message = "the configuration asks for tensors too large to be"
         raise SynthError(message, "the weights do not belong to this configuration") from error
-    return Imported(config, *fitted(model, entries, tensors, spare))
+    return Imported(config, *fitted(model, entries, tensors, spares))
 
 
 def fitted(
-    model: nn.Module, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spare: re.Pattern[str]
-) -> tuple[dict[str, Tensor], dict[str, str], tuple[str, ...]]:
-    """Return the weights of `model`, where each comes from, and the tensors that none comes from.
+    model: nn.Module, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spares: Iterable[Spare]
+) -> tuple[dict[str, Tensor], dict[str, str], tuple[str, ...], dict[str, str]]:
+    """Return the weights of `model`, where each comes from, the tensors that none comes from, and why.
 
-    These must match `spare`. Raises where a tensor is missing, foreign or of another shape.
+    These must match a rule of `spares`, and not contradict it. Raises where a tensor is missing, foreign or
+    of another shape, and where two are not equal that are one in our model.
     """
     entries = list(entries)
     missing = sorted({entry.source for entry in entries} - tensors.keys())
     if missing:
         raise SynthError(f"the weights lack {_some(missing)}", "the file is incomplete or of another model")
     unread = sorted(tensors.keys() - {entry.source for entry in entries})
-    foreign = [name for name in unread if not spare.search(name)]
+    rules = rules_for(unread, spares)
+    foreign = [name for name in unread if name not in rules]
     if foreign:
         raise SynthError(
             f"the weights hold {_some(foreign)}, which the configuration gives no place",
             "the weights do not belong to this configuration, or hold a part that our models do not have",
         )
+    for name, rule in rules.items():
+        check_spare(name, tensors[name], rule)
     weights = {entry.name: changed(entry, tensors[entry.source]) for entry in entries}
     sources = {entry.name: entry.source for entry in entries}
     _check_shapes(model.state_dict(), weights, sources)
-    return weights, sources, tuple(unread)
+    _check_tied(model, weights, sources)
+    return weights, sources, tuple(unread), {name: rule.why for name, rule in rules.items()}
 
 
 def changed(entry: Entry, tensor: Tensor) -> Tensor:
@@ -148,6 +157,19 @@ def _check_shapes(
     absent = sorted(expected.keys() - weights.keys())
     if absent:
         raise SynthError(f"nothing gives the model's {_some(absent)} a value", "this is our mistake")
+
+
+def _check_tied(model: nn.Module, weights: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
+    """Refuse two tensors of the file for what is one parameter of ours, unless they are equal."""
+    first: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        other = first.setdefault(id(parameter), name)
+        if not torch.equal(weights[other], weights[name]):
+            largest = (weights[other] - weights[name]).abs().max().item()
+            raise SynthError(
+                f"`{sources[name]}` differs from `{sources[other]}` by up to {largest:g}, and is tied to it",
+                "say that they are not tied, or take the file they were trained in",
+            )
 
 
 def _some(names: list[str]) -> str:

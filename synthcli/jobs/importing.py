@@ -41,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Report:
-    """What was made of what; `unused` are tensors that the original's model never used."""
+    """What was made of what; `unused` are tensors that none of ours is made of, and `reasons` say why."""
 
     checkpoint: Path
     origin: str
@@ -51,6 +51,7 @@ class Report:
     tokenizer: str | None
     notes: tuple[str, ...]
     unused: tuple[str, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def import_model(request: Request) -> Report:
@@ -74,6 +75,7 @@ def import_model(request: Request) -> Report:
         tokenizer=None if tokenizer is None else tokenizer.kind,
         notes=arrival.notes + notes_of(tokenizer),
         unused=imported.unused,
+        reasons=imported.reasons,
     )
     text = json.dumps(record(request, report, arrival), indent=2, ensure_ascii=False) + "\n"
     files = {REPORT: text}
@@ -145,7 +147,7 @@ def check_vocabulary(tokenizer: Tokenizer | None, arrival: Arrival) -> None:
 
 
 def record(request: Request, report: Report, arrival: Arrival) -> dict[str, object]:
-    """Return what the checkpoint keeps of where it came from: every tensor is used, or named as unused."""
+    """Return what the checkpoint keeps of where it came from: every tensor is used, or named with why not."""
     return {
         "synth": synthcli.__version__,
         "origin": request.origin,
@@ -155,6 +157,7 @@ def record(request: Request, report: Report, arrival: Arrival) -> dict[str, obje
         "heads": list(request.heads),
         "notes": list(report.notes),
         "unused": list(report.unused),
+        "reasons": dict(report.reasons),
         "tensors": arrival.imported.original_names,
     }
 
@@ -167,10 +170,12 @@ def sha256_of(path: Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def unused_line(report: Report) -> str | None:
-    """Return a line that names tensors without a use, as many as fit."""
-    if not report.unused:
-        return None
-    shown = ", ".join(f"`{name}`" for name in report.unused[:SHOWN])
-    more = len(report.unused) - SHOWN
-    return f"unused by the original's own model: {shown}" + (f" and {more} more" if more > 0 else "")
+def unused_lines(report: Report) -> list[str]:
+    """Return a line for each reason to leave tensors, with as many names as fit."""
+    lines = []
+    for why in dict.fromkeys(report.reasons.values()):
+        names = [name for name in report.unused if report.reasons[name] == why]
+        shown = ", ".join(f"`{name}`" for name in names[:SHOWN])
+        more = len(names) - SHOWN
+        lines.append(f"left, {why}: {shown}" + (f" and {more} more" if more > 0 else ""))
+    return lines

@@ -45,7 +45,10 @@ def test_logits_loss_and_gradients_equal_the_original(name: str, shared: Path) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"norm_position": "post"}, "`norm_position = post` of the simplified blocks cannot be expressed"),
+        (
+            {"norm_position": "behind"},
+            "`norm_position = behind` of the simplified blocks cannot be expressed",
+        ),
         ({"norm_type": "batchnorm"}, "unknown `norm_type = batchnorm` of the simplified blocks"),
         ({"n_layer": "three"}, "`n_layer = three` of the simplified blocks is not a number"),
         ({"n_layer": "None"}, "the options of the simplified blocks lack `n_layer`"),

@@ -116,6 +116,6 @@ def test_attention_that_no_rule_places_is_refused(here: Path, synth: Synth) -> N
     torch.save(weights, here / "model.pt")
     said = synth("import", "model.pt", "--from", "srupp", "--heads", "2", "-o", "taken")
     assert said.code == 2
-    assert said.err.startswith("error: of 2 layers number 0 have attention, which is not every k-th"), (
-        said.err
-    )
+    assert said.err.startswith(
+        "error: of 2 layers number 0 have attention, which is neither every k-th nor the last n"
+    ), said.err

@@ -4,17 +4,19 @@ A bare `BertModel` has no head: it becomes a masked-language model whose logits 
 states are a model of ours.
 """
 
-import re
 from collections.abc import Mapping
 
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.interop.hugging_face.options import Options
+from synthcli.interop.hugging_face.options import ACTIVATIONS, Options
 from synthcli.interop.imported import Entry, Imported, affine, translate
+from synthcli.interop.refusals import Only
+from synthcli.interop.spare import Spare, counts_up, is_zero
 from synthcli.interop.tied import without_copies
 from synthcli.model import ModelConfig
 
+PROBLEMS = ("regression", "single_label_classification")
 TASKS = {
     "BertModel": "masked-lm",
     "BertForMaskedLM": "masked-lm",
@@ -22,28 +24,47 @@ TASKS = {
     "BertForSequenceClassification": "classification",
 }
 
-# what our models have no part for: relative positions, cross-attention, several labels at once
-ONLY = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+REFUSALS = (
+    Only("position_embedding_type", ("absolute",), "positions are a table of vectors"),
+    Only("is_decoder", (False,), "an encoder sees both sides"),
+    Only("add_cross_attention", (False,), "an encoder reads no memory"),
+    Only("hidden_act", tuple(ACTIVATIONS), "the non-linearities ours has too"),
+    Only("quantization_config", (), "weights are real numbers"),
+)
+PROBLEM = Only("problem_type", PROBLEMS, "a text has one of the classes, or a number")
 
 EMBEDDING, PREDICTIONS = "embeddings.word_embeddings.weight", "cls.predictions"
 
-# the next-sentence head, a pooler that the task does not read, positions kept as a list of numbers, and the
-# bias of an untied output under the name that its decoder does not read
-SPARE = re.compile(r"^cls\.seq_relationship\.|(^|\.)pooler\.dense\.|position_ids$|^cls\.predictions\.bias$")
+COUNTED = Spare(r"(^|\.)embeddings\.position_ids$", "positions kept as a list of numbers", counts_up)
+NO_TYPES = Spare(r"(^|\.)embeddings\.token_type_ids$", "types of tokens kept as a list of zeros", is_zero)
+SENTENCES = Spare(r"^cls\.seq_relationship\.(weight|bias)$", "the head that tells whether sentences follow")
+POOLER = Spare(r"(^|\.)pooler\.dense\.(weight|bias)$", "a pooler that no prediction of tokens reads")
+UNTIED_BIAS = Spare(r"^cls\.predictions\.bias$", "a bias that an untied output has under another name")
+SPARES = (COUNTED, NO_TYPES, SENTENCES, POOLER, UNTIED_BIAS)
 
 
 def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
     """Translate the weights of one of the classes in `TASKS`."""
-    options.refuse_others(ONLY)
+    options.check(REFUSALS)
     architecture = options.architecture(TASKS) or _architecture_of(tensors)
     root = "bert." if any(name.startswith("bert.") for name in tensors) else ""
     options.layers("num_hidden_layers", 12, tensors)
     config = _config(options, tensors, architecture)
-    if config.embeddings.tie != "none":
-        decoder = f"{PREDICTIONS}.decoder"
-        copies = {f"{decoder}.weight": root + EMBEDDING, f"{decoder}.bias": f"{PREDICTIONS}.bias"}
-        tensors = without_copies(tensors, copies)
-    return translate(config, entries_of(config, root, tensors), tensors, SPARE)
+    spares: tuple[Spare, ...] = (COUNTED, NO_TYPES, SENTENCES)
+    if config.task == "masked-lm":
+        spares = (*spares, POOLER)
+        if config.embeddings.tie == "none":
+            spares = (*spares, UNTIED_BIAS)
+        else:
+            tensors = without_copies(tensors, _copies(root, tensors))
+    return translate(config, entries_of(config, root, tensors), tensors, spares)
+
+
+def _copies(root: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the names under which a tied output's matrix and bias may stand a second time."""
+    decoder, bias = f"{PREDICTIONS}.decoder", f"{PREDICTIONS}.bias"
+    copies = {f"{decoder}.weight": root + EMBEDDING}
+    return copies | {f"{decoder}.bias": bias} if bias in tensors else copies
 
 
 def entries_of(config: ModelConfig, root: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
@@ -99,8 +120,9 @@ def _classification(options: Options, tensors: Mapping[str, Tensor]) -> dict[str
     if "classifier.weight" not in tensors:
         raise SynthError("the weights lack `classifier.weight`", "the file is incomplete or of another model")
     num_classes = len(tensors["classifier.weight"])
+    options.check((PROBLEM,))
     default = "regression" if num_classes == 1 else "single_label_classification"
-    problem = options.one_of("problem_type", ("regression", "single_label_classification"), default)
+    problem = options.one_of("problem_type", PROBLEMS, default)
     head = {"pool": "first", "pooler": True}
     if problem == "regression":
         return {"head": head | {"output": "regression"}}

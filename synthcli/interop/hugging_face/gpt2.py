@@ -3,28 +3,37 @@
 Its maps are stored input-major, and query, key and value as one.
 """
 
-import re
 from collections.abc import Mapping
 
 from torch import Tensor
 
-from synthcli.interop.hugging_face.options import Options
+from synthcli.interop.hugging_face.options import ACTIVATIONS, Options
 from synthcli.interop.imported import Entry, Imported, affine, input_major, part, translate, transposed
+from synthcli.interop.refusals import Only
+from synthcli.interop.spare import Spare, hides, is_causal_mask
 from synthcli.interop.tied import without_copies
 from synthcli.model import ModelConfig
 
 ARCHITECTURES = ("GPT2LMHeadModel", "GPT2Model")
 
 # `reorder_and_upcast_attn` is left out: it changes the precision of the scores, not the function
-ONLY = {"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "add_cross_attention": False}
+REFUSALS = (
+    Only("scale_attn_weights", (True,), "our scores are divided by √d_head"),
+    Only("scale_attn_by_inverse_layer_idx", (False,), "our scores are not divided by the layer's number"),
+    Only("add_cross_attention", (False,), "a language model reads no memory"),
+    Only("activation_function", tuple(ACTIVATIONS), "the non-linearities ours has too"),
+    Only("quantization_config", (), "weights are real numbers"),
+)
 
-# the causal mask, kept as a table
-SPARE = re.compile(r"(^|\.)h\.\d+\.attn\.(masked_)?bias$")
+SPARES = (
+    Spare(r"(^|\.)h\.\d+\.attn\.bias$", "the causal mask, kept as a table", is_causal_mask),
+    Spare(r"(^|\.)h\.\d+\.attn\.masked_bias$", "what a masked score becomes", hides),
+)
 
 
 def import_gpt2(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
     """Translate the weights of a language model, or of the decoder alone: its logits are H Eᵀ."""
-    options.refuse_others(ONLY)
+    options.check(REFUSALS)
     architecture = options.architecture(ARCHITECTURES)
     root = "transformer." if any(name.startswith("transformer.") for name in tensors) else ""
     is_tied = architecture == "GPT2Model" or options.switch("tie_word_embeddings", True)
@@ -39,7 +48,7 @@ def import_gpt2(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
     ]
     for layer in range(options.layers("n_layer", 12, tensors)):
         entries += _layer(f"decoder.blocks.{layer}", f"{root}h.{layer}")
-    return translate(_config(options, is_tied), entries, tensors, SPARE)
+    return translate(_config(options, is_tied), entries, tensors, SPARES)
 
 
 def _config(options: Options, is_tied: bool) -> ModelConfig:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.interop.refusals import Only, check_options
 from synthcli.safe_read import inside, read_json
 
 CONFIG = "config.json"
@@ -80,14 +81,9 @@ class Options:
             raise SynthError(f"a model `{value[0]}` cannot be imported (`{self.path}`)", allowed)
         return value[0] if value else None
 
-    def refuse_others(self, only: Mapping[str, object]) -> None:
-        """Raise where an option that we cannot express differs from the one value in `only`."""
-        for key, value in only.items():
-            if self._value(key, value) != value:
-                raise SynthError(
-                    f"`{key} = {_shown(self.values[key])}` of `{self.path}` cannot be expressed",
-                    f"only models with `{key} = {_shown(value)}` can be imported",
-                )
+    def check(self, rules: Iterable[Only]) -> None:
+        """Raise where an option has a value that we cannot express."""
+        check_options(rules, self.values, f"`{self.path}`", _shown)
 
     def _value(self, key: str, default: Any) -> Any:
         value = self.values.get(key)

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.interop.imported import Entry, Imported, affine, translate
+from synthcli.interop.spare import Spare
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import AttentionConfig
 
-SPARE = re.compile(r"$^")  # its models have no tensor that they do not use
+SPARES: tuple[Spare, ...] = ()  # its models have no tensor that they do not use
 LAYER = re.compile(r"^(?:bert\.transformer_blocks|layers)\.(\d+)\.")
 ATTENTIONS = ("attention", "attentionblock")
 PARTS = ("scores.0.query", "scores.0.key", "value")  # in the order of its three maps
@@ -34,7 +35,7 @@ def import_bert_blocks(tensors: Mapping[str, Tensor], heads: Sequence[int], segm
     entries = embedding_entries(root, segment) + head_entries()
     for number in range(layers):
         entries += layer_entries(f"encoder.blocks.{number}", layer_root(tensors, number), tensors)
-    return translate(config, entries, tensors, SPARE)
+    return translate(config, entries, tensors, SPARES)
 
 
 def layer_root(tensors: Mapping[str, Tensor], number: int) -> str:

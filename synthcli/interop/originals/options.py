@@ -1,14 +1,16 @@
 """The options of an original model, kept as strings; a wrong one is refused by name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.interop.refusals import Only, check_options
 
 T = TypeVar("T")
 
 SWITCHES = {"True": True, "False": False}
+NOTES = "_note"  # how a remark beside the options ends
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class OriginalOptions:
                 f"the options of the {self.family} lack `{key}`", "give the options the model was built with"
             )
         return default
+
+    def says(self, key: str) -> bool:
+        """Whether the option is there."""
+        return self.values.get(key, "None") != "None"
 
     def number(self, key: str, default: float | None = None) -> float:
         """Return a number; without a default it must be there."""
@@ -55,9 +61,10 @@ class OriginalOptions:
             raise SynthError(f"unknown `{key} = {value}` of the {self.family}", did_you_mean(value, table))
         return table[value]
 
-    def refuse_others(self, only: Mapping[str, str]) -> None:
-        """Raise where an option that we cannot express differs from the one value in `only`."""
-        for key, wanted in only.items():
-            if (value := self.text(key, wanted)) != wanted:
-                message = f"`{key} = {value}` of the {self.family} cannot be expressed"
-                raise SynthError(message, f"only models with `{key} = {wanted}` can be imported")
+    def check(self, rules: Iterable[Only], known: Collection[str]) -> None:
+        """Raise where an option is unknown, or has a value that we cannot express."""
+        for key in self.values:
+            if key not in known and not key.endswith(NOTES):
+                raise SynthError(f"unknown option `{key}` of the {self.family}", did_you_mean(key, known))
+        said = {key: value for key, value in self.values.items() if value != "None"}
+        check_options(rules, said, f"the {self.family}")

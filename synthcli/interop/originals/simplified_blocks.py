@@ -21,18 +21,46 @@ from synthcli.interop.originals.simplified_gains import (
     shaping_entries,
     shaping_of,
 )
+from synthcli.interop.originals.simplified_spares import spares_of
+from synthcli.interop.refusals import Only, Word
 from synthcli.model import ModelConfig
 
+SOFT_CAP = 30.0  # of `dot_norm_type = tanh`
+POSITIONS = {"pre": "stream", "post": "norm"}  # where norms stand → where a skip starts
 NORMS = {"none": "none", "rmsnorm": "rms", "layernorm": "layer", "ln": "layer"}
 NORM_LEAVES = {"none": (), "rms": (("weight", "scale"),), "layer": (("weight", "weight"), ("bias", "bias"))}
 INITS = {"id": "identity", "orth": "orthogonal", "normal": "normal"}
+PARTS = ("attn_block", "mlp_block", "attn_mat", "value", "proj")
 ACTIVATIONS = {"relu": "relu", "leaky_relu": "leaky-relu", "gelu": "gelu", "gelu_new": "gelu-tanh"}
 
-# the original's post-norm stands before its block, and its stack ends in another norm
-ONLY = {"name": "gpt2", "norm_position": "pre", "dot_norm_type": "none"}
-
-# frozen biases that are 0, gains that do not act, the second norm that a parallel block never reads
-SPARE = re.compile(r"^h\.\d+\.((attn|mlp)\.\w+\.bias|ln_2\.\w+|(attn\.)?\w+_gain|attn\.\w+\.id)$")
+REFUSALS = (
+    Only("name", ("gpt2",), "the shell of its experiments is GPT-2's"),
+    Only("norm_position", tuple(POSITIONS), "elsewhere the original has no norm at all, and says nothing"),
+    Only("dot_norm_type", ("none", "tanh"), "the original knows two"),
+    Only("scale_attn_weights", ("True",), "our scores are divided by √d_head"),
+    Only("scale_attn_by_inverse_layer_idx", ("False",), "our scores are not divided by the layer's number"),
+    Word("norm_type", tuple(NORMS), "the norms of its blocks"),
+    Word("qk_norm_type", tuple(NORMS), "the norms of its queries and keys"),
+    Word("val_init_type", tuple(INITS), "what a map of values starts from"),
+    Word("proj_init_type", tuple(INITS), "what an output map starts from"),
+    Word("activation_function", tuple(ACTIVATIONS), "the non-linearities ours has too"),
+)
+STRUCTURES = {
+    "projections of several kinds": "layers {first} and {layer} differ in `attn.{leaf}`: {one} and {other}",
+    "a fixed matrix that is not given": "the fixed matrix `{name}` is not given",
+}
+KNOWN = frozenset(
+    (
+        *("n_layer", "n_head", "n_embd", "context_length", "mlp_width_mult", "layer_norm_epsilon"),
+        *("resid_pdrop", "attn_pdrop", "embd_pdrop", "initializer_range", "lrelu_neg_slope"),
+        *(f"{part}_init_std" for part in ("query", "key", "val_proj", "mlp_proj")),
+        *(f"{part}_{kind}_gain" for part in PARTS for kind in ("resid", "skip")),
+        *(f"trainable_{part}_gains" for part in (*PARTS, "attn_mat")),
+        *("first_layer_value_resid_gain", "last_layer_proj_resid_gain", "centre_attn_gain"),
+        *("parallel_layers", "centre_attn", "tie_valproj_init"),
+        *(rule.option for rule in REFUSALS),
+    )
+)
 
 
 def import_simplified_blocks(
@@ -40,7 +68,7 @@ def import_simplified_blocks(
 ) -> Imported:
     """Translate a checkpoint; `options` are the original's own, as strings, `fixed` its fixed matrices."""
     given, tensors = OriginalOptions("simplified blocks", options), dict(weights) | dict(fixed)
-    given.refuse_others(ONLY)
+    given.check(REFUSALS, KNOWN)
     if "wte.weight" not in tensors:
         raise SynthError("the checkpoint lacks `wte.weight`", "is it one of the simplified blocks?")
     config = simplified_config(given, tensors)
@@ -52,14 +80,14 @@ def import_simplified_blocks(
     ]
     layers = given.whole("n_layer")
     has_gains = block_of(given, tensors, layers)["trainable_gains"]
-    is_shaped = "trainable" not in shaping_of(given, tensors, layers)
+    shaping = getattr(config.mixer, "shaping", None)
+    learnt = () if shaping is None else shaping.learnt
     for layer in range(layers):
         entries += _norms(given, layer) + _attention(given, layer, tensors) + _feed_forward(config, layer)
         if has_gains:
             entries += block_entries(given, f"decoder.blocks.{layer}", f"h.{layer}")
-        if is_shaped:
-            entries += shaping_entries(given, f"decoder.blocks.{layer}.mixer.shaping", f"h.{layer}.attn")
-    return translate(config, entries, tensors, SPARE)
+        entries += shaping_entries(learnt, f"decoder.blocks.{layer}.mixer.shaping", f"h.{layer}.attn")
+    return translate(config, entries, tensors, spares_of(given, tensors))
 
 
 def simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> ModelConfig:
@@ -70,18 +98,31 @@ def simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -
             "task": "causal-lm",
             "vocab_size": len(tensors["wte.weight"]),
             "d_model": d_model,
-            "d_ff": options.whole("mlp_width_mult", 4) * d_model,
+            "d_ff": _width(options, tensors),
             "feed_forward_bias": _has_bias(tensors, "mlp.c_fc") or _has_bias(tensors, "mlp.c_proj"),
             "dropout": options.number("resid_pdrop"),
+            "norm_eps": options.number("layer_norm_epsilon", 1e-5),
             "feed_forward_dropout": 0.0,
             "init": {"kind": "normal", "std": options.number("initializer_range")},
-            "block": {"norm": options.one_of("norm_type", NORMS), **block_of(options, tensors, layers)},
+            "block": {
+                "norm": options.one_of("norm_type", NORMS),
+                "skip_from": options.one_of("norm_position", POSITIONS),
+                **block_of(options, tensors, layers),
+            },
             "embeddings": {"tie": "output", "scale": False, "dropout": options.number("embd_pdrop")},
             "mixer": _mixer(options, tensors, layers),
             "decoder": {"layers": layers, "max_length": options.whole("context_length")},
             **_activation(options),
         }
     )
+
+
+def _width(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> int:
+    """Return the width of the feed-forward: that of its map, unless the options say it."""
+    first = tensors.get("h.0.mlp.c_fc.weight")
+    if options.says("mlp_width_mult") or first is None or first.ndim != 2:
+        return int(options.number("mlp_width_mult", 4) * options.whole("n_embd"))
+    return first.shape[1]
 
 
 def _activation(options: OriginalOptions) -> dict[str, object]:
@@ -94,6 +135,9 @@ def _activation(options: OriginalOptions) -> dict[str, object]:
 
 def _mixer(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int) -> dict[str, object]:
     inner = min(1, layers - 1)  # a layer that is not the first, if there is one
+    for layer in range(layers):
+        _check_alike(options, tensors, "v_attn", layer, 0 if layer == 0 else inner)
+        _check_alike(options, tensors, "c_proj", layer, layer if layer == layers - 1 else layers - 1 - inner)
     return {
         "heads": options.whole("n_head"),
         "dropout": options.number("attn_pdrop"),
@@ -102,6 +146,7 @@ def _mixer(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int)
                 "kind": "dot-product",
                 "qk_norm": options.one_of("qk_norm_type", NORMS),
                 "zero_query": options.number("query_init_std", 1.0) == 0,
+                "soft_cap": SOFT_CAP if options.text("dot_norm_type", "none") == "tanh" else None,
             }
         ],
         "shaping": shaping_of(options, tensors, layers),
@@ -110,6 +155,19 @@ def _mixer(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int)
         "output": _projection(options, tensors, f"h.{layers - 1 - inner}.attn.c_proj"),
         "last_output": _projection(options, tensors, f"h.{layers - 1}.attn.c_proj"),
     }
+
+
+def _check_alike(
+    options: OriginalOptions, tensors: Mapping[str, Tensor], leaf: str, layer: int, first: int
+) -> None:
+    """Refuse layers whose projections are of different kinds where ours have one."""
+    own, one = (str(_projection(options, tensors, f"h.{n}.attn.{leaf}")["kind"]) for n in (layer, first))
+    if own != one:
+        message = STRUCTURES["projections of several kinds"]
+        raise SynthError(
+            message.format(leaf=leaf, one=one, first=first, other=own, layer=layer),
+            "the weights do not belong to one model",
+        )
 
 
 def _projection(options: OriginalOptions, tensors: Mapping[str, Tensor], theirs: str) -> dict[str, object]:
@@ -189,7 +247,8 @@ def _attention(options: OriginalOptions, layer: int, tensors: Mapping[str, Tenso
 def _fixed(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> Entry:
     if f"{theirs}.id" not in tensors:
         hint = "the original leaves it out of its state dict; without it the model cannot be restored"
-        raise SynthError(f"the fixed matrix `{theirs}.id` is not given", hint)
+        message = STRUCTURES["a fixed matrix that is not given"].format(name=f"{theirs}.id")
+        raise SynthError(message, hint)
     return Entry(f"{ours}.initial", f"{theirs}.id", transposed)
 
 

@@ -5,7 +5,7 @@ identity and centre of the attention matrix act only with `centre_attn`, that of
 has one skip, and its gain is the feed-forward one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -25,6 +25,11 @@ PARALLEL = {
     "feed_forward_residual": "mlp_block_resid_gain",
 }
 SHAPING = {"identity": "attn_mat_skip_gain", "attention": "attn_mat_resid_gain", "centre": "centre_attn_gain"}
+
+
+def all_gains() -> set[str]:
+    """Return the gains that every block of the original stores, whatever its wiring."""
+    return {*SEQUENTIAL.values(), *PARALLEL.values()}
 
 
 def acting_gains(options: OriginalOptions) -> dict[str, str]:
@@ -55,26 +60,23 @@ def block_entries(options: OriginalOptions, ours: str, theirs: str) -> list[Entr
 
 
 def shaping_of(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int) -> dict[str, object]:
-    """Return our shaping: constants 0, 1, 0 where the original's attention is plain."""
+    """Return our shaping: constants 0, 1, 0 where the original's attention is plain.
+
+    Where it is not centred only the gain of A acts, and learns.
+    """
     is_centred = options.switch("centre_attn")
     gains = [f"h.{layer}.attn.{SHAPING['attention']}" for layer in range(layers)]
     if not is_centred and not any(_differs(tensors, name, 1.0) for name in gains):
         return {"identity": 0.0, "attention": 1.0, "centre": 0.0, "trainable": False}
     values: dict[str, object] = {ours: options.number(theirs) for ours, theirs in SHAPING.items()}
-    return values if is_centred else values | {"identity": 0.0, "centre": 0.0}
+    if is_centred:
+        return values
+    return {"identity": 0.0, "attention": values["attention"], "centre": 0.0, "trainable": ("attention",)}
 
 
-def shaping_entries(options: OriginalOptions, ours: str, theirs: str) -> list[Entry]:
-    """Return the gains of one attention by head; those that do not act are 0."""
-    is_centred = options.switch("centre_attn")
-    return [
-        Entry(
-            f"{ours}.{name}",
-            f"{theirs}.{gain}",
-            torch.flatten if is_centred or name == "attention" else _zeros,
-        )
-        for name, gain in SHAPING.items()
-    ]
+def shaping_entries(learnt: Iterable[str], ours: str, theirs: str) -> list[Entry]:
+    """Return the gains of one attention that are parameters of ours, by head."""
+    return [Entry(f"{ours}.{name}", f"{theirs}.{SHAPING[name]}", torch.flatten) for name in learnt]
 
 
 def _gains(options: OriginalOptions) -> dict[str, str]:
@@ -88,7 +90,3 @@ def _differs(tensors: Mapping[str, Tensor], name: str, value: float) -> bool:
 def scalar(gain: Tensor) -> Tensor:
     """Return a gain without its axis."""
     return gain.reshape(())
-
-
-def _zeros(gain: Tensor) -> Tensor:
-    return torch.zeros_like(gain).flatten()

@@ -4,19 +4,19 @@ Pre-norm blocks whose keys and values are read from the un-normalised stream, le
 embedding tied to the output.
 """
 
-import re
 from collections.abc import Mapping
-from typing import TypeVar
 
 from torch import Tensor
 
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import SynthError
 from synthcli.interop.imported import Change, Entry, Imported, translate, unchanged
+from synthcli.interop.originals.options import OriginalOptions
+from synthcli.interop.refusals import Word
+from synthcli.interop.spare import Spare
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import AttentionConfig
+from synthcli.model.mixers.mixing import EVEN
 from synthcli.model.scores import SCORES
-
-T = TypeVar("T")
 
 TASK_OF_KIND = {"seq2seq": "seq2seq", "lm": "causal-lm", "classifier": "classification"}
 
@@ -29,15 +29,55 @@ SCORES_OF_MODE: dict[str, list[str]] = {
 }
 
 
-# queries and keys that no score reads, the cross-attention and its norm that a language model never runs
-SPARE = re.compile(r"attn\.W_[qk]\.(weight|bias)$|\.cross_attn\.|\.layers\.\d+\.ln2\.(weight|bias)$")
+CHOICES = (
+    Word("kind", tuple(TASK_OF_KIND), "the three models of the repository"),
+    *(
+        Word(f"attn_mode_{place}", tuple(SCORES_OF_MODE), "the modes of its attention")
+        for place in ("self_enc", "self_dec", "cross")
+    ),
+)
+SIZES = ("n_heads", "d_model", "d_ff", "vocab_size", "max_src_len", "max_tgt_len")
+KNOWN = frozenset(
+    (
+        *SIZES,
+        *("n_layers_enc", "n_layers_dec", "dropout", "layer_norm_eps", "tie_tgt_embeddings"),
+        *("synth_hidden", "synth_fixed_random", "gate_init", "num_labels", "pad_token_id", "padding"),
+        *(choice.option for choice in CHOICES),
+    )
+)
+READS_NONE = Spare(
+    r"^(en|de)coder\.layers\.\d+\.(self|cross)_attn\.W_[qk]\.(weight|bias)$",
+    "queries and keys of an attention whose scores come from elsewhere",
+)
+NO_CROSS_NORM = Spare(
+    r"^decoder\.layers\.\d+\.ln2\.(weight|bias)$",
+    "the norm before a cross-attention that reads no query, or that a language model never runs",
+)
+NO_CROSS = Spare(
+    r"^decoder\.layers\.\d+\.cross_attn\.(W_[qkvo]\.\w+|rand_logits|gate|synth\.(\d\.)?(weight|bias))$",
+    "the cross-attention of a language model, which has nothing to read and is never run",
+)
+SPARES = (READS_NONE, NO_CROSS_NORM, NO_CROSS)
 
 
 def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> Imported:
     """Translate a Synthesizer checkpoint; `options` are the original's own, as strings."""
-    config = synthesizer_config(options, weights)
-    entries = [Entry(name, source, _change(name, heads)) for name, source, heads in _names(config)]
-    return translate(config, entries, weights, SPARE)
+    given = OriginalOptions("Synthesizer", options)
+    given.check(CHOICES, KNOWN)
+    config = synthesizer_config(given, weights)
+    is_lone = "lm_head.weight" not in weights and config.embeddings.tie != "none"
+    names = [
+        (ours, _token_table(config) if is_lone and theirs == "lm_head.weight" else theirs, heads)
+        for ours, theirs, heads in _names(config)
+    ]
+    entries = [Entry(name, source, _change(name, heads)) for name, source, heads in names]
+    spares = SPARES if config.task == "causal-lm" else (READS_NONE, NO_CROSS_NORM)
+    return translate(config, entries, weights, spares)
+
+
+def _token_table(config: ModelConfig) -> str:
+    """Return the original's table that a tied output repeats; a file may hold it once."""
+    return "tgt_tok.weight" if config.task == "seq2seq" else "tok.weight"
 
 
 def _change(name: str, heads: int) -> Change:
@@ -47,50 +87,58 @@ def _change(name: str, heads: int) -> Change:
     return (lambda tensor: tensor[None]) if ".inputs." in name else unchanged
 
 
-def synthesizer_config(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> ModelConfig:
+def synthesizer_config(options: OriginalOptions, weights: Mapping[str, Tensor]) -> ModelConfig:
     """Derive our configuration from the original's options and the shapes of its tensors."""
-    task = _lookup(TASK_OF_KIND, options["kind"], "kind")
-    heads = int(options["n_heads"])
+    task = options.one_of("kind", TASK_OF_KIND)
+    heads = options.whole("n_heads")
+    if task == "classification" and "classifier.weight" not in weights:
+        raise SynthError("the weights lack `classifier.weight`", "the file is incomplete or of another model")
 
     def mixer(mode: str) -> dict[str, object]:
-        scores = [_score(kind, options) for kind in _lookup(SCORES_OF_MODE, mode, "attention mode")]
-        return {"heads": heads, "scores": scores, "mix": "gate" if len(scores) > 1 else "sum"}
+        scores = [_score(kind, options) for kind in options.one_of(mode, SCORES_OF_MODE, "vanilla")]
+        if len(scores) == 1:
+            return {"heads": heads, "scores": scores, "mix": "sum"}
+        gate = options.number("gate_init", EVEN)
+        return {"heads": heads, "scores": scores, "mix": "gate", "gate_init": gate}
 
     def stack(side: str, length: str) -> dict[str, object]:
-        mode = options[f"attn_mode_self_{side}"]
         return {
-            "layers": int(options[f"n_layers_{side}"]),
-            "max_length": int(options[length]),
-            "mixer": mixer(mode),
+            "layers": options.whole(f"n_layers_{side}"),
+            "max_length": options.whole(length),
+            "mixer": mixer(f"attn_mode_self_{side}"),
         }
 
     return ModelConfig.model_validate(
         {
             "task": task,
-            "vocab_size": int(options["vocab_size"]),
-            "num_classes": weights["classifier.weight"].shape[0] if task == "classification" else None,
-            "d_model": int(options["d_model"]),
-            "d_ff": int(options["d_ff"]),
-            "dropout": float(options["dropout"]),
-            "norm_eps": float(options["layer_norm_eps"]),
+            "vocab_size": options.whole("vocab_size"),
+            "num_classes": len(weights["classifier.weight"]) if task == "classification" else None,
+            "d_model": options.whole("d_model"),
+            "d_ff": options.whole("d_ff"),
+            "dropout": options.number("dropout", 0.1),
+            "norm_eps": options.number("layer_norm_eps", 1e-5),
             "block": {"kind": "pre-norm", "values_from": "stream"},
             "embeddings": {
-                "tie": "output" if options["tie_tgt_embeddings"] == "True" else "none",
+                "tie": "output" if options.switch("tie_tgt_embeddings", True) else "none",
                 "scale": False,
             },
-            "mixer": mixer("vanilla"),
-            "cross": mixer(options["attn_mode_cross"]) if task == "seq2seq" else None,
+            "mixer": {"heads": heads},
+            "cross": mixer("attn_mode_cross") if task == "seq2seq" else None,
             "encoder": None if task == "causal-lm" else stack("enc", "max_src_len"),
             "decoder": None if task == "classification" else stack("dec", "max_tgt_len"),
         }
     )
 
 
-def _score(kind: str, options: Mapping[str, str]) -> dict[str, object]:
+def _score(kind: str, options: OriginalOptions) -> dict[str, object]:
     if kind == "dense":
-        return {"kind": kind, "input": "model", "hidden": int(options["synth_hidden"]), "activation": "gelu"}
+        hidden = options.number("synth_hidden", 0)
+        if hidden < 0 or hidden != int(hidden):
+            message = f"`synth_hidden = {hidden:g}` of the Synthesizer is not a whole number from 0 on"
+            raise SynthError(message, "give the options the model was built with")
+        return {"kind": kind, "input": "model", "hidden": int(hidden), "activation": "gelu"}
     if kind == "random":
-        return {"kind": kind, "trainable": options["synth_fixed_random"] != "True"}
+        return {"kind": kind, "trainable": not options.switch("synth_fixed_random")}
     return {"kind": kind}
 
 
@@ -145,10 +193,10 @@ def _attention(ours: str, theirs: str, mixer: AttentionConfig) -> list[tuple[str
         elif score.kind == "random":
             names.append((f"{prefix}.table", f"{theirs}.rand_logits", 0))
         else:
-            names += _affine(f"{prefix}.inputs", f"{theirs}.synth.0")
-            names += [
-                (f"{prefix}.{leaf}", f"{theirs}.synth.2.{leaf}", mixer.heads) for leaf in ("weight", "bias")
-            ]
+            has_layer = getattr(score, "hidden", None) != 0
+            names += _affine(f"{prefix}.inputs", f"{theirs}.synth.0") if has_layer else []
+            last = f"{theirs}.synth.2" if has_layer else f"{theirs}.synth"
+            names += [(f"{prefix}.{leaf}", f"{last}.{leaf}", mixer.heads) for leaf in ("weight", "bias")]
     return names
 
 
@@ -161,9 +209,3 @@ def _embedding(ours: str, tokens: str, positions: str) -> list[tuple[str, str, i
 
 def _affine(ours: str, theirs: str) -> list[tuple[str, str, int]]:
     return [(f"{ours}.{leaf}", f"{theirs}.{leaf}", 0) for leaf in ("weight", "bias")]
-
-
-def _lookup(table: Mapping[str, T], key: str, what: str) -> T:
-    if key not in table:
-        raise SynthError(f"unknown {what} `{key}` of a Synthesizer checkpoint", did_you_mean(key, table))
-    return table[key]

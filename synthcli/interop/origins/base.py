@@ -1,12 +1,14 @@
 """What an origin is asked, and what it gives."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
 
 from synthcli.interop.imported import Imported
+from synthcli.interop.refusals import Only
+from synthcli.interop.spare import Spare
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,17 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Origin:
-    """One kind of checkpoint; `options` are the words it understands, with their meaning."""
+    """One kind of checkpoint; `options` are the words it understands, with their meaning.
+
+    `refusals` are the options of which some values alone are imported, `spares` the tensors that are left
+    once they are checked, `structures` the messages of what has no place in our models, by what it is.
+    """
 
     title: str
     read: Callable[[Request], Arrival]
     options: Mapping[str, str]
     takes_heads: bool = False
     takes_base: bool = False
+    refusals: tuple[Only, ...] = ()
+    spares: tuple[Spare, ...] = ()
+    structures: Mapping[str, str] = field(default_factory=dict)

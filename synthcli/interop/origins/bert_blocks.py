@@ -24,7 +24,7 @@ from synthcli.interop.hugging_face import import_hugging_face
 from synthcli.interop.imported import Entry, Imported, translate
 from synthcli.interop.originals.bert_blocks import (
     LAYER,
-    SPARE,
+    SPARES,
     attention_entries,
     attention_root,
     head_entries,
@@ -40,6 +40,11 @@ OPTIONS = {
     "segment": "the type of every token, 1 unless given, as its data had it",
     "block": "which layer of the base a part replaces, counted from 0",
 }
+STRUCTURES = {
+    "a type of tokens": "`segment={segment}`: there are two types of tokens",
+    "a part without its base": "`{path}` holds a part of a model",
+    "a base of another task": "the base is a model of task `{task}`, not `masked-lm`",
+}
 BLOCK_FOLDER = re.compile(r"^block_(\d+)_(\d+)_(\d+)$")
 COMBINED = re.compile(r"^block_model_(\d+)\.transformer\.")
 LATEST = "BLOCK-latest.pth"
@@ -50,7 +55,7 @@ def read_bert_blocks(request: Request) -> Arrival:
     given = known_options(request, OPTIONS, "bert-blocks")
     segment = number_of(given, "segment", 1)
     if segment > 1:
-        raise SynthError(f"`segment={segment}`: there are two types of tokens", "give 0 or 1")
+        raise SynthError(STRUCTURES["a type of tokens"].format(segment=segment), "give 0 or 1")
     if blocks := block_folders(request.path):
         return of_folder(request, blocks, segment)
     file = read_foreign(request.path)
@@ -178,14 +183,14 @@ def assembled(
     config = ModelConfig.model_validate(table)
     prefix = "base:"  # names of the base, which the file's own must not meet
     everything = {**tensors, **{prefix + name: tensor for name, tensor in kept.items()}}
-    return translate(config, [*entries, *(Entry(name, prefix + name) for name in kept)], everything, SPARE)
+    return translate(config, [*entries, *(Entry(name, prefix + name) for name in kept)], everything, SPARES)
 
 
 def base_of(request: Request, segment: int) -> Imported:
     """Return the model that a part completes: of this repository, or a BERT folder."""
     if request.base is None:
         raise SynthError(
-            f"`{request.path}` holds a part of a model",
+            STRUCTURES["a part without its base"].format(path=request.path),
             "name the model it belongs in: `--base FILE` of the repository, or a folder of BERT",
         )
     if (request.base / "config.json").is_file():
@@ -200,7 +205,7 @@ def base_of(request: Request, segment: int) -> Imported:
             )
         imported = import_bert_blocks(tensors, [base_heads(request, len(width))] * count, segment)
     if imported.config.task != "masked-lm" or imported.config.encoder is None:
-        message = f"the base is a model of task `{imported.config.task}`, not `masked-lm`"
+        message = STRUCTURES["a base of another task"].format(task=imported.config.task)
         raise SynthError(message, "take the BERT that the part was trained in")
     return imported
 

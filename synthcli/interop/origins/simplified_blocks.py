@@ -13,9 +13,11 @@ from torch import Tensor
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.interop.foreign import read_foreign
 from synthcli.interop.originals import import_simplified_blocks
+from synthcli.interop.originals.simplified_blocks import REFUSALS
 from synthcli.interop.origins.base import Arrival, Request
-from synthcli.interop.origins.inferring import columns, count, known_options, rows, shape, wanted, whole_part
+from synthcli.interop.origins.inferring import columns, count, known_options, rows, shape, wanted
 from synthcli.interop.origins.synthesizer import noted
+from synthcli.interop.refusals import meanings
 from synthcli.interop.tied import without_copies
 from synthcli.safe_read import inside, read_json
 
@@ -53,16 +55,25 @@ ASSUMED = {
     "initializer_range": "0.02",
     "query_init_std": "None",
 }
+
+
+def imported(option: str) -> str:
+    """Return which values of an option are imported, where that is known."""
+    return meanings(REFUSALS).get(option, "any number")
+
+
 OPTIONS = {
     "model": f"the repository's configuration it was trained with: {', '.join(MODELS)}",
     "parallel_layers": "True: attention and feed-forward read the same input",
     "centre_attn": "True: the gains of the identity and of the centring act",
-    "val_init_type": "the fixed matrix beside a trained value map: id, orth or normal",
-    "proj_init_type": "that beside a trained output map",
+    "layer_norm_epsilon": "of its norms, 1e-5 unless given",
+    **meanings(REFUSALS),
     "fixed": "a file of these matrices, `h.0.attn.v_attn.id` and so on, unless they are the identity",
     "attn_block_skip_gain": "0: no skip around attention; the first layer's own gain unless given",
     "mlp_block_skip_gain": "0: none around the feed-forward, or around a parallel block",
-    **{key: f"{value} unless given" for key, value in ASSUMED.items()},
+    **{key: f"{value} unless given; {imported(key)}" for key, value in ASSUMED.items()},
+    "val_init_type": "the fixed matrix beside a trained value map: id, orth or normal",
+    "proj_init_type": "that beside a trained output map: id, orth or normal",
 }
 GAINS = (
     "attn_block_resid_gain",
@@ -156,7 +167,8 @@ SAVED = (
     "last_layer_proj_resid_gain",
     *(f"trainable_{part}_gains" for part in ("attn_block", "mlp_block", "attn_mat", "value", "proj")),
     *("parallel_layers", "centre_attn", "val_init_type", "proj_init_type", "tie_valproj_init"),
-    *("norm_type", "qk_norm_type", *ASSUMED),
+    *("norm_type", "qk_norm_type", "layer_norm_epsilon", *ASSUMED),
+    *("scale_attn_weights", "scale_attn_by_inverse_layer_idx"),
 )
 
 
@@ -169,19 +181,17 @@ def inferred(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     if len(heads) != 4:
         message = f"`h.0.attn.attn_mat_resid_gain` has the shape {heads}, not (1, heads, 1, 1)"
         raise SynthError(message, f"is it a checkpoint of {WHAT}?")
-    hidden = columns(tensors, "h.0.mlp.c_fc.weight", WHAT)
     found: dict[str, object] = {
         "name": "gpt2",
         "n_layer": layers,
         "n_embd": width,
         "n_head": heads[1],
         "context_length": rows(tensors, "wpe.weight", WHAT),
-        "mlp_width_mult": whole_part(hidden, width, "the width of the feed-forward"),
         "norm_type": norm_type(tensors),
         "qk_norm_type": leaf_norm(tensors, "h.0.attn.q_norm") or "none",
         "val_init_type": "normal",
         "proj_init_type": "normal",
-        **{key: first(tensors, f"h.0.{key}") for key in GAINS},
+        **{key: block_gain(tensors, key, layers) for key in GAINS},
         **{key: first(tensors, f"h.0.attn.{key}") for key in MATRIX_GAINS},
         **projection_gains(tensors, layers),
     }
@@ -198,6 +208,12 @@ def leaf_norm(tensors: Mapping[str, Tensor], name: str) -> str | None:
     if f"{name}.scale" in tensors:
         return "rmsnorm"
     return "layernorm" if f"{name}.weight" in tensors else None
+
+
+def block_gain(tensors: Mapping[str, Tensor], key: str, layers: int) -> float:
+    """Return the first layer's gain that is not 0: one that acts in any layer acts in all."""
+    values = [first(tensors, f"h.{layer}.{key}") for layer in range(layers)]
+    return next((value for value in values if value), 0.0)
 
 
 def first(tensors: Mapping[str, Tensor], name: str) -> float:

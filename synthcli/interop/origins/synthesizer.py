@@ -28,6 +28,11 @@ OPTIONS = {
     "dropout": "its dropout, 0.1 unless given; it matters to training alone",
     "layer_norm_eps": "of its norms, 1e-5 unless given",
     "synth_fixed_random": "True: tables of random scores were not trained",
+    "gate_init": "the weight of the synthetic scores where gates started, 0.5 unless given; it matters to "
+    "training alone",
+}
+STRUCTURES = {
+    "layers of several kinds": "layers of the {side} differ in `{option}`: {kinds}",
 }
 # names that the original's configuration has, and whose values every file shows
 SHOWN = (
@@ -46,7 +51,7 @@ SHOWN = (
     "synth_hidden",
     "tie_tgt_embeddings",
 )
-ASSUMED = {"dropout": "0.1", "layer_norm_eps": "1e-05", "synth_fixed_random": "False"}
+ASSUMED = {"dropout": "0.1", "layer_norm_eps": "1e-05", "synth_fixed_random": "False", "gate_init": "0.5"}
 
 
 def read_synthesizer(request: Request) -> Arrival:
@@ -126,16 +131,15 @@ def modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
         kinds = {mode_of(tensors, f"{side}.layers.{layer}.{module}.") for layer in range(layers)}
         if len(kinds) > 1:
             shown = ", ".join(f"`{one}`" for one in sorted(kinds))
-            raise SynthError(f"layers of the {side} differ in `{key}`: {shown}", "its models had one for all")
+            message = STRUCTURES["layers of several kinds"].format(side=side, option=key, kinds=shown)
+            raise SynthError(message, "its models had one for all")
         found[key] = kinds.pop() if kinds and (kind == "seq2seq" or module == "self_attn") else "vanilla"
     return found
 
 
 def mode_of(tensors: Mapping[str, Tensor], prefix: str) -> str:
-    if f"{prefix}synth.weight" in tensors:
-        message = f"`{prefix}synth.weight`: dense scores without a hidden layer cannot be expressed"
-        raise SynthError(message, "only models with `synth_hidden` above 0 can be imported")
-    dense, random = f"{prefix}synth.0.weight" in tensors, f"{prefix}rand_logits" in tensors
+    dense = f"{prefix}synth.0.weight" in tensors or f"{prefix}synth.weight" in tensors
+    random = f"{prefix}rand_logits" in tensors
     kind = "dense" if dense else "random" if random else None
     if kind is None:
         return "vanilla"
@@ -156,7 +160,7 @@ def shown_heads(tensors: Mapping[str, Tensor], found: Mapping[str, object]) -> i
     for name, tensor in tensors.items():
         if name.endswith((".rand_logits", ".gate")) and tensor.ndim:
             return len(tensor)
-        if name.endswith(".synth.2.weight") and tensor.ndim:
+        if name.endswith((".synth.2.weight", ".synth.weight")) and tensor.ndim:
             reads_source = name.startswith("encoder.") or ".cross_attn." in name
             keys = found["max_src_len" if reads_source else "max_tgt_len"]
             return whole_part(len(tensor), int(str(keys)), f"`{name}`")
