@@ -85,7 +85,8 @@ def spread(numbers: Indices, limit: int | None) -> Indices:
 def rows_of(calibration: Calibration, task: str) -> tuple[Text, Indices]:
     """Return the text of a row by number, and lengths, 0 where there is none to read."""
     rows = Ragged(calibration.store.split(calibration.split).data.column("tokens"))
-    has_end = task == "masked-lm"  # an end is the last target of a decoder, never its input
+    # an end is the last target of a decoder, never its input
+    has_end = task == "masked-lm" or (task == "classification" and calibration.store.tokenizer.ends_texts)
     pieces = Pieces(rows, calibration.max_length - (2 if has_end else 1))
     return partial(_row, calibration, pieces, has_end), pieces.sizes + (2 if has_end else 1)
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from synthcli.data.arrays import column_numbers
-from synthcli.data.collate import Batch, Report, framed, padded
+from synthcli.data.collate import Batch, ClassifiedText, Report, padded
 from synthcli.data.ragged import Ids, Indices, Ragged
 from synthcli.data.store import Store
 
@@ -14,18 +14,18 @@ class ScoredExamples:
 
     def __init__(self, store: Store, split: str, max_source: int) -> None:
         data, self.tokenizer = store.table(split), store.tokenizer
-        self.rows, self.max_source = Ragged(data.column("tokens")), max_source
+        self.rows, self.frame = Ragged(data.column("tokens")), ClassifiedText(self.tokenizer, max_source)
         self.scores = column_numbers(data.column("score"))
-        self.lengths: Indices = np.minimum(self.rows.lengths + 1, max_source)
+        self.lengths: Indices = self.frame.lengths(self.rows.lengths)
         self.report = Report(
             rows=len(self.rows),
             examples=len(self.rows),
             tokens=int(self.lengths.sum()),
-            truncated_sources=int((self.rows.lengths >= max_source).sum()),
+            truncated_sources=self.frame.cut(self.rows.lengths),
         )
 
     def text(self, row: int) -> Ids:
-        return framed(self.tokenizer.bos_id, self.rows[row][: self.max_source - 1])
+        return self.frame.ids(self.rows[row])
 
     def collate(self, indices: Indices) -> Batch:
         tokens, padding = padded([self.text(int(i)) for i in indices], self.tokenizer.pad_id)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import transformers
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers import load_tokenizer, tokenizer_in
 from synthcli.data.tokenizers.finding import tokenizer_of
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
+from synthcli.data.tokenizers.published.settings import MODELS
 from synthcli.errors import SynthError
 from tests.data.odd_lines import odd_lines
 from tests.data.published_folders import (
@@ -116,6 +118,26 @@ def test_other_names_of_berts_class(name: str, place: str, tmp_path: Path) -> No
     )
 
 
+def test_the_class_of_a_model_that_names_none() -> None:
+    """By `model_type`: the classes are those of transformers, some of them under other names."""
+    for model, name in MODELS.items():
+        theirs = tokenizer_class_from_name(TOKENIZER_MAPPING_NAMES[model])
+        assert issubclass(theirs, tokenizer_class_from_name(name)), model
+
+
+@pytest.mark.parametrize("files", ["vocab.txt", "vocab.json"])
+def test_files_of_a_model_whose_class_we_do_not_build(files: str, tmp_path: Path) -> None:
+    """RoBERTa has the files of GPT-2, and other special tokens."""
+    write_case(Case("bert" if files == "vocab.txt" else "gpt2", "bare", "none"), tmp_path)
+    write(tmp_path / "config.json", {"model_type": "roberta"})
+    with pytest.raises(SynthError) as caught:
+        published_tokenizer(tmp_path)
+    assert (
+        caught.value.message
+        == f"the tokenizer of `roberta` needs a `tokenizer.json`, and `{tmp_path}` has none"
+    )
+
+
 REFUSED = {
     "never_split": (["film"], "only `never_split = null` can be honoured"),
     "do_basic_tokenize": (False, "only `do_basic_tokenize = true` can be honoured"),
@@ -164,7 +186,7 @@ def test_what_is_not_honoured_is_refused_by_name(key: str, tmp_path: Path) -> No
         ({"unk_token": "<none>"}, "the vocabulary in `{folder}` lacks the unknown token, `<none>`"),
         (
             {"tokenizer_class": "XLNetTokenizer"},
-            "a tokenizer `XLNetTokenizer` cannot be read without `tokenizer.json`, and `{folder}` has none",
+            "the tokenizer of `XLNetTokenizer` needs a `tokenizer.json`, and `{folder}` has none",
         ),
         ({"tokenizer_class": 3}, "`tokenizer_class = 3` of `{}` is not a name"),
     ],

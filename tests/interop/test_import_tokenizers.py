@@ -2,18 +2,22 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pyarrow
 import pytest
 import torch
 import transformers
 
+from synthcli.data.labelled import LabelledExamples
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer
 from synthcli.errors import SynthError
 from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.model import build
-from synthcli.training.checkpoints import write_model
+from synthcli.training.checkpoints import load_model, write_model
 from synthcli.training.weights import weights_of
 from tests.cli.conftest import Synth
 from tests.data.odd_lines import odd_lines
@@ -91,6 +95,33 @@ def test_a_vocabulary_with_white_space_through_every_command(form: str, here: Pa
     assert left.code == 0, left.err
     again = transformers.AutoTokenizer.from_pretrained(here / "left")
     assert again(text, add_special_tokens=False)["input_ids"] == expected
+
+
+@torch.no_grad()
+def test_a_classifier_reads_a_text_as_it_was_trained(here: Path, synth: Synth) -> None:
+    """[CLS], the text, [SEP], as transformers gives BERT's classifiers; what leaves does so again."""
+    bert_folder(here / "bert")
+    config = transformers.BertConfig.from_pretrained(here / "bert", num_labels=2)
+    theirs = transformers.BertForSequenceClassification(config).eval()
+    theirs.save_pretrained(here / "bert")
+    read = transformers.AutoTokenizer.from_pretrained(here / "bert")
+    longest = config.max_position_embeddings
+    lines = ["the film was good", "a film of the year", "film", "", "the film of the year was a film " * 5]
+    assert synth("import", "bert", "-o", "ours").code == 0
+    model, tokenizer = load_model(here / "ours")
+    rows = pyarrow.table({"tokens": tokenizer.encode_batch(lines), "label": [0, 1, 0, 1, 0]})
+    store = SimpleNamespace(tokenizer=tokenizer, table=lambda split: rows)
+    examples = LabelledExamples(store, "test", longest)  # type: ignore[arg-type]
+    for row, line in enumerate(lines):
+        tokens = examples.collate(np.array([row]))["tokens"]
+        given = read(line, truncation=True, max_length=longest, return_tensors="pt")
+        torch.testing.assert_close(tokens, given["input_ids"])
+        torch.testing.assert_close(model(tokens), theirs(**given).logits, rtol=1e-5, atol=1e-5)
+    assert examples.lengths.tolist() == [6, 7, 3, 2, longest]
+    assert examples.report.truncated_sources == 1
+    assert synth("export", "ours", "--to", "hf", "-o", "left").code == 0
+    again = transformers.AutoTokenizer.from_pretrained(here / "left")
+    assert again(lines)["input_ids"] == read(lines)["input_ids"]
 
 
 def test_settings_reach_the_command_line(here: Path, synth: Synth) -> None:

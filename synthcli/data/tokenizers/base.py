@@ -35,6 +35,11 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def ends_texts(self) -> bool:
+        """Whether a text that is classified ends with eos, as its publisher's model was trained."""
+        ...
+
+    @property
     def hash(self) -> str:
         """The sha256 of what defines it: equal hashes encode alike."""
         ...
@@ -70,6 +75,7 @@ class Saved:
     """How every tokenizer is written."""
 
     mask_id: int | None = None
+    ends_texts: bool = False
     training: dict[str, Any] | None = None
 
     def save(self: Tokenizer, folder: Path) -> None:

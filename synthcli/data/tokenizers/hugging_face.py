@@ -29,6 +29,7 @@ from synthcli.data.tokenizers.published.settings import (
     CONFIG,
     DESCRIBED,
     ENTRIES,
+    GPT2,
     MERGES,
     PIECES,
     Settings,
@@ -37,7 +38,7 @@ from synthcli.data.tokenizers.published.settings import (
 from synthcli.errors import SynthError
 from synthcli.safe_read import check_files, read_json, read_text
 
-FILE, SPECIAL = DESCRIBED, "special-ids.json"
+FILE, SPECIAL, ENDS = DESCRIBED, "special-ids.json", "ends_texts"
 HINT = "is it the folder of a tokenizer of the transformers library, whole?"
 # what the library takes out of a decoded text on request, in its order
 CLEANED = (
@@ -58,8 +59,9 @@ CAPITAL = re.compile("[A-Z]")
 class HuggingFaceTokenizer(Saved):
     """A description in JSON and the ids of its special tokens.
 
-    Where it `splits_special`, the name of a special token that stands in a text is text. `notes` say what a
-    reader should know of how the files were read; they are not kept.
+    Where it `splits_special`, the name of a special token that stands in a text is text; where it
+    `ends_texts`, a classifier's texts end with eos. `notes` say what a reader should know of how the files
+    were read; they are not kept.
     """
 
     kind = "huggingface"
@@ -69,21 +71,23 @@ class HuggingFaceTokenizer(Saved):
         description: str,
         ids: dict[str, int],
         splits_special: bool = False,
+        ends_texts: bool = False,
         notes: tuple[str, ...] = (),
     ) -> None:
-        self.description, self.ids, self.splits_special, self.notes = description, ids, splits_special, notes
+        self.description, self.ids, self.notes = description, ids, notes
+        self.splits_special, self.ends_texts = splits_special, ends_texts
         self.pad_id, self.bos_id, self.eos_id, self.unk_id = (ids[role] for role in ROLES[:4])
         self.mask_id = ids.get("mask")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         table = read_json(folder / SPECIAL)
-        ids = {key: value for key, value in table.items() if key != SPLITS}
+        ids = {key: value for key, value in table.items() if key not in (SPLITS, ENDS)}
         if not set(ROLES[:4]) <= set(ids) <= set(ROLES):
             raise ValueError(f"`{SPECIAL}` does not name the special ids")
         if not all(type(number) is int and number >= 0 for number in ids.values()):
             raise ValueError(f"`{SPECIAL}` holds ids that are no numbers")
-        tokenizer = cls(read_text(folder / FILE), ids, table.get(SPLITS) is True)
+        tokenizer = cls(read_text(folder / FILE), ids, table.get(SPLITS) is True, table.get(ENDS) is True)
         _ = tokenizer._model
         return tokenizer
 
@@ -104,7 +108,8 @@ class HuggingFaceTokenizer(Saved):
 
     @property
     def _special(self) -> dict[str, int]:
-        return self.ids | ({SPLITS: True} if self.splits_special else {})
+        said = {SPLITS: self.splits_special, ENDS: self.ends_texts}
+        return self.ids | {key: value for key, value in said.items() if value}
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         with ends_named(max(map(len, texts), default=0)):
@@ -139,10 +144,21 @@ def published_tokenizer(folder: Path) -> HuggingFaceTokenizer:
         add_tokens(model, settings)
         _clean_decoded(model, settings)
         ids = special_ids(model, settings)
-        splits = settings.switch(SPLITS, False) is True
-        return HuggingFaceTokenizer(model.to_str(), ids, splits, tuple(_notes(model, settings)))
+        splits, ends = settings.switch(SPLITS, False) is True, _ends_texts(model, settings, ids["eos"])
+        return HuggingFaceTokenizer(model.to_str(), ids, splits, ends, tuple(_notes(model, settings)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SynthError(f"the tokenizer in `{folder}` cannot be read: {error}", HINT) from error
+
+
+def _ends_texts(model: Any, settings: Settings, eos: int) -> bool:
+    """Whether the files put eos after a text: BERT's class always does, another's `tokenizer.json` may."""
+    if settings.family in (BERT, GPT2):
+        return settings.family == BERT
+    try:
+        bare, marked = (model.encode("a", add_special_tokens=flag).ids for flag in (False, True))
+        return len(marked) > len(bare) and marked[-1] == eos
+    except Exception:  # the library has no narrower one, where a letter is unknown and nothing stands for it
+        return False
 
 
 def _clean_decoded(model: Any, settings: Settings) -> None:

@@ -47,10 +47,8 @@ def build_pipeline(settings: Settings) -> Any:
     elif settings.family == GPT2:
         model = _gpt2(settings, *_pairs(settings))
     elif settings.description is None:
-        name = settings.class_name or PLAIN
-        message = (
-            f"a tokenizer `{name}` cannot be read without `{DESCRIBED}`, and `{settings.folder}` has none"
-        )
+        name = settings.class_name or settings.model.get("model_type", PLAIN)
+        message = f"the tokenizer of `{name}` needs a `{DESCRIBED}`, and `{settings.folder}` has none"
         hint = "let transformers write one: `AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)`"
         raise SynthError(message, hint)
     else:

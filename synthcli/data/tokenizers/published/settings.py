@@ -40,10 +40,11 @@ CLASSES = {
     GPT2: GPT2,
     **dict.fromkeys((PLAIN, "PreTrainedTokenizer", "TokenizersBackend"), PLAIN),
 }
+# the class of a model whose files name none
 MODELS = {
-    **dict.fromkeys(("bert", "distilbert", "electra", "layoutlm", "lxmert", "mobilebert"), BERT),
-    "gpt2": GPT2,
-    "gpt_neo": GPT2,
+    **dict.fromkeys(("bert", "distilbert", "electra", "ernie", "layoutlm", "lxmert", "megatron-bert"), BERT),
+    **dict.fromkeys(("mobilebert", "nezha", "nomic_bert", "qdqbert", "retribert", "squeezebert"), BERT),
+    **dict.fromkeys(("codegen", "gpt2", "gpt_neo", "gptj"), GPT2),
 }
 
 
@@ -85,6 +86,8 @@ class Settings:
             return MODELS[kind]
         if DESCRIBED in self.files:
             return PLAIN
+        if kind is not None:
+            return OTHER
         return BERT if PIECES in self.files else GPT2
 
     def switch(self, key: str, default: bool | None) -> bool | None:

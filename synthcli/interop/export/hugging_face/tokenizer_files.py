@@ -37,6 +37,7 @@ def frame(converted: Converted, tokenizer: Tokenizer, config: ModelConfig) -> No
     from tokenizers import processors
 
     begins, ends = FRAMES[config.task]
+    ends = ends or (config.task == "classification" and tokenizer.ends_texts)
     begin, end = converted.names["bos"], converted.names["eos"]
     before, after = [begin] if begins else [], [end] if ends else []
     converted.model.post_processor = processors.TemplateProcessing(
