@@ -22,6 +22,9 @@ def push(
 ) -> None:
     """Send a folder to the hub; the token is `HF_TOKEN`, or that of `hf auth login`.
 
+    What goes is what a model needs: weights, configuration, tokenizer, card and certificate. Pickles, links
+    out of the folder, hidden files, keys and everything else stay, and are named.
+
     Examples: `synth push translator --to me/translator --dry-run`, `synth push translator --to me/translator`
     """
     from synthcli.jobs.push import plan_push
@@ -31,7 +34,11 @@ def push(
     address = None if dry_run else send(plan)
     if as_json:
         files = [{"name": file.name, "bytes": file.bytes} for file in plan.files]
-        return screen.data(json.dumps({"to": to, "private": private, "files": files, "address": address}))
+        left = [{"name": one.name, "why": one.why} for one in plan.left_out]
+        found = {"to": to, "private": private, "files": files, "left_out": left, "address": address}
+        return screen.data(json.dumps(found))
+    for one in plan.left_out:
+        screen.say(f"left out: `{one.name}`: {one.why}")
     if dry_run:
         rows = [[file.name, size(file.bytes)] for file in plan.files]
         screen.table(None, ["file", "size"], rows, right=frozenset({1}))

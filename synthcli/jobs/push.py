@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,12 @@ from typing import Any
 from synthcli.data.hub_access import is_offline
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.interop.foreign import PICKLED
+from synthcli.jobs.push_files import CARD, PARITY, WEIGHTS, File, LeftOut, sort_out
 from synthcli.safe_read import inside, read_json
 
-CARD, PARITY = "README.md", "PARITY.json"
-SKIPPED = ("__pycache__", ".git", ".cache", ".ipynb_checkpoints")
+EXPORT_AGAIN = "export the checkpoint again"
 NAME = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$")
 TOKEN = "HF_TOKEN"
-
-
-@dataclass(frozen=True)
-class File:
-    name: str
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +27,7 @@ class Plan:
     to: str
     private: bool
     files: tuple[File, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -39,55 +35,41 @@ class Plan:
 
 
 def plan_push(folder: Path, to: str, private: bool = False) -> Plan:
-    """Return what would be sent; needs no network. What must not leave is refused by name."""
+    """Return what would be sent, and what is left out and why; needs no network."""
     if not NAME.match(to) or ".." in to or "--" in to or to.endswith((".git", "-", ".")):
         raise SynthError(f"`--to {to}` is not a name on the hub", "`--to OWNER/NAME`, letters, digits, `-_.`")
     if not folder.is_dir():
         raise SynthError(f"there is no folder `{folder}`", "`synth export CHECKPOINT --to hf` makes one")
-    files = tuple(sendable(folder))
-    refuse_unfit(folder, {file.name for file in files})
-    return Plan(folder, to, private, files)
+    files, left = sort_out(folder)
+    refuse_unfit(folder, {file.name for file in files}, {one.name: one.why for one in left})
+    return Plan(folder, to, private, files, left)
 
 
-def sendable(folder: Path) -> list[File]:
-    """Return the files of a folder, hidden ones and caches left out; a link out of it is refused."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if any(part in SKIPPED or part.startswith(".") for part in name.parts):
-            continue
-        if path.is_symlink():
-            inside(path, folder)
-        if path.is_file():
-            found.append(File(name.as_posix(), path.stat().st_size))
-        elif not path.is_dir():
-            raise SynthError(f"`{path}` is no plain file", "leave it out of the folder")
-    return found
-
-
-def refuse_unfit(folder: Path, names: set[str]) -> None:
-    """Refuse a folder without a card or weights, with pickles, or whose parity failed."""
+def refuse_unfit(folder: Path, names: set[str], left: Mapping[str, str]) -> None:
+    """Refuse a folder without a card or weights, or whose parity failed."""
     export = "`synth export CHECKPOINT --to hf` writes a folder with all it needs"
     if CARD not in names:
-        raise SynthError(f"`{folder}` has no model card `{CARD}`", export)
+        why = f", but it is {left[CARD]}" if CARD in left else ""
+        raise SynthError(f"`{folder}` has no model card `{CARD}`{why}", export)
     if not (folder / CARD).read_bytes().startswith(b"---"):
         message = f"`{folder / CARD}` does not begin with `---` and facts for the hub: licence, data, metrics"
         raise SynthError(message, export)
-    if pickled := sorted(name for name in names if name.endswith(PICKLED)):
-        raise SynthError(f"`{folder}` holds the pickle `{pickled[0]}`, which can run any code", export)
-    if not any(name.endswith((".safetensors", ".onnx", ".pt2")) for name in names):
-        raise SynthError(f"`{folder}` holds no weights", export)
+    if PARITY in left:
+        raise SynthError(f"`{folder / PARITY}` cannot be read: it is {left[PARITY]}", EXPORT_AGAIN)
+    if not any(name.endswith(WEIGHTS) for name in names):
+        reasons = [f"`{name}` is {why}" for name, why in left.items() if name.endswith((*WEIGHTS, *PICKLED))]
+        raise SynthError(": ".join([f"`{folder}` holds no weights", *reasons[:1]]), export)
     refuse_failed_parity(folder)
 
 
 def refuse_failed_parity(folder: Path) -> None:
     path = folder / PARITY
     if not path.is_file():
-        return
+        return  # there is none
     try:
         report: Any = read_json(inside(path, folder))
     except (OSError, ValueError) as error:
-        raise SynthError(f"`{path}` cannot be read as JSON", "export the checkpoint again") from error
+        raise SynthError(f"`{path}` cannot be read as JSON", EXPORT_AGAIN) from error
     if isinstance(report, dict) and report.get("holds", True) is not True:
         raise SynthError(f"`{path}` says that this export is not its checkpoint", "export it again")
 

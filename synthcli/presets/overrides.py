@@ -5,7 +5,7 @@ from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree, merge, trace
-from synthcli.safe_read import parse_toml
+from synthcli.safe_read import DEEPEST, parse_toml
 
 
 def parse_overrides(words: Iterable[str]) -> Tree:
@@ -23,6 +23,8 @@ def parse_override(word: str) -> dict[str, Any]:
     if not equals or not all(keys):
         hint = "write `--set key.path=value`, for example `--set training.seed=3`"
         raise SynthError(f"`--set {word}` names no key and value", hint)
+    if len(keys) > DEEPEST:
+        raise SynthError(f"`--set {word}` names {len(keys):,} keys within each other", "no key is so deep")
     table: Any = parse_value(text.strip())
     for key in reversed(keys):
         table = {key: table}

@@ -123,7 +123,11 @@ def verdict(
     case: Case, ended: Ended, before: dict[str, tuple[int, int, int]], after: dict[str, tuple[int, int, int]]
 ) -> str:
     """Judge how a command ended."""
-    wrong = [*of_the_end(ended), *of_the_screen(ended), *of_the_files(ended, before, after)]
+    wrong = [
+        *of_the_end(ended),
+        *of_the_screen(ended, "FORCE_COLOR" not in case.variables),
+        *of_the_files(ended, before, after),
+    ]
     if wrong:
         return "; ".join(wrong)
     return "worked" if ended.code == 0 else "refused"
@@ -138,9 +142,11 @@ def of_the_end(ended: Ended) -> list[str]:
     return wrong + [f"{len(ended.left)} processes left running"] * bool(ended.left)
 
 
-def of_the_screen(ended: Ended) -> list[str]:
+def of_the_screen(ended: Ended, is_plain: bool) -> list[str]:
+    """What is wrong with what was printed; where it is not plain, colours were asked for."""
     wrong = []
-    if commands := {c for c in ended.out + ended.err if unicodedata.category(c) == "Cc"} - {"\n", "\t"}:
+    commands = {c for c in ended.out + ended.err if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
+    if commands and is_plain:
         wrong.append(f"the terminal is commanded: {sorted(commands)}")
     lines = ended.err.splitlines()
     errors, hints = (sum(line.startswith(word) for line in lines) for word in ("error: ", "hint: "))

@@ -18,7 +18,8 @@ def write_torch(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     forms = FORMS[leaving.config.task](leaving)
     for form in forms:
         # into memory first: torch ends the process where a disk refuses the rest of its own file
-        program = io.BytesIO()
-        torch.export.save(exported(form), program)
+        program, traced = io.BytesIO(), exported(form)
+        traced.example_inputs = None  # else a pickle of them goes with it, which can run any code
+        torch.export.save(traced, program)
         (folder / f"{form.name}{SUFFIX}").write_bytes(program.getbuffer())
     write_about(folder, leaving, forms, SUFFIX)
