@@ -1,6 +1,7 @@
 """`synth corpora`: which corpora there are, where each comes from, and whether it is here."""
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,7 +81,9 @@ def show(name: Name, as_json: AsJson = False) -> None:
     ]
     screen.table(None, ["", corpus.name], [row for row in rows if row[1]])
     fetchable = files and present(name) is None
-    return screen.say(f"next: `synth {'corpora fetch' if fetchable else 'prepare-corpus'} {name}`")
+    words = ["synth", *(["corpora", "fetch"] if fetchable else ["prepare-corpus"]), name]
+    is_here = corpus.builtin or hub or fetchable or present(name)
+    return screen.say(f"next: `{shlex.join(words)}{'' if is_here else ' --source PATH'}`")
 
 
 def train_rows(corpus: "Corpus") -> str:

@@ -1,5 +1,6 @@
 """`synth corpora fetch`, `pack` and `unpack`: publishers' files, for machines with and without network."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.next_training import training_command
 from synthcli.errors import SynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -58,8 +60,8 @@ def fetch(names: Names, to: To = None) -> None:
             fetched = fetch_files(corpus, to, report)
         old = ", fetched before; remove it to fetch it again" if fetched.is_old else ""
         screen.say(f"{'found' if fetched.is_old else 'wrote'} `{fetched.home}`{old}")
-    source = f" --source {to}" if to is not None else ""
-    screen.say(f"next: `synth prepare-corpus {names[0]}{source}`")
+    source = ["--source", str(to)] if to is not None else []
+    screen.say(f"next: `{shlex.join(['synth', 'prepare-corpus', names[0], *source])}`")
 
 
 def pack(what: What, output: Output, source: Source = None) -> None:
@@ -74,7 +76,8 @@ def pack(what: What, output: Output, source: Source = None) -> None:
         count = pack_files(contents, output, report)
     size = output.stat().st_size / MEGABYTE
     screen.say(f"wrote `{output}`: {count:,} files of the {contents.kind} `{contents.name}`, {size:,.1f} MB")
-    screen.say(f"next: copy it, and there `synth corpora unpack {output.name}`")
+    command = shlex.join(["synth", "corpora", "unpack", output.name])
+    screen.say(f"next: copy it, and there `{command}`")
 
 
 def unpack(file: Pack, to: UnpackTo = None) -> None:
@@ -87,9 +90,16 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
     with reporting() as report:
         listed, target = unpack_pack(file, to, report)
     screen.say(f"wrote `{target}`: {len(listed.files):,} files of the {listed.kind} `{listed.name}`")
-    source = f" --source {to}" if to is not None else ""
-    ready = f"synth prepare-corpus {listed.name}{source}"
-    screen.say(f"next: `{ready if listed.kind == 'corpus' else 'synth presets'}`")
+    if listed.kind == "store":
+        from synthcli.data.manifest import read_manifest
+        from synthcli.data.store import Store, stores_root
+
+        if target.name != listed.name:
+            move = shlex.join(["mv", str(target), str(stores_root() / listed.name)])
+            return screen.say(f"next: `{move}`: a store is found by its name")
+        return screen.say(f"next: `{training_command(Store(target, read_manifest(target)))}`")
+    source = ["--source", str(to)] if to is not None else []
+    return screen.say(f"next: `{shlex.join(['synth', 'prepare-corpus', listed.name, *source])}`")
 
 
 def contents_of(what: str, source: Path | None) -> "Contents":

@@ -1,5 +1,6 @@
 """`synth finetune`: go on from a checkpoint, on another corpus or for another task."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -58,4 +59,5 @@ def finetune(
     with watching(experiment.name) as watcher:
         trained = train_experiment(experiment, watcher, "finetune")
     report(trained)
-    screen.say(f"next: `synth eval {experiment.evaluation.metrics[0]} {trained.run.path}`")
+    command = shlex.join(["synth", "eval", experiment.evaluation.metrics[0], str(trained.run.path)])
+    screen.say(f"next: `{command}`")

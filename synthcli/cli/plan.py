@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.next_training import preparing_command
 from synthcli.cli.presets import AsJson, Config, Scale, Set
+from synthcli.data.config import FIXED_SIZES
 from synthcli.presets import Plan, load_preset
 from synthcli.presets import plan as plan_of
 from synthcli.presets.commands import build_command
@@ -29,7 +31,10 @@ def plan(
     show_plans(plans)
     screen.say("rows as published; FLOPs are an estimate: 6 · parameters · tokens at full length")
     command = build_command(experiments[0].verb, presets[0], scale, config, set_ or ())
-    return screen.say(f"next: `synth prepare-corpus {plans[0].corpus}`, then `{command}`")
+    data = experiments[0].data
+    size = None if data.tokenizer.kind in FIXED_SIZES else data.tokenizer.vocab_size
+    prepare = preparing_command(data.corpus, data.source, data.tokenizer.kind, size, data.tokenizer.files)
+    return screen.say(f"next: `{prepare}`, then `{command}`")
 
 
 def show_plans(plans: list[Plan]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.next_training import training_command
 from synthcli.cli.preparing_progress import Reporter
 from synthcli.errors import SynthError, did_you_mean
 
@@ -49,19 +50,6 @@ Address = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 OLD = ", prepared before; `--force` prepares it again"
-STREAMS = {
-    ("enwik8", "bytes"): "srupp-enwik8-base",
-    ("stdlib-bytes", "bytes"): "srupp-enwik8-base",
-    ("wikitext-103", "words"): "srupp-wikitext-103-base",
-    ("lm1b", "words"): "srupp-lm1b-base",
-}
-PRESETS = {
-    "text": "lm1b-vanilla",
-    "pairs": "wmt14-vanilla",
-    "labelled": "agnews-vanilla",
-    "scored": "glue-stsb-vanilla",
-    "choices": "superglue-copa-vanilla",
-}
 
 
 def prepare_corpus(
@@ -84,6 +72,7 @@ def prepare_corpus(
     Interrupted or killed, the same command goes on after the last finished shard.
     """
     from synthcli.data.corpora import find_corpus
+    from synthcli.data.source_changes import describe_source
     from synthcli.data.store import store_path, stores_root
 
     if source is not None and len(names) > 1:
@@ -112,7 +101,9 @@ def prepare_corpus(
     for store in made:
         is_old = store.path in found
         screen.say(f"{'found' if is_old else 'wrote'} `{store.path}`{OLD if is_old else ''}")
-    screen.say(f"next: `{next_command(made[0])}`")
+        if is_old and (gone := describe_source(store)) is not None:
+            screen.say(f"note: {gone}")
+    screen.say(f"next: `{training_command(made[0], source)}`")
 
 
 def size_of(corpus: "Corpus", kind: str | None) -> int | None:
@@ -201,15 +192,3 @@ def as_data(store: "Store") -> dict[str, Any]:
     """Return a store for `--json`: its path, its hash and its manifest but for the list of files."""
     manifest = {key: value for key, value in store.manifest.items() if key != "files"}
     return {"path": str(store.path), "hash": store.hash, **manifest}
-
-
-def next_command(store: "Store") -> str:
-    """Name the training that suits a store."""
-    from synthcli.data.corpora import find_corpus
-
-    corpus, kind = find_corpus(store.corpus), store.manifest["tokenizer"]["kind"]
-    summaries = {"cnn-dailymail": "cnn-dailymail-vanilla", "stdlib-docstrings": "cnn-dailymail-vanilla"}
-    fallback = summaries.get(store.corpus, PRESETS[corpus.kind])
-    preset = STREAMS.get((store.corpus, kind), fallback)
-    scale = "smoke" if corpus.builtin else "hour"
-    return f"synth train {preset} --scale {scale} --set data.corpus={store.corpus}"

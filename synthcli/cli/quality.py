@@ -1,6 +1,7 @@
 """`synth quality`: what a store holds twice, not at all, or in two splits."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> N
     """
     from synthcli.data.quality import FORMATS, findings, report
     from synthcli.data.quality import picture as draw
+    from synthcli.data.source_changes import describe_source
     from synthcli.data.store import open_store, stores_root
 
     if picture is not None:
@@ -39,7 +41,8 @@ def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> N
     else:
         rows = [row_of(split, counts) for split, counts in found["splits"].items()]
         screen.table(title(found), COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
-    for line in said:
+    changed = describe_source(opened)
+    for line in [*([] if changed is None else [changed]), *said]:
         screen.say(f"note: {line}")
     if not said:
         screen.say("nothing unusual: no leak between splits, few duplicates, few unknown ids")
@@ -47,7 +50,8 @@ def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> N
         draw(found, picture)
         screen.say(f"wrote {picture}")
     else:
-        screen.say(f"next: `synth quality {store} --picture quality.png`")
+        command = shlex.join(["synth", "quality", str(store), "--picture", "quality.png"])
+        screen.say(f"next: `{command}`")
 
 
 def refuse_picture(path: Path, formats: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """`synth tokenizer`: train one, or look at what one does to a text."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.next_training import preparing_command
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
+    from synthcli.jobs.tokenizers import Training
 
 app = typer.Typer(help="Train tokenizers, and look at what one does to a text.", no_args_is_help=True)
 
@@ -65,7 +68,7 @@ def train(
         screen.data(json.dumps({"path": str(output), **described(tokenizer)}, indent=2, ensure_ascii=False))
     if tokenizer.vocab_size < config.size:
         screen.say(f"note: the text supports {tokenizer.vocab_size:,} ids; {config.size:,} were asked for")
-    screen.say(f"wrote `{output}`: {kind}, {tokenizer.vocab_size:,} ids\nnext: {following(output, kind)}")
+    screen.say(f"wrote `{output}`: {kind}, {tokenizer.vocab_size:,} ids\nnext: {following(output, text)}")
 
 
 @app.command()
@@ -88,7 +91,7 @@ def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
         screen.say(f"note: {note}")
     screen.table(None, ["", place], rows_of(described(tokenizer)))
     if trial is None:
-        return screen.say(f'next: `synth tokenizer inspect {place} --text "…"`')
+        return screen.say(f'next: `{shlex.join(["synth", "tokenizer", "inspect", place])} --text "…"`')
     pairs = zip(trial["pieces"], trial["ids"], strict=True)
     screen.data("\n" + " ".join(f"{piece}·{number}" for piece, number in pairs))
     return screen.say(summary(trial))
@@ -133,7 +136,12 @@ def summary(trial: dict[str, Any]) -> str:
     return f"{counts}; decoding gives other text: {trial['decoded']}"
 
 
-def following(output: Path, kind: str) -> str:
-    """Name what to do with a new tokenizer."""
-    use = f"synth prepare-corpus NAME --tokenizer {kind} --tokenizer-files {output}"
-    return f'`synth tokenizer inspect {output} --text "…"`, `{use}`'
+def following(output: Path, text: "Training") -> str:
+    """Name what to do with a new tokenizer: look at it, and prepare what it learnt from, if one thing."""
+    look = f'`{shlex.join(["synth", "tokenizer", "inspect", str(output)])} --text "…"`'
+    corpus, source = text.corpus, text.source
+    if corpus is None and len(text.files) == 1:
+        corpus, source = "text", text.files[0]
+    if corpus is None:
+        return look
+    return f"{look}, `{preparing_command(corpus, source, text.config.kind, None, output)}`"

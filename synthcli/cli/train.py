@@ -1,5 +1,6 @@
 """`synth train`: train presets, one after the other."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,12 +66,15 @@ def train(
     words: list[str | None] = [*presets] if presets else [None]
     trained = [one(word, scale, config, overrides, resume) for word in words]
     metric = trained[-1].experiment.evaluation.metrics[0]
-    return screen.say(f"next: `synth eval {metric} {trained[-1].run.path}`")
+    command = shlex.join(["synth", "eval", metric, str(trained[-1].run.path)])
+    return screen.say(f"next: `{command}`")
 
 
 def shorthands(source: Path | None, seed: int | None) -> list[str]:
     """Return the overrides that short options stand for."""
-    named = [] if source is None else [f'data.source="{source}"']
+    from synthcli.presets.dumping import written
+
+    named = [] if source is None else [f"data.source={written(str(source))}"]
     return named if seed is None else [*named, f"training.seed={seed}"]
 
 
@@ -186,7 +190,8 @@ def report(trained: "Trained") -> None:
         return
     where = f"step {outcome.step:,} of {outcome.steps:,}"
     if outcome.is_interrupted:
-        screen.say(f"interrupted at {where}; saved\nnext: `synth train --resume {path}`")
+        command = shlex.join(["synth", "train", "--resume", str(path)])
+        screen.say(f"interrupted at {where}; saved\nnext: `{command}`")
         raise typer.Exit(INTERRUPTED)
     loss = "" if outcome.evaluation is None else f", validation loss {outcome.evaluation.loss:.4f}"
     screen.say(f"wrote `{path / 'checkpoints' / 'last'}` ({where}, {outcome.precision}{loss})")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from synthcli.data.origin import prepare_command
 from synthcli.durable import write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import inside, read_json
@@ -14,7 +15,8 @@ from synthcli.safe_read import inside, read_json
 MANIFEST = "manifest.json"
 VERIFIED = ".verified.json"  # which files had the right hash, and when they were last changed
 QUALITY = "quality.json"  # what its rows are like
-ABOUT = (MANIFEST, VERIFIED, QUALITY)  # of a store, not in its hash
+SOURCE = ".source.json"  # when the files it was read from had the hashes of the manifest
+ABOUT = (MANIFEST, VERIFIED, QUALITY, SOURCE)  # of a store, not in its hash
 FORMAT = 1
 BLOCK = 2**20
 
@@ -73,12 +75,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def verify(folder: Path, manifest: dict[str, Any]) -> None:
     """Compare every file with the manifest, sizes first; a file is hashed once, until its time changes."""
     for file in manifest["files"]:
-        check_size(folder / file["path"], file, folder)
+        check_size(folder / file["path"], file, folder, manifest)
     seen = read_seen(folder)
     new = marks(folder, manifest)
     for file in manifest["files"]:
         if seen.get(file["path"]) != new[file["path"]]:
-            check_hash(folder / file["path"], file, folder)
+            check_hash(folder / file["path"], file, folder, manifest)
     if seen != new:
         remember(folder, manifest)
 
@@ -107,19 +109,23 @@ def read_seen(folder: Path) -> dict[str, Any]:
     return seen if isinstance(seen, dict) else {}
 
 
-def check_size(path: Path, file: dict[str, Any], folder: Path) -> None:
+def check_size(path: Path, file: dict[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
     if not path.is_file():
-        raise SynthError(f"the store lacks `{path}`, which its manifest names", again(folder))
+        raise SynthError(f"the store lacks `{path}`, which its manifest names", again(folder, manifest))
     if path.stat().st_size != file["bytes"]:
         size = path.stat().st_size
-        raise SynthError(f"`{path}` has {size} bytes, its manifest says {file['bytes']}", again(folder))
+        message = f"`{path}` has {size} bytes, its manifest says {file['bytes']}"
+        raise SynthError(message, again(folder, manifest))
 
 
-def check_hash(path: Path, file: dict[str, Any], folder: Path) -> None:
+def check_hash(path: Path, file: dict[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
     if sha256(path) != file["sha256"]:
-        raise SynthError(f"`{path}` does not match the sha256 in its manifest", again(folder))
+        raise SynthError(f"`{path}` does not match the sha256 in its manifest", again(folder, manifest))
 
 
-def again(folder: Path) -> str:
-    """Name the command that makes a store anew."""
-    return f"prepare it again: `synth prepare-corpus {folder.name.partition('.')[0]} --force`"
+def again(folder: Path, manifest: dict[str, Any] | None = None) -> str:
+    """Name the command that makes a store anew, as far as its manifest tells it."""
+    command = None if manifest is None else prepare_command(manifest, folder)
+    if command is None:
+        return "prepare it again by the command that made it, and `--force`"
+    return f"prepare it again: `{command}`"

@@ -29,6 +29,7 @@ from synthcli.data.preparing.vocabulary import Progress, tokenizer_at
 from synthcli.data.preparing.work import Work, work_for
 from synthcli.data.quality import report as quality
 from synthcli.data.shards import write_json
+from synthcli.data.source_changes import marks_of, refuse_changed, remember_source
 from synthcli.data.store import Store, open_store, store_path
 from synthcli.data.tokenizers.trained import CACHE
 from synthcli.disk import writing
@@ -62,7 +63,7 @@ def prepare(
     chosen = find_engine(engine, means)
     path = store_path(root, corpus, tokenizer, source)
     if path.exists() and not force:
-        return open_store(path)
+        return unchanged(open_store(path))
     opened = declared.open(source)
     report = progress or silent
     making = partial(encode, engine=chosen, means=means, report=report, count=count or uncounted)
@@ -73,13 +74,19 @@ def prepare(
         locked(lock, lambda: report(WAITING, 0, None)) as waited,
     ):
         if waited and path.exists():
-            return open_store(path)
+            return unchanged(open_store(path))
         request = request_of(declared, opened, source, tokenizer)
         with work_for(path, request) as work:
             manifest = make(work, declared, opened, source, tokenizer, report, making)
             if files_of(opened) != request["files"]:
                 raise changed(corpus)
     return Store(path, manifest)
+
+
+def unchanged(store: Store) -> Store:
+    """Return a store whose source is as it was; another source is refused."""
+    refuse_changed(store)
+    return store
 
 
 def silent(what: str, done: int, total: int | None) -> None:
@@ -107,6 +114,7 @@ def make(
     manifest = describe(work, corpus, opened, source, config, tokenizer, counts)
     write_json(work.store / MANIFEST, manifest)
     remember(work.store, manifest)
+    remember_source(work.store, marks_of(opened.files, manifest["source"].get("files", [])))
     report("looking for duplicates and leaks", 0, None)
     write_json(work.store / QUALITY, quality(work.store, manifest))
     return manifest

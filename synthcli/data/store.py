@@ -7,8 +7,6 @@ scored {tokens, score}, choices {choices, label}, where choices is a list of tok
 perplexities of WikiText and of the One Billion Word benchmark do.
 """
 
-import hashlib
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify
+from synthcli.data.origin import given_source, source_hash, stores_root
 from synthcli.data.shards import mapped
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
@@ -23,11 +22,6 @@ from synthcli.safe_read import read_table
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-
-def stores_root() -> Path:
-    """Return the folder of all stores: `SYNTH_STORES`, or `stores` here."""
-    return Path(os.environ.get("SYNTH_STORES", "stores"))
 
 
 @dataclass(frozen=True)
@@ -79,6 +73,17 @@ class Store:
     def rows(self, split: str) -> int:
         return self.counts(split)["rows"]
 
+    def describe_cut(self, split: str) -> str | None:
+        """Say what part of its files a split is, if they had no splits; None for a publisher's."""
+        source = self.manifest["source"]
+        made, cut = source.get("splits_made") or "", source.get("cut")
+        rows, total = self.rows(split), sum(map(self.rows, self.splits))
+        counted = f"{100 * rows / max(total, 1):.2g} %", f"{rows:,} of {total:,} rows"
+        if cut is not None:
+            how = "by hash" if cut["order"] == "shuffled" else "in order"
+            return f"`{split}` is {counted[0]} of {cut['of']}, cut {how}: {counted[1]}"
+        return f"`{split}` is {counted[0]}, {counted[1]}: {made}" if made.startswith("cut from") else None
+
     def table(self, split: str) -> Any:
         """Return the rows of a split as Arrow's table, mapped from disk."""
         self.counts(split)
@@ -114,7 +119,7 @@ def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
     if config.files is not None and config.kind != "gpt2":
         name += f"-{tokenizer_in(config).hash[:8]}"
     if source is not None:
-        name += "." + hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+        name += f".{source_hash(source)}"
     return root / name
 
 
@@ -128,15 +133,50 @@ def find_store(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
     return max(matching, key=created, default=None)
 
 
+def find_store_by_hash(root: Path, corpus: str, content: str) -> Path | None:
+    """Return the path of the store of a corpus that holds exactly what a hash stands for."""
+    stores = manifests_of(root, corpus)
+    return next((path for path, found in stores.items() if store_hash(found["files"]) == content), None)
+
+
 def known_source(root: Path, corpus: str) -> Path | None:
-    """Return the folder that the newest store of a corpus was read from, if it was one and still exists."""
-    stores = [path for path in stores_in(root) if path.name.startswith(f"{corpus}.")]
-    for path in sorted(stores, key=created, reverse=True):
-        source = read_manifest(path)["source"]
-        if source["kind"] == "folder" and Path(source["path"]).exists():
-            return Path(source["path"])
-    return None
+    """Return exactly what the newest store of a corpus was asked to read; None where none was named."""
+    stores = manifests_of(root, corpus)
+    newest = max(stores, key=lambda path: str(stores[path]["created"]), default=None)
+    return None if newest is None else given_source(stores[newest], newest)
+
+
+def known_sources(root: Path, corpus: str) -> list[str]:
+    """Return what the stores of a corpus were read from, each once, the newest first."""
+    stores = manifests_of(root, corpus)
+    found: dict[str, None] = {}
+    for path in sorted(stores, key=lambda path: str(stores[path]["created"]), reverse=True):
+        try:
+            found[str(given_source(stores[path], path))] = None
+        except SynthError:  # a pattern it does not note
+            found[f"{stores[path]['source']['path']}/…"] = None
+    return list(found)
+
+
+def manifests_of(root: Path, corpus: str) -> dict[Path, dict[str, Any]]:
+    """Return the manifests of all stores of a corpus."""
+    named = [path for path in stores_in(root) if path.name.startswith(f"{corpus}.")]
+    found = {path: read_manifest(path) for path in named}
+    return {path: manifest for path, manifest in found.items() if manifest["corpus"] == corpus}
 
 
 def created(path: Path) -> str:
     return str(read_manifest(path)["created"])
+
+
+__all__ = [
+    "Store",
+    "find_store",
+    "find_store_by_hash",
+    "known_source",
+    "known_sources",
+    "open_store",
+    "store_path",
+    "stores_in",
+    "stores_root",
+]

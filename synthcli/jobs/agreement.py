@@ -22,10 +22,11 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
 from synthcli.jobs.evaluate import RECORDED, file_name
+from synthcli.jobs.evaluation_source import with_whole_file
 from synthcli.jobs.matching import account_of, matched_layers
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import TextRequest, data_of, experiment_of
+from synthcli.jobs.texts import TextRequest, data_of, experiment_of, used_by
 from synthcli.runs import find_checkpoint, run_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
@@ -154,10 +155,14 @@ def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what
 def examples_for(teacher: Teacher, request: AgreementRequest, preparing: Preparing | None) -> Examples:
     """Return the split as the teacher was trained to read it."""
     data = data_of(teacher, TextRequest(request.corpus, request.source))
+    used = used_by(teacher, data)
+    own = experiment_of(teacher)
+    if own is None or own.data != data:
+        data = with_whole_file(data)
     if data.layout == "streams":
         data = data.model_copy(update={"layout": "packed"})
     data = unmasked(data, teacher)
-    store = store_for(data, preparing)
+    store = store_for(data, preparing, used)
     if request.split not in store.splits:
         have = ", ".join(f"`{name}`" for name in store.splits)
         raise SynthError(f"`{store.corpus}` has no split `{request.split}`", f"it has {have}")
@@ -223,6 +228,8 @@ def result_of(
 ) -> Result:
     """Return one student's result, in the form of every other metric's."""
     unmatched = "layers are not compared: nobody says which of the teacher's they stand for"
+    cut = examples.store.describe_cut(request.split)
+    notes = [*([] if cut is None else [cut]), *([unmatched] if options["hidden_nmse"] is None else [])]
     return Result(
         metric=METRIC,
         figures=tuple(Figure.of(score, request.bootstrap, request.seed) for score in scores),
@@ -235,7 +242,7 @@ def result_of(
         checkpoint=str(checkpoint.path),
         step=checkpoint.step,
         options=options,
-        notes=(unmatched,) if options["hidden_nmse"] is None else (),
+        notes=tuple(notes),
         seconds=round(seconds, 2),
         versions={name: importlib.metadata.version(name) for name in RECORDED},
     )

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, Progress, measure, refuse_mismatch
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.rouge import WORTH_SAYING, count_dropped
+from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -60,12 +61,16 @@ def evaluate_checkpoint(
     experiment = experiment_of(checkpoint)
     data = data_for(checkpoint, experiment, request)
     config = options_for(experiment, request)
-    store = store_for(data, preparing)
+    is_own = experiment is not None and data is experiment.data
+    store = store_for(data, preparing, run.store_hash if run is not None and is_own else None)
+    if request.split is None and len(store.splits) == 1:  # of a file that is not cut
+        config = config.model_copy(update={"split": store.splits[0]})
     refuse_other_tokenizer(checkpoint, store)
     examples = examples_of(store, config.split, checkpoint.config, data, config)
     result = judge(
         model_of(checkpoint), checkpoint.tokenizer, examples, config, request, progress, label_of(checkpoint)
     )
+    result = replace(result, notes=(*notes_on_store(store, config.split, run, experiment), *result.notes))
     if run is not None:
         with carrying(result):
             run.write_result(file_name(result), result.to_json())
@@ -141,7 +146,7 @@ def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
 
 def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Request) -> DataConfig:
     """Return the data to judge on: the preset's, or another corpus in the checkpoint's own pieces."""
-    if experiment is not None and request.corpus in (None, experiment.data.corpus) and request.source is None:
+    if experiment is not None and is_own_source(experiment.data, request.corpus, request.source):
         return experiment.data
     corpus = request.corpus or (experiment.data.corpus if experiment else None)
     if corpus is None:
@@ -152,7 +157,7 @@ def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Req
     tokenizer = own_tokenizer(checkpoint)
     source = None if request.source is None else str(request.source)
     table = {"corpus": corpus, "source": source, "tokenizer": tokenizer, "batch": BatchConfig(size=1)}
-    return DataConfig.model_validate(table | forms_of(experiment, corpus))
+    return with_whole_file(DataConfig.model_validate(table | forms_of(experiment, corpus)))
 
 
 def forms_of(experiment: Experiment | None, corpus: str) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         if "teacher" not in account:
             account |= account_for(load_checkpoint(Path(start.checkpoint)), teacher)
         refuse_other_teacher(run, teacher, account)
-        store = store_for(experiment.data, watcher.preparing)
+        store = store_for(experiment.data, watcher.preparing, run.store_hash)
         refuse_other_store(run, store)
         split = "validation" if "validation" in store.splits else "train"
         judged = calibration(store, split, teacher, experiment.data, None, JUDGED)

@@ -23,6 +23,7 @@ from synthcli.jobs.train import Watcher, fitted_to_store, initialised, resume_ru
 from synthcli.model import build, count_parameters
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
+from synthcli.presets.dumping import written
 from synthcli.presets.schema import Experiment
 from synthcli.reproduce.table import Row, as_json, markdown
 from synthcli.runs import Run, differences_in_training, list_runs, refuse_unwritable_runs
@@ -106,7 +107,7 @@ def experiment_of(task: Task, name: str, asked: Reproduction) -> Experiment:
     experiment = load_preset(name, asked.scale, None, overrides)
     if asked.data is None or find_corpus(experiment.data.corpus).builtin:
         return experiment
-    source = f'data.source="{folder_in(asked.data, experiment.data.corpus)}"'
+    source = f"data.source={written(str(folder_in(asked.data, experiment.data.corpus)))}"
     return load_preset(name, asked.scale, None, [*overrides, source])
 
 

@@ -6,21 +6,37 @@ from synthcli.data.config import DataConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress, prepare
-from synthcli.data.store import Store, find_store, known_source, open_store, stores_root
+from synthcli.data.source_changes import refuse_changed
+from synthcli.data.store import (
+    Store,
+    find_store,
+    find_store_by_hash,
+    known_source,
+    known_sources,
+    open_store,
+    stores_root,
+)
+from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model import ModelConfig
 
 
-def store_for(data: DataConfig, progress: Progress | None = None) -> Store:
+def store_for(data: DataConfig, progress: Progress | None = None, used: str | None = None) -> Store:
     """Return the store of a corpus and tokenizer.
 
-    One that does not exist yet is prepared: from the source named, from the folder an earlier store of
-    the corpus was read from, from this Python, or from the hub.
+    One that does not exist yet is prepared: from the source named, from exactly what the newest store of the
+    corpus was asked to read, from this Python, or from the hub. One whose source has changed is refused, but
+    for the one a run was trained on: `used` is its hash, and it is taken wherever it came from.
     """
+    root = stores_root()
+    own = None if used is None else find_store_by_hash(root, data.corpus, used)
+    if own is not None:
+        return open_store(own)
     store = prepared_store(data)
     if store is not None:
+        refuse_changed(store)
         return store
-    root, source = stores_root(), None if data.source is None else Path(data.source)
+    source = None if data.source is None else Path(data.source)
     if source is None and not find_corpus(data.corpus).builtin:
         source = known_source(root, data.corpus)
     return prepare(data.corpus, data.tokenizer, root, source, progress)
@@ -29,8 +45,18 @@ def store_for(data: DataConfig, progress: Progress | None = None) -> Store:
 def prepared_store(data: DataConfig) -> Store | None:
     """Return the store of a corpus and tokenizer if there is one."""
     source = None if data.source is None else Path(data.source)
+    if source is None:
+        refuse_several_sources(data.corpus)
     path = find_store(stores_root(), data.corpus, data.tokenizer, source)
     return None if path is None else open_store(path)
+
+
+def refuse_several_sources(corpus: str) -> None:
+    """Raise where it is not clear which of a user's own files are meant."""
+    sources = known_sources(stores_root(), corpus) if find_corpus(corpus).finds_source else []
+    if len(sources) > 1:
+        named = " and ".join(f"`{source}`" for source in sources)
+        raise SynthError(f"`{corpus}` was prepared from {named}", "say which: `--source PATH`")
 
 
 def examples_of(

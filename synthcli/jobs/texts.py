@@ -9,6 +9,7 @@ from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.prepare import Progress
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
+from synthcli.jobs.evaluation_source import is_own_source
 from synthcli.jobs.stores import store_for
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -39,7 +40,7 @@ class Texts:
 def texts_for(teacher: Teacher, request: TextRequest, preparing: Progress | None = None) -> Texts:
     """Return the texts; a store that does not exist yet is prepared."""
     data = data_of(teacher, request)
-    store = store_for(data, preparing)
+    store = store_for(data, preparing, used_by(teacher, data))
     split = "validation" if "validation" in store.splits else "test"
     if split not in store.splits:
         have = ", ".join(f"`{name}`" for name in store.splits)
@@ -64,7 +65,7 @@ def data_of(teacher: Teacher, request: TextRequest) -> DataConfig:
     """Return the data of a teacher's run, or of another corpus in the teacher's own pieces."""
     experiment = experiment_of(teacher)
     own = None if experiment is None else experiment.data
-    if own is not None and request.corpus in (None, own.corpus) and request.source is None:
+    if own is not None and is_own_source(own, request.corpus, request.source):
         return own
     corpus = request.corpus or (None if own is None else own.corpus)
     if corpus is None:
@@ -82,6 +83,12 @@ def data_of(teacher: Teacher, request: TextRequest) -> DataConfig:
             "tokenizer": pieces_of(teacher),
         }
     )
+
+
+def used_by(teacher: Teacher, data: DataConfig) -> str | None:
+    """Return the hash of the store a teacher was trained on, where these data are its own."""
+    run, own = run_of(teacher.path), experiment_of(teacher)
+    return run.store_hash if run is not None and own is not None and own.data == data else None
 
 
 def pieces_of(teacher: Teacher) -> TokenizerConfig:

@@ -65,11 +65,22 @@ class Trained:
     outcome: Outcome | None
 
 
-def fitted_to_store(experiment: Experiment, watcher: Watcher) -> tuple[Experiment, Store]:
-    """Return the experiment with the sizes its store has, and the store."""
+def fitted_to_store(
+    experiment: Experiment, watcher: Watcher, used: str | None = None
+) -> tuple[Experiment, Store]:
+    """Return the experiment with the sizes its store has, and the store; `used` is the hash of a run's."""
     experiment = in_pieces_of_its_start(experiment)
-    store = store_for(experiment.data, watcher.preparing)
-    return fitted(experiment, store), store
+    store = store_for(experiment.data, watcher.preparing, used)
+    return fitted(with_source(experiment, store), store), store
+
+
+def with_source(experiment: Experiment, store: Store) -> Experiment:
+    """Return the experiment with what its store was asked to read: its run never reads anything else."""
+    given = store.manifest["source"].get("given")
+    if experiment.data.source is not None or given is None:
+        return experiment
+    data = experiment.data.model_copy(update={"source": given})
+    return experiment.model_copy(update={"data": data})
 
 
 def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
@@ -128,15 +139,24 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
     refuse_other_verb(run, "train")
     own = load_preset(str(run.preset))
     if experiment is not None:
-        wanted, _ = fitted_to_store(experiment if own.compress else experiment.from_scratch(), watcher)
+        again = from_same_source(experiment if own.compress else experiment.from_scratch(), own)
+        wanted = from_same_source(fitted_to_store(again, watcher, run.store_hash)[0], own, experiment)
         refuse_differences(run, own.model_dump(mode="json"), wanted.model_dump(mode="json"))
         own = wanted
     if run.is_finished:
         watcher.say(f"run `{run.path}` is complete")
         return Trained(run, own, None)
-    store = store_for(own.data, watcher.preparing)
+    store = store_for(own.data, watcher.preparing, run.store_hash)
     refuse_other_store(run, store)
     return _train(run, own, examples_of(store, "train", own.model, own.data), watcher)
+
+
+def from_same_source(experiment: Experiment, own: Experiment, asked: Experiment | None = None) -> Experiment:
+    """Return an experiment that reads what a run was told to, unless it is asked to read something else."""
+    if (asked or experiment).data.source is not None:
+        return experiment
+    data = experiment.data.model_copy(update={"source": own.data.source})
+    return experiment.model_copy(update={"data": data})
 
 
 def run_to_resume(word: str | None) -> Run:

@@ -42,7 +42,8 @@ def test_a_store_is_written_then_found(stores: Path, tmp_path: Path) -> None:
     (path,) = stores.iterdir()
     assert first.stdout.splitlines()[0].strip() == "multi30k with bytes, 260 ids"
     assert f"wrote `{path}`" in first.stderr.replace("\n", "")
-    assert "synth train wmt14-vanilla --scale hour --set data.corpus=multi30k" in first.stderr
+    following = f"synth train wmt14-vanilla --scale hour --source {source} --set data.corpus=multi30k"
+    assert f"next: `{following} --set data.tokenizer.kind=bytes`" in first.stderr
     second = run(*words, "--json")
     (data,) = json.loads(second.stdout)
     assert data["path"] == str(path)

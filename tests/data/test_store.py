@@ -95,7 +95,10 @@ def test_sentencepiece_stores_are_equal_too(tmp_path: Path, source: Path) -> Non
 
 
 @pytest.mark.parametrize("file", ["train/data-00000.arrow", "tokenizer/tokenizer.synth.json"])
-def test_changed_files_are_refused(store: Store, file: str) -> None:
+def test_changed_files_are_refused(
+    store: Store, source: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTH_STORES", str(store.path.parent))
     path = store.path / file
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"#")
@@ -103,7 +106,7 @@ def test_changed_files_are_refused(store: Store, file: str) -> None:
         open_store(store.path)
     assert str(error.value) == (
         f"`{path}` does not match the sha256 in its manifest\n"
-        "hint: prepare it again: `synth prepare-corpus multi30k --force`"
+        f"hint: prepare it again: `synth prepare-corpus multi30k --source {source} --tokenizer bytes --force`"
     )
     path.write_bytes(content[:-1])
     with pytest.raises(SynthError) as error:

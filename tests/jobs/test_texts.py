@@ -32,7 +32,7 @@ def test_held_out_text_is_an_eighth_of_another_split(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teacher = small_teacher(bert_config(store.tokenizer.vocab_size), store.tokenizer)
-    monkeypatch.setattr(job, "store_for", lambda data, preparing: store)
+    monkeypatch.setattr(job, "store_for", lambda data, preparing, used: store)
     found = texts_for(teacher, TextRequest("text", tmp_path, limit=80, max_length=12))
     assert (found.train.split, len(found.train), found.train.max_length) == ("train", 80, 12)
     assert (found.held_out.split, len(found.held_out)) == ("validation", 10)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from synthcli.data.corpora.own_options import one_of, options_of
+from synthcli.data.corpora.own_options import one_of
 from synthcli.errors import SynthError
 
 Order = Literal["shuffled", "kept", "whole"]
@@ -46,9 +46,6 @@ def rule_of(name: str, options: Mapping[str, str], units: tuple[str, ...] = ("ro
     return SplitRule(order, int(seed), units, is_asked="split" in options)
 
 
-def uncut(name: str, allowed: Mapping[str, str]) -> str:
-    """Return the name of the same corpus not cut; one that says how to cut stays as it is."""
-    base, colon, options = name.partition(":")
-    if "split" in options_of(name, allowed):
-        return name
-    return f"{base}:{options},split=whole" if colon and options else f"{base}:split=whole"
+def uncut(name: str) -> str:
+    """Return the name of the same corpus not cut, of one that says nothing about it."""
+    return f"{name}{',' if ':' in name else ':'}split=whole"

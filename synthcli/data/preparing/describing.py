@@ -94,8 +94,9 @@ def describe(
 ) -> dict[str, Any]:
     """Return the manifest."""
     origin = opened.describe() | {"notes": list(opened.notes)}
-    if source is not None:
-        origin["files"] = describe_sources(source, opened.files)
+    if opened.files:
+        origin["given"] = None if source is None else str(source.resolve())
+        origin["files"] = describe_sources(source or Path(origin["path"]), opened.files)
     known = {name: record.sha256 for name, record in work.records.items()}
     return {
         "format": FORMAT,
@@ -108,6 +109,7 @@ def describe(
             "requested": config.size,
             "vocab_size": tokenizer.vocab_size,
             "hash": tokenizer.hash,
+            **({} if config.files is None else {"files": str(Path(config.files).resolve())}),
         },
         "splits": counts,
         "published_rows": corpus.rows,

@@ -1,0 +1,74 @@
+"""The command that trains on a store just made, to be copied as it stands."""
+
+import shlex
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.data.store import Store
+
+STREAMS = {
+    ("enwik8", "bytes"): "srupp-enwik8-base",
+    ("stdlib-bytes", "bytes"): "srupp-enwik8-base",
+    ("wikitext-103", "words"): "srupp-wikitext-103-base",
+    ("lm1b", "words"): "srupp-lm1b-base",
+}
+SUMMARIES = {"cnn-dailymail": "cnn-dailymail-vanilla", "stdlib-docstrings": "cnn-dailymail-vanilla"}
+PRESETS = {
+    "text": "lm1b-vanilla",
+    "pairs": "wmt14-vanilla",
+    "labelled": "agnews-vanilla",
+    "scored": "glue-stsb-vanilla",
+    "choices": "superglue-copa-vanilla",
+}
+
+
+def training_command(store: "Store", source: Path | None = None) -> str:
+    """Name the training that suits a store: with its corpus, source, tokenizer and vocabulary.
+
+    `source` is what the user named; else what the store notes.
+    """
+    from synthcli.data.corpora import find_corpus
+    from synthcli.data.origin import given_source, stores_root
+
+    corpus, kind = find_corpus(store.corpus), store.manifest["tokenizer"]["kind"]
+    preset = STREAMS.get((store.corpus, kind), SUMMARIES.get(store.corpus, PRESETS[corpus.kind]))
+    words = ["synth", "train", preset, "--scale", "smoke" if corpus.builtin else "hour"]
+    named = source
+    with suppress(SynthError):  # an old store that does not note its pattern is found by its corpus
+        named = source or given_source(store.manifest, store.path)
+    words += [] if named is None else ["--source", str(named)]
+    words += [word for override in overrides_of(store) for word in ("--set", override)]
+    is_elsewhere = store.path.parent.resolve() != stores_root().resolve()
+    where = f"SYNTH_STORES={shlex.quote(str(store.path.parent))} " if is_elsewhere else ""
+    return where + shlex.join(words)
+
+
+def overrides_of(store: "Store") -> list[str]:
+    """Return the settings by which training finds this store and no other."""
+    from synthcli.data.config import FIXED_SIZES
+    from synthcli.presets.dumping import written
+
+    tokenizer, name = store.manifest["tokenizer"], store.corpus
+    settings = [f"data.corpus={name if name == name.strip() else written(name)}"]
+    settings.append(f"data.tokenizer.kind={tokenizer['kind']}")
+    if tokenizer["kind"] not in FIXED_SIZES:
+        settings.append(f"data.tokenizer.vocab_size={tokenizer['requested']}")
+    if "files" in tokenizer:
+        settings.append(f"data.tokenizer.files={written(tokenizer['files'])}")
+    return settings
+
+
+def preparing_command(
+    corpus: str, source: Path | str | None, kind: str, vocab_size: int | None, files: Path | str | None
+) -> str:
+    """Name the preparation of a corpus with a tokenizer; without a size, as large as kind or files say."""
+    words = ["synth", "prepare-corpus", corpus]
+    words += [] if source is None else ["--source", str(source)]
+    words += ["--tokenizer", kind]
+    words += [] if vocab_size is None else ["--vocab-size", str(vocab_size)]
+    words += [] if files is None else ["--tokenizer-files", str(files)]
+    return shlex.join(words)
