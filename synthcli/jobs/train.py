@@ -79,8 +79,7 @@ def with_source(experiment: Experiment, store: Store) -> Experiment:
     given = store.manifest["source"].get("given")
     if experiment.data.source is not None or given is None:
         return experiment
-    data = experiment.data.model_copy(update={"source": given})
-    return experiment.model_copy(update={"data": data})
+    return experiment.reading(given, "the store")
 
 
 def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
@@ -155,8 +154,7 @@ def from_same_source(experiment: Experiment, own: Experiment, asked: Experiment 
     """Return an experiment that reads what a run was told to, unless it is asked to read something else."""
     if (asked or experiment).data.source is not None:
         return experiment
-    data = experiment.data.model_copy(update={"source": own.data.source})
-    return experiment.model_copy(update={"data": data})
+    return experiment.reading(own.data.source, "the run")
 
 
 def run_to_resume(word: str | None) -> Run:

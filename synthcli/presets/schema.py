@@ -108,6 +108,12 @@ class Experiment(Config):
             model = model.model_copy(update={"num_classes": max(num_classes, model.num_classes)})
         return self.model_copy(update={"model": model})
 
+    def reading(self, source: str | None, by: str) -> "Experiment":
+        """Return the experiment with another source of its corpus; `by` is who says so."""
+        read = self.model_copy(update={"data": self.data.model_copy(update={"source": source})})
+        read._sources = {**self._sources, "data.source": by}
+        return read
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and self.model_dump() == other.model_dump()
 
