@@ -86,10 +86,13 @@ def errors(one: dict[str, Any]) -> Row:
 
 
 def nearness(model: dict[str, Any]) -> Row:
+    """Return how near a model is: of one without a head by hidden states."""
+    if "cosine" in model:
+        return [f"{model['cosine']:.4f}", f"{model['neighbours']:.1%}"]
     return [f"{model['divergence']:.4f}", f"{model['agreement']:.1%}"]
 
 
-NEAR = ["KL, nats", "same first word"]
+NEAR = ["KL, nats, or cosine", "same top-1 token, or neighbour"]
 TABLES = {
     "block": (of_block, ["student", "start", "parameters", "NMSE before", "after", "seconds", *NEAR]),
     "merge": (of_merge, ["start", "NMSE before", "after", "seconds", *NEAR]),

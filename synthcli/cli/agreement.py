@@ -21,8 +21,12 @@ SHOWN = {
     "reference_top5": "top 5",
     "reference_top10": "top 10",
     "accuracy": "accuracy",
+    "cosine": "cosine",
     "neighbours": "neighbours",
 }
+
+# of the figures, where there is no cosine and where there is
+UNITS = ("KL in nats, the others in %", "neighbours in %")
 
 
 def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, as_json: bool) -> None:
@@ -61,7 +65,7 @@ def show(comparison: "Comparison", as_json: bool) -> None:
     part = "" if first.limit is None else f" (the first {first.samples:,} of {first.split_size:,})"
     names = [name for name in SHOWN if comparison.students[0].figure(name) is not None]
     rows = [[one.name, *(cell(one, name) for name in names)] for one in comparison.students]
-    title = f"{first.corpus}, {first.split}: {first.samples:,} sequences{part}; KL in nats, the others in %"
+    title = f"{first.corpus}, {first.split}: {first.samples:,} sequences{part}; {UNITS['cosine' in names]}"
     columns = ["student", *(SHOWN[name] for name in names)]
     screen.table(title, columns, rows, right=frozenset(range(1, len(columns))))
     costs = [("teacher", comparison.teacher_cost), *((one.name, one.cost) for one in comparison.students)]
@@ -90,7 +94,7 @@ def cell(one: "Compared", name: str) -> str:
     figure = one.figure(name)
     if figure is None:
         return ""
-    digits = 3 if name == "kl" else 1
+    digits = 3 if name in ("kl", "cosine") else 1
     low, high = figure.interval or (figure.value, figure.value)
     return f"{figure.value:.{digits}f} ± {(high - low) / 2:.{digits}f}"
 

@@ -261,11 +261,12 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
     for one in table["blocks"]:
         for line in left_out(one, f"block {one['block']}"):
             screen.say(line)
+    from synthcli.compress.likeness import describe
+
     near = table["model"]
     return screen.say(
         f"whole model: {near['parameters_before']:,} → {near['parameters_after']:,} parameters, "
-        f"{near['divergence']:.4f} nats from its teacher, the same first word at {near['agreement']:.1%} "
-        f"of {near['positions']:,} positions"
+        f"{describe(near)}"
     )
 
 

@@ -41,6 +41,10 @@ Temperature = Annotated[float | None, typer.Option(min=1e-3, help="Divides the l
 Plain = Annotated[bool, typer.Option("--plain", help="Hide no words, though the model was trained so.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue a healing that is not complete.")]
 
+# figures of a healing, and their columns: of models that predict, and of encoders without a head
+PREDICTED = ("divergence", "agreement", "KL, nats", "same top-1 token")
+HIDDEN = ("cosine", "neighbours", "cosine of hidden states", "same neighbour")
+
 
 def heal(
     checkpoint: Checkpoint = None,
@@ -118,9 +122,10 @@ def show(account: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return screen.data(json.dumps(account, indent=2, ensure_ascii=False))
     before, after = account["before"], account["after"]
+    first, second, *names = HIDDEN if "cosine" in before else PREDICTED
     rows = [
-        [word, f"{near['divergence']:.4f}", f"{near['agreement']:.1%}", f"{near['positions']:,}"]
+        [word, f"{near[first]:.4f}", f"{near[second]:.1%}", f"{near['positions']:,}"]
         for word, near in (("before", before), ("after", after))
     ]
-    columns = ["", "KL, nats", "same first word", "positions"]
+    columns = ["", *names, "positions"]
     return screen.table("plain text held out", columns, rows, right=frozenset({1, 2, 3}))

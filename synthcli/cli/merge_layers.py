@@ -163,11 +163,12 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
             screen.say(line)
         if one["drops"]:
             screen.say(dropped(one))
+    from synthcli.compress.likeness import describe
+
     near, layers = table["model"], table["layers"][-1] + 1
     return screen.say(
         f"whole model: {layers} → {len(table['layers'])} layers, {near['parameters_before']:,} → "
-        f"{near['parameters_after']:,} parameters, {near['divergence']:.4f} nats from its teacher, the same "
-        f"first word at {near['agreement']:.1%} of {near['positions']:,} positions"
+        f"{near['parameters_after']:,} parameters, {describe(near)}"
     )
 
 

@@ -13,7 +13,12 @@ from synthcli.errors import SynthError
 if TYPE_CHECKING:
     from synthcli.jobs.probe import Work
 
-FIGURES = {"nmse": "NMSE of what is replaced", "kl": "KL of the whole model, nats"}
+FIGURES = {
+    "nmse": "NMSE of what is replaced",
+    "kl": "KL of the whole model, nats",
+    "cosine": "cosine of hidden states",
+    "neighbours": "same nearest neighbour",
+}
 EMPTY = "–"
 SMALL = 0.001
 
@@ -134,12 +139,14 @@ def show(report: dict[str, Any], as_json: bool) -> None:
         return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
     findings, layers = report["findings"], report["layers"]
     columns = ["replacement", *(str(layer) for layer in layers), "seconds"]
-    for key, title in FIGURES.items():
+    measured = [key for key in FIGURES if any(one.get(key) is not None for one in findings)]
+    for key in measured:
         rows = [row_of(name, key, findings, layers) for name in report["replacements"]]
-        screen.table(title, columns, rows, right=frozenset(range(1, len(columns))))
+        screen.table(FIGURES[key], columns, rows, right=frozenset(range(1, len(columns))))
     for why in dict.fromkeys(one["why"] for one in findings if one["why"]):
         screen.say(f"note: {why}")
-    return screen.say("NMSE 0 is the teacher, 1 the mean of what it says; KL is from the teacher, a position")
+    nearness = "1 is the teacher's" if "cosine" in measured else "KL is from the teacher, a position"
+    return screen.say(f"NMSE 0 is the teacher, 1 the mean of what it says; {nearness}")
 
 
 def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int]) -> list[str]:
@@ -156,16 +163,18 @@ def shown(value: float) -> str:
 
 def next_step(report: dict[str, Any]) -> str:
     """Name what costs least, and the command that does it."""
-    known = [one for one in report["findings"] if one["kl"] is not None]
+    by_hidden = any(one.get("cosine") is not None for one in report["findings"])
+    known = [one for one in report["findings"] if one.get("cosine" if by_hidden else "kl") is not None]
     if not known:
         return "nothing fitted: name other replacements"
-    best = min(known, key=lambda one: one["kl"])
+    best = min(known, key=lambda one: -one["cosine"] if by_hidden else one["kl"])
+    cost = f"cosine {best['cosine']:.3f}" if by_hidden else f"KL {shown(best['kl'])}"
     teacher, layer = report["teacher"]["path"], best["layer"]
     if best["replacement"] == "merge-next":
         command = f"synth merge-layers {layer} {layer + 1} --teacher {teacher}"
     else:
         command = f"synth distill-block --block {layer} {options_of(best['what'])} --teacher {teacher}"
-    return f"least costly: {best['replacement']} in layer {layer}, KL {shown(best['kl'])}\nnext: `{command}`"
+    return f"least costly: {best['replacement']} in layer {layer}, {cost}\nnext: `{command}`"
 
 
 def options_of(what: str) -> str:

@@ -2,6 +2,7 @@
 
 Words are compared where the task predicts: at the hidden tokens of an encoder, at every next token of a
 decoder. Hidden states are compared at every real position, each layer with the teacher's that it stands for.
+An encoder that came without a head predicts no words: of it hidden states alone are compared.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +15,12 @@ from torch import Tensor, nn
 
 from synthcli.compress.cache import batches_by_length
 from synthcli.compress.healing import FORWARDS, hidden_states, stack_of
+from synthcli.compress.likeness import cosine, pooled
 from synthcli.compress.nmse import NMSE
 from synthcli.data.examples import Examples
 from synthcli.data.ragged import Indices
 from synthcli.errors import WorkFailedError
-from synthcli.evaluation.agreement import COLUMNS, agreement, same_neighbours, tally
+from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours, tally
 from synthcli.evaluation.sampled import Array
 from synthcli.evaluation.score import Score
 from synthcli.objectives import IGNORED, Batch
@@ -36,9 +38,11 @@ class Judged:
     sums: dict[str, Array] = field(default_factory=dict)
     errors: list[NMSE] = field(default_factory=list)
     vectors: Tensor | None = None
+    cosines: Array | None = None
 
-    def begin(self, samples: int, d_model: int, judges: Sequence[str]) -> None:
-        self.sums = {judge: np.zeros((samples, len(COLUMNS))) for judge in judges}
+    def begin(self, samples: int, d_model: int, judges: Sequence[str], has_head: bool) -> None:
+        self.sums = {judge: np.zeros((samples, len(COLUMNS))) for judge in judges if has_head}
+        self.cosines = None if has_head else np.zeros((samples, 2))
         self.errors = [NMSE() for _ in self.layers or ()]
         self.vectors = torch.zeros(samples, d_model)
 
@@ -76,13 +80,13 @@ def judge_all(
     config: Any = teacher.config
     for student in students:
         theirs: Any = student.model.config
-        student.begin(len(chosen), theirs.d_model, judges)
+        student.begin(len(chosen), theirs.d_model, judges, config.has_head)
     vectors = torch.zeros(len(chosen), config.d_model)
     for places, batch in batches(examples, chosen, seed, progress):
         said = say(teacher, batch)
         best = None if reference is None else say(reference, batch).logits
         positions[places] = where_predicted(batch).sum(1).numpy()
-        vectors[torch.from_numpy(places)] = pooled(said.last, batch).float()
+        vectors[torch.from_numpy(places)] = pooled(said.last, batch.get("padding")).float()
         for student in students:
             note(student, batch, places, said, best)
     return [scores_of(student, positions, vectors, config.task) for student in students]
@@ -125,26 +129,28 @@ def note(student: Judged, batch: Batch, places: Indices, teacher: Said, referenc
     assert targets is not None and student.vectors is not None
     rows = torch.from_numpy(places)[where.nonzero()[:, 0]]
     for name, judge in (("teacher", teacher.logits), ("reference", reference)):
-        if judge is not None:
+        if judge is not None and name in student.sums:
             np.add.at(student.sums[name], rows.numpy(), tally(said.logits, judge, targets[where]).numpy())
     for ours, theirs in enumerate(student.layers or ()):
         student.errors[ours].add(said.hidden[ours], teacher.hidden[theirs], padding)
-    student.vectors[torch.from_numpy(places)] = pooled(said.last, batch).float()
+    student.vectors[torch.from_numpy(places)] = pooled(said.last, padding).float()
+    if student.cosines is not None:
+        student.cosines[places] = cosines_of(said.last, teacher.last, padding)
 
 
-def pooled(hidden: Tensor, batch: Batch) -> Tensor:
-    """Return the mean of the stream over real positions  (batch, d_model)."""
-    padding = batch.get("padding")
-    if padding is None:
-        return hidden.mean(1)
-    real = (~padding)[:, :, None].to(hidden.dtype)
-    return (hidden * real).sum(1) / real.sum(1)
+def cosines_of(student: Tensor, teacher: Tensor, padding: Tensor | None) -> Array:
+    """Return the summed cosines of real positions, and their number, of each sample  (batch, 2)."""
+    cosines = cosine(teacher, student).double()
+    is_real = torch.ones_like(cosines) if padding is None else (~padding).double()
+    return torch.stack(((cosines * is_real).sum(1), is_real.sum(1)), dim=1).numpy()
 
 
 def scores_of(student: Judged, positions: Array, vectors: Tensor, task: str) -> list[Score]:
     """Return the scores of a student; nearest neighbours are those of encoders, which are used for them."""
     scores = [score for judge, sums in student.sums.items() for score in agreement(sums, positions, judge)]
     assert student.vectors is not None
+    if student.cosines is not None:
+        scores.append(mean_cosine(student.cosines))
     if task == "masked-lm" and len(vectors) > 1:
         scores.append(same_neighbours(student.vectors, vectors))
     return scores

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.sites import Site, block_of, check_site
+from synthcli.compress.sites import Site, block_of, check_site, main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
@@ -54,6 +54,26 @@ def logits_of(model: nn.Module, batch: Batch) -> Tensor:
     said = model(tokens.to(device), None if padding is None else padding.to(device))
     logits: Tensor = said[0] if config.task == "causal-lm" else said
     return logits
+
+
+@torch.no_grad()
+def last_hidden_of(model: nn.Module, batch: Batch) -> Tensor:
+    """Return what the head reads: the last hidden states  (batch, length, d_model), after the final norm."""
+    config: Any = model.config
+    found: list[Tensor] = []
+
+    def keep(_: nn.Module, args: Any, result: Any) -> None:
+        found.append(result[0])
+        raise _CompleteError
+
+    handle = model.get_submodule(main_stack(config)).register_forward_hook(keep)
+    try:
+        logits_of(model, batch)
+    except _CompleteError:
+        pass
+    finally:
+        handle.remove()
+    return found[0]
 
 
 def context_of(stack: str, padding: Tensor | None) -> Context:

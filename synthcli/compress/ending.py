@@ -1,4 +1,4 @@
-"""The rest of a model after one of its layers: from the stream there to its logits."""
+"""The rest of a model after one of its layers: from the stream there to its logits, or last hidden states."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,10 @@ Ending = Callable[[Tensor, Context], Tensor]
 
 
 def ending_of(model: nn.Module, stack: str, layer: int) -> Ending:
-    """Return (stream after the layer, context) → logits, of every position, or of the sequence."""
+    """Return (stream after the layer, context) → logits, of every position, or of the sequence.
+
+    Of an encoder without a head it ends in the last hidden states.
+    """
     its: Any = model
     config = its.config
     if config.task == "seq2seq" or stack != main_stack(config):
@@ -25,6 +28,8 @@ def ending_of(model: nn.Module, stack: str, layer: int) -> Ending:
         for block in blocks[layer + 1 :]:
             stream, _ = block(stream, context, None, None)
         stream = norm(stream)
+        if not config.has_head:
+            return stream
         logits: Tensor = (
             head(stream, context.key_padding) if config.task == "classification" else head(stream)
         )

@@ -2,6 +2,8 @@
 
 L = Σ_positions τ² KL(p_τ‖q_τ) + w Σ_layers Σ_positions ‖ĥ − h‖² / ‖h‖²
 
+Of an encoder that came without a head the first sum is left out: it has no p.
+
 p_τ and q_τ are softmax(logits / τ) of teacher and student  (Hinton et al. 2015); h and ĥ are their hidden
 states after layers that belong together. Whatever is summed is of one position, so that how a step is split
 into micro-batches changes nothing.
@@ -37,11 +39,13 @@ class Healing:
         assert tokens is not None
         teacher = self.teacher.to(tokens.device)
         real = real_positions(batch)
-        forward = FORWARDS[teacher.config.task]  # type: ignore[union-attr, index]
+        config: Any = teacher.config
+        forward = FORWARDS[config.task]
+        predicted = real if config.has_head else torch.zeros_like(real)
         with torch.no_grad(), hidden_states(teacher, [theirs for _, theirs in self._matched]) as h:
-            aim = forward(teacher, batch, real)
+            aim = forward(teacher, batch, predicted)
         with hidden_states(bare(model), [ours for ours, _ in self._matched]) as h_hat:
-            logits = forward(model, batch, real)
+            logits = forward(model, batch, predicted)
         loss = divergence(aim, logits, self.temperature)
         for ours, theirs in self._matched:
             loss = loss + self.hidden * relative_error(h_hat[ours], h[theirs], real)

@@ -1,14 +1,14 @@
 """Where does which simplification cost least? Every replacement in every layer, from a formula, none trained.
 
 NMSE is that of what is replaced: of a mixer its output, of two layers the stream after them.
-KL(teacher‖student) is end to end, in nats a position, with one layer replaced and all others as they are.
-Both are on held-out text.
+KL(teacher‖student) is end to end, in nats a position, with one layer replaced and all others as they are; an
+encoder that came without a head has the cosine of last hidden states in its place. All are on held-out text.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from synthcli.compress.cache import ActivationCache, batches_by_length
 from synthcli.compress.capture import context_of
 from synthcli.compress.closed_forms import STARTS, Lesson, starts_for
 from synthcli.compress.ending import ending_of
-from synthcli.compress.likeness import real
+from synthcli.compress.likeness import hidden_likeness, real
 from synthcli.compress.merging import MERGES, Task, Wanted, span_of
 from synthcli.compress.nmse import NMSE
 from synthcli.compress.sites import Site, block_of, layers_of
@@ -82,6 +82,8 @@ class Finding:
     share: float | None = None
     nmse: float | None = None
     kl: float | None = None
+    cosine: float | None = None
+    neighbours: float | None = None
     seconds: float = 0.0
     why: str = ""
 
@@ -167,22 +169,22 @@ class Judge:
     def __init__(self, layer: Layer) -> None:
         self.layer, self.cache = layer, layer.held_out
         self.batches = first_tokens(self.cache.lengths, POSITIONS)
-        self.words: dict[int, Tensor] = {}  # what the teacher says, by batch
+        self.aims: dict[int, Tensor] = {}  # what the teacher makes of each batch
 
     def finding(self, name: str, substitute: Substitute, seconds: float) -> Finding:
         lesson = self.layer.lesson
         replaced = [self.layer.block(lesson.layer + more) for more in range(substitute.layers)]
         before = sum(count_parameters(block) for block in replaced) or count_parameters(lesson.mixer)
-        return Finding(
+        finding = Finding(
             lesson.layer,
             name,
             substitute.what,
             substitute.start,
             count_parameters(substitute.module) / before if before else None,
             self.error(substitute),
-            self.divergence(substitute),
-            seconds,
+            seconds=seconds,
         )
+        return self.with_end(finding, substitute)
 
     @torch.no_grad()
     def error(self, substitute: Substitute) -> float:
@@ -201,17 +203,26 @@ class Judge:
         return total.value
 
     @torch.no_grad()
-    def divergence(self, substitute: Substitute) -> float:
-        """Return the mean KL(teacher‖student) of a position, or of a sequence."""
-        lesson, total, count = self.layer.lesson, 0.0, 0
+    def with_end(self, finding: Finding, substitute: Substitute) -> Finding:
+        """Add KL(teacher‖student) of a position or sequence; without a head how near hidden states are."""
+        if not self.layer.lesson.teacher.config.has_head:
+            near = hidden_likeness(self.pairs(substitute))
+            return replace(finding, cosine=near.cosine, neighbours=near.neighbours)
+        total, count = 0.0, 0
+        for aim, said, padding in self.pairs(substitute):
+            divergences = kl_divergence(real(aim, padding), real(said, padding))
+            total, count = total + float(divergences.double().sum()), count + len(divergences)
+        return replace(finding, kl=total / count)
+
+    def pairs(self, substitute: Substitute) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """Yield what the model's end makes of a batch, without and with the substitute, and the padding."""
+        lesson = self.layer.lesson
         ending = ending_of(lesson.teacher.model, lesson.stack, lesson.layer + substitute.last)
         for number, indices in enumerate(self.batches):
             x, padding = self.cache.read(lesson.site("layer-in"), indices)
             context = context_of(lesson.stack, padding)
-            stream = self.stream(substitute, x, context)
-            said, aim = real(ending(stream, context), padding), self.aim(number, x, context)
-            total, count = total + float(kl_divergence(aim, said).double().sum()), count + len(aim)
-        return total / count
+            said = ending(self.stream(substitute, x, context), context)
+            yield self.aim(number, x, context), said, padding
 
     def stream(self, substitute: Substitute, x: Tensor, context: Any) -> Tensor:
         """Return the stream after the layers that a substitute touches."""
@@ -223,13 +234,13 @@ class Judge:
             return block(x, context, None, None)[0]
 
     def aim(self, number: int, x: Tensor, context: Any) -> Tensor:
-        """Return the teacher's logits of a batch, computed once a layer."""
-        if number not in self.words:
+        """Return what the teacher's end makes of a batch, computed once a layer."""
+        if number not in self.aims:
             lesson = self.layer.lesson
             ending = ending_of(lesson.teacher.model, lesson.stack, lesson.layer)
             stream = self.layer.block()(x, context, None, None)[0]
-            self.words[number] = real(ending(stream, context), context.key_padding)
-        return self.words[number]
+            self.aims[number] = ending(stream, context)
+        return self.aims[number]
 
 
 @contextmanager

@@ -69,6 +69,12 @@ def _mean(column: Array, positions: Array) -> Sampled:
     return Sampled(np.stack((column, positions), axis=1), lambda s: ratio(np.maximum(s, (-np.inf, 1.0))))
 
 
+def mean_cosine(sums: Array) -> Score:
+    """Return the mean cosine of sums (samples, 2) of cosines and of positions."""
+    protocol = "cosine of the last hidden states with the teacher's, mean over real positions"
+    return Score("cosine", Sampled(sums, ratio), protocol)
+
+
 def neighbours(vectors: Float[Tensor, "samples d"]) -> Int[Tensor, " samples"]:
     """Return for every sample the one whose vector has the largest cosine with its own."""
     unit = torch.nn.functional.normalize(vectors.double(), dim=-1)

@@ -21,7 +21,7 @@ from synthcli.evaluation.decoding import search_options, translate
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.rouge import refuse_unreadable, rouge
 from synthcli.evaluation.score import Score
-from synthcli.model import select_state
+from synthcli.model import ModelConfig, select_state
 from synthcli.objectives import IGNORED
 
 Indices = npt.NDArray[np.int64]
@@ -223,6 +223,7 @@ def measure(metric: str, judged: Judged) -> list[Score]:
     """Return the scores of one metric, the principal one first."""
     task = judged.model.config.task
     refuse_mismatch(metric, task)
+    refuse_headless(judged.model.config)
     was_training = judged.model.training
     judged.model.eval()
     try:
@@ -239,3 +240,12 @@ def refuse_mismatch(metric: str, task: str) -> None:
     if task not in METRICS[metric]:
         fitting = ", ".join(f"`{name}`" for name, tasks in METRICS.items() if task in tasks)
         raise SynthError(f"`{metric}` does not fit a model of task `{task}`", f"metrics that fit: {fitting}")
+
+
+def refuse_headless(config: ModelConfig) -> None:
+    """Raise for an encoder that came without a head, of which only hidden states mean something."""
+    if not config.has_head:
+        raise SynthError(
+            "this encoder came without a head: it predicts no tokens",
+            "`synth finetune` gives it one; `synth eval teacher-agreement` compares hidden states",
+        )

@@ -14,7 +14,7 @@ from synthcli.compress.cache import batches_by_length
 from synthcli.compress.costs import Cost, costs_of
 from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
-from synthcli.data.config import DataConfig, MaskingConfig
+from synthcli.data.config import MaskingConfig
 from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.errors import SynthError, carrying
@@ -161,21 +161,14 @@ def examples_for(teacher: Teacher, request: AgreementRequest, preparing: Prepari
         data = with_whole_file(data)
     if data.layout == "streams":
         data = data.model_copy(update={"layout": "packed"})
-    data = unmasked(data, teacher)
+    if not teacher.config.has_head:  # nothing is to be guessed, so nothing is masked
+        data = data.model_copy(update={"masking": MaskingConfig(mask=0.0, random=0.0)})
     store = store_for(data, preparing, used)
     if request.split not in store.splits:
         have = ", ".join(f"`{name}`" for name in store.splits)
         raise SynthError(f"`{store.corpus}` has no split `{request.split}`", f"it has {have}")
     judging = EvaluationConfig(metrics=("perplexity",))
     return examples_of(store, request.split, teacher.config, data, judging)
-
-
-def unmasked(data: DataConfig, teacher: Teacher) -> DataConfig:
-    """Hide nothing from an encoder that has no head to guess with: its states are what it is for."""
-    is_bare = teacher.config.task == "masked-lm" and not teacher.config.head.transform
-    if experiment_of(teacher) is None and is_bare:
-        return data.model_copy(update={"masking": MaskingConfig(mask=0.0, random=0.0)})
-    return data
 
 
 def timed(examples: Examples, chosen: Any) -> Any:

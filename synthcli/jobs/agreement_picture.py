@@ -11,21 +11,27 @@ from synthcli.jobs.agreement import Compared, Comparison
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANELS = {"teacher_top1": "same first word as the teacher, %", "kl": "KL from the teacher, nats"}
+PANELS = {
+    "teacher_top1": "same top-1 token as the teacher, %",
+    "kl": "KL from the teacher, nats",
+    "neighbours": "same nearest neighbour as the teacher, %",
+    "cosine": "cosine with the teacher's hidden states",
+}
 BLUE, GREY = "#2563eb", "#6b7280"
 LABEL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": GREY}
 FORMATS = (".png", ".svg", ".pdf")
 
 
 def picture(comparison: Comparison, path: Path) -> None:
-    """Draw agreement over operations, and divergence over milliseconds, with 95 % intervals."""
+    """Draw agreement over operations, and nearness over milliseconds, with 95 % intervals."""
     from matplotlib.figure import Figure
 
     refuse_format(path)
     figure = Figure(figsize=(10.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    draw(left, comparison, "teacher_top1", "flops", 1e-6)
-    draw(right, comparison, "kl", "milliseconds", 1.0)
+    shown = ("teacher_top1", "kl") if comparison.teacher.config.has_head else ("neighbours", "cosine")
+    draw(left, comparison, shown[0], "flops", 1e-6)
+    draw(right, comparison, shown[1], "milliseconds", 1.0)
     left.set_xlabel("operations of a token in the layers, millions", color=GREY)
     right.set_xlabel("milliseconds of a batch", color=GREY)
     first = comparison.students[0].result

@@ -95,7 +95,8 @@ class Outcome:
     @property
     def metric(self) -> str:
         """What to judge the student by."""
-        return METRIC_OF_TASK[self.work.teacher.config.task]
+        config = self.work.teacher.config
+        return METRIC_OF_TASK[config.task] if config.has_head else "teacher-agreement"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `results/compress.json` holds."""
@@ -254,9 +255,7 @@ def result_of(
         "model": {
             "parameters_before": sizes[0],
             "parameters_after": sizes[1],
-            "divergence": near.divergence,
-            "agreement": near.agreement,
-            "positions": near.positions,
+            **near.to_json(),
         },
         "seconds": round(seconds, 2),
     }

@@ -17,7 +17,7 @@ from synthcli.data.store import Store
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import Judged, Progress, measure, refuse_mismatch
+from synthcli.evaluation.measure import Judged, Progress, measure, refuse_headless, refuse_mismatch
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.rouge import WORTH_SAYING, count_dropped
 from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
@@ -56,6 +56,7 @@ def evaluate_checkpoint(
     checkpoint = load_checkpoint(path)
     run = run_of(checkpoint.path)
     refuse_mismatch(request.metric, checkpoint.config.task)
+    refuse_headless(checkpoint.config)
     if run is not None:
         run.refuse_unwritable()
     experiment = experiment_of(checkpoint)

@@ -151,12 +151,13 @@ def model_for(old: ModelConfig, task: str, base: ModelConfig, corpus: str) -> Mo
 
 
 def head_for(old: ModelConfig, task: str, base: ModelConfig) -> HeadConfig:
-    """Return the head: the checkpoint's where the task reads it alike, else that of `base`, else a plain one.
+    """Return the head: the checkpoint's where it has one that the task reads alike, else that of `base`, else
+    a plain one.
 
     Words and classes are read by different heads.
     """
     for model in (old, base):
-        if (model.task == "classification") == (task == "classification"):
+        if (model.task == "classification") == (task == "classification") and model.has_head:
             return model.head
     return HeadConfig()
 

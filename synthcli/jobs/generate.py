@@ -14,6 +14,7 @@ from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text, search_options, translate
 from synthcli.evaluation.filling import guesses
+from synthcli.evaluation.measure import refuse_headless
 from synthcli.evaluation.sampling import GREEDY, Sampling
 from synthcli.evaluation.writing import Token, answer, go_on
 from synthcli.model import CausalLM, MaskedLM, ModelConfig, Seq2Seq
@@ -53,6 +54,7 @@ class Writer:
         if self.config.task == "classification":
             hint = "judge it with `synth eval accuracy`"
             raise SynthError(f"a model of task `{self.config.task}` does not write", hint)
+        refuse_headless(self.config)
         if isinstance(self.model, MaskedLM):
             refuse_unmasked(self.tokenizer, asked)
 

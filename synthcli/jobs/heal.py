@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from synthcli.compress.healing import EveryPosition, Healing
-from synthcli.compress.likeness import Likeness, likeness
+from synthcli.compress.likeness import likeness
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.store import Store
 from synthcli.errors import SynthError, carrying, did_you_mean
@@ -15,6 +15,7 @@ from synthcli.jobs.heal_request import (
     JUDGED,
     METHOD,
     HealRequest,
+    by_hidden_states,
     experiment_for,
     frozen_but,
     reading,
@@ -53,6 +54,7 @@ def heal(request: HealRequest, watcher: Watcher) -> Trained:
     refuse_unwritable_runs()
     student = load_checkpoint(find_checkpoint(request.checkpoint))
     teacher = teacher_of(request, student)
+    request = by_hidden_states(request, teacher)
     refuse_mismatch(student, teacher, request.hidden)
     for path in (student.path, teacher.path):
         say_if_unfinished(path, watcher)
@@ -143,7 +145,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         newest = newest_checkpoint(run.checkpoints)
         if "before" not in account:
             beginning = student_network(experiment, load_checkpoint(Path(start.checkpoint)))
-            account["before"] = shown(likeness(teacher.model, beginning.eval(), judged))
+            account["before"] = likeness(teacher.model, beginning.eval(), judged).to_json()
             run.write_result(RESULT, account)
         student = student_network(experiment, newest or load_checkpoint(Path(start.checkpoint)))
         outcome = None
@@ -153,7 +155,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
             )
             outcome = train_towards(run, experiment, student, objective, store, newest, watcher)
         if outcome is None or not outcome.is_interrupted:
-            after = shown(likeness(teacher.model, student.eval(), judged))
+            after = likeness(teacher.model, student.eval(), judged).to_json()
             account["after"] = after
             with carrying(account):
                 run.write_result(RESULT, account)
@@ -220,8 +222,3 @@ def refuse_other_teacher(run: Run, teacher: Teacher, account: dict[str, Any]) ->
             f"teacher `{teacher.path}` is not the one that run `{run.path}` began with",
             "restore that one, or start a new run without `--resume`",
         )
-
-
-def shown(near: Likeness) -> dict[str, float | int]:
-    """Return how near two models are, on plain text."""
-    return {"divergence": near.divergence, "agreement": near.agreement, "positions": near.positions}

@@ -3,7 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
@@ -60,6 +60,13 @@ def teacher_of(request: HealRequest, student: Checkpoint) -> Teacher:
         message = f"checkpoint `{student.path}` does not say whose student it is"
         raise SynthError(message, "name its teacher: `--teacher RUN`")
     return find_teacher(own)
+
+
+def by_hidden_states(request: HealRequest, teacher: Teacher) -> HealRequest:
+    """Return a request that fits its teacher: one without a head predicts nothing, and has hidden states."""
+    if teacher.config.has_head:
+        return request
+    return replace(request, plain=True, hidden=request.hidden or 1.0)
 
 
 def refuse_mismatch(student: Checkpoint, teacher: Teacher, hidden: float) -> None:

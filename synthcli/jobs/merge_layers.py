@@ -213,9 +213,7 @@ def result_of(
         "model": {
             "parameters_before": sizes[0],
             "parameters_after": sizes[1],
-            "divergence": near.divergence,
-            "agreement": near.agreement,
-            "positions": near.positions,
+            **near.to_json(),
         },
         "seconds": round(seconds, 2),
     }

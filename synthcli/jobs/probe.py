@@ -26,7 +26,8 @@ REPORT, PICTURE = "probe.json", "probe.png"
 ELSEWHERE = "name another folder with `-o`"
 PROTOCOL = (
     "NMSE Σ‖y − ŷ‖² / Σ‖y − ȳ‖² of what is replaced, KL(teacher‖student) of the whole model in nats"
-    " a position, by formulas alone, on held-out text"
+    " a position, of an encoder without a head the cosine of last hidden states, by formulas alone, on"
+    " held-out text"
 )
 Progress = Callable[[str, int, int], None]
 

@@ -1,4 +1,4 @@
-"""A probe as a heat map: replacements by layers, once by NMSE and once by end-to-end KL."""
+"""A probe as a heat map: replacements by layers, once by NMSE and once end to end."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PANELS = {"nmse": "NMSE of what is replaced", "kl": "KL of the whole model, nats a position"}
+HEADLESS = {"nmse": PANELS["nmse"], "cosine": "1 − cosine of last hidden states"}
 COLOURS = "YlOrRd"
 GREY = "#6b7280"
 DARK = 0.6  # of the scale: from here on figures are written in white
@@ -23,8 +24,10 @@ def picture(report: dict[str, Any], path: Path) -> None:
     layers, names = report["layers"], report["replacements"]
     size = (2 * (1.9 + 0.62 * len(layers)) + 1.2, 1.5 + 0.36 * len(names))
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(1, len(PANELS), squeeze=False)[0]
-    for axes, (key, title) in zip(panels, PANELS.items(), strict=True):
+    is_headless = any(one.get("cosine") is not None for one in report["findings"])
+    titles = HEADLESS if is_headless else PANELS
+    panels = figure.subplots(1, len(titles), squeeze=False)[0]
+    for axes, (key, title) in zip(panels, titles.items(), strict=True):
         draw(axes, cells(report, key), layers, names)
         axes.set_title(title, fontsize=10, loc="left")
     figure.suptitle(title_of(report), x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -35,8 +38,14 @@ def picture(report: dict[str, Any], path: Path) -> None:
 
 def cells(report: dict[str, Any], key: str) -> list[list[float | None]]:
     """Return a row a replacement of a figure a layer."""
-    found = {(one["replacement"], one["layer"]): one[key] for one in report["findings"]}
+    found = {(one["replacement"], one["layer"]): cost(one, key) for one in report["findings"]}
     return [[found.get((name, layer)) for layer in report["layers"]] for name in report["replacements"]]
+
+
+def cost(finding: dict[str, Any], key: str) -> float | None:
+    """Return a figure of which less is better."""
+    value: float | None = finding[key]
+    return 1 - value if key == "cosine" and value is not None else value
 
 
 def draw(axes: "Axes", rows: list[list[float | None]], layers: list[int], names: list[str]) -> None:

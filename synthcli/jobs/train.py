@@ -11,7 +11,7 @@ from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
-from synthcli.evaluation.measure import refuse_mismatch
+from synthcli.evaluation.measure import refuse_headless, refuse_mismatch
 from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.jobs.start import LoadReport, freeze, start_from
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
@@ -111,6 +111,7 @@ def train_experiment(experiment: Experiment, watcher: Watcher, verb: str = "trai
     refuse_unwritable_runs()
     for metric in experiment.evaluation.metrics:
         refuse_mismatch(metric, experiment.model.task)
+    refuse_headless(experiment.model)
     experiment = without_teacher(experiment, watcher)
     refuse_larger_than_memory(experiment)  # before its corpus is prepared
     experiment, store = fitted_to_store(experiment, watcher)

@@ -145,6 +145,11 @@ class ModelConfig(Config):
         return self.num_classes or 1
 
     @property
+    def has_head(self) -> bool:
+        """Whether logits mean something; an encoder that came without a head has hidden states alone."""
+        return self.head.output != "hidden"
+
+    @property
     def is_recurrent(self) -> bool:
         """Whether every mixer can carry its state from one segment of text to the next."""
         kinds = {mixer.kind for _, _, mixer in self.mixers()}

@@ -88,7 +88,17 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
         yield from unprojected_problems(config)
     if embeddings.positions == "rotary":
         yield from rotary_problems(config)
-    if config.task != "classification" and (head.pooler or head.output != "classes"):
+    yield from head_problems(config)
+
+
+def head_problems(config: "ModelConfig") -> Iterator[str]:
+    """Yield what a head has that its task does not read."""
+    head = config.head
+    if head.output == "hidden" and config.task != "masked-lm":
+        yield f'`head.output = "hidden"` belongs to `task = "masked-lm"`, not "{config.task}"'
+    elif head.output == "hidden" and (head.transform or head.bias or config.embeddings.tie == "none"):
+        yield '`head.output = "hidden"` is no head: it has no `transform`, no `bias`, and tied logits'
+    elif config.task != "classification" and (head.pooler or head.output not in ("classes", "hidden")):
         yield f'`head.pooler` and `head.output` belong to `task = "classification"`, not "{config.task}"'
     if config.task == "classification" and (head.transform or head.bias):
         yield "`head.transform` and `head.bias` belong to language models; a classifier has `pooler`"

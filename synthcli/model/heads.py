@@ -17,6 +17,8 @@ class HeadConfig(Config):
     Language models: `bias` of every word's logit; `transform` is BERT's dense map, activation and norm.
     Classifiers: `pool` makes one vector of a sequence, `pooler` is BERT's dense map and tanh on it; `output`
     is a logit a class, one number (`regression`), or one logit for each of several texts (`choice`).
+    A masked-lm whose `output` is `hidden` came without a head: its hidden states are what it is for, and its
+    logits H Eᵀ were never trained.
     """
 
     bias: bool = False
@@ -24,7 +26,7 @@ class HeadConfig(Config):
     dropout: float = Field(0.0, ge=0, lt=1)
     pool: Literal["mean", "first"] = "mean"
     pooler: bool = False
-    output: Literal["classes", "regression", "choice"] = "classes"
+    output: Literal["classes", "regression", "choice", "hidden"] = "classes"
 
 
 class Transform(nn.Module):

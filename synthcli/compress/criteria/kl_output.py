@@ -4,11 +4,14 @@ Everything but the student is frozen. The divergence is in nats, at every real p
 one masked position, and the softmax twice. What a classifier says counts for each of the tokens.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from synthcli.compress.criteria.base import Criterion, Given, real
+from synthcli.errors import SynthError
 from synthcli.model.context import Context
 
 
@@ -16,6 +19,10 @@ def kl_output(given: Given, student: nn.Module) -> Criterion:
     """Return the criterion; the student is a whole layer, y the teacher's stream after it."""
     ending = given.ending
     assert ending is not None, "kl-output needs the rest of the teacher"
+    config: Any = getattr(given.model, "config", None)
+    if config is not None and not config.has_head:
+        message = "`--criterion kl-output` compares what models predict, and the teacher came without a head"
+        raise SynthError(message, "use `--criterion mse` or `cosine`, which compare hidden states")
 
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():

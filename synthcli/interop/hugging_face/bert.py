@@ -112,8 +112,9 @@ def _config(options: Options, tensors: Mapping[str, Tensor], architecture: str) 
     }
     if TASKS[architecture] == "classification":
         return ModelConfig.model_validate(fields | _classification(options, tensors))
-    has_transform = architecture != "BertModel"
-    return ModelConfig.model_validate(fields | {"head": {"transform": has_transform, "bias": has_transform}})
+    is_bare = architecture == "BertModel"
+    head = {"output": "hidden"} if is_bare else {"transform": True, "bias": True}
+    return ModelConfig.model_validate(fields | {"head": head})
 
 
 def _classification(options: Options, tensors: Mapping[str, Tensor]) -> dict[str, object]:
