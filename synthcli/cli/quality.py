@@ -17,11 +17,12 @@ Picture = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+CLASSES_SHOWN = 40
 COLUMNS = ["split", "rows", "ids", "empty", "duplicates", "unknown", "ids used", "median", "p99", "longest"]
 
 
 def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> None:
-    """Report blank rows, duplicates, lengths, unknown ids, and rows that stand in two splits.
+    """Report blank rows, duplicates, lengths, unknown ids, classes, and rows that stand in two splits.
 
     Examples: `synth quality copy.bytes-260`, `synth quality stores/copy.bytes-260 --picture quality.png`
     """
@@ -41,11 +42,13 @@ def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> N
     else:
         rows = [row_of(split, counts) for split, counts in found["splits"].items()]
         screen.table(title(found), COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
+        show_classes(found["splits"])
     changed = describe_source(opened)
     for line in [*([] if changed is None else [changed]), *said]:
         screen.say(f"note: {line}")
     if not said:
-        screen.say("nothing unusual: no leak between splits, few duplicates, few unknown ids")
+        alike = ", classes alike in all splits" if found["kind"] == "labelled" else ""
+        screen.say(f"nothing unusual: no leak between splits, few duplicates, few unknown ids{alike}")
     if picture is not None:
         draw(found, picture)
         screen.say(f"wrote {picture}")
@@ -68,6 +71,21 @@ def title(found: dict[str, Any]) -> str:
     tokenizer, one_in = found["tokenizer"], found["compared_one_row_in"]
     name = f"{found['corpus']} with {tokenizer['kind']}, {tokenizer['vocab_size']:,} ids"
     return name if one_in == 1 else f"{name}; one row in {one_in} is compared"
+
+
+def show_classes(splits: dict[str, dict[str, Any]]) -> None:
+    """Print how many rows of each class a split has; very many classes are for `--json`."""
+    labels = {split: counts["labels"] for split, counts in splits.items() if "labels" in counts}
+    names = list(next(iter(labels.values()), {}))
+    if not 0 < len(names) <= CLASSES_SHOWN:
+        return
+    rows = [[name, *(share(counts[name], counts) for counts in labels.values())] for name in names]
+    screen.table("rows of each class", ["class", *labels], rows, right=frozenset(range(1, len(labels) + 1)))
+
+
+def share(count: int, counts: dict[str, int]) -> str:
+    """Return a count and its share of a split."""
+    return f"{count:,} ({100 * count / max(sum(counts.values()), 1):.3g} %)"
 
 
 def row_of(split: str, counts: dict[str, Any]) -> list[str]:

@@ -27,6 +27,26 @@ def test_json_and_a_picture(synth: Synth, here: Path) -> None:
     assert (here / "picture.svg").read_text().startswith("<?xml")
 
 
+def test_the_classes_of_splits_are_shown(synth: Synth, here: Path) -> None:
+    rows = "".join(f"row {number},{'no' if number < 60 else 'yes'}\n" for number in range(120))
+    (here / "sorted.csv").write_text(f"text,label\n{rows}")
+    for options, said in (
+        (",split=kept", "note: all 6 rows of `test` are `yes`\n"),
+        (
+            "",
+            "nothing unusual: no leak between splits, few duplicates, few unknown ids, classes alike in all",
+        ),
+    ):
+        name = f"csv:label=label,classes=no+yes{options}"
+        made = synth("prepare-corpus", name, "--source", "sorted.csv", "--tokenizer", "bytes", "--json")
+        (store,) = json.loads(made.out)
+        shown = synth("quality", store["path"])
+        assert said in shown.err
+        (cells,) = [line.split("  ") for line in shown.out.splitlines() if line.startswith("no ")]
+        counts = ["60 (55.6 %)", "0 (0 %)", "0 (0 %)"] if options else ["54 (50 %)", "3 (50 %)", "3 (50 %)"]
+        assert [cell.strip() for cell in cells if cell.strip()] == ["no", *counts]
+
+
 def test_what_is_no_store_or_no_picture_is_refused(synth: Synth, here: Path) -> None:
     said = synth("quality", "nowhere")
     assert (said.code, said.out) == (2, "")

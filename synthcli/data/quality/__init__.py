@@ -1,4 +1,4 @@
-"""The quality of a store: blank rows, duplicates, lengths, unknown ids, and rows that two splits share.
+"""The quality of a store: blank rows, duplicates, lengths, unknown ids, classes, and rows of two splits.
 
 Rows are compared by their ids, as a model sees them. Memory is eight bytes a row, whatever a row's length; of
 a store with very many rows a share is compared, chosen by the hashes themselves: equal rows stay together.
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.quality.arrow import batches_of, ids_in
+from synthcli.data.quality.classes import Classes
 from synthcli.data.quality.drawing import FORMATS, picture
 from synthcli.data.quality.hashing import Hashes, row_hashes
 from synthcli.data.quality.lengths import Lengths
@@ -25,8 +26,10 @@ def report(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     splits = list(manifest["splits"])
     rows = sum(counts["rows"] for counts in manifest["splits"].values())
     one_in = max(1, -(-rows // COMPARED_AT_MOST))
+    names = list(manifest["class_names"]) if manifest["kind"] == "labelled" else []
     read = {
-        split: read_split(folder / split, tokenizer.unk_id, tokenizer.vocab_size, one_in) for split in splits
+        split: read_split(folder / split, tokenizer.unk_id, tokenizer.vocab_size, one_in, names)
+        for split in splits
     }
     return {
         "corpus": manifest["corpus"],
@@ -38,9 +41,12 @@ def report(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_split(folder: Path, unk_id: int, vocab_size: int, one_in: int) -> tuple[dict[str, Any], Hashes]:
+def read_split(
+    folder: Path, unk_id: int, vocab_size: int, one_in: int, class_names: list[str]
+) -> tuple[dict[str, Any], Hashes]:
     """Return what a split holds, and the sorted hashes of its rows that are not empty."""
     used, lengths, kept = Used(vocab_size), dict[str, Lengths](), list[Hashes]()
+    classes = Classes(class_names)
     rows = empty = tokens = unknown = 0
     for batch in batches_of(folder):
         columns = ids_in(batch)
@@ -52,6 +58,8 @@ def read_split(folder: Path, unk_id: int, vocab_size: int, one_in: int) -> tuple
         hashes, is_empty = row_hashes(list(columns.values()))
         hashes = hashes[~is_empty]
         kept.append(hashes if one_in == 1 else hashes[hashes % one_in == 0])
+        if class_names:
+            classes.add(batch.column("label"))
         rows += len(is_empty)
         empty += int(is_empty.sum())
     hashes, repeated = repeats(kept)
@@ -62,6 +70,7 @@ def read_split(folder: Path, unk_id: int, vocab_size: int, one_in: int) -> tuple
         "unknown": unknown,
         "ids_used": used.count(),
         **repeated,
+        **({"labels": classes.describe()} if class_names else {}),
         "lengths": {name: column.describe() for name, column in lengths.items()},
     }
     return counted, hashes

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from synthcli.data.quality.classes import class_findings
+
 WORTH_SAYING = 0.001  # of all ids or rows; an overlap of splits is always said
 
 
 def findings(report: dict[str, Any]) -> list[str]:
-    """Return what is unusual: leaks first, then unknown ids, duplicates and rows without an id."""
+    """Return what is unusual: leaks, then classes, unknown ids, duplicates and rows without an id."""
     found = [leak(overlap) for overlap in report["overlaps"] if overlap["rows"]]
+    found += class_findings(report["splits"])
     for split, counts in report["splits"].items():
         found += [
             f"{told(counts[key], counts[of])} {what.format(split=split)}"
