@@ -34,7 +34,7 @@ UNWRITABLE = Cause("nothing may be written in `{folder}`", "make it writable")
 OPEN = Cause("too many files are open", "allow more with `ulimit -n`", elsewhere_helps=False)
 TAKEN = Cause("`{place}` is there already", "move it away")
 CAUSES = {
-    errno.ENOSPC: Cause("the disk of `{folder}` is full, {free} free", "free space there"),
+    errno.ENOSPC: Cause("the disk of `{folder}` is full{room}", "free space there"),
     errno.EDQUOT: Cause("your share of the disk of `{folder}` is used up", "remove files of yours there"),
     errno.EFBIG: Cause("a file in `{folder}` would be larger than allowed", "raise `ulimit -f`"),
     errno.EROFS: Cause("the disk of `{folder}` can only be read", "mount it to be written"),
@@ -54,24 +54,25 @@ CAUSES = {
 
 
 @contextmanager
-def writing(what: str, place: Path, elsewhere: str = "", then: str = AGAIN) -> Iterator[None]:
+def writing(what: str, place: Path, elsewhere: str = "", then: str = AGAIN, needs: int = 0) -> Iterator[None]:
     """Turn a failed write within into an error that names `what`, why it failed, and what helps.
 
-    `place` is where it was to be; `elsewhere` says how to name another place, `then` what to do afterwards.
+    `place` is where it was to be; `elsewhere` says how to name another place, `then` what to do afterwards;
+    `needs` are the bytes of what is written, where they are known.
     """
     try:
         yield
     except OSError as error:
-        why, helps = explained(error, place, elsewhere)
+        why, helps = explained(error, place, elsewhere, needs)
         raise WorkFailedError(f"{what} could not be written: {why}", f"{helps}, then {then}") from error
 
 
-def explained(error: OSError, place: Path, elsewhere: str = "") -> tuple[str, str]:
+def explained(error: OSError, place: Path, elsewhere: str = "", needs: int = 0) -> tuple[str, str]:
     """Return why a write at a place failed, and what helps."""
     found = existing(place)
     folder = found if found.is_dir() else found.parent
     cause = CAUSES.get(error.errno or 0)
-    if cause is None:
+    if cause is None or (error.errno == errno.ENOENT and found == place.absolute()):
         return error.strerror or str(error), elsewhere or f"see to `{folder}`"
     whole = place.absolute()
     missing = next((path for path in reversed((whole, *whole.parents)) if not path.exists()), whole)
@@ -80,7 +81,7 @@ def explained(error: OSError, place: Path, elsewhere: str = "") -> tuple[str, st
         "missing": missing,
         "found": found,
         "folder": folder,
-        "free": shown(free(folder)),
+        "room": room(folder, needs),
     }
     helps = f"{cause.helps}, or {elsewhere}" if elsewhere and cause.elsewhere_helps else cause.helps
     return cause.why.format(**words), helps
@@ -95,8 +96,18 @@ def as_os_error(error: Exception) -> Exception:
     return OSError(number, os.strerror(number))
 
 
-def refuse_unwritable(target: Path, elsewhere: str) -> None:
-    """Raise, before any work, where a file or folder could not be written; nothing is left behind."""
+def room(folder: Path, needs: int) -> str:
+    """Say how much may still be written, and how much is to be."""
+    left = free(folder)
+    known = "" if left is None else f", {shown(left)} free"
+    return f"{known}, {shown(needs)} needed" if needs else known
+
+
+def refuse_unwritable(target: Path, elsewhere: str, needs: int = 0) -> None:
+    """Raise, before any work, where a file or folder could not be written; nothing is left behind.
+
+    `needs` are bytes that it takes at least.
+    """
     found, what = existing(target), f"`{target}` cannot be written"
     is_target = found == target.absolute()
     if not found.is_dir() and not is_target:
@@ -105,8 +116,11 @@ def refuse_unwritable(target: Path, elsewhere: str) -> None:
         with TemporaryFile(dir=found if found.is_dir() else found.parent) as file:
             file.write(b"\0" * TRIED)
             file.flush()
+        left = free(found)
+        if left is not None and left < needs:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        why, helps = explained(error, target, elsewhere)
+        why, helps = explained(error, target, elsewhere, needs)
         raise SynthError(f"{what}: {why}", helps) from error
 
 
@@ -116,12 +130,13 @@ def existing(place: Path) -> Path:
     return next(path for path in (whole, *whole.parents) if os.path.lexists(path))
 
 
-def free(folder: Path) -> int:
-    """Return the bytes that may still be written on the disk of a folder; 0 where nobody knows."""
+def free(folder: Path) -> int | None:
+    """Return the bytes that may still be written on the disk of a folder, where that is known."""
     try:
-        return shutil.disk_usage(folder).free
+        usage = shutil.disk_usage(folder)
     except OSError:
-        return 0
+        return None
+    return usage.free if usage.total else None  # some disks do not tell
 
 
 def shown(size: float) -> str:

@@ -101,3 +101,18 @@ def test_a_place_is_tried_before_the_work_and_nothing_is_left(
         f"`{tmp_path / 'new' / 'deep'}` cannot be written: the disk of `{tmp_path}` is full, 7 bytes free\n"
         f"hint: free space there, or {ELSEWHERE}"
     )
+
+
+def test_what_is_needed_is_compared_with_what_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "free", lambda folder: 5 * 2**20)
+    refuse_unwritable(tmp_path / "x", ELSEWHERE, 5 * 2**20)
+    with pytest.raises(SynthError) as caught:
+        refuse_unwritable(tmp_path / "x", ELSEWHERE, 6 * 2**20)
+    assert caught.value.message == (
+        f"`{tmp_path / 'x'}` cannot be written: "
+        f"the disk of `{tmp_path}` is full, 5.0 MiB free, 6.0 MiB needed"
+    )
+    monkeypatch.setattr(disk, "free", lambda folder: None)  # a disk that does not tell
+    refuse_unwritable(tmp_path / "x", ELSEWHERE, 6 * 2**20)

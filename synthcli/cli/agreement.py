@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
-from synthcli.disk import refuse_unwritable
-from synthcli.errors import SynthError
+from synthcli.disk import refuse_unwritable, writing
+from synthcli.errors import SynthError, carrying
 
 if TYPE_CHECKING:
     from synthcli.jobs.agreement import AgreementRequest, Compared, Comparison
@@ -50,7 +50,8 @@ def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, a
         written = [one.written for one in comparison.students if one.written is not None]
         path = picture_path or (written[0].with_suffix(".png") if written else None)
         if path is not None:
-            picture(comparison, path)
+            with carrying(comparison), writing(f"`{path}`", path):
+                picture(comparison, path)
     show(comparison, as_json)
     if not as_json:
         for file in [*written, *([path] if path else [])]:

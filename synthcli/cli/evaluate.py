@@ -8,7 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import NotWrittenError, SynthError, did_you_mean
 
 if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
@@ -82,9 +82,14 @@ def evaluate(
     asked = Request(metric, corpus, source, split, limit, beam, batch_size, rouge_tokenizer)
     named: list[str | None] = [*checkpoints] if checkpoints else [None]
     results: list[Result] = []
-    with screen.showing_lost(lambda lost: show_all([*results, lost], as_json)):
+    try:
         for word in named:
             results.append(judged(word, asked))
+    except SynthError as error:
+        results += [error.result] if isinstance(error, NotWrittenError) else []
+        if results:
+            show_all(results, as_json)
+        raise
     return show_all(results, as_json)
 
 

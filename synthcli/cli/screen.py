@@ -118,7 +118,9 @@ def printing() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             raise
         message = f"the result could not be written to standard output: {error.strerror or error}"
-        raise WorkFailedError(message, "see where it is sent to, then give the same command again") from error
+        raise WorkFailedError(
+            message, "see where it is sent to; what the command wrote besides is whole"
+        ) from error
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def build_cache(
     refuse_size(path, size, limit)
     if path.exists():
         raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
-    with writing(f"recording `{path}`", path), durable.new_folder(path) as folder:
+    with writing(f"recording `{path}`", path, needs=size), durable.new_folder(path) as folder:
         record(folder, teacher, calibration, wanted, progress)
         write_index(folder, teacher, calibration, wanted)
     return open_cache(path)

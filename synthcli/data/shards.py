@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 
+from synthcli.durable import write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import inside, read_table
 
@@ -75,7 +75,4 @@ def shards_of(folder: Path) -> list[Path]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a json file and wait until it is on disk."""
-    with path.open("w") as stream:
-        stream.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli import durable
-from synthcli.disk import writing
-from synthcli.errors import SynthError, carrying
+from synthcli.errors import SynthError
 from synthcli.jobs.agreement import Compared, Comparison
 
 if TYPE_CHECKING:
@@ -37,9 +36,8 @@ def picture(comparison: Comparison, path: Path) -> None:
     first = comparison.students[0].result
     title = f"{first.corpus}, {first.split}: {first.samples:,} sequences"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    with carrying(comparison), writing(f"`{path}`", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        durable.save_picture(path, figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.save_picture(path, figure)
 
 
 def refuse_format(path: Path) -> None:

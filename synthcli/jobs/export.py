@@ -15,7 +15,7 @@ from synthcli.interop.export.certificate import REPORT, certify
 from synthcli.interop.export.folding import Folded, fold
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.recording import Expectation, record
-from synthcli.interop.export.tensors import again, sha256_of
+from synthcli.interop.export.tensors import again, sha256_of, tensors_of
 from synthcli.jobs.export_card import card_of, name_of, writing_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 from synthcli.training.manifest import write_manifest
@@ -54,8 +54,9 @@ def export_checkpoint(
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
     leaving = leaving_of(checkpoint, folded, model)
     expectation = record(leaving, model)
+    needs = sum(tensor.nbytes for tensor in tensors_of(leaving.model).values())
     with (
-        writing(f"export `{target}`", target, ELSEWHERE),
+        writing(f"export `{target}`", target, ELSEWHERE, needs=needs),
         durable.new_folder(target, replaces=True) as folder,
     ):
         exporter.write(leaving, folder, options or ExportOptions())

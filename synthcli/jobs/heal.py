@@ -25,10 +25,11 @@ from synthcli.jobs.heal_request import (
 from synthcli.jobs.matching import account_of, matched_layers
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.texts import calibration
-from synthcli.jobs.train import Trained, Watcher, refuse_other_store, say_if_unfinished
+from synthcli.jobs.train import WEIGHT_BYTES, Trained, Watcher, refuse_other_store, say_if_unfinished
 from synthcli.model import build
 from synthcli.presets import dump, load_preset
 from synthcli.presets.compression import CompressConfig
+from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import (
     PRESET,
@@ -62,6 +63,7 @@ def heal(request: HealRequest, watcher: Watcher) -> Trained:
     frozen_but(build_on_meta(experiment), request.train_only)  # a pattern that names nothing is refused here
     store = store_for(experiment.data, watcher.preparing)
     examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
+    refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
     account = account_for(student, teacher)
     layers_to_compare(account, experiment.compress)
     run = create_run(

@@ -103,7 +103,7 @@ def carried_out(work: Work, progress: Progress = quiet) -> dict[str, Any]:
         report = report_of(work, findings, time.perf_counter() - began)
         with carrying(report), writing(f"`{work.folder / REPORT}`", work.folder, ELSEWHERE):
             write_json(work.folder / REPORT, report)
-    with carrying(report):
+    with carrying(report), writing(f"`{work.folder / PICTURE}`", work.folder, ELSEWHERE):
         picture(report, work.folder / PICTURE)
     return report
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli import durable
-from synthcli.disk import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +30,7 @@ def picture(report: dict[str, Any], path: Path) -> None:
         draw(axes, cells(report, key), layers, names)
         axes.set_title(title, fontsize=10, loc="left")
     figure.suptitle(title_of(report), x=0.01, ha="left", fontsize=12, fontweight="bold")
-    with writing(f"`{path}`", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        durable.save_picture(path, figure)
+    durable.save_picture(path, figure)
 
 
 def cells(report: dict[str, Any], key: str) -> list[list[float | None]]:

@@ -55,13 +55,7 @@ def refuse(training: Training, output: Path) -> None:
 
 def trained(training: Training, report: Progress) -> Tokenizer:
     """Return a tokenizer, from the cache of the stores where the same text was trained on before."""
-    cache = stores_root() / CACHE
-    with writing("the tokenizer's copy for the next time", cache, "set `SYNTH_STORES` to another folder"):
-        return learnt(training, report, cache)
-
-
-def learnt(training: Training, report: Progress, cache: Path) -> Tokenizer:
-    config = training.config
+    config, cache = training.config, stores_root() / CACHE
     if training.corpus is None:
         report("training the tokenizer", 0, None)
         texts = (line for path in training.files for line in lines(path))

@@ -116,6 +116,7 @@ def train_experiment(experiment: Experiment, watcher: Watcher, verb: str = "trai
     refuse_larger_than_memory(experiment)  # before its corpus is prepared
     experiment, store = fitted_to_store(experiment, watcher)
     refuse_larger_than_memory(experiment)
+    refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     if examples.is_stream:
         refuse_few_streams(experiment.data.batch)

@@ -34,9 +34,9 @@ def runs_root() -> Path:
     return Path(os.environ.get("SYNTH_RUNS", "runs"))
 
 
-def refuse_unwritable_runs() -> None:
-    """Raise, before any work, where no run could be made."""
-    refuse_unwritable(runs_root() / "run", ELSEWHERE)
+def refuse_unwritable_runs(needs: int = 0) -> None:
+    """Raise, before any work, where no run could be made, or none of so many bytes."""
+    refuse_unwritable(runs_root() / "run", ELSEWHERE, needs)
 
 
 def is_main_process() -> bool:

@@ -186,7 +186,8 @@ class Checkpointing(Callback):
 
     def _write(self, training: "Training", states: dict[str, Tensor]) -> None:
         path = self.folder / step_name(training.step)
-        with writing(f"checkpoint `{path}`", path, then=self.then):
+        needs = bytes_of(weights_of(training.model)) + bytes_of(state.moments(training))
+        with writing(f"checkpoint `{path}`", path, then=self.then, needs=needs):
             training.announce("before_save")
             with durable.new_folder(path) as folder:
                 write(folder, training, self.tokenizer, states)
@@ -211,7 +212,8 @@ def write_model(
     """
     with torch.device("meta"):
         own = own_weights(build(config), weights, f"checkpoint `{folder}`")
-    with writing(f"checkpoint `{folder}`", folder, elsewhere), durable.new_folder(folder) as new:
+    needs = bytes_of(own)
+    with writing(f"checkpoint `{folder}`", folder, elsewhere, needs=needs), durable.new_folder(folder) as new:
         _write_config(new, config)
         durable.save_tensors(new / WEIGHTS, own, {"format": "pt"})
         if tokenizer is not None:
@@ -236,6 +238,10 @@ def _read_back(new: Path, folder: Path, tokenizer: Tokenizer | None) -> None:
 
 def _is_same(one: Tokenizer, other: Tokenizer) -> bool:
     return (one.hash, one.vocab_size) == (other.hash, other.vocab_size)
+
+
+def bytes_of(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def _write_config(folder: Path, config: ModelConfig) -> None:

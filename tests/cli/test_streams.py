@@ -17,7 +17,7 @@ def test_a_full_disk_behind_standard_output_is_one_message(tmp_path: Path) -> No
         1,
         (
             "error: the result could not be written to standard output: No space left on device\n"
-            "hint: see where it is sent to, then give the same command again\n"
+            "hint: see where it is sent to; what the command wrote besides is whole\n"
         ),
     )
 

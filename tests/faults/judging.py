@@ -8,6 +8,7 @@ from typing import Any
 
 from synthcli.data.manifest import MANIFEST
 from synthcli.data.store import open_store
+from synthcli.durable import followed
 from synthcli.errors import SynthError
 from synthcli.training.checkpoints import WEIGHTS, load_checkpoint
 from synthcli.training.manifest import read_manifest, verify
@@ -37,8 +38,8 @@ def names(root: Path) -> list[str]:
 
 def digest(path: Path) -> str:
     """Return what a file says, without what two equal commands say differently."""
-    if path.is_symlink():
-        return f"link to {RUN.sub('RUN', str(path.readlink()))}"
+    if path.is_symlink() or path.name in ("last", "best"):
+        return f"link to {RUN.sub('RUN', followed(path).name)}"
     content = path.read_bytes()
     if TIMED.match(path.name):
         return "there" if content else "empty"

@@ -242,9 +242,13 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path: Path, monkeypatch
     with pytest.raises(WorkFailedError) as caught:
         toy_train(toy_model(), toy_config(), callbacks=toy_callbacks(tmp_path))
     folder = tmp_path / "checkpoints"
+    sizes = [parameter.numel() for parameter in toy_model().parameters()]
+    needed = sum(
+        4 * (3 * size + 1) for size in sizes
+    )  # in float32: weights, two moments, and a step for each
     assert str(caught.value) == (
         f"checkpoint `{folder / 'step-00000008'}` could not be written: "
-        f"the disk of `{folder}` is full, 7 bytes free\n"
+        f"the disk of `{folder}` is full, 7 bytes free, {needed / 1024:.1f} KiB needed\n"
         "hint: free space there, then `synth train … --resume`: the checkpoints before it are whole"
     )
     assert sorted(path.name for path in folder.iterdir()) == ["best", "last", "step-00000004"]

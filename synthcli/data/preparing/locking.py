@@ -14,8 +14,7 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
     try:
         yield waited
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        let_go(path, descriptor)
 
 
 def acquired(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
@@ -34,13 +33,19 @@ def acquired(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
             if is_at(descriptor, path):
                 return descriptor, waited
         except OSError:  # a disk without locks: nobody holds one
-            path.unlink(missing_ok=True)
-            os.close(descriptor)
+            let_go(path, descriptor)
             raise
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)  # who held it has removed the file: the name is free, or someone else's
+
+
+def let_go(path: Path, descriptor: int) -> None:
+    """Remove a lock file and end its lock; one that cannot be removed is nobody's."""
+    with suppress(OSError):
+        path.unlink()
+    os.close(descriptor)
 
 
 def is_at(descriptor: int, path: Path) -> bool:

@@ -57,7 +57,7 @@ def trained(
         tokenizer = train(config, sample.chunks)
     tokenizer.training = decided | sample.describe()
     if is_new and cache is not None:
-        with new_folder(place(cache, decided), replaces=True) as folder:
+        with suppress(OSError), new_folder(place(cache, decided), replaces=True) as folder:
             tokenizer.save(folder)
     return tokenizer
 
