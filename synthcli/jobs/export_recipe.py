@@ -1,6 +1,7 @@
 """How a model was trained, in words that hold: the preset, its scale, and what was changed in it."""
 
 from synthcli.errors import SynthError
+from synthcli.interop.export.markdown import plain
 from synthcli.presets import differences, load_preset, preset_names
 from synthcli.presets.schema import Experiment
 
@@ -17,7 +18,13 @@ def recipe_of(experiment: Experiment) -> str | None:
     command = f"`synth train {experiment.name} --scale {experiment.scale}`"
     if not changed:
         return f"{command} repeats it."
-    return f"{command} with other settings: {', '.join(changed)}."
+    return f"{command} with other settings: {', '.join(map(escaped, changed))}."
+
+
+def escaped(line: str) -> str:
+    """Return `training.seed`: 1 → 2 with values that markdown shows as they are."""
+    key, _, values = line.partition(": ")
+    return f"{key}: {plain(values)}"
 
 
 def title_of(experiment: Experiment) -> str | None:

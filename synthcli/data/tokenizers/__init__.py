@@ -110,7 +110,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         raise SynthError(
             f"the tokenizer in `{folder}` is not the one its description names", "prepare it again"
         )
-    tokenizer.training = description.get("training")
+    training = description.get("training")
+    if not isinstance(training, dict | None):
+        raise SynthError(f"`{path}` holds no table `training`", "prepare it again")
+    tokenizer.training = training
     return tokenizer
 
 

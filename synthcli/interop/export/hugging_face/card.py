@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from synthcli.interop.export.leaving import CardFacts, Leaving, Metric
+from synthcli.interop.export.markdown import cell, code, link, one_line, plain
 
 CARD = "README.md"
 DATASET = re.compile(r"https://huggingface\.co/datasets/([\w.-]+/[\w.-]+|[\w.-]+)/?$")
@@ -34,7 +35,7 @@ def write_card(
     code = snippet(leaving, kind, class_name, has_code)
     parts = [
         f"---\n{header(leaving, kind)}\n---",
-        f"# {leaving.name}\n\n{summary(leaving, kind)}",
+        f"# {plain(leaving.name)}\n\n{summary(leaving, kind)}",
         f"## Use\n\n```python\n{code}\n```\n\n{certificate(has_code)}",
         f"## Evaluation\n\n{evaluation(leaving.card)}",
         f"## Training\n\n{training(leaving.card)}",
@@ -60,7 +61,7 @@ def header(leaving: Leaving, kind: str) -> str:
             *sorted({mixer.kind for _, _, mixer in leaving.config.mixers()}),
         ],
         datasets=[found[1]] if found else None,
-        model_name=leaving.name if results else None,
+        model_name=one_line(leaving.name) if results else None,
         eval_results=results or None,
     )
     return str(data.to_yaml(line_break="\n")).strip()
@@ -69,15 +70,15 @@ def header(leaving: Leaving, kind: str) -> str:
 def entry(metric: Metric, pipeline: str, facts: CardFacts) -> EvalResult:
     return EvalResult(
         task_type=pipeline,
-        dataset_type=metric.corpus,
-        dataset_name=facts.corpus_title or metric.corpus,
-        dataset_split=metric.split,
-        metric_type=metric.name.lower().replace(" ", "_"),
-        metric_name=metric.name,
+        dataset_type=one_line(metric.corpus),
+        dataset_name=one_line(facts.corpus_title or metric.corpus),
+        dataset_split=one_line(metric.split),
+        metric_type=one_line(metric.name).lower().replace(" ", "_"),
+        metric_name=one_line(metric.name),
         metric_value=round(metric.value, 4),
         metric_args={
-            "protocol": metric.protocol,
-            "signature": metric.signature,
+            "protocol": one_line(metric.protocol),
+            "signature": one_line(metric.signature),
             "samples": metric.samples,
             "split_size": metric.split_size,
         },
@@ -87,7 +88,7 @@ def entry(metric: Metric, pipeline: str, facts: CardFacts) -> EvalResult:
 def summary(leaving: Leaving, kind: str) -> str:
     facts, config = leaving.card, leaving.config
     mixers = " and ".join(sorted({described(mixer) for _, _, mixer in config.mixers()}))
-    title = f"{facts.title.rstrip('.')}. " if facts.title else ""
+    title = f"{plain(facts.title).rstrip('.')}. " if facts.title else ""
     stacks = {"encoder": config.encoder, "decoder": config.decoder}
     layers = " and ".join(
         f"{stack.layers} {name} layers" for name, stack in stacks.items() if stack is not None
@@ -97,8 +98,7 @@ def summary(leaving: Leaving, kind: str) -> str:
         f"{layers} of width {config.d_model}, `{config.block.kind}` blocks, mixers {mixers}."
     )
     if facts.paper:
-        place = f"[{facts.paper}]({facts.paper_url})" if facts.paper_url else facts.paper
-        text += f" It follows {place}."
+        text += f" It follows {link(facts.paper, facts.paper_url)}."
     return text
 
 
@@ -175,18 +175,17 @@ def evaluation(facts: CardFacts) -> str:
     rows = ["| metric | value | 95 % | corpus | judged | protocol |", "|---|---|---|---|---|---|"]
     for metric in facts.metrics:
         spread = "" if metric.interval is None else f"{metric.interval[0]:.2f} to {metric.interval[1]:.2f}"
-        judged = f"{metric.samples:,} of {metric.split_size:,} of `{metric.split}`"
-        protocol = f"{metric.protocol}; `{metric.signature}`" if metric.signature else metric.protocol
-        cells = (metric.name, f"{metric.value:.2f}", spread, f"`{metric.corpus}`", judged, protocol)
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        judged = f"{metric.samples:,} of {metric.split_size:,} of {code(metric.split)}"
+        protocol = plain(metric.protocol) + (f"; {code(metric.signature)}" if metric.signature else "")
+        cells = (plain(metric.name), f"{metric.value:.2f}", spread, code(metric.corpus), judged, protocol)
+        rows.append("| " + " | ".join(map(cell, cells)) + " |")
     return "\n".join(rows)
 
 
 def training(facts: CardFacts) -> str:
     lines = [f"Trained by `synth` {facts.synth} for {facts.step:,} steps."]
     if facts.corpus:
-        title = (facts.corpus_title or facts.corpus).replace("<", r"\<")  # no tag of HTML
-        lines.append(f"Data: [{title}]({facts.corpus_url})." if facts.corpus_url else f"Data: {title}.")
+        lines.append(f"Data: {link(facts.corpus_title or facts.corpus, facts.corpus_url)}.")
     if facts.recipe:
         lines.append(facts.recipe)
     if facts.folded:
@@ -198,7 +197,7 @@ def training(facts: CardFacts) -> str:
 
 def licence(facts: CardFacts, has_code: bool) -> str:
     code = "The Python files in this folder: Apache-2.0. " if has_code else ""
-    data = f" The data: {facts.corpus_licence}." if facts.corpus_licence else ""
+    data = f" The data: {plain(facts.corpus_licence)}." if facts.corpus_licence else ""
     return f"{code}The weights: whoever publishes them decides.{data}"
 
 
@@ -209,4 +208,4 @@ def limits(leaving: Leaving, notes: tuple[str, ...]) -> str:
         stacks = {"text": config.encoder or config.decoder}
     lengths = [f"a {name} of {stack.max_length} tokens" for name, stack in stacks.items()]
     lines = [f"It was made for at most {' and '.join(lengths)}.", *leaving.card.notes, *notes]
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {one_line(line)}" for line in lines)

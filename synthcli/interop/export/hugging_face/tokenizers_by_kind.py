@@ -10,6 +10,7 @@ from typing import Any
 from synthcli.data.tokenizers.byte_level import OFFSET
 from synthcli.data.tokenizers.byte_pairs import BYTES
 from synthcli.data.tokenizers.wordpiece import CLS, MASK, PAD, SEP, UNK
+from synthcli.interop.export.markdown import code
 
 ROLES = ("pad", "bos", "eos", "unk")
 NAMES = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "unk": "<unk>"}
@@ -163,7 +164,7 @@ def published(tokenizer: Any) -> Converted:
     names = {role: model.id_to_token(number) for role, number in tokenizer.ids.items()}
     added = {token.content for token in model.get_added_tokens_decoder().values()}
     notes: tuple[str, ...] = ()
-    if new := ", ".join(f"`{name}`" for name in dict.fromkeys(names.values()) if name not in added):
+    if new := ", ".join(code(name) for name in dict.fromkeys(names.values()) if name not in added):
         notes = (f"A text that holds {new} is read as the mark itself; `synth` reads it as any other text.",)
     return Converted(model, names, tokenizer.splits_special, notes if not tokenizer.splits_special else ())
 

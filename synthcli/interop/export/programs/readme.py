@@ -5,6 +5,7 @@ from pathlib import Path
 from synthcli.interop.export.hugging_face.card import evaluation, licence, limits, training
 from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.interop.export.leaving import Leaving
+from synthcli.interop.export.markdown import plain
 from synthcli.interop.export.programs.form import Form
 from synthcli.interop.export.programs.interface import write_interface
 from synthcli.interop.export.programs.states import POSITIONS
@@ -102,7 +103,7 @@ def write_about(folder: Path, leaving: Leaving, forms: list[Form], suffix: str) 
         notes = write_tokenizer(leaving.tokenizer, leaving.config, folder)
     files = "\n".join(f"- `{form.name}{suffix}`: {form.about}" for form in forms)
     parts = [
-        f"# {leaving.name}\n\n{files}\n\n{CONVENTIONS}",
+        f"# {plain(leaving.name)}\n\n{files}\n\n{CONVENTIONS}",
         f"## Use\n\n```python\n{snippet(leaving, forms, suffix)}```",
         f"## Evaluation\n\n{evaluation(leaving.card)}",
         f"## Training\n\n{training(leaving.card)}",
