@@ -85,6 +85,7 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
 
     Example: `synth corpora unpack enwik8.tar`
     """
+    from synthcli.data.fetching.homes import homes
     from synthcli.data.fetching.unpack import unpack_pack
 
     with reporting() as report:
@@ -98,7 +99,8 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
             move = shlex.join(["mv", str(target), str(stores_root() / listed.name)])
             return screen.say(f"next: `{move}`: a store is found by its name")
         return screen.say(f"next: `{training_command(Store(target, read_manifest(target)))}`")
-    source = ["--source", str(to)] if to is not None else []
+    is_found = to is None and target in homes(listed.name)
+    source = [] if is_found else ["--source", str(target)]
     return screen.say(f"next: `{shlex.join(['synth', 'prepare-corpus', listed.name, *source])}`")
 
 

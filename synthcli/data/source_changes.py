@@ -7,6 +7,7 @@ there any more, all of them, are no change: a store is whole without them.
 import json
 import os
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +64,26 @@ def find_changes(store: Store) -> list[str]:
     if not there:
         return []
     seen, hashed = read_seen(store.path), dict[str, list[int]]()
+    made = int(datetime.fromisoformat(store.manifest["created"]).timestamp() * 1e9)
     changes = [f"`{name}` is gone" for name in recorded if name not in there]
     for name, path in there.items():
-        changes += compare(name, path, recorded[name], seen, hashed)
+        changes += compare(name, path, recorded[name], seen, hashed, made)
     changes += added(store, base, set(recorded))
     if hashed and not changes:
         remember_source(store.path, seen | hashed)
     return changes
 
 
-def compare(name: str, path: Path, file: dict[str, Any], seen: Seen, hashed: Seen) -> list[str]:
-    """Return how a file differs from what was read, or nothing; note it among the hashed if it had to be."""
+def compare(name: str, path: Path, file: dict[str, Any], seen: Seen, hashed: Seen, made: int) -> list[str]:
+    """Return how a file differs from what was read, or nothing; note it among the hashed if it had to be.
+
+    Where its time was not noted, of stores of before, it must be older than the store: `made`, nanoseconds.
+    """
     stat = path.stat()
     if stat.st_size != file["bytes"]:
         return [f"`{name}` has {stat.st_size:,} bytes, had {file['bytes']:,}"]
     mark = [stat.st_size, stat.st_mtime_ns]
-    if seen.get(name) == mark:
+    if seen.get(name, mark if stat.st_mtime_ns < made else None) == mark:
         return []
     if sha256(path) != file["sha256"]:
         return [f"`{name}` has other contents of the same size"]

@@ -7,6 +7,7 @@ scored {tokens, score}, choices {choices, label}, where choices is a list of tok
 perplexities of WikiText and of the One Billion Word benchmark do.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -135,8 +136,11 @@ def find_store(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
 
 def find_store_by_hash(root: Path, corpus: str, content: str) -> Path | None:
     """Return the path of the store of a corpus that holds exactly what a hash stands for."""
-    stores = manifests_of(root, corpus)
-    return next((path for path, found in stores.items() if store_hash(found["files"]) == content), None)
+    for path in named_after(root, corpus):
+        with suppress(SynthError):  # one that is damaged is not it
+            if store_hash(read_manifest(path)["files"]) == content:
+                return path
+    return None
 
 
 def known_source(root: Path, corpus: str) -> Path | None:
@@ -158,10 +162,14 @@ def known_sources(root: Path, corpus: str) -> list[str]:
     return list(found)
 
 
+def named_after(root: Path, corpus: str) -> list[Path]:
+    """Return the stores whose names begin with a corpus's: its own, and of one that goes on with a dot."""
+    return [path for path in stores_in(root) if path.name.startswith(f"{corpus}.")]
+
+
 def manifests_of(root: Path, corpus: str) -> dict[Path, dict[str, Any]]:
     """Return the manifests of all stores of a corpus."""
-    named = [path for path in stores_in(root) if path.name.startswith(f"{corpus}.")]
-    found = {path: read_manifest(path) for path in named}
+    found = {path: read_manifest(path) for path in named_after(root, corpus)}
     return {path: manifest for path, manifest in found.items() if manifest["corpus"] == corpus}
 
 

@@ -1,6 +1,8 @@
 """Kill a preparation at random moments, start it again each time, and compare it with one never killed.
 
-    python -m tests.data.kill_prepare --kills 20 --workers 2 --seed 0
+    python -m tests.data.kill_prepare --kills 20 --workers 2 --seed 0 --corpus labelled
+
+`--corpus` is `pairs`, a publisher's with its splits, or `labelled` or `text`, own files cut by a hash.
 
 Half of the kills come from outside after a random time, the other half from within at a random file
 operation (an open, a rename, a removal, a new folder): those hit the midst of a write for certain. Processes
@@ -46,20 +48,44 @@ def corpus(folder: Path) -> Path:
     return folder
 
 
-def run(root: Path, source: Path, workers: int, kill_at_event: int | None) -> None:
+def labelled(folder: Path) -> Path:
+    """Write a table sorted by label, some of its rows twice."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefgh", k=draw.randint(1, 9))) for _ in range(500)]
+    texts = [" ".join(draw.choices(words, k=draw.randint(1, 15))) for _ in range(4_000)]
+    rows = [f"{text},{label}" for label in ("no", "yes") for text in draw.choices(texts, k=4_000)]
+    return write(folder / "sorted.csv", ["text,label", *rows])
+
+
+def text(folder: Path) -> Path:
+    """Write paragraphs of random words."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefgh", k=draw.randint(1, 9))) for _ in range(500)]
+    lines = [" ".join(draw.choices(words, k=draw.choice((0, 7, 9, 11)))) for _ in range(8_000)]
+    return write(folder / "book.txt", lines)
+
+
+CORPORA = {
+    "pairs": ("multi30k", corpus),
+    "labelled": ("csv:label=label,classes=no+yes", labelled),
+    "text": ("text", text),
+}
+
+
+def run(name: str, root: Path, source: Path, workers: int, kill_at_event: int | None) -> None:
     """Prepare in this process, with small shards."""
     cutting.SHARD_BYTES = local.SHARD_BYTES = SHARD_BYTES
     if kill_at_event is not None:
         kill_self_at(kill_at_event, root, FILE_EVENTS)
     wait_for_workers(pytest.MonkeyPatch())
-    prepare("multi30k", PIECES, root, source, workers=workers)
+    prepare(name, PIECES, root, source, workers=workers)
 
 
 def attempt(
-    root: Path, source: Path, workers: int, delay: float | None = None, event: int | None = None
+    name: str, root: Path, source: Path, workers: int, delay: float | None = None, event: int | None = None
 ) -> bool:
     """Run in a child; return whether it was killed."""
-    work = partial(run, root, source, workers, event)
+    work = partial(run, name, root, source, workers, event)
     return is_killed(work, delay, "a preparation that was started again failed")
 
 
@@ -70,27 +96,28 @@ def differences(expected: dict[str, bytes], path: Path) -> set[str]:
     return wrong | set(names_in(path.parent)) - {path.name}
 
 
-def main(kills: int, workers: int, seed: int) -> None:
+def main(kills: int, workers: int, seed: int, corpus: str) -> None:
     chance, begun, kept = random.Random(seed), time.monotonic(), 0
-    with tempfile.TemporaryDirectory() as name:
-        source, whole, killed = corpus(Path(name) / "data"), Path(name) / "whole", Path(name) / "killed"
+    name, make = CORPORA[corpus]
+    with tempfile.TemporaryDirectory() as folder:
+        source, whole, killed = make(Path(folder) / "data"), Path(folder) / "whole", Path(folder) / "killed"
         start = time.monotonic()
-        attempt(whole, source, workers)
+        attempt(name, whole, source, workers)
         seconds, done, differing = time.monotonic() - start, 0, set[str]()
-        path = store_path(killed, "multi30k", PIECES, source)
-        expected = contents(store_path(whole, "multi30k", PIECES, source))
+        path = store_path(killed, name, PIECES, source)
+        expected = contents(store_path(whole, name, PIECES, source))
         while done < kills:
             from_outside = chance.random() < 0.5
             delay = chance.uniform(0, 2 * seconds / kills) if from_outside else None
             event = None if from_outside else chance.randrange(1, 2 * EVENTS // kills)
-            if attempt(killed, source, workers, delay, event):
+            if attempt(name, killed, source, workers, delay, event):
                 done += 1
                 records = work_folder(path) / RECORDS
                 kept = records.read_text().count("\n") if records.exists() else kept
             else:  # it came to its end: another store is killed from now on
                 differing |= differences(expected, path)
                 shutil.rmtree(killed)
-        attempt(killed, source, workers)
+        attempt(name, killed, source, workers)
         differing |= differences(expected, path)
     total = time.monotonic() - begun
     report = f"{done} kills of {kills} asked, {kept} shards kept at the last, {len(expected)} files compared"
@@ -103,4 +130,5 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--corpus", choices=list(CORPORA), default="pairs")
     main(**vars(parser.parse_args()))

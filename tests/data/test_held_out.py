@@ -5,15 +5,19 @@ import io
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from synthcli.data.corpora import Row, find_corpus
 from synthcli.data.prepare import prepare
+from synthcli.data.preparing import local
+from synthcli.data.preparing.shard import Draft, make_shard
+from synthcli.data.preparing.work import Work
 from synthcli.errors import SynthError
-from tests.data.small import BYTES, contents, write
+from tests.data.small import BYTES, PIECES, contents, write
 
 LABELLED = "csv:text=text,label=label,classes=neg+pos+rare"
 
@@ -288,3 +292,42 @@ def test_processes_and_a_second_time_make_the_same_store(tmp_path: Path, small_s
     ]
     assert contents(stores[0].path) == contents(stores[1].path) == contents(stores[2].path)
     assert stores[0].counts("train")["rows"] == 720
+
+
+def test_a_killed_preparation_goes_on_with_the_same_splits(
+    tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = table(tmp_path / "a.csv", SORTED)
+    whole = contents(prepare(LABELLED, BYTES, tmp_path / "whole", source).path)
+    finish, kept = Work.finish, list[int]()
+
+    def finish_some(self: Work, draft: Draft) -> None:
+        if len(self.records) == 9:
+            raise KeyboardInterrupt
+        finish(self, draft)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Work, "finish", finish_some)
+        prepare(LABELLED, BYTES, tmp_path / "killed", source)
+    monkeypatch.setattr(local, "make_shard", counting(kept))
+    store = prepare(LABELLED, BYTES, tmp_path / "killed", source)
+    assert contents(store.path) == whole
+    assert sum(kept) == sum(name.endswith(".arrow") for name in whole) - 9
+
+
+def counting(kept: list[int]) -> Callable[..., Draft]:
+    def make(*what: Any) -> Draft:
+        kept.append(1)
+        return make_shard(*what)
+
+    return make
+
+
+def test_there_is_nothing_to_learn_a_tokenizer_from(tmp_path: Path) -> None:
+    source = table(tmp_path / "a.csv", SORTED)
+    with pytest.raises(SynthError) as error:
+        prepare(f"{LABELLED},split=whole", PIECES, tmp_path / "stores", source)
+    assert str(error.value) == (
+        "there is no training split to learn a tokenizer from\n"
+        "hint: take one that is trained: `--tokenizer-files DIR`, or `--tokenizer bytes`"
+    )

@@ -14,7 +14,7 @@ from synthcli.data.manifest import MANIFEST
 from synthcli.data.origin import given_source, prepare_command
 from synthcli.data.prepare import prepare
 from synthcli.data.source_changes import describe_source, find_changes, refuse_changed
-from synthcli.data.store import Store, known_source, known_sources, open_store
+from synthcli.data.store import Store, find_store_by_hash, known_source, known_sources, open_store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, PIECES, SOURCES, TARGETS, multi30k, write
 
@@ -206,3 +206,24 @@ def test_the_command_that_makes_a_store_anew(
     again = prepare("text:rows=lines", files, root, source)
     command = prepare_command(again.manifest, again.path)
     assert command is not None and str(store.path) in shlex.split(command)
+
+
+def test_older_stores_are_not_hashed_where_their_files_are_older(
+    root: Path, tmp_path: Path, hashed: list[str]
+) -> None:
+    notes = folder_of_text(tmp_path / "notes")
+    for name in ("a.txt", "more/b.txt"):
+        os.utime(notes / name, (MOMENT, MOMENT))
+    store = older(prepare("text", BYTES, root, notes))
+    assert find_changes(store) == [] and hashed == []
+    later = MOMENT + 10**9
+    os.utime(notes / "a.txt", (later, later))
+    assert find_changes(store) == find_changes(store) == [] and hashed == ["a.txt"]
+
+
+def test_a_damaged_store_is_not_the_one_that_is_looked_for(root: Path, tmp_path: Path) -> None:
+    notes = folder_of_text(tmp_path / "notes")
+    stores = [prepare("text", BYTES, root, notes / name) for name in ("a.txt", "more/b.txt")]
+    (stores[0].path / MANIFEST).write_text("{")
+    assert find_store_by_hash(root, "text", stores[1].hash) == stores[1].path
+    assert find_store_by_hash(root, "text", stores[0].hash) is None

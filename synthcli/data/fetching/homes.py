@@ -35,7 +35,7 @@ def data_root() -> Path:
 
 def homes(corpus: str) -> list[Path]:
     """Return the folders that are looked into for a corpus, the one it is fetched to first."""
-    if corpus in ANYWHERE:
+    if corpus.partition(":")[0] in ANYWHERE:
         return []
     names = HOMES.get(corpus, (corpus, corpus.replace("-", "_")))
     return [data_root() / name for name in dict.fromkeys(names)]

@@ -10,6 +10,7 @@ from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_to
 from synthcli.data.tokenizers.words import frequent_words
 from synthcli.data.tokenizers.words_published import published_words
 from synthcli.durable import new_folder
+from synthcli.errors import SynthError
 
 ROWS_AT_ONCE = 2_000  # between two reports
 
@@ -50,6 +51,11 @@ def tokenizer_for(
 
 def training_texts(opened: Source, report: Progress) -> Iterator[str]:
     """Yield the texts of the training split, all those of a row, for a tokenizer to learn from."""
+    if "train" not in opened.splits:
+        raise SynthError(
+            "there is no training split to learn a tokenizer from",
+            "take one that is trained: `--tokenizer-files DIR`, or `--tokenizer bytes`",
+        )
     for number, row in enumerate(opened.read("train"), start=1):
         if number % ROWS_AT_ONCE == 1:
             report("reading for the tokenizer", number - 1, None)
