@@ -23,6 +23,8 @@ from synthcli.training.weights import weights_of
 
 # how a foreign folder was read before its settings were, by its `model_type`: students of then have these ids
 FORMER: dict[str, Callable[[Path], Tokenizer]] = {"bert": wordpiece_of, "gpt2": Gpt2Tokenizer.load}
+# settings of a configuration that came later, with their defaults
+LATER = {"class_names": None, "skip_from": "stream", "projection": "both", "gate_init": 0.5}
 TASKS = ("masked-lm", "causal-lm", "classification")
 
 
@@ -89,9 +91,25 @@ def frozen(model: nn.Module) -> nn.Module:
 
 
 def model_hash(config: ModelConfig, model: nn.Module) -> str:
-    """Return the sha256 of a configuration and of every tensor by name."""
-    digest = hashlib.sha256(config.model_dump_json().encode())
+    """Return the sha256 of a configuration and of every tensor by name.
+
+    Accounts of students hold it: a setting that came later counts only where it changes something, or the
+    teacher of an older version would be another one.
+    """
+    digest = hashlib.sha256(config.model_dump_json(exclude=later_in(config.model_dump())).encode())
     for name, tensor in weights_of(model).items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def later_in(part: Any) -> dict[Any, Any]:
+    """Return where settings of `LATER` stand at their defaults, as pydantic's `exclude` takes them."""
+    items = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, tuple) else ()
+    found: dict[Any, Any] = {}
+    for key, value in items:
+        if key in LATER and type(value) is type(LATER[key]) and value == LATER[key]:
+            found[key] = True
+        elif within := later_in(value):
+            found[key] = within
+    return found

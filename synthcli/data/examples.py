@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from synthcli.data.choices import ChoiceExamples
+from synthcli.data.classes import Classes
 from synthcli.data.collate import IGNORED, Batch, Report
 from synthcli.data.config import DenoisingConfig, MaskingConfig
 from synthcli.data.denoising import DenoisingExamples
@@ -49,7 +50,10 @@ LAYOUTS_OF = {"causal-lm": (*LAYOUTS, "streams"), "masked-lm": tuple(MASKED)}  #
 
 
 class Examples:
-    """Examples by index; `lengths` are tokens per example, the longer side of a pair."""
+    """Examples by index; `lengths` are tokens per example, the longer side of a pair.
+
+    With `classes` labels are the numbers that a model gives them, matched by name.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Examples:
         masking: MaskingConfig | None = None,
         denoising: DenoisingConfig | None = None,
         context: int = 0,
+        classes: Classes | None = None,
     ) -> None:
         check(store, task, layout, streams, masking, denoising)
         refuse_unreadable(store, split)
@@ -87,6 +92,11 @@ class Examples:
         elif task == "classification":
             form = CLASSIFIED[store.kind]
             self._form = form(store, split, needed("max_source", max_source, task))
+        self.note: str | None = None  # on how the corpus's classes were matched with the model's
+        if classes is not None and store.kind == "labelled":
+            places = classes.places_of(store.corpus, store.class_names)
+            self._form.labels = places[self._form.labels]
+            self.note = classes.note_on(store.class_names, places)
 
     def __len__(self) -> int:
         return len(self._form.lengths)

@@ -113,7 +113,7 @@ def judge(
 
 def notes_on(examples: Examples, metric: str, config: EvaluationConfig) -> tuple[str, ...]:
     """Say what of the text the model could not be shown, and what the metric does not see of it."""
-    report, notes = examples.report, []
+    report, notes = examples.report, [] if examples.note is None else [examples.note]
     if report.truncated_sources:
         notes.append(f"{report.truncated_sources} of {report.rows} sources were longer than the model reads")
     if report.truncated_targets and metric == "perplexity":

@@ -145,7 +145,8 @@ def model_for(old: ModelConfig, task: str, base: ModelConfig, corpus: str) -> Mo
         "decoder": None,
         **{n: s.model_dump() for n, s in stacks.items()},
     }
-    table |= {"task": task, "num_classes": classes, "head": head.model_dump()}
+    # the store names the classes; what the checkpoint knows of them is found by name when it is loaded
+    table |= {"task": task, "num_classes": classes, "class_names": None, "head": head.model_dump()}
     table["cross"] = table["cross"] if task == "seq2seq" else None
     return ModelConfig.model_validate(table)
 

@@ -136,7 +136,12 @@ def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
 def same(run: Run, experiment: Experiment) -> bool:
     """Return whether a run trains this experiment; sizes that follow its store may differ."""
     own, asked = load_preset(str(run.preset)), experiment
-    sizes = {"vocab_size": own.model.vocab_size, "num_classes": own.model.num_classes}
+    found = own.model
+    sizes = {
+        "vocab_size": found.vocab_size,
+        "num_classes": found.num_classes,
+        "class_names": found.class_names,
+    }
     asked = asked.model_copy(update={"model": asked.model.model_copy(update=sizes)})
     return not differences_in_training(own.model_dump(mode="json"), asked.model_dump(mode="json"))
 

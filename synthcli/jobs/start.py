@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import Checkpoint
 
+CLASSIFIER = "head.output."
 VOCABULARY = ("source_embeddings.tokens.weight", "embeddings.tokens.weight", "head.weight")
 
 
@@ -34,8 +36,10 @@ def start_from(model: nn.Module, checkpoint: Checkpoint) -> LoadReport:
     """Copy what the model shares with a checkpoint.
 
     Tensors whose shapes differ are resized where that has a meaning, tables of positions and
-    vocabularies (their common rows are kept), and new otherwise.
+    vocabularies (their common rows are kept), and new otherwise. Of a head of classes the rows are found by
+    the classes' names; for other classes it is new.
     """
+    order = order_of_classes(model, checkpoint)
     names = names_in(checkpoint.config, task_of(model))
     # buffers too: fixed matrices are drawn by chance, and what has learnt beside them needs the same
     ours, used = {**dict(model.named_parameters()), **dict(model.named_buffers())}, set()
@@ -45,6 +49,10 @@ def start_from(model: nn.Module, checkpoint: Checkpoint) -> LoadReport:
         if theirs is None:
             continue
         given = checkpoint.weights[theirs]
+        if name.startswith(CLASSIFIER) and order is not None:
+            if not order:
+                continue
+            given = given[list(order)]
         used.add(theirs)
         if given.shape == parameter.shape:
             parameter.copy_(given)
@@ -67,6 +75,15 @@ def start_from(model: nn.Module, checkpoint: Checkpoint) -> LoadReport:
         dropped=tuple(name for name in checkpoint.weights if name not in used),
         resized=tuple(resized),
     )
+
+
+def order_of_classes(model: nn.Module, checkpoint: Checkpoint) -> tuple[int, ...] | None:
+    """Return the checkpoint's number of each class; () where classes differ, None where nobody named them."""
+    config: Any = model.config
+    ours, theirs = config.class_names, checkpoint.config.class_names
+    if ours is None or theirs is None:
+        return None
+    return tuple(theirs.index(name) for name in ours) if set(ours) == set(theirs) else ()
 
 
 def names_in(config: ModelConfig, new_task: str) -> Callable[[str], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from synthcli.data.classes import Classes
 from synthcli.data.config import DataConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
@@ -75,4 +76,5 @@ def examples_of(
         masking=data.masking,
         denoising=data.denoising,
         context=0 if judging is None else judging.context,
+        classes=None if model.num_classes is None else Classes(model.num_classes, model.class_names),
     )

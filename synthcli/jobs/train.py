@@ -95,7 +95,7 @@ def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
 
 def fitted(experiment: Experiment, store: Store) -> Experiment:
     """Return the experiment with the vocabulary and the classes of a store."""
-    return experiment.fitted(store.tokenizer.vocab_size, len(store.class_names) or None)
+    return experiment.fitted(store.tokenizer.vocab_size, store.class_names)
 
 
 def planned(experiment: Experiment) -> Plan:
@@ -142,6 +142,9 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
     if experiment is not None:
         again = from_same_source(experiment if own.compress else experiment.from_scratch(), own)
         wanted = from_same_source(fitted_to_store(again, watcher, run.store_hash)[0], own, experiment)
+        if own.model.class_names is None:  # a run from before classes had names
+            unnamed = wanted.model.model_copy(update={"class_names": None})
+            wanted = wanted.model_copy(update={"model": unnamed})
         refuse_differences(run, own.model_dump(mode="json"), wanted.model_dump(mode="json"))
         own = wanted
     if run.is_finished:

@@ -69,6 +69,7 @@ class ModelConfig(Config):
     task: TaskName
     vocab_size: int = Field(gt=0)
     num_classes: int | None = Field(None, gt=1)
+    class_names: tuple[str, ...] | None = None  # in the order of their numbers; none: nobody named them
     d_model: int = Field(gt=0)
     d_ff: int | None = Field(None, gt=0)
     activation: ActivationName = "gelu"
@@ -113,6 +114,14 @@ class ModelConfig(Config):
             raise ValueError(f"{what} {verb} `num_classes`")
         if self.cross is not None and self.task != "seq2seq":
             raise ValueError(f'`task = "{self.task}"` has no `[model.cross]`')
+        return self
+
+    @model_validator(mode="after")
+    def _every_class_has_a_name(self) -> "ModelConfig":
+        names = self.class_names
+        if names is not None and (len(set(names)) < len(names) or len(names) != self.num_classes):
+            listed = ", ".join(f"`{name}`" for name in names)
+            raise ValueError(f"`class_names` are {listed}, allowed: a name of its own for each class")
         return self
 
     @model_validator(mode="after")

@@ -92,10 +92,11 @@ class Experiment(Config):
         """Return the experiment that trains this model's shape without a teacher."""
         return self if self.compress is None else self.model_copy(update={"compress": None})
 
-    def fitted(self, vocab_size: int, num_classes: int | None = None) -> "Experiment":
+    def fitted(self, vocab_size: int, class_names: tuple[str, ...] = ()) -> "Experiment":
         """Return the experiment for a store: a tokenizer may hold fewer pieces than were asked for.
 
-        A vocabulary larger than the tokenizer's that the preset names itself is kept.
+        A vocabulary larger than the tokenizer's that the preset names itself is kept, and so are classes
+        beyond the store's, which get a name by their number.
         """
         model, asked = self.model, self.data.tokenizer.size
         if model.vocab_size in (asked, vocab_size):
@@ -104,8 +105,11 @@ class Experiment(Config):
             message = f"`model.vocab_size` = {model.vocab_size} is less than the tokenizer's {vocab_size}"
             raise SynthError(message, "leave `model.vocab_size` out: it follows the tokenizer")
         refuse_cutoffs(model)
-        if num_classes is not None and model.num_classes is not None:
-            model = model.model_copy(update={"num_classes": max(num_classes, model.num_classes)})
+        if class_names and model.num_classes is not None and model.class_names is None:
+            number = max(len(class_names), model.num_classes)
+            others = tuple(f"class {place}" for place in range(len(class_names), number))
+            names = {"num_classes": number, "class_names": (*class_names, *others)}
+            model = model.model_copy(update=names)
         return self.model_copy(update={"model": model})
 
     def reading(self, source: str | None, by: str) -> "Experiment":

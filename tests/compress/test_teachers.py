@@ -10,7 +10,7 @@ import transformers
 from torch import nn
 
 from synthcli.compress.capture import logits_of
-from synthcli.compress.teacher import open_teacher
+from synthcli.compress.teacher import model_hash, open_teacher
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs import teachers
@@ -20,6 +20,7 @@ from synthcli.training.checkpoints import write_model
 from synthcli.training.weights import weights_of
 from tests.compress.small import bert_config
 
+STACK = {"layers": 2, "max_length": 8}
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 
@@ -132,3 +133,57 @@ def test_a_file_is_no_teacher(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SynthError, match="is no folder"):
         open_teacher(tmp_path / "file")
+
+
+# what the version before classes had names, and before layers could leave maps out, made of models of zeros
+HASHES: dict[str, tuple[dict[str, Any], str]] = {
+    "classifier": (
+        {"task": "classification", "num_classes": 3, "mixer": {"heads": 2}, "encoder": STACK},
+        "b1013471b7b99c5d",
+    ),
+    "parallel": (
+        {"task": "causal-lm", "block": "skipless-parallel", "mixer": {"heads": 2}, "decoder": STACK},
+        "9453f4a9fba4aba8",
+    ),
+    "srupp": (
+        {
+            "task": "causal-lm",
+            "d_ff": None,
+            "block": "recurrent",
+            "mixer": {"kind": "srupp", "projection": 2, "heads": 1},
+            "embeddings": {"positions": "none"},
+            "decoder": STACK,
+        },
+        "8e0192ce8ffd7d82",
+    ),
+    "seq2seq": (
+        {"task": "seq2seq", "mixer": {"heads": 2}, "encoder": STACK, "decoder": STACK},
+        "f8584fdc0d23c63b",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_settings_that_came_later_leave_a_teachers_hash_alone(name: str) -> None:
+    table, expected = HASHES[name]
+    config = ModelConfig.model_validate({"vocab_size": 9, "d_model": 4, "d_ff": 8} | table)
+    assert model_hash(config, zeros(config))[:16] == expected
+
+
+def test_settings_that_change_something_change_the_hash() -> None:
+    table, _ = HASHES["classifier"]
+    tables = [
+        table,
+        table | {"class_names": ("a", "b", "c")},
+        table | {"class_names": ("b", "a", "c")},
+        table | {"block": {"kind": "pre-norm", "skip_from": "norm"}},
+    ]
+    configs = [ModelConfig.model_validate({"vocab_size": 9, "d_model": 4, "d_ff": 8} | one) for one in tables]
+    assert len({model_hash(config, zeros(config)) for config in configs}) == 4
+
+
+def zeros(config: ModelConfig) -> nn.Module:
+    model = build(config)
+    for tensor in model.state_dict().values():
+        tensor.zero_()
+    return model

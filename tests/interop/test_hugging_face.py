@@ -100,6 +100,44 @@ def test_bert_classifier_equals_transformers(classes: int, tmp_path: Path) -> No
     torch.testing.assert_close(logits.reshape(expected.shape), expected, **TOLERANCE)
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ({0: "no", 1: "yes", 2: "perhaps"}, ("no", "yes", "perhaps")),
+        ({0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}, None),
+    ],
+)
+def test_the_names_of_classes_are_those_of_id2label(
+    labels: dict[int, str], names: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    back = {name: number for number, name in labels.items()}
+    _bert("BertForSequenceClassification", id2label=labels, label2id=back).save_pretrained(tmp_path)
+    assert import_hugging_face(tmp_path).config.class_names == names
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted"),
+    [
+        ("id2label", {"0": "no", "1": "yes"}, "a name of its own for each of the classes 0 to 2"),
+        ("id2label", {"0": "no", "1": "yes", "2": "no"}, "a name of its own for each of the classes 0 to 2"),
+        ("id2label", {"1": "no", "2": "yes", "3": "so"}, "a name of its own for each of the classes 0 to 2"),
+        ("id2label", ["no", "yes", "so"], "a table of names"),
+        ("id2label", {"0": "no", "1": "yes", "2": 7}, "a table of names"),
+        ("label2id", {"no": 1, "yes": 0, "so": 2}, "`id2label` the other way round"),
+    ],
+)
+def test_names_that_do_not_fit_the_classes_are_refused(
+    key: str, value: object, wanted: str, tmp_path: Path
+) -> None:
+    _bert("BertForSequenceClassification", num_labels=3).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    named = {"id2label": {"0": "no", "1": "yes", "2": "so"}, "label2id": {"no": 0, "yes": 1, "so": 2}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | named | {key: value}))
+    with pytest.raises(SynthError) as error:
+        import_hugging_face(tmp_path)
+    assert error.value.message == f"`{key} = {json.dumps(value)}` of `{path}` is not {wanted}"
+
+
 @torch.no_grad()
 def test_a_bare_bert_becomes_an_encoder_whose_logits_are_h_e(tmp_path: Path) -> None:
     theirs = _bert("BertModel")

@@ -127,7 +127,8 @@ def _classification(options: Options, tensors: Mapping[str, Tensor]) -> dict[str
     head = {"pool": "first", "pooler": True}
     if problem == "regression":
         return {"head": head | {"output": "regression"}}
-    return {"head": head | {"output": "classes"}, "num_classes": num_classes}
+    names = options.class_names(num_classes)
+    return {"head": head | {"output": "classes"}, "num_classes": num_classes, "class_names": names}
 
 
 def _embeddings(root: str, tensors: Mapping[str, Tensor]) -> list[Entry]:

@@ -11,6 +11,7 @@ from synthcli.interop.refusals import Only, check_options
 from synthcli.safe_read import inside, read_json
 
 CONFIG = "config.json"
+NO_NAME = "LABEL_"  # with its number: what transformers calls a class that nobody named
 
 ACTIVATIONS = {
     "gelu": "gelu",
@@ -80,6 +81,22 @@ class Options:
             allowed = "allowed: " + ", ".join(f"`{word}`" for word in words)
             raise SynthError(f"a model `{value[0]}` cannot be imported (`{self.path}`)", allowed)
         return value[0] if value else None
+
+    def class_names(self, number: int) -> tuple[str, ...] | None:
+        """Return the names of so many classes in the order of their numbers, None where nobody named them."""
+        table = self._value("id2label", {})
+        if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
+            raise self._wrong("id2label", table, "a table of names")
+        if not table:
+            return None
+        names = tuple(table[str(place)] for place in range(number) if str(place) in table)
+        if not len(table) == len(names) == len(set(names)) == number:
+            wanted = f"a name of its own for each of the classes 0 to {number - 1}"
+            raise self._wrong("id2label", table, wanted)
+        back = self._value("label2id", {})
+        if back and back != {name: place for place, name in enumerate(names)}:
+            raise self._wrong("label2id", back, "`id2label` the other way round")
+        return None if names == tuple(f"{NO_NAME}{place}" for place in range(number)) else names
 
     def check(self, rules: Iterable[Only]) -> None:
         """Raise where an option has a value that we cannot express."""

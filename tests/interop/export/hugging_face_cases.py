@@ -23,6 +23,7 @@ BERT = {
     "head": {"transform": True, "bias": True},
     "norm_eps": 1e-12,
 }
+NAMES = ("no", "yes", "perhaps")
 JUDGE = BERT | {"head": {"pool": "first", "pooler": True}}
 NUMBER = JUDGE | {"head": {"pool": "first", "pooler": True, "output": "regression"}, "num_classes": None}
 GPT2 = {"mixer": {"heads": 4}, "embeddings": {"scale": False, "tie": "output"}, "activation": "gelu-tanh"}
@@ -33,7 +34,7 @@ NATIVE: dict[str, tuple[str, dict[str, Any]]] = {
     "bert untied": ("masked-lm", BERT | {"embeddings": TYPED | {"tie": "none"}}),
     "bert without types": ("masked-lm", BERT | {"embeddings": TYPED | {"tie": "all", "token_types": 0}}),
     "bert of smaller layers": ("masked-lm", BERT | {"encoder": SHAPE | SMALLER}),
-    "bert classifier": ("classification", JUDGE | {"encoder": SHAPE | SMALLER}),
+    "bert classifier": ("classification", JUDGE | {"encoder": SHAPE | SMALLER, "class_names": NAMES}),
     "bert regression": ("classification", NUMBER),
     "gpt2": ("causal-lm", GPT2),
     "gpt2 untied": ("causal-lm", GPT2 | {"embeddings": {"scale": False, "tie": "none"}}),
@@ -66,6 +67,7 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
             "block": "recurrent",
             "d_ff": None,
             "mixer": {"kind": "sru", "bidirectional": True, "rescale": True},
+            "class_names": NAMES,
         },
     ),
     "layers of their own": (

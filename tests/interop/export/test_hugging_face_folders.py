@@ -15,11 +15,13 @@ import torch
 from huggingface_hub import ModelCard
 
 from synthcli.interop.export import EXPORTERS, cases
+from synthcli.interop.export.hugging_face.kinds import labels_of
 from synthcli.interop.export.hugging_face.modeling import modeling_source
 from synthcli.interop.export.hugging_face.native import native
 from synthcli.interop.export.hugging_face.padded import padded
 from synthcli.interop.export.hugging_face.reaching import REMOTE
 from synthcli.interop.export.leaving import CardFacts, ExportOptions, Leaving, Metric
+from synthcli.interop.hugging_face import import_hugging_face
 from synthcli.model import ModelConfig
 from synthcli.model.scores import SCORES
 from tests.interop.export.hugging_face_cases import (
@@ -74,6 +76,21 @@ def test_a_folder_computes_the_same_without_the_project(name: str, found: Found)
     assert report["max_difference"] <= TOLERANCE
     assert report["runs_own_code"] == (name in OWN_CODE)
     assert report["printed"].strip() or CASES[name][0] == "masked-lm"  # bytes have no mask to fill
+
+
+@pytest.mark.parametrize("name", ["bert classifier", "sru both ways"])
+def test_classes_keep_their_names(name: str, root: Path) -> None:
+    options = json.loads((root / folder_name(name) / "config.json").read_text(encoding="utf-8"))
+    assert options["id2label"] == {"0": "no", "1": "yes", "2": "perhaps"}
+    assert options["label2id"] == {"no": 0, "yes": 1, "perhaps": 2}
+    if name in NATIVE:
+        assert import_hugging_face(root / folder_name(name)).config.class_names == ("no", "yes", "perhaps")
+
+
+def test_classes_without_names_have_those_of_transformers() -> None:
+    options = labels_of(config_of("classification", {}))
+    assert options["id2label"] == {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
+    assert options["label2id"] == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
 
 
 WRITING = [name for name, (task, _) in CASES.items() if task in ("causal-lm", "seq2seq")]

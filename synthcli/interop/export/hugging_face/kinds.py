@@ -3,6 +3,7 @@
 from typing import Any
 
 from synthcli.interop.export.leaving import Leaving
+from synthcli.interop.hugging_face.options import NO_NAME
 from synthcli.model import ModelConfig
 
 LOADERS = {
@@ -32,12 +33,14 @@ def special_ids(leaving: Leaving) -> dict[str, int]:
 
 
 def labels_of(config: ModelConfig) -> dict[str, Any]:
+    """Return the names of a classifier's classes, or those that transformers gives to classes without."""
     if kind_of(config) != "classification":
         return {}
     problem = "regression" if config.head.output == "regression" else "single_label_classification"
-    names = {str(number): f"LABEL_{number}" for number in range(config.num_outputs)}
+    unnamed = (f"{NO_NAME}{number}" for number in range(config.num_outputs))
+    names = config.class_names or tuple(unnamed)
     return {
         "problem_type": problem,
-        "id2label": names,
-        "label2id": {name: int(n) for n, name in names.items()},
+        "id2label": {str(number): name for number, name in enumerate(names)},
+        "label2id": {name: number for number, name in enumerate(names)},
     }
