@@ -16,7 +16,7 @@ from synthcli.data.tokenizers.vocabulary_file import read_pieces
 from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
 from synthcli.errors import SynthError
 from synthcli.interop.export.hugging_face.definitions import Module
-from synthcli.training.journal import read_lines
+from synthcli.training.records import read_records
 from tests.data.odd_lines import odd_lines
 
 # what Python's `splitlines` and `split` take for the end of a line or a word, and files do not
@@ -143,8 +143,9 @@ def test_a_journal_and_a_source_file(tmp_path: Path) -> None:
     text = "".join(json.dumps({"step": n, "text": "a\u2028b"}, ensure_ascii=False) + "\n" for n in range(3))
     path = tmp_path / "journal.jsonl"
     path.write_text(text + '{"step": 3', encoding="utf-8")
-    assert [record for _, record in read_lines(path)] == [{"step": n, "text": "a\u2028b"} for n in range(3)]
-    assert "".join(line for line, _ in read_lines(path)) == text
+    found, damaged = read_records(path)
+    assert [record.values for record in found] == [{"step": n, "text": "a\u2028b"} for n in range(3)]
+    assert ("".join(record.line for record in found), damaged) == (text, [4])
     source = 'A = "a\u2028b"\n\x0c\n\n\ndef second() -> int:\n    return 2\n'
     module = Module("m", source)
     second = module.tree.body[1]
