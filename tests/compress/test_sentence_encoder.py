@@ -34,7 +34,7 @@ def english(encoder: Teacher, tmp_path_factory: pytest.TempPathFactory) -> Store
     root = tmp_path_factory.mktemp("english")
     paragraphs = [" ".join(part.split()) for text in topics.values() for part in text.split("\n\n")]
     (root / "manual.txt").write_text("\n".join(part for part in paragraphs if len(part) > 80))
-    files = {"kind": "wordpiece", "vocab_size": 30522, "files": str(encoder.path)}
+    files = {"kind": encoder.tokenizer.kind, "vocab_size": 30522, "files": str(encoder.path)}
     return prepare("text", TokenizerConfig.model_validate(files), root / "stores", root / "manual.txt")
 
 

@@ -61,6 +61,27 @@ def test_all_of_the_lines(case: Case, tmp_path: Path) -> None:
     assert differing(case, tmp_path, odd_lines()) == []
 
 
+REAL = {
+    "bert-base-uncased": ("bert", {"vocab.txt": "vocab.txt"}, {"strip_accents": False}),
+    "gpt2": ("gpt2", {"encoder.json": "vocab.json", "vocab.bpe": "merges.txt"}, {"add_prefix_space": True}),
+}
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+@pytest.mark.parametrize("name", REAL)
+def test_vocabularies_as_they_were_published(name: str, is_set: bool, shared: Path, tmp_path: Path) -> None:
+    model, files, settings = REAL[name]
+    for source, own in files.items():
+        (tmp_path / own).write_bytes((shared / "data/tokenizers" / name / source).read_bytes())
+    write(tmp_path / "config.json", {"model_type": model})
+    write(tmp_path / "tokenizer_config.json", settings if is_set else {})
+    ours, theirs = published_tokenizer(tmp_path), transformers.AutoTokenizer.from_pretrained(tmp_path)
+    expected = theirs(odd_lines(), add_special_tokens=False)["input_ids"]
+    assert ours.encode_batch(odd_lines()) == expected
+    decoded = [theirs.decode(ids, skip_special_tokens=True) for ids in expected]
+    assert [ours.decode(ids) for ids in expected] == decoded
+
+
 def test_special_ids_are_those_of_transformers(tmp_path: Path) -> None:
     for number, group in enumerate(GROUPS):
         folder = tmp_path / str(number)
