@@ -1,5 +1,6 @@
 """Run one command in a forked child with little memory and little time, and see what it leaves."""
 
+import io
 import os
 import re
 import resource
@@ -41,6 +42,16 @@ def run(words: tuple[str, ...], variables: dict[str, str], box: Path, logs: Path
     return Ended(code, *texts, left, time.monotonic() - began)
 
 
+class Terminal(io.TextIOWrapper):
+    """A stream to a file that says it is a terminal: what is printed there must not command it."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(io.FileIO(descriptor, "w", closefd=False), encoding="utf-8", write_through=True)
+
+    def isatty(self) -> bool:
+        return True
+
+
 def be_the_command(
     words: tuple[str, ...], variables: dict[str, str], box: Path, out: Path, err: Path
 ) -> None:
@@ -49,14 +60,14 @@ def be_the_command(
     try:
         os.setsid()
         os.chdir(box)
-        os.environ.update({"HOME": str(box / "home")} | variables)
+        os.environ.update({"HOME": str(box / "home"), "TERM": "dumb", "NO_COLOR": "1"} | variables)
         limit_memory()
         for number, path in ((0, "/dev/null"), (1, out), (2, err)):
             mode = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             os.dup2(os.open(path, mode), number)
         sys.argv = ["synth", *words]
-        # as on a terminal: what is printed there must not command it
-        sys.stdout.isatty = lambda: True  # type: ignore[method-assign]
+        sys.stdout, sys.stderr = Terminal(1), Terminal(2)
+        sys.stderr.isatty = lambda: False  # type: ignore[method-assign]
         from synthcli.__main__ import main
 
         main()
