@@ -14,7 +14,7 @@ from synthcli import durable
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
 from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import SynthError, carrying
+from synthcli.errors import SynthError, carrying, did_you_mean
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate import Request, evaluate_checkpoint, judge, nothing, options_for
 from synthcli.jobs.reproduce_compressed import TEACHER, compressed_rows
@@ -79,6 +79,8 @@ class Reproduction:
 
 def reproduce(asked: Reproduction, folder: Path, watcher: Watcher) -> tuple[Path, list[Row]]:
     """Return the report's file and its rows."""
+    if asked.scale not in ANY:
+        raise SynthError(f"there is no scale `{asked.scale}`", did_you_mean(asked.scale, ANY))
     refuse_unwritable(folder / "report", ELSEWHERE)
     refuse_unwritable_runs()
     rows: list[Row] = []

@@ -42,6 +42,14 @@ MISTAKES = {
         ["train", "--resume"],
         "error: there are no runs in `runs`\nhint: `synth train PRESET` makes one\n",
     ),
+    "no such scale of the whole": (
+        ["reproduce", "--scale", "smok"],
+        "error: there is no scale `smok`\nhint: did you mean `smoke`?\n",
+    ),
+    "a key within keys": (
+        ["train", "wmt14-dense", "--set", "a." * 101 + "b=1"],
+        f"error: `--set {'a.' * 101}b=1` names 102 keys within each other\nhint: no key is so deep\n",
+    ),
     "no folder of the corpus": (
         ["reproduce", "--scale", "hour", "--data", "data"],
         "error: `data` holds no folder for the corpus `wmt14-en-de`\nhint: make `data/wmt14-en-de` with ",

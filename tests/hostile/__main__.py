@@ -16,6 +16,7 @@ from tests.hostile.commands import COMMANDS
 from tests.hostile.files import STRUCTURAL
 from tests.hostile.world import make
 
+PROGRESS = 50  # cases after which a line says how far it is
 OUTCOMES = ("worked", "refused", "failed")
 DEVOID = {
     "OMP_NUM_THREADS": "1",
@@ -89,7 +90,9 @@ def report(cases: list[Case], box: Path, template: Path, logs: Path, seed: int) 
     """Carry out cases, and print what failed and how many ended how."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     plain: dict[str, str] = {}
-    for case in cases:
+    for number, case in enumerate(cases, start=1):
+        if number % PROGRESS == 0:
+            sys.stderr.write(f"{number} of {len(cases)}\n")
         outcome, ended = happened(case, box, template, logs, seed)
         is_odd = outcome == "worked" and case.kind == "file" and case.how in STRUCTURAL and "/" in case.what
         if is_odd and is_read_otherwise(case, result_of(ended), plain, box, template, logs):
