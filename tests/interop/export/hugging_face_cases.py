@@ -92,6 +92,37 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
             }
         },
     ),
+    "skips behind norms": (
+        "causal-lm",
+        {
+            "block": {"kind": "parallel", "norm": "rms", "skip_from": "norm", "trainable_gains": True},
+            "mixer": {
+                "heads": 2,
+                "scores": [{"kind": "dot-product"}, {"kind": "dense", "input": "model", "hidden": 0}],
+                "mix": "gate",
+                "gate_init": 0.8,
+                "shaping": {"identity": 0.4, "centre": 0.0, "trainable": ["attention"]},
+            },
+        },
+    ),
+    "srupp from narrow vectors": (
+        "causal-lm",
+        {
+            "block": "recurrent",
+            "d_ff": None,
+            "mixer": {"kind": "srupp", "projection": 8, "heads": 2, "attention_last": 1, "rescale": 1.3},
+            "embeddings": {"positions": "none", "d_embed": 10, "projection": "none", "tie": "none"},
+        },
+    ),
+    "sru from wide vectors": (
+        "causal-lm",
+        {
+            "block": "recurrent",
+            "d_ff": None,
+            "mixer": {"kind": "sru", "projection": 5},
+            "embeddings": {"positions": "none", "d_embed": 20, "projection": "input", "tie": "none"},
+        },
+    ),
 }
 
 OWN_CODE: dict[str, tuple[str, dict[str, Any]]] = {
