@@ -14,6 +14,7 @@ from synthcli.compress.merging import MERGES, Span, Task, Wanted, all_pairs, spa
 from synthcli.compress.merging.pooled import error_of
 from synthcli.compress.merging.selection import select_groups
 from synthcli.compress.merging.solving import resized, weighted
+from synthcli.compress.merging.span import wiring_of
 from synthcli.compress.sites import Site
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.model import ModelConfig, build
@@ -277,3 +278,24 @@ def test_features_that_hardly_vary_are_told_from_their_mean() -> None:
 def test_features_of_which_nothing_is_known_are_refused() -> None:
     with pytest.raises(WorkFailedError, match="the text says too little of the heads and neurons"):
         select_groups(-torch.eye(6).double(), torch.ones(6, 2).double(), 2, 2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("block", "named"),
+    [
+        ({"kind": "pre-norm", "values_from": "stream"}, 'block.values_from = "stream"'),
+        ({"kind": "skipless", "skip_from": "norm"}, 'block.skip_from = "norm"'),
+        ({"kind": "parallel"}, 'block = "parallel"'),
+    ],
+)
+def test_a_wiring_that_is_not_solved_for_is_refused_by_its_own_field(
+    block: dict[str, str], named: str
+) -> None:
+    table = {"task": "causal-lm", "vocab_size": 9, "d_model": 8, "d_ff": 8, "block": block}
+    config = ModelConfig.model_validate({**table, "decoder": {"layers": 2, "max_length": 4}})
+    with pytest.raises(SynthError) as caught:
+        wiring_of(config)
+    assert caught.value.message == (
+        "a merged layer is solved for in plain blocks of kind `pre-norm`, `skipless`, `post-norm`, "
+        f"and this model has `{named}`"
+    )

@@ -1,5 +1,6 @@
 """The repository of BERT blocks: logits equal its own formulas, written out here in float64."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -143,6 +144,21 @@ def test_the_teacher(segment: int, here: Path, synth: Synth, batch: tuple[Tensor
         root = f"bert.transformer_blocks.{n}"
         x = model.layer(root, f"{root}.attention", x, 4, padding)
     compare("taken", batch, model.head(x))
+
+
+def test_every_tensor_is_used_and_any_other_is_refused_by_name(here: Path, synth: Synth) -> None:
+    weights = bert()
+    saved(weights, here / "b.pth")
+    take(synth, "b.pth", "--heads", "4")
+    report = json.loads((here / "taken" / "imported.json").read_text())
+    assert {*report["tensors"].values()} == weights.keys() and report["unused"] == []
+    for name in ("bert.pooler.weight", "mask_lm.softmax.weight", "bert.transformer_blocks.0.attention.scale"):
+        saved(weights | {name: torch.zeros(2)}, here / "more.pth")
+        said = synth("import", "more.pth", "--from", "bert-blocks", "--heads", "4")
+        assert said.code == 2
+        assert said.err.startswith(
+            f"error: the weights hold `{name}`, which the configuration gives no place"
+        )
 
 
 def test_layers_with_heads_of_their_own(here: Path, synth: Synth, batch: tuple[Tensor, Tensor]) -> None:

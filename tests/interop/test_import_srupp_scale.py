@@ -12,7 +12,9 @@ from synthcli.interop.originals.srupp import ImportedLayers, build_layers
 from synthcli.model.context import Context
 from tests.interop.originals import srupp
 from tests.interop.originals.srupp import LanguageModel
+from tests.model.implementations import implementation  # noqa: F401
 
+pytestmark = pytest.mark.usefixtures("implementation")
 NAMES = ("sru, rescaled, norm before", "srupp, the last two")
 OTHER = math.sqrt(1 + 2 * math.exp(0.7))
 

@@ -103,6 +103,17 @@ def test_words_in_clusters(ties_projections: bool, here: Path, synth: Synth) -> 
     torch.testing.assert_close(logits, log_probabilities(w, hidden), rtol=1e-5, atol=1e-5)
 
 
+def test_attention_in_no_layer_is_refused(here: Path, synth: Synth) -> None:
+    weights = {name: tensor for name, tensor in drawn(True).items() if ".rnn_lst.1." not in name}
+    torch.save(weights, here / "model.pt")
+    said = synth("import", "model.pt", "--from", "srupp", "--heads", "2", "-o", "taken")
+    assert said.code == 2 and not (here / "taken").exists()
+    assert said.err == (
+        "error: none of the 1 layers of an SRU++ has attention\n"
+        "hint: trained with `attention_every_n_layers` above 1? import it in Python\n"
+    )
+
+
 def test_attention_that_no_rule_places_is_refused(here: Path, synth: Synth) -> None:
     weights = drawn(True)
     for name in [name for name in weights if ".rnn_lst.1." in name]:

@@ -13,6 +13,7 @@ The repository published no checkpoint; the layouts are those that its code writ
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,8 @@ def assembled(
     config = ModelConfig.model_validate(table)
     prefix = "base:"  # names of the base, which the file's own must not meet
     everything = {**tensors, **{prefix + name: tensor for name, tensor in kept.items()}}
-    return translate(config, [*entries, *(Entry(name, prefix + name) for name in kept)], everything, SPARES)
+    both = [*entries, *(Entry(name, prefix + name) for name in kept)]
+    return replace(translate(config, both, everything, SPARES), unused=base.unused, reasons=base.reasons)
 
 
 def base_of(request: Request, segment: int) -> Imported:

@@ -44,6 +44,7 @@ OPTIONS = {
     **meanings((*REFUSALS, *OF_LANGUAGE_MODELS)),
 }
 STRUCTURES = {
+    "no attention at all": "none of the {depth} layers of an SRU++ has attention",
     "a stack of layers alone": "the weights are a stack of layers, which is no language model",
     "attention by no rule": (
         "of {depth} layers number {places} have attention, which is neither every k-th nor the last n"
@@ -103,9 +104,14 @@ def inferred(layers: Mapping[str, Tensor], heads: int | None) -> dict[str, str]:
 
 
 def attention_place(layers: Mapping[str, Tensor], depth: int) -> dict[str, int]:
-    """Return whether every k-th layer has attention, or the last n; k is beyond the last where none has."""
+    """Return whether every k-th layer has attention, or the last n."""
     places = [n for n in range(depth) if f"rnn_lst.{n}.transform_module.alpha" in layers]
-    every = places[0] + 1 if places else depth + 1
+    if not places:
+        message = STRUCTURES["no attention at all"].format(depth=depth)
+        raise SynthError(
+            message, f"trained with `attention_every_n_layers` above {depth}? import it in Python"
+        )
+    every = places[0] + 1
     if places == [n for n in range(depth) if (n + 1) % every == 0]:
         return {"attention_every_n_layers": every}
     if places == list(range(places[0], depth)):
