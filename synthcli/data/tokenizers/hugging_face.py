@@ -166,7 +166,7 @@ def _clean_decoded(model: Any, settings: Settings) -> None:
     from tokenizers import decoders
 
     is_pairs = json.loads(model.to_str())["model"]["type"] == "BPE"
-    if settings.switch(CLEANS, False) and (not is_pairs or settings.switch(CLEANS_PAIRS, False)):
+    if settings.switch(CLEANS, None) and (not is_pairs or settings.switch(CLEANS_PAIRS, None)):
         replaced = [decoders.Replace(before, after) for before, after in CLEANED]
         model.decoder = decoders.Sequence([model.decoder or decoders.Fuse(), decoders.Fuse(), *replaced])
 

@@ -102,7 +102,8 @@ IDLE = {
 def check_options(settings: Settings) -> None:
     """Refuse by name every option that is neither honoured nor without effect."""
     own = READ[settings.family]
-    for key, default in (*own.items(), *dict.fromkeys((*SWITCHES, "add_bos_token"), False).items()):
+    optional = dict.fromkeys((CLEANS, CLEANS_PAIRS, "add_bos_token"))
+    for key, default in (own | {SPLITS: False} | optional).items():
         settings.switch(key, default)
     for key, value in settings.values.items():
         if key in own or key in HONOURED or key in IDLE:
