@@ -27,7 +27,7 @@ from synthcli.model import ModelConfig, build
 from synthcli.safe_read import read_text
 from synthcli.training import carried, state
 from synthcli.training.callbacks import RESUME, Callback, Step
-from synthcli.training.manifest import DAMAGED, Manifest, read_manifest, verify, write_manifest
+from synthcli.training.manifest import DAMAGED, Manifest, damage_named, read_manifest, verify, write_manifest
 from synthcli.training.weights import check_fit, load_weights, own_weights, weights_of
 
 if TYPE_CHECKING:
@@ -138,9 +138,13 @@ def restore(training: "Training", checkpoint: Checkpoint) -> None:
         raise SynthError(f"checkpoint `{checkpoint.path}` has no training to go on with", hint)
     verify(checkpoint.path, {name: file for name, file in files.items() if name.startswith(TRAINING)})
     load_weights(training.model, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
+    if checkpoint.step > training.steps:
+        where = f"checkpoint `{checkpoint.path}` is of step {checkpoint.step:,}"
+        raise SynthError(f"{where}, the training has {training.steps:,}", DAMAGED)
     training.step = checkpoint.step  # which streams are whose is that of a step
-    state.restore(training, checkpoint.path / TRAINING)
-    carried.restore(training, checkpoint.path / TRAINING)
+    with damage_named(checkpoint.path / TRAINING):
+        state.restore(training, checkpoint.path / TRAINING)
+        carried.restore(training, checkpoint.path / TRAINING)
 
 
 class Checkpointing(Callback):

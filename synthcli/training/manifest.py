@@ -1,10 +1,13 @@
 """`manifest.json` of a checkpoint: what files it has, so that a damaged one is noticed."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
+from safetensors import SafetensorError
 
 import synthcli
 from synthcli.config import Config
@@ -79,3 +82,20 @@ def verify(folder: Path, files: dict[str, File]) -> None:
 def file_of(path: Path) -> File:
     with path.open("rb") as file:
         return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
+
+
+@contextmanager
+def damage_named(folder: Path) -> Iterator[None]:
+    """Turn files that match their manifest, and are not what a training wrote, into one message."""
+    try:
+        yield
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
+        raise SynthError(f"`{folder}` holds no state that a training can go on with", DAMAGED) from error

@@ -13,6 +13,7 @@ from synthcli.errors import SynthError, WorkFailedError
 from synthcli.training import checkpoints, journal
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, model_of, newest_checkpoint
+from synthcli.training.manifest import write_manifest
 from synthcli.training.weights import weights_of
 from tests.training.toys import toy_callbacks, toy_config, toy_model, toy_train
 
@@ -275,3 +276,36 @@ def test_loading_leaves_the_random_numbers_alone(whole: Path) -> None:
     trained = toy_model()
     toy_train(trained, toy_config())
     torch.testing.assert_close(weights_of(loaded), weights_of(trained), rtol=0, atol=0)
+
+
+def certified(folder: Path, step: int) -> None:
+    """List what is there now as if it were right, so that more than the manifest has to notice."""
+    (folder / "manifest.json").unlink()
+    write_manifest(folder, step, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("state.json", b"{}"),
+        ("state.json", b"[" * 100_000),
+        ("optimizer.safetensors", b"\xff" * 64),
+        ("optimizer.safetensors", b""),
+        ("carried.safetensors", b"\x80\x04."),
+    ],
+)
+def test_a_state_that_matches_its_manifest_and_is_none(saved: Path, name: str, content: bytes) -> None:
+    (saved / "training" / name).write_bytes(content)
+    certified(saved, 12)
+    with pytest.raises(SynthError) as error:
+        toy_train(toy_model(), toy_config(), resume=load_checkpoint(saved))
+    assert error.value.exit_code == 2 and str(saved / "training") in error.value.message
+
+
+def test_a_step_beyond_the_training(saved: Path) -> None:
+    certified(saved, 10**18)
+    with pytest.raises(SynthError) as error:
+        toy_train(toy_model(), toy_config(), resume=load_checkpoint(saved))
+    assert error.value.message == (
+        f"checkpoint `{saved}` is of step 1,000,000,000,000,000,000, the training has 12"
+    )
