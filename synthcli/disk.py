@@ -5,6 +5,7 @@ so that there is one kind of failure and one place that knows what it means.
 """
 
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -51,6 +52,8 @@ CAUSES = {
     errno.EEXIST: TAKEN,
     errno.ENOTEMPTY: TAKEN,
 }
+
+OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.ENOLCK)
 
 
 @contextmanager
@@ -103,10 +106,19 @@ def room(folder: Path, needs: int) -> str:
     return f"{known}, {shown(needs)} needed" if needs else known
 
 
-def refuse_unwritable(target: Path, elsewhere: str, needs: int = 0) -> None:
+def of_disk(error: BaseException | None) -> OSError | None:
+    """Return what a disk refused, if that is behind an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in OF_DISK:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def refuse_unwritable(target: Path, elsewhere: str, needs: int = 0, locks: bool = False) -> None:
     """Raise, before any work, where a file or folder could not be written; nothing is left behind.
 
-    `needs` are bytes that it takes at least.
+    `needs` are bytes that it takes at least; `locks` asks whether the disk has any.
     """
     found, what = existing(target), f"`{target}` cannot be written"
     is_target = found == target.absolute()
@@ -116,6 +128,8 @@ def refuse_unwritable(target: Path, elsewhere: str, needs: int = 0) -> None:
         with TemporaryFile(dir=found if found.is_dir() else found.parent) as file:
             file.write(b"\0" * TRIED)
             file.flush()
+            if locks:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         left = free(found)
         if left is not None and left < needs:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

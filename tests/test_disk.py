@@ -2,15 +2,19 @@
 
 import errno
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from synthcli import disk
 from synthcli.disk import as_os_error, refuse_unwritable, writing
-from synthcli.durable import save_tensors
+from synthcli.durable import save_picture, save_tensors
 from synthcli.errors import SynthError, WorkFailedError
 
 ELSEWHERE = "name another with `-o`"
@@ -116,3 +120,41 @@ def test_what_is_needed_is_compared_with_what_is_free(
     )
     monkeypatch.setattr(disk, "free", lambda folder: None)  # a disk that does not tell
     refuse_unwritable(tmp_path / "x", ELSEWHERE, 6 * 2**20)
+
+
+def test_a_disk_without_locks_is_refused_where_they_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*what: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(disk.fcntl, "flock", no_locks)
+    refuse_unwritable(tmp_path / "x", ELSEWHERE)
+    with pytest.raises(SynthError) as caught:
+        refuse_unwritable(tmp_path / "x", ELSEWHERE, locks=True)
+    assert (
+        caught.value.message == f"`{tmp_path / 'x'}` cannot be written: the disk of `{tmp_path}` has no locks"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Have the system itself refuse files of more than 4 KiB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_limit_of_the_system_is_met_by_what_writes_files_itself(tmp_path: Path, small_files: None) -> None:
+    save_tensors(tmp_path / "small", {"a": torch.zeros(100)})
+    with pytest.raises(OSError) as caught:
+        save_tensors(tmp_path / "large", {"a": torch.zeros(10_000)})
+    assert caught.value.errno == errno.EFBIG
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    with pytest.raises(OSError) as caught:
+        save_picture(tmp_path / "picture.png", figure)
+    assert caught.value.errno == errno.EFBIG
+    assert load_file(tmp_path / "small").keys() == {"a"} and not (tmp_path / "picture.png").exists()

@@ -36,7 +36,7 @@ def runs_root() -> Path:
 
 def refuse_unwritable_runs(needs: int = 0) -> None:
     """Raise, before any work, where no run could be made, or none of so many bytes."""
-    refuse_unwritable(runs_root() / "run", ELSEWHERE, needs)
+    refuse_unwritable(runs_root() / "run", ELSEWHERE, needs, locks=True)
 
 
 def is_main_process() -> bool:

@@ -1,5 +1,6 @@
 """The hub: what is asked of it, and what happens when it does not answer."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ import datasets
 import huggingface_hub
 import pytest
 
+from synthcli import disk
 from synthcli.data.corpora import CORPORA
 from synthcli.data.prepare import prepare
 from synthcli.data.store import known_source
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
-from synthcli.errors import SynthError
+from synthcli.errors import SynthError, WorkFailedError
 from tests.data.small import BYTES
 
 RECORDS: dict[str, dict[str, Any]] = {
@@ -276,3 +278,25 @@ def test_gpt2_without_files_and_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         Gpt2Tokenizer.from_hub()
     assert error.value.message == ("could not read GPT-2's files from the Hugging Face hub: ConnectionError")
     assert "--tokenizer-files DIR" in error.value.hint
+
+
+def test_a_cache_that_is_full_is_no_trouble_of_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise datasets.exceptions.DatasetGenerationError("An error occurred") from error
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(disk, "free", lambda folder: 7)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *words, **more: None)
+    monkeypatch.setattr(datasets, "load_dataset", full)
+    with pytest.raises(WorkFailedError) as caught:
+        prepare("ag-news", BYTES, tmp_path / "stores")
+    assert str(caught.value) == (
+        f"`{CORPORA['ag-news'].hub.id}` could not be kept in the hub's cache: "
+        f"the disk of `{tmp_path}` is full, 7 bytes free\n"
+        "hint: free space there, or set `HF_HOME` to another folder, then give the same command again"
+    )

@@ -1,6 +1,8 @@
 """Programs of torch and of ONNX: the same numbers as the model at every batch, length and past."""
 
+import errno
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,16 @@ def test_the_page_of_a_folder_shows_code_that_runs(tmp_path: Path) -> None:
     assert names["written"] == expected(leaving, names)
     assert len(names["written"]) > 2
     assert printed == names["tokenizer"].decode(names["written"]) + "\n"
+
+
+def test_a_program_that_cannot_be_written_whole_ends_no_process(tmp_path: Path) -> None:
+    """The system itself refuses files of more than 4 KiB; torch's own writing would end this process."""
+    leaving = leaving_of(config_of("causal-lm", "recurrent", "sru", vocab_size=TOKENIZER.vocab_size))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            write_torch(leaving, tmp_path, ExportOptions())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.errno == errno.EFBIG

@@ -5,6 +5,7 @@ longer runs, and the hub's own conversions to parquet end after five gigabytes. 
 counted and compared with what is published, and a split that is too short is refused.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 from synthcli.data.corpora.source import SPLITS, Row
 from synthcli.data.hub_access import ask, is_offline
-from synthcli.errors import SynthError
+from synthcli.disk import AGAIN, explained, of_disk
+from synthcli.errors import SynthError, WorkFailedError
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,12 @@ def open_hub(corpus: str, hub: Hub, rows: Mapping[str, int]) -> HubSource:
 
 
 def unreachable(corpus: str, hub: Hub, error: Exception) -> SynthError:
-    """Say that the hub did not give a dataset, and what to do instead."""
+    """Say that the hub did not give a dataset, or that it could not be kept, and what to do instead."""
+    if (refused := of_disk(error)) is not None:
+        cache = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+        why, helps = explained(refused, cache, "set `HF_HOME` to another folder")
+        message = f"`{hub.id}` could not be kept in the hub's cache: {why}"
+        return WorkFailedError(message, f"{helps}, then {AGAIN}")
     is_script = "scripts are no longer supported" in str(error)
     reason = "it holds a loading script alone" if is_script else type(error).__name__
     return SynthError(
