@@ -91,12 +91,12 @@ def heal(
         max_length=max_length,
         seed=seed,
     )
-    if resume and (asked != HealAsked() or preset or scale):
+    if resume and (asked != HealAsked(teacher=teacher) or preset or scale):
         message = "`--resume` goes on with the run's own settings, and others are given"
         raise SynthError(message, "leave them out, or begin anew without `--resume`")
     with watching(checkpoint or "healing") as watcher, screen.showing_lost(lambda lost: show(lost, as_json)):
         if resume:
-            trained = resume_healing(checkpoint, watcher)
+            trained = resume_healing(checkpoint, watcher, teacher)
         else:
             trained = healed(request_of(checkpoint or "", asked, preset, scale), watcher)
     report(trained, as_json)
@@ -112,9 +112,8 @@ def report(trained: "Trained", as_json: bool) -> None:
         raise typer.Exit(INTERRUPTED)
     show(account | {"run": str(run.path)}, as_json)
     if not as_json:
-        teacher = account["teacher"]["path"]
         screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")
-        screen.say(f"next: `synth eval teacher-agreement {run.path} --teacher {teacher}`")
+        screen.say(f"next: `synth eval teacher-agreement {run.path}`")
 
 
 def show(account: dict[str, Any], as_json: bool) -> None:

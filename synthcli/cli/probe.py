@@ -169,7 +169,7 @@ def next_step(report: dict[str, Any]) -> str:
         return "nothing fitted: name other replacements"
     best = min(known, key=lambda one: -one["cosine"] if by_hidden else one["kl"])
     cost = f"cosine {best['cosine']:.3f}" if by_hidden else f"KL {shown(best['kl'])}"
-    teacher, layer = report["teacher"]["path"], best["layer"]
+    teacher, layer = report["teacher"]["absolute"], best["layer"]
     if best["replacement"] == "merge-next":
         command = f"synth merge-layers {layer} {layer + 1} --teacher {teacher}"
     else:

@@ -23,11 +23,12 @@ from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
 from synthcli.jobs.evaluate import RECORDED, file_name
 from synthcli.jobs.evaluation_source import with_whole_file
-from synthcli.jobs.matching import account_of, matched_layers
+from synthcli.jobs.matching import matched_layers
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.teachers import find_teacher, own_teacher
 from synthcli.jobs.texts import TextRequest, data_of, experiment_of, used_by
 from synthcli.runs import find_checkpoint, run_of
+from synthcli.runs.references import Say, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
 METRIC = "teacher-agreement"
@@ -82,7 +83,10 @@ class Comparison:
 
 
 def agree(
-    request: AgreementRequest, progress: Progress | None = None, preparing: Preparing | None = None
+    request: AgreementRequest,
+    progress: Progress | None = None,
+    preparing: Preparing | None = None,
+    say: Say = quiet,
 ) -> Comparison:
     """Judge all students in one pass over the split, and write a result into each one's run."""
     if request.split not in SPLITS:
@@ -91,7 +95,7 @@ def agree(
     for checkpoint in checkpoints:
         if (run := run_of(checkpoint.path)) is not None:
             run.refuse_unwritable()
-    teacher = find_teacher(request.teacher or teacher_of(checkpoints[0]))
+    teacher = find_teacher(request.teacher) if request.teacher else own_teacher(checkpoints[0].path, say)
     reference = None if request.reference is None else find_teacher(request.reference)
     for checkpoint in checkpoints:
         refuse_other(teacher, checkpoint.path, checkpoint.config, checkpoint.tokenizer.hash, "checkpoint")
@@ -129,15 +133,6 @@ def written(comparison: Comparison, checkpoints: Sequence[Checkpoint]) -> Compar
         for one, checkpoint in zip(comparison.students, checkpoints, strict=True)
     ]
     return replace(comparison, students=students)
-
-
-def teacher_of(checkpoint: Checkpoint) -> str:
-    """Return whose student a checkpoint is, by its run's own account."""
-    own: str | None = account_of(checkpoint.path).get("teacher", {}).get("path")
-    if own is None:
-        message = f"checkpoint `{checkpoint.path}` does not say whose student it is"
-        raise SynthError(message, "name its teacher: `--teacher RUN`")
-    return own
 
 
 def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what: str) -> None:

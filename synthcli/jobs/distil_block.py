@@ -29,7 +29,7 @@ from synthcli.jobs.texts import TextRequest, experiment_of, texts_for
 from synthcli.model import ModelConfig, count_parameters
 from synthcli.model.mixers import MixerConfig
 from synthcli.presets.compression import CompressConfig
-from synthcli.runs import Run, refuse_unwritable_runs, runs_root
+from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.run import ELSEWHERE
 
 LIMIT = 2000  # sequences to learn from where nobody says
@@ -238,7 +238,7 @@ def result_of(
     train, held_out = work.texts
     return {
         "method": "distil-block",
-        "teacher": {"path": str(work.teacher.path), "hash": work.teacher.hash},
+        "teacher": Reference.to(work.teacher.path, model=work.teacher.hash).to_json(),
         "text": {
             "corpus": work.data.corpus,
             "store": train.store.hash,

@@ -22,9 +22,8 @@ from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.rouge import WORTH_SAYING, count_dropped
 from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
-from synthcli.runs import run_of
+from synthcli.runs import read_experiment, run_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
 BLEU_ORDER = 4  # the longest n-grams it counts
@@ -142,7 +141,7 @@ def words_in_references(examples: Examples) -> float:
 def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
     """Return the experiment a checkpoint was trained by; one outside a run has none."""
     run = run_of(checkpoint.path)
-    return None if run is None else load_preset(str(run.preset))
+    return None if run is None else read_experiment(run)
 
 
 def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Request) -> DataConfig:

@@ -6,7 +6,7 @@ from synthcli.presets import differences, load_preset, preset_names
 from synthcli.presets.schema import Experiment
 
 # a store decides how many pieces there are; where somebody's files lie is not for others to read
-UNSAID = ("`model.vocab_size`", "`model.num_classes`", "`data.source`")
+UNSAID = ("`model.vocab_size`", "`model.num_classes`", "`data.source`", "`data.tokenizer.files`")
 
 
 def recipe_of(experiment: Experiment) -> str | None:

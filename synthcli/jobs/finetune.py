@@ -16,7 +16,7 @@ from synthcli.model.heads import HeadConfig
 from synthcli.presets import load_preset
 from synthcli.presets.fitness import KIND_OF_OUTPUT, KINDS_OF_TASK
 from synthcli.presets.schema import Experiment, Start
-from synthcli.runs import run_of
+from synthcli.runs import read_experiment, run_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint
 
 TASK_OF_KIND = {
@@ -115,7 +115,7 @@ def base_experiment(checkpoint: Checkpoint, adaptation: Adaptation) -> Experimen
         raise SynthError(
             "`--scale` belongs to a preset, and none is named", "give `--preset NAME`, or leave `--scale` out"
         )
-    return load_preset(str(run.preset), None, None, adaptation.overrides)
+    return read_experiment(run, overrides=adaptation.overrides)
 
 
 def task_for(own: str, kind: str) -> str:

@@ -24,26 +24,28 @@ from synthcli.jobs.heal_request import (
 )
 from synthcli.jobs.matching import account_of, matched_layers
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.jobs.texts import calibration
+from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.texts import calibration, data_of, used_by
 from synthcli.jobs.train import WEIGHT_BYTES, Trained, Watcher, refuse_other_store, say_if_unfinished
 from synthcli.model import build
-from synthcli.presets import dump, load_preset
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import (
     PRESET,
     RESULT,
+    Reference,
     Run,
-    create_run,
     find_checkpoint,
     find_run,
     list_runs,
+    read_experiment,
     refuse_other_verb,
     refuse_unwritable_runs,
-    runs_root,
+    start_run,
     verb_of,
 )
+from synthcli.runs.experiments import START, TEACHER
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
 from synthcli.training.randomness import seed_torch
@@ -54,35 +56,40 @@ def heal(request: HealRequest, watcher: Watcher) -> Trained:
     """Heal in a new run."""
     refuse_unwritable_runs()
     student = load_checkpoint(find_checkpoint(request.checkpoint))
-    teacher = teacher_of(request, student)
+    teacher = teacher_of(request, student, watcher.say)
     request = by_hidden_states(request, teacher)
     refuse_mismatch(student, teacher, request.hidden)
     for path in (student.path, teacher.path):
         say_if_unfinished(path, watcher)
     experiment = experiment_for(request, student, teacher)
     frozen_but(build_on_meta(experiment), request.train_only)  # a pattern that names nothing is refused here
-    store = store_for(experiment.data, watcher.preparing)
+    used = used_by(teacher, data_of(teacher, request.text))
+    store = store_for(experiment.data, watcher.preparing, used)
     examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
     account = account_for(student, teacher)
     layers_to_compare(account, experiment.compress)
-    run = create_run(
-        experiment.name,
-        dump(experiment),
-        runs_root(),
-        METHOD,
-        lambda run: run.write_result(RESULT, account),
-    )
+    run = start_run(experiment, METHOD, store.hash, lambda run: run.write_result(RESULT, account))
     return _heal(run, experiment, watcher)
 
 
-def resume_healing(word: str | None, watcher: Watcher) -> Trained:
-    """Continue a healing from its last checkpoint; without a word the newest that is not complete."""
+def resume_healing(word: str | None, watcher: Watcher, teacher: str | None = None) -> Trained:
+    """Continue a healing from its last checkpoint; without a word the newest that is not complete.
+
+    `teacher` says where its teacher is now; another one is refused.
+    """
     run = run_to_resume(word)
-    experiment = load_preset(str(run.preset))
     if is_complete(run):
+        experiment = read_experiment(run, say=watcher.say)
         watcher.say(f"run `{run.path}` is complete")
         return Trained(run, experiment, None)
+    account = account_of(run.checkpoints / "last")
+    begins = run.last is None or not {"teacher", "before"} <= account.keys()
+    needed = [*([] if teacher else [TEACHER]), *([START] if begins else [])]
+    experiment = read_experiment(run, *needed, say=watcher.say)
+    if teacher is not None and experiment.compress is not None:
+        table = experiment.compress.model_copy(update={"teacher": str(find_teacher(teacher).path)})
+        experiment = experiment.model_copy(update={"compress": table})
     return _heal(run, experiment, watcher)
 
 
@@ -123,8 +130,8 @@ def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:
     layers = matched_layers(student.path, student.config, teacher)
     account: dict[str, Any] = {
         "method": METHOD,
-        "teacher": {"path": str(teacher.path.resolve()), "hash": teacher.hash},
-        "student": {"path": str(student.path.resolve())},
+        "teacher": Reference.to(teacher.path, model=teacher.hash).to_json(),
+        "student": Reference.to(student.path).to_json(),
     }
     return account if layers is None else account | {"layers": list(layers)}
 
@@ -219,8 +226,5 @@ def layers_to_compare(
 
 def refuse_other_teacher(run: Run, teacher: Teacher, account: dict[str, Any]) -> None:
     """Raise where a run would go on with another teacher than it began with."""
-    if account["teacher"]["hash"] != teacher.hash:
-        raise SynthError(
-            f"teacher `{teacher.path}` is not the one that run `{run.path}` began with",
-            "restore that one, or start a new run without `--resume`",
-        )
+    own = Reference.parse(account["teacher"])
+    own.refuse_other(teacher.path, teacher.hash, f"the teacher of run `{run.path}`")

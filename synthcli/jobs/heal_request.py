@@ -11,14 +11,14 @@ from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.jobs.matching import account_of
 from synthcli.jobs.students import student_experiment
-from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.teachers import find_teacher, own_teacher
 from synthcli.jobs.texts import TextRequest, data_of
 from synthcli.model import ModelConfig
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import run_of
+from synthcli.runs.references import Say, quiet
 from synthcli.training.checkpoints import Checkpoint
 from synthcli.training.config import AdamWConfig, TrainingConfig
 from synthcli.training.schedules import CosineConfig
@@ -51,15 +51,11 @@ class HealRequest:
     seed: int = 0
 
 
-def teacher_of(request: HealRequest, student: Checkpoint) -> Teacher:
+def teacher_of(request: HealRequest, student: Checkpoint, say: Say = quiet) -> Teacher:
     """Return the teacher named, or the one a student was made of."""
     if request.teacher is not None:
         return find_teacher(request.teacher)
-    own = account_of(student.path).get("teacher", {}).get("path")
-    if own is None:
-        message = f"checkpoint `{student.path}` does not say whose student it is"
-        raise SynthError(message, "name its teacher: `--teacher RUN`")
-    return find_teacher(own)
+    return own_teacher(student.path, say)
 
 
 def by_hidden_states(request: HealRequest, teacher: Teacher) -> HealRequest:

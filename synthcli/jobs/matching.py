@@ -6,7 +6,7 @@ from typing import Any
 from synthcli.compress.sites import layers_of, main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.model import ModelConfig
-from synthcli.runs import RESULT, run_of
+from synthcli.runs import RESULT, Reference, run_of
 from synthcli.safe_read import read_table
 
 
@@ -19,6 +19,12 @@ def account_of(checkpoint: Path) -> dict[str, Any]:
     return read_table(path, "delete it: layers are then matched by their number")
 
 
+def is_of(account: dict[str, Any], teacher: Teacher) -> bool:
+    """Whether an account is that of a student of this teacher."""
+    own = Reference.parse(account.get("teacher", {}))
+    return own.is_same(Reference.to(teacher.path).sha256, teacher.hash)
+
+
 def matched_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> tuple[int, ...] | None:
     """Return the teacher's layer of every layer of a student, or None where nobody can say.
 
@@ -27,7 +33,7 @@ def matched_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> t
     """
     ours, theirs = (layers_of(c, main_stack(c)) for c in (config, teacher.config))
     account = account_of(checkpoint)
-    if account.get("teacher", {}).get("hash") == teacher.hash and "layers" in account:
+    if "layers" in account and is_of(account, teacher):
         return tuple(account["layers"])
     if theirs % ours:
         return None

@@ -29,7 +29,7 @@ from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, texts_for
 from synthcli.model import count_parameters
 from synthcli.presets.compression import CompressConfig
-from synthcli.runs import Run, refuse_unwritable_runs, runs_root
+from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.run import ELSEWHERE
 
 METHOD = "merge-layers"
@@ -196,7 +196,7 @@ def result_of(
     train, held_out = work.texts
     return {
         "method": METHOD,
-        "teacher": {"path": str(work.teacher.path), "hash": work.teacher.hash},
+        "teacher": Reference.to(work.teacher.path, model=work.teacher.hash).to_json(),
         "layers": stands_for(work.layers, work.spans),
         "text": {
             "corpus": work.data.corpus,

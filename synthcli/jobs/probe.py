@@ -18,7 +18,7 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, Texts, texts_for
-from synthcli.runs import run_of
+from synthcli.runs import Reference, run_of
 from synthcli.runs.run import write_json
 
 LIMIT = 500  # sequences to compute on where nobody says
@@ -143,7 +143,7 @@ def report_of(work: Work, findings: Sequence[Finding], seconds: float) -> dict[s
     }
     store = work.texts.train.store
     return {
-        "teacher": {"path": str(work.teacher.path), "hash": work.teacher.hash},
+        "teacher": Reference.to(work.teacher.path, model=work.teacher.hash).to_json(),
         "text": {"corpus": store.corpus, "store": store.hash, "max_length": work.texts.train.max_length}
         | counts,
         "protocol": PROTOCOL,

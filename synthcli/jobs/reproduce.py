@@ -26,7 +26,7 @@ from synthcli.presets import load_preset
 from synthcli.presets.dumping import written
 from synthcli.presets.schema import Experiment
 from synthcli.reproduce.table import Row, as_json, markdown
-from synthcli.runs import Run, differences_in_training, list_runs, refuse_unwritable_runs
+from synthcli.runs import Run, differences_in_training, list_runs, read_experiment, refuse_unwritable_runs
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
 from synthcli.training.training import prepare
@@ -137,7 +137,7 @@ def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
 
 def same(run: Run, experiment: Experiment) -> bool:
     """Return whether a run trains this experiment; sizes that follow its store may differ."""
-    own, asked = load_preset(str(run.preset)), experiment
+    own, asked = read_experiment(run), experiment
     found = own.model
     sizes = {
         "vocab_size": found.vocab_size,
@@ -157,7 +157,7 @@ def refuse_incomplete(run: Run) -> Run:
 
 def row_of(task: Task, variant: str, run: Run, step_time: float | None, watcher: Watcher) -> Row:
     """Return the row of one trained model."""
-    experiment = load_preset(str(run.preset))
+    experiment = read_experiment(run)
     judged = result_of(run, task.metric, watcher)
     untrained = untrained_result(run, experiment, task.metric, watcher)
     figure = judged.figures[0]
@@ -225,7 +225,7 @@ def step_times(task: Task, runs: dict[str, Run], watcher: Watcher) -> dict[str, 
     if all(known.values()):
         return {variant: table["relative_to_first"] for variant, table in known.items() if table}
     watcher.say(f"timing the steps of {task.name}")
-    seconds = timed({variant: load_preset(str(run.preset)) for variant, run in runs.items()}, watcher)
+    seconds = timed({variant: read_experiment(run) for variant, run in runs.items()}, watcher)
     first = next(iter(seconds.values()))
     for variant, run in runs.items():
         relative = seconds[variant] / first
@@ -254,7 +254,7 @@ def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, flo
 
 def write_report(rows: list[Row], scale: str, folder: Path) -> Path:
     """Write the table as Markdown and JSON; return the Markdown's path."""
-    seed = load_preset(str(Path(rows[0].run) / "preset.toml")).training.seed
+    seed = read_experiment(Run(Path(rows[0].run))).training.seed
     where = (
         f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
     )

@@ -15,9 +15,8 @@ from synthcli.jobs.evaluate import evaluate_checkpoint, judge, nothing, options_
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.texts import TextRequest
 from synthcli.jobs.train import Watcher
-from synthcli.presets import load_preset
 from synthcli.reproduce.table import Row
-from synthcli.runs import RESULT, Run, find_checkpoint, list_runs
+from synthcli.runs import RESULT, Reference, Run, find_checkpoint, list_runs, read_experiment
 
 TEACHER, BLOCK = "bert-base-wikitext-2", 2
 METRIC, UNTRAINED = "perplexity", "untrained-perplexity"
@@ -44,10 +43,19 @@ def request(scale: str, teacher: Path) -> Request:
 def student_of(work: Work, watcher: Watcher) -> Run:
     """Return the run of exactly this student: found, or made."""
     for run in list_runs(name=work.name):
-        if RESULT in run.read_results() and load_preset(str(run.preset)).compress == provenance(work):
+        if RESULT in run.read_results() and is_student_of(run, work):
             return run
     watcher.say(f"distilling block {BLOCK} of `{work.teacher.path}`")
     return carried_out(work).run
+
+
+def is_student_of(run: Run, work: Work) -> bool:
+    """Whether a run holds what a distillation would make: of this teacher, with these settings."""
+    made, wanted = read_experiment(run).compress, provenance(work)
+    account = Reference.parse(run.read_results()[RESULT]["teacher"])
+    if made is None or not account.is_same(Reference.to(work.teacher.path).sha256, work.teacher.hash):
+        return False
+    return made.model_copy(update={"teacher": wanted.teacher}) == wanted
 
 
 def error_row(run: Run, work: Work) -> Row:
@@ -109,7 +117,7 @@ def by_chance(run: Run, work: Work) -> Result:
     known = run.read_results().get(UNTRAINED)
     if known is not None:
         return Result.from_json(known)
-    experiment, teacher = load_preset(str(run.preset)), work.teacher
+    experiment, teacher = read_experiment(run), work.teacher
     mixers = {
         layer: (config, new_mixer(teacher.config, layer, config, work.stack))
         for layer, config in work.students.items()

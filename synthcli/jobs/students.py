@@ -11,10 +11,9 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
 from synthcli.jobs.texts import experiment_of
 from synthcli.model import ModelConfig
-from synthcli.presets import dump
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment
-from synthcli.runs import RESULT, Run, create_run, runs_root
+from synthcli.runs import RESULT, Run, start_run
 from synthcli.training.checkpoints import step_name, tidy, write_model
 from synthcli.training.config import TrainingConfig
 from synthcli.training.schedules import LinearConfig
@@ -50,12 +49,19 @@ def save_student(
 ) -> Run:
     """Write a new run: its preset, one checkpoint at step 0, and `results/compress.json`."""
     config: Any = model.config
+    store = result["text"]["store"]
 
     def fill(run: Run) -> None:
         write_model(run.checkpoints / step_name(0), config, weights_of(model), teacher.tokenizer)
         tidy(run.checkpoints, keep=1)
         run.write_result(RESULT, result)
-        run.note_session(teacher=teacher.name, teacher_hash=teacher.hash, store=None, from_step=0, steps=0)
+        run.note_session(
+            teacher=teacher.name,
+            teacher_hash=teacher.hash,
+            store=store,
+            from_step=0,
+            steps=0,
+        )
         run.finish(steps=0)
 
-    return create_run(experiment.name, dump(experiment), runs_root(), experiment.verb, fill)
+    return start_run(experiment, experiment.verb, store, fill)

@@ -5,7 +5,10 @@ from pathlib import Path
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.errors import SynthError
 from synthcli.interop.hugging_face.options import CONFIG
-from synthcli.runs import find_checkpoint, is_student, list_runs, runs_root
+from synthcli.jobs.matching import account_of
+from synthcli.runs import Reference, Run, find_checkpoint, is_student, list_runs, run_of, runs_root
+from synthcli.runs.experiments import HELPS, TEACHER
+from synthcli.runs.references import Say, quiet
 
 ENCODERS = ("masked-lm", "classification")
 DEFAULT = "bert-base-uncased"
@@ -41,6 +44,23 @@ def named(word: str) -> Teacher:
         fetch = f"fetch it into the hub's cache, `hf download google-bert/{word}`, or name another"
         hint = fetch if word == DEFAULT else f"{error.hint}, or a folder"
         raise SynthError(f"unknown teacher `{word}`", hint) from error
+
+
+def own_teacher(student: Path, say: Say = quiet) -> Teacher:
+    """Open the teacher that a student was made of, by its run's own account; another one is refused."""
+    told, run = account_of(student).get("teacher"), run_of(student)
+    if not told:
+        message = f"checkpoint `{student}` does not say whose student it is"
+        raise SynthError(message, "name its teacher: `--teacher RUN`")
+    what = f"the teacher of `{student}`"
+    return open_reference(Reference.parse(told), run, what, say)
+
+
+def open_reference(reference: Reference, run: Run | None, what: str, say: Say = quiet) -> Teacher:
+    """Open the teacher a reference stands for."""
+    teacher = open_teacher(reference.find(run, what, say, helps=HELPS[TEACHER]))
+    reference.refuse_other(teacher.path, teacher.hash, what)
+    return teacher
 
 
 def in_hub_cache(name: str) -> Path | None:

@@ -11,9 +11,8 @@ from synthcli.data.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluation_source import is_own_source
 from synthcli.jobs.stores import store_for
-from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
-from synthcli.runs import run_of
+from synthcli.runs import read_experiment, run_of
 
 HELD_OUT = 8  # a sequence to judge by for every so many to learn from
 
@@ -101,4 +100,4 @@ def pieces_of(teacher: Teacher) -> TokenizerConfig:
 def experiment_of(teacher: Teacher) -> Experiment | None:
     """Return the experiment a teacher was trained by; a foreign folder has none."""
     run = run_of(teacher.path)
-    return None if run is None else load_preset(str(run.preset))
+    return None if run is None else read_experiment(run)

@@ -19,23 +19,25 @@ from synthcli.memory import refuse_larger
 from synthcli.model import build
 from synthcli.model.ops.dispatch import description, uses_kernels
 from synthcli.objectives import OBJECTIVES
-from synthcli.presets import Plan, dump, load_preset, plan
+from synthcli.presets import Plan, plan
 from synthcli.presets.commands import build_command
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import (
     Run,
-    create_run,
+    comparable,
     find_checkpoint,
     find_run,
     is_training,
     list_runs,
+    read_experiment,
     refuse_differences,
     refuse_other_verb,
     refuse_unwritable_runs,
-    runs_root,
+    start_run,
     unfinished_note,
 )
+from synthcli.runs.experiments import START, TOKENIZER, with_places
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
@@ -69,7 +71,7 @@ def fitted_to_store(
     experiment: Experiment, watcher: Watcher, used: str | None = None
 ) -> tuple[Experiment, Store]:
     """Return the experiment with the sizes its store has, and the store; `used` is the hash of a run's."""
-    experiment = in_pieces_of_its_start(experiment)
+    experiment = in_pieces_of_its_start(with_places(experiment))
     store = store_for(experiment.data, watcher.preparing, used)
     return fitted(with_source(experiment, store), store), store
 
@@ -87,7 +89,7 @@ def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
     start, data = experiment.start, experiment.data
     if start is None or start.vocabulary == "new" or data.tokenizer.files is not None:
         return experiment
-    checkpoint = load_checkpoint(find_checkpoint(start.checkpoint))
+    checkpoint = load_checkpoint(Path(start.checkpoint))
     data = data.model_copy(update={"tokenizer": own_tokenizer(checkpoint)})
     model = experiment.model.model_copy(update={"vocab_size": checkpoint.config.vocab_size})
     return experiment.model_copy(update={"data": data, "model": model})
@@ -100,7 +102,7 @@ def fitted(experiment: Experiment, store: Store) -> Experiment:
 
 def planned(experiment: Experiment) -> Plan:
     """Return the plan of an experiment with what its store really holds, if it is prepared."""
-    store = prepared_store(experiment.data)
+    store = prepared_store(with_places(experiment, [TOKENIZER]).data)
     if store is None:
         return plan(experiment)
     return plan(fitted(experiment, store), {split: store.rows(split) for split in store.splits})
@@ -120,7 +122,7 @@ def train_experiment(experiment: Experiment, watcher: Watcher, verb: str = "trai
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     if examples.is_stream:
         refuse_few_streams(experiment.data.batch)
-    run = create_run(experiment.name, dump(experiment), runs_root(), verb)
+    run = start_run(experiment, verb, store.hash)
     return _train(run, experiment, examples, watcher)
 
 
@@ -138,15 +140,16 @@ def without_teacher(experiment: Experiment, watcher: Watcher) -> Experiment:
 def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Trained:
     """Continue a run from its last checkpoint; another configuration is refused, naming what differs."""
     refuse_other_verb(run, "train")
-    own = load_preset(str(run.preset))
+    is_done = run.is_finished or run.last is not None  # then its own checkpoint holds all there is of a start
+    own = read_experiment(run, *([] if is_done else [START]), say=watcher.say)
     if experiment is not None:
         again = from_same_source(experiment if own.compress else experiment.from_scratch(), own)
         wanted = from_same_source(fitted_to_store(again, watcher, run.store_hash)[0], own, experiment)
         if own.model.class_names is None:  # a run from before classes had names
             unnamed = wanted.model.model_copy(update={"class_names": None})
             wanted = wanted.model_copy(update={"model": unnamed})
-        refuse_differences(run, own.model_dump(mode="json"), wanted.model_dump(mode="json"))
-        own = wanted
+        refuse_differences(run, comparable(own), comparable(wanted))
+        own = wanted.model_copy(update={"start": own.start})
     if run.is_finished:
         watcher.say(f"run `{run.path}` is complete")
         return Trained(run, own, None)

@@ -6,10 +6,11 @@ What killed processes left there is removed by the next that makes a run of the 
 
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from synthcli import durable
 from synthcli.disk import writing
@@ -22,9 +23,11 @@ def create_run(
     root: Path | None = None,
     verb: str = "train",
     fill: Callable[[Run], object] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Run:
     """Make a new run of a command, with its resolved preset and what `fill` writes; ids sort by time.
 
+    `facts` are kept in `environment.json` beside the preset as it begins.
     Processes other than the main one write nothing.
     """
     folder = (root or runs_root()) / name
@@ -32,7 +35,8 @@ def create_run(
         return Run(folder / new_id())
     with _named_at_the_end(folder) as run:
         run.preset.write_text(preset, encoding="utf-8")
-        write_json(run.path / ENVIRONMENT, {"verb": verb, "preset": tomllib.loads(preset), "sessions": []})
+        record = {"verb": verb, "preset": tomllib.loads(preset), **(facts or {}), "sessions": []}
+        write_json(run.path / ENVIRONMENT, record)
         if fill is not None:
             fill(run)
     return Run(_final(run.path))

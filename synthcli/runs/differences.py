@@ -1,11 +1,15 @@
 """With which other settings a run may be resumed."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.compare import flat, shown
-from synthcli.runs.run import Run
+
+if TYPE_CHECKING:
+    from synthcli.runs.run import Run
 
 # What a training may be resumed with another value of: none of it reaches the weights.
 MAY_CHANGE = (
@@ -20,20 +24,31 @@ MAY_CHANGE = (
     "training.validation_examples",
 )
 
+PLACES = ("data.source",)  # where a corpus lies: the hash of the store says what it holds
 
-def differences_in_training(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+
+def differences_in_training(
+    old: Mapping[str, Any], new: Mapping[str, Any], may_change: tuple[str, ...] = MAY_CHANGE
+) -> list[str]:
     """Return a line for each setting that reaches the weights and differs; both are resolved presets."""
     before, after = flat(dict(old)), flat(dict(new))
     return [
         f"`{key}`: {shown(before.get(key))} → {shown(after.get(key))}"
         for key in dict.fromkeys([*before, *after])
-        if before.get(key) != after.get(key) and not key.startswith(MAY_CHANGE)
+        if before.get(key) != after.get(key) and not key.startswith(may_change)
     ]
 
 
-def refuse_differences(run: Run, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def refuse_differences(run: "Run", old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raise where a run would be resumed with settings that reach the weights."""
     lines = differences_in_training(old, new)
     if lines:
         message = f"run `{run.path}` was started with another configuration: {', '.join(lines)}"
         raise SynthError(message, "leave out what differs, or start a new run without `--resume`")
+
+
+def preset_hash(table: Mapping[str, Any]) -> str:
+    """Return one hash of all settings of a resolved preset that reach the weights."""
+    free = (*MAY_CHANGE, *PLACES)
+    kept = {key: value for key, value in flat(dict(table)).items() if not key.startswith(free)}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

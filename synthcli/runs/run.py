@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from synthcli import durable
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError
+from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import environment, now
-from synthcli.safe_read import read_table
+from synthcli.safe_read import read_table, read_text
 from synthcli.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -91,8 +93,9 @@ class Run:
     @property
     def store_hash(self) -> str | None:
         """The hash of the store its training began with."""
-        sessions = self.sessions
-        return sessions[0].get("store") if sessions else None
+        noted = self.record.get("store")
+        began = next((one.get("store") for one in self.sessions), None)
+        return began or (noted if isinstance(noted, str) else None)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -162,9 +165,12 @@ class Run:
 
     def note_session(self, **facts: Any) -> None:
         """Add a start or a resumption to `environment.json`."""
+        if not is_main_process():
+            return
         sessions = [*self.sessions, {**environment(), **facts}]
         with self._writing(ENVIRONMENT):
-            write_json(self.path / ENVIRONMENT, {**self.record, "sessions": sessions})
+            record = {**self.record, "preset": self._began_with(), "sessions": sessions}
+            write_json(self.path / ENVIRONMENT, record)
 
     def finish(self, **facts: Any) -> None:
         """Mark the training as complete."""
@@ -190,10 +196,16 @@ class Run:
 
         validations = [] if validation is None else [Validation(validation)]
         then = f"`synth {verb} --resume {self.path}`: the checkpoints before it are whole"
-        checkpointing = Checkpointing(self.checkpoints, tokenizer, then)
+        preset = preset_hash(self._began_with()) if is_main_process() else None
+        checkpointing = Checkpointing(self.checkpoints, tokenizer, then, preset)
         journal = Journal(self.journal, self.timings, then, self._rhythms(), bool(validations), say)
         logs = [journal, Diagnostics(self.journal, then)]
         return [*logs, *validations, checkpointing, Sessions(self, store_hash)]
+
+    def _began_with(self) -> dict[str, Any]:
+        """Return its preset as it was at the start; one that noted none has never said what it was."""
+        preset = self.record.get("preset")
+        return preset if isinstance(preset, dict) else tomllib.loads(read_text(self.preset))
 
     def _rhythms(self) -> "list[Rhythm]":
         """How often its sessions wrote records, as far as they were noted."""

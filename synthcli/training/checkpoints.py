@@ -24,10 +24,18 @@ from synthcli.disk import writing
 from synthcli.errors import SynthError
 from synthcli.memory import refuse_larger
 from synthcli.model import ModelConfig, build
-from synthcli.safe_read import read_text
+from synthcli.safe_read import read_table, read_text
 from synthcli.training import carried, state
 from synthcli.training.callbacks import RESUME, Callback, Step
-from synthcli.training.manifest import DAMAGED, Manifest, damage_named, read_manifest, verify, write_manifest
+from synthcli.training.manifest import (
+    DAMAGED,
+    MANIFEST,
+    Manifest,
+    damage_named,
+    read_manifest,
+    verify,
+    write_manifest,
+)
 from synthcli.training.weights import check_fit, load_weights, own_weights, weights_of
 
 if TYPE_CHECKING:
@@ -92,7 +100,21 @@ def step_name(step: int) -> str:
 
 
 def step_folders(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{STEP}*"))
+    """Return the checkpoints in a folder, the newest last; of a copy that kept no other it is `last`."""
+    steps = sorted(folder.glob(f"{STEP}*"))
+    return steps or [path for path in (folder / LAST,) if is_copy(path)]
+
+
+def is_copy(path: Path) -> bool:
+    """Whether what is a link in a run became a folder of its own, as `cp -L` makes of it."""
+    return not path.is_symlink() and (path / MANIFEST).is_file()
+
+
+def preset_of(folder: Path) -> str | None:
+    """Return the hash of the settings a checkpoint was trained by; None where it does not say."""
+    path = folder / TRAINING / state.STATE
+    preset = read_table(path, DAMAGED).get("preset") if path.is_file() else None
+    return preset if isinstance(preset, str) else None
 
 
 def step_folder(path: Path) -> Path:
@@ -155,8 +177,10 @@ class Checkpointing(Callback):
 
     runs_everywhere = True
 
-    def __init__(self, folder: Path, tokenizer: Tokenizer, then: str = RESUME) -> None:
-        self.folder, self.tokenizer, self.then = folder, tokenizer, then
+    def __init__(
+        self, folder: Path, tokenizer: Tokenizer, then: str = RESUME, preset: str | None = None
+    ) -> None:
+        self.folder, self.tokenizer, self.then, self.preset = folder, tokenizer, then, preset
         self._saved_at = 0
 
     def on_start(self, training: "Training") -> None:
@@ -194,7 +218,7 @@ class Checkpointing(Callback):
         with writing(f"checkpoint `{path}`", path, then=self.then, needs=needs):
             training.announce("before_save")
             with durable.new_folder(path) as folder:
-                write(folder, training, self.tokenizer, states)
+                write(folder, training, self.tokenizer, states, self.preset)
             tidy(self.folder, training.config.keep)
         training.announce("on_save", path)
 
@@ -252,13 +276,19 @@ def _write_config(folder: Path, config: ModelConfig) -> None:
     (folder / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def write(folder: Path, training: "Training", tokenizer: Tokenizer, states: dict[str, Tensor]) -> None:
-    """Fill the folder of a checkpoint; `states` are those of streams."""
+def write(
+    folder: Path,
+    training: "Training",
+    tokenizer: Tokenizer,
+    states: dict[str, Tensor],
+    preset: str | None = None,
+) -> None:
+    """Fill the folder of a checkpoint; `states` are those of streams, `preset` the hash of the settings."""
     _write_config(folder, training.model.config)  # type: ignore[arg-type]
     weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
     durable.save_tensors(folder / WEIGHTS, weights, {"format": "pt"})
     tokenizer.save(folder)
-    state.save(training, folder / TRAINING)
+    state.save(training, folder / TRAINING, preset)
     carried.save(states, folder / TRAINING)
     evaluation = training.evaluation
     is_current = evaluation is not None and evaluation.step == training.step
@@ -268,6 +298,9 @@ def write(folder: Path, training: "Training", tokenizer: Tokenizer, states: dict
 def tidy(folder: Path, keep: int) -> None:
     """Remove what a kill left, point `last` and `best`, keep the newest and the best."""
     durable.remove_unfinished(folder)
+    for copy in (folder / LAST, folder / BEST):
+        if is_copy(copy):
+            give_step_name(copy)
     steps = step_folders(folder)
     best = best_step(steps)
     for name, path in ((LAST, steps[-1] if steps else None), (BEST, best)):
@@ -282,6 +315,15 @@ def best_step(steps: Sequence[Path]) -> Path | None:
     """Return the checkpoint with the least validation loss, if any was evaluated."""
     losses = {path: loss for path in steps if (loss := read_manifest(path).validation_loss) is not None}
     return min(losses, key=losses.__getitem__, default=None)
+
+
+def give_step_name(copy: Path) -> None:
+    """Give a folder that stands where a link belongs the name of its step, unless that is there too."""
+    path = copy.with_name(step_name(read_manifest(copy).step))
+    if path.exists():
+        durable.remove_folder(copy)
+    else:
+        copy.rename(path)
 
 
 def points_to(name: Path, path: Path) -> bool:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 
 
-def save(training: "Training", folder: Path) -> None:
-    """Write the state of optimizer and scaler; random numbers and data position follow from the step."""
+def save(training: "Training", folder: Path, preset: str | None = None) -> None:
+    """Write the state of optimizer and scaler; random numbers and data position follow from the step.
+
+    `preset` is the hash of the settings it was trained by.
+    """
     folder.mkdir()
     save_tensors(folder / OPTIMIZER, moments(training))
     table = {
@@ -28,6 +31,7 @@ def save(training: "Training", folder: Path) -> None:
         "precision": training.precision.name,
         "processes": training.accelerator.num_processes,
         "scaler": training.scaler.state_dict(),
+        **({} if preset is None else {"preset": preset}),
     }
     (folder / STATE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 

@@ -100,7 +100,7 @@ def test_the_newest_encoder_is_the_teacher_and_never_a_student(
     for _ in range(2):
         said = synth("distill-block", "--block", "0", "--closed-form-only", "--limit", "8", "--json")
         assert said.code == 0, said.err
-        assert str(teacher.resolve()) in json.loads(said.out)["teacher"]["path"]
+        assert str(teacher.resolve()) in json.loads(said.out)["teacher"]["absolute"]
         assert json.loads(said.out)["blocks"][0]["steps"] == 0
 
 

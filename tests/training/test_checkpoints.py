@@ -233,10 +233,10 @@ def test_places_without_a_checkpoint_are_refused(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path: Path, monkeypatch) -> None:
     write = checkpoints.state.save
 
-    def fill(training, folder) -> None:
+    def fill(training, folder, preset) -> None:
         if training.step == 8:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(training, folder)
+        write(training, folder, preset)
 
     monkeypatch.setattr(checkpoints.state, "save", fill)
     monkeypatch.setattr(disk, "free", lambda folder: 7)
