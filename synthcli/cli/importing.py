@@ -41,6 +41,8 @@ Tokens = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
+DIGITS = 9  # more than any number of heads has
+
 
 def import_(
     path: Source = None,
@@ -86,9 +88,9 @@ def pairs(words: list[str]) -> dict[str, str]:
 def numbers(heads: str | None) -> tuple[int, ...]:
     """Return one number of heads, or one for each layer."""
     parts = [] if heads is None else heads.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+    if not all(part.strip().isdecimal() and len(part) <= DIGITS and int(part) > 0 for part in parts):
         raise SynthError(
-            f"`--heads {heads}` is no number above 0, or several", "`--heads 12`, `--heads 12,8`"
+            f"`--heads {heads:.40}` is no number above 0, or several", "`--heads 12`, `--heads 12,8`"
         )
     return tuple(map(int, parts))
 

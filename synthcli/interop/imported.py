@@ -4,11 +4,13 @@ A family describes its tensors as a list of `Entry`; `translate` carries it out 
 so a tensor is never left behind in silence, nor unread (`Spare`).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
@@ -16,6 +18,8 @@ from synthcli.interop.spare import Spare, check_spare, rules_for
 from synthcli.model import ModelConfig, build
 
 Change = Callable[[Tensor], Tensor]
+OWN_WORDS = "Value error, "  # before a message that a configuration wrote itself
+OPTIONS_OF = "the options of the {} describe"
 
 
 def unchanged(tensor: Tensor) -> Tensor:
@@ -73,6 +77,26 @@ def part(index: int, count: int, change: Change = unchanged, axis: int = -1) -> 
         return change(tensor.chunk(count, dim=axis)[index]).contiguous()
 
     return cut
+
+
+def problem_of(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a configuration, with its place where the text names none."""
+    first = error.errors()[0]
+    said = first["msg"]
+    if said.startswith(OWN_WORDS):
+        return said.removeprefix(OWN_WORDS)
+    place = ".".join(str(part) for part in first["loc"])
+    return f"`{place} = {first['input']!r:.40}`: {said}"
+
+
+@contextmanager
+def described_by(what: str) -> Iterator[None]:
+    """Turn what a configuration refuses into one message; `what` describes it, and ends in its verb."""
+    try:
+        yield
+    except ValidationError as error:
+        message = f"{what} no model of ours: {problem_of(error)}"
+        raise SynthError(message, "are the options those it was trained with?") from error
 
 
 def translate(

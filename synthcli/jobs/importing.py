@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
-
 import synthcli
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
@@ -16,6 +14,7 @@ from synthcli.data.tokenizers.hugging_face import is_published
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.interop.foreign import PICKLED, SAFE
+from synthcli.interop.imported import described_by
 from synthcli.interop.origins import ORIGINS, Arrival, Origin
 from synthcli.interop.origins import Request as Foreign
 from synthcli.jobs.tokenizers import notes_of
@@ -116,12 +115,8 @@ def output_of(request: Request) -> Path:
 
 def arrived(request: Request, origin: Origin) -> Arrival:
     foreign = Foreign(request.path, request.options, request.heads, request.base)
-    try:
+    with described_by(f"`{request.path}` describes"):
         return origin.read(foreign)
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
-        message = f"`{request.path}` describes no model of ours: {problem}"
-        raise SynthError(message, "are the options those it was trained with?") from error
 
 
 def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:

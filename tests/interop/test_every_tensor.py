@@ -207,6 +207,16 @@ def test_a_fixed_identity_that_is_none_is_refused(tmp_path: Path) -> None:
     assert caught.value.message == "`h.0.attn.v_attn.id` of shape (8, 8) is not the identity"
 
 
+def test_a_bias_without_its_map_is_zero_or_refused() -> None:
+    options = simplified.options_of("skipless")
+    weights, fixed = simplified.drawn(options)
+    bias = {"h.1.attn.c_proj.bias": torch.zeros(simplified.D)}
+    assert "h.1.attn.c_proj.bias" in import_simplified_blocks(options, weights | bias, fixed).unused
+    with pytest.raises(SynthError) as caught:
+        import_simplified_blocks(options, weights | {"h.1.attn.c_proj.bias": torch.ones(simplified.D)}, fixed)
+    assert caught.value.message == "`h.1.attn.c_proj.bias` holds numbers up to 1, and would act"
+
+
 @pytest.mark.parametrize("in_python", [False, True], ids=["command", "python"])
 @pytest.mark.parametrize("name", synthesizer.MODELS)
 def test_synthesizer(name: str, in_python: bool, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_every_other_command_takes_it(here: Path, synth: Synth) -> None:
     assert synth("import", "gpt2").out == "imported/gpt2\n"
     model, own = "imported/gpt2", ["--corpus", "text", "--source", "lines.txt"]
     (here / "lines.txt").write_text("".join(f"{line} {n}\n\n" for n, line in enumerate(LINES * 20)))
-    judged = synth("eval", "perplexity", model, *own, "--split", "validation", "--limit", "3", "--json")
+    judged = synth("eval", "perplexity", model, *own, "--limit", "3", "--json")
     assert judged.code == 0, judged.err
     assert json.loads(judged.out)[0]["checkpoint"].endswith("imported/gpt2")
     words = [*own, "--preset", "codeparrot-pre-norm", "--scale", "smoke"]

@@ -99,9 +99,94 @@ def test_every_option_of_a_folder_was_tried() -> None:
     assert {rule.option for rule in ORIGINS["hf"].refusals} == tried
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("context_length=x", "`context_length = x` of the SRU language model is not a number"),
+        ("context_length=0", "`context_length = 0` of the SRU language model is not a positive whole number"),
+        (
+            "context_length=inf",
+            "`context_length = inf` of the SRU language model is not a number",
+        ),
+        ("scale_emb=Yes", "unknown `scale_emb = Yes` of the SRU language model"),
+        ("normalize_after=1", "unknown `normalize_after = 1` of the SRU"),
+        ("rescale=no", "unknown `rescale = no` of the SRU"),
+        ("highway_bias=low", "`highway_bias = low` of the SRU is not a number"),
+    ],
+)
+def test_a_value_that_is_none_of_its_option(word: str, message: str, here: Path, synth: Synth) -> None:
+    torch.save(srupp.drawn(srupp.options_of("sru, rescaled, norm before")), here / "model.pt")
+    said = synth("import", "model.pt", "--from", "srupp", "--option", word)
+    assert said.code == 2 and not (here / "imported").exists()
+    assert said.err.startswith(f"error: {message}\nhint: "), said.err
+
+
 @pytest.mark.parametrize("name", PYTHON)
 def test_an_option_that_an_original_does_not_have(name: str) -> None:
     for options, run in PYTHON[name]:
         message, hint = message_of(lambda o=options, r=run: r({**o, "highway_bia": "0"}))  # type: ignore[misc]
         assert message.startswith("unknown option `highway_bia` of the ")
         assert "highway_bias" in hint or name != "srupp"
+
+
+LONG = "9" * 5000  # more digits than Python turns into a number
+OF_GATES = synthesizer.options_of("lm, one map")
+EVERY_SECOND = srupp.options_of("srupp, every second")
+GATE = "decoder.mixer.attention.gate_init"
+DESCRIBE = "the options of the {} describe no model of ours: {}"
+IMPOSSIBLE: dict[str, Callable[[], object]] = {
+    DESCRIBE.format("Synthesizer", f"`{GATE} = 2.0`: Input should be less than 1"): lambda: (
+        import_synthesizer(OF_GATES | {"gate_init": "2"}, synthesizer.drawn(OF_GATES))
+    ),
+    "`n_layers_dec = 2` of the Synthesizer is more than 0": lambda: import_synthesizer(OF_GATES, {}),
+    f"`n_layer = {LONG[:40]}` of the simplified blocks is not a number": lambda: import_simplified_blocks(
+        simplified.options_of("default") | {"n_layer": LONG}, {"wte.weight": torch.zeros(2, 2)}, {}
+    ),
+    DESCRIBE.format("SRU", "`dropout = 1.0`: Input should be less than 1"): lambda: import_sru(
+        srupp.options_of("sru") | {"dropout": "1"}, {}
+    ),
+    DESCRIBE.format("SRU++", "`heads = 3` does not divide `projection = 4`"): lambda: import_srupp(
+        EVERY_SECOND | {"num_heads": "3"}, {}
+    ),
+    "`attention_every_n_layers = 2` and `attention_last_n_layers = 1` of the SRU++": lambda: import_srupp(
+        EVERY_SECOND | {"attention_last_n_layers": "1"}, {}
+    ),
+}
+
+
+@pytest.mark.parametrize("message", IMPOSSIBLE)
+def test_what_no_model_can_have_is_one_message_in_python(message: str) -> None:
+    assert message_of(IMPOSSIBLE[message])[0] == message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["bert-blocks", "--option", f"segment={LONG}"],
+            f"`segment={LONG[:40]}` is not a number from 0 on",
+        ),
+        (["srupp", "--heads", LONG], f"`--heads {LONG[:40]}` is no number above 0, or several"),
+    ],
+    ids=["option", "heads"],
+)
+def test_numbers_of_thousands_of_digits(words: list[str], message: str, here: Path, synth: Synth) -> None:
+    torch.save({"layers.0.weight": torch.zeros(1)}, here / "model.pt")
+    said = synth("import", "model.pt", "--from", *words)
+    assert said.code == 2 and said.err.startswith(f"error: {message}\nhint: "), said.err[:300]
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("srupp", ["--heads", "1"]),
+        ("simplified-blocks", ["--option", "model=op"]),
+        ("synthesizer", ["--heads", "1"]),
+        ("bert-blocks", ["--heads", "1"]),
+    ],
+)
+def test_layers_of_thousands_of_digits(origin: str, words: list[str], here: Path, synth: Synth) -> None:
+    names = ("rnn.rnn_lst", "h", "decoder.layers", "layers")
+    torch.save({f"{name}.{LONG}.weight": torch.zeros(1) for name in names}, here / "model.pt")
+    said = synth("import", "model.pt", "--from", origin, *words)
+    assert said.code == 2 and said.err.startswith("error: ") and "Traceback" not in said.err

@@ -7,15 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
-from synthcli.errors import SynthError
 from synthcli.interop.hugging_face.bert import import_bert
 from synthcli.interop.hugging_face.gpt2 import import_gpt2
 from synthcli.interop.hugging_face.options import CONFIG, Options, read_options
 from synthcli.interop.hugging_face.weights import read_weights
-from synthcli.interop.imported import Imported, build_imported
+from synthcli.interop.imported import Imported, build_imported, described_by
 
 FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], Imported]] = {
     "bert": import_bert,
@@ -27,12 +25,8 @@ def import_hugging_face(folder: Path) -> Imported:
     """Read a model folder; whatever ours cannot express is refused by name."""
     options = read_options(folder)
     family = FAMILIES[options.one_of("model_type", FAMILIES)]
-    try:
+    with described_by(f"`{folder / CONFIG}` describes"):
         return family(options, read_weights(folder))
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
-        message = f"`{folder / CONFIG}` describes no model of ours: {problem}"
-        raise SynthError(message, "is it the configuration these weights were saved with?") from error
 
 
 def load_hugging_face(folder: Path) -> nn.Module:

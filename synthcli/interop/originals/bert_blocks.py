@@ -18,7 +18,7 @@ from synthcli.model import ModelConfig
 from synthcli.model.mixers import AttentionConfig
 
 SPARES: tuple[Spare, ...] = ()  # its models have no tensor that they do not use
-LAYER = re.compile(r"^(?:bert\.transformer_blocks|layers)\.(\d+)\.")
+LAYER = re.compile(r"^(?:bert\.transformer_blocks|layers)\.(\d{1,9})\.")
 ATTENTIONS = ("attention", "attentionblock")
 PARTS = ("scores.0.query", "scores.0.key", "value")  # in the order of its three maps
 

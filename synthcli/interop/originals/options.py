@@ -1,5 +1,6 @@
 """The options of an original model, kept as strings; a wrong one is refused by name."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,6 +11,7 @@ from synthcli.interop.refusals import Only, check_options
 T = TypeVar("T")
 
 SWITCHES = {"True": True, "False": False}
+MOST = 1_000_000_000  # of anything that is counted
 NOTES = "_note"  # how a remark beside the options ends
 
 
@@ -38,17 +40,23 @@ class OriginalOptions:
         """Return a number; without a default it must be there."""
         value = self.text(key, None if default is None else str(default))
         try:
-            return float(value)
-        except ValueError as error:
-            message = f"`{key} = {value}` of the {self.family} is not a number"
-            raise SynthError(message, "give the options the model was built with") from error
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            message = f"`{key} = {value:.40}` of the {self.family} is not a number"
+            raise SynthError(message, "give the options the model was built with")
+        return number
 
-    def whole(self, key: str, default: int | None = None) -> int:
-        """Return a positive whole number."""
+    def whole(self, key: str, default: int | None = None, most: int = MOST) -> int:
+        """Return a positive whole number; what counts more than there can be of it is refused, too."""
         value = self.number(key, default)
         if value < 1 or value != int(value):
             message = f"`{key} = {value:g}` of the {self.family} is not a positive whole number"
             raise SynthError(message, "give the options the model was built with")
+        if value > most:
+            message = f"`{key} = {value:g}` of the {self.family} is more than {most}"
+            raise SynthError(message, "the weights do not belong to these options")
         return int(value)
 
     def switch(self, key: str, default: bool = False) -> bool:

@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.interop.imported import Entry, Imported, affine, input_major, part, translate, transposed
+from synthcli.interop.imported import (
+    OPTIONS_OF,
+    Entry,
+    Imported,
+    affine,
+    described_by,
+    input_major,
+    part,
+    translate,
+    transposed,
+)
 from synthcli.interop.originals.options import OriginalOptions
 from synthcli.interop.originals.simplified_gains import (
     block_entries,
@@ -71,14 +81,15 @@ def import_simplified_blocks(
     given.check(REFUSALS, KNOWN)
     if "wte.weight" not in tensors:
         raise SynthError("the checkpoint lacks `wte.weight`", "is it one of the simplified blocks?")
-    config = simplified_config(given, tensors)
+    layers = given.whole("n_layer", most=len(tensors))
+    with described_by(OPTIONS_OF.format("simplified blocks")):
+        config = simplified_config(given, tensors)
     entries = [
         Entry("embeddings.tokens.weight", "wte.weight"),
         Entry("embeddings.positions.weight", "wpe.weight"),
         Entry("head.weight", "wte.weight"),
         *affine("decoder.norm", "ln_f"),
     ]
-    layers = given.whole("n_layer")
     has_gains = block_of(given, tensors, layers)["trainable_gains"]
     shaping = getattr(config.mixer, "shaping", None)
     learnt = () if shaping is None else shaping.learnt

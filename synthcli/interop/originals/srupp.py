@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
-from synthcli.interop.imported import Entry, affine, changed, fitted, part
+from synthcli.interop.imported import OPTIONS_OF, Entry, affine, changed, described_by, fitted, part
 from synthcli.interop.originals.options import OriginalOptions
 from synthcli.interop.originals.srupp_scale import scales_of, spares_of
 from synthcli.interop.refusals import Only
@@ -69,24 +69,27 @@ class ImportedLayers:
 def import_sru(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> ImportedLayers:
     """Translate the weights of a plain SRU; `options` are the original's own, as strings."""
     given = _checked("SRU", options)
-    return _imported(given, weights, SRUConfig.model_validate(_shared(given)))
+    with described_by(OPTIONS_OF.format("SRU")):
+        config = SRUConfig.model_validate(_shared(given))
+    return _imported(given, weights, config)
 
 
 def import_srupp(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> ImportedLayers:
     """Translate the weights of an SRU++; `options` are the original's own, as strings."""
     given = _checked("SRU++", options)
     has_norm = any(name.endswith("transform_module.layer_norm.weight") for name in weights)
-    config = SRUppConfig.model_validate(
-        {
-            **_shared(given),
-            "projection": given.whole("proj_size"),
-            "heads": given.whole("num_heads", 1),
-            **_attention(given),
-            "attention_dropout": given.number("attn_dropout", 0.0),
-            "inner_norm": has_norm,
-            "memory_from": "stream",
-        }
-    )
+    with described_by(OPTIONS_OF.format("SRU++")):
+        config = SRUppConfig.model_validate(
+            {
+                **_shared(given),
+                "projection": given.whole("proj_size"),
+                "heads": given.whole("num_heads", 1),
+                **_attention(given),
+                "attention_dropout": given.number("attn_dropout", 0.0),
+                "inner_norm": has_norm,
+                "memory_from": "stream",
+            }
+        )
     return _imported(given, weights, config)
 
 
@@ -176,7 +179,7 @@ def _layers(
     config: SRUConfig | SRUppConfig,
     first: Tensor | None,
 ) -> tuple[Layer, ...]:
-    count, out = options.whole("num_layers"), config.width_of_output(0)
+    count, out = options.whole("num_layers", most=len(tensors)), config.width_of_output(0)
     widths = [out if first is not None else options.whole("input_size"), *[out] * (count - 1)]
     scales = scales_of(options, tensors, [config.skip and width == out for width in widths])
     layers = []
@@ -194,7 +197,7 @@ def _projection(
     name = f"rnn_lst.{number}.transform_module.0.weight"
     if isinstance(config, SRUppConfig):
         return {}
-    said = [int(word) for word in re.findall(r"\d+", options.text("projection_size", "0"))] or [0]
+    said = [int(word) for word in re.findall(r"\d{1,9}", options.text("projection_size", "0"))] or [0]
     own = said[number] if number < len(said) else said[0]
     if name not in tensors and not own:
         return {}

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.interop.imported import Change, Entry, Imported, translate, unchanged
+from synthcli.interop.imported import (
+    OPTIONS_OF,
+    Change,
+    Entry,
+    Imported,
+    described_by,
+    translate,
+    unchanged,
+)
 from synthcli.interop.originals.options import OriginalOptions
 from synthcli.interop.refusals import Word
 from synthcli.interop.spare import Spare
@@ -64,7 +72,8 @@ def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]
     """Translate a Synthesizer checkpoint; `options` are the original's own, as strings."""
     given = OriginalOptions("Synthesizer", options)
     given.check(CHOICES, KNOWN)
-    config = synthesizer_config(given, weights)
+    with described_by(OPTIONS_OF.format("Synthesizer")):
+        config = synthesizer_config(given, weights)
     is_lone = "lm_head.weight" not in weights and config.embeddings.tie != "none"
     names = [
         (ours, _token_table(config) if is_lone and theirs == "lm_head.weight" else theirs, heads)
@@ -103,7 +112,7 @@ def synthesizer_config(options: OriginalOptions, weights: Mapping[str, Tensor]) 
 
     def stack(side: str, length: str) -> dict[str, object]:
         return {
-            "layers": options.whole(f"n_layers_{side}"),
+            "layers": options.whole(f"n_layers_{side}", most=len(weights)),
             "max_length": options.whole(length),
             "mixer": mixer(f"attn_mode_self_{side}"),
         }

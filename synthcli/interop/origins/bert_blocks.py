@@ -46,8 +46,9 @@ STRUCTURES = {
     "a part without its base": "`{path}` holds a part of a model",
     "a base of another task": "the base is a model of task `{task}`, not `masked-lm`",
 }
-BLOCK_FOLDER = re.compile(r"^block_(\d+)_(\d+)_(\d+)$")
-COMBINED = re.compile(r"^block_model_(\d+)\.transformer\.")
+BLOCK_FOLDER = re.compile(r"^block_(\d{1,9})_(\d{1,9})_(\d{1,9})$")
+COMBINED = re.compile(r"^block_model_(\d{1,9})\.transformer\.")
+DIGITS = 9  # of any number of a layer
 LATEST = "BLOCK-latest.pth"
 
 
@@ -157,7 +158,7 @@ def moved(weights: Mapping[str, Tensor], places: Mapping[int, int]) -> dict[str,
     """Return the weights with layers renumbered, those without a place left out."""
     kept = {}
     for name, tensor in weights.items():
-        match = re.match(r"encoder\.blocks\.(\d+)\.(.*)", name)
+        match = re.match(r"encoder\.blocks\.(\d{1,9})\.(.*)", name)
         if match is None:
             kept[name] = tensor
         elif int(match[1]) in places:
@@ -247,6 +248,6 @@ def heads_for(request: Request, layers: int) -> list[int]:
 def number_of(given: Mapping[str, str], key: str, default: int) -> int:
     """Return a number from 0 on."""
     value = given.get(key, str(default))
-    if not value.isdecimal():
-        raise SynthError(f"`{key}={value}` is not a number from 0 on", OPTIONS[key])
+    if not value.isdecimal() or len(value) > DIGITS:
+        raise SynthError(f"`{key}={value:.40}` is not a number from 0 on", OPTIONS[key])
     return int(value)

@@ -174,7 +174,7 @@ SAVED = (
 
 def inferred(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the original's configuration, as far as the weights show it."""
-    layers, width = count(tensors, r"h\.(\d+)\."), columns(tensors, "wte.weight", WHAT)
+    layers, width = count(tensors, r"h\.(\d{1,9})\."), columns(tensors, "wte.weight", WHAT)
     if not layers:
         raise SynthError("the weights lack `h.0.attn.qk_attn.weight`", f"is it a checkpoint of {WHAT}?")
     heads = shape(tensors, "h.0.attn.attn_mat_resid_gain", WHAT)

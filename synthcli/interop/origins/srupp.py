@@ -13,6 +13,7 @@ from synthcli.errors import SynthError
 from synthcli.interop.foreign import read_foreign
 from synthcli.interop.imported import Imported, translate
 from synthcli.interop.originals import import_sru, import_srupp
+from synthcli.interop.originals.options import OriginalOptions
 from synthcli.interop.originals.srupp import INPUT, REFUSALS, ImportedLayers
 from synthcli.interop.origins.base import Arrival, Request
 from synthcli.interop.origins.inferring import columns, count, known_options, one_heads, rows, wanted
@@ -81,7 +82,7 @@ def refuse_bare_layers(tensors: Mapping[str, Tensor]) -> None:
 
 def inferred(layers: Mapping[str, Tensor], heads: int | None) -> dict[str, str]:
     """Return the options of the stack, as far as its weights show them."""
-    depth, first = count(layers, r"rnn_lst\.(\d+)\."), "rnn_lst.0.transform_module"
+    depth, first = count(layers, r"rnn_lst\.(\d{1,9})\."), "rnn_lst.0.transform_module"
     first_maps = (f"{first}.weight", f"{first}.0.weight", f"{first}.linear1.weight")
     into = next((name for name in first_maps if name in layers), first_maps[-1])
     is_plain = into != first_maps[-1]
@@ -143,13 +144,13 @@ def language_model(
 def config_of(
     options: Mapping[str, str], tensors: Mapping[str, Tensor], stack: ImportedLayers
 ) -> ModelConfig:
-    embeddings: dict[str, object] = {"positions": "none", "scale": options.get("scale_emb") == "True"}
+    given = OriginalOptions("SRU language model", options)
+    embeddings: dict[str, object] = {"positions": "none", "scale": given.switch("scale_emb")}
     width = stack.layers[-1].config.width_of_output(0)
     clusters = cluster_rows(tensors)
     if clusters:
-        default = "False" if options["layer_norm"] == "True" else "True"
         embeddings |= adaptive_embeddings(tensors, clusters)
-        embeddings["scale"] = options.get("scale_emb", default) == "True"
+        embeddings["scale"] = given.switch("scale_emb", not given.switch("layer_norm"))
     else:
         embeddings |= plain_embeddings(tensors, width, stack.input)
     mixers = [layer.config.model_dump() for layer in stack.layers]
@@ -165,7 +166,7 @@ def config_of(
             "head": {"bias": "output_layer.bias" in tensors or bool(clusters)},
             "decoder": {
                 "layers": len(mixers),
-                "max_length": int(options["context_length"]),
+                "max_length": given.whole("context_length"),
                 "layer_mixers": {n: own for n, own in enumerate(mixers) if own != mixers[0]},
             },
         }
@@ -174,6 +175,6 @@ def config_of(
 
 def cluster_rows(tensors: Mapping[str, Tensor]) -> list[int]:
     """Return the words of each cluster; the first one's matrix also has a row for each other cluster."""
-    number = count(tensors, r"output_layer\.out_layers\.(\d+)\.")
+    number = count(tensors, r"output_layer\.out_layers\.(\d{1,9})\.")
     sizes = [rows(tensors, f"output_layer.out_layers.{i}.weight", WHAT) for i in range(number)]
     return [sizes[0] - (number - 1), *sizes[1:]] if sizes else []

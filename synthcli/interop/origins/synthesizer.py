@@ -80,7 +80,7 @@ def inferred(tensors: Mapping[str, Tensor], heads: int | None) -> dict[str, str]
         "vocab_size": rows(tensors, f"{embedding}.weight", WHAT),
         "d_model": columns(tensors, f"{embedding}.weight", WHAT),
         "d_ff": rows(tensors, f"{side_of(kind)}.layers.0.ff.net.0.weight", WHAT),
-        **{f"n_layers_{s}": count(tensors, rf"{side}\.layers\.(\d+)\.") for s, side in SIDES.items()},
+        **{f"n_layers_{s}": count(tensors, rf"{side}\.layers\.(\d{{1,9}})\.") for s, side in SIDES.items()},
         "tie_tgt_embeddings": kind == "classifier" or is_tied(tensors, f"{embedding}.weight"),
         **lengths(tensors, kind),
         **modes(tensors, kind),
@@ -127,7 +127,7 @@ def modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
         ("attn_mode_self_dec", "decoder", "self_attn"),
         ("attn_mode_cross", "decoder", "cross_attn"),
     ):
-        layers = count(tensors, rf"{side}\.layers\.(\d+)\.")
+        layers = count(tensors, rf"{side}\.layers\.(\d{{1,9}})\.")
         kinds = {mode_of(tensors, f"{side}.layers.{layer}.{module}.") for layer in range(layers)}
         if len(kinds) > 1:
             shown = ", ".join(f"`{one}`" for one in sorted(kinds))
