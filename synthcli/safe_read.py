@@ -146,6 +146,60 @@ def refuse_depth(value: Any) -> None:
     raise ValueError(f"it is nested deeper than {DEEPEST} levels")
 
 
+Shape = type | dict[str, "Shape"] | list["Shape"] | tuple["Shape", ...] | None
+"""A type; a table by its keys, `*` for any of them and `key?` for one that may be absent; a list of one
+shape; one of several shapes; null."""
+
+
+def check_shape(value: Any, shape: Shape, key: str = "") -> None:
+    """Raise ValueError for the first value of a table that is not of the shape it ought to have."""
+    if isinstance(shape, tuple):
+        if not any(has_shape(value, one) for one in shape):
+            raise ValueError(f"`{key}` is {described(value)}")
+    elif isinstance(shape, dict):
+        if not isinstance(value, dict):
+            raise ValueError(f"`{key}` is no table" if key else "it is no table")
+        for name, inner in shape.items():
+            if name != "*" and name.removesuffix("?") not in value:
+                if not name.endswith("?"):
+                    raise ValueError(f"it lacks `{joined(key, name)}`")
+                continue
+            names = list(value) if name == "*" else [name.removesuffix("?")]
+            for one in names:
+                check_shape(value[one], inner, joined(key, one))
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            raise ValueError(f"`{key}` is no list")
+        for number, part in enumerate(value):
+            check_shape(part, shape[0], joined(key, str(number)))
+    elif not (value is None if shape is None else is_of(value, shape)):
+        raise ValueError(f"`{key}` is {described(value)}")
+
+
+def has_shape(value: Any, shape: Shape) -> bool:
+    try:
+        check_shape(value, shape)
+    except ValueError:
+        return False
+    return True
+
+
+def is_of(value: Any, kind: type) -> bool:
+    """Whether a value is of a kind: true is no number, and a whole number is a number."""
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
+
+
+def joined(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def described(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
 def refuse_halves(value: Any) -> None:
     """Raise ValueError for a text with half of a surrogate pair."""
     try:

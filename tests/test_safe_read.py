@@ -175,3 +175,41 @@ def is_bare(call: str) -> bool:
     return call.startswith(("tomllib.load", "json.load(")) or (
         call.startswith("json.loads(") and "read" in call
     )
+
+
+SHAPE: safe_read.Shape = {
+    "name": str,
+    "sizes": [int],
+    "parts": {"*": {"rows": int, "share?": float}},
+    "end": (None, [float]),
+    "is_whole": bool,
+}
+WHOLE = {"name": "x", "sizes": [1], "parts": {"a": {"rows": 1}}, "end": None, "is_whole": True}
+
+
+def test_a_table_of_its_shape() -> None:
+    safe_read.check_shape(WHOLE | {"more": 1}, SHAPE)
+    safe_read.check_shape(WHOLE | {"end": [1, 2.5], "parts": {}}, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": 3}, "`name` is 3"),
+        ({"sizes": [1, True]}, "`sizes.1` is true"),
+        ({"sizes": "12"}, "`sizes` is no list"),
+        ({"parts": []}, "`parts` is no table"),
+        ({"parts": {"a": {}}}, "it lacks `parts.a.rows`"),
+        ({"parts": {"a": {"rows": 1, "share": "x"}}}, '`parts.a.share` is "x"'),
+        ({"end": 3}, "`end` is 3"),
+        ({"end": [None]}, "`end` is [null]"),
+        ({"is_whole": 1}, "`is_whole` is 1"),
+        ({"name": None}, "`name` is null"),
+    ],
+)
+def test_the_first_value_of_another_shape_is_named(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        safe_read.check_shape(WHOLE | change, SHAPE)
+    assert str(caught.value) == message
+    with pytest.raises(ValueError, match="it is no table"):
+        safe_read.check_shape([], SHAPE)

@@ -10,7 +10,7 @@ from typing import Any
 from synthcli.data.origin import prepare_command
 from synthcli.durable import write_text
 from synthcli.errors import SynthError
-from synthcli.safe_read import inside, read_json
+from synthcli.safe_read import Shape, check_shape, inside, read_json
 
 MANIFEST = "manifest.json"
 VERIFIED = ".verified.json"  # which files had the right hash, and when they were last changed
@@ -18,6 +18,17 @@ QUALITY = "quality.json"  # what its rows are like
 SOURCE = ".source.json"  # when the files it was read from had the hashes of the manifest
 ABOUT = (MANIFEST, VERIFIED, QUALITY, SOURCE)  # of a store, not in its hash
 FORMAT = 1
+SHAPE: Shape = {
+    "corpus": str,
+    "kind": str,
+    "class_names": [str],
+    "source": {"kind": str, "notes": [str]},
+    "tokenizer": {"kind": str, "requested": int, "vocab_size": int},
+    "splits": {"*": {"rows": int, "empty": int, "words": int, "bytes": int, "tokens": int, "*": int}},
+    "published_rows": {"*": int},
+    "created": str,
+    "files": [{"path": str, "bytes": int, "sha256": str}],
+}
 BLOCK = 2**20
 
 
@@ -69,13 +80,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise SynthError(f"`{path}` cannot be read: {error}", again(folder)) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise SynthError(f"`{path}` is not of format {FORMAT}", again(folder))
+    try:
+        check_shape(manifest, SHAPE)
+    except ValueError as error:
+        raise SynthError(f"`{path}` cannot be read: {error}", again(folder)) from error
     return manifest
 
 
 def verify(folder: Path, manifest: dict[str, Any]) -> None:
     """Compare every file with the manifest, sizes first; a file is hashed once, until its time changes."""
     for file in manifest["files"]:
-        check_size(folder / file["path"], file, folder, manifest)
+        check_size(inside(folder / file["path"], folder), file, folder, manifest)
     seen = read_seen(folder)
     new = marks(folder, manifest)
     for file in manifest["files"]:

@@ -3,7 +3,26 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from synthcli.errors import SynthError
 from synthcli.evaluation.score import Score
+from synthcli.safe_read import Shape, check_shape
+
+FIGURE: Shape = {
+    "name": str,
+    "value": float,
+    "interval": (None, [float]),
+    "protocol": str,
+    "signature": str,
+    "higher_is_better": bool,
+}
+SHAPE: Shape = {
+    **dict.fromkeys(("metric", "corpus", "split", "store", "checkpoint"), str),
+    **dict.fromkeys(("samples", "split_size", "step"), int),
+    "limit": (None, int),
+    "figures": [FIGURE],
+    "options": {},
+    "notes": [str],
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +70,16 @@ class Result:
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> "Result":
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote; anything else is refused."""
+        try:
+            check_shape(table, SHAPE)
+            return cls._read(table)
+        except (ValueError, TypeError) as error:
+            hint = "delete it from the run's `results`, then evaluate again"
+            raise SynthError(f"a result is not as `synth eval` writes it: {error}", hint) from error
+
+    @classmethod
+    def _read(cls, table: dict[str, Any]) -> "Result":
         figures = tuple(
             Figure(**{**f, "interval": tuple(f["interval"]) if f["interval"] else None})
             for f in table["figures"]

@@ -5,9 +5,13 @@ from typing import Any
 
 from synthcli.compress.sites import layers_of, main_stack
 from synthcli.compress.teacher import Teacher
+from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
 from synthcli.runs import RESULT, Reference, run_of
-from synthcli.safe_read import read_table
+from synthcli.safe_read import Shape, check_shape, read_table
+
+DELETE = "delete it: layers are then matched by their number"
+SHAPE: Shape = {"teacher?": (str, {"hash?": str, "path?": str}), "layers?": [int]}
 
 
 def account_of(checkpoint: Path) -> dict[str, Any]:
@@ -16,7 +20,12 @@ def account_of(checkpoint: Path) -> dict[str, Any]:
     path = None if run is None else run.result_path(RESULT)
     if path is None or not path.is_file():
         return {}
-    return read_table(path, "delete it: layers are then matched by their number")
+    account = read_table(path, DELETE)
+    try:
+        check_shape(account, SHAPE)
+    except ValueError as error:
+        raise SynthError(f"`{path}` cannot be read: {error}", DELETE) from error
+    return account
 
 
 def is_of(account: dict[str, Any], teacher: Teacher) -> bool:
@@ -34,7 +43,11 @@ def matched_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> t
     ours, theirs = (layers_of(c, main_stack(c)) for c in (config, teacher.config))
     account = account_of(checkpoint)
     if "layers" in account and is_of(account, teacher):
-        return tuple(account["layers"])
+        layers = tuple(account["layers"])
+        if len(layers) != ours or not all(0 <= layer < theirs for layer in layers):
+            said = f"the account of `{checkpoint}` names layers {list(layers)}"
+            raise SynthError(f"{said} of {theirs}, expected one for each of {ours}", DELETE)
+        return layers
     if theirs % ours:
         return None
     share = theirs // ours

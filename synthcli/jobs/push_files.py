@@ -4,7 +4,6 @@ Everything else stays at home, and is named with the reason: pickles whatever th
 lead out, hidden files, and whatever a model does not need to be loaded, such as keys.
 """
 
-import json
 import os
 import pickletools
 import re
@@ -155,7 +154,7 @@ def check_safetensors(path: Path) -> None:
         (length,) = struct.unpack("<Q", stream.read(8))
         if length > min(LONGEST_HEADER, path.stat().st_size - 8):
             raise ValueError("a header longer than the file")
-        header = json.loads(stream.read(length))
+        header = parse_json(stream.read(length))
     tensors = [entry for name, entry in header.items() if name != "__metadata__"]
     ends = [entry["data_offsets"][1] for entry in tensors if isinstance(entry, dict)]
     if len(ends) < len(tensors) or max(ends, default=0) != path.stat().st_size - 8 - length:

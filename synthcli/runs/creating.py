@@ -5,7 +5,6 @@ What killed processes left there is removed by the next that makes a run of the 
 """
 
 import shutil
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any
 from synthcli import durable
 from synthcli.disk import writing
 from synthcli.runs.run import ELSEWHERE, ENVIRONMENT, PRESET, Run, is_main_process, runs_root, write_json
+from synthcli.safe_read import parse_toml
 
 
 def create_run(
@@ -35,7 +35,7 @@ def create_run(
         return Run(folder / new_id())
     with _named_at_the_end(folder) as run:
         run.preset.write_text(preset, encoding="utf-8")
-        record = {"verb": verb, "preset": tomllib.loads(preset), **(facts or {}), "sessions": []}
+        record = {"verb": verb, "preset": parse_toml(preset), **(facts or {}), "sessions": []}
         write_json(run.path / ENVIRONMENT, record)
         if fill is not None:
             fill(run)

@@ -1,7 +1,6 @@
 """The experiment of a run: written so that its tree may move, read so that nothing else is taken for it."""
 
 import shlex
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from synthcli.errors import SynthError
 from synthcli.presets import dump, load_preset
 from synthcli.presets.compare import flat
+from synthcli.presets.files import read_toml
 from synthcli.runs.creating import create_run
 from synthcli.runs.differences import MAY_CHANGE, PLACES, differences_in_training, preset_hash
 from synthcli.runs.finding import find_checkpoint
@@ -175,7 +175,7 @@ def comparable(experiment: "Experiment") -> dict[str, Any]:
 
 def refuse_edited(run: Run, say: Say = quiet) -> None:
     """Raise where a setting that reaches the weights was changed in `preset.toml`; say what else was."""
-    now = tomllib.loads(run.preset.read_text(encoding="utf-8"))
+    now = read_toml(run.preset)
     then = run.record.get("preset")
     if isinstance(then, dict):
         lines = differences_in_training(then, now, (*MAY_CHANGE, *PLACES))
@@ -205,7 +205,7 @@ def _edited(run: Run, what: str) -> SynthError:
 
 
 def _student_of(run: Run) -> str:
-    table = tomllib.loads(run.preset.read_text(encoding="utf-8"))
+    table = read_toml(run.preset)
     return str(table.get("start", {}).get("checkpoint", "STUDENT"))
 
 

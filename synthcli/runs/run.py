@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from synthcli import durable
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError
+from synthcli.presets.files import read_toml
 from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import environment, now
-from synthcli.safe_read import read_table, read_text
+from synthcli.safe_read import read_table
 from synthcli.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Run:
     def _began_with(self) -> dict[str, Any]:
         """Return its preset as it was at the start; one that noted none has never said what it was."""
         preset = self.record.get("preset")
-        return preset if isinstance(preset, dict) else tomllib.loads(read_text(self.preset))
+        return preset if isinstance(preset, dict) else read_toml(self.preset)
 
     def _rhythms(self) -> "list[Rhythm]":
         """How often its sessions wrote records, as far as they were noted."""

@@ -1,9 +1,9 @@
 """Which command a run belongs to, and with what it may be gone on with."""
 
-import tomllib
 from typing import Any
 
 from synthcli.errors import SynthError
+from synthcli.presets.files import read_toml
 from synthcli.runs.run import Run
 
 TRAINED = ("train", "finetune")  # what `synth train --resume` continues
@@ -70,6 +70,6 @@ def _verb_by_files(run: Run) -> str:
 
 def _preset(run: Run) -> dict[str, Any]:
     try:
-        return tomllib.loads(run.preset.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_toml(run.preset)
+    except SynthError:
         return {}
