@@ -1,11 +1,24 @@
 """Losses against torch's plain formula, sums and counts against their definition."""
 
+import math
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional as F
 
+from synthcli import objectives
+from synthcli.errors import SynthError
 from synthcli.model import TASKS, ModelConfig, build
-from synthcli.objectives import CACHE_ELEMENTS, IGNORED, OBJECTIVES, count_targets, cross_entropy
+from synthcli.objectives import (
+    CACHE_ELEMENTS,
+    IGNORED,
+    OBJECTIVES,
+    classification,
+    count_targets,
+    cross_entropy,
+    segment_lm,
+)
 
 STACK = {"layers": 1, "max_length": 8}
 SHARED = {"vocab_size": 11, "d_model": 8, "d_ff": 8, "dropout": 0.0, "mixer": {"heads": 2}}
@@ -111,3 +124,130 @@ def test_a_second_backward_is_refused() -> None:
     loss.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+class Told(torch.nn.Module):
+    """Notes what it is given, and gives back what it was made with."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, *given: Any, **named: Any) -> Any:
+        self.given, self.named = given, named
+        return self.output
+
+
+TARGETS = torch.tensor([[3, 1, IGNORED], [2, IGNORED, IGNORED]])
+REAL = TARGETS != IGNORED
+LOGITS = torch.arange(15.0).view(3, 5).sin()  # of the three real targets
+PLAIN = float(F.cross_entropy(LOGITS, torch.tensor([3, 1, 2]), reduction="sum"))
+TOKENS, SOURCE, MARKS = torch.zeros(2, 3), torch.ones(2, 4), torch.eye(2, 3).bool()
+
+
+@pytest.mark.parametrize(
+    ("task", "more", "given", "named", "output"),
+    [
+        ("causal-lm", {"documents": MARKS}, [TOKENS], {"documents": MARKS}, (LOGITS, None)),
+        ("causal-lm", {}, [TOKENS], {"documents": None}, (LOGITS, None)),
+        ("masked-lm", {"padding": MARKS}, [TOKENS], {"padding": MARKS}, LOGITS),
+        (
+            "seq2seq",
+            {"source": SOURCE, "source_padding": MARKS},
+            [SOURCE, TOKENS],
+            {"source_padding": MARKS},
+            LOGITS,
+        ),
+    ],
+)
+def test_a_model_is_told_what_the_batch_holds(
+    task: str, more: dict[str, Any], given: list[Any], named: dict[str, Any], output: Any
+) -> None:
+    model = Told(output)
+    loss, count = OBJECTIVES[task](model, {"tokens": TOKENS, "targets": TARGETS, **more})  # unsmoothed
+    assert loss.item() == pytest.approx(PLAIN) and count == 3
+    assert all(one is other for one, other in zip(model.given, given, strict=True))
+    assert model.named.keys() == named.keys() | {"select", "targets"}
+    assert all(model.named[key] is value for key, value in named.items())
+    assert torch.equal(model.named["select"], REAL)
+    assert model.named["targets"].tolist() == [3, 1, 2]
+
+
+def test_where_all_targets_are_real_nothing_is_selected() -> None:
+    model = Told((LOGITS, None))
+    OBJECTIVES["causal-lm"](model, {"tokens": TOKENS, "targets": torch.tensor([[3, 1, 2]])})
+    assert model.named["select"] is None and model.named["targets"].tolist() == [3, 1, 2]
+
+
+def test_a_segment_passes_its_state_on_without_its_gradient() -> None:
+    before, after = torch.ones(2), torch.ones(2, requires_grad=True) * 2
+    model = Told((LOGITS, after))
+    loss, count, state = segment_lm(model, {"tokens": TOKENS, "targets": TARGETS}, before, window=7)
+    assert (loss.item(), count) == (pytest.approx(PLAIN), 3)
+    assert model.given[0] is TOKENS and model.named["state"] is before and model.named["window"] == 7
+    assert torch.equal(model.named["select"], REAL) and model.named["targets"].tolist() == [3, 1, 2]
+    assert torch.equal(state, after) and not state.requires_grad
+    smoothed, _, _ = segment_lm(model, {"tokens": TOKENS, "targets": TARGETS}, before, 0.3)
+    plain = F.cross_entropy(LOGITS, torch.tensor([3, 1, 2]), reduction="sum", label_smoothing=0.3)
+    assert smoothed.item() == pytest.approx(plain.item()) and model.named["window"] is None
+
+
+def test_scores_are_judged_by_their_squared_error() -> None:
+    model = Told(torch.tensor([[1.5, 9.0], [4.0, 9.0], [2.0, 9.0]]))
+    labels = torch.tensor([1.0, 6.0, IGNORED])
+    loss, count = classification(model, {"tokens": TOKENS, "padding": MARKS, "labels": labels})
+    assert (loss.item(), count) == (0.25 + 4.0, 3)
+    assert model.given[0] is TOKENS and model.named == {"padding": MARKS}
+
+
+def test_choices_that_a_row_lacks_are_never_right() -> None:
+    logits, absent = torch.tensor([[1.0, 2.0, 50.0], [0.5, 0.0, 1.0]]), torch.zeros(2, 3).bool()
+    absent[0, 2] = True
+    model, labels = Told(logits), torch.tensor([1, 2])
+    loss, _ = classification(model, {"tokens": TOKENS, "labels": labels, "absent": absent})
+    first, second = F.cross_entropy(logits[:1, :2], labels[:1]), F.cross_entropy(logits[1:], labels[1:])
+    assert loss.item() == pytest.approx((first + second).item())
+    assert model.named == {"padding": None}
+    smoothed, _ = classification(model, {"tokens": TOKENS, "labels": labels}, 0.2)
+    plain = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=0.2)
+    assert smoothed.item() == pytest.approx(plain.item())
+
+
+def test_an_adaptive_softmax_adds_the_losses_of_its_clusters() -> None:
+    output = [(LOGITS[:2], torch.tensor([3, 1])), (LOGITS[2:, :3], torch.tensor([2]))]
+    model = Told((output, None))
+    loss, count = OBJECTIVES["causal-lm"](model, {"tokens": TOKENS, "targets": TARGETS})
+    parts = [F.cross_entropy(logits, chosen, reduction="sum") for logits, chosen in output]
+    assert (loss.item(), count) == (pytest.approx(sum(parts).item()), 3)
+    with pytest.raises(SynthError) as error:
+        OBJECTIVES["causal-lm"](model, {"tokens": TOKENS, "targets": TARGETS}, 0.1)
+    assert str(error.value) == (
+        "`training.label_smoothing = 0.1` has no meaning for an adaptive softmax\n"
+        "hint: set it to 0, or leave out `model.embeddings.cutoffs`"
+    )
+
+
+def test_rows_far_apart_stay_finite_each() -> None:
+    logits = torch.tensor([[0.0, 1.0], [1000.0, 1001.0], [-1000.0, -1001.0]]).double()
+    loss = cross_entropy(logits, torch.tensor([0, 1, 0]))
+    assert loss.item() == pytest.approx(math.log(1 + math.e) + 2 * math.log(1 + math.exp(-1)))
+
+
+def test_gradients_of_float16_keep_what_a_scaled_loss_makes_of_them() -> None:
+    """p of the last word is 2e-9: nothing in float16, and 2^15 times that is something."""
+    logits = torch.tensor([[20.0, 0.0, 0.0]], dtype=torch.float16, requires_grad=True)
+    (cross_entropy(logits, torch.tensor([1])) * 2**15).backward()
+    p = torch.tensor([20.0, 0.0, 0.0], dtype=torch.float64).softmax(0)[2]
+    assert logits.grad is not None and logits.grad.dtype == torch.float16
+    assert logits.grad[0, 2].item() == pytest.approx(float(p) * 2**15, rel=1e-2)
+
+
+@pytest.mark.parametrize("elements", [1, 7, 10**6])
+def test_slices_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, elements: int) -> None:
+    monkeypatch.setattr(objectives, "CACHE_ELEMENTS", elements)
+    logits = LOGITS.clone().requires_grad_()
+    loss = cross_entropy(logits, torch.tensor([3, 1, 2]))
+    loss.backward()
+    assert loss.item() == pytest.approx(PLAIN)
+    plain = LOGITS.softmax(1) - F.one_hot(torch.tensor([3, 1, 2]), 5)
+    torch.testing.assert_close(logits.grad, plain)

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.criteria import CRITERIA, Given, criterion
+from synthcli.compress.criteria.base import real
+from synthcli.compress.criteria.maps import summed_divergence, visible
+from synthcli.compress.criteria.relation import common_heads, vectors_of
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import MIXERS, Site
@@ -244,3 +247,139 @@ def test_relation_heads_that_do_not_fit_are_refused() -> None:
 def test_an_unknown_criterion_is_refused() -> None:
     with pytest.raises(SynthError, match="unknown criterion `mes`"):
         criterion("mes", Given(attention(2, 3, 0)), attention(2, 3, 1))
+
+
+# by name: whether output is fitted by it, it is the NMSE, the student is a whole layer; and what it runs
+RECORDS = {
+    "mse": (True, True, False, ()),
+    "mse-scores": (False, False, False, ("teacher",)),
+    "ce-scores": (False, False, False, ("teacher",)),
+    "relation": (False, False, False, ("teacher",)),
+    "cosine": (True, False, False, ()),
+    "ce-logits": (True, False, False, ()),
+    "kl-output": (True, False, True, ("model",)),
+}
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_a_criterion_says_what_it_is(name: str) -> None:
+    modules = {"teacher": attention(2, 3, 1), "model": nn.Linear(1, 1)}
+    given = Given(modules["teacher"], ending=lambda stream, context: stream, model=modules["model"])
+    made, (fits_output, is_error, of_layer, fixed) = criterion(name, given, attention(2, 3, 0)), RECORDS[name]
+    assert made.name == name
+    assert (made.fits_output, made.is_error, made.of_layer) == (fits_output, is_error, of_layer)
+    assert [id(module) for module in made.fixed] == [id(modules[key]) for key in fixed]
+
+
+def test_kl_output_runs_the_rest_of_the_teacher_in_the_same_context(batch: Any) -> None:
+    x, y, padding = batch
+    context, seen = Context(key_padding=padding), []
+
+    def ending(stream: Tensor, given: Context) -> Tensor:
+        seen.append(given)
+        return stream
+
+    student = attention(2, 3, 0)
+    made = criterion("kl-output", Given(attention(2, 3, 1), ending=ending), student)
+    made.loss(student, x, y, context)
+    assert made.fixed == () and [one is context for one in seen] == [True, True]
+    with pytest.raises(AssertionError, match=r"^kl-output needs the rest of the teacher$"):
+        criterion("kl-output", Given(attention(2, 3, 1)), student)
+
+
+def test_real_rows_are_wide_and_without_padding() -> None:
+    values = torch.arange(24.0).view(2, 3, 4).half()
+    rows = real(values, Context())
+    assert rows.dtype == torch.float32 and rows.tolist() == values.view(6, 4).tolist()
+    padding = torch.tensor([[False, True, True], [False, False, True]])
+    assert real(values, Context(key_padding=padding))[:, 0].tolist() == [0, 12, 16]
+    assert real(values.double(), Context()).dtype == torch.float64
+
+
+def test_what_a_query_sees() -> None:
+    scores = torch.zeros(2, 3, 4, 4)
+    everything = visible(scores, Context())
+    assert (everything.dtype, tuple(everything.shape)) == (torch.bool, (2, 1, 4, 4)) and bool(
+        everything.all()
+    )
+    causal = visible(scores, Context(causal=True))
+    assert torch.equal(causal, torch.ones(4, 4).tril().bool().expand(2, 1, 4, 4))
+    padding = torch.tensor([[False, False, True, True], [False] * 4])
+    seen = visible(scores, Context(key_padding=padding))
+    assert seen[0, 0].tolist() == [[True, True, False, False]] * 2 + [[False] * 4] * 2 and bool(seen[1].all())
+
+
+def test_divergences_of_narrow_scores_are_wide() -> None:
+    teacher, student = torch.tensor([[[[5.0, 0.0]] * 2]]).half(), torch.tensor([[[[0.0, 5.0]] * 2]]).half()
+    found = summed_divergence(teacher, student, Context())
+    p = 1 / (1 + math.exp(-5))
+    assert found.dtype == torch.float32 and found.item() == pytest.approx(2 * (2 * p - 1) * 5, rel=1e-5)
+
+
+def test_errors_of_narrow_scores_are_wide() -> None:
+    teacher, student = attention(1, 3, 1).half(), attention(1, 3, 0).half()
+    x = torch.full((1, 2, WIDTH), 10.0).half()
+    loss = criterion("mse-scores", Given(teacher), student).loss(student, x, x, Context())
+    assert loss.dtype == torch.float32
+
+
+def test_vectors_begin_at_the_first_position() -> None:
+    """Rotations turn the first position by nothing: its query and key are those of the linear maps."""
+    torch.manual_seed(5)
+    site = Site(WIDTH, 7, 7, rotary=True)
+    mixer = MIXERS["attention"](AttentionConfig(heads=1, d_head=6), site).double().eval()
+    x = torch.randn(2, 3, WIDTH, dtype=torch.float64)
+    query, key, value = vectors_of(mixer, x)
+    score: Any = mixer.scores[0]
+    for found, linear in ((query, score.query), (key, score.key), (value, mixer.value)):
+        torch.testing.assert_close(found[:, 0], x[:, 0] @ linear.weight.T + linear.bias)
+
+
+def test_common_heads_divide_both_widths() -> None:
+    def of(heads: int, d_head: int) -> Any:
+        return attention(heads, d_head, 0)
+
+    assert common_heads(of(4, 3), of(3, 6)) == 3  # 12 and 18 columns
+    assert common_heads(of(4, 2), of(3, 3)) == 1  # 8 and 9
+    assert common_heads(of(2, 9), of(2, 2)) == 2  # 18 and 4
+
+
+SRU = "use `--criterion mse`, which every mixer can be held to"
+
+
+@pytest.mark.parametrize("name", ["mse-scores", "ce-scores", "relation"])
+@pytest.mark.parametrize("who", ["teacher", "student"])
+def test_whose_mixer_has_no_maps_is_said(name: str, who: str) -> None:
+    mixers = {"teacher": attention(2, 3, 1), "student": attention(2, 3, 0)}
+    mixers[who] = MIXERS["sru"](SRUConfig(), Site(WIDTH, 7, 7))
+    with pytest.raises(SynthError) as error:
+        criterion(name, Given(mixers["teacher"]), mixers["student"])
+    assert str(error.value) == (
+        f"criterion `{name}` compares maps of attention, and the {who}'s mixer is `sru`\nhint: {SRU}"
+    )
+
+
+@pytest.mark.parametrize("who", ["teacher", "student"])
+def test_whose_scores_have_no_relations_is_said(who: str) -> None:
+    mixers = {"teacher": attention(2, 3, 1), "student": attention(2, 3, 0)}
+    mixers[who] = attention(2, 3, 0, scores=[{"kind": "random"}, {"kind": "random"}])
+    with pytest.raises(SynthError) as error:
+        criterion("relation", Given(mixers["teacher"]), mixers["student"])
+    assert f"the {who}'s scores are `random`, `random`" in error.value.message
+    assert error.value.hint == SRU
+
+
+@pytest.mark.parametrize("who", ["teacher", "student"])
+def test_whose_columns_are_not_divided_is_said(who: str) -> None:
+    mixers = {"teacher": attention(2, 6, 1), "student": attention(2, 6, 0)}
+    mixers[who] = attention(2, 3, 0)
+    with pytest.raises(SynthError) as error:
+        criterion("relation", Given(mixers["teacher"], relation_heads=4), mixers["student"])
+    assert error.value.message == f"4 relation heads do not divide the 6 columns of the {who}"
+    assert error.value.hint == "leave the number out: as many are taken as fit both"
+
+
+def test_the_nearest_criterion_is_named() -> None:
+    with pytest.raises(SynthError) as error:
+        criterion("mes", Given(attention(2, 3, 1)), attention(2, 3, 0))
+    assert str(error.value) == "unknown criterion `mes`\nhint: did you mean `mse`?"

@@ -14,12 +14,13 @@ from sacrebleu.metrics import BLEU, CHRF
 from synthcli.cli import evaluate
 from synthcli.errors import SynthError
 from synthcli.evaluation.accuracy import accuracy, exact_match
-from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.bleu import bleu, bleu_of, chrf_of
+from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.measure import METRICS, refuse_mismatch
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.rouge import rouge
-from synthcli.evaluation.sampled import mean
+from synthcli.evaluation.sampled import Sampled, mean
 
 
 def sentences(count: int, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -38,6 +39,8 @@ CASES = {
     "short": (["dog"], ["the cat sat"]),
     "nothing right": (["far"], ["dog ran"]),
     "nothing said": (["", "the cat"], ["the dog", "the cat"]),
+    "shorter than the references": (["the cat sat on a", "a dog"], ["the cat sat on a mat", "a dog ran far"]),
+    "longer than the references": (["the cat sat on a mat far", "a dog"], ["the cat sat on a mat", "a dog"]),
 }
 
 
@@ -176,3 +179,63 @@ def test_no_token_to_predict_is_no_perplexity() -> None:
         perplexity(np.zeros(3), np.zeros(3), None, None)
     assert refused.value.message == "none of the 3 examples holds a token to predict: perplexity has no value"
     assert refused.value.hint == "evaluate more examples, or a split with text in it"
+
+
+def test_what_is_short_loses_by_brevity_and_what_is_long_does_not() -> None:
+    """Every n-gram right: BLEU is 100 · exp(1 − r/c) of c words for r, and 100 where c > r."""
+    counts = [8.0, 7.0, 6.0, 5.0]
+    for said, wanted, expected in ((8, 10, 100 * math.exp(1 - 10 / 8)), (8, 8, 100), (8, 4, 100)):
+        assert bleu_of(np.array([said, wanted, *counts, *counts])) == pytest.approx(expected)
+
+
+def test_bleu_is_the_geometric_mean_of_its_precisions() -> None:
+    sums = np.array([9.0, 9.0, 6.0, 3.0, 0.0, 0.0, 9.0, 8.0, 7.0, 6.0])
+    smoothed = (6 / 9) * (3 / 8) * (0.5 / 7) * (0.25 / 6)  # a half, then a quarter, of a match
+    assert bleu_of(sums) == pytest.approx(100 * smoothed**0.25)
+    assert bleu_of(np.array([9.0, 9.0, 0, 0, 0, 0, 9, 8, 7, 6])) == 0
+    assert bleu_of(np.array([3.0, 3.0, 3, 2, 1, 0, 3, 2, 1, 0])) == 0
+    assert bleu_of(np.stack((sums, sums))).shape == (2,)
+
+
+def test_chrf_is_f2_of_the_means_over_orders() -> None:
+    sums = np.array([10.0, 8, 6, 9, 7, 3, 0, 5, 0, 4, 0, 0])  # an order of which one side has nothing is none
+    precision, recall = (6 / 10 + 3 / 9) / 2, (6 / 8 + 3 / 7) / 2
+    assert chrf_of(sums) == pytest.approx(100 * 5 * precision * recall / (4 * precision + recall))
+    assert chrf_of(np.zeros(6)) == 0
+    assert chrf_of(np.array([1.0, 1, 1])) == pytest.approx(100)
+    assert chrf_of(np.array([1.0, 1, 0])) == 0
+
+
+def test_an_interval_covers_95_per_cent_of_its_resamples() -> None:
+    """Of 1,000 resamples drawn by hand from the same seed 25 lie below the interval, and 25 above."""
+    values = np.random.default_rng(5).exponential(size=40)
+    draw = np.random.default_rng(7)
+    means = np.sort([values[draw.integers(0, 40, 40)].mean() for _ in range(1000)])
+    low, high = mean(values).interval(1000, seed=7) or (math.nan, math.nan)
+    assert means[24] < low < means[25] and means[974] < high < means[975]
+    assert low == pytest.approx(means[24] + 0.975 * (means[25] - means[24]))
+    assert high == pytest.approx(means[974] + 0.025 * (means[975] - means[974]))
+
+
+def test_an_interval_is_as_wide_as_1_96_standard_errors() -> None:
+    values = np.random.default_rng(2).normal(size=400)
+    low, high = mean(values).interval(4000, seed=1) or (math.nan, math.nan)
+    assert (high - low) / 2 / (values.std() / 20) == pytest.approx(1.96, abs=0.08)
+
+
+def test_nothing_resampled_has_no_interval_and_two_samples_have_one() -> None:
+    assert mean([1.0, 2.0]).interval(0, seed=0) is None
+    assert mean([1.0, 2.0]).interval(1, seed=0) is not None
+    sums = Sampled(np.array([[1.0, 2.0], [3.0, 4.0]]), lambda s: s[..., 0] / s[..., 1])
+    assert sums.value == pytest.approx(4 / 6)
+
+
+def test_spearmans_ranks_are_shared_by_what_is_equal() -> None:
+    """r of the ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4: 4.5 / √(4.5 · 5)."""
+    pearson, spearman = correlation([10, 20, 20, 90], [1, 3, 2, 4])
+    assert spearman.value == pytest.approx(100 * 4.5 / math.sqrt(4.5 * 5))
+    assert pearson.value == pytest.approx(100 * np.corrcoef([10, 20, 20, 90], [1, 3, 2, 4])[0, 1])
+    assert [score.name for score in (pearson, spearman)] == ["pearson", "spearman"]
+    assert correlation([1, 1, 1], [1, 2, 3])[0].value == 0
+    assert correlation([1, 2, 3], [2, 2, 2])[1].value == 0
+    assert [score.value for score in correlation([3, 2, 1], [4, 5, 6])] == pytest.approx([-100, -100])

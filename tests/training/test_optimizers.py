@@ -96,3 +96,30 @@ def test_radam_with_decoupled_decay_is_the_formula(decay: str) -> None:
     assert found["matrix"] == pytest.approx(radam_by_hand(0.7, gradients, rates, 0.1, config), rel=1e-12)
     slow, shrinks = [0.25 * rate for rate in rates], 0.1 if decay == "all" else 0.0
     assert found["gain"] == pytest.approx(radam_by_hand(-0.3, gradients, slow, shrinks, config), rel=1e-12)
+
+
+@pytest.mark.parametrize("config", [AdamWConfig, RAdamConfig])
+def test_an_optimizer_is_made_of_its_configuration(config: type[AdamWConfig] | type[RAdamConfig]) -> None:
+    settings = config(betas=(0.6, 0.7), eps=0.25, weight_decay=0.125)
+    made = build_optimizer(toy_model(), settings)
+    expected = {"lr": 0.0, "betas": (0.6, 0.7), "eps": 0.25}
+    assert {key: made.defaults[key] for key in expected} == expected
+    assert {group["weight_decay"] for group in made.param_groups} == {0.125, 0.0}
+    assert made.defaults["fused"] is True if config is AdamWConfig else made.defaults["foreach"] is True
+
+
+@pytest.mark.parametrize("eps", [1e-8, 1e-3, 1.0])
+def test_adamw_with_decoupled_decay_is_the_formula(eps: float) -> None:
+    """m, v and their corrections, θ ← θ − r (m̂ / (√v̂ + ε) + λ θ), in whole steps of plain Python."""
+    model = nn.Linear(1, 1, bias=False).double()
+    nn.init.constant_(model.weight, 0.5)
+    made = build_optimizer(model, AdamWConfig(betas=(0.8, 0.9), eps=eps, weight_decay=0.1))
+    theta, m, v = 0.5, 0.0, 0.0
+    for step, (rate, gradient) in enumerate([(0.1, 0.02), (0.2, -0.5), (0.05, 0.3)], start=1):
+        m, v = 0.8 * m + 0.2 * gradient, 0.9 * v + 0.1 * gradient**2
+        update = m / (1 - 0.8**step) / (math.sqrt(v / (1 - 0.9**step)) + eps)
+        theta -= rate * (update + 0.1 * theta)
+        model.weight.grad = torch.full_like(model.weight, gradient)
+        set_rate(made, rate)
+        made.step()
+        assert model.weight.item() == pytest.approx(theta, rel=1e-12)

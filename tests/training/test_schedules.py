@@ -64,3 +64,8 @@ def test_a_cosine_falls_from_the_peak_to_its_floor() -> None:
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert rates[29] == pytest.approx(0.55)  # half way: the mean of peak and floor
     assert rates[-1] == 0.1
+
+
+@pytest.mark.parametrize("kind", [CosineConfig, LinearConfig, ConstantConfig])
+def test_a_warm_up_as_long_as_the_training_ends_at_the_peak(kind) -> None:
+    assert learning_rate(kind(peak=0.5, warmup_steps=4), 4, 4, 8) == 0.5
