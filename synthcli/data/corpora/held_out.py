@@ -30,7 +30,8 @@ TRAIN, VALIDATION, TEST = range(len(SPLITS))
 HELD_OUT = (VALIDATION, TEST)
 SLICES = 16  # of all hashes, looked at one after the other: what is held out stands in the first few
 HALF = 2  # a unit is too coarse where a split gets less than one part in so many of what it should
-SEPARATOR = b"\0"  # of the texts of a row: no text holds it
+OF_NOTHING = crc32(b"")
+SEPARATOR = "\0"  # of the texts of a row: no text holds it
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Scanned:
     """What is remembered of rows, in their order: nine bytes each, and four of a label."""
 
     hashes: "array[int]" = field(default_factory=lambda: array("I"))  # of their texts
-    blanks: bytearray = field(default_factory=bytearray)  # whether they hold no word
+    blanks: bytearray = field(default_factory=bytearray)  # whether they are white space
     labels: "array[int]" = field(default_factory=lambda: array("i"))
     ends: list[int] = field(default_factory=list)  # of each file, in rows
 
@@ -64,12 +65,11 @@ def scan(files: Iterable[Iterable[Row]]) -> Scanned:
 def add(scanned: Scanned, batch: Sequence[Row]) -> None:
     if "text" in batch[0]:
         texts = [row["text"] for row in batch]
-        scanned.hashes.extend([crc32(text.encode("utf-8", "surrogatepass")) for text in texts])
-        scanned.blanks.extend([not text or text.isspace() for text in texts])
+        scanned.hashes.extend(map(crc32, map(str.encode, texts)))
+        scanned.blanks.extend(map(str.isspace, texts))
     else:
         pairs = [(row["source"], row["target"]) for row in batch]
-        joined = (SEPARATOR.join([one.encode("utf-8", "surrogatepass") for one in pair]) for pair in pairs)
-        scanned.hashes.extend(map(crc32, joined))
+        scanned.hashes.extend([crc32(SEPARATOR.join(pair).encode()) for pair in pairs])
         scanned.blanks.extend([not "".join(pair).strip() for pair in pairs])
     if "label" in batch[0]:
         scanned.labels.extend([row["label"] for row in batch])
@@ -119,7 +119,8 @@ UNITS: dict[str, Callable[[Scanned], Units]] = {
 
 
 def blank_rows(scanned: Scanned) -> Mask:
-    return np.frombuffer(scanned.blanks, np.bool_)
+    is_space = np.frombuffer(scanned.blanks, np.bool_)
+    return is_space | (np.frombuffer(scanned.hashes, np.uint32) == OF_NOTHING)
 
 
 def starts(scanned: Scanned, is_led_by_blank: bool) -> Indices:
@@ -164,6 +165,11 @@ class Stratum:
         room = max(1, rows * PER_CENT // 100) if rows >= FEWEST else 0
         return cls(rows, dict.fromkeys(HELD_OUT, room))
 
+    def take(self, split: int, rows: int) -> None:
+        """Hold rows out for a split, the last of which may be more than it asked for."""
+        self.rooms[split] = max(0, self.rooms[split] - rows)
+        self.held[split] += rows
+
     @property
     def is_filled(self) -> bool:
         return not any(self.rooms.values())
@@ -204,12 +210,16 @@ def hold_out_by_class(
     unfilled = {label for label, stratum in strata.items() if not stratum.is_filled}
     for bucket, rows, label in groups(buckets, sizes, classes, ~units.is_blank):
         stratum = strata[label]
-        split = next((split for split in HELD_OUT if rows <= stratum.rooms[split]), TRAIN)
-        if split == TRAIN:
+        if rows <= stratum.rooms[VALIDATION]:
+            split = VALIDATION
+        elif rows <= stratum.rooms[TEST]:
+            split = TEST
+        else:
             stratum.left = sorted([*stratum.left, (rows, bucket)])[:FEWEST]
             continue
-        take(chosen, stratum, split, rows, bucket)
-        if stratum.is_filled:
+        chosen[split].append(bucket)
+        stratum.take(split, rows)
+        if not stratum.rooms[split] and stratum.is_filled:
             unfilled.discard(label)
             if not unfilled:
                 break
@@ -222,18 +232,13 @@ def hold_out_by_class(
     return HeldOut(np.repeat(codes, sizes), is_fine)
 
 
-def take(chosen: dict[int, list[int]], stratum: Stratum, split: int, rows: int, bucket: int) -> None:
-    chosen[split].append(bucket)
-    stratum.rooms[split] = max(0, stratum.rooms[split] - rows)
-    stratum.held[split] += rows
-
-
 def fill(chosen: dict[int, list[int]], stratum: Stratum) -> None:
     """Give a split that got nothing the lightest unit, as long as train keeps one."""
     for split in HELD_OUT:
         if stratum.rooms[split] and not stratum.held[split] and len(stratum.left) > 1:
             rows, bucket = stratum.left.pop(0)
-            take(chosen, stratum, split, rows, bucket)
+            chosen[split].append(bucket)
+            stratum.take(split, rows)
 
 
 def strata_of(classes: npt.NDArray[np.int32] | None, sizes: Indices) -> dict[int, Stratum]:
@@ -263,13 +268,12 @@ def groups(
 
 
 def is_among(buckets: Buckets, held: Buckets) -> Mask:
-    """Return which buckets stand among sorted ones, in bounded memory."""
+    """Return which buckets stand among sorted ones."""
     found = np.zeros(len(buckets), np.bool_)
     if len(held):
-        for start in range(0, len(buckets), 2**20):
-            part = buckets[start : start + 2**20]
-            places = np.searchsorted(held, part).clip(max=len(held) - 1)
-            found[start : start + 2**20] = held[places] == part
+        low = np.flatnonzero(buckets <= held[-1])  # few: what is held out comes first
+        places = np.searchsorted(held, buckets[low])
+        found[low] = held[places] == buckets[low]
     return found
 
 

@@ -5,6 +5,7 @@ A row is a line; with `text:rows=paragraphs` it is what stands between blank lin
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
@@ -42,8 +43,7 @@ READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
 
 
 def rows(files: tuple[Path, ...], read: Callable[[Path], Iterator[Row]]) -> Iterator[Row]:
-    for path in files:
-        yield from read(path)
+    return chain.from_iterable(map(read, files))
 
 
 # What stays together when rows are held out: the coarsest that comes near the shares.

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from functools import partial
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ SHOWN = 200  # characters of a file that a message repeats
 
 def lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[str]:
     """Yield lines without their ends; only a line feed ends one, as publishers count them."""
+    return chain.from_iterable(lists_of_lines(path, longest))
+
+
+def lists_of_lines(path: Path, longest: int) -> Iterator[list[str]]:
+    """Yield lines many at once, as they are read."""
     number = offset = 0  # of what was read before this block
     for raw in blocks(path, longest):
         body = raw if offset else without_mark(path, raw)
@@ -42,7 +47,7 @@ def lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[str]:
                 "it is damaged or no text: remove it, `tr -d '\\000'`",
             )
         found = text.removesuffix("\n").split("\n")
-        yield from (line.removesuffix("\r") for line in found) if "\r" in text else found
+        yield [line.removesuffix("\r") for line in found] if "\r" in text else found
         number, offset = number + len(found), offset + len(raw)
 
 
