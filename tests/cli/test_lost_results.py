@@ -35,7 +35,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
             write(path, content)
 
         monkeypatch.setattr(durable, "write_bytes", write_bytes)
-        monkeypatch.setattr(disk, "free", lambda folder: 7)
+        monkeypatch.setattr(disk, "free", lambda folder: 7 * 2**20)
 
     return refuse_names
 
@@ -98,7 +98,7 @@ def test_figures_are_shown_before_the_message(synth: Synth, seq2seq: str, here: 
         run = here / seq2seq
         path = run / "results" / "accuracy.reverse.test.step-00000004.limit-8.json"
         assert refusal(said) == (
-            f"error: `{path}` could not be written: the disk of `{run}` is full, 7 bytes free\n"
+            f"error: `{path}` could not be written: the disk of `{run}` is full, 7.0 MiB free\n"
             "hint: free space there, then give the same command again\n"
         )
         assert [one["figures"] for one in json.loads(said.out)] == figures[:shown]

@@ -118,8 +118,8 @@ def resumed(folder: Path, request: dict[str, Any]) -> Work | None:
         if read_json(folder / REQUEST) != request:
             return None
         lines = read_text(folder / RECORDS).split("\n") if (folder / RECORDS).exists() else []
-    except (OSError, ValueError, SynthError):
-        return None
+    except (FileNotFoundError, NotADirectoryError, ValueError, SynthError):
+        return None  # any other error is the disk's, and no reason to forget what is finished
     work = Work(folder)
     work.store.mkdir(exist_ok=True)
     records = [record for record in map(parsed, lines) if record is not None]
