@@ -22,7 +22,7 @@ from synthcli.visible import HANDLER, escaped, visible
 IS_SILENT = os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
 
 POSING = re.compile(r"\n(?=\s*(?:error|hint|next|note|warning):)")
-LONGEST = 4_000  # characters of a message
+LONGEST, LONGEST_HINT = 4_000, 1_000  # characters of a message
 WIDTH_OF_FILES = 120  # where output goes to a file or a pipe
 
 out = Console(highlight=False, quiet=IS_SILENT, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
@@ -50,7 +50,7 @@ def error(problem: SynthError) -> None:
     """Show what went wrong and what to do about it."""
     tell(Text.assemble(("error:", "bold red"), f" {one_message(problem.message)}"))
     if problem.hint:
-        tell(Text.assemble(("hint:", "bold"), f" {one_message(problem.hint)}"))
+        tell(Text.assemble(("hint:", "bold"), f" {one_message(problem.hint, LONGEST_HINT)}"))
 
 
 def tell(text: str | Text) -> None:
@@ -61,13 +61,13 @@ def tell(text: str | Text) -> None:
         abandon(sys.stderr)
 
 
-def one_message(text: str) -> str:
+def one_message(text: str, longest: int = LONGEST) -> str:
     """Return a visible text of which no line, of a file's name say, passes for another message of ours.
 
     What is too long to read, the name of a file again, is cut in its middle.
     """
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]}… {len(text) - LONGEST:,} characters …{text[-LONGEST // 2 :]}"
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}… {len(text) - longest:,} characters …{text[-longest // 2 :]}"
     return POSING.sub(lambda found: escaped(found[0]), visible(text))
 
 

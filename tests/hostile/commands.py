@@ -144,9 +144,9 @@ COMMANDS: dict[str, Command] = {
         {1: "path"},
     ),
     "train resume": Command(
-        ("train", "--resume", "teacher", "--set", "training.log_every=1"),
-        options(settings="set"),
-        RUN,
+        ("train", "--resume", "halted"),
+        options("seed", "scale", settings="set"),
+        tuple(pattern.replace("teacher", "halted") for pattern in RUN),
         {2: "path"},
     ),
     "finetune": Command(
@@ -186,7 +186,7 @@ COMMANDS: dict[str, Command] = {
         ("eval", "bleu", "writer", "--limit", "2"), options("limit batch-size beam"), WRITER, {2: "path"}
     ),
     "eval teacher-agreement": Command(
-        ("eval", "teacher-agreement", "teacher-merge-layers-1-2", "--limit", "8"),
+        ("eval", "teacher-agreement", "teacher-merge-1-2", "--limit", "8"),
         options("limit", "teacher reference corpus split", "source picture"),
         STUDENT,
         {2: "path"},
@@ -209,7 +209,7 @@ COMMANDS: dict[str, Command] = {
         is_long=True,
     ),
     "probe": Command(
-        ("probe", "teacher", *QUICK, "--replacement", "mean", "--layers", "0"),
+        ("probe", "teacher", *QUICK, "--replacement", "none", "--layers", "0"),
         options("limit max-length", "layers replacement corpus cache-limit", "source cache output"),
         (*RUN, *STORE),
         {1: "path"},
@@ -234,7 +234,7 @@ COMMANDS: dict[str, Command] = {
         {1: "number"},
     ),
     "heal": Command(
-        ("heal", "teacher-merge-layers-1-2", "--steps", "2"),
+        ("heal", "teacher-merge-1-2", "--steps", "2"),
         options(
             "steps lr batch-size hidden temperature max-length seed",
             "train-only preset corpus",

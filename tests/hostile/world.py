@@ -89,6 +89,7 @@ def write_sources(box: Path) -> None:
     rows = [f'"the film {n} was {n % 9}",{"good" if n % 2 else "bad"}' for n in range(60)]
     (box / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     (box / "teacher.toml").write_text(TEACHER)
+    (box / "halted.toml").write_text(TEACHER.replace("steps = 2", "steps = 4"))
     (box / "writer.toml").write_text(WRITER)
     (box / "small.toml").write_text("[training]\nsteps = 2\n")
 
@@ -120,6 +121,15 @@ def models(box: Path) -> None:
     srupp_file(box / "original")
 
 
+def halt(box: Path) -> None:
+    """Have a run that was killed after its first checkpoint."""
+    (run,) = (box / "runs" / "halted").iterdir()
+    (run / "finished.json").unlink()
+    (run / "checkpoints" / "last").unlink()
+    (run / "checkpoints" / "last").symlink_to("step-00000002")
+    shutil.rmtree(run / "checkpoints" / "step-00000004")
+
+
 def tidy(box: Path) -> None:
     shutil.rmtree(box / "home", ignore_errors=True)
     (box / "home").mkdir()
@@ -128,6 +138,8 @@ def tidy(box: Path) -> None:
 STEPS: tuple[tuple[str, ...] | Callable[[Path], None], ...] = (
     ("train", "teacher.toml"),
     ("train", "writer.toml"),
+    ("train", "halted.toml"),
+    halt,
     MERGED,
     models,
     ("import", "gpt2", "-o", "lm"),
