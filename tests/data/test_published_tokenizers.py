@@ -304,6 +304,38 @@ def test_a_token_that_one_file_adds_and_the_newer_leaves_out(tmp_path: Path) -> 
     assert caught.value.message == message
 
 
+def test_files_that_give_one_id_to_two_tokens(tmp_path: Path) -> None:
+    write_case(Case("bert", "json", "described"), tmp_path)
+    table = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    (number,) = (token["id"] for token in table["added_tokens"] if token["content"] == "<l>")
+    write(tmp_path / "added_tokens.json", {"<other>": number})
+    with pytest.raises(SynthError) as caught:
+        published_tokenizer(tmp_path)
+    message = f"the files in `{tmp_path}` give both `<other>` and `<l>` the id {number}"
+    assert caught.value.message == message
+
+
+def test_tokens_that_normalising_makes_one(tmp_path: Path) -> None:
+    size = len(bert_vocabulary())
+    tokens = {
+        str(size): {"content": "Ünï", "normalized": True},
+        str(size + 1): {"content": "uni", "normalized": True},
+    }
+    write_case(Case("bert", "bare", "none", {"added_tokens_decoder": tokens}), tmp_path)
+    with pytest.raises(SynthError) as caught:
+        published_tokenizer(tmp_path)
+    message = f"the added tokens `Ünï` and `uni` in `{tmp_path}` are one once they are normalised"
+    assert caught.value.message == message
+
+
+def test_tokens_that_are_tables_in_the_settings_are_matched_after_normalising(tmp_path: Path) -> None:
+    """`added_tokens.json` does not know them for special in any version of transformers."""
+    table = {"__type": "AddedToken", "content": "<ENT>", "special": True, "normalized": False}
+    case = Case("bert", "bare", "none", {"mask_token": table})
+    write(tmp_path / "added_tokens.json", {"<ENT>": len(bert_vocabulary())})
+    assert differing(case, tmp_path, ["a <ent> b <ENT> c", *odd_lines()[::10]]) == []
+
+
 def test_case_is_what_the_settings_say(tmp_path: Path) -> None:
     """One piece with a capital letter does not make a vocabulary cased; where nothing is said, a note is."""
     (tmp_path / "vocab.txt").write_text("\n".join([*MARKS, "the", "The", "film"]) + "\n", encoding="utf-8")

@@ -66,6 +66,7 @@ def add_tokens(model: Any, settings: Settings) -> None:
     for token in tokens:
         token.special = token.special or token.content in names
     model.add_tokens(tokens)
+    _refuse_alike(model, settings)
     for number, token in sorted(numbered.items()):
         if (own := model.token_to_id(content(token))) != number:
             message = f"the files in `{settings.folder}` give `{content(token)}` the id {number}"
@@ -73,6 +74,17 @@ def add_tokens(model: Any, settings: Settings) -> None:
                 f"{message}, and its place in the vocabulary is {own}",
                 "is the vocabulary the one they belong to?",
             )
+
+
+def _refuse_alike(model: Any, settings: Settings) -> None:
+    """Refuse tokens that normalising makes one: which of them a text means is left to chance."""
+    seen: dict[str, str] = {}
+    for token in model.get_added_tokens_decoder().values():
+        if model.normalizer is not None and token.normalized and token.content:
+            text = model.normalizer.normalize_str(token.content)
+            if (other := seen.setdefault(text, token.content)) != token.content:
+                message = f"the added tokens `{other}` and `{token.content}` in `{settings.folder}`"
+                raise SynthError(f"{message} are one once they are normalised", "take one out")
 
 
 def _is_name(key: str, value: object) -> bool:
@@ -97,15 +109,27 @@ def _numbered(settings: Settings) -> dict[int, Any]:
         return _decoder(settings)
     found: dict[int, Any] = {}
     if ADDED in settings.files:
-        special = {content(settings.values.get(key)) for key in NAMED}
-        special |= {content(token) for token in _others(settings)} if EXTRA in settings.values else set()
+        tokens = [settings.values.get(key) for key in NAMED]
+        tokens += _others(settings) if EXTRA in settings.values else []
+        # no version of the library looks through those that `tokenizer_config.json` has as tables
+        special = {content(t) for t in tokens if not (isinstance(t, dict) and "__type" in t)}
         for text, number in read_json_table(settings.folder / ADDED).items():
             is_special = text in special
             table = {"content": text, "normalized": not is_special, "special": is_special}
-            found[_number(settings, ADDED, text, number)] = table
+            _put(settings, found, _number(settings, ADDED, text, number), table)
     for token in _described(settings):
-        found[_number(settings, DESCRIBED, content(token), token.get("id"))] = token
+        _put(settings, found, _number(settings, DESCRIBED, content(token), token.get("id")), token)
     return found
+
+
+def _put(settings: Settings, found: dict[int, Any], number: int, token: Any) -> None:
+    """Put a token under its id; the later file's flags count, and another token is refused."""
+    if number in found and content(found[number]) != content(token):
+        message = (
+            f"the files in `{settings.folder}` give both `{content(found[number])}` and `{content(token)}`"
+        )
+        raise SynthError(f"{message} the id {number}", "an id is one token's: take the other out")
+    found[number] = token
 
 
 def _decoder(settings: Settings) -> dict[int, Any]:

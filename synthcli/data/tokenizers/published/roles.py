@@ -13,6 +13,7 @@ from synthcli.errors import SynthError
 ROLES = ("pad", "bos", "eos", "unk", "mask")
 # what stands in for a role that a publisher gave no token, in order
 INSTEAD = {"bos": ("cls", "eos"), "eos": ("sep", "bos"), "pad": ("eos", "sep"), "unk": ("eos", "pad")}
+ENDS = ("bos", "eos", "cls", "sep")
 
 
 def special_ids(model: Any, settings: Settings) -> dict[str, int]:
@@ -23,7 +24,7 @@ def special_ids(model: Any, settings: Settings) -> dict[str, int]:
         if key not in settings.values and (number := model.token_to_id(usual)) is not None:
             role = key.removesuffix("_token")
             named[role] = number if named[role] is None else named[role]
-    if not any(number is not None for number in named.values()):
+    if all(named[role] is None for role in ENDS):
         named["eos"] = model.token_to_id(END_OF_TEXT)
     ids = {role: _resolved(role, named) for role in ROLES}
     if missing := [role for role in ROLES[:4] if ids[role] is None]:
