@@ -229,6 +229,9 @@ def test_a_source_that_changed_is_said_and_a_run_keeps_its_store(
         f"hint: make it anew, `{command}`, or put the files back as they were\n"
     )
     assert synth("train", "tiny.toml").err == said.err
+    for words in (["tiny.toml"], ["tiny.toml", "--source", str(source)], [str(trained)]):
+        resumed = synth("train", "--resume", *words)
+        assert resumed.code == 0 and "is complete" in resumed.err
     said = synth("quality", store.name)
     assert f"note: the source of `stores/{store.name}` has changed since: " in said.err
     assert evaluated(synth("eval", "accuracy", str(trained), "--json"))["samples"] == 6
