@@ -28,7 +28,7 @@ from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher, own_teacher
 from synthcli.jobs.texts import TextRequest, data_of, experiment_of, used_by
 from synthcli.runs import find_checkpoint, run_of
-from synthcli.runs.references import Say, quiet
+from synthcli.runs.references import Say, portable, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
 METRIC = "teacher-agreement"
@@ -240,7 +240,9 @@ def write(result: Result, checkpoint: Checkpoint, comparison: Comparison) -> Pat
     """Write a result into the run a checkpoint belongs to."""
     run = run_of(checkpoint.path)
     with carrying(comparison):
-        return None if run is None else run.write_result(file_name(result), result.to_json())
+        if run is None:
+            return None
+        return run.write_result(file_name(result), portable(result.to_json(), run))
 
 
 def name_of(checkpoint: Checkpoint) -> str:

@@ -24,6 +24,7 @@ from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
+from synthcli.runs.references import portable
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
 BLEU_ORDER = 4  # the longest n-grams it counts
@@ -73,7 +74,7 @@ def evaluate_checkpoint(
     result = replace(result, notes=(*notes_on_store(store, config.split, run, experiment), *result.notes))
     if run is not None:
         with carrying(result):
-            run.write_result(file_name(result), result.to_json())
+            run.write_result(file_name(result), portable(result.to_json(), run))
     return result
 
 

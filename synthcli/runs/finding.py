@@ -7,6 +7,7 @@ from synthcli.durable import UNFINISHED
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.runs.run import PRESET, Run, runs_root
 from synthcli.runs.verbs import continuation
+from synthcli.training.manifest import step_folders
 
 
 def list_runs(root: Path | None = None, name: str | None = None) -> list[Run]:
@@ -71,7 +72,7 @@ def named(run: Run, which: str) -> Path:
 
     The first two do not hang on their links: a kill may have come before they moved.
     """
-    from synthcli.training.checkpoints import best_step, step_folders
+    from synthcli.training.checkpoints import best_step
 
     steps = step_folders(run.checkpoints)
     present: dict[str, Path | None] = {path.name: path for path in steps}

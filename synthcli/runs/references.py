@@ -50,11 +50,9 @@ class Reference:
     @classmethod
     def to(cls, path: Path, root: Path | None = None, model: str | None = None) -> "Reference":
         """Return the reference to a folder that is there; `root` is that of the runs which point to it."""
-        whole, root = path.resolve(), (root or runs_root()).resolve()
-        near = whole.is_relative_to(root.parent) and root.parent != Path("/")
-        shown = os.path.relpath(whole, root) if near else str(whole)
+        whole = path.resolve()
         run, step = _names_in(whole)
-        return cls(shown, str(whole), run, step, hash_of(whole), model)
+        return cls(path_from(root or runs_root(), whole), str(whole), run, step, hash_of(whole), model)
 
     @classmethod
     def parse(cls, told: Any) -> "Reference":
@@ -167,6 +165,21 @@ def _another(what: str, path: Path, expected: str, found: str) -> SynthError:
         f"{what} had the hash {expected[:SHOWN]}…, and `{path}` has {found[:SHOWN]}…: it is another",
         "restore that one, or start a new run without `--resume`",
     )
+
+
+def path_from(root: Path, path: Path) -> str:
+    """Return a path from a folder of runs where it lies in it, or beside it; any other as it is."""
+    whole, root = path.resolve(), root.resolve()
+    is_near = whole.is_relative_to(root.parent) and root.parent != Path("/")
+    return os.path.relpath(whole, root) if is_near else str(whole)
+
+
+def portable(result: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """Return a result of a run with the paths in it counted from the folder of runs: its tree may move."""
+    root, options = run.path.resolve().parent.parent, dict(result["options"])
+    for key in {"teacher", "reference"} & options.keys():
+        options[key] = path_from(root, Path(options[key]))
+    return {**result, "checkpoint": path_from(root, Path(result["checkpoint"])), "options": options}
 
 
 def roots_of(home: Run | None) -> list[Path]:

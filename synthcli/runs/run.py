@@ -17,6 +17,7 @@ from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import environment, now
 from synthcli.safe_read import read_table
 from synthcli.training.callbacks import Callback
+from synthcli.training.manifest import step_folders
 
 if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
@@ -87,7 +88,7 @@ class Run:
     @property
     def last(self) -> Path | None:
         """The folder of its newest checkpoint."""
-        steps = sorted(self.checkpoints.glob("step-*"))
+        steps = step_folders(self.checkpoints)
         return steps[-1] if steps else None
 
     @property

@@ -29,10 +29,13 @@ from synthcli.training import carried, state
 from synthcli.training.callbacks import RESUME, Callback, Step
 from synthcli.training.manifest import (
     DAMAGED,
-    MANIFEST,
+    LAST,
+    STEP,
     Manifest,
     damage_named,
+    is_copy,
     read_manifest,
+    step_folders,
     verify,
     write_manifest,
 )
@@ -41,8 +44,7 @@ from synthcli.training.weights import check_fit, load_weights, own_weights, weig
 if TYPE_CHECKING:
     from synthcli.training.training import Training
 
-STEP = "step-"
-FOLDER, LAST, BEST = "checkpoints", "last", "best"
+FOLDER, BEST = "checkpoints", "best"
 CONFIG, WEIGHTS, TRAINING = "config.json", "model.safetensors", "training"
 
 
@@ -97,17 +99,6 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
 
 def step_name(step: int) -> str:
     return f"{STEP}{step:08d}"
-
-
-def step_folders(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the newest last; of a copy that kept no other it is `last`."""
-    steps = sorted(folder.glob(f"{STEP}*"))
-    return steps or [path for path in (folder / LAST,) if is_copy(path)]
-
-
-def is_copy(path: Path) -> bool:
-    """Whether what is a link in a run became a folder of its own, as `cp -L` makes of it."""
-    return not path.is_symlink() and (path / MANIFEST).is_file()
 
 
 def preset_of(folder: Path) -> str | None:

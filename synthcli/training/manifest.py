@@ -16,6 +16,7 @@ from synthcli.safe_read import inside, read_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+STEP, LAST = "step-", "last"
 DAMAGED = "it is damaged: delete it and use another checkpoint of the run"
 
 
@@ -99,3 +100,14 @@ def damage_named(folder: Path) -> Iterator[None]:
         RuntimeError,
     ) as error:
         raise SynthError(f"`{folder}` holds no state that a training can go on with", DAMAGED) from error
+
+
+def step_folders(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, the newest last; of a copy that kept no other it is `last`."""
+    steps = sorted(folder.glob(f"{STEP}*"))
+    return steps or [path for path in (folder / LAST,) if is_copy(path)]
+
+
+def is_copy(path: Path) -> bool:
+    """Whether what is a link in a run became a folder of its own, as `cp -L` makes of it."""
+    return not path.is_symlink() and (path / MANIFEST).is_file()

@@ -43,7 +43,11 @@ def test_half_the_depth_is_merged_healed_and_judged(synth: Synth, teacher: Path,
     assert list(result["options"]["hidden_nmse"]) == ["1", "3"]
     assert (result["samples"], result["limit"], result["split"]) == (20, None, "test")  # long rows are two
     written = healed / "results" / "teacher-agreement.text.test.step-00000004.json"
-    assert json.loads(written.read_text()) == result
+    kept = json.loads(written.read_text())
+    judged_by = kept["options"]["teacher"], kept["options"]["reference"]
+    assert judged_by == (f"teacher/{teacher.name}/checkpoints/step-00000002",) * 2
+    assert kept["checkpoint"] == f"{healed.parent.name}/{healed.name}/checkpoints/step-00000004"
+    assert kept["figures"] == result["figures"]
     picture = student / "results" / "teacher-agreement.text.test.step-00000000.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
 
