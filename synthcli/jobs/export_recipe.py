@@ -5,8 +5,14 @@ from synthcli.interop.export.markdown import plain
 from synthcli.presets import differences, load_preset, preset_names
 from synthcli.presets.schema import Experiment
 
-# a store decides how many pieces there are; where somebody's files lie is not for others to read
-UNSAID = ("`model.vocab_size`", "`model.num_classes`", "`data.source`", "`data.tokenizer.files`")
+# a store decides how many pieces and which classes there are; where files lie is not for others to read
+UNSAID = (
+    "`model.vocab_size`",
+    "`model.num_classes`",
+    "`model.class_names`",
+    "`data.source`",
+    "`data.tokenizer.files`",
+)
 
 
 def recipe_of(experiment: Experiment) -> str | None:

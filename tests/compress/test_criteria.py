@@ -1,6 +1,7 @@
 """Every criterion against its formula, written out token by token in float64; and its gradients."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -383,3 +384,15 @@ def test_the_nearest_criterion_is_named() -> None:
     with pytest.raises(SynthError) as error:
         criterion("mes", Given(attention(2, 3, 1)), attention(2, 3, 0))
     assert str(error.value) == "unknown criterion `mes`\nhint: did you mean `mse`?"
+
+
+def test_a_teacher_without_a_head_says_no_words() -> None:
+    bare = nn.Linear(1, 1)
+    bare.config = SimpleNamespace(has_head=False)  # type: ignore[assignment]
+    given = Given(attention(2, 3, 1), ending=lambda stream, context: stream, model=bare)
+    with pytest.raises(SynthError) as error:
+        criterion("kl-output", given, attention(2, 3, 0))
+    assert str(error.value) == (
+        "`--criterion kl-output` compares what models predict, and the teacher came without a head\n"
+        "hint: use `--criterion mse` or `cosine`, which compare hidden states"
+    )

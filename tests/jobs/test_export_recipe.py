@@ -53,3 +53,10 @@ def test_a_figure_of_written_texts_says_how_they_were_searched_for() -> None:
     assert search_of(result("bleu", beam=4, length_penalty=0.6)) == "; beam 4, length penalty 0.6"
     assert search_of(result("rouge", beam=1, length_penalty=0.6)) == "; greedy"
     assert search_of(result("perplexity", beam=4)) == ""
+
+
+def test_the_names_of_classes_are_the_stores() -> None:
+    experiment = load_preset("agnews-dense", "hour")
+    fitted = experiment.fitted(experiment.model.vocab_size, ("World", "Sports", "Business", "Sci/Tech"))
+    assert fitted.model.class_names is not None
+    assert recipe_of(fitted) == "`synth train agnews-dense --scale hour` repeats it."
