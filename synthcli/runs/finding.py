@@ -12,8 +12,9 @@ from synthcli.training.manifest import step_folders
 
 def list_runs(root: Path | None = None, name: str | None = None) -> list[Run]:
     """Return the runs there are, the newest first."""
-    found = (root or runs_root()).glob(f"{name or '*'}/[0-9]*/{PRESET}")
-    return sorted((Run(path.parent) for path in found), key=lambda run: run.id, reverse=True)
+    found = [Run(path.parent) for path in (root or runs_root()).glob(f"*/[0-9]*/{PRESET}")]
+    named = (run for run in found if name in (None, run.name))  # a name is no pattern
+    return sorted(named, key=lambda run: run.id, reverse=True)
 
 
 def find_run(word: str | None = None, root: Path | None = None) -> Run:

@@ -61,8 +61,9 @@ class Reference:
             names = ("absolute", "run", "step", "sha256", "hash")
             values = {name: told[name] for name in names if isinstance(told.get(name), str)}
             path = str(told.get("path", ""))
-            if Path(values.get("run", "")).name != values.get("run", ""):
-                del values["run"]  # no id
+            for name in ("run", "step"):
+                if Path(values.get(name, "")).name != values.get(name, "") or values.get(name) == "..":
+                    del values[name]  # no id, and no name of a checkpoint
             known = {"path": path, "absolute": path, **_named_by(path), **values}
             return cls(**known)
         return cls(path=str(told), absolute=str(told), **_named_by(str(told)))
@@ -111,7 +112,7 @@ class Reference:
         """Return the checkpoint of its run; one of the run with another hash is refused."""
         if self.run is None:
             return None
-        runs = [run for run in root.glob(f"*/{self.run}") if (run / PRESET).is_file()]
+        runs = [run for run in root.glob("*/*") if run.name == self.run and (run / PRESET).is_file()]
         if not runs:
             return None
         folder = runs[0] / CHECKPOINTS
