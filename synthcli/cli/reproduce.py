@@ -38,10 +38,7 @@ def reproduce(
     from synthcli.jobs.reproduce import Reproduction
     from synthcli.jobs.reproduce import reproduce as reproduce_all
 
-    with (
-        screen.showing_lost(lambda lost: show(lost[0], lost[1], scale, as_json)),
-        watching("reproduce") as watcher,
-    ):
+    with screen.showing_lost(lambda lost: show_lost(lost, scale, as_json)), watching("reproduce") as watcher:
         path, rows = reproduce_all(Reproduction(scale, data, tuple(set_ or ())), output, watcher)
     show(rows, read_json(path.with_suffix(".json")), scale, as_json)
     if not as_json:
@@ -57,3 +54,17 @@ def show(rows: "list[Row]", table: Any, scale: str, as_json: bool) -> None:
         return screen.data(json.dumps(table, indent=2))
     title, lines = f"Reproduction at scale {scale}", [cells(row) for row in rows]
     return screen.table(title, list(COLUMNS), lines, frozenset({3, 5, 6, 7}))
+
+
+def show_lost(lost: Any, scale: str, as_json: bool) -> None:
+    """Print what could not be written: all rows, the result of one run, or what became of a block."""
+    from synthcli.cli.distil_block import show_figures
+    from synthcli.cli.evaluate import show_all
+    from synthcli.evaluation.result import Result
+
+    if isinstance(lost, Result):
+        return show_all([lost], as_json)
+    if isinstance(lost, dict):
+        return show_figures(lost, as_json)
+    rows, table = lost
+    return show(rows, table, scale, as_json)

@@ -205,7 +205,8 @@ def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Wat
     config = options_for(experiment, request)
     model = initialised(experiment, watcher)
     result = judge(model, store.tokenizer, examples, config, request, nothing, ("untrained", 0))
-    run.write_result(name, result.to_json())
+    with carrying(result):
+        run.write_result(name, result.to_json())
     return result
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from synthcli import disk, durable
-from synthcli.jobs import evaluate
-from tests.faults.verbs import ENCODER, SEQ2SEQ
+from synthcli.jobs import evaluate, reproduce
+from tests.faults.verbs import ENCODER, SEQ2SEQ, TOY
 
 from .conftest import Said, Synth
 
@@ -186,3 +186,20 @@ def test_nothing_is_begun_where_no_run_can_be_made(
     said = synth(*words)
     assert said.code == 2 and f"cannot be written: the disk of `{here}` can only be read\n" in said.err
     assert [path.name for path in here.iterdir()] == ["seq2seq.toml"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shown"),
+    [("results/accuracy", "exact_match"), ("results/untrained", "exact_match"), ("reports/", "Reproduction")],
+    ids=["a run's", "an untrained model's", "the report"],
+)
+def test_a_reproduction_shows_what_it_cannot_write(
+    synth: Synth, here: Path, refuse: Refuse, monkeypatch: pytest.MonkeyPatch, pattern: str, shown: str
+) -> None:
+    task = reproduce.Task("translation", {"dense": "wmt14-dense"}, "accuracy", ("smoke",), "copy")
+    monkeypatch.setattr(reproduce, "TASKS", (task,))
+    monkeypatch.setattr(reproduce, "TIMED_ROUNDS", 1)
+    refuse(pattern)
+    said = synth("reproduce", *TOY)
+    assert "could not be written: the disk of `" in refusal(said)
+    assert shown in said.out
