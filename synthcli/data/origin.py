@@ -10,12 +10,24 @@ from typing import Any
 from synthcli.errors import SynthError
 
 DIGITS = 8  # hexadecimal, of the hash of its source that ends a store's name
+LONGEST = 200  # bytes of a corpus's name in a store's; with all that follows, a name may have 255
 FIXED = ("bytes", "gpt2")  # tokenizers of one size
 
 
 def stores_root() -> Path:
     """Return the folder of all stores: `SYNTH_STORES`, or `stores` here."""
     return Path(os.environ.get("SYNTH_STORES", "stores"))
+
+
+def shorten_name(corpus: str, longest: int = LONGEST) -> str:
+    """Return what a corpus is called in names of files: itself, or of one too long its beginning and a hash.
+
+    The names of many classes are longer than a file system allows.
+    """
+    name = os.fsencode(corpus)
+    if len(name) <= longest:
+        return corpus
+    return f"{name[: longest // 2].decode(errors='ignore')}~{hashlib.sha256(name).hexdigest()[:DIGITS]}"
 
 
 def source_hash(source: Path) -> str:

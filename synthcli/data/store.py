@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify
-from synthcli.data.origin import given_source, source_hash, stores_root
+from synthcli.data.origin import given_source, shorten_name, source_hash, stores_root
 from synthcli.data.shards import mapped
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
@@ -116,7 +116,7 @@ def stores_in(root: Path) -> list[Path]:
 
 def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | None) -> Path:
     """Return where the store of a corpus, a tokenizer and a source stands."""
-    name = f"{corpus}.{config.kind}-{config.size}"
+    name = f"{shorten_name(corpus)}.{config.kind}-{config.size}"
     if config.files is not None and config.kind != "gpt2":
         name += f"-{tokenizer_in(config).hash[:8]}"
     if source is not None:
@@ -164,7 +164,7 @@ def known_sources(root: Path, corpus: str) -> list[str]:
 
 def named_after(root: Path, corpus: str) -> list[Path]:
     """Return the stores whose names begin with a corpus's: its own, and of one that goes on with a dot."""
-    return [path for path in stores_in(root) if path.name.startswith(f"{corpus}.")]
+    return [path for path in stores_in(root) if path.name.startswith(f"{shorten_name(corpus)}.")]
 
 
 def manifests_of(root: Path, corpus: str) -> dict[Path, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Finetune: an experiment that starts from a checkpoint, on another corpus or for another task."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import LAYOUTS_OF
+from synthcli.data.origin import shorten_name
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.model import ModelConfig
@@ -19,6 +21,8 @@ from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import read_experiment, run_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint
 
+LONGEST = 80  # bytes of a corpus's name in a run's
+UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 TASK_OF_KIND = {
     "text": "causal-lm",
     "pairs": "seq2seq",
@@ -80,7 +84,7 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
         is_regression = model.head.output == "regression"
         evaluation["metrics"] = ("correlation" if is_regression else METRIC_OF_TASK[task],)
     table: dict[str, Any] = base.model_dump() | {
-        "name": f"{base.name}-on-{adaptation.corpus}",
+        "name": f"{base.name}-on-{as_name(adaptation.corpus)}",
         "title": f"{base.title}, finetuned on {adaptation.corpus}",
         "claims": {},
         "model": model.model_dump(),
@@ -89,6 +93,11 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
         "start": start.model_dump(),
     }
     return validated(table)
+
+
+def as_name(corpus: str) -> str:
+    """Return a corpus as a part of an experiment's name, which has no `:`, `=` or spaces."""
+    return UNFIT.sub("-", shorten_name(corpus, LONGEST)).strip("-")
 
 
 def validated(table: dict[str, Any]) -> Experiment:

@@ -257,3 +257,28 @@ def test_hints_of_other_commands_are_whole(folder: Path, here: Path, synth: Synt
     (store,) = json.loads(made.out)
     again = synth(*words_in_a_shell(printed(made), here), "--dry-run")
     assert re.search(rf"^rows +{store['splits']['train']['rows']}$", again.out, re.MULTILINE)
+
+
+def test_more_classes_than_a_file_name_holds(here: Path, synth: Synth) -> None:
+    names = [f"intent number {number:02} of a long list" for number in range(40)]
+    rows = "".join(f"question {number} about it,{name}\n" for name in names for number in range(4))
+    (here / "many.csv").write_text(f"text,label\n{rows}")
+    corpus = f"csv:label=label,classes={'+'.join(names)}"
+    assert len(corpus) > 255
+    made = synth("prepare-corpus", corpus, "--source", "many.csv", "--tokenizer", "bytes", "--json")
+    (store,) = json.loads(made.out)
+    assert store["splits"]["test"]["rows"] == store["splits"]["validation"]["rows"] == 40
+    assert len(Path(store["path"]).name) < 255
+    found = synth(*words_in_a_shell(printed(made), here), "--dry-run")
+    assert found.out.split().count("80") == 1, found.out
+    (here / "tiny.toml").write_text(SHRUNK.replace(LABELLED, corpus))
+    assert synth("train", "tiny.toml").code == 0
+    (run,) = here.glob("runs/tiny/2*")
+    result = evaluated(synth("eval", "accuracy", str(run), "--json"))
+    assert (result["corpus"], result["samples"]) == (corpus, 40)
+    adapted = synth(
+        "finetune", str(run), "--corpus", corpus, "--source", "many.csv", "--set", "training.steps=1"
+    )
+    assert adapted.code == 0, adapted.err
+    (name,) = [path.name for path in (here / "runs").iterdir() if path.name != "tiny"]
+    assert name.startswith("tiny-on-csv-label-label-classes-intent-number-00-")
