@@ -137,7 +137,10 @@ def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
 
 def same(run: Run, experiment: Experiment) -> bool:
     """Return whether a run trains this experiment; sizes that follow its store may differ."""
-    own, asked = read_experiment(run), experiment
+    try:
+        own, asked = read_experiment(run), experiment
+    except SynthError:  # edited since, or damaged: another is trained
+        return False
     found = own.model
     sizes = {
         "vocab_size": found.vocab_size,

@@ -119,7 +119,8 @@ def unfinished_note(checkpoint: Path) -> str | None:
     if run is None or run.is_finished or not run.sessions:
         return None
     steps = run.sessions[-1].get("steps")
-    return f"`{checkpoint}` is of a training of {steps:,} steps that is not complete: {continuation(run)}"
+    long = f" of {steps:,} steps" if isinstance(steps, int) else ""
+    return f"`{checkpoint}` is of a training{long} that is not complete: {continuation(run)}"
 
 
 def run_of(checkpoint: Path) -> Run | None:

@@ -1,5 +1,6 @@
 """Which command a run belongs to, and with what it may be gone on with."""
 
+import shlex
 from typing import Any
 
 from synthcli.errors import SynthError
@@ -40,13 +41,13 @@ def refuse_other_verb(run: Run, asked: str) -> None:
 def continuation(run: Run) -> str:
     """Return the command that goes on with a run."""
     verb = verb_of(run)
-    if verb in TRAINED:
-        return f"`synth train --resume {run.path}` continues it"
-    if verb == "heal":
-        return f"`synth heal --resume {run.path}` continues it"
+    path = str(run.path)
+    if verb in (*TRAINED, "heal"):
+        command = shlex.join(["synth", "heal" if verb == "heal" else "train", "--resume", path])
+        return f"`{command}` continues it"
     if run.last is None:
-        return f"it was killed before it had a model: remove `{run.path}`, and give `synth {verb}` anew"
-    return f"it is complete: `synth heal {run.path}` trains it on towards its teacher"
+        return f"it was killed before it had a model: remove `{path}`, and give `synth {verb}` anew"
+    return f"it is complete: `{shlex.join(['synth', 'heal', path])}` trains it on towards its teacher"
 
 
 def _verb_by_files(run: Run) -> str:

@@ -94,6 +94,28 @@ def test_comments_and_spaces_are_no_edit(synth: Synth, run: Path) -> None:
     assert said.code == 0 and "edited" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("verb", "words"), [("merge-layers", ("0", "1")), ("distill-block", ("--block", "0"))]
+)
+def test_a_student_is_made_anew_by_the_command_that_is_named(
+    verb: str, words: tuple[str, ...], synth: Synth, teacher: Path, here: Path
+) -> None:
+    assert synth(verb, *words, "--closed-form-only", "--limit", "8").code == 0
+    student = find_run()
+    edit(here / student.path, "limit = 8", "limit = 16")
+    said = synth("eval", "perplexity", student.id)
+    assert said.code == 2
+    where = here / student.path / "preset.toml"
+    assert said.err.splitlines()[-2:] == [
+        f"error: `{where}` was edited after the run began: `compress.limit`: 8 → 16",
+        f"hint: set it back, or start a new run with what it says now: `synth {verb} --preset {where}`",
+    ]
+    said = synth(verb, "--preset", str(where))
+    assert said.code == 0, said.err
+    assert find_run().id != student.id and find_run().name == student.name
+    assert find_run().read_results()["compress"]["text"]["learnt_from"]["sequences"] == 16
+
+
 def test_a_healing_names_its_own_command(synth: Synth, teacher: Path, here: Path) -> None:
     assert synth("merge-layers", "0", "1", "--closed-form-only", "--limit", "8").code == 0
     assert synth("heal", "teacher-merge-0-1", "--steps", "1").code == 0
