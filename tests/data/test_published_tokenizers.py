@@ -315,6 +315,15 @@ def test_files_that_give_one_id_to_two_tokens(tmp_path: Path) -> None:
     assert caught.value.message == message
 
 
+def test_a_token_that_is_special_and_is_not(tmp_path: Path) -> None:
+    typed = {"__type": "AddedToken", "content": "<ent>", "special": False}
+    write_case(Case("gpt2", "bare", "none", {"extra_special_tokens": ["<ent>", typed]}), tmp_path)
+    with pytest.raises(SynthError) as caught:
+        published_tokenizer(tmp_path)
+    message = f"the token `<ent>` is special in one place of the files in `{tmp_path}`, and not in another"
+    assert caught.value.message == message
+
+
 def test_tokens_that_normalising_makes_one(tmp_path: Path) -> None:
     size = len(bert_vocabulary())
     tokens = {

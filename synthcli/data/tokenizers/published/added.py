@@ -65,6 +65,7 @@ def add_tokens(model: Any, settings: Settings) -> None:
     tokens += [_token(settings, token) for token in others]
     for token in tokens:
         token.special = token.special or token.content in names
+    _refuse_unsure([*model.get_added_tokens_decoder().values(), *tokens], settings)
     model.add_tokens(tokens)
     _refuse_alike(model, settings)
     for number, token in sorted(numbered.items()):
@@ -74,6 +75,19 @@ def add_tokens(model: Any, settings: Settings) -> None:
                 f"{message}, and its place in the vocabulary is {own}",
                 "is the vocabulary the one they belong to?",
             )
+
+
+def _refuse_unsure(tokens: list[Any], settings: Settings) -> None:
+    """Refuse a token that is special and then, in a later place, is not: the library keeps to both."""
+    special: set[str] = set()
+    for token in tokens:
+        if token.special:
+            special.add(token.content)
+        elif token.content in special:
+            message = (
+                f"the token `{token.content}` is special in one place of the files in `{settings.folder}`"
+            )
+            raise SynthError(f"{message}, and not in another", "write `special` alike in both")
 
 
 def _refuse_alike(model: Any, settings: Settings) -> None:
