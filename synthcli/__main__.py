@@ -117,7 +117,8 @@ def told(error: Exception) -> SynthError | None:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         key, reason = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-        message = f"`{key} = {str(first['input'])[:60]}`: {reason[0].lower()}{reason[1:]}"
+        said = f"{reason[0].lower()}{reason[1:]}"
+        message = f"`{key} = {str(first['input'])[:60]}`: {said}" if key else said
         return SynthError(message, "give another value")
     return None
 

@@ -6,6 +6,7 @@ from synthcli.errors import SynthError
 
 WIDTHS = range(20, 1_001)  # of a terminal; what says another size is no size
 SIZES = ("COLUMNS", "LINES")
+LARGEST_SEED = 2**63 - 1  # what every generator takes
 RANK, WORLD_SIZE = "RANK", "WORLD_SIZE"
 NUMBERS = (RANK, WORLD_SIZE, "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 MEETING = ("MASTER_ADDR", "MASTER_PORT")  # where the processes of a launcher meet

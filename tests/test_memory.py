@@ -101,6 +101,15 @@ def test_no_setting_is_larger_than_torch_can_hold(value: int) -> None:
     assert Numbers(whole=2**63 - 1).whole == 2**63 - 1
 
 
+@pytest.mark.parametrize("verb", ["train", "generate", "distill-block", "merge-layers", "heal"])
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**30])
+def test_seeds_of_the_command_line(verb: str, seed: int, synth: Synth) -> None:
+    said = synth(verb, f"--seed={seed}")
+    assert said.code == 2
+    assert said.err.startswith("error: invalid value for '--seed': ")
+    assert said.err.endswith(f"\nhint: `synth {verb} --help` says what there is\n")
+
+
 def test_seeds() -> None:
     assert TrainingConfig.model_fields["seed"].default == 0
     for seed in (-1, 2**63):

@@ -10,6 +10,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
 from synthcli.errors import SynthError
+from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
     from synthcli.jobs.distil_block import Outcome, Work
@@ -56,7 +57,10 @@ Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in 
 Limit = Annotated[int | None, typer.Option(min=1, help="Sequences to learn from; 2,000 if none.")]
 MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.")]
 CacheLimit = Annotated[str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of starts by chance and of the order of the text.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, max=LARGEST_SEED, help="Of starts by chance and of the order of the text."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what it takes.")]
 

@@ -11,6 +11,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
 from synthcli.errors import SynthError
+from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
     from synthcli.evaluation.sampling import Sampling
@@ -36,7 +37,10 @@ TopK = Annotated[int | None, typer.Option(metavar="K", help="Draw among the K mo
 TopP = Annotated[
     float | None, typer.Option(metavar="P", help="Draw among the fewest tokens whose probabilities reach P.")
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of what is drawn; the same seed writes the same.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, max=LARGEST_SEED, help="Of what is drawn; the same seed writes the same."),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Prompts written at once.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON object for each prompt, one a line.")]
 

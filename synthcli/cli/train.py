@@ -9,6 +9,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.errors import SynthError
+from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
     from synthcli.cli.training_progress import TrainingProgress
@@ -33,7 +34,7 @@ Resume = Annotated[
 Source = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files, not from the hub.")
 ]
-Seed = Annotated[int | None, typer.Option(help="The same as --set training.seed=N.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=LARGEST_SEED, help="The same as --set training.seed=N.")]
 Processes = Annotated[
     int, typer.Option(min=1, help="Processes on this machine, one a GPU or a share of cores.")
 ]
