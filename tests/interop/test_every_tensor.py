@@ -4,6 +4,7 @@ The original is its formula in float64 (`tests/interop/originals`), the file goe
 reads it with, and through the function of Python that takes the options.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -205,6 +206,46 @@ def test_a_fixed_identity_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SynthError) as caught:
         import_simplified_blocks(options, weights, fixed)
     assert caught.value.message == "`h.0.attn.v_attn.id` of shape (8, 8) is not the identity"
+
+
+@torch.no_grad()
+def test_a_gain_that_is_0_in_one_layer_acts_in_the_others(tmp_path: Path) -> None:
+    case = simplified_case("default", tmp_path, in_python=False)
+    weights = case.weights | {
+        "h.0.attn_block_skip_gain": torch.zeros(1),
+        "h.0.mlp_block_skip_gain": torch.zeros(1),
+    }
+    compared(case, weights, case.original(weights))
+
+
+@pytest.mark.parametrize("eps", ["1e-05", "0.05"])
+@torch.no_grad()
+def test_a_trainers_folder_says_the_epsilon_of_norms(eps: str, tmp_path: Path) -> None:
+    options = simplified.options_of("post-norm with a cap") | {"layer_norm_epsilon": eps}
+    weights, _ = simplified.drawn(options)
+    words = {"True": True, "False": False, "None": None}
+    table = {key: words.get(value, value) for key, value in options.items()}
+    (tmp_path / "config.json").write_text(json.dumps(table | {"layer_norm_epsilon": float(eps)}))
+    torch.save({f"transformer.{name}": tensor for name, tensor in weights.items()}, tmp_path / "model.pt")
+    imported = ORIGINS["simplified-blocks"].read(Request(tmp_path / "model.pt", {})).imported
+    logits = build_imported(imported).double().eval()(TOKENS)[0]
+    torch.testing.assert_close(logits, Simplified(options, weights, {}).logits(TOKENS), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("scale_attn_by_inverse_layer_idx", True), ("scale_attn_weights", False)]
+)
+def test_a_trainers_folder_that_scales_scores_otherwise_is_refused(
+    key: str, value: bool, tmp_path: Path
+) -> None:
+    weights, _ = simplified.drawn(simplified.options_of("default"))
+    (tmp_path / "config.json").write_text(
+        json.dumps({"parallel_layers": False, "centre_attn": False, key: value})
+    )
+    torch.save(weights, tmp_path / "model.pt")
+    with pytest.raises(SynthError) as caught:
+        ORIGINS["simplified-blocks"].read(Request(tmp_path / "model.pt", {}))
+    assert caught.value.message == f"`{key} = {value}` of the simplified blocks cannot be expressed"
 
 
 def test_a_bias_without_its_map_is_zero_or_refused() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 Options = Mapping[str, str]
 Weights = dict[str, Tensor]
-D, HEADS, LAYERS, VOCAB, CONTEXT, INNER, EPS, CAP = 8, 2, 2, 13, 7, 12, 1e-5, 30.0
+D, HEADS, LAYERS, VOCAB, CONTEXT, INNER, CAP = 8, 2, 2, 13, 7, 12, 30.0
 DEFAULT: dict[str, str] = {
     "name": "gpt2",
     "n_layer": str(LAYERS),
@@ -165,23 +165,25 @@ class Simplified:
     """The forward of a state dict."""
 
     def __init__(self, options: Options, weights: Weights, fixed: Weights) -> None:
-        self.o = options
+        self.o, self.eps = options, float(options.get("layer_norm_epsilon", "1e-5"))
         self.w = {name: tensor.double() for name, tensor in {**weights, **fixed}.items()}
 
     def logits(self, tokens: Tensor) -> Tensor:
         x = self.w["wte.weight"][tokens] + self.w["wpe.weight"][: tokens.shape[1]]
         for n in range(int(self.o["n_layer"])):
             x = self.block(f"h.{n}", x)
-        x = torch.nn.functional.layer_norm(x, x.shape[-1:], self.w["ln_f.weight"], self.w["ln_f.bias"], EPS)
+        x = torch.nn.functional.layer_norm(
+            x, x.shape[-1:], self.w["ln_f.weight"], self.w["ln_f.bias"], self.eps
+        )
         return x @ self.w["wte.weight"].T
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         if f"{name}.scale" in self.w:
             size = x.square().sum(-1, keepdim=True).sqrt() * x.shape[-1] ** -0.5
-            return self.w[f"{name}.scale"] * x / (size + EPS)
+            return self.w[f"{name}.scale"] * x / (size + self.eps)
         if f"{name}.weight" in self.w:
             weight, bias = self.w[f"{name}.weight"], self.w[f"{name}.bias"]
-            return torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, EPS)
+            return torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, self.eps)
         return x
 
     def block(self, name: str, x: Tensor) -> Tensor:
