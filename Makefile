@@ -2,6 +2,7 @@
 # make test        set everything up and run the tests
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
+# make mutation    change the code of figures and losses a little, thousands of times: do the tests notice?
 # make gpu-check   on a machine with CUDA: build the kernels, check and time them (needs torch, no network)
 # make gpu-wheels  download what gpu-check needs beside torch into wheels/, for a machine without network
 
@@ -12,7 +13,7 @@ DATA ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup reproduce test lint check install-check gpu-check gpu-wheels benchmark clean
+.PHONY: setup reproduce test lint check install-check mutation gpu-check gpu-wheels benchmark clean
 
 setup: $(INSTALLED)
 
@@ -36,6 +37,12 @@ check: lint test
 
 install-check: $(INSTALLED)
 	$(BIN)/python -m tests.install.matrix
+
+# MUTANTS: names of functions, such as 'synthcli.evaluation.bleu.*'; none are all of them
+mutation: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,mutation]'
+	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/mutmut run --max-children 1 $(MUTANTS)
+	$(BIN)/mutmut results
 
 benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/train_step.py
