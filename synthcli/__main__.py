@@ -22,16 +22,22 @@ NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # SIGTERM does what Ctrl-C does: what is half written goes, and so do processes that were started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        # SIGTERM does what Ctrl-C does: what is half written goes, and so do processes that were started.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         code = run_and_tell()
+        end_at_once()
     except KeyboardInterrupt:
+        end_at_once()
         sys.stderr.write("interrupted\n")
         code = INTERRUPTED
-    for number in (signal.SIGINT, signal.SIGTERM):  # there is nothing left to tidy up
-        signal.signal(number, signal.SIG_DFL)
     sys.exit(code)
+
+
+def end_at_once() -> None:
+    """Let signals end this process where there is nothing left to tidy up."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def run_and_tell() -> int:

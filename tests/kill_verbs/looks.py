@@ -1,0 +1,53 @@
+"""What others make of what a killed command left: nothing half made has a name."""
+
+from pathlib import Path
+
+from synthcli.data.store import open_store, stores_in, stores_root
+from synthcli.presets import load_preset
+from synthcli.runs import find_checkpoint, list_runs, verb_of
+from synthcli.training.checkpoints import load_checkpoint, step_folders
+from tests.kill_verbs.contents import CLOCK, Contents
+
+WHOLE_OR_ABSENT = ("out", "exported", "stores")
+
+
+def look(verb: str) -> None:
+    """Read all that is there as other commands do; raises where that fails."""
+    for run in list_runs():
+        load_preset(str(run.preset))
+        run.read_results()
+        for folder in step_folders(run.checkpoints):
+            load_checkpoint(folder).weights  # noqa: B018 - it is read
+        if run.path.name not in before(run.name):
+            assert verb_of(run) == verb, f"`{run.path}` says it is of `synth {verb_of(run)}`"
+            assert not run.is_finished or run.last is not None, f"`{run.path}` is finished and empty"
+        if run.last is not None:
+            assert load_checkpoint(find_checkpoint(run.id)).path == run.last.resolve()
+    for store in stores_in(stores_root()):
+        open_store(store)
+
+
+def before(name: str) -> list[str]:
+    return [path.name for path in Path(".before", name).glob("[0-9]*")]
+
+
+def halves(expected: Contents, found: Contents, volatile: frozenset[str]) -> list[str]:
+    """Return what has a name and is other than at the end, of what no run holds."""
+    volatile |= {key for key in expected.keys() | found.keys() if CLOCK.search(key)}
+    shown = {key: value for key, value in found.items() if not is_hidden(key) and key not in volatile}
+    wrong = [key for key, value in shown.items() if key not in expected or expected[key] != value]
+    for name in WHOLE_OR_ABSENT:
+        present = {key for key in shown if key.startswith(f"{name}/")}
+        wanted = {
+            key for key in expected.keys() - volatile if key.startswith(f"{name}/") and not is_hidden(key)
+        }
+        if present and not any(key.endswith("is gone") for key in present):
+            wrong += [f"{key} is missing" for key in wanted - present]
+    return sorted(wrong)
+
+
+def is_hidden(key: str) -> bool:
+    path = key.partition("#")[0]
+    return any(part.startswith(".") for part in path.split("/")) or path.startswith(
+        ("tmp/", "kernels/", "report")
+    )

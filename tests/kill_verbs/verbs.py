@@ -1,0 +1,186 @@
+"""Every verb that writes, on tiny models: what is killed, and what brings it to its end afterwards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcli.data.preparing import cutting, local
+from tests.kill_verbs.forked import fork_ranks
+
+Words = tuple[str, ...]
+Again = Callable[[Path, Words], Words | None]
+SMALL_SHARD = 300  # bytes of text
+
+
+def same(box: Path, words: Words) -> Words | None:
+    """Give the same command again."""
+    return words
+
+
+def unless_there(*names: str) -> Again:
+    """Give the same command again, unless it has come to its end: it refuses what is there."""
+    return lambda box, words: None if all((box / name).exists() for name in names) else words
+
+
+def resumed(name: str, *more: str) -> Again:
+    """Resume the run that was begun; without one, give the same command again."""
+
+    def again(box: Path, words: Words) -> Words | None:
+        runs = new_runs(box, name)
+        if not runs:
+            return words
+        verb = "heal" if words[0] == "heal" else "train"
+        return None if (runs[-1] / "finished.json").exists() else (verb, "--resume", str(runs[-1]), *more)
+
+    return again
+
+
+def new_runs(box: Path, name: str) -> list[Path]:
+    """Return the runs of a name that the template does not have, as paths in the box."""
+    before = {path.name for path in (box / ".before" / name).glob("[0-9]*")}
+    found = sorted((box / "runs" / name).glob("[0-9]*"))
+    return [path.relative_to(box) for path in found if path.name not in before]
+
+
+def nothing() -> None:
+    """Patch nothing."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`patch` is applied in the process that carries it out."""
+
+    words: Words
+    again: Again = same
+    patch: Callable[[], None] = nothing
+    needs_models: bool = True
+    by_event: bool = True  # whether half of the SIGKILLs may come at a file operation of the command
+    has_workers: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a Python of its own does the same."""
+        return self.patch is nothing
+
+
+def small_shards() -> None:
+    cutting.SHARD_BYTES = local.SHARD_BYTES = SMALL_SHARD
+
+
+def no_trial() -> None:
+    """Fake compilers write text: do not load it."""
+    from synthcli.kernels import builder
+
+    builder.TRIAL = "open(__import__('sys').argv[1]).read()"
+
+
+def few_tasks() -> None:
+    """Reproduce two rows of one task."""
+    from synthcli.jobs import reproduce
+
+    task = next(task for task in reproduce.TASKS if task.metric == "perplexity")
+    few = dict(list(task.presets.items())[:2])
+    reproduce.TASKS = (type(task)(**{**vars(task), "presets": few}),)
+
+
+PREPARE = ("prepare-corpus", "text", "--source", "words", "--tokenizer", "wordpiece", "--vocab-size", "50")
+QUICK = ("--limit", "24")
+SMALLER = ("--set", "training.steps=3", "--set", "model.d_model=16", "--set", "model.d_ff=16")
+
+VERBS: dict[str, Verb] = {
+    "prepare-corpus, 1 worker": Verb((*PREPARE, "--workers", "1"), patch=small_shards, needs_models=False),
+    "prepare-corpus, 2 workers": Verb(
+        (*PREPARE, "--workers", "2"), patch=small_shards, needs_models=False, has_workers=True
+    ),
+    "tokenizer train": Verb(
+        ("tokenizer", "train", "--kind", "wordpiece", "--vocab-size", "50", "words/train.txt", "-o", "out"),
+        unless_there("out"),
+        needs_models=False,
+    ),
+    "corpora pack": Verb(
+        ("corpora", "pack", "text", "--source", "words", "-o", "out.tar.gz"), needs_models=False
+    ),
+    "corpora unpack": Verb(
+        ("corpora", "unpack", "words.tar.gz", "--to", "out"), unless_there("out"), needs_models=False
+    ),
+    "train": Verb(("train", "long.toml"), resumed("long")),
+    "train, 2 processes": Verb(
+        ("train", "long.toml", "--processes", "2"),
+        resumed("long", "--processes", "2"),
+        patch=fork_ranks,
+        by_event=False,
+        has_workers=True,
+    ),
+    "train, 2 real processes": Verb(
+        ("train", "long.toml", "--processes", "2"),
+        resumed("long", "--processes", "2"),
+        by_event=False,
+        has_workers=True,
+    ),
+    "train, streams": Verb(("train", "streams.toml"), resumed("streams")),
+    "finetune": Verb(
+        (
+            "finetune",
+            "teacher",
+            "--corpus",
+            "text",
+            "--source",
+            "words",
+            "--set",
+            "training.steps=12",
+            "--set",
+            "training.save_every=3",
+            "--set",
+            "training.evaluate_every=6",
+        ),
+        resumed("teacher-on-text"),
+    ),
+    "eval": Verb(("eval", "perplexity", "teacher")),
+    "eval bleu": Verb(("eval", "bleu", "writer", "--limit", "10")),
+    "eval teacher-agreement": Verb(("eval", "teacher-agreement", "teacher-merge-1-2", *QUICK)),
+    "probe": Verb(("probe", "teacher", *QUICK, "--replacement", "none", "--layers", "0,1")),
+    "distill-block": Verb(("distill-block", "--block", "2", "--teacher", "teacher", "--steps", "6", *QUICK)),
+    "merge-layers": Verb(("merge-layers", "1", "2", "--teacher", "teacher", "--steps", "6", *QUICK)),
+    "heal": Verb(("heal", "teacher-merge-1-2", "--steps", "8"), resumed("teacher-merge-1-2-healed")),
+    "export safetensors": Verb(
+        ("export", "writer", "--to", "safetensors", "-o", "out", "--force"), has_workers=True
+    ),
+    "export safetensors over another": Verb(
+        ("export", "writer", "--to", "safetensors", "-o", "exported", "--force"), has_workers=True
+    ),
+    "export hf": Verb(("export", "teacher", "--to", "hf", "-o", "out", "--force"), has_workers=True),
+    "export torch": Verb(("export", "teacher", "--to", "torch", "-o", "out", "--force"), has_workers=True),
+    "export onnx": Verb(("export", "teacher", "--to", "onnx", "-o", "out", "--force"), has_workers=True),
+    "import": Verb(("import", "bert", "-o", "out"), unless_there("out")),
+    "generate": Verb(("generate", "writer", "--prompt", "abc1", "--prompt", "2", "--beam", "3")),
+    "kernels build": Verb(
+        ("kernels", "build", "--mode", "cpu"), patch=no_trial, needs_models=False, has_workers=True
+    ),
+    "reproduce": Verb(("reproduce", *SMALLER, "-o", "report"), patch=few_tasks),
+}
+
+# Shares of the kills, where not 1: more of those that take less.
+WEIGHTS = {
+    "prepare-corpus, 1 worker": 4,
+    "prepare-corpus, 2 workers": 2,
+    "tokenizer train": 4,
+    "corpora pack": 3,
+    "corpora unpack": 3,
+    "kernels build": 1.5,
+    "eval": 2,
+    "eval bleu": 1.5,
+    "import": 2.5,
+    "generate": 2,
+    "train": 1.5,
+    "train, 2 processes": 1.2,
+    "train, 2 real processes": 0.4,
+    "eval teacher-agreement": 1,
+    "probe": 1.2,
+    "distill-block": 1.2,
+    "merge-layers": 1.2,
+    "export safetensors over another": 0.7,
+    "export hf": 0.4,
+    "export torch": 0.3,
+    "export onnx": 0.3,
+    "reproduce": 0.3,
+}
