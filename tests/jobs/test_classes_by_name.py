@@ -1,5 +1,6 @@
 """A checkpoint keeps the names of its classes: whatever judges or goes on from it finds them by name."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,10 @@ def test_a_training_names_its_classes_and_resumes_by_them(tmp_path: Path) -> Non
     text = preset.read_text()
     preset.write_text("\n".join(line for line in text.splitlines() if not line.startswith("class_names")))
     assert load_preset(str(preset)).model.class_names is None
+    environment = trained.run.path / "environment.json"
+    record = json.loads(environment.read_text())
+    del record["preset"]["model"]["class_names"]
+    environment.write_text(json.dumps(record))
     assert resume_run(find_run(trained.run.id), experiment, QUIET).outcome is None  # from before names
 
 

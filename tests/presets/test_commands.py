@@ -175,7 +175,8 @@ def test_plan_of_one_preset_lists_every_figure(capsys: pytest.CaptureFixture[str
     ]
     assert err == (
         "rows as published; FLOPs are an estimate: 6 · parameters · tokens at full length\n"
-        "next: `synth prepare-corpus ag-news`, then `synth train agnews-random-fixed`\n"
+        "next: `synth prepare-corpus ag-news --tokenizer sentencepiece-unigram --vocab-size 32000`, "
+        "then `synth train agnews-random-fixed`\n"
     )
 
 
