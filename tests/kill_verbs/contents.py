@@ -9,7 +9,8 @@ Contents = dict[str, object]
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 PROBE = b"blat"  # Python's own, while it looks for a folder for temporary files
 STEP = re.compile(r"checkpoints/step-\d+/")
-CLOCK = re.compile(r"#(time|seconds|created)$")  # two that are equal by chance are clocks all the same
+# Two that are equal by chance are clocks all the same; the report of a reproduction tells times of steps.
+CLOCK = re.compile(r"#(time|seconds|created)$|^report/.*\.md$")
 SKIPPED = (".before", "home")  # whatever libraries keep there
 CLOCKS = ("timings.jsonl", ".lock", ".verified.json")
 
