@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.__main__ import main
+from tests.tiny_presets import teacher_preset, write_words
 
 
 @dataclass(frozen=True)
@@ -91,47 +92,20 @@ beam = 2
     return str(path)
 
 
-TEACHER = """\
-extends = "bert-base-wikitext-2"
-title = "A teacher for tests"
-[model]
-d_model = 16
-d_ff = 24
-[model.mixer]
-heads = 2
-[model.encoder]
-layers = 4
-max_length = 16
-[data]
-corpus = "text"
-source = "SOURCE"
-[data.tokenizer]
-vocab_size = 60
-[data.batch]
-size = 8
-[training]
-steps = 2
-evaluate_every = 2
-save_every = 2
-precision = "fp32"
-[training.schedule]
-warmup_steps = 1
-"""
+def train_teacher(synth: Synth, here: Path, layers: int) -> Path:
+    """Train a BERT of so many layers for a moment; return its run."""
+    source = write_words(here / "words")
+    (here / "teacher.toml").write_text(teacher_preset(source, layers))
+    said = synth("train", "teacher.toml")
+    assert said.code == 0, said.err
+    (run,) = (here / "runs" / "teacher").iterdir()
+    return run
 
 
 @pytest.fixture
 def teacher(synth: Synth, here: Path) -> Path:
     """The run of a BERT of four layers."""
-    source = here / "words"
-    source.mkdir()
-    for split, rows in (("train", 60), ("valid", 20), ("test", 10)):
-        lines = [f"the word {row} reads {row % 7} and writes {row % 3} again" for row in range(rows)]
-        (source / f"{split}.txt").write_text("\n".join(lines) + "\n")
-    (here / "teacher.toml").write_text(TEACHER.replace("SOURCE", str(source)))
-    said = synth("train", "teacher.toml")
-    assert said.code == 0, said.err
-    (run,) = (here / "runs" / "teacher").iterdir()
-    return run
+    return train_teacher(synth, here, layers=4)
 
 
 def only(here: Path, name: str) -> Path:

@@ -5,50 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Synth
+from .conftest import Synth, train_teacher
 
-TEACHER = """\
-extends = "bert-base-wikitext-2"
-title = "A teacher for tests"
-[model]
-d_model = 16
-d_ff = 24
-[model.mixer]
-heads = 2
-[model.encoder]
-layers = 3
-max_length = 16
-[data]
-corpus = "text"
-source = "SOURCE"
-[data.tokenizer]
-vocab_size = 60
-[data.batch]
-size = 8
-[training]
-steps = 2
-evaluate_every = 2
-save_every = 2
-precision = "fp32"
-[training.schedule]
-warmup_steps = 1
-"""
 QUICK = ("--steps", "4", "--limit", "24")
 
 
 @pytest.fixture
 def teacher(synth: Synth, here: Path) -> Path:
     """The run of a BERT of three layers."""
-    source = here / "words"
-    source.mkdir()
-    for split, rows in (("train", 60), ("valid", 20), ("test", 10)):
-        lines = [f"the word {row} reads {row % 7} and writes {row % 3} again" for row in range(rows)]
-        (source / f"{split}.txt").write_text("\n".join(lines) + "\n")
-    (here / "teacher.toml").write_text(TEACHER.replace("SOURCE", str(source)))
-    said = synth("train", "teacher.toml")
-    assert said.code == 0, said.err
-    (run,) = (here / "runs" / "teacher").iterdir()
-    return run
+    return train_teacher(synth, here, layers=3)
 
 
 def students(here: Path) -> list[Path]:

@@ -19,8 +19,9 @@ from synthcli.runs.references import hash_of
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.manifest import MANIFEST, write_manifest
 from synthcli.training.training import Training
+from tests.tiny_presets import teacher_preset
 
-from .conftest import TEACHER, Synth, only
+from .conftest import Synth, only
 
 STUDENT, HEALED, TUNED = "teacher-merge-0-1", "teacher-merge-0-1-healed", "teacher-on-text"
 FIGURES = ("before", "after", "layers")
@@ -62,10 +63,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.delenv("SYNTH_RUNS", raising=False)
         patch.setattr("signal.signal", lambda *what: None)
         words = write_text(here / "words", "word")
-        (here / "teacher.toml").write_text(TEACHER.replace("SOURCE", str(words)))
-        (here / "other.toml").write_text(
-            TEACHER.replace("SOURCE", str(words)).replace("steps = 2", "steps = 3")
-        )
+        (here / "teacher.toml").write_text(teacher_preset(words))
+        (here / "other.toml").write_text(teacher_preset(words).replace("steps = 2", "steps = 3"))
         command(patch, "train", "other.toml")
         command(patch, "train", "teacher.toml")
         command(patch, "merge-layers", "0", "1", "--closed-form-only", "--limit", "8")

@@ -8,33 +8,8 @@ from pathlib import Path
 from synthcli.__main__ import main
 from tests.interop.fuzz_files import export, srupp_file
 from tests.interop.hub_folders import bert_folder, gpt2_folder
+from tests.tiny_presets import teacher_preset
 
-TEACHER = """\
-extends = "bert-base-wikitext-2"
-title = "A teacher"
-[model]
-d_model = 16
-d_ff = 24
-[model.mixer]
-heads = 2
-[model.encoder]
-layers = 4
-max_length = 16
-[data]
-corpus = "text"
-source = "words"
-[data.tokenizer]
-vocab_size = 60
-[data.batch]
-size = 8
-[training]
-steps = 2
-evaluate_every = 2
-save_every = 2
-precision = "fp32"
-[training.schedule]
-warmup_steps = 1
-"""
 WRITER = """\
 extends = "wmt14-dense"
 title = "A model that writes"
@@ -88,8 +63,8 @@ def write_sources(box: Path) -> None:
             )
     rows = [f'"the film {n} was {n % 9}",{"good" if n % 2 else "bad"}' for n in range(60)]
     (box / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    (box / "teacher.toml").write_text(TEACHER)
-    (box / "halted.toml").write_text(TEACHER.replace("steps = 2", "steps = 4"))
+    (box / "teacher.toml").write_text(teacher_preset("words"))
+    (box / "halted.toml").write_text(teacher_preset("words").replace("steps = 2", "steps = 4"))
     (box / "writer.toml").write_text(WRITER)
     (box / "small.toml").write_text("[training]\nsteps = 2\n")
 
