@@ -179,7 +179,7 @@ def test_recordings_kept_are_used_again_and_refused_for_others(model: Path, sour
 def test_the_next_command_asks_for_the_best_student(what: str, options: str) -> None:
     one = {"kl": 0.1, "layer": 2, "replacement": "any", "what": what}
     other = {"kl": 0.2, "layer": 1, "replacement": "merge-next", "what": "layers 1+2"}
-    report = {"findings": [other, one, {"kl": None}], "teacher": {"path": "RUN"}}
+    report = {"findings": [other, one, {"kl": None}], "teacher": {"absolute": "RUN"}}
     assert next_step(report).endswith(f"`synth distill-block --block 2 {options} --teacher RUN`")
     assert next_step(report | {"findings": [other]}).endswith("`synth merge-layers 1 2 --teacher RUN`")
 

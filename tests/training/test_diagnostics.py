@@ -238,6 +238,7 @@ def test_a_resumed_training_writes_the_same_journal(tmp_path: Path) -> None:
 def test_a_run_writes_them(tmp_path: Path) -> None:
     from synthcli.runs import Run
 
+    (tmp_path / "preset.toml").write_text("")
     kinds = [type(one) for one in Run(tmp_path).callbacks(tokenizer=None, validation=None)]  # type: ignore[arg-type]
     assert kinds.index(Diagnostics) < kinds.index(Checkpointing)
 
