@@ -9,6 +9,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 SCALE ?= smoke
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 DATA ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -26,7 +27,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA))
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
