@@ -20,9 +20,11 @@ if len(sys.argv) > 2: os.fork()
 open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
 time.sleep(100)
 """
+# a shell's background job ignores SIGINT, and what it starts does too
 STARTER = f"""
-import sys, time
+import signal, sys, time
 from synthcli.children import Children
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Children() as children:
     for more in ([], ["and another"]):
         children.start([sys.executable, "-c", {STUBBORN!r}, sys.argv[1], *more])
