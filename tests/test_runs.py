@@ -18,6 +18,7 @@ from synthcli.runs import (
     run_of,
     runs_root,
 )
+from synthcli.runs.run import other_machine
 from tests.training.toys import ToyText, toy_config, toy_model, toy_train
 
 PRESET = 'name = "toy"\n'
@@ -203,3 +204,13 @@ def test_resuming_with_other_settings_says_which(tmp_path: Path) -> None:
 def test_importing_runs_imports_no_torch() -> None:
     code = "import sys, synthcli.runs; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_session_on_another_machine_is_said() -> None:
+    before = {"threads": 2, "device": "cpu", "precision": "fp32", "versions": {"torch": "2.12.0"}}
+    now = {"threads": 1, "processes": 1, "device": "cpu", "precision": "fp32", "recurrence": "native"}
+    assert other_machine(before, now | {"versions": {"torch": "2.13.0"}}) == [
+        "`threads` was 2 and is 1: the bits may differ from those of a run never stopped",
+        "`torch` was 2.12.0 and is 2.13.0: the bits may differ from those of a run never stopped",
+    ]
+    assert other_machine({}, now | {"versions": {"torch": "2.13.0"}}) == []

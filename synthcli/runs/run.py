@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from synthcli.training.journal import Rhythm
     from synthcli.training.training import Examples, Training
 
+DECIDES_SUMS = ("threads", "processes", "device", "precision", "recurrence")  # in which order, how exactly
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
 ELSEWHERE = "set `SYNTH_RUNS` to another folder"
 
@@ -201,7 +202,7 @@ class Run:
         checkpointing = Checkpointing(self.checkpoints, tokenizer, then, preset)
         journal = Journal(self.journal, self.timings, then, self._rhythms(), bool(validations), say)
         logs = [journal, Diagnostics(self.journal, then)]
-        return [*logs, *validations, checkpointing, Sessions(self, store_hash)]
+        return [*logs, *validations, checkpointing, Sessions(self, store_hash, say)]
 
     def _began_with(self) -> dict[str, Any]:
         """Return its preset as it was at the start; one that noted none has never said what it was."""
@@ -217,32 +218,48 @@ class Run:
 
 
 class Sessions(Callback):
-    """Notes what a training ran on, and that it came to its end."""
+    """Notes what a training ran on, and its end; says where a resumption runs on something else."""
 
-    def __init__(self, run: Run, store_hash: str | None) -> None:
-        self.run, self.store_hash = run, store_hash
+    def __init__(self, run: Run, store_hash: str | None, say: Callable[[str], None] | None = None) -> None:
+        self.run, self.store_hash, self.say = run, store_hash, say
 
     def on_start(self, training: "Training") -> None:
         import torch
 
         from synthcli.model.ops.dispatch import description
 
-        self.run.note_session(
-            recurrence=description(training.device.type),
-            store=self.store_hash,
-            from_step=training.step,
-            steps=training.steps,
-            log_every=training.config.log_every,
-            evaluate_every=training.config.evaluate_every,
-            precision=training.precision.description,
-            device=str(training.device),
-            processes=training.accelerator.num_processes,
-            threads=torch.get_num_threads(),
-        )
+        facts = {
+            "recurrence": description(training.device.type),
+            "store": self.store_hash,
+            "from_step": training.step,
+            "steps": training.steps,
+            "log_every": training.config.log_every,
+            "evaluate_every": training.config.evaluate_every,
+            "precision": training.precision.description,
+            "device": str(training.device),
+            "processes": training.accelerator.num_processes,
+            "threads": torch.get_num_threads(),
+        }
+        before = self.run.sessions
+        if before and training.step and self.say is not None:
+            for line in other_machine(before[-1], {**environment(), **facts}):
+                self.say(line)
+        self.run.note_session(**facts)
 
     def on_end(self, training: "Training") -> None:
         if training.step == training.steps:
             self.run.finish(steps=training.steps)
+
+
+def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a line for each thing that sums depend on and that differs between two sessions of a run."""
+    pairs = [(key, before.get(key), now[key]) for key in DECIDES_SUMS]
+    pairs.append(("torch", before.get("versions", {}).get("torch"), now["versions"]["torch"]))
+    return [
+        f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"
+        for key, old, new in pairs
+        if old not in (None, new)
+    ]
 
 
 def write_json(path: Path, table: Mapping[str, Any]) -> Path:

@@ -33,6 +33,9 @@ QUIET = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFL
 
 def import_all(names: Iterable[str]) -> None:
     """Load what a process has loaded, once for all; nothing is computed here, so no thread is lost."""
+    import torch
+
+    torch.set_num_threads(1)  # as the Pythons of their own have: sums of several threads have other bits
     for name in names:
         with suppress(Exception):  # what is no module by its name
             import_module(name)
