@@ -1,5 +1,5 @@
 # make reproduce   set everything up and run the main job on built-in data
-# make test        set everything up and run the tests
+# make test        set everything up and run the tests; JOBS=2 in two processes
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
 # make mutation    change the code of figures and losses a little, thousands of times: do the tests notice?
@@ -9,7 +9,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 SCALE ?= smoke
-JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
+JOBS ?=
 DATA ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -27,7 +27,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA))
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest $(if $(JOBS),-n $(JOBS) --dist loadfile)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
