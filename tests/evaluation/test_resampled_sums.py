@@ -1,19 +1,25 @@
 """Figures are functions of sums: of resampled ones too, which is what an interval is made of."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sacrebleu.metrics import BLEU, CHRF
 from scipy import stats
 
 from synthcli.errors import SynthError
 from synthcli.evaluation.agreement import mean_cosine, same_neighbours
+from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
+from synthcli.evaluation.measure import Judged, measure
 from synthcli.evaluation.result import Result
 from synthcli.evaluation.sampling import Sampling, refuse
 from synthcli.evaluation.score import Score
+from synthcli.model import ModelConfig, build
 
 DRAW = np.random.default_rng(0)
 PREDICTIONS, SCORES = DRAW.normal(3.0, 2.0, 40), DRAW.normal(-1.0, 0.5, 40)
@@ -31,6 +37,35 @@ def test_pearson_of_resamples_is_scipys() -> None:
     (pearson, *_) = correlation(PREDICTIONS, SCORES)
     want = [100 * stats.pearsonr(PREDICTIONS[one], SCORES[one]).statistic for one in DRAWN]
     assert resampled(pearson, DRAWN) == pytest.approx(want, abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_pearson_does_not_depend_on_the_scale(scale: float) -> None:
+    want = 100 * stats.pearsonr(PREDICTIONS, SCORES).statistic
+    assert correlation(scale * PREDICTIONS, SCORES)[0].value == pytest.approx(want, abs=1e-6)
+    assert correlation(PREDICTIONS, scale * SCORES)[0].value == pytest.approx(want, abs=1e-6)
+
+
+TEXTS = ["the cat sat on the mat", "a dog", "zebras", "it ran far away from here"]
+GUESSED = ["the cat sat on a mat", "a cat", "quick brown foxes jump", "it ran far from here"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_bleu_and_chrf_do_not_mix_resamples(number: int) -> None:
+    places = [np.array([0, 0, 3, 1]), np.array([2, 2, 2, 2]), np.array([3, 3, 3, 3])]
+    each = [
+        metric.corpus_score([GUESSED[i] for i in one], [[TEXTS[i] for i in one]]).score
+        for one in places
+        for metric in [(BLEU(force=True), CHRF())[number]]
+    ]
+    assert resampled(bleu(GUESSED, TEXTS)[number], places) == pytest.approx(each, abs=1e-9)
+    assert each[1] < 10 < each[0]
+
+
+@pytest.mark.parametrize(("hypothesis", "reference"), [("a b c d", "a b c d"), ("xyz q", "abc x")])
+def test_texts_of_one_4_gram_and_of_hardly_a_letter(hypothesis: str, reference: str) -> None:
+    for score, metric in zip(bleu([hypothesis], [reference]), (BLEU(force=True), CHRF()), strict=True):
+        assert score.value == pytest.approx(metric.corpus_score([hypothesis], [[reference]]).score, abs=1e-9)
 
 
 def test_a_resample_without_spread_has_no_correlation() -> None:
@@ -83,6 +118,36 @@ def test_drawing_that_means_nothing_is_refused(sampling: Sampling, message: str,
     with pytest.raises(SynthError) as refused:
         refuse(sampling)
     assert (refused.value.message, refused.value.hint) == (message, hint)
+
+
+MISFITS = [
+    ("accuracy", "regression", "`accuracy` counts classes, and this model predicts scores", "correlation"),
+    ("f1", "regression", "`f1` counts classes, and this model predicts scores", "correlation"),
+    ("f1", "choice", "`f1` counts classes, and this model chooses among texts", "accuracy"),
+    ("matthews", "choice", "`matthews` counts classes, and this model chooses among texts", "accuracy"),
+    ("correlation", "classes", "`correlation` compares scores, and this model predicts classes", "accuracy"),
+]
+
+
+@pytest.mark.parametrize(("metric", "output", "message", "fits"), MISFITS)
+def test_a_metric_of_other_outputs_names_what_fits(metric: str, output: str, message: str, fits: str) -> None:
+    table = {
+        "task": "classification",
+        "vocab_size": 9,
+        "d_model": 8,
+        "d_ff": 8,
+        "mixer": {"heads": 2},
+        "encoder": {"layers": 1, "max_length": 4},
+        "head": {"output": output},
+        "num_classes": 3 if output == "classes" else None,
+    }
+    model = build(ModelConfig.model_validate(table))
+    nothing: Any = None
+    config = EvaluationConfig(metrics=("accuracy",))
+    with pytest.raises(SynthError) as refused:
+        measure(metric, Judged(model, nothing, nothing, config, np.arange(0), nothing))
+    assert refused.value.message == message
+    assert refused.value.hint == f"`{fits}` is what fits it"
 
 
 def test_what_is_no_result_is_refused() -> None:
