@@ -73,8 +73,11 @@ class Bench:
 
     def carry_out(self, verb: str, disk: Disk) -> Said:
         faulthandler.dump_traceback_later(SECONDS, exit=True)  # it waits for a lock that nobody lets go of
-        with at(self.root), watched(disk):
-            return synth(*self.place.words(verb), out=SENT)
+        try:
+            with at(self.root), watched(disk):
+                return synth(*self.place.words(verb), out=SENT)
+        finally:
+            faulthandler.cancel_dump_traceback_later()  # else it ends whatever runs here by then
 
     def whole(self, verb: str) -> Whole:
         """Carry out a verb on a sound disk."""
