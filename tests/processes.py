@@ -1,5 +1,6 @@
 """Whether processes live."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -30,3 +31,18 @@ def wait_for(is_so: Callable[[], object], what: str) -> None:
     while not is_so():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
+
+
+def session(leader: int) -> list[int]:
+    """Return the processes of a session that live."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                stat = (folder / "stat").read_text()
+            except OSError:
+                continue
+            state, _, _, its_session = re.sub(r"^.*\) ", "", stat, flags=re.DOTALL).split()[:4]
+            if int(its_session) == leader and state not in "ZX":
+                found.append(int(folder.name))
+    return sorted(found)

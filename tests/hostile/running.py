@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import resource
 import signal
 import sys
@@ -10,6 +9,8 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.processes import session
 
 SECONDS = 120.0  # of a machine that others use, too
 MEMORY = 8 * 2**30  # bytes of addresses beyond those of this process
@@ -98,18 +99,3 @@ def waited(child: int) -> int:
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return NOT_ENDED
-
-
-def session(leader: int) -> list[int]:
-    """Return the processes of a session that still run."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                stat = (folder / "stat").read_text()
-            except OSError:
-                continue
-            state, _, _, its_session = re.sub(r"^.*\) ", "", stat).split()[:4]
-            if int(its_session) == leader and state not in "ZX":
-                found.append(int(folder.name))
-    return found

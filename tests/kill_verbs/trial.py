@@ -2,7 +2,6 @@
 
 import os
 import random
-import re
 import signal
 import sys
 import tempfile
@@ -11,6 +10,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.processes import session
 
 FILE_EVENTS = {"open", "os.rename", "os.symlink", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 SECONDS = 300.0  # for one command, on a machine that others use, too
@@ -192,18 +193,3 @@ def what(pid: int) -> str:
     except OSError:
         return "somebody"
     return " ".join(word.strip().partition("\n")[0][:40] for word in words[1:5])
-
-
-def session(leader: int) -> list[int]:
-    """Return the processes of a session that live."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                stat = (folder / "stat").read_text()
-            except OSError:
-                continue
-            state, _, _, its_session = re.sub(r"^.*\) ", "", stat, flags=re.DOTALL).split()[:4]
-            if int(its_session) == leader and state not in "ZX":
-                found.append(int(folder.name))
-    return sorted(found)
