@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -138,23 +139,25 @@ def test_a_disk_without_locks_is_refused_where_they_are_needed(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Have the system itself refuse files of more than 4 KiB."""
+    """Have the system itself refuse files of more than 4 KiB: within it alone, else pytest cannot write."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_limit_of_the_system_is_met_by_what_writes_files_itself(tmp_path: Path, small_files: None) -> None:
-    save_tensors(tmp_path / "small", {"a": torch.zeros(100)})
-    with pytest.raises(OSError) as caught:
-        save_tensors(tmp_path / "large", {"a": torch.zeros(10_000)})
-    assert caught.value.errno == errno.EFBIG
+def test_a_limit_of_the_system_is_met_by_what_writes_files_itself(tmp_path: Path) -> None:
     figure = Figure()
     figure.subplots().plot([1, 2])
-    with pytest.raises(OSError) as caught:
-        save_picture(tmp_path / "picture.png", figure)
-    assert caught.value.errno == errno.EFBIG
+    with small_files():
+        save_tensors(tmp_path / "small", {"a": torch.zeros(100)})
+        with pytest.raises(OSError) as large_tensors:
+            save_tensors(tmp_path / "large", {"a": torch.zeros(10_000)})
+        with pytest.raises(OSError) as large_picture:
+            save_picture(tmp_path / "picture.png", figure)
+    assert (large_tensors.value.errno, large_picture.value.errno) == (errno.EFBIG, errno.EFBIG)
     assert load_file(tmp_path / "small").keys() == {"a"} and not (tmp_path / "picture.png").exists()
