@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from synthcli.jobs.importing import REPORT
+from synthcli.model.context import Context
+from synthcli.model.mixers.sru import RecurrentState
 from tests.cli.conftest import Synth
 from tests.interop.golden import group, recorded
 from tests.interop.test_import_command import close, loaded, saved
@@ -150,18 +152,73 @@ def test_sru_from_vectors_of_another_width(shared: Path, here: Path, synth: Synt
     close(torch.stack([block.mixer.c for block in state.blocks]), t["expected.c"])
 
 
-def test_what_reads_the_future_is_no_language_model(shared: Path, here: Path, synth: Synth) -> None:
-    """Its layers are taken in Python (`test_golden_srupp`)."""
+def bidirectional(shared: Path) -> tuple[list[str], dict[str, Tensor]]:
     options, t = recorded(shared / "golden" / f"{BIDIRECTIONAL}.safetensors")
-    inputs = torch.cat((t["x_first"], t["x_second"]))
-    weights = as_language_model(group(t, "weights."), inputs, 2 * int(options["hidden_size"]))
-    saved(weights, here / "model.pt")
-    words = ["--heads", options["num_heads"], "--option", "bidirectional=True"]
+    return ["--heads", options["num_heads"], "--option", "bidirectional=True"], t
+
+
+def test_srupp_in_both_directions_is_an_encoder(shared: Path, here: Path, synth: Synth) -> None:
+    """Its layers carry what the recorded ones carry, masked as those were; by itself it masks nothing."""
+    words, t = bidirectional(shared)
+    table = t["x_first"].flatten(0, 1).contiguous()
+    layers = {f"rnn.{name}": tensor for name, tensor in group(t, "weights.").items()}
+    saved(layers | {"embedding_layer.weight": table}, here / "model.pt")
     said = synth("import", "model.pt", "--from", "srupp", "-o", "taken", *words)
-    assert said.code == 2 and not (here / "taken").exists()
+    assert said.code == 0, said.err
+    model: Any = loaded("taken")
+    mixers = [block.mixer for block in model.encoder.blocks]
+    close(embedded := model.embeddings(tokens_of(t["x_first"])), t["x_first"].transpose(0, 1))
+    states, first = run_layers(mixers, embedded, [RecurrentState(c) for c in t["c0"]])
+    close(torch.stack([state.c for state in states]), t["expected.c_first"])
+    states, second = run_layers(mixers, t["x_second"].transpose(0, 1), states, len(t["x_first"]))
+    close(first.transpose(0, 1), t["expected.h_first"])
+    close(second.transpose(0, 1), t["expected.h_second"])
+    close(torch.stack([state.c for state in states]), t["expected.c_second"])
+    _, alone = run_layers(mixers, embedded, [RecurrentState()] * len(mixers), causal=False)
+    hidden, _ = model.encoder(embedded, Context(0, causal=False))
+    close(hidden, alone)
+
+
+def run_layers(
+    mixers: list[nn.Module], x: Tensor, states: list[RecurrentState], start: int = 0, causal: bool = True
+) -> tuple[list[RecurrentState], Tensor]:
+    """Run mixers one after another, each with its state; `start` tokens came before."""
+    new = []
+    for mixer, state in zip(mixers, states, strict=True):
+        x, after = mixer.train()(x, Context(start, causal=causal), state)  # its memory is what enters it
+        new.append(after)
+    return new, x
+
+
+def test_srupp_in_both_directions_guesses_hidden_words(shared: Path, here: Path, synth: Synth) -> None:
+    """Its logits are the hidden states of the same model without an output layer."""
+    words, t = bidirectional(shared)
+    whole = as_language_model(group(t, "weights."), t["x_second"], t["x_second"].shape[-1])
+    saved(whole, here / "model.pt")
+    saved({name: tensor for name, tensor in whole.items() if "output" not in name}, here / "bare.pt")
+    tokens = tokens_of(t["x_second"])
+    for name in ("model", "bare"):
+        said = synth("import", f"{name}.pt", "--from", "srupp", "-o", name, *words)
+        assert said.code == 0, said.err
+    model, bare = loaded("model"), loaded("bare")
+    assert (model.config.has_head, bare.config.has_head) == (True, False)
+    hidden, _ = bare.encoder(bare.embeddings(tokens), Context(0, causal=False))
+    close(model(tokens)[..., : hidden.shape[-1]], hidden)
+
+
+def test_an_encoder_of_another_width_is_refused(shared: Path, here: Path, synth: Synth) -> None:
+    """Without a head its vectors have to be those of the logits that nobody asks for."""
+    words, t = bidirectional(shared)
+    layers = {f"rnn.{name}": tensor for name, tensor in group(t, "weights.").items()}
+    for leaf in ("transform_module.linear1.weight", "layer_norm.weight", "layer_norm.bias"):
+        layers[f"rnn.rnn_lst.0.{leaf}"] = layers[f"rnn.rnn_lst.0.{leaf}"][..., :20].contiguous()
+    layers["rnn.rnn_lst.0.transform_module.linear3.weight"] = torch.zeros(96, 8)  # its u3 is the skip's
+    saved(layers | {"embedding_layer.weight": torch.zeros(9, 20)}, here / "model.pt")
+    said = synth("import", "model.pt", "--from", "srupp", "-o", "taken", *words)
+    assert (said.code, (here / "taken").exists()) == (2, False)
     assert said.err == (
-        "error: `bidirectional = True` of a language model of SRU cannot be expressed\n"
-        "hint: a language model cannot read what it has to predict; imported: `False`\n"
+        "error: vectors of width 20 enter layers of width 24, and there is no `output_layer`\n"
+        "hint: in Python: `synthcli.interop.originals.import_srupp(options, weights)`, or `import_sru`\n"
     )
 
 

@@ -43,7 +43,7 @@ ORIGINS: dict[str, Origin] = {
         read_srupp,
         srupp.OPTIONS,
         takes_heads=True,
-        refusals=(*srupp_weights.REFUSALS, *srupp.OF_LANGUAGE_MODELS),
+        refusals=srupp_weights.REFUSALS,
         spares=srupp_scale.SPARES,
         structures=srupp.STRUCTURES,
     ),

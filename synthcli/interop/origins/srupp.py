@@ -1,5 +1,8 @@
 """Language models of the SRU repository, of its experiments with SRU and SRU++: a bare state dict.
 
+A bidirectional one is an encoder: with an output layer it guesses hidden words, without one it has hidden
+states alone.
+
 Everything but heads is read off the weights: which layers have attention, the width of z, both kinds of norm,
 the rescaling of the skip, and where the width changes: vectors may be narrower or wider than the layers, and
 enter the first one as they are, or through a map. A stack of layers alone is no language model.
@@ -17,9 +20,15 @@ from synthcli.interop.originals.options import OriginalOptions
 from synthcli.interop.originals.srupp import INPUT, REFUSALS, ImportedLayers
 from synthcli.interop.origins.base import Arrival, Request
 from synthcli.interop.origins.inferring import columns, count, known_options, one_heads, rows, wanted
-from synthcli.interop.origins.srupp_words import adaptive_embeddings, entries_of, plain_embeddings
+from synthcli.interop.origins.srupp_words import (
+    EMBEDDING,
+    OUTPUT,
+    adaptive_embeddings,
+    entries_of,
+    plain_embeddings,
+)
 from synthcli.interop.origins.synthesizer import noted
-from synthcli.interop.refusals import Only, check_options, meanings
+from synthcli.interop.refusals import meanings
 from synthcli.model import ModelConfig
 
 WHAT = "a language model of the SRU repository"
@@ -29,9 +38,6 @@ ASSUMED = {
     "has_skip_term": "True",
     "bidirectional": "False",
 }
-OF_LANGUAGE_MODELS = (
-    Only("bidirectional", ("False",), "a language model cannot read what it has to predict"),
-)
 OWN = {
     "context_length": "positions of one segment, 512 unless given: the model itself has no last one",
     "scale_emb": "True or False: embeddings are multiplied by √n_d; with clusters of words True unless given",
@@ -42,26 +48,31 @@ OPTIONS = {
     "has_skip_term": "False: layers have no highway",
     "rescale": "False: the skipped input is not rescaled; read off the file unless given",
     "highway_bias": "where the reset gates started; it matters to training alone, the file holds the factor",
-    **meanings((*REFUSALS, *OF_LANGUAGE_MODELS)),
+    "bidirectional": "True: half of each layer reads backwards, and the model is an encoder",
+    **meanings(REFUSALS),
 }
 STRUCTURES = {
     "no attention at all": "none of the {depth} layers of an SRU++ has attention",
     "a stack of layers alone": "the weights are a stack of layers, which is no language model",
+    "an encoder of another width": (
+        "vectors of width {own} enter layers of width {width}, and there is no `output_layer`"
+    ),
     "attention by no rule": (
         "of {depth} layers number {places} have attention, which is neither every k-th nor the last n"
     ),
 }
+BARE = "in Python: `synthcli.interop.originals.import_srupp(options, weights)`, or `import_sru`"
 RNN = "rnn."
 
 
 def read_srupp(request: Request) -> Arrival:
     """Read a checkpoint of the repository's language models."""
     given = known_options(request, OPTIONS, "srupp")
-    check_options(OF_LANGUAGE_MODELS, given, "a language model of SRU")
     file = read_foreign(request.path)
     refuse_bare_layers(file.tensors)
     layers = {name.removeprefix(RNN): t for name, t in file.tensors.items() if name.startswith(RNN)}
-    found = inferred(layers, one_heads(request))
+    directions = 1 + OriginalOptions("SRU", given).switch("bidirectional")
+    found = inferred(layers, one_heads(request), directions)
     options = {**ASSUMED, **found, **given}
     imported = language_model(options, file.tensors, layers)
     assumed = {key: value for key, value in ASSUMED.items() if key not in given}
@@ -74,21 +85,24 @@ def refuse_bare_layers(tensors: Mapping[str, Tensor]) -> None:
     if any(name.startswith("rnn_lst.") for name in tensors):
         raise SynthError(
             STRUCTURES["a stack of layers alone"],
-            "in Python: `synthcli.interop.originals.import_srupp(options, weights)`, or `import_sru`",
+            BARE,
         )
     if not any(name.startswith(f"{RNN}rnn_lst.") for name in tensors):
         raise SynthError("the weights lack `rnn.rnn_lst.0`", f"is it a checkpoint of {WHAT}?")
 
 
-def inferred(layers: Mapping[str, Tensor], heads: int | None) -> dict[str, str]:
-    """Return the options of the stack, as far as its weights show them."""
+def inferred(layers: Mapping[str, Tensor], heads: int | None, directions: int) -> dict[str, str]:
+    """Return the options of the stack, as far as its weights show them.
+
+    `directions` is 2 where half of a layer's columns reads backwards, which no shape shows.
+    """
     depth, first = count(layers, r"rnn_lst\.(\d{1,9})\."), "rnn_lst.0.transform_module"
     first_maps = (f"{first}.weight", f"{first}.0.weight", f"{first}.linear1.weight")
     into = next((name for name in first_maps if name in layers), first_maps[-1])
     is_plain = into != first_maps[-1]
     found: dict[str, object] = {
         "input_size": columns(layers, INPUT if INPUT in layers else into, WHAT),
-        "hidden_size": rows(layers, "rnn_lst.0.bias", WHAT) // 2,
+        "hidden_size": rows(layers, "rnn_lst.0.bias", WHAT) // (2 * directions),
         "num_layers": depth,
         "layer_norm": "rnn_lst.0.layer_norm.weight" in layers,
         "v1": not any(layers[n].any() for n in layers if n.endswith(".weight_c")),
@@ -153,24 +167,35 @@ def config_of(
         embeddings["scale"] = given.switch("scale_emb", not given.switch("layer_norm"))
     else:
         embeddings |= plain_embeddings(tensors, width, stack.input)
+    is_encoder, has_output = given.switch("bidirectional"), has_output_layer(tensors)
+    if is_encoder and not has_output and embeddings["tie"] == "none":
+        own = columns(tensors, EMBEDDING, WHAT)
+        raise SynthError(STRUCTURES["an encoder of another width"].format(own=own, width=width), BARE)
     mixers = [layer.config.model_dump() for layer in stack.layers]
     return ModelConfig.model_validate(
         {
-            "task": "causal-lm",
+            "task": "masked-lm" if is_encoder else "causal-lm",
             "vocab_size": sum(clusters) or rows(tensors, "embedding_layer.weight", WHAT),
             "d_model": width,
             "block": "recurrent",
             "dropout": 0.0,
             "mixer": mixers[0],
             "embeddings": embeddings,
-            "head": {"bias": "output_layer.bias" in tensors or bool(clusters)},
-            "decoder": {
+            "head": {
+                "bias": "output_layer.bias" in tensors or bool(clusters),
+                "output": "hidden" if is_encoder and not has_output else "classes",
+            },
+            "encoder" if is_encoder else "decoder": {
                 "layers": len(mixers),
                 "max_length": given.whole("context_length"),
                 "layer_mixers": {n: own for n, own in enumerate(mixers) if own != mixers[0]},
             },
         }
     )
+
+
+def has_output_layer(tensors: Mapping[str, Tensor]) -> bool:
+    return any(name.startswith(f"{OUTPUT}.") for name in tensors)
 
 
 def cluster_rows(tensors: Mapping[str, Tensor]) -> list[int]:

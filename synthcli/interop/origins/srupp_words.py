@@ -53,7 +53,8 @@ def is_same(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
 
 def entries_of(config: ModelConfig, tensors: Mapping[str, Tensor], layers: Iterable[str]) -> list[Entry]:
     """Return the entries of a whole model; `layers` are the names of its stack's tensors, already ours."""
-    entries = [Entry(_block_name(name), name) for name in layers]
+    stack = "encoder" if config.encoder else "decoder"
+    entries = [Entry(_block_name(stack, name), name) for name in layers]
     if config.embeddings.has_adaptive_head:
         return entries + _adaptive_entries(config, tensors)
     if config.embeddings.is_adaptive:
@@ -64,14 +65,16 @@ def entries_of(config: ModelConfig, tensors: Mapping[str, Tensor], layers: Itera
         ]
     else:
         entries.append(Entry("embeddings.tokens.weight", EMBEDDING))
+    if not config.has_head:
+        return [*entries, Entry("head.weight", EMBEDDING)]
     head = ("weight", "bias") if config.head.bias else ("weight",)
     return entries + [Entry(f"head.{leaf}", f"{OUTPUT}.{leaf}") for leaf in head]
 
 
-def _block_name(name: str) -> str:
-    """Return where a tensor of a layer stands in a language model of ours."""
+def _block_name(stack: str, name: str) -> str:
+    """Return where a tensor of a layer stands in a model of ours."""
     number, _, leaf = name.partition(".")
-    return f"decoder.blocks.{number}.mixer.{leaf}"
+    return f"{stack}.blocks.{number}.mixer.{leaf}"
 
 
 def _adaptive_entries(config: ModelConfig, tensors: Mapping[str, Tensor]) -> list[Entry]:
