@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from synthcli.model.ops import dispatch, native, reference
+from synthcli.model.ops.constant import assume_constant_result
 from synthcli.model.ops.recurrence import recurrence
 
 from .recurrence_case import EVERY, Case
@@ -85,3 +86,11 @@ def test_shapes_are_known_without_numbers() -> None:
     h, c = recurrence(u, skip, *rest)
     assert h.shape == skip.shape and h.dtype == torch.bfloat16
     assert c.shape == (2, 6) and c.dtype == torch.float32
+
+
+def test_what_the_compiler_takes_for_constant_is_marked_as_torch_marks_it() -> None:
+    def ours() -> None: ...
+
+    def theirs() -> None: ...
+
+    assert vars(assume_constant_result(ours)) == vars(torch.compiler.assume_constant_result(theirs)) != {}

@@ -3,10 +3,9 @@
 import os
 from typing import Literal, cast, get_args
 
-import torch
-
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.kernels.library import Kind, Unavailable, load
+from synthcli.model.ops.constant import assume_constant_result
 
 Mode = Literal["auto", "native", "reference"]
 VARIABLE = "SYNTH_KERNELS"
@@ -22,7 +21,7 @@ def mode() -> Mode:
     return cast(Mode, value)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@assume_constant_result
 def uses_kernels(device_type: str) -> bool:
     """Return whether tensors of this device go to a native kernel; raise where one is required and absent."""
     wanted = mode()

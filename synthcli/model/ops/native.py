@@ -12,6 +12,7 @@ from torch import Tensor
 from synthcli.kernels.abi import ABI, DTYPES, Problem
 from synthcli.kernels.library import Kind, Library, load
 from synthcli.model.ops import reference
+from synthcli.model.ops.constant import assume_constant_result
 
 Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -154,7 +155,7 @@ def library_of(u: Tensor) -> Library:
     return load(kind)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@assume_constant_result
 def checkpoint_every(u: Tensor) -> int:
     return library_of(u).checkpoint_every
 
