@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from synthcli.objectives import IGNORED
 Indices = npt.NDArray[np.int64]
 Figures = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]  # (done, of)
+ByClass = Callable[[Indices, Indices, int], list[Score]]
 
 LOGITS = 2**26  # at a time where every target needs a row of them: 256 MiB in float32
 
@@ -77,8 +79,8 @@ def generated(judged: Judged) -> list[str]:
     return texts
 
 
-def _by_text(metric: Callable[[list[str], list[str]], list[Score]]) -> Callable[[Judged], list[Score]]:
-    return lambda judged: metric(generated(judged), judged.examples.texts(judged.chosen))
+def _by_text(metric: Callable[[list[str], list[str]], list[Score]], judged: Judged) -> list[Score]:
+    return metric(generated(judged), judged.examples.texts(judged.chosen))
 
 
 def _rouge(judged: Judged) -> list[Score]:
@@ -157,22 +159,14 @@ def _accuracy(judged: Judged) -> list[Score]:
     return accuracy(*classes(judged))
 
 
-def _by_class(
-    name: str, metric: Callable[[Indices, Indices, int], list[Score]]
-) -> Callable[[Judged], list[Score]]:
+def _by_class(metric: ByClass, name: str, judged: Judged) -> list[Score]:
     """Measure with a table of the model's classes; the number of a choice says nothing about its text."""
-
-    def measured(judged: Judged) -> list[Score]:
-        config = judged.model.config
-        if config.num_classes is None:
-            is_choice = config.head.output == "choice"
-            does, fits = (
-                ("chooses among texts", "accuracy") if is_choice else ("predicts scores", "correlation")
-            )
-            raise SynthError(f"`{name}` counts classes, and this model {does}", f"`{fits}` is what fits it")
-        return metric(*classes(judged), config.num_classes)
-
-    return measured
+    config = judged.model.config
+    if config.num_classes is None:
+        is_choice = config.head.output == "choice"
+        does, fits = ("chooses among texts", "accuracy") if is_choice else ("predicts scores", "correlation")
+        raise SynthError(f"`{name}` counts classes, and this model {does}", f"`{fits}` is what fits it")
+    return metric(*classes(judged), config.num_classes)
 
 
 def classes(judged: Judged) -> tuple[Indices, Indices]:
@@ -209,12 +203,12 @@ def _finite(figures: Tensor) -> Tensor:
 
 
 METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
-    "bleu": {"seq2seq": _by_text(bleu)},
+    "bleu": {"seq2seq": partial(_by_text, bleu)},
     "rouge": {"seq2seq": _rouge},
     "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
-    "accuracy": {"classification": _accuracy, "seq2seq": _by_text(exact_match)},
-    "f1": {"classification": _by_class("f1", f1)},
-    "matthews": {"classification": _by_class("matthews", matthews)},
+    "accuracy": {"classification": _accuracy, "seq2seq": partial(_by_text, exact_match)},
+    "f1": {"classification": partial(_by_class, f1, "f1")},
+    "matthews": {"classification": partial(_by_class, matthews, "matthews")},
     "correlation": {"classification": _correlation},
 }
 
