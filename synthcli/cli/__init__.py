@@ -1,39 +1,132 @@
-"""The commands of `synth`, by group. Each lives in its own module; torch is imported in their bodies."""
+"""The commands of `synth`, by panel of its help. Each lives in its own module, imported when it is called."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from synthcli import __version__
-from synthcli.cli import (
-    check,
-    corpora,
-    distil_block,
-    doctor,
-    evaluate,
-    export,
-    finetune,
-    generate,
-    heal,
-    importing,
-    kernels,
-    merge_layers,
-    plan,
-    prepare_corpus,
-    presets,
-    probe,
-    push,
-    quality,
-    reproduce,
-    tokenizer,
-    train,
-)
+from synthcli.cli.lazy import LazyCommand
 
 DATA, TRAIN, EVALUATE, COMPRESS, AWAY = "Data", "Train", "Evaluate", "Compress", "Take away"
 LOOK = "This machine"
 
+# the last is the first paragraph of its help
+COMMANDS = (
+    LazyCommand(
+        "prepare-corpus",
+        "prepare_corpus:prepare_corpus",
+        DATA,
+        "Read corpora, train or load their tokenizers, and write stores.",
+    ),
+    LazyCommand(
+        "corpora", "corpora:app", DATA, "List corpora, show where one comes from, fetch and pack its files."
+    ),
+    LazyCommand("tokenizer", "tokenizer:app", DATA, "Train tokenizers, and look at what one does to a text."),
+    LazyCommand(
+        "quality",
+        "quality:quality",
+        DATA,
+        "Report blank rows, duplicates, lengths, unknown ids, classes, and rows that stand in two splits.",
+    ),
+    LazyCommand("train", "train:train", TRAIN, "Train what presets describe."),
+    LazyCommand(
+        "finetune",
+        "finetune:finetune",
+        TRAIN,
+        "Train on from a checkpoint, saying which weights were loaded, are new, were dropped or resized.",
+    ),
+    LazyCommand(
+        "plan",
+        "plan:plan",
+        TRAIN,
+        "Print steps, parameters and an estimate of the work, without data and without training.",
+    ),
+    LazyCommand(
+        "check",
+        "check:check",
+        TRAIN,
+        "Prove that a model leaks nothing, learns everywhere, decodes as it trains, and more.",
+    ),
+    LazyCommand("presets", "presets:app", TRAIN, "List, show, copy and check presets."),
+    LazyCommand(
+        "eval",
+        "evaluate:evaluate",
+        EVALUATE,
+        "Judge checkpoints on the whole test split, with 95 % intervals.",
+    ),
+    LazyCommand(
+        "generate",
+        "generate:generate",
+        EVALUATE,
+        "Write what a model makes of each prompt, as it comes; a masked-lm fills each [MASK].",
+    ),
+    LazyCommand(
+        "reproduce",
+        "reproduce:reproduce",
+        EVALUATE,
+        "Train and judge one experiment of every family, and its variants; print and write one table.",
+    ),
+    LazyCommand(
+        "probe",
+        "probe:probe",
+        COMPRESS,
+        "Try every replacement in every layer from a formula, and say what each costs: no gradient step.",
+    ),
+    LazyCommand(
+        "distill-block",
+        "distil_block:distil_block",
+        COMPRESS,
+        "Replace the mixer of blocks by another: from a formula first, then by training on recorded"
+        " activations.",
+    ),
+    LazyCommand(
+        "merge-layers",
+        "merge_layers:merge_layers",
+        COMPRESS,
+        "Make one layer of neighbouring layers: from a formula first, then by training on recorded "
+        "activations.",
+    ),
+    LazyCommand(
+        "heal", "heal:heal", COMPRESS, "Train a student towards its teacher's distribution at every position."
+    ),
+    LazyCommand(
+        "export",
+        "export:export",
+        AWAY,
+        "Write a model as the rest of the world loads it, and prove that it is the same.",
+    ),
+    LazyCommand(
+        "import",
+        "importing:import_",
+        AWAY,
+        "Make a checkpoint of a model trained elsewhere; every tensor is used, or named.",
+    ),
+    LazyCommand(
+        "push",
+        "push:push",
+        AWAY,
+        "Send a folder to the hub; the token is `HF_TOKEN`, or that of `hf auth login`.",
+    ),
+    LazyCommand("kernels", "kernels:app", LOOK, "Build, show and test the native kernels of SRU and SRU++."),
+    LazyCommand(
+        "doctor", "doctor:doctor", LOOK, "Show versions, processor, accelerator and the folders in use."
+    ),
+)
+
+
+class Commands(TyperGroup):
+    """The root: it knows the name of every command and imports none."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for command in COMMANDS:
+            self.add_command(command)
+
+
 app = typer.Typer(
     name="synth",
+    cls=Commands,
     help="The place where the transformer-simplification papers still run.\n\n"
     "Start here: `synth reproduce`, or `synth train wmt14-dense --scale smoke`.",
     no_args_is_help=True,
@@ -56,29 +149,3 @@ def root(
     ] = False,
 ) -> None:
     pass
-
-
-app.command("prepare-corpus", rich_help_panel=DATA)(prepare_corpus.prepare_corpus)
-app.add_typer(corpora.app, name="corpora", rich_help_panel=DATA)
-app.add_typer(tokenizer.app, name="tokenizer", rich_help_panel=DATA)
-app.command("quality", rich_help_panel=DATA)(quality.quality)
-app.command("train", rich_help_panel=TRAIN)(train.train)
-app.command("finetune", rich_help_panel=TRAIN)(finetune.finetune)
-app.command("plan", rich_help_panel=TRAIN)(plan.plan)
-app.command("check", rich_help_panel=TRAIN)(check.check)
-presets_app = typer.Typer(help="List, show, copy and check presets.", no_args_is_help=True)
-for command in (presets.ls, presets.show, presets.cp, presets.validate):
-    presets_app.command()(command)
-app.add_typer(presets_app, name="presets", rich_help_panel=TRAIN)
-app.command("eval", rich_help_panel=EVALUATE)(evaluate.evaluate)
-app.command("generate", rich_help_panel=EVALUATE)(generate.generate)
-app.command("reproduce", rich_help_panel=EVALUATE)(reproduce.reproduce)
-app.command("probe", rich_help_panel=COMPRESS)(probe.probe)
-app.command("distill-block", rich_help_panel=COMPRESS)(distil_block.distil_block)
-app.command("merge-layers", rich_help_panel=COMPRESS)(merge_layers.merge_layers)
-app.command("heal", rich_help_panel=COMPRESS)(heal.heal)
-app.command("export", rich_help_panel=AWAY)(export.export)
-app.command("import", rich_help_panel=AWAY)(importing.import_)
-app.command("push", rich_help_panel=AWAY)(push.push)
-app.add_typer(kernels.app, name="kernels", rich_help_panel=LOOK)
-app.command("doctor", rich_help_panel=LOOK)(doctor.doctor)

@@ -23,6 +23,8 @@ from synthcli.presets.resolve import PAPER_SCALE, inherited
 if TYPE_CHECKING:
     from synthcli.presets.schema import Experiment
 
+app = typer.Typer(help="List, show, copy and check presets.", no_args_is_help=True)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="A name, or the path of a TOML file.")]
 Scale = Annotated[str | None, typer.Option(help="paper (unless said otherwise), day, hour or smoke.")]
@@ -34,6 +36,7 @@ Set = Annotated[
 ]
 
 
+@app.command()
 def ls(
     paper: Annotated[
         str | None, typer.Option(help="Only presets of this paper: its name or arXiv id.")
@@ -100,6 +103,7 @@ def told(row: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
+@app.command()
 def show(
     preset: PresetName, scale: Scale = None, config: Config = None, set_: Set = None, as_json: AsJson = False
 ) -> None:
@@ -111,6 +115,7 @@ def show(
     return screen.data(dump(experiment).rstrip())
 
 
+@app.command()
 def cp(
     preset: PresetName,
     output: Annotated[
@@ -146,6 +151,7 @@ extends = {parent}
 """
 
 
+@app.command()
 def validate(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, or names of presets.")],
 ) -> None:
