@@ -18,7 +18,7 @@ from synthcli.runs import (
     run_of,
     runs_root,
 )
-from synthcli.runs.run import other_machine
+from synthcli.runs.sessions import other_machine
 from tests.training.toys import ToyText, toy_config, toy_model, toy_train
 
 PRESET = 'name = "toy"\n'

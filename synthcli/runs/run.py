@@ -16,15 +16,14 @@ from synthcli.presets.files import read_toml
 from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import environment, now
 from synthcli.safe_read import read_table
-from synthcli.training.callbacks import Callback
 from synthcli.training.manifest import step_folders
 
 if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
+    from synthcli.training.callbacks import Callback
     from synthcli.training.journal import Rhythm
-    from synthcli.training.training import Examples, Training
+    from synthcli.training.training import Examples
 
-DECIDES_SUMS = ("threads", "processes", "device", "precision", "recurrence")  # in which order, how exactly
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
 ELSEWHERE = "set `SYNTH_RUNS` to another folder"
 
@@ -186,11 +185,12 @@ class Run:
         store_hash: str | None = None,
         verb: str = "train",
         say: Callable[[str], None] | None = None,
-    ) -> list[Callback]:
+    ) -> "list[Callback]":
         """Return what writes this run, in the order it must; without validation no checkpoint is the best.
 
         `verb` is the command that resumes it; `say` is told what is not as it was written.
         """
+        from synthcli.runs.sessions import Sessions
         from synthcli.training.checkpoints import Checkpointing
         from synthcli.training.diagnostics import Diagnostics
         from synthcli.training.journal import Journal
@@ -215,51 +215,6 @@ class Run:
 
         known = [one for one in self.sessions if isinstance(one.get("from_step"), int)]
         return [Rhythm(one["from_step"], one.get("log_every"), one.get("evaluate_every")) for one in known]
-
-
-class Sessions(Callback):
-    """Notes what a training ran on, and its end; says where a resumption runs on something else."""
-
-    def __init__(self, run: Run, store_hash: str | None, say: Callable[[str], None] | None = None) -> None:
-        self.run, self.store_hash, self.say = run, store_hash, say
-
-    def on_start(self, training: "Training") -> None:
-        import torch
-
-        from synthcli.model.ops.dispatch import description
-
-        facts = {
-            "recurrence": description(training.device.type),
-            "store": self.store_hash,
-            "from_step": training.step,
-            "steps": training.steps,
-            "log_every": training.config.log_every,
-            "evaluate_every": training.config.evaluate_every,
-            "precision": training.precision.description,
-            "device": str(training.device),
-            "processes": training.accelerator.num_processes,
-            "threads": torch.get_num_threads(),
-        }
-        before = self.run.sessions
-        if before and training.step and self.say is not None:
-            for line in other_machine(before[-1], {**environment(), **facts}):
-                self.say(line)
-        self.run.note_session(**facts)
-
-    def on_end(self, training: "Training") -> None:
-        if training.step == training.steps:
-            self.run.finish(steps=training.steps)
-
-
-def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return a line for each thing that sums depend on and that differs between two sessions of a run."""
-    pairs = [(key, before.get(key), now[key]) for key in DECIDES_SUMS]
-    pairs.append(("torch", before.get("versions", {}).get("torch"), now["versions"]["torch"]))
-    return [
-        f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"
-        for key, old, new in pairs
-        if old not in (None, new)
-    ]
 
 
 def write_json(path: Path, table: Mapping[str, Any]) -> Path:

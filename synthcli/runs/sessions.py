@@ -1,0 +1,68 @@
+"""The sessions of a run: on what each computed, and where the next one computes on something else."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from synthcli.runs.environment import environment
+from synthcli.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    import torch
+
+    from synthcli.runs.run import Run
+    from synthcli.training.training import Training
+
+DECIDES_SUMS = ("threads", "processes", "device", "precision", "recurrence")  # in which order, how exactly
+
+
+class Sessions(Callback):
+    """Notes what a training ran on, and its end; says where a resumption runs on something else."""
+
+    def __init__(self, run: "Run", store_hash: str | None, say: Callable[[str], None] | None = None) -> None:
+        self.run, self.store_hash, self.say = run, store_hash, say
+
+    def on_start(self, training: "Training") -> None:
+        import torch
+
+        from synthcli.model.ops.dispatch import description
+
+        facts = {
+            "recurrence": description(training.device.type),
+            "store": self.store_hash,
+            "from_step": training.step,
+            "steps": training.steps,
+            "log_every": training.config.log_every,
+            "evaluate_every": training.config.evaluate_every,
+            "precision": training.precision.description,
+            "device": str(training.device),
+            **kind_of_gpu(training.device),
+            "processes": training.accelerator.num_processes,
+            "threads": torch.get_num_threads(),
+        }
+        before = self.run.sessions
+        if before and training.step and self.say is not None:
+            for line in other_machine(before[-1], {**environment(), **facts}):
+                self.say(line)
+        self.run.note_session(**facts)
+
+    def on_end(self, training: "Training") -> None:
+        if training.step == training.steps:
+            self.run.finish(steps=training.steps)
+
+
+def kind_of_gpu(device: "torch.device") -> dict[str, str]:
+    """Return what a GPU is called; of processors the environment says it."""
+    import torch
+
+    return {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+
+
+def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a line for each thing that sums depend on and that differs between two sessions of a run."""
+    pairs = [(key, before.get(key), now[key]) for key in DECIDES_SUMS]
+    pairs.append(("torch", before.get("versions", {}).get("torch"), now["versions"]["torch"]))
+    return [
+        f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"
+        for key, old, new in pairs
+        if old not in (None, new)
+    ]
