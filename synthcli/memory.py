@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 from pathlib import Path
 
 from synthcli.errors import SynthError
@@ -22,6 +23,12 @@ def memory() -> int:
         except (OSError, ValueError):  # no such limit, or `max`
             continue
     return min(limit for limit in limits if limit > 0)
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory that this process has held at once."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB
 
 
 def refuse_larger(what: str, needed: int, hint: str) -> None:

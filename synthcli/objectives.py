@@ -87,6 +87,16 @@ def count_targets(batch: Batch) -> int:
     return int((targets != IGNORED).sum())  # type: ignore[union-attr]
 
 
+def count_tokens(batch: Batch) -> int:
+    """Count the tokens that a model reads of a batch, padding apart."""
+    count = 0
+    for tokens, padding in (("tokens", "padding"), ("source", "source_padding")):
+        ids, is_padding = batch.get(tokens), batch.get(padding)
+        if ids is not None:
+            count += ids.numel() - (0 if is_padding is None else int(is_padding.sum()))
+    return count
+
+
 def _targets(batch: Batch) -> Tensor:
     targets = batch["targets"]
     assert targets is not None

@@ -16,6 +16,7 @@ from synthcli.objectives import (
     OBJECTIVES,
     classification,
     count_targets,
+    count_tokens,
     cross_entropy,
     segment_lm,
 )
@@ -50,6 +51,17 @@ def batch_of(task: str) -> dict[str, torch.Tensor | None]:
 
 def test_every_task_has_an_objective() -> None:
     assert OBJECTIVES.keys() == TASKS.keys()
+
+
+@pytest.mark.parametrize("task", OBJECTIVES)
+def test_tokens_are_what_is_read_without_padding(task: str) -> None:
+    batch = batch_of(task)
+    source = 8 if task == "seq2seq" else 0
+    assert count_tokens(batch) == source + 8
+    if source:
+        assert count_tokens({**batch, "source_padding": PAD[:, 1:]}) == source - 2 + 8
+    assert count_tokens({**batch, "padding": None}) == source + 10
+    assert count_tokens({"labels": torch.tensor([1])}) == 0
 
 
 @pytest.mark.parametrize("task", OBJECTIVES)

@@ -4,7 +4,9 @@ import time
 from pathlib import Path
 
 from synthcli.cli import screen
+from synthcli.memory import amount
 from synthcli.training.callbacks import Callback, Evaluation, Step
+from synthcli.training.journal import peaks
 from synthcli.training.training import Training
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -18,7 +20,7 @@ class TrainingProgress(Callback):
         self.progress = screen.progress()
         self.task = self.progress.add_task(label, total=None, rate="")
         self.began = self.said = time.monotonic()
-        self.targets = 0
+        self.tokens = 0
 
     def on_start(self, training: Training) -> None:
         for warning in training.warnings:
@@ -28,9 +30,10 @@ class TrainingProgress(Callback):
         self.progress.start()
 
     def on_step(self, training: Training, step: Step) -> None:
-        self.targets += step.targets
+        self.tokens += step.tokens
         now = time.monotonic()
-        rate = f"loss {step.loss:.3f} · {self.targets / max(now - self.began, 1e-9):,.0f} targets/s"
+        pace = f"{self.tokens / max(now - self.began, 1e-9):,.0f} tokens/s"
+        rate = f"loss {step.loss:.3f} · {pace} · {amount([*peaks(training.device).values()][-1])}"
         self.progress.update(self.task, completed=step.step, rate=rate)
         if not screen.err.is_terminal and now - self.said > SECONDS_BETWEEN_LINES:
             screen.say(f"{self.label}: step {step.step:,} of {training.steps:,}, {rate}")

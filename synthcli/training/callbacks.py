@@ -13,7 +13,10 @@ RESUME = "`synth train … --resume`: the checkpoints before it are whole"
 
 @dataclass(frozen=True)
 class Step:
-    """One optimizer step; `loss` is the mean over its targets, `grad_norm` that before clipping."""
+    """One optimizer step; `loss` is the mean over its targets, `grad_norm` that before clipping.
+
+    `tokens` are what the model read, padding apart, in all processes.
+    """
 
     step: int
     epoch: int
@@ -22,6 +25,7 @@ class Step:
     grad_norm: float
     targets: int
     is_skipped: bool = False  # fp16: the gradient overflowed and the weights stayed
+    tokens: int = 0
 
 
 @dataclass(frozen=True)

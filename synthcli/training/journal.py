@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from synthcli import durable
 from synthcli.disk import writing
+from synthcli.memory import peak_memory
 from synthcli.training.callbacks import RESUME, Callback, Evaluation, Step
 from synthcli.training.records import Expected, keep, read_records
 from synthcli.training.training import Training
@@ -37,7 +40,7 @@ class Journal(Callback):
     ) -> None:
         self.journal, self.timings, self.then = journal, timings, then
         self.rhythms, self.is_validated, self.say = rhythms, is_validated, say
-        self._targets = self._steps = 0
+        self._targets = self._tokens = self._steps = 0
         self._since = time.perf_counter()
 
     def on_start(self, training: Training) -> None:
@@ -78,13 +81,15 @@ class Journal(Callback):
 
     def on_step(self, training: Training, step: Step) -> None:
         self._steps, self._targets = self._steps + 1, self._targets + step.targets
+        self._tokens += step.tokens
         if is_logged(training, step.step):
             record = asdict(step)
+            del record["tokens"]  # of the clock's file
             if not record.pop("is_skipped"):
                 append(self.journal, record, self.then)
             else:
                 append(self.journal, {**record, "grad_norm": None, "is_skipped": True}, self.then)
-            self._note_time(step.step)
+            self._note_time(training, step.step)
 
     def on_evaluate(self, training: Training, evaluation: Evaluation) -> None:
         named = {"validation_loss": evaluation.loss, "validation_targets": evaluation.targets}
@@ -95,7 +100,7 @@ class Journal(Callback):
             if path.exists():
                 durable.sync(path)
 
-    def _note_time(self, step: int) -> None:
+    def _note_time(self, training: Training, step: int) -> None:
         now = time.perf_counter()
         seconds = now - self._since
         append(
@@ -106,10 +111,21 @@ class Journal(Callback):
                 "seconds": round(seconds, 4),
                 "steps_per_second": round(self._steps / seconds, 4),
                 "targets_per_second": round(self._targets / seconds, 1),
+                "tokens_per_second": round(self._tokens / seconds, 1),
+                **peaks(training.device),
             },
             self.then,
         )
-        self._since, self._steps, self._targets = now, 0, 0
+        self._since = now
+        self._steps = self._targets = self._tokens = 0
+
+
+def peaks(device: torch.device) -> dict[str, int]:
+    """Return the most bytes that this process has held, and of its tensors on a GPU."""
+    held = {"peak_memory": peak_memory()}
+    if device.type == "cuda":
+        held["peak_gpu_memory"] = torch.cuda.max_memory_allocated(device)
+    return held
 
 
 def is_logged(training: Training, step: int) -> bool:

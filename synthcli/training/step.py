@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.errors import WorkFailedError
-from synthcli.objectives import Batch, count_targets
+from synthcli.objectives import Batch, count_targets, count_tokens
 from synthcli.training.callbacks import Step
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.optimizers import set_rate
@@ -30,7 +30,7 @@ def take_step(training: Training, interrupt: Interrupt) -> Step:
     training.step += 1
     seed_torch(training.config.seed, training.step, training.accelerator.process_index)
     epoch, batches = training.next_batches()
-    (targets,) = training.total(sum(count_targets(batch) for batch in batches))
+    targets, tokens = training.total(sum(map(count_targets, batches)), sum(map(count_tokens, batches)))
     divisor = max(targets, 1.0)  # rows of marks alone have nothing to predict
     loss = accumulate_gradient(training, batches, divisor)
     norm = gradient_norm(training)
@@ -40,7 +40,7 @@ def take_step(training: Training, interrupt: Interrupt) -> Step:
     rate = learning_rate(training.config.schedule, training.step, training.steps, d_model_of(training.model))
     refuse_non_finite(training, mean_loss, grad_norm)
     is_skipped = not update(training, rate, grad_norm)
-    return Step(training.step, epoch, mean_loss, rate, grad_norm, int(targets), is_skipped)
+    return Step(training.step, epoch, mean_loss, rate, grad_norm, int(targets), is_skipped, int(tokens))
 
 
 def accumulate_gradient(training: Training, batches: list[Batch], targets: float) -> Tensor:
