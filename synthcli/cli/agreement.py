@@ -1,13 +1,14 @@
 """`synth eval teacher-agreement`: judge students by their teacher."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
-from synthcli.cli.checkpoints import choose
+from synthcli.cli.checkpoints import choose, choose_student
 from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import SynthError, carrying
+from synthcli.errors import carrying
 
 if TYPE_CHECKING:
     from synthcli.jobs.agreement import AgreementRequest, Compared, Comparison
@@ -35,13 +36,13 @@ def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, a
     from synthcli.cli.preparing_progress import Reporter
     from synthcli.jobs.agreement import agree
     from synthcli.jobs.agreement_picture import picture, refuse_format
+    from synthcli.runs import STUDENTS
 
-    if not request.checkpoints:
-        hint = "name students: `synth eval teacher-agreement RUN --teacher RUN`"
-        raise SynthError("no checkpoint is named", hint)
     if picture_path is not None:
         refuse_format(picture_path)
         refuse_unwritable(picture_path, "name another file with `--picture`")
+    if not request.checkpoints:
+        request = replace(request, checkpoints=(str(choose_student(None, STUDENTS)),))
     for word in request.checkpoints:
         choose(word)
     with screen.showing_lost(lambda lost: show(lost, as_json)):

@@ -17,6 +17,16 @@ def choose(word: str | None, newest: str = "the newest", tasks: Collection[str] 
     return path
 
 
+def choose_student(word: str | None, verbs: Collection[str], which: str = "the newest student") -> Path:
+    """Return the student that a word names, or the newest that one of `verbs` made, which is then said."""
+    from synthcli.runs import find_checkpoint, newest_student
+
+    path = newest_student(verbs) if word is None else find_checkpoint(word)
+    if word is None:
+        screen.say(f"checkpoint: `{path}`, {which}")
+    return path
+
+
 def say_if_unfinished(path: Path) -> None:
     """Say that more steps of a checkpoint's training are to come."""
     from synthcli.runs import unfinished_note

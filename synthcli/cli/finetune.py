@@ -11,7 +11,8 @@ from synthcli.cli.checkpoints import choose
 from synthcli.cli.presets import Scale, Set
 
 Checkpoint = Annotated[
-    str, typer.Argument(metavar="CHECKPOINT", help="A run, its id, a preset's name, or a folder.")
+    str | None,
+    typer.Argument(metavar="CHECKPOINT", help="A run, its id, its preset, or a folder; the newest if none."),
 ]
 Corpus = Annotated[str, typer.Option(help="What to train on: `synth corpora` lists them.")]
 Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
@@ -20,7 +21,7 @@ Task = Annotated[
     typer.Option(help="causal-lm, masked-lm, seq2seq or classification; else what the corpus is for."),
 ]
 Preset = Annotated[
-    str | None, typer.Option(help="Take training settings from here, not from the checkpoint's run.")
+    str | None, typer.Option(help="Take training settings from here, not from the checkpoint's preset.")
 ]
 Freeze = Annotated[
     list[str] | None,
@@ -33,7 +34,8 @@ NewVocabulary = Annotated[
 
 
 def finetune(
-    checkpoint: Checkpoint,
+    *,
+    checkpoint: Checkpoint = None,
     corpus: Corpus,
     source: Source = None,
     task: Task = None,
@@ -55,7 +57,7 @@ def finetune(
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
     )
-    experiment = adapted(choose(checkpoint), adaptation)
+    experiment = adapted(choose(checkpoint), adaptation, screen.say)
     with watching(experiment.name) as watcher:
         trained = train_experiment(experiment, watcher, "finetune")
     report(trained)

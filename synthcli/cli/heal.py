@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.checkpoints import choose_student
 from synthcli.cli.distil_block import (
     AsJson,
     Corpus,
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from synthcli.jobs.train import Trained
 
 Checkpoint = Annotated[
-    str | None, typer.Argument(metavar="CHECKPOINT", help="A student: a run, its id, its name, or a folder.")
+    str | None,
+    typer.Argument(
+        metavar="CHECKPOINT", help="A student: a run, its id, its name, or a folder; the newest if none."
+    ),
 ]
 Teacher = Annotated[
     str | None, typer.Option(help="A run, id, preset, checkpoint or folder; whose student it is if none.")
@@ -67,15 +71,14 @@ def heal(
 ) -> None:
     """Train a student towards its teacher's distribution at every position.
 
-    Examples: `synth heal RUN`, `synth heal RUN --hidden 0.5 --steps 2000`, `synth heal RUN --train-only
+    Examples: `synth heal`, `synth heal RUN --hidden 0.5 --steps 2000`, `synth heal RUN --train-only
     "encoder.blocks.2.*"`, `synth heal --resume`
     """
-    if checkpoint is None and not resume:
-        raise SynthError("no checkpoint is named", "name a student, or continue one with `--resume`")
     from synthcli.cli.train import watching
     from synthcli.jobs.heal import heal as healed
     from synthcli.jobs.heal import resume_healing
     from synthcli.jobs.heal_asked import HealAsked, request_of
+    from synthcli.runs import MADE
 
     asked = HealAsked(
         teacher=teacher,
@@ -94,6 +97,8 @@ def heal(
     if resume and (asked != HealAsked(teacher=teacher) or preset or scale):
         message = "`--resume` goes on with the run's own settings, and others are given"
         raise SynthError(message, "leave them out, or begin anew without `--resume`")
+    if checkpoint is None and not resume:
+        checkpoint = str(choose_student(None, MADE, "the newest student that is not healed"))
     with watching(checkpoint or "healing") as watcher, screen.showing_lost(lambda lost: show(lost, as_json)):
         if resume:
             trained = resume_healing(checkpoint, watcher, teacher)

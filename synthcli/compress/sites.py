@@ -27,7 +27,6 @@ Part = Literal[
 ]
 PARTS: tuple[Part, ...] = get_args(Part)
 ATTENTION = ("scores", "context")  # parts that only attention has
-MAIN = {"masked-lm": "encoder", "classification": "encoder", "causal-lm": "decoder", "seq2seq": "encoder"}
 
 
 @dataclass(frozen=True, order=True)
@@ -60,7 +59,7 @@ class Site:
 
 def main_stack(config: ModelConfig) -> str:
     """Return the stack that is compressed where none is named."""
-    return MAIN[config.task]
+    return config.main_stack
 
 
 def layers_of(config: ModelConfig, stack: str) -> int:

@@ -11,6 +11,7 @@ from synthcli.data.denoising import DenoisingExamples
 from synthcli.data.known_tokens import count_unknown, refuse_unreadable
 from synthcli.data.labelled import LabelledExamples
 from synthcli.data.masked import MaskedExamples, PackedMaskedExamples
+from synthcli.data.pair_text import PairTextExamples
 from synthcli.data.pairs import PairExamples
 from synthcli.data.ragged import Indices
 from synthcli.data.scored import ScoredExamples
@@ -26,7 +27,7 @@ from synthcli.data.text import (
 from synthcli.errors import SynthError, did_you_mean
 
 KINDS: dict[str, tuple[str, ...]] = {
-    "causal-lm": ("text",),
+    "causal-lm": ("text", "pairs"),
     "masked-lm": ("text",),
     "seq2seq": ("pairs",),  # or text, denoising
     "classification": ("labelled", "scored", "choices"),
@@ -72,8 +73,10 @@ class Examples:
         check(store, task, layout, streams, masking, denoising)
         refuse_unreadable(store, split)
         self.store, self.split, self.task = store, split, task
-        if streams is not None:
-            self._form: Any = StreamExamples(store, split, needed("max_target", max_target, task), streams)
+        if (task, store.kind) == ("causal-lm", "pairs"):
+            self._form: Any = PairTextExamples(store, split, needed("max_target", max_target, task))
+        elif streams is not None:
+            self._form = StreamExamples(store, split, needed("max_target", max_target, task), streams)
         elif context:
             length = needed("max_target", max_target, task)
             self._form = OverlappingExamples(store, split, length, context)
@@ -192,6 +195,9 @@ def check(
     if layout != "rows" and layout not in LAYOUTS_OF.get(task, ()):
         fitting = " and ".join(f"`{name}`" for name, layouts in LAYOUTS_OF.items() if layout in layouts)
         raise SynthError(f"`data.layout = {layout}` is for {fitting}, not `{task}`", "leave it out")
+    if layout != "rows" and store.kind == "pairs":
+        message = f"`data.layout = {layout}` is of running text, and `{store.corpus}` holds pairs"
+        raise SynthError(message, '`--set data.layout="rows"` reads them one by one')
     if masking is not None and task != "masked-lm":
         raise SynthError(f"`data.masking` is for `masked-lm`, not `{task}`", "leave it out")
     if (layout == "streams") != (streams is not None and streams > 0):

@@ -167,7 +167,8 @@ def forms_of(experiment: Experiment | None, corpus: str) -> dict[str, Any]:
     """Return how rows became examples in training, as far as it means something for a corpus."""
     if experiment is None:
         return {}
-    keys = {"layout", "masking"} | ({"denoising"} if find_corpus(corpus).kind == "text" else set())
+    is_text = find_corpus(corpus).kind == "text"
+    keys = {"masking"} | ({"layout", "denoising"} if is_text else set())
     return experiment.data.model_dump(include=keys)
 
 

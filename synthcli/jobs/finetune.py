@@ -1,6 +1,7 @@
 """Finetune: an experiment that starts from a checkpoint, on another corpus or for another task."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from synthcli.data.origin import shorten_name
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.model import ModelConfig
-from synthcli.model.config import STACKS
+from synthcli.model.config import STACKS, StackConfig
 from synthcli.model.heads import HeadConfig
-from synthcli.presets import load_preset
+from synthcli.presets import load_preset, preset_names
 from synthcli.presets.fitness import KIND_OF_OUTPUT, KINDS_OF_TASK
 from synthcli.presets.schema import Experiment, Start
-from synthcli.runs import read_experiment, run_of
+from synthcli.runs import Run, find_checkpoint, read_experiment, run_of
+from synthcli.runs.references import Say, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint
 
 LONGEST = 80  # bytes of a corpus's name in a run's
@@ -53,8 +55,8 @@ class Adaptation:
     overrides: tuple[str, ...] = ()
 
 
-def adapted(path: Path, adaptation: Adaptation) -> Experiment:
-    """Return the experiment that finetunes a checkpoint."""
+def adapted(path: Path, adaptation: Adaptation, say: Say = quiet) -> Experiment:
+    """Return the experiment that finetunes a checkpoint; what is taken that nobody named is said."""
     checkpoint = load_checkpoint(path)
     kind = find_corpus(adaptation.corpus).kind
     task = adaptation.task or task_for(checkpoint.config.task, kind)
@@ -64,11 +66,11 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
             f"`--set {model_keys[0]}` would change the model of the checkpoint",
             "train a new one with `synth train`",
         )
-    base = base_experiment(checkpoint, adaptation)
+    base = base_experiment(checkpoint, adaptation, say)
     data = base.data.model_dump() | {
         "corpus": adaptation.corpus,
         "source": None if adaptation.source is None else str(adaptation.source.resolve()),
-        "layout": base.data.layout if base.data.layout in LAYOUTS_OF.get(task, ()) else "rows",
+        "layout": layout_for(task, kind, base.data.layout),
         "masking": base.data.masking if task == "masked-lm" else None,
         "denoising": base.data.denoising if task == "seq2seq" and kind == "text" else None,
     }
@@ -80,6 +82,8 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
     vocabulary = "new" if adaptation.new_vocabulary else "checkpoint"
     start = Start(checkpoint=str(checkpoint.path), freeze=adaptation.freeze, vocabulary=vocabulary)
     evaluation = base.evaluation.model_dump()
+    if data["layout"] != base.data.layout:  # what is said of windows and streams means nothing of rows
+        evaluation |= {"window": None, "streams": 1, "context": 0}
     if (task, model.head.output) != (base.model.task, base.model.head.output):
         is_regression = model.head.output == "regression"
         evaluation["metrics"] = ("correlation" if is_regression else METRIC_OF_TASK[task],)
@@ -93,6 +97,11 @@ def adapted(path: Path, adaptation: Adaptation) -> Experiment:
         "start": start.model_dump(),
     }
     return validated(table)
+
+
+def layout_for(task: str, kind: str, own: str) -> str:
+    """Return how rows become examples: as they did, where rows of this kind can for this task."""
+    return own if kind == "text" and own in LAYOUTS_OF.get(task, ()) else "rows"
 
 
 def as_name(corpus: str) -> str:
@@ -110,8 +119,9 @@ def validated(table: dict[str, Any]) -> Experiment:
         raise SynthError(problems, hint) from None
 
 
-def base_experiment(checkpoint: Checkpoint, adaptation: Adaptation) -> Experiment:
-    """Return the experiment whose training settings are used: a preset named, or the checkpoint's own."""
+def base_experiment(checkpoint: Checkpoint, adaptation: Adaptation, say: Say) -> Experiment:
+    """Return the experiment whose training settings are used: those of a preset named, else of the
+    checkpoint's run, at another scale those of its preset."""
     if adaptation.preset is not None:
         return load_preset(adaptation.preset, adaptation.scale, None, adaptation.overrides)
     run = run_of(checkpoint.path)
@@ -120,11 +130,28 @@ def base_experiment(checkpoint: Checkpoint, adaptation: Adaptation) -> Experimen
             f"checkpoint `{checkpoint.path}` belongs to no run whose training settings could be used",
             "name a preset for them: `--preset wmt14-vanilla --scale hour`",
         )
-    if adaptation.scale is not None:
-        raise SynthError(
-            "`--scale` belongs to a preset, and none is named", "give `--preset NAME`, or leave `--scale` out"
-        )
-    return read_experiment(run, overrides=adaptation.overrides)
+    if adaptation.scale is None:
+        return read_experiment(run, overrides=adaptation.overrides)
+    name = preset_of(run)
+    say(f"training settings: preset `{name}` at scale `{adaptation.scale}`")
+    return load_preset(name, adaptation.scale, None, adaptation.overrides)
+
+
+def preset_of(run: Run) -> str:
+    """Return the name of a run's preset; of a run that began with another one, of that one's."""
+    experiment = read_experiment(run)
+    if experiment.name in preset_names():
+        return experiment.name
+    before = None
+    if experiment.start is not None:
+        with suppress(SynthError):  # it may have gone
+            before = run_of(find_checkpoint(experiment.start.checkpoint))
+    if before is not None:
+        return preset_of(before)
+    message = (
+        f"`--scale` is one of a preset's, and no preset is called `{experiment.name}`, as run `{run.path}` is"
+    )
+    raise SynthError(message, "name the preset whose settings to take: `--preset FILE`")
 
 
 def task_for(own: str, kind: str) -> str:
@@ -136,7 +163,7 @@ def model_for(old: ModelConfig, task: str, base: ModelConfig, corpus: str) -> Mo
     """Return the checkpoint's model for a task: the stacks both need are kept, a new head is as in `base`."""
     if task not in STACKS:
         raise SynthError(f"unknown task `{task}`", f"tasks: {', '.join(f'`{name}`' for name in STACKS)}")
-    stacks = {name: getattr(old, name) for name in ("encoder", "decoder") if name in STACKS[task]}
+    stacks = stacks_for(old, task)
     missing = [name for name, stack in stacks.items() if stack is None]
     if missing:
         raise SynthError(
@@ -152,7 +179,7 @@ def model_for(old: ModelConfig, task: str, base: ModelConfig, corpus: str) -> Mo
     table = old.model_dump() | {
         "encoder": None,
         "decoder": None,
-        **{n: s.model_dump() for n, s in stacks.items()},
+        **{n: s.model_dump() for n, s in stacks.items() if s is not None},
     }
     # the store names the classes; what the checkpoint knows of them is found by name when it is loaded
     table |= {"task": task, "num_classes": classes, "class_names": None, "head": head.model_dump()}
@@ -160,18 +187,27 @@ def model_for(old: ModelConfig, task: str, base: ModelConfig, corpus: str) -> Mo
     return ModelConfig.model_validate(table)
 
 
+def stacks_for(old: ModelConfig, task: str) -> dict[str, StackConfig | None]:
+    """Return the stacks of a task, None where a model has none; a classifier may read by a decoder."""
+    names = ("decoder",) if task == "classification" and old.encoder is None else STACKS[task]
+    return {name: getattr(old, name) for name in names}
+
+
 def head_for(old: ModelConfig, task: str, base: ModelConfig) -> HeadConfig:
     """Return the head: the checkpoint's where it has one that the task reads alike, else that of `base`, else
     a plain one.
 
-    Words and classes are read by different heads.
+    Words and classes are read by different heads. A new classifier on a decoder reads the last position, the
+    one that sees the whole text.
     """
+    is_classifier = task == "classification"
     for model in (old, base):
-        if (model.task == "classification") == (task == "classification") and model.has_head:
-            return model.head
-    return HeadConfig()
+        if (model.task == "classification") == is_classifier and model.has_head:
+            is_new = is_classifier and old.encoder is None and model.encoder is not None
+            return model.head.model_copy(update={"pool": "last"}) if is_new else model.head
+    return HeadConfig(pool="last") if is_classifier and old.encoder is None else HeadConfig()
 
 
 def possible(model: ModelConfig) -> list[str]:
     """Return the tasks whose stacks a model has."""
-    return [task for task, stacks in STACKS.items() if all(getattr(model, stack) for stack in stacks)]
+    return [task for task in STACKS if all(stacks_for(model, task).values())]

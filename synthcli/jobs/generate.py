@@ -1,6 +1,7 @@
 """Let a checkpoint write: piece by piece, in the order of the prompts, however many are written at once."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 
+from synthcli.data.corpora import find_corpus
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError
 from synthcli.evaluation.beam_search import SearchOptions
@@ -18,6 +20,7 @@ from synthcli.evaluation.measure import refuse_headless
 from synthcli.evaluation.sampling import GREEDY, Sampling
 from synthcli.evaluation.writing import Token, answer, go_on
 from synthcli.model import CausalLM, MaskedLM, ModelConfig, Seq2Seq
+from synthcli.runs import read_experiment, run_of
 from synthcli.training.checkpoints import load_model
 
 MASKS = ("[MASK]", "<mask>")  # how a prompt says that something is hidden, whatever the tokenizer calls it
@@ -55,6 +58,7 @@ class Writer:
             hint = "judge it with `synth eval accuracy`"
             raise SynthError(f"a model of task `{self.config.task}` does not write", hint)
         refuse_headless(self.config)
+        self.answers = isinstance(self.model, CausalLM) and has_learnt_to_answer(path)
         if isinstance(self.model, MaskedLM):
             refuse_unmasked(self.tokenizer, asked)
 
@@ -71,7 +75,8 @@ class Writer:
         elif self.asked.search.beam > 1:
             yield from self._searched(prompts, first)
         else:
-            yield from in_order(self._streams(prompts, first), prompts, self.tokenizer, first, self._is_lm)
+            begins = prompts if self._is_lm and not self.answers else [""] * len(prompts)
+            yield from in_order(self._streams(prompts, first), begins, self.tokenizer, first)
 
     @property
     def _is_lm(self) -> bool:
@@ -100,10 +105,9 @@ class Writer:
         """Return what the model reads of each prompt; one that leaves no room is refused by its number."""
         config, tokenizer, is_lm = self.config, self.tokenizer, self._is_lm
         limit = config.max_target_length if is_lm else config.max_source_length
-        rows = [
-            [tokenizer.bos_id, *ids] if is_lm else [*ids, tokenizer.eos_id]
-            for ids in tokenizer.encode_batch(prompts)
-        ]
+        begin = [tokenizer.bos_id] if is_lm else []
+        end = [tokenizer.eos_id] if not is_lm or self.answers else []
+        rows = [[*begin, *ids, *end] for ids in tokenizer.encode_batch(prompts)]
         for number, ids in enumerate(rows, start=first + 1):
             if limit is not None and len(ids) > limit and not (is_lm and config.is_endless):
                 message = f"prompt {number} of {len(ids) - 1} tokens leaves no room in {limit} positions"
@@ -119,7 +123,8 @@ class Writer:
             else:
                 assert isinstance(self.model, CausalLM)
                 found = continue_text(self.model, torch.tensor(ids), self._search, self._window)
-                text = prompts[number] + self.tokenizer.decode(list(found.tokens))
+                text = self.tokenizer.decode(list(found.tokens))
+                text = text if self.answers else prompts[number] + text
             facts = {"tokens": len(found.tokens), "is_finished": found.is_finished, "score": found.score}
             yield Piece(first + number, text, True, facts)
 
@@ -168,20 +173,31 @@ def refuse_unmasked(tokenizer: Tokenizer, asked: Asked) -> None:
         raise SynthError(message, "leave `--beam`, `--temperature`, `--top-k` and `--top-p` out")
 
 
-def in_order(
-    tokens: Iterator[Token], prompts: list[str], tokenizer: Tokenizer, first: int, is_lm: bool
-) -> Iterator[Piece]:
-    """Yield the first prompt's text as it comes and keep the others' until it is their turn."""
-    ids: list[list[int]] = [[] for _ in prompts]
-    shown, ended, turn = [""] * len(prompts), [False] * len(prompts), 0
-    if is_lm:
-        yield Piece(first, prompts[0], False)
+def has_learnt_to_answer(path: Path) -> bool:
+    """Whether a language model was trained on pairs: after a text and its end comes what answers it."""
+    run = run_of(path)
+    if run is None:
+        return False
+    with suppress(SynthError):  # a preset that cannot be read says nothing
+        return find_corpus(read_experiment(run).data.corpus).kind == "pairs"
+    return False
+
+
+def in_order(tokens: Iterator[Token], begins: list[str], tokenizer: Tokenizer, first: int) -> Iterator[Piece]:
+    """Yield the first prompt's text as it comes and keep the others' until it is their turn.
+
+    `begins` are what the texts begin with, prompts that are continued.
+    """
+    ids: list[list[int]] = [[] for _ in begins]
+    shown, ended, turn = [""] * len(begins), [False] * len(begins), 0
+    if begins[0]:
+        yield Piece(first, begins[0], False)
     for token in tokens:
         if token.token is None:
             ended[token.row] = True
         else:
             ids[token.row].append(token.token)
-        while turn < len(prompts) and (token.row == turn or ended[turn]):
+        while turn < len(begins) and (token.row == turn or ended[turn]):
             new = text_since(tokenizer.decode(ids[turn]), shown[turn], ended[turn])
             shown[turn] += new
             facts = {"tokens": len(ids[turn])} if ended[turn] else {}
@@ -190,8 +206,8 @@ def in_order(
             if not ended[turn]:
                 break
             turn += 1
-            if is_lm and turn < len(prompts):
-                yield Piece(first + turn, prompts[turn], False)
+            if turn < len(begins) and begins[turn]:
+                yield Piece(first + turn, begins[turn], False)
 
 
 def text_since(text: str, shown: str, is_whole: bool) -> str:

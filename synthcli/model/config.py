@@ -22,7 +22,7 @@ STACKS: dict[str, tuple[str, ...]] = {
     "causal-lm": ("decoder",),
     "masked-lm": ("encoder",),
     "seq2seq": ("encoder", "decoder"),
-    "classification": ("encoder",),
+    "classification": ("encoder",),  # or, of a language model, the decoder
 }
 RECURRENT = ("sru", "srupp")  # mixers that carry a state
 MOST_LAYERS = 10_000  # beyond it is a slip, or a file that means harm
@@ -101,6 +101,8 @@ class ModelConfig(Config):
     @model_validator(mode="after")
     def _task_has_its_parts(self) -> "ModelConfig":
         needed = STACKS[self.task]
+        if self.task == "classification" and self.encoder is None and self.decoder is not None:
+            needed = ("decoder",)
         for stack in ("encoder", "decoder"):
             if (getattr(self, stack) is not None) != (stack in needed):
                 verb = "needs" if stack in needed else "has no"
@@ -141,12 +143,20 @@ class ModelConfig(Config):
         return AttentionConfig(heads=heads)
 
     @property
+    def main_stack(self) -> str:
+        """The stack that reads the text; of an encoder-decoder, its encoder."""
+        return "decoder" if self.encoder is None else "encoder"
+
+    @property
     def max_source_length(self) -> int | None:
-        return None if self.encoder is None else self.encoder.max_length
+        """The longest text that is read; None where every token read is one to be predicted too."""
+        stack = self.decoder if self.encoder is None and self.task == "classification" else self.encoder
+        return None if stack is None else stack.max_length
 
     @property
     def max_target_length(self) -> int | None:
-        return None if self.decoder is None else self.decoder.max_length
+        """The longest text that is predicted token by token."""
+        return None if self.decoder is None or self.task == "classification" else self.decoder.max_length
 
     @property
     def num_outputs(self) -> int:

@@ -100,6 +100,8 @@ def head_problems(config: "ModelConfig") -> Iterator[str]:
         yield '`head.output = "hidden"` is no head: it has no `transform`, no `bias`, and tied logits'
     elif config.task != "classification" and (head.pooler or head.output not in ("classes", "hidden")):
         yield f'`head.pooler` and `head.output` belong to `task = "classification"`, not "{config.task}"'
+    if config.task == "classification" and config.encoder is None and head.pool == "first":
+        yield '`head.pool = "first"`: the first position of a decoder sees no other; use "last" or "mean"'
     if config.task == "classification" and (head.transform or head.bias):
         yield "`head.transform` and `head.bias` belong to language models; a classifier has `pooler`"
 

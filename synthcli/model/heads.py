@@ -15,8 +15,9 @@ class HeadConfig(Config):
     """What stands between hidden states and logits; `dropout` acts on the hidden states of a language model.
 
     Language models: `bias` of every word's logit; `transform` is BERT's dense map, activation and norm.
-    Classifiers: `pool` makes one vector of a sequence, `pooler` is BERT's dense map and tanh on it; `output`
-    is a logit a class, one number (`regression`), or one logit for each of several texts (`choice`).
+    Classifiers: `pool` makes one vector of a sequence, its mean, first or last; `pooler` is BERT's dense map
+    and tanh on it; `output` is a logit a class, one number (`regression`), or one logit for each of several
+    texts (`choice`).
     A masked-lm whose `output` is `hidden` came without a head: its hidden states are what it is for, and its
     logits H Eᵀ were never trained.
     """
@@ -24,7 +25,7 @@ class HeadConfig(Config):
     bias: bool = False
     transform: bool = False
     dropout: float = Field(0.0, ge=0, lt=1)
-    pool: Literal["mean", "first"] = "mean"
+    pool: Literal["mean", "first", "last"] = "mean"
     pooler: bool = False
     output: Literal["classes", "regression", "choice", "hidden"] = "classes"
 
@@ -66,7 +67,7 @@ class LanguageModelHead(nn.Module):
 
 
 class ClassifierHead(nn.Module):
-    """Logits over classes from the mean of the real positions, or from the first."""
+    """Logits over classes from the mean of the real positions, from the first or from the last."""
 
     def __init__(self, d_model: int, num_outputs: int, config: HeadConfig) -> None:
         super().__init__()
@@ -79,6 +80,8 @@ class ClassifierHead(nn.Module):
     ) -> Float[Tensor, "batch classes"]:
         if self.pool == "first":
             pooled = hidden[:, 0]
+        elif self.pool == "last":
+            pooled = _last(hidden, padding)
         elif padding is None:
             pooled = hidden.mean(dim=1)
         else:
@@ -88,3 +91,11 @@ class ClassifierHead(nn.Module):
             pooled = torch.tanh(self.pooler(pooled))
         logits: Tensor = self.output(pooled)
         return logits
+
+
+def _last(hidden: Tensor, padding: Tensor | None) -> Tensor:
+    """Return the vector of each row's last real position; padding stands at the end."""
+    if padding is None:
+        return hidden[:, -1]
+    last = ((~padding).sum(dim=1) - 1).clamp_min(0)
+    return hidden.gather(1, last[:, None, None].expand(-1, 1, hidden.shape[2]))[:, 0]

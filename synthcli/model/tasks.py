@@ -140,14 +140,18 @@ class Seq2Seq(nn.Module):
 
 
 class Classifier(nn.Module):
-    """An encoder and one decision for the whole sequence, or for a set of sequences to choose from."""
+    """A stack and one decision for the whole sequence, or for a set of sequences to choose from.
+
+    The stack is an encoder, or a language model's decoder, of which a position sees none after it.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        assert config.encoder is not None
+        stack = config.encoder or config.decoder
+        assert stack is not None
         self.config = config
-        self.embeddings = _embeddings(config, config.encoder.max_length)
-        self.encoder = Stack(config, config.encoder)
+        self.embeddings = _embeddings(config, stack.max_length)
+        self.add_module(config.main_stack, Stack(config, stack))
         self.head = ClassifierHead(config.d_model, config.num_outputs, config.head)
 
     def forward(
@@ -163,9 +167,9 @@ class Classifier(nn.Module):
             tokens = tokens.flatten(0, 1)
             padding = None if padding is None else padding.flatten(0, 1)
             token_types = None if token_types is None else token_types.flatten(0, 1)
-        hidden, _ = self.encoder(
-            self.embeddings(tokens, token_types=token_types), Context(key_padding=padding)
-        )
+        stack = self.config.main_stack
+        context = Context(causal=stack == "decoder", key_padding=padding)
+        hidden, _ = self.get_submodule(stack)(self.embeddings(tokens, token_types=token_types), context)
         logits: Tensor = self.head(hidden, padding)
         return logits if choices is None else logits.view(-1, choices)
 

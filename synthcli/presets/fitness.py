@@ -6,7 +6,7 @@ from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.errors import SynthError
 
 KINDS_OF_TASK: dict[str, tuple[str, ...]] = {
-    "causal-lm": ("text",),
+    "causal-lm": ("text", "pairs"),
     "masked-lm": ("text",),
     "seq2seq": ("pairs",),
     "classification": ("labelled", "scored", "choices"),
@@ -36,9 +36,17 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
         output = output_of(model)
         reader, wanted = f'`model.head.output = "{output}"`', (KIND_OF_OUTPUT.get(output, kind),)
     if kind in wanted:
-        return []
+        return unfit_layout(data, key) if kind == "pairs" else []
     fitting = ", ".join(f"`{one.name}`" for one in CORPORA.values() if one.kind in wanted)
     return [f"{key} holds {kind}, and {reader} reads {' or '.join(wanted)}, allowed: {fitting}"]
+
+
+def unfit_layout(data: Any, key: str) -> list[str]:
+    """Return what is wrong with a layout of running text where rows are pairs."""
+    layout = data.get("layout", "rows")
+    if layout == "rows":
+        return []
+    return [f'{key} holds pairs, which `data.layout = "{layout}"` cannot join to one text, allowed: `rows`']
 
 
 def reason(name: str, error: SynthError) -> str:

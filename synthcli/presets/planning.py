@@ -170,9 +170,10 @@ def flops_of_sequence(model: "nn.Module") -> float:
     """
     config: Any = model.config
     total = 0
-    for name, length in (("encoder", config.max_source_length), ("decoder", config.max_target_length)):
-        if length is not None:
-            total += length * sum(p.numel() for p in model.get_submodule(name).parameters())
+    for name in ("encoder", "decoder"):
+        stack = getattr(config, name)
+        if stack is not None:
+            total += stack.max_length * sum(p.numel() for p in model.get_submodule(name).parameters())
     if config.task != "classification":
         length = config.max_target_length or config.max_source_length
         total += length * config.vocab_size * config.d_model

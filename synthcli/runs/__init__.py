@@ -8,14 +8,23 @@ Importing this imports no torch. Of a training over several processes only the m
 from synthcli.runs.creating import create_run
 from synthcli.runs.differences import differences_in_training, refuse_differences
 from synthcli.runs.experiments import comparable, read_experiment, start_run
-from synthcli.runs.finding import find_checkpoint, find_run, list_runs, run_of, unfinished_note
+from synthcli.runs.finding import (
+    find_checkpoint,
+    find_run,
+    list_runs,
+    newest_student,
+    run_of,
+    unfinished_note,
+)
 from synthcli.runs.references import Reference
 from synthcli.runs.run import PRESET, Run, is_main_process, refuse_unwritable_runs, runs_root
-from synthcli.runs.verbs import RESULT, is_student, is_training, refuse_other_verb, verb_of
+from synthcli.runs.verbs import MADE, RESULT, STUDENTS, is_student, is_training, refuse_other_verb, verb_of
 
 __all__ = [
+    "MADE",
     "PRESET",
     "RESULT",
+    "STUDENTS",
     "Reference",
     "Run",
     "comparable",
@@ -27,6 +36,7 @@ __all__ = [
     "is_student",
     "is_training",
     "list_runs",
+    "newest_student",
     "read_experiment",
     "refuse_differences",
     "refuse_other_verb",

@@ -6,7 +6,7 @@ from pathlib import Path
 from synthcli.durable import UNFINISHED
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.runs.run import PRESET, Run, runs_root
-from synthcli.runs.verbs import continuation
+from synthcli.runs.verbs import STUDENTS, continuation, verb_of
 from synthcli.training.manifest import step_folders
 
 
@@ -66,6 +66,15 @@ def newest_of(trained: list[Run], root: Path | None, tasks: Collection[str] | No
     which = f" of a {' or '.join(sorted(tasks))} model" if tasks else ""
     message = f"there is no checkpoint{which} in `{root or runs_root()}`"
     raise SynthError(message, "`synth train PRESET` makes a run with one")
+
+
+def newest_student(verbs: Collection[str] = STUDENTS, root: Path | None = None) -> Path:
+    """Return the last checkpoint of the newest run by which one of the commands made a student."""
+    for run in list_runs(root):
+        if run.last is not None and verb_of(run) in verbs:
+            return named(run, "last")
+    message = f"there is no student of a teacher in `{root or runs_root()}`"
+    raise SynthError(message, "`synth distill-block --block 0` makes one of the newest encoder")
 
 
 def named(run: Run, which: str) -> Path:

@@ -8,6 +8,8 @@ from synthcli.presets.files import read_toml
 from synthcli.runs.run import Run
 
 TRAINED = ("train", "finetune")  # what `synth train --resume` continues
+MADE = ("distill-block", "merge-layers")  # what makes a student of a teacher
+STUDENTS = (*MADE, "heal")
 RESULT = "compress"  # of a student: how it was made
 
 

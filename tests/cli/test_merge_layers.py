@@ -25,12 +25,17 @@ def test_half_the_depth_is_merged_healed_and_judged(synth: Synth, teacher: Path,
     assert (account["layers"], account["conditioned"]) == ([1, 3], "corrected")
     assert all(one["nmse_after"] <= one["nmse_before"] for one in account["merges"])
 
-    said = synth("heal", "teacher-merge-all-pairs", "--steps", "4", "--hidden", "0.5", "--json")
+    said = synth("heal", "--steps", "4", "--hidden", "0.5", "--json")
     assert said.code == 0, said.err
+    of_student = f"checkpoint: `{student}/checkpoints/step-00000000`, the newest student that is not healed"
+    assert said.err.startswith(of_student)
     assert json.loads(said.out)["layers"] == [1, 3]
     healed = only(here, "teacher-merge-all-pairs-healed")
     assert (healed / "checkpoints" / "last").resolve().name == "step-00000004"
 
+    said = synth("eval", "teacher-agreement", "--limit", "2", "--json")
+    assert json.loads(said.out)["students"][0]["checkpoint"] == str(healed / "checkpoints" / "step-00000004")
+    assert f"checkpoint: `{healed}/checkpoints/step-00000004`, the newest student\n" in said.err
     said = synth("eval", "teacher-agreement", str(student), str(healed), "--reference", "teacher", "--json")
     assert said.code == 0, said.err
     result = json.loads(said.out)["students"][1]
@@ -137,7 +142,7 @@ MERGES = [
     (("0", "1", "--closed-form-only", "--steps", "3"), "exclude each other", "leave one"),
 ]
 HEALS = [
-    ((), "no checkpoint is named", "--resume"),
+    ((), "there is no student of a teacher in `runs`", "`synth distill-block --block 0` makes one"),
     (("nobody",), "unknown checkpoint `nobody`", ""),
     (("teacher",), "does not say whose student it is", "--teacher RUN"),
     (
@@ -156,7 +161,7 @@ HEALS = [
     (("teacher", "--teacher", "teacher", "--max-length", "99"), "`--max-length 99` does not fit", "3 to 16"),
 ]
 JUDGES = [
-    ((), "no checkpoint is named", "--teacher RUN"),
+    ((), "there is no student of a teacher in `runs`", "`synth distill-block --block 0` makes one"),
     (("teacher",), "does not say whose student it is", "--teacher RUN"),
     (("teacher", "--teacher", "teacher", "--beam", "2"), "`--beam` has no meaning", "leave it out"),
     (("teacher", "--teacher", "teacher", "--split", "tests"), "unknown split `tests`", "known"),

@@ -198,7 +198,13 @@ def test_everything_is_int64(pairs: Store, labelled: Store) -> None:
 @pytest.mark.parametrize(
     ("task", "layout", "lengths", "message"),
     [
-        ("causal-lm", "rows", {"max_target": 8}, "`multi30k` holds pairs, and `causal-lm` needs text"),
+        ("masked-lm", "rows", {"max_source": 8}, "`multi30k` holds pairs, and `masked-lm` needs text"),
+        (
+            "causal-lm",
+            "packed",
+            {"max_target": 8},
+            "`data.layout = packed` is of running text, and `multi30k` holds pairs",
+        ),
         ("translate", "rows", {}, "unknown task `translate`"),
         ("seq2seq", "pack", {"max_source": 8, "max_target": 8}, "unknown layout `pack`"),
         (

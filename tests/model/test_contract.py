@@ -11,7 +11,17 @@ from synthcli.model import build, count_parameters
 from synthcli.model.blocks import BLOCKS
 from synthcli.model.contract import checks_of, deeper, subject
 
-from .combinations import COMBINATIONS, EMBEDDINGS, REFUSED, VARIATIONS, block_table, tiny
+from .combinations import (
+    COMBINATIONS,
+    EMBEDDINGS,
+    MAX_TARGET,
+    MIXTURES,
+    OTHERS,
+    REFUSED,
+    VARIATIONS,
+    block_table,
+    tiny,
+)
 from .parameter_formula import parameters_of
 
 
@@ -50,6 +60,26 @@ def test_what_cannot_go_together_is_refused_with_the_reason(task: str, block: st
 def test_the_combinations_are_as_many_as_they_should_be() -> None:
     sys.stdout.write(f"{len(COMBINATIONS)} combinations, {len(REFUSED)} refused, {len(EVERYTHING)} checks\n")
     assert len(COMBINATIONS) > 600 and REFUSED
+
+
+DECODERS = {
+    name: tiny(
+        "classification",
+        "recurrent" if table["kind"] in ("sru", "srupp") else "pre-norm",
+        name,
+        encoder=None,
+        decoder={"layers": 2, "max_length": MAX_TARGET},
+        head={"pool": "last"},
+    )
+    for name, table in (MIXTURES | OTHERS).items()
+}
+
+
+@pytest.mark.parametrize("check", checks_of(DECODERS["linear"]))
+@pytest.mark.parametrize("mixer", DECODERS)
+def test_a_classifier_that_reads_by_a_decoder_keeps_the_contract(mixer: str, check: str) -> None:
+    config = DECODERS[mixer]
+    checks_of(config)[check](config)
 
 
 WIRED = [

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from synthcli.model import ModelConfig, build
@@ -167,3 +168,24 @@ def test_packed_documents_give_the_logits_each_has_alone(task: str) -> None:
     packed = logits_of(model, tokens=tokens, documents=torch.tensor([[0, 0, 0, 1, 1, 1, 1]]))
     alone = [logits_of(model, tokens=part) for part in tokens.split([3, 4], 1)]
     torch.testing.assert_close(packed, torch.cat(alone, 1), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("pool", ["last", "mean"])
+def test_a_classifier_may_read_by_a_decoder(pool: str) -> None:
+    """A position sees none after it, so what comes last decides nothing of what is pooled before."""
+    model = model_of("classification", encoder=None, decoder=STACK, head={"pool": pool})
+    tokens = tokens_of(2, LENGTH)
+    padding = torch.arange(LENGTH).expand(2, -1) >= torch.tensor([[LENGTH], [4]])
+    logits = model(tokens, padding)
+    torch.testing.assert_close(logits[1:], model(tokens[1:, :4]), rtol=1e-12, atol=1e-12)
+    states: list[Tensor] = []
+    model.decoder.register_forward_hook(lambda _, __, result: states.append(result[0]))
+    model(tokens), model(tokens.index_fill(1, torch.tensor([5]), 0))
+    torch.testing.assert_close(states[0][:, :5], states[1][:, :5], rtol=0, atol=0)
+    assert not torch.equal(states[0][:, 5:], states[1][:, 5:])
+    assert (model.config.max_source_length, model.config.max_target_length) == (9, None)
+
+
+def test_the_first_position_of_a_decoder_decides_nothing() -> None:
+    with pytest.raises(ValidationError, match="the first position of a decoder sees no other"):
+        model_of("classification", encoder=None, decoder=STACK, head={"pool": "first"})

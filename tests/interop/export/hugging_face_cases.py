@@ -78,6 +78,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
             | {"layer_mixers": {0: {"kind": "none"}, 2: {"kind": "linear"}}, "layer_d_ff": {1: 8}},
         },
     ),
+    "classifier that reads by a decoder": (
+        "classification",
+        GPT2 | {"encoder": None, "decoder": SHAPE, "head": {"pool": "last"}, "class_names": NAMES},
+    ),
     "choice": (
         "classification",
         {"mixer": {"heads": 2}, "head": {"output": "choice"}, "num_classes": None},

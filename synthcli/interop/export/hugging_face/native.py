@@ -106,9 +106,10 @@ def without(value: Any, keys: tuple[str, ...]) -> Any:
 
 
 def bert(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | None:
-    """Return BERT with the head of its task."""
+    """Return BERT with the head of its task; a classifier that reads by a decoder is none."""
     encoder = config.encoder
-    assert encoder is not None
+    if encoder is None:
+        return None
     is_classifier = config.task == "classification"
     options = {
         "architectures": ["BertForSequenceClassification" if is_classifier else "BertForMaskedLM"],

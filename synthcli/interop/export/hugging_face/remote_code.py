@@ -78,7 +78,7 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
         "num_hidden_layers": stack.layers,
         "is_encoder_decoder": config.task == "seq2seq",
         "tie_word_embeddings": config.embeddings.tie != "none",
-        "use_cache": config.decoder is not None,
+        "use_cache": config.max_target_length is not None,
         "window": stack.max_length if config.is_endless else None,
         **({} if config.is_endless else {"max_position_embeddings": stack.max_length}),
         **special_ids(leaving),
