@@ -144,6 +144,27 @@ def existing(place: Path) -> Path:
     return next(path for path in (whole, *whole.parents) if os.path.lexists(path))
 
 
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; links count nothing, nor what has gone."""
+    if path.is_symlink():
+        return 0
+    if not path.is_dir():
+        return path.stat().st_size if path.exists() else 0
+    try:
+        inside = list(path.iterdir())
+    except OSError:  # gone, or not ours to read
+        return 0
+    return sum(map(size_of, inside))
+
+
+def remove_here(path: Path) -> None:
+    """Remove a file or a folder where it stands."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def free(folder: Path) -> int | None:
     """Return the bytes that may still be written on the disk of a folder, where that is known."""
     try:

@@ -241,6 +241,21 @@ def held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_in_use(path: Path) -> bool:
+    """Whether another process has locked a folder or a file; False where nobody can tell."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def link(path: Path, target: str) -> None:
     """Point a relative link somewhere else, at once; where no links can be made, a file holds the name."""
     beside = path.with_name(UNFINISHED + path.name)
@@ -264,9 +279,12 @@ def followed(path: Path) -> Path:
     return path
 
 
-def remove_folder(path: Path) -> None:
-    """Remove a folder such that none half removed bears its name."""
-    shutil.rmtree(path.rename(path.with_name(UNFINISHED + path.name)))
+def remove_folder(path: Path, is_swept: bool = False) -> None:
+    """Remove a folder such that none half removed bears its name; `sweep` removes the rest where wanted."""
+    aside = _beside(path) if is_swept else path.with_name(UNFINISHED + path.name)
+    if aside.exists():  # the rest of an earlier one
+        shutil.rmtree(aside)
+    shutil.rmtree(path.rename(aside))
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -29,6 +29,7 @@ COMMANDS = (
         DATA,
         "Report blank rows, duplicates, lengths, unknown ids, classes, and rows that stand in two splits.",
     ),
+    LazyCommand("stores", "stores:app", DATA, "List prepared corpora, and remove what is done with."),
     LazyCommand("train", "train:train", TRAIN, "Train what presets describe."),
     LazyCommand(
         "finetune",
@@ -49,6 +50,9 @@ COMMANDS = (
         "Prove that a model leaks nothing, learns everywhere, decodes as it trains, and more.",
     ),
     LazyCommand("presets", "presets:app", TRAIN, "List, show, copy and check presets."),
+    LazyCommand(
+        "runs", "runs:app", TRAIN, "List runs, show one, draw learning curves, remove what is done with."
+    ),
     LazyCommand(
         "eval",
         "evaluate:evaluate",

@@ -19,7 +19,7 @@ from synthcli.data.origin import given_source, shorten_name, source_hash, stores
 from synthcli.data.shards import mapped
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.safe_read import read_table
+from synthcli.safe_read import read_json, read_table
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -110,8 +110,18 @@ def open_store(path: Path) -> Store:
 
 
 def stores_in(root: Path) -> list[Path]:
-    """Return the folders of all stores under a root."""
-    return sorted(path.parent for path in root.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+    """Return the folders of all stores under a root; a checkpoint has a manifest too, and is none."""
+    folders = (path.parent for path in root.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+    return sorted(folder for folder in folders if not is_other_manifest(folder))
+
+
+def is_other_manifest(folder: Path) -> bool:
+    """Whether a folder says whole and well that it is something else than a store; a damaged one does not."""
+    try:
+        manifest = read_json(folder / MANIFEST)
+    except (ValueError, OSError, SynthError):
+        return False
+    return not (isinstance(manifest, dict) and "corpus" in manifest)
 
 
 def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | None) -> Path:

@@ -1,0 +1,42 @@
+"""Showing what is to be removed, and asking before it is."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.cleaning import StoreRemoval
+    from synthcli.runs.removing import Removal
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def confirm(removals: "Sequence[Removal | StoreRemoval]", yes: bool) -> None:
+    """Say what would go and who will miss it, and ask; raise where nobody can be asked, end at a no."""
+    from synthcli.disk import shown
+
+    for one in removals:
+        screen.say(f"{one.found.path}  {one.found.state}  {shown(one.bytes)}")
+    for note in [note for one in removals for note in one.notes]:
+        screen.say(f"note: {note}")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise SynthError("nobody can be asked, and nothing was removed", "give `--yes` to remove it")
+    what = "it" if len(removals) == 1 else f"these {len(removals)}"
+    if not typer.confirm(f"remove {what} ({shown(sum(one.bytes for one in removals))})?", err=True):
+        screen.say("nothing was removed")
+        raise typer.Exit(1)
+
+
+def show_removed(removals: "Sequence[Removal | StoreRemoval]") -> None:
+    """Print what was removed as JSON."""
+    rows = [{"path": str(one.found.path), "bytes": one.bytes, "notes": one.notes} for one in removals]
+    screen.data(json.dumps(rows, indent=2, ensure_ascii=False))

@@ -1,0 +1,137 @@
+"""`synth runs`: what runs there are, what one is, its learning curves, and removing them."""
+
+import json
+import shlex
+from typing import Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.cli.asking import AsJson, Yes, confirm, show_removed
+from synthcli.errors import SynthError
+
+app = typer.Typer(
+    help="List runs, show one, draw learning curves, remove what is done with.", no_args_is_help=True
+)
+
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Only runs of this name.")]
+One = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="An id, a path, or a name; the newest if none.")
+]
+Runs = Annotated[list[str] | None, typer.Argument(metavar="RUN...", help="Ids, paths, or a name of one run.")]
+Leftovers = Annotated[bool, typer.Option("--leftovers", help="What killed commands left, too.")]
+
+
+@app.command()
+def ls(name: Name = None, as_json: AsJson = False) -> None:
+    """List runs: how far each is, how large, and by which command; and what else lies there."""
+    from synthcli.disk import shown
+    from synthcli.jobs.run_report import row_of
+    from synthcli.runs import runs_root
+    from synthcli.runs.inventory import look_through
+
+    found = [one for one in look_through(runs_root()) if name in (None, one.run.name)]
+    rows = [row_of(one, runs_root()) for one in found]
+    if as_json:
+        return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
+    cells = [
+        [
+            one.path.name,
+            row["name"] or "",
+            " ".join(filter(None, (row["command"], row["corpus"]))),
+            row["state"],
+            shown(row["bytes"]),
+        ]
+        for one, row in zip(found, rows, strict=True)
+    ]
+    screen.table(None, ["run", "name", "by, on", "state", "size"], cells, right=frozenset({4}))
+    screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{runs_root()}`")
+    left = sum(one.kind == "leftover" and not one.is_in_use for one in found)
+    if left:
+        screen.say(f"{left:,} left over by killed commands: `synth runs rm --leftovers`")
+    return screen.say("next: `synth runs show RUN`, `synth runs plot RUN...`, `synth runs rm RUN...`")
+
+
+@app.command()
+def show(run: One = None, as_json: AsJson = False) -> None:
+    """Show what a run is made of, how far it is, what it came to, and which runs use it."""
+    from synthcli.jobs.run_report import refuse_unreadable, report_of
+    from synthcli.runs import find_run, runs_root
+    from synthcli.runs.inventory import look_at, look_through
+
+    found = look_at(find_run(run).path)
+    refuse_unreadable(found)
+    report = report_of(found, look_through(runs_root()))
+    if as_json:
+        return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
+    screen.table(None, ["", report["name"]], [row for row in rows_of(report) if row[1]])
+    metric = shlex.join(["synth", "runs", "plot", str(found.path)])
+    return screen.say(f"next: `{metric}`")
+
+
+def rows_of(report: dict[str, Any]) -> list[list[str]]:
+    """Return what is shown of a run, a row each; empty ones are left out."""
+    from synthcli.disk import shown
+
+    speed, store = report["speed"], report["store"]
+    rows = [
+        ["run", report["path"]],
+        ["title", report["title"] or ""],
+        ["scale", report["scale"] or ""],
+        ["state", report["state"]],
+        ["corpus", report["corpus"] or ""],
+        ["store", "" if store is None else store["path"] or f"{store['hash'][:12]}…, not here"],
+        *([role, word] for role, word in report["made_of"].items()),
+        *([f"{use['role']} of", use["run"]] for use in report["used_by"]),
+        *([key.replace("_", " "), at(found)] for key, found in report["losses"].items()),
+        *(["checkpoint", checkpoint_line(one)] for one in report["checkpoints"]),
+        *(["result", result_line(name, one)] for name, one in report["results"].items()),
+        ["trained", f"{speed['seconds']:,.0f} s" if speed["seconds"] else ""],
+        ["tokens/s", f"{speed['tokens_per_second']:,.0f}" if speed["tokens_per_second"] else ""],
+        ["peak memory", shown(speed["peak_memory"]) if speed["peak_memory"] else ""],
+        ["peak GPU memory", shown(speed["peak_gpu_memory"]) if speed["peak_gpu_memory"] else ""],
+        ["size", shown(report["bytes"])],
+    ]
+    return [*rows, *([f"session {n}", session_line(one)] for n, one in enumerate(report["sessions"], 1))]
+
+
+def at(found: dict[str, Any] | None) -> str:
+    return "" if found is None else f"{found['value']:.4f} at step {found['step']:,}"
+
+
+def checkpoint_line(one: dict[str, Any]) -> str:
+    from synthcli.disk import shown
+
+    loss = "" if one["validation_loss"] is None else f", validation loss {one['validation_loss']:.4f}"
+    return f"{one['name']}, {shown(one['bytes'])}{loss}"
+
+
+def result_line(name: str, figures: dict[str, Any]) -> str:
+    said = ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if isinstance(value, float))
+    return f"{name}: {said}" if said else name
+
+
+def session_line(session: dict[str, Any]) -> str:
+    """Say when a session began, by which command, of which commit, and on what."""
+    said = [session.get(key) for key in ("time", "command", "commit", "device", "gpu", "processor")]
+    return ", ".join(str(word) for word in said if word)
+
+
+@app.command()
+def rm(runs: Runs = None, leftovers: Leftovers = False, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Remove runs, after showing them and asking; what is in use stays, and who uses one is said.
+
+    Examples: `synth runs rm 20261121-090412-8f3a`, `synth runs rm --leftovers --yes`
+    """
+    from synthcli.runs.removing import plan_removal, remove
+
+    if not runs and not leftovers:
+        raise SynthError("no run is named", "list them with `synth runs ls`")
+    removals = plan_removal(runs or [], leftovers)
+    if not removals:
+        return screen.say("nothing is left over")
+    confirm(removals, yes)
+    for removal in removals:
+        remove(removal)
+        screen.say(f"removed `{removal.found.path}`")
+    return show_removed(removals) if as_json else None

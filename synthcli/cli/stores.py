@@ -1,0 +1,76 @@
+"""`synth stores`: which corpora are prepared here, and removing them."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from synthcli.cli import screen
+from synthcli.cli.asking import AsJson, Yes, confirm, show_removed
+from synthcli.errors import SynthError
+
+app = typer.Typer(help="List prepared corpora, and remove what is done with.", no_args_is_help=True)
+
+Stores = Annotated[
+    list[str] | None, typer.Argument(metavar="STORE...", help="Names or paths of stores; a corpus's of one.")
+]
+Leftovers = Annotated[
+    bool, typer.Option("--leftovers", help="What killed and unfinished preparations left, too.")
+]
+
+
+@app.command()
+def ls(as_json: AsJson = False) -> None:
+    """List stores: of which corpus, how large, and how many runs read each; and what else lies there."""
+    from synthcli.data.inventory import look_through_stores
+    from synthcli.data.store import stores_root
+    from synthcli.disk import shown
+    from synthcli.jobs.cleaning import readers, row_of_store
+    from synthcli.runs import runs_root
+    from synthcli.runs.inventory import look_through
+
+    found, runs = look_through_stores(stores_root()), readers(look_through(runs_root()))
+    rows = [row_of_store(one, runs) for one in found]
+    if as_json:
+        return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
+    cells = [
+        [one.path.name, row["corpus"] or "", counted(row), said(row), shown(row["bytes"])]
+        for one, row in zip(found, rows, strict=True)
+    ]
+    screen.table(None, ["store", "corpus", "rows", "state", "size"], cells, right=frozenset({2, 4}))
+    screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{stores_root()}`")
+    return screen.say("next: `synth stores rm STORE...`, `synth prepare-corpus NAME`")
+
+
+def counted(row: dict[str, Any]) -> str:
+    """Return the rows of all splits."""
+    return f"{sum(row['rows'].values()):,}" if row["rows"] else ""
+
+
+def said(row: dict[str, Any]) -> str:
+    """Say what a folder is, and how many runs read it."""
+    runs = len(row["runs"])
+    return f"{row['state']}, of {runs} run{'s' * (runs != 1)}" if row["kind"] == "store" else row["state"]
+
+
+@app.command()
+def rm(
+    stores: Stores = None, leftovers: Leftovers = False, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Remove stores, after showing them and asking; what is in use stays, and who reads one is said.
+
+    Examples: `synth stores rm reverse.bytes-260`, `synth stores rm --leftovers --yes`
+    """
+    from synthcli.data.inventory import remove_store
+    from synthcli.jobs.cleaning import plan_store_removal
+
+    if not stores and not leftovers:
+        raise SynthError("no store is named", "list them with `synth stores ls`")
+    removals = plan_store_removal(stores or [], leftovers)
+    if not removals:
+        return screen.say("nothing is left over")
+    confirm(removals, yes)
+    for removal in removals:
+        remove_store(removal.found)
+        screen.say(f"removed `{removal.found.path}`")
+    return show_removed(removals) if as_json else None
