@@ -37,7 +37,7 @@ from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import prepare
 from synthcli.data.store import Store
 from synthcli.model import ModelConfig, build
-from synthcli.model.mixers import AttentionConfig
+from synthcli.model_config.attention import AttentionConfig
 
 LAYERS, BLOCK, HEADS, LENGTH, BATCH = 6, 3, 12, 40, 32
 PIECES = TokenizerConfig(kind="wordpiece", vocab_size=8000)

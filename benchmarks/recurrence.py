@@ -35,9 +35,10 @@ from torch import Tensor, nn
 
 from synthcli.allocator import keep_freed_memory
 from synthcli.model.context import Context
-from synthcli.model.mixers import SRU, Site, SRUConfig, SRUpp, SRUppConfig
+from synthcli.model.mixers import SRU, Site, SRUpp
 from synthcli.model.ops.dispatch import description
 from synthcli.model.ops.recurrence import recurrence
+from synthcli.model_config.recurrent import SRUConfig, SRUppConfig
 
 D, PROJECTION = 1024, 256
 SIZES = ((256, 16), (1024, 8))

@@ -22,7 +22,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from synthcli.allocator import keep_freed_memory
 from synthcli.model.context import Context
-from synthcli.model.mixers.shaping import Shaping, ShapingConfig
+from synthcli.model.mixers.shaping import Shaping
+from synthcli.model_config.shaping import ShapingConfig
 
 BATCH, HEADS, D_HEAD = 4, 12, 64
 

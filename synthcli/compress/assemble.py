@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from synthcli.compress.sites import check_layer
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
-from synthcli.model.config import StackConfig
-from synthcli.model.gains import by_depth
 from synthcli.model.initialise import initialise
-from synthcli.model.mixers import MixerConfig
 from synthcli.model.stack import Stack
+from synthcli.model_config.blocks import by_depth
+from synthcli.model_config.mixers import MixerConfig
+from synthcli.model_config.model import StackConfig
 from synthcli.training.weights import load_weights, weights_of
 
 

@@ -18,7 +18,7 @@ from synthcli.compress.distilling import Distilled, Plan, Progress, distil_block
 from synthcli.compress.sites import Site, block_of, check_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 Texts = tuple[Calibration, Calibration]
 Caches = tuple[ActivationCache, ActivationCache]

@@ -25,7 +25,7 @@ from synthcli.compress.sites import Part, block_of
 from synthcli.compress.values import give_values, refitted
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import count_parameters
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 BEST = "best"
 TRIAL = 10  # a trial takes one step in so many

@@ -29,7 +29,7 @@ from synthcli.data.ragged import Indices
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.evaluation.agreement import kl_divergence
 from synthcli.model import count_parameters
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 TOKENS = 1024  # of a batch: logits are wide
 POSITIONS = 2048  # real ones that a divergence is the mean of, about

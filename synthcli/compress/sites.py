@@ -10,8 +10,8 @@ from torch import nn
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
-from synthcli.model.config import StackConfig
 from synthcli.model.mixers import Attention
+from synthcli.model_config.model import StackConfig
 
 Part = Literal[
     "layer-in",

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
-from synthcli.model.mixers import AttentionConfig, MixerConfig, SRUConfig, SRUppConfig
-from synthcli.model.mixers.linear import LinearConfig
-from synthcli.model.mixers.none import NoneConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import LinearConfig, MixerConfig, NoneConfig
+from synthcli.model_config.recurrent import SRUConfig, SRUppConfig
 
 
 @dataclass(frozen=True)

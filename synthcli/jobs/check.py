@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from synthcli.model.config import ModelConfig
 from synthcli.model.contract import DEPTH, Check, ContractError, checks_of, deeper
+from synthcli.model_config.model import ModelConfig
 from synthcli.presets import find_preset
 from synthcli.presets.files import read_toml
 from synthcli.presets.planning import parameters_of

@@ -27,7 +27,7 @@ from synthcli.jobs.students import save_student, student_experiment
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, experiment_of, texts_for
 from synthcli.model import ModelConfig, count_parameters
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 from synthcli.presets.compression import CompressConfig
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.run import ELSEWHERE

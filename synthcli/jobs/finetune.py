@@ -14,8 +14,8 @@ from synthcli.data.origin import shorten_name
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.model import ModelConfig
-from synthcli.model.config import STACKS, StackConfig
-from synthcli.model.heads import HeadConfig
+from synthcli.model_config.heads import HeadConfig
+from synthcli.model_config.model import STACKS, StackConfig
 from synthcli.presets import load_preset, preset_names
 from synthcli.presets.fitness import KIND_OF_OUTPUT, KINDS_OF_TASK
 from synthcli.presets.schema import Experiment, Start

@@ -4,11 +4,11 @@ from typing import Any
 
 from torch import nn
 
-from synthcli.model.config import ModelConfig
 from synthcli.model.initialise import initialise
 from synthcli.model.stack import State
 from synthcli.model.state import detach_state, flatten_state, select_state, unflatten_state
 from synthcli.model.tasks import CausalLM, Classifier, MaskedLM, Seq2Seq
+from synthcli.model_config.model import ModelConfig
 
 TASKS: dict[str, Any] = {
     "causal-lm": CausalLM,

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ActivationName = Literal["relu", "gelu", "gelu-tanh", "leaky-relu", "silu", "tanh"]
+from synthcli.model_config.names import ActivationName
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,

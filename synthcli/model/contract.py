@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.model import build, count_parameters
-from synthcli.model.config import ModelConfig, StackConfig
+from synthcli.model_config.model import ModelConfig, StackConfig
 
 BATCH, LENGTH, SHORT = 3, 7, 4
 DEPTH = 48

@@ -2,8 +2,9 @@
 
 from torch import Tensor, nn
 
-from synthcli.model.activations import ActivationName, activation
+from synthcli.model.activations import activation
 from synthcli.model.dropout import Dropout
+from synthcli.model_config.names import ActivationName
 
 
 class FeedForward(nn.Module):

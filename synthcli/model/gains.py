@@ -1,18 +1,10 @@
 """Gains of a block: y = α · skip + β · branch  (He & Hofmann 2023, arXiv 2311.01906, equation 1)."""
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-
-Residual = float | Literal["depth"]
-DEPTH_GAIN, DEPTH_LAYERS = 0.1, 18  # β_FF = 0.1 at 18 layers, and O(1/√L)
-
-
-def by_depth(gain: Residual, layers: int) -> float:
-    """Return a gain; "depth" is 0.1 · √(18 / layers)."""
-    return DEPTH_GAIN * (DEPTH_LAYERS / layers) ** 0.5 if gain == "depth" else gain
 
 
 class Gains(nn.Module):

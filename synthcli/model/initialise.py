@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
-from synthcli.model.config import InitConfig
 from synthcli.model.embeddings import Embeddings
 from synthcli.model.feed_forward import FeedForward
 from synthcli.model.heads import ClassifierHead, LanguageModelHead
 from synthcli.model.mixers import Attention, Linear
 from synthcli.model.mixers.projections import Residual
 from synthcli.model.stack import Stack
+from synthcli.model_config.model import InitConfig
 
 # Logits of a tied head have the standard deviation √d · std(E): with 0.3/√d the loss starts within
 # 0.3²/2 of ln(vocabulary), and √d · E enters the stream at 0.3.

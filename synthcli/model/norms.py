@@ -1,11 +1,9 @@
 """Norms of the stream and of queries and keys."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-NormName = Literal["layer", "rms", "dyt", "none"]
+from synthcli.model_config.names import NormName
 
 
 class RMSNorm(nn.Module):

@@ -6,10 +6,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synthcli.model.blocks import BLOCKS, Block, BlockParts, BlockState
-from synthcli.model.config import ModelConfig, StackConfig
 from synthcli.model.context import Context
 from synthcli.model.feed_forward import FeedForward
 from synthcli.model.mixers import MIXERS, Attention, Site
+from synthcli.model_config.model import ModelConfig, StackConfig
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
-from synthcli.model.config import ModelConfig
 from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
 from synthcli.model.embeddings import Embeddings
 from synthcli.model.heads import ClassifierHead, LanguageModelHead, Transform
 from synthcli.model.stack import Stack, State
+from synthcli.model_config.model import ModelConfig
 
 Tokens = Int[Tensor, "batch length"]
 Padding = Bool[Tensor, "batch length"]

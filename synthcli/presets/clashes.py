@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from synthcli.model.scores import SCORES
-
 if TYPE_CHECKING:
     from synthcli.data.config import DataConfig
     from synthcli.evaluation.config import EvaluationConfig
-    from synthcli.model.config import ModelConfig
+    from synthcli.model_config.model import ModelConfig
     from synthcli.training.config import TrainingConfig
 
 
@@ -69,8 +67,8 @@ def of_streams(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator
             f'`embeddings.positions = "learned"` ends after {model.embeddings.max_positions or longest} '
             'positions, and `data.layout = "streams"` has no end; use "none", "rotary" or "sinusoidal"'
         )
-    scores = {score.kind for _, _, mixer in model.mixers() for score in getattr(mixer, "scores", ())}
-    tables = sorted(kind for kind in scores if SCORES[kind].has_length_limit)
+    scores = [score for _, _, mixer in model.mixers() for score in getattr(mixer, "scores", ())]
+    tables = sorted({score.kind for score in scores if score.has_length_limit})
     if tables and (evaluation.window or 0) > longest:
         yield (
             f"`evaluation.window = {evaluation.window}` is more than the tables of `{tables[0]}` scores "

@@ -9,7 +9,7 @@ from synthcli.config import Config
 from synthcli.data.config import DataConfig
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.model.config import ModelConfig
+from synthcli.model_config.model import ModelConfig
 from synthcli.presets.clashes import clashes
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.files import NAME_PATTERN

@@ -11,10 +11,9 @@ from synthcli.compress.sites import main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model import build, count_parameters
-from synthcli.model.mixers.attention import AttentionConfig
-from synthcli.model.mixers.linear import LinearConfig
-from synthcli.model.mixers.none import NoneConfig
-from synthcli.model.mixers.sru import SRUConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import LinearConfig, NoneConfig
+from synthcli.model_config.recurrent import SRUConfig
 from synthcli.training.weights import weights_of
 from tests.compress.small import HEADS, LAYERS, bert_config, small_teacher
 

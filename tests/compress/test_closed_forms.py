@@ -22,11 +22,10 @@ from synthcli.compress.nmse import NMSE, nmse
 from synthcli.compress.students import STUDENTS, Shape, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
-from synthcli.model.mixers import AttentionConfig, SRUConfig
-from synthcli.model.mixers.linear import LinearConfig
-from synthcli.model.mixers.none import NoneConfig
-from synthcli.model.scores.dense import DenseConfig
-from synthcli.model.scores.random import RandomConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import LinearConfig, NoneConfig
+from synthcli.model_config.recurrent import SRUConfig
+from synthcli.model_config.scores import DenseConfig, RandomConfig
 from tests.compress.small import HEADS, WIDTH, bert_config, gpt2_config, small_teacher
 
 WIDE = {"rtol": 1e-9, "atol": 1e-9}

@@ -15,8 +15,8 @@ from synthcli.compress.criteria.relation import common_heads, vectors_of
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import MIXERS, Site
-from synthcli.model.mixers.attention import AttentionConfig
-from synthcli.model.mixers.sru import SRUConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.recurrent import SRUConfig
 
 WIDTH, LENGTHS = 6, (5, 3, 1)
 

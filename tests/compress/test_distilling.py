@@ -24,7 +24,7 @@ from synthcli.compress.students import STUDENTS, Shape, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
-from synthcli.model.mixers.attention import AttentionConfig
+from synthcli.model_config.attention import AttentionConfig
 from tests.compress.small import HEADS, LAYERS, WIDTH, bert_config, small_teacher
 
 QUICK = FitConfig(steps=12, batch_size=16, learning_rate=3e-3, evaluations=2)

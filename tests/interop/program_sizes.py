@@ -8,7 +8,7 @@ from torch import Tensor
 from synthcli.interop.export.leaving import CardFacts, Leaving
 from synthcli.interop.export.programs.form import BATCH, LENGTH, PAST, SOURCE, Form
 from synthcli.model import ModelConfig
-from synthcli.model.config import STACKS
+from synthcli.model_config.model import STACKS
 from tests.model.combinations import tiny
 
 from .tiny_models import TOKENIZER, model_of

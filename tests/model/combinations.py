@@ -4,10 +4,10 @@ from itertools import product
 
 from synthcli.model import TASKS, ModelConfig
 from synthcli.model.blocks import BLOCKS
-from synthcli.model.config import STACKS
 from synthcli.model.mixers import MIXERS
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.scores import SCORES
+from synthcli.model_config.model import STACKS
 
 VOCAB, CLASSES, D_MODEL, HEADS, MAX_SOURCE, MAX_TARGET = 31, 4, 16, 2, 12, 10
 

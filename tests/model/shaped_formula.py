@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from synthcli.model.context import Context
-from synthcli.model.mixers import Attention, AttentionConfig, Site
+from synthcli.model.mixers import Attention, Site
+from synthcli.model_config.attention import AttentionConfig
 
 BATCH, LENGTH, D_MODEL, HEADS = 3, 7, 12, 3
 RESIDUAL = {"kind": "residual", "init": "orthogonal", "skip": 0.8, "residual": 0.3, "bias": True}

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
-from synthcli.model.mixers import Attention, AttentionConfig, Site
+from synthcli.model.mixers import Attention, Site
 from synthcli.model.scores import SCORES
+from synthcli.model_config.attention import AttentionConfig
 
 BATCH, LENGTH, D_MODEL, HEADS, LIMIT = 3, 7, 12, 3, 12
 

@@ -10,10 +10,12 @@ from torch import nn
 from synthcli.model import ModelConfig, build, count_parameters
 from synthcli.model.context import Context
 from synthcli.model.contract import checks_of
-from synthcli.model.mixers import Attention, AttentionConfig, Site
+from synthcli.model.mixers import Attention, Site
 from synthcli.model.scores import ScoreShape
-from synthcli.model.scores.dense import Dense, DenseConfig
-from synthcli.model.scores.factorized_dense import FactorizedDense, FactorizedDenseConfig
+from synthcli.model.scores.dense import Dense
+from synthcli.model.scores.factorized_dense import FactorizedDense
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.scores import DenseConfig, FactorizedDenseConfig
 
 from .combinations import D_MODEL, MIXER_TABLES, VOCAB, attention, tiny
 from .parameter_formula import parameters_of

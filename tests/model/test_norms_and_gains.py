@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.model.gains import Gains, by_depth, scale, weighted_sum
+from synthcli.model.gains import Gains, scale, weighted_sum
 from synthcli.model.norms import DynamicTanh, RMSNorm, build_norm
+from synthcli.model_config.blocks import by_depth
 
 
 def _rms(norm: Any, x: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from synthcli.model.context import Context
-from synthcli.model.mixers import Attention, AttentionConfig, Site
+from synthcli.model.mixers import Attention, Site
 from synthcli.model.scores.rotary import rotate
+from synthcli.model_config.attention import AttentionConfig
 
 from .small_models import model_of
 

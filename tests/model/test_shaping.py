@@ -6,8 +6,9 @@ from torch import Tensor
 
 from synthcli.model import select_state
 from synthcli.model.context import Context
-from synthcli.model.mixers import Attention, AttentionConfig, Site
+from synthcli.model.mixers import Attention, Site
 from synthcli.model.mixers.attention import AttentionState
+from synthcli.model_config.attention import AttentionConfig
 
 from .shaped_formula import BATCH, D_MODEL, HEADS, LENGTH, SHAPINGS, by_the_formula, inputs, shaped
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from synthcli.model.context import Context
-from synthcli.model.mixers import SRU, Site, SRUConfig
+from synthcli.model.mixers import SRU, Site
 from synthcli.model.mixers.sru import RecurrentState
+from synthcli.model_config.recurrent import SRUConfig
 
 from .sru_formula import Given, by_the_formula
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from synthcli.model.context import Context
-from synthcli.model.mixers import Site, SRUpp, SRUppConfig
+from synthcli.model.mixers import Site, SRUpp
+from synthcli.model_config.recurrent import SRUppConfig
 
 BATCH, LENGTH, D_MODEL, PROJECTION = 2, 5, 6, 4
 LAYERS: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ import pytest
 from synthcli.data.corpora import CORPORA
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import MetricName
-from synthcli.model.activations import ActivationName
+from synthcli.model_config.names import ActivationName
 from synthcli.presets import differences, dump, find_preset, load_preset, preset_names
 from synthcli.presets.files import read_toml
 

@@ -5,7 +5,7 @@ import torch
 
 from synthcli.errors import SynthError
 from synthcli.model import build, count_parameters
-from synthcli.model.mixers.srupp import SRUppConfig
+from synthcli.model_config.recurrent import SRUppConfig
 from synthcli.presets import load_preset, preset_names
 from synthcli.presets.schema import Experiment
 

@@ -9,7 +9,7 @@ import torch
 
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.model import build
-from synthcli.model.config import ModelConfig
+from synthcli.model_config.model import ModelConfig
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import Checkpointing
 from synthcli.training.config import TrainingConfig

@@ -8,7 +8,9 @@ from synthcli.compress.closed_forms.moving_averages import moving_averages
 from synthcli.compress.closed_forms.refit import refitted
 from synthcli.compress.closed_forms.ridge import ridge
 from synthcli.compress.closed_forms.whitened_svd import whitened_svd
-from synthcli.model.mixers import AttentionConfig, MixerConfig, SRUConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import MixerConfig
+from synthcli.model_config.recurrent import SRUConfig
 
 FRESH = "random"  # the start that learns nothing from the teacher
 

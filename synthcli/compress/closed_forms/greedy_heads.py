@@ -17,7 +17,7 @@ from synthcli.compress.closed_forms.refit import refit_output
 from synthcli.compress.closed_forms.ridge import penalty
 from synthcli.compress.moments import Moments
 from synthcli.errors import SynthError
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 
 @dataclass(frozen=True)

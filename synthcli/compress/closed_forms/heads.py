@@ -16,8 +16,9 @@ from synthcli.compress.closed_forms.lesson import Lesson
 from synthcli.compress.moments import Moments, gathered
 from synthcli.compress.nmse import passages
 from synthcli.errors import SynthError
-from synthcli.model.mixers import Attention, AttentionConfig
+from synthcli.model.mixers import Attention
 from synthcli.model.scores.dot_product import DotProduct
+from synthcli.model_config.attention import AttentionConfig
 
 
 @dataclass(frozen=True)

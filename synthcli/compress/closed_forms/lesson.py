@@ -10,7 +10,7 @@ from synthcli.compress.assemble import new_mixer
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.sites import Part, Site, block_of
 from synthcli.compress.teacher import Teacher
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 STRENGTH = 1e-4  # of ridge where it only ranks, as a share of the mean variance of an input
 

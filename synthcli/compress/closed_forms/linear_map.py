@@ -8,7 +8,7 @@ from synthcli.compress.closed_forms.lesson import Lesson
 from synthcli.compress.closed_forms.ridge import fitted
 from synthcli.compress.moments import moments_of, parted, pieces_of
 from synthcli.errors import SynthError
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 
 def linear_map(lesson: Lesson, config: MixerConfig) -> nn.Module:

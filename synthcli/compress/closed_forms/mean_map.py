@@ -19,9 +19,11 @@ from synthcli.compress.closed_forms.refit import refit_output
 from synthcli.compress.closed_forms.whitened_svd import narrow_to
 from synthcli.compress.nmse import passages
 from synthcli.errors import SynthError
-from synthcli.model.mixers import AttentionConfig, MixerConfig
 from synthcli.model.mixers.masks import visible_keys
-from synthcli.model.scores.random import Random, RandomConfig
+from synthcli.model.scores.random import Random
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import MixerConfig
+from synthcli.model_config.scores import RandomConfig
 
 TABLES = ("random", "factorized-random")
 CONFIDENCE = 8.0  # sequences that the mean of an offset counts for

@@ -15,7 +15,8 @@ from synthcli.compress.closed_forms.ridge import STRENGTHS, penalty
 from synthcli.compress.moments import CHECKED
 from synthcli.compress.nmse import passages
 from synthcli.errors import SynthError
-from synthcli.model.mixers import MixerConfig, SRUConfig
+from synthcli.model_config.mixers import MixerConfig
+from synthcli.model_config.recurrent import SRUConfig
 
 FORGET = (0.02, 0.3, 0.6, 0.85, 0.96)
 RESET = 0.95  # r: near 1, where its gate can still learn

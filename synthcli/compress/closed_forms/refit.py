@@ -10,7 +10,7 @@ from synthcli.compress.closed_forms.lesson import Lesson
 from synthcli.compress.closed_forms.ridge import fitted
 from synthcli.compress.moments import parted
 from synthcli.errors import SynthError
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 
 def refit_output(mixer: Any, lesson: Lesson, keeps_prior: bool = True) -> None:

@@ -18,7 +18,7 @@ from synthcli.compress.closed_forms.heads import Heads, context_moments, student
 from synthcli.compress.closed_forms.lesson import Lesson
 from synthcli.compress.closed_forms.refit import refit_output
 from synthcli.compress.moments import Moments, moments_of
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 FLAT = 1e-12  # of the largest eigenvalue: below it the text has nothing in that direction
 

@@ -15,8 +15,8 @@ from synthcli.compress.merging.wanted import Wanted, mixer_of, shape_of
 from synthcli.compress.merging.wide import is_plain, pool, pooled_attention, without_outputs
 from synthcli.compress.nmse import NMSE
 from synthcli.errors import SynthError
-from synthcli.model.mixers import AttentionConfig
-from synthcli.model.mixers.linear import LinearConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import LinearConfig
 
 
 def pooled(task: Task, wanted: Wanted) -> New:

@@ -10,7 +10,7 @@ from synthcli.compress.cache import batches_by_length
 from synthcli.compress.merging.span import Activations, NormsAfter, Span, Wiring, wiring_of
 from synthcli.data.ragged import Indices
 from synthcli.model import ModelConfig
-from synthcli.model.mixers import MixerConfig
+from synthcli.model_config.mixers import MixerConfig
 
 STRENGTH = 1e-5  # of ridge, as a share of the mean variance of a feature
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from synthcli.compress.merging.task import Shape, Task
 from synthcli.errors import SynthError
-from synthcli.model.mixers import AttentionConfig, MixerConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import MixerConfig
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from synthcli.compress.merging.span import Span
 from synthcli.compress.merging.task import Shape, Task
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
-from synthcli.model.mixers import AttentionConfig, MixerConfig
-from synthcli.model.mixers.projections import FullConfig
 from synthcli.model.norms import RMSNorm
-from synthcli.model.scores.dot_product import DotProductConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import MixerConfig
+from synthcli.model_config.projections import FullConfig
+from synthcli.model_config.scores import DotProductConfig
 
 ATTENTION_MAPS = ("mixer.scores.0.query", "mixer.scores.0.key", "mixer.value")
 FEED_FORWARD_MAPS = ("feed_forward.expand", "feed_forward.gate")

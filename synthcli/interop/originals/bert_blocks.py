@@ -15,7 +15,7 @@ from synthcli.errors import SynthError
 from synthcli.interop.imported import Entry, Imported, affine, translate
 from synthcli.interop.spare import Spare
 from synthcli.model import ModelConfig
-from synthcli.model.mixers import AttentionConfig
+from synthcli.model_config.attention import AttentionConfig
 
 SPARES: tuple[Spare, ...] = ()  # its models have no tensor that they do not use
 LAYER = re.compile(r"^(?:bert\.transformer_blocks|layers)\.(\d{1,9})\.")

@@ -18,9 +18,10 @@ from synthcli.interop.imported import OPTIONS_OF, Entry, affine, changed, descri
 from synthcli.interop.originals.options import OriginalOptions
 from synthcli.interop.originals.srupp_scale import scales_of, spares_of
 from synthcli.interop.refusals import Only
-from synthcli.model.mixers import MIXERS, SRUConfig, SRUppConfig
+from synthcli.model.mixers import MIXERS
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.sru import Recurrent
+from synthcli.model_config.recurrent import SRUConfig, SRUppConfig
 
 REFUSALS = (
     Only("use_tanh", ("False",), "our recurrence puts no tanh on c"),
@@ -237,7 +238,7 @@ def _entries(mixer: Recurrent, config: SRUConfig | SRUppConfig, number: int) -> 
     entries.append(Entry(f"{ours}.reduce.weight", f"{transform}.linear1.weight"))
     if config.inner_norm:
         entries += affine(f"{ours}.inner_norm", f"{transform}.layer_norm")
-    if not config.has_attention(mixer.site):
+    if not config.has_attention(mixer.site.layer, mixer.site.layers):
         return [*entries, Entry(f"{ours}.expand.weight", f"{transform}.linear2.weight", planar)]
     pair = f"{transform}.linear2.weight"
     return [

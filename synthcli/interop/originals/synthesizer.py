@@ -22,9 +22,8 @@ from synthcli.interop.originals.options import OriginalOptions
 from synthcli.interop.refusals import Word
 from synthcli.interop.spare import Spare
 from synthcli.model import ModelConfig
-from synthcli.model.mixers import AttentionConfig
-from synthcli.model.mixers.mixing import EVEN
 from synthcli.model.scores import SCORES
+from synthcli.model_config.attention import EVEN, AttentionConfig
 
 TASK_OF_KIND = {"seq2seq": "seq2seq", "lm": "causal-lm", "classifier": "classification"}
 

@@ -1,35 +1,14 @@
 """What a block is: how mixers, feed-forward, norms and skips are wired."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import Field
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
-from synthcli.model.norms import NormName, build_norm
-
-
-class NormedConfig(Config):
-    """`norm_eps` is the model's where it is left out.
-
-    With `norm = "none"` the first layer keeps a LayerNorm before its mixer, and the stack the one at its end.
-    """
-
-    norm: NormName = "layer"
-    norm_eps: float | None = Field(None, gt=0)
-
-
-class SkippingConfig(NormedConfig):
-    """A block whose norms stand before its branches.
-
-    `skip_from = "norm"` lets the skips, too, start behind the norms, x ← α norm x + β branch(norm x): the
-    post-norm of the original simplified blocks.
-    """
-
-    skip_from: Literal["stream", "norm"] = "stream"
+from synthcli.model.norms import build_norm
+from synthcli.model_config.blocks import NormedConfig, SkippingConfig
 
 
 @dataclass(frozen=True)

@@ -3,39 +3,12 @@
 In the decoder of an encoder-decoder cross-attention reads the same h and is added as it is.
 """
 
-from typing import Literal
-
 from torch import Tensor
 
-from synthcli.model.blocks.base import Block, BlockParts, BlockState, SkippingConfig, block_norm
+from synthcli.model.blocks.base import Block, BlockParts, BlockState, block_norm
 from synthcli.model.context import Context
-from synthcli.model.gains import Gains, Residual, by_depth, weighted_sum
-
-GainName = Literal["skip", "mixer_residual", "feed_forward_residual"]
-
-
-class WideConfig(SkippingConfig):
-    """One skip α, and the residuals β of mixer and feed-forward; `trainable_gains` may name some of them."""
-
-    skip: float | None = 1.0
-    mixer_residual: float = 1.0
-    feed_forward_residual: Residual = 1.0
-    trainable_gains: bool | tuple[GainName, ...] = False
-
-    def gains(self, layers: int) -> Gains:
-        """Return the gains of one block."""
-        return Gains(
-            self.trainable_gains,
-            skip=self.skip,
-            mixer_residual=self.mixer_residual,
-            feed_forward_residual=by_depth(self.feed_forward_residual, layers),
-        )
-
-
-class ParallelConfig(WideConfig):
-    """One norm serves mixer and feed-forward."""
-
-    kind: Literal["parallel"] = "parallel"
+from synthcli.model.gains import Gains, weighted_sum
+from synthcli.model_config.blocks import WideConfig
 
 
 class Parallel(Block):
@@ -44,7 +17,7 @@ class Parallel(Block):
     def __init__(self, config: WideConfig, parts: BlockParts) -> None:
         super().__init__(parts)
         self.norm = block_norm(config, parts, is_first_of_block=True)
-        self.gains = config.gains(parts.layers)
+        self.gains = Gains(config.trainable_gains, **config.gains(parts.layers))
         self.skips_norm = config.skip_from == "norm"
 
     def forward(

@@ -1,19 +1,12 @@
 """Post-norm block: norm(α x + β mixer x), then cross and feed-forward likewise  (Vaswani et al. 2017)."""
 
-from typing import Literal
-
 from torch import Tensor
 
 from synthcli.model.blocks.base import Block, BlockParts, BlockState
-from synthcli.model.blocks.pre_norm import SequentialConfig
 from synthcli.model.context import Context
+from synthcli.model.gains import Gains
 from synthcli.model.norms import build_norm
-
-
-class PostNormConfig(SequentialConfig):
-    """The norms stand on the stream, after each addition."""
-
-    kind: Literal["post-norm"] = "post-norm"
+from synthcli.model_config.blocks import PostNormConfig
 
 
 class PostNorm(Block):
@@ -27,7 +20,7 @@ class PostNorm(Block):
         self.mixer_norm = build_norm(config.norm, parts.d_model, eps)
         self.cross_norm = build_norm(config.norm, parts.d_model, eps) if parts.cross is not None else None
         self.feed_forward_norm = build_norm(config.norm, parts.d_model, eps)
-        self.gains = config.gains(parts.layers)
+        self.gains = Gains(config.trainable_gains, **config.gains(parts.layers))
 
     def forward(
         self, x: Tensor, context: Context, cross_context: Context | None, state: BlockState | None

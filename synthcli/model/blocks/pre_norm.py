@@ -5,59 +5,13 @@ behind the norms, x ← α norm x + β mixer(norm x).
 """
 
 from dataclasses import replace
-from typing import Literal
 
 from torch import Tensor
 
-from synthcli.model.blocks.base import (
-    Block,
-    BlockParts,
-    BlockState,
-    NormedConfig,
-    SkippingConfig,
-    block_norm,
-    cross_norm,
-    mixer_norm,
-)
+from synthcli.model.blocks.base import Block, BlockParts, BlockState, block_norm, cross_norm, mixer_norm
 from synthcli.model.context import Context
-from synthcli.model.gains import Gains, Residual, by_depth
-
-GainName = Literal["mixer_skip", "mixer_residual", "feed_forward_skip", "feed_forward_residual"]
-
-
-class SequentialConfig(NormedConfig):
-    """Skips α and residuals β of mixer and feed-forward; no skip is one that neither exists nor is trained.
-
-    `feed_forward_residual = "depth"` is 0.1 · √(18 / layers). `trainable_gains` may name those that learn.
-    """
-
-    mixer_skip: float | None = 1.0
-    mixer_residual: float = 1.0
-    feed_forward_skip: float | None = 1.0
-    feed_forward_residual: Residual = 1.0
-    trainable_gains: bool | tuple[GainName, ...] = False
-
-    def gains(self, layers: int) -> Gains:
-        """Return the gains of one block."""
-        return Gains(
-            self.trainable_gains,
-            mixer_skip=self.mixer_skip,
-            mixer_residual=self.mixer_residual,
-            feed_forward_skip=self.feed_forward_skip,
-            feed_forward_residual=by_depth(self.feed_forward_residual, layers),
-        )
-
-
-class NormsBeforeConfig(SequentialConfig, SkippingConfig):
-    """Norms stand before the branches, and behind the skips unless `skip_from` says otherwise."""
-
-
-class PreNormConfig(NormsBeforeConfig):
-    """`values_from = "stream"` gives keys and values the un-normalised stream, as the original Synthesizer
-    repository does; it exists to import its checkpoints."""
-
-    kind: Literal["pre-norm"] = "pre-norm"
-    values_from: Literal["norm", "stream"] = "norm"
+from synthcli.model.gains import Gains
+from synthcli.model_config.blocks import NormsBeforeConfig
 
 
 class PreNorm(Block):
@@ -68,7 +22,7 @@ class PreNorm(Block):
         self.mixer_norm = mixer_norm(config, parts)
         self.cross_norm = cross_norm(config, parts)
         self.feed_forward_norm = block_norm(config, parts)
-        self.gains = config.gains(parts.layers)
+        self.gains = Gains(config.trainable_gains, **config.gains(parts.layers))
         self.reads_stream = getattr(config, "values_from", "norm") == "stream"
         self.skips_norm = config.skip_from == "norm"
 

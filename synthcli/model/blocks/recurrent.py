@@ -1,18 +1,10 @@
 """Recurrent block: the mixer is the whole layer, as in SRU and SRU++, whose highway is the skip."""
 
-from typing import Literal
-
 from torch import Tensor
 
-from synthcli.config import Config
-from synthcli.model.blocks.base import Block, BlockParts, BlockState, SkippingConfig, cross_norm
+from synthcli.model.blocks.base import Block, BlockParts, BlockState, cross_norm
 from synthcli.model.context import Context
-
-
-class RecurrentBlockConfig(Config):
-    """It has nothing to choose."""
-
-    kind: Literal["recurrent"] = "recurrent"
+from synthcli.model_config.blocks import RecurrentBlockConfig, SkippingConfig
 
 
 class RecurrentBlock(Block):

@@ -4,21 +4,7 @@ What keeps the signal alive is shaped attention with identity values: at the sta
 x + 0.1 ff(norm(norm x)). A configuration that says nothing else gets both (`ModelConfig`).
 """
 
-from typing import Literal
-
-from synthcli.model.blocks.pre_norm import GainName, NormsBeforeConfig, PreNorm
-from synthcli.model.gains import Residual
-from synthcli.model.norms import NormName
-
-
-class SkiplessConfig(NormsBeforeConfig):
-    """`mixer_skip = 0.0` puts back a skip that training may open."""
-
-    kind: Literal["skipless"] = "skipless"
-    norm: NormName = "rms"
-    mixer_skip: float | None = None
-    feed_forward_residual: Residual = 0.1
-    trainable_gains: bool | tuple[GainName, ...] = True
+from synthcli.model.blocks.pre_norm import PreNorm
 
 
 class Skipless(PreNorm):

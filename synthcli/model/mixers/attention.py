@@ -2,103 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.context import Context, too_long
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.masks import visible_keys
-from synthcli.model.mixers.mixing import EVEN, MIXINGS, MixName, gate_problem
-from synthcli.model.mixers.projections import (
-    FullConfig,
-    ProjectionConfig,
-    ResidualConfig,
-    build_projection,
-)
-from synthcli.model.mixers.shaping import Shaping, ShapingConfig, running_total
+from synthcli.model.mixers.mixing import MIXINGS
+from synthcli.model.mixers.projections import build_projection
+from synthcli.model.mixers.shaping import Shaping, running_total
 from synthcli.model.mixers.weighted_values import fused, general, shared
-from synthcli.model.scores import SCORES, ScoreConfig, ScoreFunction
+from synthcli.model.scores import SCORES, ScoreFunction
 from synthcli.model.scores.base import split_heads
-from synthcli.model.scores.dot_product import DotProduct, DotProductConfig
-
-
-class AttentionConfig(Config):
-    """`dropout` acts on the attention weights; weights that the batch shares are dropped for all of it.
-    `gate_init` is the weight of the second score where a gate of `mix = "gate"` starts.
-
-    `first_value` takes the place of `value` in the first layer, `last_output` that of `output` in the last.
-    `tie_init` makes the fixed part of `output` the transpose of that of `value` in every layer, or in the
-    last that of all before it: what is orthogonal is undone.
-    """
-
-    kind: Literal["attention"] = "attention"
-    heads: int = Field(8, gt=0)
-    d_head: int | None = Field(None, gt=0)
-    scores: tuple[ScoreConfig, ...] = Field((DotProductConfig(),), min_length=1)
-    mix: MixName = "softmax"
-    gate_init: float = Field(EVEN, gt=0, lt=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    value: ProjectionConfig = FullConfig()
-    first_value: ProjectionConfig | None = None
-    output: ProjectionConfig = FullConfig()
-    last_output: ProjectionConfig | None = None
-    tie_init: Literal["none", "last-block", "all-blocks"] = "none"
-    shaping: ShapingConfig | None = None
-
-    @model_validator(mode="after")
-    def _gate_takes_two(self) -> "AttentionConfig":
-        if self.mix == "gate" and len(self.scores) not in (1, 2):
-            raise ValueError(
-                f'`mix = "gate"` weighs two scores, got {len(self.scores)}; use "softmax" or "sum"'
-            )
-        if problem := gate_problem(self.mix, self.gate_init):
-            raise ValueError(problem)
-        return self
-
-    def width_of_head(self, d_model: int) -> int:
-        """Return d_head; by default the heads share the width."""
-        return self.d_head or d_model // self.heads
-
-    def problems(self, d_model: int) -> list[str]:
-        """Return what does not fit a model of this width."""
-        if self.d_head is None and d_model % self.heads:
-            return [f"`heads = {self.heads}` does not divide `d_model = {d_model}`"]
-        for score in self.scores:
-            if getattr(score, "input", None) == "head" and d_model % self.heads:
-                sizes = f"`heads = {self.heads}` does not divide `d_model = {d_model}`"
-                what = f'a `{score.kind}` score with `input = "head"` gives each head a slice of the input'
-                return [f'{what}, and {sizes}; use `input = "model"`']
-        inner = self.heads * self.width_of_head(d_model)
-        if inner != d_model and any(getattr(score, "query", None) == "input" for score in self.scores):
-            sizes = f"`heads = {self.heads}` times `d_head = {self.d_head}` is {inner}"
-            return [
-                f'`query = "input"` makes queries {d_model} wide, and {sizes}; use `query = "projection"`'
-            ]
-        projections = (self.value, self.first_value, self.output, self.last_output)
-        fixed = [p for p in projections if p is not None and p.kind != "full"]
-        if fixed and inner != d_model:
-            sizes = f"`heads = {self.heads}` times `d_head = {self.d_head}` is {inner}"
-            return [f'a projection of kind "{fixed[0].kind}" needs {d_model} columns, and {sizes}']
-        return [] if self.tie_init == "none" else self._untied()
-
-    def _untied(self) -> list[str]:
-        """Return the projections that have no fixed part to tie, or an output one that cannot change."""
-        values = {"value": self.value, "first_value": self.first_value}
-        outputs = {"output": self.output, "last_output": self.last_output}
-        loose = [name for name, p in values.items() if p is not None and p.kind == "full"]
-        for name, p in outputs.items():
-            if p is not None and not (isinstance(p, ResidualConfig) and p.init != "identity"):
-                loose.append(name)
-        return [
-            f'`tie_init = "{self.tie_init}"` ties fixed parts of projections, and `{name}` has none; use '
-            '{kind = "residual", init = "orthogonal"}'
-            for name in loose
-        ]
+from synthcli.model.scores.dot_product import DotProduct
+from synthcli.model_config.attention import AttentionConfig
 
 
 @dataclass(frozen=True)
@@ -219,7 +138,7 @@ class Attention(nn.Module):
         return visible_keys(context, is_causal, x.shape[1], num_keys, x.device)
 
     def _check_length(self, queries: int, keys: int) -> None:
-        if not any(score.has_length_limit for score in self.scores):
+        if not any(score.has_length_limit for score in self.config.scores):
             return
         for length, limit in ((queries, self.shape.max_queries), (keys, self.shape.max_keys)):
             if length > limit:

@@ -1,23 +1,11 @@
 """No mixing: y = W x + b at every position, the plainest thing that can stand for a mixer."""
 
-from typing import Literal
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.mixers.base import Site
-
-
-class LinearConfig(Config):
-    """It has nothing to choose."""
-
-    kind: Literal["linear"] = "linear"
-
-    def problems(self, d_model: int) -> list[str]:
-        """Return what does not fit a model of this width: nothing."""
-        return []
+from synthcli.model_config.mixers import LinearConfig
 
 
 class Linear(nn.Module):

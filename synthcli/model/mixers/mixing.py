@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-MixName = Literal["softmax", "sum", "gate"]
-EVEN = 0.5  # where a gate weighs both scores alike
+from synthcli.model_config.attention import EVEN
 
 
 class Mixing(nn.Module):
@@ -69,15 +67,6 @@ class GateMixing(Mixing):
     def coefficients(self) -> Tensor:
         gate = self.gate.sigmoid()
         return torch.stack((1 - gate, gate), dim=1)
-
-
-def gate_problem(mix: MixName, gate_init: float) -> str | None:
-    """Return what is wrong with where a gate starts."""
-    if mix == "gate" or gate_init == EVEN:
-        return None
-    return (
-        f'`gate_init = {gate_init}` is where a gate starts, and `mix = "{mix}"` has none; use `mix = "gate"`'
-    )
 
 
 MIXINGS: dict[str, type[Mixing]] = {"softmax": SoftmaxMixing, "sum": Mixing, "gate": GateMixing}

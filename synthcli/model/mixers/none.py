@@ -1,24 +1,12 @@
 """A mixer taken out: y = b, the mean of what stood there, whatever the input."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.mixers.base import Site
-
-
-class NoneConfig(Config):
-    """It has nothing to choose."""
-
-    kind: Literal["none"] = "none"
-
-    def problems(self, d_model: int) -> list[str]:
-        """Return what does not fit a model of this width: nothing."""
-        return []
+from synthcli.model_config.mixers import NoneConfig
 
 
 class NoMixer(nn.Module):

@@ -3,43 +3,16 @@
 C V is the mean over the keys a query sees: no length × length matrix is made for it, or for I.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from pydantic import model_validator
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.mixers.running import mean_of_range, running_sum
-
-PartName = Literal["identity", "attention", "centre"]
-PARTS: tuple[PartName, ...] = ("identity", "attention", "centre")
-
-
-class ShapingConfig(Config):
-    """`identity` α, `attention` β, `centre` γ; 0 without training leaves a part out. `trainable` may name
-    those that learn."""
-
-    identity: float = 1.0
-    attention: float = 1.0
-    centre: float = 1.0
-    trainable: bool | tuple[PartName, ...] = True
-    per_head: bool = True
-
-    @model_validator(mode="after")
-    def _is_something(self) -> "ShapingConfig":
-        if not self.trainable and self.identity == self.attention == 0:
-            raise ValueError("`identity = 0` and `attention = 0` leave nothing of the input")
-        return self
-
-    @property
-    def learnt(self) -> tuple[PartName, ...]:
-        """The parts whose gains are parameters."""
-        wanted = PARTS if self.trainable is True else self.trainable or ()
-        return tuple(name for name in PARTS if name in wanted)
+from synthcli.model_config.shaping import PARTS, PartName, ShapingConfig
 
 
 class Shaping(nn.Module):

@@ -2,59 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
 from synthcli.model.mixers.base import Site
 from synthcli.model.ops.recurrence import recurrence
-
-
-class RecurrentConfig(Config):
-    """What SRU and SRU++ share. `hidden` is the width of a direction, by default d_model over all directions.
-
-    `rescale` multiplies the skipped input, by √(1 + 2 exp(highway_bias)) or by the number that it is; an
-    input of another width is skipped as it is. `weight_c = false` is v1: gates do not read the state.
-    `dropout` (by default the model's) drops columns of h for a whole sequence, except in the last layer.
-    """
-
-    hidden: int | None = Field(None, gt=0)
-    bidirectional: bool = False
-    highway_bias: float = 0.0
-    rescale: bool | Annotated[float, Field(gt=0, allow_inf_nan=False)] = False
-    weight_c: bool = True
-    skip: bool = True
-    layer_norm: Literal["none", "before", "after"] = "none"
-    dropout: float | None = Field(None, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _rescales_a_skip(self) -> "RecurrentConfig":
-        if self.rescale and not self.skip:
-            raise ValueError("`rescale` scales the skipped input, and `skip = false` has none")
-        return self
-
-    def width_of_output(self, d_model: int) -> int:
-        """Return D, the columns of h over all directions."""
-        return d_model if self.hidden is None else self.hidden * (1 + self.bidirectional)
-
-    def problems(self, d_model: int) -> list[str]:
-        """Return what does not fit a model of this width."""
-        if self.bidirectional and self.hidden is None and d_model % 2:
-            return [f"`bidirectional` halves `d_model = {d_model}`, which is odd; set `hidden`"]
-        return []
-
-
-class SRUConfig(RecurrentConfig):
-    """`projection` replaces the input's linear map by two, of that rank."""
-
-    kind: Literal["sru"] = "sru"
-    projection: int | None = Field(None, gt=0)
+from synthcli.model_config.recurrent import RecurrentConfig, SRUConfig
 
 
 @dataclass(frozen=True)

@@ -5,81 +5,15 @@
 α starts at 0. Layers without attention: U = W_3 dropout(LN(W_1 x)).
 """
 
-from typing import Any, Literal
-
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
-from synthcli.model.mixers.attention import Attention, AttentionConfig
+from synthcli.model.mixers.attention import Attention
 from synthcli.model.mixers.base import Site
-from synthcli.model.mixers.mixing import EVEN, MixName, gate_problem
-from synthcli.model.mixers.projections import FullConfig, IdentityConfig
-from synthcli.model.mixers.sru import Recurrent, RecurrentConfig
-from synthcli.model.scores import ScoreConfig
-from synthcli.model.scores.dot_product import DotProductConfig
-
-OWN_DOT_PRODUCT: dict[str, Any] = {"query": "input", "bias": False}
-
-
-class SRUppConfig(RecurrentConfig):
-    """`projection` is the width of z. Attention stands in every `attention_every`-th layer, or in the last
-    `attention_last`.
-
-    `attention_gain = false` leaves out α, which is then 1.
-
-    `memory_from = "stream"` gives a memory that was not normalised to a layer with `layer_norm = "before"`,
-    as the original repository does; it exists to import its checkpoints.
-    """
-
-    kind: Literal["srupp"] = "srupp"
-    highway_bias: float = -2.0
-    projection: int = Field(gt=0)
-    heads: int = Field(1, gt=0)
-    scores: tuple[ScoreConfig, ...] = Field((DotProductConfig(),), min_length=1, validate_default=True)
-    mix: MixName = "softmax"
-    gate_init: float = Field(EVEN, gt=0, lt=1)
-    attention_dropout: float = Field(0.0, ge=0, lt=1)
-    attention_every: int = Field(1, gt=0)
-    attention_last: int | None = Field(None, gt=0)
-    attention_gain: bool = True
-    inner_norm: bool = True
-    memory_from: Literal["norm", "stream"] = "norm"
-
-    @model_validator(mode="after")
-    def _queries_are_z(self) -> "SRUppConfig":
-        """A dot product takes z itself for the query and has no biases, unless it says otherwise."""
-        object.__setattr__(self, "scores", tuple(with_own_query(score) for score in self.scores))
-        return self
-
-    @model_validator(mode="after")
-    def _heads_divide_z(self) -> "SRUppConfig":
-        if self.projection % self.heads:
-            raise ValueError(f"`heads = {self.heads}` does not divide `projection = {self.projection}`")
-        if problem := gate_problem(self.mix, self.gate_init):
-            raise ValueError(problem)
-        return self
-
-    def has_attention(self, site: Site) -> bool:
-        """Return whether the layer has attention."""
-        if self.attention_last is not None:
-            return site.layer >= site.layers - self.attention_last
-        return (site.layer + 1) % self.attention_every == 0
-
-    @property
-    def attention(self) -> AttentionConfig:
-        """The attention on z: no output projection, and values without bias."""
-        return AttentionConfig(
-            heads=self.heads,
-            scores=self.scores,
-            mix=self.mix,
-            gate_init=self.gate_init,
-            dropout=self.attention_dropout,
-            value=FullConfig(bias=False),
-            output=IdentityConfig(),
-        )
+from synthcli.model.mixers.sru import Recurrent
+from synthcli.model_config.recurrent import SRUppConfig
 
 
 class SRUpp(Recurrent):
@@ -90,7 +24,7 @@ class SRUpp(Recurrent):
         self.config: SRUppConfig = config
         self.reduce = nn.Linear(site.d_model, config.projection, bias=False)
         self.attention, self.alpha = None, None
-        if config.has_attention(site):
+        if config.has_attention(site.layer, site.layers):
             inner = Site(config.projection, site.max_queries, site.max_keys, rotary=site.rotary)
             self.attention = Attention(config.attention, inner)
             if config.attention_gain:
@@ -155,11 +89,3 @@ class SRUpp(Recurrent):
         if window is not None and window >= everything.shape[1] - 1:
             window = None
         return Context(start, context.causal, padding, everything, documents, window)
-
-
-def with_own_query(score: ScoreConfig) -> ScoreConfig:
-    """Return a dot product that takes its input for the query where it leaves that open."""
-    if not isinstance(score, DotProductConfig):
-        return score
-    left_open = {key: value for key, value in OWN_DOT_PRODUCT.items() if key not in score.model_fields_set}
-    return score.model_copy(update=left_open)

@@ -34,7 +34,6 @@ class ScoreFunction(nn.Module):
     reads_queries: ClassVar[bool] = True
     reads_keys: ClassVar[bool] = False
     is_shared_by_batch: ClassVar[bool] = False
-    has_length_limit: ClassVar[bool] = False
 
     def initialise_parameters(self) -> None:
         """Draw the parameters that are not in submodules; none by default."""

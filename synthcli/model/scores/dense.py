@@ -3,33 +3,17 @@
 Without a hidden layer S_i = W_2 x_i + b_2.
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from synthcli.config import Config
-from synthcli.model.activations import ACTIVATIONS, ActivationName
+from synthcli.model.activations import ACTIVATIONS
 from synthcli.model.scores.base import ScoreFunction, ScoreShape, grouped_linear
-
-
-class DenseConfig(Config):
-    """`input = "head"`: each head sees its slice of x (the paper); `"model"`: one hidden layer of the whole
-    width serves all heads (the authors of the reproduction). `hidden` defaults to the width it reads; 0
-    leaves the hidden layer out."""
-
-    kind: Literal["dense"] = "dense"
-    input: Literal["head", "model"] = "head"
-    hidden: int | None = Field(None, ge=0)
-    activation: ActivationName = "relu"
+from synthcli.model_config.scores import DenseConfig
 
 
 class Dense(ScoreFunction):
     """Every position writes its own row of scores from itself alone; no pair of tokens is compared."""
-
-    has_length_limit = True
 
     def __init__(self, config: DenseConfig, shape: ScoreShape) -> None:
         super().__init__()

@@ -1,30 +1,12 @@
 """Dot-product scores: S = Q Kᵀ / √d_head  (Vaswani et al. 2017, eq. 1)."""
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.norms import build_norm
 from synthcli.model.scores.base import ScoreFunction, ScoreShape, split_heads
 from synthcli.model.scores.rotary import rotate
-
-
-class DotProductConfig(Config):
-    """`query = "input"` takes the input itself for the query (SRU++).
-
-    `qk_norm` normalises queries and keys by head; `soft_cap` c bounds scores: c · tanh(S / c).
-    `zero_query` starts at W_q = 0, where attention is the mean of what is visible (He & Hofmann 2023).
-    """
-
-    kind: Literal["dot-product"] = "dot-product"
-    bias: bool = True
-    query: Literal["projection", "input"] = "projection"
-    qk_norm: Literal["none", "rms", "layer"] = "none"
-    soft_cap: float | None = Field(None, gt=0)
-    zero_query: bool = False
+from synthcli.model_config.scores import DotProductConfig
 
 
 class DotProduct(ScoreFunction):

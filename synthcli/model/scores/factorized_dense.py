@@ -1,33 +1,17 @@
 """Factorized dense synthesizer: A = F_A(x) ∈ R^a, B = F_B(x) ∈ R^b, ab = N, S = tile(A) ⊙ interleave(B)
 (Tay et al. 2021, eq. 5–6)."""
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.errors import SynthError
-from synthcli.model.activations import ActivationName
 from synthcli.model.scores.base import ScoreFunction, ScoreShape
-from synthcli.model.scores.dense import DenseConfig, HiddenLayer
-
-
-class FactorizedDenseConfig(Config):
-    """`a` must divide the length; it defaults to the divisor nearest below √N. `hidden` as in `dense`."""
-
-    kind: Literal["factorized-dense"] = "factorized-dense"
-    input: Literal["head", "model"] = "head"
-    hidden: int | None = Field(None, ge=0)
-    activation: ActivationName = "relu"
-    a: int | None = Field(None, gt=0)
+from synthcli.model.scores.dense import HiddenLayer
+from synthcli.model_config.scores import DenseConfig, FactorizedDenseConfig
 
 
 class FactorizedDense(ScoreFunction):
     """Key j = u·a + v scores A_v · B_u: A is tiled, B interleaved, so all ab products are distinct."""
-
-    has_length_limit = True
 
     def __init__(self, config: FactorizedDenseConfig, shape: ScoreShape) -> None:
         super().__init__()

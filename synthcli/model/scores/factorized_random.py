@@ -1,21 +1,10 @@
 """Factorized random synthesizer: S = R_1 R_2ᵀ, R_1, R_2 ∈ R^{N×k}  (Tay et al. 2021, eq. 7)."""
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.scores.base import ScoreFunction, ScoreShape
-
-
-class FactorizedRandomConfig(Config):
-    """The random table through a rank-k bottleneck; the paper uses k = 8."""
-
-    kind: Literal["factorized-random"] = "factorized-random"
-    rank: int = Field(8, gt=0)
-    trainable: bool = True
+from synthcli.model_config.scores import FactorizedRandomConfig
 
 
 class FactorizedRandom(ScoreFunction):
@@ -23,7 +12,6 @@ class FactorizedRandom(ScoreFunction):
 
     reads_queries = False
     is_shared_by_batch = True
-    has_length_limit = True
 
     def __init__(self, config: FactorizedRandomConfig, shape: ScoreShape) -> None:
         super().__init__()

@@ -1,21 +1,10 @@
 """Random synthesizer: S = R[:queries, :keys], R ∈ R^{N×N} per head  (Tay et al. 2021, eq. 3–4)."""
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from synthcli.config import Config
 from synthcli.model.scores.base import ScoreFunction, ScoreShape
-
-
-class RandomConfig(Config):
-    """A table of scores that no token influences; `init_std` defaults to 1/√max_keys."""
-
-    kind: Literal["random"] = "random"
-    trainable: bool = True
-    init_std: float | None = Field(None, ge=0)
+from synthcli.model_config.scores import RandomConfig
 
 
 class Random(ScoreFunction):
@@ -23,7 +12,6 @@ class Random(ScoreFunction):
 
     reads_queries = False
     is_shared_by_batch = True
-    has_length_limit = True
 
     def __init__(self, config: RandomConfig, shape: ScoreShape) -> None:
         super().__init__()

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from synthcli.interop.export.folding.layers import Layer, layers_of, with_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention, Linear, NoMixer
-from synthcli.model.mixers.shaping import PARTS
 from synthcli.model.mixers.sru import Recurrent
+from synthcli.model_config.shaping import PARTS
 
 MIXER, FEED_FORWARD = "mixer_residual", "feed_forward_residual"
 

@@ -8,12 +8,12 @@ from synthcli.config import Config
 from synthcli.interop.export.folding.layers import Place, layers_of, listed, with_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
-from synthcli.model.mixers.mixing import EVEN
 from synthcli.model.scores.dense import Dense
 from synthcli.model.scores.dot_product import DotProduct
 from synthcli.model.scores.factorized_dense import FactorizedDense
 from synthcli.model.scores.factorized_random import FactorizedRandom
 from synthcli.model.scores.random import Random
+from synthcli.model_config.attention import EVEN
 
 SUMMED = {"mix": "sum", "gate_init": EVEN}
 

@@ -8,8 +8,10 @@ from torch import nn
 from synthcli.config import Config
 from synthcli.interop.export.folding.layers import Place, layers_of, listed, with_mixers, with_values
 from synthcli.model import ModelConfig
-from synthcli.model.mixers import Attention, AttentionConfig
-from synthcli.model.mixers.projections import FullConfig, IdentityConfig, Residual, ResidualConfig
+from synthcli.model.mixers import Attention
+from synthcli.model.mixers.projections import Residual
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.projections import FullConfig, IdentityConfig, ResidualConfig
 
 FIRST_OR_LAST = {"value": "first_value", "output": "last_output"}
 

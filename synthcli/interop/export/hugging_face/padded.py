@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from synthcli.model import ModelConfig
-from synthcli.model.config import StackConfig
-from synthcli.model.mixers import AttentionConfig
-from synthcli.model.mixers.projections import FullConfig
-from synthcli.model.scores.dot_product import DotProductConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.model import StackConfig
+from synthcli.model_config.projections import FullConfig
+from synthcli.model_config.scores import DotProductConfig
 
 Weights = dict[str, Tensor]
 

@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from synthcli.config import Config
-from synthcli.model.activations import ActivationName
-from synthcli.model.blocks import BlockConfig
-from synthcli.model.blocks.pre_norm import PreNormConfig
-from synthcli.model.defaults import shape_attention
-from synthcli.model.embeddings import EmbeddingsConfig
-from synthcli.model.fitness import DEFAULT_SLOPE, problems
-from synthcli.model.heads import HeadConfig
-from synthcli.model.mixers import AttentionConfig, MixerConfig
-from synthcli.model.scores import SCORES
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.blocks import BlockConfig, PreNormConfig
+from synthcli.model_config.defaults import shape_attention
+from synthcli.model_config.embeddings import EmbeddingsConfig
+from synthcli.model_config.fitness import DEFAULT_SLOPE, problems
+from synthcli.model_config.heads import HeadConfig
+from synthcli.model_config.mixers import MixerConfig
+from synthcli.model_config.names import ActivationName
 
 TaskName = Literal["causal-lm", "masked-lm", "seq2seq", "classification"]
 
@@ -183,7 +182,7 @@ class ModelConfig(Config):
     def is_endless(self) -> bool:
         """Whether there is no last position: a state carries the model, and no table comes to an end."""
         scores = [score for _, _, mixer in self.mixers() for score in getattr(mixer, "scores", ())]
-        has_tables = any(SCORES[score.kind].has_length_limit for score in scores)
+        has_tables = any(score.has_length_limit for score in scores)
         return self.is_recurrent and self.embeddings.positions != "learned" and not has_tables
 
     def mixer_of(self, stack: StackConfig, layer: int) -> MixerConfig:

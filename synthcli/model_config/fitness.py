@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from synthcli.model.mixers.attention import AttentionConfig
-from synthcli.model.mixers.none import NoneConfig
-from synthcli.model.mixers.sru import RecurrentConfig
-from synthcli.model.mixers.srupp import SRUppConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import NoneConfig
+from synthcli.model_config.recurrent import RecurrentConfig, SRUppConfig
 
 if TYPE_CHECKING:
-    from synthcli.model.config import ModelConfig
+    from synthcli.model_config.model import ModelConfig
 
 DEFAULT_SLOPE = 0.01
 

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthcli.config import Config
-from synthcli.model.mixers.attention import AttentionConfig
-from synthcli.model.mixers.projections import IdentityConfig, ResidualConfig
-from synthcli.model.mixers.shaping import ShapingConfig
-from synthcli.model.scores import ScoreConfig
-from synthcli.model.scores.dot_product import DotProductConfig
+from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.projections import IdentityConfig, ResidualConfig
+from synthcli.model_config.scores import DotProductConfig, ScoreConfig
+from synthcli.model_config.shaping import ShapingConfig
 
 if TYPE_CHECKING:
-    from synthcli.model.config import ModelConfig, StackConfig
+    from synthcli.model_config.model import ModelConfig, StackConfig
 
 C = TypeVar("C", bound=Config)
 SHAPED_BLOCKS = ("skipless", "skipless-parallel")
