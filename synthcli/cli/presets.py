@@ -17,7 +17,7 @@ from synthcli.presets.commands import build_command
 from synthcli.presets.compression import VERBS
 from synthcli.presets.files import NAME_PATTERN, read_toml
 from synthcli.presets.merge import values_of
-from synthcli.presets.planning import build_on_meta, parameters_of
+from synthcli.presets.planning import parameters_of
 from synthcli.presets.resolve import PAPER_SCALE, inherited
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def faults_of(word: str) -> list[str]:
 def faults_at(word: str, scale: str | None) -> list[str]:
     """Return what keeps a preset from being built at one scale: nothing, or one message."""
     try:
-        build_on_meta(load_preset(word, scale))
+        parameters_of(load_preset(word, scale))
     except SynthError as error:
         return [error.message if word in error.message else f"preset `{word}`: {error.message}"]
     return []

@@ -1,18 +1,15 @@
 """What a training will take, known before it starts: steps, parameters, tokens, floating-point operations."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from synthcli.errors import SynthError
+from synthcli.model_config.model import ModelConfig
 from synthcli.presets.commands import build_command
+from synthcli.presets.sizes import size_of
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from synthcli.presets.schema import Experiment
 
 FLOPS_PER_PARAMETER = 6  # forward 2, backward 4, for each token (Kaplan et al. 2020, section 2.1)
@@ -59,8 +56,6 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
     """
     from synthcli.data.corpora import find_corpus
 
-    model = build_on_meta(experiment)
-    parameters = count(model)
     training, size = experiment.training, experiment.data.batch.size
     published = find_corpus(experiment.data.corpus).rows if rows is None else rows
     train_rows = published.get("train")
@@ -81,12 +76,12 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
         steps_per_epoch=per_epoch,
         steps=steps,
         epochs=steps / per_epoch if steps and per_epoch else training.epochs,
-        parameters=parameters,
+        parameters=parameters_of(experiment),
         max_source=longest[0],
         max_target=longest[1],
         sequences=sequences,
         max_tokens=tokens,
-        flops=sequences and flops_of_sequence(model) * float(sequences),
+        flops=sequences and flops_of_sequence(experiment.model) * float(sequences),
         warnings=warnings_of(experiment, steps),
     )
 
@@ -114,67 +109,21 @@ def sequences_seen(
 
 
 def parameters_of(experiment: "Experiment") -> Parameters:
-    """Count the parameters of an experiment's model; presets that share a model share the count."""
-    return count_parameters_of(experiment.model.model_dump_json())
+    """Count the parameters of an experiment's model."""
+    size = size_of(experiment.model.model_dump_json())
+    return Parameters(size.total, size.trainable, size.embedding, size.total - size.embedding)
 
 
-@cache
-def count_parameters_of(config: str) -> Parameters:
-    """Count the parameters of a configuration, given as JSON; nothing is initialised."""
-    import torch
-
-    from synthcli.model import TASKS, ModelConfig
-    from synthcli.presets.uninitialised import Uninitialised
-
-    model = ModelConfig.model_validate_json(config)
-    with torch.device("meta"), Uninitialised(), sizes_refused():
-        return count(TASKS[model.task](model))
-
-
-def build_on_meta(experiment: "Experiment") -> "nn.Module":
-    """Build the model without memory."""
-    import torch
-
-    from synthcli.model import build
-
-    with torch.device("meta"), sizes_refused():
-        return build(experiment.model)
-
-
-@contextmanager
-def sizes_refused() -> Iterator[None]:
-    """Turn a tensor of more elements than torch can count into a mistake of the preset."""
-    try:
-        yield
-    except (RuntimeError, OverflowError, TypeError) as error:
-        message = "`[model]` asks for tensors too large to be"
-        raise SynthError(message, "lower `d_model`, `d_ff`, `vocab_size`, layers or lengths") from error
-
-
-def count(model: "nn.Module") -> Parameters:
-    """Count the parameters of a model, embeddings apart."""
-    from torch import nn
-
-    from synthcli.model import count_parameters
-
-    tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
-    total, embedding = count_parameters(model), sum(table.numel() for table in tables)
-    return Parameters(total, count_parameters(model, trainable_only=True), embedding, total - embedding)
-
-
-def flops_of_sequence(model: "nn.Module") -> float:
+def flops_of_sequence(config: ModelConfig) -> float:
     """Estimate the FLOPs one sequence of the longest length costs in training: 6 · N · tokens.
 
     N is what a token passes through: the parameters of its stack, and the output matrix where there
     is one over the vocabulary. Products of length with length are left out.
     """
-    config: Any = model.config
-    total = 0
-    for name in ("encoder", "decoder"):
-        stack = getattr(config, name)
-        if stack is not None:
-            total += stack.max_length * sum(p.numel() for p in model.get_submodule(name).parameters())
+    size = size_of(config.model_dump_json())
+    stacks = ((config.encoder, size.encoder), (config.decoder, size.decoder))
+    total = sum(stack.max_length * parameters for stack, parameters in stacks if stack is not None)
     if config.task != "classification":
-        length = config.max_target_length or config.max_source_length
+        length = config.max_target_length or config.max_source_length or 0
         total += length * config.vocab_size * config.d_model
     return float(FLOPS_PER_PARAMETER * total)

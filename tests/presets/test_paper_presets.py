@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from synthcli.cli.presets import scales_of
-from synthcli.model import ModelConfig, build, count_parameters
+from synthcli.model import build, count_parameters
 from synthcli.presets import find_preset, load_preset, preset_names
 from synthcli.presets.files import library_files, library_folder
 from synthcli.presets.schema import Experiment
+from synthcli.presets.sizes import RECORD, key_of, recorded_sizes, size_of
+
+from .record_sizes import measured, text_of
 
 PARAMETERS = {
     "codeparrot-pre-norm": 166_645_248,
@@ -37,18 +40,12 @@ SYMBOLS_OF_ENWIK8 = {  # by the symbols the original finds: without and with one
 
 
 @cache
-def parameters_of(config: str) -> int:
-    with torch.device("meta"):
-        return count_parameters(build(ModelConfig.model_validate_json(config)))
-
-
-@cache
 def at_every_scale(name: str) -> tuple[Experiment, ...]:
     return tuple(load_preset(name, scale) for scale in scales_of(name))
 
 
 def parameters(experiment: Experiment) -> int:
-    return parameters_of(experiment.model.model_dump_json())
+    return size_of(experiment.model.model_dump_json()).total
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -62,11 +59,23 @@ def test_a_preset_loads_at_every_scale_and_says_where_it_was_published(name: str
         assert one.paper.row or one.paper.table or one.paper.figure
 
 
-def test_every_model_builds() -> None:
-    models = {one.model.model_dump_json() for name in preset_names() for one in at_every_scale(name)}
-    assert len(models) > 100
-    for model in models:
-        assert parameters_of(model) > 0
+def test_every_model_builds_and_is_as_large_as_the_record_says() -> None:
+    """Where it is not, `python -m tests.presets.record_sizes` writes the record anew."""
+    sizes = measured()
+    assert len(sizes) > 100
+    assert recorded_sizes() == sizes and RECORD.read_text() == text_of(sizes)
+
+
+def test_another_model_is_built_to_be_measured() -> None:
+    experiment = load_preset("wmt14-dense", "smoke", None, ["model.d_model=48"])
+    with torch.device("meta"):
+        model = build(experiment.model)
+    text = experiment.model.model_dump_json()
+    assert key_of(text) not in recorded_sizes()
+    size = size_of(text)
+    assert size.total == size.trainable == count_parameters(model)
+    assert size.encoder == count_parameters(model.encoder)
+    assert size.decoder == count_parameters(model.decoder)
 
 
 def test_smoke_is_small_and_needs_nothing_from_elsewhere() -> None:
@@ -92,7 +101,7 @@ def test_a_byte_model_has_the_parameters_of_the_original_vocabulary(
     model = load_preset(name).model
     for symbols, count in counts.items():
         fitted = model.model_copy(update={"vocab_size": symbols})
-        assert parameters_of(fitted.model_dump_json()) == count
+        assert size_of(fitted.model_dump_json()).total == count
 
 
 def test_a_claim_of_a_counted_number_is_that_of_the_model() -> None:
