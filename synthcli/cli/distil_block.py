@@ -9,6 +9,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
+from synthcli.cli.run_options import RunName
 from synthcli.errors import SynthError
 from synthcli.variables import LARGEST_SEED
 
@@ -87,6 +88,7 @@ def distil_block(
     max_length: MaxLength = None,
     cache_limit: CacheLimit = None,
     seed: Seed = None,
+    name: RunName = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -102,6 +104,7 @@ def distil_block(
     from synthcli.jobs.distil_block import carried_out, found
     from synthcli.jobs.distil_request import Asked, request_of
     from synthcli.jobs.pipeline import is_pipeline
+    from synthcli.runs.naming import refuse_name
 
     asked = Asked(
         blocks=blocks_of(block),
@@ -122,7 +125,9 @@ def distil_block(
         max_length=max_length,
         cache_limit=None if cache_limit is None else bytes_of(cache_limit),
         seed=seed,
+        name=name,
     )
+    refuse_name(name)
     request = request_of(asked, preset, scale)
     with Showing() as showing:
         work = found(request, showing.preparing)

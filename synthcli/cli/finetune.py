@@ -9,6 +9,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
 from synthcli.cli.presets import Scale, Set
+from synthcli.cli.run_options import RunName
 
 Checkpoint = Annotated[
     str | None,
@@ -44,6 +45,7 @@ def finetune(
     freeze: Freeze = None,
     new_vocabulary: NewVocabulary = False,
     set_: Set = None,
+    name: RunName = None,
 ) -> None:
     """Train on from a checkpoint, saying which weights were loaded, are new, were dropped or resized.
 
@@ -53,11 +55,13 @@ def finetune(
     from synthcli.cli.train import report, watching
     from synthcli.jobs.finetune import Adaptation, adapted
     from synthcli.jobs.train import train_experiment
+    from synthcli.runs.naming import refuse_name
 
+    refuse_name(name)
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
     )
-    experiment = adapted(choose(checkpoint), adaptation, screen.say)
+    experiment = adapted(choose(checkpoint), adaptation, screen.say).called(name)
     with watching(experiment.name) as watcher:
         trained = train_experiment(experiment, watcher, "finetune")
     report(trained)

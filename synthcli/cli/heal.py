@@ -17,6 +17,7 @@ from synthcli.cli.distil_block import (
     Seed,
     Source,
 )
+from synthcli.cli.run_options import RunName
 from synthcli.cli.train import INTERRUPTED
 from synthcli.errors import SynthError
 
@@ -66,6 +67,7 @@ def heal(
     source: Source = None,
     max_length: MaxLength = None,
     seed: Seed = None,
+    name: RunName = None,
     resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
@@ -79,6 +81,7 @@ def heal(
     from synthcli.jobs.heal import resume_healing
     from synthcli.jobs.heal_asked import HealAsked, request_of
     from synthcli.runs import MADE
+    from synthcli.runs.naming import refuse_name
 
     asked = HealAsked(
         teacher=teacher,
@@ -93,10 +96,12 @@ def heal(
         source=source,
         max_length=max_length,
         seed=seed,
+        name=name,
     )
     if resume and (asked != HealAsked(teacher=teacher) or preset or scale):
         message = "`--resume` goes on with the run's own settings, and others are given"
         raise SynthError(message, "leave them out, or begin anew without `--resume`")
+    refuse_name(name)
     if checkpoint is None and not resume:
         checkpoint = str(choose_student(None, MADE, "the newest student that is not healed"))
     with watching(checkpoint or "healing") as watcher, screen.showing_lost(lambda lost: show(lost, as_json)):

@@ -26,6 +26,7 @@ from synthcli.cli.distil_block import (
     bytes_of,
     left_out,
 )
+from synthcli.cli.run_options import RunName
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def merge_layers(
     max_length: MaxLength = None,
     cache_limit: CacheLimit = None,
     seed: Seed = None,
+    name: RunName = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -90,6 +92,7 @@ def merge_layers(
         )
     from synthcli.jobs.merge_layers import merged_as, work_for
     from synthcli.jobs.merge_request import MergeAsked, request_of
+    from synthcli.runs.naming import refuse_name
 
     asked = MergeAsked(
         layers=tuple(layers or ()),
@@ -109,7 +112,9 @@ def merge_layers(
         max_length=max_length,
         cache_limit=None if cache_limit is None else bytes_of(cache_limit),
         seed=seed,
+        name=name,
     )
+    refuse_name(name)
     with Showing() as showing:
         work = work_for(request_of(asked, preset, scale), showing.preparing)
         announce(work)  # type: ignore[arg-type]

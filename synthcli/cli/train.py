@@ -8,6 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.presets import Config, Scale, Set
+from synthcli.cli.run_options import RunName
 from synthcli.errors import SynthError
 from synthcli.variables import LARGEST_SEED
 
@@ -47,6 +48,7 @@ def train(
     set_: Set = None,
     source: Source = None,
     seed: Seed = None,
+    name: RunName = None,
     resume: Resume = False,
     only_plan: OnlyPlan = False,
     dry_run: DryRun = False,
@@ -58,6 +60,7 @@ def train(
     --set data.corpus=multi30k`, `synth train --resume`
     """
     overrides = [*(set_ or ()), *shorthands(source, seed)]
+    refuse_unused_name(name, presets or [], makes_none=resume or only_plan or dry_run)
     if only_plan or dry_run:
         return plan(presets, scale, config, overrides, with_store=dry_run)
     if not presets and not resume:
@@ -65,10 +68,25 @@ def train(
     if processes > 1:
         return in_processes(processes, presets if not resume else None, scale, config, overrides)
     words: list[str | None] = [*presets] if presets else [None]
-    trained = [one(word, scale, config, overrides, resume) for word in words]
+    trained = [one(word, scale, config, overrides, resume, name) for word in words]
     metric = trained[-1].experiment.evaluation.metrics[0]
     command = shlex.join(["synth", "eval", metric, str(trained[-1].run.path)])
     return screen.say(f"next: `{command}`")
+
+
+def refuse_unused_name(name: str | None, presets: list[str], makes_none: bool) -> None:
+    """Raise where there is not one new run to be called so."""
+    from synthcli.runs.naming import refuse_name
+
+    if name is not None and makes_none:
+        raise SynthError(
+            f"`--name {name}` is for a new run, and none is made", "leave it out, or the option beside it"
+        )
+    if name is not None and len(presets) > 1:
+        raise SynthError(
+            f"`--name {name}` is for one run, and {len(presets)} presets are named", "train them one by one"
+        )
+    refuse_name(name, *presets)
 
 
 def shorthands(source: Path | None, seed: int | None) -> list[str]:
@@ -124,7 +142,12 @@ def how_to_go_on(processes: int, there_before: "set[Run]") -> str:
 
 
 def one(
-    word: str | None, scale: str | None, config: Path | None, overrides: list[str], resume: bool
+    word: str | None,
+    scale: str | None,
+    config: Path | None,
+    overrides: list[str],
+    resume: bool,
+    name: str | None = None,
 ) -> "Trained":
     """Train one preset, or resume one run."""
     from synthcli.jobs.train import resume_run, run_to_resume, train_experiment
@@ -138,7 +161,7 @@ def one(
         with watching(run.name) as watcher:
             trained = resume_run(run, experiment, watcher)
     else:
-        experiment = load_preset(word or "", scale, config, overrides)
+        experiment = load_preset(word or "", scale, config, overrides).called(name)
         with watching(experiment.name) as watcher:
             trained = train_experiment(experiment, watcher)
     report(trained)

@@ -37,6 +37,7 @@ class Asked:
     max_length: int | None = None
     cache_limit: int | None = None
     seed: int | None = None
+    name: str | None = None
 
 
 def request_of(asked: Asked, preset: str | None, scale: str | None) -> Request:
@@ -120,7 +121,8 @@ def over(base: Request, asked: Asked) -> Request:
         request = replace(request, blocks=None if asked.blocks == ALL else asked.blocks)
     if any(word is not None for word in (asked.mixer, asked.heads, asked.d_head)):
         request = replace(request, students=None, name=None)
-    return request
+    named: Request = changed(request, name=asked.name)
+    return named
 
 
 def changed(base: Any, **values: Any) -> Any:

@@ -27,6 +27,7 @@ class HealAsked:
     source: Path | None = None
     max_length: int | None = None
     seed: int | None = None
+    name: str | None = None
 
 
 def request_of(checkpoint: str, asked: HealAsked, preset: str | None, scale: str | None) -> HealRequest:
@@ -71,5 +72,6 @@ def over(base: HealRequest, asked: HealAsked) -> HealRequest:
         temperature=asked.temperature,
         train_only=asked.train_only,
         seed=asked.seed,
+        name=asked.name,
     )
     return request

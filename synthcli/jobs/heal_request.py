@@ -49,6 +49,7 @@ class HealRequest:
     train_only: tuple[str, ...] = ()
     plain: bool = False
     seed: int = 0
+    name: str | None = None  # of the run
 
 
 def teacher_of(request: HealRequest, student: Checkpoint, say: Say = quiet) -> Teacher:
@@ -90,7 +91,7 @@ def experiment_for(request: HealRequest, student: Checkpoint, teacher: Teacher) 
         data = data.model_copy(update={"batch": batch})
     if request.plain and student.config.task == "masked-lm":
         data = data.model_copy(update={"masking": MaskingConfig(mask=0.0, random=0.0)})
-    training, name = training_for(request), f"{name_of(student)}-healed"
+    training, name = training_for(request), request.name or f"{name_of(student)}-healed"
     compress = CompressConfig(
         method=METHOD,
         teacher=str(teacher.path.resolve()),

@@ -32,6 +32,7 @@ class MergeAsked:
     max_length: int | None = None
     cache_limit: int | None = None
     seed: int | None = None
+    name: str | None = None
 
 
 def request_of(asked: MergeAsked, preset: str | None, scale: str | None) -> MergeRequest:
@@ -103,4 +104,5 @@ def over(base: MergeRequest, asked: MergeAsked) -> MergeRequest:
     if asked.all_pairs or asked.layers:
         groups = (asked.layers,) if asked.layers else ()
         request = replace(request, groups=groups, name=None)
-    return request
+    named: MergeRequest = changed(request, name=asked.name)
+    return named

@@ -112,6 +112,10 @@ class Experiment(Config):
             model = model.model_copy(update=names)
         return self.model_copy(update={"model": model})
 
+    def called(self, name: str | None) -> "Experiment":
+        """Return the experiment by another name, if one is given."""
+        return self if name is None else self.model_copy(update={"name": name})
+
     def reading(self, source: str | None, by: str) -> "Experiment":
         """Return the experiment with another source of its corpus; `by` is who says so."""
         read = self.model_copy(update={"data": self.data.model_copy(update={"source": source})})

@@ -143,11 +143,11 @@ COMMANDS: dict[str, Command] = {
         ("teacher.toml", "small.toml", "words/*", *STORE),
         {1: "path"},
     ),
-    "runs ls": Command(("runs", "ls", "teacher"), {}, RUN, {2: "name"}),
+    "runs ls": Command(("runs", "ls", "teacher"), {}, (), {2: "name"}),
     "runs show": Command(("runs", "show", "teacher"), {}, RUN, {2: "path"}),
     # nobody can be asked: nothing goes
     "runs rm": Command(("runs", "rm", "teacher"), {}, RUN, {2: "path"}),
-    "stores ls": Command(("stores", "ls"), {}, STORE),
+    "stores ls": Command(("stores", "ls")),
     "stores rm": Command(("stores", "rm", "text"), {}, STORE, {2: "path"}),
     "train resume": Command(
         ("train", "--resume", "halted"),
