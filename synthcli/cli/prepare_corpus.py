@@ -184,7 +184,7 @@ def notes(store: "Store") -> list[str]:
         wanted = f"{tokenizer['requested']:,} were asked for"
         said.append(f"the text supports {tokenizer['vocab_size']:,} pieces; {wanted}")
     if "validation" not in store.splits:
-        said.append("the publisher has no validation split, and the store has none")
+        said.append("there is no validation split, and the store has none")
     return [*said, *findings(store.quality)] if store.quality else said
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from synthcli.errors import SynthError
 
 DIGITS = 8  # hexadecimal, of the hash of its source that ends a store's name
-LONGEST = 200  # bytes of a corpus's name in a store's; with all that follows, a name may have 255
+LONGEST = 200  # bytes of a corpus's name in a store's of before
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")  # a name that every file system and shell takes as it is
 FIXED = ("bytes", "gpt2")  # tokenizers of one size
 
 
@@ -19,15 +21,19 @@ def stores_root() -> Path:
     return Path(os.environ.get("SYNTH_STORES", "stores"))
 
 
-def shorten_name(corpus: str, longest: int = LONGEST) -> str:
-    """Return what a corpus is called in names of files: itself, or of one too long its beginning and a hash.
-
-    The names of many classes are longer than a file system allows.
-    """
-    name = os.fsencode(corpus)
-    if len(name) <= longest:
+def shorten_name(corpus: str) -> str:
+    """Return what a corpus is called in names of files: itself, or one with options `csv-` and a hash."""
+    if PLAIN.fullmatch(corpus):
         return corpus
-    return f"{name[: longest // 2].decode(errors='ignore')}~{hashlib.sha256(name).hexdigest()[:DIGITS]}"
+    return f"{corpus.partition(':')[0]}-{hashlib.sha256(os.fsencode(corpus)).hexdigest()[:DIGITS]}"
+
+
+def former_name(corpus: str) -> str:
+    """Return what stores of before are called after a corpus: itself, or its beginning and a hash."""
+    name = os.fsencode(corpus)
+    if len(name) <= LONGEST:
+        return corpus
+    return f"{name[: LONGEST // 2].decode(errors='ignore')}~{hashlib.sha256(name).hexdigest()[:DIGITS]}"
 
 
 def source_hash(source: Path) -> str:

@@ -1,4 +1,5 @@
 """A store: a corpus prepared for training, `<root>/<corpus>.<tokenizer>-<vocabulary>[.<hash of its source>]`.
+A corpus with options, such as `csv:text=review`, is called `csv-` and the hash of its name there.
 
 Each split is a folder of Arrow shards that `datasets.load_from_disk` reads. Columns, texts at full length:
 text {tokens, words, bytes}, pairs {source, target, source_text, target_text}, labelled {tokens, label},
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify
-from synthcli.data.origin import given_source, shorten_name, source_hash, stores_root
+from synthcli.data.origin import former_name, given_source, shorten_name, source_hash, stores_root
 from synthcli.data.shards import mapped
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.errors import SynthError, did_you_mean
@@ -125,13 +126,19 @@ def is_other_manifest(folder: Path) -> bool:
 
 
 def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | None) -> Path:
-    """Return where the store of a corpus, a tokenizer and a source stands."""
-    name = f"{shorten_name(corpus)}.{config.kind}-{config.size}"
+    """Return where the store of a corpus, a tokenizer and a source stands; one of before has its own name."""
+    name, former = names_of(corpus, config)
+    rest = "" if source is None else f".{source_hash(source)}"
+    path, other = root / f"{name}{rest}", root / f"{former}{rest}"
+    return other if not path.exists() and (other / MANIFEST).is_file() else path
+
+
+def names_of(corpus: str, config: TokenizerConfig) -> tuple[str, str]:
+    """Return what the stores of a corpus and a tokenizer are called but for their source, and were before."""
+    rest = f".{config.kind}-{config.size}"
     if config.files is not None and config.kind != "gpt2":
-        name += f"-{tokenizer_in(config).hash[:8]}"
-    if source is not None:
-        name += f".{source_hash(source)}"
-    return root / name
+        rest += f"-{tokenizer_in(config).hash[:8]}"
+    return f"{shorten_name(corpus)}{rest}", f"{former_name(corpus)}{rest}"
 
 
 def find_store(root: Path, corpus: str, config: TokenizerConfig, source: Path | None = None) -> Path | None:
@@ -139,8 +146,8 @@ def find_store(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
     if source is not None:
         path = store_path(root, corpus, config, source)
         return path if (path / MANIFEST).is_file() else None
-    name = store_path(root, corpus, config, None).name
-    matching = [path for path in stores_in(root) if path.name == name or path.name.startswith(f"{name}.")]
+    names = tuple(f"{name}." for name in names_of(corpus, config))
+    matching = [path for path in stores_in(root) if f"{path.name}.".startswith(names)]
     return max(matching, key=created, default=None)
 
 
@@ -174,7 +181,8 @@ def known_sources(root: Path, corpus: str) -> list[str]:
 
 def named_after(root: Path, corpus: str) -> list[Path]:
     """Return the stores whose names begin with a corpus's: its own, and of one that goes on with a dot."""
-    return [path for path in stores_in(root) if path.name.startswith(f"{shorten_name(corpus)}.")]
+    names = (f"{shorten_name(corpus)}.", f"{former_name(corpus)}.")
+    return [path for path in stores_in(root) if path.name.startswith(names)]
 
 
 def manifests_of(root: Path, corpus: str) -> dict[Path, dict[str, Any]]:

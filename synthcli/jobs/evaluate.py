@@ -28,7 +28,6 @@ from synthcli.runs import read_experiment, run_of
 from synthcli.runs.references import portable
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
-LONGEST = 120  # bytes of a corpus's name in a file's
 BLEU_ORDER = 4  # the longest n-grams it counts
 RECORDED = ("synthcli", "torch", "sacrebleu", "rouge-score", "tokenizers", "sentencepiece")
 
@@ -208,7 +207,7 @@ def label_of(checkpoint: Checkpoint) -> tuple[str, int]:
 
 def file_name(result: Result) -> str:
     """Name a result so that different questions do not overwrite each other."""
-    words = [result.metric, shorten_name(result.corpus, LONGEST), result.split, f"step-{result.step:08d}"]
+    words = [result.metric, shorten_name(result.corpus), result.split, f"step-{result.step:08d}"]
     if result.options["beam"] != 1 and result.metric in ("bleu", "rouge", "accuracy"):
         words.append(f"beam-{result.options['beam']}")
     if result.metric == "rouge" and result.options["rouge_tokenizer"] != "ascii":

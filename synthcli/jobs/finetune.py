@@ -23,7 +23,6 @@ from synthcli.runs import Run, find_checkpoint, read_experiment, run_of
 from synthcli.runs.references import Say, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint
 
-LONGEST = 80  # bytes of a corpus's name in a run's
 UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 TASK_OF_KIND = {
     "text": "causal-lm",
@@ -106,7 +105,7 @@ def layout_for(task: str, kind: str, own: str) -> str:
 
 def as_name(corpus: str) -> str:
     """Return a corpus as a part of an experiment's name, which has no `:`, `=` or spaces."""
-    return UNFIT.sub("-", shorten_name(corpus, LONGEST)).strip("-")
+    return UNFIT.sub("-", shorten_name(corpus)).strip("-")
 
 
 def validated(table: dict[str, Any]) -> Experiment:
@@ -175,7 +174,7 @@ def model_for(old: ModelConfig, task: str, base: ModelConfig, corpus: str) -> Mo
         found = find_corpus(corpus)
         output = OUTPUT_OF_KIND.get(found.kind, head.output)
         head = head.model_copy(update={"output": output})
-        classes = len(found.class_names) if output == "classes" else None
+        classes = found.num_classes if output == "classes" else None
     table = old.model_dump() | {
         "encoder": None,
         "decoder": None,

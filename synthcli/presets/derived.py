@@ -38,6 +38,6 @@ def vocabulary(tokenizer: Any) -> int:
 def num_classes(corpus: Any) -> int:
     """Return how many classes a corpus has, 0 where it has none or is unknown."""
     try:
-        return len(find_corpus(corpus).class_names) if isinstance(corpus, str) else 0
+        return find_corpus(corpus).num_classes if isinstance(corpus, str) else 0
     except SynthError:
         return 0

@@ -138,7 +138,8 @@ MISTAKES = {
         ["train", "latin.txt", "-o", "mine"],
         (
             "`latin.txt` is not UTF-8 at byte 3\n"
-            "hint: convert it (`iconv -t UTF-8`), or take the publisher's copy"
+            "hint: it seems to be `cp1252`, which reads “abcä”;"
+            " convert it: `iconv -f CP1252 -t UTF-8 < latin.txt > mended-latin.txt`"
         ),
     ),
     "too few ids for bytes": (

@@ -73,7 +73,7 @@ def test_invalid_utf8(name: str, where: str, tmp_path: Path) -> None:
     (folder / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     error = refused("multi30k", folder, tmp_path / "stores")
     assert error.message == f"`{folder / name}` is not UTF-8 at byte 31{where}"
-    assert error.hint == "convert it (`iconv -t UTF-8`), or take the publisher's copy"
+    assert error.hint == "convert it to UTF-8, or take the publisher's copy"
     assert content[31:32] == b"\xdf"
 
 

@@ -56,7 +56,7 @@ def test_what_is_not_as_expected_is_said(stores: Path, tmp_path: Path) -> None:
     said = run("prepare-corpus", "ag-news", "--source", source, "--vocab-size", "600").stderr
     said = " ".join(said.split())
     assert "pieces; 600 were asked for" in said
-    assert "note: the publisher has no validation split, and the store has none" in said
+    assert "note: there is no validation split, and the store has none" in said
 
 
 def test_corpora_are_listed_and_shown() -> None:

@@ -213,18 +213,33 @@ def test_rows_that_are_all_equal_cannot_be_cut(tmp_path: Path) -> None:
     assert error.value.message == (
         f"`a.txt` in `{tmp_path}` have too few rows that differ to cut three splits"
     )
-    assert error.value.hint == "give more, or files whose names say train and test"
+    assert error.value.hint == "give rows that differ, or cut them as they come: `text:split=kept`"
     assert not (tmp_path / "stores").exists()
 
 
 def test_names_of_some_files_count_for_nothing_where_a_cut_is_asked_for(tmp_path: Path) -> None:
     for stem in ("model", "train", "test_model"):
-        write(tmp_path / f"{stem}.py", [f"{stem} {number}" for number in range(20)])
-    source = tmp_path / "*.py"
+        write(tmp_path / f"{stem}.log", [f"{stem} {number}" for number in range(20)])
+    source = tmp_path / "*.log"
     with pytest.raises(SynthError) as error:
         read("text", source)
-    assert error.value.hint.endswith("; `text:split=shuffled` cuts all of them")
-    assert counts(read("text:split=shuffled", source)) == {"train": 54, "validation": 3, "test": 3}
+    assert error.value.hint.endswith(": `text:splits=none` cuts all of them")
+    for name in ("text:split=shuffled", "text:splits=none"):
+        assert counts(read(name, source)) == {"train": 54, "validation": 3, "test": 3}
+
+
+def test_names_of_programs_say_nothing(tmp_path: Path) -> None:
+    for stem in ("train", "test_model", "src/test/java/dev"):
+        write(tmp_path / f"{stem}.py", [f"{stem} {number}" for number in range(20)])
+    assert counts(read("text", tmp_path / "**/*.py")) == {"train": 54, "validation": 3, "test": 3}
+
+
+def test_names_say_nothing_where_that_is_asked_for(tmp_path: Path) -> None:
+    for stem, rows in {"train": SORTED[:400], "test": SORTED[400:]}.items():
+        table(tmp_path / f"{stem}.csv", rows)
+    assert counts(read(LABELLED, tmp_path)) == {"train": 400, "test": 400}
+    assert counts(read(f"{LABELLED},splits=none", tmp_path)) == {"train": 720, "validation": 40, "test": 40}
+    assert counts(read(f"{LABELLED},splits=none,split=whole", tmp_path)) == {"test": 800}
 
 
 def test_published_splits_are_as_they_are(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A user's own files: named with options, found, sorted into splits, read as rows of four kinds."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,7 @@ def test_the_files_of_a_pattern_stand_in_the_manifest(
 def test_options_stand_in_the_store(tmp_path: Path) -> None:
     name = "jsonl:text=review,label=mood,classes=bad+good"
     store = prepare(name, BYTES, tmp_path / "stores", write(tmp_path / "a.jsonl", JSONL))
-    assert store.path.name.startswith(f"{name}.bytes-260.")
+    assert re.fullmatch(r"jsonl-[0-9a-f]{8}\.bytes-260\.[0-9a-f]{8}", store.path.name)
     assert (store.corpus, store.kind, store.class_names) == (name, "labelled", ("bad", "good"))
 
 
@@ -172,13 +173,25 @@ def test_options_stand_in_the_store(tmp_path: Path) -> None:
     [
         ("jsonl:feild=a", "`jsonl` has no option `feild` in `jsonl:feild=a`"),
         ("jsonl:text=", "`jsonl:text=` gives `text` without a value"),
-        ("jsonl:text=a/b", "`jsonl:text=a/b` gives `text` as `a/b`"),
+        ("jsonl:text=a\0b", "`jsonl:text=a\0b` gives `text` with a NUL byte"),
+        ("jsonl:text={a", "`jsonl:text={a` gives `text` with `{` without its partner"),
+        ("jsonl:label={a}{b}", "`jsonl:label={a}{b}` gives `label` as a template"),
+        ('csv:text=a,b"', '`csv` has no option `b"` in `csv:text=a,b"`'),
         ("csv:text=a,text=b", "`csv:text=a,text=b` gives `text` twice"),
         ("csv:header=maybe", "`csv:header=maybe` gives `header` as `maybe`"),
+        ("csv:classes=a+b", "`csv:classes=a+b` does not say what a row is: it needs `label`"),
         (
-            "csv:label=a",
-            "`csv:label=a` does not say what a row is: it needs classes, in the order of their numbers",
+            "csv:label=a,score=b",
+            "`csv:label=a,score=b` does not say what a row is: it needs `label` or `score`, not both",
         ),
+        ("csv:label=a,classes=b", "`csv:label=a,classes=b` gives `classes` with one alone"),
+        ("csv:label=a,classes=b+b", "`csv:label=a,classes=b+b` gives `classes` with `b` twice"),
+        ("csv:label=a,classes=b+", "`csv:label=a,classes=b+` gives `classes` with an empty one"),
+        ("csv:separator=::", "`csv:separator=::` gives `separator` as `::`"),
+        ('csv:separator="', '`csv:separator="` gives `separator` as `"`'),
+        ("text:encoding=rot13", "`text:encoding=rot13` gives `encoding` as `rot13`"),
+        ("text:encoding=none", "`text:encoding=none` gives `encoding` as `none`"),
+        ("text:splits=all", "`text:splits=all` gives `splits` as `all`"),
         (
             "csv:source=a",
             "`csv:source=a` does not say what a row is: it needs `text`, or `source` and `target`",
@@ -241,5 +254,5 @@ def test_files_of_names_that_clash(base: str, tmp_path: Path) -> None:
     for stem in ("train", "more"):
         for end in ending:
             write(tmp_path / f"{stem}.{end}", ["text", "a"])
-    named = f"`{tmp_path}` holds files of named splits and `more.{ending[0]}`, whose split is not named"
-    assert refused(base, tmp_path) == named
+    files = f"`train.{ending[0]}`, whose name says `train`, and `more.{ending[0]}`, whose name says no split"
+    assert refused(base, tmp_path) == f"`{tmp_path}` holds {files}"

@@ -114,7 +114,7 @@ def replace(notes: Path) -> None:
 
 
 SIZE = len("".join(f"{line}\n" for line in SOURCES))
-CLASH = "`{notes}` holds files of named splits and `a.txt`, whose split is not named"
+CLASH = "`{notes}` holds `train.txt`, whose name says `train`, and `a.txt`, whose name says no split"
 CHANGES: list[tuple[Callable[[Path], object], str]] = [
     (append, f"`a.txt` has {SIZE + 13} bytes, had {SIZE}"),
     (replace, "`a.txt` has other contents of the same size"),

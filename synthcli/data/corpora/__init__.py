@@ -13,11 +13,11 @@ from synthcli.data.corpora.glue import GLUE
 from synthcli.data.corpora.imdb import IMDB
 from synthcli.data.corpora.iwslt14_de_en import IWSLT14_DE_EN
 from synthcli.data.corpora.lm1b import LM1B
+from synthcli.data.corpora.local_files.json_records import own_jsonl
+from synthcli.data.corpora.local_files.parallel_files import own_parallel
+from synthcli.data.corpora.local_files.tables import own_csv
+from synthcli.data.corpora.local_files.text_files import own_text
 from synthcli.data.corpora.multi30k import MULTI30K
-from synthcli.data.corpora.own_csv import own_csv
-from synthcli.data.corpora.own_jsonl import own_jsonl
-from synthcli.data.corpora.own_parallel import own_parallel
-from synthcli.data.corpora.own_text import own_text
 from synthcli.data.corpora.personachat import PERSONACHAT
 from synthcli.data.corpora.pile_wordpiece import PILE_WORDPIECE
 from synthcli.data.corpora.source import SPLITS, Row, Source

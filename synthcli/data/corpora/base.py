@@ -13,6 +13,8 @@ from synthcli.data.corpora.splitting import CutFolder
 from synthcli.data.fetching.homes import present
 from synthcli.errors import SynthError
 
+FEWEST_CLASSES = 2  # of a classifier, until a store says how many there are
+
 Kind = Literal["text", "pairs", "labelled", "scored", "choices"]
 
 
@@ -35,6 +37,11 @@ class Corpus:
     folder: Callable[[Path], Folder | CutFolder] | None = None
     finds_source: bool = False  # `folder` takes patterns and beginnings of names too
     generate: Callable[[], dict[str, list[Row]]] | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes it has, or where its files say so, at least."""
+        return len(self.class_names) or (FEWEST_CLASSES if self.kind == "labelled" else 0)
 
     @property
     def builtin(self) -> bool:

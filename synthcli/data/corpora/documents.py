@@ -9,6 +9,7 @@ from synthcli.data.corpora.finding import lacking, matching
 from synthcli.data.corpora.reading import json_lines, lines, shown
 from synthcli.data.corpora.source import Folder, Row
 from synthcli.data.corpora.splitting import split_folder
+from synthcli.data.corpora.text_form import PUBLISHED, TextForm
 from synthcli.errors import SynthError
 
 
@@ -57,8 +58,8 @@ def parquet(path: Path, field: str) -> Iterator[Row]:
         raise SynthError(f"`{path}` cannot be read as parquet: {shown(error)}", "fetch it again") from error
 
 
-def paragraphs(path: Path) -> Iterator[Row]:
-    for blank, group in groupby(lines(path), key=lambda line: not line.strip()):
+def paragraphs(path: Path, form: TextForm = PUBLISHED) -> Iterator[Row]:
+    for blank, group in groupby(lines(path, form=form), key=lambda line: not line.strip()):
         if not blank:
             yield {"text": "\n".join(group)}
 

@@ -47,6 +47,7 @@ class HubSource:
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     vocabulary: None = None
+    classes: None = None
 
     @property
     def splits(self) -> tuple[str, ...]:

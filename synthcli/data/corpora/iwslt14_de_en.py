@@ -39,7 +39,7 @@ SEGMENT = re.compile(r"<seg [^>]*>(.*)</seg>")
 def talks(files: tuple[Path, ...], held_out: bool) -> Iterator[Row]:
     """Yield the rows of the training talks that are held out, or the others; lines about a talk are none."""
     number = 0
-    for source, target in parallel(*files):
+    for source, target in parallel(files[0], files[1]):
         texts = [TAGS.sub("", line).strip() for line in (source, target)]
         if not any(text.startswith("<") for text in texts):
             number += 1

@@ -23,7 +23,7 @@ def parallel_folder(
     """Find `<stem>.<language>` for both languages of every split; `stems` are patterns, best first."""
 
     def rows(files: tuple[Path, ...]) -> Iterator[Row]:
-        for source, target in parallel(*files):
+        for source, target in parallel(files[0], files[1]):
             yield {"source": clean(source), "target": clean(target)}
 
     pairs = {split: pair_of(root, patterns, languages) for split, patterns in stems.items()}

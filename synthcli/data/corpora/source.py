@@ -24,6 +24,16 @@ class Row(TypedDict):
     choices: NotRequired[list[str]]
 
 
+class ClassNames(Protocol):
+    """The classes that files have where their corpus does not name them."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
 class Source(Protocol):
     """An opened corpus: its splits and their rows, each time in the same order."""
 
@@ -41,6 +51,11 @@ class Source(Protocol):
     @property
     def vocabulary(self) -> Path | None:
         """The publisher's own list of words, where it comes with one."""
+        ...
+
+    @property
+    def classes(self) -> ClassNames | None:
+        """The classes of its labels, where its files say which there are."""
         ...
 
     def read(self, split: str) -> Iterator[Row]: ...
@@ -75,6 +90,7 @@ class Folder:
     notes: tuple[str, ...] = ()
     splits_made: str | None = None
     vocabulary: Path | None = None
+    classes: ClassNames | None = None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -124,6 +140,7 @@ class Builtin:
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     vocabulary: None = None
+    classes: None = None
 
     @property
     def splits(self) -> tuple[str, ...]:

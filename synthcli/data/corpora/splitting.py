@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.corpora.finding import lacking
-from synthcli.data.corpora.own_split import SplitRule
-from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Row, cut, ranges_of
+from synthcli.data.corpora.local_files.form import folding, named
+from synthcli.data.corpora.local_files.split_rule import SplitRule
+from synthcli.data.corpora.source import SPLITS, ClassNames, Folder, Parse, Part, Row, cut, ranges_of
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ Group = tuple[Path, ...]  # the files that belong together: one, or a source and
 
 def split_of(path: Path) -> str:
     """Return the split that a path speaks of, or nothing."""
-    words = WORD.findall(path.as_posix().lower())
-    return SPLIT_OF.get(words[-1], "validation") if words else ""
+    word = split_word(path)
+    return SPLIT_OF.get(word, "validation") if word else ""
+
+
+def split_word(path: Path) -> str:
+    """Return the word by which a path speaks of a split, or nothing."""
+    words: list[str] = WORD.findall(path.as_posix().lower())
+    return words[-1] if words else ""
 
 
 def by_split(root: Path, groups: Iterable[Group]) -> dict[str, list[Group]]:
@@ -64,33 +71,6 @@ def named_splits(
     return Folder(root, {split: Part(paths, parse) for split, paths in files.items()})
 
 
-def split_own_folder(
-    root: Path,
-    groups: Iterable[Group],
-    parse: Parse,
-    corpus: str,
-    layout: str,
-    rule: SplitRule,
-    class_names: tuple[str, ...] = (),
-) -> "Folder | CutFolder":
-    """Return a user's own files by split; those of one split alone are cut as a rule says, or not at all."""
-    splits = by_split(root, groups)
-    if "" in splits and rule.is_asked:
-        splits = {"": sorted(group for found in splits.values() for group in found)}
-    if len(splits) > 1:
-        return named_splits(root, splits, parse, corpus, f"{layout}; {asked(corpus)} cuts all of them")
-    ((split, only),) = splits.items()
-    if rule.order != "whole":
-        return CutFolder(root, tuple(only), parse, rule, split, class_names)
-    files = tuple(path for group in only for path in group)
-    return Folder(root, {split or "test": Part(files, parse)})
-
-
-def asked(corpus: str) -> str:
-    """Return the name of a corpus that is cut whatever its files are called."""
-    return f"`{corpus}{',' if ':' in corpus else ':'}split=shuffled`"
-
-
 @dataclass(frozen=True)
 class Cut:
     """The split of every row, by its number in `SPLITS`, and how it came to be."""
@@ -110,7 +90,8 @@ class CutFolder:
     parse: Parse
     rule: SplitRule
     named: str  # the one split that their names speak of; empty: none
-    class_names: tuple[str, ...] = ()
+    corpus: str  # its name, for hints
+    classes: ClassNames | None = None
     vocabulary: None = None
 
     @property
@@ -138,7 +119,10 @@ class CutFolder:
     def refuse_few(self, rows: int) -> None:
         if rows < len(SPLITS):
             message = f"{self.title} in `{self.root}` have {rows} row(s): too few to cut three splits"
-            raise SynthError(message, "give more")
+            hint = f"give at least {len(SPLITS)} rows that are not blank"
+            if "lines" in self.rule.units:
+                hint += f", or break long ones into lines: {folding(self.files[0])}"
+            raise SynthError(message, hint)
 
     def in_order(self) -> Cut:
         """Cut the rows as they come."""
@@ -165,10 +149,11 @@ class CutFolder:
         if not all(counts.values()):
             raise SynthError(
                 f"{self.title} in `{self.root}` have too few rows that differ to cut three splits",
-                "give more, or files whose names say train and test",
+                f"give rows that differ, or cut them as they come: {named(self.corpus, split='kept')}",
             )
         lacking = splits_without(found.codes, scanned)
-        return Cut(found.codes, unit, counts, {self.class_names[one]: lacking[one] for one in lacking})
+        names = () if self.classes is None else self.classes.names
+        return Cut(found.codes, unit, counts, {names[one]: lacking[one] for one in lacking})
 
     @property
     def splits_made(self) -> str:

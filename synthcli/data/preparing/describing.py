@@ -93,7 +93,9 @@ def describe(
     counts: dict[str, dict[str, int]],
 ) -> dict[str, Any]:
     """Return the manifest."""
-    origin = opened.describe() | {"notes": list(opened.notes)}
+    classes = opened.classes
+    notes = [*opened.notes, *(() if classes is None else classes.notes)]
+    origin = opened.describe() | {"notes": notes}
     if opened.files:
         origin["given"] = None if source is None else str(source.resolve())
         origin["files"] = describe_sources(source or Path(origin["path"]), opened.files)
@@ -102,7 +104,7 @@ def describe(
         "format": FORMAT,
         "corpus": corpus.name,
         "kind": corpus.kind,
-        "class_names": list(corpus.class_names),
+        "class_names": list(corpus.class_names if classes is None else classes.names),
         "source": origin,
         "tokenizer": {
             "kind": tokenizer.kind,

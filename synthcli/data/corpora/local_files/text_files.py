@@ -10,15 +10,19 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.documents import paragraphs
-from synthcli.data.corpora.own_files import LICENCE, URL, found
-from synthcli.data.corpora.own_options import one_of, options_of
-from synthcli.data.corpora.own_split import CUT, SplitRule, rule_of
-from synthcli.data.corpora.own_split import OPTIONS as SPLIT_OPTIONS
+from synthcli.data.corpora.local_files.files import LICENCE, URL, found
+from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
+from synthcli.data.corpora.local_files.form import form_of
+from synthcli.data.corpora.local_files.named_splits import split_own_folder
+from synthcli.data.corpora.local_files.options import one_of, options_of
+from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, rule_of
+from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Row
-from synthcli.data.corpora.splitting import CutFolder, split_own_folder
+from synthcli.data.corpora.source import Folder, Parse, Row
+from synthcli.data.corpora.splitting import CutFolder
+from synthcli.data.corpora.text_form import TextForm
 
-OPTIONS = {"rows": "lines|paragraphs|files"} | SPLIT_OPTIONS
+OPTIONS = {"rows": "lines|paragraphs|files"} | FORM_OPTIONS | SPLIT_OPTIONS
 ENDINGS = (".txt", ".text", ".md")
 LAYOUT = (
     "a text file, a folder of `.txt`, `.text` or `.md`, or a pattern in quotes such as 'notes/**/*.py',"
@@ -27,23 +31,26 @@ LAYOUT = (
 )
 
 
-def line_rows(path: Path) -> Iterator[Row]:
-    return ({"text": line} for line in lines(path))
+Read = Callable[[Path, TextForm], Iterator[Row]]
 
 
-def file_rows(path: Path) -> Iterator[Row]:
-    yield {"text": "\n".join(lines(path))}
+def line_rows(path: Path, form: TextForm) -> Iterator[Row]:
+    return ({"text": line} for line in lines(path, form=form))
 
 
-READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+def file_rows(path: Path, form: TextForm) -> Iterator[Row]:
+    yield {"text": "\n".join(lines(path, form=form))}
+
+
+READERS: dict[str, Read] = {
     "lines": line_rows,
     "paragraphs": paragraphs,
     "files": file_rows,
 }
 
 
-def rows(files: tuple[Path, ...], read: Callable[[Path], Iterator[Row]]) -> Iterator[Row]:
-    return chain.from_iterable(map(read, files))
+def rows(files: tuple[Path, ...], read: Read, form: TextForm) -> Iterator[Row]:
+    return chain.from_iterable(read(path, form) for path in files)
 
 
 # What stays together when rows are held out: the coarsest that comes near the shares.
@@ -54,12 +61,10 @@ UNITS = {
 }
 
 
-def folder(
-    root: Path, name: str, read: Callable[[Path], Iterator[Row]], rule: SplitRule
-) -> Folder | CutFolder:
+def folder(root: Path, name: str, parse: Parse, rule: SplitRule) -> Folder | CutFolder:
     base, files = found(root, name, LAYOUT, ENDINGS)
     groups = [(path,) for path in files]
-    return split_own_folder(base, groups, partial(rows, read=read), name, LAYOUT, rule)
+    return split_own_folder(base, groups, parse, name, LAYOUT, rule)
 
 
 def own_text(name: str) -> Corpus:
@@ -67,6 +72,7 @@ def own_text(name: str) -> Corpus:
     options = options_of(name, OPTIONS)
     unit = one_of(name, options, "rows", tuple(READERS))
     rule = rule_of(name, options, UNITS[unit])
+    parse = partial(rows, read=READERS[unit], form=form_of(name, options))
     return Corpus(
         name=name,
         kind="text",
@@ -74,6 +80,6 @@ def own_text(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(folder, name=name, read=READERS[unit], rule=rule),
+        folder=partial(folder, name=name, parse=parse, rule=rule),
         finds_source=True,
     )

@@ -3,21 +3,24 @@
 split=shuffled  the default: by a hash of the rows, every class alike (`held_out`)
 split=kept      in the order of the files: the first 90 per cent are train
 split=whole     not at all: all rows are one split, the one that the files are named after, else test
+splits=none     whatever the names of the files say
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from synthcli.data.corpora.own_options import one_of
+from synthcli.data.corpora.local_files.options import one_of, with_options
 from synthcli.errors import SynthError
 
 Order = Literal["shuffled", "kept", "whole"]
 ORDERS: tuple[Order, ...] = ("shuffled", "kept", "whole")
-OPTIONS = {"split": "|".join(ORDERS), "split_seed": "NUMBER"}
+NAMES = ("named", "none")  # whether the files' names say in which split they are
+OPTIONS = {"split": "|".join(ORDERS), "split_seed": "NUMBER", "splits": "|".join(NAMES)}
 CUT = (
     "train, valid and test in the files' names, else they are cut 90/5/5 by a hash of the rows, every class"
-    " alike: `split=kept` cuts them in their order, `split=whole` not at all"
+    " alike: `split=kept` cuts them in their order, `split=whole` not at all, `splits=none` whatever their"
+    " names say"
 )
 
 
@@ -29,6 +32,7 @@ class SplitRule:
     seed: int = 0
     units: tuple[str, ...] = ("rows",)
     is_asked: bool = False  # by the user: file names that speak of splits here and there say nothing then
+    reads_names: bool = True  # file names say something at all
 
 
 def rule_of(name: str, options: Mapping[str, str], units: tuple[str, ...] = ("rows",)) -> SplitRule:
@@ -43,9 +47,10 @@ def rule_of(name: str, options: Mapping[str, str], units: tuple[str, ...] = ("ro
         raise SynthError(
             f"`{name}` gives `split_seed`, and `split={order}` draws nothing", "leave one of them out"
         )
-    return SplitRule(order, int(seed), units, is_asked="split" in options)
+    reads_names = one_of(name, options, "splits", NAMES) == "named"
+    return SplitRule(order, int(seed), units, "split" in options, reads_names)
 
 
 def uncut(name: str) -> str:
     """Return the name of the same corpus not cut, of one that says nothing about it."""
-    return f"{name}{',' if ':' in name else ':'}split=whole"
+    return with_options(name, split="whole")

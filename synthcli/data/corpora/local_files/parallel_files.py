@@ -10,16 +10,20 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.finding import lacking
-from synthcli.data.corpora.own_files import LICENCE, URL, divided, files_in, missing
-from synthcli.data.corpora.own_options import options_of
-from synthcli.data.corpora.own_split import CUT, SplitRule, rule_of
-from synthcli.data.corpora.own_split import OPTIONS as SPLIT_OPTIONS
+from synthcli.data.corpora.local_files.files import LICENCE, URL, divided, files_in, missing
+from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
+from synthcli.data.corpora.local_files.form import form_of
+from synthcli.data.corpora.local_files.named_splits import split_own_folder
+from synthcli.data.corpora.local_files.options import options_of, unquoted
+from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, rule_of
+from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Row
-from synthcli.data.corpora.splitting import CutFolder, Group, split_own_folder
+from synthcli.data.corpora.splitting import CutFolder, Group
+from synthcli.data.corpora.text_form import TextForm
 from synthcli.errors import SynthError
 
-OPTIONS = {"source": "ENDING", "target": "ENDING"} | SPLIT_OPTIONS
+OPTIONS = {"source": "ENDING", "target": "ENDING"} | FORM_OPTIONS | SPLIT_OPTIONS
 LAYOUT = (
     "two files of equally many lines, plain or .gz: `parallel:source=de,target=en` reads every `*.de` beside"
     " its `*.en` of a folder, or with `--source talks` the files `talks.de` and `talks.en`;"
@@ -61,21 +65,22 @@ class Sides:
         raise lacking(path.parent, f"`{target}`", name, LAYOUT)
 
 
-def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def rows(files: tuple[Path, ...], form: TextForm) -> Iterator[Row]:
     for path, beside in zip(files[::2], files[1::2], strict=True):
-        for source, target in parallel(path, beside):
+        for source, target in parallel(path, beside, form):
             yield {"source": source, "target": target}
 
 
-def folder(root: Path, name: str, sides: Sides, rule: SplitRule) -> Folder | CutFolder:
+def folder(root: Path, name: str, sides: Sides, form: TextForm, rule: SplitRule) -> Folder | CutFolder:
     base, pairs = sides.pairs(root, name)
-    return split_own_folder(base, pairs, rows, name, LAYOUT, rule)
+    return split_own_folder(base, pairs, partial(rows, form=form), name, LAYOUT, rule)
 
 
 def own_parallel(name: str) -> Corpus:
     """Return the corpus that a name such as `parallel:source=de,target=en` asks for."""
     options = options_of(name, OPTIONS)
-    sides = Sides(options.get("source", "source"), options.get("target", "target"))
+    source, target = (unquoted(options.get(side, side)) for side in ("source", "target"))
+    sides, form = Sides(source, target), form_of(name, options)
     if sides.source == sides.target:
         raise SynthError(f"`{name}` has one ending for both sides: `{sides.source}`", f"expected {LAYOUT}")
     return Corpus(
@@ -85,6 +90,6 @@ def own_parallel(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(folder, name=name, sides=sides, rule=rule_of(name, options)),
+        folder=partial(folder, name=name, sides=sides, form=form, rule=rule_of(name, options)),
         finds_source=True,
     )

@@ -1,0 +1,131 @@
+"""The objects of a json file that is one array, read one after the other: memory holds one of them."""
+
+import json
+import re
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from synthcli.data.corpora.reading import (
+    BLOCK,
+    LONGEST_LINE,
+    no_json,
+    refuse_half_characters,
+    undecodable,
+    utf_8,
+    without_mark,
+)
+from synthcli.data.corpora.text_form import PUBLISHED, TextForm
+from synthcli.errors import SynthError
+
+WHITE = re.compile(r"[ \t\n\r]*")
+
+
+def is_array(path: Path, form: TextForm = PUBLISHED) -> bool:
+    """Whether a file begins as an array does."""
+    return JsonText(path, form).peek() == "["
+
+
+def array_items(path: Path, form: TextForm = PUBLISHED) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the line and the object of every item."""
+    text = JsonText(path, form)
+    text.take("[")
+    is_first = True
+    while text.peek() != "]":
+        if not is_first:
+            text.take(",")
+        text.peek()
+        number, item = text.line, text.value()
+        if not isinstance(item, dict):
+            raise SynthError(f"`{path}` holds no object at line {number}", form.no_object(path))
+        yield number, item
+        is_first = False
+    text.take("]")
+    if text.peek():
+        raise text.error("extra data")
+
+
+class JsonText:
+    """The text of a file, read as far as it is needed."""
+
+    def __init__(self, path: Path, form: TextForm) -> None:
+        self.path, self.form, self.texts = path, form, texts(path, form)
+        self.text, self.at, self.line = "", 0, 1
+        self.decoder = json.JSONDecoder()
+
+    def more(self) -> bool:
+        """Read on, and forget what is done with; False at the end."""
+        text = next(self.texts, None)
+        self.text, self.at = self.text[self.at :] + (text or ""), 0
+        return text is not None
+
+    def go(self, place: int) -> None:
+        """Go on to a place."""
+        self.line += self.text.count("\n", self.at, place)
+        self.at = place
+
+    def peek(self) -> str:
+        """Return the next character that is no white space; none at the end."""
+        while True:
+            found = WHITE.match(self.text, self.at)
+            assert found is not None
+            self.go(found.end())
+            if self.at < len(self.text) or not self.more():
+                return self.text[self.at : self.at + 1]
+
+    def take(self, mark: str) -> None:
+        """Go past a mark, which must come next."""
+        if self.peek() != mark:
+            raise self.error(f"expecting '{mark}' delimiter" if self.text else "unexpected end of data")
+        self.go(self.at + 1)
+
+    def value(self) -> Any:
+        """Return the next value, read whole."""
+        while True:
+            try:
+                value, end = self.decoder.raw_decode(self.text, self.at)
+                refuse_half_characters(self.text[self.at : end], value)
+            except (ValueError, RecursionError) as error:
+                if isinstance(error, UnicodeEncodeError) or not self.has_grown():
+                    raise no_json(self.path, self.placed(error), self.line, self.form) from error
+            else:
+                self.go(end)
+                return value
+
+    def placed(self, error: Exception) -> Exception:
+        """Return an error of json whose line is counted from here."""
+        if not isinstance(error, json.JSONDecodeError):
+            return error
+        return json.JSONDecodeError(error.msg, self.text[self.at :], error.pos - self.at)
+
+    def has_grown(self) -> bool:
+        """Read as much again as is there, for a value may only be cut short; False at the end."""
+        size = len(self.text) - self.at
+        if size > LONGEST_LINE:
+            message = (
+                f"`{self.path}` has more than {LONGEST_LINE // 2**20} MiB in the record at line {self.line}"
+            )
+            raise SynthError(message, "leave that record out, or part it")
+        if not self.more():
+            return False
+        while len(self.text) < 2 * size and self.more():
+            pass
+        return True
+
+    def error(self, reason: str) -> SynthError:
+        return no_json(self.path, ValueError(reason), self.line, self.form)
+
+
+def texts(path: Path, form: TextForm) -> Iterator[str]:
+    """Yield the text of a file as it is read."""
+    decoder, place = getincrementaldecoder("utf-8")(), 0
+    for raw in chain(utf_8(path, BLOCK, form), [b""]):
+        body, pending = raw if place else without_mark(path, raw, form), len(decoder.getstate()[0])
+        try:
+            yield decoder.decode(body, final=not raw)
+        except UnicodeDecodeError as error:
+            start = place - pending + len(raw) - len(body) + error.start
+            raise undecodable(path, start, raw, form) from error
+        place += len(raw)

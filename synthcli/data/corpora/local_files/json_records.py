@@ -1,0 +1,92 @@
+"""A user's own json: `jsonl` reads the field `text` of objects, `jsonl:text=meta.body` another.
+
+A file holds one object a line, or an array of objects; with `records=data` it is one object, which holds the
+array in its field `data`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.json_array import array_items, is_array
+from synthcli.data.corpora.local_files.columns import MEANINGS, Records, columns_of
+from synthcli.data.corpora.local_files.fields import pick
+from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
+from synthcli.data.corpora.local_files.form import OwnForm, form_of, named, piped
+from synthcli.data.corpora.local_files.options import options_of, unquoted
+from synthcli.data.corpora.local_files.records import own_records
+from synthcli.data.corpora.local_files.split_rule import CUT, rule_of
+from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
+from synthcli.data.corpora.reading import json_document, json_lines
+from synthcli.errors import SynthError
+
+OPTIONS = MEANINGS | {"records": "FIELD"} | FORM_OPTIONS | SPLIT_OPTIONS
+ENDINGS = (".jsonl", ".json", ".ndjson")
+LAYOUT = (
+    "a file, a folder or a pattern in quotes of `.jsonl` or `.json`: one object a line, or an array of them,"
+    " plain or .gz; `jsonl:text=FIELD`, `jsonl:text=FIELD,label=FIELD`, `jsonl:text=FIELD,score=FIELD` or"
+    " `jsonl:source=FIELD,target=FIELD` names the fields;"
+    f" {CUT}"
+)
+
+
+@dataclass(frozen=True)
+class JsonForm(OwnForm):
+    """Files of json, which may be whole documents."""
+
+    def no_json(self, path: Path) -> str:
+        """Say how to read a document that is one object, or objects over several lines."""
+        try:
+            held = json_document(path, OwnForm(self.encoding))
+        except SynthError:
+            joining = piped(path, ["jq", "-c", "."])
+            return f"mend that line; objects over several lines become one a line by {joining}"
+        lists = [key for key, value in held.items() if is_objects(value)] if isinstance(held, Mapping) else []
+        if not lists:
+            return 'expected one object a line, or an array of objects, such as `[{"text": "…"}]`'
+        return f"it is one object: name the corpus {named(self.corpus, records=lists[0])}"
+
+    no_object = no_json
+
+
+def is_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
+
+
+def records(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Records:
+    """Yield the objects of files and where they stand; those in a field of a document where one is named."""
+    for path in files:
+        if inside is not None:
+            for place, record in enumerate(held_in(path, inside, form), start=1):
+                yield record, f"`{path}`, record {place},"
+        elif is_array(path, form):
+            for place, (number, record) in enumerate(array_items(path, form), start=1):
+                yield record, f"`{path}`, record {place} at line {number},"
+        else:
+            for number, record in json_lines(path, form):
+                yield record, f"`{path}`, line {number},"
+
+
+def held_in(path: Path, field: str, form: JsonForm) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of the array that a document holds in a field."""
+    document = json_document(path, OwnForm(form.encoding, form.corpus))
+    try:
+        found = pick(document, field)
+    except KeyError:
+        raise SynthError(f"`{path}` holds no `{field}`", form.no_json(path)) from None
+    if not is_objects(found):
+        raise SynthError(f"`{path}` holds no array of objects in `{field}`", form.no_json(path))
+    yield from found
+
+
+def own_jsonl(name: str) -> Corpus:
+    """Return the corpus that a name such as `jsonl:text=body` asks for."""
+    options = options_of(name, OPTIONS)
+    columns, rule = columns_of(name, options), rule_of(name, options)
+    form = JsonForm(form_of(name, options).encoding, name)
+    inside = unquoted(options["records"]) if "records" in options else None
+    read = partial(records, form=form, inside=inside)
+    return own_records(name, "Your own json", LAYOUT, ENDINGS, columns, read, rule)

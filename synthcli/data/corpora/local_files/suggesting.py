@@ -1,0 +1,42 @@
+"""Columns to name instead of those a file does not have, so that the hint of a message can be followed."""
+
+import shlex
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from synthcli.data.corpora.local_files.fields import Field, paths_in, pick
+from synthcli.data.corpora.local_files.options import with_options
+
+
+def suggest_columns(name: str, fields: Mapping[str, Field], record: Mapping[str, Any]) -> str:
+    """Name a corpus with columns of a record in the place of those it lacks.
+
+    A column of nearly the same name is taken; else for a text the one of most words, for a class the last.
+    """
+    have = list(paths_in(record))
+    lacking = {key: field.paths[0] for key, field in fields.items() if not set(field.paths) <= set(have)}
+    free = [path for path in have if all(path not in field.paths for field in fields.values())]
+    changed: dict[str, str | None] = {}
+    for meaning, wanted in lacking.items():
+        if not free:
+            return "name the columns it has"
+        path = nearest(wanted, free) or likely(meaning, free, record)
+        changed[meaning] = path.replace("{", "{{").replace("}", "}}")
+        free.remove(path)
+    return f"name the columns it has, such as `{shlex.quote(with_options(name, **changed))}`"
+
+
+def nearest(wanted: str, free: list[str]) -> str | None:
+    """Return the column whose name is nearly the one wanted."""
+    alike = {path.strip().casefold(): path for path in free}
+    near = get_close_matches(wanted.strip().casefold(), alike, n=1)
+    return alike[near[0]] if near else None
+
+
+def likely(meaning: str, free: list[str], record: Mapping[str, Any]) -> str:
+    """Return the column that most likely holds a text, or what is learnt of one."""
+    texts = [path for path in free if isinstance(pick(record, path), str)]
+    if meaning in ("text", "source") and texts:
+        return max(texts, key=lambda path: (len(pick(record, path).split()), len(pick(record, path))))
+    return (texts or free)[-1] if meaning == "target" else free[-1]

@@ -1,0 +1,116 @@
+"""A user's own tables: `csv` reads the column `text`, `csv:text=review,label=mood` two.
+
+The first record names the columns; with `header=no` they are called 1, 2 and so on. What ends in .tsv is
+parted by tabs, all else by commas, unless `separator` says so.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthcli.data.corpora.base import Corpus
+from synthcli.data.corpora.local_files.columns import MEANINGS, Columns, Records, columns_of
+from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
+from synthcli.data.corpora.local_files.form import OwnForm, form_of
+from synthcli.data.corpora.local_files.options import one_of, options_of, unquoted, with_options
+from synthcli.data.corpora.local_files.records import own_records
+from synthcli.data.corpora.local_files.split_rule import CUT, rule_of
+from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
+from synthcli.data.corpora.reading import records, shown
+from synthcli.errors import SynthError
+
+ENDINGS = (".csv", ".tsv")
+SEPARATORS = {
+    "comma": ",",
+    "tab": "\t",
+    "semicolon": ";",
+    "pipe": "|",
+    "colon": ":",
+    "space": " ",
+    "\\t": "\t",
+}
+OPTIONS = (
+    MEANINGS
+    | {"header": "yes|no", "separator": "tab|semicolon|pipe|any one character", "quoting": "yes|no"}
+    | FORM_OPTIONS
+    | SPLIT_OPTIONS
+)
+LAYOUT = (
+    "a file, a folder or a pattern in quotes of `.csv` or `.tsv`, plain or .gz;"
+    " `csv:text=COLUMN`, `csv:text=COLUMN,label=COLUMN`, `csv:text=COLUMN,score=COLUMN` or"
+    " `csv:source=COLUMN,target=COLUMN` names the columns, `header=no` has them called 1, 2 and so on;"
+    f" {CUT}"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """How the files of a corpus are read."""
+
+    columns: Columns
+    form: OwnForm
+    has_header: bool
+    has_quotes: bool
+    separator: str  # none: by the file's name
+
+    def records(self, files: tuple[Path, ...]) -> Records:
+        for path in files:
+            separator = self.separator or ("\t" if ".tsv" in path.suffixes else ",")
+            table = records(path, delimiter=separator, form=self.form, has_quotes=self.has_quotes)
+            names = self.names(path, table) if self.has_header else []
+            for number, record in table:
+                names = names or [str(column) for column in range(1, len(record) + 1)]
+                yield dict(zip(names, record, strict=True)), f"`{path}`, line {number},"
+
+    def names(self, path: Path, table: Iterator[tuple[int, list[str]]]) -> list[str]:
+        """Return the first record, which must name the columns that are wanted, each once."""
+        _, names = next(table, (1, []))
+        missing = [f"`{column}`" for column in self.columns.paths if names.count(column) != 1]
+        if missing:
+            held = shown(", ".join(f"`{name}`" for name in names) or "none")
+            message = f"`{path}` has no one column {', '.join(missing)}, but {held}"
+            raise SynthError(message, self.columns_to_name(names, table))
+        return names
+
+    def columns_to_name(self, names: list[str], table: Iterator[tuple[int, list[str]]]) -> str:
+        """Say which separator, or else which columns, read a table that has others."""
+        name, first = self.columns.name, names
+        with suppress(SynthError):  # it has other faults too
+            _, first = next(table, (2, names))
+        if not names:
+            return f"expected {LAYOUT}"
+        for word, separator in SEPARATORS.items() if len(names) == 1 else ():
+            found = names[0].split(separator)
+            if len(found) > 1 and set(self.columns.paths) <= set(found):
+                with_separator = shlex.quote(with_options(name, separator=word))
+                return f"its columns seem to be parted by `{separator}`: name the corpus `{with_separator}`"
+        return self.columns.suggest(dict(zip(names, first, strict=False)))
+
+
+def own_csv(name: str) -> Corpus:
+    """Return the corpus that a name such as `csv:text=review` asks for."""
+    options = options_of(name, OPTIONS)
+    columns, form = columns_of(name, options), form_of(name, options)
+    has_header, has_quotes = (
+        one_of(name, options, key, ("yes", "no")) == "yes" for key in ("header", "quoting")
+    )
+    table = Table(columns, form, has_header, has_quotes, separator_of(name, options))
+    rule = rule_of(name, options)
+    return own_records(name, "Your own tables", LAYOUT, ENDINGS, columns, table.records, rule)
+
+
+def separator_of(name: str, options: Mapping[str, str]) -> str:
+    """Return the character that parts columns; an empty one where the file's name decides."""
+    written = unquoted(options.get("separator", ""))
+    separator = SEPARATORS.get(written, written)
+    if written == "by-name":
+        return ""
+    if len(separator) > 1 or (separator in ('"', "\r", "\n") and separator):
+        words = ", ".join(f"`{word}`" for word in SEPARATORS)
+        raise SynthError(
+            f"`{name}` gives `separator` as `{written}`",
+            f"expected one character but a quote, or one of {words}",
+        )
+    return separator
