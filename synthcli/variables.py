@@ -17,9 +17,14 @@ UNSET = "unset `RANK`, `WORLD_SIZE`, `LOCAL_RANK` and `LOCAL_WORLD_SIZE`: launch
 def drop_odd_sizes(variables: MutableMapping[str, str]) -> None:
     """Forget a size of the terminal that is none: rich takes it at its word."""
     for name in SIZES:
-        value = variables.get(name)
-        if value is not None and not (value.isascii() and value.isdecimal() and _number(value) in WIDTHS):
+        if name in variables and _number(variables[name]) not in WIDTHS:
             del variables[name]
+
+
+def columns_of(variables: Mapping[str, str]) -> int | None:
+    """Return how many columns `COLUMNS` says there are; None where it says nothing, or no width."""
+    said = _number(variables.get("COLUMNS", ""))
+    return said if said in WIDTHS else None
 
 
 def refuse_words(words: list[str]) -> None:

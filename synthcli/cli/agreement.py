@@ -117,4 +117,5 @@ def show_layers(comparison: "Comparison") -> None:
         columns,
         rows,
         right=frozenset(range(1, len(columns))),
+        is_continued=True,
     )

@@ -41,7 +41,8 @@ def check(
         table = {"preset": preset, "scale": experiment.scale, "parameters": its.parameters}
         screen.data(json.dumps(table | {"promises": [asdict(one) for one in found]}, indent=2))
     else:
-        screen.table(None, ["promise", "", "detail", "seconds"], rows_of(found), right=frozenset({3}))
+        headers = ["promise", "verdict", "detail", "seconds"]
+        screen.table(None, headers, rows_of(found), right=frozenset({3}), least=(3,))
     if broken:
         message = f"`{preset}` breaks {len(broken)} of {len(found)} promises: {', '.join(broken)}"
         raise WorkFailedError(message, "what each promise means: `docs/architecture.md`, contract")

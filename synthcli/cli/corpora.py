@@ -49,7 +49,8 @@ def ls(as_json: AsJson = False) -> None:
         [corpus.name, TASKS[corpus.kind], train_rows(corpus), corpus.licence, where(corpus)]
         for corpus in CORPORA.values()
     ]
-    screen.table(None, ["corpus", "task", "train rows", "licence", "where"], rows, right=frozenset({2}))
+    headers = ["corpus", "task", "train rows", "licence", "where"]
+    screen.table(None, headers, rows, right=frozenset({2}), least=(3, 1))
     return screen.say("next: `synth corpora show NAME`, `synth prepare-corpus NAME`")
 
 

@@ -48,7 +48,7 @@ def build(mode: Mode = "auto", architectures: Architectures = None, as_json: AsJ
         rows = [
             [kind, part.status, " ".join(part.targets), part.reason] for kind, part in report.parts.items()
         ]
-        screen.table(None, ["library", "", "compiled for", "why not"], rows)
+        screen.table(None, ["library", "state", "compiled for", "why not"], rows, least=(2,))
     if not any(part.is_built for part in report.parts.values()):
         raise WorkFailedError(f"no kernel was built: {report.cpu.reason}", "SRU and SRU++ run in plain torch")
     screen.say(f"wrote: {folder}\nnext: `synth kernels test`")
@@ -87,8 +87,18 @@ def test(as_json: AsJson = False) -> None:
     if as_json:
         screen.data(json.dumps([asdict(one) for one in found], indent=2))
     else:
-        columns = ["device", "numbers", "recurrence", "error", "torch's", "of gradients", "torch's", ""]
-        screen.table(None, columns, [row_of(one) for one in found], right=frozenset({3, 4, 5, 6}))
+        columns = [
+            "device",
+            "numbers",
+            "recurrence",
+            "error",
+            "torch's",
+            "of gradients",
+            "torch's",
+            "verdict",
+        ]
+        right, least = frozenset({3, 4, 5, 6}), (6, 4, 5, 3)
+        screen.table(None, columns, [row_of(one) for one in found], right, least)
     wrong = sum(not one.is_right for one in found)
     if wrong:
         message = f"native kernels are wrong in {wrong} of {len(found)} recurrences"

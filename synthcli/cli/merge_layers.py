@@ -160,9 +160,8 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
     rows = [row for one in table["merges"] for row in rows_of(one)]
     columns = ["layers", "start", "parameters", "after", "NMSE before", "after", "seconds"]
-    screen.table(
-        "NMSE on held-out text: 0 is the teacher, 1 the mean", columns, rows, right=frozenset(range(2, 7))
-    )
+    title = "NMSE on held-out text: 0 is the teacher, 1 the mean"
+    screen.table(title, columns, rows, right=frozenset(range(2, 7)), least=(6, 2, 3, 1))
     for one in table["merges"]:
         for line in left_out(one, "layers " + "+".join(str(layer) for layer in one["layers"])):
             screen.say(line)

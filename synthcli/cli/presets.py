@@ -56,7 +56,7 @@ def ls(
         [row["name"], row["title"], row["verb"], f"{row['parameters'] / 1e6:.1f} M", told(row)]
         for row in rows
     ]
-    screen.table(None, columns, table, right=frozenset({3}))
+    screen.table(None, columns, table, right=frozenset({3}), least=(2, 1))
     commands = sorted({f"`{build_command(row['verb'], 'NAME')}`" for row in rows})
     return screen.say(f"*: one source only\nnext: `synth presets show NAME`, {', '.join(commands)}")
 

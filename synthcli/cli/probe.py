@@ -142,7 +142,7 @@ def show(report: dict[str, Any], as_json: bool) -> None:
     measured = [key for key in FIGURES if any(one.get(key) is not None for one in findings)]
     for key in measured:
         rows = [row_of(name, key, findings, layers) for name in report["replacements"]]
-        screen.table(FIGURES[key], columns, rows, right=frozenset(range(1, len(columns))))
+        screen.table(FIGURES[key], columns, rows, frozenset(range(1, len(columns))), is_continued=True)
     for why in dict.fromkeys(one["why"] for one in findings if one["why"]):
         screen.say(f"note: {why}")
     nearness = "1 is the teacher's" if "cosine" in measured else "KL is from the teacher, a position"

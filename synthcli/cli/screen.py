@@ -6,7 +6,7 @@ Nothing else prints. What files and names say is neither obeyed by the terminal 
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -15,7 +15,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextCol
 from rich.table import Table
 from rich.text import Text
 
+from synthcli.cli.layout import (
+    GAP,
+    Column,
+    choose_columns,
+    fit,
+    make_columns,
+    needed,
+    split_columns,
+)
 from synthcli.errors import NotWrittenError, SynthError, WorkFailedError
+from synthcli.variables import columns_of
 from synthcli.visible import HANDLER, escaped, visible
 
 # Of several processes only the first speaks.
@@ -23,9 +33,10 @@ IS_SILENT = os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", 
 
 POSING = re.compile(r"\n(?=\s*(?:error|hint|next|note|warning):)")
 LONGEST, LONGEST_HINT = 4_000, 1_000  # characters of a message
-WIDTH_OF_FILES = 120  # where output goes to a file or a pipe
+USUAL = 80  # columns of a terminal that does not say how many it has
+BOUNDLESS = 1_000_000  # columns: what is printed is laid out here, and rich cuts nothing
 
-out = Console(highlight=False, quiet=IS_SILENT, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+out = Console(highlight=False, quiet=IS_SILENT, width=BOUNDLESS)
 err = Console(stderr=True, highlight=False, quiet=IS_SILENT)
 
 
@@ -88,24 +99,63 @@ def stream(text: str) -> None:
 
 
 def table(
-    title: str | None, columns: list[str], rows: list[list[str]], right: frozenset[int] = frozenset()
+    title: str | None,
+    headers: list[str],
+    rows: list[list[str]],
+    right: frozenset[int] = frozenset(),
+    least: Sequence[int] = (),
+    is_continued: bool = False,
 ) -> None:
-    """Print a table of results; the columns numbered in `right` hold figures."""
-    named = Text(visible(title)) if title else None
-    grid = Table(title=named, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
-        cells = [row[index] for row in rows]
-        is_name = index == 0 and not any(" " in cell for cell in cells)  # to be copied whole
-        grid.add_column(
-            Text(visible(column)),
-            justify="right" if index in right else "left",
-            overflow="fold",
-            no_wrap=index in right or is_name,
-        )
-    for row in rows:
-        grid.add_row(*(Text(visible(cell)) for cell in row))
+    """Print a table of results; the columns numbered in `right` hold figures.
+
+    Where there is no room for all, columns go, those of `least` first, and are named; figures are never cut.
+    With `is_continued` those without room stand below instead, beside the first again.
+    """
+    shown = [[visible(cell).expandtabs() for cell in row] for row in [headers, *rows]]
+    columns, room = make_columns(shown[0], shown[1:], right), columns_of_terminal()
+    if room is None:
+        parts = [list(range(len(columns)))]
+    else:
+        parts = split_columns(columns, room) if is_continued else [choose_columns(columns, room, least)]
     with printing():
-        out.print(grid)
+        if title:
+            out.print(Text(visible(title), style="italic"))
+        for part in parts:
+            out.print(grid([columns[index] for index in part], room))
+    absent = [f"`{column.header}`" for index, column in enumerate(columns) if not is_in(index, parts)]
+    if absent:
+        wide = f"`COLUMNS={needed(columns, range(len(columns)))}`"
+        say(f"note: {room} columns have no room for {', '.join(absent)}; with {wide} all is shown")
+
+
+def is_in(index: int, parts: list[list[int]]) -> bool:
+    return any(index in part for part in parts)
+
+
+def grid(columns: list[Column], room: int | None) -> Table:
+    """Return columns side by side, no wider than the room where figures and names allow it."""
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, GAP), header_style="bold")
+    for column, width in zip(columns, fit(columns, room), strict=True):
+        table.add_column(
+            Text(column.header),
+            justify="right" if column.is_right else "left",
+            overflow="fold",
+            width=width,
+        )
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def columns_of_terminal() -> int | None:
+    """Return how wide a table may be: as `COLUMNS` says, as the terminal is; None in files and pipes."""
+    said = columns_of(os.environ)
+    if said is not None or not sys.stdout.isatty():
+        return said
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or USUAL
+    except (OSError, ValueError):  # it says that it is a terminal, and has no size
+        return USUAL
 
 
 @contextmanager
