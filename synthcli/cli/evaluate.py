@@ -8,6 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
+from synthcli.cli.results import show_results
 from synthcli.errors import NotWrittenError, SynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Checkpoints = Annotated[
 ]
 Corpus = Annotated[str | None, typer.Option(help="Judge on another corpus than the preset's.")]
 Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
-Split = Annotated[str | None, typer.Option(help="train, validation or test; the preset's otherwise.")]
+Split = Annotated[str | None, typer.Option(help="train, validation (or dev) or test; the preset's if none.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples; the result says so.")]
 Beam = Annotated[int | None, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Examples at once; changes speed, not results.")]
@@ -66,6 +67,10 @@ def evaluate(
     """
     if metric not in (*METRICS, AGREEMENT):
         raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, (*METRICS, AGREEMENT)))
+    if split is not None:
+        from synthcli.data.corpora.source import find_split
+
+        split = find_split(split)
     if metric == AGREEMENT:
         from synthcli.cli.agreement import evaluate_agreement
         from synthcli.jobs.agreement import AgreementRequest
@@ -94,12 +99,10 @@ def evaluate(
 
 
 def show_all(results: "list[Result]", as_json: bool) -> None:
-    """Print results one after the other."""
+    """Print results in one table, or as JSON."""
     if as_json:
         return screen.data(json.dumps([result.to_json() for result in results], indent=2))
-    for result in results:
-        show(result)
-    return None
+    return show_results(results)
 
 
 def refuse_given(metric: str, **options: object) -> None:
@@ -138,22 +141,3 @@ class Bar:
 
     def __call__(self, done: int, total: int) -> None:
         self.progress.update(self.task, completed=done, total=total)
-
-
-def show(result: "Result") -> None:
-    """Print a result with what gives its figures their meaning."""
-    rows = [
-        [
-            figure.name,
-            f"{figure.value:.2f}",
-            "" if figure.interval is None else f"{figure.interval[0]:.2f} – {figure.interval[1]:.2f}",
-            figure.protocol + (f" ({figure.signature})" if figure.signature else ""),
-        ]
-        for figure in result.figures
-    ]
-    part = "" if result.limit is None else f" (the first {result.samples:,} of {result.split_size:,})"
-    title = f"{result.corpus}, {result.split}: {result.samples:,} examples{part}"
-    screen.table(title, ["figure", "value", "95 % interval", "protocol"], rows, right=frozenset({1}))
-    for note in result.notes:
-        screen.say(f"note: {note}")
-    screen.say(f"judged `{result.checkpoint}` in {result.seconds:.1f} s")

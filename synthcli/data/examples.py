@@ -7,6 +7,7 @@ from synthcli.data.choices import ChoiceExamples
 from synthcli.data.classes import Classes
 from synthcli.data.collate import IGNORED, Batch, Report
 from synthcli.data.config import DenoisingConfig, MaskingConfig
+from synthcli.data.corpora import CORPORA
 from synthcli.data.denoising import DenoisingExamples
 from synthcli.data.known_tokens import count_unknown, refuse_unreadable
 from synthcli.data.labelled import LabelledExamples
@@ -25,6 +26,8 @@ from synthcli.data.text import (
     Shares,
 )
 from synthcli.errors import SynthError, did_you_mean
+
+LONGEST_WORD = 32  # mean bytes: words of no script that white space parts are longer, sentences are
 
 KINDS: dict[str, tuple[str, ...]] = {
     "causal-lm": ("text", "pairs"),
@@ -167,6 +170,19 @@ class Examples:
         """Return the bytes of examples, likewise."""
         sizes: Shares = self._form.bytes[indices]
         return sizes
+
+    def lacks_words(self) -> str | None:
+        """Say why a split has no words to count, if it has none (language models)."""
+        corpus = CORPORA.get(self.store.corpus)
+        if corpus is not None and not corpus.has_words:
+            return f"`{corpus.name}` is of bytes"
+        size, words = (
+            float(counts.sum()) - self.report.rows for counts in (self._form.bytes, self._form.words)
+        )
+        mean = size / max(words, 1.0)  # the ends of rows are no words
+        if mean <= LONGEST_WORD:
+            return None
+        return f"{mean:,.0f} bytes on average stand between white space, and are no words"
 
     def count_unknown(self) -> tuple[int, int]:
         """Return how many tokens of the split the tokenizer does not know, and of how many."""

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from synthcli.config import Config
+from synthcli.data.corpora.source import ALSO
 from synthcli.evaluation.rouge import RougeTokenizer
 
 MetricName = Literal["bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation"]
@@ -31,3 +32,8 @@ class EvaluationConfig(Config):
     context: int = Field(0, ge=0)
     bootstrap: int = Field(1000, ge=0)
     seed: int = Field(0, ge=0)
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _split_by_another_name(cls, value: object) -> object:
+        return ALSO.get(value, value) if isinstance(value, str) else value

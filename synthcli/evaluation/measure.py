@@ -104,8 +104,7 @@ def _perplexity(judged: Judged) -> list[Score]:
         nats[places], tokens[places] = by_row(_nats(logits, targets[real]), real)
     if judged.model.config.task != "causal-lm":
         return perplexity(nats, tokens, None, None)
-    words, sizes = judged.examples.words(judged.chosen), judged.examples.bytes(judged.chosen)
-    return perplexity(nats, tokens, words, sizes)
+    return of_text(judged, nats, tokens)
 
 
 def of_streams(judged: Judged) -> list[Score]:
@@ -120,7 +119,14 @@ def of_streams(judged: Judged) -> list[Score]:
             state = select_state(state, torch.arange(len(places), device=batch["tokens"].device))
         nats[places], tokens[places], state = of_segment(judged, batch, state)
         judged.progress(first + len(places), len(chosen))
-    return perplexity(nats, tokens, judged.examples.words(chosen), judged.examples.bytes(chosen))
+    return of_text(judged, nats, tokens)
+
+
+def of_text(judged: Judged, nats: Figures, tokens: Figures) -> list[Score]:
+    """Return the figures of a language model: by token, by word where there are words, and by byte."""
+    examples, chosen = judged.examples, judged.chosen
+    words = None if examples.lacks_words() else examples.words(chosen)
+    return perplexity(nats, tokens, words, examples.bytes(chosen))
 
 
 def of_segment(judged: Judged, batch: dict[str, Tensor], state: Any) -> tuple[Figures, Figures, Any]:

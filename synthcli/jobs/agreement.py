@@ -32,7 +32,6 @@ from synthcli.runs.references import Say, portable, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
 METRIC = "teacher-agreement"
-SPLITS = ("train", "validation", "test")
 TIMED = 8  # sequences of the batch that is timed
 HIDDEN_PROTOCOL = "NMSE of the stream after a layer: Σ‖ĥ − h‖² / Σ‖h − h̄‖² over real positions"
 COST_PROTOCOL = "flops: 2 × parameters of the layers, a token; milliseconds: median of 7 runs, taking turns"
@@ -89,8 +88,6 @@ def agree(
     say: Say = quiet,
 ) -> Comparison:
     """Judge all students in one pass over the split, and write a result into each one's run."""
-    if request.split not in SPLITS:
-        raise SynthError(f"unknown split `{request.split}`", f"known: {', '.join(SPLITS)}")
     checkpoints = [load_checkpoint(find_checkpoint(word)) for word in request.checkpoints]
     for checkpoint in checkpoints:
         if (run := run_of(checkpoint.path)) is not None:

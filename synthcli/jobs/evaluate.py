@@ -119,6 +119,8 @@ def notes_on(examples: Examples, metric: str, config: EvaluationConfig) -> tuple
         notes.append(f"{report.truncated_sources} of {report.rows} sources were longer than the model reads")
     if report.truncated_targets and metric == "perplexity":
         notes.append(f"{report.truncated_targets} of {report.rows} targets were cut at the model's length")
+    if metric == "perplexity" and examples.task == "causal-lm" and (why := examples.lacks_words()):
+        notes.append(f"no perplexity per word: {why}")
     if metric == "bleu" and words_in_references(examples) < BLEU_ORDER:
         notes.append("references are shorter than 4 words: BLEU, which counts 4-grams, is 0; see exact_match")
     if metric == "rouge" and config.rouge_tokenizer == "ascii":

@@ -32,6 +32,7 @@ class Corpus:
     class_names: tuple[str, ...] = ()
     tokenizer: TokenizerKind = "sentencepiece-unigram"  # where none is asked for
     vocab_size: int | None = None  # of that tokenizer; none: as large as its kind is by default
+    has_words: bool = True  # whether what stands between white space is one; not of markup or code as bytes
     least_count: int = 1  # of a word in train; rarer ones are unknown to its word tokenizers
     hub: Hub | None = None
     folder: Callable[[Path], Folder | CutFolder] | None = None

@@ -78,5 +78,6 @@ ENWIK8 = Corpus(
     url=URL,
     layout=layout(NAME, UNIT),
     tokenizer="bytes",
+    has_words=False,
     folder=partial(folder, name=NAME, unit=UNIT, read=partial(content, name=NAME), rows=rows),
 )

@@ -6,9 +6,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NotRequired, Protocol, TypedDict
 
-from synthcli.errors import SynthError
+from synthcli.errors import SynthError, did_you_mean
 
 SPLITS = ("train", "validation", "test")
+ALSO = {"dev": "validation", "val": "validation", "valid": "validation"}  # what publishers call it
+
+
+def find_split(word: str) -> str:
+    """Return the name of a split; that of validation is known by other words too."""
+    name = ALSO.get(word, word)
+    if name not in SPLITS:
+        raise SynthError(f"unknown split `{word}`", did_you_mean(word, SPLITS))
+    return name
 
 
 class Row(TypedDict):

@@ -39,5 +39,6 @@ BYTES = Corpus(
     url=URL,
     layout=LAYOUT,
     tokenizer="bytes",
+    has_words=False,
     generate=module_rows,
 )
