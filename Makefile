@@ -1,4 +1,4 @@
-# make reproduce   set everything up and run the main job on built-in data
+# make reproduce   set everything up and run the main job on built-in data; JOBS=1 one row after the other
 # make test        set everything up and run the tests; JOBS=2 in two processes
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard kernels/*
 	touch $@
 
 reproduce: $(INSTALLED)
-	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA))
+	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA)) $(if $(JOBS),--jobs $(JOBS))
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/pytest $(if $(JOBS),-n $(JOBS) --dist loadfile)

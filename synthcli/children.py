@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processors, in microseconds
+
 # The pipe ends with the process that holds its other end. A process started at that very moment has joined
 # the group before it is killed.
 GUARD = """
@@ -18,6 +20,15 @@ sys.stdin.buffer.read()
 time.sleep(0.1)
 os.killpg(0, signal.SIGKILL)
 """
+
+
+def cores() -> int:
+    """Return how many cores this process may use: fewer than the machine has where it was given a share."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # no quota, or `max`
+        quota, period = map(int, QUOTA.read_text().split())
+        return max(1, min(there, round(quota / period)))
+    return there
 
 
 class Children:

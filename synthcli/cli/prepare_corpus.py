@@ -1,7 +1,6 @@
 """`synth prepare-corpus`: text into a store that training reads."""
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.children import cores
 from synthcli.cli import screen
 from synthcli.cli.next_training import training_command
 from synthcli.cli.preparing_progress import Reporter
@@ -129,11 +129,6 @@ def tokenizer_config(kind: str, vocab_size: int | None, files: Path | None) -> "
             f"wrong options for `{kind}`: {reason[0].lower()}{reason[1:]}",
             "see `synth prepare-corpus --help`",
         ) from error
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def prepare_one(

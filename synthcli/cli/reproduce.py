@@ -20,6 +20,10 @@ Data = Annotated[
     Path | None, typer.Option(metavar="DIR", help="A folder with a folder for each corpus, as published.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the report goes.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Rows at a time; without it, as many as cores, or as GPUs."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -28,21 +32,31 @@ def reproduce(
     data: Data = None,
     set_: Set = None,
     output: Output = Path("reports"),
+    jobs: Jobs = None,
     as_json: AsJson = False,
 ) -> None:
     """Train and judge one experiment of every family, and its variants; print and write one table.
 
     What is done already is kept, what was interrupted is resumed: run it again at any time.
     """
-    from synthcli.cli.train import watching
-    from synthcli.jobs.reproduce import Reproduction
+    from synthcli.cli.reproducing_progress import ReproducingProgress
+    from synthcli.jobs.reproduce import Reproduction, default_jobs
     from synthcli.jobs.reproduce import reproduce as reproduce_all
 
-    with screen.showing_lost(lambda lost: show_lost(lost, scale, as_json)), watching("reproduce") as watcher:
-        path, rows = reproduce_all(Reproduction(scale, data, tuple(set_ or ())), output, watcher)
-    show(rows, read_json(path.with_suffix(".json")), scale, as_json)
+    asked = Reproduction(scale, data, tuple(set_ or ()))
+    with screen.showing_lost(lambda lost: show_lost(lost, scale, as_json)), ReproducingProgress() as board:
+        report = reproduce_all(asked, output, board, jobs or default_jobs())
+    if report.path is not None:
+        show(report.rows, read_json(report.path.with_suffix(".json")), scale, as_json)
+    for failure in report.failures:
+        if failure.lost is not None:
+            show_lost(failure.lost, scale, as_json)
+        if failure.trace:
+            screen.say(failure.trace.rstrip())
+    if report.error is not None:
+        raise report.error
     if not as_json:
-        screen.say(f"wrote `{path}` and `{path.with_suffix('.json')}`")
+        screen.say(f"wrote `{report.path}` and its `.json`")
         screen.say("next: `synth presets ls`, `synth train wmt14-dense --scale hour`")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.distilling import Plan
 from synthcli.compress.fitting import FitConfig
+from synthcli.data.prepare import silent
 from synthcli.evaluation.result import Result
 from synthcli.jobs.distil_block import Request, Work, carried_out, found, provenance
 from synthcli.jobs.evaluate import Request as Question
@@ -16,9 +17,10 @@ from synthcli.jobs.stores import examples_of
 from synthcli.jobs.texts import TextRequest
 from synthcli.jobs.train import Watcher
 from synthcli.reproduce.table import Row
+from synthcli.reproduce.tasks import TEACHER
 from synthcli.runs import RESULT, Reference, Run, find_checkpoint, list_runs, read_experiment
 
-TEACHER, BLOCK = "bert-base-wikitext-2", 2
+BLOCK = 2
 METRIC, UNTRAINED = "perplexity", "untrained-perplexity"
 TASK, VARIANT = "one block distilled", "half of block 2"
 # steps, sequences to learn from
@@ -30,7 +32,7 @@ def compressed_rows(scale: str, teacher: Path, watcher: Watcher) -> Iterator[Row
     work = found(request(scale, teacher), watcher.preparing)
     run = student_of(work, watcher)
     yield error_row(run, work)
-    yield perplexity_row(run, work, watcher)
+    yield perplexity_row(run, work)
 
 
 def request(scale: str, teacher: Path) -> Request:
@@ -45,8 +47,8 @@ def student_of(work: Work, watcher: Watcher) -> Run:
     for run in list_runs(name=work.name):
         if RESULT in run.read_results() and is_student_of(run, work):
             return run
-    watcher.say(f"distilling block {BLOCK} of `{work.teacher.path}`")
-    return carried_out(work).run
+    report = watcher.preparing or silent
+    return carried_out(work, lambda what, done, total, word: report(what, done, total)).run
 
 
 def is_student_of(run: Run, work: Work) -> bool:
@@ -77,12 +79,10 @@ def error_row(run: Run, work: Work) -> Row:
     )
 
 
-def perplexity_row(run: Run, work: Work, watcher: Watcher) -> Row:
+def perplexity_row(run: Run, work: Work) -> Row:
     """Return what the whole model is worth on the test split."""
     results = run.read_results()
     known = [Result.from_json(table) for name, table in results.items() if name.startswith(f"{METRIC}.")]
-    if not known:
-        watcher.say(f"judging `{run.path}` by {METRIC}")
     judged = known[0] if known else evaluate_checkpoint(find_checkpoint(str(run.path)), Question(METRIC))
     figure, whole = judged.figures[0], results[RESULT]
     return Row(

@@ -1,7 +1,11 @@
 """The table of a reproduction: one row a task and variant, as Markdown and as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+Failed = Mapping[str, str]
+"""What has no row, and why."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Row:
     step_time: float | None  # relative to the task's first variant, measured in turn; below 1 is faster
     claim: str
     run: str
+    threads: tuple[int, ...] = ()  # of its training, session after session
 
     @property
     def learned(self) -> bool:
@@ -59,15 +64,16 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-def markdown(rows: list[Row], scale: str, seed: int, environment: str) -> str:
-    """Return the report: what was run, the table, the protocols, and what failed."""
+def markdown(rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed) -> str:
+    """Return the report: what was run, the table, the protocols, and what failed and why."""
     protocols = {row.metric: row.protocol for row in rows}
+    beside = " beside others" if jobs > 1 else ""
     lines = [
         f"# Reproduction at scale `{scale}`",
         "",
-        f"One seed ({seed}) a row; {environment}.",
+        f"One seed ({seed}) a row; {environment}; {rows_at_a_time(jobs)}, {threads_of(rows)}.",
         "An interval covers 95 % of bootstrap resamples of the test split, not of seeds.",
-        "Times per step are ratios to the first variant of a task, measured in turn in one process.",
+        f"Times per step are ratios to the first variant of a task, measured in turn in one process{beside}.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),
@@ -85,14 +91,36 @@ def markdown(rows: list[Row], scale: str, seed: int, environment: str) -> str:
         )
     elif claims:
         lines += ["Claims:", "", *(f"- {claim}" for claim in sorted(claims))]
-    failed = [row for row in rows if not row.learned]
-    if failed:
-        names = ", ".join(f"{row.preset} on {row.corpus}" for row in failed)
+    unlearned = [row for row in rows if not row.learned]
+    if unlearned:
+        names = ", ".join(f"{row.preset} on {row.corpus}" for row in unlearned)
         lines += ["", f"**Not better than untrained (!): {names}.**"]
+    if failed:
+        lines += ["", "**Failed, and not in the table:**", ""]
+        lines += [f"- {name}: {' '.join(why.split())}" for name, why in failed.items()]
     return "\n".join(lines) + "\n"
 
 
-def as_json(rows: list[Row], scale: str, seed: int, environment: str) -> dict[str, Any]:
+def rows_at_a_time(jobs: int) -> str:
+    """Say how many rows were made beside each other."""
+    return "one row at a time" if jobs == 1 else f"{jobs} rows at a time"
+
+
+def threads_of(rows: list[Row]) -> str:
+    """Say on how many threads the rows were trained, and where they are not the same."""
+    counts = sorted({count for row in rows for count in row.threads})
+    if len(counts) == 1:
+        return f"each on {counts[0]} thread{'s' * (counts[0] > 1)}"
+    if not counts:
+        return "on threads nobody noted"
+    numbers = ", ".join(map(str, counts))
+    return f"on different threads ({numbers}), so that bits may differ from rows of one number"
+
+
+def as_json(
+    rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed
+) -> dict[str, Any]:
     """Return the report as data."""
     table = [{**asdict(row), "learned": row.learned} for row in rows]
-    return {"scale": scale, "seed": seed, "environment": environment, "rows": table}
+    head = {"scale": scale, "seed": seed, "environment": environment, "jobs": jobs}
+    return {**head, "rows": table, "failed": dict(failed)}

@@ -11,6 +11,7 @@ import pytest
 
 from synthcli import disk, durable
 from synthcli.jobs import evaluate, reproduce
+from synthcli.reproduce.tasks import Task
 from tests.faults.verbs import ENCODER, SEQ2SEQ, TOY
 
 from .conftest import Said, Synth
@@ -196,9 +197,8 @@ def test_nothing_is_begun_where_no_run_can_be_made(
 def test_a_reproduction_shows_what_it_cannot_write(
     synth: Synth, here: Path, refuse: Refuse, monkeypatch: pytest.MonkeyPatch, pattern: str, shown: str
 ) -> None:
-    task = reproduce.Task("translation", {"dense": "wmt14-dense"}, "accuracy", ("smoke",), "copy")
+    task = Task("translation", {"dense": "wmt14-dense"}, "accuracy", ("smoke",), "copy")
     monkeypatch.setattr(reproduce, "TASKS", (task,))
-    monkeypatch.setattr(reproduce, "TIMED_ROUNDS", 1)
     refuse(pattern)
     said = synth("reproduce", *TOY)
     assert "could not be written: the disk of `" in refusal(said)

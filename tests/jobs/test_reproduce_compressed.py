@@ -6,9 +6,10 @@ import pytest
 
 from synthcli.jobs import reproduce as job
 from synthcli.jobs import reproduce_compressed
-from synthcli.jobs.reproduce import Reproduction, Task, reproduce
-from synthcli.jobs.reproduce_compressed import TEACHER
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.reproduce import Reproduction, reproduce
+from synthcli.reproduce.tasks import TEACHER, Task
+
+from .reproducing import Told
 
 TOY = (
     "model.d_model=16",
@@ -32,25 +33,23 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SYNTH_STORES", raising=False)
     monkeypatch.delenv("SYNTH_RUNS", raising=False)
     monkeypatch.setattr(job, "TASKS", (Task("hidden words", {"bert": TEACHER}, "perplexity"),))
-    monkeypatch.setattr(job, "TIMED_ROUNDS", 1)
     monkeypatch.setitem(reproduce_compressed.SIZES, "smoke", (3, 20))
     return tmp_path
 
 
 def test_a_block_of_the_teacher_is_distilled_once_and_judged(here: Path) -> None:
-    said: list[str] = []
-    asked, watcher = Reproduction("smoke", None, TOY), Watcher(said.append)
-    path, rows = reproduce(asked, here / "reports", watcher)
-    bert, error, words = rows
+    asked = Reproduction("smoke", None, TOY)
+    report = reproduce(asked, here / "reports", Told())
+    assert report.error is None and report.path is not None
+    bert, error, words = rows = report.rows
     assert [row.variant for row in rows] == ["bert", "half of block 2", "half of block 2"]
     assert (error.metric, words.metric) == ("nmse", "perplexity")
     assert error.value < error.untrained and not error.higher_is_better
     assert words.samples == bert.samples and words.corpus == bert.corpus == "stdlib-code"
     assert words.parameters < bert.parameters and error.parameters < words.parameters
     assert words.value == pytest.approx(bert.value, rel=0.05) and words.untrained != words.value
-    assert "| one block distilled (stdlib-code) | half of block 2 | nmse |" in path.read_text()
+    assert "| one block distilled (stdlib-code) | half of block 2 | nmse |" in report.path.read_text()
 
-    runs = sorted(here.glob("runs/*/*"))
-    said.clear()
-    _, again = reproduce(asked, here / "reports", watcher)
-    assert again == rows and said == [] and sorted(here.glob("runs/*/*")) == runs
+    runs, told = sorted(here.glob("runs/*/*")), Told()
+    again = reproduce(asked, here / "reports", told)
+    assert again == report and told.lines == [] and sorted(here.glob("runs/*/*")) == runs

@@ -156,7 +156,13 @@ VERBS: dict[str, Verb] = {
     "kernels build": Verb(
         ("kernels", "build", "--mode", "cpu"), patch=no_trial, needs_models=False, has_workers=True
     ),
-    "reproduce": Verb(("reproduce", *SMALLER, "-o", "report"), patch=few_tasks),
+    "reproduce": Verb(("reproduce", *SMALLER, "-o", "report", "--jobs", "1"), patch=few_tasks),
+    "reproduce, 2 rows at a time": Verb(
+        ("reproduce", *SMALLER, "-o", "report", "--jobs", "2"),
+        patch=few_tasks,
+        by_event=False,
+        has_workers=True,
+    ),
 }
 
 # Shares of the kills, where not 1: more of those that take less.
@@ -183,4 +189,5 @@ WEIGHTS = {
     "export torch": 0.3,
     "export onnx": 0.3,
     "reproduce": 0.3,
+    "reproduce, 2 rows at a time": 0.2,
 }

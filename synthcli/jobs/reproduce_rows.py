@@ -1,0 +1,212 @@
+"""A row of a reproduction: trained, evaluated, and timed beside the others of its task."""
+
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from synthcli.data.corpora import find_corpus
+from synthcli.data.examples import Examples
+from synthcli.errors import SynthError, carrying
+from synthcli.evaluation.measure import Progress
+from synthcli.evaluation.result import Result
+from synthcli.jobs.evaluate import Request, evaluate_checkpoint, judge, options_for
+from synthcli.jobs.stores import examples_of
+from synthcli.jobs.train import Watcher, fitted_to_store, initialised, resume_run, train_experiment
+from synthcli.model import build, count_parameters
+from synthcli.objectives import OBJECTIVES
+from synthcli.presets import load_preset
+from synthcli.presets.dumping import written
+from synthcli.presets.schema import Experiment
+from synthcli.reproduce.table import Row
+from synthcli.reproduce.tasks import Task
+from synthcli.runs import Run, differences_in_training, list_runs, read_experiment
+from synthcli.training.interrupts import Interrupt
+from synthcli.training.step import take_step
+from synthcli.training.training import prepare
+
+TIMED_ROUNDS = 7
+STEP_TIME = "step-time"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """How large, on whose files, and with which keys set otherwise."""
+
+    scale: str = "smoke"
+    data: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+
+def experiment_of(task: Task, variant: str, asked: Reproduction) -> Experiment:
+    """Return the experiment of one row; its corpus stands in `data` where that is given."""
+    overrides, name = list(asked.overrides), task.presets[variant]
+    if task.corpus is not None:
+        overrides.append(f"data.corpus={task.corpus}")
+    experiment = load_preset(name, asked.scale, None, overrides)
+    if asked.data is None or find_corpus(experiment.data.corpus).builtin:
+        return experiment
+    source = f"data.source={written(str(folder_in(asked.data, experiment.data.corpus)))}"
+    return load_preset(name, asked.scale, None, [*overrides, source])
+
+
+def folder_in(data: Path, corpus: str) -> Path:
+    """Return the folder of a corpus in a folder of corpora; its name begins with the corpus's."""
+    folders = [path for path in sorted(data.glob("*")) if path.is_dir()] if data.is_dir() else []
+    for path in folders:
+        if path.name.replace("_", "-").startswith(corpus):
+            return path.resolve()
+    raise SynthError(
+        f"`{data}` holds no folder for the corpus `{corpus}`",
+        f"make `{data / corpus}` with {find_corpus(corpus).layout}",
+    )
+
+
+def make_row(task: Task, variant: str, asked: Reproduction, watcher: Watcher) -> Row:
+    """Return the row of one model, trained and evaluated where that is not done; its step is timed later."""
+    run = finished_run(experiment_of(task, variant, asked), watcher)
+    experiment = read_experiment(run)
+    evaluated = result_of(run, task.metric, watcher)
+    untrained = untrained_result(run, experiment, task.metric, watcher)
+    figure = evaluated.figures[0]
+    with torch.device("meta"):
+        parameters = count_parameters(build(experiment.model))
+    return Row(
+        task=task.name,
+        preset=experiment.name,
+        variant=variant,
+        corpus=evaluated.corpus,
+        metric=figure.name,
+        protocol=" ".join(filter(None, (figure.protocol, figure.signature))),
+        value=figure.value,
+        interval=figure.interval,
+        untrained=untrained.figures[0].value,
+        higher_is_better=figure.higher_is_better,
+        samples=evaluated.samples,
+        parameters=parameters,
+        steps=evaluated.step,
+        step_time=None,
+        claim=claim_of(experiment, task.metric, figure.value),
+        run=str(run.path),
+        threads=threads_of(run),
+    )
+
+
+def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
+    """Return a complete run of exactly this experiment: found, resumed, or trained."""
+    for run in list_runs(name=experiment.name):
+        if same(run, experiment):
+            if not run.is_finished:
+                resume_run(run, None, watcher)
+            return refuse_incomplete(run)
+    return refuse_incomplete(train_experiment(experiment, watcher).run)
+
+
+def same(run: Run, experiment: Experiment) -> bool:
+    """Return whether a run trains this experiment; sizes that follow its store may differ."""
+    try:
+        own, asked = read_experiment(run), experiment
+    except SynthError:  # edited since, or damaged: another is trained
+        return False
+    found = own.model
+    sizes = {
+        "vocab_size": found.vocab_size,
+        "num_classes": found.num_classes,
+        "class_names": found.class_names,
+    }
+    asked = asked.model_copy(update={"model": asked.model.model_copy(update=sizes)})
+    return not differences_in_training(own.model_dump(mode="json"), asked.model_dump(mode="json"))
+
+
+def refuse_incomplete(run: Run) -> Run:
+    """Stop a reproduction that was interrupted; what is done stays done."""
+    if not run.is_finished:
+        raise KeyboardInterrupt
+    return run
+
+
+def threads_of(run: Run) -> tuple[int, ...]:
+    """Return on how many threads a run was trained, session after session: sums depend on it."""
+    counts = (one.get("threads") for one in run.sessions)
+    return tuple(dict.fromkeys(count for count in counts if isinstance(count, int)))
+
+
+def result_of(run: Run, metric: str, watcher: Watcher) -> Result:
+    """Return the result of a run, evaluated now if it is not yet."""
+    for name, table in run.read_results().items():
+        if name.startswith(f"{metric}.") and "limit" not in name:
+            return Result.from_json(table)
+    return evaluate_checkpoint(run.path, Request(metric), evaluating(metric, watcher))
+
+
+def evaluating(metric: str, watcher: Watcher) -> Progress:
+    """Return what tells a watcher how far an evaluation is."""
+
+    def report(done: int, total: int) -> None:
+        if watcher.preparing is not None:
+            watcher.preparing(f"evaluating {metric}", done, total)
+
+    return report
+
+
+def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Watcher) -> Result:
+    """Evaluate the model a run began with, greedily, on the same examples."""
+    name = f"untrained-{metric}"
+    known = run.read_results().get(name)
+    if known is not None:
+        return Result.from_json(known)
+    experiment, store = fitted_to_store(experiment, watcher)
+    judging = experiment.evaluation
+    examples = examples_of(store, judging.split, experiment.model, experiment.data, judging)
+    request = Request(metric, beam=1)
+    config = options_for(experiment, request)
+    model = initialised(experiment, watcher)
+    progress = evaluating(metric, watcher)
+    result = judge(model, store.tokenizer, examples, config, request, progress, ("untrained", 0))
+    with carrying(result):
+        run.write_result(name, result.to_json())
+    return result
+
+
+def claim_of(experiment: Experiment, metric: str, value: float) -> str:
+    """Return a published figure beside ours."""
+    claim = experiment.claims.get(metric)
+    if claim is None:
+        return ""
+    checked = "" if claim.verified else ", not verified"
+    return f"{experiment.name}: {metric} {value:.2f}, published {claim.value:g} ({claim.protocol}{checked})"
+
+
+def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
+    """Return the time of a step relative to the first variant, all taking turns in this process."""
+    known = {variant: run.read_results().get(STEP_TIME) for variant, run in runs.items()}
+    if all(known.values()):
+        return {variant: table["relative_to_first"] for variant, table in known.items() if table}
+    seconds = timed({variant: read_experiment(run) for variant, run in runs.items()}, watcher)
+    first = next(iter(seconds.values()))
+    for variant, run in runs.items():
+        relative = seconds[variant] / first
+        run.write_result(STEP_TIME, {"seconds": seconds[variant], "relative_to_first": relative})
+    return {variant: seconds[variant] / first for variant in runs}
+
+
+def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, float]:
+    """Return the median seconds of a step by variant."""
+    trainings = {}
+    for variant, experiment in experiments.items():
+        fitted, store = fitted_to_store(experiment, watcher)
+        examples: Examples = examples_of(store, "train", fitted.model, fitted.data)
+        objective = OBJECTIVES[fitted.model.task]
+        network = initialised(fitted, watcher).train()
+        trainings[variant] = prepare(network, examples, objective, fitted.training, fitted.data.batch, ())
+    seconds: dict[str, list[float]] = {variant: [] for variant in trainings}
+    for turn in range(TIMED_ROUNDS + 1):
+        for variant, training in trainings.items():
+            began = time.perf_counter()
+            take_step(training, Interrupt())
+            if turn:  # the first step of each warms up
+                seconds[variant].append(time.perf_counter() - began)
+    return {variant: statistics.median(values) for variant, values in seconds.items()}
