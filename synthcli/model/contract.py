@@ -44,6 +44,11 @@ def subject(config: ModelConfig, seed: int = 1) -> Subject:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
+    return Subject(config, model, drawn(config))
+
+
+def drawn(config: ModelConfig) -> dict[str, Tensor]:
+    """Draw tokens that a model can read."""
     limits = [stack.max_length for stack in (config.encoder, config.decoder) if stack is not None]
     length = min(LENGTH, *limits)
     shape: tuple[int, ...] = (BATCH, length)
@@ -52,7 +57,7 @@ def subject(config: ModelConfig, seed: int = 1) -> Subject:
     inputs = {"tokens": torch.randint(config.vocab_size, shape)}
     if config.task == "seq2seq":
         inputs["source"] = torch.randint(config.vocab_size, (BATCH, length))
-    return Subject(config, model, inputs)
+    return inputs
 
 
 def shapes(config: ModelConfig) -> str:
@@ -188,10 +193,10 @@ def documents_are_apart(config: ModelConfig) -> str:
 
 def gradients_are_finite_at_depth(config: ModelConfig) -> str:
     """48 layers in float32 have finite gradients, as they are initialised."""
-    it = subject(deeper(config, DEPTH))
     torch.manual_seed(1)
-    model = build(it.config)
-    logits = Subject(it.config, model, it.inputs).logits()
+    config = deeper(config, DEPTH)
+    model = build(config)
+    logits = Subject(config, model, drawn(config)).logits()
     logits.square().mean().backward()
     broken = [n for n, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
     require(not broken, f"gradients are not finite: {', '.join(broken[:5])}")

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from torch.nn.functional import cross_entropy
 
-from synthcli.model import build, count_parameters
+from synthcli.model import ModelConfig, build, count_parameters
 from synthcli.model.blocks import BLOCKS
 from synthcli.model.contract import checks_of, deeper, subject
 
@@ -29,20 +29,27 @@ def named(combinations: list[tuple[str, ...]]) -> list[str]:
     return [" | ".join(one) for one in combinations]
 
 
-EVERYTHING = [(*one, check) for one in COMBINATIONS for check in checks_of(tiny(*one))]
+def keeps_the_contract(config: ModelConfig) -> int:
+    """Make every check; return how many there were. A stack's depth is tried once: a classifier has the
+    encoder of a masked-lm."""
+    checks = checks_of(config)
+    if config.task == "classification":
+        del checks["gradients at depth 48"]
+    for check in checks.values():
+        check(config)
+    return len(checks)
 
 
-@pytest.mark.parametrize(("task", "block", "mixer", "check"), EVERYTHING, ids=named(EVERYTHING))
-def test_a_combination_keeps_the_contract(task: str, block: str, mixer: str, check: str) -> None:
-    config = tiny(task, block, mixer)
-    checks_of(config)[check](config)
+def has_the_parameters_of_the_formula(config: ModelConfig) -> bool:
+    with torch.device("meta"):
+        return count_parameters(build(config)) == parameters_of(config)
 
 
 @pytest.mark.parametrize(("task", "block", "mixer"), COMBINATIONS, ids=named(COMBINATIONS))
-def test_the_count_of_parameters_is_the_formula_s(task: str, block: str, mixer: str) -> None:
+def test_a_combination_keeps_the_contract(task: str, block: str, mixer: str) -> None:
     config = tiny(task, block, mixer)
-    with torch.device("meta"):
-        assert count_parameters(build(config)) == parameters_of(config)
+    assert keeps_the_contract(config) >= 6
+    assert has_the_parameters_of_the_formula(config)
 
 
 @pytest.mark.parametrize(("task", "block", "mixer"), REFUSED, ids=named(REFUSED))
@@ -58,7 +65,7 @@ def test_what_cannot_go_together_is_refused_with_the_reason(task: str, block: st
 
 
 def test_the_combinations_are_as_many_as_they_should_be() -> None:
-    sys.stdout.write(f"{len(COMBINATIONS)} combinations, {len(REFUSED)} refused, {len(EVERYTHING)} checks\n")
+    sys.stdout.write(f"{len(COMBINATIONS)} combinations, {len(REFUSED)} refused\n")
     assert len(COMBINATIONS) > 600 and REFUSED
 
 
@@ -94,10 +101,8 @@ WIRED = [
 @pytest.mark.parametrize(("task", "block", "variation"), WIRED, ids=named(WIRED))
 def test_norms_and_gains_keep_the_contract(task: str, block: str, variation: str) -> None:
     config = tiny(task, block_table(block, variation), "dot-product")
-    for check in checks_of(config).values():
-        check(config)
-    with torch.device("meta"):
-        assert count_parameters(build(config)) == parameters_of(config)
+    assert keeps_the_contract(config)
+    assert has_the_parameters_of_the_formula(config)
 
 
 EMBEDDED = [
@@ -109,8 +114,7 @@ EMBEDDED = [
 def test_embeddings_and_heads_keep_the_contract(task: str, name: str) -> None:
     head = {"pooler": True, "pool": "first"} if task == "classification" else {"bias": True}
     config = tiny(task, "pre-norm", "dot-product", embeddings=EMBEDDINGS[name], head=head)
-    for check in checks_of(config).values():
-        check(config)
+    assert keeps_the_contract(config)
 
 
 HEADS: list[tuple[str, dict[str, object]]] = [
@@ -126,9 +130,7 @@ HEADS: list[tuple[str, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("task", "more"), HEADS, ids=[str(one) for one in HEADS])
 def test_what_else_a_model_may_say_keeps_the_contract(task: str, more: dict[str, object]) -> None:
-    config = tiny(task, "post-norm", "dot-product", **more)
-    for check in checks_of(config).values():
-        check(config)
+    assert keeps_the_contract(tiny(task, "post-norm", "dot-product", **more))
 
 
 @pytest.mark.parametrize(
