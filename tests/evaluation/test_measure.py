@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sacrebleu.metrics import BLEU
+from scipy import stats
 
 from synthcli.data.examples import Examples
 from synthcli.data.prepare import prepare
@@ -134,6 +135,20 @@ def test_accuracy_counts_each_example_once(all_examples: dict[str, Examples]) ->
         right.append(model(batch["tokens"]).argmax(-1).item() == batch["labels"].item())
     (score,) = measure("accuracy", judged(examples, model, batch_size=4))
     assert score.value == pytest.approx(100 * sum(right) / len(right))
+
+
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_correlation_is_scipys_of_what_the_model_predicts(
+    all_examples: dict[str, Examples], batch_size: int
+) -> None:
+    examples = all_examples["classification"]
+    model = model_for("classification", num_classes=None, head={"output": "regression"})
+    batches = [examples.collate(np.array([i])) for i in range(len(examples))]
+    predicted = [model(batch["tokens"]).item() for batch in batches]
+    given = [batch["labels"].item() for batch in batches]
+    pearson, spearman = measure("correlation", judged(examples, model, batch_size=batch_size))
+    assert pearson.value == pytest.approx(100 * stats.pearsonr(predicted, given).statistic, abs=1e-5)
+    assert spearman.value == pytest.approx(100 * stats.spearmanr(predicted, given).statistic)
 
 
 @pytest.mark.parametrize("metric", ["bleu", "rouge", "accuracy", "perplexity"])

@@ -90,6 +90,11 @@ def test_accuracy_and_exact_match_are_per_cent() -> None:
     assert exact_match(["ab ", "c"], ["ab", "d"])[0].value == 50
 
 
+def test_texts_that_have_no_partner_are_no_matches() -> None:
+    with pytest.raises(ValueError, match="longer"):
+        exact_match(["a"], ["a", "b"])
+
+
 def test_the_interval_covers_the_normal_approximation() -> None:
     values = np.random.default_rng(1).normal(10, 2, size=1000)
     low, high = mean(values).interval(2000, seed=0)

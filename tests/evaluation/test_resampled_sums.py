@@ -46,6 +46,21 @@ def test_pearson_does_not_depend_on_the_scale(scale: float) -> None:
     assert correlation(PREDICTIONS, scale * SCORES)[0].value == pytest.approx(want, abs=1e-6)
 
 
+@pytest.mark.parametrize("offset", [1e6, -1e6])
+def test_pearson_does_not_depend_on_the_offset(offset: float) -> None:
+    want = 100 * stats.pearsonr(PREDICTIONS, SCORES).statistic
+    assert correlation(PREDICTIONS + offset, SCORES)[0].value == pytest.approx(want, abs=1e-6)
+    assert correlation(PREDICTIONS, SCORES + offset)[0].value == pytest.approx(want, abs=1e-6)
+
+
+def test_pearson_is_computed_in_float64_whatever_comes() -> None:
+    x, y = PREDICTIONS.astype(np.float32), SCORES.astype(np.float32)
+    want = 100 * stats.pearsonr(x.astype(np.float64), y.astype(np.float64)).statistic
+    assert correlation(x, y)[0].value == pytest.approx(want, abs=1e-9)
+    assert correlation(x, y.astype(np.float64))[0].value == pytest.approx(want, abs=1e-9)
+    assert correlation(x.astype(np.float64), y)[0].value == pytest.approx(want, abs=1e-9)
+
+
 TEXTS = ["the cat sat on the mat", "a dog", "zebras", "it ran far away from here"]
 GUESSED = ["the cat sat on a mat", "a cat", "quick brown foxes jump", "it ran far from here"]
 
