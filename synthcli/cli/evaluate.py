@@ -42,6 +42,17 @@ Reference = Annotated[str | None, typer.Option(help="A larger model of the same 
 Picture = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where agreement is drawn over cost; beside the result.")
 ]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="Score outputs that were saved, or your own; no model."),
+]
+SaveOutputs = Annotated[
+    bool | None,
+    typer.Option(
+        "--save-outputs/--no-save-outputs",
+        help="Keep the texts written beside the result: by default.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -58,12 +69,15 @@ def evaluate(
     teacher: Teacher = None,
     reference: Reference = None,
     picture: Picture = None,
+    from_: From = None,
+    save_outputs: SaveOutputs = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge checkpoints on the whole test split, with 95 % intervals.
 
     Examples: `synth eval bleu`, `synth eval perplexity lm1b-dense lm1b-random`, `synth eval bleu RUN/best
-    --split validation --beam 1`, `synth eval teacher-agreement STUDENT OTHER --teacher RUN`
+    --split validation --beam 1`, `synth eval rouge --from OUTPUTS.jsonl`, `synth eval teacher-agreement
+    STUDENT OTHER --teacher RUN`
     """
     if metric not in (*METRICS, AGREEMENT):
         raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, (*METRICS, AGREEMENT)))
@@ -71,11 +85,22 @@ def evaluate(
         from synthcli.data.corpora.source import find_split
 
         split = find_split(split)
+    if from_ is not None:
+        model = {"corpus": corpus, "source": source, "split": split, "beam": beam, "batch_size": batch_size}
+        others = {
+            "teacher": teacher,
+            "reference": reference,
+            "picture": picture,
+            "save_outputs": save_outputs,
+        }
+        refuse_given("--from", **model, **others)
+        return score_outputs(metric, from_, checkpoints, rouge_tokenizer, limit, as_json)
     if metric == AGREEMENT:
         from synthcli.cli.agreement import evaluate_agreement
         from synthcli.jobs.agreement import AgreementRequest
 
         refuse_given(metric, beam=beam, batch_size=batch_size, rouge_tokenizer=rouge_tokenizer)
+        refuse_given(metric, save_outputs=save_outputs)
         words = tuple(checkpoints or ())
         request = AgreementRequest(words, teacher, reference, corpus, source, split or "test", limit)
         return evaluate_agreement(request, picture, as_json)
@@ -84,7 +109,7 @@ def evaluate(
         refuse_rouge_tokenizer(metric, rouge_tokenizer)
     from synthcli.jobs.evaluate import Request
 
-    asked = Request(metric, corpus, source, split, limit, beam, batch_size, rouge_tokenizer)
+    asked = Request(metric, corpus, source, split, limit, beam, batch_size, rouge_tokenizer, save_outputs)
     named: list[str | None] = [*checkpoints] if checkpoints else [None]
     results: list[Result] = []
     try:
@@ -98,6 +123,33 @@ def evaluate(
     return show_all(results, as_json)
 
 
+def score_outputs(
+    metric: str,
+    path: Path,
+    checkpoints: list[str] | None,
+    rouge_tokenizer: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Score outputs in a file."""
+    from synthcli.evaluation.outputs import SCORERS
+
+    if metric not in SCORERS:
+        scored = ", ".join(f"`{name}`" for name in SCORERS)
+        raise SynthError(
+            f"`{metric}` is not of texts, and `--from` scores texts", f"metrics that fit: {scored}"
+        )
+    if checkpoints:
+        raise SynthError(
+            "`--from` scores what is written already, and a checkpoint is named", "leave one out"
+        )
+    if rouge_tokenizer is not None:
+        refuse_rouge_tokenizer(metric, rouge_tokenizer)
+    from synthcli.jobs.outputs import score_file
+
+    show_all([score_file(path, metric, rouge_tokenizer, limit)], as_json)
+
+
 def show_all(results: "list[Result]", as_json: bool) -> None:
     """Print results in one table, or as JSON."""
     if as_json:
@@ -109,7 +161,7 @@ def refuse_given(metric: str, **options: object) -> None:
     """Raise for options that a metric does not read."""
     for name, value in options.items():
         if value is not None:
-            option = f"--{name.replace('_', '-')}"
+            option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
             raise SynthError(f"`{option}` has no meaning for `{metric}`", "leave it out")
 
 

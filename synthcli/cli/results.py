@@ -34,7 +34,7 @@ def show_one(result: "Result") -> None:
     screen.table(title_of(result), columns, rows, right=frozenset({1}))
     for note in result.notes:
         screen.say(f"note: {note}")
-    screen.say(f"judged `{result.checkpoint}` in {result.seconds:.1f} s")
+    tell(result)
 
 
 def show_several(results: "list[Named]") -> None:
@@ -57,7 +57,17 @@ def show_several(results: "list[Named]") -> None:
     if first.metric == "perplexity" and len({result.store for _, result in results}) > 1:
         screen.say("note: `perplexity` counts tokens of different tokenizers here, and does not compare")
     for _, result in results:
-        screen.say(f"judged `{result.checkpoint}` in {result.seconds:.1f} s")
+        tell(result)
+
+
+def tell(result: "Result") -> None:
+    """Say what was judged, and where its outputs are."""
+    from synthcli.runs import run_of
+
+    screen.say(f"judged `{result.checkpoint}` in {result.seconds:.1f} s")
+    run = run_of(Path(result.checkpoint))
+    if run is not None and result.outputs is not None:
+        screen.say(f"outputs: `{run.results / result.outputs}`")
 
 
 def title_of(result: "Result", has_count: bool = True) -> str:

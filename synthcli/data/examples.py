@@ -151,6 +151,11 @@ class Examples:
         batch: Batch = self._form.collate(indices, *drawing)
         return batch
 
+    @property
+    def has_texts(self) -> bool:
+        """Whether there are whole texts to write and to compare with (pairs)."""
+        return hasattr(self._form, "texts")
+
     def texts(self, indices: Indices) -> list[str]:
         """Return the reference texts of pairs, whole."""
         references: list[str] = self._form.texts(indices, "target_text")

@@ -13,15 +13,15 @@ ORDERS = 4
 LENGTHS, CORRECT, TOTAL = slice(0, 2), slice(2, 2 + ORDERS), slice(2 + ORDERS, 2 + 2 * ORDERS)
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
-    """Return corpus BLEU and chrF2 of detokenised text against one reference each."""
+def bleu(hypotheses: Sequence[str], *references: Sequence[str]) -> list[Score]:
+    """Return corpus BLEU and chrF2 of detokenised text; `references` are the first of each, the second, …"""
     return [_bleu(hypotheses, references), _chrf(hypotheses, references)]
 
 
-def _bleu(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+def _bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
     metric = BLEU(force=True)  # it warns of final full stops
-    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, [references]), dtype=np.float64)
-    metric.corpus_score(hypotheses, [references])  # the signature counts references
+    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
+    metric.corpus_score(hypotheses, references)  # the signature counts references
     protocol = "corpus BLEU on detokenised text, tokenizer 13a, exponential smoothing, 0-100"
     return Score("bleu", Sampled(statistics, bleu_of), protocol, str(metric.get_signature()))
 
@@ -40,10 +40,10 @@ def bleu_of(sums: Array) -> Array:
     return np.where(has_match, 100 * np.exp(log_brevity + log_precision), 0.0)
 
 
-def _chrf(hypotheses: Sequence[str], references: Sequence[str]) -> Score:
+def _chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
     metric = CHRF()
-    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, [references]), dtype=np.float64)
-    metric.corpus_score(hypotheses, [references])
+    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
+    metric.corpus_score(hypotheses, references)
     protocol = "corpus chrF2, character 1- to 6-grams, 0-100"
     return Score("chrf", Sampled(statistics, chrf_of), protocol, str(metric.get_signature()))
 

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from synthcli.data.examples import Examples
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
-from synthcli.evaluation.accuracy import accuracy, exact_match
-from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.accuracy import accuracy
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.decoding import search_options, translate
+from synthcli.evaluation.outputs import Outputs, score
 from synthcli.evaluation.perplexity import perplexity
-from synthcli.evaluation.rouge import refuse_unreadable, rouge
+from synthcli.evaluation.rouge import refuse_unreadable
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, select_state
 from synthcli.objectives import IGNORED
@@ -35,7 +35,10 @@ LOGITS = 2**26  # at a time where every target needs a row of them: 256 MiB in f
 
 @dataclass(frozen=True)
 class Judged:
-    """A model, what it is asked, and how; `chosen` are the examples in the order of the split."""
+    """A model, what it is asked, and how; `chosen` are the examples in the order of the split.
+
+    `keep` is given what a model wrote, and its scores.
+    """
 
     model: Any
     tokenizer: Tokenizer
@@ -43,6 +46,7 @@ class Judged:
     config: EvaluationConfig
     chosen: Indices
     progress: Progress
+    keep: Callable[[Outputs, list[Score]], None] | None = None
 
     def batches(self, max_tokens: int | None = None) -> Iterator[Indices]:
         """Yield places in `chosen`, examples of like length together: the order changes no result.
@@ -79,14 +83,20 @@ def generated(judged: Judged) -> list[str]:
     return texts
 
 
-def _by_text(metric: Callable[[list[str], list[str]], list[Score]], judged: Judged) -> list[Score]:
-    return metric(generated(judged), judged.examples.texts(judged.chosen))
-
-
-def _rouge(judged: Judged) -> list[Score]:
-    references, tokenizer = judged.examples.texts(judged.chosen), judged.config.rouge_tokenizer
-    refuse_unreadable(references, tokenizer)  # before anything is written
-    return rouge(generated(judged), references, tokenizer)
+def _by_text(metric: str, judged: Judged) -> list[Score]:
+    examples, chosen = judged.examples, judged.chosen
+    if not examples.has_texts:
+        message = f"`{metric}` compares texts, and `data.denoising` asks for what it hid of them alone"
+        raise SynthError(message, "`perplexity` is what fits it")
+    references = examples.texts(chosen)
+    if metric == "rouge":  # before anything is written
+        refuse_unreadable(references, judged.config.rouge_tokenizer)
+    sources = [None] * len(chosen) if judged.keep is None else examples.sources(chosen)
+    outputs = Outputs(sources, [(text,) for text in references], generated(judged))
+    scores = score(metric, outputs, judged.config)
+    if judged.keep is not None:
+        judged.keep(outputs, scores)
+    return scores
 
 
 def _perplexity(judged: Judged) -> list[Score]:
@@ -209,10 +219,10 @@ def _finite(figures: Tensor) -> Tensor:
 
 
 METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
-    "bleu": {"seq2seq": partial(_by_text, bleu)},
-    "rouge": {"seq2seq": _rouge},
+    "bleu": {"seq2seq": partial(_by_text, "bleu")},
+    "rouge": {"seq2seq": partial(_by_text, "rouge")},
     "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
-    "accuracy": {"classification": _accuracy, "seq2seq": partial(_by_text, exact_match)},
+    "accuracy": {"classification": _accuracy, "seq2seq": partial(_by_text, "accuracy")},
     "f1": {"classification": partial(_by_class, f1, "f1")},
     "matthews": {"classification": partial(_by_class, matthews, "matthews")},
     "correlation": {"classification": _correlation},

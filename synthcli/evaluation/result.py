@@ -19,6 +19,7 @@ SHAPE: Shape = {
     **dict.fromkeys(("metric", "corpus", "split", "store", "checkpoint"), str),
     **dict.fromkeys(("samples", "split_size", "step"), int),
     "limit": (None, int),
+    "outputs?": (None, str),
     "figures": [FIGURE],
     "options": {},
     "notes": [str],
@@ -64,6 +65,7 @@ class Result:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
+    outputs: str | None = None  # the file beside it with what was written
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

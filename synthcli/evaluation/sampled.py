@@ -21,6 +21,10 @@ class Sampled:
     def value(self) -> float:
         return float(self.figure(self.statistics.sum(axis=0)))
 
+    def each(self) -> list[float]:
+        """Return the figure of every sample by itself."""
+        return [float(value) for value in self.figure(self.statistics)]
+
     def interval(self, resamples: int, seed: int) -> tuple[float, float] | None:
         """Return the percentile interval of the value over samples drawn with replacement (Efron 1979).
 

@@ -20,15 +20,15 @@ from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, Progress, measure, refuse_headless, refuse_mismatch
 from synthcli.evaluation.result import Figure, Result
-from synthcli.evaluation.rouge import WORTH_SAYING, count_dropped
+from synthcli.jobs.evaluation_notes import notes_on
 from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
+from synthcli.jobs.outputs import Keep, keeper, refuse_no_outputs
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
 from synthcli.runs.references import portable
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
-BLEU_ORDER = 4  # the longest n-grams it counts
 RECORDED = ("synthcli", "torch", "sacrebleu", "rouge-score", "tokenizers", "sentencepiece")
 
 
@@ -44,6 +44,7 @@ class Request:
     beam: int | None = None
     batch_size: int | None = None
     rouge_tokenizer: str | None = None
+    save_outputs: bool | None = None
 
 
 def nothing(done: int, total: int) -> None:
@@ -58,6 +59,7 @@ def evaluate_checkpoint(
     run = run_of(checkpoint.path)
     refuse_mismatch(request.metric, checkpoint.config.task)
     refuse_headless(checkpoint.config)
+    refuse_no_outputs(request.metric, checkpoint.config.task, run, request.save_outputs)
     if run is not None:
         run.refuse_unwritable()
     experiment = experiment_of(checkpoint)
@@ -69,13 +71,26 @@ def evaluate_checkpoint(
         config = config.model_copy(update={"split": store.splits[0]})
     refuse_other_tokenizer(checkpoint, store)
     examples = examples_of(store, config.split, checkpoint.config, data, config)
+    lines: list[str] = []
+    keep = None if run is None or request.save_outputs is False else keeper(lines)
     result = judge(
-        model_of(checkpoint), checkpoint.tokenizer, examples, config, request, progress, label_of(checkpoint)
+        model_of(checkpoint),
+        checkpoint.tokenizer,
+        examples,
+        config,
+        request,
+        progress,
+        label_of(checkpoint),
+        keep,
     )
     result = replace(result, notes=(*notes_on_store(store, config.split, run, experiment), *result.notes))
     if run is not None:
+        name = file_name(result)
         with carrying(result):
-            run.write_result(file_name(result), portable(result.to_json(), run))
+            if lines:
+                outputs = run.write_outputs(name, lines[0])
+                result = replace(result, outputs=outputs.name)
+            run.write_result(name, portable(result.to_json(), run))
     return result
 
 
@@ -87,12 +102,13 @@ def judge(
     request: Request,
     progress: Progress,
     label: tuple[str, int],
+    keep: Keep | None = None,
 ) -> Result:
     """Measure a model on the examples of a split; `label` is its checkpoint and step."""
     size = len(examples)
     chosen = np.arange(size if request.limit is None else min(request.limit, size))
     began = time.monotonic()
-    scores = measure(request.metric, Judged(model, tokenizer, examples, config, chosen, progress))
+    scores = measure(request.metric, Judged(model, tokenizer, examples, config, chosen, progress, keep))
     seconds = time.monotonic() - began
     return Result(
         metric=request.metric,
@@ -110,36 +126,6 @@ def judge(
         seconds=round(seconds, 2),
         versions={name: importlib.metadata.version(name) for name in RECORDED},
     )
-
-
-def notes_on(examples: Examples, metric: str, config: EvaluationConfig) -> tuple[str, ...]:
-    """Say what of the text the model could not be shown, and what the metric does not see of it."""
-    report, notes = examples.report, [] if examples.note is None else [examples.note]
-    if report.truncated_sources:
-        notes.append(f"{report.truncated_sources} of {report.rows} sources were longer than the model reads")
-    if report.truncated_targets and metric == "perplexity":
-        notes.append(f"{report.truncated_targets} of {report.rows} targets were cut at the model's length")
-    if metric == "perplexity" and examples.task == "causal-lm" and (why := examples.lacks_words()):
-        notes.append(f"no perplexity per word: {why}")
-    if metric == "bleu" and words_in_references(examples) < BLEU_ORDER:
-        notes.append("references are shorter than 4 words: BLEU, which counts 4-grams, is 0; see exact_match")
-    if metric == "rouge" and config.rouge_tokenizer == "ascii":
-        dropped, letters = count_dropped(examples.texts(np.arange(len(examples))))
-        if dropped > WORTH_SAYING * letters:
-            share = (
-                f"{100 * dropped / letters:.1f} % of the references' letters are none of a to z and dropped"
-            )
-            notes.append(f"{share}; `--rouge-tokenizer unicode` keeps them")
-    unknown, tokens = examples.count_unknown()
-    if unknown > WORTH_SAYING * tokens:
-        notes.append(f"{100 * unknown / tokens:.1f} % of the split's tokens are unknown to the tokenizer")
-    return tuple(notes)
-
-
-def words_in_references(examples: Examples) -> float:
-    """Return the mean number of words of the references."""
-    texts = examples.texts(np.arange(len(examples)))
-    return sum(len(text.split()) for text in texts) / max(len(texts), 1)
 
 
 def experiment_of(checkpoint: Checkpoint) -> Experiment | None:

@@ -156,6 +156,15 @@ class Run:
             self.results.mkdir(exist_ok=True)
             return write_json(self.result_path(name), result)
 
+    def write_outputs(self, name: str, lines: str) -> Path:
+        """Write `results/<name>.outputs.jsonl`, what a model wrote, in place of an older one."""
+        path = self.results / f"{name}.outputs.jsonl"
+        with self._writing(f"results/{path.name}"):
+            self.results.mkdir(exist_ok=True)
+            if is_main_process():
+                durable.write_text(path, lines)
+        return path
+
     def result_path(self, name: str) -> Path:
         return self.results / f"{name}.json"
 

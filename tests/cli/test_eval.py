@@ -85,6 +85,48 @@ def test_steps_of_a_run_are_told_apart(synth: Synth, evaluated: Path) -> None:
     assert [(result["step"], result["samples"]) for result in results] == [(6, 2), (3, 2)]
 
 
+def test_what_is_written_is_kept_beside_the_result_and_scored_again(synth: Synth, evaluated: Path) -> None:
+    said = synth("eval", "bleu", "tiny", "--limit", "3", "--json")
+    assert said.code == 0, said.err
+    (result,) = json.loads(said.out)
+    path = evaluated / "results" / "bleu.reverse.test.step-00000006.beam-2.limit-3.outputs.jsonl"
+    assert result["outputs"] == path.name
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    assert [line["references"] for line in lines] == [[line["source"][::-1]] for line in lines] and len(
+        lines
+    ) == 3
+    said = synth("eval", "bleu", "--from", str(path), "--json")
+    assert said.code == 0, said.err
+    (again,) = json.loads(said.out)
+    assert (again["figures"], again["notes"]) == (result["figures"], result["notes"])
+    assert (again["checkpoint"], again["outputs"]) == (str(path), None)
+    said = synth("eval", "bleu", "tiny", "--limit", "2", "--no-save-outputs", "--json")
+    assert json.loads(said.out)[0]["outputs"] is None
+    assert [path.name] == [file.name for file in path.parent.glob("*.jsonl")]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("perplexity", "--from", "x"), "`perplexity` is not of texts, and `--from` scores texts"),
+        (
+            ("bleu", "tiny", "--from", "x"),
+            "`--from` scores what is written already, and a checkpoint is named",
+        ),
+        (("bleu", "--from", "x", "--beam", "2"), "`--beam` has no meaning for `--from`"),
+        (("bleu", "--from", "x", "--no-save-outputs"), "`--no-save-outputs` has no meaning for `--from`"),
+        (("bleu", "--from", "x"), "`x` cannot be read: no such file or directory"),
+        (("bleu", "--from", "."), "`.` cannot be read: is a directory"),
+    ],
+)
+def test_what_has_no_meaning_beside_outputs_is_refused(
+    words: tuple[str, ...], message: str, synth: Synth, here: Path
+) -> None:
+    said = synth("eval", *words)
+    assert said.code == 2 and said.err.splitlines()[0] == f"error: {message}"
+    assert said.err.splitlines()[1].startswith("hint: ") and list(here.iterdir()) == []
+
+
 @pytest.fixture
 def evaluated(synth: Synth, tiny: str, here: Path) -> Path:
     """A run with checkpoints after 3 and 6 steps."""
