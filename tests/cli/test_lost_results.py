@@ -93,11 +93,17 @@ def test_figures_are_shown_before_the_message(synth: Synth, seq2seq: str, here: 
     words = ("eval", "accuracy", seq2seq, seq2seq, "--limit", "8")
     whole = synth(*words, "--json")
     figures = [one["figures"] for one in json.loads(whole.out)]
-    for after, shown in ((0, 1), (1, 2)):  # the first one's result, then the second one's
+    # the first one's outputs, its result, then the second one's
+    for after, shown, ending in (
+        (0, 1, "outputs.jsonl"),
+        (1, 1, "json"),
+        (2, 2, "outputs.jsonl"),
+        (3, 2, "json"),
+    ):
         refuse(r"results/accuracy\.", after)
         said = synth(*words, "--json")
         run = here / seq2seq
-        path = run / "results" / "accuracy.reverse.test.step-00000004.limit-8.json"
+        path = run / "results" / f"accuracy.reverse.test.step-00000004.limit-8.{ending}"
         assert refusal(said) == (
             f"error: `{path}` could not be written: the disk of `{run}` is full, 7.0 MiB free\n"
             "hint: free space there, then give the same command again\n"

@@ -79,7 +79,7 @@ def test_bad_lines_are_named(lines: list[object], what: str, tmp_path: Path) -> 
 
 
 def test_a_file_without_a_line(tmp_path: Path) -> None:
-    with pytest.raises(SynthError, match="x.jsonl` holds no line"):
+    with pytest.raises(SynthError, match=r"x.jsonl` holds no line"):
         read_outputs(written(tmp_path / "x.jsonl"))
 
 
