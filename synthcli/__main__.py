@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import variables
-from synthcli.errors import SynthError, WorkFailedError
+from synthcli.errors import Stopped, SynthError, WorkFailedError
 
 # Read when torch loads. Threads of GNU OpenMP spin for milliseconds after every operation: where another
 # program shares the cores, small models train ten times slower than with threads that soon give way.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-INTERRUPTED = 130
 OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES)  # what is wrong with a path itself
 
 NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
@@ -27,10 +26,13 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         code = run_and_tell()
         end_at_once()
-    except KeyboardInterrupt:
+    except Stopped as stop:
+        end_at_once()
+        code = tell(stop)
+    except KeyboardInterrupt:  # before there was a command
         end_at_once()
         sys.stderr.write("interrupted\n")
-        code = INTERRUPTED
+        code = Stopped.exit_code
     sys.exit(code)
 
 
@@ -38,6 +40,15 @@ def end_at_once() -> None:
     """Let signals end this process where there is nothing left to tidy up."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+
+
+def tell(stop: Stopped) -> int:
+    """Say what a signal left of the command, and how to go on; return the exit code."""
+    from synthcli.cli import screen
+
+    screen.let_go()
+    screen.say(str(stop))
+    return stop.exit_code
 
 
 def run_and_tell() -> int:

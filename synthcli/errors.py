@@ -26,6 +26,23 @@ class WorkFailedError(SynthError):
     exit_code = 1
 
 
+class Stopped(BaseException):
+    """A signal ended a command: what is `kept`, the `command` that goes on, and what that one does.
+
+    `then` is the command for work that had not begun. Unlike KeyboardInterrupt it passes typer.
+    """
+
+    exit_code = 130
+
+    def __init__(self, kept: str, command: str, does: str, then: str = "") -> None:
+        super().__init__(kept)
+        self.kept, self.command, self.does, self.then = kept, command, does, then
+
+    def __str__(self) -> str:
+        then = f", then `{self.then}`" if self.then else ""
+        return f"interrupted: {self.kept}\nnext: `{self.command}` {self.does}{then}"
+
+
 class NotWrittenError(WorkFailedError):
     """The work is done, and its result could not be written: `result` is to be shown before the message."""
 

@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from synthcli import __version__
+from synthcli.cli.going_on import begin_again
 from synthcli.cli.lazy import LazyCommand
 
 DATA, TRAIN, EVALUATE, COMPRESS, AWAY = "Data", "Train", "Evaluate", "Compress", "Take away"
@@ -126,6 +127,13 @@ class Commands(TyperGroup):
         super().__init__(**settings)
         for command in COMMANDS:
             self.add_command(command)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry a command out; where a signal ends it and none nearer says so, say how to go on."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, typer.Abort) as stop:
+            raise begin_again() from stop
 
 
 app = typer.Typer(

@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synthcli.cli import screen
-from synthcli.errors import SynthError
+from synthcli.cli.going_on import going_on
+from synthcli.errors import Stopped, SynthError
 
 if TYPE_CHECKING:
     from synthcli.jobs.cleaning import StoreRemoval
@@ -34,6 +36,13 @@ def confirm(removals: "Sequence[Removal | StoreRemoval]", yes: bool) -> None:
     if not typer.confirm(f"remove {what} ({shown(sum(one.bytes for one in removals))})?", err=True):
         screen.say("nothing was removed")
         raise typer.Exit(1)
+
+
+def removing(verb: str) -> AbstractContextManager[None]:
+    """Say what becomes of a removal that a signal ends within."""
+    kept = "what was not begun is whole"
+    command = f"synth {verb} rm --leftovers --yes"
+    return going_on(lambda: Stopped(kept, command, "removes what was begun"))
 
 
 def show_removed(removals: "Sequence[Removal | StoreRemoval]") -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.next_training import training_command
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
     from synthcli.data.fetching.download import Progress as Report
@@ -39,6 +40,7 @@ UnpackTo = Annotated[
 ]
 
 MEGABYTE = 1_000_000
+DOWNLOADED = "what was downloaded is kept"
 
 
 def fetch(names: Names, to: To = None) -> None:
@@ -56,7 +58,7 @@ def fetch(names: Names, to: To = None) -> None:
     for corpus in corpora:
         files_of(corpus)  # refuses before anything is fetched
     for corpus in corpora:
-        with reporting() as report:
+        with going_on(lambda: Stopped(DOWNLOADED, same_command(), "goes on there")), reporting() as report:
             fetched = fetch_files(corpus, to, report)
         old = ", fetched before; remove it to fetch it again" if fetched.is_old else ""
         screen.say(f"{'found' if fetched.is_old else 'wrote'} `{fetched.home}`{old}")

@@ -9,6 +9,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
+from synthcli.cli.going_on import resuming
 from synthcli.cli.run_options import RunName
 from synthcli.errors import SynthError
 from synthcli.variables import LARGEST_SEED
@@ -154,7 +155,11 @@ def whole(work: "Work", preset: str, scale: str | None, showing: "Showing", as_j
     if not as_json:
         show_probe(probed, as_json)
         show(distilled)
-    with watching(work.name) as watcher, screen.showing_lost(lambda lost: show_stage(lost, as_json)):
+    with (
+        resuming("heal"),
+        watching(work.name) as watcher,
+        screen.showing_lost(lambda lost: show_stage(lost, as_json)),
+    ):
         done = finished(probed, distilled, settings_of(preset, scale), watcher)
     if as_json:
         return screen.data(json.dumps(done.to_json(), indent=2, ensure_ascii=False))

@@ -8,8 +8,9 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
+from synthcli.cli.going_on import same_command
 from synthcli.cli.results import show_results
-from synthcli.errors import NotWrittenError, SynthError, did_you_mean
+from synthcli.errors import NotWrittenError, Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
@@ -120,6 +121,13 @@ def evaluate(
         if results:
             show_all(results, as_json)
         raise
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        show_all(results, as_json)
+        judged_now = [str(word) for word in named[: len(results)]]
+        kept = f"{len(results)} of {len(named)} checkpoints are judged"
+        raise Stopped(kept, same_command(judged_now), "judges the others") from None
     return show_all(results, as_json)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
+from synthcli.cli.going_on import resuming
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.run_options import RunName
 
@@ -62,7 +63,7 @@ def finetune(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
     )
     experiment = adapted(choose(checkpoint), adaptation, screen.say).called(name)
-    with watching(experiment.name) as watcher:
+    with resuming("train"), watching(experiment.name) as watcher:
         trained = train_experiment(experiment, watcher, "finetune")
     report(trained)
     command = shlex.join(["synth", "eval", experiment.evaluation.metrics[0], str(trained.run.path)])

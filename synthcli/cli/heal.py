@@ -1,6 +1,7 @@
 """`synth heal`: train a compressed model as a whole towards its teacher."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +18,8 @@ from synthcli.cli.distil_block import (
     Seed,
     Source,
 )
+from synthcli.cli.going_on import resuming
 from synthcli.cli.run_options import RunName
-from synthcli.cli.train import INTERRUPTED
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -104,22 +105,27 @@ def heal(
     refuse_name(name)
     if checkpoint is None and not resume:
         checkpoint = str(choose_student(None, MADE, "the newest student that is not healed"))
-    with watching(checkpoint or "healing") as watcher, screen.showing_lost(lambda lost: show(lost, as_json)):
+    elsewhere = ["--teacher", teacher] if resume and teacher else []
+    with (
+        resuming("heal"),
+        watching(checkpoint or "healing") as watcher,
+        screen.showing_lost(lambda lost: show(lost, as_json)),
+    ):
         if resume:
             trained = resume_healing(checkpoint, watcher, teacher)
         else:
             trained = healed(request_of(checkpoint or "", asked, preset, scale), watcher)
-    report(trained, as_json)
+    report(trained, as_json, elsewhere)
 
 
-def report(trained: "Trained", as_json: bool) -> None:
+def report(trained: "Trained", as_json: bool, elsewhere: Sequence[str] = ()) -> None:
     """Say how near student and teacher have come; an interrupted run ends the command."""
+    from synthcli.cli.train import saved
+
     outcome, run = trained.outcome, trained.run
     account: dict[str, Any] = run.read_results()["compress"]
     if outcome is not None and outcome.is_interrupted:
-        screen.say(f"interrupted at step {outcome.step:,} of {outcome.steps:,}; saved")
-        screen.say(f"next: `synth heal --resume {run.path}`")
-        raise typer.Exit(INTERRUPTED)
+        raise saved("heal", outcome, run.path, *elsewhere)
     show(account | {"run": str(run.path)}, as_json)
     if not as_json:
         screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")

@@ -1,8 +1,6 @@
 """`synth prepare-corpus`: text into a store that training reads."""
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +8,10 @@ import typer
 
 from synthcli.children import cores
 from synthcli.cli import screen
+from synthcli.cli.going_on import begin_again, going_on, same_command
 from synthcli.cli.next_training import training_command
 from synthcli.cli.preparing_progress import Reporter
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
     from synthcli.data.config import TokenizerConfig
@@ -139,13 +138,15 @@ def prepare_one(
 
     with screen.progress() as bar:
         report = Reporter(bar, name)
-        try:
+        with going_on(lambda: after_rows(report.finished)):
             return prepare(name, config, root, source, report, count=report.count, **how)
-        except KeyboardInterrupt:
-            if report.finished:
-                command = shlex.join(["synth", *sys.argv[1:]])
-                screen.say(f"{report.finished:,} rows are done and kept: `{command}` goes on after them")
-            raise
+
+
+def after_rows(finished: int) -> Stopped:
+    """Return how a preparation goes on of which so many rows are in finished shards."""
+    if not finished:
+        return begin_again()
+    return Stopped(f"{finished:,} rows are done and kept", same_command(), "goes on after them")
 
 
 def show(store: "Store") -> None:

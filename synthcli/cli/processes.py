@@ -22,11 +22,10 @@ import typer
 from synthcli.children import Children
 from synthcli.cli import screen
 from synthcli.cli.rank import Failure
-from synthcli.errors import SynthError, WorkFailedError
+from synthcli.errors import Stopped, SynthError, WorkFailedError
 
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 5.0  # for the others, once one has failed
-INTERRUPTED = 130
 RANK = "synthcli.cli.rank"
 CAUSES = ("mistake", "bug", "killed", "exit", "signal", "lost")  # each before what it may lead to
 OF_THE_SYSTEM = (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
@@ -58,7 +57,7 @@ class Rank:
     @property
     def has_failed(self) -> bool:
         """Tell whether it ended otherwise than at its end, or with all others after an interrupt."""
-        return not self.is_running and (self.failure is not None or self.code not in (0, INTERRUPTED))
+        return not self.is_running and (self.failure is not None or self.code not in (0, Stopped.exit_code))
 
     @property
     def ended_by(self) -> str:
@@ -91,12 +90,15 @@ class Signals:
 def launch(processes: int, hint: Callable[[], str]) -> None:
     """Run the command line again without `--processes`, each process on its share of the cores.
 
-    Raises what one of them raised, or WorkFailedError where one was killed; `hint` says how to go on then.
+    Raises what one of them raised, WorkFailedError where one was killed, when `hint` says how to go on, or
+    KeyboardInterrupt where a signal ended all.
     """
     with Children() as children, noted() as signals:
         ranks = start(processes, children)
         wait(ranks, signals)
     raise_failure(ranks, signals.is_interrupted, hint)
+    if any(rank.code == Stopped.exit_code for rank in ranks):
+        raise KeyboardInterrupt
     raise typer.Exit(max(rank.code for rank in ranks))
 
 
@@ -201,8 +203,7 @@ def raise_failure(ranks: list[Rank], is_interrupted: bool, hint: Callable[[], st
         error.exit_code = failure.exit_code
         raise error
     if is_interrupted and first.code not in OF_THE_SYSTEM:
-        screen.say("interrupted")
-        raise typer.Exit(INTERRUPTED)
+        raise KeyboardInterrupt
     if failure is None and first.code < 0:
         name = signal.Signals(-first.code).name
         memory = MEMORY if -first.code == signal.SIGKILL else ""

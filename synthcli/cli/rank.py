@@ -14,9 +14,9 @@ from types import FrameType
 from typing import Literal, NoReturn
 
 from synthcli.__main__ import run, unforeseen
-from synthcli.errors import SynthError
+from synthcli.errors import Stopped, SynthError
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 PEER_LOST = ("connection closed by peer", "connection reset by peer", "socket closed", "broken pipe", "nccl")
 
 
@@ -42,6 +42,8 @@ def main() -> NoReturn:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         code = run()
+    except Stopped as stop:  # all have saved: the launcher says how to go on
+        code = stop.exit_code
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else FAILED
     except BaseException as error:
@@ -61,7 +63,7 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, SynthError):
         return Failure("mistake", error.message, error.hint, error.exit_code)
     if isinstance(error, Interrupted | KeyboardInterrupt):
-        return Failure("signal", "interrupted", exit_code=INTERRUPTED)
+        return Failure("signal", "interrupted", exit_code=Stopped.exit_code)
     first_line = str(error).strip().partition("\n")[0]
     if is_of_a_lost_peer(error):
         return Failure("lost", first_line)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Set
+from synthcli.errors import Stopped
 from synthcli.safe_read import read_json
 
 if TYPE_CHECKING:
@@ -44,7 +46,11 @@ def reproduce(
     from synthcli.jobs.reproduce import reproduce as reproduce_all
 
     asked = Reproduction(scale, data, tuple(set_ or ()))
-    with screen.showing_lost(lambda lost: show_lost(lost, scale, as_json)), ReproducingProgress() as board:
+    with (
+        going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
+        screen.showing_lost(lambda lost: show_lost(lost, scale, as_json)),
+        ReproducingProgress() as board,
+    ):
         report = reproduce_all(asked, output, board, jobs or default_jobs())
     if report.path is not None:
         show(report.rows, read_json(report.path.with_suffix(".json")), scale, as_json)

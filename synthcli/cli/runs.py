@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.asking import AsJson, Yes, confirm, show_removed
+from synthcli.cli.asking import AsJson, Yes, confirm, removing, show_removed
 from synthcli.errors import SynthError
 
 app = typer.Typer(
@@ -131,7 +131,8 @@ def rm(runs: Runs = None, leftovers: Leftovers = False, yes: Yes = False, as_jso
     if not removals:
         return screen.say("nothing is left over")
     confirm(removals, yes)
-    for removal in removals:
-        remove(removal)
-        screen.say(f"removed `{removal.found.path}`")
+    with removing("runs"):
+        for removal in removals:
+            remove(removal)
+            screen.say(f"removed `{removal.found.path}`")
     return show_removed(removals) if as_json else None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.asking import AsJson, Yes, confirm, show_removed
+from synthcli.cli.asking import AsJson, Yes, confirm, removing, show_removed
 from synthcli.errors import SynthError
 
 app = typer.Typer(help="List prepared corpora, and remove what is done with.", no_args_is_help=True)
@@ -70,7 +70,8 @@ def rm(
     if not removals:
         return screen.say("nothing is left over")
     confirm(removals, yes)
-    for removal in removals:
-        remove_store(removal.found)
-        screen.say(f"removed `{removal.found.path}`")
+    with removing("stores"):
+        for removal in removals:
+            remove_store(removal.found)
+            screen.say(f"removed `{removal.found.path}`")
     return show_removed(removals) if as_json else None

@@ -1,15 +1,17 @@
 """`synth train`: train presets, one after the other."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.going_on import begun_since, resuming, same_command
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.cli.run_options import RunName
-from synthcli.errors import SynthError
+from synthcli.errors import Stopped, SynthError
 from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from synthcli.jobs.start import LoadReport
     from synthcli.jobs.train import Trained, Watcher
     from synthcli.runs import Run
-
-INTERRUPTED = 130
+    from synthcli.training.loop import Outcome
 
 Presets = Annotated[
     list[str] | None, typer.Argument(metavar="PRESET...", help="Names, or paths of TOML files.")
@@ -68,7 +69,12 @@ def train(
     if processes > 1:
         return in_processes(processes, presets if not resume else None, scale, config, overrides)
     words: list[str | None] = [*presets] if presets else [None]
-    trained = [one(word, scale, config, overrides, resume, name) for word in words]
+    trained = []
+    for number, word in enumerate(words, start=1):
+        done = (presets or [])[:number]
+        then = same_command(done) if number < len(words) else ""
+        with resuming("train", done=done[:-1], then=then):
+            trained.append(one(word, scale, config, overrides, resume, name))
     metric = trained[-1].experiment.evaluation.metrics[0]
     command = shlex.join(["synth", "eval", metric, str(trained[-1].run.path)])
     return screen.say(f"next: `{command}`")
@@ -86,7 +92,7 @@ def refuse_unused_name(name: str | None, presets: list[str], makes_none: bool) -
         raise SynthError(
             f"`--name {name}` is for one run, and {len(presets)} presets are named", "train them one by one"
         )
-    refuse_name(name, *presets)
+    refuse_name(name, next(iter(presets), None))
 
 
 def shorthands(source: Path | None, seed: int | None) -> list[str]:
@@ -128,14 +134,12 @@ def in_processes(
         with watching(preset) as watcher:
             fitted_to_store(load_preset(preset, scale, config, overrides), watcher)
     there_before = set(list_runs())
-    launch(processes, lambda: how_to_go_on(processes, there_before))
+    with resuming("train", f" --processes {processes}"):
+        launch(processes, lambda: how_to_go_on(processes, begun_since(there_before)))
 
 
-def how_to_go_on(processes: int, there_before: "set[Run]") -> str:
+def how_to_go_on(processes: int, begun: "Sequence[Run]") -> str:
     """Say how a training of several processes is continued that one of them ended."""
-    from synthcli.runs import list_runs
-
-    begun = [run for run in list_runs() if run not in there_before and not run.is_finished]
     if not begun:
         return "the same command again begins anew, or goes on where it has `--resume`"
     return f"`synth train --resume {begun[0].path} --processes {processes}` goes on after its last checkpoint"
@@ -212,10 +216,14 @@ def report(trained: "Trained") -> None:
     outcome, path = trained.outcome, trained.run.path
     if outcome is None:
         return
-    where = f"step {outcome.step:,} of {outcome.steps:,}"
     if outcome.is_interrupted:
-        command = shlex.join(["synth", "train", "--resume", str(path)])
-        screen.say(f"interrupted at {where}; saved\nnext: `{command}`")
-        raise typer.Exit(INTERRUPTED)
+        raise saved("train", outcome, path)
+    where = f"step {outcome.step:,} of {outcome.steps:,}"
     loss = "" if outcome.evaluation is None else f", validation loss {outcome.evaluation.loss:.4f}"
     screen.say(f"wrote `{path / 'checkpoints' / 'last'}` ({where}, {outcome.precision}{loss})")
+
+
+def saved(verb: str, outcome: "Outcome", path: Path, *more: str) -> Stopped:
+    """Return how an interrupted training goes on: it ended after a step, which is saved."""
+    command = shlex.join(["synth", verb, "--resume", str(path), *more])
+    return Stopped(f"step {outcome.step:,} of {outcome.steps:,} is saved", command, "goes on after it")

@@ -15,5 +15,7 @@ if __name__ == "__main__":
     except SynthError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except typer.Exit as end:
         sys.exit(end.exit_code)
