@@ -17,6 +17,7 @@ from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.measure import Judged, measure
 from synthcli.evaluation.result import Result
+from synthcli.evaluation.sampled import mean
 from synthcli.evaluation.sampling import Sampling, refuse
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, build
@@ -67,7 +68,8 @@ GUESSED = ["the cat sat on a mat", "a cat", "quick brown foxes jump", "it ran fa
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_bleu_and_chrf_do_not_mix_resamples(number: int) -> None:
-    places = [np.array([0, 0, 3, 1]), np.array([2, 2, 2, 2]), np.array([3, 3, 3, 3])]
+    short = np.array([1, 1, 1, 1])  # no 4-gram in it
+    places = [np.array([0, 0, 3, 1]), np.array([2, 2, 2, 2]), np.array([3, 3, 3, 3]), short]
     each = [
         metric.corpus_score([GUESSED[i] for i in one], [[TEXTS[i] for i in one]]).score
         for one in places
@@ -77,10 +79,25 @@ def test_bleu_and_chrf_do_not_mix_resamples(number: int) -> None:
     assert each[1] < 10 < each[0]
 
 
-@pytest.mark.parametrize(("hypothesis", "reference"), [("a b c d", "a b c d"), ("xyz q", "abc x")])
-def test_texts_of_one_4_gram_and_of_hardly_a_letter(hypothesis: str, reference: str) -> None:
+HARDLY = [("a b c d", "a b c d"), ("xyz q", "abc x"), ("one two three four", "one five six seven")]
+
+
+@pytest.mark.parametrize(("hypothesis", "reference"), HARDLY)
+def test_texts_of_one_4_gram_one_word_and_hardly_a_letter(hypothesis: str, reference: str) -> None:
     for score, metric in zip(bleu([hypothesis], [reference]), (BLEU(force=True), CHRF()), strict=True):
         assert score.value == pytest.approx(metric.corpus_score([hypothesis], [[reference]]).score, abs=1e-9)
+
+
+def test_final_full_stops_are_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """sacreBLEU takes a hundred of them, each after a space, for tokenised text."""
+    stops = ["a cat sat ."] * 100
+    assert bleu(stops, stops)[0].value == pytest.approx(100)
+    assert caplog.records == []
+
+
+def test_a_mean_sums_in_float64() -> None:
+    values = np.array([2.0**24, *[1.0] * 64], dtype=np.float32)
+    assert mean(values).value == (2**24 + 64) / 65
 
 
 def test_a_resample_without_spread_has_no_correlation() -> None:
