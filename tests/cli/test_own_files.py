@@ -282,3 +282,27 @@ def test_more_classes_than_a_file_name_holds(here: Path, synth: Synth) -> None:
     assert adapted.code == 0, adapted.err
     (name,) = [path.name for path in (here / "runs").iterdir() if path.name != "tiny"]
     assert re.fullmatch(r"tiny-on-csv-[0-9a-f]{8}", name)
+
+
+def test_classes_that_are_found_are_matched_by_name(here: Path, synth: Synth) -> None:
+    found = "csv:label=label"
+    (here / "tiny.toml").write_text(SHRUNK.replace(LABELLED, found))
+    rows = "".join(f"text {number},{'bca'[number % 3]}\n" for number in range(60))
+    (here / "mine.csv").write_text(f"text,label\n{rows}")
+    assert synth("train", "tiny.toml", "--source", "mine.csv").code == 0
+    (run,) = here.glob("runs/tiny/2*")
+    assert tomllib.loads((run / "preset.toml").read_text())["model"]["class_names"] == ["a", "b", "c"]
+    assert "is complete" in synth("train", "--resume", "tiny.toml").err
+    (here / "new.csv").write_text("text,label\n" + "".join(f"new {n},{'cb'[n % 2]}\n" for n in range(10)))
+    result = evaluated(synth("eval", "accuracy", str(run), "--source", "new.csv", "--json"))
+    assert (result["samples"], result["split"]) == (10, "test")
+    assert "another order" in str(result["notes"])
+    (here / "odd.csv").write_text("text,label\nx,c\ny,d\nz,c\n")
+    said = synth("eval", "accuracy", str(run), "--source", "odd.csv")
+    assert said.code == 2 and "has the class `d`, and the model knows `a`, `b`, `c`" in said.err
+    (here / "more.csv").write_text("text,label\n" + "".join(f"x {n},{n % 5}\n" for n in range(50)))
+    words = ["finetune", str(run), "--corpus", found, "--source", "more.csv", "--set", "training.steps=1"]
+    assert synth(*words).code == 0
+    (tuned,) = here.glob("runs/tiny-on-csv-*/2*")
+    assert tomllib.loads((tuned / "preset.toml").read_text())["model"]["num_classes"] == 5
+    assert evaluated(synth("eval", "accuracy", str(tuned), "--json"))["samples"] == 5

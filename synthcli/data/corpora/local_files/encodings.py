@@ -31,12 +31,12 @@ def likely_encoding(raw: bytes) -> str | None:
     """Return what bytes are likely written in; None where nothing fits."""
     from charset_normalizer import from_bytes
 
-    if is_utf_8(raw):
-        return "utf-8"
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if (wide := likely_wide(raw[:SAMPLE])) is not None:
         return wide
+    if is_utf_8(raw):
+        return "utf-8"
     lines = [line for line in raw.split(b"\n") if not is_utf_8(line)]
     sample = b"\n".join(lines)[:SAMPLE]
     if is_western(sample):

@@ -1,5 +1,6 @@
 """How a user's own file is written: what is wrong with one is mended by an option or a command."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from synthcli.data.corpora.text_form import TextForm, packed
 OPTIONS = {"encoding": "utf-8|cp1252|…"}
 WIDTHS = {100_000: 1_000, 0: 80}  # bytes a line of a long one in a file of at least so many
 EXCERPT = 40  # characters of a line that a hint shows
-TO_JSON = "from datasets import Dataset; Dataset.from_parquet({0!r}).to_json({1!r})"
+TO_JSON = "from datasets import Dataset; Dataset.from_parquet({}).to_json({})"
 PACKED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -40,10 +41,15 @@ class OwnFile(TextForm):
         likely = likely_encoding(raw)
         if likely is not None and likely.startswith("utf-16"):
             return f"it seems to be `{likely}`; {self.reading_as(path, likely)}"
-        return f"it is damaged or no text; without them: {piped(path, ['tr', '-d', chr(92) + '000'])}"
+        without = piped(path, ["tr", "-d", "\\000"])
+        return f"it is damaged or no text; without them: {without}"
 
     def damaged(self, path: Path) -> str:
-        return f"pack it again; {command(['gzip', '-t', str(path)])} checks it"
+        with path.open("rb") as stream:
+            is_packed = stream.read(2) == b"\x1f\x8b"
+        if not is_packed:
+            return f"it is not packed: {command(['mv', str(path), str(path.with_suffix(''))])}"
+        return f"it is cut short: copy it again, until {command(['gzip', '-t', str(path)])} says nothing"
 
     def too_long(self, path: Path) -> str:
         return f"break it into lines: {folding(path)}"
@@ -69,9 +75,14 @@ class OwnForm(OwnFile):
 
     def no_record(self, path: Path, reason: str) -> str:
         if "new-line" in reason:
-            return f"a carriage return stands in it; without them: {piped(path, ['tr', '-d', chr(92) + 'r'])}"
+            without = piped(path, ["tr", "-d", "\\r"])
+            return f"a carriage return stands in a field; without them: {without}"
+        if "quoting=no" in self.corpus:
+            return "a field holds the separator: take it out, or choose another separator"
         bare = f"where quotes are plain characters, name the corpus {named(self.corpus, quoting='no')}"
-        return f"check the quotes of that line; {bare}"
+        if reason:
+            return f"check the quotes of that line; {bare}"
+        return f"put a field that holds the separator in double quotes; {bare}"
 
 
 def form_of(name: str, options: Mapping[str, str]) -> OwnForm:
@@ -90,7 +101,7 @@ def other_format(path: Path) -> str | None:
     with path.open("rb") as stream:
         start = stream.read(8)
     if start.startswith(b"PAR1"):
-        code = TO_JSON.format(str(path), str(path.with_suffix(".jsonl")))
+        code = TO_JSON.format(*(json.dumps(str(one)) for one in (path, path.with_suffix(".jsonl"))))
         return f"it is parquet; {command(['python', '-c', code])} writes json lines, which `jsonl` reads"
     if start.startswith(b"PK\3\4"):
         return "it is a zip archive or a spreadsheet; unpack it, or save the sheet as `.csv`"

@@ -1,7 +1,7 @@
 """A user's own json: `jsonl` reads the field `text` of objects, `jsonl:text=meta.body` another.
 
-A file holds one object a line, or an array of objects; with `records=data` it is one object, which holds the
-array in its field `data`.
+A file holds one object a line, objects over several lines, or an array of them; with `records=data` it is one
+object, which holds the array in its field `data`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.json_array import array_items, is_array
+from synthcli.data.corpora.json_items import items_of
 from synthcli.data.corpora.local_files.columns import MEANINGS, Records, columns_of
 from synthcli.data.corpora.local_files.fields import pick
 from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
@@ -38,12 +38,13 @@ class JsonForm(OwnForm):
     """Files of json, which may be whole documents."""
 
     def no_json(self, path: Path) -> str:
-        """Say how to read a document that is one object, or objects over several lines."""
+        """Say how to read a document that is one object, or an array of texts."""
         try:
             held = json_document(path, OwnForm(self.encoding))
         except SynthError:
-            joining = piped(path, ["jq", "-c", "."])
-            return f"mend that line; objects over several lines become one a line by {joining}"
+            return "mend that line"
+        if isinstance(held, list) and all(isinstance(one, str) for one in held):
+            return f"make objects of the texts: {piped(path, ['jq', '-c', '.[] | {text: .}'])}"
         lists = [key for key, value in held.items() if is_objects(value)] if isinstance(held, Mapping) else []
         if not lists:
             return 'expected one object a line, or an array of objects, such as `[{"text": "…"}]`'
@@ -62,8 +63,8 @@ def records(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Reco
         if inside is not None:
             for place, record in enumerate(held_in(path, inside, form), start=1):
                 yield record, f"`{path}`, record {place},"
-        elif is_array(path, form):
-            for place, (number, record) in enumerate(array_items(path, form), start=1):
+        elif (items := items_of(path, form)) is not None:
+            for place, (number, record) in enumerate(items, start=1):
                 yield record, f"`{path}`, record {place} at line {number},"
         else:
             for number, record in json_lines(path, form):

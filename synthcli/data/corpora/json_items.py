@@ -1,4 +1,4 @@
-"""The objects of a json file that is one array, read one after the other: memory holds one of them."""
+"""The objects of a json file, read one after the other wherever lines end: memory holds one of them."""
 
 import json
 import re
@@ -23,28 +23,43 @@ from synthcli.errors import SynthError
 WHITE = re.compile(r"[ \t\n\r]*")
 
 
-def is_array(path: Path, form: TextForm = PUBLISHED) -> bool:
-    """Whether a file begins as an array does."""
-    return JsonText(path, form).peek() == "["
+Items = Iterator[tuple[int, dict[str, Any]]]
+"""The line of every object, and the object."""
 
 
-def array_items(path: Path, form: TextForm = PUBLISHED) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the line and the object of every item."""
+def items_of(path: Path, form: TextForm = PUBLISHED) -> Items | None:
+    """Return the objects of an array, or of a file whose first one has several lines; None for one a line."""
+    text = JsonText(path, form)
+    if text.peek() == "[":
+        return array_items(path, form)
+    try:
+        text.value()
+        is_spread = text.line > 1 and text.peek() == "{"
+    except SynthError:  # whoever reads it line by line says where
+        return None
+    return spread_items(path, form) if is_spread else None
+
+
+def array_items(path: Path, form: TextForm) -> Items:
+    """Yield the objects of an array."""
     text = JsonText(path, form)
     text.take("[")
     is_first = True
     while text.peek() != "]":
         if not is_first:
             text.take(",")
-        text.peek()
-        number, item = text.line, text.value()
-        if not isinstance(item, dict):
-            raise SynthError(f"`{path}` holds no object at line {number}", form.no_object(path))
-        yield number, item
+        yield text.object()
         is_first = False
     text.take("]")
     if text.peek():
         raise text.error("extra data")
+
+
+def spread_items(path: Path, form: TextForm) -> Items:
+    """Yield objects that follow each other with nothing between them."""
+    text = JsonText(path, form)
+    while text.peek():
+        yield text.object()
 
 
 class JsonText:
@@ -80,6 +95,16 @@ class JsonText:
         if self.peek() != mark:
             raise self.error(f"expecting '{mark}' delimiter" if self.text else "unexpected end of data")
         self.go(self.at + 1)
+
+    def object(self) -> tuple[int, dict[str, Any]]:
+        """Return the next value and its line; what is no object is refused."""
+        self.peek()
+        number, item = self.line, self.value()
+        if not isinstance(item, dict):
+            raise SynthError(
+                f"`{self.path}` holds no object at line {number}", self.form.no_object(self.path)
+            )
+        return number, item
 
     def value(self) -> Any:
         """Return the next value, read whole."""

@@ -1,0 +1,294 @@
+"""How a user's own files are read: encodings, ends of lines, arrays, fields, classes, names of corpora."""
+
+import codecs
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from synthcli.data.corpora import CORPORA, find_corpus
+from synthcli.data.corpora.json_items import items_of
+from synthcli.data.corpora.local_files.encodings import likely_encoding
+from synthcli.data.corpora.local_files.fields import field_from, paths_in
+from synthcli.data.corpora.local_files.form import OwnFile, form_of
+from synthcli.data.corpora.local_files.options import options_of, quoted, split_at, unquoted, with_options
+from synthcli.data.corpora.reading import BLOCK, lines
+from synthcli.data.prepare import prepare
+from synthcli.data.source_changes import find_changes
+from synthcli.data.store import find_store, find_store_by_hash, known_source, store_path
+from synthcli.errors import SynthError
+from tests.data.small import BYTES, write
+
+OWN_DATA = Path(__file__).parents[2] / "docs" / "own-data.md"
+ODD = [
+    "plain",
+    "a,b",
+    'say "when"',
+    '"',
+    '""',
+    "a+b",
+    "a=b",
+    " x ",
+    "x:y/z\\",
+    "tab\tline\nend",
+    "{",
+    "+",
+    "ü",
+]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_any_value_comes_back_from_a_name(value: str) -> None:
+    name = with_options("csv:text=x", label=value, target="after")
+    options = options_of(name, {"text": "", "label": "", "target": ""})
+    assert {key: unquoted(written) for key, written in options.items()} == {
+        "text": "x", "label": value, "target": "after",
+    }  # fmt: skip
+    several = "+".join(map(quoted, [value, *ODD]))
+    assert [unquoted(part) for part in split_at("+", several)] == [value, *ODD]
+    assert with_options(name, label=None, text=None) == "csv:target=after"
+
+
+def test_every_name_in_the_docs_is_one() -> None:
+    names = re.findall(r"`((?:text|csv|jsonl|parallel)(?::[^`]*)?)`", OWN_DATA.read_text(encoding="utf-8"))
+    assert len(names) > 20
+    assert all(find_corpus(name).finds_source for name in names)
+
+
+TEXTS = {
+    "cp1252": "Café – it’s naïve, and so on",
+    "cp1250": "Zażółć gęślą jaźń, proszę bardzo; źle się dzieje",
+    "cp1251": "Привет, мир: как дела сегодня?",
+    "cp932": "日本語のテキストです。これは長い文章。",
+    "gb18030": "今天天气很好，我们去公园散步",
+    "utf-16-le": "plain text, nothing else",
+    "utf-16-be": "plain text, nothing else",
+}
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_an_encoding_is_guessed_and_read(encoding: str, tmp_path: Path) -> None:
+    text = TEXTS[encoding]
+    raw = f"{text}\nand ascii\n{text}\n".encode(encoding)
+    assert likely_encoding(raw) == encoding
+    path = tmp_path / "a.txt"
+    path.write_bytes(raw)
+    form = form_of("text", {"encoding": encoding})
+    assert list(lines(path, form=form)) == [text, "and ascii", text]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig", "utf-32", "gb18030", "cp037"])
+def test_encodings_are_read_in_chunks(encoding: str, tmp_path: Path) -> None:
+    wanted = [
+        f"{number} größer als 日本" if encoding != "cp037" else f"{number} größer"
+        for number in range(BLOCK // 8)
+    ]
+    path = tmp_path / "a.txt"
+    path.write_bytes("".join(f"{line}\n" for line in wanted).encode(encoding))
+    assert list(lines(path, form=form_of("text", {"encoding": encoding}))) == wanted
+
+
+def test_what_is_not_of_the_encoding_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc\n" * BLOCK + b"caf\xe9\n")
+    with pytest.raises(SynthError) as error:
+        list(lines(path, form=form_of("text:encoding=ascii", {"encoding": "ascii"})))
+    assert error.value.message == f"`{path}` is not ascii at byte {4 * BLOCK + 3}"
+    assert error.value.hint == (
+        "it seems to be `cp1252`, which reads “café”; name the corpus `text:encoding=cp1252`"
+    )
+
+
+def test_bytes_that_are_damaged_here_and_there(tmp_path: Path) -> None:
+    path = tmp_path / "a b.txt"
+    path.write_bytes("größer\n".encode() * 9 + b"kaputt \xff\n")
+    with pytest.raises(SynthError) as error:
+        list(lines(path, form=OwnFile()))
+    mended = tmp_path / "mended-a b.txt"
+    assert error.value.hint == (
+        "it is UTF-8 elsewhere; without the damaged bytes:"
+        f" `iconv -c -f UTF-8 -t UTF-8 < '{path}' > '{mended}'`"
+    )
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=ascii)
+def test_lines_end_in_any_way(end: str, tmp_path: Path) -> None:
+    wanted = [f"row {number}" * 20 for number in range(BLOCK // 40)] + ["", "last"]
+    path = tmp_path / "a.txt"
+    path.write_bytes(end.join([*wanted, ""]).encode())
+    assert list(lines(path)) == wanted
+    path.write_bytes(end.join(wanted).encode())
+    assert list(lines(path)) == wanted
+
+
+def test_a_carriage_return_within_lines_ends_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"10 %\r20 %\n30 %\rdone\n")
+    assert list(lines(path)) == ["10 %\r20 %", "30 %\rdone"]
+
+
+OBJECTS = [
+    {"text": "a\n]b", "number": number, "deep": {"list": [number, "x" * number]}} for number in range(3_000)
+]
+FORMS: dict[str, Callable[[], str]] = {
+    "on one line": lambda: json.dumps(OBJECTS),
+    "indented": lambda: json.dumps(OBJECTS, indent=2),
+    "one a line": lambda: "[" + ",\n".join(map(json.dumps, OBJECTS)) + "\n]\n",
+    "spread over lines": lambda: "\n".join(json.dumps(one, indent=1) for one in OBJECTS),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_objects_are_read_one_by_one(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    text = FORMS[form]()
+    path.write_bytes(codecs.BOM_UTF8 + text.encode())
+    items = items_of(path)
+    assert items is not None
+    found = list(items)
+    assert [record for _, record in found] == OBJECTS
+    assert [number for number, _ in found] == sorted(number for number, _ in found)
+    begins = [text.split("\n")[number - 1].lstrip()[:1] for number, _ in found[:: len(found) - 1]]
+    assert set(begins) <= {"{", "["}
+    assert items_of(write(tmp_path / "a.jsonl", list(map(json.dumps, OBJECTS)))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"text": "a"},\n{"text": "b"}\n{"text": "c"}]', "is no json at line 3: expecting ',' delimiter"),
+        ('[{"text": "a"},\n{"text": "b"', "is no json at line 2: expecting ',' delimiter"),
+        ('[{"text": "a"},\n\n{"text": }]', "is no json at line 3: expecting value"),
+        ('[{"text": "a"}', "is no json at line 1: unexpected end of data"),
+        ('[{"text": "a"}]\n{}', "is no json at line 2: extra data"),
+        ('["a"]', "holds no object at line 1"),
+        ('[\n{"text": "\\ud800"}]', "is no json at line 2: 'utf-8' codec can't encode character '\\ud800'"),
+    ],
+)
+def test_arrays_that_are_wrong(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(SynthError) as error:
+        list(find_corpus("jsonl").open(path).read("train"))
+    assert error.value.message.startswith(f"`{path}` {message}")
+    assert "publisher" not in error.value.hint
+
+
+RECORD = {
+    "a": {"0": "zero", "b": ["x", {"c": 2.5}]},
+    "a.b": "exact",
+    "on": True,
+    "none": None,
+    "{odd}": "braces",
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("a.b", "exact"),
+        ("a.0", "zero"),
+        ("a.b.0", "x"),
+        ("a.b.1.c", 2.5),
+        ("{a.b}!", "exact!"),
+        (r"{a.0}\n{a.b.1.c}\t{on}{none}", "zero\n2.5\ttrue"),
+        ("{{{a.b.0}}}", "{x}"),
+        ("{{odd}}", "braces"),
+    ],
+)
+def test_fields(written: str, value: object) -> None:
+    assert field_from(written).value(RECORD) == value
+
+
+def test_paths_of_a_record() -> None:
+    assert list(paths_in(RECORD)) == ["a.0", "a.b.0", "a.b", "on", "none", "{odd}"]
+    for missing in ("a.c", "a.b.2", "a.b.x", "on.x", "b"):
+        with pytest.raises(KeyError):
+            field_from(missing).value(RECORD)
+
+
+def rows_of(labels: list[str]) -> list[str]:
+    return ["text,label", *(f"text {number},{label}" for number, label in enumerate(labels))]
+
+
+def test_classes_that_are_found_are_counted_and_in_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows_of(["10", "9", " 9 ", "-1"] * 10 + ["other"]))
+    store = prepare("csv:label=label", BYTES, tmp_path / "stores", path)
+    assert store.class_names == ("-1", "9", "10", "other")
+    assert (
+        store.manifest["source"]["notes"][-1]
+        == "found 4 classes: `-1` (10), `9` (20), `10` (10), `other` (1)"
+    )
+    many = write(tmp_path / "b.csv", rows_of([f"c{number % 25:02}" for number in range(50)]))
+    notes = prepare("csv:label=label", BYTES, tmp_path / "stores", many).manifest["source"]["notes"]
+    assert notes[-1].endswith("`c19` (2) and 5 more, which `manifest.json` lists")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message", "hint"),
+    [
+        (
+            ["a", "", "b"],
+            "`{}`, line 3, has no label",
+            "give it one, or take the row out",
+        ),
+        (
+            ["0.1", "0.2", "0.3", "0.4"],
+            "the label `label` of `csv:label=label` has another value in each of 4 rows",
+            "name the column of a class; `csv:score=label` learns a number",
+        ),
+    ],
+)
+def test_labels_that_are_none(labels: list[str], message: str, hint: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows_of(labels))
+    with pytest.raises(SynthError) as error:
+        prepare("csv:label=label", BYTES, tmp_path / "stores", path)
+    assert (error.value.message, error.value.hint) == (message.format(path), hint)
+
+
+@pytest.mark.parametrize(
+    ("listed", "message", "hint"),
+    [
+        (None, "the file of classes `{}` does not exist", "name a file with one class a line"),
+        ("", "`{}` names no class", "write one a line"),
+        ("a\nb\n\na\n", "`{}` has the class `a` at lines 1 and 4", "leave one of them out"),
+        (
+            "a\nc\n",
+            "`{source}`, line 3, has the label `b`",
+            "expected one of `a`, `c`; `csv:label=label` takes every class that is found",
+        ),
+    ],
+)
+def test_files_of_classes_that_are_wrong(listed: str | None, message: str, hint: str, tmp_path: Path) -> None:
+    kinds = tmp_path / "my, kinds.txt"
+    if listed is not None:
+        kinds.write_text(listed)
+    source = write(tmp_path / "a.csv", rows_of(["a", "b"] * 10))
+    with pytest.raises(SynthError) as error:
+        prepare(f'csv:label=label,classes="@{kinds}"', BYTES, tmp_path / "stores", source)
+    assert (error.value.message, error.value.hint) == (message.format(kinds, source=source), hint)
+
+
+def test_stores_of_before_are_found_under_their_whole_names(tmp_path: Path) -> None:
+    source, root, name = (
+        write(tmp_path / "a.csv", rows_of(["a", "b"] * 10)),
+        tmp_path / "stores",
+        "csv:label=label",
+    )
+    made = prepare(name, BYTES, root, source)
+    former = root / f"{name}.bytes-260.{made.path.name.rpartition('.')[2]}"
+    made.path.rename(former)
+    assert store_path(root, name, BYTES, source) == former
+    assert find_store(root, name, BYTES) == find_store(root, name, BYTES, source) == former
+    assert find_store_by_hash(root, name, made.hash) == former
+    assert known_source(root, name) == source
+    again = prepare(name, BYTES, root, source)
+    assert (again.path, find_changes(again)) == (former, [])
+    assert [path.name for path in root.iterdir() if path.name[0] != "."] == [former.name]
+
+
+def test_corpora_with_names_of_their_own_keep_them() -> None:
+    root = Path("stores")
+    assert all(store_path(root, name, BYTES, None).name == f"{name}.bytes-260" for name in CORPORA)
