@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
 from synthcli.cli.going_on import resuming
 from synthcli.cli.run_options import RunName
+from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 from synthcli.variables import LARGEST_SEED
 
@@ -55,7 +55,6 @@ Conditioned = Annotated[
 Preset = Annotated[str | None, typer.Option(help="Take all of it from a preset with `[compress]`.")]
 Scale = Annotated[str | None, typer.Option(help="With --preset: smoke, hour, day or paper.")]
 Corpus = Annotated[str | None, typer.Option(help="Text to compress on; the teacher's own if none.")]
-Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Sequences to learn from; 2,000 if none.")]
 MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.")]
 CacheLimit = Annotated[str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.")]

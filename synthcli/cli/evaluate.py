@@ -10,6 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
 from synthcli.cli.going_on import same_command
 from synthcli.cli.results import show_results
+from synthcli.cli.source_option import Source
 from synthcli.errors import NotWrittenError, Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ Checkpoints = Annotated[
     ),
 ]
 Corpus = Annotated[str | None, typer.Option(help="Judge on another corpus than the preset's.")]
-Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
 Split = Annotated[str | None, typer.Option(help="train, validation (or dev) or test; the preset's if none.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples; the result says so.")]
 Beam = Annotated[int | None, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
@@ -78,7 +78,7 @@ def evaluate(
 
     Examples: `synth eval bleu`, `synth eval perplexity lm1b-dense lm1b-random`, `synth eval bleu RUN/best
     --split validation --beam 1`, `synth eval rouge --from OUTPUTS.jsonl`, `synth eval teacher-agreement
-    STUDENT OTHER --teacher RUN`
+    STUDENT OTHER --teacher RUN`, `synth eval accuracy --source new-reviews.csv`
     """
     if metric not in (*METRICS, AGREEMENT):
         raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, (*METRICS, AGREEMENT)))

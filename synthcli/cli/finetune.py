@@ -1,7 +1,6 @@
 """`synth finetune`: go on from a checkpoint, on another corpus or for another task."""
 
 import shlex
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +10,13 @@ from synthcli.cli.checkpoints import choose
 from synthcli.cli.going_on import resuming
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.run_options import RunName
+from synthcli.cli.source_option import Source
 
 Checkpoint = Annotated[
     str | None,
     typer.Argument(metavar="CHECKPOINT", help="A run, its id, its preset, or a folder; the newest if none."),
 ]
 Corpus = Annotated[str, typer.Option(help="What to train on: `synth corpora` lists them.")]
-Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
 Task = Annotated[
     str | None,
     typer.Option(help="causal-lm, masked-lm, seq2seq or classification; else what the corpus is for."),
@@ -51,7 +50,8 @@ def finetune(
     """Train on from a checkpoint, saying which weights were loaded, are new, were dropped or resized.
 
     Examples: `synth finetune wmt14-dense --corpus copy`, `synth finetune RUN --corpus ag-news --source DIR
-    --freeze encoder --preset agnews-vanilla --scale hour`
+    --freeze encoder --preset agnews-vanilla --scale hour`, `synth finetune RUN --source reviews.csv --corpus
+    csv:text=review,label=mood`
     """
     from synthcli.cli.train import report, watching
     from synthcli.jobs.finetune import Adaptation, adapted

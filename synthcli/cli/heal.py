@@ -16,10 +16,10 @@ from synthcli.cli.distil_block import (
     Preset,
     Scale,
     Seed,
-    Source,
 )
 from synthcli.cli.going_on import resuming
 from synthcli.cli.run_options import RunName
+from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from synthcli.cli.distil_block import (
     Scale,
     Seed,
     Showing,
-    Source,
     Teacher,
     announce,
     bytes_of,
     left_out,
 )
 from synthcli.cli.run_options import RunName
+from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from synthcli.cli import screen
 from synthcli.cli.going_on import begin_again, going_on, same_command
 from synthcli.cli.next_training import training_command
 from synthcli.cli.preparing_progress import Reporter
+from synthcli.cli.source_option import Source
 from synthcli.errors import Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from synthcli.data.store import Store
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
-Source = Annotated[
-    Path | None,
-    typer.Option(metavar="PATH", help="The publisher's files; `synth corpora show NAME` says which."),
-]
 KINDS = (
     "sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, wordpiece, words, gpt2, bytes or huggingface"
 )
@@ -67,6 +64,9 @@ def prepare_corpus(
     """Read corpora, train or load their tokenizers, and write stores.
 
     Examples: `synth prepare-corpus copy`, `synth prepare-corpus multi30k --source DIR --vocab-size 8000`
+
+    Your own files are `text`, `csv`, `jsonl` or `parallel`, read as the name says (docs/own-data.md):
+    `synth prepare-corpus csv:text=review,label=mood --source reviews.csv`
 
     Interrupted or killed, the same command goes on after the last finished shard.
     """

@@ -8,6 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
+from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ Replacements = Annotated[
     ),
 ]
 Corpus = Annotated[str | None, typer.Option(help="Text to compute on; the teacher's own if none.")]
-Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files.")]
 Limit = Annotated[int | None, typer.Option(min=8, help="Sequences to compute on; 500 if none.")]
 MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.")]
 Cache = Annotated[

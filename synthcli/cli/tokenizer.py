@@ -10,6 +10,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.next_training import preparing_command
+from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ Files = Annotated[
 Kind = Annotated[str, typer.Option(help="sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, …")]
 Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 if left out.")]
 CorpusName = Annotated[str | None, typer.Option("--corpus", metavar="NAME", help="Train on this corpus.")]
-Source = Annotated[Path | None, typer.Option(metavar="DIR", help="The corpus's own files.")]
 LeastCount = Annotated[
     int | None, typer.Option(min=1, help="Leave out words that stand there less often: `words` only.")
 ]

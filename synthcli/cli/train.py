@@ -11,6 +11,7 @@ from synthcli.cli import screen
 from synthcli.cli.going_on import begun_since, resuming, same_command
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.cli.run_options import RunName
+from synthcli.cli.source_option import Source
 from synthcli.errors import Stopped, SynthError
 from synthcli.variables import LARGEST_SEED
 
@@ -32,9 +33,6 @@ DryRun = Annotated[
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue the newest run of each preset that is not complete.")
-]
-Source = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="The corpus in its publisher's files, not from the hub.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=LARGEST_SEED, help="The same as --set training.seed=N.")]
 Processes = Annotated[
@@ -58,7 +56,8 @@ def train(
     """Train what presets describe.
 
     Examples: `synth train wmt14-dense --scale smoke`, `synth train wmt14-vanilla wmt14-random --scale hour
-    --set data.corpus=multi30k`, `synth train --resume`
+    --set data.corpus=multi30k`, `synth train --resume`, `synth train agnews-vanilla --scale hour --source
+    reviews.csv --set data.corpus=csv:text=review,label=mood`
     """
     overrides = [*(set_ or ()), *shorthands(source, seed)]
     refuse_unused_name(name, presets or [], makes_none=resume or only_plan or dry_run)

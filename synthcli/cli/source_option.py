@@ -1,0 +1,14 @@
+"""`--source` of every command that reads a corpus."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="The corpus's files: its publisher's, `synth corpora show NAME`; or your own, docs/own-data.md.",
+    ),
+]
