@@ -145,8 +145,26 @@ def show(report: dict[str, Any], as_json: bool) -> None:
         screen.table(FIGURES[key], columns, rows, frozenset(range(1, len(columns))), is_continued=True)
     for why in dict.fromkeys(one["why"] for one in findings if one["why"]):
         screen.say(f"note: {why}")
+    show_without(report)
     nearness = "1 is the teacher's" if "cosine" in measured else "KL is from the teacher, a position"
     return screen.say(f"NMSE 0 is the teacher, 1 the mean of what it says; {nearness}")
+
+
+def show_without(report: dict[str, Any]) -> None:
+    """Say how much the loss rises where a layer's mixer does nothing, and where that is too weak to tell."""
+    known = [one for one in report["without"] if one["rise"] is not None]
+    if not known:
+        return
+    cells = [shown(one["rise"]) if one["is_resolved"] else "?" for one in known]
+    columns = ["mixer of layer", *(str(one["layer"]) for one in known)]
+    screen.table(
+        "Rise of the loss without it, nats a token",
+        columns,
+        [["", *cells]],
+        frozenset(range(1, len(columns))),
+    )
+    if "?" in cells:
+        screen.say("?: too weak to tell, the 95 % interval of the sample holds 0")
 
 
 def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int]) -> list[str]:
@@ -167,6 +185,13 @@ def next_step(report: dict[str, Any]) -> str:
     known = [one for one in report["findings"] if one.get("cosine" if by_hidden else "kl") is not None]
     if not known:
         return "nothing fitted: name other replacements"
+    weak = {one["layer"] for one in report["without"] if one["is_resolved"] is False}
+    known = [one for one in known if not layers_of(one) <= weak]
+    if not known:
+        return (
+            "too weak to tell: what a layer's mixer does is below what this text resolves, and nothing is "
+            "recommended\nnext: probe a teacher that has learnt more, or other text (`--corpus`)"
+        )
     best = min(known, key=lambda one: -one["cosine"] if by_hidden else one["kl"])
     cost = f"cosine {best['cosine']:.3f}" if by_hidden else f"KL {shown(best['kl'])}"
     teacher, layer = report["teacher"]["absolute"], best["layer"]
@@ -175,6 +200,12 @@ def next_step(report: dict[str, Any]) -> str:
     else:
         command = f"synth distill-block --block {layer} {options_of(best['what'])} --teacher {teacher}"
     return f"least costly: {best['replacement']} in layer {layer}, {cost}\nnext: `{command}`"
+
+
+def layers_of(finding: dict[str, Any]) -> set[int]:
+    """Return the layers a replacement stands for."""
+    layer = finding["layer"]
+    return {layer, layer + 1} if finding["replacement"] == "merge-next" else {layer}
 
 
 def options_of(what: str) -> str:

@@ -17,7 +17,8 @@ from synthcli.compress.criteria.base import Given
 from synthcli.compress.criteria.kl_output import kl_output
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.likeness import describe, likeness
-from synthcli.compress.probe import Layer, probe_layer, sites_for
+from synthcli.compress.probe import probe_layer, sites_for
+from synthcli.compress.probe_figures import Layer
 from synthcli.compress.students import Shape, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig

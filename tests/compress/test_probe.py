@@ -13,10 +13,12 @@ from synthcli.cli.probe import next_step
 from synthcli.compress.assemble import Kept, New, with_layers, with_mixers
 from synthcli.compress.cache import build_cache
 from synthcli.compress.calibration import Calibration
+from synthcli.compress.capture import logits_of
 from synthcli.compress.closed_forms import STARTS, Lesson
 from synthcli.compress.likeness import likeness
 from synthcli.compress.nmse import nmse
-from synthcli.compress.probe import REPLACEMENTS, Judge, Layer, Substitute, chosen, probe_layer, sites_for
+from synthcli.compress.probe import REPLACEMENTS, chosen, probe_layer, sites_for
+from synthcli.compress.probe_figures import Judge, Layer, Substitute, is_resolved
 from synthcli.compress.students import Shape, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store import Store
@@ -179,9 +181,43 @@ def test_recordings_kept_are_used_again_and_refused_for_others(model: Path, sour
 def test_the_next_command_asks_for_the_best_student(what: str, options: str) -> None:
     one = {"kl": 0.1, "layer": 2, "replacement": "any", "what": what}
     other = {"kl": 0.2, "layer": 1, "replacement": "merge-next", "what": "layers 1+2"}
-    report = {"findings": [other, one, {"kl": None}], "teacher": {"absolute": "RUN"}}
+    report = {"findings": [other, one, {"kl": None}], "without": [], "teacher": {"absolute": "RUN"}}
     assert next_step(report).endswith(f"`synth distill-block --block 2 {options} --teacher RUN`")
     assert next_step(report | {"findings": [other]}).endswith("`synth merge-layers 1 2 --teacher RUN`")
+
+
+def test_what_is_too_weak_to_tell_is_not_recommended() -> None:
+    cheap = {"kl": 0.001, "layer": 1, "replacement": "sru", "what": "sru"}
+    dear = {"kl": 0.1, "layer": 2, "replacement": "linear", "what": "linear"}
+    without = [{"layer": 1, "is_resolved": False}, {"layer": 2, "is_resolved": True}]
+    report = {"findings": [cheap, dear], "without": without, "teacher": {"absolute": "RUN"}}
+    assert "linear in layer 2" in next_step(report)
+    merged = {**cheap, "replacement": "merge-next"}  # with layer 2
+    assert "merge-next in layer 1" in next_step(report | {"findings": [merged, dear]})
+    assert next_step(report | {"findings": [cheap]}) == (
+        "too weak to tell: what a layer's mixer does is below what this text resolves, and nothing is "
+        "recommended\nnext: probe a teacher that has learnt more, or other text (`--corpus`)"
+    )
+
+
+def test_the_rise_of_the_loss_is_that_of_the_model_put_together(layer: Layer, text: Calibration) -> None:
+    lesson = layer.lesson
+    config = student_config("none", Shape(lesson.teacher.config, "encoder", 1))
+    student = STARTS["mean"](lesson, config)
+    whole = with_mixers(lesson.teacher.model, lesson.teacher.config, {1: (config, student)}, "encoder")
+    one = found(layer, "none")["none"]
+    batch = text.batch(range(len(text)))
+    expected = loss_of(whole, batch) - loss_of(lesson.teacher.model, batch)
+    assert one.rise == pytest.approx(expected, rel=0.05, abs=1e-4)
+    assert one.rise_interval[0] <= one.rise <= one.rise_interval[1] and one.kl_interval[0] < one.kl
+    assert is_resolved((0.1, 0.2)) and not is_resolved((-0.1, 0.2)) and not is_resolved(None)
+
+
+@torch.no_grad()
+def loss_of(model: Any, batch: Any) -> float:
+    """Return the mean −log p of the tokens themselves."""
+    log_p = logits_of(model, batch).log_softmax(-1).gather(-1, batch["tokens"][..., None])[..., 0]
+    return -float((log_p if batch["padding"] is None else log_p[~batch["padding"]]).mean())
 
 
 REFUSED = {
