@@ -10,6 +10,7 @@ from synthcli.errors import WorkFailedError
 from synthcli.memory import refuse_larger
 from synthcli.presets import load_preset
 from synthcli.presets.commands import build_command
+from synthcli.presets.scales import smallest_scale
 
 if TYPE_CHECKING:
     from synthcli.jobs.check import Finding
@@ -25,10 +26,10 @@ def check(
     Without --scale the smoke-sized model is checked where the preset has one: the promises are about
     structure, not size.
     """
-    from synthcli.jobs.check import findings, size, smallest_scale
-
     chosen = scale or smallest_scale(preset)
-    experiment = load_preset(preset, chosen, config, set_ or ())
+    experiment = load_preset(preset, chosen, config, set_ or ())  # a mistake is told before torch is there
+    from synthcli.jobs.check import findings, size
+
     if chosen != scale:
         screen.say(f"checking `{preset}` at scale `{chosen}`: the promises are about structure, not size")
     its = size(experiment)

@@ -29,7 +29,7 @@ def findings() -> dict[str, Any]:
     """Collect what a bug report should hold."""
     import torch
 
-    from synthcli.data.store import stores_root
+    from synthcli.data.origin import stores_root
     from synthcli.jobs.kernels import status
     from synthcli.runs import runs_root
     from synthcli.training.precision import has_bf16

@@ -13,15 +13,16 @@ from synthcli.disk import writing
 from synthcli.durable import write_text
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
-from synthcli.presets.commands import build_command
-from synthcli.presets.compression import VERBS
-from synthcli.presets.files import NAME_PATTERN, read_toml
+from synthcli.presets.catalogue import summarise
+from synthcli.presets.commands import build_command, verb_of
+from synthcli.presets.files import NAME_PATTERN
 from synthcli.presets.merge import values_of
 from synthcli.presets.planning import parameters_of
-from synthcli.presets.resolve import PAPER_SCALE, inherited
+from synthcli.presets.resolve import inherited
+from synthcli.presets.scales import scales_of
 
 if TYPE_CHECKING:
-    from synthcli.presets.schema import Experiment
+    pass
 
 app = typer.Typer(help="List, show, copy and check presets.", no_args_is_help=True)
 
@@ -48,7 +49,7 @@ def ls(
     chosen = of_paper(paper)
     if names:
         return screen.data("\n".join(chosen))
-    rows = [summary(load_preset(name)) for name in chosen]
+    rows = [summarise(name) for name in chosen]
     if as_json:
         return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
     columns = ["preset", "title", "made by", "parameters", "claims"]
@@ -76,18 +77,6 @@ def of_paper(paper: str | None) -> list[str]:
     if paper not in papers:
         raise SynthError(f"no preset belongs to the paper `{paper}`", did_you_mean(paper, papers))
     return papers[paper]
-
-
-def summary(experiment: "Experiment") -> dict[str, Any]:
-    """Return one row of the list."""
-    return {
-        "name": experiment.name,
-        "title": experiment.title,
-        "verb": experiment.verb,
-        "paper": experiment.paper.model_dump() if experiment.paper else None,
-        "parameters": parameters_of(experiment).total,
-        "claims": {key: claim.model_dump() for key, claim in experiment.claims.items()},
-    }
 
 
 def told(row: dict[str, Any]) -> str:
@@ -137,7 +126,7 @@ def cp(
     parent = preset if not preset.endswith(".toml") else str(source.resolve())
     with writing(f"`{path}`", path, "choose another file with `-o FILE`"):
         write_text(path, STARTING_POINT.format(parent=json.dumps(parent), preset=preset))
-    command = build_command(verb_of(path), str(path))
+    command = build_command(verb_of(values_of(inherited(path))), str(path))
     check = shlex.join(["synth", "presets", "validate", str(path)])
     screen.say(f"wrote {path}\nnext: edit it, then `{check}` and `{command}`")
 
@@ -161,15 +150,8 @@ def validate(
         faults += faults_of(word)
     if faults:
         raise SynthError("\n".join(faults), "`synth presets show NAME` prints every key of a sound preset")
-    command = build_command(verb_of(find_preset(files[0])), files[0])
+    command = build_command(verb_of(values_of(inherited(find_preset(files[0])))), files[0])
     screen.say(f"sound: {', '.join(files)}\nnext: `{command}`")
-
-
-def verb_of(path: Path) -> str:
-    """Return the command that a preset file is for, unchecked."""
-    table = values_of(inherited(path)).get("compress")
-    method = table.get("method") if isinstance(table, dict) else None
-    return next((verb for key, verb in VERBS.items() if key == method), "train")
 
 
 def faults_of(word: str) -> list[str]:
@@ -188,12 +170,3 @@ def faults_at(word: str, scale: str | None) -> list[str]:
     except SynthError as error:
         return [error.message if word in error.message else f"preset `{word}`: {error.message}"]
     return []
-
-
-def scales_of(word: str) -> list[str | None]:
-    """Return the scales of a preset; a run's own file has one, which goes without saying."""
-    path = find_preset(word)
-    if isinstance(read_toml(path).get("scale"), str):
-        return [None]
-    overlays = inherited(path).get("scale", {})
-    return list({PAPER_SCALE: None} | dict.fromkeys(overlays)) if isinstance(overlays, dict) else [None]

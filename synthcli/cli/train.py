@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from synthcli.cli.training_progress import TrainingProgress
     from synthcli.jobs.start import LoadReport
     from synthcli.jobs.train import Trained, Watcher
+    from synthcli.presets.schema import Experiment
     from synthcli.runs import Run
     from synthcli.training.loop import Outcome
 
@@ -68,12 +69,13 @@ def train(
     if processes > 1:
         return in_processes(processes, presets if not resume else None, scale, config, overrides)
     words: list[str | None] = [*presets] if presets else [None]
+    experiments = [None if resume else read(word or "", scale, config, overrides, name) for word in words]
     trained = []
-    for number, word in enumerate(words, start=1):
+    for number, (word, experiment) in enumerate(zip(words, experiments, strict=True), start=1):
         done = (presets or [])[:number]
         then = same_command(done) if number < len(words) else ""
         with resuming("train", done=done[:-1], then=then):
-            trained.append(one(word, scale, config, overrides, resume, name))
+            trained.append(one(experiment) if experiment else resumed(word, scale, config, overrides))
     metric = trained[-1].experiment.evaluation.metrics[0]
     command = shlex.join(["synth", "eval", metric, str(trained[-1].run.path)])
     return screen.say(f"next: `{command}`")
@@ -144,29 +146,35 @@ def how_to_go_on(processes: int, begun: "Sequence[Run]") -> str:
     return f"`synth train --resume {begun[0].path} --processes {processes}` goes on after its last checkpoint"
 
 
-def one(
-    word: str | None,
-    scale: str | None,
-    config: Path | None,
-    overrides: list[str],
-    resume: bool,
-    name: str | None = None,
-) -> "Trained":
-    """Train one preset, or resume one run."""
-    from synthcli.jobs.train import resume_run, run_to_resume, train_experiment
+def read(
+    preset: str, scale: str | None, config: Path | None, overrides: list[str], name: str | None
+) -> "Experiment":
+    """Read a preset, all before any is trained: a mistake in the last is told at once, and without torch."""
     from synthcli.presets import load_preset
 
-    changed = bool(scale or config or overrides)
-    if resume:
-        run = run_to_resume(word)
-        is_asked = word is not None and (changed or word.endswith(".toml"))
-        experiment = load_preset(word or "", scale, config, overrides) if is_asked else None
-        with watching(run.name) as watcher:
-            trained = resume_run(run, experiment, watcher)
-    else:
-        experiment = load_preset(word or "", scale, config, overrides).called(name)
-        with watching(experiment.name) as watcher:
-            trained = train_experiment(experiment, watcher)
+    return load_preset(preset, scale, config, overrides).called(name)
+
+
+def one(experiment: "Experiment") -> "Trained":
+    """Train one preset."""
+    from synthcli.jobs.train import train_experiment
+
+    with watching(experiment.name) as watcher:
+        trained = train_experiment(experiment, watcher)
+    report(trained)
+    return trained
+
+
+def resumed(word: str | None, scale: str | None, config: Path | None, overrides: list[str]) -> "Trained":
+    """Resume one run, as the preset is now where one is named with settings or as a file."""
+    from synthcli.jobs.train import resume_run, run_to_resume
+    from synthcli.presets import load_preset
+
+    run = run_to_resume(word)
+    is_asked = word is not None and (bool(scale or config or overrides) or word.endswith(".toml"))
+    experiment = load_preset(word or "", scale, config, overrides) if is_asked else None
+    with watching(run.name) as watcher:
+        trained = resume_run(run, experiment, watcher)
     report(trained)
     return trained
 

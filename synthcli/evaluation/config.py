@@ -6,8 +6,8 @@ from pydantic import Field, field_validator
 
 from synthcli.config import Config
 from synthcli.data.corpora.source import ALSO
-from synthcli.evaluation.rouge import RougeTokenizer
 
+RougeTokenizer = Literal["ascii", "unicode"]
 MetricName = Literal["bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation"]
 
 

@@ -3,13 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from synthcli.errors import SynthError
+from synthcli.evaluation.config import RougeTokenizer
 from synthcli.evaluation.sampled import mean
 from synthcli.evaluation.score import Score
-
-RougeTokenizer = Literal["ascii", "unicode"]
 
 PROTOCOLS = {
     "rougeL": "mean F1 of the longest common subsequence of the whole text, 0-100",

@@ -9,13 +9,9 @@ import torch
 
 from synthcli.model.contract import DEPTH, Check, ContractError, checks_of, deeper
 from synthcli.model_config.model import ModelConfig
-from synthcli.presets import find_preset
-from synthcli.presets.files import read_toml
 from synthcli.presets.planning import parameters_of
-from synthcli.presets.resolve import inherited
 from synthcli.presets.schema import Experiment
 
-SMALLEST_SCALE = "smoke"
 BYTES = 16  # a parameter of the deep model: 8 in float64, and in float32 4 for it and 4 for its gradient
 
 
@@ -27,15 +23,6 @@ class Finding:
     is_kept: bool
     detail: str
     seconds: float
-
-
-def smallest_scale(name: str) -> str | None:
-    """Return the scale to check a preset at: `smoke` where it has one, since structure has no size."""
-    path = find_preset(name)
-    if isinstance(read_toml(path).get("scale"), str):
-        return None  # a run's own file has been resolved
-    overlays = inherited(path).get("scale", {})
-    return SMALLEST_SCALE if isinstance(overlays, dict) and SMALLEST_SCALE in overlays else None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,24 @@
-"""The command line that makes the model of a preset, to be copied as it stands."""
+"""The command that makes the model of a preset, and its words, to be copied as they stand."""
 
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
+
+CompressMethod = Literal["distil-block", "merge-layers", "heal", "pipeline"]
+VERBS: dict[CompressMethod, str] = {
+    "distil-block": "distill-block",
+    "merge-layers": "merge-layers",
+    "heal": "heal",
+    "pipeline": "distill-block",
+}
+
+
+def verb_of(table: dict[str, Any]) -> str:
+    """Return the command that a preset is for, its table unchecked."""
+    compress = table.get("compress")
+    method = compress.get("method") if isinstance(compress, dict) else None
+    return next((verb for key, verb in VERBS.items() if key == method), "train")
 
 
 def build_command(

@@ -5,18 +5,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from synthcli.config import Config
+from synthcli.presets.commands import VERBS, CompressMethod
 
-CompressMethod = Literal["distil-block", "merge-layers", "heal", "pipeline"]
 Criterion = Literal["mse", "mse-scores", "ce-scores", "ce-logits", "cosine", "relation", "kl-output"]
 Conditioned = Literal["teacher", "student", "corrected"]
-
-
-VERBS: dict[CompressMethod, str] = {
-    "distil-block": "distill-block",
-    "merge-layers": "merge-layers",
-    "heal": "heal",
-    "pipeline": "distill-block",
-}
 
 
 class CompressConfig(Config):

@@ -1,7 +1,7 @@
 """Preset files: where the library stands, how a name is found, what a file says."""
 
-import glob
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,21 @@ def library_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "presets"
 
 
-def library_files() -> dict[str, Path]:
+@cache
+def library_files() -> Mapping[str, Path]:
     """Return every file of the library by name (its stem), families included."""
     return {path.stem: path for path in sorted(library_folder().glob("*/*.toml"))}
 
 
 def preset_names() -> list[str]:
     """Return the names of the presets that can be trained, without the families they extend."""
-    return [name for name, path in library_files().items() if not read_toml(path).get("abstract", False)]
+    return [name for name, path in library_files().items() if not read_preset(path).get("abstract", False)]
 
 
 def find_preset(word: str) -> Path:
     """Return the file of a preset: a path that ends in `.toml`, or a name of the library."""
     path = find_file(word)
-    if read_toml(path).get("abstract", False):
+    if read_preset(path).get("abstract", False):
         family = [name for name in preset_names() if name.startswith(path.stem)] or preset_names()
         raise SynthError(f"`{word}` is a family of presets, not a preset", did_you_mean(word, family))
     return path
@@ -48,12 +49,22 @@ def find_file(word: str, beside: Path | None = None) -> Path:
                 f"no preset file `{path}`", "give the path of a TOML file, or the name of a preset"
             )
         return path
-    found = sorted(library_folder().glob(f"*/{glob.escape(word)}.toml"))
-    if not found:
+    if word not in library_files():
         nearest = did_you_mean(word, preset_names())
         hint = nearest if nearest.startswith("did") else "list them with `synth presets ls`"
         raise SynthError(f"no preset is called `{word}`", hint)
-    return found[0]
+    return library_files()[word]
+
+
+def read_preset(path: Path) -> dict[str, Any]:
+    """Return the tables of a preset file; one of the library is read once, however many extend it."""
+    is_ours = library_files().get(path.stem) == path
+    return dict(_read_once(path)) if is_ours else read_toml(path)
+
+
+@cache
+def _read_once(path: Path) -> dict[str, Any]:
+    return read_toml(path)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

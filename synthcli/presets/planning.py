@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthcli.model_config.model import ModelConfig
 from synthcli.presets.commands import build_command
 from synthcli.presets.sizes import size_of
 
 if TYPE_CHECKING:
+    from synthcli.model_config.model import ModelConfig
     from synthcli.presets.schema import Experiment
 
 FLOPS_PER_PARAMETER = 6  # forward 2, backward 4, for each token (Kaplan et al. 2020, section 2.1)
@@ -114,7 +114,7 @@ def parameters_of(experiment: "Experiment") -> Parameters:
     return Parameters(size.total, size.trainable, size.embedding, size.total - size.embedding)
 
 
-def flops_of_sequence(config: ModelConfig) -> float:
+def flops_of_sequence(config: "ModelConfig") -> float:
     """Estimate the FLOPs one sequence of the longest length costs in training: 6 · N · tokens.
 
     N is what a token passes through: the parameters of its stack, and the output matrix where there

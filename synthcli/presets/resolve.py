@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.presets.files import find_file, find_preset, read_toml
+from synthcli.presets.files import find_file, find_preset, read_preset, read_toml
 from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of, without_overruled
 from synthcli.presets.overrides import parse_overrides
 
@@ -49,7 +49,7 @@ def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     if path.resolve() in below:
         names = " → ".join(f"`{file.name}`" for file in chain)
         raise SynthError(f"presets extend each other in a circle: {names}", "remove one `extends`")
-    table = read_toml(path)
+    table = read_preset(path)
     parent = table.pop("extends", None)
     table.pop("abstract", None)
     own = traced(table, path.name)

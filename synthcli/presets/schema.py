@@ -13,22 +13,8 @@ from synthcli.model_config.model import ModelConfig
 from synthcli.presets.clashes import clashes
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.files import NAME_PATTERN
-from synthcli.reproduce.claims import Claim
+from synthcli.reproduce.claims import Claim, Paper
 from synthcli.training.config import TrainingConfig
-
-
-class Paper(Config):
-    """Where an experiment was published; `table`, `figure` and `row` only where they are known.
-
-    `url` stands in for `arxiv` where a report never went there.
-    """
-
-    name: str
-    arxiv: str | None = None
-    url: str | None = None
-    table: str | None = None
-    figure: str | None = None
-    row: str | None = None
 
 
 class Start(Config):

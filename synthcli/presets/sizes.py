@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli.errors import SynthError
-from synthcli.model_config.model import ModelConfig
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from synthcli.model_config.model import ModelConfig
 
 RECORD = Path(__file__).with_name("sizes.json")
 
@@ -38,22 +39,24 @@ class Size:
 @cache
 def size_of(text: str) -> Size:
     """Return the size of a model, its configuration given as JSON."""
+    from synthcli.model_config.model import ModelConfig
+
     return recorded_sizes().get(key_of(text)) or measure(ModelConfig.model_validate_json(text))
 
 
 @cache
 def recorded_sizes() -> dict[str, Size]:
-    """Return the sizes of the record by the key of their model."""
+    """Return the sizes of the record, by the key of a model's configuration or of a whole preset."""
     record: dict[str, list[int]] = json.loads(RECORD.read_bytes())
     return {key: Size(*figures) for key, figures in record.items()}
 
 
 def key_of(text: str) -> str:
-    """Return what stands for a configuration in the record: changed by any change of it."""
+    """Return what stands for a text in the record."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def measure(config: ModelConfig) -> Size:
+def measure(config: "ModelConfig") -> Size:
     """Build a model without memory or numbers, and count its parameters."""
     import torch
     from torch import nn

@@ -65,7 +65,7 @@ def _verb_by_files(run: Run) -> str:
         return "heal"
     is_made = run.result_path(RESULT).is_file() or not run.journal.exists()
     if method is not None and is_made:
-        from synthcli.presets.compression import VERBS
+        from synthcli.presets.commands import VERBS
 
         return VERBS.get(method, "distill-block")
     return "finetune" if start else "train"

@@ -11,6 +11,10 @@ MISTAKES = {
         ["train", "wmt14-dens"],
         "error: no preset is called `wmt14-dens`\nhint: did you mean `wmt14-dense`?\n",
     ),
+    "unknown preset after a good one": (
+        ["train", "wmt14-dense", "wmt14-dens", "--scale", "smoke"],  # nothing is trained
+        "error: no preset is called `wmt14-dens`\nhint: did you mean `wmt14-dense`?\n",
+    ),
     "no preset": (
         ["train"],
         "error: no preset is named\nhint: list them with `synth presets ls`, or resume with `--resume`\n",

@@ -2,24 +2,26 @@
 
 import json
 
-from synthcli.cli.presets import scales_of
-from synthcli.model import ModelConfig
 from synthcli.presets import load_preset, preset_names
+from synthcli.presets.catalogue import key_of_preset
+from synthcli.presets.merge import values_of
+from synthcli.presets.resolve import merged
+from synthcli.presets.scales import scales_of
 from synthcli.presets.sizes import RECORD, Size, key_of, measure
 
 
-def models_of_the_library() -> dict[str, str]:
-    """Return every model's configuration as JSON, with the preset and the scale that have it first."""
-    found: dict[str, str] = {}
+def measured() -> dict[str, Size]:
+    """Build every model of the library; return its size by its configuration, and by its preset."""
+    sizes: dict[str, Size] = {}
     for name in preset_names():
         for scale in scales_of(name):
-            found.setdefault(load_preset(name, scale).model.model_dump_json(), f"{name} at {scale}")
-    return found
-
-
-def measured() -> dict[str, Size]:
-    """Build every model of the library, and return its size by its key in the record."""
-    return {key_of(text): measure(ModelConfig.model_validate_json(text)) for text in models_of_the_library()}
+            model = load_preset(name, scale).model
+            key = key_of(model.model_dump_json())
+            if key not in sizes:
+                sizes[key] = measure(model)
+        table = values_of(merged(name, None, None, ()))
+        sizes[key_of_preset(table)] = sizes[key_of(load_preset(name).model.model_dump_json())]
+    return sizes
 
 
 def text_of(sizes: dict[str, Size]) -> str:

@@ -5,10 +5,10 @@ from functools import cache
 import pytest
 import torch
 
-from synthcli.cli.presets import scales_of
 from synthcli.model import build, count_parameters
 from synthcli.presets import find_preset, load_preset, preset_names
 from synthcli.presets.files import library_files, library_folder
+from synthcli.presets.scales import scales_of
 from synthcli.presets.schema import Experiment
 from synthcli.presets.sizes import RECORD, key_of, recorded_sizes, size_of
 

@@ -1,0 +1,31 @@
+"""What the list of presets says of each, from its file and the record of sizes, without the whole schema."""
+
+import json
+from typing import Any
+
+from synthcli.presets.commands import verb_of
+from synthcli.presets.merge import values_of
+from synthcli.presets.resolve import load_preset, merged
+from synthcli.presets.sizes import key_of, recorded_sizes, size_of
+
+
+def summarise(name: str) -> dict[str, Any]:
+    """Return a preset's row; one that is not as it was recorded is validated, and its model built."""
+    from synthcli.reproduce.claims import Claim, Paper
+
+    table = values_of(merged(name, None, None, ()))
+    size = recorded_sizes().get(key_of_preset(table)) or size_of(load_preset(name).model.model_dump_json())
+    paper, claims = table.get("paper"), table.get("claims", {})
+    return {
+        "name": table["name"],
+        "title": table["title"],
+        "verb": verb_of(table),
+        "paper": None if paper is None else Paper(**paper).model_dump(),
+        "parameters": size.total,
+        "claims": {key: Claim(**claim).model_dump() for key, claim in claims.items()},
+    }
+
+
+def key_of_preset(table: dict[str, Any]) -> str:
+    """Return what stands for a whole preset in the record: changed by any change of it."""
+    return key_of(json.dumps(table, sort_keys=True, default=str))

@@ -1,0 +1,66 @@
+"""What a command does without: modules that it does not import, as a user would wait for them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TORCH = ("torch", "torch._dynamo", "accelerate")
+LIBRARIES = (
+    "datasets",
+    "pyarrow",
+    "transformers",
+    "matplotlib",
+    "scipy",
+    "sacrebleu",
+    "tokenizers",
+    "sentencepiece",
+)
+NUMBERS = ("numpy", "pandas")
+SCHEMA = (
+    "synthcli.presets.schema",
+    "synthcli.model_config.model",
+    "synthcli.data.corpora",
+)  # pydantic is typer's too
+EVERYTHING = (*TORCH, *LIBRARIES, *NUMBERS, *SCHEMA)
+
+# words of a command: what it does not import
+WITHOUT: dict[str, tuple[str, ...]] = {
+    "--help": (*EVERYTHING, "synthcli.cli.train", "synthcli.presets"),
+    "--version": EVERYTHING,
+    "trian": EVERYTHING,
+    "train --help": EVERYTHING,
+    "train wmt14-dens": EVERYTHING,
+    "check wmt14-dens": EVERYTHING,
+    "plan wmt14-dens": EVERYTHING,
+    "presets ls --names": EVERYTHING,
+    "presets ls": EVERYTHING,
+    "presets show wmt14-dense": (*TORCH, *LIBRARIES, *NUMBERS),
+    "presets validate wmt14-dense": (*TORCH, *LIBRARIES, *NUMBERS),
+    "plan wmt14-dense": (*TORCH, *LIBRARIES, *NUMBERS),
+    "plan wmt14-dense --scale smoke --set training.steps=9": (*TORCH, *LIBRARIES, *NUMBERS),
+    "train wmt14-dense --set trainin.steps=9": (*TORCH, *LIBRARIES, *NUMBERS),
+    "eval blue": EVERYTHING,
+    "doctor": ("torch._dynamo", "accelerate", *LIBRARIES),
+}
+
+CODE = """
+import json, sys
+from synthcli.__main__ import main
+sys.argv = ["synth", *json.loads(sys.argv[1])]
+try:
+    main()
+finally:
+    sys.stderr.write("\\n" + json.dumps([name for name in sys.modules]))
+"""
+
+
+@pytest.mark.parametrize("words", WITHOUT)
+def test_a_command_does_without_what_it_has_no_use_for(words: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CODE, json.dumps(words.split())]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    imported = json.loads(ran.stderr.splitlines()[-1])
+    assert ran.returncode in (0, 2) and "synthcli.cli" in imported, ran.stderr
+    assert [name for name in WITHOUT[words] if name in imported] == []
