@@ -1,5 +1,6 @@
 """Classes by name: a corpus numbers its classes in one order, a model in another."""
 
+import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,4 +63,5 @@ def quoted(names: tuple[str, ...]) -> str:
 
 
 def teach(corpus: str) -> str:
-    return f"name a corpus of the model's classes, or teach it these: `synth finetune … --corpus {corpus}`"
+    command = f"synth finetune … --corpus {shlex.quote(corpus)}"
+    return f"name a corpus of the model's classes, or teach it these: `{command}`"

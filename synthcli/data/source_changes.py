@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora import find_corpus
+from synthcli.data.corpora.local_files.label_classes import read_classes
 from synthcli.data.manifest import SOURCE, sha256
 from synthcli.data.origin import given_source, prepare_command
 from synthcli.data.store import Store
@@ -69,6 +70,7 @@ def find_changes(store: Store) -> list[str]:
     for name, path in there.items():
         changes += compare(name, path, recorded[name], seen, hashed, made)
     changes += added(store, base, set(recorded))
+    changes += relisted(store)
     if hashed and not changes:
         remember_source(store.path, seen | hashed)
     return changes
@@ -114,6 +116,17 @@ def added(store: Store, base: Path, recorded: set[str]) -> list[str]:
         return [f"it cannot be read as it was: {error.message}"]
     names = [os.path.relpath(path, base) for path in files]
     return [f"`{name}` is new" for name in names if name not in recorded]
+
+
+def relisted(store: Store) -> list[str]:
+    """Return whether the file that lists a store's classes, if one does and is there, lists others today."""
+    try:
+        path = find_corpus(store.corpus).class_file
+        if path is None or not path.is_file() or read_classes(path) == store.class_names:
+            return []
+    except SynthError as error:
+        return [error.message]
+    return [f"`{path}` lists other classes"]
 
 
 def marks_of(files: tuple[Path, ...], recorded: list[dict[str, Any]]) -> Seen:

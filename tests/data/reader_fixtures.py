@@ -192,15 +192,18 @@ def triples(root: Path) -> Path:
     return root
 
 
-def own(name: str, lines: list[str]) -> Make:
+def own(name: str, lines: list[str], encoding: str = "utf-8") -> Make:
     def make(root: Path) -> Path:
-        write(root / name, lines)
+        path = write(root / name, lines)
+        if encoding != "utf-8":
+            path.write_bytes(path.read_bytes().decode().encode(encoding))
         return root
 
     return make
 
 
 FIELDS = [json.dumps({"text": text, "mood": "good", "stars": 4.5}) for text in SOURCES]
+SPREAD = [json.dumps(json.loads(line), indent=1) for line in FIELDS]
 COLUMNS = ["text,mood,stars", *(f'"{text}",good,4.5' for text in SOURCES)]
 FIXTURES: list[tuple[str, Make]] = [
     ("multi30k", multi30k),
@@ -238,6 +241,10 @@ FIXTURES: list[tuple[str, Make]] = [
     ("csv", own("a.csv", COLUMNS)),
     ("csv:text=text,label=mood,classes=bad+good", own("a.csv.gz", COLUMNS)),
     ("csv:source=text,target=mood", own("a.csv", COLUMNS)),
+    ("csv:label=mood,encoding=utf-16", own("a.csv", COLUMNS, "utf-16")),
+    ("jsonl:label=mood", own("a.json", ["[", ",\n".join(FIELDS), "]"])),
+    ("jsonl:text={text} {stars},splits=none", own("a.json", SPREAD)),
+    ("jsonl:records=rows", own("a.json", ['{"rows": [', ",\n".join(FIELDS), "]}"])),
     ("csv", own("a.tsv", ["id\ttext", *(f"1\t{text}" for text in SOURCES)])),
     ("parallel:source=de,target=en", pairs(("talks",), "de", "en")),
 ]

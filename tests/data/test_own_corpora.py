@@ -212,7 +212,8 @@ def test_names_that_make_no_sense(name: str, message: str) -> None:
     ("name", "lines", "message"),
     [
         ("csv", CSV, "`{}` has no one column `text`, but `id`, `review`, `mood`, `stars`"),
-        ("csv", [], "`{}` has no one column `text`, but none"),
+        ("csv", [], "`{}` is empty"),
+        ("csv:header=no,text=3", ["a,b"], "`{}` has no one column `3`, but `1`, `2`"),
         ("csv", ["text,text", "a,b"], "`{}` has no one column `text`, but `text`, `text`"),
         ("csv:text=review", [*CSV, "4,a,b"], "`{}` has 3 fields at line 6, expected 4"),
         ("csv:text=review", [*CSV, '4,"a,b,c'], "`{}` is no csv at line 6: unexpected end of data"),

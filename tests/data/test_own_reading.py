@@ -271,6 +271,18 @@ def test_files_of_classes_that_are_wrong(listed: str | None, message: str, hint:
     assert (error.value.message, error.value.hint) == (message.format(kinds, source=source), hint)
 
 
+def test_a_file_of_classes_that_changed_is_said(tmp_path: Path) -> None:
+    kinds = write(tmp_path / "kinds.txt", ["b", "a"])
+    source = write(tmp_path / "a.csv", rows_of(["a", "b"] * 10))
+    name = f"csv:label=label,classes=@{kinds}"
+    store = prepare(name, BYTES, tmp_path / "stores", source)
+    assert store.class_names == ("b", "a") and find_changes(store) == []
+    write(kinds, ["a", "b"])
+    assert find_changes(store) == [f"`{kinds}` lists other classes"]
+    kinds.unlink()
+    assert find_changes(store) == []
+
+
 def test_stores_of_before_are_found_under_their_whole_names(tmp_path: Path) -> None:
     source, root, name = (
         write(tmp_path / "a.csv", rows_of(["a", "b"] * 10)),

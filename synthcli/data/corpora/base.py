@@ -30,6 +30,7 @@ class Corpus:
     layout: str  # for people: which files `--source` expects and where they come from
     rows: dict[str, int] = field(default_factory=dict)  # as published; empty where this Python decides
     class_names: tuple[str, ...] = ()
+    class_file: Path | None = None  # that lists them
     tokenizer: TokenizerKind = "sentencepiece-unigram"  # where none is asked for
     vocab_size: int | None = None  # of that tokenizer; none: as large as its kind is by default
     has_words: bool = True  # whether what stands between white space is one; not of markup or code as bytes

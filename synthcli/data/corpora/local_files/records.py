@@ -36,6 +36,7 @@ def own_records(
         url=URL,
         layout=layout,
         class_names=() if columns.classes is None else columns.classes.listed,
+        class_file=None if columns.classes is None else columns.classes.file,
         folder=opening,
         finds_source=True,
     )

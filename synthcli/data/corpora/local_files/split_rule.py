@@ -20,7 +20,7 @@ OPTIONS = {"split": "|".join(ORDERS), "split_seed": "NUMBER", "splits": "|".join
 CUT = (
     "train, valid and test in the files' names, else they are cut 90/5/5 by a hash of the rows, every class"
     " alike: `split=kept` cuts them in their order, `split=whole` not at all, `splits=none` whatever their"
-    " names say"
+    " names say; docs/own-data.md has all options"
 )
 
 

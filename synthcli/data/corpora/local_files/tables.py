@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
@@ -59,34 +60,43 @@ class Table:
         for path in files:
             separator = self.separator or ("\t" if ".tsv" in path.suffixes else ",")
             table = records(path, delimiter=separator, form=self.form, has_quotes=self.has_quotes)
-            names = self.names(path, table) if self.has_header else []
-            for number, record in table:
-                names = names or [str(column) for column in range(1, len(record) + 1)]
+            first = next(table, None)
+            if first is None:
+                raise SynthError(f"`{path}` is empty", "give it rows, or leave it out")
+            names = first[1] if self.has_header else [str(place) for place in range(1, len(first[1]) + 1)]
+            rows = table if self.has_header else chain([first], table)
+            self.check(path, names, first[1], rows)
+            for number, record in rows:
                 yield dict(zip(names, record, strict=True)), f"`{path}`, line {number},"
 
-    def names(self, path: Path, table: Iterator[tuple[int, list[str]]]) -> list[str]:
-        """Return the first record, which must name the columns that are wanted, each once."""
-        _, names = next(table, (1, []))
-        missing = [f"`{column}`" for column in self.columns.paths if names.count(column) != 1]
-        if missing:
-            held = shown(", ".join(f"`{name}`" for name in names) or "none")
-            message = f"`{path}` has no one column {', '.join(missing)}, but {held}"
-            raise SynthError(message, self.columns_to_name(names, table))
-        return names
-
-    def columns_to_name(self, names: list[str], table: Iterator[tuple[int, list[str]]]) -> str:
-        """Say which separator, or else which columns, read a table that has others."""
-        name, first = self.columns.name, names
+    def check(
+        self, path: Path, names: list[str], line: list[str], rows: Iterator[tuple[int, list[str]]]
+    ) -> None:
+        """Refuse a table that does not have each column that is wanted once; `line` is its first."""
+        wanted = self.columns.paths
+        missing = [f"`{column}`" for column in wanted if names.count(column) != 1]
+        if not missing:
+            return
+        held = shown(", ".join(f"`{name}`" for name in names))
+        message = f"`{path}` has no one column {', '.join(missing)}, but {held}"
+        if any(names.count(column) > 1 for column in wanted):
+            raise SynthError(message, "give each column a name of its own in the first line")
+        first = line
         with suppress(SynthError):  # it has other faults too
-            _, first = next(table, (2, names))
-        if not names:
-            return f"expected {LAYOUT}"
-        for word, separator in SEPARATORS.items() if len(names) == 1 else ():
-            found = names[0].split(separator)
-            if len(found) > 1 and set(self.columns.paths) <= set(found):
-                with_separator = shlex.quote(with_options(name, separator=word))
-                return f"its columns seem to be parted by `{separator}`: name the corpus `{with_separator}`"
-        return self.columns.suggest(dict(zip(names, first, strict=False)))
+            _, first = next(rows, (1, line))
+        raise SynthError(
+            message, self.separator_for(line) or self.columns.suggest(dict(zip(names, first, strict=False)))
+        )
+
+    def separator_for(self, line: list[str]) -> str | None:
+        """Say which separator makes the columns that are wanted of a line that is one column."""
+        for word, separator in SEPARATORS.items() if len(line) == 1 else ():
+            found = line[0].split(separator)
+            names = found if self.has_header else list(map(str, range(1, len(found) + 1)))
+            if len(found) > 1 and set(self.columns.paths) <= set(names):
+                name = shlex.quote(with_options(self.columns.name, separator=word))
+                return f"its columns seem to be parted by a {word}: name the corpus `{name}`"
+        return None
 
 
 def own_csv(name: str) -> Corpus:
