@@ -9,7 +9,7 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
 from synthcli.cli.going_on import resuming
 from synthcli.cli.presets import Scale, Set
-from synthcli.cli.run_options import RunName
+from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
 
 Checkpoint = Annotated[
@@ -46,6 +46,7 @@ def finetune(
     new_vocabulary: NewVocabulary = False,
     set_: Set = None,
     name: RunName = None,
+    track: Track = None,
 ) -> None:
     """Train on from a checkpoint, saying which weights were loaded, are new, were dropped or resized.
 
@@ -53,17 +54,18 @@ def finetune(
     --freeze encoder --preset agnews-vanilla --scale hour`, `synth finetune RUN --source reviews.csv --corpus
     csv:text=review,label=mood`
     """
-    from synthcli.cli.train import report, watching
+    from synthcli.cli.train import chosen_trackers, report, watching
     from synthcli.jobs.finetune import Adaptation, adapted
     from synthcli.jobs.train import train_experiment
     from synthcli.runs.naming import refuse_name
 
     refuse_name(name)
+    trackers = chosen_trackers(track)
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
     )
     experiment = adapted(choose(checkpoint), adaptation, screen.say).called(name)
-    with resuming("train"), watching(experiment.name) as watcher:
+    with resuming("train"), watching(experiment.name, trackers) as watcher:
         trained = train_experiment(experiment, watcher, "finetune")
     report(trained)
     command = shlex.join(["synth", "eval", experiment.evaluation.metrics[0], str(trained.run.path)])

@@ -18,7 +18,7 @@ from synthcli.cli.distil_block import (
     Seed,
 )
 from synthcli.cli.going_on import resuming
-from synthcli.cli.run_options import RunName
+from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 
@@ -69,6 +69,7 @@ def heal(
     max_length: MaxLength = None,
     seed: Seed = None,
     name: RunName = None,
+    track: Track = None,
     resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
@@ -77,7 +78,7 @@ def heal(
     Examples: `synth heal`, `synth heal RUN --hidden 0.5 --steps 2000`, `synth heal RUN --train-only
     "encoder.blocks.2.*"`, `synth heal --resume`
     """
-    from synthcli.cli.train import watching
+    from synthcli.cli.train import chosen_trackers, watching
     from synthcli.jobs.heal import heal as healed
     from synthcli.jobs.heal import resume_healing
     from synthcli.jobs.heal_asked import HealAsked, request_of
@@ -103,12 +104,13 @@ def heal(
         message = "`--resume` goes on with the run's own settings, and others are given"
         raise SynthError(message, "leave them out, or begin anew without `--resume`")
     refuse_name(name)
+    trackers = chosen_trackers(track)
     if checkpoint is None and not resume:
         checkpoint = str(choose_student(None, MADE, "the newest student that is not healed"))
     elsewhere = ["--teacher", teacher] if resume and teacher else []
     with (
         resuming("heal"),
-        watching(checkpoint or "healing") as watcher,
+        watching(checkpoint or "healing", trackers) as watcher,
         screen.showing_lost(lambda lost: show(lost, as_json)),
     ):
         if resume:
@@ -121,11 +123,12 @@ def heal(
 def report(trained: "Trained", as_json: bool, elsewhere: Sequence[str] = ()) -> None:
     """Say how near student and teacher have come; an interrupted run ends the command."""
     from synthcli.cli.train import saved
+    from synthcli.runs.verbs import tracker_words
 
     outcome, run = trained.outcome, trained.run
     account: dict[str, Any] = run.read_results()["compress"]
     if outcome is not None and outcome.is_interrupted:
-        raise saved("heal", outcome, run.path, *elsewhere)
+        raise saved("heal", outcome, run.path, *elsewhere, *tracker_words(run))
     show(account | {"run": str(run.path)}, as_json)
     if not as_json:
         screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")

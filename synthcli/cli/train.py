@@ -10,7 +10,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.going_on import begun_since, resuming, same_command
 from synthcli.cli.presets import Config, Scale, Set
-from synthcli.cli.run_options import RunName
+from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
 from synthcli.errors import Stopped, SynthError
 from synthcli.variables import LARGEST_SEED
@@ -49,6 +49,7 @@ def train(
     source: Source = None,
     seed: Seed = None,
     name: RunName = None,
+    track: Track = None,
     resume: Resume = False,
     only_plan: OnlyPlan = False,
     dry_run: DryRun = False,
@@ -62,6 +63,7 @@ def train(
     """
     overrides = [*(set_ or ()), *shorthands(source, seed)]
     refuse_unused_name(name, presets or [], makes_none=resume or only_plan or dry_run)
+    trackers = chosen_trackers(track, trains=not (only_plan or dry_run))
     if only_plan or dry_run:
         return plan(presets, scale, config, overrides, with_store=dry_run)
     if not presets and not resume:
@@ -75,7 +77,10 @@ def train(
         done = (presets or [])[:number]
         then = same_command(done) if number < len(words) else ""
         with resuming("train", done=done[:-1], then=then):
-            trained.append(one(experiment) if experiment else resumed(word, scale, config, overrides))
+            if experiment:
+                trained.append(one(experiment, trackers))
+            else:
+                trained.append(resumed(word, scale, config, overrides, trackers))
     metric = trained[-1].experiment.evaluation.metrics[0]
     command = shlex.join(["synth", "eval", metric, str(trained[-1].run.path)])
     return screen.say(f"next: `{command}`")
@@ -94,6 +99,15 @@ def refuse_unused_name(name: str | None, presets: list[str], makes_none: bool) -
             f"`--name {name}` is for one run, and {len(presets)} presets are named", "train them one by one"
         )
     refuse_name(name, next(iter(presets), None))
+
+
+def chosen_trackers(track: list[str] | None, trains: bool = True) -> tuple[str, ...]:
+    """Return the trackers named; raise for what cannot be told."""
+    from synthcli.runs.trackers import refuse_trackers
+
+    if track and not trains:
+        raise SynthError(f"`--track {track[0]}` is for a training, and none is made", "leave it out")
+    return refuse_trackers(track)
 
 
 def shorthands(source: Path | None, seed: int | None) -> list[str]:
@@ -155,17 +169,23 @@ def read(
     return load_preset(preset, scale, config, overrides).called(name)
 
 
-def one(experiment: "Experiment") -> "Trained":
+def one(experiment: "Experiment", trackers: tuple[str, ...] = ()) -> "Trained":
     """Train one preset."""
     from synthcli.jobs.train import train_experiment
 
-    with watching(experiment.name) as watcher:
+    with watching(experiment.name, trackers) as watcher:
         trained = train_experiment(experiment, watcher)
     report(trained)
     return trained
 
 
-def resumed(word: str | None, scale: str | None, config: Path | None, overrides: list[str]) -> "Trained":
+def resumed(
+    word: str | None,
+    scale: str | None,
+    config: Path | None,
+    overrides: list[str],
+    trackers: tuple[str, ...] = (),
+) -> "Trained":
     """Resume one run, as the preset is now where one is named with settings or as a file."""
     from synthcli.jobs.train import resume_run, run_to_resume
     from synthcli.presets import load_preset
@@ -173,7 +193,7 @@ def resumed(word: str | None, scale: str | None, config: Path | None, overrides:
     run = run_to_resume(word)
     is_asked = word is not None and (bool(scale or config or overrides) or word.endswith(".toml"))
     experiment = load_preset(word or "", scale, config, overrides) if is_asked else None
-    with watching(run.name) as watcher:
+    with watching(run.name, trackers) as watcher:
         trained = resume_run(run, experiment, watcher)
     report(trained)
     return trained
@@ -182,8 +202,8 @@ def resumed(word: str | None, scale: str | None, config: Path | None, overrides:
 class watching:  # noqa: N801 - it is used as a word: `with watching(name) as watcher`
     """Show a training on the screen, and leave the terminal as it was."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, trackers: tuple[str, ...] = ()) -> None:
+        self.name, self.trackers = name, trackers
 
     def __enter__(self) -> "Watcher":
         from synthcli.cli.preparing_progress import Reporter
@@ -195,7 +215,7 @@ class watching:  # noqa: N801 - it is used as a word: `with watching(name) as wa
         self.preparing = screen.progress()
         self.preparing.start()
         reporter = Reporter(self.preparing, self.name)
-        return Watcher(self._say, reporter, show_loaded, self._train)
+        return Watcher(self._say, reporter, show_loaded, self._train, self.trackers)
 
     def _train(self, name: str) -> "TrainingProgress":
         self.preparing.stop()
@@ -220,11 +240,13 @@ def show_loaded(report: "LoadReport") -> None:
 
 def report(trained: "Trained") -> None:
     """Say how a training ended and what it wrote; an interrupted one ends the command."""
+    from synthcli.runs.verbs import tracker_words
+
     outcome, path = trained.outcome, trained.run.path
     if outcome is None:
         return
     if outcome.is_interrupted:
-        raise saved("train", outcome, path)
+        raise saved("train", outcome, path, *tracker_words(trained.run))
     where = f"step {outcome.step:,} of {outcome.steps:,}"
     loss = "" if outcome.evaluation is None else f", validation loss {outcome.evaluation.loss:.4f}"
     screen.say(f"wrote `{path / 'checkpoints' / 'last'}` ({where}, {outcome.precision}{loss})")

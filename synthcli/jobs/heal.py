@@ -46,9 +46,11 @@ from synthcli.runs import (
     verb_of,
 )
 from synthcli.runs.experiments import START, TEACHER
+from synthcli.runs.trackers import tracking
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
 from synthcli.training.randomness import seed_torch
+from synthcli.training.tracking import Tracking
 from synthcli.training.weights import load_weights
 
 
@@ -158,16 +160,19 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
             run.write_result(RESULT, account)
         student = student_network(experiment, newest or load_checkpoint(Path(start.checkpoint)))
         outcome = None
-        if not run.is_finished:
-            objective = Healing(
-                teacher.model, compress.temperature, compress.hidden, layers_to_compare(account, compress)
-            )
-            outcome = train_towards(run, experiment, student, objective, store, newest, watcher)
-        if outcome is None or not outcome.is_interrupted:
-            after = likeness(teacher.model, student.eval(), judged).to_json()
-            account["after"] = after
-            with carrying(account):
-                run.write_result(RESULT, account)
+        with tracking(run, watcher.trackers, watcher.say) as trackers:
+            if not run.is_finished:
+                objective = Healing(
+                    teacher.model, compress.temperature, compress.hidden, layers_to_compare(account, compress)
+                )
+                outcome = train_towards(run, experiment, student, objective, store, newest, watcher, trackers)
+            if outcome is None or not outcome.is_interrupted:
+                after = likeness(teacher.model, student.eval(), judged).to_json()
+                account["after"] = after
+                with carrying(account):
+                    run.write_result(RESULT, account)
+                near = {key: account[key] for key in ("before", "after")}
+                trackers.tell_results(near, 0 if outcome is None else outcome.step)
     return Trained(run, experiment, outcome)
 
 
@@ -179,6 +184,7 @@ def train_towards(
     store: Store,
     newest: Checkpoint | None,
     watcher: Watcher,
+    trackers: Tracking,
 ) -> Outcome:
     """Train a student on every position of a text, from its newest checkpoint."""
     assert experiment.compress is not None
@@ -196,8 +202,16 @@ def train_towards(
         experiment.training,
         experiment.data.batch,
         callbacks=[
-            *run.callbacks(store.tokenizer, texts.get("validation"), store.hash, METHOD, watcher.say),
+            *run.callbacks(
+                store.tokenizer,
+                texts.get("validation"),
+                store.hash,
+                METHOD,
+                watcher.say,
+                watcher.trackers,
+            ),
             *watching,
+            trackers,
         ],
         resume=newest,
     )

@@ -38,6 +38,7 @@ from synthcli.runs import (
     unfinished_note,
 )
 from synthcli.runs.experiments import START, TOKENIZER, with_places
+from synthcli.runs.trackers import tracking
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
@@ -56,6 +57,7 @@ class Watcher:
     preparing: Progress | None = None
     loaded: Callable[[LoadReport], None] | None = None
     training: Callable[[str], Callback] | None = None
+    trackers: tuple[str, ...] = ()  # of `--track`
 
 
 @dataclass(frozen=True)
@@ -190,15 +192,21 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
         else:
             watcher.say(f"`{store.corpus}` has no validation split: no checkpoint is called the best")
         watching = [] if watcher.training is None else [watcher.training(experiment.name)]
-        outcome = train(
-            network,
-            examples,
-            OBJECTIVES[model.task],
-            experiment.training,
-            data.batch,
-            callbacks=[*run.callbacks(store.tokenizer, validation, store.hash, say=watcher.say), *watching],
-            resume=newest,
+        writing = run.callbacks(
+            store.tokenizer, validation, store.hash, say=watcher.say, trackers=watcher.trackers
         )
+        with tracking(run, watcher.trackers, watcher.say) as trackers:
+            outcome = train(
+                network,
+                examples,
+                OBJECTIVES[model.task],
+                experiment.training,
+                data.batch,
+                callbacks=[*writing, *watching, trackers],
+                resume=newest,
+            )
+            if outcome.evaluation is not None and not outcome.is_interrupted:
+                trackers.tell_results({"validation_loss": outcome.evaluation.loss}, outcome.step)
     return Trained(run, experiment, outcome)
 
 

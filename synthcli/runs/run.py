@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +194,7 @@ class Run:
         store_hash: str | None = None,
         verb: str = "train",
         say: Callable[[str], None] | None = None,
+        trackers: Sequence[str] = (),
     ) -> "list[Callback]":
         """Return what writes this run, in the order it must; without validation no checkpoint is the best.
 
@@ -211,7 +212,7 @@ class Run:
         checkpointing = Checkpointing(self.checkpoints, tokenizer, then, preset)
         journal = Journal(self.journal, self.timings, then, self._rhythms(), bool(validations), say)
         logs = [journal, Diagnostics(self.journal, then)]
-        return [*logs, *validations, checkpointing, Sessions(self, store_hash, say)]
+        return [*logs, *validations, checkpointing, Sessions(self, store_hash, say, trackers)]
 
     def _began_with(self) -> dict[str, Any]:
         """Return its preset as it was at the start; one that noted none has never said what it was."""

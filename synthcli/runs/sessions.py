@@ -1,6 +1,6 @@
 """The sessions of a run: on what each computed, and where the next one computes on something else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthcli.runs.environment import environment
@@ -18,8 +18,14 @@ DECIDES_SUMS = ("threads", "processes", "device", "precision", "recurrence")  # 
 class Sessions(Callback):
     """Notes what a training ran on, and its end; says where a resumption runs on something else."""
 
-    def __init__(self, run: "Run", store_hash: str | None, say: Callable[[str], None] | None = None) -> None:
-        self.run, self.store_hash, self.say = run, store_hash, say
+    def __init__(
+        self,
+        run: "Run",
+        store_hash: str | None,
+        say: Callable[[str], None] | None = None,
+        trackers: Sequence[str] = (),
+    ) -> None:
+        self.run, self.store_hash, self.say, self.trackers = run, store_hash, say, trackers
 
     def on_start(self, training: "Training") -> None:
         import torch
@@ -38,6 +44,7 @@ class Sessions(Callback):
             **kind_of_gpu(training.device),
             "processes": training.accelerator.num_processes,
             "threads": torch.get_num_threads(),
+            **({"trackers": list(self.trackers)} if self.trackers else {}),
         }
         before = self.run.sessions
         if before and training.step and self.say is not None:

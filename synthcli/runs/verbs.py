@@ -45,11 +45,18 @@ def continuation(run: Run) -> str:
     verb = verb_of(run)
     path = str(run.path)
     if verb in (*TRAINED, "heal"):
-        command = shlex.join(["synth", "heal" if verb == "heal" else "train", "--resume", path])
-        return f"`{command}` continues it"
+        words = ["synth", "heal" if verb == "heal" else "train", "--resume", path, *tracker_words(run)]
+        return f"`{shlex.join(words)}` continues it"
     if run.last is None:
         return f"it was killed before it had a model: remove `{path}`, and give `synth {verb}` anew"
     return f"it is complete: `{shlex.join(['synth', 'heal', path])}` trains it on towards its teacher"
+
+
+def tracker_words(run: Run) -> list[str]:
+    """Return the words of a command that tell the trackers again that the last session told."""
+    sessions = run.sessions
+    names = sessions[-1].get("trackers", []) if sessions else []
+    return [word for name in names for word in ("--track", str(name))]
 
 
 def _verb_by_files(run: Run) -> str:

@@ -139,7 +139,7 @@ COMMANDS: dict[str, Command] = {
     "quality": Command(("quality", "STORE"), options(paths="picture"), STORE, {1: "path"}),
     "train": Command(
         ("train", "teacher.toml", "--config", "small.toml"),
-        options("seed processes", "scale", "config source", "set"),
+        options("seed processes", "scale name track", "config source", "set"),
         ("teacher.toml", "small.toml", "words/*", *STORE),
         {1: "path"},
     ),
@@ -157,7 +157,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "finetune": Command(
         ("finetune", "teacher", "--corpus", "text", "--source", "words", "--set", "training.steps=2"),
-        options(names="corpus task preset scale freeze", paths="source", settings="set"),
+        options(names="corpus task preset scale freeze name track", paths="source", settings="set"),
         (*RUN, "words/*"),
         {1: "path"},
     ),
@@ -224,7 +224,7 @@ COMMANDS: dict[str, Command] = {
         ("distill-block", "--block", "2", "--teacher", "teacher", "--steps", "2", *QUICK),
         options(
             "heads d-k relation-heads steps lr batch-size limit max-length seed",
-            "block mixer criterion start conditioned preset scale corpus cache-limit",
+            "block mixer criterion start conditioned preset scale corpus cache-limit name",
             "teacher source",
         ),
         RUN,
@@ -233,7 +233,7 @@ COMMANDS: dict[str, Command] = {
         ("merge-layers", "1", "2", "--teacher", "teacher", "--closed-form-only", *QUICK),
         options(
             "heads d-head d-ff steps lr batch-size limit max-length seed",
-            "init preset corpus",
+            "init preset corpus name",
             "teacher source",
         ),
         RUN,
@@ -243,7 +243,7 @@ COMMANDS: dict[str, Command] = {
         ("heal", "teacher-merge-1-2", "--steps", "2"),
         options(
             "steps lr batch-size hidden temperature max-length seed",
-            "train-only preset corpus",
+            "train-only preset corpus name track",
             "teacher source",
         ),
         STUDENT,
