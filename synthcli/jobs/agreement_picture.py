@@ -1,7 +1,8 @@
 """Quality against cost: what students keep of their teacher, by what they take."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import TYPE_CHECKING
 
 from synthcli import durable
 from synthcli.errors import SynthError
@@ -10,14 +11,31 @@ from synthcli.jobs.agreement import Compared, Comparison
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANELS = {
-    "teacher_top1": "same top-1 token as the teacher, %",
+PANELS = {  # in the words of the tables
+    "teacher_top1": "top 1: the teacher's top-1 token, %",
     "kl": "KL from the teacher, nats",
-    "neighbours": "same nearest neighbour as the teacher, %",
+    "neighbours": "neighbours: the teacher's nearest, %",
     "cosine": "cosine with the teacher's hidden states",
 }
-BLUE, GREY = "#2563eb", "#6b7280"
-LABEL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": GREY}
+LIMITS: dict[str, tuple[float | None, float | None]] = {  # where a figure cannot go any further
+    "teacher_top1": (None, 100),
+    "kl": (0, None),
+    "neighbours": (None, 100),
+    "cosine": (None, 1),
+}
+GREY = "#4b5563"
+# told apart without colour, too
+LOOKS = tuple(
+    zip(
+        "osD^vP*X",
+        ("#1d4ed8", "#b91c1c", "#15803d", "#7e22ce", "#c2410c", "#0e7490", "#a16207", "#111827"),
+        strict=True,
+    )
+)
+WIDE = 1.06  # what axes show beyond the largest cost and interval
+PAGE = 6.3  # inches: the text of a page of A4, at which nothing is scaled down
+LETTERS = 11  # of a title to an inch
+BESIDE = 40  # letters of a name that another stands beside
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -26,16 +44,21 @@ def picture(comparison: Comparison, path: Path) -> None:
     from matplotlib.figure import Figure
 
     refuse_format(path)
-    figure = Figure(figsize=(10.5, 4.2), layout="constrained")
+    columns = 2 if max(len(one.name) for one in comparison.students) <= BESIDE else 1
+    lines = -(-(len(comparison.students) + 1) // columns)
+    figure = Figure(figsize=(PAGE, 2.9 + 0.18 * lines), layout="constrained")
     left, right = figure.subplots(1, 2)
     shown = ("teacher_top1", "kl") if comparison.teacher.config.has_head else ("neighbours", "cosine")
     draw(left, comparison, shown[0], "flops", 1e-6)
     draw(right, comparison, shown[1], "milliseconds", 1.0)
-    left.set_xlabel("operations of a token in the layers, millions", color=GREY)
-    right.set_xlabel("milliseconds of a batch", color=GREY)
+    left.set_xlabel("MFLOP a token", color=GREY, fontsize=8)
+    right.set_xlabel("ms a batch", color=GREY, fontsize=8)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower left", ncols=columns, fontsize=8, frameon=False
+    )
     first = comparison.students[0].result
     title = f"{first.corpus}, {first.split}: {first.samples:,} sequences"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle(fill(title, int(LETTERS * PAGE)), x=0.01, ha="left", fontsize=10, fontweight="bold")
     path.parent.mkdir(parents=True, exist_ok=True)
     durable.save_picture(path, figure)
 
@@ -47,24 +70,37 @@ def refuse_format(path: Path) -> None:
 
 
 def draw(axes: "Axes", comparison: Comparison, figure: str, cost: str, scale: float) -> None:
-    """Draw a point a student with its name beside it, and the teacher's cost as a line."""
-    for one in comparison.students:
-        point(axes, one, figure, scale * float(getattr(one.cost, cost)))
+    """Draw a point a student, and the teacher's cost as a line."""
+    for number, one in enumerate(comparison.students):
+        point(axes, one, figure, scale * float(getattr(one.cost, cost)), LOOKS[number % len(LOOKS)])
     teacher = scale * float(getattr(comparison.teacher_cost, cost))
-    axes.axvline(teacher, color=GREY, linestyle=":", linewidth=1)
-    axes.annotate("teacher", (teacher, 0), (-3, 4), xycoords=("data", "axes fraction"), ha="right", **LABEL)
-    axes.set_title(PANELS[figure], fontsize=10, loc="left")
-    axes.set_xlim(left=0, right=1.08 * max(teacher, axes.get_xlim()[1]))
+    axes.axvline(teacher, color=GREY, linestyle=":", linewidth=1, label="the teacher's cost")
+    axes.set_title(PANELS[figure], fontsize=9, loc="left")
+    axes.set_xlim(left=0, right=WIDE * max(teacher, axes.get_xlim()[1]))
+    low, high = axes.get_ylim()
+    least, most = LIMITS[figure]
+    axes.set_ylim(low if least is None else least, high if most is None else most)
+    axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.6)
 
 
-def point(axes: "Axes", one: Compared, name: str, x: float) -> None:
-    """Draw one figure with its interval."""
-    figure = one.figure(name)
+def point(axes: "Axes", one: Compared, name: str, x: float, look: tuple[str, str]) -> None:
+    """Draw one figure with its interval; what stands at the end of an axis is drawn whole."""
+    figure, (marker, colour) = one.figure(name), look
     if figure is None:
         return
     low, high = figure.interval or (figure.value, figure.value)
     spread = [[max(0.0, figure.value - low)], [max(0.0, high - figure.value)]]
-    axes.errorbar(x, figure.value, yerr=spread, fmt="o", color=BLUE, capsize=2, markersize=5)
-    axes.annotate(one.name, (x, figure.value), (-6, 5), ha="right", **LABEL)
+    axes.errorbar(
+        x,
+        figure.value,
+        yerr=spread,
+        fmt=marker,
+        color=colour,
+        capsize=2,
+        markersize=5,
+        label=one.name,
+        clip_on=False,
+        linestyle="none",
+    )

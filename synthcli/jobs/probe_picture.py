@@ -1,42 +1,61 @@
-"""A probe as a heat map: replacements by layers, once by NMSE and once end to end."""
+"""A probe as a heat map of the width of a page: replacements by layers, by NMSE and end to end."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from synthcli import durable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import LogNorm
+    from matplotlib.image import AxesImage
 
 PANELS = {"nmse": "NMSE of what is replaced", "kl": "KL of the whole model, nats a position"}
-HEADLESS = {"nmse": PANELS["nmse"], "cosine": "1 − cosine of last hidden states"}
-COLOURS = "YlOrRd"
-GREY = "#6b7280"
+HEADLESS = {"nmse": PANELS["nmse"], "cosine": "1 − cosine of hidden states"}
+COLOURS = "YlOrRd"  # lighter is less in grey, too
+GREY = "#4b5563"
 DARK = 0.6  # of the scale: from here on figures are written in white
 LEAST = 1e-4  # below it all figures have one colour
+PAGE = 6.3  # inches: the text of a page of A4, at which nothing is scaled down
+ACROSS = 12  # layers beside each other, so that a figure has room; more go below
+NAMES, LAYER, BAR = 1.35, 0.5, 1.0  # inches of the names, of a layer where there are few, of the colour bar
+LETTERS = 11  # of a title to an inch
+ROW, HEAD = 0.2, 0.62  # inches of a replacement, and of the title and the axis of a panel
 
 
 def picture(report: dict[str, Any], path: Path) -> None:
-    """Draw both panels; a cell without a figure stays empty."""
+    """Draw a panel a figure, what is wider than the page below it; a cell without a figure stays empty."""
     from matplotlib.figure import Figure
 
     layers, names = report["layers"], report["replacements"]
-    size = (2 * (1.9 + 0.62 * len(layers)) + 1.2, 1.5 + 0.36 * len(names))
-    figure = Figure(figsize=size, layout="constrained")
     is_headless = any(one.get("cosine") is not None for one in report["findings"])
     titles = HEADLESS if is_headless else PANELS
-    panels = figure.subplots(1, len(titles), squeeze=False)[0]
-    for axes, (key, title) in zip(panels, titles.items(), strict=True):
-        draw(axes, cells(report, key), layers, names)
-        axes.set_title(title, fontsize=10, loc="left")
-    figure.suptitle(title_of(report), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    parts = [layers[start : start + ACROSS] for start in range(0, len(layers), ACROSS)]
+    width = min(PAGE, max(4.0, NAMES + LAYER * len(layers) + BAR))
+    height = 0.3 + len(titles) * len(parts) * (HEAD + ROW * max(2, len(names)))
+    figure = Figure(figsize=(width, height), layout="constrained")
+    panels = figure.subplots(len(titles) * len(parts), 1, squeeze=False)[:, 0]
+    for number, (key, title) in enumerate(titles.items()):
+        its = panels[number * len(parts) : (number + 1) * len(parts)]
+        norm = scale_of(report, key)
+        for axes, part in zip(its, parts, strict=True):
+            image = draw(axes, cells(report, key, part), part, names, norm)
+        its[0].set_title(title, fontsize=9, loc="left")
+        bar = figure.colorbar(image, ax=list(its), aspect=30, pad=0.02)
+        bar.set_label("lower is better", fontsize=8, color=GREY)
+        bar.ax.tick_params(labelsize=7)
+        bar.outline.set_visible(False)
+    figure.suptitle(
+        fill(title_of(report), int(LETTERS * width)), x=0.01, ha="left", fontsize=10, fontweight="bold"
+    )
     durable.save_picture(path, figure)
 
 
-def cells(report: dict[str, Any], key: str) -> list[list[float | None]]:
+def cells(report: dict[str, Any], key: str, layers: list[int]) -> list[list[float | None]]:
     """Return a row a replacement of a figure a layer."""
     found = {(one["replacement"], one["layer"]): cost(one, key) for one in report["findings"]}
-    return [[found.get((name, layer)) for layer in report["layers"]] for name in report["replacements"]]
+    return [[found.get((name, layer)) for layer in layers] for name in report["replacements"]]
 
 
 def cost(finding: dict[str, Any], key: str) -> float | None:
@@ -45,30 +64,40 @@ def cost(finding: dict[str, Any], key: str) -> float | None:
     return 1 - value if key == "cosine" and value is not None else value
 
 
-def draw(axes: "Axes", rows: list[list[float | None]], layers: list[int], names: list[str]) -> None:
-    """Colour cells on a logarithmic scale, and write their figures."""
+def scale_of(report: dict[str, Any], key: str) -> "LogNorm":
+    """Return a logarithmic scale over all figures there are."""
     from matplotlib.colors import LogNorm
 
-    numbers = [[float("nan") if value is None else max(value, LEAST) for value in row] for row in rows]
+    rows = cells(report, key, report["layers"])
     known = [max(value, LEAST) for row in rows for value in row if value is not None] or [1.0]
     low, high = min(known), max(known)
-    norm = LogNorm(low, max(high, 1.01 * low))
-    axes.imshow(numbers, cmap=COLOURS, norm=norm, aspect="auto")
+    return LogNorm(low, max(high, 1.01 * low))
+
+
+def draw(
+    axes: "Axes", rows: list[list[float | None]], layers: list[int], names: list[str], norm: "LogNorm"
+) -> "AxesImage":
+    """Colour cells, and write their figures."""
+    numbers = [[float("nan") if value is None else max(value, LEAST) for value in row] for row in rows]
+    image = axes.imshow(numbers, cmap=COLOURS, norm=norm, aspect="auto")
     for y, row in enumerate(rows):
         for x, value in enumerate(row):
             if value is not None:
                 colour = "white" if norm(max(value, LEAST)) > DARK else "black"
-                axes.text(x, y, figure_of(value), ha="center", va="center", fontsize=8, color=colour)
+                axes.text(x, y, figure_of(value), ha="center", va="center", fontsize=7, color=colour)
     axes.set_xticks(range(len(layers)), [str(layer) for layer in layers])
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("layer", color=GREY)
-    axes.tick_params(length=0)
+    axes.set_xlabel("layer", color=GREY, fontsize=8, labelpad=1)
+    axes.tick_params(length=0, labelsize=8)
     axes.spines[:].set_visible(False)
+    return image
 
 
 def figure_of(value: float) -> str:
     """Return a figure in as many places as mean something."""
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
+    if value < 0.001:
+        return f"{value:.0e}".replace("e-0", "e-")
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def title_of(report: dict[str, Any]) -> str:

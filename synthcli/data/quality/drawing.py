@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 COLOURS = {"train": "#4269d0", "validation": "#efb118", "test": "#ff725c"}
 OTHER = "#6cc5b0"
+LINES = {"train": "-", "validation": "--", "test": ":"}  # told apart without colour, too
 GREY = "#6b7280"
 COUNTED = ("split", "rows", "ids", "empty", "duplicates", "unknown", "in train")
 HEADINGS = (*COUNTED, "median", "p99", "longest")
@@ -50,7 +51,8 @@ def draw_lengths(axes: "Axes", report: dict[str, Any], column: str) -> None:
         lengths = counts["lengths"][column]
         edges, shares = density(lengths)
         colour = COLOURS.get(split, OTHER)
-        axes.stairs(shares, edges, color=colour, label=split, linewidth=1.6)
+        line = LINES.get(split, "-.")
+        axes.stairs(shares, edges, color=colour, label=split, linewidth=1.6, linestyle=line)
         if number == 0:
             axes.stairs(shares, edges, color=colour, fill=True, alpha=0.1)
             least = max(lengths["least"], 1)
