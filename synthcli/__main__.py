@@ -1,9 +1,11 @@
 """The entry point of `synth`: runs a command, shows a user's mistake as one message with a hint."""
 
 import errno
+import io
 import os
 import signal
 import sys
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from synthcli.errors import Stopped, SynthError, WorkFailedError
 # program shares the cores, small models train ten times slower than with threads that soon give way.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
+COMPLETING = "_SYNTH_COMPLETE"  # the variable by which a shell asks typer
 OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES)  # what is wrong with a path itself
 
 NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
@@ -53,6 +56,8 @@ def tell(stop: Stopped) -> int:
 
 def run_and_tell() -> int:
     """Carry out the command; say what goes wrong. Return the exit code."""
+    if COMPLETING in os.environ:
+        return complete()
     variables.drop_odd_sizes(os.environ)  # before rich reads them
     from synthcli.cli import screen
 
@@ -77,6 +82,13 @@ def run_and_tell() -> int:
         screen.let_go()
         screen.error(unforeseen(error))
         return WorkFailedError.exit_code
+
+
+def complete() -> int:
+    """Answer a shell that asks how a word may end, by words or by nothing: it shows no message."""
+    with redirect_stderr(io.StringIO()), suppress(Exception):
+        run()
+    return 0
 
 
 def unforeseen(error: OSError) -> SynthError:

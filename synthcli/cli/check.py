@@ -25,6 +25,13 @@ def check(
 
     Without --scale the smoke-sized model is checked where the preset has one: the promises are about
     structure, not size.
+
+    Examples:
+
+    ```
+    synth check codeparrot-skipless
+    synth check mine.toml
+    ```
     """
     chosen = scale or smallest_scale(preset)
     experiment = load_preset(preset, chosen, config, set_ or ())  # a mistake is told before torch is there

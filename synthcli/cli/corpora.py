@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import complete, list_corpora
 from synthcli.cli.corpora_files import fetch, pack, unpack
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ app.command()(fetch)
 app.command()(pack)
 app.command()(unpack)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A corpus.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A corpus.", autocompletion=complete(list_corpora))]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 TASKS = {
@@ -56,7 +57,14 @@ def ls(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
-    """Show where a corpus comes from, which files `--source` expects, and whether they are here."""
+    """Show where a corpus comes from, which files `--source` expects, and whether they are here.
+
+    Example:
+
+    ```
+    synth corpora show multi30k
+    ```
+    """
     from synthcli.data.corpora import find_corpus
     from synthcli.data.fetching.homes import present
 

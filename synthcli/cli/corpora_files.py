@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import complete, list_corpora, list_stores
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.next_training import training_command
 from synthcli.errors import Stopped, SynthError, did_you_mean
@@ -17,14 +18,26 @@ if TYPE_CHECKING:
     from synthcli.data.fetching.download import Progress as Report
     from synthcli.data.fetching.pack import Contents
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...", help="Corpora: `synth corpora` lists them.", autocompletion=complete(list_corpora)
+    ),
+]
 To = Annotated[
     Path | None,
     typer.Option(
-        "--to", metavar="DIR", help="Put the files here; else under `data`, or SYNTH_DATA, by their corpus."
+        "--to", metavar="DIR", help="Put the files here.", show_default="under `data`, or SYNTH_DATA"
     ),
 ]
-What = Annotated[str, typer.Argument(metavar="NAME|STORE", help="A corpus, or a store, by name or path.")]
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|STORE",
+        help="A corpus, or a store, by name or path.",
+        autocompletion=complete(list_corpora, list_stores),
+    ),
+]
 Source = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The corpus's files, where they are not under `data`.")
 ]
@@ -35,7 +48,10 @@ Pack = Annotated[Path, typer.Argument(metavar="FILE", help="What `synth corpora 
 UnpackTo = Annotated[
     Path | None,
     typer.Option(
-        "--to", metavar="DIR", help="Put it here; else a corpus under `data`, a store under `stores`."
+        "--to",
+        metavar="DIR",
+        help="Put it here.",
+        show_default="a corpus under `data`, a store under `stores`",
     ),
 ]
 
@@ -46,7 +62,12 @@ DOWNLOADED = "what was downloaded is kept"
 def fetch(names: Names, to: To = None) -> None:
     """Download the publisher's files of corpora, go on where it stopped, compare checksums, unpack.
 
-    Examples: `synth corpora fetch enwik8`, `synth corpora fetch imdb --to /data/imdb`
+    Examples:
+
+    ```
+    synth corpora fetch enwik8
+    synth corpora fetch imdb --to /data/imdb
+    ```
     """
     from synthcli.data.corpora import find_corpus
     from synthcli.data.fetching.fetch import fetch as fetch_files
@@ -69,7 +90,12 @@ def fetch(names: Names, to: To = None) -> None:
 def pack(what: What, output: Output, source: Source = None) -> None:
     """Pack a corpus's files or a store into one checksummed file that another machine can unpack.
 
-    Examples: `synth corpora pack enwik8 -o enwik8.tar`, `synth corpora pack copy.bytes-260 -o copy.tar.zst`
+    Examples:
+
+    ```
+    synth corpora pack enwik8 -o enwik8.tar
+    synth corpora pack copy.bytes-260 -o copy.tar.zst
+    ```
     """
     from synthcli.data.fetching.pack import pack as pack_files
 
@@ -85,7 +111,11 @@ def pack(what: What, output: Output, source: Source = None) -> None:
 def unpack(file: Pack, to: UnpackTo = None) -> None:
     """Unpack what `pack` wrote, once every file in it is found to be as it was packed.
 
-    Example: `synth corpora unpack enwik8.tar`
+    Example:
+
+    ```
+    synth corpora unpack enwik8.tar
+    ```
     """
     from synthcli.data.fetching.homes import homes
     from synthcli.data.fetching.unpack import unpack_pack

@@ -8,7 +8,20 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
+from synthcli.cli.completion import (
+    CONDITIONED,
+    CRITERIA,
+    FORMULAS,
+    MIXERS,
+    SCALES,
+    complete,
+    list_corpora,
+    list_presets,
+    list_runs,
+    listed,
+)
 from synthcli.cli.going_on import resuming
+from synthcli.cli.panels import MODEL, RESULT, SETTINGS, TEXT, TRAINING
 from synthcli.cli.run_options import RunName
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
@@ -17,23 +30,56 @@ from synthcli.variables import LARGEST_SEED
 if TYPE_CHECKING:
     from synthcli.jobs.distil_block import Outcome, Work
 
-MIXERS = "attention, dense, random, factorized-dense, factorized-random, sru, srupp, linear or none"
-CRITERIA = "mse, mse-scores, ce-scores, relation, cosine, ce-logits or kl-output"
 
 Block = Annotated[
-    list[str] | None, typer.Option(metavar="N", help="A layer, counted from 0; repeatable, or `all`.")
+    list[str] | None,
+    typer.Option(
+        metavar="N",
+        help="A layer, counted from 0; repeatable, or `all`.",
+        rich_help_panel=MODEL,
+        autocompletion=complete(("all",)),
+    ),
 ]
 Teacher = Annotated[
     str | None,
     typer.Option(
-        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder; the newest encoder if none."
+        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder.",
+        show_default="the newest encoder",
+        rich_help_panel=MODEL,
+        autocompletion=complete(list_runs),
     ),
 ]
-Mixer = Annotated[str | None, typer.Option(help=f"{MIXERS}.")]
-Heads = Annotated[int | None, typer.Option(help="Heads of the student; the teacher's if none.")]
-DK = Annotated[int | None, typer.Option("--d-k", help="Columns of a head; half of the teacher's if none.")]
-Criterion = Annotated[str | None, typer.Option(help=f"{CRITERIA}.")]
-RelationHeads = Annotated[int | None, typer.Option(min=1, help="Of the criterion `relation`.")]
+Mixer = Annotated[
+    str | None,
+    typer.Option(
+        help=f"{listed(MIXERS)}.",
+        show_default="attention",
+        rich_help_panel=MODEL,
+        autocompletion=complete(MIXERS),
+    ),
+]
+Heads = Annotated[
+    int | None,
+    typer.Option(help="Heads of the student.", show_default="the teacher's", rich_help_panel=MODEL),
+]
+DK = Annotated[
+    int | None,
+    typer.Option(
+        "--d-k", help="Columns of a head.", show_default="half of the teacher's", rich_help_panel=MODEL
+    ),
+]
+Criterion = Annotated[
+    str | None,
+    typer.Option(
+        help=f"{listed(CRITERIA)}.",
+        show_default="mse",
+        rich_help_panel=TRAINING,
+        autocompletion=complete(CRITERIA),
+    ),
+]
+RelationHeads = Annotated[
+    int | None, typer.Option(min=1, help="Of the criterion `relation`.", rich_help_panel=TRAINING)
+]
 Start = Annotated[
     str | None,
     typer.Option(
@@ -41,29 +87,87 @@ Start = Annotated[
         "--init",
         help="By a formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), "
         "by chance (random), or the one ahead after a short trial (best).",
+        show_default="best",
+        rich_help_panel=MODEL,
+        autocompletion=complete(FORMULAS),
     ),
 ]
-Steps = Annotated[int | None, typer.Option(min=0, help="Training steps of each block; 400 if none.")]
-LearningRate = Annotated[float | None, typer.Option("--lr", min=1e-9, help="Peak learning rate.")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Sequences of a step.")]
+Steps = Annotated[
+    int | None,
+    typer.Option(min=0, help="Training steps of each block.", show_default="400", rich_help_panel=TRAINING),
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        "--lr",
+        min=1e-9,
+        help="Peak learning rate.",
+        show_default="by the mixer: 1e-3 for attention",
+        rich_help_panel=TRAINING,
+    ),
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Sequences of a step.", show_default="32", rich_help_panel=TRAINING)
+]
 ClosedFormOnly = Annotated[
-    bool, typer.Option("--closed-form-only", help="The start alone: no gradient step.")
+    bool,
+    typer.Option("--closed-form-only", help="The start alone: no gradient step.", rich_help_panel=TRAINING),
 ]
 Conditioned = Annotated[
-    str | None, typer.Option(help="teacher: blocks apart; student or corrected: each after those before it.")
+    str | None,
+    typer.Option(
+        help="teacher: blocks apart; student or corrected: each after those before it.",
+        show_default="teacher",
+        rich_help_panel=TRAINING,
+        autocompletion=complete(CONDITIONED),
+    ),
 ]
-Preset = Annotated[str | None, typer.Option(help="Take all of it from a preset with `[compress]`.")]
-Scale = Annotated[str | None, typer.Option(help="With --preset: smoke, hour, day or paper.")]
-Corpus = Annotated[str | None, typer.Option(help="Text to compress on; the teacher's own if none.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Sequences to learn from; 2,000 if none.")]
-MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.")]
-CacheLimit = Annotated[str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="Take all of it from a preset with `[compress]`.",
+        rich_help_panel=SETTINGS,
+        autocompletion=complete(list_presets),
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        help="With --preset: smoke, hour, day or paper.",
+        rich_help_panel=SETTINGS,
+        autocompletion=complete(SCALES),
+    ),
+]
+Corpus = Annotated[
+    str | None,
+    typer.Option(
+        help="Text to compress on.",
+        show_default="the teacher's own",
+        rich_help_panel=TEXT,
+        autocompletion=complete(list_corpora),
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, help="Sequences to learn from.", show_default="2,000", rich_help_panel=TEXT),
+]
+MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.", rich_help_panel=TEXT)]
+CacheLimit = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.", rich_help_panel=TEXT)
+]
 Seed = Annotated[
     int | None,
-    typer.Option(min=0, max=LARGEST_SEED, help="Of starts by chance and of the order of the text."),
+    typer.Option(
+        min=0,
+        max=LARGEST_SEED,
+        help="Of starts by chance and of the order of the text.",
+        rich_help_panel=SETTINGS,
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what it takes.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done and what it takes.", rich_help_panel=RESULT)
+]
 
 
 def distil_block(
@@ -94,8 +198,13 @@ def distil_block(
 ) -> None:
     """Replace the mixer of blocks by another: from a formula first, then by training on recorded activations.
 
-    Examples: `synth distill-block --block 6`, `synth distill-block --block all --mixer random
-    --closed-form-only`, `synth distill-block --preset bert-distil-block-0-heads-1-dk-16 --scale smoke`
+    Examples:
+
+    ```
+    synth distill-block --block 6
+    synth distill-block --block all --mixer random --closed-form-only
+    synth distill-block --preset bert-distil-block-0-heads-1-dk-16 --scale smoke
+    ```
     """
     if closed_form_only and steps:
         raise SynthError(

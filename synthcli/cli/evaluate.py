@@ -8,7 +8,17 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
+from synthcli.cli.completion import (
+    AGREEMENT,
+    METRICS,
+    ROUGE_TOKENIZERS,
+    SPLITS,
+    complete,
+    list_corpora,
+    list_runs,
+)
 from synthcli.cli.going_on import same_command
+from synthcli.cli.panels import DRAWING, MODEL, RESULT, TEXT
 from synthcli.cli.results import show_results
 from synthcli.cli.source_option import Source
 from synthcli.errors import NotWrittenError, Stopped, SynthError, did_you_mean
@@ -17,44 +27,100 @@ if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
     from synthcli.jobs.evaluate import Request
 
-METRICS = ("bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation")
-ROUGE_TOKENIZERS = ("ascii", "unicode")
-AGREEMENT = "teacher-agreement"
 
-Metric = Annotated[str, typer.Argument(metavar="METRIC", help=f"{', '.join(METRICS)} or {AGREEMENT}.")]
+Metric = Annotated[
+    str,
+    typer.Argument(
+        metavar="METRIC",
+        help=f"{', '.join(METRICS)} or {AGREEMENT}.",
+        autocompletion=complete(METRICS, (AGREEMENT,)),
+    ),
+]
 Checkpoints = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="CHECKPOINT...", help="Runs, ids, presets or folders; the newest that fits if none."
+        metavar="CHECKPOINT...",
+        help="Runs, ids, presets or folders.",
+        show_default="the newest that fits",
+        autocompletion=complete(list_runs),
     ),
 ]
-Corpus = Annotated[str | None, typer.Option(help="Judge on another corpus than the preset's.")]
-Split = Annotated[str | None, typer.Option(help="train, validation (or dev) or test; the preset's if none.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first examples; the result says so.")]
-Beam = Annotated[int | None, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Examples at once; changes speed, not results.")]
+Corpus = Annotated[
+    str | None,
+    typer.Option(
+        help="Judge on another corpus than the preset's.",
+        rich_help_panel=TEXT,
+        autocompletion=complete(list_corpora),
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="train, validation (or dev) or test.",
+        show_default="the preset's",
+        rich_help_panel=TEXT,
+        autocompletion=complete(SPLITS),
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Only the first examples; the result says so.", rich_help_panel=TEXT)
+]
+Beam = Annotated[
+    int | None, typer.Option(min=1, help="Width of the search; 1 is greedy.", rich_help_panel=DRAWING)
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Examples at once; changes speed, not results.", rich_help_panel=DRAWING),
+]
 RougeTokenizer = Annotated[
-    str | None, typer.Option(help="Of rouge: ascii, which keeps a to z alone, or unicode.")
+    str | None,
+    typer.Option(
+        help="Of rouge: ascii, which keeps a to z alone, or unicode.",
+        rich_help_panel=DRAWING,
+        autocompletion=complete(ROUGE_TOKENIZERS),
+    ),
 ]
 Teacher = Annotated[
-    str | None, typer.Option(help="Whose students they are; the teacher they were made of if none.")
+    str | None,
+    typer.Option(
+        help="Whose students they are.",
+        show_default="the teacher they were made of",
+        rich_help_panel=MODEL,
+        autocompletion=complete(list_runs),
+    ),
 ]
-Reference = Annotated[str | None, typer.Option(help="A larger model of the same pieces to agree with, too.")]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        help="A larger model of the same pieces to agree with, too.",
+        rich_help_panel=MODEL,
+        autocompletion=complete(list_runs),
+    ),
+]
 Picture = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Where agreement is drawn over cost; beside the result.")
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Where agreement is drawn over cost; beside the result.", rich_help_panel=RESULT
+    ),
 ]
 From = Annotated[
     Path | None,
-    typer.Option("--from", metavar="FILE", help="Score outputs that were saved, or your own; no model."),
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Score outputs that were saved, or your own; no model.",
+        rich_help_panel=DRAWING,
+    ),
 ]
 SaveOutputs = Annotated[
     bool | None,
     typer.Option(
         "--save-outputs/--no-save-outputs",
-        help="Keep the texts written beside the result: by default.",
+        help="Keep the texts written beside the result.",
+        rich_help_panel=RESULT,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
 
 
 def evaluate(
@@ -76,9 +142,16 @@ def evaluate(
 ) -> None:
     """Judge checkpoints on the whole test split, with 95 % intervals.
 
-    Examples: `synth eval bleu`, `synth eval perplexity lm1b-dense lm1b-random`, `synth eval bleu RUN/best
-    --split validation --beam 1`, `synth eval rouge --from OUTPUTS.jsonl`, `synth eval teacher-agreement
-    STUDENT OTHER --teacher RUN`, `synth eval accuracy --source new-reviews.csv`
+    Examples:
+
+    ```
+    synth eval bleu
+    synth eval perplexity lm1b-dense lm1b-random
+    synth eval bleu RUN/best --split validation --beam 1
+    synth eval rouge --from OUTPUTS.jsonl
+    synth eval teacher-agreement STUDENT OTHER --teacher RUN
+    synth eval accuracy --source new-reviews.csv
+    ```
     """
     if metric not in (*METRICS, AGREEMENT):
         raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, (*METRICS, AGREEMENT)))

@@ -8,17 +8,27 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
+from synthcli.cli.completion import FORMATS, complete, list_runs
 
 if TYPE_CHECKING:
     from synthcli.jobs.export import Exported
 
 Checkpoint = Annotated[
     str | None,
-    typer.Argument(metavar="CHECKPOINT", help="A run, id, preset or folder; the newest checkpoint if none."),
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="A run, id, preset or folder.",
+        show_default="the newest checkpoint",
+        autocompletion=complete(list_runs),
+    ),
 ]
-To = Annotated[str, typer.Option(metavar="FORMAT", help="hf, onnx, torch or safetensors.")]
+To = Annotated[
+    str,
+    typer.Option(metavar="FORMAT", help="hf, onnx, torch or safetensors.", autocompletion=complete(FORMATS)),
+]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="DIR", help="A new folder; named by the run if none.")
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", help="A new folder.", show_default="named by the run"),
 ]
 NoFold = Annotated[bool, typer.Option("--no-fold", help="Keep gains and merged parts as they were trained.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an earlier export, whole.")]
@@ -40,7 +50,12 @@ def export(
     A process without this project opens the folder, compares it with the checkpoint and writes `PARITY.json`;
     where they differ nothing is written.
 
-    Examples: `synth export --to hf`, `synth export wmt14-dense --to onnx -o translator`
+    Examples:
+
+    ```
+    synth export --to hf
+    synth export wmt14-dense --to onnx -o translator
+    ```
     """
     from synthcli.interop.export.leaving import ExportOptions
     from synthcli.jobs.export import export_checkpoint

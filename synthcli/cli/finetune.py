@@ -7,30 +7,63 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
+from synthcli.cli.completion import TASKS, complete, list_corpora, list_presets, list_runs
 from synthcli.cli.going_on import resuming
+from synthcli.cli.panels import MODEL, SETTINGS, TEXT
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
 
 Checkpoint = Annotated[
     str | None,
-    typer.Argument(metavar="CHECKPOINT", help="A run, its id, its preset, or a folder; the newest if none."),
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="A run, its id, its preset, or a folder.",
+        show_default="the newest",
+        autocompletion=complete(list_runs),
+    ),
 ]
-Corpus = Annotated[str, typer.Option(help="What to train on: `synth corpora` lists them.")]
+Corpus = Annotated[
+    str,
+    typer.Option(
+        help="What to train on: `synth corpora` lists them.",
+        rich_help_panel=TEXT,
+        autocompletion=complete(list_corpora),
+    ),
+]
 Task = Annotated[
     str | None,
-    typer.Option(help="causal-lm, masked-lm, seq2seq or classification; else what the corpus is for."),
+    typer.Option(
+        help="causal-lm, masked-lm, seq2seq or classification.",
+        show_default="what the corpus is for",
+        rich_help_panel=MODEL,
+        autocompletion=complete(TASKS),
+    ),
 ]
 Preset = Annotated[
-    str | None, typer.Option(help="Take training settings from here, not from the checkpoint's preset.")
+    str | None,
+    typer.Option(
+        help="Take training settings from here, not from the checkpoint's preset.",
+        rich_help_panel=SETTINGS,
+        autocompletion=complete(list_presets),
+    ),
 ]
 Freeze = Annotated[
     list[str] | None,
-    typer.Option(metavar="PART", help="A part that does not learn: `encoder`, `embeddings`; repeatable."),
+    typer.Option(
+        metavar="PART",
+        help="A part that does not learn: `encoder`, `embeddings`; repeatable.",
+        rich_help_panel=MODEL,
+        autocompletion=complete(("encoder", "decoder", "embeddings")),
+    ),
 ]
 NewVocabulary = Annotated[
     bool,
-    typer.Option("--new-vocabulary", help="Learn the pieces of the corpus; keep the checkpoint's otherwise."),
+    typer.Option(
+        "--new-vocabulary",
+        help="Learn the pieces of the corpus instead of keeping the checkpoint's.",
+        rich_help_panel=TEXT,
+    ),
 ]
 
 
@@ -50,9 +83,13 @@ def finetune(
 ) -> None:
     """Train on from a checkpoint, saying which weights were loaded, are new, were dropped or resized.
 
-    Examples: `synth finetune wmt14-dense --corpus copy`, `synth finetune RUN --corpus ag-news --source DIR
-    --freeze encoder --preset agnews-vanilla --scale hour`, `synth finetune RUN --source reviews.csv --corpus
-    csv:text=review,label=mood`
+    Examples:
+
+    ```
+    synth finetune wmt14-dense --corpus copy
+    synth finetune RUN --corpus ag-news --source DIR --freeze encoder
+    synth finetune RUN --source reviews.csv --corpus csv:text=review,label=mood
+    ```
     """
     from synthcli.cli.train import chosen_trackers, report, watching
     from synthcli.jobs.finetune import Adaptation, adapted

@@ -10,6 +10,8 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
+from synthcli.cli.completion import complete, list_runs
+from synthcli.cli.panels import DRAWING, RESULT, TEXT
 from synthcli.errors import SynthError
 from synthcli.variables import LARGEST_SEED
 
@@ -19,30 +21,64 @@ if TYPE_CHECKING:
 
 Checkpoint = Annotated[
     str | None,
-    typer.Argument(metavar="CHECKPOINT", help="A run, id, preset or folder; the newest that writes if none."),
+    typer.Argument(
+        metavar="CHECKPOINT",
+        help="A run, id, preset or folder.",
+        show_default="the newest that writes",
+        autocompletion=complete(list_runs),
+    ),
 ]
 Prompt = Annotated[
-    list[str] | None, typer.Option(help="A text to translate or go on from; repeatable, else lines of stdin.")
+    list[str] | None,
+    typer.Option(
+        help="A text to translate or go on from; repeatable.",
+        show_default="lines of standard input",
+        rich_help_panel=TEXT,
+    ),
 ]
 Interactive = Annotated[
-    bool, typer.Option("--interactive", "-i", help="Answer each line as it is typed; end with Ctrl-D.")
+    bool,
+    typer.Option(
+        "--interactive", "-i", help="Answer each line as it is typed; end with Ctrl-D.", rich_help_panel=TEXT
+    ),
 ]
-Beam = Annotated[int, typer.Option(min=1, help="Width of the search; 1 is greedy.")]
-LengthPenalty = Annotated[float, typer.Option(min=0, help="Of a beam: above 0, longer texts are preferred.")]
-MaxLength = Annotated[int | None, typer.Option(min=1, help="The most tokens to write.")]
+Beam = Annotated[int, typer.Option(min=1, help="Width of the search; 1 is greedy.", rich_help_panel=DRAWING)]
+LengthPenalty = Annotated[
+    float,
+    typer.Option(min=0, help="Of a beam: above 0, longer texts are preferred.", rich_help_panel=DRAWING),
+]
+MaxLength = Annotated[
+    int | None, typer.Option(min=1, help="The most tokens to write.", rich_help_panel=RESULT)
+]
 Temperature = Annotated[
-    float | None, typer.Option(help="Draw tokens: 1 as probable as they are, below 1 safer, 0 the best.")
+    float | None,
+    typer.Option(
+        help="Draw tokens: 1 as probable as they are, below 1 safer, 0 the best.", rich_help_panel=DRAWING
+    ),
 ]
-TopK = Annotated[int | None, typer.Option(metavar="K", help="Draw among the K most probable tokens.")]
+TopK = Annotated[
+    int | None,
+    typer.Option(metavar="K", help="Draw among the K most probable tokens.", rich_help_panel=DRAWING),
+]
 TopP = Annotated[
-    float | None, typer.Option(metavar="P", help="Draw among the fewest tokens whose probabilities reach P.")
+    float | None,
+    typer.Option(
+        metavar="P", help="Draw among the fewest tokens whose probabilities reach P.", rich_help_panel=DRAWING
+    ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(min=0, max=LARGEST_SEED, help="Of what is drawn; the same seed writes the same."),
+    typer.Option(
+        min=0,
+        max=LARGEST_SEED,
+        help="Of what is drawn; the same seed writes the same.",
+        rich_help_panel=DRAWING,
+    ),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, help="Prompts written at once.")]
-AsJson = Annotated[bool, typer.Option("--json", help="A JSON object for each prompt, one a line.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Prompts written at once.", rich_help_panel=RESULT)]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="A JSON object for each prompt, one a line.", rich_help_panel=RESULT)
+]
 
 
 def generate(
@@ -63,8 +99,13 @@ def generate(
 
     In a pipe or a file each prompt has one line, line ends written `\\n`; `--json` has the texts exactly.
 
-    Examples: `synth generate --prompt abcdef`, `synth generate RUN --beam 4 < sources.txt`,
-    `synth generate RUN -i --temperature 0.8 --top-p 0.95`
+    Examples:
+
+    ```
+    synth generate --prompt abcdef
+    synth generate RUN --beam 4 < sources.txt
+    synth generate RUN -i --temperature 0.8 --top-p 0.95
+    ```
     """
     from synthcli.evaluation.config import EvaluationConfig
     from synthcli.jobs.generate import Asked, Writer

@@ -8,16 +8,17 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_student
+from synthcli.cli.completion import complete, list_runs
 from synthcli.cli.distil_block import (
     AsJson,
     Corpus,
-    LearningRate,
     MaxLength,
     Preset,
     Scale,
     Seed,
 )
 from synthcli.cli.going_on import resuming
+from synthcli.cli.panels import MODEL, RESULT, TEXT, TRAINING
 from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
@@ -28,24 +29,60 @@ if TYPE_CHECKING:
 Checkpoint = Annotated[
     str | None,
     typer.Argument(
-        metavar="CHECKPOINT", help="A student: a run, its id, its name, or a folder; the newest if none."
+        metavar="CHECKPOINT",
+        help="A student: a run, its id, its name, or a folder.",
+        show_default="the newest",
+        autocompletion=complete(list_runs),
     ),
 ]
 Teacher = Annotated[
-    str | None, typer.Option(help="A run, id, preset, checkpoint or folder; whose student it is if none.")
+    str | None,
+    typer.Option(
+        help="A run, id, preset, checkpoint or folder.",
+        show_default="whose student it is",
+        rich_help_panel=MODEL,
+        autocompletion=complete(list_runs),
+    ),
 ]
-Steps = Annotated[int | None, typer.Option(min=1, help="Training steps; 1,000 if none.")]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Sequences of a step; the preset's if none.")]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="Training steps.", show_default="1,000", rich_help_panel=TRAINING)
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option("--lr", min=1e-9, help="Peak learning rate.", show_default="1e-4", rich_help_panel=TRAINING),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Sequences of a step.", show_default="the preset's", rich_help_panel=TRAINING),
+]
 TrainOnly = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATTERN", help="Parameters that learn, such as `encoder.blocks.2.*`; repeatable."),
+    typer.Option(
+        metavar="PATTERN",
+        help="Parameters that learn, such as `encoder.blocks.2.*`; repeatable.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Hidden = Annotated[
-    float | None, typer.Option(metavar="WEIGHT", min=0, help="Of the error of hidden states, layer by layer.")
+    float | None,
+    typer.Option(
+        metavar="WEIGHT",
+        min=0,
+        help="Of the error of hidden states, layer by layer.",
+        rich_help_panel=TRAINING,
+    ),
 ]
-Temperature = Annotated[float | None, typer.Option(min=1e-3, help="Divides the logits of both.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Hide no words, though the model was trained so.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Continue a healing that is not complete.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(min=1e-3, help="Divides the logits of both.", show_default="1", rich_help_panel=TRAINING),
+]
+Plain = Annotated[
+    bool,
+    typer.Option("--plain", help="Hide no words, though the model was trained so.", rich_help_panel=TEXT),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue a healing that is not complete.", rich_help_panel=RESULT)
+]
 
 # figures of a healing, and their columns: of models that predict, and of encoders without a head
 PREDICTED = ("divergence", "agreement", "KL, nats", "same top-1 token")
@@ -75,8 +112,14 @@ def heal(
 ) -> None:
     """Train a student towards its teacher's distribution at every position.
 
-    Examples: `synth heal`, `synth heal RUN --hidden 0.5 --steps 2000`, `synth heal RUN --train-only
-    "encoder.blocks.2.*"`, `synth heal --resume`
+    Examples:
+
+    ```
+    synth heal
+    synth heal RUN --hidden 0.5 --steps 2000
+    synth heal RUN --train-only "encoder.blocks.2.*"
+    synth heal --resume
+    ```
     """
     from synthcli.cli.train import chosen_trackers, watching
     from synthcli.jobs.heal import heal as healed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import ORIGINS, complete
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -14,17 +15,22 @@ if TYPE_CHECKING:
 
 Source = Annotated[
     Path | None,
-    typer.Argument(metavar="PATH", help="A file of weights, or a folder; none lists the origin's options."),
+    typer.Argument(
+        metavar="PATH", help="A file of weights, or a folder; nothing lists the origin's options."
+    ),
 ]
 From = Annotated[
     str,
     typer.Option(
-        "--from", metavar="ORIGIN", help="hf, srupp, simplified-blocks, synthesizer or bert-blocks."
+        "--from",
+        metavar="ORIGIN",
+        help="hf, srupp, simplified-blocks, synthesizer or bert-blocks.",
+        autocompletion=complete(ORIGINS),
     ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="DIR", help="The new folder; `imported/NAME` if none."),
+    typer.Option("--output", "-o", metavar="DIR", help="The new folder.", show_default="imported/NAME"),
 ]
 Heads = Annotated[
     str | None,
@@ -56,8 +62,13 @@ def import_(
 ) -> None:
     """Make a checkpoint of a model trained elsewhere; every tensor is used, or named.
 
-    Examples: `synth import bert-base-uncased/`, `synth import best/pytorch_model.bin --from synthesizer`,
-    `synth import model.pt --from srupp --heads 1 -o srupp`
+    Examples:
+
+    ```
+    synth import bert-base-uncased/
+    synth import best/pytorch_model.bin --from synthesizer
+    synth import model.pt --from srupp --heads 1 -o srupp
+    ```
     """
     from synthcli.jobs.importing import Request, import_model, origin_of
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import BUILDS, complete
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 
 if TYPE_CHECKING:
@@ -17,20 +18,32 @@ app = typer.Typer(help="Build, show and test the native kernels of SRU and SRU++
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Mode = Annotated[
-    str, typer.Option(metavar="MODE", help="`cpu`, `auto` (CUDA too) or `require` (a failure is an error).")
+    str,
+    typer.Option(
+        metavar="MODE",
+        help="`cpu`, `auto` (CUDA too) or `require` (a failure is an error).",
+        autocompletion=complete(BUILDS),
+    ),
 ]
 Architectures = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help='GPUs to compile for, e.g. "80;90"; the ones here by default.'),
+    typer.Option(metavar="LIST", help='GPUs to compile for, e.g. "80;90".', show_default="the ones here"),
 ]
 MODES = ("cpu", "auto", "require")
 
 
 @app.command()
 def build(mode: Mode = "auto", architectures: Architectures = None, as_json: AsJson = False) -> None:
-    """Compile the kernels with this machine's g++ and nvcc: `synth kernels build`.
+    """Compile the kernels with this machine's g++ and nvcc.
 
     They go beside the package in a checkout, else into a folder of yours: SYNTH_KERNELS_DIR, or your cache.
+
+    Examples:
+
+    ```
+    synth kernels build
+    synth kernels build --architectures "80;90" --mode require
+    ```
     """
     from synthcli.kernels import builder, places
     from synthcli.kernels.recipes import parse_architectures

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import MERGES, complete
 from synthcli.cli.distil_block import (
     AsJson,
     BatchSize,
@@ -14,7 +15,6 @@ from synthcli.cli.distil_block import (
     Conditioned,
     Corpus,
     DryRun,
-    LearningRate,
     MaxLength,
     Preset,
     Scale,
@@ -25,6 +25,7 @@ from synthcli.cli.distil_block import (
     bytes_of,
     left_out,
 )
+from synthcli.cli.panels import MODEL, TEXT, TRAINING
 from synthcli.cli.run_options import RunName
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
@@ -36,7 +37,10 @@ Layers = Annotated[
     list[int] | None, typer.Argument(metavar="LAYER...", help="Neighbours, counted from 0: `6 7`, `6 7 8`.")
 ]
 AllPairs = Annotated[
-    bool, typer.Option("--all-pairs", help="Merge 0 1, 2 3, …: a whole model of half the depth.")
+    bool,
+    typer.Option(
+        "--all-pairs", help="Merge 0 1, 2 3, …: a whole model of half the depth.", rich_help_panel=MODEL
+    ),
 ]
 Init = Annotated[
     str | None,
@@ -44,16 +48,38 @@ Init = Annotated[
         "--init",
         "--start",
         help="pooled, ridge-first, ridge-last, copy-first, copy-last, mean, linear, random; or `best`, "
-        "by a trial; pooled if none.",
+        "by a trial.",
+        show_default="pooled",
+        rich_help_panel=MODEL,
+        autocompletion=complete(MERGES),
     ),
 ]
-Heads = Annotated[int | None, typer.Option(min=1, help="Heads of a merged layer; one layer's if none.")]
-DHead = Annotated[int | None, typer.Option("--d-head", min=1, help="Columns of a head, with --init random.")]
-DFF = Annotated[
-    int | None, typer.Option("--d-ff", min=1, help="Neurons of a merged layer; one layer's if none.")
+Heads = Annotated[
+    int | None,
+    typer.Option(min=1, help="Heads of a merged layer.", show_default="one layer's", rich_help_panel=MODEL),
 ]
-Steps = Annotated[int | None, typer.Option(min=0, help="Training steps of each layer; 400 if none.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Sequences to learn from; 2,000 if none.")]
+DHead = Annotated[
+    int | None,
+    typer.Option("--d-head", min=1, help="Columns of a head, with --init random.", rich_help_panel=MODEL),
+]
+DFF = Annotated[
+    int | None,
+    typer.Option(
+        "--d-ff", min=1, help="Neurons of a merged layer.", show_default="one layer's", rich_help_panel=MODEL
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(min=0, help="Training steps of each layer.", show_default="400", rich_help_panel=TRAINING),
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option("--lr", min=1e-9, help="Peak learning rate.", show_default="1e-3", rich_help_panel=TRAINING),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, help="Sequences to learn from.", show_default="2,000", rich_help_panel=TEXT),
+]
 
 
 def merge_layers(
@@ -83,8 +109,13 @@ def merge_layers(
 ) -> None:
     """Make one layer of neighbouring layers: from a formula first, then by training on recorded activations.
 
-    Examples: `synth merge-layers 6 7`, `synth merge-layers --all-pairs --conditioned corrected`, `synth
-    merge-layers 2 3 --init best --heads 4`
+    Examples:
+
+    ```
+    synth merge-layers 6 7
+    synth merge-layers --all-pairs --conditioned corrected
+    synth merge-layers 2 3 --init best --heads 4
+    ```
     """
     if closed_form_only and steps:
         raise SynthError(

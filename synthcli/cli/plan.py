@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import complete, list_presets
 from synthcli.cli.next_training import preparing_command
 from synthcli.cli.presets import AsJson, Config, Scale, Set
 from synthcli.data.config import FIXED_SIZES
@@ -17,13 +18,26 @@ COLUMNS = ["preset", "steps", "parameters", "trainable", "FLOPs≈"]  # what 80 
 
 
 def plan(
-    presets: Annotated[list[str], typer.Argument(metavar="PRESET...", help="Names, or paths of TOML files.")],
+    presets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PRESET...", help="Names, or paths of TOML files.", autocompletion=complete(list_presets)
+        ),
+    ],
     scale: Scale = None,
     config: Config = None,
     set_: Set = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print steps, parameters and an estimate of the work, without data and without training."""
+    """Print steps, parameters and an estimate of the work, without data and without training.
+
+    Examples:
+
+    ```
+    synth plan wmt14-dense
+    synth plan wmt14-vanilla wmt14-dense --scale hour
+    ```
+    """
     experiments = [load_preset(preset, scale, config, set_ or ()) for preset in presets]
     plans = [plan_of(experiment) for experiment in experiments]
     if as_json:

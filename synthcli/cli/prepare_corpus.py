@@ -8,8 +8,10 @@ import typer
 
 from synthcli.children import cores
 from synthcli.cli import screen
+from synthcli.cli.completion import ENGINES, TOKENIZERS, complete, list_corpora
 from synthcli.cli.going_on import begin_again, going_on, same_command
 from synthcli.cli.next_training import training_command
+from synthcli.cli.panels import RESULT, TEXT, WORK
 from synthcli.cli.preparing_progress import Reporter
 from synthcli.cli.source_option import Source
 from synthcli.errors import Stopped, SynthError, did_you_mean
@@ -19,31 +21,71 @@ if TYPE_CHECKING:
     from synthcli.data.corpora import Corpus
     from synthcli.data.store import Store
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Corpora: `synth corpora` lists them.")]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...", help="Corpora: `synth corpora` lists them.", autocompletion=complete(list_corpora)
+    ),
+]
 KINDS = (
     "sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, wordpiece, words, gpt2, bytes or huggingface"
 )
-Kind = Annotated[str | None, typer.Option("--tokenizer", help=f"{KINDS}; without it, what suits the corpus.")]
-Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 for SentencePiece.")]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer",
+        help=f"{KINDS}.",
+        show_default="what suits the corpus",
+        rich_help_panel=TEXT,
+        autocompletion=complete(TOKENIZERS),
+    ),
+]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        help="The largest vocabulary wanted.",
+        show_default="what suits tokenizer and corpus",
+        rich_help_panel=TEXT,
+    ),
+]
 Files = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="GPT-2's files, BERT's vocab.txt, or a tokenizer, store or checkpoint."),
+    typer.Option(
+        metavar="DIR",
+        help="GPT-2's files, BERT's vocab.txt, or a tokenizer, store or checkpoint.",
+        rich_help_panel=TEXT,
+    ),
 ]
 Stores = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where stores stand; without it SYNTH_STORES, or `stores` here."),
+    typer.Option(
+        metavar="DIR",
+        help="Where stores stand.",
+        show_default="SYNTH_STORES, or `stores` here",
+        rich_help_panel=RESULT,
+    ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Prepare again what is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Prepare again what is there.", rich_help_panel=RESULT)]
 Workers = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Processes; without it, as many as there are cores.")
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Processes.", show_default="as many as there are cores", rich_help_panel=WORK
+    ),
 ]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="local: this machine; ray: a cluster of machines that share --stores.")
+    str,
+    typer.Option(
+        "--engine",
+        help="local: this machine; ray: a cluster of machines that share --stores.",
+        rich_help_panel=WORK,
+        autocompletion=complete(ENGINES),
+    ),
 ]
 Address = Annotated[
-    str | None, typer.Option(help="Where the Ray cluster is; without it, one is started here.")
+    str | None,
+    typer.Option(help="Where the Ray cluster is.", show_default="one is started here", rich_help_panel=WORK),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
 
 OLD = ", prepared before; `--force` prepares it again"
 
@@ -63,7 +105,12 @@ def prepare_corpus(
 ) -> None:
     """Read corpora, train or load their tokenizers, and write stores.
 
-    Examples: `synth prepare-corpus copy`, `synth prepare-corpus multi30k --source DIR --vocab-size 8000`
+    Examples:
+
+    ```
+    synth prepare-corpus copy
+    synth prepare-corpus multi30k --source DIR --vocab-size 8000
+    ```
 
     Your own files are `text`, `csv`, `jsonl` or `parallel`, read as the name says (docs/own-data.md):
     `synth prepare-corpus csv:text=review,label=mood --source reviews.csv`

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import PAPERS, SCALES, complete, list_presets
+from synthcli.cli.panels import SETTINGS
 from synthcli.disk import writing
 from synthcli.durable import write_text
 from synthcli.errors import SynthError, did_you_mean
@@ -27,25 +29,53 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, copy and check presets.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="A name, or the path of a TOML file.")]
-Scale = Annotated[str | None, typer.Option(help="paper (unless said otherwise), day, hour or smoke.")]
+PresetName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PRESET", help="A name, or the path of a TOML file.", autocompletion=complete(list_presets)
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        help="How large: smoke, hour, day or paper.",
+        show_default="paper",
+        rich_help_panel=SETTINGS,
+        autocompletion=complete(SCALES),
+    ),
+]
 Config = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file of settings laid over the preset.")
+    Path | None,
+    typer.Option("--config", help="A TOML file of settings laid over the preset.", rich_help_panel=SETTINGS),
 ]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override one key; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override one key; repeatable.", rich_help_panel=SETTINGS
+    ),
 ]
 
 
 @app.command()
 def ls(
     paper: Annotated[
-        str | None, typer.Option(help="Only presets of this paper: its name or arXiv id.")
+        str | None,
+        typer.Option(
+            help="Only presets of this paper: its name or arXiv id.", autocompletion=complete(PAPERS)
+        ),
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the presets with their size and what was claimed for them."""
+    """List the presets with their size and what was claimed for them.
+
+    Examples:
+
+    ```
+    synth presets ls
+    synth presets ls --paper simplified-blocks --names
+    ```
+    """
     chosen = of_paper(paper)
     if names:
         return screen.data("\n".join(chosen))
@@ -96,7 +126,14 @@ def told(row: dict[str, Any]) -> str:
 def show(
     preset: PresetName, scale: Scale = None, config: Config = None, set_: Set = None, as_json: AsJson = False
 ) -> None:
-    """Print a preset in full, every value with where it comes from."""
+    """Print a preset in full, every value with where it comes from.
+
+    Example:
+
+    ```
+    synth presets show wmt14-dense --scale smoke
+    ```
+    """
     experiment = load_preset(preset, scale, config, set_ or ())
     if as_json:
         table = experiment.model_dump(mode="json") | {"sources": dict(experiment.sources)}
@@ -108,10 +145,17 @@ def show(
 def cp(
     preset: PresetName,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to; `my-PRESET.toml` otherwise.")
+        Path | None, typer.Option("--output", "-o", help="Where to.", show_default="my-PRESET.toml")
     ] = None,
 ) -> None:
-    """Write a file that extends a preset, to start your own from."""
+    """Write a file that extends a preset, to start your own from.
+
+    Example:
+
+    ```
+    synth presets cp codeparrot-skipless -o mine.toml
+    ```
+    """
     source = find_preset(preset)
     path = output or Path(f"my-{source.stem}.toml")
     if path.suffix != ".toml":
@@ -142,9 +186,21 @@ extends = {parent}
 
 @app.command()
 def validate(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, or names of presets.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="Files, or names of presets.", autocompletion=complete(list_presets)
+        ),
+    ],
 ) -> None:
-    """Check presets at every scale they have."""
+    """Check presets at every scale they have.
+
+    Example:
+
+    ```
+    synth presets validate mine.toml
+    ```
+    """
     faults: list[str] = []
     for word in files:
         faults += faults_of(word)

@@ -8,6 +8,8 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
+from synthcli.cli.completion import REPLACEMENTS, complete, list_corpora, list_runs
+from synthcli.cli.panels import MODEL, RESULT, TEXT
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 
@@ -27,27 +29,59 @@ Model = Annotated[
     str | None,
     typer.Argument(
         metavar="MODEL",
-        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder; the newest encoder if none.",
+        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder.",
+        show_default="the newest encoder",
+        autocompletion=complete(list_runs),
     ),
 ]
-Layers = Annotated[str | None, typer.Option(metavar="LIST", help="Such as `0,3` or `2-4`; all if none.")]
+Layers = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="Such as `0,3` or `2-4`.", show_default="all", rich_help_panel=MODEL),
+]
 Replacements = Annotated[
     list[str] | None,
     typer.Option(
-        "--replacement", "-r", help="Only these: heads-halved, whitened-svd, random, … ; repeatable."
+        "--replacement",
+        "-r",
+        help="Only these: heads-halved, whitened-svd, random, … ; repeatable.",
+        rich_help_panel=MODEL,
+        autocompletion=complete(REPLACEMENTS),
     ),
 ]
-Corpus = Annotated[str | None, typer.Option(help="Text to compute on; the teacher's own if none.")]
-Limit = Annotated[int | None, typer.Option(min=8, help="Sequences to compute on; 500 if none.")]
-MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.")]
+Corpus = Annotated[
+    str | None,
+    typer.Option(
+        help="Text to compute on.",
+        show_default="the teacher's own",
+        rich_help_panel=TEXT,
+        autocompletion=complete(list_corpora),
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=8, help="Sequences to compute on.", show_default="500", rich_help_panel=TEXT)
+]
+MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.", rich_help_panel=TEXT)]
 Cache = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Keep the recordings there, and use them again.")
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Keep the recordings there, and use them again.", rich_help_panel=RESULT
+    ),
 ]
-CacheLimit = Annotated[str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.")]
+CacheLimit = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.", rich_help_panel=RESULT)
+]
 Output = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="DIR", help="The teacher's results if none.")
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="Where the report goes.",
+        show_default="the teacher's results",
+        rich_help_panel=RESULT,
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
 
 
 def probe(
@@ -65,8 +99,13 @@ def probe(
 ) -> None:
     """Try every replacement in every layer from a formula, and say what each costs: no gradient step.
 
-    Examples: `synth probe bert-base-wikitext-2`, `synth probe DIR --corpus wikitext-2 --source FILES
-    --layers 0,3 --limit 200`, `synth probe RUN -r heads-halved -r merge-next --json`
+    Examples:
+
+    ```
+    synth probe bert-base-wikitext-2
+    synth probe DIR --corpus wikitext-2 --source FILES --layers 0,3 --limit 200
+    synth probe RUN -r heads-halved -r merge-next --json
+    ```
     """
     from synthcli.cli.distil_block import bytes_of
     from synthcli.cli.preparing_progress import Reporter

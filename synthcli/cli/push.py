@@ -25,7 +25,12 @@ def push(
     What goes is what a model needs: weights, configuration, tokenizer, card and certificate. Pickles, links
     out of the folder, hidden files, keys and everything else stay, and are named.
 
-    Examples: `synth push translator --to me/translator --dry-run`, `synth push translator --to me/translator`
+    Examples:
+
+    ```
+    synth push translator --to me/translator --dry-run
+    synth push translator --to me/translator
+    ```
     """
     from synthcli.jobs.push import plan_push
     from synthcli.jobs.push import push as send

@@ -8,10 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import complete, list_stores
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError
 
-Place = Annotated[Path, typer.Argument(metavar="STORE", help="A store: its folder, or its name in `stores`.")]
+Place = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STORE",
+        help="A store: its folder, or its name in `stores`.",
+        autocompletion=complete(list_stores),
+    ),
+]
 Picture = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Draw it too: a file ending in .png, .svg or .pdf.")
 ]
@@ -24,7 +32,12 @@ COLUMNS = ["split", "rows", "ids", "empty", "duplicates", "unknown", "ids used",
 def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> None:
     """Report blank rows, duplicates, lengths, unknown ids, classes, and rows that stand in two splits.
 
-    Examples: `synth quality copy.bytes-260`, `synth quality stores/copy.bytes-260 --picture quality.png`
+    Examples:
+
+    ```
+    synth quality copy.bytes-260
+    synth quality stores/copy.bytes-260 --picture quality.png
+    ```
     """
     from synthcli.data.quality import FORMATS, findings, report
     from synthcli.data.quality import picture as draw

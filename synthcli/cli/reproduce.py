@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import SCALES, complete
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Set
 from synthcli.errors import Stopped
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from synthcli.reproduce.table import Row
 
 Scale = Annotated[
-    str, typer.Option(help="smoke runs offline on built-in text; hour, day and paper on real corpora.")
+    str,
+    typer.Option(
+        help="smoke runs offline on built-in text; hour, day and paper on real corpora.",
+        autocompletion=complete(SCALES),
+    ),
 ]
 Data = Annotated[
     Path | None, typer.Option(metavar="DIR", help="A folder with a folder for each corpus, as published.")
@@ -24,7 +29,7 @@ Data = Annotated[
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the report goes.")]
 Jobs = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Rows at a time; without it, as many as cores, or as GPUs."),
+    typer.Option(min=1, metavar="N", help="Rows at a time.", show_default="as many as cores, or as GPUs"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -40,6 +45,13 @@ def reproduce(
     """Train and judge one experiment of every family, and its variants; print and write one table.
 
     What is done already is kept, what was interrupted is resumed: run it again at any time.
+
+    Examples:
+
+    ```
+    synth reproduce
+    synth reproduce --scale hour --data DIR
+    ```
     """
     from synthcli.cli.reproducing_progress import ReproducingProgress
     from synthcli.jobs.reproduce import Reproduction, default_jobs

@@ -4,9 +4,19 @@ from typing import Annotated
 
 import typer
 
+from synthcli.cli.completion import TRACKERS, complete
+from synthcli.cli.panels import RESULT
+
 RunName = Annotated[
     str | None,
-    typer.Option("--name", "-o", metavar="NAME", help="What to call the run; of its preset if none."),
+    typer.Option(
+        "--name",
+        "-o",
+        metavar="NAME",
+        help="What to call the run.",
+        show_default="as its preset",
+        rich_help_panel=RESULT,
+    ),
 ]
 Track = Annotated[
     list[str] | None,
@@ -14,5 +24,7 @@ Track = Annotated[
         "--track",
         metavar="TRACKER",
         help="Tell a tracker too: tensorboard, trackio, wandb or mlflow; repeatable.",
+        rich_help_panel=RESULT,
+        autocompletion=complete(TRACKERS),
     ),
 ]

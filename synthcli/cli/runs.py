@@ -8,23 +8,46 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.asking import AsJson, Yes, confirm, removing, show_removed
+from synthcli.cli.completion import complete, list_runs
 from synthcli.errors import SynthError
 
 app = typer.Typer(
     help="List runs, show one, draw learning curves, remove what is done with.", no_args_is_help=True
 )
 
-Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Only runs of this name.")]
-One = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="An id, a path, or a name; the newest if none.")
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="Only runs of this name.", autocompletion=complete(list_runs)),
 ]
-Runs = Annotated[list[str] | None, typer.Argument(metavar="RUN...", help="Ids, paths, or a name of one run.")]
+One = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="An id, a path, or a name.",
+        show_default="the newest",
+        autocompletion=complete(list_runs),
+    ),
+]
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RUN...", help="Ids, paths, or a name of one run.", autocompletion=complete(list_runs)
+    ),
+]
 Leftovers = Annotated[bool, typer.Option("--leftovers", help="What killed commands left, too.")]
 
 
 @app.command()
 def ls(name: Name = None, as_json: AsJson = False) -> None:
-    """List runs: how far each is, how large, and by which command; and what else lies there."""
+    """List runs: how far each is, how large, and by which command; and what else lies there.
+
+    Examples:
+
+    ```
+    synth runs ls
+    synth runs ls wmt14-dense --json
+    ```
+    """
     from synthcli.disk import shown
     from synthcli.jobs.run_report import row_of
     from synthcli.runs import runs_root
@@ -54,7 +77,15 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(run: One = None, as_json: AsJson = False) -> None:
-    """Show what a run is made of, how far it is, what it came to, and which runs use it."""
+    """Show what a run is made of, how far it is, what it came to, and which runs use it.
+
+    Examples:
+
+    ```
+    synth runs show
+    synth runs show wmt14-dense --json
+    ```
+    """
     from synthcli.jobs.run_report import refuse_unreadable, report_of
     from synthcli.runs import find_run, runs_root
     from synthcli.runs.inventory import look_at, look_through
@@ -121,7 +152,12 @@ def session_line(session: dict[str, Any]) -> str:
 def rm(runs: Runs = None, leftovers: Leftovers = False, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove runs, after showing them and asking; what is in use stays, and who uses one is said.
 
-    Examples: `synth runs rm 20261121-090412-8f3a`, `synth runs rm --leftovers --yes`
+    Examples:
+
+    ```
+    synth runs rm 20261121-090412-8f3a
+    synth runs rm --leftovers --yes
+    ```
     """
     from synthcli.runs.removing import plan_removal, remove
 

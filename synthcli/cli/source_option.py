@@ -5,10 +5,13 @@ from typing import Annotated
 
 import typer
 
+from synthcli.cli.panels import TEXT
+
 Source = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
         help="The corpus's files: its publisher's, `synth corpora show NAME`; or your own, docs/own-data.md.",
+        rich_help_panel=TEXT,
     ),
 ]

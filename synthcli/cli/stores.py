@@ -7,12 +7,18 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.asking import AsJson, Yes, confirm, removing, show_removed
+from synthcli.cli.completion import complete, list_stores
 from synthcli.errors import SynthError
 
 app = typer.Typer(help="List prepared corpora, and remove what is done with.", no_args_is_help=True)
 
 Stores = Annotated[
-    list[str] | None, typer.Argument(metavar="STORE...", help="Names or paths of stores; a corpus's of one.")
+    list[str] | None,
+    typer.Argument(
+        metavar="STORE...",
+        help="Names or paths of stores; a corpus's of one.",
+        autocompletion=complete(list_stores),
+    ),
 ]
 Leftovers = Annotated[
     bool, typer.Option("--leftovers", help="What killed and unfinished preparations left, too.")
@@ -59,7 +65,12 @@ def rm(
 ) -> None:
     """Remove stores, after showing them and asking; what is in use stays, and who reads one is said.
 
-    Examples: `synth stores rm reverse.bytes-260`, `synth stores rm --leftovers --yes`
+    Examples:
+
+    ```
+    synth stores rm reverse.bytes-260
+    synth stores rm --leftovers --yes
+    ```
     """
     from synthcli.data.inventory import remove_store
     from synthcli.jobs.cleaning import plan_store_removal

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import TOKENIZERS, complete, list_corpora, list_runs, list_stores
 from synthcli.cli.next_training import preparing_command
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
@@ -22,15 +23,31 @@ app = typer.Typer(help="Train tokenizers, and look at what one does to a text.",
 Files = Annotated[
     list[Path] | None, typer.Argument(metavar="FILE...", help="Text in UTF-8, plain or .gz, a line a text.")
 ]
-Kind = Annotated[str, typer.Option(help="sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, …")]
-Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted; 32,000 if left out.")]
-CorpusName = Annotated[str | None, typer.Option("--corpus", metavar="NAME", help="Train on this corpus.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        help="sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, …",
+        autocompletion=complete(TOKENIZERS),
+    ),
+]
+Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted.", show_default="32,000")]
+CorpusName = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus", metavar="NAME", help="Train on this corpus.", autocompletion=complete(list_corpora)
+    ),
+]
 LeastCount = Annotated[
     int | None, typer.Option(min=1, help="Leave out words that stand there less often: `words` only.")
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder for it.")]
 Place = Annotated[
-    str, typer.Argument(metavar="PLACE", help="A tokenizer, a store, a checkpoint, GPT-2's or BERT's files.")
+    str,
+    typer.Argument(
+        metavar="PLACE",
+        help="A tokenizer, a store, a checkpoint, GPT-2's or BERT's files.",
+        autocompletion=complete(list_stores, list_runs),
+    ),
 ]
 Text = Annotated[str | None, typer.Option(help="Show what becomes of this text.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -49,8 +66,12 @@ def train(
 ) -> None:
     """Train a tokenizer on files of text, or on the training split of a corpus.
 
-    Examples: `synth tokenizer train --vocab-size 8000 a.txt b.txt.gz -o mine`,
-    `synth tokenizer train --kind words --corpus stdlib-code -o words`
+    Examples:
+
+    ```
+    synth tokenizer train --vocab-size 8000 a.txt b.txt.gz -o mine
+    synth tokenizer train --kind words --corpus stdlib-code -o words
+    ```
     """
     from synthcli.cli.prepare_corpus import tokenizer_config
     from synthcli.jobs.tokenizers import Training, refuse, trained, write
@@ -75,7 +96,11 @@ def train(
 def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
     """Show the kind, size and special ids of a tokenizer, and what becomes of a text.
 
-    Example: `synth tokenizer inspect stores/copy.bytes-260 --text "a text"`
+    Example:
+
+    ```
+    synth tokenizer inspect stores/copy.bytes-260 --text "a text"
+    ```
     """
     from synthcli.data.tokenizers.trying import tried
     from synthcli.jobs.tokenizers import notes_of, tokenizer_named

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
+from synthcli.cli.completion import complete, list_presets, list_runs
 from synthcli.cli.going_on import begun_since, resuming, same_command
+from synthcli.cli.panels import RESULT, SETTINGS, WORK
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
@@ -24,20 +26,44 @@ if TYPE_CHECKING:
     from synthcli.training.loop import Outcome
 
 Presets = Annotated[
-    list[str] | None, typer.Argument(metavar="PRESET...", help="Names, or paths of TOML files.")
+    list[str] | None,
+    typer.Argument(
+        metavar="PRESET...",
+        help="Names, or paths of TOML files.",
+        autocompletion=complete(list_presets, list_runs),
+    ),
 ]
 OnlyPlan = Annotated[
-    bool, typer.Option("--only-plan", help="Print steps, parameters and cost; train nothing.")
+    bool,
+    typer.Option(
+        "--only-plan", help="Print steps, parameters and cost; train nothing.", rich_help_panel=RESULT
+    ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="As --only-plan, with the rows and pieces of the store at hand.")
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="As --only-plan, with the rows and pieces of the store at hand.",
+        rich_help_panel=RESULT,
+    ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue the newest run of each preset that is not complete.")
+    bool,
+    typer.Option(
+        "--resume", help="Continue the newest run of each preset that is not complete.", rich_help_panel=WORK
+    ),
 ]
-Seed = Annotated[int | None, typer.Option(min=0, max=LARGEST_SEED, help="The same as --set training.seed=N.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=LARGEST_SEED, help="The same as --set training.seed=N.", rich_help_panel=SETTINGS
+    ),
+]
 Processes = Annotated[
-    int, typer.Option(min=1, help="Processes on this machine, one a GPU or a share of cores.")
+    int,
+    typer.Option(
+        min=1, help="Processes on this machine, one a GPU or a share of cores.", rich_help_panel=WORK
+    ),
 ]
 
 
@@ -57,9 +83,14 @@ def train(
 ) -> None:
     """Train what presets describe.
 
-    Examples: `synth train wmt14-dense --scale smoke`, `synth train wmt14-vanilla wmt14-random --scale hour
-    --set data.corpus=multi30k`, `synth train --resume`, `synth train agnews-vanilla --scale hour --source
-    reviews.csv --set data.corpus=csv:text=review,label=mood`
+    Examples:
+
+    ```
+    synth train wmt14-dense --scale smoke
+    synth train wmt14-vanilla wmt14-random --set data.corpus=multi30k
+    synth train --resume
+    synth train agnews-vanilla --source reviews.csv --set data.corpus=csv
+    ```
     """
     overrides = [*(set_ or ()), *shorthands(source, seed)]
     refuse_unused_name(name, presets or [], makes_none=resume or only_plan or dry_run)

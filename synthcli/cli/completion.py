@@ -1,0 +1,119 @@
+"""The words a shell offers after TAB: names in the library and on this disk, and the closed sets of options.
+
+Nothing here imports torch. What cannot be told is not offered: a shell shows no message.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+
+SCALES = ("smoke", "hour", "day", "paper")
+METRICS = ("bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation")
+AGREEMENT = "teacher-agreement"
+SPLITS = ("train", "validation", "test")
+TASKS = ("causal-lm", "masked-lm", "seq2seq", "classification")
+FORMATS = ("hf", "onnx", "torch", "safetensors")
+ORIGINS = ("hf", "srupp", "simplified-blocks", "synthesizer", "bert-blocks")
+TOKENIZERS = (
+    "sentencepiece-unigram",
+    "sentencepiece-bpe",
+    "byte-level-bpe",
+    "wordpiece",
+    "words",
+    "gpt2",
+    "bytes",
+    "huggingface",
+)
+MIXERS = (
+    "attention",
+    "dense",
+    "random",
+    "factorized-dense",
+    "factorized-random",
+    "sru",
+    "srupp",
+    "linear",
+    "none",
+)
+CRITERIA = ("mse", "mse-scores", "ce-scores", "relation", "cosine", "ce-logits", "kl-output")
+FORMULAS = (
+    "whitened-svd",
+    "greedy-heads",
+    "mean-map",
+    "moving-averages",
+    "ridge",
+    "linear-map",
+    "mean",
+    "random",
+    "best",
+)
+MERGES = (
+    "pooled",
+    "ridge-first",
+    "ridge-last",
+    "copy-first",
+    "copy-last",
+    "mean",
+    "linear",
+    "random",
+    "best",
+)
+CONDITIONED = ("teacher", "student", "corrected")
+REPLACEMENTS = ("heads-halved", "whitened-svd", *MIXERS[1:6], "linear", "none", "merge-next")
+ENGINES = ("local", "ray")
+BUILDS = ("cpu", "auto", "require")
+TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")
+ROUGE_TOKENIZERS = ("ascii", "unicode")
+PAPERS = ("synthesizer", "simplified-blocks", "srupp", "bert-blocks")
+
+Completer = Callable[[str], list[str]]
+
+
+def complete(*sources: Callable[[], Iterable[str]] | Iterable[str]) -> Completer:
+    """Return what offers the words of lists, and of functions called when a shell asks."""
+
+    def words(incomplete: str) -> list[str]:
+        found: dict[str, None] = {}
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            for source in sources:
+                try:
+                    found |= dict.fromkeys(source() if callable(source) else source)
+                except Exception:
+                    continue
+        return [word for word in found if word.startswith(incomplete) and word.isprintable()]
+
+    return words
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return `a, b or c`."""
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def list_presets() -> list[str]:
+    """Return the names of the library."""
+    from synthcli.presets.files import preset_names
+
+    return preset_names()
+
+
+def list_runs() -> list[str]:
+    """Return the names of runs, each once, and all ids, the newest first."""
+    from synthcli.runs.finding import list_runs as find_runs
+
+    found = find_runs()
+    return [*dict.fromkeys(run.name for run in found), *(run.id for run in found)]
+
+
+def list_corpora() -> list[str]:
+    """Return the names of corpora."""
+    from synthcli.data.corpora import CORPORA
+
+    return [*CORPORA]
+
+
+def list_stores() -> list[str]:
+    """Return the names of prepared corpora."""
+    from synthcli.data.origin import stores_root
+
+    return sorted(path.parent.name for path in stores_root().glob("[!.]*/manifest.json"))
