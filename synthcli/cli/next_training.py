@@ -24,24 +24,32 @@ PRESETS = {
     "scored": "glue-stsb-vanilla",
     "choices": "superglue-copa-vanilla",
 }
+METRICS = {"text": "perplexity", "pairs": "bleu", "scored": "correlation"}  # of others: accuracy
+REGRESSION = ("model.head.output=regression", 'evaluation.metrics=["correlation"]')  # smoke learns classes
+SMALL = 10_000  # rows of one's own that the scale `smoke` sees about once
 
 
 def training_command(store: "Store", source: Path | None = None) -> str:
     """Name the training that suits a store: with its corpus, source, tokenizer and vocabulary.
 
-    `source` is what the user named; else what the store notes.
+    `source` is what the user named; else what the store notes. One without rows of train is for evaluation.
     """
     from synthcli.data.corpora import find_corpus
     from synthcli.data.origin import given_source, stores_root
 
     corpus, kind = find_corpus(store.corpus), store.manifest["tokenizer"]["kind"]
-    preset = STREAMS.get((store.corpus, kind), SUMMARIES.get(store.corpus, PRESETS[corpus.kind]))
-    words = ["synth", "train", preset, "--scale", "smoke" if corpus.builtin else "hour"]
     named = source
     with suppress(SynthError):  # an old store that does not note its pattern is found by its corpus
         named = source or given_source(store.manifest, store.path)
-    words += [] if named is None else ["--source", str(named)]
-    words += [word for override in overrides_of(store) for word in ("--set", override)]
+    reading = [] if named is None else ["--source", str(named)]
+    if "train" not in store.splits:
+        metric = METRICS.get(corpus.kind, "accuracy")
+        return shlex.join(["synth", "eval", metric, "--corpus", store.corpus, *reading])
+    preset = STREAMS.get((store.corpus, kind), SUMMARIES.get(store.corpus, PRESETS[corpus.kind]))
+    is_small = corpus.builtin or (corpus.finds_source and store.rows("train") < SMALL)
+    overrides = [*overrides_of(store), *(REGRESSION if is_small and corpus.kind == "scored" else ())]
+    words = ["synth", "train", preset, "--scale", "smoke" if is_small else "hour", *reading]
+    words += [word for override in overrides for word in ("--set", override)]
     is_elsewhere = store.path.parent.resolve() != stores_root().resolve()
     where = f"SYNTH_STORES={shlex.quote(str(store.path.parent))} " if is_elsewhere else ""
     return where + shlex.join(words)

@@ -38,6 +38,9 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
     if kind in wanted:
         return unfit_layout(data, key) if kind == "pairs" else []
     fitting = ", ".join(f"`{one.name}`" for one in CORPORA.values() if one.kind in wanted)
+    other = next((one for one, read in KIND_OF_OUTPUT.items() if read == kind), None)
+    if task == "classification" and other is not None:
+        fitting = f'`model.head.output = "{other}"` for it, or {fitting}'
     return [f"{key} holds {kind}, and {reader} reads {' or '.join(wanted)}, allowed: {fitting}"]
 
 

@@ -189,6 +189,37 @@ def test_a_file_given_to_eval_is_evaluated_whole(trained: Path, folder: Path, sy
     assert again["samples"] == 40
 
 
+def test_a_store_without_rows_of_train_is_for_evaluation(
+    trained: Path, folder: Path, here: Path, synth: Synth
+) -> None:
+    whole, source = f"{LABELLED},split=whole", str(folder / "other.csv")
+    made = synth("prepare-corpus", whole, "--source", source, "--tokenizer", "bytes")
+    words = words_in_a_shell(printed(made), here)
+    assert words == ["eval", "accuracy", "--corpus", whole, "--source", source]
+    assert evaluated(synth(*words, "--json"))["samples"] == 240
+
+
+def test_numbers_for_a_model_of_classes_are_told_what_learns_them(folder: Path, synth: Synth) -> None:
+    corpus = "jsonl:text=a,score=n"
+    given = ["--scale", "smoke", "--source", str(folder / "mine.jsonl"), "--set", f"data.corpus={corpus}"]
+    said = synth("train", "agnews-vanilla", *given)
+    assert said.code == 2
+    assert f'"{corpus}" (from --set) holds scored, and `model.head.output = "classes"`' in said.err
+    assert 'allowed: `model.head.output = "regression"` for it, or `stdlib-topics`' in said.err
+    small = [
+        "training.steps=1",
+        "training.evaluate_every=1",
+        "training.save_every=1",
+        "model.encoder.layers=1",
+    ]
+    small += [
+        "model.head.output=regression",
+        'evaluation.metrics=["correlation"]',
+        "data.tokenizer.kind=bytes",
+    ]
+    assert synth("train", "agnews-vanilla", *given, *(w for one in small for w in ("--set", one))).code == 0
+
+
 def test_what_is_cut_is_said(trained: Path, folder: Path, synth: Synth) -> None:
     own = {
         "corpus": LABELLED,
