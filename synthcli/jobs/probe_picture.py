@@ -1,5 +1,6 @@
 """A probe as a heat map of the width of a page: replacements by layers, by NMSE and end to end."""
 
+from math import ceil, floor, log10
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,9 @@ def picture(report: dict[str, Any], path: Path) -> None:
         its[0].set_title(title, fontsize=9, loc="left")
         bar = figure.colorbar(image, ax=list(its), aspect=30, pad=0.02)
         bar.set_label("lower is better", fontsize=8, color=GREY)
+        ticks = ticks_of(norm)
+        bar.set_ticks(ticks, labels=[figure_of(tick) for tick in ticks])
+        bar.ax.minorticks_off()
         bar.ax.tick_params(labelsize=7)
         bar.outline.set_visible(False)
     figure.suptitle(
@@ -72,6 +76,15 @@ def scale_of(report: dict[str, Any], key: str) -> "LogNorm":
     known = [max(value, LEAST) for row in rows for value in row if value is not None] or [1.0]
     low, high = min(known), max(known)
     return LogNorm(low, max(high, 1.01 * low))
+
+
+def ticks_of(norm: "LogNorm") -> list[float]:
+    """Return the powers of ten on a scale, its ends where it is too short to hold two."""
+    low, high = float(norm.vmin or LEAST), float(norm.vmax or 1.0)
+    powers = [10.0**power for power in range(ceil(log10(low) - 1e-9), floor(log10(high) + 1e-9) + 1)]
+    if len(powers) > 1:
+        return powers
+    return [low, high] if figure_of(low) != figure_of(high) else [low]
 
 
 def draw(

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from synthcli import durable
@@ -54,6 +55,19 @@ def test_a_heat_map_fits_a_page_and_its_figures_their_cells(layers: int, drawn: 
     bars = [axes for axes in figure.axes if not axes.images]
     assert [bar.get_ylabel() for bar in bars] == ["lower is better"] * 2
     assert figure._suptitle.get_window_extent().x1 <= figure.bbox.width  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (2e-4, 3.0, ["0.001", "0.010", "0.10", "1.00"]),
+        (0.05, 0.08, ["0.050", "0.080"]),
+        (1e-4, 1.01e-4, ["1e-4"]),
+    ],
+)
+def test_a_colour_bar_names_powers_of_ten_or_its_ends(low: float, high: float, said: list[str]) -> None:
+    ticks = probe_picture.ticks_of(LogNorm(low, high))
+    assert [probe_picture.figure_of(tick) for tick in ticks] == said
 
 
 def test_the_heat_map_of_an_encoder_without_a_head_has_one_less_cosine(drawn: list[Figure]) -> None:
