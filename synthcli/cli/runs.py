@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,16 @@ Runs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RUN...", help="Ids, paths, or a name of one run.", autocompletion=complete(list_runs)
+    ),
+]
+Plotted = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Ids, names or paths.", autocompletion=complete(list_runs)),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="A .png, .svg or .pdf.", show_default="the first run's"
     ),
 ]
 Leftovers = Annotated[bool, typer.Option("--leftovers", help="What killed commands left, too.")]
@@ -146,6 +157,26 @@ def session_line(session: dict[str, Any]) -> str:
     """Say when a session began, by which command, of which commit, and on what."""
     said = [session.get(key) for key in ("time", "command", "commit", "device", "gpu", "processor")]
     return ", ".join(str(word) for word in said if word)
+
+
+@app.command()
+def plot(runs: Plotted, output: Output = None) -> None:
+    """Draw the learning curves of runs as one picture.
+
+    Examples: `synth runs plot wmt14-dense`, `synth runs plot wmt14-vanilla wmt14-dense -o curves.svg`
+    """
+    from synthcli.disk import refuse_unwritable
+    from synthcli.jobs.agreement_picture import refuse_format
+    from synthcli.jobs.curves_picture import curves_of, picture
+    from synthcli.runs import find_run
+
+    found = list(dict.fromkeys(find_run(word) for word in runs))
+    path = output or found[0].path / "curves.png"
+    refuse_format(path)
+    curves = curves_of(found)
+    refuse_unwritable(path, "name another file with `-o`")
+    picture(curves, path)
+    return screen.say(f"wrote `{path}`: {len(curves):,} run{'s' * (len(curves) != 1)}")
 
 
 @app.command()

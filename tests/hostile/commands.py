@@ -145,6 +145,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "runs ls": Command(("runs", "ls", "teacher"), {}, (), {2: "name"}),
     "runs show": Command(("runs", "show", "teacher"), {}, RUN, {2: "path"}),
+    "runs plot": Command(
+        ("runs", "plot", "teacher", "-o", "out.png"), options(paths="output"), RUN[:1], {2: "path"}
+    ),
     # nobody can be asked: nothing goes
     "runs rm": Command(("runs", "rm", "teacher"), {}, RUN, {2: "path"}),
     "stores ls": Command(("stores", "ls")),
