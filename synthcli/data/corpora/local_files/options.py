@@ -22,7 +22,7 @@ def options_of(name: str, allowed: Mapping[str, str]) -> dict[str, str]:
         if key not in allowed:
             hint = did_you_mean(key, allowed)
             if options:
-                hint += " A value that holds a comma stands in double quotes"
+                hint = f"put a value that holds a comma in double quotes; of options, {hint}"
             raise SynthError(f"`{base}` has no option `{key}` in `{name}`", hint)
         if not value or key in options or "\0" in value:
             what = "twice" if key in options else "with a NUL byte" if value else "without a value"
