@@ -7,7 +7,8 @@ from functools import cached_property
 from rich.cells import cell_len
 
 GAP = 2  # blanks between columns
-NARROWEST = 16  # what a column of words may shrink to; a longer word is folded
+LONGEST_WORD = 24  # what a column of words may shrink to; a longer word is folded
+TIGHTEST = 12  # what it may shrink to where not even two columns have room
 LETTERS = 3  # a figure has no more of them: `1.5e-05`, `84.6M`, `12ms`
 
 
@@ -30,9 +31,19 @@ class Column:
         """Width below which a figure, or a name, would be cut."""
         if self.is_whole:
             return max(word_width(self.header), *map(line_width, self.cells), 0)
+        words = " ".join((self.header, *self.cells))
+        return max(self.figures, min(LONGEST_WORD, word_width(words)))
+
+    @cached_property
+    def figures(self) -> int:
+        """Width of the longest figure."""
         words = [word for cell in self.cells for word in cell.split()]
-        figures = max((cell_len(word) for word in words if is_figure(word)), default=0)
-        return max(figures, min(NARROWEST, word_width(" ".join((self.header, *words)))))
+        return max((cell_len(word) for word in words if is_figure(word)), default=0)
+
+    @cached_property
+    def tightest(self) -> int:
+        """Width where there is not room for words."""
+        return self.narrowest if self.is_whole else min(self.narrowest, max(self.figures, TIGHTEST))
 
 
 def make_columns(headers: list[str], rows: list[list[str]], right: frozenset[int]) -> list[Column]:
@@ -79,8 +90,9 @@ def fit(columns: list[Column], room: int | None) -> list[int]:
     if room is None:
         return widths
     least = [column.narrowest for column in columns]
-    if columns and sum(least) + GAP * (len(columns) - 1) > room:  # a name must wrap: figures may not
-        least[0] = min(least[0], NARROWEST) if not columns[0].is_right else least[0]
+    if sum(least) + GAP * (len(columns) - 1) > room:  # words are folded, and so is a name: figures are not
+        least = [column.tightest for column in columns]
+        least[0] = least[0] if columns[0].is_right else min(least[0], TIGHTEST)
     while sum(widths) + GAP * (len(widths) - 1) > room:
         wide = [index for index, width in enumerate(widths) if width > least[index]]
         if not wide:

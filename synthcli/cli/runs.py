@@ -78,7 +78,7 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
         ]
         for one, row in zip(found, rows, strict=True)
     ]
-    screen.table(None, ["run", "name", "by, on", "state", "size"], cells, right=frozenset({4}))
+    screen.table(None, ["run", "name", "by, on", "state", "size"], cells, right=frozenset({4}), least=(2,))
     screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{runs_root()}`")
     left = sum(one.kind == "leftover" and not one.is_in_use for one in found)
     if left:

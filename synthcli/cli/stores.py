@@ -43,7 +43,9 @@ def ls(as_json: AsJson = False) -> None:
         [one.path.name, row["corpus"] or "", counted(row), said(row), shown(row["bytes"])]
         for one, row in zip(found, rows, strict=True)
     ]
-    screen.table(None, ["store", "corpus", "rows", "state", "size"], cells, right=frozenset({2, 4}))
+    screen.table(
+        None, ["store", "corpus", "rows", "state", "size"], cells, right=frozenset({2, 4}), least=(1,)
+    )
     screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{stores_root()}`")
     return screen.say("next: `synth stores rm STORE...`, `synth prepare-corpus NAME`")
 
