@@ -163,7 +163,12 @@ def session_line(session: dict[str, Any]) -> str:
 def plot(runs: Plotted, output: Output = None) -> None:
     """Draw the learning curves of runs as one picture.
 
-    Examples: `synth runs plot wmt14-dense`, `synth runs plot wmt14-vanilla wmt14-dense -o curves.svg`
+    Examples:
+
+    ```
+    synth runs plot wmt14-dense
+    synth runs plot wmt14-vanilla wmt14-dense -o curves.svg
+    ```
     """
     from synthcli.disk import refuse_unwritable
     from synthcli.jobs.agreement_picture import refuse_format

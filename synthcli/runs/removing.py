@@ -33,11 +33,20 @@ def plan_removal(words: Sequence[str], leftovers: bool = False) -> list[Removal]
     chosen = {one.path: one for word in words for one in [find(word, there)]}
     if leftovers:
         chosen |= {one.path: one for one in there if one.kind == "leftover" and not one.is_in_use}
-    for one in chosen.values():
-        refuse(one, there)
-    return [
-        Removal(one, size_of(one.path), tuple(notes_of(one, there, set(chosen)))) for one in chosen.values()
-    ]
+    return [plan_one(one, beside(one, there), set(chosen)) for one in chosen.values()]
+
+
+def beside(one: Found, there: Sequence[Found]) -> Sequence[Found]:
+    """Return what lies in the folder of runs of one, which a path may name elsewhere."""
+    root = one.path.resolve().parent.parent
+    is_here = runs_root().resolve() in (root, root / one.path.resolve().parent.name)
+    return there if is_here else look_through(root)
+
+
+def plan_one(one: Found, there: Sequence[Found], chosen: set[Path]) -> Removal:
+    """Return the removal of one thing; raise where it may not go."""
+    refuse(one, there)
+    return Removal(one, size_of(one.path), tuple(notes_of(one, there, chosen)))
 
 
 def find(word: str, there: Sequence[Found]) -> Found:
@@ -99,6 +108,6 @@ def remove(removal: Removal) -> None:
     except OSError as error:
         why, helps = explained(error, path)
         raise WorkFailedError(f"`{path}` could not be removed whole: {why}", helps) from error
-    if not path.parent.samefile(runs_root()):
+    if path.parent.resolve() != runs_root().resolve():
         with suppress(OSError):  # other runs of the name
             path.parent.rmdir()

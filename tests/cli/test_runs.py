@@ -272,3 +272,12 @@ def test_what_is_named_wrongly_stays(synth: Synth, root: Path) -> None:
         said = synth("runs", "rm", word, "--yes")
         assert (said.code, said.err) == (2, f"error: {message}\nhint: {hint}\n")
     assert first.preset.is_file() and second.preset.is_file() and (root / "plots").is_dir()
+
+
+def test_a_run_elsewhere_goes_by_its_path(synth: Synth, here: Path) -> None:
+    elsewhere = here / "elsewhere"
+    run = trained_run(elsewhere, "a")
+    student = student_of(run, "b", elsewhere)
+    said = synth("runs", "rm", str(run.path), "--yes")
+    assert said.code == 0 and not run.path.parent.exists()
+    assert f"is the teacher of `{student.path}` (no checkpoint)\n" in said.err
