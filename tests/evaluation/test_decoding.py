@@ -6,8 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthcli import memory
+from synthcli.data.tokenizers.byte_level import ByteTokenizer
+from synthcli.errors import SynthError
 from synthcli.evaluation.beam_search import SearchOptions
-from synthcli.evaluation.decoding import continue_text, translate
+from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.decoding import continue_text, refuse_wide_beam, search_options, translate
 from synthcli.model import build
 
 from ..model.combinations import MAX_TARGET, MIXTURES, OTHERS, VOCAB, tiny
@@ -117,3 +121,31 @@ def test_a_continuation_stays_within_the_model(scores: str) -> None:
             break
         tokens.append(word)
     assert list(found.tokens) == tokens[4:]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_endless", "longest"),
+    [(None, False, 10), (None, True, 10), (4, False, 4), (4, True, 4), (99, False, 10), (99, True, 99)],
+)
+def test_a_search_is_what_the_configuration_asks_for(
+    asked: int | None, is_endless: bool, longest: int
+) -> None:
+    tokenizer = ByteTokenizer()
+    config = EvaluationConfig(metrics=("bleu",), beam=3, length_penalty=0.7, max_length=asked)
+    found = search_options(tokenizer, config, 10, is_endless)
+    banned = (tokenizer.pad_id, tokenizer.bos_id)
+    assert found == SearchOptions(tokenizer.bos_id, tokenizer.eos_id, 3, longest, 0.7, found.banned)
+    assert sorted(found.banned) == sorted(banned)
+    if not is_endless:
+        assert found == search_options(tokenizer, config, 10)
+
+
+def test_a_beam_that_fits_no_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "memory", lambda: 20 * 1000 * 50_000)
+    refuse_wide_beam(1000, 50_000)
+    with pytest.raises(SynthError) as caught:
+        refuse_wide_beam(1001, 50_000)
+    assert str(caught.value) == (
+        "a beam of 1,001 over 50,000 tokens takes 1 GB of memory, and there are 1 GB\n"
+        "hint: 4 to 10 is usual; 1 is greedy"
+    )

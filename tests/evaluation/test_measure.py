@@ -21,6 +21,7 @@ from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
 
 from ..data.small import BYTES, ag_news, multi30k, wikitext
+from ..data.small import write as write_lines
 
 LONGEST = 64
 LINES = [" = A page = ", "", *(f" line {'word ' * (n % 9)}{n}" for n in range(12)), " long " * 30]
@@ -116,6 +117,28 @@ def test_texts_come_back_in_the_order_of_the_split(all_examples: dict[str, Examp
     some = np.array([5, 0, 11])
     assert generated(judged(examples, beam=beam, chosen=some)) == [together[i] for i in some]
     assert len(set(together)) > 3
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Examples:
+    """Sources of 1 to 40 bytes, so that a batch pads nearly all of them."""
+    for stem, rows in {"train": 8, "val": 1, "test_2016_flickr": 1}.items():
+        write_lines(tmp_path / f"{stem}.en", [chr(97 + n) * (1 + 5 * n) for n in range(rows)])
+        write_lines(tmp_path / f"{stem}.de", [f"Zeile {n}" for n in range(rows)])
+    store = prepare("multi30k", BYTES, tmp_path / "stores", tmp_path)
+    return Examples(store, "train", "seq2seq", LONGEST, LONGEST)
+
+
+def test_a_text_does_not_depend_on_the_sources_beside_it(
+    uneven: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = generated(judged(uneven, batch_size=1))
+    assert generated(judged(uneven, batch_size=8)) == alone
+    translate = measuring.translate
+    monkeypatch.setattr(
+        measuring, "translate", lambda model, source, padding, how: translate(model, source, None, how)
+    )
+    assert generated(judged(uneven, batch_size=8)) != alone  # else paddings would show nothing here
 
 
 def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examples]) -> None:

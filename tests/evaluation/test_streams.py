@@ -18,7 +18,7 @@ from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text
-from synthcli.evaluation.measure import Judged, measure
+from synthcli.evaluation.measure import Judged, Progress, measure
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, build
 
@@ -61,12 +61,18 @@ def model_of(vocab_size: int, **embeddings: Any) -> nn.Module:
     return network
 
 
-def scores(model: nn.Module, store: Store, length: int, streams: int = 1, **options: Any) -> list[Score]:
+def scores(
+    model: nn.Module,
+    store: Store,
+    length: int,
+    streams: int = 1,
+    progress: Progress = lambda done, total: None,
+    **options: Any,
+) -> list[Score]:
     examples = Examples(store, "train", "causal-lm", max_target=length, layout="streams", streams=streams)
     chosen = np.arange(options.pop("limit", len(examples)))
     config = EvaluationConfig.model_validate({"metrics": ["perplexity"], "streams": streams, **options})
-    judged = Judged(model, store.tokenizer, examples, config, chosen, lambda done, total: None)
-    return measure("perplexity", judged)
+    return measure("perplexity", Judged(model, store.tokenizer, examples, config, chosen, progress))
 
 
 def by_hand(model: Any, ids: list[int], window: int) -> Tensor:
@@ -145,6 +151,12 @@ def test_a_limit_counts_segments_also_in_the_midst_of_a_row_of_them(
     want = scores(model, text, 8, streams=3)[0].sampled.statistics
     found = scores(model, text, 8, streams=3, limit=limit)[0].sampled.statistics
     np.testing.assert_allclose(found, want[:limit], rtol=1e-11)
+
+
+def test_progress_counts_segments(text: Store, model: nn.Module) -> None:
+    seen: list[tuple[int, int]] = []
+    scores(model, text, 8, streams=3, limit=8, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(3, 8), (6, 8), (8, 8)]
 
 
 def test_float32_agrees_over_lengths_of_segments(text: Store) -> None:
