@@ -141,6 +141,28 @@ def test_a_text_does_not_depend_on_the_sources_beside_it(
     assert generated(judged(uneven, batch_size=8)) != alone  # else paddings would show nothing here
 
 
+def test_the_longest_come_first_and_few_enough(uneven: Examples) -> None:
+    """What does not fit the memory fails at once; a batch of one example is as small as it gets."""
+    lengths = uneven.lengths
+    for bound, size in ((None, 3), (int(lengths.max()) * 2, 2), (1, 1)):
+        batches = list(judged(uneven, batch_size=3).batches(bound))
+        assert len(batches[0]) == size
+        assert lengths[batches[0]].max() == lengths.max()
+        assert sorted(np.concatenate(batches)) == list(range(len(uneven)))
+
+
+def test_rouge_is_by_the_tokenizer_that_was_asked_for(tmp_path: Path) -> None:
+    for stem in ("train", "val", "test_2016_flickr"):
+        write_lines(tmp_path / f"{stem}.en", ["cat"])
+        write_lines(tmp_path / f"{stem}.de", ["猫"])
+    store = prepare("multi30k", BYTES, tmp_path / "stores", tmp_path)
+    examples = Examples(store, "train", "seq2seq", LONGEST, LONGEST)
+    with pytest.raises(SynthError, match="drops all 1 letters"):
+        measure("rouge", judged(examples))
+    score = measure("rouge", judged(examples, rouge_tokenizer="unicode"))[0]
+    assert score.signature.endswith("tokenizer:unicode")
+
+
 def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examples]) -> None:
     examples = all_examples["seq2seq"]
     of = judged(examples)

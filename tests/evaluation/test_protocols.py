@@ -73,6 +73,7 @@ def test_every_figure_says_what_it_is() -> None:
     ]
     assert {score.name: score.protocol for score in scores} == PROTOCOLS
     assert {score.name for score in scores if not score.higher_is_better} == LOWER
+    assert all(isinstance(score.signature, str) for score in scores)
     signed = {score.name: score.signature for score in scores if score.signature}
     assert signed.keys() == {"bleu", "chrf", "rougeL", "rougeLsum"}
     assert {signed["rougeL"], signed["rougeLsum"]} == {"rouge-score|stemmer:no"}

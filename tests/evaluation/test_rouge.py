@@ -57,3 +57,10 @@ def test_texts_of_which_no_letter_is_kept_are_refused() -> None:
 
 def test_dropped_letters_are_counted() -> None:
     assert count_dropped(["für 12 Kinder", "été!"]) == (3, 12)
+    assert count_dropped(["Straße"]) == (1, 6)  # in capitals it would be two letters that are kept
+
+
+def test_words_are_not_stemmed_and_texts_have_partners() -> None:
+    assert rouge(["running dogs"], ["run dog"])[0].value == 0
+    with pytest.raises(ValueError, match="longer"):
+        rouge(["a"], ["a", "b"])
