@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.data.corpora import find_corpus
+
 from .conftest import Synth
 
 SETTINGS = """\
@@ -243,3 +245,35 @@ def test_a_shape_trains_and_is_evaluated(shape: Shape, here: Path, synth: Synth)
     (result,) = json.loads(evaluated.out)
     assert (result["store"], result["corpus"]) == (store["hash"], corpus)
     assert len([path for path in (here / "stores").iterdir() if path.name[0] != "."]) == 1
+
+
+CASES = {
+    "20_long_classes.csv": LABEL,
+    "77_classes.csv": LABEL,
+    "array_of_objects.json": "jsonl",
+    "array_one_line.json": "jsonl",
+    "bare_quotes.tsv": LABEL,
+    "cp1252.csv": LABEL,
+    "cr_only.csv": LABEL,
+    "pipe.csv": LABEL,
+    "slash_comma_names.csv": LABEL,
+    "sorted_labels.csv": LABEL,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_hints_lead_a_file_that_failed_before_to_a_store(
+    case: str, shared: Path, here: Path, synth: Synth
+) -> None:
+    if not (shared / "cases" / case).is_file():
+        pytest.skip(f"no `cases/{case}` in `{shared}`")
+    corpus, source = CASES[case], str(shared / "cases" / case)
+    for _ in range(4):
+        said = synth("prepare-corpus", corpus, "--source", source, "--tokenizer", "bytes")
+        if said.code == 0:
+            break
+        assert "publisher" not in said.err
+        corpus, source = follow(said.err.partition("hint: ")[2].strip(), corpus, source)
+    assert said.code == 0, said.err
+    assert (find_corpus(corpus).kind == "labelled") == (CASES[case] == LABEL)
+    assert source == str(shared / "cases" / case)

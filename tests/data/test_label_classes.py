@@ -38,8 +38,8 @@ def test_classes_that_are_found_are_counted_and_in_order(tmp_path: Path) -> None
             "give it one, or take the row out",
         ),
         (
-            ["0.1", "0.2", "0.3", "0.4"],
-            "the label `label` of `csv:label=label` has another value in each of 4 rows",
+            [f"0.{number:02}" for number in range(21)],
+            "the label `label` of `csv:label=label` has another value in each of 21 rows",
             "name the column of a class; `csv:score=label` learns a number",
         ),
     ],

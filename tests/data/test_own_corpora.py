@@ -125,6 +125,16 @@ def test_labels_of_json_that_are_no_texts(tmp_path: Path) -> None:
     assert [row["label"] for rows in splits.values() for row in rows] == [1, 0, 1]
 
 
+def test_columns_with_braces_are_written_with_two(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ["{text},{label}", "one,x", "two,y", "three,x"])
+    rows = read("csv:text={{text}},label={{label}},split=kept", path)
+    assert [row for split in rows.values() for row in split] == [
+        {"text": "one", "label": 0},
+        {"text": "two", "label": 1},
+        {"text": "three", "label": 0},
+    ]
+
+
 def test_two_files(tmp_path: Path) -> None:
     write(tmp_path / "talks.de", SOURCES)
     write(tmp_path / "talks.en.gz", TARGETS)

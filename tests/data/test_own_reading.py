@@ -98,6 +98,11 @@ def test_what_is_not_of_the_encoding_is_refused_with_its_place(tmp_path: Path) -
     )
 
 
+def test_no_encoding_is_proposed_that_fails_too() -> None:
+    assert likely_encoding(b"caf\xe9 and more of it\n" * 50 + b"\x81\n") == "latin-1"
+    assert likely_encoding("Straße".encode("cp1252")) == "cp1252"
+
+
 def test_bytes_that_are_damaged_here_and_there(tmp_path: Path) -> None:
     path = tmp_path / "a b.txt"
     path.write_bytes("größer\n".encode() * 9 + b"kaputt \xff\n")

@@ -11,6 +11,7 @@ from synthcli.data.corpora.base import Kind
 from synthcli.data.corpora.local_files.fields import (
     Field,
     NoTextError,
+    Template,
     field_from,
     lacking_fields,
     paths_in,
@@ -38,6 +39,7 @@ KINDS: dict[frozenset[str], Kind] = {
     frozenset({"source", "target"}): "pairs",
 }
 TEXTS = ("text", "source", "target")
+FEW = 20  # rows whose labels may all differ: a few to evaluate on
 
 Records = Iterable[tuple[Mapping[str, Any], str]]
 """Records of files, and where each stands."""
@@ -119,13 +121,13 @@ class Columns:
         return replace(self, classes=replace(self.classes, count=lambda: self.count_labels(read())))
 
     def count_labels(self, records: Records) -> Counter[str]:
-        """Count the labels of records; where there are as many as rows they are no classes."""
+        """Count the labels of records; where more than a few rows have each another they are no classes."""
         counts: Counter[str] = Counter()
         for record, where in records:
             counts[self.label(self.value(self.fields["label"], record, where), where)] += 1
             if len(counts) > MOST:
                 self.refuse_no_classes(f"more than {MOST:,} values")
-        if len(counts) > 2 and len(counts) == counts.total():
+        if len(counts) > FEW and len(counts) == counts.total():
             self.refuse_no_classes(f"another value in each of {len(counts):,} rows")
         return counts
 
@@ -183,6 +185,6 @@ def field_of(name: str, meaning: str, written: str) -> Field:
     except ValueError as error:
         hint = "a brace that is no field is written twice: `{{`"
         raise SynthError(f"`{name}` gives `{meaning}` with {error}", hint) from None
-    if meaning not in TEXTS and field.paths != (unquoted(written),):
+    if meaning not in TEXTS and isinstance(field, Template):
         raise SynthError(f"`{name}` gives `{meaning}` as a template", "only texts are made of several fields")
     return field

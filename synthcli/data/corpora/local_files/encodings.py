@@ -39,10 +39,12 @@ def likely_encoding(raw: bytes) -> str | None:
         return "utf-8"
     lines = [line for line in raw.split(b"\n") if not is_utf_8(line)]
     sample = b"\n".join(lines)[:SAMPLE]
-    if is_western(sample):
-        return "cp1252"
     best = from_bytes(sample).best()
-    return None if best is None or best.encoding in ("ascii", "utf_8") else best.encoding
+    found = [
+        *(("cp1252", "latin-1") if is_western(sample) else ()),
+        *([] if best is None else [best.encoding]),
+    ]
+    return next((name for name in found if name not in ("ascii", "utf_8") and is_of(name, raw)), None)
 
 
 def likely_wide(raw: bytes) -> str | None:
@@ -51,6 +53,15 @@ def likely_wide(raw: bytes) -> str | None:
     if max(odd, even) < len(raw) // 4 or not raw:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def is_of(encoding: str, raw: bytes) -> bool:
+    """Whether bytes, which may end within a character, are of an encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(raw)
+    except UnicodeError:
+        return False
+    return True
 
 
 def is_utf_8(line: bytes) -> bool:
@@ -63,10 +74,7 @@ def is_utf_8(line: bytes) -> bool:
 
 def is_western(sample: bytes) -> bool:
     """Whether cp1252 makes of bytes a text with a few accents and typographic marks."""
-    try:
-        text = sample.decode("cp1252")
-    except UnicodeDecodeError:
-        return False
+    text = sample.decode("cp1252", "replace")
     beyond = [character for character in text if not character.isascii()]
     known = sum(character in WESTERN for character in beyond)
     return known >= MOST * len(beyond) and len(beyond) <= FEW * len(text)
