@@ -133,6 +133,7 @@ def rows_of(report: dict[str, Any]) -> list[list[str]]:
         ["peak memory", shown(speed["peak_memory"]) if speed["peak_memory"] else ""],
         ["peak GPU memory", shown(speed["peak_gpu_memory"]) if speed["peak_gpu_memory"] else ""],
         ["size", shown(report["bytes"])],
+        *(["note", note] for note in report["notes"]),
     ]
     return [*rows, *([f"session {n}", session_line(one)] for n, one in enumerate(report["sessions"], 1))]
 

@@ -10,6 +10,7 @@ from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs import Run
 from synthcli.runs.inventory import ROLES, Found, describe, named_in, uses_of
+from synthcli.runs.verbs import TRAINED, verb_of
 from synthcli.training.manifest import read_manifest, step_folders
 from synthcli.training.records import read_records
 
@@ -47,7 +48,21 @@ def report_of(found: Found, there: Sequence[Found]) -> dict[str, Any]:
         "results": {name: figures_of(table) for name, table in run.read_results().items()},
         "sizes": {part: size_of(run.path / part) for part in PARTS},
         "sessions": sessions,
+        "notes": notes_of(run),
     }
+
+
+def notes_of(run: Run) -> list[str]:
+    """Return what is amiss with the records of a run: a file that is gone, lines that are not whole."""
+    is_trained = run.last is not None and verb_of(run) in (*TRAINED, "heal")
+    notes = []
+    for path in (run.journal, run.timings):
+        damaged = read_records(path)[1]
+        if is_trained and not path.exists():
+            notes.append(f"`{path.name}` is gone")
+        elif damaged:
+            notes.append(f"`{path.name}` is damaged in {len(damaged):,} line{'s' * (len(damaged) > 1)}")
+    return notes
 
 
 def store_of(run: Run, preset: Mapping[str, Any]) -> dict[str, Any] | None:

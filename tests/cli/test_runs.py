@@ -113,6 +113,17 @@ def test_a_run_is_shown_with_what_it_is_made_of_and_used_for(synth: Synth, root:
     assert table.code == 0 and "perplexity 12.5" in table.out and student.id in table.out
 
 
+def test_records_that_are_damaged_or_gone_are_said(synth: Synth, root: Path) -> None:
+    run = trained_run(root, "a")
+    assert json.loads(synth("runs", "show", "a", "--json").out)["notes"] == []
+    first, *rest = run.journal.read_text().splitlines(keepends=True)
+    run.journal.write_text("".join([first[:9] + "\n", *rest]))
+    run.timings.unlink()
+    notes = ["`journal.jsonl` is damaged in 1 line", "`timings.jsonl` is gone"]
+    assert json.loads(synth("runs", "show", "a", "--json").out)["notes"] == notes
+    assert all(note in synth("runs", "show", "a").out for note in notes)
+
+
 def test_a_damaged_run_is_not_shown(synth: Synth, root: Path) -> None:
     run = create_run("a", 'name = "a"\n', root)
     run.preset.write_text("name = ")
