@@ -82,6 +82,7 @@ def test_a_part_is_given_to_the_tokenizer_once(monkeypatch: pytest.MonkeyPatch) 
         return encode_batch(tokenizer, given)
 
     monkeypatch.setattr(type(tokenizer), "encode_batch", counted)
+    monkeypatch.setattr(type(tokenizer), "fast_encoding", None)
     encode = encode_of(tokenizer)
     for _ in range(2):
         ids(encode, ["the tree", "of the tree", "of"])

@@ -22,6 +22,7 @@ from synthcli.data.arrays import ends_of, integers, lists, numbers_in, strings
 from synthcli.data.preparing.texts import Mask, Texts
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level import OFFSET
+from synthcli.data.tokenizers.fast_byte_pairs import Ids, encode_flat
 from synthcli.data.tokenizers.sentence_pieces import SPACE
 
 PARTS_KEPT = 2**18
@@ -98,7 +99,7 @@ class Whole:
         self.tokenizer = tokenizer
 
     def __call__(self, texts: Texts) -> Any:
-        return lists(*flat(self.tokenizer.encode_batch(texts.strings())))
+        return lists(*ids_of(self.tokenizer, texts.strings()))
 
 
 class Bytes:
@@ -152,13 +153,21 @@ class Remembering:
         return lists(self.values, self.ends).take(integers(numbers))
 
     def learn(self, parts: list[str]) -> None:
-        values, ends = flat(self.tokenizer.encode_batch(list(map(self.cut.text, parts))))
+        values, ends = ids_of(self.tokenizer, list(map(self.cut.text, parts)))
         self.characters += sum(map(len, parts))
         self.ends = np.concatenate([self.ends, self.ends[-1] + ends[1:]])
         self.values = np.concatenate([self.values, values])
 
 
-def flat(ids: list[list[int]]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+def ids_of(tokenizer: Tokenizer, texts: list[str]) -> Ids:
+    """Return the ids of texts, by the fast encoding of a tokenizer that has one."""
+    encoding = getattr(tokenizer, "fast_encoding", None)
+    if encoding is None:
+        return flat(tokenizer.encode_batch(texts))
+    return encode_flat(encoding, texts, lambda others: flat(tokenizer.encode_batch(others)))
+
+
+def flat(ids: list[list[int]]) -> Ids:
     """Return ids one after the other, and where each list of them ends."""
     ends = ends_of(np.fromiter(map(len, ids), np.int64, len(ids)))
     return np.fromiter(chain.from_iterable(ids), np.int32, int(ends[-1])), ends

@@ -40,6 +40,13 @@ class ByteLevelBpeTokenizer(Saved):
     def _bpe(self) -> Any:
         return byte_pair_model(self.entries, pairs_in(self.merges))
 
+    @cached_property
+    def fast_encoding(self) -> Any:
+        """What encodes texts in less time, None where its ids may be others."""
+        from synthcli.data.tokenizers.fast_byte_pairs import fast_encoding
+
+        return fast_encoding(self.entries, pairs_in(self.merges))
+
     @property
     def hash(self) -> str:
         return hashlib.sha256(self.kind.encode() + self.vocabulary + self.merges).hexdigest()
