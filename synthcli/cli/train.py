@@ -89,7 +89,7 @@ def train(
     synth train wmt14-dense --scale smoke
     synth train wmt14-vanilla wmt14-random --set data.corpus=multi30k
     synth train --resume
-    synth train agnews-vanilla --source reviews.csv --set data.corpus=csv
+    synth train agnews-vanilla --source a.csv --set data.corpus=csv:label=mood
     ```
     """
     overrides = [*(set_ or ()), *shorthands(source, seed)]

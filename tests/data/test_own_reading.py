@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import synthcli
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.json_items import items_of
 from synthcli.data.corpora.local_files.encodings import likely_encoding
@@ -19,6 +20,7 @@ from synthcli.errors import SynthError
 from tests.data.small import write
 
 OWN_DATA = Path(__file__).parents[2] / "docs" / "own-data.md"
+COMMANDS = Path(synthcli.__file__).parent / "cli"
 ODD = [
     "plain",
     "a,b",
@@ -48,9 +50,15 @@ def test_any_value_comes_back_from_a_name(value: str) -> None:
     assert with_options(name, label=None, text=None) == "csv:target=after"
 
 
-def test_every_name_in_the_docs_is_one() -> None:
+def test_every_name_in_the_docs_and_in_help_is_one() -> None:
     names = re.findall(r"`((?:text|csv|jsonl|parallel)(?::[^`]*)?)`", OWN_DATA.read_text(encoding="utf-8"))
     assert len(names) > 20
+    for command in ("train", "finetune", "prepare_corpus"):
+        help_text = (COMMANDS / f"{command}.py").read_text(encoding="utf-8")
+        told = re.findall(r"(?:corpus[ =])(csv\S*)$|corpus (csv:\S*) --source", help_text, re.MULTILINE)
+        assert len(told) == 1
+        names += [one or other for one, other in told]
+        assert find_corpus(names[-1]).kind == "labelled"
     assert all(find_corpus(name).finds_source for name in names)
 
 
