@@ -9,6 +9,7 @@ from rich.cells import cell_len
 GAP = 2  # blanks between columns
 LONGEST_WORD = 24  # what a column of words may shrink to; a longer word is folded
 TIGHTEST = 12  # what it may shrink to where not even two columns have room
+NAMES_SHARE = 3  # a name that is folded has a third of the room
 LETTERS = 3  # a figure has no more of them: `1.5e-05`, `84.6M`, `12ms`
 
 
@@ -60,8 +61,17 @@ def make_columns(headers: list[str], rows: list[list[str]], right: frozenset[int
 def choose_columns(columns: list[Column], room: int, least: Sequence[int]) -> list[int]:
     """Return the columns that stay: those of `least` go first, in its order, then from the right.
 
-    The first stays, and so do both of two.
+    The first stays, and so do both of two. A long name that leaves room for no other is folded.
     """
+    kept = _keep(columns, room, least)
+    if len(kept) > 1 or len(columns) == 1:
+        return kept
+    folded = max(0, columns[0].narrowest - max(room // NAMES_SHARE, TIGHTEST))
+    return _keep(columns, room + folded, least)
+
+
+def _keep(columns: list[Column], room: int, least: Sequence[int]) -> list[int]:
+    """Return the columns that stand beside the first whole."""
     order = [*least, *(index for index in reversed(range(1, len(columns))) if index not in least)]
     kept = list(range(len(columns)))
     while len(kept) > 1 and len(columns) > 2 and needed(columns, kept) > room:

@@ -125,6 +125,13 @@ def test_the_least_important_columns_go_first_and_are_named() -> None:
     assert table.print(43)[1] == ""
 
 
+def test_a_long_name_is_folded_where_no_figure_has_room_beside_it() -> None:
+    row = ["a-name-of-a-run-that-is-longer-than-all", "0.052 ± 0.001", "1,055,295"]
+    out, err = Table(["run", "KL", "parameters"], [row], frozenset({1, 2})).print(40)
+    assert "0.052 ± 0.001" in out and "1,055,295" in out and max(map(len, out.splitlines())) <= 40
+    assert err == ""
+
+
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Table]:
     """Every table that is printed from here on."""
