@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def say_damaged(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Say of each row that is damaged why."""
+    for row in rows:
+        if row["kind"] == "damaged":
+            screen.say(f"note: `{row['path']}` is {row['state']}")
 
 
 def confirm(removals: "Sequence[Removal | StoreRemoval]", yes: bool) -> None:

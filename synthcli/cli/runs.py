@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.asking import AsJson, Yes, confirm, removing, show_removed
+from synthcli.cli.asking import AsJson, Yes, confirm, removing, say_damaged, show_removed
 from synthcli.cli.completion import complete, list_runs
 from synthcli.errors import SynthError
 
@@ -68,22 +68,28 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
     rows = [row_of(one, runs_root()) for one in found]
     if as_json:
         return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
-    cells = [
-        [
-            one.path.name,
-            row["name"] or "",
-            " ".join(filter(None, (row["command"], row["corpus"]))),
-            row["state"],
-            shown(row["bytes"]),
-        ]
-        for one, row in zip(found, rows, strict=True)
+    runs = [
+        [row["id"], row["name"], " ".join(filter(None, (row["command"], row["corpus"]))), *ends(row)]
+        for row in rows
+        if row["id"]
     ]
-    screen.table(None, ["run", "name", "by, on", "state", "size"], cells, right=frozenset({4}), least=(2,))
+    screen.table(None, ["run", "name", "by, on", "state", "size"], runs, right=frozenset({4}), least=(2,))
+    others = [[row["path"], *ends(row)] for row in rows if not row["id"]]
+    if others:
+        screen.table("also here", ["path", "state", "size"], others, right=frozenset({2}))
+    say_damaged(rows)
     screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{runs_root()}`")
     left = sum(one.kind == "leftover" and not one.is_in_use for one in found)
     if left:
         screen.say(f"{left:,} left over by killed commands: `synth runs rm --leftovers`")
     return screen.say("next: `synth runs show RUN`, `synth runs plot RUN...`, `synth runs rm RUN...`")
+
+
+def ends(row: dict[str, Any]) -> list[str]:
+    """Return how far a row is, and its size; why one is damaged stands below the table."""
+    from synthcli.disk import shown
+
+    return [row["state"].partition(": ")[0], shown(row["bytes"])]
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.asking import AsJson, Yes, confirm, removing, show_removed
+from synthcli.cli.asking import AsJson, Yes, confirm, removing, say_damaged, show_removed
 from synthcli.cli.completion import complete, list_stores
 from synthcli.errors import SynthError
 
@@ -46,6 +46,7 @@ def ls(as_json: AsJson = False) -> None:
     screen.table(
         None, ["store", "corpus", "rows", "state", "size"], cells, right=frozenset({2, 4}), least=(1,)
     )
+    say_damaged(rows)
     screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{stores_root()}`")
     return screen.say("next: `synth stores rm STORE...`, `synth prepare-corpus NAME`")
 
@@ -57,8 +58,8 @@ def counted(row: dict[str, Any]) -> str:
 
 def said(row: dict[str, Any]) -> str:
     """Say what a folder is, and how many runs read it."""
-    runs = len(row["runs"])
-    return f"{row['state']}, of {runs} run{'s' * (runs != 1)}" if row["kind"] == "store" else row["state"]
+    runs, state = len(row["runs"]), row["state"].partition(": ")[0]  # why one is damaged stands below
+    return f"{state}, of {runs} run{'s' * (runs != 1)}" if row["kind"] == "store" else str(state)
 
 
 @app.command()
