@@ -62,7 +62,7 @@ def measure(config: "ModelConfig") -> Size:
     from torch import nn
 
     from synthcli.model import TASKS, count_parameters
-    from synthcli.presets.uninitialised import Uninitialised
+    from synthcli.model.uninitialised import Uninitialised
 
     with torch.device("meta"), Uninitialised(), sizes_refused():
         model: nn.Module = TASKS[config.task](config)

@@ -24,6 +24,7 @@ from synthcli.disk import writing
 from synthcli.errors import SynthError
 from synthcli.memory import refuse_larger
 from synthcli.model import ModelConfig, build
+from synthcli.model.uninitialised import Uninitialised
 from synthcli.safe_read import read_table, read_text
 from synthcli.training import carried, state
 from synthcli.training.callbacks import RESUME, Callback, Step
@@ -229,7 +230,7 @@ def write_model(
     needs text refuses the checkpoint. `files` are texts to keep in it, by name. It gets its name after it was
     opened as other commands open it: what they would refuse is never written.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), Uninitialised():
         own = own_weights(build(config), weights, f"checkpoint `{folder}`")
     needs = bytes_of(own)
     with writing(f"checkpoint `{folder}`", folder, elsewhere, needs=needs), durable.new_folder(folder) as new:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
+from synthcli.model.uninitialised import Uninitialised
 
 FOREIGN = "its `config.json` describes another model: use the checkpoint it was written with"
 SHOWN = 5  # names an error lists before it says how many more there are
@@ -56,7 +57,7 @@ def check_fit(config: ModelConfig, weights: Mapping[str, Tensor], where: str) ->
     No memory is taken, whatever the configuration says.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Uninitialised():
             _check(weights_of(build(config)), weights, where)
     except (RuntimeError, OverflowError, TypeError) as error:
         raise SynthError(f"the configuration of {where} asks for tensors too large to be", FOREIGN) from error
