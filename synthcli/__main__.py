@@ -3,9 +3,11 @@
 import errno
 import io
 import os
+import re
 import signal
 import sys
 from contextlib import redirect_stderr, suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 COMPLETING = "_SYNTH_COMPLETE"  # the variable by which a shell asks typer
 OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES)  # what is wrong with a path itself
+
+NEAR_ENOUGH = 0.75  # of two words' letters
+# how typer says which words are like the one it was given
+NEAR = re.compile(r" *(?:\(Possible options: |\.? Did you mean )(?P<names>[^)]*)\)?$")
 
 NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
 
@@ -127,8 +133,27 @@ def refusal(error: Any) -> SynthError:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.exit(error.exit_code)  # the help is shown already
     text = str(error.format_message()).strip().rstrip(".")
-    command = error.ctx.command_path if getattr(error, "ctx", None) else "synth"
-    return SynthError(f"{text[:1].lower()}{text[1:]}", f"`{command} --help` says what there is")
+    context = getattr(error, "ctx", None)
+    hint, known = f"`{context.command_path if context else 'synth'} --help` says what there is", ""
+    if near := NEAR.search(text):
+        text = text[: near.start()].rstrip(".")
+        names = [name.strip(" '") for name in near["names"].rstrip("?").split(",")]
+        near_names = [name for name in names if is_near(name, getattr(error, "option_name", name))]
+        known = " or ".join(f"`{name}`" for name in near_names)
+    if known:
+        hint = f"did you mean {known}? {hint}"
+    elif (
+        context
+        and text.startswith("No such option")
+        and any("--set" in one.opts for one in context.command.params)
+    ):
+        hint = f"`--set KEY=VALUE`, such as `--set training.steps=100`, sets any key; {hint}"
+    return SynthError(f"{text[:1].lower()}{text[1:]}", hint)
+
+
+def is_near(name: str, given: str) -> bool:
+    """Whether an option may have been meant; typer's own notion takes `--cache` for `--teacher`."""
+    return SequenceMatcher(None, name.strip("-"), given.strip("-")).ratio() >= NEAR_ENOUGH
 
 
 def told(error: Exception) -> SynthError | None:

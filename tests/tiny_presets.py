@@ -29,6 +29,72 @@ precision = "fp32"
 warmup_steps = 1
 """
 
+# an encoder-decoder that trains in a second
+TINY = """\
+extends = "wmt14-dense"
+title = "A model for tests"
+[model]
+d_model = 16
+d_ff = 32
+[model.mixer]
+heads = 2
+[model.encoder]
+layers = 1
+max_length = 16
+[model.decoder]
+layers = 1
+max_length = 16
+[data]
+corpus = "reverse"
+[data.tokenizer]
+kind = "bytes"
+[data.batch]
+size = 16
+[training]
+steps = 6
+evaluate_every = 3
+save_every = 3
+validation_examples = 20
+precision = "fp32"
+[training.schedule]
+kind = "constant"
+peak = 1e-3
+warmup_steps = 2
+[evaluation]
+metrics = ["bleu", "accuracy"]
+beam = 2
+"""
+
+# it reads the words of `write_words` in the folder `words`
+LANGUAGE_MODEL = """\
+extends = "lm1b-dense"
+title = "A language model for tests"
+[model]
+d_model = 16
+d_ff = 24
+[model.mixer]
+heads = 2
+[model.decoder]
+layers = 1
+max_length = 48
+[data]
+corpus = "text"
+source = "words"
+layout = "packed"
+[data.tokenizer]
+kind = "bytes"
+[data.batch]
+size = 8
+[training]
+steps = 2
+evaluate_every = 2
+save_every = 2
+validation_examples = 4
+precision = "fp32"
+[training.schedule]
+warmup_steps = 1
+"""
+
 
 def teacher_preset(source: Path | str, layers: int = 4) -> str:
     """Return the preset of a BERT of so many layers that reads a user's own words."""

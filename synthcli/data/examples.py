@@ -210,7 +210,7 @@ def check(
     """Refuse a task that the rows of a store cannot serve, and what does not belong to the task."""
     if task not in KINDS:
         raise SynthError(f"unknown task `{task}`", did_you_mean(task, KINDS))
-    check_kind(store, task, denoising)
+    check_kind(store.corpus, store.kind, task, denoising)
     if layout not in LAYOUTS_OF["causal-lm"]:
         raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS_OF["causal-lm"]))
     if layout != "rows" and layout not in LAYOUTS_OF.get(task, ()):
@@ -226,22 +226,20 @@ def check(
         raise SynthError(message, "`streams` needs a number of streams, and no other layout has any")
 
 
-def check_kind(store: Store, task: str, denoising: DenoisingConfig | None) -> None:
+def check_kind(corpus: str, kind: str, task: str, denoising: DenoisingConfig | None) -> None:
     """Refuse rows of another kind than the task's; denoising makes pairs of text."""
     accepted = ("text",) if denoising is not None else KINDS[task]
     if denoising is not None and task != "seq2seq":
         raise SynthError(f"`data.denoising` is for `seq2seq`, not `{task}`", "leave it out")
-    if store.kind in accepted:
+    if kind in accepted:
         return
-    fitting = ", ".join(f"`{name}`" for name, kinds in KINDS.items() if store.kind in kinds)
+    fitting = ", ".join(f"`{name}`" for name, kinds in KINDS.items() if kind in kinds)
     hint = f"it serves {fitting}; `synth corpora` lists the others"
     if denoising is not None:
-        raise SynthError(f"`{store.corpus}` holds {store.kind}, and `data.denoising` needs text", hint)
-    if (task, store.kind) == ("seq2seq", "text"):
+        raise SynthError(f"`{corpus}` holds {kind}, and `data.denoising` needs text", hint)
+    if (task, kind) == ("seq2seq", "text"):
         hint += "; with `[data.denoising]` it serves `seq2seq`"
-    raise SynthError(
-        f"`{store.corpus}` holds {store.kind}, and `{task}` needs {' or '.join(KINDS[task])}", hint
-    )
+    raise SynthError(f"`{corpus}` holds {kind}, and `{task}` needs {' or '.join(KINDS[task])}", hint)
 
 
 def needed(name: str, value: int | None, task: str) -> int:

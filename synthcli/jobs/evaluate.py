@@ -11,7 +11,7 @@ from torch import nn
 
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.examples import Examples
+from synthcli.data.examples import Examples, check_kind
 from synthcli.data.origin import shorten_name
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.data.store import Store
@@ -65,6 +65,7 @@ def evaluate_checkpoint(
     experiment = experiment_of(checkpoint)
     data = data_for(checkpoint, experiment, request)
     config = options_for(experiment, request)
+    check_kind(data.corpus, find_corpus(data.corpus).kind, checkpoint.config.task, data.denoising)
     is_own = experiment is not None and data is experiment.data
     store = store_for(data, preparing, run.store_hash if run is not None and is_own else None)
     if request.split is None and len(store.splits) == 1:  # of a file that is not cut

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from synthcli.compress.healing import EveryPosition, Healing
@@ -26,7 +25,14 @@ from synthcli.jobs.matching import account_of, matched_layers
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import calibration, data_of, used_by
-from synthcli.jobs.train import WEIGHT_BYTES, Trained, Watcher, refuse_other_store, say_if_unfinished
+from synthcli.jobs.train import (
+    WEIGHT_BYTES,
+    Trained,
+    Watcher,
+    build_on_meta,
+    refuse_other_store,
+    say_if_unfinished,
+)
 from synthcli.model import build
 from synthcli.presets.compression import CompressConfig
 from synthcli.presets.planning import parameters_of
@@ -120,11 +126,6 @@ def is_healing(run: Run) -> bool:
 def is_complete(run: Run) -> bool:
     """Whether nothing of a healing is left to do: its steps are taken, and its student is compared."""
     return run.is_finished and "after" in account_of(run.checkpoints / "last")
-
-
-def build_on_meta(experiment: Experiment) -> nn.Module:
-    with torch.device("meta"):
-        return build(experiment.model)
 
 
 def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from synthcli.runs.references import Say, quiet
 ENCODERS = ("masked-lm", "classification")
 DEFAULT = "bert-base-uncased"
 OWNERS = ("google-bert/", "")  # the hub knows the default by both names
-GET = "`synth train bert-base-wikitext-2` makes one, or name a folder of a model: `--teacher DIR`"
+GET = "`synth train bert-base-wikitext-2` makes one, or name a run or a folder of a model"
 
 
 def find_teacher(word: str | None = None) -> Teacher:

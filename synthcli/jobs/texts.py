@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.compress.calibration import LAYOUTS, Calibration
+from synthcli.compress.calibration import KINDS, LAYOUTS, Calibration
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
+from synthcli.data.corpora import find_corpus
 from synthcli.data.prepare import Progress
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
@@ -39,6 +40,7 @@ class Texts:
 def texts_for(teacher: Teacher, request: TextRequest, preparing: Progress | None = None) -> Texts:
     """Return the texts; a store that does not exist yet is prepared."""
     data = data_of(teacher, request)
+    refuse_other_kind(data.corpus)
     store = store_for(data, preparing, used_by(teacher, data))
     split = "validation" if "validation" in store.splits else "test"
     if split not in store.splits:
@@ -50,6 +52,14 @@ def texts_for(teacher: Teacher, request: TextRequest, preparing: Progress | None
         calibration(store, "train", teacher, data, request.max_length, request.limit),
         calibration(store, split, teacher, data, request.max_length, held_out),
     )
+
+
+def refuse_other_kind(corpus: str) -> None:
+    """Raise, before a store is prepared, for a corpus that is no text to compress on."""
+    kind = find_corpus(corpus).kind
+    if kind not in KINDS:
+        hint = "name one of text, `--corpus wikitext-2 --source DIR`; `synth corpora` lists them"
+        raise SynthError(f"`{corpus}` holds {kind}, and a teacher reads text", hint)
 
 
 def calibration(

@@ -1,5 +1,6 @@
 """Train an experiment: its store, its run, its model, the loop."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from synthcli.memory import refuse_larger
 from synthcli.model import build
 from synthcli.model.ops.dispatch import description, uses_kernels
 from synthcli.objectives import OBJECTIVES
-from synthcli.presets import Plan, plan
+from synthcli.presets import Plan, plan, preset_names
 from synthcli.presets.commands import build_command
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
@@ -118,6 +119,8 @@ def train_experiment(experiment: Experiment, watcher: Watcher, verb: str = "trai
     refuse_headless(experiment.model)
     experiment = without_teacher(experiment, watcher)
     refuse_larger_than_memory(experiment)  # before its corpus is prepared
+    if experiment.start is not None:
+        freeze(build_on_meta(experiment), experiment.start.freeze)  # likewise: a part that is not there
     experiment, store = fitted_to_store(experiment, watcher)
     refuse_larger_than_memory(experiment)
     refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
@@ -126,6 +129,11 @@ def train_experiment(experiment: Experiment, watcher: Watcher, verb: str = "trai
         refuse_few_streams(experiment.data.batch)
     run = start_run(experiment, verb, store.hash)
     return _train(run, experiment, examples, watcher)
+
+
+def build_on_meta(experiment: Experiment) -> nn.Module:
+    with torch.device("meta"):
+        return build(experiment.model)
 
 
 def without_teacher(experiment: Experiment, watcher: Watcher) -> Experiment:
@@ -175,6 +183,9 @@ def run_to_resume(word: str | None) -> Run:
     runs = [run for run in list_runs(name=name) if is_training(run)]
     for run in [*(run for run in runs if not run.is_finished), *runs]:
         return run
+    if word is not None and (word.endswith(".toml") or word in preset_names()):
+        command = shlex.join(["synth", "train", word])
+        raise SynthError(f"no run of `{word}` is there to go on with", f"`{command}` begins one")
     return find_run(name)
 
 

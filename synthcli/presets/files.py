@@ -50,9 +50,7 @@ def find_file(word: str, beside: Path | None = None) -> Path:
             )
         return path
     if word not in library_files():
-        nearest = did_you_mean(word, preset_names())
-        hint = nearest if nearest.startswith("did") else "list them with `synth presets ls`"
-        raise SynthError(f"no preset is called `{word}`", hint)
+        raise SynthError(f"no preset is called `{word}`", _instead_of(word, beside or Path()))
     return library_files()[word]
 
 
@@ -65,6 +63,14 @@ def read_preset(path: Path) -> dict[str, Any]:
 @cache
 def _read_once(path: Path) -> dict[str, Any]:
     return read_toml(path)
+
+
+def _instead_of(word: str, beside: Path) -> str:
+    """Return what to write in place of a name that no preset has."""
+    if (beside / f"{word}.toml").is_file():
+        return f"did you mean `{word}.toml`?"
+    nearest = did_you_mean(word, preset_names())
+    return nearest if nearest.startswith("did") else "list them with `synth presets ls`"
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """From a name to an experiment: `--set` > `--config` > scale > preset > what it extends > defaults."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,9 +137,14 @@ def validated(name: str, tree: Tree) -> "Experiment":
     return experiment
 
 
+ASKED = "(from --"  # an option of the command line
+
+
 def refused(name: str, problems: list[str]) -> SynthError:
     """Return the one error that lists all problems of a preset."""
-    hint = "`synth presets show NAME` prints every key of a preset, its value and where it comes from"
+    is_asked = all(ASKED in problem for problem in problems)  # then the preset itself can be shown
+    command = shlex.join(["synth", "presets", "show", name if is_asked else "NAME"])
+    hint = f"`{command}` prints every key of a preset, its value and where it comes from"
     if len(problems) == 1:
         return SynthError(f"preset `{name}`: {problems[0]}", hint)
     lines = "".join(f"\n  {problem}" for problem in problems)

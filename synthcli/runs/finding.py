@@ -1,5 +1,6 @@
 """From what a user writes to a run or a checkpoint."""
 
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from synthcli.durable import UNFINISHED
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.runs.run import PRESET, Run, runs_root
 from synthcli.runs.verbs import STUDENTS, continuation, verb_of
-from synthcli.training.manifest import step_folders
+from synthcli.training.manifest import LAST, MANIFEST, step_folders
+
+LINKS = (LAST, "best")
 
 
 def list_runs(root: Path | None = None, name: str | None = None) -> list[Run]:
@@ -30,7 +33,7 @@ def find_run(word: str | None = None, root: Path | None = None) -> Run:
         return run_there
     if not runs:
         raise SynthError(f"there are no runs in `{root or runs_root()}`", "`synth train PRESET` makes one")
-    raise SynthError(f"unknown run `{word}`", did_you_mean(str(word), words_for(runs)))
+    raise SynthError(f"unknown run `{word}`", _instead_of(str(word), runs))
 
 
 def find_checkpoint(
@@ -50,11 +53,12 @@ def find_checkpoint(
         if owner in (run.id, run.name):
             return named(run, which or "last")
     if Path(word).exists():
+        refuse_file(Path(word))
         return _checkpoint_at(Path(word))
     for run in runs:
         if owner in (run.id, run.name):
             raise _without_checkpoint(run)
-    hint = did_you_mean(word, words_for(trained)) if trained else "`synth train PRESET` makes a run with one"
+    hint = _instead_of(word, trained) if trained else "`synth train PRESET` makes a run with one"
     raise SynthError(f"unknown checkpoint `{word}`", hint)
 
 
@@ -93,6 +97,18 @@ def named(run: Run, which: str) -> Path:
     return path.resolve()
 
 
+def refuse_file(path: Path) -> None:
+    """Raise for a file where a folder is wanted; `last` and `best` are files on disks without links."""
+    if not path.is_file() or path.name in LINKS:
+        return
+    hint = "name a run, its `checkpoints` folder or a `step-…` folder in it"
+    if path.suffix == ".toml":
+        hint = f"`{shlex.join(['synth', 'train', str(path)])}` makes a run with one"
+    elif (path.parent / MANIFEST).is_file():
+        hint = f"name its folder, `{path.parent}`"
+    raise SynthError(f"`{path}` is a file, and a checkpoint is a folder", hint)
+
+
 def _run_at(path: Path) -> Run | None:
     """Return the run in a folder; one that is not whole is refused."""
     path = path.resolve()
@@ -118,8 +134,11 @@ def _without_checkpoint(run: Run) -> SynthError:
     return SynthError(f"run `{run.path}` has no checkpoint yet", continuation(run))
 
 
-def words_for(runs: list[Run]) -> list[str]:
-    return list(dict.fromkeys([*(run.name for run in runs), *(run.id for run in runs)]))
+def _instead_of(word: str, runs: list[Run]) -> str:
+    """Return what to write in place of a word that names none of the runs."""
+    names = sorted({run.name for run in runs})
+    near = did_you_mean(word, [*names, *(run.id for run in runs)])
+    return near if near.startswith("did") else did_you_mean(word, names)
 
 
 def unfinished_note(checkpoint: Path) -> str | None:

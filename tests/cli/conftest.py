@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.__main__ import main
-from tests.tiny_presets import teacher_preset, write_words
+from tests.tiny_presets import TINY, teacher_preset, write_words
 
 
 @dataclass(frozen=True)
@@ -53,42 +53,7 @@ def synth(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 def tiny(here: Path) -> str:
     """A preset that trains in a second."""
     path = here / "tiny.toml"
-    path.write_text(
-        """\
-extends = "wmt14-dense"
-title = "A model for tests"
-[model]
-d_model = 16
-d_ff = 32
-[model.mixer]
-heads = 2
-[model.encoder]
-layers = 1
-max_length = 16
-[model.decoder]
-layers = 1
-max_length = 16
-[data]
-corpus = "reverse"
-[data.tokenizer]
-kind = "bytes"
-[data.batch]
-size = 16
-[training]
-steps = 6
-evaluate_every = 3
-save_every = 3
-validation_examples = 20
-precision = "fp32"
-[training.schedule]
-kind = "constant"
-peak = 1e-3
-warmup_steps = 2
-[evaluation]
-metrics = ["bleu", "accuracy"]
-beam = 2
-"""
-    )
+    path.write_text(TINY)
     return str(path)
 
 

@@ -191,7 +191,11 @@ MISTAKES = [
         "allowed: 1 to 2",
     ),
     (("--block", "1", "--max-length", "99"), "`--max-length 99` does not fit the teacher", "3 to 16"),
-    (("--block", "1", "--corpus", "copy"), "`copy` holds pairs, and a teacher reads text", "name another"),
+    (
+        ("--block", "1", "--corpus", "copy"),
+        "`copy` holds pairs, and a teacher reads text",
+        "name one of text",
+    ),
 ]
 
 

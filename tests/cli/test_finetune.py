@@ -6,38 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.data.small import ag_news, write
-from tests.tiny_presets import write_words
+from tests.tiny_presets import LANGUAGE_MODEL, write_words
 
 from .conftest import Synth, only
 
-MODEL = """\
-extends = "lm1b-dense"
-title = "A language model for tests"
-[model]
-d_model = 16
-d_ff = 24
-[model.mixer]
-heads = 2
-[model.decoder]
-layers = 1
-max_length = 48
-[data]
-corpus = "text"
-source = "words"
-layout = "packed"
-[data.tokenizer]
-kind = "bytes"
-[data.batch]
-size = 8
-[training]
-steps = 2
-evaluate_every = 2
-save_every = 2
-validation_examples = 4
-precision = "fp32"
-[training.schedule]
-warmup_steps = 1
-"""
 DIALOGUE = ["1 your persona: i read", "2 hello\thi you", "3 what do you read ?\tbooks ."]
 SHORT = ("--set", "training.steps=2", "--set", "training.save_every=2")
 
@@ -46,7 +18,7 @@ SHORT = ("--set", "training.steps=2", "--set", "training.save_every=2")
 def model(synth: Synth, here: Path) -> Path:
     """The run of a language model, named as the preset it is a small one of."""
     write_words(here / "words")
-    (here / "lm1b-dense.toml").write_text(MODEL)
+    (here / "lm1b-dense.toml").write_text(LANGUAGE_MODEL)
     said = synth("train", "lm1b-dense.toml")
     assert said.code == 0, said.err
     return only(here, "lm1b-dense")

@@ -164,7 +164,11 @@ JUDGES = [
     ((), "there is no student of a teacher in `runs`", "`synth distill-block --block 0` makes one"),
     (("teacher",), "does not say whose student it is", "--teacher RUN"),
     (("teacher", "--teacher", "teacher", "--beam", "2"), "`--beam` has no meaning", "leave it out"),
-    (("teacher", "--teacher", "teacher", "--split", "tests"), "unknown split `tests`", "known"),
+    (
+        ("teacher", "--teacher", "teacher", "--split", "tests"),
+        "unknown split `tests`",
+        "did you mean `test`?",
+    ),
     (("teacher", "--teacher", "teacher", "--picture", "a.bmp"), "`a.bmp` has no known ending", ".png"),
 ]
 

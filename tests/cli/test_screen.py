@@ -160,7 +160,7 @@ def test_a_mistake_in_the_words_is_one_message(synth: Synth) -> None:
     said = synth("train", "--sede", "1")
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("error: no such option: --sede")
-    assert said.err.endswith("\nhint: `synth train --help` says what there is\n")
+    assert said.err.endswith("\nhint: did you mean `--seed`? `synth train --help` says what there is\n")
 
 
 @pytest.mark.parametrize("value", ["0", "1", "²", "٣", "abc", "-5", "99999999999", ""])

@@ -95,7 +95,7 @@ def test_without_any_teacher_the_message_says_how_to_get_one(empty_runs: Path) -
         find_teacher()
     assert str(error.value) == (
         f"there is no encoder in `{empty_runs}`, and `bert-base-uncased` is not in the hub's cache\n"
-        "hint: `synth train bert-base-wikitext-2` makes one, or name a folder of a model: `--teacher DIR`"
+        "hint: `synth train bert-base-wikitext-2` makes one, or name a run or a folder of a model"
     )
 
 
