@@ -53,6 +53,7 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/recurrence.py
 	$(BIN)/python benchmarks/compress.py
 	$(BIN)/python benchmarks/export.py
+	$(BIN)/python benchmarks/start_up.py
 
 gpu-check:
 	$(PYTHON) benchmarks/gpu_check.py

@@ -1,0 +1,62 @@
+"""What commands take before and beside their work: processor seconds, and multiples of `import torch`.
+
+Run: `python benchmarks/start_up.py`. Nothing else should run; each figure is a median.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+TORCH = "import torch"
+COMMANDS = (
+    "--help",
+    "train --help",
+    "train wmt14-dens",
+    "train wmt14-dense --set trainin.steps=5",
+    "presets ls",
+    "presets show wmt14-dense",
+    "plan wmt14-dense",
+    "plan wmt14-dense --set model.d_model=256",
+    "doctor",
+    "eval accuracy --limit 4",
+)
+RUN = "train wmt14-dense --scale smoke --set training.steps=2"  # what is evaluated
+
+
+def command_of(words: str) -> list[str]:
+    return (
+        [sys.executable, "-c", TORCH]
+        if words == TORCH
+        else [sys.executable, "-m", "synthcli", *words.split()]
+    )
+
+
+def processor_seconds(words: str, folder: str) -> float:
+    """Run a command in a folder, and return the seconds of user and system it took."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command_of(words), cwd=folder, **quiet)
+    _, _, used = os.wait4(process.pid, 0)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder:
+        processor_seconds(RUN, folder)
+        taken: dict[str, list[float]] = {words: [] for words in (TORCH, *COMMANDS)}
+        for _ in range(rounds):
+            for words, seconds in taken.items():
+                seconds.append(processor_seconds(words, folder))
+    base = statistics.median(taken[TORCH])
+    for words, seconds in taken.items():
+        median = statistics.median(seconds)
+        print(f"{words:45} {median:6.2f} s {median / base:6.2f} × import torch")
+
+
+if __name__ == "__main__":
+    main()
