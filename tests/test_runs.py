@@ -186,6 +186,13 @@ def test_an_unknown_run_is_named(root: Path) -> None:
     assert str(caught.value) == "unknown run `toy-d`\nhint: did you mean `toy-c`?"
 
 
+def test_a_link_to_itself_is_no_run(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SynthError) as caught:
+        find_run(str(tmp_path / "loop"), root)
+    assert caught.value.message == f"unknown run `{tmp_path / 'loop'}`"
+
+
 def test_resuming_with_other_settings_says_which(tmp_path: Path) -> None:
     run = create_run("toy", PRESET, tmp_path)
     old = {"training": {"seed": 0, "keep": 2, "clip": 1.0}, "title": "a", "model": {"d_model": 8}}

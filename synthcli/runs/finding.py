@@ -111,7 +111,10 @@ def refuse_file(path: Path) -> None:
 
 def _run_at(path: Path) -> Run | None:
     """Return the run in a folder; one that is not whole is refused."""
-    path = path.resolve()
+    try:
+        path = path.resolve()
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return None
     if not (path / PRESET).is_file():
         return None
     if path.name.startswith(UNFINISHED):

@@ -3,6 +3,7 @@
 Looking changes nothing, and nothing that lies there makes it fail.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ from synthcli.durable import UNFINISHED, is_in_use
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs.experiments import START, TEACHER, TOKENIZER, reference_in
-from synthcli.runs.run import ENVIRONMENT, LOCK, PRESET, Run
+from synthcli.runs.run import ENVIRONMENT, FINISHED, LOCK, PRESET, Run
 from synthcli.runs.verbs import RESULT, verb_of
 from synthcli.training.manifest import read_manifest
 
 Kind = Literal["run", "damaged", "leftover", "foreign"]
 OURS = (PRESET, ENVIRONMENT, "journal.jsonl", "checkpoints")  # what shows that a folder is, or was, a run
+FILES = (ENVIRONMENT, FINISHED, "journal.jsonl", "timings.jsonl")
 RECORDINGS = ".activations-"  # of a compression under way, or of one that was killed
 IN_USE = "in use"
 ROLES = {TEACHER: "teacher", START: "start", TOKENIZER: "tokenizer"}
@@ -93,6 +95,9 @@ def _writer(run: Run) -> str:
 
 def _state_of(run: Run) -> str:
     """Say how far a run is; raise where it is damaged."""
+    for name in FILES:
+        if os.path.lexists(run.path / name) and not (run.path / name).is_file():
+            raise SynthError(f"`{name}` is no file")
     if not run.preset.is_file():
         raise SynthError(f"it has no `{PRESET}`")
     read_toml(run.preset)

@@ -124,6 +124,14 @@ def test_records_that_are_damaged_or_gone_are_said(synth: Synth, root: Path) -> 
     assert all(note in synth("runs", "show", "a").out for note in notes)
 
 
+@pytest.mark.parametrize("name", ["environment.json", "finished.json", "journal.jsonl", "timings.jsonl"])
+def test_a_lost_link_in_place_of_a_file_is_damage(synth: Synth, root: Path, name: str) -> None:
+    run = create_run("a", 'name = "a"\n', root)
+    (run.path / name).unlink(missing_ok=True)
+    (run.path / name).symlink_to("nowhere")
+    assert states(synth("runs", "ls", "--json").out)[run.id] == ("damaged", f"damaged: `{name}` is no file")
+
+
 def test_a_damaged_run_is_not_shown(synth: Synth, root: Path) -> None:
     run = create_run("a", 'name = "a"\n', root)
     run.preset.write_text("name = ")
