@@ -150,6 +150,7 @@ OWN = (  # what this process or its child has just written itself, and what it i
     "interop/export/hugging_face/remote_code.py",
     "interop/export/hugging_face/definitions.py",
     "kernels/",
+    "presets/sizes.py",
     "data/corpora/reading.py",  # its own limits, for lines of gigabytes
     "data/preparing/on_ray.py",
     "data/preparing/describing.py",

@@ -107,7 +107,7 @@ def test_the_counts_are_those_of_all_choices(choices: Store, scored: Store) -> N
 def test_other_tasks_refuse_them(choices: Store) -> None:
     with pytest.raises(SynthError) as error:
         Examples(choices, "train", "causal-lm", max_target=8)
-    assert error.value.message == "`superglue-record` holds choices, and `causal-lm` needs text"
+    assert error.value.message == "`superglue-record` holds choices, and `causal-lm` needs text or pairs"
 
 
 READS = '`model.head.output = "{}"` reads {}, allowed: '
