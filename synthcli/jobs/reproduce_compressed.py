@@ -8,8 +8,10 @@ from typing import Any
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.distilling import Plan
 from synthcli.compress.fitting import FitConfig
+from synthcli.compress.probe import NOTHING
 from synthcli.data.prepare import silent
 from synthcli.evaluation.result import Result
+from synthcli.jobs import probe
 from synthcli.jobs.distil_block import Request, Work, carried_out, found, provenance
 from synthcli.jobs.evaluate import Request as Question
 from synthcli.jobs.evaluate import evaluate_checkpoint, judge, nothing, options_for
@@ -20,26 +22,45 @@ from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import TEACHER
 from synthcli.runs import RESULT, Reference, Run, find_checkpoint, list_runs, read_experiment
 
-BLOCK = 2
 METRIC, UNTRAINED = "perplexity", "untrained-perplexity"
-TASK, VARIANT = "one block distilled", "half of block 2"
+TASK, MOST_USED = "one block distilled", "most-used-block"
 # steps, sequences to learn from
-SIZES = {"smoke": (60, 300), "hour": (400, 2000), "day": (1000, 8000), "paper": (4000, 40000)}
+SIZES = {"smoke": (60, 1000), "hour": (400, 2000), "day": (1000, 8000), "paper": (4000, 40000)}
 
 
 def compressed_rows(scale: str, teacher: Path, watcher: Watcher) -> Iterator[Row]:
-    """Yield the rows of a student of one run: how near its block is, and what the whole model is worth."""
-    work = found(request(scale, teacher), watcher.preparing)
-    run = student_of(work, watcher)
-    yield error_row(run, work)
-    yield perplexity_row(run, work)
+    """Yield the rows of students of one run: without its most used block, and with half of it.
+
+    Of the half: how near its block is, and what the whole model is worth.
+    """
+    block = most_used_block(scale, teacher, watcher)
+    without = found(replace(request(scale, teacher, block), mixer=NOTHING), watcher.preparing)
+    yield perplexity_row(student_of(without, watcher), without, f"without block {block}")
+    half, variant = found(request(scale, teacher, block), watcher.preparing), f"half of block {block}"
+    run = student_of(half, watcher)
+    yield error_row(run, half, variant)
+    yield perplexity_row(run, half, variant)
 
 
-def request(scale: str, teacher: Path) -> Request:
-    """Return what is distilled: block 2 into heads half as wide."""
+def most_used_block(scale: str, teacher: Path, watcher: Watcher) -> int:
+    """Return the block whose mixer is missed most: where the loss rises most without it."""
+    run = Run(teacher)
+    known = run.read_results().get(MOST_USED)
+    if known is None:
+        text = TextRequest(limit=SIZES[scale][1])
+        work = probe.found(probe.Request(str(teacher), replacements=(NOTHING,), text=text), watcher.preparing)
+        findings = probe.recorded_and_probed(work, watcher.preparing or silent)
+        rises = {str(one.layer): one.rise for one in findings if one.rise is not None}
+        known = {"block": int(max(rises, key=lambda layer: rises[layer])), "rises": rises}
+        run.write_result(MOST_USED, known)
+    return int(known["block"])
+
+
+def request(scale: str, teacher: Path, block: int) -> Request:
+    """Return what is distilled: a block into heads half as wide."""
     steps, limit = SIZES[scale]
     plan = Plan(settings=replace(FitConfig(), steps=steps))
-    return Request((BLOCK,), str(teacher), plan=plan, text=TextRequest(limit=limit))
+    return Request((block,), str(teacher), plan=plan, text=TextRequest(limit=limit))
 
 
 def student_of(work: Work, watcher: Watcher) -> Run:
@@ -60,13 +81,13 @@ def is_student_of(run: Run, work: Work) -> bool:
     return made.model_copy(update={"teacher": wanted.teacher}) == wanted
 
 
-def error_row(run: Run, work: Work) -> Row:
+def error_row(run: Run, work: Work, variant: str) -> Row:
     """Return how near the block is; a student by chance stands for the untrained."""
     (one,) = run.read_results()[RESULT]["blocks"]
     fresh = next(trial["before"] for trial in one["trials"] if trial["start"] == "random")
     held_out = work.texts[1]
     return Row(
-        **common(run, work),
+        **common(run, work, variant),
         metric="nmse",
         protocol=run.read_results()[RESULT]["protocol"] + "; untrained: a block by chance",
         value=one["nmse_after"],
@@ -79,14 +100,14 @@ def error_row(run: Run, work: Work) -> Row:
     )
 
 
-def perplexity_row(run: Run, work: Work) -> Row:
+def perplexity_row(run: Run, work: Work, variant: str) -> Row:
     """Return what the whole model is worth on the test split."""
     results = run.read_results()
     known = [Result.from_json(table) for name, table in results.items() if name.startswith(f"{METRIC}.")]
     judged = known[0] if known else evaluate_checkpoint(find_checkpoint(str(run.path)), Question(METRIC))
     figure, whole = judged.figures[0], results[RESULT]
     return Row(
-        **common(run, work),
+        **common(run, work, variant),
         metric=figure.name,
         protocol=" ".join(filter(None, (figure.protocol, figure.signature))),
         value=figure.value,
@@ -99,12 +120,12 @@ def perplexity_row(run: Run, work: Work) -> Row:
     )
 
 
-def common(run: Run, work: Work) -> dict[str, Any]:
+def common(run: Run, work: Work, variant: str) -> dict[str, Any]:
     """Return what both rows share."""
     return {
         "task": TASK,
         "preset": TEACHER,
-        "variant": VARIANT,
+        "variant": variant,
         "corpus": work.data.corpus,
         "step_time": None,
         "claim": "",

@@ -43,7 +43,7 @@ class Reproduction:
 
 def experiment_of(task: Task, variant: str, asked: Reproduction) -> Experiment:
     """Return the experiment of one row; its corpus stands in `data` where that is given."""
-    overrides, name = list(asked.overrides), task.presets[variant]
+    overrides, name = [*task.overrides, *asked.overrides], task.presets[variant]
     if task.corpus is not None:
         overrides.append(f"data.corpus={task.corpus}")
     experiment = load_preset(name, asked.scale, None, overrides)

@@ -18,6 +18,7 @@ class Task:
     metric: str
     scales: tuple[str, ...] = ANY
     corpus: str | None = None  # in place of the preset's
+    overrides: tuple[str, ...] = ()  # of the presets' keys
 
 
 def synthesizers(family: str) -> dict[str, str]:
@@ -34,5 +35,7 @@ TASKS = (
     Task("classification", synthesizers("agnews"), "accuracy"),
     Task("code", {block: f"codeparrot-{block}" for block in ("pre-norm", "skipless-parallel")}, "perplexity"),
     Task("bytes", {"srupp": "srupp-enwik8-base"}, "perplexity"),
-    Task("hidden words", {"bert": TEACHER}, "perplexity"),
+    # in twelve layers that learn for a moment each does what the others do: of four one is missed
+    Task("masked tokens", {"bert": TEACHER}, "perplexity", ("smoke",), overrides=("model.encoder.layers=4",)),
+    Task("masked tokens", {"bert": TEACHER}, "perplexity", ("hour", "day", "paper")),
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.corpora import CORPORA, Corpus, Row, find_corpus
+from synthcli.data.corpora import CORPORA, Corpus, Row, find_corpus, two_letters
 from synthcli.data.corpora.stdlib import split_of
 from synthcli.data.corpora.stdlib_docstrings import first_sentence
 from synthcli.data.corpora.wmt14_en_de import unescape
@@ -31,10 +31,19 @@ def read(corpus: Corpus, source: Path | None = None) -> dict[str, list[Row]]:
     return {split: list(opened.read(split)) for split in opened.splits}
 
 
+def test_a_row_of_two_letters_is_told_by_itself_alone_and_in_one_split() -> None:
+    splits = {split: [row["text"] for row in rows] for split, rows in two_letters.rows().items()}
+    assert {split: len(texts) for split, texts in splits.items()} == two_letters.ROWS
+    letters = [text.split() for texts in splits.values() for text in texts]
+    assert all(len(row) == 16 and len(set(row)) <= 2 for row in letters)
+    assert len({letter for row in letters for letter in row}) == 26
+    assert len(set().union(*splits.values())) == sum(two_letters.ROWS.values())
+
+
 def test_all_corpora_are_there() -> None:
     assert [corpus.name for corpus in BUILT_IN] == [
         *("stdlib-code", "stdlib-bytes", "stdlib-docstrings", "stdlib-topics"),
-        *("copy", "reverse", "sort"),
+        *("copy", "reverse", "sort", "two-letters"),
     ]
     assert [corpus.name for corpus in PUBLISHED] == [
         *("wmt14-en-de", "lm1b", "cnn-dailymail", "ag-news", "wikitext-2", "wikitext-2-raw", "multi30k"),

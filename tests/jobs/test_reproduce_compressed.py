@@ -16,8 +16,7 @@ TOY = (
     "model.d_ff=16",
     "model.mixer.heads=2",
     "model.encoder.layers=3",
-    "model.encoder.max_length=16",
-    "data.tokenizer.vocab_size=300",
+    "data.tokenizer.vocab_size=57",
     "training.steps=4",
     "training.evaluate_every=2",
     "training.save_every=2",
@@ -33,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SYNTH_STORES", raising=False)
     monkeypatch.delenv("SYNTH_RUNS", raising=False)
     monkeypatch.setattr(job, "TASKS", (Task("hidden words", {"bert": TEACHER}, "perplexity"),))
-    monkeypatch.setitem(reproduce_compressed.SIZES, "smoke", (3, 20))
+    monkeypatch.setitem(reproduce_compressed.SIZES, "smoke", (3, 40))
     return tmp_path
 
 
@@ -41,14 +40,17 @@ def test_a_block_of_the_teacher_is_distilled_once_and_judged(here: Path) -> None
     asked = Reproduction("smoke", None, TOY)
     report = reproduce(asked, here / "reports", Told())
     assert report.error is None and report.path is not None
-    bert, error, words = rows = report.rows
-    assert [row.variant for row in rows] == ["bert", "half of block 2", "half of block 2"]
-    assert (error.metric, words.metric) == ("nmse", "perplexity")
+    bert, without, error, words = rows = report.rows
+    block = int(error.variant.rpartition(" ")[2])
+    assert block in range(3) and without.variant == f"without block {block}"
+    assert [row.variant for row in rows[2:]] == [f"half of block {block}"] * 2
+    assert (without.metric, error.metric, words.metric) == ("perplexity", "nmse", "perplexity")
     assert error.value < error.untrained and not error.higher_is_better
-    assert words.samples == bert.samples and words.corpus == bert.corpus == "stdlib-code"
-    assert words.parameters < bert.parameters and error.parameters < words.parameters
+    assert {row.samples for row in (bert, without, words)} == {bert.samples}
+    assert {row.corpus for row in rows} == {"two-letters"}
+    assert without.parameters < words.parameters < bert.parameters and error.parameters < words.parameters
     assert words.value == pytest.approx(bert.value, rel=0.05) and words.untrained != words.value
-    assert "| one block distilled (stdlib-code) | half of block 2 | nmse |" in report.path.read_text()
+    assert f"| one block distilled (two-letters) | half of block {block} | nmse |" in report.path.read_text()
 
     runs, told = sorted(here.glob("runs/*/*")), Told()
     again = reproduce(asked, here / "reports", told)

@@ -26,6 +26,7 @@ from synthcli.data.corpora.stdlib_docstrings import DOCSTRINGS
 from synthcli.data.corpora.stdlib_topics import TOPICS
 from synthcli.data.corpora.superglue import SUPERGLUE
 from synthcli.data.corpora.text8 import TEXT8
+from synthcli.data.corpora.two_letters import TWO_LETTERS
 from synthcli.data.corpora.wikitext_2 import WIKITEXT_2, WIKITEXT_2_RAW
 from synthcli.data.corpora.wikitext_103 import WIKITEXT_103
 from synthcli.data.corpora.wmt14_en_de import WMT14_EN_DE
@@ -50,6 +51,7 @@ CORPORA: dict[str, Corpus] = {
         COPY,
         REVERSE,
         SORT,
+        TWO_LETTERS,
         WMT14_EN_DE,
         LM1B,
         CNN_DAILYMAIL,
