@@ -35,7 +35,7 @@ TASKS = (
     Task("classification", synthesizers("agnews"), "accuracy"),
     Task("code", {block: f"codeparrot-{block}" for block in ("pre-norm", "skipless-parallel")}, "perplexity"),
     Task("bytes", {"srupp": "srupp-enwik8-base"}, "perplexity"),
-    # in twelve layers that learn for a moment each does what the others do: of four one is missed
-    Task("masked tokens", {"bert": TEACHER}, "perplexity", ("smoke",), overrides=("model.encoder.layers=4",)),
+    # of twelve layers that learn for a moment each does what the others do, and none is missed: of two one is
+    Task("masked tokens", {"bert": TEACHER}, "perplexity", ("smoke",), overrides=("model.encoder.layers=2",)),
     Task("masked tokens", {"bert": TEACHER}, "perplexity", ("hour", "day", "paper")),
 )
