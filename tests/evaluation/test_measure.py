@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from synthcli.data.prepare import prepare
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import Judged, generated, measure
+from synthcli.evaluation.measure import Judged, generated, measure, refuse_headless
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
 
@@ -170,6 +171,32 @@ def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examp
     references = examples.texts(np.arange(len(examples)))
     assert score.value == BLEU().corpus_score(generated(of), [references]).score
     assert score.signature == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" + score.signature[-5:]
+
+
+def test_a_batch_of_perplexity_has_no_more_logits_than_the_bound(
+    all_examples: dict[str, Examples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, seen = model_for("causal-lm"), []
+    monkeypatch.setattr(measuring, "LOGITS", 100 * 260)
+    with model.register_forward_hook(lambda module, args, kwargs, out: seen.append(out), with_kwargs=True):
+        measure("perplexity", judged(all_examples["causal-lm"], model, batch_size=64))
+    rows = [logits.flatten(0, -2).shape[0] for logits, _ in seen]
+    assert len(rows) > 1 and max(rows) <= 100
+
+
+def test_losses_of_half_precision_are_summed_in_float32() -> None:
+    logits, targets = torch.randn(50, 300).bfloat16(), torch.arange(50)
+    want = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none").double()
+    assert torch.equal(measuring._nats(logits, targets), want)
+
+
+def test_an_encoder_without_a_head_predicts_no_tokens() -> None:
+    with pytest.raises(SynthError) as error:
+        refuse_headless(SimpleNamespace(has_head=False))
+    assert str(error.value) == (
+        "this encoder came without a head: it predicts no tokens\n"
+        "hint: `synth finetune` gives it one; `synth eval teacher-agreement` compares hidden states"
+    )
 
 
 def test_accuracy_counts_each_example_once(all_examples: dict[str, Examples]) -> None:

@@ -88,6 +88,8 @@ def test_greedy_takes_the_best_that_is_not_banned() -> None:
 def test_numbers_that_are_not_finite_fail() -> None:
     with pytest.raises(WorkFailedError):
         next_tokens(torch.tensor([[0.0, float("nan")]]), (), GREEDY, [])
+    with pytest.raises(WorkFailedError):  # one row of two
+        next_tokens(torch.tensor([[0.0, 1.0], [-torch.inf, -torch.inf]]), (), GREEDY, [])
 
 
 @pytest.mark.parametrize(
