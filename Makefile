@@ -1,5 +1,5 @@
 # make reproduce   set everything up and run the main job on built-in data; JOBS=1 one row after the other
-# make test        set everything up and run the tests; JOBS=2 in two processes
+# make test        set everything up and run the tests, in as many processes as there are cores; JOBS=1 in one
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
 # make mutation    change the code of figures and losses a little, thousands of times: do the tests notice?
@@ -27,7 +27,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA)) $(if $(JOBS),--jobs $(JOBS))
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/pytest $(if $(JOBS),-n $(JOBS) --dist loadfile)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(or $(JOBS),auto) --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
