@@ -221,3 +221,17 @@ def test_a_session_on_another_machine_is_said() -> None:
         "`torch` was 2.12.0 and is 2.13.0: the bits may differ from those of a run never stopped",
     ]
     assert other_machine({}, now | {"versions": {"torch": "2.13.0"}}) == []
+
+
+def test_a_precision_is_the_same_whoever_chose_it() -> None:
+    chosen = {
+        "threads": 1,
+        "processes": 1,
+        "device": "cpu",
+        "recurrence": "native",
+        "versions": {"torch": "2"},
+    }
+    before = chosen | {"precision": "bf16, which this processor has"}
+    assert other_machine(before, chosen | {"precision": "bf16, as asked"}) == []
+    (line,) = other_machine(before, chosen | {"precision": "fp32, since this processor has no bf16"})
+    assert line.startswith("`precision` was bf16, which this processor has and is fp32, since")

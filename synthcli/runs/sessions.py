@@ -71,5 +71,10 @@ def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     return [
         f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"
         for key, old, new in pairs
-        if old not in (None, new)
+        if old is not None and acting(key, old) != acting(key, new)
     ]
+
+
+def acting(key: str, value: Any) -> Any:
+    """Return what sums depend on: the format of a precision, whoever chose it."""
+    return value.partition(",")[0] if key == "precision" else value

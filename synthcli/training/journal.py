@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,17 @@ def is_due(step: int, steps: int, every: int) -> bool:
 
 
 def append(path: Path, record: dict[str, Any], then: str = RESUME) -> None:
-    with writing(f"`{path}`", path, then=then), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+    """Write one more line; where that fails, nothing of it stays."""
+    line = (json.dumps(record) + "\n").encode()
+    with writing(f"`{path}`", path, then=then), path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            while line:  # a disk may take a part
+                line = line[file.write(line) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
 
 
 def read(path: Path) -> list[dict[str, Any]]:

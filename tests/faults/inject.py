@@ -104,7 +104,7 @@ class Bench:
         wrong += half_there(self.root, self.before, whole.contents)
         if said.code != 0:
             again = self.carry_out(fault.verb, Disk(self.root))
-            is_there = SENT in str(disk.refused) and re.search("`.*` exists( already)?\n", again.err)
+            is_there = "standard output" in said.err and re.search("`.*` exists( already)?\n", again.err)
             if again.code and not is_there:  # where the result could not be shown, the work is done
                 wrong.append(f"the same command again fails: {again.err}")
         if not wrong:

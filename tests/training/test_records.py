@@ -1,15 +1,20 @@
 """What a journal holds after a resume, and what is said of one that was damaged in between."""
 
+import errno
+import io
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
+from synthcli.errors import WorkFailedError
 from synthcli.runs import Run, create_run
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.checkpoints import newest_checkpoint
+from synthcli.training.journal import append
 from synthcli.training.records import keep, read_records
 from synthcli.training.training import Training
 from tests.training.toys import ToyText, toy_config, toy_model, toy_train
@@ -149,3 +154,33 @@ def test_sessions_of_before_noted_no_rhythm(tmp_path: Path) -> None:
     run.journal.write_text("".join(journal[1:]))
     go_on(run, STEPS, said)
     assert said == [f"`{run.journal}` is not as it was written: no record of step 1"]
+
+
+@pytest.mark.parametrize("taken", [0, 7])
+def test_a_line_that_is_refused_in_its_midst_is_gone(
+    taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    append(path, {"step": 1})
+
+    class Broken(io.FileIO):
+        def write(self, content: Any) -> int:
+            super().write(bytes(content)[:taken])
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda self, mode, buffering: Broken(self, mode.replace("b", "")))
+        with pytest.raises(WorkFailedError):
+            append(path, {"step": 2})
+    append(path, {"step": 3})
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [{"step": 1}, {"step": 3}]
+
+
+def test_a_disk_may_take_a_line_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(io.FileIO):
+        def write(self, content: Any) -> int:
+            return super().write(bytes(content)[:5])
+
+    monkeypatch.setattr(Path, "open", lambda self, mode, buffering: Slow(self, mode.replace("b", "")))
+    append(tmp_path / "journal.jsonl", {"step": 1, "loss": 2.5})
+    assert (tmp_path / "journal.jsonl").read_bytes() == b'{"step": 1, "loss": 2.5}\n'
