@@ -181,6 +181,7 @@ def test_a_disk_may_take_a_line_in_parts(tmp_path: Path, monkeypatch: pytest.Mon
         def write(self, content: Any) -> int:
             return super().write(bytes(content)[:5])
 
-    monkeypatch.setattr(Path, "open", lambda self, mode, buffering: Slow(self, mode.replace("b", "")))
-    append(tmp_path / "journal.jsonl", {"step": 1, "loss": 2.5})
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda self, mode, buffering: Slow(self, mode.replace("b", "")))
+        append(tmp_path / "journal.jsonl", {"step": 1, "loss": 2.5})
     assert (tmp_path / "journal.jsonl").read_bytes() == b'{"step": 1, "loss": 2.5}\n'
