@@ -46,7 +46,7 @@ def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, a
     for word in request.checkpoints:
         choose(word)
     with screen.showing_lost(lambda lost: show(lost, as_json)):
-        with screen.progress() as bar:
+        with screen.progress(is_transient=True) as bar:
             comparison = agree(request, Bar(bar, "agreement"), Reporter(bar, "store"), screen.say)
         written = [one.written for one in comparison.students if one.written is not None]
         path = picture_path or (written[0].with_suffix(".png") if written else None)

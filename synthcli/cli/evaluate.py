@@ -262,7 +262,7 @@ def judged(word: str | None, request: "Request") -> "Result":
     from synthcli.jobs.evaluate import evaluate_checkpoint
 
     path = choose(word, f"the newest that `{request.metric}` fits", TASKS_OF[request.metric].keys())
-    with screen.progress() as bar:
+    with screen.progress(is_transient=True) as bar:
         return evaluate_checkpoint(path, request, Bar(bar, request.metric), Reporter(bar, "store"))
 
 

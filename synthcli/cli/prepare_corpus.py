@@ -183,7 +183,7 @@ def prepare_one(
     """Prepare one corpus under a progress bar; interrupted, say how to go on."""
     from synthcli.data.prepare import prepare
 
-    with screen.progress() as bar:
+    with screen.progress(is_transient=True) as bar:
         report = Reporter(bar, name)
         with going_on(lambda: after_rows(report.finished)):
             return prepare(name, config, root, source, report, count=report.count, **how)

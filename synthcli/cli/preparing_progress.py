@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 MILLION = 1e6
 
@@ -15,7 +15,7 @@ class Reporter:
 
     def __init__(self, bar: "Progress", name: str) -> None:
         self.bar, self.name, self.what, self.since = bar, name, "", time.monotonic()
-        self.task = bar.add_task(name, total=None, rate="")
+        self.task: TaskID | None = None
         self.finished = self.first = 0  # rows in finished shards; rows when this began
         self.counts: Mapping[str, int] = {}
         self.counts_before: Mapping[str, int] | None = None  # what an earlier preparation had finished
@@ -23,7 +23,10 @@ class Reporter:
     def __call__(self, what: str, done: int, total: int | None) -> None:
         if what != self.what:
             self.what, self.since, self.first = what, time.monotonic(), done
-            self.bar.reset(self.task, total=total, completed=done)
+            if self.task is not None:  # rich keeps the total of a task that is reset
+                self.bar.remove_task(self.task)
+            self.task = self.bar.add_task(self.name, total=total, rate="")
+        assert self.task is not None
         self.bar.update(
             self.task,
             description=f"{self.name}: {what}",

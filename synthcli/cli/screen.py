@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from synthcli.cli.bars import Bars
 from synthcli.cli.layout import (
     GAP,
     Column,
@@ -197,21 +197,9 @@ def abandon(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class PlainColumn(TextColumn):
-    """Text of a task as it stands."""
+def progress(*, is_transient: bool = False) -> Bars:
+    """Bars with count, a field `rate`, and the time left; silent where stderr is not a terminal.
 
-    def render(self, task: Task) -> Text:
-        return Text(visible(self.text_format.format(task=task)), style=self.style, justify=self.justify)
-
-
-def progress() -> Progress:
-    """A bar with count, a field `rate`, and the time left; silent where stderr is not a terminal."""
-    return Progress(
-        PlainColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        PlainColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    )
+    Transient ones leave nothing: what follows says what it came to.
+    """
+    return Bars(console=err, disable=not err.is_terminal, transient=is_transient)

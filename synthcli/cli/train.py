@@ -243,7 +243,7 @@ class watching:  # noqa: N801 - it is used as a word: `with watching(name) as wa
 
         self.trainings: list[TrainingProgress] = []
         self.progress_of = TrainingProgress
-        self.preparing = screen.progress()
+        self.preparing = screen.progress(is_transient=True)
         self.preparing.start()
         reporter = Reporter(self.preparing, self.name)
         return Watcher(self._say, reporter, show_loaded, self._train, self.trackers)

@@ -214,3 +214,39 @@ def test_a_stray_rank_is_heard(synth: Synth, monkeypatch: pytest.MonkeyPatch) ->
     assert said.err.startswith(
         "error: `RANK` is 1, and `WORLD_SIZE` is 1: ranks start at 0\nhint: unset `RANK`"
     )
+
+
+LOSS = "loss 0.001 · 3,576 tokens/s · 516 MB"
+
+
+@pytest.mark.parametrize(
+    ("names", "total", "lines"),
+    [
+        (
+            ["agnews-vanilla"],
+            500,
+            ["agnews-vanilla ━━━━━━━━━━━━ 500/500 loss 0.001 · 3,576 tokens/s · 516 MB 0:00:00"],
+        ),
+        (
+            ["wmt14-dense (saved at 500)"],
+            500,
+            ["wmt14-dense (saved at 500) ━━━━━━━━━ 500/500 loss 0.001 · 3,576 tokens/s 0:00:00"],
+        ),
+        (
+            ["wmt14-dense", "csv:text=review,label=mood: looking for duplicates and leaks"],
+            14_000,
+            [
+                "wmt14-dense                                  ━━━━ 14000/14000 loss 0.001 0:00:00",
+                "csv:text=review,label=mood: looking for dup… ━━━━ 14000/14000 loss 0.001 0:00:00",
+            ],
+        ),
+    ],
+)
+def test_bars_fit_a_line(names: list[str], total: int, lines: list[str]) -> None:
+    with terminal() as stream, mock.patch.object(screen.err, "_width", 80):
+        bars = screen.progress()
+        for name in names:
+            bars.update(bars.add_task(name, total=total, rate=LOSS), completed=total)
+        screen.err.print(bars.make_tasks_table(bars.tasks))
+        shown = stream.getvalue().splitlines()
+    assert shown == lines
