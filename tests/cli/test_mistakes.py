@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -16,6 +15,7 @@ from tests.tiny_presets import LANGUAGE_MODEL, TINY, teacher_preset, write_words
 
 from .conftest import Said, Synth
 from .mistakes import EMPTY, FOLLOWED, MISTAKES
+from .verbs import command_of
 
 
 @pytest.fixture(scope="module")
@@ -130,16 +130,6 @@ def parse(words: list[str]) -> None:
     assert rest in ([], ["--help"]) or command is not get_command(app), words
     if "--help" not in rest:
         command.make_context(command.name, rest)
-
-
-def command_of(words: list[str]) -> tuple[Any, list[str]]:
-    """Return the command that words name, and the words for it."""
-    command: Any = get_command(app)
-    rest = list(words)
-    while rest and rest[0] in getattr(command, "commands", {}):
-        command = command.commands[rest.pop(0)]
-        command = getattr(command, "loaded", command)
-    return command, rest
 
 
 def test_no_such_scale_of_the_whole_s_corpora(synth: Synth, here: Path) -> None:

@@ -1,9 +1,11 @@
 """Every command there is, with words that it parses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from synthcli.cli import COMMANDS
+from typer.main import get_command
+
+from synthcli.cli import COMMANDS, app
 
 
 def leaves() -> dict[str, Any]:
@@ -28,3 +30,13 @@ def parsed(command: Any) -> list[str]:
             value = "1" if "int" in str(parameter.bare_type()) else "x"
             words += [value] if parameter.param_type_name == "argument" else [parameter.opts[0], value]
     return words
+
+
+def command_of(words: Sequence[str]) -> tuple[Any, list[str]]:
+    """Return the command that words name, and the words for it."""
+    command: Any = get_command(app)
+    rest = list(words)
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest.pop(0)]
+        command = getattr(command, "loaded", command)
+    return command, rest
