@@ -15,6 +15,17 @@ def numbers_in(array: Any) -> npt.NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
+def flat(lists: Any) -> Any:
+    """Return what the lists of an Arrow array hold, end to end; Arrow's `flatten` loads all its functions."""
+    ends = numbers_in(lists.offsets)
+    return lists.values[int(ends[0]) : int(ends[-1])]
+
+
+def texts_at(column: Any, rows: npt.NDArray[Any]) -> list[str]:
+    """Return the texts of some rows of a column; Arrow's `take` loads all its functions."""
+    return [column[int(row)].as_py() for row in rows]
+
+
 NAMES = {"float": "float32", "double": "float64"}  # of types that numpy calls otherwise
 
 

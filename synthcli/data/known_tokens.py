@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.arrays import numbers_in
+from synthcli.data.arrays import flat, numbers_in
 from synthcli.data.store import Store
 from synthcli.data.tokenizers.base import special_ids
 from synthcli.errors import SynthError
@@ -46,6 +46,6 @@ def count_unknown(store: Store, split: str) -> tuple[int, int]:
 def ids_of(store: Store, split: str, column: str) -> Iterator[npt.NDArray[Any]]:
     """Yield the ids of a column, a part at a time, as they lie in the files."""
     for chunk in store.table(split).column(column).chunks:
-        ids = chunk.flatten()
-        numbers = numbers_in(ids.flatten() if column == "choices" else ids)
+        ids = flat(chunk)
+        numbers = numbers_in(flat(ids) if column == "choices" else ids)
         yield from (numbers[start : start + PART] for start in range(0, len(numbers), PART))

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.arrays import integers
+from synthcli.data.arrays import texts_at
 from synthcli.data.collate import IGNORED, Batch, Report, framed, next_tokens
 from synthcli.data.ragged import Ids, Indices, Ragged
 from synthcli.data.store import Store
@@ -51,8 +51,7 @@ class PairTextExamples:
 
     def texts(self, indices: Indices, column: str) -> list[str]:
         """Return the whole texts of rows, as the corpus has them."""
-        texts: list[str] = self.data.column(column).take(integers(indices)).to_pylist()
-        return texts
+        return texts_at(self.data.column(column), indices)
 
     @property
     def words(self) -> Shares:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from synthcli.data.arrays import integers
+from synthcli.data.arrays import texts_at
 from synthcli.data.collate import Batch, Report, framed, next_tokens, padded
 from synthcli.data.ragged import Ids, Indices, Ragged
 from synthcli.data.store import Store
@@ -41,5 +41,4 @@ class PairExamples:
 
     def texts(self, indices: Indices, column: str) -> list[str]:
         """Return the whole texts of rows, as the corpus has them."""
-        texts: list[str] = self.data.column(column).take(integers(indices)).to_pylist()
-        return texts
+        return texts_at(self.data.column(column), indices)

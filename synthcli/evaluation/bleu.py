@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
@@ -19,6 +17,8 @@ def bleu(hypotheses: Sequence[str], *references: Sequence[str]) -> list[Score]:
 
 
 def _bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
+    from sacrebleu.metrics.bleu import BLEU  # no other metric waits for it
+
     metric = BLEU(force=True)  # it warns of final full stops
     statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
     metric.corpus_score(hypotheses, references)  # the signature counts references
@@ -41,6 +41,8 @@ def bleu_of(sums: Array) -> Array:
 
 
 def _chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
+    from sacrebleu.metrics.chrf import CHRF
+
     metric = CHRF()
     statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
     metric.corpus_score(hypotheses, references)

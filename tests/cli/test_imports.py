@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import Synth
+
 TORCH = ("torch", "torch._dynamo", "accelerate")
 LIBRARIES = (
     "datasets",
@@ -57,10 +59,36 @@ finally:
 """
 
 
+# what the evaluation of accuracy does without; Arrow's functions and the operators of SRU take long to load
+NOT_FOR_ACCURACY = (
+    "torch._dynamo",
+    "accelerate",
+    *(name for name in LIBRARIES if name != "pyarrow"),
+    "pandas",
+    "pyarrow.compute",
+    "synthcli.model.ops.native",
+)
+
+
+def imported_by(words: str, folder: Path) -> list[str]:
+    """Run a command in a folder, and return the modules that it imported."""
+    command = [sys.executable, "-c", CODE, json.dumps(words.split())]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    imported: list[str] = json.loads(ran.stderr.splitlines()[-1])
+    assert ran.returncode in (0, 2) and "synthcli.cli" in imported, ran.stderr
+    return imported
+
+
 @pytest.mark.parametrize("words", WITHOUT)
 def test_a_command_does_without_what_it_has_no_use_for(words: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", CODE, json.dumps(words.split())]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    imported = json.loads(ran.stderr.splitlines()[-1])
-    assert ran.returncode in (0, 2) and "synthcli.cli" in imported, ran.stderr
+    imported = imported_by(words, tmp_path)
     assert [name for name in WITHOUT[words] if name in imported] == []
+
+
+def test_an_evaluation_does_without_what_other_metrics_and_models_need(
+    synth: Synth, tiny: str, here: Path
+) -> None:
+    assert synth("train", tiny).code == 0
+    imported = imported_by("eval accuracy --limit 4", here)
+    assert list(here.glob("runs/*/*/results/accuracy.*.json"))
+    assert [name for name in NOT_FOR_ACCURACY if name in imported] == []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from synthcli.data.arrays import ends_of, integers, numbers_in
+from synthcli.data.arrays import ends_of, flat, integers, numbers_in
 from synthcli.data.preparing.parts import Encode, encode_of
 from synthcli.data.preparing.task import Task
 from synthcli.data.preparing.texts import Texts
@@ -90,7 +90,7 @@ def words_in(texts: Texts) -> Indices:
 def ids_in(columns: Columns) -> dict[str, Any]:
     """Return the columns of ids, one list a text."""
     lists = {name: columns[name] for name in ("tokens", "source", "target", "choices") if name in columns}
-    return {name: column.flatten() if name == "choices" else column for name, column in lists.items()}
+    return {name: flat(column) if name == "choices" else column for name, column in lists.items()}
 
 
 def counts_of(task: Task, columns: Columns, tokenizer: Tokenizer) -> dict[str, int]:

@@ -103,4 +103,4 @@ def wide_spaces(array: Bytes) -> Iterator[tuple[Indices, int]]:
 CODES = {
     size: [int.from_bytes(space.encode()) for space in WIDE if len(space.encode()) == size] for size in (2, 3)
 }
-LEADS = {size: np.unique([code >> 8 * (size - 1) for code in codes]) for size, codes in CODES.items()}
+LEADS = {size: sorted({code >> 8 * (size - 1) for code in codes}) for size, codes in CODES.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from synthcli.data.arrays import numbers_in
+from synthcli.data.arrays import flat, numbers_in
 from synthcli.data.ragged import Ids, Indices
 from synthcli.data.shards import shards_of
 
@@ -44,10 +44,10 @@ def ids_in(batch: Any) -> dict[str, Column]:
 def column_of(array: Any) -> Column:
     """Return the ids of a column of lists, or of lists of lists."""
     rows = offsets_of(array)
-    inner = array.flatten()
+    inner = flat(array)
     if not pyarrow.types.is_list(inner.type):
         return Column(numbers_in(inner), rows, np.arange(len(rows)))
-    return Column(numbers_in(inner.flatten()), offsets_of(inner), rows)
+    return Column(numbers_in(flat(inner)), offsets_of(inner), rows)
 
 
 def offsets_of(array: Any) -> Indices:

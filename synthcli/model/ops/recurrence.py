@@ -12,7 +12,6 @@ from torch import Tensor
 
 from synthcli.model.ops import reference
 from synthcli.model.ops.dispatch import uses_kernels
-from synthcli.model.ops.native import sru
 from synthcli.model.ops.scanned import is_exporting
 
 TYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -44,6 +43,8 @@ def recurrence(
         return reference.recurrence(
             u, skip, initial, weight_c, bias, padding, starts, mask, skip_scale, bidirectional
         )
+    from synthcli.model.ops.native import sru  # models without a recurrence do without its operators
+
     wide = torch.promote_types(u.dtype, torch.float32)
     skip = None if skip is None else skip.to(u.dtype)
     mask = None if mask is None else mask.to(wide)
