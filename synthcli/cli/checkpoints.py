@@ -7,13 +7,19 @@ from synthcli.cli import screen
 
 
 def choose(word: str | None, newest: str = "the newest", tasks: Collection[str] | None = None) -> Path:
+    """Return the checkpoint to work on, and say where more steps of its training are to come."""
+    path = choose_start(word, newest, tasks)
+    say_if_unfinished(path)
+    return path
+
+
+def choose_start(word: str | None, newest: str = "the newest", tasks: Collection[str] | None = None) -> Path:
     """Return the checkpoint that a word names, or the newest for one of `tasks`, which is then said."""
     from synthcli.runs import find_checkpoint
 
     path = find_checkpoint(word, tasks=None if word else tasks)
     if word is None:
         screen.say(f"checkpoint: `{path}`, {newest}")
-    say_if_unfinished(path)
     return path
 
 

@@ -166,7 +166,7 @@ def contents_of(what: str, source: Path | None) -> "Contents":
 @contextmanager
 def reporting() -> "Iterator[Report]":
     """Show megabytes done, of how many, and how many a second."""
-    with screen.progress() as bar:
+    with screen.progress(is_transient=True) as bar:
         task = bar.add_task("", total=None, rate="MB")
         shown = ""
 

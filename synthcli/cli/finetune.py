@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.checkpoints import choose
+from synthcli.cli.checkpoints import choose_start
 from synthcli.cli.completion import TASKS, complete, list_corpora, list_presets, list_runs
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, SETTINGS, TEXT
@@ -101,7 +101,7 @@ def finetune(
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
     )
-    experiment = adapted(choose(checkpoint), adaptation, screen.say).called(name)
+    experiment = adapted(choose_start(checkpoint), adaptation, screen.say).called(name)
     with resuming("train"), watching(experiment.name, trackers) as watcher:
         trained = train_experiment(experiment, watcher, "finetune")
     report(trained)

@@ -79,7 +79,7 @@ def train(
     config = tokenizer_config(kind, vocab_size, None)
     text = Training(config, tuple(files or ()), corpus, source, least_count)
     refuse(text, output)
-    with screen.progress() as bar:
+    with screen.progress(is_transient=True) as bar:
         task = bar.add_task("", total=None, rate="")
         tokenizer = trained(
             text, lambda what, done, total: bar.update(task, description=what, completed=done)

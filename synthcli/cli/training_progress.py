@@ -21,6 +21,7 @@ class TrainingProgress(Callback):
         self.task = self.progress.add_task(label, total=None, rate="")
         self.began = self.said = time.monotonic()
         self.tokens = 0
+        self.rate = self.saved = ""  # the latter is the first to go where a line has no room
 
     def on_start(self, training: Training) -> None:
         for warning in training.warnings:
@@ -33,17 +34,18 @@ class TrainingProgress(Callback):
         self.tokens += step.tokens
         now = time.monotonic()
         pace = f"{self.tokens / max(now - self.began, 1e-9):,.0f} tokens/s"
-        rate = f"loss {step.loss:.3f} · {pace} · {amount([*peaks(training.device).values()][-1])}"
-        self.progress.update(self.task, completed=step.step, rate=rate)
+        self.rate = f"loss {step.loss:.3f} · {pace} · {amount([*peaks(training.device).values()][-1])}"
+        self.progress.update(self.task, completed=step.step, rate=self.rate + self.saved)
         if not screen.err.is_terminal and now - self.said > SECONDS_BETWEEN_LINES:
-            screen.say(f"{self.label}: step {step.step:,} of {training.steps:,}, {rate}")
+            screen.say(f"{self.label}: step {step.step:,} of {training.steps:,}, {self.rate}")
             self.said = now
 
     def on_evaluate(self, training: Training, evaluation: Evaluation) -> None:
         screen.say(f"{self.label}: step {evaluation.step:,}, validation loss {evaluation.loss:.4f}")
 
     def on_save(self, training: Training, path: Path) -> None:
-        self.progress.update(self.task, description=f"{self.label} (saved at {training.step:,})")
+        self.saved = f" · saved at {training.step:,}"
+        self.progress.update(self.task, rate=self.rate + self.saved)
 
     def on_end(self, training: Training) -> None:
         self.close()

@@ -195,6 +195,10 @@ def test_an_unfinished_training_is_no_teacher_that_nobody_named(
     assert said.code == 0 and note in said.err.splitlines()
     assert note in synth("heal", STUDENT, "--steps", "1").err.splitlines()
     assert note in synth("eval", "perplexity", "teacher").err.splitlines()
+    finetuned = synth(
+        "finetune", "teacher", "--corpus", "text", "--source", "words", "--set", "training.steps=1"
+    )
+    assert finetuned.code == 0 and finetuned.err.splitlines().count(note) == 1
     assert note not in synth("eval", "perplexity", STUDENT).err
 
 

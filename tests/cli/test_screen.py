@@ -228,9 +228,9 @@ LOSS = "loss 0.001 · 3,576 tokens/s · 516 MB"
             ["agnews-vanilla ━━━━━━━━━━━━ 500/500 loss 0.001 · 3,576 tokens/s · 516 MB 0:00:00"],
         ),
         (
-            ["wmt14-dense (saved at 500)"],
+            ["codeparrot-skipless-parallel"],
             500,
-            ["wmt14-dense (saved at 500) ━━━━━━━━━ 500/500 loss 0.001 · 3,576 tokens/s 0:00:00"],
+            ["codeparrot-skipless-parallel ━━━━━━━ 500/500 loss 0.001 · 3,576 tokens/s 0:00:00"],
         ),
         (
             ["wmt14-dense", "csv:text=review,label=mood: looking for duplicates and leaks"],
