@@ -27,35 +27,33 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def findings() -> dict[str, Any]:
     """Collect what a bug report should hold."""
-    import torch
-
     from synthcli.data.origin import stores_root
-    from synthcli.jobs.kernels import status
+    from synthcli.jobs.machine import driver, look, status_of_kernels
     from synthcli.runs import runs_root
-    from synthcli.training.precision import has_bf16
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    machine = look()
     return {
         "synth": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
-        "accelerator": torch.cuda.get_device_name() if device == "cuda" else "none",
-        "bf16": "yes" if has_bf16(torch.device(device)) else "no",
+        "processor": f"{os.cpu_count()} cores, {machine.capability}",
+        "accelerator": machine.accelerator,
+        "driver": driver(),
+        "bf16": machine.bf16,
         "stores": str(stores_root()),
         "runs": str(runs_root()),
-        "kernels": kernels.as_data(status()),
+        "kernels": kernels.as_data(status_of_kernels()),
         "libraries": {name: _version_of(name) for name in LIBRARIES},
     }
 
 
 def kernel_lines() -> dict[str, str]:
     """Say of each native library how it was built and whether it is in use."""
-    from synthcli.jobs.kernels import status
+    from synthcli.jobs.machine import status_of_kernels
 
     return {
         kind: f"built: {kernels.built(found)}; in use: {kernels.in_use(found, reason)}"
-        for kind, (found, reason) in status().items()
+        for kind, (found, reason) in status_of_kernels().items()
     }
 
 

@@ -70,10 +70,10 @@ def build(mode: Mode = "auto", architectures: Architectures = None, as_json: AsJ
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show which kernels are built, where, by which compiler, and whether they are in use."""
-    from synthcli.jobs.kernels import status as status_of_libraries
+    from synthcli.jobs.machine import status_of_kernels
     from synthcli.kernels import places
 
-    found = status_of_libraries()
+    found = status_of_kernels()
     distrusted = [place.distrust for place in places.places() if place.distrust]
     if as_json:
         folders = {"sources": str(places.sources()), "build_folder": str(places.build_folder())}

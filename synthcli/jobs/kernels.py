@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from synthcli.errors import SynthError
+from synthcli.kernels.choice import VARIABLE
 from synthcli.kernels.library import Kind
-from synthcli.kernels.status import Found, find, find_all
-from synthcli.model.ops.dispatch import VARIABLE, mode
+from synthcli.kernels.status import find
 from synthcli.model.ops.recurrence import recurrence
 
 SEED = 0
@@ -21,20 +21,6 @@ LEARNT = ("u", "skip", "initial", "weight_c", "bias")
 TIMES_REFERENCE = 2.0  # a kernel's error is at most so many times that of plain torch
 # … or this; for float32 the largest error of 250 recurrences, below which a ratio of two errors is chance.
 EXACT_ENOUGH = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 1e-2}
-
-
-def status() -> dict[str, tuple[Found, str]]:
-    """Return each library with why it is not in use; an empty text where it is."""
-    return {kind: (found, why_not_used(found)) for kind, found in find_all().items()}
-
-
-def why_not_used(found: Found) -> str:
-    """Tell why the recurrence does not go to a library, or nothing where it does."""
-    if mode() == "reference":
-        return f"`{VARIABLE}=reference`"
-    if found.loads and found.kind == "cuda" and not torch.cuda.is_available():
-        return "torch finds no GPU"
-    return found.why_not
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "plan wmt14-dense --scale smoke --set training.steps=9": (*TORCH, *LIBRARIES, *NUMBERS),
     "train wmt14-dense --set trainin.steps=9": (*TORCH, *LIBRARIES, *NUMBERS),
     "eval blue": EVERYTHING,
-    "doctor": ("torch._dynamo", "accelerate", *LIBRARIES),
+    "doctor": (*TORCH, *LIBRARIES, *NUMBERS),
+    "kernels status": EVERYTHING,
 }
 
 CODE = """

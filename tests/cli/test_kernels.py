@@ -9,6 +9,7 @@ import pytest
 
 from synthcli.jobs import kernels as job
 from synthcli.kernels import builder, library, places
+from synthcli.kernels.choice import mode
 from synthcli.kernels.report import FILE, Part, Report, as_text
 
 from .conftest import Synth
@@ -193,8 +194,8 @@ def test_the_check_calls_a_small_error_wrong(case: job.Case, monkeypatch: pytest
 def test_the_environment_is_as_it_was_after_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNTH_KERNELS", "auto")
     with job.running("reference"):
-        assert job.mode() == "reference"
-    assert job.mode() == "auto"
+        assert mode() == "reference"
+    assert mode() == "auto"
 
 
 def test_cases_cover_what_a_recurrence_can_have() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from synthcli.model.ops.dispatch import VARIABLE, why_not
+from synthcli.kernels.choice import VARIABLE
+from synthcli.model.ops.dispatch import why_not
 
 IMPLEMENTATIONS = ("reference", "native")
 

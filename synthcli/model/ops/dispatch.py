@@ -1,24 +1,11 @@
 """Which implementation of an operation runs: `SYNTH_KERNELS` is auto (the default), native or reference."""
 
-import os
-from typing import Literal, cast, get_args
-
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import SynthError
+from synthcli.kernels.choice import VARIABLE, mode
 from synthcli.kernels.library import Kind, Unavailable, load
 from synthcli.model.ops.constant import assume_constant_result
 
-Mode = Literal["auto", "native", "reference"]
-VARIABLE = "SYNTH_KERNELS"
 KINDS: dict[str, Kind] = {"cpu": "cpu", "cuda": "cuda", "meta": "cpu"}
-
-
-def mode() -> Mode:
-    """Return what the environment asks for."""
-    value = os.environ.get(VARIABLE) or "auto"
-    if value not in get_args(Mode):
-        hint = did_you_mean(value, get_args(Mode))
-        raise SynthError(f"`{VARIABLE}={value}` is no way to run kernels", hint)
-    return cast(Mode, value)
 
 
 @assume_constant_result
