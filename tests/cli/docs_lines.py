@@ -68,3 +68,13 @@ def anchors_of(page: Path) -> set[str]:
     """Return the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def changes_of(page: str) -> Iterator[tuple[str, str]]:
+    """Return the file of every hunk that a page shows, and the lines that must be there."""
+    for language, fence in FENCE.findall(read(page)):
+        if language == "diff":
+            head, *hunks = fence.split("@@\n")
+            file = head.splitlines()[0].removeprefix("--- a/")
+            for hunk in hunks:
+                yield file, "".join(line[1:] for line in hunk.splitlines(True) if line[0] != "+")

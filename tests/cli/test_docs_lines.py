@@ -12,7 +12,7 @@ import typer
 from synthcli.data.corpora import OWN, find_corpus
 from synthcli.presets import load_preset, preset_names
 
-from .docs_lines import PAGES, ROOT, Line, anchors_of, lines_of, links_of, read
+from .docs_lines import PAGES, ROOT, Line, anchors_of, changes_of, lines_of, links_of, read
 from .verbs import command_of
 
 LINES = [line for page in PAGES for line in lines_of(page)]
@@ -90,3 +90,10 @@ def test_links_lead_somewhere(page: str) -> None:
         target = (ROOT / page).parent / path if path else ROOT / page
         assert target.exists(), path
         assert not anchor or anchor in anchors_of(target), f"{path}#{anchor}"
+
+
+def test_the_changes_that_pages_show_apply() -> None:
+    changes = [change for page in PAGES for change in changes_of(page)]
+    assert len(changes) > 8
+    for file, lines in changes:
+        assert read(file).count(lines) == 1, f"{file}:\n{lines}"
