@@ -5,7 +5,7 @@ ratios within one run are what counts: of time, and of the CPU seconds of all pr
 on what else runs. `datasets.map` is given the text in Arrow already, in two processes, batched, and calls the
 tokenizer's own library; ours reads a file, hashes and counts what it writes, and looks for duplicates.
 
-    python benchmarks/prepare.py [--only speed memory start] [--megabytes 50] [--rounds 3] [--json FILE]
+    python benchmarks/prepare.py [--only speed byte-pairs memory start] [--megabytes 50] [--rounds 3]
 """
 
 import argparse
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.prepare_byte_pairs import compare_byte_pairs
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import prepare
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
@@ -132,6 +133,12 @@ def measured(work: Callable[[], int]) -> Measured:
     return Measured(tokens, time.perf_counter() - begun, cpu_seconds() - cpu)
 
 
+def cpu_seconds_of(work: Callable[[], int]) -> tuple[int, float]:
+    """Do work, and return its tokens and CPU seconds."""
+    done = measured(work)
+    return done.tokens, done.cpu_seconds
+
+
 def cpu_seconds() -> float:
     """Return the CPU seconds of this process and those that it has waited for."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -206,6 +213,7 @@ times = [clocks()]
 from pathlib import Path
 from synthcli.jobs.train import Examples
 from synthcli.data.batching import Batches
+from benchmarks.prepare_byte_pairs import compare_byte_pairs
 from synthcli.data.config import BatchConfig
 from synthcli.data.store import open_store
 times.append(clocks())
@@ -240,9 +248,10 @@ def start(millions: list[float], folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=("speed", "memory", "start"))
+    parser.add_argument("--only", nargs="+", choices=("speed", "byte-pairs", "memory", "start"))
     parser.add_argument("--kinds", nargs="+", choices=CONFIGS, default=list(CONFIGS))
     parser.add_argument("--megabytes", type=float, default=50)
+    parser.add_argument("--gpt2-files", type=Path, metavar="DIR", help="GPT-2's vocab.bpe and encoder.json")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=float, nargs="+", default=[10, 100, 1_000])
     parser.add_argument("--million-tokens", type=float, nargs="+", default=[1, 100])
@@ -250,6 +259,9 @@ def main() -> None:
     asked = parser.parse_args()
     parts: dict[str, Callable[[Path], Any]] = {
         "speed": lambda folder: speed(asked.kinds, asked.megabytes, asked.rounds, folder),
+        "byte-pairs": lambda folder: compare_byte_pairs(
+            asked.megabytes, asked.rounds, asked.gpt2_files, folder, cpu_seconds_of
+        ),
         "memory": lambda folder: memory(asked.sizes, folder),
         "start": lambda folder: start(asked.million_tokens, folder),
     }
