@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,6 +164,25 @@ def remove_here(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def not_removed(
+    error: OSError | WorkFailedError, path: Path, of: tuple[str, str], folder: Path, root: Path
+) -> WorkFailedError:
+    """Return what says why a removal failed, and the command that then removes the rest.
+
+    `of` are the verb and its variable; `folder` is where the verb looks for what is left over, in place of
+    `root` where that is another.
+    """
+    verb, variable = of
+    refused = error if isinstance(error, OSError) else error.__cause__  # as `writing` raises it
+    assert isinstance(refused, OSError)
+    why, helps = explained(refused, path)
+    command = shlex.join(["synth", verb, "rm", str(path)])
+    if not os.path.lexists(path):  # moved aside
+        elsewhere = "" if folder.resolve() == root.resolve() else f"{variable}={shlex.quote(str(folder))} "
+        command = f"{elsewhere}synth {verb} rm --leftovers"
+    return WorkFailedError(f"`{path}` could not be removed whole: {why}", f"{helps}, then `{command}`")
 
 
 def free(folder: Path) -> int | None:

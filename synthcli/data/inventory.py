@@ -12,8 +12,8 @@ from synthcli.data.preparing.locking import locked
 from synthcli.data.preparing.work import work_folder
 from synthcli.data.store import is_other_manifest, stores_root
 from synthcli.data.tokenizers.trained import CACHE
-from synthcli.disk import explained, remove_here
-from synthcli.errors import SynthError, WorkFailedError, did_you_mean
+from synthcli.disk import not_removed, remove_here
+from synthcli.errors import SynthError, did_you_mean
 
 Kind = Literal["store", "damaged", "unfinished", "leftover", "cache", "foreign"]
 WAIT = "wait until it ends, or stop it"
@@ -132,5 +132,5 @@ def remove_store(one: FoundStore) -> None:
     except BlockingIOError as error:
         raise SynthError(f"`{one.path}` is in use: a process writes to it", WAIT) from error
     except OSError as error:
-        why, helps = explained(error, one.path)
-        raise WorkFailedError(f"`{one.path}` could not be removed whole: {why}", helps) from error
+        of, folder = ("stores", "SYNTH_STORES"), one.path.parent
+        raise not_removed(error, one.path, of, folder, stores_root()) from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcli import durable
-from synthcli.disk import explained, remove_here, size_of
+from synthcli.disk import not_removed, remove_here, size_of
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.runs.inventory import RECORDINGS, Found, look_at, look_through, uses_of
 from synthcli.runs.run import PRESET, Run, runs_root
@@ -105,9 +105,8 @@ def remove(removal: Removal) -> None:
                 durable.remove_folder(path)
     except BlockingIOError as error:
         raise SynthError(f"`{path}` is in use: a process writes to it", WAIT) from error
-    except OSError as error:
-        why, helps = explained(error, path)
-        raise WorkFailedError(f"`{path}` could not be removed whole: {why}", helps) from error
+    except (OSError, WorkFailedError) as error:  # the latter of its lock
+        raise not_removed(error, path, ("runs", "SYNTH_RUNS"), path.parent.parent, runs_root()) from error
     if path.parent.resolve() != runs_root().resolve():
         with suppress(OSError):  # other runs of the name
             path.parent.rmdir()

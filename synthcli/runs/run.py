@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from synthcli.training.training import Examples
 
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
+LONGEST_NUMBER = 20  # digits of a process
 ELSEWHERE = "set `SYNTH_RUNS` to another folder"
 
 DELETE = "delete it, or restore it: it only says when and on what the run was trained"
@@ -128,20 +129,27 @@ class Run:
             return
         with ExitStack() as until_then:
             with self._writing(LOCK):
-                self._hold(until_then.enter_context((self.path / LOCK).open("a+")))
+                self._hold(until_then.enter_context(self._lock_file()))
                 durable.remove_unfinished(self.path)
             yield
+
+    def _lock_file(self) -> TextIO:
+        """Open the lock; what stands in its place is nobody's to write to."""
+        path = self.path / LOCK
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise SynthError(f"`{path}` is no plain file, and locks nothing", "remove it yourself")
+        return path.open("a+")
 
     def _hold(self, file: TextIO) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            message = f"run `{self.path}` is being written by process {file.read()}"
+            message = f"run `{self.path}` is being written by process {file.read(LONGEST_NUMBER)}"
             raise SynthError(message, "wait until it ends, or stop it") from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with suppress(OSError):  # a full disk: the lock holds all the same, and what is removed makes room
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
 
     def _writing(self, name: str) -> AbstractContextManager[None]:
         return writing(f"`{self.path / name}`", self.path)

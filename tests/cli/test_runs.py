@@ -1,5 +1,6 @@
 """`synth runs`: whatever lies there is listed; what goes is shown and asked for, and what is in use stays."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -300,3 +301,72 @@ def test_a_run_elsewhere_goes_by_its_path(synth: Synth, here: Path) -> None:
     said = synth("runs", "rm", str(run.path), "--yes")
     assert said.code == 0 and not run.path.parent.exists()
     assert f"is the teacher of `{student.path}` (no checkpoint)\n" in said.err
+
+
+REFUSED = "error: `{path}` could not be removed whole: nothing may be written in `{path}`\n"
+HELPS = "hint: make it writable, then `{command}`\n"
+
+
+def refuse(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(what, refused)
+
+
+@pytest.mark.parametrize("what", ["pathlib.Path.rename", "synthcli.runs.run.Run._hold"])
+def test_a_removal_that_is_refused_names_the_command_for_the_rest(
+    synth: Synth, root: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    run = create_run("a", 'name = "a"\n', root)
+    with monkeypatch.context() as patched:
+        refuse(what, patched)
+        said = synth("runs", "rm", "a", "--yes")
+    path = f"runs/a/{run.id}"
+    command = f"synth runs rm {path}"
+    whole = (REFUSED + HELPS).format(path=root.parent / path, command=command)
+    assert (said.code, said.err.partition("\n")[2]) == (
+        1,
+        whole.replace(f"`{root.parent / path}`", f"`{path}`", 1),
+    )
+    assert synth(*command.split()[1:], "--yes").code == 0 and list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_a_refused_removal_has_begun_goes_by_the_command_it_names(
+    synth: Synth, root: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    run = create_run("a", 'name = "a"\n', root)
+    with monkeypatch.context() as patched:
+        refuse("shutil.rmtree", patched)
+        if elsewhere:
+            patched.setenv("SYNTH_RUNS", "others")
+        said = synth("runs", "rm", f"runs/a/{run.id}", "--yes")
+    command = "synth runs rm --leftovers"
+    named = f"SYNTH_RUNS=runs {command}" if elsewhere else command
+    assert said.code == 1 and said.err.endswith(f"then `{named}`\n")
+    assert synth(*command.split()[1:], "--yes").code == 0 and list(root.iterdir()) == []
+
+
+def test_a_run_goes_where_its_lock_cannot_be_written(
+    synth: Synth, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: what is removed is what makes room."""
+    create_run("a", 'name = "a"\n', root)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    assert synth("runs", "rm", "a", "--yes").code == 0 and list(root.iterdir()) == []
+
+
+def test_a_lock_that_leads_elsewhere_is_not_written_to(synth: Synth, root: Path, here: Path) -> None:
+    run = create_run("a", 'name = "a"\n', root)
+    (here / "mine").write_text("mine")
+    (run.path / ".lock").unlink(missing_ok=True)
+    (run.path / ".lock").symlink_to(here / "mine")
+    said = synth("runs", "rm", "a", "--yes")
+    error = f"error: `runs/a/{run.id}/.lock` is no plain file, and locks nothing\nhint: remove it yourself\n"
+    assert (said.code, said.err.partition("\n")[2]) == (2, error)
+    assert (here / "mine").read_text() == "mine" and run.preset.is_file()

@@ -1,5 +1,6 @@
 """`synth stores`: whatever lies there is listed; what goes is shown and asked for; what is in use stays."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -159,3 +160,23 @@ def test_a_mistake_is_one_message(synth: Synth, here: Path, name: str) -> None:
     said = synth("stores", *words)
     assert (said.code, said.out, said.err) == (2, "", f"error: {message}\nhint: {hint}\n")
     assert list(here.iterdir()) == []
+
+
+def test_a_removal_that_is_refused_names_the_command_for_the_rest(
+    synth: Synth, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for what, command in (
+        ("pathlib.Path.rename", f"synth stores rm stores/{store.name}"),
+        ("shutil.rmtree", "synth stores rm --leftovers"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(what, refused)
+            said = synth("stores", "rm", store.name, "--yes")
+        assert said.code == 1 and said.err.endswith(f"hint: make it writable, then `{command}`\n")
+        assert (
+            f"error: `stores/{store.name}` could not be removed whole: nothing may be written in" in said.err
+        )
+    assert synth(*command.split()[1:], "--yes").code == 0 and list(store.parent.iterdir()) == []
