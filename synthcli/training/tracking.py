@@ -7,6 +7,7 @@ twice, and nothing differs.
 import io
 import json
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -52,6 +53,9 @@ class Tracking(Callback):
     configuration: Mapping[str, Any]
     say: Callable[[str], None]
     places: dict[Path, int] = field(default_factory=dict)  # of the next byte to read
+    threads: set[threading.Thread] = field(default_factory=set)  # that trackers started
+    others: set[threading.Thread] | None = None  # while a tracker works: whose threads are not its own
+    before: Callable[[threading.ExceptHookArgs], object] = threading.excepthook
 
     def on_start(self, training: Training) -> None:
         earlier = self._new_records()
@@ -104,6 +108,7 @@ class Tracking(Callback):
     @contextmanager
     def _guarded(self, tracker: Tracker) -> Iterator[None]:
         """Say once that a tracker failed, and go on without it; its library prints nothing among our data."""
+        self.others = set(threading.enumerate()) - self.threads
         try:
             with redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -112,9 +117,19 @@ class Tracking(Callback):
             self.trackers.remove(tracker)
             why = f"{type(error).__name__}: {error}".replace("\n", " ")[:LONGEST]
             self.say(f"note: tracker `{tracker.name}` failed, and the training goes on without it: {why}")
+        finally:
+            self.threads |= set(threading.enumerate()) - self.others
+            self.others = None
 
     def __enter__(self) -> "Tracking":
+        self.before, threading.excepthook = threading.excepthook, self._hear
         return self
+
+    def _hear(self, args: threading.ExceptHookArgs) -> None:
+        """Print no traceback of a tracker's thread: its library raises the same at the next record."""
+        is_new = self.others is not None and args.thread not in self.others
+        if args.thread not in self.threads and not is_new:
+            self.before(args)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,6 +138,7 @@ class Tracking(Callback):
             with self._guarded(tracker):
                 if tracker.opened is not None:
                     tracker.opened.finish()
+        threading.excepthook = self.before
 
 
 def figures_of(record: Mapping[str, Any]) -> dict[str, float]:

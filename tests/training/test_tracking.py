@@ -1,9 +1,11 @@
 """Trackers are told what stands in a run's files; one that fails is told of once and ends nothing."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from synthcli.runs.trackers import refuse_trackers, tracking
 from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import newest_checkpoint
 from synthcli.training.journal import read
-from synthcli.training.tracking import figures_of, numbers_in
+from synthcli.training.tracking import Tracker, Tracking, figures_of, numbers_in
 
 from .toys import ToyText, toy_config, toy_model, toy_train
 
@@ -148,6 +150,28 @@ def test_a_tracker_that_fails_is_told_of_once_and_the_run_goes_on(
     assert said == [f"note: tracker `one` failed, and the training goes on without it: {why}"]
     assert run.is_finished and len(fakes["one"].of(call)) == 1
     assert fakes["two"].of("finish") == [[]]
+
+
+def test_a_tracker_whose_thread_fails_leaves_no_traceback() -> None:
+    """Its library raises the same at the next record; a thread of anybody else is heard."""
+    heard: list[threading.ExceptHookArgs] = []
+
+    def fail() -> None:
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+
+    training: Any = SimpleNamespace(step=0)
+    writer = SimpleNamespace(start=fail, store_init_configuration=dict, log=fail, finish=fail)
+    telling = Tracking([Tracker("fake", lambda step, known: writer)], (), {}, print)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("threading.excepthook", heard.append)
+        with telling:
+            telling.on_start(training)
+            telling.tell_results({"loss": 1.0}, 2)
+            assert heard == []
+            fail()
+        assert len(heard) == 1 and threading.excepthook == heard.append
 
 
 def test_a_training_that_fails_finishes_its_trackers(tmp_path: Path, fakes: dict[str, Fake]) -> None:
