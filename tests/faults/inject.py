@@ -15,6 +15,7 @@ import errno
 import faulthandler
 import random
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -26,10 +27,12 @@ from pathlib import Path
 import torch
 
 from tests.faults.injector import REFUSES, SENT, Disk, watched
-from tests.faults.judging import RUN, Contents, bytes_by_name, contents, half_there
+from tests.faults.judging import RUN, Contents, bytes_by_name, contents, half_there, names
 from tests.faults.verbs import VERBS, Place, Said, at, prepared, synth
 
 SECONDS = 300  # that no command takes
+WITHOUT = "the training goes on without it"  # a tracker
+REMOVING = tuple(verb for verb in VERBS if " rm" in verb)
 TOLERATED = (errno.EINVAL, errno.EPERM)  # what is refused so is done without
 
 
@@ -67,21 +70,25 @@ class Bench:
     def root(self) -> Path:
         return self.place.root
 
-    def reset(self) -> None:
+    def reset(self, verb: str) -> None:
         shutil.rmtree(self.root)
         shutil.copytree(self.kept, self.root, symlinks=True)
+        self.place.begin(verb)
 
     def carry_out(self, verb: str, disk: Disk) -> Said:
+        return self.said(self.place.words(verb), disk)
+
+    def said(self, words: list[str], disk: Disk) -> Said:
         faulthandler.dump_traceback_later(SECONDS, exit=True)  # it waits for a lock that nobody lets go of
         try:
             with at(self.root), watched(disk):
-                return synth(*self.place.words(verb), out=SENT)
+                return synth(*words, out=SENT)
         finally:
             faulthandler.cancel_dump_traceback_later()  # else it ends whatever runs here by then
 
     def whole(self, verb: str) -> Whole:
         """Carry out a verb on a sound disk."""
-        self.reset()
+        self.reset(verb)
         disk = Disk(self.root)
         said = self.carry_out(verb, disk)
         if said.code != 0:
@@ -92,7 +99,7 @@ class Bench:
 
     def tried(self, fault: Fault, whole: Whole) -> tuple[list[str], str]:
         """Refuse a verb one call, then none; return what is wrong, and which call that was."""
-        self.reset()
+        self.reset(fault.verb)
         disk = Disk(self.root, fault.number, fault.at)
         wrong = []
         try:
@@ -102,21 +109,61 @@ class Bench:
         wrong += misspoken(said, fault)
         wrong += lost(self.before, bytes_by_name(self.root), whole)
         wrong += half_there(self.root, self.before, whole.contents)
-        if said.code != 0:
+        if said.code != 0 and fault.verb in REMOVING:
+            wrong += torn(self.before, bytes_by_name(self.root), whole)
+            wrong += self.removed_after(said, fault.verb)
+            wrong += self.left(whole)
+        elif said.code != 0:
             again = self.carry_out(fault.verb, Disk(self.root))
+            named = re.search(r"`--name .* is taken .*`synth (train --resume .*)`", again.err, re.DOTALL)
+            if named is not None:
+                again = self.said(shlex.split(named[1]), Disk(self.root))
             is_there = "standard output" in said.err and re.search("`.*` exists( already)?\n", again.err)
             if again.code and not is_there:  # where the result could not be shown, the work is done
                 wrong.append(f"the same command again fails: {again.err}")
         if not wrong:
             missing = {name for name, _ in whole.contents - contents(self.root)}
+            if WITHOUT in said.err:
+                missing = {name for name in missing if "/tensorboard/" not in name}
             wrong += [f"{name} is not as without the fault" for name in sorted(missing)]
         return wrong, str(disk.refused)
+
+    def removed_after(self, said: Said, verb: str) -> list[str]:
+        """Give the command that the hint of a refused removal names, then the rest; return what is wrong."""
+        named = re.search(r"`(synth \w+ rm .*?)`", said.err.partition("hint: ")[2])
+        if named is None:  # all that was to go is gone, and could not be shown
+            return [] if "standard output" in said.err else [f"no command is named: {said.err}"]
+        first = shlex.split(named[1])[1:]
+        again = self.said([*first, "--yes"], Disk(self.root))
+        wrong = [f"`{named[1]}` fails: {again.err}"] if again.code else []
+        what = [word for word in self.place.words(verb)[2:] if (self.root / word).exists()]
+        if what:
+            rest = self.said([*first[:2], *what, "--yes"], Disk(self.root))
+            wrong += [f"the rest stays: {rest.err}"] if rest.code else []
+        return wrong
+
+    def left(self, whole: Whole) -> list[str]:
+        """Return what a removal was to remove, and has not, and the rest of what is half removed."""
+        gone = {name for name in self.before if name in whole.changed and not whole.changed[name]}
+        hidden = [str(path.relative_to(self.root)) for path in self.root.rglob(".unfinished-*")]
+        return [f"{name} is still there" for name in sorted(gone & set(names(self.root)))[:1] + hidden]
+
+
+def torn(before: dict[str, bytes], after: dict[str, bytes], whole: Whole) -> list[str]:
+    """Return the folders that a removal took a part of, and left under their names."""
+    gone = {name for name in before if name in whole.changed and not whole.changed[name]}
+    parts: dict[str, set[bool]] = {}
+    for name in gone:
+        parts.setdefault("/".join(name.split("/")[: 3 if name.startswith("runs/") else 2]), set()).add(
+            name in after
+        )
+    return [f"{folder} is half removed" for folder, found in sorted(parts.items()) if len(found) > 1]
 
 
 def misspoken(said: Said, fault: Fault) -> list[str]:
     """Return what is wrong with how a command ended."""
     if said.code == 0:
-        return []
+        return [f"it works, and says: {said.err}"] if "Traceback" in said.err else []
     errors, hints = (said.err.count(f"{word}: ") for word in ("error", "hint"))
     wrong = [] if said.code in (1, 2) else [f"the exit code is {said.code}"]
     if "Traceback" in said.err or (errors, hints) != (1, 1):

@@ -18,14 +18,24 @@ RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # a run's id is the time
 CLOCKS = {  # keys of JSON whose values another run has otherwise
     "seconds", "time", "created", "latency", "cost", "milliseconds", "relative_to_first", "step_time", "host",
 }  # fmt: skip
-TIMED = re.compile(r"(timings\.jsonl|environment\.json|finished\.json|reproduce-\w+\.md|.*\.(png|svg))$")
+TIMED = re.compile(
+    r"(timings\.jsonl|environment\.json|finished\.json|reproduce-\w+\.md|.*\.(png|svg)|events\.out\..*)$"
+)
+EVENTS = re.compile(
+    r"(?<=events\.out\.tfevents)\.[^/]*$|(?<=/tensorboard/)\d+\.\d+(?=/)"
+)  # when, and by whom
 
 Contents = set[tuple[str, str]]
 
 
 def contents(root: Path) -> Contents:
     """Return name and digest of every file that is not hidden; no run's id and no clock is in either."""
-    return {(RUN.sub("RUN", name), digest(root / name)) for name in names(root)}
+    return {(title_of(name), digest(root / name)) for name in names(root)}
+
+
+def title_of(name: str) -> str:
+    """Return the name of a file without what two equal commands call differently."""
+    return EVENTS.sub("", RUN.sub("RUN", name))
 
 
 def names(root: Path) -> list[str]:
@@ -43,7 +53,7 @@ def digest(path: Path) -> str:
     content = path.read_bytes()
     if TIMED.match(path.name):
         return "there" if content else "empty"
-    if path.suffix in (".json", ".jsonl", ".toml", ".md", ".txt", ".py"):
+    if path.suffix in (".json", ".jsonl", ".toml", ".md", ".txt", ".py", ".yml"):
         text = RUN.sub("RUN", content.decode())
         if path.suffix == ".json":
             text = json.dumps(without_clocks(json.loads(text)), sort_keys=True)
@@ -72,7 +82,7 @@ def half_there(root: Path, before: dict[str, bytes], whole: Contents) -> list[st
     wrong = []
     known = dict(whole)
     for name in names(root):
-        path, title = root / name, RUN.sub("RUN", name)
+        path, title = root / name, title_of(name)
         if path.suffix == ".jsonl":
             wrong += [] if lines_are_whole(path) else [f"{name} has a line cut short within"]
         elif (root / name).is_symlink() or before.get(name) == path.read_bytes():

@@ -98,6 +98,7 @@ TOY = [
         "data.batch.size=8",
     )
 ]
+WRITTEN = '{"references": ["one two three four"], "hypothesis": "one two three four five"}\n' * 4
 PIECES = ("--tokenizer", "wordpiece", "--vocab-size", "70")
 QUICK = ("--steps", "2", "--limit", "16")
 
@@ -119,9 +120,11 @@ VERBS: dict[str, tuple[str, ...]] = {
     "corpora unpack": ("corpora", "unpack", "store.tar", "--to", "out/store"),
     "train": ("train", "seq2seq.toml"),
     "train --resume": ("train", "--resume", "{part}"),
+    "train --track": ("train", "seq2seq.toml", "--track", "tensorboard", "--name", "tracked"),
     "finetune": ("finetune", "{seq2seq}", "--corpus", "copy", "--set", "training.steps=2"),
     "eval accuracy": ("eval", "accuracy", "{seq2seq}", "--limit", "8"),
     "eval bleu --json": ("eval", "bleu", "{seq2seq}", "--limit", "8", "--json"),
+    "eval bleu --from": ("eval", "bleu", "--from", "written.jsonl", "--json"),
     "eval perplexity": ("eval", "perplexity", "{encoder}"),
     "eval teacher-agreement": ("eval", "teacher-agreement", "{student}", "--teacher", "{encoder}"),
     "generate": ("generate", "{seq2seq}", "--prompt", "abc", "--prompt", "de"),
@@ -145,6 +148,15 @@ VERBS: dict[str, tuple[str, ...]] = {
     "plan --json": ("plan", "wmt14-dense", "--json"),
     "check --json": ("check", "seq2seq.toml", "--json"),
     "kernels build": ("kernels", "build", "--mode", "cpu"),
+    "runs plot": ("runs", "plot", "{seq2seq}", "{encoder}"),
+    "runs plot -o": ("runs", "plot", "{seq2seq}", "-o", "out/curves.svg"),
+    "runs rm": ("runs", "rm", "{part}", "--yes"),
+    "runs rm, two of them": ("runs", "rm", "{healing}", "{student}", "--yes", "--json"),
+    "runs rm --leftovers": ("runs", "rm", "--leftovers", "--yes"),
+    "stores rm": ("stores", "rm", "copy.bytes-260", "--yes"),
+    "stores rm --leftovers": ("stores", "rm", "--leftovers", "--yes"),
+    "runs ls --json": ("runs", "ls", "--json"),
+    "stores ls --json": ("stores", "ls", "--json"),
 }
 
 
@@ -165,6 +177,14 @@ class Place:
 
     def words(self, verb: str) -> list[str]:
         return [word.format(**self.runs) for word in VERBS[verb]]
+
+    def begin(self, verb: str) -> None:
+        """Have what only this verb needs: what killed commands left."""
+        if verb.endswith("rm --leftovers"):
+            inside = "runs/seq2seq" if verb.startswith("runs") else "stores"
+            left = self.root / inside / ".unfinished-gone-01234567"
+            left.mkdir()
+            (left / "part").write_text("half")
 
 
 def synth(*words: str, out: str | None = None) -> Said:
@@ -272,6 +292,7 @@ def prepared(root: Path) -> Place:
         done("export", runs["encoder"], "--to", "safetensors", "-o", "exported")
         done("export", runs["encoder"], "--to", "hf", "-o", "published")
         done("corpora", "pack", "copy.bytes-260", "-o", "store.tar")
+        (root / "written.jsonl").write_text(WRITTEN)
     return Place(root, runs)
 
 
