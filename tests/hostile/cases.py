@@ -6,6 +6,7 @@ import re
 import shutil
 import unicodedata
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.hostile.commands import COMMANDS, KINDS, VARIABLES, Command
@@ -14,9 +15,13 @@ from tests.hostile.running import NOT_ENDED, RAISED, Ended, run
 
 MAY_BE_NEW = ("out", "runs", "stores", "imported", "home", "kernels", "reports")
 MAY_CHANGE = ("environment.json", "journal.jsonl", "timings.jsonl", ".lock", ".verified.json", "quality.json")
+LOOKS = re.compile(r"\x1b\[[\d;]*m")  # colours and weights, and nothing else that commands a terminal
 LONGEST = 8_000  # characters of a message
-CHANGING = re.compile(  # names of runs, clocks, rates
-    r"\d{8}-\d{6}-[0-9a-f]{4}|[\d.,]+ s\b|\d+\.\d+\s*$|\"(seconds|time|created)\": \S+|[\d,.]+ [kMG]?i?B/s",
+# Names of runs, clocks, rates; and sizes: what `.lock` and `finished.json` hold is read by nobody, so that a
+# run with a link or a terabyte of nothing in their place is the same run, of another size.
+CHANGING = re.compile(
+    r"[\d.,]+ (bytes|[KMG]iB)\b|\d{8}-\d{6}-[0-9a-f]{4}|[\d.,]+ s\b|\d+\.\d+\s*$|"
+    r"\"(seconds|time|created)\": \S+|[\d,.]+ [kMG]?i?B/s",
     re.MULTILINE,
 )
 
@@ -125,8 +130,8 @@ def verdict(
     """Judge how a command ended."""
     wrong = [
         *of_the_end(ended),
-        *of_the_screen(ended, "FORCE_COLOR" not in case.variables),
-        *of_the_files(ended, before, after),
+        *of_the_screen(ended, case.variables.keys() & {"FORCE_COLOR", "TERM"} == set()),
+        *of_the_files(ended, before, after, COMMANDS[case.command].removes),
     ]
     if wrong:
         return "; ".join(wrong)
@@ -143,10 +148,12 @@ def of_the_end(ended: Ended) -> list[str]:
 
 
 def of_the_screen(ended: Ended, is_plain: bool) -> list[str]:
-    """What is wrong with what was printed; where it is not plain, colours were asked for."""
+    """What is wrong with what was printed; where it is not plain, a terminal that shows looks is there."""
     wrong = []
-    commands = {c for c in ended.out + ended.err if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
-    if commands and is_plain:
+    printed = ended.out + ended.err
+    printed = printed if is_plain else LOOKS.sub("", printed)
+    commands = {c for c in printed if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
+    if commands:
         wrong.append(f"the terminal is commanded: {sorted(commands)}")
     lines = ended.err.splitlines()
     errors, hints = (sum(line.startswith(word) for line in lines) for word in ("error: ", "hint: "))
@@ -162,10 +169,15 @@ def is_help(ended: Ended) -> bool:
 
 
 def of_the_files(
-    ended: Ended, before: dict[str, tuple[int, int, int]], after: dict[str, tuple[int, int, int]]
+    ended: Ended,
+    before: dict[str, tuple[int, int, int]],
+    after: dict[str, tuple[int, int, int]],
+    removes: str = "",
 ) -> list[str]:
-    """What was lost, changed or left over."""
+    """What was lost, changed or left over; what a command removes may go, where it said that it did."""
     lost = [name for name in before if name not in after]
+    if removes and ended.code == 0:
+        lost = [name for name in lost if not fnmatch(f"{name}/", removes)]
     changed = [name for name in before if name in after and before[name] != after[name]]
     new = [name for name in after if name not in before]
     wrong = [f"lost {lost[:3]}"] * bool(lost)

@@ -79,6 +79,7 @@ class Command:
     read: tuple[str, ...] = ()
     places: dict[int, str] = field(default_factory=dict)  # of words that are no options, and their kind
     is_long: bool = False  # whether `words` as they are take more than seconds
+    removes: str = ""  # a pattern of what may go
 
 
 def options(numbers: str = "", names: str = "", paths: str = "", settings: str = "") -> dict[str, str]:
@@ -143,15 +144,17 @@ COMMANDS: dict[str, Command] = {
         ("teacher.toml", "small.toml", "words/*", *STORE),
         {1: "path"},
     ),
-    "runs ls": Command(("runs", "ls", "teacher"), {}, (), {2: "name"}),
+    "runs ls": Command(("runs", "ls", "teacher"), {}, RUN[:1], {2: "name"}),
     "runs show": Command(("runs", "show", "teacher"), {}, RUN, {2: "path"}),
     "runs plot": Command(
         ("runs", "plot", "teacher", "-o", "out.png"), options(paths="output"), RUN[:1], {2: "path"}
     ),
-    # nobody can be asked: nothing goes
-    "runs rm": Command(("runs", "rm", "teacher"), {}, RUN, {2: "path"}),
-    "stores ls": Command(("stores", "ls")),
-    "stores rm": Command(("stores", "rm", "text"), {}, STORE, {2: "path"}),
+    "runs rm": Command(("runs", "rm", "teacher"), {}, RUN, {2: "path"}),  # nobody can be asked: nothing goes
+    "runs rm --yes": Command(
+        ("runs", "rm", "teacher", "--yes"), {}, RUN, {2: "path"}, removes="runs/teacher/*"
+    ),
+    "stores ls": Command(("stores", "ls"), {}, STORE),
+    "stores rm": Command(("stores", "rm", "STORE", "--yes"), {}, STORE, {2: "path"}, removes="stores/text.*"),
     "train resume": Command(
         ("train", "--resume", "halted"),
         options("seed", "scale", settings="set"),
@@ -194,6 +197,12 @@ COMMANDS: dict[str, Command] = {
     "eval bleu": Command(
         ("eval", "bleu", "writer", "--limit", "2"), options("limit batch-size beam"), WRITER, {2: "path"}
     ),
+    "eval --from": Command(
+        ("eval", "bleu", "--from", "written.jsonl"),
+        options("limit", "rouge-tokenizer"),
+        ("written.jsonl",),
+        {1: "name", 3: "path"},
+    ),
     "eval teacher-agreement": Command(
         ("eval", "teacher-agreement", "teacher-merge-1-2", "--limit", "8"),
         options("limit", "teacher reference corpus split", "source picture"),
@@ -213,7 +222,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "reproduce": Command(
         ("reproduce", "--scale", "hour", "--data", "words"),
-        options("", "scale", "data output", "set"),
+        options("jobs", "scale", "data output", "set"),
         (),
         is_long=True,
     ),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.cases import Case, cases_of, happened, verdict
-from tests.hostile.commands import COMMANDS
+from tests.hostile.commands import COMMANDS, VARIABLES
 from tests.hostile.running import NOT_ENDED, Ended
 from tests.hostile.world import write_sources
 
@@ -68,6 +68,21 @@ def test_what_is_wrong_is_noticed(name: str) -> None:
     ended, after, said = NOTICED[name]
     found = verdict(Case("train", "plain"), ended, {"a": FILE}, after)
     assert found == said or (said.endswith("; ") and found.startswith(said[:-2]))
+
+
+def test_what_a_command_removes_may_go_and_nothing_else() -> None:
+    case, before = Case("runs rm --yes", "plain"), {"runs/teacher/1/a": FILE, "runs/other/1/a": FILE}
+    worked, refused = Ended(0, "", "", (), 1.0), Ended(2, "", SAID, (), 1.0)
+    assert verdict(case, worked, before, {"runs/other/1/a": FILE}) == "worked"
+    assert verdict(case, worked, before, {}) == "lost ['runs/other/1/a']"
+    assert verdict(case, refused, before, {"runs/other/1/a": FILE}) == "lost ['runs/teacher/1/a']"
+
+
+@pytest.mark.parametrize(("printed", "said"), [("\x1b[1ma\x1b[0m", "worked"), ("\x1b[2J", "the terminal")])
+def test_a_terminal_that_shows_looks_gets_them_and_no_other_command(printed: str, said: str) -> None:
+    number = next(number for number, odd in enumerate(VARIABLES) if "TERM" in odd)
+    case = Case("runs ls", "variables", str(number))
+    assert verdict(case, Ended(0, printed, "", (), 1.0), {}, {}).startswith(said)
 
 
 def test_every_command_of_the_program_is_there() -> None:

@@ -46,6 +46,7 @@ metrics = ["bleu", "accuracy"]
 beam = 2
 max_length = 8
 """
+WRITTEN = '{"references": ["one two three four"], "hypothesis": "one two three four five"}\n' * 4
 SPLITS = (("train", 60), ("valid", 20), ("test", 10))
 MERGED = ("merge-layers", "1", "2", "--closed-form-only", "--limit", "24", "--teacher", "teacher")
 
@@ -63,6 +64,7 @@ def write_sources(box: Path) -> None:
             )
     rows = [f'"the film {n} was {n % 9}",{"good" if n % 2 else "bad"}' for n in range(60)]
     (box / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (box / "written.jsonl").write_text(WRITTEN)
     (box / "teacher.toml").write_text(teacher_preset("words"))
     (box / "halted.toml").write_text(teacher_preset("words").replace("steps = 2", "steps = 4"))
     (box / "writer.toml").write_text(WRITER)
