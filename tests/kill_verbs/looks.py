@@ -3,19 +3,26 @@
 from pathlib import Path
 
 from synthcli.data.store import open_store, stores_in, stores_root
+from synthcli.evaluation.outputs import read_outputs
 from synthcli.presets import load_preset
 from synthcli.runs import find_checkpoint, list_runs, verb_of
 from synthcli.training.checkpoints import load_checkpoint, step_folders
 from tests.kill_verbs.contents import CLOCK, Contents
 
 WHOLE_OR_ABSENT = ("out", "exported", "stores")
+OTHERS = ("tmp/", "kernels/", "report")  # no results of ours
+GONE = " is gone"
 
 
 def look(verb: str) -> None:
     """Read all that is there as other commands do; raises where that fails."""
     for run in list_runs():
         load_preset(str(run.preset))
-        run.read_results()
+        for name, result in run.read_results().items():
+            outputs = result.get("outputs")
+            if outputs is not None:
+                kept = read_outputs(run.results / outputs)[1]
+                assert kept == result["samples"], f"`{name}` of `{run.path}` is of other outputs"
         for folder in step_folders(run.checkpoints):
             load_checkpoint(folder).weights  # noqa: B018 - it is read
         if run.path.name not in before(run.name):
@@ -43,11 +50,23 @@ def halves(expected: Contents, found: Contents, volatile: frozenset[str]) -> lis
         }
         if present and not any(key.endswith("is gone") for key in present):
             wrong += [f"{key} is missing" for key in wanted - present]
-    return sorted(wrong)
+    return sorted(wrong + half_gone(expected, found))
+
+
+def half_gone(expected: Contents, found: Contents) -> list[str]:
+    """Return what a command removes, and of what only a part is gone."""
+    wanted = {key for key in expected if key.endswith(GONE) and not key.startswith(OTHERS)}
+    folders = {folder_of(key) for key in wanted}
+    parts = {folder: {key in found for key in wanted if folder_of(key) == folder} for folder in folders}
+    return [f"{folder} is half gone" for folder, present in parts.items() if len(present) > 1]
+
+
+def folder_of(key: str) -> str:
+    """Return the run or the store that a file belongs to; of what is in neither, its outermost folder."""
+    depth = {"runs": 3, "stores": 2}.get(key.partition("/")[0], 1)
+    return "/".join(key.split("/")[:depth])
 
 
 def is_hidden(key: str) -> bool:
     path = key.partition("#")[0]
-    return any(part.startswith(".") for part in path.split("/")) or path.startswith(
-        ("tmp/", "kernels/", "report")
-    )
+    return any(part.startswith(".") for part in path.split("/")) or path.startswith(OTHERS)

@@ -42,6 +42,14 @@ def new_runs(box: Path, name: str) -> list[Path]:
     return [path.relative_to(box) for path in found if path.name not in before]
 
 
+def until_gone(box: Path, words: Words) -> Words | None:
+    """Remove what is still there under its name, and the rest of what is no longer."""
+    kind, verb, *names, yes = words
+    there = [name for name in names if list(box.glob(f"{kind}/{name}/[!.]*"))]
+    left = list((box / kind).rglob(".unfinished-*"))
+    return (kind, verb, *there, "--leftovers", yes) if there or left else None
+
+
 def nothing() -> None:
     """Patch nothing."""
 
@@ -137,6 +145,7 @@ VERBS: dict[str, Verb] = {
     ),
     "eval": Verb(("eval", "perplexity", "teacher")),
     "eval bleu": Verb(("eval", "bleu", "writer", "--limit", "10")),
+    "eval bleu --from": Verb(("eval", "bleu", "--from", "written.jsonl"), needs_models=False),
     "eval teacher-agreement": Verb(("eval", "teacher-agreement", "teacher-merge-1-2", *QUICK)),
     "probe": Verb(("probe", "teacher", *QUICK, "--replacement", "none", "--layers", "0,1")),
     "distill-block": Verb(("distill-block", "--block", "2", "--teacher", "teacher", "--steps", "6", *QUICK)),
@@ -156,6 +165,9 @@ VERBS: dict[str, Verb] = {
     "kernels build": Verb(
         ("kernels", "build", "--mode", "cpu"), patch=no_trial, needs_models=False, has_workers=True
     ),
+    "runs rm": Verb(("runs", "rm", "halted", "writer", "--yes"), until_gone),
+    "runs plot": Verb(("runs", "plot", "teacher", "writer", "-o", "out.png")),
+    "stores rm": Verb(("stores", "rm", "copy.bytes-260", "--yes"), until_gone, needs_models=False),
     "reproduce": Verb(("reproduce", *SMALLER, "-o", "report", "--jobs", "1"), patch=few_tasks),
     "reproduce, 2 rows at a time": Verb(
         ("reproduce", *SMALLER, "-o", "report", "--jobs", "2"),
@@ -176,6 +188,9 @@ WEIGHTS = {
     "eval": 2,
     "eval bleu": 1.5,
     "import": 2.5,
+    "runs rm": 3,
+    "stores rm": 2,
+    "runs plot": 0.7,
     "generate": 2,
     "train": 1.5,
     "train, 2 processes": 1.2,

@@ -64,7 +64,8 @@ def make(box: Path, has_models: bool) -> None:
     else:
         hostile.write_sources(box)
         hostile.synth("corpora", "pack", "text", "--source", "words", "-o", "words.tar.gz")
-        hostile.tidy(box)
+    hostile.synth("prepare-corpus", "copy")
+    hostile.tidy(box)
     (box / "long.toml").write_text(LONG)
     (box / "streams.toml").write_text(STREAMS)
     (box / "g++").write_text(COMPILER)
