@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -152,13 +153,16 @@ def test_the_longest_come_first_and_few_enough(uneven: Examples) -> None:
         assert sorted(np.concatenate(batches)) == list(range(len(uneven)))
 
 
-def test_rouge_is_by_the_tokenizer_that_was_asked_for(tmp_path: Path) -> None:
+def test_rouge_is_by_the_tokenizer_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for stem in ("train", "val", "test_2016_flickr"):
         write_lines(tmp_path / f"{stem}.en", ["cat"])
         write_lines(tmp_path / f"{stem}.de", ["猫"])
     store = prepare("multi30k", BYTES, tmp_path / "stores", tmp_path)
     examples = Examples(store, "train", "seq2seq", LONGEST, LONGEST)
-    with pytest.raises(SynthError, match="drops all 1 letters"):
+    with monkeypatch.context() as patch, pytest.raises(SynthError, match="drops all 1 letters"):
+        patch.setattr(measuring, "generated", lambda judged: pytest.fail("it is refused before"))
         measure("rouge", judged(examples))
     score = measure("rouge", judged(examples, rouge_tokenizer="unicode"))[0]
     assert score.signature.endswith("tokenizer:unicode")
@@ -171,6 +175,35 @@ def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examp
     references = examples.texts(np.arange(len(examples)))
     assert score.value == BLEU().corpus_score(generated(of), [references]).score
     assert score.signature == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" + score.signature[-5:]
+
+
+def test_texts_are_kept_with_their_sources(all_examples: dict[str, Examples]) -> None:
+    examples, kept = all_examples["seq2seq"], []
+    of = judged(examples, chosen=np.array([5, 0, 11]))
+    scores = measure("bleu", replace(of, keep=lambda outputs, found: kept.append((outputs, found))))
+    ((outputs, found),) = kept
+    assert found == scores
+    assert list(outputs.sources) == [f"line {n} of a small corpus" for n in (5, 0, 11)]
+    assert list(outputs.references) == [(f"Zeile {n}",) for n in (5, 0, 11)]
+    assert list(outputs.hypotheses) == generated(of)
+
+
+def test_sources_are_read_only_to_be_kept(
+    all_examples: dict[str, Examples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = all_examples["seq2seq"]
+    monkeypatch.setattr(Examples, "sources", lambda self, chosen: pytest.fail("nobody keeps them"))
+    assert measure("bleu", judged(examples))
+
+
+def test_texts_that_are_not_there_are_not_compared() -> None:
+    hidden = SimpleNamespace(examples=SimpleNamespace(has_texts=False), chosen=np.arange(2))
+    with pytest.raises(SynthError) as error:
+        measuring._by_text("bleu", hidden)
+    assert str(error.value) == (
+        "`bleu` compares texts, and `data.denoising` asks for what it hid of them alone\n"
+        "hint: `perplexity` is what fits it"
+    )
 
 
 def test_a_batch_of_perplexity_has_no_more_logits_than_the_bound(
