@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+for size in ("COLUMNS", "LINES"):  # those of who runs the tests; of a process beside others they are 80
+    os.environ.pop(size, None)
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -23,7 +26,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if "test_a_combination_keeps_the_contract" in report.nodeid
     ]
     if ran:
-        combinations = {name.partition("[")[2].rpartition(" | ")[0] for name in ran}
-        terminalreporter.write_line(
-            f"contract: {len(combinations)} combinations of mixer, block and task, {len(ran)} checks"
-        )
+        terminalreporter.write_line(f"contract: {len(ran)} combinations of mixer, block and task")

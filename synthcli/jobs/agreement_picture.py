@@ -35,6 +35,7 @@ LOOKS = tuple(
 WIDE = 1.06  # what axes show beyond the largest cost and interval
 PAGE = 6.3  # inches: the text of a page of A4, at which nothing is scaled down
 LETTERS = 11  # of a title to an inch
+LEGEND = 80  # letters of a line below the axes
 BESIDE = 40  # letters of a name that another stands beside
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -44,8 +45,9 @@ def picture(comparison: Comparison, path: Path) -> None:
     from matplotlib.figure import Figure
 
     refuse_format(path)
-    columns = 2 if max(len(one.name) for one in comparison.students) <= BESIDE else 1
-    lines = -(-(len(comparison.students) + 1) // columns)
+    names = [named(one) for one in comparison.students]
+    columns = 2 if max(map(len, names)) <= BESIDE else 1
+    lines = -(-(sum(1 + name.count("\n") for name in names) + 1) // columns)
     figure = Figure(figsize=(PAGE, 2.9 + 0.18 * lines), layout="constrained")
     left, right = figure.subplots(1, 2)
     shown = ("teacher_top1", "kl") if comparison.teacher.config.has_head else ("neighbours", "cosine")
@@ -61,6 +63,11 @@ def picture(comparison: Comparison, path: Path) -> None:
     figure.suptitle(fill(title, int(LETTERS * PAGE)), x=0.01, ha="left", fontsize=10, fontweight="bold")
     path.parent.mkdir(parents=True, exist_ok=True)
     durable.save_picture(path, figure)
+
+
+def named(one: Compared) -> str:
+    """Return the name of a student, in lines that a page has room for."""
+    return fill(one.name, LEGEND)
 
 
 def refuse_format(path: Path) -> None:
@@ -100,7 +107,7 @@ def point(axes: "Axes", one: Compared, name: str, x: float, look: tuple[str, str
         color=colour,
         capsize=2,
         markersize=5,
-        label=one.name,
+        label=named(one),
         clip_on=False,
         linestyle="none",
     )

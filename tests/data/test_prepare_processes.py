@@ -166,7 +166,10 @@ def test_a_command_interrupted_says_how_to_go_on(
     assert "Traceback" not in done.stderr
     path = store_path(tmp_path / "new", "multi30k", PIECES, source)
     assert names_in(tmp_path / "new") == [work_folder(path).name]
-    assert f" rows are done and kept: `synth prepare-corpus {' '.join(words)}` goes on after" in done.stderr
+    assert (
+        f" rows are done and kept\nnext: `synth prepare-corpus {' '.join(words)}` goes on after"
+        in done.stderr
+    )
     assert contents(prepare("multi30k", PIECES, tmp_path / "new", source).path) == whole
 
 

@@ -98,7 +98,7 @@ def test_a_corpus_of_words_is_prepared_with_the_vocabulary_of_its_publisher(tmp_
     assert result.exit_code == 0, result.output
     assert len(list((tmp_path / "stores").glob("wikitext-103.words-5.*"))) == 1
     sizes = {corpus.name: corpus.vocab_size for corpus in CORPORA.values() if corpus.vocab_size}
-    assert sizes == {"wikitext-103": 267_735, "lm1b": 793_470}
+    assert sizes == {"wikitext-103": 267_735, "lm1b": 793_470, "two-letters": 57}
 
 
 def test_words_of_wikitext_as_published(shared: Path, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_another_model_is_built_to_be_measured() -> None:
 def test_smoke_is_small_and_needs_nothing_from_elsewhere() -> None:
     for name in preset_names():
         smoke = load_preset(name, "smoke")
-        assert smoke.data.corpus in ("reverse", *(f"stdlib-{kind}" for kind in STANDARD)), name
+        assert smoke.data.corpus in ("reverse", "two-letters", *(f"stdlib-{kind}" for kind in STANDARD)), name
         assert smoke.start is None and smoke.training.steps is not None, name
         assert smoke.training.steps <= 500 and parameters(smoke) < 5e6, name
 

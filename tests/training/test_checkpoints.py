@@ -258,7 +258,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path: Path, monkeypatch
 
 def test_a_full_disk_is_named_by_the_journal_too(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(disk, "free", lambda folder: 7)
-    monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "w"))  # noqa: PTH123, SIM115
+    monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "wb", buffering=0))  # noqa: PTH123, SIM115
     with pytest.raises(WorkFailedError) as caught:
         journal.append(tmp_path / "journal.jsonl", {"step": 1})
     assert caught.value.message == (
