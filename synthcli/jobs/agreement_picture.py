@@ -92,16 +92,23 @@ def draw(axes: "Axes", comparison: Comparison, figure: str, cost: str, scale: fl
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.6)
 
 
+def within(value: float, least: float | None, most: float | None) -> float:
+    """Return a figure as far as an axis goes: a KL of nearly 0 may be below it by rounding."""
+    value = value if least is None else max(value, least)
+    return value if most is None else min(value, most)
+
+
 def point(axes: "Axes", one: Compared, name: str, x: float, look: tuple[str, str]) -> None:
     """Draw one figure with its interval; what stands at the end of an axis is drawn whole."""
     figure, (marker, colour) = one.figure(name), look
     if figure is None:
         return
-    low, high = figure.interval or (figure.value, figure.value)
-    spread = [[max(0.0, figure.value - low)], [max(0.0, high - figure.value)]]
+    interval = figure.interval or (figure.value, figure.value)
+    value, low, high = (within(x, *LIMITS[name]) for x in (figure.value, *interval))
+    spread = [[max(0.0, value - low)], [max(0.0, high - value)]]
     axes.errorbar(
         x,
-        figure.value,
+        value,
         yerr=spread,
         fmt=marker,
         color=colour,
