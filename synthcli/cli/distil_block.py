@@ -1,31 +1,35 @@
 """`synth distill-block`: replace the mixer of a block by another, from a formula and by training."""
 
 import json
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.checkpoints import say_if_unfinished
-from synthcli.cli.completion import (
-    CONDITIONED,
-    CRITERIA,
-    FORMULAS,
-    MIXERS,
-    SCALES,
-    complete,
-    list_corpora,
-    list_presets,
-    list_runs,
-    listed,
+from synthcli.cli.completion import CRITERIA, FORMULAS, MIXERS, complete, listed
+from synthcli.cli.compress_options import (
+    AsJson,
+    BatchSize,
+    CacheLimit,
+    ClosedFormOnly,
+    Conditioned,
+    Corpus,
+    DryRun,
+    Limit,
+    MaxLength,
+    Preset,
+    Scale,
+    Seed,
+    Teacher,
+    bytes_of,
+    steps_of,
 )
+from synthcli.cli.compressing import Showing, announce, left_out
 from synthcli.cli.going_on import resuming
-from synthcli.cli.panels import MODEL, RESULT, SETTINGS, TEXT, TRAINING
+from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.run_options import RunName
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
-from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
     from synthcli.jobs.distil_block import Outcome, Work
@@ -38,15 +42,6 @@ Block = Annotated[
         help="A layer, counted from 0; repeatable, or `all`.",
         rich_help_panel=MODEL,
         autocompletion=complete(("all",)),
-    ),
-]
-Teacher = Annotated[
-    str | None,
-    typer.Option(
-        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder.",
-        show_default="the newest encoder",
-        rich_help_panel=MODEL,
-        autocompletion=complete(list_runs),
     ),
 ]
 Mixer = Annotated[
@@ -106,68 +101,6 @@ LearningRate = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Sequences of a step.", show_default="32", rich_help_panel=TRAINING)
-]
-ClosedFormOnly = Annotated[
-    bool,
-    typer.Option("--closed-form-only", help="The start alone: no gradient step.", rich_help_panel=TRAINING),
-]
-Conditioned = Annotated[
-    str | None,
-    typer.Option(
-        help="teacher: blocks apart; student or corrected: each after those before it.",
-        show_default="teacher",
-        rich_help_panel=TRAINING,
-        autocompletion=complete(CONDITIONED),
-    ),
-]
-Preset = Annotated[
-    str | None,
-    typer.Option(
-        help="Take all of it from a preset with `[compress]`.",
-        rich_help_panel=SETTINGS,
-        autocompletion=complete(list_presets),
-    ),
-]
-Scale = Annotated[
-    str | None,
-    typer.Option(
-        help="With --preset: smoke, hour, day or paper.",
-        rich_help_panel=SETTINGS,
-        autocompletion=complete(SCALES),
-    ),
-]
-Corpus = Annotated[
-    str | None,
-    typer.Option(
-        help="Text to compress on.",
-        show_default="the teacher's own",
-        rich_help_panel=TEXT,
-        autocompletion=complete(list_corpora),
-    ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(min=1, help="Sequences to learn from.", show_default="2,000", rich_help_panel=TEXT),
-]
-MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.", rich_help_panel=TEXT)]
-CacheLimit = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.", rich_help_panel=TEXT)
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=LARGEST_SEED,
-        help="Of starts by chance and of the order of the text.",
-        rich_help_panel=SETTINGS,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done and what it takes.", rich_help_panel=RESULT)
-]
 
 
 def distil_block(
@@ -206,10 +139,7 @@ def distil_block(
     synth distill-block --preset bert-distil-block-0-heads-1-dk-16 --scale smoke
     ```
     """
-    if closed_form_only and steps:
-        raise SynthError(
-            f"`--steps {steps}` and `--closed-form-only` exclude each other", "leave one of them out"
-        )
+    steps = steps_of(steps, closed_form_only)
     from synthcli.jobs.distil_block import carried_out, found
     from synthcli.jobs.distil_request import Asked, request_of
     from synthcli.jobs.pipeline import is_pipeline
@@ -224,7 +154,7 @@ def distil_block(
         criterion=criterion,
         relation_heads=relation_heads,
         start=start,
-        steps=0 if closed_form_only else steps,
+        steps=steps,
         learning_rate=lr,
         batch_size=batch_size,
         conditioned=conditioned,
@@ -295,52 +225,6 @@ def blocks_of(words: list[str] | None) -> tuple[int, ...] | str | None:
     return tuple(int(word) for word in words)
 
 
-def bytes_of(word: str) -> int:
-    """Return a size such as `500MB` in bytes."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", word.strip(), re.IGNORECASE)
-    if found is None:
-        raise SynthError(f"`--cache-limit {word}` is no size", "write it like `500MB` or `4GB`")
-    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
-
-
-class Showing:
-    """Bars of what is under way; where there is no terminal a line for everything that came to its end."""
-
-    def __enter__(self) -> "Showing":
-        from synthcli.cli.preparing_progress import Reporter
-
-        self.bar = screen.progress()
-        self.bar.start()
-        self.tasks: dict[str, Any] = {}
-        self.preparing = Reporter(self.bar, "store")
-        return self
-
-    def progress(self, what: str, done: int, total: int, word: str) -> None:
-        """Show how far a piece of work is."""
-        if what not in self.tasks:
-            self.tasks[what] = self.bar.add_task(what, total=total, rate="")
-        self.bar.update(self.tasks[what], completed=done, total=total, rate=word)
-        if done == total and word and not screen.err.is_terminal:
-            screen.say(f"{what}: {done:,} steps, {word}")
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-
-def announce(work: "Work") -> None:
-    """Say what was chosen where nobody said, and the size of what is about to be recorded."""
-    from synthcli.compress.cache import shown
-
-    train, held_out = work.texts
-    screen.say(f"teacher: `{work.teacher.path}`")
-    say_if_unfinished(work.teacher.path)
-    tokens = int(train.lengths.sum() + held_out.lengths.sum())
-    screen.say(
-        f"text: {len(train):,} sequences of {train.name} to learn from, {len(held_out):,} of "
-        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(work.bytes)}"
-    )
-
-
 def show_plan(work: "Work", as_json: bool) -> None:
     """Print what would replace what."""
     from synthcli.jobs.distil_block import planned
@@ -402,9 +286,3 @@ def rows_of(one: dict[str, Any]) -> list[list[str]]:
             figures = [f"{trial['before']:.4f}", f"{trial['after']:.4f}"]
             rows.append(["", "", f"{trial['start']} (a trial)", "", "", *figures, ""])
     return rows
-
-
-def left_out(one: dict[str, Any], where: str) -> list[str]:
-    """Say which starts came to nothing, and why."""
-    refused = [trial for trial in one["trials"] if trial["after"] is None]
-    return [f"note: start `{trial['start']}` is left out in {where}: {trial['why']}" for trial in refused]

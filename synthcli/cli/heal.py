@@ -9,14 +9,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_student
 from synthcli.cli.completion import complete, list_runs
-from synthcli.cli.distil_block import (
-    AsJson,
-    Corpus,
-    MaxLength,
-    Preset,
-    Scale,
-    Seed,
-)
+from synthcli.cli.compress_options import AsJson, Corpus, MaxLength, Preset, Scale, Seed
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, RESULT, TEXT, TRAINING
 from synthcli.cli.run_options import RunName, Track

@@ -7,7 +7,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.completion import MERGES, complete
-from synthcli.cli.distil_block import (
+from synthcli.cli.compress_options import (
     AsJson,
     BatchSize,
     CacheLimit,
@@ -15,20 +15,19 @@ from synthcli.cli.distil_block import (
     Conditioned,
     Corpus,
     DryRun,
+    Limit,
     MaxLength,
     Preset,
     Scale,
     Seed,
-    Showing,
     Teacher,
-    announce,
     bytes_of,
-    left_out,
+    steps_of,
 )
-from synthcli.cli.panels import MODEL, TEXT, TRAINING
+from synthcli.cli.compressing import Showing, announce, left_out
+from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.run_options import RunName
 from synthcli.cli.source_option import Source
-from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
     from synthcli.jobs.merge_layers import MergeOutcome, MergeWork
@@ -76,10 +75,6 @@ LearningRate = Annotated[
     float | None,
     typer.Option("--lr", min=1e-9, help="Peak learning rate.", show_default="1e-3", rich_help_panel=TRAINING),
 ]
-Limit = Annotated[
-    int | None,
-    typer.Option(min=1, help="Sequences to learn from.", show_default="2,000", rich_help_panel=TEXT),
-]
 
 
 def merge_layers(
@@ -117,10 +112,7 @@ def merge_layers(
     synth merge-layers 2 3 --init best --heads 4
     ```
     """
-    if closed_form_only and steps:
-        raise SynthError(
-            f"`--steps {steps}` and `--closed-form-only` exclude each other", "leave one of them out"
-        )
+    steps = steps_of(steps, closed_form_only)
     from synthcli.jobs.merge_layers import merged_as, work_for
     from synthcli.jobs.merge_request import MergeAsked, request_of
     from synthcli.runs.naming import refuse_name
@@ -133,7 +125,7 @@ def merge_layers(
         heads=heads,
         d_head=d_head,
         d_ff=d_ff,
-        steps=0 if closed_form_only else steps,
+        steps=steps,
         learning_rate=lr,
         batch_size=batch_size,
         conditioned=conditioned,
@@ -148,7 +140,7 @@ def merge_layers(
     refuse_name(name)
     with Showing() as showing:
         work = work_for(request_of(asked, preset, scale), showing.preparing)
-        announce(work)  # type: ignore[arg-type]
+        announce(work)
         if dry_run:
             return show_plan(work, as_json)
         with screen.showing_lost(lambda lost: show_figures(lost, as_json)):

@@ -9,6 +9,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
 from synthcli.cli.completion import REPLACEMENTS, complete, list_corpora, list_runs
+from synthcli.cli.compress_options import AsJson, MaxLength, bytes_of
 from synthcli.cli.panels import MODEL, RESULT, TEXT
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
@@ -60,7 +61,6 @@ Corpus = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=8, help="Sequences to compute on.", show_default="500", rich_help_panel=TEXT)
 ]
-MaxLength = Annotated[int | None, typer.Option(min=3, help="Longest sequence.", rich_help_panel=TEXT)]
 Cache = Annotated[
     Path | None,
     typer.Option(
@@ -81,7 +81,6 @@ Output = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
 
 
 def probe(
@@ -107,7 +106,6 @@ def probe(
     synth probe RUN -r heads-halved -r merge-next --json
     ```
     """
-    from synthcli.cli.distil_block import bytes_of
     from synthcli.cli.preparing_progress import Reporter
     from synthcli.jobs.probe import LIMIT, Request, carried_out, found
     from synthcli.jobs.texts import TextRequest

@@ -1,0 +1,54 @@
+"""What `distill-block` and `merge-layers` show: of what, how far, and which starts came to nothing."""
+
+from typing import TYPE_CHECKING, Any
+
+from synthcli.cli import screen
+from synthcli.cli.checkpoints import say_if_unfinished
+
+if TYPE_CHECKING:
+    from synthcli.jobs.distil_block import Work
+    from synthcli.jobs.merge_layers import MergeWork
+
+
+class Showing:
+    """Bars of what is under way; where there is no terminal a line for everything that came to its end."""
+
+    def __enter__(self) -> "Showing":
+        from synthcli.cli.preparing_progress import Reporter
+
+        self.bar = screen.progress()
+        self.bar.start()
+        self.tasks: dict[str, Any] = {}
+        self.preparing = Reporter(self.bar, "store")
+        return self
+
+    def progress(self, what: str, done: int, total: int, word: str) -> None:
+        """Show how far a piece of work is."""
+        if what not in self.tasks:
+            self.tasks[what] = self.bar.add_task(what, total=total, rate="")
+        self.bar.update(self.tasks[what], completed=done, total=total, rate=word)
+        if done == total and word and not screen.err.is_terminal:
+            screen.say(f"{what}: {done:,} steps, {word}")
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+
+def announce(work: "Work | MergeWork") -> None:
+    """Say what was chosen where nobody said, and the size of what is about to be recorded."""
+    from synthcli.compress.cache import shown
+
+    train, held_out = work.texts
+    screen.say(f"teacher: `{work.teacher.path}`")
+    say_if_unfinished(work.teacher.path)
+    tokens = int(train.lengths.sum() + held_out.lengths.sum())
+    screen.say(
+        f"text: {len(train):,} sequences of {train.name} to learn from, {len(held_out):,} of "
+        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(work.bytes)}"
+    )
+
+
+def left_out(one: dict[str, Any], where: str) -> list[str]:
+    """Say which starts came to nothing, and why."""
+    refused = [trial for trial in one["trials"] if trial["after"] is None]
+    return [f"note: start `{trial['start']}` is left out in {where}: {trial['why']}" for trial in refused]
