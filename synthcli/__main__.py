@@ -116,7 +116,7 @@ def run() -> int:
     # The base class of what is wrong with words; typer gives it no name of its own.
     misuse: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="synth", standalone_mode=False)
     except misuse as error:
         raise refusal(error) from None
     except typer.Abort:
