@@ -15,12 +15,13 @@ from synthcli.interop.export.leaving import ExportOptions
 from synthcli.interop.export.onnx_models import OPSET, converted
 from synthcli.interop.export.programs import FORMS, Form
 from synthcli.interop.export.programs.exported import exported
+from synthcli.interop.export.programs.form import BATCH, LENGTH, PAST, SOURCE
 from synthcli.interop.export.programs.interface import write_interface
 from synthcli.interop.export.torch_programs import write_torch
 from synthcli.model import TASKS
 
 from .program_pages import expected, shown
-from .program_sizes import LONGEST, config_of, largest_difference, leaving_of
+from .program_sizes import LONGEST, arguments, config_of, largest_difference, leaving_of
 from .tiny_models import TOKENIZER
 
 ONE_OF_EACH = [
@@ -81,6 +82,17 @@ def test_a_program_refuses_what_is_longer_than_its_tables() -> None:
     program = exported(form).module()
     with pytest.raises(AssertionError, match=f"<= {LONGEST}"):
         program(torch.zeros(1, LONGEST + 1, dtype=torch.long))
+
+
+@pytest.mark.parametrize(("task", "name"), [("causal-lm", "step"), ("seq2seq", "decoder_step")])
+def test_a_text_is_written_to_its_last_position_and_no_further(task: str, name: str) -> None:
+    form = forms_of(task, "pre-norm", "dense", layers=2)[name]
+    program, sizes = exported(form).module(), {BATCH: 2, SOURCE: 5, LENGTH: 1}
+    for before in (0, 1, LONGEST - 1):
+        inputs = arguments(form, {**sizes, PAST: before})
+        torch.testing.assert_close(program(*inputs), form.module(*inputs))
+    with pytest.raises(AssertionError, match=f"<= {LONGEST}"):
+        program(*arguments(form, {**sizes, PAST: LONGEST}))
 
 
 def test_the_interface_names_free_axes_and_what_comes_first(tmp_path: Path) -> None:

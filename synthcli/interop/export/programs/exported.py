@@ -11,8 +11,11 @@ from typing import Any
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.utils._sympy.numbers import int_oo
+from torch.utils._sympy.value_ranges import ValueRanges
 
-from synthcli.interop.export.programs.form import Form
+from synthcli.interop.export.programs.form import PAST, Form
 
 
 def exported(form: Form) -> ExportedProgram:
@@ -30,7 +33,24 @@ def exported(form: Form) -> ExportedProgram:
         warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specifications
         program = torch.export.export(form.module, arguments, dynamic_shapes=shapes, strict=False)
     program._guards_code = [guard for guard in program._guards_code if "==" in guard or "<=" in guard]
+    _free_past(program, form)
     return program
+
+
+def _free_past(program: ExportedProgram, form: Form) -> None:
+    """Let what is kept of earlier positions be as long as the notes allow that are kept.
+
+    They bound the sum of what is kept and what is read. Torch bounds the first by itself, too, and takes the
+    second to be 2 or more: a text could never be written to its last position.
+    """
+    given = {
+        spec.arg.name for spec in program.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
+    }
+    inputs = [node.meta["val"] for node in program.graph.nodes if node.name in given]
+    for port, tensor in zip(form.inputs, inputs, strict=True):
+        for axis in (axis for axis, name in port.axes.items() if name == PAST):
+            size = tensor.shape[axis].node.expr
+            program.range_constraints[size] = ValueRanges(program.range_constraints[size].lower, int_oo)
 
 
 def _dimension(form: Form, name: str) -> Any:
