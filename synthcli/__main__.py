@@ -9,6 +9,7 @@ import sys
 from contextlib import redirect_stderr, suppress
 from difflib import SequenceMatcher
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from synthcli import variables
@@ -18,6 +19,7 @@ from synthcli.errors import Stopped, SynthError, WorkFailedError
 # program shares the cores, small models train ten times slower than with threads that soon give way.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
+SOON = 0.3  # seconds
 COMPLETING = "_SYNTH_COMPLETE"  # the variable by which a shell asks typer
 OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES)  # what is wrong with a path itself
 
@@ -31,8 +33,7 @@ NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        # SIGTERM does what Ctrl-C does: what is half written goes, and so do processes that were started.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        take_signals()
         code = run_and_tell()
         end_at_once()
     except Stopped as stop:
@@ -45,9 +46,34 @@ def main() -> None:
     sys.exit(code)
 
 
+def take_signals() -> None:
+    """Let SIGTERM do what Ctrl-C does: what is half written goes, and so do processes that were started."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):  # the last is `interrupt`'s own
+        signal.signal(number, interrupt)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, and again until something of ours has met it.
+
+    Where a library of C or Rust calls Python, it may take what is raised there for a failure of its own, and
+    go on: torch for a numpy that is missing, pydantic for a table of another kind.
+    """
+    signal.setitimer(signal.ITIMER_REAL, SOON)
+    if number != signal.SIGALRM or not is_met(sys.exception()):
+        raise KeyboardInterrupt
+
+
+def is_met(error: BaseException | None) -> bool:
+    """Whether an interrupt is on its way out: what is half written is being removed."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
 def end_at_once() -> None:
     """Let signals end this process where there is nothing left to tidy up."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 
 

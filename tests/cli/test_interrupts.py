@@ -1,16 +1,22 @@
 """Ctrl-C and SIGTERM: what is kept and a command that goes on, of every verb; the code is 130."""
 
+import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from synthcli import __main__ as entry
 from synthcli.cli.training_progress import TrainingProgress
+from synthcli.errors import Stopped
 from synthcli.jobs import evaluate
 from tests.processes import end_within
 
@@ -122,6 +128,49 @@ def test_results_of_an_evaluation_are_kept(
         f"next: `synth eval accuracy {run}/checkpoints/last --limit 4 --json` judges the others\n"
     )
     assert [one.code for one in follow(said, synth)] == [0]
+
+
+@pytest.fixture
+def signals_taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The signals of this process as a command has them."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers]
+    monkeypatch.setattr(entry, "SOON", 0.02)
+    entry.take_signals()
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+def interrupt_here(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_a_library_swallows_comes_again(
+    number: signal.Signals, signals_taken: None
+) -> None:
+    with suppress(KeyboardInterrupt):  # as torch and pydantic do where they call Python
+        interrupt_here(number)
+    with pytest.raises(KeyboardInterrupt):
+        time.sleep(1)
+
+
+def test_what_is_tidied_up_after_an_interrupt_is_not_interrupted(signals_taken: None) -> None:
+    tidied = False
+    with pytest.raises(Stopped) as stop:
+        try:
+            interrupt_here(signal.SIGINT)
+        except KeyboardInterrupt:
+            try:
+                raise Stopped("kept", "synth", "goes on")
+            finally:
+                time.sleep(0.2)  # ten times as long as it takes to come again
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                tidied = True
+    assert tidied and stop.value.kept == "kept"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
