@@ -18,6 +18,7 @@ from tempfile import TemporaryFile
 
 from synthcli.errors import SynthError, WorkFailedError
 
+WAIT = "wait until it ends, or stop it"  # what to do about what is in use
 AGAIN = "give the same command again"
 TRIED = 4096  # bytes: a block, which a full disk refuses
 NUMBER = re.compile(r"os error (\d+)|code: (\d+)")  # as Rust writes it

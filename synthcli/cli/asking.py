@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,6 @@ from synthcli.cli.going_on import going_on
 from synthcli.errors import Stopped, SynthError
 
 if TYPE_CHECKING:
-    from synthcli.jobs.cleaning import StoreRemoval
     from synthcli.runs.removing import Removal
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -27,7 +26,7 @@ def say_damaged(rows: Sequence[Mapping[str, Any]]) -> None:
             screen.say(f"note: `{row['path']}` is {row['state']}")
 
 
-def confirm(removals: "Sequence[Removal | StoreRemoval]", yes: bool) -> None:
+def confirm(removals: "Sequence[Removal[Any]]", yes: bool) -> None:
     """Say what would go and who will miss it, and ask; raise where nobody can be asked, end at a no."""
     from synthcli.disk import shown
 
@@ -45,6 +44,24 @@ def confirm(removals: "Sequence[Removal | StoreRemoval]", yes: bool) -> None:
         raise typer.Exit(1)
 
 
+def remove_all(
+    removals: "Sequence[Removal[Any]]",
+    verb: str,
+    remove: "Callable[[Removal[Any]], None]",
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove things one by one, after showing them and asking; `verb` is `runs` or `stores`."""
+    if not removals:
+        return screen.say("nothing is left over")
+    confirm(removals, yes)
+    with removing(verb):
+        for one in removals:
+            remove(one)
+            screen.say(f"removed `{one.found.path}`")
+    return show_removed(removals) if as_json else None
+
+
 def removing(verb: str) -> AbstractContextManager[None]:
     """Say what becomes of a removal that a signal ends within."""
     kept = "what was not begun is whole"
@@ -52,7 +69,7 @@ def removing(verb: str) -> AbstractContextManager[None]:
     return going_on(lambda: Stopped(kept, command, "removes what was begun"))
 
 
-def show_removed(removals: "Sequence[Removal | StoreRemoval]") -> None:
+def show_removed(removals: "Sequence[Removal[Any]]") -> None:
     """Print what was removed as JSON."""
     rows = [{"path": str(one.found.path), "bytes": one.bytes, "notes": one.notes} for one in removals]
     screen.data(json.dumps(rows, indent=2, ensure_ascii=False))

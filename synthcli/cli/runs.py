@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.asking import AsJson, Yes, confirm, removing, say_damaged, show_removed
+from synthcli.cli.asking import AsJson, Yes, remove_all, say_damaged
 from synthcli.cli.completion import complete, list_runs
 from synthcli.errors import SynthError
 
@@ -206,12 +206,4 @@ def rm(runs: Runs = None, leftovers: Leftovers = False, yes: Yes = False, as_jso
 
     if not runs and not leftovers:
         raise SynthError("no run is named", "list them with `synth runs ls`")
-    removals = plan_removal(runs or [], leftovers)
-    if not removals:
-        return screen.say("nothing is left over")
-    confirm(removals, yes)
-    with removing("runs"):
-        for removal in removals:
-            remove(removal)
-            screen.say(f"removed `{removal.found.path}`")
-    return show_removed(removals) if as_json else None
+    remove_all(plan_removal(runs or [], leftovers), "runs", remove, yes, as_json)

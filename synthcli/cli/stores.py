@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.asking import AsJson, Yes, confirm, removing, say_damaged, show_removed
+from synthcli.cli.asking import AsJson, Yes, remove_all, say_damaged
 from synthcli.cli.completion import complete, list_stores
 from synthcli.errors import SynthError
 
@@ -81,11 +81,4 @@ def rm(
     if not stores and not leftovers:
         raise SynthError("no store is named", "list them with `synth stores ls`")
     removals = plan_store_removal(stores or [], leftovers)
-    if not removals:
-        return screen.say("nothing is left over")
-    confirm(removals, yes)
-    with removing("stores"):
-        for removal in removals:
-            remove_store(removal.found)
-            screen.say(f"removed `{removal.found.path}`")
-    return show_removed(removals) if as_json else None
+    remove_all(removals, "stores", lambda one: remove_store(one.found), yes, as_json)

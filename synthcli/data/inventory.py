@@ -12,11 +12,10 @@ from synthcli.data.preparing.locking import locked
 from synthcli.data.preparing.work import work_folder
 from synthcli.data.store import is_other_manifest, stores_root
 from synthcli.data.tokenizers.trained import CACHE
-from synthcli.disk import not_removed, remove_here
+from synthcli.disk import WAIT, not_removed, remove_here
 from synthcli.errors import SynthError, did_you_mean
 
 Kind = Literal["store", "damaged", "unfinished", "leftover", "cache", "foreign"]
-WAIT = "wait until it ends, or stop it"
 WORK, LOCK = ".work", ".lock"
 
 
@@ -109,22 +108,21 @@ def refuse_removal(one: FoundStore) -> None:
     if one.kind == "foreign":
         raise SynthError(f"`{one.path}` is no store, and not removed", "remove it yourself if it is yours")
     if one.is_in_use or durable.is_in_use(lock_of(one.path)):
-        raise SynthError(f"`{one.path}` is in use: it is being prepared", WAIT)
+        refuse_prepared(one.path)
+
+
+def refuse_prepared(path: Path) -> None:
+    raise SynthError(f"`{path}` is in use: it is being prepared", WAIT)
 
 
 def remove_store(one: FoundStore) -> None:
     """Remove a store with what is half prepared of it; a kill leaves nothing that passes for a store."""
-
-    def refuse() -> None:
-        raise SynthError(f"`{one.path}` is in use: it is being prepared", WAIT)
-
     try:
         with ExitStack() as until_then:
             if one.kind in ("store", "damaged", "unfinished"):
-                until_then.enter_context(locked(lock_of(one.path), refuse))
+                until_then.enter_context(locked(lock_of(one.path), lambda: refuse_prepared(one.path)))
             elif one.kind == "leftover":
                 until_then.enter_context(durable.held(one.path))
-            if one.kind == "leftover":
                 remove_here(one.path)
             for path in (one.path, work_folder(one.path)):
                 if path.exists():

@@ -1,28 +1,18 @@
 """Removing stores: who reads one is known to the runs, which a store knows nothing of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from synthcli.data.inventory import FoundStore, find_among, look_through_stores, refuse_removal
 from synthcli.data.store import stores_root
-from synthcli.disk import size_of
+from synthcli.disk import WAIT, size_of
 from synthcli.errors import SynthError
 from synthcli.runs import runs_root
 from synthcli.runs.inventory import Found, look_through
-from synthcli.runs.removing import WAIT
+from synthcli.runs.removing import Removal
 
 
-@dataclass(frozen=True)
-class StoreRemoval:
-    """What is to go, how large it is, and who will miss it."""
-
-    found: FoundStore
-    bytes: int
-    notes: tuple[str, ...] = ()
-
-
-def plan_store_removal(words: Sequence[str], leftovers: bool = False) -> list[StoreRemoval]:
+def plan_store_removal(words: Sequence[str], leftovers: bool = False) -> list[Removal[FoundStore]]:
     """Return what words name, and what killed processes left; raise for what is in use, or is not ours."""
     there, runs = look_through_stores(stores_root()), readers(look_through(runs_root()))
     chosen = {one.path: one for word in words for one in [find_among(word, there)]}
@@ -41,7 +31,7 @@ def readers(found: Sequence[Found]) -> dict[str, list[Found]]:
     return runs
 
 
-def planned(one: FoundStore, runs: dict[str, list[Found]]) -> StoreRemoval:
+def planned(one: FoundStore, runs: dict[str, list[Found]]) -> Removal[FoundStore]:
     """Return the removal of a store; one that a run at work reads is refused."""
     refuse_removal(one)
     reading = runs.get(one.hash or "", [])
@@ -55,7 +45,7 @@ def planned(one: FoundStore, runs: dict[str, list[Found]]) -> StoreRemoval:
     if complete:
         who = "1 complete run reads" if complete == 1 else f"{complete:,} complete runs read"
         notes.append(f"{who} `{one.path}`: `synth eval` would prepare it again")
-    return StoreRemoval(one, size_of(one.path), tuple(notes))
+    return Removal(one, size_of(one.path), tuple(notes))
 
 
 def row_of_store(one: FoundStore, runs: dict[str, list[Found]]) -> dict[str, Any]:

@@ -8,26 +8,27 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from synthcli import durable
-from synthcli.disk import not_removed, remove_here, size_of
+from synthcli.disk import WAIT, not_removed, remove_here, size_of
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.runs.inventory import RECORDINGS, Found, look_at, look_through, uses_of
 from synthcli.runs.run import PRESET, Run, runs_root
 
-WAIT = "wait until it ends, or stop it"
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
-class Removal:
+class Removal(Generic[Thing]):
     """What is to go, how large it is, and who will miss it."""
 
-    found: Found
+    found: Thing
     bytes: int
     notes: tuple[str, ...] = ()
 
 
-def plan_removal(words: Sequence[str], leftovers: bool = False) -> list[Removal]:
+def plan_removal(words: Sequence[str], leftovers: bool = False) -> list[Removal[Found]]:
     """Return what words name, and what killed processes left; raise for what is in use, or is not ours."""
     there = look_through(runs_root())
     chosen = {one.path: one for word in words for one in [find(word, there)]}
@@ -43,7 +44,7 @@ def beside(one: Found, there: Sequence[Found]) -> Sequence[Found]:
     return there if is_here else look_through(root)
 
 
-def plan_one(one: Found, there: Sequence[Found], chosen: set[Path]) -> Removal:
+def plan_one(one: Found, there: Sequence[Found], chosen: set[Path]) -> Removal[Found]:
     """Return the removal of one thing; raise where it may not go."""
     refuse(one, there)
     return Removal(one, size_of(one.path), tuple(notes_of(one, there, chosen)))
@@ -93,7 +94,7 @@ def notes_of(one: Found, there: Sequence[Found], chosen: set[Path]) -> list[str]
     ]
 
 
-def remove(removal: Removal) -> None:
+def remove(removal: Removal[Found]) -> None:
     """Remove one thing, whole or not at all under its name."""
     path = removal.found.path
     try:
