@@ -15,7 +15,7 @@ from synthcli.disk import writing
 from synthcli.durable import write_text
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
-from synthcli.presets.catalogue import summarise
+from synthcli.presets.catalogue import summarise, with_defaults
 from synthcli.presets.commands import build_command, verb_of
 from synthcli.presets.files import NAME_PATTERN
 from synthcli.presets.merge import values_of
@@ -81,7 +81,7 @@ def ls(
         return screen.data("\n".join(chosen))
     rows = [summarise(name) for name in chosen]
     if as_json:
-        return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
+        return screen.data(json.dumps([with_defaults(row) for row in rows], indent=2, ensure_ascii=False))
     columns = ["preset", "title", "made by", "parameters", "claims"]
     table = [
         [row["name"], row["title"], row["verb"], f"{row['parameters'] / 1e6:.1f} M", told(row)]

@@ -11,17 +11,25 @@ from synthcli.presets.sizes import key_of, recorded_sizes, size_of
 
 def summarise(name: str) -> dict[str, Any]:
     """Return a preset's row; one that is not as it was recorded is validated, and its model built."""
-    from synthcli.reproduce.claims import Claim, Paper
-
     table = values_of(merged(name, None, None, ()))
     size = recorded_sizes().get(key_of_preset(table)) or size_of(load_preset(name).model.model_dump_json())
-    paper, claims = table.get("paper"), table.get("claims", {})
     return {
         "name": table["name"],
         "title": table["title"],
         "verb": verb_of(table),
-        "paper": None if paper is None else Paper(**paper).model_dump(),
+        "paper": table.get("paper"),
         "parameters": size.total,
+        "claims": table.get("claims", {}),
+    }
+
+
+def with_defaults(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose paper and claims have every key, None where a preset says nothing."""
+    from synthcli.reproduce.claims import Claim, Paper
+
+    paper, claims = row["paper"], row["claims"]
+    return row | {
+        "paper": None if paper is None else Paper(**paper).model_dump(),
         "claims": {key: Claim(**claim).model_dump() for key, claim in claims.items()},
     }
 

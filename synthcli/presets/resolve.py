@@ -1,6 +1,7 @@
 """From a name to an experiment: `--set` > `--config` > scale > preset > what it extends > defaults."""
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,8 +47,9 @@ def merged(name: str, scale: str | None, config_file: Path | None, overrides: Se
 
 def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     """Return a preset file merged over what it extends, overlays of scales included."""
-    chain = (*below, path.resolve())
-    if path.resolve() in below:
+    here = Path(os.path.abspath(path))
+    chain = (*below, here)
+    if here in below:
         names = " → ".join(f"`{file.name}`" for file in chain)
         raise SynthError(f"presets extend each other in a circle: {names}", "remove one `extends`")
     table = read_preset(path)
