@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from synthcli.model.activations import activation
-from synthcli.model_config.heads import HeadConfig
+from synthcli.model_config.heads import HeadConfig, PoolName
 from synthcli.model_config.names import ActivationName
 
 
@@ -57,19 +57,27 @@ class ClassifierHead(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "batch length d_model"], padding: Bool[Tensor, "batch length"] | None
     ) -> Float[Tensor, "batch classes"]:
-        if self.pool == "first":
-            pooled = hidden[:, 0]
-        elif self.pool == "last":
-            pooled = _last(hidden, padding)
-        elif padding is None:
-            pooled = hidden.mean(dim=1)
-        else:
-            real = (~padding)[:, :, None].to(hidden.dtype)
-            pooled = (hidden * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
+        pooled = pool(hidden, padding, self.pool)
         if self.pooler is not None:
             pooled = torch.tanh(self.pooler(pooled))
         logits: Tensor = self.output(pooled)
         return logits
+
+
+def pool(
+    hidden: Float[Tensor, "batch length d_model"],
+    padding: Bool[Tensor, "batch length"] | None,
+    kind: PoolName,
+) -> Float[Tensor, "batch d_model"]:
+    """Return one vector of a sequence; its mean is that of the real positions."""
+    if kind == "first":
+        return hidden[:, 0]
+    if kind == "last":
+        return _last(hidden, padding)
+    if padding is None:
+        return hidden.mean(dim=1)
+    real = (~padding)[:, :, None].to(hidden.dtype)
+    return (hidden * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
 
 
 def _last(hidden: Tensor, padding: Tensor | None) -> Tensor:

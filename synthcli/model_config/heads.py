@@ -6,6 +6,8 @@ from pydantic import Field
 
 from synthcli.config import Config
 
+PoolName = Literal["mean", "first", "last"]
+
 
 class HeadConfig(Config):
     """What stands between hidden states and logits; `dropout` acts on the hidden states of a language model.
@@ -21,6 +23,6 @@ class HeadConfig(Config):
     bias: bool = False
     transform: bool = False
     dropout: float = Field(0.0, ge=0, lt=1)
-    pool: Literal["mean", "first", "last"] = "mean"
+    pool: PoolName = "mean"
     pooler: bool = False
     output: Literal["classes", "regression", "choice", "hidden"] = "classes"

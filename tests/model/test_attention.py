@@ -89,6 +89,39 @@ def test_every_form_equals_the_formula_forward_and_backward(name: str, causal: b
         torch.testing.assert_close(g, r, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("name", MIXES)
+def test_the_map_times_the_values_is_what_attention_returns(name: str, causal: bool) -> None:
+    torch.manual_seed(1)
+    mix, *kinds = MIXES[name]
+    attention = _attention(mix, *kinds)
+    x = torch.randn(BATCH, LENGTH, D_MODEL, dtype=torch.float64, requires_grad=True)
+    padding = torch.zeros(BATCH, LENGTH, dtype=torch.bool)
+    padding[0, 4:], padding[1, :2], padding[2] = True, True, True  # right, left, all
+    context = Context(causal=causal, key_padding=padding)
+    found = attention.attention_map(x, context)
+    sees = torch.ones(LENGTH, LENGTH).tril().bool() if causal else torch.ones(LENGTH, LENGTH).bool()
+    seen = (sees & ~padding[:, None]).any(-1)[:, None].expand(BATCH, HEADS, LENGTH)
+    torch.testing.assert_close(found.sum(-1), seen.double())
+    values = attention.value(x).unflatten(2, (HEADS, -1))
+    y = attention.output(torch.einsum("bhqk,bkhd->bqhd", found, values).flatten(2))
+    expected, _ = attention(x, context)
+    torch.testing.assert_close(y, expected)
+    (gradient,) = torch.autograd.grad(y.square().sum(), x)
+    (theirs,) = torch.autograd.grad(expected.square().sum(), x)
+    torch.testing.assert_close(gradient, theirs)
+
+
+def test_the_map_of_a_step_is_the_last_row_of_the_whole() -> None:
+    torch.manual_seed(2)
+    attention = _attention("sum", {"kind": "dot-product"})
+    x = torch.randn(BATCH, LENGTH, D_MODEL, dtype=torch.float64)
+    _, state = attention(x[:, :-1], Context(causal=True), attention.initial_state())
+    step = attention.attention_map(x[:, -1:], Context(LENGTH - 1, causal=True), state)
+    whole = attention.attention_map(x, Context(causal=True))
+    torch.testing.assert_close(step, whole[:, :, -1:])
+
+
 def test_dot_product_scores_are_scaled_by_the_width_of_a_head() -> None:
     score = _attention("sum", {"kind": "dot-product"}).scores[0]
     x = torch.randn(BATCH, LENGTH, D_MODEL, dtype=torch.float64)

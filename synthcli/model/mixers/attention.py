@@ -13,7 +13,7 @@ from synthcli.model.mixers.masks import visible_keys
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.mixers.projections import build_projection
 from synthcli.model.mixers.shaping import Shaping, running_total
-from synthcli.model.mixers.weighted_values import fused, general, shared
+from synthcli.model.mixers.weighted_values import attention_map, fused, general, shared
 from synthcli.model.scores import SCORES, ScoreFunction
 from synthcli.model.scores.base import split_heads
 from synthcli.model.scores.dot_product import DotProduct
@@ -82,6 +82,17 @@ class Attention(nn.Module):
             past = None if state is None else state.total
             y = self.output(self.shaping(mixed, kept.values, context, past).flatten(2))
         return y, None if state is None else self._with_total(kept, x.shape[1], context)
+
+    def attention_map(
+        self, x: Float[Tensor, "batch queries d_model"], context: Context, state: AttentionState | None = None
+    ) -> Float[Tensor, "batch heads queries keys"]:
+        """Return softmax(Σ_i α_i S_i + mask) of the same call of `forward`, without dropout."""
+        kept = self._values_and_keys(x, context, state)
+        assert kept.values is not None
+        num_keys = kept.values.shape[2]
+        logits = self._logits(x, kept.keys, context.start, num_keys)
+        weights = attention_map(logits, self._visible(x, num_keys, context))
+        return weights.expand(len(x), *weights.shape[-3:])
 
     def _values_and_keys(self, x: Tensor, context: Context, state: AttentionState | None) -> AttentionState:
         has_past = state is not None and state.values is not None

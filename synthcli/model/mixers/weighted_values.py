@@ -63,6 +63,17 @@ def shared(
     return y / mass[..., None].to(y.dtype)
 
 
+def attention_map(
+    logits: Float[Tensor, "#batch heads queries keys"],
+    visible: Bool[Tensor, "#batch one #queries keys"] | None,
+) -> Float[Tensor, "#batch heads queries keys"]:
+    """What all three weigh the values with, without dropout: rows sum to 1, or to 0 where no key is seen."""
+    if visible is None:
+        return _weights(logits, 0.0)
+    logits = logits.masked_fill(~visible, torch.finfo(logits.dtype).min)
+    return _weights(logits, 0.0) * visible.any(dim=-1, keepdim=True)
+
+
 def _weights(logits: Tensor, rate: float) -> Tensor:
     wide = torch.float64 if logits.dtype == torch.float64 else torch.float32
     return dropout(logits.softmax(dim=-1, dtype=wide), rate)
