@@ -47,7 +47,7 @@ def merged(name: str, scale: str | None, config_file: Path | None, overrides: Se
 
 def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     """Return a preset file merged over what it extends, overlays of scales included."""
-    here = Path(os.path.abspath(path))
+    here = Path(os.path.abspath(path))  # noqa: PTH100, links stay
     chain = (*below, here)
     if here in below:
         names = " → ".join(f"`{file.name}`" for file in chain)
