@@ -15,8 +15,6 @@ from synthcli.data.preparing.texts import Texts
 from synthcli.data.ragged import Indices
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 
-BYTES_AT_ONCE = 2**22  # encoded together: what is made on the way to ids is larger than they are
-
 Columns = dict[str, Any]
 """Arrow arrays by name."""
 
@@ -30,8 +28,7 @@ class Encoder:
 
     def __call__(self, texts: Texts) -> Any:
         """Return the ids of texts as an Arrow array of lists."""
-        slices = list(texts.slices(BYTES_AT_ONCE)) or [texts]
-        return pyarrow.concat_arrays([self.encode(part) for part in slices])
+        return pyarrow.concat_arrays([self.encode(part) for part in texts.parts])
 
 
 def encoder_in(folder: Path) -> Encoder:
@@ -84,7 +81,7 @@ ENCODERS: dict[str, Callable[[Task, Encoder], Columns]] = {
 
 def words_in(texts: Texts) -> Indices:
     """Count the words of each text, a few texts at a time."""
-    return np.concatenate([part.words for part in texts.slices(BYTES_AT_ONCE)])
+    return np.concatenate([part.words for part in texts.parts])
 
 
 def ids_in(columns: Columns) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from synthcli.data.ragged import Indices
 
 SEPARATOR = "\n"
+BYTES_AT_ONCE = 2**22  # worked on together: what is made on the way to ids is larger than they are
 # What `str.split` splits at, and `str.isspace` is true of.
 NARROW = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
 WIDE = (
@@ -81,6 +82,11 @@ class Texts:
             return [whole[start + 1 : end] for start, end in ends]
         return [self.data[start + 1 : end].decode() for start, end in ends]
 
+    @cached_property
+    def parts(self) -> tuple[Self, ...]:
+        """A few texts at a time; what is found of each, such as its white space, is found once."""
+        return tuple(self.slices(BYTES_AT_ONCE)) or (self,)
+
     def slices(self, size: int) -> Iterator[Self]:
         """Cut texts where they have enough bytes to be worked on together."""
         first = 0
@@ -94,8 +100,8 @@ class Texts:
 
 def wide_spaces(array: Bytes) -> Iterator[tuple[Indices, int]]:
     """Yield where white space of several bytes begins, and of how many."""
-    for size, leads in LEADS.items():
-        first = np.flatnonzero(np.isin(array, leads))
+    for size, is_lead in LEADS.items():
+        first = np.flatnonzero(is_lead[array])
         coded = sum(array[first + place].astype(np.int64) << 8 * (size - 1 - place) for place in range(size))
         yield first[np.isin(coded, CODES[size])], size
 
@@ -103,4 +109,6 @@ def wide_spaces(array: Bytes) -> Iterator[tuple[Indices, int]]:
 CODES = {
     size: [int.from_bytes(space.encode()) for space in WIDE if len(space.encode()) == size] for size in (2, 3)
 }
-LEADS = {size: sorted({code >> 8 * (size - 1) for code in codes}) for size, codes in CODES.items()}
+LEADS = {
+    size: np.isin(np.arange(256), [code >> 8 * (size - 1) for code in codes]) for size, codes in CODES.items()
+}

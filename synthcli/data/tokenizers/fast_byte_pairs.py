@@ -85,25 +85,28 @@ def _encode_known(encoding: "Encoding", texts: list[str]) -> Ids:
 
 def known_texts(texts: list[str]) -> npt.NDArray[np.bool_]:
     """Return which texts are short enough, and of known characters alone: the separator's are none."""
-    if are_known("".join(texts)) and max(map(len, texts), default=0) <= LONGEST:
-        return np.ones(len(texts), np.bool_)
-    return np.array([len(text) <= LONGEST and are_known(text) for text in texts])
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    is_known: npt.NDArray[np.bool_] = lengths <= LONGEST
+    is_known[np.searchsorted(np.cumsum(lengths), unknown_places("".join(texts)), side="right")] = False
+    return is_known
 
 
-def are_known(text: str) -> bool:
-    """Return whether every engine cuts words alike at the characters of a text."""
+def unknown_places(text: str) -> npt.NDArray[np.int64]:
+    """Return where a text has characters at which engines may cut words each in its own way."""
     if text.isascii():
-        return True
+        return np.zeros(0, np.int64)
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    return bool(codes.max() < CHARACTERS and known_characters()[codes].all())
+    is_known = known_characters()[np.minimum(codes, CHARACTERS)]
+    return np.flatnonzero(~is_known)
 
 
 @cache
 def known_characters() -> npt.NDArray[np.bool_]:
-    """Return, by number, whether a character is of one kind in Unicode 3.2 and in Python's."""
+    """Return, by number, whether a character is of one kind in Unicode 3.2 and Python's; the last is not."""
     old = unicodedata.ucd_3_2_0
     kinds = [(unicodedata.category(chr(code)), old.category(chr(code))) for code in range(CHARACTERS)]
-    return np.array([new not in ("Cn", "Cs") and kind_of(new) == kind_of(then) for new, then in kinds])
+    known = [new not in ("Cn", "Cs") and kind_of(new) == kind_of(then) for new, then in kinds]
+    return np.array([*known, False])
 
 
 def kind_of(category: str) -> str:
