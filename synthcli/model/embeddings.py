@@ -44,10 +44,18 @@ class Embeddings(nn.Module):
         start: int = 0,
         token_types: Int[Tensor, "batch length"] | None = None,
     ) -> Float[Tensor, "batch length d_model"]:
-        x: Tensor = self.tokens(tokens)
+        return self.placed(self.tokens(tokens), start, token_types)
+
+    def placed(
+        self,
+        x: Float[Tensor, "batch length d_model"],
+        start: int = 0,
+        token_types: Int[Tensor, "batch length"] | None = None,
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Return what enters the stack, made of vectors as `tokens` gives them."""
         if self.config.scale:
             x = x * math.sqrt(self.d_model)
-        x = x + self._positions(start, start + tokens.shape[1], x)
+        x = x + self._positions(start, start + x.shape[1], x)
         if self.token_types is not None:
             x = x + (self.token_types.weight[0] if token_types is None else self.token_types(token_types))
         return self.dropout(x if self.norm is None else self.norm(x))

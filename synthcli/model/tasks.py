@@ -24,7 +24,7 @@ class CausalLM(nn.Module):
         super().__init__()
         assert config.decoder is not None
         self.config = config
-        self.embeddings = _embeddings(config, config.decoder.max_length)
+        self.embeddings = build_embeddings(config, config.decoder.max_length)
         self.decoder = Stack(config, config.decoder)
         self.head = _head(config, self.embeddings)
 
@@ -60,7 +60,7 @@ class MaskedLM(nn.Module):
         super().__init__()
         assert config.encoder is not None
         self.config = config
-        self.embeddings = _embeddings(config, config.encoder.max_length)
+        self.embeddings = build_embeddings(config, config.encoder.max_length)
         self.encoder = Stack(config, config.encoder)
         self.head = _head(config, self.embeddings)
 
@@ -86,8 +86,8 @@ class Seq2Seq(nn.Module):
         super().__init__()
         assert config.encoder is not None and config.decoder is not None
         self.config = config
-        self.source_embeddings = _embeddings(config, config.encoder.max_length)
-        self.embeddings = _embeddings(config, config.decoder.max_length)
+        self.source_embeddings = build_embeddings(config, config.encoder.max_length)
+        self.embeddings = build_embeddings(config, config.decoder.max_length)
         if config.embeddings.tie == "all":
             self.source_embeddings.tokens = self.embeddings.tokens
         self.encoder = Stack(config, config.encoder)
@@ -150,7 +150,7 @@ class Classifier(nn.Module):
         stack = config.encoder or config.decoder
         assert stack is not None
         self.config = config
-        self.embeddings = _embeddings(config, stack.max_length)
+        self.embeddings = build_embeddings(config, stack.max_length)
         self.add_module(config.main_stack, Stack(config, stack))
         self.head = ClassifierHead(config.d_model, config.num_outputs, config.head)
 
@@ -174,7 +174,8 @@ class Classifier(nn.Module):
         return logits if choices is None else logits.view(-1, choices)
 
 
-def _embeddings(config: ModelConfig, max_length: int) -> Embeddings:
+def build_embeddings(config: ModelConfig, max_length: int) -> Embeddings:
+    """Build what turns tokens into the vectors that a stack of `max_length` reads."""
     width = config.embeddings.width(config.d_model)
     return Embeddings(
         config.embeddings, config.vocab_size, width, max_length, config.dropout, config.norm_eps

@@ -136,7 +136,7 @@ def test_every_task_of_every_family_is_opened() -> None:
 @pytest.mark.parametrize("kind", SCORES)
 def test_only_the_scores_of_a_configuration_are_in_its_code(kind: str) -> None:
     config = config_of("causal-lm", {"mixer": {"heads": 2, "scores": [{"kind": kind}]}})
-    source = modeling_source(config, (f"{REMOTE}.causal_lm", "SynthForCausalLM"))
+    source = modeling_source(config, [(f"{REMOTE}.causal_lm", "SynthForCausalLM")])
     classes = {node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
     scores = {score.__name__ for score in SCORES.values()}
     always = {"DotProduct"}  # attention asks whether a score is one

@@ -28,10 +28,10 @@ FOREIGN = ("torch", "transformers")
 UNWANTED = ("pydantic", "jaxtyping", "__future__")  # shapes stay in annotations, which nothing evaluates
 
 
-def modeling_source(config: ModelConfig, wrapper: Place) -> str:
-    """Return the file that holds `wrapper`, a class of `remote`, for models of this configuration."""
+def modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str:
+    """Return the file that holds `wrappers`, classes of `remote`, for models of this configuration."""
     classes = settings_classes(config)
-    roots = [wrapper, *(place_of(kind) for kind in classes.values())]
+    roots = [*wrappers, *(place_of(kind) for kind in classes.values())]
     reached = reach(roots, set(words(json.loads(config.model_dump_json()))))
     modules = in_order([module for module, _ in reached.definitions])
     check_names(reached)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.durable import save_tensors
-from synthcli.interop.export.hugging_face.definitions import module_named
+from synthcli.interop.export.hugging_face.definitions import Place, module_named
 from synthcli.interop.export.hugging_face.kinds import LOADERS, kind_of, labels_of, special_ids
 from synthcli.interop.export.hugging_face.modeling import CONFIGURATION, MODELING, modeling_source
 from synthcli.interop.export.hugging_face.reaching import CONFIGURATION as CONFIGURATION_MODULE
@@ -15,28 +15,51 @@ from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.tensors import CONFIG, WEIGHTS, tensors_of
 from synthcli.model import ModelConfig
 
-# class, and the file of `remote` that has it
-CLASSES: dict[str, tuple[str, str]] = {
-    "causal-lm": ("SynthForCausalLM", "causal_lm"),
-    "masked-lm": ("SynthForMaskedLM", "masked_lm"),
-    "seq2seq": ("SynthForSeq2SeqLM", "seq2seq"),
-    "classification": ("SynthForSequenceClassification", "classification"),
-    "choice": ("SynthForMultipleChoice", "multiple_choice"),
+# of each kind: auto class → (class, file of `remote` that has it), the class of this very checkpoint first
+CLASSES: dict[str, dict[str, Place]] = {
+    "causal-lm": {
+        "AutoModelForCausalLM": ("causal_lm", "SynthForCausalLM"),
+        "AutoModel": ("decoder", "SynthDecoderModel"),
+    },
+    "masked-lm": {"AutoModelForMaskedLM": ("masked_lm", "SynthForMaskedLM")},
+    "seq2seq": {
+        "AutoModelForSeq2SeqLM": ("seq2seq", "SynthForSeq2SeqLM"),
+        "AutoModel": ("seq2seq_model", "SynthSeq2SeqModel"),
+    },
+    "classification": {
+        "AutoModelForSequenceClassification": ("classification", "SynthForSequenceClassification")
+    },
+    "choice": {"AutoModelForMultipleChoice": ("multiple_choice", "SynthForMultipleChoice")},
+}
+# of each kind: how the names of our tensors begin, and how they begin in the folder; `model.` otherwise
+RENAMED: dict[str, dict[str, str]] = {
+    "causal-lm": {"head.transform.": "model.transform.", "head.": "head."},
+    "seq2seq": {"head.transform.": "model.transform.", "head.": "head."},
 }
 
 
 def write_remote_code(leaving: Leaving, folder: Path) -> None:
     """Write configuration, weights and Python files."""
     config = resolved(leaving.config)
-    name, module = CLASSES[kind_of(config)]
-    source = modeling_source(config, (f"{REMOTE}.{module}", name))
+    kind = kind_of(config)
+    source = modeling_source(
+        config, [(f"{REMOTE}.{module}", name) for module, name in CLASSES[kind].values()]
+    )
     (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
     model_type = type_of(source)
     (folder / f"{CONFIGURATION}.py").write_text(configuration_source(model_type), encoding="utf-8")
     options = options_of(leaving, config) | {"model_type": model_type}
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
-    tensors = {f"model.{name}": tensor for name, tensor in tensors_of(leaving.model).items()}
+    tensors = {name_of(name, kind): tensor for name, tensor in tensors_of(leaving.model).items()}
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
+
+
+def name_of(name: str, kind: str) -> str:
+    """Return the name in an exported folder of a tensor of ours: the stack is `model`, a head beside it."""
+    for ours, theirs in RENAMED.get(kind, {}).items():
+        if name.startswith(ours):
+            return theirs + name.removeprefix(ours)
+    return f"model.{name}"
 
 
 def type_of(source: str) -> str:
@@ -63,15 +86,12 @@ def resolved(config: ModelConfig) -> ModelConfig:
 def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
     """Return `config.json`: what transformers reads, and our configuration in `synth`."""
     kind = kind_of(config)
-    name, _ = CLASSES[kind]
+    classes = {auto: f"{MODELING}.{name}" for auto, (_, name) in CLASSES[kind].items()}
     stack = config.decoder or config.encoder
     assert stack is not None
     return {
-        "architectures": [name],
-        "auto_map": {
-            "AutoConfig": f"{CONFIGURATION}.SynthConfig",
-            LOADERS[kind]: f"{MODELING}.{name}",
-        },
+        "architectures": [CLASSES[kind][LOADERS[kind]][1]],
+        "auto_map": {"AutoConfig": f"{CONFIGURATION}.SynthConfig", **classes},
         "dtype": "float32",
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from synthcli.interop.export.hugging_face.remote.padding import padding_of, starts_of
+from synthcli.interop.export.hugging_face.remote.stacks import Seen
 from synthcli.model.state import select_state
 
-Run = Callable[[Tensor, Tensor, Tensor | None, Tensor, Any], tuple[Tensor, Any]]
+Run = Callable[[Tensor, Tensor, Tensor | None, Any], tuple[Seen, Any]]
 
 
 @dataclass
@@ -32,10 +32,12 @@ class SynthCache:
         self.groups = groups
 
     @classmethod
-    def before(cls, mask: Tensor | None, batch: int, device: Any, state: Any) -> "SynthCache":
+    def before(cls, mask: Tensor | None, vectors: Tensor, state: Any) -> "SynthCache":
         """Return the cache before the first position."""
         if mask is None:
-            return cls([Group(torch.arange(batch, device=device), 0, state)])
+            return cls([Group(torch.arange(len(vectors), device=vectors.device), 0, state)])
+        if torch.compiler.is_compiling():
+            raise ValueError("`use_cache` with an `attention_mask` cannot be traced: pass `use_cache=False`")
         starts = starts_of(mask)
         edges = sorted(set(starts.tolist()))
         return cls([Group((starts == start).nonzero()[:, 0], start, state) for start in edges])
@@ -54,27 +56,18 @@ class SynthCache:
     def get_max_cache_shape(self, layer_idx: int = 0) -> int:
         return -1
 
-    def step(
-        self, run: Run, tokens: Tensor, mask: Tensor | None, kept: int, has_state: bool
-    ) -> Float[Tensor, "batch kept vocabulary"]:
-        """Return the logits of the last `kept` positions; with state, what was seen is kept too.
-
-        Logits at what a row begins with are 0.
-        """
+    def step(self, run: Run, vectors: Tensor, mask: Tensor | None) -> Seen:
+        """Return what new positions see, and keep what they were; what a row begins with sees 0."""
         seen = self.get_seq_length()
-        logits: Any = None
+        whole = None
         for group in self.groups:
-            new = tokens[group.rows, max(group.start - seen, 0) :]
-            last = min(kept, new.shape[1])
-            select = torch.zeros_like(new, dtype=torch.bool)
-            select[:, new.shape[1] - last :] = True
+            new = vectors[group.rows, max(group.start - seen, 0) :]
             padding = padding_of(None if mask is None else mask[group.rows, group.start :])
-            part, state = run(group.rows, new, padding, select, group.state if has_state else None)
-            group.state = state if has_state else group.state
-            if logits is None:
-                logits = part.new_zeros(len(tokens), kept, part.shape[-1])
-            logits[group.rows, kept - last :] = part.view(len(new), last, -1)
-        return logits
+            part, group.state = run(group.rows, new, padding, group.state)
+            whole = whole or room_for(part, len(vectors), vectors.shape[1], seen)
+            put(whole, part, group)
+        assert whole is not None
+        return whole
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Let row i go on from what row `beam_idx[i]` has seen."""
@@ -92,3 +85,31 @@ class SynthCache:
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         self.batch_select_indices(torch.arange(self.size).repeat_interleave(repeats))
+
+
+def room_for(part: Seen, batch: int, length: int, seen: int) -> Seen:
+    """Return zeros for what all rows see."""
+    hidden = tuple(x.new_zeros(batch, length, x.shape[-1]) for x in part.hidden)
+    maps = tuple(x.new_zeros(batch, x.shape[1], length, seen + length) for x in part.maps)
+    cross = tuple(x.new_zeros(batch, x.shape[1], length, x.shape[-1]) for x in part.cross_maps)
+    return Seen(hidden, maps, cross)
+
+
+def put(whole: Seen, part: Seen, group: Group) -> None:
+    """Write what the rows of a group see to their places."""
+    for all_rows, x in zip(whole.hidden, part.hidden, strict=True):
+        all_rows[group.rows, all_rows.shape[1] - x.shape[1] :] = x
+    for all_rows, x in zip(whole.maps, part.maps, strict=True):
+        all_rows[group.rows, :, all_rows.shape[2] - x.shape[2] :, all_rows.shape[3] - x.shape[3] :] = x
+    for all_rows, x in zip(whole.cross_maps, part.cross_maps, strict=True):
+        all_rows[group.rows, :, all_rows.shape[2] - x.shape[2] :] = x
+
+
+def cache_of(past: Any) -> SynthCache | None:
+    """Return the cache that a call goes on from; another library's is refused."""
+    if past is None or isinstance(past, SynthCache):
+        return past
+    raise ValueError(
+        f"`past_key_values` is a {type(past).__name__}, but this model keeps a state of its own: pass "
+        "`use_cache=True`, and then the `past_key_values` of the output"
+    )

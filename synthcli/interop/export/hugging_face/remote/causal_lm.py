@@ -2,73 +2,61 @@
 
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
-from transformers import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from synthcli.interop.export.hugging_face.remote.cache import SynthCache
-from synthcli.interop.export.hugging_face.remote.pretrained import SynthPreTrainedModel
-from synthcli.model.tasks import CausalLM
+from synthcli.interop.export.hugging_face.remote.decoder import SynthDecoderModel
+from synthcli.interop.export.hugging_face.remote.generating import SynthGenerationMixin
+from synthcli.interop.export.hugging_face.remote.lm_head import build_lm_head
+from synthcli.interop.export.hugging_face.remote.losses import token_loss
+from synthcli.interop.export.hugging_face.remote.pretrained import SynthPreTrainedModel, table_of
 
 
-class SynthForCausalLM(SynthPreTrainedModel, GenerationMixin):
+class SynthForCausalLM(SynthGenerationMixin, SynthPreTrainedModel):
     """Logits of every next token; padding may stand on either side."""
 
-    build = CausalLM
-    _is_stateful = True  # what was seen cannot be taken back
-
-    @classmethod
-    def _supports_default_dynamic_cache(cls) -> bool:
-        return False
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        table = table_of(config)
+        self.model = SynthDecoderModel(config)
+        self.head = build_lm_head(table, self.model.embeddings)
+        self.finish()
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
         past_key_values: SynthCache | None = None,
+        inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
+        shift_labels: Tensor | None = None,
         use_cache: bool | None = None,
-        logits_to_keep: int = 0,
+        logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Tensor | int | None = None,
         return_dict: bool | None = None,
         **others: Any,
     ) -> Any:
-        """Return logits, the loss where there are labels, and what the next call goes on from."""
-        cache, window = past_key_values, self.config.window
-        if cache is None:
-            state = self.model.initial_state()
-            cache = SynthCache.before(attention_mask, len(input_ids), input_ids.device, state)
-        keeps = use_cache if use_cache is not None else self.config.use_cache and not self.training
+        """Return logits, the loss where there are labels, and what the next call goes on from.
 
-        def run(rows: Tensor, tokens: Tensor, padding: Any, select: Tensor, state: Any) -> Any:
-            return self.model(tokens, padding, select=select, state=state, window=window)
-
-        length = input_ids.shape[1]
-        kept = min(logits_to_keep or length, length)
-        logits = cache.step(run, input_ids, attention_mask, kept, keeps or past_key_values is not None)
-        loss = None if labels is None else next_token_loss(logits, labels)
-        past: Any = cache if keeps else None
-        output = CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=past)
-        return output if return_dict is None or return_dict else output.to_tuple()
-
-    def prepare_inputs_for_generation(  # type: ignore[override]
-        self,
-        input_ids: Tensor,
-        past_key_values: SynthCache | None = None,
-        attention_mask: Tensor | None = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        """Return what `forward` needs for the next step: of a row that has a past, what is new."""
-        seen = 0 if past_key_values is None else past_key_values.get_seq_length()
-        return {
-            "input_ids": input_ids[:, seen:],
-            "past_key_values": past_key_values,
-            "attention_mask": attention_mask,
-            "use_cache": kwargs.get("use_cache"),
-            "logits_to_keep": 1,
-        }
-
-
-def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy of each label by the logits before it; −100 counts for nothing."""
-    return F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
+        `logits_to_keep` are the last positions, or the positions themselves, whose logits are wanted. Losses
+        are averaged over labels that are not −100, or summed and divided by `num_items_in_batch`.
+        """
+        given = (input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, use_cache)
+        seen = self.model(*given, return_dict=True, **others)
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.head(seen.last_hidden_state[:, kept])
+        loss = None
+        if shift_labels is not None:
+            loss = token_loss(logits, shift_labels, num_items_in_batch)
+        elif labels is not None:
+            loss = token_loss(logits[:, :-1], labels[:, 1:], num_items_in_batch)
+        output = CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=seen.past_key_values,
+            hidden_states=seen.hidden_states,
+            attentions=seen.attentions,
+        )
+        return self.returned(output, return_dict)

@@ -7,14 +7,17 @@ from torch import Tensor
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from synthcli.interop.export.hugging_face.remote.padding import Turn, padding_of
-from synthcli.interop.export.hugging_face.remote.pretrained import SynthPreTrainedModel
+from synthcli.interop.export.hugging_face.remote.pretrained import SynthPreTrainedModel, table_of
 from synthcli.model.tasks import Classifier
 
 
 class SynthForSequenceClassification(SynthPreTrainedModel):
     """A logit a class, or one number of a regression; padding may stand on either side."""
 
-    build = Classifier
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.model = Classifier(table_of(config))
+        self.finish()
 
     def forward(
         self,

@@ -9,7 +9,7 @@ class SynthConfig(PretrainedConfig):
     """`synth` is the model's own configuration, and `window` how far back a recurrent one looks."""
 
     model_type = "synth"
-    keys_to_ignore_at_inference = ("past_key_values",)
+    keys_to_ignore_at_inference = ["past_key_values"]  # noqa: RUF012
 
     def __init__(
         self,

@@ -7,14 +7,17 @@ from torch import Tensor
 from transformers.modeling_outputs import MultipleChoiceModelOutput
 
 from synthcli.interop.export.hugging_face.remote.classification import decision
-from synthcli.interop.export.hugging_face.remote.pretrained import SynthPreTrainedModel
+from synthcli.interop.export.hugging_face.remote.pretrained import SynthPreTrainedModel, table_of
 from synthcli.model.tasks import Classifier
 
 
 class SynthForMultipleChoice(SynthPreTrainedModel):
     """A logit for each text of a row: (batch, choices, length) → (batch, choices)."""
 
-    build = Classifier
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.model = Classifier(table_of(config))
+        self.finish()
 
     def forward(
         self,

@@ -10,8 +10,10 @@ def starts_of(mask: Tensor) -> Tensor:
 
 
 def padding_of(mask: Tensor | None) -> Tensor | None:
-    """Return True at padding, or None where there is none."""
-    return None if mask is None or bool(mask.all()) else mask == 0
+    """Return True at padding, or None where there is none; a traced graph holds for any padding."""
+    if mask is None or (not torch.compiler.is_compiling() and bool(mask.all())):
+        return None
+    return mask == 0
 
 
 class Turn:
@@ -19,13 +21,22 @@ class Turn:
 
     def __init__(self, mask: Tensor | None) -> None:
         starts = None if mask is None else starts_of(mask)
-        self.starts = starts if starts is not None and bool(starts.any()) else None
+        is_needed = starts is not None and (torch.compiler.is_compiling() or bool(starts.any()))
+        self.starts = starts if is_needed else None
+        self.padding = padding_of(None if mask is None else self.to_front(mask))
 
     def to_front(self, rows: Tensor) -> Tensor:
         return rows if self.starts is None else self._turned(rows, self.starts)
 
     def back(self, rows: Tensor) -> Tensor:
         return rows if self.starts is None else self._turned(rows, -self.starts)
+
+    def back_map(self, maps: Tensor) -> Tensor:
+        """Turn both axes of maps (batch, heads, queries, keys) back."""
+        if self.starts is None:
+            return maps
+        by_query = self.back(maps.transpose(1, 2)).transpose(1, 2)
+        return self.back(by_query.transpose(1, 3)).transpose(1, 3)
 
     @staticmethod
     def _turned(rows: Tensor, by: Tensor) -> Tensor:

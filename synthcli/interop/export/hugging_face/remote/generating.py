@@ -1,0 +1,41 @@
+"""What the classes that write have in common."""
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import GenerationMixin
+
+from synthcli.interop.export.hugging_face.remote.lm_head import replaced
+
+
+class SynthGenerationMixin(GenerationMixin):
+    """`generate` goes on with the state that a call returns; what was seen cannot be taken back."""
+
+    _is_stateful = True
+    head: nn.Module
+
+    @classmethod
+    def _supports_default_dynamic_cache(cls) -> bool:
+        return False
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.head
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        self.head = replaced(self.head, new_embeddings)
+
+    def prepare_inputs_for_generation(  # type: ignore[override]
+        self,
+        input_ids: Tensor,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return what `forward` needs for the next step; an empty cache of transformers' own is left out."""
+        if past_key_values is not None and not past_key_values.get_seq_length():
+            past_key_values = None
+        prepare: Any = super().prepare_inputs_for_generation  # type: ignore[misc]
+        found: dict[str, Any] = prepare(
+            input_ids, past_key_values=past_key_values, inputs_embeds=inputs_embeds, **kwargs
+        )
+        return found

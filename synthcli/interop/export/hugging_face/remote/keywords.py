@@ -1,0 +1,46 @@
+"""Arguments that this model does not take are refused by name, whatever passes them."""
+
+import inspect
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+# what models of transformers take and these do not, and why
+REASONS: dict[str, str] = {
+    "cache_position": "positions go on from `past_key_values`",
+    "cross_attn_head_mask": "heads cannot be masked",
+    "cu_seq_lens_k": "texts packed into a row are told apart by `position_ids`",
+    "cu_seq_lens_q": "texts packed into a row are told apart by `position_ids`",
+    "decoder_head_mask": "heads cannot be masked",
+    "decoder_inputs_embeds": "a decoder reads `decoder_input_ids`",
+    "decoder_position_ids": "positions of a target count from 0",
+    "encoder_attention_mask": "it reads no encoder",
+    "encoder_hidden_states": "it reads no encoder",
+    "head_mask": "heads cannot be masked",
+    "max_length_k": "texts packed into a row are told apart by `position_ids`",
+    "max_length_q": "texts packed into a row are told apart by `position_ids`",
+    "seq_idx": "texts packed into a row are told apart by `position_ids`",
+    "token_type_ids": "its words have no types",
+}
+PACKING = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k")  # what `position_ids` say too
+
+
+def refuse(model: Any, others: Mapping[str, Any], told: Collection[str] = ()) -> None:
+    """Raise for the first argument but those that were `told` otherwise; None asks for nothing."""
+    for name, value in others.items():
+        if name in told or (name in REASONS and value is None):
+            continue
+        kind = type(model).__name__
+        if name in REASONS:
+            raise ValueError(f"`{name}` is not for {kind}: {REASONS[name]}")
+        close = get_close_matches(name, inspect.signature(type(model).forward).parameters, n=1)
+        meant = f"; did you mean `{close[0]}`?" if close else ""
+        raise TypeError(f"{kind} got an unknown argument `{name}`{meant}")
+
+
+def refuse_mask(mask: Any, name: str = "attention_mask") -> None:
+    """Raise for a mask that is not 1 at tokens and 0 at padding."""
+    if mask is not None and mask.dim() != 2:
+        raise ValueError(
+            f"`{name}` has {mask.dim()} axes; this model takes (batch, length), 1 at tokens and 0 at padding"
+        )
