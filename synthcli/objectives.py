@@ -62,7 +62,8 @@ def classification(model: nn.Module, batch: Batch, label_smoothing: float = 0.0)
     """Cross-entropy of the class, or of the right choice, of every example; of scores the squared error."""
     labels = batch["labels"]
     assert labels is not None
-    logits = model(batch["tokens"], padding=batch.get("padding"))
+    types = {name: batch[name] for name in ("token_types",) if name in batch}
+    logits = model(batch["tokens"], padding=batch.get("padding"), **types)
     if labels.is_floating_point():
         real = labels != IGNORED
         error = (logits[:, 0].float() - labels)[real]

@@ -13,6 +13,7 @@ AGREEMENT = "teacher-agreement"
 SPLITS = ("train", "validation", "test")
 TASKS = ("causal-lm", "masked-lm", "seq2seq", "classification")
 FORMATS = ("hf", "onnx", "torch", "safetensors")
+FORMS = ("named", "plain")
 ORIGINS = ("hf", "srupp", "simplified-blocks", "synthesizer", "bert-blocks")
 TOKENIZERS = (
     "sentencepiece-unigram",

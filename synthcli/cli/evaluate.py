@@ -10,6 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
 from synthcli.cli.completion import (
     AGREEMENT,
+    FORMS,
     METRICS,
     ROUGE_TOKENIZERS,
     SPLITS,
@@ -80,6 +81,15 @@ RougeTokenizer = Annotated[
         autocompletion=complete(ROUGE_TOKENIZERS),
     ),
 ]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        help="How a classifier reads texts of several fields: named or plain.",
+        show_default="the checkpoint's",
+        rich_help_panel=TEXT,
+        autocompletion=complete(FORMS),
+    ),
+]
 Teacher = Annotated[
     str | None,
     typer.Option(
@@ -129,6 +139,7 @@ def evaluate(
     corpus: Corpus = None,
     source: Source = None,
     split: Split = None,
+    form: Form = None,
     limit: Limit = None,
     beam: Beam = None,
     batch_size: BatchSize = None,
@@ -162,6 +173,7 @@ def evaluate(
     if from_ is not None:
         model = {"corpus": corpus, "source": source, "split": split, "beam": beam, "batch_size": batch_size}
         others = {
+            "form": form,
             "teacher": teacher,
             "reference": reference,
             "picture": picture,
@@ -174,7 +186,7 @@ def evaluate(
         from synthcli.jobs.agreement import AgreementRequest
 
         refuse_given(metric, beam=beam, batch_size=batch_size, rouge_tokenizer=rouge_tokenizer)
-        refuse_given(metric, save_outputs=save_outputs)
+        refuse_given(metric, save_outputs=save_outputs, form=form)
         words = tuple(checkpoints or ())
         request = AgreementRequest(words, teacher, reference, corpus, source, split or "test", limit)
         return evaluate_agreement(request, picture, as_json)
@@ -183,7 +195,8 @@ def evaluate(
         refuse_rouge_tokenizer(metric, rouge_tokenizer)
     from synthcli.jobs.evaluate import Request
 
-    asked = Request(metric, corpus, source, split, limit, beam, batch_size, rouge_tokenizer, save_outputs)
+    options = (limit, beam, batch_size, rouge_tokenizer, form, save_outputs)
+    asked = Request(metric, corpus, source, split, *options)
     named: list[str | None] = [*checkpoints] if checkpoints else [None]
     results: list[Result] = []
     try:

@@ -7,7 +7,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_start
-from synthcli.cli.completion import TASKS, complete, list_corpora, list_presets, list_runs
+from synthcli.cli.completion import FORMS, TASKS, complete, list_corpora, list_presets, list_runs
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, SETTINGS, TEXT
 from synthcli.cli.presets import Scale, Set
@@ -57,6 +57,15 @@ Freeze = Annotated[
         autocompletion=complete(("encoder", "decoder", "embeddings")),
     ),
 ]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        help="How a classifier reads texts of several fields: named or plain.",
+        show_default="the checkpoint's",
+        rich_help_panel=TEXT,
+        autocompletion=complete(FORMS),
+    ),
+]
 NewVocabulary = Annotated[
     bool,
     typer.Option(
@@ -76,6 +85,7 @@ def finetune(
     preset: Preset = None,
     scale: Scale = None,
     freeze: Freeze = None,
+    form: Form = None,
     new_vocabulary: NewVocabulary = False,
     set_: Set = None,
     name: RunName = None,
@@ -99,7 +109,7 @@ def finetune(
     refuse_name(name)
     trackers = chosen_trackers(track)
     adaptation = Adaptation(
-        corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ())
+        corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ()), form
     )
     experiment = adapted(choose_start(checkpoint), adaptation, screen.say).called(name)
     with resuming("train"), watching(experiment.name, trackers) as watcher:

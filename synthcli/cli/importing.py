@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import ORIGINS, complete
+from synthcli.cli.completion import FORMS, ORIGINS, complete
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ Tokens = Annotated[
     Path | None,
     typer.Option("--tokenizer", metavar="FOLDER", help="Its tokenizer, where none lies beside it."),
 ]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        help="How it reads texts of several fields: named or plain.",
+        show_default="what the origin did",
+        autocompletion=complete(FORMS),
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
 DIGITS = 9  # more than any number of heads has
@@ -58,6 +66,7 @@ def import_(
     option: Options = None,
     base: Base = None,
     tokenizer: Tokens = None,
+    form: Form = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a checkpoint of a model trained elsewhere; every tensor is used, or named.
@@ -76,7 +85,7 @@ def import_(
         rows = [[key, meaning] for key, meaning in origin_of(origin).options.items()]
         title = f"options of `--from {origin}`, {origin_of(origin).title}"
         return screen.table(title if rows else f"{title}: none", ["option", "what it says"], rows)
-    request = Request(origin, path, output, pairs(option or []), numbers(heads), base, tokenizer)
+    request = Request(origin, path, output, pairs(option or []), numbers(heads), base, tokenizer, form)
     report = import_model(request)
     if as_json:
         return screen.data(json.dumps(vars(report) | {"checkpoint": str(report.checkpoint)}, indent=2))

@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from synthcli.compress.teacher import Teacher
+from synthcli.data.classified_text import ClassifiedText, seconds_of
 from synthcli.data.collate import Batch, framed, padded
 from synthcli.data.pieces import Pieces
 from synthcli.data.ragged import Ids, Indices, Ragged
@@ -22,11 +24,20 @@ SPREAD = "even"  # how a limit chooses, part of the hash
 Text = Callable[[int], Ids]
 
 
+class Sequences(NamedTuple):
+    """Texts by number, their lengths, and the segment of every token where some are not the first."""
+
+    text: Text
+    lengths: Indices
+    types: Text | None = None
+
+
 class Calibration:
     """Sequences by number; `limit` takes so many at even distances, since neighbours are of one article.
 
     With `rows` each is a row with the marks of the task's training examples, long ones cut into pieces, empty
-    ones left out. With `packed` rows with their ends follow each other in windows of `max_length`.
+    ones left out; of pairs the longer text is cut, and the second is of type 1 where the teacher has types.
+    With `packed` rows with their ends follow each other in windows of `max_length`.
     """
 
     def __init__(
@@ -43,7 +54,8 @@ class Calibration:
         self.max_length = fitting_length(teacher.config, max_length)
         self.bos, self.eos, self.pad = teacher.marks
         self.tokenizer_hash = teacher.tokenizer.hash
-        self._text, lengths = LAYOUT_OF[layout](self, teacher.config.task)
+        self.has_types = teacher.config.task != "causal-lm" and teacher.config.embeddings.token_types > 1
+        self._text, lengths, self._types = LAYOUT_OF[layout](self, teacher.config.task)
         self._numbers: Indices = spread(np.flatnonzero(lengths), limit)
         self.lengths: Indices = lengths[self._numbers]
         if len(self) == 0:
@@ -68,9 +80,12 @@ class Calibration:
         return self._text(int(self._numbers[index]))
 
     def batch(self, indices: Indices) -> Batch:
-        """Return tokens (batch, length) and padding, None where nothing is padded."""
+        """Return tokens (batch, length) and padding, None where nothing is padded; token_types of pairs."""
         tokens, padding = padded([self.text(int(i)) for i in indices], self.pad)
-        return {"tokens": tokens, "padding": padding}
+        if self._types is None:
+            return {"tokens": tokens, "padding": padding}
+        types = [self._types(int(self._numbers[i])) for i in indices]
+        return {"tokens": tokens, "padding": padding, "token_types": padded(types, 0)[0]}
 
 
 def spread(numbers: Indices, limit: int | None) -> Indices:
@@ -82,13 +97,31 @@ def spread(numbers: Indices, limit: int | None) -> Indices:
     return chosen
 
 
-def rows_of(calibration: Calibration, task: str) -> tuple[Text, Indices]:
+def rows_of(calibration: Calibration, task: str) -> Sequences:
     """Return the text of a row by number, and lengths, 0 where there is none to read."""
-    rows = Ragged(calibration.store.split(calibration.split).data.column("tokens"))
+    data = calibration.store.split(calibration.split).data
+    rows, seconds = Ragged(data.column("tokens")), seconds_of(data)
     # an end is the last target of a decoder, never its input
     has_end = task == "masked-lm" or (task == "classification" and calibration.store.tokenizer.ends_texts)
+    if seconds is not None:
+        return _pairs(calibration, rows, seconds, has_end)
     pieces = Pieces(rows, calibration.max_length - (2 if has_end else 1))
-    return partial(_row, calibration, pieces, has_end), pieces.sizes + (2 if has_end else 1)
+    return Sequences(partial(_row, calibration, pieces, has_end), pieces.sizes + (2 if has_end else 1))
+
+
+def _pairs(calibration: Calibration, rows: Ragged, seconds: Indices, has_end: bool) -> Sequences:
+    """Return pairs by number, as a classifier reads them."""
+    bos, eos, pad = calibration.bos, calibration.eos, calibration.pad
+    frame = ClassifiedText(bos, eos, pad, has_end, calibration.max_length)
+
+    def text(number: int) -> Ids:
+        return frame.ids(rows[number], int(seconds[number]))
+
+    def types(number: int) -> Ids:
+        return frame.types(text(number), rows[number], int(seconds[number]))
+
+    lengths = frame.lengths(rows.lengths, is_pair=True) * (rows.lengths > 0)
+    return Sequences(text, lengths, types if calibration.has_types else None)
 
 
 def _row(calibration: Calibration, pieces: Pieces, has_end: bool, number: int) -> Ids:
@@ -96,7 +129,7 @@ def _row(calibration: Calibration, pieces: Pieces, has_end: bool, number: int) -
     return framed(calibration.bos, pieces[number], *end)
 
 
-def windows_of(calibration: Calibration, task: str) -> tuple[Text, Indices]:
+def windows_of(calibration: Calibration, task: str) -> Sequences:
     """Return the text of a window by number, and lengths; a last one of a mark alone is left out."""
     joined = Joined(calibration.store.split(calibration.split).data, calibration.store.tokenizer)
     size = calibration.max_length
@@ -104,7 +137,7 @@ def windows_of(calibration: Calibration, task: str) -> tuple[Text, Indices]:
     lengths[-1] = joined.targets - (len(lengths) - 1) * size
     lengths[-1] *= lengths[-1] > 1
     first = 1 if task == "masked-lm" else 0  # bos stands at 0; a decoder reads what comes before its targets
-    return partial(_window, calibration, joined, lengths, first), lengths
+    return Sequences(partial(_window, calibration, joined, lengths, first), lengths)
 
 
 def _window(calibration: Calibration, joined: Joined, lengths: Indices, first: int, number: int) -> Ids:

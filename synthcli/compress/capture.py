@@ -13,7 +13,7 @@ from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
 
-Batch = Mapping[str, Tensor | None]  # tokens (batch, length), padding (batch, length) or None
+Batch = Mapping[str, Tensor | None]  # tokens, padding and token_types (batch, length)
 Captured = dict[Site, Tensor]
 Keep = Callable[[Tensor], None]
 
@@ -49,9 +49,9 @@ def logits_of(model: nn.Module, batch: Batch) -> Tensor:
     """Return what a model says of a batch: logits of every position, or of every class."""
     config: Any = model.config
     device = next(model.parameters()).device
-    tokens, padding = batch["tokens"], batch.get("padding")
-    assert tokens is not None
-    said = model(tokens.to(device), None if padding is None else padding.to(device))
+    names = ("tokens", "padding", "token_types")
+    given = {name: part.to(device) for name in names if (part := batch.get(name)) is not None}
+    said = model(**given)
     logits: Tensor = said[0] if config.task == "causal-lm" else said
     return logits
 

@@ -57,6 +57,16 @@ def lists(values: npt.NDArray[Any], ends: npt.NDArray[Any]) -> Any:
     return pyarrow.ListArray.from_arrays(integers(ends), integers(values))
 
 
+def join_lists(one: Any, other: Any) -> Any:
+    """Return lists of integers, each one's numbers and then the other's."""
+    first, second = (np.diff(numbers_in(part.offsets)) for part in (one, other))
+    ends = ends_of(first + second)
+    values = np.empty(int(ends[-1]), np.int32)
+    is_first = np.repeat(np.tile([True, False], len(first)), np.stack([first, second], 1).ravel())
+    values[is_first], values[~is_first] = numbers_in(flat(one)), numbers_in(flat(other))
+    return lists(values, ends)
+
+
 def ends_of(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return where each of several things ends, after a 0."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

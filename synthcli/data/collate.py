@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from synthcli.data.ragged import Ids, Indices
-from synthcli.data.tokenizers import Tokenizer
+from synthcli.data.ragged import Ids
 
 IGNORED = -100  # in targets: a position that is padding
 
@@ -45,34 +44,6 @@ def padded(
 def framed(*parts: Ids | int) -> Ids:
     """Return ids and arrays of ids one after the other."""
     return np.concatenate([np.atleast_1d(np.asarray(part, dtype=np.int32)) for part in parts])
-
-
-@dataclass(frozen=True)
-class ClassifiedText:
-    """bos, a text cut to fit `longest` ids, and eos where the tokenizer's publisher ends texts with it.
-
-    No text is without a position, and a head that reads the first has one to itself.
-    """
-
-    tokenizer: Tokenizer
-    longest: int
-
-    @property
-    def room(self) -> int:
-        """How many ids of a text fit beside the marks."""
-        return max(self.longest - 1 - self.tokenizer.ends_texts, 0)
-
-    def ids(self, text: Ids) -> Ids:
-        end = (self.tokenizer.eos_id,) if self.tokenizer.ends_texts else ()
-        return framed(self.tokenizer.bos_id, text[: self.room], *end)[: self.longest]
-
-    def lengths(self, texts: Indices) -> Indices:
-        """Return how many ids the texts of these lengths become."""
-        return np.minimum(texts + 1 + self.tokenizer.ends_texts, self.longest)
-
-    def cut(self, texts: Indices) -> int:
-        """Return how many of them are cut."""
-        return int((texts > self.room).sum())
 
 
 def next_tokens(streams: Sequence[Ids], pad_id: int) -> Batch:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from synthcli.config import Config
 
@@ -28,6 +28,13 @@ class TokenizerConfig(Config):
     # take the tokenizer saved in this folder; bare files will do for gpt2 (encoder.json, vocab.bpe), for
     # wordpiece and words (vocab.txt), and for huggingface (tokenizer.json)
     files: str | None = None
+    # how a classifier reads texts of several fields; none: as the tokenizer's own checkpoint or store does
+    form: Literal["named", "plain"] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_no_form(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        table: dict[str, Any] = write(self)
+        return {key: value for key, value in table.items() if key != "form" or value is not None}
 
     @model_validator(mode="before")
     @classmethod

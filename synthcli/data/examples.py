@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "seq2seq": ("pairs",),  # or text, denoising
     "classification": ("labelled", "scored", "choices"),
 }
-CLASSIFIED: dict[str, Callable[[Store, str, int], Any]] = {
+CLASSIFIED: dict[str, Callable[[Store, str, int, bool], Any]] = {
     "labelled": LabelledExamples,
     "scored": ScoredExamples,
     "choices": ChoiceExamples,
@@ -56,7 +56,8 @@ LAYOUTS_OF = {"causal-lm": (*LAYOUTS, "streams"), "masked-lm": tuple(MASKED)}  #
 class Examples:
     """Examples by index; `lengths` are tokens per example, the longer side of a pair.
 
-    With `classes` labels are the numbers that a model gives them, matched by name.
+    With `classes` labels are the numbers that a model gives them, matched by name. With `has_types` the
+    second of two texts that are classified is of type 1.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Examples:
         denoising: DenoisingConfig | None = None,
         context: int = 0,
         classes: Classes | None = None,
+        has_types: bool = False,
     ) -> None:
         check(store, task, layout, streams, masking, denoising)
         refuse_unreadable(store, split)
@@ -97,7 +99,7 @@ class Examples:
             )
         elif task == "classification":
             form = CLASSIFIED[store.kind]
-            self._form = form(store, split, needed("max_source", max_source, task))
+            self._form = form(store, split, needed("max_source", max_source, task), has_types)
         self.note: str | None = None  # on how the corpus's classes were matched with the model's
         if classes is not None and store.kind == "labelled":
             places = classes.places_of(store.corpus, store.class_names)
@@ -144,8 +146,9 @@ class Examples:
         causal-lm: tokens, targets, padding, and documents for the layout `packed-documents`, no padding for
         `streams`; masked-lm: tokens, targets, padding;
         seq2seq: source, source_padding, tokens, targets, padding; classification: tokens, padding, labels,
-        which are float32 for scores; with choices tokens and padding are (batch, choices, length), and
-        absent (batch, choices) marks what a row lacks of the batch's most choices, None where nothing is.
+        which are float32 for scores, and token_types of pairs where they are wanted; with choices these are
+        (batch, choices, length), and absent (batch, choices) marks what a row lacks of the batch's most
+        choices, None where nothing is.
         """
         drawing = (seed, epochs) if isinstance(self._form, DRAWN) else ()
         batch: Batch = self._form.collate(indices, *drawing)

@@ -104,13 +104,13 @@ def make(
     source: Path | None,
     config: TokenizerConfig,
     report: Progress,
-    making: Callable[[Work, Corpus, Source], None],
+    making: Callable[[Work, Corpus, Source, str], None],
 ) -> dict[str, Any]:
     """Make what is missing of a store in its work folder and return its manifest."""
     tokenizer = tokenizer_at(work.tokenizer, config, corpus, opened, report, work.folder.parent / CACHE)
-    making(work, corpus, opened)
+    making(work, corpus, opened, tokenizer.form)
     counts = counts_by_split(corpus, opened, work.records.values())
-    write_descriptions(work, corpus, opened)
+    write_descriptions(work, corpus, opened, tokenizer.form)
     manifest = describe(work, corpus, opened, source, config, tokenizer, counts)
     write_json(work.store / MANIFEST, manifest)
     remember(work.store, manifest)
@@ -124,6 +124,7 @@ def encode(
     work: Work,
     corpus: Corpus,
     opened: Source,
+    form: str,
     engine: Engine,
     means: Means,
     report: Progress,
@@ -136,7 +137,7 @@ def encode(
     total = sum(corpus.rows.get(split, 0) for split in opened.splits) or None
     count(done)
     report("encoding", done["rows"], total)
-    tasks = work.missing(tasks_of(corpus, opened))
+    tasks = work.missing(tasks_of(corpus, opened, form))
     for draft in engine(tasks, work.tokenizer, work.drafts, means):
         work.finish(draft)
         done.update(draft.record.counts)

@@ -1,33 +1,22 @@
-"""Regression: a text and its score."""
+"""Regression: a text or a pair of texts, and its score."""
 
 import numpy as np
 import torch
 
 from synthcli.data.arrays import column_numbers
-from synthcli.data.collate import Batch, ClassifiedText, Report, padded
-from synthcli.data.ragged import Ids, Indices, Ragged
+from synthcli.data.collate import Batch
+from synthcli.data.labelled import ClassifiedRows
+from synthcli.data.ragged import Indices
 from synthcli.data.store import Store
 
 
-class ScoredExamples:
-    """bos and the text, as in classification; the labels are float32, in the corpus's own unit."""
+class ScoredExamples(ClassifiedRows):
+    """The texts as in classification; the labels are float32, in the corpus's own unit."""
 
-    def __init__(self, store: Store, split: str, max_source: int) -> None:
-        data, self.tokenizer = store.table(split), store.tokenizer
-        self.rows, self.frame = Ragged(data.column("tokens")), ClassifiedText(self.tokenizer, max_source)
-        self.scores = column_numbers(data.column("score"))
-        self.lengths: Indices = self.frame.lengths(self.rows.lengths)
-        self.report = Report(
-            rows=len(self.rows),
-            examples=len(self.rows),
-            tokens=int(self.lengths.sum()),
-            truncated_sources=self.frame.cut(self.rows.lengths),
-        )
-
-    def text(self, row: int) -> Ids:
-        return self.frame.ids(self.rows[row])
+    def __init__(self, store: Store, split: str, max_source: int, has_types: bool = False) -> None:
+        super().__init__(store, split, max_source, has_types)
+        self.scores = column_numbers(self.data.column("score"))
 
     def collate(self, indices: Indices) -> Batch:
-        tokens, padding = padded([self.text(int(i)) for i in indices], self.tokenizer.pad_id)
         labels = torch.from_numpy(self.scores[indices].astype(np.float32))
-        return {"tokens": tokens, "padding": padding, "labels": labels}
+        return {**self.collate_texts(indices), "labels": labels}

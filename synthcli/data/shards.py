@@ -24,12 +24,23 @@ SCHEMAS = {
     "scored": {"tokens": TOKENS, "score": pyarrow.float32()},
     "choices": {"choices": pyarrow.list_(TOKENS), "label": pyarrow.int32()},
 }
+# where the second text of a pair begins among its tokens, in the form `plain`
+SECOND = {
+    "labelled": pyarrow.int32(),
+    "scored": pyarrow.int32(),
+    "choices": pyarrow.list_(pyarrow.int32()),
+}
 STATE = "state.json"
 DAMAGED = "prepare the store again: `synth prepare-corpus NAME --force`"
 NAMES = {"float": "float32"}  # of types that `datasets` calls otherwise than Arrow
 
 
-def describe_split(folder: Path, kind: str, shards: dict[str, str]) -> None:
+def schema_of(kind: str, has_second: bool = False) -> dict[str, Any]:
+    """Return the columns of a kind of rows, with what the form `plain` adds to them."""
+    return SCHEMAS[kind] | ({"second": SECOND[kind]} if has_second else {})
+
+
+def describe_split(folder: Path, kind: str, shards: dict[str, str], has_second: bool = False) -> None:
     """Write what `datasets` reads of a split beside its shards, given by name with their sha256."""
     digest = hashlib.sha256("".join(shards.values()).encode())
     state: dict[str, Any] = {
@@ -41,7 +52,7 @@ def describe_split(folder: Path, kind: str, shards: dict[str, str]) -> None:
         "_output_all_columns": False,
         "_split": folder.name,
     }
-    features = {name: feature(type_) for name, type_ in SCHEMAS[kind].items()}
+    features = {name: feature(type_) for name, type_ in schema_of(kind, has_second).items()}
     info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
     write_json(folder / "dataset_info.json", info)
     write_json(folder / STATE, state)

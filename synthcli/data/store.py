@@ -3,7 +3,8 @@ A corpus with options, such as `csv:text=review`, is called `csv-` and the hash 
 
 Each split is a folder of Arrow shards that `datasets.load_from_disk` reads. Columns, texts at full length:
 text {tokens, words, bytes}, pairs {source, target, source_text, target_text}, labelled {tokens, label},
-scored {tokens, score}, choices {choices, label}, where choices is a list of tokens.
+scored {tokens, score}, choices {choices, label}, where choices is a list of tokens. In the form `plain`
+(`data.forms`) a column `second` says where the second text of a pair begins.
 `words` counts the words between white space and one for the line's end, `bytes` likewise, as the
 perplexities of WikiText and of the One Billion Word benchmark do.
 """
@@ -19,6 +20,7 @@ from synthcli.data.manifest import MANIFEST, QUALITY, read_manifest, store_hash,
 from synthcli.data.origin import former_name, given_source, shorten_name, source_hash, stores_root
 from synthcli.data.shards import mapped
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
+from synthcli.data.tokenizers.base import PLAIN
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.safe_read import read_json, read_table
 
@@ -136,8 +138,13 @@ def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
 def names_of(corpus: str, config: TokenizerConfig) -> tuple[str, str]:
     """Return what the stores of a corpus and a tokenizer are called but for their source, and were before."""
     rest = f".{config.kind}-{config.size}"
-    if config.files is not None and config.kind != "gpt2":
-        rest += f"-{tokenizer_in(config).hash[:8]}"
+    form: str | None = config.form
+    if config.files is not None:
+        tokenizer = tokenizer_in(config)
+        form = form or tokenizer.form
+        rest += "" if config.kind == "gpt2" else f"-{tokenizer.hash[:8]}"
+    if form == PLAIN:
+        rest += f"-{form}"
     return f"{shorten_name(corpus)}{rest}", f"{former_name(corpus)}{rest}"
 
 

@@ -168,7 +168,7 @@ def timed(examples: Examples, chosen: Any) -> Any:
     lengths = examples.lengths[chosen]
     middle = batches_by_length(lengths, int(TIMED * np.median(lengths)))
     batch = examples.collate(chosen[middle[len(middle) // 2]])
-    return {"tokens": batch["tokens"], "padding": batch.get("padding")}
+    return {name: batch[name] for name in ("tokens", "padding", "token_types") if name in batch}
 
 
 def layers_of(student: Judged) -> dict[int, float] | None:

@@ -12,6 +12,7 @@ from torch import nn
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples, check_kind
+from synthcli.data.forms import FORMED, check_form
 from synthcli.data.origin import shorten_name
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.data.store import Store
@@ -23,7 +24,7 @@ from synthcli.evaluation.result import Figure, Result
 from synthcli.jobs.evaluation_notes import notes_on
 from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.outputs import Keep, keeper, refuse_no_outputs
-from synthcli.jobs.stores import examples_of, store_for
+from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
 from synthcli.runs.references import portable
@@ -44,6 +45,7 @@ class Request:
     beam: int | None = None
     batch_size: int | None = None
     rouge_tokenizer: str | None = None
+    form: str | None = None
     save_outputs: bool | None = None
 
 
@@ -63,6 +65,7 @@ def evaluate_checkpoint(
     if run is not None:
         run.refuse_unwritable()
     experiment = experiment_of(checkpoint)
+    refuse_formless(request.form, checkpoint.config.task)
     data = data_for(checkpoint, experiment, request)
     config = options_for(experiment, request)
     check_kind(data.corpus, find_corpus(data.corpus).kind, checkpoint.config.task, data.denoising)
@@ -86,7 +89,7 @@ def evaluate_checkpoint(
     )
     result = replace(result, notes=(*notes_on_store(store, config.split, run, experiment), *result.notes))
     if run is not None:
-        name = file_name(result)
+        name = file_name(result, request.form)
         with carrying(result):
             if lines:
                 outputs = run.write_outputs(name, lines[0])
@@ -122,7 +125,7 @@ def judge(
         store=examples.store.hash,
         checkpoint=label[0],
         step=label[1],
-        options=config.model_dump(mode="json", exclude={"metrics", "split"}),
+        options=config.model_dump(mode="json", exclude={"metrics", "split"}) | form_of(examples),
         notes=notes_on(examples, request.metric, config),
         seconds=round(seconds, 2),
         versions={name: importlib.metadata.version(name) for name in RECORDED},
@@ -137,7 +140,8 @@ def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
 
 def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Request) -> DataConfig:
     """Return the data to judge on: the preset's, or another corpus in the checkpoint's own pieces."""
-    if experiment is not None and is_own_source(experiment.data, request.corpus, request.source):
+    is_own = experiment is not None and is_own_source(experiment.data, request.corpus, request.source)
+    if experiment is not None and is_own and request.form in (None, checkpoint.tokenizer.form):
         return experiment.data
     corpus = request.corpus or (experiment.data.corpus if experiment else None)
     if corpus is None:
@@ -145,8 +149,10 @@ def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Req
             f"checkpoint `{checkpoint.path}` belongs to no run that names its corpus",
             "name one: `--corpus NAME`",
         )
-    tokenizer = own_tokenizer(checkpoint)
+    tokenizer = own_tokenizer(checkpoint, request.form)
     source = None if request.source is None else str(request.source)
+    if experiment is not None and is_own:
+        source = source or experiment.data.source
     table = {"corpus": corpus, "source": source, "tokenizer": tokenizer, "batch": BatchConfig(size=1)}
     return with_whole_file(DataConfig.model_validate(table | forms_of(experiment, corpus)))
 
@@ -160,12 +166,19 @@ def forms_of(experiment: Experiment | None, corpus: str) -> dict[str, Any]:
     return experiment.data.model_dump(include=keys)
 
 
-def own_tokenizer(checkpoint: Checkpoint) -> TokenizerConfig:
-    """Return the configuration that takes a checkpoint's own tokenizer as it is."""
-    tokenizer = checkpoint.tokenizer
-    return TokenizerConfig.model_validate(
-        {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "files": str(checkpoint.path)}
-    )
+def own_tokenizer(checkpoint: Checkpoint, form: str | None = None) -> TokenizerConfig:
+    """Return the configuration that takes a checkpoint's own tokenizer, and its texts' form or another."""
+    return kept_tokenizer(checkpoint.tokenizer, checkpoint.path, form)
+
+
+def refuse_formless(form: str | None, task: str) -> None:
+    """Raise for a form of texts that is unknown, or that this task's texts do not have."""
+    if form is None:
+        return
+    check_form(form)
+    if task != "classification":
+        message = f"`--form` is of texts that are classified, and this is a `{task}` model"
+        raise SynthError(message, "leave it out")
 
 
 def options_for(experiment: Experiment | None, request: Request) -> EvaluationConfig:
@@ -190,17 +203,25 @@ def refuse_other_tokenizer(checkpoint: Checkpoint, store: Store) -> None:
         )
 
 
+def form_of(examples: Examples) -> dict[str, str]:
+    """Return the form of texts that are classified, as a result keeps it."""
+    store = examples.store
+    return {"form": store.tokenizer.form} if store.kind in FORMED else {}
+
+
 def label_of(checkpoint: Checkpoint) -> tuple[str, int]:
     return str(checkpoint.path), checkpoint.step
 
 
-def file_name(result: Result) -> str:
-    """Name a result so that different questions do not overwrite each other."""
+def file_name(result: Result, form: str | None = None) -> str:
+    """Name a result so that different questions do not overwrite each other; `form` is one asked for."""
     words = [result.metric, shorten_name(result.corpus), result.split, f"step-{result.step:08d}"]
     if result.options["beam"] != 1 and result.metric in ("bleu", "rouge", "accuracy"):
         words.append(f"beam-{result.options['beam']}")
     if result.metric == "rouge" and result.options["rouge_tokenizer"] != "ascii":
         words.append(result.options["rouge_tokenizer"])
+    if form is not None:
+        words.append(form)
     if result.limit is not None:
         words.append(f"limit-{result.limit}")
     return ".".join(words)

@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from synthcli.data.corpora import CORPORA
 from synthcli.data.examples import Examples
+from synthcli.data.forms import NAMED, PLAIN
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.rouge import WORTH_SAYING, count_dropped
 
+READ_AS = {
+    NAMED: "each field after its name; `--form plain` reads them alone",
+    PLAIN: "the fields alone, several as a pair; `--form named` puts their names before them",
+}
 BLEU_ORDER = 4  # the longest n-grams it counts
 
 
@@ -22,10 +28,20 @@ def notes_on(examples: Examples, metric: str, config: EvaluationConfig) -> tuple
         notes.append(f"no perplexity per word: {why}")
     if metric in ("bleu", "rouge"):
         notes += notes_on_references(examples.texts(np.arange(len(examples))), metric, config)
+    notes += notes_on_form(examples)
     unknown, tokens = examples.count_unknown()
     if unknown > WORTH_SAYING * tokens:
         notes.append(f"{100 * unknown / tokens:.1f} % of the split's tokens are unknown to the tokenizer")
     return tuple(notes)
+
+
+def notes_on_form(examples: Examples) -> list[str]:
+    """Say how texts of several fields are read, where the corpus has such."""
+    corpus = CORPORA.get(examples.store.corpus)
+    if corpus is None or not corpus.has_fields:
+        return []
+    form = examples.store.tokenizer.form
+    return [f"texts are read in the form `{form}`: {READ_AS[form]}"]
 
 
 def notes_on_references(texts: Sequence[str], metric: str, config: EvaluationConfig) -> list[str]:

@@ -102,12 +102,11 @@ def refuse_taken(target: Path, replaces: bool) -> None:
 
 def leaving_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> Leaving:
     """Return what leaves; a checkpoint without a tokenizer leaves without one."""
-    has_tokenizer = (checkpoint.path / "tokenizer.synth.json").is_file()
     return Leaving(
         name=name_of(checkpoint),
         config=folded.config,
         model=folded.model.eval(),
-        tokenizer=checkpoint.tokenizer if has_tokenizer else None,
+        tokenizer=checkpoint.tokenizer if checkpoint.has_tokenizer else None,
         card=card_of(checkpoint, folded, model),
         writing=writing_of(checkpoint),
     )

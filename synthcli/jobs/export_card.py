@@ -1,9 +1,12 @@
 """What is known of a checkpoint: the facts of its model card."""
 
+from dataclasses import replace
+
 from torch import nn
 
 import synthcli
 from synthcli.data.corpora import find_corpus
+from synthcli.data.forms import NAMED
 from synthcli.evaluation.result import Result
 from synthcli.interop.export.folding import Folded
 from synthcli.interop.export.leaving import CardFacts, Metric, Writing
@@ -15,6 +18,9 @@ from synthcli.reproduce.claims import Paper
 from synthcli.runs import run_of
 from synthcli.training.checkpoints import Checkpoint
 
+NAMES = (
+    "It read each field of a row after its name, in one text: write yours so, `sentence1: … sentence2: …`."
+)
 WRITTEN = ("bleu", "rouge")  # metrics of what a model writes
 
 
@@ -44,13 +50,13 @@ def card_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> CardFac
         folded=folded.changes,
         metrics=metrics_of(checkpoint),
     )
-    return facts if experiment is None else trained(facts, experiment)
+    if experiment is None:
+        return facts
+    return replace(trained(facts, experiment), notes=notes_on_form(checkpoint, experiment))
 
 
 def trained(facts: CardFacts, experiment: Experiment) -> CardFacts:
     """Add what an experiment tells."""
-    from dataclasses import replace
-
     corpus, paper = find_corpus(experiment.data.corpus), experiment.paper
     return replace(
         facts,
@@ -65,6 +71,12 @@ def trained(facts: CardFacts, experiment: Experiment) -> CardFacts:
         if paper is None
         else paper.url or (paper.arxiv and f"https://arxiv.org/abs/{paper.arxiv}"),
     )
+
+
+def notes_on_form(checkpoint: Checkpoint, experiment: Experiment) -> tuple[str, ...]:
+    """Say that texts of several fields are to be written as one, where a classifier learnt them so."""
+    has_fields = find_corpus(experiment.data.corpus).has_fields and experiment.model.task == "classification"
+    return (NAMES,) if has_fields and checkpoint.tokenizer.form == NAMED else ()
 
 
 def place_in(paper: Paper) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import LAYOUTS_OF
+from synthcli.data.forms import NAMED
 from synthcli.data.origin import shorten_name
 from synthcli.errors import SynthError
-from synthcli.jobs.evaluate import own_tokenizer
+from synthcli.jobs.evaluate import own_tokenizer, refuse_formless
 from synthcli.model import ModelConfig
 from synthcli.model_config.heads import HeadConfig
 from synthcli.model_config.model import STACKS, StackConfig
@@ -42,7 +44,10 @@ OUTPUT_OF_KIND = {kind: output for output, kind in KIND_OF_OUTPUT.items()}
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What becomes of a checkpoint; None keeps what it has. `new_vocabulary` learns pieces of the corpus."""
+    """What becomes of a checkpoint; None keeps what it has. `new_vocabulary` learns pieces of the corpus.
+
+    `form` is that of the corpus's texts.
+    """
 
     corpus: str
     source: Path | None = None
@@ -52,6 +57,7 @@ class Adaptation:
     freeze: tuple[str, ...] = ()
     new_vocabulary: bool = False
     overrides: tuple[str, ...] = ()
+    form: str | None = None
 
 
 def adapted(path: Path, adaptation: Adaptation, say: Say = quiet) -> Experiment:
@@ -73,8 +79,8 @@ def adapted(path: Path, adaptation: Adaptation, say: Say = quiet) -> Experiment:
         "masking": base.data.masking if task == "masked-lm" else None,
         "denoising": base.data.denoising if task == "seq2seq" and kind == "text" else None,
     }
-    if not adaptation.new_vocabulary:
-        data["tokenizer"] = own_tokenizer(checkpoint).model_dump()
+    refuse_formless(adaptation.form, task)
+    data["tokenizer"] = tokenizer_for(checkpoint, base, adaptation).model_dump()
     model = model_for(checkpoint.config, task, base.model, adaptation.corpus)
     if adaptation.new_vocabulary:
         model = model.model_copy(update={"vocab_size": base.data.tokenizer.size})
@@ -96,6 +102,15 @@ def adapted(path: Path, adaptation: Adaptation, say: Say = quiet) -> Experiment:
         "start": start.model_dump(),
     }
     return validated(table)
+
+
+def tokenizer_for(checkpoint: Checkpoint, base: Experiment, adaptation: Adaptation) -> TokenizerConfig:
+    """Return the checkpoint's tokenizer, or how a new one is learnt; both keep the form of its texts."""
+    if not adaptation.new_vocabulary:
+        return own_tokenizer(checkpoint, adaptation.form)
+    own = base.data.tokenizer.form or (checkpoint.tokenizer.form if checkpoint.has_tokenizer else None)
+    form = adaptation.form or (None if own == NAMED else own)
+    return base.data.tokenizer.model_copy(update={"form": form})
 
 
 def layout_for(task: str, kind: str, own: str) -> str:

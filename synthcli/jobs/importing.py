@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import synthcli
+from synthcli.data.forms import check_form
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.data.tokenizers.finding import tokenizer_of
@@ -27,7 +28,10 @@ ELSEWHERE = "choose another folder with `-o DIR`"
 
 @dataclass(frozen=True)
 class Request:
-    """`options` are the original's own; `tokenizer` is a folder that holds one, where the origin has none."""
+    """`options` are the original's own; `tokenizer` is a folder that holds one, where the origin has none.
+
+    `form` is that in which texts are read, where nothing tells, or tells wrong.
+    """
 
     origin: str
     path: Path
@@ -36,6 +40,7 @@ class Request:
     heads: tuple[int, ...] = ()
     base: Path | None = None
     tokenizer: Path | None = None
+    form: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ def refuse(request: Request, origin: Origin) -> None:
     """Refuse what this origin has no use for, before anything is read."""
     if not request.path.exists():
         raise SynthError(f"there is nothing at `{request.path}`", "name a file of weights, or a folder")
+    if request.form is not None:
+        check_form(request.form)
     if request.heads and not origin.takes_heads:
         raise SynthError(f"`--from {request.origin}` reads heads off the file", "leave `--heads` out")
     if request.base is not None and not origin.takes_base:
@@ -120,15 +127,18 @@ def arrived(request: Request, origin: Origin) -> Arrival:
 
 
 def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
-    """Return the tokenizer wanted, else the one beside the weights, if there is one."""
-    if request.tokenizer is not None:
-        if not request.tokenizer.is_dir():
-            raise SynthError(f"there is no folder `{request.tokenizer}`", "name a folder with a tokenizer")
-        return tokenizer_of(request.tokenizer)
-    folder = arrival.folder
+    """Return the tokenizer wanted, else the one beside the weights, if there is one; it keeps the form."""
+    folder = request.tokenizer or arrival.folder
+    if request.tokenizer is not None and not request.tokenizer.is_dir():
+        raise SynthError(f"there is no folder `{request.tokenizer}`", "name a folder with a tokenizer")
     if folder is None or not folder.is_dir():
         return None
-    return tokenizer_of(folder) if (folder / DESCRIPTION).is_file() or is_published(folder) else None
+    is_described = (folder / DESCRIPTION).is_file()
+    if request.tokenizer is None and not is_described and not is_published(folder):
+        return None
+    tokenizer = tokenizer_of(folder)
+    tokenizer.form = request.form or (tokenizer.form if is_described else arrival.form)
+    return tokenizer
 
 
 def check_vocabulary(tokenizer: Tokenizer | None, arrival: Arrival) -> None:

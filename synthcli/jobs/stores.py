@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from synthcli.data.classes import Classes
-from synthcli.data.config import DataConfig
+from synthcli.data.config import DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
+from synthcli.data.forms import NAMED
 from synthcli.data.prepare import Progress, prepare
 from synthcli.data.source_changes import refuse_changed
 from synthcli.data.store import (
@@ -17,6 +18,7 @@ from synthcli.data.store import (
     open_store,
     stores_root,
 )
+from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model import ModelConfig
@@ -60,6 +62,13 @@ def refuse_several_sources(corpus: str) -> None:
         raise SynthError(f"`{corpus}` was prepared from {named}", "say which: `--source PATH`")
 
 
+def kept_tokenizer(tokenizer: Tokenizer, path: Path, form: str | None = None) -> TokenizerConfig:
+    """Return the configuration that takes the tokenizer in a folder as it is, its texts in a form."""
+    table = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "files": str(path)}
+    own = None if tokenizer.form == NAMED else tokenizer.form  # files that say nothing are of this form
+    return TokenizerConfig.model_validate(table | {"form": form or own})
+
+
 def examples_of(
     store: Store, split: str, model: ModelConfig, data: DataConfig, judging: EvaluationConfig | None = None
 ) -> Examples:
@@ -76,5 +85,6 @@ def examples_of(
         masking=data.masking,
         denoising=data.denoising,
         context=0 if judging is None else judging.context,
+        has_types=model.task == "classification" and model.embeddings.token_types > 1,
         classes=None if model.num_classes is None else Classes(model.num_classes, model.class_names),
     )

@@ -11,7 +11,7 @@ from synthcli.data.prepare import Progress
 from synthcli.data.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluation_source import is_own_source
-from synthcli.jobs.stores import store_for
+from synthcli.jobs.stores import kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
 
@@ -102,9 +102,7 @@ def used_by(teacher: Teacher, data: DataConfig) -> str | None:
 
 def pieces_of(teacher: Teacher) -> TokenizerConfig:
     """Return the teacher's own tokenizer as it is."""
-    tokenizer = teacher.tokenizer
-    table = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "files": str(teacher.path.resolve())}
-    return TokenizerConfig.model_validate(table)
+    return kept_tokenizer(teacher.tokenizer, teacher.path.resolve())
 
 
 def experiment_of(teacher: Teacher) -> Experiment | None:

@@ -93,7 +93,7 @@ def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
     if start is None or start.vocabulary == "new" or data.tokenizer.files is not None:
         return experiment
     checkpoint = load_checkpoint(Path(start.checkpoint))
-    data = data.model_copy(update={"tokenizer": own_tokenizer(checkpoint)})
+    data = data.model_copy(update={"tokenizer": own_tokenizer(checkpoint, data.tokenizer.form)})
     model = experiment.model.model_copy(update={"vocab_size": checkpoint.config.vocab_size})
     return experiment.model_copy(update={"data": data, "model": model})
 

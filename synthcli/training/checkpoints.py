@@ -72,9 +72,13 @@ class Checkpoint:
         except (SafetensorError, OSError) as error:
             raise SynthError(f"`{self.path / WEIGHTS}` is not a safetensors file", DAMAGED) from error
 
+    @property
+    def has_tokenizer(self) -> bool:
+        return DESCRIPTION in self.manifest.files
+
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        if DESCRIPTION not in self.manifest.files:
+        if not self.has_tokenizer:
             hint = "import or write it again with one: `synth import … --tokenizer FOLDER`"
             raise SynthError(f"checkpoint `{self.path}` has no tokenizer: it cannot read text", hint)
         return load_tokenizer(self.path)

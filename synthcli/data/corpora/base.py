@@ -34,6 +34,7 @@ class Corpus:
     tokenizer: TokenizerKind = "sentencepiece-unigram"  # where none is asked for
     vocab_size: int | None = None  # of that tokenizer; none: as large as its kind is by default
     has_words: bool = True  # whether what stands between white space is one; not of markup or code as bytes
+    has_fields: bool = False  # whether what is classified is of fields with names: `data.forms`
     least_count: int = 1  # of a word in train; rarer ones are unknown to its word tokenizers
     hub: Hub | None = None
     folder: Callable[[Path], Folder | CutFolder] | None = None

@@ -109,6 +109,7 @@ def corpus(task: Task) -> Corpus:
         layout=task.layout,
         rows=task.rows,
         class_names=task.classes,
+        has_fields=True,
         hub=Hub("nyu-mll/glue", task.name, REVISION, task.row, task.hub_splits),
         folder=partial(folder, task=task),
     )

@@ -1,6 +1,6 @@
 """Where rows come from: a folder in the publisher's layout, or this Python itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,15 +22,18 @@ def find_split(word: str) -> str:
 
 class Row(TypedDict):
     """One row: text {text}, pairs {source, target}, labelled {text, label}, scored {text, score},
-    choices {choices, label}: the number of the right one.
+    choices {choices, label}: the number of the right one. Pairs in the form `plain` have the text that
+    follows in `second`, those of choices in `seconds`.
     """
 
     text: NotRequired[str]
+    second: NotRequired[str]
     source: NotRequired[str]
     target: NotRequired[str]
     label: NotRequired[int]
     score: NotRequired[float]
-    choices: NotRequired[list[str]]
+    choices: NotRequired[Sequence[str]]
+    seconds: NotRequired[Sequence[str]]
 
 
 class ClassNames(Protocol):

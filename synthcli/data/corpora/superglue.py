@@ -88,6 +88,7 @@ def corpus(task: Task) -> Corpus:
         layout=task.layout,
         rows=task.rows,
         class_names=task.classes,
+        has_fields=True,
         hub=Hub(
             "aps/super_glue",
             task.config or task.name,

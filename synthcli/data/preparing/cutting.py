@@ -10,6 +10,7 @@ from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.source import Row, Source
+from synthcli.data.forms import NAMED, shape_row
 from synthcli.data.preparing.task import Task
 from synthcli.data.preparing.texts import Texts
 from synthcli.errors import SynthError
@@ -17,7 +18,7 @@ from synthcli.errors import SynthError
 SHARD_BYTES = 4 * 2**20
 LARGE_SHARD_BYTES = 64 * 2**20  # C4 would fill a hundred thousand of the others
 LARGE_ROWS = 10_000_000
-TEXTS = ("text", "source", "target", "choices")
+TEXTS = ("text", "second", "source", "target", "choices", "seconds")
 
 
 def shard_bytes(corpus: Corpus) -> int:
@@ -28,14 +29,19 @@ def shard_bytes(corpus: Corpus) -> int:
 def texts_of(row: Row) -> list[str]:
     """Return the texts of a row that become ids."""
     if "choices" in row:
-        return row["choices"]
-    return [row["text"]] if "text" in row else [row["source"], row["target"]]
+        return [*row["choices"], *row.get("seconds", ())]
+    if "text" in row:
+        return [row["text"], row["second"]] if "second" in row else [row["text"]]
+    return [row["source"], row["target"]]
 
 
-def tasks_of(corpus: Corpus, opened: Source) -> Iterator[Task]:
-    """Yield the shards of every split in order."""
+def tasks_of(corpus: Corpus, opened: Source, form: str = NAMED) -> Iterator[Task]:
+    """Yield the shards of every split in order, their texts in a form."""
     for split in opened.splits:
-        yield from cut(opened.read(split), split, corpus.kind, shard_bytes(corpus))
+        rows = opened.read(split)
+        if form != NAMED:
+            rows = (shape_row(row, form) for row in rows)
+        yield from cut(rows, split, corpus.kind, shard_bytes(corpus))
 
 
 def cut(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[Task]:
@@ -45,8 +51,8 @@ def cut(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[Task
     for row in rows:
         kept.append(row)
         text = row.get("text")
-        is_plain = text is not None and text.isascii()  # as most rows are, of which there are millions
-        size += len(text) if is_plain else size_of(row, split, first + len(kept))  # type: ignore[arg-type]
+        is_one = text is not None and text.isascii() and "second" not in row  # as are most of millions
+        size += len(text) if is_one else size_of(row, split, first + len(kept))  # type: ignore[arg-type]
         if size >= limit:
             yield task_of(split, number, kind, kept, size)
             number, first, size, kept = number + 1, first + len(kept), 0, []
@@ -59,6 +65,8 @@ def task_of(split: str, number: int, kind: str, rows: list[Row], size: int) -> T
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}  # type: ignore[literal-required]
     if (choices := columns.get("choices")) is not None:
         columns |= {"choices": list(chain.from_iterable(choices)), "counts": list(map(len, choices))}
+        if (seconds := columns.get("seconds")) is not None:
+            columns["seconds"] = list(chain.from_iterable(seconds))
     texts = {name: Texts.joined(columns.pop(name)) for name in TEXTS if name in columns}
     return Task(split, number, kind, len(rows), texts, columns, size)
 

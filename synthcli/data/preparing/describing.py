@@ -12,11 +12,12 @@ from typing import Any
 from synthcli import __version__
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source
+from synthcli.data.forms import PLAIN
 from synthcli.data.manifest import FORMAT, describe_files, describe_sources
 from synthcli.data.preparing.cutting import shard_bytes
 from synthcli.data.preparing.shard import Record
 from synthcli.data.preparing.work import Work
-from synthcli.data.shards import describe_split, write_json
+from synthcli.data.shards import SECOND, describe_split, write_json
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError
 
@@ -69,12 +70,13 @@ def counts_by_split(corpus: Corpus, opened: Source, records: Iterable[Record]) -
     return {split: {**counts[split], **longest[split]} for split in opened.splits}
 
 
-def write_descriptions(work: Work, corpus: Corpus, opened: Source) -> None:
+def write_descriptions(work: Work, corpus: Corpus, opened: Source, form: str) -> None:
     """Write the files by which `datasets` knows a folder of splits."""
+    has_second = form == PLAIN and corpus.kind in SECOND
     for split in opened.splits:
         own = sorted((name for name in work.records if name.startswith(f"{split}/")), key=numbered)
         shards = {name.partition("/")[2]: work.records[name].sha256 for name in own}
-        describe_split(work.store / split, corpus.kind, shards)
+        describe_split(work.store / split, corpus.kind, shards, has_second)
     write_json(work.store / "dataset_dict.json", {"splits": list(opened.splits)})
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from synthcli.data.arrays import ends_of, flat, integers, numbers_in
+from synthcli.data.arrays import ends_of, flat, integers, join_lists, numbers_in
+from synthcli.data.forms import NO_SECOND, PLAIN
 from synthcli.data.preparing.parts import Encode, encode_of
 from synthcli.data.preparing.task import Task
 from synthcli.data.preparing.texts import Texts
@@ -54,20 +55,33 @@ def encode_pairs(task: Task, encode: Encoder) -> Columns:
 
 def encode_labelled(task: Task, encode: Encoder) -> Columns:
     labels = pyarrow.array(task.values["label"], pyarrow.int32())
-    return {"tokens": encode(task.texts["text"]), "label": labels}
+    tokens, second = encode_formed(task, encode, "text", "second")
+    return {"tokens": tokens, "label": labels, **second}
 
 
 def encode_scored(task: Task, encode: Encoder) -> Columns:
     scores = pyarrow.array(task.values["score"], pyarrow.float32())
-    return {"tokens": encode(task.texts["text"]), "score": scores}
+    tokens, second = encode_formed(task, encode, "text", "second")
+    return {"tokens": tokens, "score": scores, **second}
 
 
 def encode_choices(task: Task, encode: Encoder) -> Columns:
     ends = integers(ends_of(np.array(task.values["counts"])))
-    return {
-        "choices": pyarrow.ListArray.from_arrays(ends, encode(task.texts["choices"])),
-        "label": pyarrow.array(task.values["label"], pyarrow.int32()),
-    }
+    tokens, second = encode_formed(task, encode, "choices", "seconds")
+    nested = {name: pyarrow.ListArray.from_arrays(ends, column) for name, column in second.items()}
+    labels = pyarrow.array(task.values["label"], pyarrow.int32())
+    return {"choices": pyarrow.ListArray.from_arrays(ends, tokens), "label": labels, **nested}
+
+
+def encode_formed(task: Task, encode: Encoder, first: str, second: str) -> tuple[Any, Columns]:
+    """Return ids, those of a pair one after the other, and in the form `plain` where the second begins."""
+    tokens = encode(task.texts[first])
+    if encode.tokenizer.form != PLAIN:
+        return tokens, {}
+    if second not in task.texts:
+        return tokens, {"second": integers(np.full(len(tokens), NO_SECOND))}
+    begins = np.diff(numbers_in(tokens.offsets))
+    return join_lists(tokens, encode(task.texts[second])), {"second": integers(begins)}
 
 
 ENCODERS: dict[str, Callable[[Task, Encoder], Columns]] = {
@@ -85,7 +99,7 @@ def words_in(texts: Texts) -> Indices:
 
 
 def ids_in(columns: Columns) -> dict[str, Any]:
-    """Return the columns of ids, one list a text."""
+    """Return the columns of ids, one list a text or pair."""
     lists = {name: columns[name] for name in ("tokens", "source", "target", "choices") if name in columns}
     return {name: flat(column) if name == "choices" else column for name, column in lists.items()}
 

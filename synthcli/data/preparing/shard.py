@@ -9,7 +9,7 @@ import pyarrow
 from synthcli.data.manifest import sha256
 from synthcli.data.preparing.encoding import ENCODERS, Encoder, counts_of, longest_of
 from synthcli.data.preparing.task import Task
-from synthcli.data.shards import SCHEMAS
+from synthcli.data.shards import schema_of
 from synthcli.durable import sync
 
 
@@ -55,7 +55,7 @@ def make_shard(task: Task, encoder: Encoder, drafts: Path) -> Draft:
 
 def write_shard(path: Path, kind: str, columns: dict[str, object]) -> None:
     """Write one record batch, as `datasets` reads it."""
-    schema = pyarrow.schema(list(SCHEMAS[kind].items()))
+    schema = pyarrow.schema(list(schema_of(kind, has_second="second" in columns).items()))
     with path.open("wb") as sink, pyarrow.ipc.new_stream(sink, schema) as stream:
         stream.write_batch(pyarrow.record_batch(columns, schema=schema))
     sync(path)

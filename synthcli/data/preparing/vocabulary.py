@@ -5,6 +5,7 @@ from pathlib import Path
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source
+from synthcli.data.forms import NAMED, shape_row
 from synthcli.data.preparing.cutting import size_of, texts_of
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.words import frequent_words
@@ -29,6 +30,7 @@ def tokenizer_at(
     """Return the tokenizer saved in a folder; make it and save it there first if there is none."""
     if not folder.exists():
         made = tokenizer_for(config, corpus, opened, report, cache)
+        made.form = config.form or made.form
         with new_folder(folder) as beside:
             made.save(beside)
     return load_tokenizer(folder)
@@ -41,7 +43,7 @@ def tokenizer_for(
 
     One that was trained before on the same text is taken from `cache`.
     """
-    texts = training_texts(opened, report)
+    texts = training_texts(opened, report, config.form or NAMED)
     if config.kind != "words" or config.files is not None:
         return train_or_load_tokenizer(config, texts, cache)
     if opened.vocabulary is not None:
@@ -49,8 +51,8 @@ def tokenizer_for(
     return frequent_words(config, texts, corpus.least_count)
 
 
-def training_texts(opened: Source, report: Progress) -> Iterator[str]:
-    """Yield the texts of the training split, all those of a row, for a tokenizer to learn from."""
+def training_texts(opened: Source, report: Progress, form: str = NAMED) -> Iterator[str]:
+    """Yield the texts of the training split in a form, all those of a row, for a tokenizer to learn from."""
     if "train" not in opened.splits:
         raise SynthError(
             "there is no training split to learn a tokenizer from",
@@ -59,6 +61,7 @@ def training_texts(opened: Source, report: Progress) -> Iterator[str]:
     for number, row in enumerate(opened.read("train"), start=1):
         if number % ROWS_AT_ONCE == 1:
             report("reading for the tokenizer", number - 1, None)
-        size_of(row, "train", number)
-        yield from texts_of(row)
+        shaped = shape_row(row, form)
+        size_of(shaped, "train", number)
+        yield from texts_of(shaped)
     report("training the tokenizer", 0, None)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.tokenizers import byte_level_bpe, sentence_pieces, wordpiece
-from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS, Tokenizer
+from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS, FORMS, NAMED, Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.byte_level_bpe import ByteLevelBpeTokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
@@ -113,8 +113,15 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     training = description.get("training")
     if not isinstance(training, dict | None):
         raise SynthError(f"`{path}` holds no table `training`", "prepare it again")
-    tokenizer.training = training
+    tokenizer.training, tokenizer.form = training, _form_in(description, path)
     return tokenizer
+
+
+def _form_in(description: Any, path: Path) -> str:
+    form = description.get("form", NAMED)
+    if form not in FORMS:
+        raise SynthError(f"`{path}` names no known `form` of texts", "use a newer version of `synth`")
+    return str(form)
 
 
 def loader(description: Any, path: Path) -> Callable[[Path], Tokenizer]:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+NAMED, PLAIN = "named", "plain"  # forms of a classifier's texts: `data.forms`
+FORMS = (NAMED, PLAIN)
 DESCRIPTION = "tokenizer.synth.json"  # names the kind; stands beside the tokenizer's own files
 ENDINGS = (".json", ".txt", ".model", ".bpe")  # of a tokenizer's files
 
@@ -44,6 +46,14 @@ class Tokenizer(Protocol):
         """The sha256 of what defines it: equal hashes encode alike."""
         ...
 
+    @property
+    def form(self) -> str:
+        """In which form a classifier's texts are read: `named` or `plain`."""
+        ...
+
+    @form.setter
+    def form(self, form: str) -> None: ...
+
     def encode_batch(self, texts: list[str]) -> list[list[int]]: ...
 
     def decode(self, ids: list[int]) -> str:
@@ -76,10 +86,13 @@ class Saved:
 
     mask_id: int | None = None
     ends_texts: bool = False
+    form: str = NAMED
     training: dict[str, Any] | None = None
 
     def save(self: Tokenizer, folder: Path) -> None:
-        description = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}
+        description: dict[str, Any] = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}
+        if self.form != NAMED:
+            description["form"] = self.form
         if self.training is not None:
             description["training"] = self.training
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")

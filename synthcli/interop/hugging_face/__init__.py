@@ -9,12 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from synthcli.data.forms import FORMS, NAMED, PLAIN
 from synthcli.interop.hugging_face.bert import import_bert
 from synthcli.interop.hugging_face.gpt2 import import_gpt2
-from synthcli.interop.hugging_face.options import CONFIG, Options, read_options
+from synthcli.interop.hugging_face.options import CONFIG, FORM, Options, read_options
 from synthcli.interop.hugging_face.weights import read_weights
 from synthcli.interop.imported import Imported, build_imported, described_by
 
+OWN = "synth"  # begins the `model_type` of our own code
 FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], Imported]] = {
     "bert": import_bert,
     "gpt2": import_gpt2,
@@ -29,6 +31,16 @@ def import_hugging_face(folder: Path) -> Imported:
         return family(options, read_weights(folder))
 
 
+def form_of(folder: Path) -> str:
+    """Return the form in which a classifier was given its texts: as its folder says.
+
+    One that says nothing, and is of other people, was given them as they are.
+    """
+    options = read_options(folder)
+    is_ours = str(options.values["model_type"]).startswith(OWN)
+    return options.one_of(FORM, FORMS, NAMED if is_ours else PLAIN)
+
+
 def load_hugging_face(folder: Path) -> nn.Module:
     """Build the model of such a folder with its weights, in evaluation mode; no generator notices."""
     imported = import_hugging_face(folder)
@@ -36,4 +48,4 @@ def load_hugging_face(folder: Path) -> nn.Module:
         return build_imported(imported).eval()
 
 
-__all__ = ["FAMILIES", "import_hugging_face", "load_hugging_face"]
+__all__ = ["FAMILIES", "form_of", "import_hugging_face", "load_hugging_face"]

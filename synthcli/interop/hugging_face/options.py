@@ -11,6 +11,7 @@ from synthcli.interop.refusals import Only, check_options
 from synthcli.safe_read import inside, read_json
 
 CONFIG = "config.json"
+FORM = "text_form"  # what a folder of ours says of how texts of several fields are read
 NO_NAME = "LABEL_"  # with its number: what transformers calls a class that nobody named
 
 ACTIVATIONS = {

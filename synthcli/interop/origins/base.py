@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from synthcli.data.forms import NAMED
 from synthcli.interop.imported import Imported
 from synthcli.interop.refusals import Only
 from synthcli.interop.spare import Spare
@@ -28,13 +29,14 @@ class Request:
 class Arrival:
     """A translated model; `notes` say what was inferred and what was assumed, a line each.
 
-    `folder` is where tokenizer files may lie beside the weights.
+    `folder` is where tokenizer files may lie beside the weights, `form` that in which texts were read.
     """
 
     imported: Imported
     notes: tuple[str, ...]
     folder: Path | None
     tensors: Mapping[str, Tensor]
+    form: str = NAMED
 
 
 @dataclass(frozen=True)

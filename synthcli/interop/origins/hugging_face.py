@@ -1,7 +1,7 @@
 """Folders of BERT and GPT-2 as the transformers library writes them: nothing is left open."""
 
 from synthcli.errors import SynthError
-from synthcli.interop.hugging_face import import_hugging_face
+from synthcli.interop.hugging_face import form_of, import_hugging_face
 from synthcli.interop.origins.base import Arrival, Request
 
 
@@ -13,4 +13,5 @@ def read_hugging_face(request: Request) -> Arrival:
             "name the folder that holds `config.json` and `model.safetensors`",
         )
     imported = import_hugging_face(request.path)
-    return Arrival(imported, (), request.path, imported.weights)
+    form = form_of(request.path)
+    return Arrival(imported, (), request.path, imported.weights, form)

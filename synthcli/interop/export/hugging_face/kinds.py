@@ -3,7 +3,7 @@
 from typing import Any
 
 from synthcli.interop.export.leaving import Leaving
-from synthcli.interop.hugging_face.options import NO_NAME
+from synthcli.interop.hugging_face.options import FORM, NO_NAME
 from synthcli.model import ModelConfig
 
 LOADERS = {
@@ -30,6 +30,13 @@ def special_ids(leaving: Leaving) -> dict[str, int]:
     if leaving.config.task == "seq2seq":
         ids["decoder_start"] = tokenizer.bos_id
     return {f"{role}_token_id": number for role, number in ids.items()}
+
+
+def form_of(leaving: Leaving) -> dict[str, str]:
+    """Return the form in which a classifier was given texts of several fields."""
+    if leaving.config.task != "classification" or leaving.tokenizer is None:
+        return {}
+    return {FORM: leaving.tokenizer.form}
 
 
 def labels_of(config: ModelConfig) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from synthcli.durable import save_tensors
 from synthcli.errors import SynthError
-from synthcli.interop.export.hugging_face.kinds import labels_of, special_ids
+from synthcli.interop.export.hugging_face.kinds import form_of, labels_of, special_ids
 from synthcli.interop.export.hugging_face.padded import Weights, padded
 from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.tensors import CONFIG, WEIGHTS
@@ -129,6 +129,7 @@ def bert(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | No
         "tie_word_embeddings": config.embeddings.tie != "none",
         **special_ids(leaving),
         **labels_of(config),
+        **form_of(leaving),
     }
     if not is_classifier and not (config.head.transform and config.head.bias):
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from synthcli.durable import save_tensors
 from synthcli.interop.export.hugging_face.definitions import Place, module_named
-from synthcli.interop.export.hugging_face.kinds import LOADERS, kind_of, labels_of, special_ids
+from synthcli.interop.export.hugging_face.kinds import LOADERS, form_of, kind_of, labels_of, special_ids
 from synthcli.interop.export.hugging_face.modeling import CONFIGURATION, MODELING, modeling_source
 from synthcli.interop.export.hugging_face.reaching import CONFIGURATION as CONFIGURATION_MODULE
 from synthcli.interop.export.hugging_face.reaching import REMOTE
@@ -103,5 +103,6 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
         **({} if config.is_endless else {"max_position_embeddings": stack.max_length}),
         **special_ids(leaving),
         **labels_of(config),
+        **form_of(leaving),
         "synth": json.loads(config.model_dump_json()),
     }

@@ -1,0 +1,54 @@
+"""The form in which a classifier reads the texts of a row; a checkpoint keeps that of its training.
+
+`named` is one text, each field after its name, as T5 reads them. `plain` is the texts alone, as most other
+models were trained: one as it is, several as a pair, the first and what follows it.
+"""
+
+from typing import cast
+
+from synthcli.data.corpora.source import Row
+from synthcli.data.corpora.template import Fields
+from synthcli.data.tokenizers.base import FORMS, NAMED, PLAIN
+from synthcli.errors import SynthError, did_you_mean
+
+FORMED = ("labelled", "scored", "choices")  # the kinds of rows that have a form
+NO_SECOND = -1  # in place of where a second text begins
+
+Pair = tuple[str, str | None]
+
+__all__ = ["FORMED", "FORMS", "NAMED", "NO_SECOND", "PLAIN", "check_form", "shape_row", "split_fields"]
+
+
+def check_form(word: str) -> str:
+    """Return the form of that name."""
+    if word not in FORMS:
+        raise SynthError(f"unknown form `{word}`", did_you_mean(word, FORMS))
+    return word
+
+
+def shape_row(row: Row, form: str) -> Row:
+    """Return a row with its texts in a form: `text` or `choices`, and `second` or `seconds` of pairs."""
+    if form != PLAIN:
+        return row
+    if "choices" in row:
+        firsts, seconds = zip(*map(split_fields, row["choices"]), strict=True)
+        return _with(row, "choices", firsts, "seconds", seconds)
+    if "text" in row:
+        first, second = split_fields(row["text"])
+        return _with(row, "text", first, "second", second)
+    return row
+
+
+def split_fields(text: str) -> Pair:
+    """Return the first field alone, and the others one after the other, None where there is no other."""
+    if not isinstance(text, Fields):
+        return text, None
+    first, *others = text.values
+    return first, " ".join(others) if others else None
+
+
+def _with(row: Row, name: str, first: object, other: str, second: object) -> Row:
+    """Return a row with other texts; those of one field have no second ones."""
+    is_pair = second is not None and (not isinstance(second, tuple) or None not in second)
+    changed = {**row, name: first, **({other: second} if is_pair else {})}
+    return cast(Row, changed)
