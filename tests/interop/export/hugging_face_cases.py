@@ -138,7 +138,11 @@ CASES = OWN_CODE | NATIVE
 
 def leaving_of(name: str) -> Leaving:
     """Return one of the models, ready to leave."""
-    task, table = CASES[name]
+    return leaving_with(name, *CASES[name])
+
+
+def leaving_with(name: str, task: str, table: dict[str, Any]) -> Leaving:
+    """Return a small model, ready to leave."""
     config = config_of(task, table)
     facts = CardFacts(synth="0", parameters=1, trained_parameters=1, step=1)
     writing = Writing(beam=2, max_length=12)

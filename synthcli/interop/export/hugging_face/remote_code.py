@@ -15,26 +15,36 @@ from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.tensors import CONFIG, WEIGHTS, tensors_of
 from synthcli.model import ModelConfig
 
-# of each kind: auto class → (class, file of `remote` that has it), the class of this very checkpoint first
+# auto class → (file of `remote`, class)
+ENCODER_CLASSES: dict[str, Place] = {
+    "AutoModel": ("encoder", "SynthEncoderModel"),
+    "AutoModelForSequenceClassification": ("classification", "SynthForSequenceClassification"),
+    "AutoModelForTokenClassification": ("token_classification", "SynthForTokenClassification"),
+    "AutoModelForQuestionAnswering": ("question_answering", "SynthForQuestionAnswering"),
+    "AutoModelForMultipleChoice": ("multiple_choice", "SynthForMultipleChoice"),
+}
+# of each kind; one of them, `LOADERS` says which, is the class of this very checkpoint
 CLASSES: dict[str, dict[str, Place]] = {
     "causal-lm": {
         "AutoModelForCausalLM": ("causal_lm", "SynthForCausalLM"),
         "AutoModel": ("decoder", "SynthDecoderModel"),
     },
-    "masked-lm": {"AutoModelForMaskedLM": ("masked_lm", "SynthForMaskedLM")},
+    "masked-lm": {"AutoModelForMaskedLM": ("masked_lm", "SynthForMaskedLM"), **ENCODER_CLASSES},
     "seq2seq": {
         "AutoModelForSeq2SeqLM": ("seq2seq", "SynthForSeq2SeqLM"),
         "AutoModel": ("seq2seq_model", "SynthSeq2SeqModel"),
     },
-    "classification": {
-        "AutoModelForSequenceClassification": ("classification", "SynthForSequenceClassification")
-    },
-    "choice": {"AutoModelForMultipleChoice": ("multiple_choice", "SynthForMultipleChoice")},
+    "classification": ENCODER_CLASSES,
+    "choice": ENCODER_CLASSES,
 }
 # of each kind: how the names of our tensors begin, and how they begin in the folder; `model.` otherwise
+CLASSIFIER = {"head.pooler.": "model.pooler.", "head.output.": "classifier."}
 RENAMED: dict[str, dict[str, str]] = {
     "causal-lm": {"head.transform.": "model.transform.", "head.": "head."},
+    "masked-lm": {"head.transform.": "transform.", "head.": "head."},
     "seq2seq": {"head.transform.": "model.transform.", "head.": "head."},
+    "classification": CLASSIFIER,
+    "choice": CLASSIFIER,
 }
 
 

@@ -2,51 +2,41 @@
 
 from typing import Any
 
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from synthcli.interop.export.hugging_face.remote.padding import Turn, padding_of
-from synthcli.interop.export.hugging_face.remote.pretrained import SynthPreTrainedModel, table_of
-from synthcli.model.tasks import Classifier
+from synthcli.interop.export.hugging_face.remote.encoder import SynthEncoderHead, vector_of
+from synthcli.interop.export.hugging_face.remote.label_losses import label_loss
 
 
-class SynthForSequenceClassification(SynthPreTrainedModel):
-    """A logit a class, or one number of a regression; padding may stand on either side."""
+class SynthForSequenceClassification(SynthEncoderHead):
+    """A logit a class, or the numbers of a regression; padding may stand on either side."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.model = Classifier(table_of(config))
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.finish()
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         **others: Any,
     ) -> Any:
-        """Return logits and, where there are labels, cross-entropy or squared error, averaged."""
-        logits = decision(self.model, input_ids, attention_mask, token_type_ids)
-        loss = None
-        if labels is not None and self.config.problem_type == "regression":
-            loss = F.mse_loss(logits[:, 0].float(), labels.float().flatten())
-        elif labels is not None:
-            loss = F.cross_entropy(logits.float(), labels.flatten())
-        output = SequenceClassifierOutput(loss=loss, logits=logits)
-        return output if return_dict is None or return_dict else output.to_tuple()
-
-
-def decision(model: Any, tokens: Tensor, mask: Tensor | None, types: Tensor | None) -> Tensor:
-    """Return the logits of (batch, length), or of (batch, choices, length) where a model chooses."""
-    shape, turn = tokens.shape, Turn(None if mask is None else mask.flatten(0, -2))
-
-    def turned(rows: Any) -> Any:
-        return None if rows is None else turn.to_front(rows.flatten(0, -2)).view(shape)
-
-    tokens, mask, types = turned(tokens), turned(mask), turned(types)
-    has_types = model.embeddings.token_types is not None
-    logits: Tensor = model(tokens, padding_of(mask), types if has_types else None)
-    return logits
+        """Return logits (batch, labels) and, where there are labels, the loss of `problem_type`, averaged."""
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        seen = self.read(inputs, output_attentions, output_hidden_states, others)
+        logits = self.classifier(vector_of(seen))
+        loss = None if labels is None else label_loss(self.config, logits, labels, num_items_in_batch)
+        output = SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=seen.hidden_states, attentions=seen.attentions
+        )
+        return self.returned(output, return_dict)

@@ -19,16 +19,18 @@ REASONS: dict[str, str] = {
     "head_mask": "heads cannot be masked",
     "max_length_k": "texts packed into a row are told apart by `position_ids`",
     "max_length_q": "texts packed into a row are told apart by `position_ids`",
+    "past_key_values": "it reads a text at once, and goes on from nothing",
     "seq_idx": "texts packed into a row are told apart by `position_ids`",
     "token_type_ids": "its words have no types",
+    "use_cache": "it reads a text at once, and keeps nothing",
 }
 PACKING = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k")  # what `position_ids` say too
 
 
 def refuse(model: Any, others: Mapping[str, Any], told: Collection[str] = ()) -> None:
-    """Raise for the first argument but those that were `told` otherwise; None asks for nothing."""
+    """Raise for the first argument but those that were `told` otherwise; None and False ask for nothing."""
     for name, value in others.items():
-        if name in told or (name in REASONS and value is None):
+        if name in told or (name in REASONS and (value is None or value is False)):
             continue
         kind = type(model).__name__
         if name in REASONS:
