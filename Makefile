@@ -2,6 +2,7 @@
 # make test        set everything up and run the tests, in as many processes as there are cores; JOBS=1 in one
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
+# make clients-check   try exported models in the programs people use, beside native ones; TRY='trl peft' some
 # make mutation    change the code of figures and losses a little, thousands of times: do the tests notice?
 # make gpu-check   on a machine with CUDA: build the kernels, check and time them (needs torch, no network)
 # make gpu-wheels  download what gpu-check needs beside torch into wheels/, for a machine without network
@@ -10,11 +11,13 @@ PYTHON ?= python3
 VENV ?= .venv
 SCALE ?= smoke
 JOBS ?=
+CLIENTS ?= .venv-clients
+TRY ?=
 DATA ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup reproduce test lint check install-check mutation gpu-check gpu-wheels benchmark clean
+.PHONY: setup reproduce test lint check install-check clients-check mutation gpu-check gpu-wheels benchmark clean
 
 setup: $(INSTALLED)
 
@@ -38,6 +41,16 @@ check: lint test
 
 install-check: $(INSTALLED)
 	$(BIN)/python -m tests.install.matrix
+
+$(CLIENTS)/.installed: pyproject.toml constraints.txt constraints-clients.txt
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --constraint constraints.txt \
+		--constraint constraints-clients.txt --editable '.[clients]'
+	touch $@
+
+# writes its table into docs/export.md; TRY: names of programs, lines and models, and no table
+clients-check: $(CLIENTS)/.installed
+	OMP_NUM_THREADS=1 JOBS=$(JOBS) $(CLIENTS)/bin/python -m tests.clients $(TRY)
 
 # MUTANTS: names of functions, such as 'synthcli.evaluation.bleu.*'; none are all of them
 mutation: $(INSTALLED)
@@ -63,4 +76,4 @@ gpu-wheels:
 	$(PYTHON) -m pip download --quiet --dest wheels --only-binary=:all: --python-version $(GPU_PYTHON) pydantic jaxtyping
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(CLIENTS) build dist .mypy_cache .ruff_cache .pytest_cache
