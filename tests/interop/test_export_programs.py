@@ -2,19 +2,21 @@
 
 import errno
 import json
+import re
 import resource
 from pathlib import Path
 from typing import Any
 
+import onnx
 import onnxruntime
 import pytest
 import torch
 from torch import Tensor
 
 from synthcli.interop.export.leaving import ExportOptions
-from synthcli.interop.export.onnx_models import OPSET, converted
+from synthcli.interop.export.onnx_models import OPSET, converted, write_onnx
 from synthcli.interop.export.programs import FORMS, Form
-from synthcli.interop.export.programs.exported import exported
+from synthcli.interop.export.programs.exported import exported, output_shapes
 from synthcli.interop.export.programs.form import BATCH, LENGTH, PAST, SOURCE
 from synthcli.interop.export.programs.interface import write_interface
 from synthcli.interop.export.torch_programs import write_torch
@@ -97,7 +99,9 @@ def test_a_text_is_written_to_its_last_position_and_no_further(task: str, name: 
 
 def test_the_interface_names_free_axes_and_what_comes_first(tmp_path: Path) -> None:
     leaving = leaving_of(config_of("causal-lm", "pre-norm", "dot-product"))
-    write_interface(tmp_path, leaving, FORMS["causal-lm"](leaving), ".onnx")
+    forms = FORMS["causal-lm"](leaving)
+    shapes = {form.name: output_shapes(exported(form), form) for form in forms}
+    write_interface(tmp_path, leaving, forms, ".onnx", shapes)
     table = json.loads((tmp_path / "interface.json").read_text())
     assert (table["task"], table["begin"], table["end"], table["longest_target"]) == (
         "causal-lm",
@@ -116,6 +120,52 @@ def test_the_interface_names_free_axes_and_what_comes_first(tmp_path: Path) -> N
     ]
     names = ["logits", "present.blocks.0.mixer.values", "present.blocks.0.mixer.keys.0"]
     assert step["outputs"] == names
+    assert step["output_shapes"] == {
+        "logits": ["batch", "length", 31],
+        **{name: ["batch", 2, "past_length + length", 8] for name in names[1:]},
+    }
+
+
+def test_axes_of_onnx_have_the_names_of_the_interface(tmp_path: Path) -> None:
+    """As two readers find them who know names alone."""
+    leaving = leaving_of(config_of("causal-lm", "pre-norm", "dot-product"))
+    write_onnx(leaving, tmp_path, ExportOptions())
+    programs = json.loads((tmp_path / "interface.json").read_text())["programs"]
+    assert programs.keys() == {"model", "step"}
+    for program in programs.values():
+        graph = onnx.load(tmp_path / program["file"]).graph
+        session = onnxruntime.InferenceSession(tmp_path / program["file"])
+        inputs = {port["name"]: port["shape"] for port in program["inputs"]}
+        for ports, wanted in (("input", inputs), ("output", program["output_shapes"])):
+            assert {port.name: sizes_in(port) for port in getattr(graph, ports)} == wanted
+            found = getattr(session, f"get_{ports}s")()
+            assert {port.name: port.shape for port in found} == wanted
+        symbols = {size for value in graph.value_info for size in sizes_in(value) if isinstance(size, str)}
+        assert symbols and not [size for size in symbols if re.search(r"\bs\d", size)]
+
+
+def sizes_in(port: Any) -> list[int | str]:
+    """Return the sizes of an input or output of ONNX: a number, or a name."""
+    dimensions = port.type.tensor_type.shape.dim
+    return [size.dim_param if size.HasField("dim_param") else size.dim_value for size in dimensions]
+
+
+def test_a_consumer_runs_a_model_by_name_alone(tmp_path: Path) -> None:
+    """As transformers.js does: it knows the names of inputs, gives those there are, and takes logits."""
+    config = config_of("classification", "pre-norm", "dot-product", embeddings={"token_types": 2})
+    leaving = leaving_of(config)
+    write_onnx(leaving, tmp_path, ExportOptions())
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    known = {"input_ids", "attention_mask", "token_type_ids"}
+    assert {port.name for port in session.get_inputs()} == known
+    for batch, length in ((1, 1), (3, LONGEST), (2, 5)):
+        tokens = torch.randint(0, config.vocab_size, (batch, length))
+        padding = torch.arange(length) >= torch.arange(1, batch + 1)[:, None] * length // batch
+        given = {"input_ids": tokens, "attention_mask": (~padding).long(), "token_type_ids": tokens % 2}
+        (logits,) = session.run(["logits"], {name: tensor.numpy() for name, tensor in given.items()})
+        with torch.no_grad():
+            expected_logits = leaving.model(tokens, padding=padding, token_types=tokens % 2)
+        torch.testing.assert_close(torch.from_numpy(logits), expected_logits, rtol=1e-4, atol=1e-5)
 
 
 def test_the_page_of_a_folder_shows_code_that_runs(tmp_path: Path) -> None:

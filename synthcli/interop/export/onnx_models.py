@@ -4,15 +4,17 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export import ExportedProgram
 
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.programs import FORMS, Form
-from synthcli.interop.export.programs.exported import exported
+from synthcli.interop.export.programs.exported import axis_names, exported, output_shapes, rename_sizes
+from synthcli.interop.export.programs.interface import Shapes
 from synthcli.interop.export.programs.readme import write_about
 
 SUFFIX, OPSET = ".onnx", 20
@@ -21,18 +23,21 @@ LARGEST_FILE = 2**31 - 2**24  # of a protocol buffer; larger weights stand besid
 
 def write_onnx(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     """Fill a folder with a model a form, their interface and the tokenizer."""
-    forms = FORMS[leaving.config.task](leaving)
+    forms, shapes = FORMS[leaving.config.task](leaving), Shapes()
     for form in forms:
-        path = folder / f"{form.name}{SUFFIX}"
-        converted(form, options.opset or OPSET).save(path, external_data=bytes_of(form) > LARGEST_FILE)
-    write_about(folder, leaving, forms, SUFFIX)
+        path, program = folder / f"{form.name}{SUFFIX}", exported(form)
+        shapes[form.name] = output_shapes(program, form)
+        model = converted(form, options.opset or OPSET, program)
+        model.save(path, external_data=bytes_of(form) > LARGEST_FILE)
+    write_about(folder, leaving, forms, SUFFIX, shapes)
 
 
-def converted(form: Form, opset: int) -> Any:
-    """Return the ONNX program of a form."""
-    program = exported(form)
+def converted(form: Form, opset: int, program: ExportedProgram | None = None) -> Any:
+    """Return the ONNX program of a form; free axes have the names that `interface.json` gives them."""
+    program = program or exported(form)
+    names = axis_names(program, form)
     with quiet():
-        return torch.onnx.export(
+        found = torch.onnx.export(
             program,
             dynamo=True,
             opset_version=opset,
@@ -40,6 +45,27 @@ def converted(form: Form, opset: int) -> Any:
             output_names=list(form.outputs),
             verbose=False,
         )
+    name_axes(found.model, names)  # type: ignore[union-attr]
+    return found
+
+
+def name_axes(model: Any, names: Mapping[str, str]) -> None:
+    """Give the sizes of every tensor of a model their names in place of torch's symbols."""
+    from onnx_ir import Shape, Value
+    from onnx_ir.traversal import RecursiveGraphIterator
+
+    values: list[Value] = [*model.graph.inputs]
+    for node in RecursiveGraphIterator(model.graph):
+        values += node.outputs
+    for value in values:
+        if value.shape is not None:
+            value.shape = Shape([_renamed(size, names) for size in value.shape])
+
+
+def _renamed(size: Any, names: Mapping[str, str]) -> int | str | None:
+    """Return a number as it is, a size that is free by its name, None where nobody knows it."""
+    value = size if isinstance(size, int) else size.value
+    return rename_sizes(value, names) if isinstance(value, str) else value
 
 
 @contextlib.contextmanager

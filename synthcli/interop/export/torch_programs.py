@@ -7,7 +7,8 @@ import torch
 
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.programs import FORMS
-from synthcli.interop.export.programs.exported import exported
+from synthcli.interop.export.programs.exported import exported, output_shapes
+from synthcli.interop.export.programs.interface import Shapes
 from synthcli.interop.export.programs.readme import write_about
 
 SUFFIX = ".pt2"
@@ -15,11 +16,12 @@ SUFFIX = ".pt2"
 
 def write_torch(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
     """Fill a folder with a program a form, their interface and the tokenizer."""
-    forms = FORMS[leaving.config.task](leaving)
+    forms, shapes = FORMS[leaving.config.task](leaving), Shapes()
     for form in forms:
         # into memory first: torch ends the process where a disk refuses the rest of its own file
         program, traced = io.BytesIO(), exported(form)
+        shapes[form.name] = output_shapes(traced, form)
         traced.example_inputs = None  # else a pickle of them goes with it, which can run any code
         torch.export.save(traced, program)
         (folder / f"{form.name}{SUFFIX}").write_bytes(program.getbuffer())
-    write_about(folder, leaving, forms, SUFFIX)
+    write_about(folder, leaving, forms, SUFFIX, shapes)

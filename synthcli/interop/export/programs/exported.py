@@ -6,7 +6,9 @@ that must be equal, or no larger than a table, are kept.
 """
 
 import inspect
+import re
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,6 +18,8 @@ from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges
 
 from synthcli.interop.export.programs.form import PAST, Form
+
+SYMBOL = re.compile(r"\bs\d+\b")  # how torch calls a size
 
 
 def exported(form: Form) -> ExportedProgram:
@@ -43,14 +47,48 @@ def _free_past(program: ExportedProgram, form: Form) -> None:
     They bound the sum of what is kept and what is read. Torch bounds the first by itself, too, and takes the
     second to be 2 or more: a text could never be written to its last position.
     """
-    given = {
-        spec.arg.name for spec in program.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
-    }
-    inputs = [node.meta["val"] for node in program.graph.nodes if node.name in given]
-    for port, tensor in zip(form.inputs, inputs, strict=True):
+    for port, tensor in zip(form.inputs, _inputs(program), strict=True):
         for axis in (axis for axis, name in port.axes.items() if name == PAST):
             size = tensor.shape[axis].node.expr
             program.range_constraints[size] = ValueRanges(program.range_constraints[size].lower, int_oo)
+
+
+def _inputs(program: ExportedProgram) -> list[Any]:
+    """Return what a program was traced with, in the form's order; free axes have symbols for sizes."""
+    given = {
+        spec.arg.name for spec in program.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
+    }
+    return [node.meta["val"] for node in program.graph.nodes if node.name in given]
+
+
+def axis_names(program: ExportedProgram, form: Form) -> dict[str, str]:
+    """Return the form's name of every size that is free in a program, by the symbol torch gave it."""
+    return {
+        str(tensor.shape[axis]): name
+        for port, tensor in zip(form.inputs, _inputs(program), strict=True)
+        for axis, name in port.axes.items()
+    }
+
+
+def output_shapes(program: ExportedProgram, form: Form) -> dict[str, list[int | str]]:
+    """Return the shape of every output, free axes by the form's names."""
+    names, found = axis_names(program, form), program.graph.output_node().args
+    results: Any = found[0]
+    return {
+        output: [
+            size if isinstance(size, int) else rename_sizes(str(size), names)
+            for size in node.meta["val"].shape
+        ]
+        for output, node in zip(form.outputs, results, strict=True)
+    }
+
+
+def rename_sizes(size: str, names: Mapping[str, str]) -> str:
+    """Return a size with the names of its symbols; in a sum what was before stands first."""
+    named = SYMBOL.sub(lambda symbol: names.get(symbol[0], symbol[0]), size)
+    if "(" in named:
+        return named
+    return " + ".join(sorted(named.split(" + "), key=lambda term: term != PAST))
 
 
 def _dimension(form: Form, name: str) -> Any:

@@ -9,10 +9,15 @@ from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.programs.form import Form, Port
 
 INTERFACE = "interface.json"
+OutputShapes = dict[str, list[int | str]]
+Shapes = dict[str, OutputShapes]
 
 
-def write_interface(folder: Path, leaving: Leaving, forms: list[Form], suffix: str) -> None:
-    """Write the names, types and shapes of every form; free axes have names in place of sizes."""
+def write_interface(folder: Path, leaving: Leaving, forms: list[Form], suffix: str, shapes: Shapes) -> None:
+    """Write the names, types and shapes of every form; free axes have names in place of sizes.
+
+    `shapes` are those of outputs, by program and name.
+    """
     tokenizer = leaving.tokenizer
     table = {
         "name": leaving.name,
@@ -22,16 +27,17 @@ def write_interface(folder: Path, leaving: Leaving, forms: list[Form], suffix: s
         "pad": pad_id(leaving),
         "longest_source": leaving.config.max_source_length,
         "longest_target": leaving.config.max_target_length,
-        "programs": {form.name: _program(form, suffix) for form in forms},
+        "programs": {form.name: _program(form, suffix, shapes[form.name]) for form in forms},
     }
     (folder / INTERFACE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 
 
-def _program(form: Form, suffix: str) -> dict[str, Any]:
+def _program(form: Form, suffix: str, shapes: OutputShapes) -> dict[str, Any]:
     return {
         "file": f"{form.name}{suffix}",
         "inputs": [_input(port) for port in form.inputs],
         "outputs": list(form.outputs),
+        "output_shapes": shapes,
     }
 
 

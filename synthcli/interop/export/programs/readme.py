@@ -7,7 +7,7 @@ from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.markdown import plain
 from synthcli.interop.export.programs.form import Form
-from synthcli.interop.export.programs.interface import write_interface
+from synthcli.interop.export.programs.interface import Shapes, write_interface
 from synthcli.interop.export.programs.states import POSITIONS
 
 README = "README.md"
@@ -95,9 +95,9 @@ GROWING = {
 }
 
 
-def write_about(folder: Path, leaving: Leaving, forms: list[Form], suffix: str) -> None:
-    """Write the interface, the tokenizer and the page about both."""
-    write_interface(folder, leaving, forms, suffix)
+def write_about(folder: Path, leaving: Leaving, forms: list[Form], suffix: str, shapes: Shapes) -> None:
+    """Write the interface, the tokenizer and the page about both; `shapes` are those of outputs."""
+    write_interface(folder, leaving, forms, suffix, shapes)
     notes: tuple[str, ...] = ()
     if leaving.tokenizer is not None:
         notes = write_tokenizer(leaving.tokenizer, leaving.config, folder)
