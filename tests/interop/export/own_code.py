@@ -1,5 +1,6 @@
 """Folders with own code, opened by transformers in this process, and what transformers has beside them."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from synthcli.interop.export.hugging_face.native import native, write_native
 from synthcli.interop.export.hugging_face.remote_code import write_remote_code
 from synthcli.interop.export.leaving import Leaving
 
+MODULES = "transformers_modules"  # the package that transformers makes of the code of folders
 ENCODER_LOADERS = (
     "AutoModel",
     "AutoModelForMaskedLM",
@@ -30,6 +32,8 @@ def modules_of_their_own(home: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(home))
         patch.syspath_prepend(str(home))
+        for name in [name for name in sys.modules if name.partition(".")[0] == MODULES]:
+            patch.delitem(sys.modules, name)  # of another home
         level = transformers.logging.get_verbosity()
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""Encoders with own code in transformers' Trainer: accumulated gradients, evaluation, prediction, the best again."""
+"""Encoders with own code in transformers' Trainer: a batch in parts, evaluation, the best again."""
 
 import gc
 from collections.abc import Iterator

@@ -60,6 +60,9 @@ class SynthEncoderModel(SynthPreTrainedModel):
         refuse(self, others, () if position_ids is None else PACKING)
         refuse_mask(attention_mask)
         vectors = vectors_of(self.embeddings.tokens, input_ids, inputs_embeds)
+        if attention_mask is not None and attention_mask.shape != vectors.shape[:2]:
+            shapes = f"{tuple(attention_mask.shape)}, but the tokens {tuple(vectors.shape[:2])}"
+            raise ValueError(f"`attention_mask` is {shapes}: give 1 at each token and 0 at padding")
         layout = layout_of(attention_mask, position_ids, vectors.shape[1])
         maps = self.says("output_attentions", output_attentions)
         seen = self.run(layout, vectors, self.types_of(token_type_ids), maps)

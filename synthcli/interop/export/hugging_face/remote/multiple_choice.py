@@ -36,9 +36,11 @@ class SynthForMultipleChoice(SynthEncoderHead):
         Inputs have an axis of choices after the batch's; hidden states are those of batch · choices texts.
         """
         given = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        texts: Any = input_ids if inputs_embeds is None else inputs_embeds
+        if texts is not None and texts.dim() < (3 if inputs_embeds is None else 4):
+            raise ValueError("a row holds several texts to choose from: inputs are (batch, choices, length)")
         inputs = tuple(None if x is None else x.flatten(0, 1) for x in given)
         seen = self.read(inputs, output_attentions, output_hidden_states, others)
-        texts: Any = input_ids if inputs_embeds is None else inputs_embeds
         logits = self.classifier(vector_of(seen)).view(texts.shape[:2])
         loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
         output = MultipleChoiceModelOutput(

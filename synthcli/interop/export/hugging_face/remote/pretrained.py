@@ -22,6 +22,7 @@ class SynthPreTrainedModel(PreTrainedModel):
     base_model_prefix = "model"
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
+    _supports_sdpa = True  # plain dot products run in torch's fused attention
     accepts_loss_kwargs = True  # losses are divided by `num_items_in_batch` where it is given
 
     def finish(self) -> None:
