@@ -14,7 +14,7 @@ from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.data.tokenizers.own_kinds import wordpiece_of
 from synthcli.errors import SynthError
-from synthcli.interop.hugging_face import FAMILIES, form_of, load_hugging_face
+from synthcli.interop.hugging_face import form_of, load_hugging_face
 from synthcli.interop.hugging_face.options import CONFIG, read_options
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import FOLDER, load_checkpoint, model_of
@@ -70,12 +70,12 @@ def open_teacher(path: Path) -> Teacher:
     if is_ours or not (path / CONFIG).is_file():
         checkpoint = load_checkpoint(path)
         return _teacher(path, checkpoint.path, model_of(checkpoint), checkpoint.tokenizer)
-    kind = read_options(path).one_of("model_type", FAMILIES)
-    tokenizer = published_tokenizer(path)
+    model, tokenizer = load_hugging_face(path), published_tokenizer(path)
     tokenizer.form = form_of(path)
-    teacher = _teacher(path, path, load_hugging_face(path), tokenizer)
+    teacher = _teacher(path, path, model, tokenizer)
+    former = FORMER.get(read_options(path).values["model_type"])
     with suppress(SynthError):
-        teacher = replace(teacher, former=FORMER[kind](path).hash)
+        teacher = teacher if former is None else replace(teacher, former=former(path).hash)
     return teacher
 
 

@@ -103,13 +103,17 @@ def translate(
     config: ModelConfig, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spares: Iterable[Spare]
 ) -> Imported:
     """Return the weights of `config`'s model; what does not fit is an error, as in `fitted`."""
+    return Imported(config, *fitted(build_empty(config), entries, tensors, spares))
+
+
+def build_empty(config: ModelConfig) -> nn.Module:
+    """Return a model without memory; one that could never be is refused."""
     try:
         with torch.device("meta"):
-            model = build(config)
+            return build(config)
     except (RuntimeError, OverflowError, TypeError) as error:
         message = "the configuration asks for tensors too large to be"
         raise SynthError(message, "the weights do not belong to this configuration") from error
-    return Imported(config, *fitted(model, entries, tensors, spares))
 
 
 def fitted(

@@ -13,10 +13,10 @@ from synthcli.data.forms import FORMS, NAMED, PLAIN
 from synthcli.interop.hugging_face.bert import import_bert
 from synthcli.interop.hugging_face.gpt2 import import_gpt2
 from synthcli.interop.hugging_face.options import CONFIG, FORM, Options, read_options
-from synthcli.interop.hugging_face.weights import read_weights
+from synthcli.interop.hugging_face.own import import_own, is_own
+from synthcli.interop.hugging_face.weights import read_weights, refuse_adapter
 from synthcli.interop.imported import Imported, build_imported, described_by
 
-OWN = "synth"  # begins the `model_type` of our own code
 FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], Imported]] = {
     "bert": import_bert,
     "gpt2": import_gpt2,
@@ -25,8 +25,9 @@ FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], Imported]] = {
 
 def import_hugging_face(folder: Path) -> Imported:
     """Read a model folder; whatever ours cannot express is refused by name."""
+    refuse_adapter(folder)
     options = read_options(folder)
-    family = FAMILIES[options.one_of("model_type", FAMILIES)]
+    family = import_own if is_own(options) else FAMILIES[options.one_of("model_type", FAMILIES)]
     with described_by(f"`{folder / CONFIG}` describes"):
         return family(options, read_weights(folder))
 
@@ -37,8 +38,7 @@ def form_of(folder: Path) -> str:
     One that says nothing, and is of other people, was given them as they are.
     """
     options = read_options(folder)
-    is_ours = str(options.values["model_type"]).startswith(OWN)
-    return options.one_of(FORM, FORMS, NAMED if is_ours else PLAIN)
+    return options.one_of(FORM, FORMS, NAMED if is_own(options) else PLAIN)
 
 
 def load_hugging_face(folder: Path) -> nn.Module:

@@ -13,13 +13,29 @@ from synthcli.errors import SynthError
 from synthcli.interop.foreign import read_foreign
 from synthcli.safe_read import inside, read_json, refuse_irregular
 
+MERGE = "put it into its model first: `merge_and_unload().save_pretrained(DIR)`, then import `DIR`"
+ADAPTER, ADDED = "adapter_config.json", (".lora_", ".base_layer.", ".modules_to_save.")  # what peft writes
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = "pytorch_model.bin"
 DAMAGED = "the copy is incomplete or damaged: fetch it anew"
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Return every tensor of the folder under its own name."""
+    """Return every tensor of the folder under its own name; those of an adapter are refused."""
+    tensors = _read_tensors(folder)
+    added = [name for name in tensors if any(part in name for part in ADDED)]
+    if added:
+        raise SynthError(f"`{folder}` holds tensors of an adapter beside the model's, `{added[0]}`", MERGE)
+    return tensors
+
+
+def refuse_adapter(folder: Path) -> None:
+    """Raise where a folder holds what peft learnt, without the model it belongs to."""
+    if (folder / ADAPTER).is_file() and not any((folder / name).is_file() for name in (WEIGHTS, INDEX)):
+        raise SynthError(f"`{folder}` holds an adapter of peft, and no model", MERGE)
+
+
+def _read_tensors(folder: Path) -> dict[str, Tensor]:
     if (folder / INDEX).is_file():
         return _read_shards(folder)
     if (folder / WEIGHTS).is_file():

@@ -1,6 +1,6 @@
 """Where models come from. Adding an origin is a file here and a line in `ORIGINS`."""
 
-from synthcli.interop.hugging_face import bert, gpt2
+from synthcli.interop.hugging_face import bert, gpt2, own
 from synthcli.interop.originals import simplified_blocks as blocks_weights
 from synthcli.interop.originals import simplified_spares, srupp_scale
 from synthcli.interop.originals import srupp as srupp_weights
@@ -15,11 +15,11 @@ from synthcli.interop.origins.synthesizer import read_synthesizer
 
 ORIGINS: dict[str, Origin] = {
     "hf": Origin(
-        "a Hugging Face folder of BERT or GPT-2",
+        "a Hugging Face folder of BERT, of GPT-2, or of ours",
         read_hugging_face,
         {},
         refusals=(*bert.REFUSALS, bert.PROBLEM, *gpt2.REFUSALS[:-1]),
-        spares=(*bert.SPARES, *gpt2.SPARES),
+        spares=(*bert.SPARES, *gpt2.SPARES, own.POOLER),
     ),
     "synthesizer": Origin(
         "github.com/TaraSPande/synthesizer",

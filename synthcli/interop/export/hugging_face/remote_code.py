@@ -13,6 +13,7 @@ from synthcli.interop.export.hugging_face.reaching import CONFIGURATION as CONFI
 from synthcli.interop.export.hugging_face.reaching import REMOTE
 from synthcli.interop.export.leaving import Leaving
 from synthcli.interop.export.tensors import CONFIG, WEIGHTS, tensors_of
+from synthcli.interop.hugging_face.own_names import name_of
 from synthcli.model import ModelConfig
 
 # auto class → (file of `remote`, class)
@@ -37,15 +38,6 @@ CLASSES: dict[str, dict[str, Place]] = {
     "classification": ENCODER_CLASSES,
     "choice": ENCODER_CLASSES,
 }
-# of each kind: how the names of our tensors begin, and how they begin in the folder; `model.` otherwise
-CLASSIFIER = {"head.pooler.": "model.pooler.", "head.output.": "classifier."}
-RENAMED: dict[str, dict[str, str]] = {
-    "causal-lm": {"head.transform.": "model.transform.", "head.": "head."},
-    "masked-lm": {"head.transform.": "transform.", "head.": "head."},
-    "seq2seq": {"head.transform.": "model.transform.", "head.": "head."},
-    "classification": CLASSIFIER,
-    "choice": CLASSIFIER,
-}
 
 
 def write_remote_code(leaving: Leaving, folder: Path) -> None:
@@ -62,14 +54,6 @@ def write_remote_code(leaving: Leaving, folder: Path) -> None:
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
     tensors = {name_of(name, kind): tensor for name, tensor in tensors_of(leaving.model).items()}
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
-
-
-def name_of(name: str, kind: str) -> str:
-    """Return the name in an exported folder of a tensor of ours: the stack is `model`, a head beside it."""
-    for ours, theirs in RENAMED.get(kind, {}).items():
-        if name.startswith(ours):
-            return theirs + name.removeprefix(ours)
-    return f"model.{name}"
 
 
 def type_of(source: str) -> str:

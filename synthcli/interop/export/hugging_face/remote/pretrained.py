@@ -64,10 +64,13 @@ class SynthPreTrainedModel(PreTrainedModel):
         return value
 
     def resize_token_embeddings(self, new_num_tokens: int | None = None, *args: Any, **options: Any) -> Any:
-        """Grow or cut the vocabulary, of the saved configuration too."""
+        """Grow or cut the vocabulary, that of a source and of the saved configuration too."""
         if new_num_tokens not in (None, self.config.vocab_size) or options.get("pad_to_multiple_of"):
             self.replaceable(nn.Identity())
         table = super().resize_token_embeddings(new_num_tokens, *args, **options)
+        source: Any = getattr(self.base_model, "source_embeddings", None)
+        if source is not None and len(source.tokens.weight) != self.config.vocab_size:  # it is not tied
+            source.tokens = self._get_resized_embeddings(source.tokens, self.config.vocab_size)
         self.config.synth = self.config.synth | {"vocab_size": self.config.vocab_size}
         return table
 
