@@ -67,7 +67,7 @@ def skip_ratio(block: nn.Module) -> float:
     if gains is None:
         return 0.0
     names = ("mixer_skip",) if "mixer_skip" in gains.values else ("skip",)
-    alpha, beta = (float(gains.get(name)) for name in (*names, "mixer_residual"))
+    alpha, beta = (float(gains(name)) for name in (*names, "mixer_residual"))
     return alpha / beta if beta else 0.0
 
 

@@ -4,6 +4,7 @@ Baevski & Auli 2019, arXiv 1809.10853; Grave et al. 2017, arXiv 1609.04309. Clus
 width d_embed / div_val^i, and a projection to and from d_model.
 """
 
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -44,6 +45,25 @@ class AdaptiveEmbedding(nn.Module):
         return torch.cat(parts).index_select(0, order).view(*tokens.shape, -1)
 
 
+class Parameters(nn.Module):
+    """Numbered parameters, read by a call: what keeps weights elsewhere brings them then."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
+        super().__init__()
+        for number, parameter in enumerate(parameters):
+            self.register_parameter(str(number), parameter)
+
+    def forward(self, number: int) -> nn.Parameter:
+        parameter: nn.Parameter = getattr(self, str(number))
+        return parameter
+
+    def __getitem__(self, number: int) -> nn.Parameter:
+        return self.forward(number)
+
+    def __iter__(self) -> Iterator[nn.Parameter]:
+        return iter(self._parameters.values())  # type: ignore[arg-type]
+
+
 class AdaptiveHead(nn.Module):
     """log p(word) = log p(word | head), or log p(cluster | head) + log p(word | cluster).
 
@@ -62,20 +82,18 @@ class AdaptiveHead(nn.Module):
         self.edges = like.edges
         tables: list[Any] = list(like.tables)
         maps: list[Any] = list(like.projections)
-        self.weights = nn.ParameterList(
+        self.weights = Parameters(
             table.weight if tied else nn.Parameter(torch.empty_like(table.weight)) for table in tables
         )
-        self.projections = nn.ParameterList(
+        self.projections = Parameters(
             p.weight if tied and tie_projections else nn.Parameter(torch.empty_like(p.weight)) for p in maps
         )
         self.is_tied, self.ties_projections = tied, tied and tie_projections
-        self.biases = (
-            nn.ParameterList(nn.Parameter(torch.empty(len(w))) for w in self.weights) if bias else None
-        )
+        self.biases = Parameters(nn.Parameter(torch.empty(len(w))) for w in self.weights) if bias else None
         clusters = len(self.edges) - 2
         self.cluster_weight = self.cluster_bias = None
         if clusters:
-            self.cluster_weight = nn.Parameter(torch.empty(clusters, self.weights[0].shape[1]))
+            self.cluster_weight = nn.Parameter(torch.empty(clusters, self.weights(0).shape[1]))
             self.cluster_bias = nn.Parameter(torch.empty(clusters))
 
     def forward(self, hidden: Float[Tensor, "*rest d_model"]) -> Float[Tensor, "*rest vocabulary"]:
@@ -105,13 +123,20 @@ class AdaptiveHead(nn.Module):
             pairs.append((self._scores(hidden[rows], i), targets[rows] - self.edges[i]))
         return pairs
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "weight":  # libraries that make logits of hidden states themselves ask for it
+            raise AttributeError(
+                "an adaptive head has no `weight`: its words are in clusters, so only the model makes logits"
+            )
+        return super().__getattr__(name)
+
     def _scores(self, hidden: Tensor, i: int) -> Tensor:
         """Return the logits of a cluster's words; the first cluster has one more for each other cluster."""
-        inner = hidden @ self.projections[i].to(hidden.dtype)
-        weight, bias = self.weights[i], None if self.biases is None else self.biases[i]
+        inner = hidden @ self.projections(i).to(hidden.dtype)
+        weight, bias = self.weights(i), None if self.biases is None else self.biases(i)
         if i == 0 and self.cluster_weight is not None and self.cluster_bias is not None:
+            own = torch.zeros_like(weight[:, 0]) if bias is None else bias
             weight = torch.cat((weight, self.cluster_weight))
-            own = torch.zeros_like(self.weights[0][:, 0]) if bias is None else bias
             bias = torch.cat((own, self.cluster_bias))
         return F.linear(inner, weight, bias)
 

@@ -57,14 +57,17 @@ class Embeddings(nn.Module):
             x = x * math.sqrt(self.d_model)
         x = x + self._positions(start, start + x.shape[1], x)
         if self.token_types is not None:
-            x = x + (self.token_types.weight[0] if token_types is None else self.token_types(token_types))
+            types = (
+                torch.zeros(1, 1, dtype=torch.long, device=x.device) if token_types is None else token_types
+            )
+            x = x + self.token_types(types)
         return self.dropout(x if self.norm is None else self.norm(x))
 
     def _positions(self, start: int, end: int, like: Tensor) -> Tensor | float:
         if self.positions is not None:
             if end > self.max_length:
                 raise too_long(end, self.max_length)
-            return self.positions.weight[start:end]
+            return self.positions(torch.arange(start, end, device=like.device))
         if self.config.positions not in ("sinusoidal", "scaled-sinusoidal"):
             return 0.0
         table = sinusoidal(torch.arange(start, end, device=like.device), self.d_model).to(like.dtype)

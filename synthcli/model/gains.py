@@ -24,13 +24,13 @@ class Gains(nn.Module):
         for name, parameter in self.named_parameters():
             nn.init.constant_(parameter, self.values[name])
 
-    def get(self, name: str) -> Tensor | float:
+    def forward(self, name: str) -> Tensor | float:
         """Return a gain; one that does not exist is 0."""
         return getattr(self, name) if name in self.trainable else self.values.get(name, 0.0)
 
     def add(self, skip: Tensor, alpha: str, branch: Tensor, beta: str) -> Tensor:
         """Return α · skip + β · branch."""
-        return weighted_sum(skip, self.get(alpha), branch, self.get(beta))
+        return weighted_sum(skip, self(alpha), branch, self(beta))
 
 
 def weighted_sum(x: Tensor, alpha: Tensor | float, y: Tensor, beta: Tensor | float) -> Tensor:

@@ -89,7 +89,7 @@ def _draw_embeddings(module: Embeddings, config: InitConfig) -> None:
 
 
 def _draw_adaptive_head(module: AdaptiveHead, config: InitConfig) -> None:
-    d_model = module.projections[0].shape[0]
+    d_model = next(iter(module.projections)).shape[0]
     if not module.is_tied:
         for weight in module.weights:
             _draw_table(weight, config, d_model if config.kind == "xavier-uniform" else weight.shape[1])

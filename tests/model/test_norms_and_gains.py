@@ -104,9 +104,9 @@ def test_the_gradient_of_a_gain_is_summed_in_float32() -> None:
 def test_gains_by_name() -> None:
     fixed, trained = Gains(False, one=0.5, two=None), Gains(True, one=0.5, two=None)
     trained.initialise_parameters()
-    assert fixed.get("one") == 0.5 and fixed.get("two") == 0.0 and not list(fixed.parameters())
-    assert isinstance(trained.get("one"), Tensor) and trained.get("one").item() == 0.5
-    assert trained.get("two") == 0.0 and [name for name, _ in trained.named_parameters()] == ["one"]
+    assert fixed("one") == 0.5 and fixed("two") == 0.0 and not list(fixed.parameters())
+    assert isinstance(trained("one"), Tensor) and trained("one").item() == 0.5
+    assert trained("two") == 0.0 and [name for name, _ in trained.named_parameters()] == ["one"]
 
 
 def test_the_depth_rule() -> None:

@@ -103,7 +103,7 @@ def to_feed(task: Task, wide: Any, block: Any, batch: Seen) -> Pair:
 
 def rest(task: Task, block: Any, part: str, target: Tensor, stream: Tensor) -> tuple[Tensor, Tensor | None]:
     """Return what a branch has to add, and the size that the norm after it divides by."""
-    skip, residual = (float(block.gains.get(f"{part}_{name}")) for name in ("skip", "residual"))
+    skip, residual = (float(block.gains(f"{part}_{name}")) for name in ("skip", "residual"))
     size = target.std(-1, correction=0) if task.norms_follow else None
     return (target - skip * stream) / residual, size
 

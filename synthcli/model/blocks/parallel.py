@@ -28,7 +28,7 @@ class Parallel(Block):
         assert self.feed_forward is not None
         fed = self.dropout(self.feed_forward(h))
         y = self.gains.add(self.dropout(y), "mixer_residual", fed, "feed_forward_residual")
-        y = weighted_sum(h if self.skips_norm else x, self.gains.get("skip"), y, 1.0)
+        y = weighted_sum(h if self.skips_norm else x, self.gains("skip"), y, 1.0)
         if self.cross is not None and cross_context is not None:
             read, cross_state = self.read_memory(h, cross_context, state)
             y = y + self.dropout(read)

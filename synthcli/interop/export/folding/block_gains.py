@@ -44,7 +44,7 @@ def fold_block_gains(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig
 
 
 def gain(layer: Layer, name: str) -> Any:
-    return layer.block.gains.get(name)
+    return layer.block.gains(name)
 
 
 def are_gains(layers: list[Layer], name: str) -> bool:

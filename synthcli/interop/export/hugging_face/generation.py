@@ -19,15 +19,17 @@ def write_generation(leaving: Leaving, folder: Path) -> None:
 
 
 def generation_of(leaving: Leaving) -> dict[str, Any]:
-    """Return the options: greedy or beam search, as long a target as positions allow, no padding or begin."""
+    """Return the options; no padding or begin is written, and no more than there are positions.
+
+    A language model writes greedily, as `synth generate` does; an encoder-decoder as it was judged.
+    """
     config, writing, tokenizer = leaving.config, leaving.writing, leaving.tokenizer
-    limit = config.max_target_length
+    limit, is_lm = config.max_target_length, config.task == "causal-lm"
     assert limit is not None
-    longest = limit if writing.max_length is None else min(limit, writing.max_length)
-    options: dict[str, Any] = {"do_sample": False, "num_beams": writing.beam}
-    if config.task == "seq2seq":
-        options["max_length"] = longest
-    if writing.beam > 1:
+    options: dict[str, Any] = {"do_sample": False, "num_beams": 1 if is_lm else writing.beam}
+    if not config.is_endless:
+        options["max_length"] = limit if is_lm else min(limit, writing.max_length or limit)
+    if options["num_beams"] > 1:
         options |= {"length_penalty": writing.length_penalty, "early_stopping": True}
     if tokenizer is None:
         return options

@@ -90,6 +90,7 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,
         "num_hidden_layers": stack.layers,
+        **({"num_attention_heads": heads} if (heads := heads_of(config)) else {}),
         "is_encoder_decoder": config.task == "seq2seq",
         "tie_word_embeddings": config.embeddings.tie != "none",
         "use_cache": config.max_target_length is not None,
@@ -100,3 +101,9 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
         **form_of(leaving),
         "synth": json.loads(config.model_dump_json()),
     }
+
+
+def heads_of(config: ModelConfig) -> int | None:
+    """Return the heads of the first layer that has any; None where no layer attends."""
+    mixers = [getattr(mixer, "attention", mixer) for _, _, mixer in config.mixers()]
+    return next((mixer.heads for mixer in mixers if hasattr(mixer, "heads")), None)

@@ -31,7 +31,6 @@ class SynthForCausalLM(SynthGenerationMixin, SynthPreTrainedModel):
         past_key_values: SynthCache | None = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
-        shift_labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Tensor | int | None = None,
@@ -41,15 +40,18 @@ class SynthForCausalLM(SynthGenerationMixin, SynthPreTrainedModel):
         """Return logits, the loss where there are labels, and what the next call goes on from.
 
         `logits_to_keep` are the last positions, or the positions themselves, whose logits are wanted. Losses
-        are averaged over labels that are not −100, or summed and divided by `num_items_in_batch`.
+        are averaged over labels that are not −100, or summed and divided by `num_items_in_batch`;
+        `shift_labels` are labels that stand where their logits do.
         """
+        # not in the signature: Trainer would want every argument that has `label` in its name
+        shifted = others.pop("shift_labels", None)
         given = (input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, use_cache)
         seen = self.model(*given, return_dict=True, **others)
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         logits = self.head(seen.last_hidden_state[:, kept])
         loss = None
-        if shift_labels is not None:
-            loss = token_loss(logits, shift_labels, num_items_in_batch)
+        if shifted is not None:
+            loss = token_loss(logits, shifted, num_items_in_batch)
         elif labels is not None:
             loss = token_loss(logits[:, :-1], labels[:, 1:], num_items_in_batch)
         output = CausalLMOutputWithPast(

@@ -29,7 +29,13 @@ class Turn:
         return rows if self.starts is None else self._turned(rows, self.starts)
 
     def back(self, rows: Tensor) -> Tensor:
-        return rows if self.starts is None else self._turned(rows, -self.starts)
+        """Return rows as the caller has them; what they begin with is 0, since it has seen nothing."""
+        if self.starts is None:
+            return rows
+        before = torch.arange(rows.shape[1], device=rows.device) < self.starts[:, None]
+        return self._turned(rows, -self.starts).masked_fill(
+            before.view(*before.shape, *[1] * (rows.dim() - 2)), 0
+        )
 
     def back_map(self, maps: Tensor) -> Tensor:
         """Turn both axes of maps (batch, heads, queries, keys) back."""
