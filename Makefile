@@ -30,7 +30,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA)) $(if $(JOBS),--jobs $(JOBS))
 
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(or $(JOBS),auto) --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(or $(JOBS),auto) --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

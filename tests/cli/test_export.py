@@ -19,6 +19,8 @@ from tests.interop.tiny_models import FAMILIES, checkpoint_of, config_of
 
 from .conftest import Synth
 
+pytestmark = pytest.mark.slow
+
 Write = Callable[[Leaving, Path, ExportOptions], None]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import Synth
 
+pytestmark = pytest.mark.slow
+
 TORCH = ("torch", "torch._dynamo", "accelerate")
 LIBRARIES = (
     "datasets",

@@ -22,6 +22,8 @@ from tests.killing import is_killed, kill_self_at
 
 from .conftest import Synth, only
 
+pytestmark = pytest.mark.slow
+
 EVENTS = {"open", "os.mkdir", "os.rename", "os.symlink"}
 MERGE = ("merge-layers", "0", "1", "--closed-form-only", "--limit", "8")
 STUDENT = "teacher-merge-0-1"

@@ -16,6 +16,8 @@ from tests.faults.verbs import ENCODER, SEQ2SEQ, TOY
 
 from .conftest import Said, Synth
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--steps", "1", "--limit", "16")
 Refuse = Callable[..., None]
 

@@ -7,6 +7,8 @@ import pytest
 
 from .conftest import Synth
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def trained(synth: Synth, tiny: str, here: Path) -> Path:

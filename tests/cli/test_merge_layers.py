@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from synthcli.jobs.heal import heal, resume_healing
 from synthcli.jobs.heal_request import HealRequest
 from synthcli.jobs.train import Watcher
@@ -10,6 +12,8 @@ from synthcli.training.callbacks import Callback, Step
 from synthcli.training.training import Training
 
 from .conftest import Synth, only
+
+pytestmark = pytest.mark.slow
 
 QUICK = ("--steps", "4", "--limit", "24")
 

@@ -23,6 +23,8 @@ from tests.tiny_presets import teacher_preset
 
 from .conftest import Synth, only
 
+pytestmark = pytest.mark.slow
+
 STUDENT, HEALED, TUNED = "teacher-merge-0-1", "teacher-merge-0-1-healed", "teacher-on-text"
 FIGURES = ("before", "after", "layers")
 

@@ -13,6 +13,8 @@ import pytest
 
 from .conftest import Said, Synth
 
+pytestmark = pytest.mark.slow
+
 FOLDER = 'it\'s "my" $HOME folder'
 SORTED = [(f"no {number} and no", "neg") for number in range(60)] + [
     (f"yes {number} and yes", "pos") for number in range(60)

@@ -11,6 +11,8 @@ import pytest
 from synthcli.training.journal import read
 from tests.processes import end_within, wait_for
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 10
 

@@ -27,6 +27,8 @@ from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
 from tests.compress.small import HEADS, LAYERS, WIDTH, bert_config, small_teacher
 
+pytestmark = pytest.mark.slow
+
 QUICK = FitConfig(steps=12, batch_size=16, learning_rate=3e-3, evaluations=2)
 FORMULA = replace(QUICK, steps=0)
 Texts = tuple[Calibration, Calibration]

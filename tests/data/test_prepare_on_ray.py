@@ -16,6 +16,8 @@ from synthcli.errors import SynthError
 from tests.data.kill_prepare import SHARD_BYTES, corpus
 from tests.data.small import BYTES, PIECES, contents, names_in
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:

@@ -20,6 +20,8 @@ from tests.data.holding import hold, hold_then_prepare
 from tests.data.small import BYTES, PIECES, contents, multi30k, names_in, write
 from tests.data.workers import wait_for_workers
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

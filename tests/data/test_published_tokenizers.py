@@ -26,6 +26,8 @@ from tests.data.published_folders import (
     write_case,
 )
 
+pytestmark = pytest.mark.slow
+
 SHARE = 15  # of the lines each combination reads a fifteenth, another one each time; `WHOLE` read all
 WHOLE = [
     Case("bert", "bare", "none", {}),

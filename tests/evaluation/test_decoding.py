@@ -16,6 +16,8 @@ from synthcli.model import build
 
 from ..model.combinations import MAX_TARGET, MIXTURES, OTHERS, VOCAB, tiny
 
+pytestmark = pytest.mark.slow
+
 PAD, BEGIN, END = 0, 1, 2
 SOURCES = 5
 GENERATING = MIXTURES | OTHERS  # every mixer that can write

@@ -12,6 +12,8 @@ from tests.faults import verbs
 from tests.faults.inject import Bench, Fault, faults_of
 from tests.faults.verbs import VERBS
 
+pytestmark = pytest.mark.slow
+
 # torch's and ONNX's own exporters take seconds; the way to the disk is the same for all that they write
 SLOW = ("export onnx", "export hf with code")
 CALLS = ["open", "open", "write", "sync", "rename"]

@@ -10,6 +10,8 @@ from tests.hostile.commands import COMMANDS, VARIABLES
 from tests.hostile.running import NOT_ENDED, Ended
 from tests.hostile.world import write_sources
 
+pytestmark = pytest.mark.slow
+
 FILE = (0o100644, 10, 1)
 
 

@@ -24,6 +24,8 @@ from tests.interop.originals.simplified import Simplified
 from tests.interop.originals.srupp import LanguageModel
 from tests.interop.originals.synthesizer import Synthesizer
 
+pytestmark = pytest.mark.slow
+
 Weights = dict[str, Tensor]
 TOKENS = torch.tensor([[3, 1, 7, 7, 2, 9], [0, 5, 4, 8, 6, 10]])
 SOURCE = torch.tensor([[2, 4, 6, 8, 10, 1, 3], [5, 5, 0, 9, 7, 2, 4]])

@@ -26,6 +26,8 @@ from .program_pages import expected, shown
 from .program_sizes import LONGEST, arguments, config_of, largest_difference, leaving_of
 from .tiny_models import TOKENIZER
 
+pytestmark = pytest.mark.slow
+
 ONE_OF_EACH = [
     ("causal-lm", "skipless", "shaped, full projections", "model"),
     ("causal-lm", "recurrent", "srupp", "step"),

@@ -25,6 +25,8 @@ from tests.data.published_folders import MARKS, SHARED_OPTIONS, TOKENS, Case, re
 from tests.interop.hub_folders import bert_folder
 from tests.interop.tiny_models import config_of
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = {
     "bert": ("bare", "masked-lm", {"do_lower_case": False}),
     "gpt2": ("bare", "causal-lm", {"add_prefix_space": True}),

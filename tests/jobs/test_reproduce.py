@@ -19,6 +19,8 @@ from synthcli.reproduce.tasks import Task, synthesizers
 
 from .reproducing import Told
 
+pytestmark = pytest.mark.slow
+
 TOY = (
     "model.d_model=16",
     "model.d_ff=16",

@@ -16,6 +16,8 @@ from synthcli.reproduce.tasks import Task
 from .reproducing import Told
 from .test_reproduce import TOY
 
+pytestmark = pytest.mark.slow
+
 TASK = Task("translation", {v: f"wmt14-{v}" for v in ("vanilla", "dense")}, "accuracy", ("smoke",), "copy")
 NOTHING = Part("step-times", TASK, Reproduction())  # of no runs
 

@@ -16,6 +16,8 @@ from synthcli.kernels.library import Library, open_library
 from synthcli.model.ops import reference
 from tests.kernels.sru_calls import Given, Results, by_the_equations, call, draw, problem_of, results_of
 
+pytestmark = pytest.mark.slow
+
 KERNELS = Path(__file__).parents[2] / "kernels"
 CHUNK = 4  # steps between stored states, as the library says
 SINGLE = torch.float32

@@ -24,20 +24,32 @@ from .combinations import (
 )
 from .parameter_formula import parameters_of
 
+pytestmark = pytest.mark.slow
+
 
 def named(combinations: list[tuple[str, ...]]) -> list[str]:
     return [" | ".join(one) for one in combinations]
 
 
-def keeps_the_contract(config: ModelConfig) -> int:
-    """Make every check; return how many there were. A stack's depth is tried once: a classifier has the
-    encoder of a masked-lm."""
+def keeps_the_contract(config: ModelConfig, is_tried_deep: bool = False) -> int:
+    """Make every check, that of 48 layers where a stack is tried deep; return how many there were."""
     checks = checks_of(config)
-    if config.task == "classification":
+    if not is_tried_deep:
         del checks["gradients at depth 48"]
     for check in checks.values():
         check(config)
     return len(checks)
+
+
+def is_tried_deep(task: str, block: str, mixer: str) -> bool:
+    """Whether a stack of 48 layers is tried here: each once, in the first task that has it.
+
+    A classifier has the encoder of a masked-lm. Cross-attention is tried with every score by itself, and a
+    mixture of scores in one stack.
+    """
+    tasks = [one for one, *rest in COMBINATIONS if rest == [block, mixer]]
+    first = min(tasks, key=["causal-lm", "masked-lm", "seq2seq", "classification"].index)
+    return task == first if "," in mixer else task != "classification"
 
 
 def has_the_parameters_of_the_formula(config: ModelConfig) -> bool:
@@ -48,7 +60,7 @@ def has_the_parameters_of_the_formula(config: ModelConfig) -> bool:
 @pytest.mark.parametrize(("task", "block", "mixer"), COMBINATIONS, ids=named(COMBINATIONS))
 def test_a_combination_keeps_the_contract(task: str, block: str, mixer: str) -> None:
     config = tiny(task, block, mixer)
-    assert keeps_the_contract(config) >= 6
+    assert keeps_the_contract(config, is_tried_deep(task, block, mixer)) >= 6
     assert has_the_parameters_of_the_formula(config)
 
 
@@ -101,7 +113,7 @@ WIRED = [
 @pytest.mark.parametrize(("task", "block", "variation"), WIRED, ids=named(WIRED))
 def test_norms_and_gains_keep_the_contract(task: str, block: str, variation: str) -> None:
     config = tiny(task, block_table(block, variation), "dot-product")
-    assert keeps_the_contract(config)
+    assert keeps_the_contract(config, is_tried_deep=True)
     assert has_the_parameters_of_the_formula(config)
 
 

@@ -8,12 +8,14 @@ import pytest
 
 from tests.training.kill_resume import WORK
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("what", WORK)
 def test_a_training_killed_and_resumed_ends_bit_identical(what: str) -> None:
-    asked = ["--kills", "8", "--seed", "0", "--what", what]
+    asked = ["--kills", "5", "--seed", "0", "--what", what]
     command = [sys.executable, "-m", "tests.training.kill_resume", *asked]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("8 kills, ")
+    assert done.stdout.startswith("5 kills, ")

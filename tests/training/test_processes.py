@@ -14,6 +14,8 @@ from synthcli.training import journal
 from synthcli.training.checkpoints import load_checkpoint
 from tests.training.share_of_two import BATCHES, watched_training
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -18,6 +18,8 @@ from synthcli.training.checkpoints import load_checkpoint
 from synthcli.training.training import refuse_few_streams
 from tests.training.share_of_streams import AT, CASES, SAVED_AT, STEPS, watched_training
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 

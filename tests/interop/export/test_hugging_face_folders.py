@@ -35,6 +35,8 @@ from tests.interop.export.hugging_face_cases import (
 )
 from tests.interop.tiny_models import FAMILIES, STACKS, config_of
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("opening.py")
 PARITY = Path(cases.__file__).parent
 STEPS = 8  # fewer than a certificate's: the fresh environment is given all of them
