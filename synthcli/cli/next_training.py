@@ -67,6 +67,8 @@ def overrides_of(store: "Store") -> list[str]:
         settings.append(f"data.tokenizer.vocab_size={tokenizer['requested']}")
     if "files" in tokenizer:
         settings.append(f"data.tokenizer.files={written(tokenizer['files'])}")
+    if "form" in tokenizer:
+        settings.append(f"data.tokenizer.form={tokenizer['form']}")
     return settings
 
 

@@ -8,7 +8,7 @@ import typer
 
 from synthcli.children import cores
 from synthcli.cli import screen
-from synthcli.cli.completion import ENGINES, TOKENIZERS, complete, list_corpora
+from synthcli.cli.completion import ENGINES, FORMS, TOKENIZERS, complete, list_corpora
 from synthcli.cli.going_on import begin_again, going_on, same_command
 from synthcli.cli.next_training import training_command
 from synthcli.cli.panels import RESULT, TEXT, WORK
@@ -56,6 +56,15 @@ Files = Annotated[
         rich_help_panel=TEXT,
     ),
 ]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        help="How a classifier is to read texts of several fields: named or plain.",
+        show_default="the tokenizer's, or named",
+        rich_help_panel=TEXT,
+        autocompletion=complete(FORMS),
+    ),
+]
 Stores = Annotated[
     Path | None,
     typer.Option(
@@ -96,6 +105,7 @@ def prepare_corpus(
     tokenizer: Kind = None,
     vocab_size: Size = None,
     tokenizer_files: Files = None,
+    form: Form = None,
     stores: Stores = None,
     force: Force = False,
     workers: Workers = None,
@@ -128,6 +138,7 @@ def prepare_corpus(
             tokenizer or find_corpus(name).tokenizer,
             vocab_size or size_of(find_corpus(name), tokenizer),
             tokenizer_files,
+            form,
         )
         for name in names
     }
@@ -157,16 +168,20 @@ def size_of(corpus: "Corpus", kind: str | None) -> int | None:
     return corpus.vocab_size if kind in (None, corpus.tokenizer) else None
 
 
-def tokenizer_config(kind: str, vocab_size: int | None, files: Path | None) -> "TokenizerConfig":
+def tokenizer_config(
+    kind: str, vocab_size: int | None, files: Path | None, form: str | None = None
+) -> "TokenizerConfig":
     """Return a tokenizer's configuration from the command line's words."""
     from pydantic import ValidationError
 
     from synthcli.data.config import TokenizerConfig
+    from synthcli.data.forms import check_form
     from synthcli.data.tokenizers import TOKENIZERS
 
     if kind not in TOKENIZERS:
         raise SynthError(f"unknown tokenizer `{kind}`", did_you_mean(kind, TOKENIZERS))
     values = {"kind": kind, "vocab_size": vocab_size, "files": str(files) if files else None}
+    values["form"] = None if form is None else check_form(form)
     try:
         return TokenizerConfig.model_validate(values)
     except ValidationError as error:

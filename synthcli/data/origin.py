@@ -79,6 +79,7 @@ def prepare_command(manifest: dict[str, Any], folder: Path) -> str | None:
         words += ["--tokenizer", tokenizer["kind"]]
         words += [] if tokenizer["kind"] in FIXED else ["--vocab-size", str(tokenizer["requested"])]
         words += ["--tokenizer-files", tokenizer["files"]] if tokenizer.get("files") else []
+        words += ["--form", tokenizer["form"]] if "form" in tokenizer else []
     except (SynthError, KeyError, TypeError):
         return None
     is_elsewhere = folder.absolute().parent.resolve() != stores_root().resolve()

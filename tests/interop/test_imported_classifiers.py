@@ -4,6 +4,7 @@ Single sentences, pairs and choices; what is made of such a checkpoint reads the
 """
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ import torch
 import transformers
 from torch import Tensor
 
+from synthcli.cli.next_training import training_command
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.capture import logits_of
 from synthcli.compress.teacher import open_teacher
 from synthcli.data.classified_text import fit_pair
 from synthcli.data.examples import Examples
 from synthcli.data.forms import NAMED, PLAIN
+from synthcli.data.origin import prepare_command
 from synthcli.data.prepare import prepare
+from synthcli.data.store import open_store
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
@@ -37,6 +41,7 @@ from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.cli.conftest import Synth, only
 from tests.interop.hub_folders import LINES, bert_folder
 
+SOME = 64  # rows of a development set
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}  # float32, two layers
 LONG = "the film of the year was a film " * 5  # longer than the model reads
 FIRST = [*LINES[:4], "film", "was it", LONG, LONG, "a film"]
@@ -69,11 +74,16 @@ def classifier(folder: Path, labels: int) -> Any:
     bert_folder(folder)
     config = transformers.BertConfig.from_pretrained(folder, num_labels=labels)
     torch.manual_seed(3)
-    model = transformers.BertForSequenceClassification(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape))
+    model = moved(transformers.BertForSequenceClassification(config).eval())
     model.save_pretrained(folder)
+    return model
+
+
+@torch.no_grad()
+def moved(model: Any) -> Any:
+    """Move every parameter far from its initial value."""
+    for parameter in model.parameters():
+        parameter.add_(0.3 * torch.randn(parameter.shape))
     return model
 
 
@@ -91,12 +101,14 @@ def theirs_on(folder: Path, model: Any, texts: list[tuple[str, ...]]) -> Tensor:
         return model(**given).logits
 
 
-def ours_on(path: Path, corpus: str, source: str, form: str | None = None) -> tuple[Tensor, Examples]:
+def ours_on(
+    path: Path, corpus: str, source: str, form: str | None = None, rows: int | None = None
+) -> tuple[Tensor, Examples]:
     """Return the logits of a checkpoint on the validation split of a corpus, as `synth eval` reads it."""
     checkpoint = load_checkpoint(path)
     data = data_for(checkpoint, None, Request("accuracy", corpus, Path(source), form=form))
     examples = examples_of(store_for(data), "validation", checkpoint.config, data)
-    batch = examples.collate(np.arange(len(examples)))
+    batch = examples.collate(np.arange(rows or len(examples)))
     with torch.no_grad():
         return logits_of(model_of(checkpoint), batch), examples
 
@@ -184,6 +196,12 @@ def test_a_checkpoint_without_a_form_reads_names(here: Path, synth: Synth) -> No
     plain = prepare("glue-mrpc", own_tokenizer(checkpoint, PLAIN), here / "stores", here / "data")
     assert plain.path.name.startswith(f"{name[:-1]}-plain.")
     assert plain.split("train").column_names == ["tokens", "label", "second"]
+    assert training_command(plain).count("data.tokenizer.form=plain") == 1
+    command = prepare_command(plain.manifest, plain.path)
+    assert command is not None and "--form plain" in command
+    assert synth(*shlex.split(command)[1:]).code == 0
+    assert open_store(plain.path).hash == plain.hash
+    assert "--form" not in (prepare_command(store.manifest, store.path) or "--form")
 
 
 def test_a_form_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -327,6 +345,32 @@ def test_real_sentences_are_read_as_transformers_reads_them(
         assert tokens is not None and tokens[0].tolist() == given["input_ids"][row]
         if len(columns) > 1:
             assert types is not None and types[0].tolist() == given["token_type_ids"][row]
+
+
+@pytest.mark.parametrize(("task", "columns"), [("CoLA", (3,)), ("MRPC", (3, 4))])
+def test_real_sentences_give_the_logits_and_the_accuracy_of_transformers(
+    task: str, columns: tuple[int, ...], shared: Path, here: Path, synth: Synth
+) -> None:
+    source = copied(shared / "data" / "glue" / task, here / "data")
+    vocabulary = shared / "data" / "tokenizers" / "bert-base-uncased" / "vocab.txt"
+    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
+    config = transformers.BertConfig(max_position_embeddings=48, **sizes)
+    torch.manual_seed(0)
+    model = moved(transformers.BertForSequenceClassification(config).eval())
+    model.save_pretrained(here / "bert")
+    transformers.BertTokenizer(vocab=str(vocabulary)).save_pretrained(here / "bert")
+    lines = (source / "dev.tsv").read_text(encoding="utf-8-sig").splitlines()[task != "CoLA" :][:SOME]
+    cells = [line.split("\t") for line in lines]
+    theirs = theirs_on(here / "bert", model, [tuple(row[column] for column in columns) for row in cells])
+    corpus = f"glue-{task.lower()}"
+    assert synth("import", "bert", "-o", "ours").code == 0
+    logits, _ = ours_on(here / "ours", corpus, "data", rows=SOME)
+    torch.testing.assert_close(logits, theirs, **CLOSE)
+    labels = torch.tensor([int(row[1 if task == "CoLA" else 0]) for row in cells])
+    right = 100 * (theirs.argmax(-1) == labels).double().mean().item()
+    words = ("--corpus", corpus, "--source", "data", "--split", "dev", "--limit", str(SOME), "--json")
+    (result,) = json.loads(synth("eval", "accuracy", "ours", *words).out)
+    assert result["figures"][0]["value"] == pytest.approx(right) and 0 < right < 100
 
 
 def copied(source: Path, target: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from synthcli import __version__
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source
-from synthcli.data.forms import PLAIN
+from synthcli.data.forms import NAMED, PLAIN
 from synthcli.data.manifest import FORMAT, describe_files, describe_sources
 from synthcli.data.preparing.cutting import shard_bytes
 from synthcli.data.preparing.shard import Record
@@ -114,6 +114,7 @@ def describe(
             "vocab_size": tokenizer.vocab_size,
             "hash": tokenizer.hash,
             **({} if config.files is None else {"files": str(Path(config.files).resolve())}),
+            **({} if tokenizer.form == NAMED else {"form": tokenizer.form}),
         },
         "splits": counts,
         "published_rows": corpus.rows,
