@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.presets.grid import GRID, cells
 from synthcli.safe_read import parse_toml, read_bytes
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a preset's name becomes a folder's
@@ -22,8 +23,34 @@ def library_folder() -> Path:
 
 @cache
 def library_files() -> Mapping[str, Path]:
-    """Return every file of the library by name (its stem), families included."""
-    return {path.stem: path for path in sorted(library_folder().glob("*/*.toml"))}
+    """Return where every preset of the library stands, by name, families included: its file.
+
+    A preset of a grid has none; its path is where it would stand, and `origin_of` says which family makes it.
+    """
+    files = {path.stem: path for path in sorted(library_folder().glob("*/*.toml"))}
+    made = {path.stem: path for path in _grid_presets()}
+    return dict(sorted((files | made).items(), key=lambda item: (item[1].parent, item[0])))
+
+
+@cache
+def _grid_presets() -> Mapping[Path, tuple[Path, dict[str, Any]]]:
+    """Return the presets of all grids by their path: the family's file, and their tables."""
+    found = {}
+    for path in sorted(library_folder().glob("*/*.toml")):
+        if b"[grid]" in path.read_bytes():
+            for name, table in cells(path.stem, read_toml(path)[GRID]):
+                found[path.with_name(f"{name}.toml")] = (path, table)
+    return found
+
+
+def origin_of(path: Path) -> str:
+    """Return where a preset is said: its file, or the grid of its family's."""
+    return f"grid of {_grid_presets()[path][0].name}" if path in _grid_presets() else path.name
+
+
+def is_of_library(path: Path) -> bool:
+    """Whether a preset is one of the library's."""
+    return library_files().get(path.stem) == path
 
 
 def preset_names() -> list[str]:
@@ -56,13 +83,12 @@ def find_file(word: str, beside: Path | None = None) -> Path:
 
 def read_preset(path: Path) -> dict[str, Any]:
     """Return the tables of a preset file; one of the library is read once, however many extend it."""
-    is_ours = library_files().get(path.stem) == path
-    return dict(_read_once(path)) if is_ours else read_toml(path)
+    return dict(_read_once(path)) if is_of_library(path) else read_toml(path)
 
 
 @cache
 def _read_once(path: Path) -> dict[str, Any]:
-    return read_toml(path)
+    return _grid_presets()[path][1] if path in _grid_presets() else read_toml(path)
 
 
 def _instead_of(word: str, beside: Path) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.presets.files import find_file, find_preset, read_preset, read_toml
+from synthcli.presets.files import find_file, find_preset, is_of_library, origin_of, read_preset, read_toml
+from synthcli.presets.grid import GRID
 from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of, without_overruled
 from synthcli.presets.overrides import parse_overrides
 
@@ -39,7 +40,8 @@ def merged(name: str, scale: str | None, config_file: Path | None, overrides: Se
     """Return all layers as one table, unchecked."""
     path = find_preset(name)
     tree = at_scale(inherited(path), name, scale)
-    tree.setdefault("name", Sourced(path.stem, f"the name of {path.name}"))
+    origin = f"the name of {path.name}" if path.exists() else origin_of(path)
+    tree.setdefault("name", Sourced(path.stem, origin))
     if config_file is not None:
         tree = merge(tree, config_layer(config_file))
     return merge(tree, parse_overrides(overrides))
@@ -54,8 +56,9 @@ def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
         raise SynthError(f"presets extend each other in a circle: {names}", "remove one `extends`")
     table = read_preset(path)
     parent = table.pop("extends", None)
-    table.pop("abstract", None)
-    own = traced(table, path.name)
+    if table.pop("abstract", False) and is_of_library(path):
+        table.pop(GRID, None)  # presets of their own
+    own = traced(table, origin_of(path))
     if parent is None:
         return own
     if not isinstance(parent, str):

@@ -7,7 +7,6 @@ import torch
 
 from synthcli.model import build, count_parameters
 from synthcli.presets import find_preset, load_preset, preset_names
-from synthcli.presets.files import library_files, library_folder
 from synthcli.presets.scales import scales_of
 from synthcli.presets.schema import Experiment
 from synthcli.presets.sizes import RECORD, key_of, recorded_sizes, size_of
@@ -164,10 +163,6 @@ def test_codeparrot_trains_as_long_and_as_fast_as_its_paper_says(
     assert training.steps is not None
     assert (training.steps, training.schedule.peak) == expected
     assert training.schedule.warmup_steps == 0.05 * training.steps
-
-
-def test_no_name_is_used_twice() -> None:
-    assert len(list(library_folder().glob("*/*.toml"))) == len(library_files())
 
 
 def test_a_claimed_result_is_of_one_preset() -> None:

@@ -10,7 +10,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.config import MetricName
 from synthcli.model_config.names import ActivationName
 from synthcli.presets import differences, dump, find_preset, load_preset, preset_names
-from synthcli.presets.files import read_toml
+from synthcli.presets.files import read_preset
 
 HINT = (
     "\nhint: `synth presets show wmt14-dense` prints every key of a preset, its value and where it comes from"
@@ -33,7 +33,7 @@ def families() -> dict[str, list[str]]:
     """Return the presets by the family each extends."""
     found: dict[str, list[str]] = {}
     for name in preset_names():
-        found.setdefault(read_toml(find_preset(name))["extends"], []).append(name)
+        found.setdefault(read_preset(find_preset(name))["extends"], []).append(name)
     return found
 
 
