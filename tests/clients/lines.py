@@ -79,6 +79,27 @@ LEFT_PADDING = Exemption(
     ("bart",), "lm-eval pads sources on the left, and BART counts positions from there", "wrote"
 )
 
+TOO_LONG = Exemption(
+    ("gpt2",),
+    "the pipeline writes 256 tokens by default, and GPT-2 of 128 positions has no limit that stops it",
+    "index out of range",
+)
+STATEFUL = Exemption(
+    CAUSAL,
+    "transformers does not draft for models that keep a state: what was seen cannot be taken back",
+    "assisted generation is not supported with stateful models",
+)
+NO_KEYS = Exemption(
+    WRITERS,
+    "a prefix is keys and values, and models that keep a state of their own have no place for them",
+    "`past_key_values` is a",
+)
+NO_REMOTE_CODE = Exemption(
+    CAUSAL,
+    "`transformers serve` looks for the class of a model in transformers alone, `--trust-remote-code` or not",
+    "module transformers has no attribute SynthForCausalLM",
+)
+
 LINES = (
     Line("trainer", "accumulate", "Trainer: accumulation 1, 4, 8", upstream=NOT_DIVIDED),
     Line("trainer", "evaluate", "Trainer: evaluate, predict", upstream=FIRST_LABEL),
@@ -96,6 +117,7 @@ LINES = (
     Line("auto_classes", "save_shards", "save_pretrained in shards"),
     Line("auto_classes", "load_bfloat16", "dtype=bfloat16"),
     Line("pipelines", "generate_text", "pipeline: text-generation", CAUSAL),
+    Line("pipelines", "generate_by_default", "pipeline: text-generation, defaults", CAUSAL, upstream=TOO_LONG),
     Line("pipelines", "fill_mask", "pipeline: fill-mask", ("mlm",)),
     Line("pipelines", "classify_text", "pipeline: text-classification", ("cls", "reg")),
     Line("pipelines", "classify_tokens", "pipeline: token-classification", READERS),
@@ -105,12 +127,12 @@ LINES = (
     Line("generation", "search_beams", "generate: beams", WRITERS),
     Line("generation", "sample", "generate: sampling", WRITERS),
     Line("generation", "stream", "generate: streaming", WRITERS),
-    Line("generation", "assist", "generate: assisted decoding", CAUSAL),
-    Line("serving", "answer", "transformers serve", CAUSAL),
+    Line("generation", "assist", "generate: assisted decoding", CAUSAL, impossible=STATEFUL),
+    Line("serving", "answer", "transformers serve", CAUSAL, impossible=NO_REMOTE_CODE),
     Line("peft_adapters", "adapt", "peft: LoRA, saved and loaded"),
     Line("peft_adapters", "merge", "peft: LoRA merged"),
     Line("peft_adapters", "tune_prompt", "peft: prompt tuning", (*WRITERS, "cls", "reg")),
-    Line("peft_adapters", "tune_prefix", "peft: prefix tuning", WRITERS),
+    Line("peft_adapters", "tune_prefix", "peft: prefix tuning", WRITERS, impossible=NO_KEYS),
     Line("trl_trainers", "accumulate", "trl SFT: accumulation 1, 4, 8", CAUSAL),
     Line("trl_trainers", "tune", "trl SFT: plain", CAUSAL),
     Line("trl_trainers", "tune_packed", "trl SFT: packed", CAUSAL),
@@ -128,6 +150,6 @@ LINES = (
     Line("torch_tools", "compile_whole", "torch.compile(fullgraph=True)"),
     Line("torch_tools", "export_program", "torch.export"),
     Line("onnx_programs", "run_by_name", "onnxruntime: names of interface.json"),
-    Line("merging", "merge_slerp", "mergekit: slerp", CAUSAL),
+    Line("merging", "merge_slerp", "mergekit: slerp, code copied after", CAUSAL),
     Line("homecoming", "come_back", "trained, then synth import", has_controls=False),
 )

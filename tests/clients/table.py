@@ -17,8 +17,7 @@ LABEL = WIDTH - sum(max(len(heading), 2) + 1 for heading in HEADINGS)
 
 def build_table(passed: Mapping[str, bool]) -> str:
     """Return the table of results: whether the test of `LINE-MODEL` passed."""
-    exemptions = [found for line in LINES for found in (line.impossible, line.upstream) if found is not None]
-    numbers = {found.reason: place for place, found in enumerate(dict.fromkeys(exemptions), 1)}
+    numbers = number_reasons()
     rows = [row("", {name: name for name in HEADINGS})]
     rows += [row(line.text, cells_of(line, passed, numbers)) for line in LINES]
     notes = [
@@ -26,6 +25,13 @@ def build_table(passed: Mapping[str, bool]) -> str:
         for reason, number in numbers.items()
     ]
     return "\n".join([*rows, "", *notes]).rstrip() + "\n"
+
+
+def number_reasons() -> dict[str, int]:
+    """Return the number of every reason's note."""
+    exemptions = [found for line in LINES for found in (line.impossible, line.upstream) if found is not None]
+    reasons = dict.fromkeys(found.reason for found in exemptions)
+    return {reason: number for number, reason in enumerate(reasons, 1)}
 
 
 def row(label: str, cells: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """mergekit: a model between two of one architecture."""
 
+import shutil
 from pathlib import Path
 
 import torch
@@ -20,7 +21,10 @@ dtype: float32
 
 
 def merge_slerp(subject: Subject, folder: Path) -> None:
-    """No step from a model towards another is the model; half the way is neither."""
+    """No step from a model towards another is the model; half the way is neither.
+
+    mergekit leaves Python files behind: they are copied beside what it wrote.
+    """
     other = subject.load()
     with torch.no_grad():
         for parameter in other.parameters():
@@ -35,5 +39,7 @@ def merge_slerp(subject: Subject, folder: Path) -> None:
         config = MergeConfiguration.model_validate(yaml.safe_load(text.replace("SHARE", share)))
         options = MergeOptions(trust_remote_code=True, copy_tokenizer=True, quiet=True)
         run_merge(config, str(folder / share), options)
+        for code in subject.folder.glob("*.py"):
+            shutil.copy(code, folder / share)
         found = logits_of(subject.load(folder=folder / share), inputs)
         assert (difference(found, own) < 1e-5) == (share == "0.0")

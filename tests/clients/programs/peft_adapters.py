@@ -33,7 +33,7 @@ def adapter(**options: Any) -> LoraConfig:
 def train(model: nn.Module, batch: dict[str, Any], steps: int = 3) -> None:
     """Take steps that make the loss smaller, and let every parameter that learns have a gradient."""
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.SGD(learning, lr=1e-3)
+    optimizer = torch.optim.Adam(learning, lr=1e-2)
     losses = []
     for _ in range(steps):
         optimizer.zero_grad()
