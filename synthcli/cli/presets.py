@@ -1,4 +1,4 @@
-"""`synth presets`: list, show, copy and check presets."""
+"""`synth presets`: list, show, copy and check presets, and what editors need to know of them."""
 
 import json
 import re
@@ -208,6 +208,23 @@ def validate(
         raise SynthError("\n".join(faults), "`synth presets show NAME` prints every key of a sound preset")
     command = build_command(verb_of(values_of(inherited(find_preset(files[0])))), files[0])
     screen.say(f"sound: {', '.join(files)}\nnext: `{command}`")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of preset files: an editor then completes keys and marks mistakes.
+
+    Example:
+
+    ```
+    synth presets schema
+    ```
+
+    Kept as `preset.schema.json`, it is named by a preset's first line: `#:schema ./preset.schema.json`.
+    """
+    from synthcli.presets.editor_schema import preset_schema
+
+    screen.data(json.dumps(preset_schema(), indent=2))
 
 
 def faults_of(word: str) -> list[str]:

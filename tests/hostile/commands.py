@@ -188,6 +188,7 @@ COMMANDS: dict[str, Command] = {
         ("presets", "cp", "teacher.toml", "-o", "out.toml"), options(paths="output"), (), {2: "path"}
     ),
     "presets validate": Command(("presets", "validate", "teacher.toml"), {}, ("teacher.toml",), {2: "path"}),
+    "presets schema": Command(("presets", "schema"), {}),
     "eval perplexity": Command(
         ("eval", "perplexity", "teacher", "--limit", "4"),
         options("limit batch-size beam", "corpus split teacher", "source picture"),
