@@ -2,6 +2,7 @@
 
 torch draws one Bernoulli variable at a time there, a twelfth of a training step; we cut four 16-bit
 integers out of each 64-bit draw. The rate is rounded to a multiple of 2⁻¹⁶ and the scale follows it.
+A compiled graph draws as torch does.
 """
 
 import torch
@@ -28,7 +29,7 @@ def dropout(x: Tensor, rate: float) -> Tensor:
     dropped = round(rate * LEVELS)
     if dropped == 0:
         return x
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.dropout(x, rate)
     kept = random_numbers(x.numel()) >= dropped - LEVELS // 2
     return x * kept.view(x.shape).to(x.dtype).mul_(LEVELS / (LEVELS - dropped))
