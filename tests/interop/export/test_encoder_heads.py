@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from synthcli.interop.export.hugging_face.kinds import LOADERS
+from synthcli.interop.export.hugging_face.remote_code import CLASSES
 from synthcli.model.context import Context
 from synthcli.model.heads import pool
 from tests.interop.export.hugging_face_cases import OWN_CODE, leaving_of
@@ -67,6 +69,15 @@ def test_hidden_states_are_those_of_the_stack_and_heads_stand_on_them(name: str,
         seen = found(**given)
         for key in set(seen):
             torch.testing.assert_close(seen[key], expected[key], rtol=0, atol=1e-5)
+
+
+def test_the_page_names_the_classes_that_open_a_folder() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
+    names = {"choice": "classification that chooses a text"}
+    for kind, classes in CLASSES.items():
+        first = LOADERS[kind]
+        listed = ", ".join(f"`{loader}`" for loader in (first, *(name for name in classes if name != first)))
+        assert f"| {names.get(kind, kind)} | {listed} |" in page
 
 
 def test_a_classifier_has_no_masked_language_model(root: Path) -> None:
