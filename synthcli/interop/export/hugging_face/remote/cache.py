@@ -47,6 +47,14 @@ class SynthCache:
         """The rows of all groups."""
         return sum(len(group.rows) for group in self.groups)
 
+    @property
+    def starts(self) -> Tensor:
+        """The position of the batch at which each row begins."""
+        found = torch.zeros(self.size, dtype=torch.long, device=self.groups[0].rows.device)
+        for group in self.groups:
+            found[group.rows] = group.start
+        return found
+
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return how many positions of the batch, padding included, were seen."""
         return max(

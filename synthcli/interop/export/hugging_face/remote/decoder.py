@@ -54,16 +54,17 @@ class SynthDecoderModel(SynthPreTrainedModel):
         `position_ids` restart at 0 where the next text of a packed row begins.
         """
         refuse(self, others, () if position_ids is None else PACKING)
-        refuse_mask(attention_mask)
         vectors = vectors_of(self.embeddings.tokens, input_ids, inputs_embeds)
         maps = self.says("output_attentions", output_attentions)
         every = self.says("output_hidden_states", output_hidden_states)
         cache = cache_of(past_key_values)
+        past = 0 if cache is None else cache.get_seq_length()
+        refuse_mask(attention_mask, length=past + vectors.shape[1])
         if cache is None and not self.keeps(use_cache):
             seen = self.at_once(vectors, attention_mask, position_ids, maps)
         else:
             cache = cache or SynthCache.before(attention_mask, vectors, self.decoder.initial_state())
-            refuse_positions(position_ids, attention_mask, cache.get_seq_length(), vectors.shape[1])
+            refuse_positions(position_ids, attention_mask, cache.starts, past, vectors.shape[1])
 
             def run(rows: Tensor, new: Tensor, padding: Any, state: Any) -> Any:
                 return self.run(new, padding, state, maps)

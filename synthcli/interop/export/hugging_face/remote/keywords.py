@@ -40,9 +40,15 @@ def refuse(model: Any, others: Mapping[str, Any], told: Collection[str] = ()) ->
         raise TypeError(f"{kind} got an unknown argument `{name}`{meant}")
 
 
-def refuse_mask(mask: Any, name: str = "attention_mask") -> None:
-    """Raise for a mask that is not 1 at tokens and 0 at padding."""
-    if mask is not None and mask.dim() != 2:
+def refuse_mask(mask: Any, name: str = "attention_mask", length: int | None = None) -> None:
+    """Raise for a mask that is not 1 at tokens and 0 at padding, of all `length` positions."""
+    if mask is None:
+        return
+    if mask.dim() != 2:
         raise ValueError(
             f"`{name}` has {mask.dim()} axes; this model takes (batch, length), 1 at tokens and 0 at padding"
+        )
+    if length is not None and mask.shape[1] != length:
+        raise ValueError(
+            f"`{name}` has {mask.shape[1]} columns, but there are {length} positions with those of the cache"
         )

@@ -47,11 +47,15 @@ def layout_of(mask: Tensor | None, positions: Tensor | None, length: int) -> Tur
     return unpacked(real, positions.expand_as(real))
 
 
-def refuse_positions(positions: Tensor | None, mask: Tensor | None, seen: int, length: int) -> None:
-    """Raise where positions after `seen` are not those that the model counts itself."""
+def refuse_positions(
+    positions: Tensor | None, mask: Tensor | None, starts: Tensor, seen: int, length: int
+) -> None:
+    """Raise where positions after `seen` are not those that the model counts itself, from `starts`."""
     if positions is None:
         return
-    real, counted = real_and_counted(mask, positions, seen + length)
+    real, _ = real_and_counted(mask, positions, seen + length)
+    counted = torch.arange(seen + length, device=starts.device) - starts[:, None]
+    real = real.expand_as(counted)
     wanted = positions[:, -length:]
     if not bool((wanted == counted[:, seen:])[real[:, seen:]].all()):
         raise ValueError(

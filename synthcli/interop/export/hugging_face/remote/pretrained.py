@@ -44,14 +44,21 @@ class SynthPreTrainedModel(PreTrainedModel):
         if hasattr(module, "initialise_parameters"):
             module.initialise_parameters()  # type: ignore[operator]
 
-    def get_input_embeddings(self) -> nn.Module:
+    def embeddings_of_words(self) -> list[Any]:
+        """Return what holds a table of words: the reader of the input first."""
         stack: Any = self.base_model
-        tokens: nn.Module = stack.embeddings.tokens
+        names = ("source_embeddings", "embeddings")
+        return [getattr(stack, name) for name in names if hasattr(stack, name)]
+
+    def get_input_embeddings(self) -> nn.Module:
+        tokens: nn.Module = self.embeddings_of_words()[0].tokens
         return tokens
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        stack: Any = self.base_model
-        stack.embeddings.tokens = self.replaceable(value)
+        value, old = self.replaceable(value), self.get_input_embeddings()
+        for holder in self.embeddings_of_words():
+            if holder.tokens is old:
+                holder.tokens = value
 
     def replaceable(self, value: nn.Module) -> nn.Module:
         """Return a new table of words, or raise where its words are in clusters."""
@@ -63,14 +70,20 @@ class SynthPreTrainedModel(PreTrainedModel):
             )
         return value
 
-    def resize_token_embeddings(self, new_num_tokens: int | None = None, *args: Any, **options: Any) -> Any:
-        """Grow or cut the vocabulary, that of a source and of the saved configuration too."""
-        if new_num_tokens not in (None, self.config.vocab_size) or options.get("pad_to_multiple_of"):
-            self.replaceable(nn.Identity())
-        table = super().resize_token_embeddings(new_num_tokens, *args, **options)
-        source: Any = getattr(self.base_model, "source_embeddings", None)
-        if source is not None and len(source.tokens.weight) != self.config.vocab_size:  # it is not tied
-            source.tokens = self._get_resized_embeddings(source.tokens, self.config.vocab_size)
+    def resize_token_embeddings(
+        self,
+        new_num_tokens: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        mean_resizing: bool = True,
+    ) -> Any:
+        """Grow or cut the vocabulary: of every table, of the head, and of the saved configuration."""
+        if pad_to_multiple_of is None and new_num_tokens in (None, self.config.vocab_size):
+            return self.get_input_embeddings()
+        self.replaceable(nn.Identity())
+        size = (new_num_tokens, pad_to_multiple_of, mean_resizing)
+        for holder in self.embeddings_of_words()[1:]:
+            self._get_resized_embeddings(holder.tokens, *size)
+        table = super().resize_token_embeddings(*size)
         self.config.synth = self.config.synth | {"vocab_size": self.config.vocab_size}
         return table
 

@@ -43,8 +43,8 @@ class SynthEncoder(nn.Module):
         """Return the hidden states that a decoder reads."""
         (model,) = self.owner
         refuse(self, others)
-        refuse_mask(attention_mask)
         vectors = vectors_of(model.source_embeddings.tokens, input_ids, inputs_embeds)
+        refuse_mask(attention_mask, length=vectors.shape[1])
         maps = model.says("output_attentions", output_attentions)
         seen = model.encoded(vectors, attention_mask, maps)
         every = model.says("output_hidden_states", output_hidden_states)
@@ -96,17 +96,18 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
     ) -> Any:
         """Return hidden states of the target, of the source, and what the next call goes on from."""
         refuse(self, others)
-        refuse_mask(attention_mask)
-        refuse_mask(decoder_attention_mask, "decoder_attention_mask")
         maps = self.says("output_attentions", output_attentions)
         every = self.says("output_hidden_states", output_hidden_states)
         if encoder_outputs is None:
             encoder_outputs = self.get_encoder()(
                 input_ids, attention_mask, inputs_embeds, every, maps, return_dict=True
             )
+        refuse_mask(attention_mask, length=encoder_outputs[0].shape[1])
         source = Source(encoder_outputs[0], attention_mask)
         vectors = vectors_of(self.embeddings.tokens, decoder_input_ids, decoder_inputs_embeds)
         cache = cache_of(past_key_values)
+        past = 0 if cache is None else cache.get_seq_length()
+        refuse_mask(decoder_attention_mask, "decoder_attention_mask", past + vectors.shape[1])
         if cache is None and not self.keeps(use_cache):
             seen = self.at_once(vectors, decoder_attention_mask, source, maps)
         else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -33,13 +34,28 @@ def run_stack(
     hidden, states = [x], []
     with recorded(stack, maps) as (own, across):
         for layer, block in enumerate(stack.blocks):
-            given = (x, context, cross, None if state is None else state.blocks[layer])
-            x, block_state = block(*given) if checkpointing is None else checkpointing(block, *given)
+            past = None if state is None else state.blocks[layer]
+            if checkpointing is None:
+                x, block_state = block(x, context, cross, past)
+            else:
+                x, block_state = again(checkpointing, block, x, context, cross, past)
             hidden.append(x)
             states.append(block_state)
     hidden[-1] = stack.norm(x)
     new = None if state is None else State(state.position + x.shape[1], tuple(states))
     return Seen(tuple(hidden), tuple(own), tuple(across)), new
+
+
+def again(
+    checkpointing: Any, block: Any, x: Tensor, context: Context, cross: Context | None, state: Any
+) -> Any:
+    """Run a block now, and once more in the backward pass; what gradients flow to is given as tensors."""
+
+    def run(x: Tensor, memory: Tensor | None) -> Any:
+        across = cross if cross is None else replace(cross, memory=memory)
+        return block(x, context, across, state)
+
+    return checkpointing(run, x, None if cross is None else cross.memory)
 
 
 @contextmanager
