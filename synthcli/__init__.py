@@ -1,8 +1,35 @@
 """The place where the transformer-simplification papers still run."""
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = [
+    "SynthError",
+    "build",
+    "distill",
+    "evaluate",
+    "export",
+    "generate",
+    "load",
+    "load_preset",
+    "merge",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from synthcli.api import build, distill, evaluate, export, generate, load, load_preset, merge, train
+    from synthcli.errors import SynthError
+
+
+def __getattr__(name: str) -> Any:
+    """Return a function of the Python interface, loaded when it is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module `synthcli` has no attribute `{name}`")
+    from synthcli import api
+
+    return getattr(api, name)
+
 
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     # `python -m synthcli` has Python look in the current folder first, where a `random.py` is no module of

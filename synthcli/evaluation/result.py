@@ -1,11 +1,14 @@
 """A result: scores with everything one needs to trust or repeat them, as JSON."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError
 from synthcli.evaluation.score import Score
 from synthcli.safe_read import Shape, check_shape
+
+if TYPE_CHECKING:
+    import pandas
 
 FIGURE: Shape = {
     "name": str,
@@ -69,6 +72,12 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a row for each figure."""
+        import pandas
+
+        return pandas.DataFrame([asdict(figure) for figure in self.figures])
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> "Result":

@@ -1,0 +1,237 @@
+"""The Python interface, `from synthcli import train, evaluate, …`: what the commands do, as functions.
+
+A function takes the words that its command takes, and where a command prints, it returns. `docs/python.md`
+shows each. Nothing here loads torch before a function is called.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.presets import load_preset
+
+if TYPE_CHECKING:
+    import pandas
+    from torch import nn
+
+    from synthcli.data.tokenizers import Tokenizer
+    from synthcli.evaluation.result import Result
+    from synthcli.jobs.export import Exported
+    from synthcli.model_config.model import ModelConfig
+    from synthcli.runs.run import Run
+
+__all__ = [
+    "SynthError",
+    "build",
+    "distill",
+    "evaluate",
+    "export",
+    "generate",
+    "load",
+    "load_preset",
+    "merge",
+    "train",
+]
+
+Say = Callable[[str], None]
+
+
+def _say_nothing(line: str) -> None:
+    """Keep a line to oneself."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished training: where it is, and how it ended; losses are nats a target."""
+
+    path: Path
+    steps: int
+    loss: float | None
+    validation_loss: float | None
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the journal: a row for each step that was logged and for each validation."""
+        from synthcli.training.journal import read
+
+        return read(self.path / "journal.jsonl")
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return the journal as a table, a column for each thing that was logged."""
+        import pandas
+
+        return pandas.DataFrame(self.records())
+
+
+@dataclass(frozen=True)
+class Student:
+    """What distilling or merging made of a teacher.
+
+    `parameters` are those of whole models before and after. `divergence` in nats and `agreement` of top-1
+    tokens as a share hold it against its teacher; an encoder without a head has neither.
+    """
+
+    path: Path
+    parameters: tuple[int, int]
+    divergence: float | None
+    agreement: float | None
+    rows: tuple[dict[str, Any], ...]
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a row for each block or layer that was made."""
+        import pandas
+
+        return pandas.DataFrame(list(self.rows))
+
+
+Which = str | Path | TrainedRun | Student | None
+"""A model: by what made it here, or as a command names one (run, checkpoint, folder); None is the newest."""
+
+
+def build(
+    model: "str | ModelConfig", *, scale: str | None = None, overrides: Sequence[str] = ()
+) -> "nn.Module":
+    """Return a model as it is initialised: that of a preset, or of a configuration."""
+    from synthcli.model import build as build_model
+
+    config = load_preset(model, scale, None, overrides).model if isinstance(model, str) else model
+    return build_model(config)
+
+
+def train(
+    preset: str,
+    *,
+    scale: str | None = None,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
+    say: Say = _say_nothing,
+) -> TrainedRun:
+    """Train a preset, or the preset in a file, in a new run; `overrides` are those of `--set`."""
+    from synthcli.jobs.train import Watcher, train_experiment
+    from synthcli.runs.naming import refuse_name
+
+    refuse_name(name, preset)
+    experiment = load_preset(preset, scale, None, overrides).called(name)
+    trained = train_experiment(experiment, Watcher(say))
+    outcome = trained.outcome
+    assert outcome is not None  # of a new run
+    evaluation = outcome.evaluation
+    return TrainedRun(
+        trained.run.path,
+        outcome.step,
+        None if outcome.last is None else outcome.last.loss,
+        None if evaluation is None else evaluation.loss,
+    )
+
+
+def load(run: Which = None) -> "tuple[nn.Module, Tokenizer]":
+    """Return the model of a run or a checkpoint, in evaluation mode, and its tokenizer."""
+    from synthcli.training.checkpoints import load_model
+
+    return load_model(_checkpoint(run))
+
+
+def evaluate(
+    run: Which = None,
+    metric: str | None = None,
+    *,
+    corpus: str | None = None,
+    source: str | Path | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    beam: int | None = None,
+    batch_size: int | None = None,
+) -> "Result":
+    """Evaluate a run by a metric, the first of its preset where none is named; a run keeps the result."""
+    from synthcli.jobs.evaluate import Request, evaluate_checkpoint
+
+    path = _checkpoint(run)
+    where = None if source is None else Path(source)
+    asked = Request(metric or _metric_of(path), corpus, where, split, limit, beam, batch_size)
+    return evaluate_checkpoint(path, asked)
+
+
+def generate(
+    run: Which, prompts: Sequence[str], *, beam: int = 1, max_length: int | None = None
+) -> list[str]:
+    """Return a translation, or a prompt and what follows it, for each prompt."""
+    from synthcli.evaluation.config import EvaluationConfig
+    from synthcli.jobs.generate import generated_texts
+
+    search = EvaluationConfig(metrics=("bleu",), beam=beam, max_length=max_length)
+    return list(generated_texts(_checkpoint(run), list(prompts), search))
+
+
+def distill(
+    teacher: Which = None, *, preset: str | None = None, scale: str | None = None, **options: Any
+) -> Student:
+    """Replace the mixers of blocks by others and fit them to a teacher.
+
+    `options` are those of `synth distill-block`: `blocks=(2,)` or `"all"`, `mixer`, `heads`, `d_head`,
+    `steps`, `criterion`, `corpus`, …
+    """
+    from synthcli.jobs.distil_block import distil
+    from synthcli.jobs.distil_request import Asked, request_of
+
+    outcome = distil(request_of(_asked(Asked, teacher, options), preset, scale))
+    return _student(outcome.run, outcome.to_json(), "blocks")
+
+
+def merge(
+    teacher: Which = None, *, preset: str | None = None, scale: str | None = None, **options: Any
+) -> Student:
+    """Put one layer in the place of neighbours.
+
+    `options` are those of `synth merge-layers`: `layers=(2, 3)` or `all_pairs=True`, `heads`, `steps`, …
+    """
+    from synthcli.jobs.merge_layers import merge_layers
+    from synthcli.jobs.merge_request import MergeAsked, request_of
+
+    outcome = merge_layers(request_of(_asked(MergeAsked, teacher, options), preset, scale))
+    return _student(outcome.run, outcome.to_json(), "merges")
+
+
+def export(
+    run: Which = None, to: str = "hf", target: str | Path | None = None, *, replaces: bool = False
+) -> "Exported":
+    """Write a model as a folder that opens without synth, and prove that it computes the same."""
+    from synthcli.jobs.export import export_checkpoint
+
+    return export_checkpoint(
+        _checkpoint(run), to, None if target is None else Path(target), replaces=replaces
+    )
+
+
+def _checkpoint(run: Which) -> Path:
+    """Return the checkpoint that is meant: of a result, by the word of a command, or the newest."""
+    from synthcli.runs.finding import find_checkpoint
+
+    return find_checkpoint(None if run is None else str(getattr(run, "path", run)))
+
+
+def _metric_of(path: Path) -> str:
+    """Return the first metric of a checkpoint's preset, or that of its task."""
+    from synthcli.jobs.evaluate import experiment_of
+    from synthcli.jobs.finetune import METRIC_OF_TASK
+    from synthcli.training.checkpoints import load_checkpoint
+
+    checkpoint = load_checkpoint(path)
+    experiment = experiment_of(checkpoint)
+    return METRIC_OF_TASK[checkpoint.config.task] if experiment is None else experiment.evaluation.metrics[0]
+
+
+def _asked(kind: Any, teacher: Which, options: dict[str, Any]) -> Any:
+    """Return the options of a compression; one that it does not have is refused."""
+    known = kind.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise SynthError(f"unknown option `{name}`", did_you_mean(name, known))
+    return kind(teacher=None if teacher is None else str(getattr(teacher, "path", teacher)), **options)
+
+
+def _student(run: "Run", table: dict[str, Any], rows: str) -> Student:
+    """Return a student by what its run keeps of it."""
+    model = table["model"]
+    counts = (model["parameters_before"], model["parameters_after"])
+    return Student(run.path, counts, model.get("divergence"), model.get("agreement"), tuple(table[rows]))
