@@ -127,17 +127,17 @@ def arrived(request: Request, origin: Origin) -> Arrival:
 
 
 def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
-    """Return the tokenizer wanted, else the one beside the weights, if there is one; it keeps the form."""
+    """Return the tokenizer wanted, else the one beside the weights, if any; it keeps the form of texts."""
     folder = request.tokenizer or arrival.folder
     if request.tokenizer is not None and not request.tokenizer.is_dir():
         raise SynthError(f"there is no folder `{request.tokenizer}`", "name a folder with a tokenizer")
     if folder is None or not folder.is_dir():
         return None
-    is_described = (folder / DESCRIPTION).is_file()
-    if request.tokenizer is None and not is_described and not is_published(folder):
+    has_files = (folder / DESCRIPTION).is_file() or is_published(folder)
+    if request.tokenizer is None and not has_files:
         return None
     tokenizer = tokenizer_of(folder)
-    tokenizer.form = request.form or (tokenizer.form if is_described else arrival.form)
+    tokenizer.form = request.form or arrival.form or tokenizer.form
     return tokenizer
 
 

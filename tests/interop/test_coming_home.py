@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoTokenizer
 
+from synthcli.compress.teacher import open_teacher
 from synthcli.errors import SynthError
 from synthcli.interop.export import EXPORTERS
 from synthcli.interop.export.cases import cases
@@ -144,6 +145,14 @@ def test_what_a_client_changed_comes_back_and_leaves_again(name: str, tmp_path: 
     expected = tokenizer(text)["input_ids"]
     assert AutoTokenizer.from_pretrained(again, trust_remote_code=True)(text)["input_ids"] == expected
     assert json.loads((again / "config.json").read_text())["vocab_size"] == checkpoint.config.vocab_size
+
+
+def test_a_folder_with_own_code_is_a_teacher(tmp_path: Path) -> None:
+    leaving = leaving_of("synthesizer classification")
+    left = leave(leaving, tmp_path / "left")
+    teacher = open_teacher(left)
+    assert (teacher.config.task, teacher.tokenizer.form) == ("classification", "named")
+    compare(teacher.model, opened("AutoModelForSequenceClassification", left), leaving)
 
 
 def test_every_class_and_family_travels() -> None:

@@ -28,6 +28,7 @@ from synthcli.data.store import open_store
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
+from synthcli.data.tokenizers.own_kinds import wordpiece_of
 from synthcli.errors import SynthError
 from synthcli.interop.export.folding import Folded
 from synthcli.interop.export.hugging_face import write_hugging_face
@@ -146,6 +147,24 @@ def test_logits_and_figures_are_those_of_transformers(
     else:
         pearson = np.corrcoef(theirs.double().numpy(), ([3.5, 0.25] * 5)[: len(texts)])[0, 1]
         assert result["figures"][0]["value"] == pytest.approx(100 * pearson, abs=1e-3)
+
+
+def test_our_own_kind_reads_plain_texts_so_too(here: Path, synth: Synth) -> None:
+    """Of BERT's vocabulary, given apart; what is named ends with no [SEP], as our models were trained."""
+    texts = write_corpus("glue-mrpc", here / "data")[
+        :-1
+    ]  # the last holds a special token, which is text to us
+    theirs = theirs_on(here / "bert", classifier(here / "bert", 2), texts)
+    (here / "words").mkdir()
+    own = wordpiece_of(here / "bert")
+    own.save(here / "words")
+    assert synth("import", "bert", "-o", "ours", "--tokenizer", "words").code == 0
+    assert load_checkpoint(here / "ours").tokenizer.kind == "wordpiece"
+    logits, _ = ours_on(here / "ours", "glue-mrpc", "data", rows=len(texts))
+    torch.testing.assert_close(logits, theirs, **CLOSE)
+    assert synth("import", "bert", "-o", "named", "--tokenizer", "words", "--form", "named").code == 0
+    tokenizer = load_checkpoint(here / "named").tokenizer
+    assert (tokenizer.form, tokenizer.ends_texts) == (NAMED, False)
 
 
 def test_another_form_is_asked_for(here: Path, synth: Synth) -> None:

@@ -85,9 +85,12 @@ class Saved:
     """How every tokenizer is written."""
 
     mask_id: int | None = None
-    ends_texts: bool = False
     form: str = NAMED
     training: dict[str, Any] | None = None
+
+    @property
+    def ends_texts(self) -> bool:
+        return False
 
     def save(self: Tokenizer, folder: Path) -> None:
         description: dict[str, Any] = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}

@@ -75,7 +75,7 @@ class HuggingFaceTokenizer(Saved):
         notes: tuple[str, ...] = (),
     ) -> None:
         self.description, self.ids, self.notes = description, ids, notes
-        self.splits_special, self.ends_texts = splits_special, ends_texts
+        self.splits_special, self._ends_texts = splits_special, ends_texts
         self.pad_id, self.bos_id, self.eos_id, self.unk_id = (ids[role] for role in ROLES[:4])
         self.mask_id = ids.get("mask")
 
@@ -96,6 +96,10 @@ class HuggingFaceTokenizer(Saved):
         model = parse(self.description)
         model.encode_special_tokens = self.splits_special
         return model
+
+    @property
+    def ends_texts(self) -> bool:
+        return self._ends_texts
 
     @cached_property
     def vocab_size(self) -> int:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from synthcli.data.tokenizers.base import Saved
+from synthcli.data.tokenizers.base import PLAIN, Saved
 from synthcli.data.tokenizers.sentence_pieces import COVERAGE
 from synthcli.data.tokenizers.vocabulary_file import FILE, read_lines, refuse_repeated, written
 from synthcli.errors import SynthError
@@ -44,6 +44,11 @@ class WordPieceTokenizer(Saved):
                 f"`{folder / FILE}` lacks {', '.join(missing)}", "take the `vocab.txt` of a BERT model"
             )
         return cls(pieces)
+
+    @property
+    def ends_texts(self) -> bool:
+        """As BERT was given texts; ours of named fields were not."""
+        return self.form == PLAIN
 
     @property
     def vocab_size(self) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from synthcli.data.forms import NAMED
 from synthcli.interop.imported import Imported
 from synthcli.interop.refusals import Only
 from synthcli.interop.spare import Spare
@@ -29,14 +28,15 @@ class Request:
 class Arrival:
     """A translated model; `notes` say what was inferred and what was assumed, a line each.
 
-    `folder` is where tokenizer files may lie beside the weights, `form` that in which texts were read.
+    `folder` is where tokenizer files may lie beside the weights. `form` is that in which texts were read,
+    None where it is not known.
     """
 
     imported: Imported
     notes: tuple[str, ...]
     folder: Path | None
     tensors: Mapping[str, Tensor]
-    form: str = NAMED
+    form: str | None = None
 
 
 @dataclass(frozen=True)
