@@ -5,6 +5,7 @@ torch, transformers and safetensors.
 """
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -69,9 +70,17 @@ def count(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def parse_code_once() -> None:
+    """Let transformers parse a folder's code once, where it would for each class and each opening."""
+    from transformers import dynamic_module_utils
+
+    dynamic_module_utils.get_imports = functools.cache(dynamic_module_utils.get_imports)
+
+
 def main(parity: str, root: str) -> None:
     sys.meta_path.insert(0, Refusal())
     sys.path.insert(0, parity)
+    parse_code_once()
     found = {}
     for folder in sorted(Path(root).iterdir()):
         if folder.is_dir():
