@@ -36,7 +36,6 @@ TRAVELLERS = [
     "simplified-blocks causal-lm",
     "synthesizer masked-lm",
     "bert-blocks seq2seq",
-    "srupp classification",
     "choice",
     "classifier that reads by a decoder",
     "adaptive srupp",
