@@ -6,8 +6,8 @@ import torch
 from synthcli.data.arrays import column_numbers
 from synthcli.data.classified_text import ClassifiedText, seconds_of
 from synthcli.data.collate import Batch, Report
-from synthcli.data.forms import NO_SECOND
 from synthcli.data.ragged import Ids, Indices, NestedRagged
+from synthcli.data.shards import NO_SECOND
 from synthcli.data.store import Store
 
 NO_TEXT = np.zeros(0, np.int32)

@@ -7,8 +7,8 @@ import numpy as np
 
 from synthcli.data.arrays import column_numbers, flat
 from synthcli.data.collate import Batch, framed, padded
-from synthcli.data.forms import NO_SECOND
 from synthcli.data.ragged import Ids, Indices
+from synthcli.data.shards import NO_SECOND
 from synthcli.data.tokenizers import Tokenizer
 
 

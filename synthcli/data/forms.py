@@ -12,11 +12,10 @@ from synthcli.data.tokenizers.base import FORMS, NAMED, PLAIN
 from synthcli.errors import SynthError, did_you_mean
 
 FORMED = ("labelled", "scored", "choices")  # the kinds of rows that have a form
-NO_SECOND = -1  # in place of where a second text begins
 
 Pair = tuple[str, str | None]
 
-__all__ = ["FORMED", "FORMS", "NAMED", "NO_SECOND", "PLAIN", "check_form", "shape_row", "split_fields"]
+__all__ = ["FORMED", "FORMS", "NAMED", "PLAIN", "check_form", "shape_row", "split_fields"]
 
 
 def check_form(word: str) -> str:

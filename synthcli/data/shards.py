@@ -30,6 +30,7 @@ SECOND = {
     "scored": pyarrow.int32(),
     "choices": pyarrow.list_(pyarrow.int32()),
 }
+NO_SECOND = -1  # of a text that is no pair
 STATE = "state.json"
 DAMAGED = "prepare the store again: `synth prepare-corpus NAME --force`"
 NAMES = {"float": "float32"}  # of types that `datasets` calls otherwise than Arrow

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow
 
 from synthcli.data.arrays import ends_of, flat, integers, join_lists, numbers_in
-from synthcli.data.forms import NO_SECOND, PLAIN
 from synthcli.data.preparing.parts import Encode, encode_of
 from synthcli.data.preparing.task import Task
 from synthcli.data.preparing.texts import Texts
 from synthcli.data.ragged import Indices
+from synthcli.data.shards import NO_SECOND
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
+from synthcli.data.tokenizers.base import PLAIN
 
 Columns = dict[str, Any]
 """Arrow arrays by name."""
