@@ -276,6 +276,7 @@ def test_none_asks_for_nothing_and_tuples_come_where_they_are_wanted(
         use_cache=False,
         cu_seq_lens_q=torch.tensor([0, 5, 10]),
         max_length_q=5,
+        seq_idx=torch.zeros(2, 5, dtype=torch.int32),
     )
     torch.testing.assert_close(told.logits, wanted.logits, **TOLERANCE)
 

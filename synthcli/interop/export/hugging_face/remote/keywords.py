@@ -24,7 +24,8 @@ REASONS: dict[str, str] = {
     "token_type_ids": "its words have no types",
     "use_cache": "it reads a text at once, and keeps nothing",
 }
-PACKING = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k")  # what `position_ids` say too
+# what `position_ids` say too
+PACKING = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx")
 
 
 def refuse(model: Any, others: Mapping[str, Any], told: Collection[str] = ()) -> None:
