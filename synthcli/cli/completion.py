@@ -25,17 +25,6 @@ TOKENIZERS = (
     "bytes",
     "huggingface",
 )
-MIXERS = (
-    "attention",
-    "dense",
-    "random",
-    "factorized-dense",
-    "factorized-random",
-    "sru",
-    "srupp",
-    "linear",
-    "none",
-)
 CRITERIA = ("mse", "mse-scores", "ce-scores", "relation", "cosine", "ce-logits", "kl-output")
 FORMULAS = (
     "whitened-svd",
@@ -60,7 +49,6 @@ MERGES = (
     "best",
 )
 CONDITIONED = ("teacher", "student", "corrected")
-REPLACEMENTS = ("heads-halved", "whitened-svd", *MIXERS[1:6], "linear", "none", "merge-next")
 ENGINES = ("local", "ray")
 BUILDS = ("cpu", "auto", "require")
 TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")
@@ -89,6 +77,19 @@ def complete(*sources: Callable[[], Iterable[str]] | Iterable[str]) -> Completer
 def listed(words: Sequence[str]) -> str:
     """Return `a, b or c`."""
     return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def list_mixers() -> list[str]:
+    """Return what `--mixer` may be: of every mixer its own names."""
+    from synthcli.compress.students import STUDENTS
+
+    return list(STUDENTS)
+
+
+def list_replacements() -> list[str]:
+    """Return what `synth probe` tries; none of it is loaded."""
+    mixers = [name for name in list_mixers() if name not in ("attention", "srupp")]
+    return ["heads-halved", "whitened-svd", *mixers, "merge-next"]
 
 
 def list_presets() -> list[str]:

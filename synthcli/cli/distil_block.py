@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import CRITERIA, FORMULAS, MIXERS, complete, listed
+from synthcli.cli.completion import CRITERIA, FORMULAS, complete, list_mixers, listed
 from synthcli.cli.compress_options import (
     AsJson,
     BatchSize,
@@ -47,10 +47,10 @@ Block = Annotated[
 Mixer = Annotated[
     str | None,
     typer.Option(
-        help=f"{listed(MIXERS)}.",
+        help=f"{listed(list_mixers())}.",
         show_default="attention",
         rich_help_panel=MODEL,
-        autocompletion=complete(MIXERS),
+        autocompletion=complete(list_mixers),
     ),
 ]
 Heads = Annotated[

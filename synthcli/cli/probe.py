@@ -8,7 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
-from synthcli.cli.completion import REPLACEMENTS, complete, list_corpora, list_runs
+from synthcli.cli.completion import complete, list_corpora, list_replacements, list_runs
 from synthcli.cli.compress_options import AsJson, MaxLength, bytes_of
 from synthcli.cli.panels import MODEL, RESULT, TEXT
 from synthcli.cli.source_option import Source
@@ -46,7 +46,7 @@ Replacements = Annotated[
         "-r",
         help="Only these: heads-halved, whitened-svd, random, … ; repeatable.",
         rich_help_panel=MODEL,
-        autocompletion=complete(REPLACEMENTS),
+        autocompletion=complete(list_replacements),
     ),
 ]
 Corpus = Annotated[

@@ -1,10 +1,10 @@
 """Attention, whatever fills its scores."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from synthcli.config import Config
+from synthcli.model_config.mixer import MixerSettings, StudentShape
 from synthcli.model_config.projections import FullConfig, ProjectionConfig, ResidualConfig
 from synthcli.model_config.scores import DotProductConfig, ScoreConfig
 from synthcli.model_config.shaping import ShapingConfig
@@ -22,7 +22,7 @@ def gate_problem(mix: MixName, gate_init: float) -> str | None:
     )
 
 
-class AttentionConfig(Config):
+class AttentionConfig(MixerSettings):
     """`dropout` acts on the attention weights; weights that the batch shares are dropped for all of it.
     `gate_init` is the weight of the second score where a gate of `mix = "gate"` starts.
 
@@ -45,6 +45,8 @@ class AttentionConfig(Config):
     tie_init: Literal["none", "last-block", "all-blocks"] = "none"
     shaping: ShapingConfig | None = None
 
+    carries: ClassVar[Literal["context"]] = "context"
+
     @model_validator(mode="after")
     def _gate_takes_two(self) -> "AttentionConfig":
         if self.mix == "gate" and len(self.scores) not in (1, 2):
@@ -54,6 +56,25 @@ class AttentionConfig(Config):
         if problem := gate_problem(self.mix, self.gate_init):
             raise ValueError(problem)
         return self
+
+    @classmethod
+    def student_names(cls) -> tuple[str, ...]:
+        """Return `attention`, of dot products, and a name for each other score."""
+        kinds = [score.model_fields["kind"].default for score in get_args(get_args(ScoreConfig)[0])]
+        return (cls.name(), *(kind for kind in kinds if kind != "dot-product"))
+
+    @classmethod
+    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+        """Attention is half as wide, unless heads or width are asked for: the other is then the teacher's.
+
+        Another score keeps heads and width, and spares queries and keys.
+        """
+        asked = shape.heads is not None or shape.d_head is not None
+        is_halved = name == cls.name() and not asked
+        d_head = max(1, shape.teacher_d_head // 2) if is_halved else shape.d_head or shape.teacher_d_head
+        heads = shape.heads or shape.teacher_heads
+        table = {"kind": cls.name(), "heads": heads, "d_head": d_head, "dropout": shape.dropout}
+        return table if name == cls.name() else table | {"scores": [{"kind": name}]}
 
     def width_of_head(self, d_model: int) -> int:
         """Return d_head; by default the heads share the width."""

@@ -1,32 +1,26 @@
 """Mixers: what moves information between positions. `synthcli.model.mixers` computes them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Tag
 
-from synthcli.config import Config
 from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixer import MixerSettings
 from synthcli.model_config.recurrent import SRUConfig, SRUppConfig
 
 
-class LinearConfig(Config):
+class LinearConfig(MixerSettings):
     """It has nothing to choose."""
 
     kind: Literal["linear"] = "linear"
-
-    def problems(self, d_model: int) -> list[str]:
-        """Return what does not fit a model of this width: nothing."""
-        return []
+    carries: ClassVar[Literal["nothing"]] = "nothing"
 
 
-class NoneConfig(Config):
+class NoneConfig(MixerSettings):
     """It has nothing to choose."""
 
     kind: Literal["none"] = "none"
-
-    def problems(self, d_model: int) -> list[str]:
-        """Return what does not fit a model of this width: nothing."""
-        return []
+    carries: ClassVar[Literal["nothing"]] = "nothing"
 
 
 def _kind(value: Any) -> str:
@@ -42,3 +36,8 @@ MixerConfig = Annotated[
     | Annotated[NoneConfig, Tag("none")],
     Discriminator(_kind),
 ]
+
+MIXER_SETTINGS: dict[str, type[MixerSettings]] = {
+    settings.name(): settings for settings, _ in map(get_args, get_args(get_args(MixerConfig)[0]))
+}
+"""The settings of every mixer, by kind."""

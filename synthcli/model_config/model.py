@@ -23,9 +23,7 @@ STACKS: dict[str, tuple[str, ...]] = {
     "seq2seq": ("encoder", "decoder"),
     "classification": ("encoder",),  # or, of a language model, the decoder
 }
-RECURRENT = ("sru", "srupp")  # mixers that carry a state
 MOST_LAYERS = 10_000  # beyond it is a slip, or a file that means harm
-STATELESS = ("linear", "none")  # mixers that have nothing to carry
 
 
 class StackConfig(Config):
@@ -169,14 +167,14 @@ class ModelConfig(Config):
 
     @property
     def is_recurrent(self) -> bool:
-        """Whether every mixer can carry its state from one segment of text to the next."""
-        kinds = {mixer.kind for _, _, mixer in self.mixers()}
-        return self.task == "causal-lm" and self.has_recurrence and kinds <= {*RECURRENT, *STATELESS}
+        """Whether a state of a fixed size is all that goes from one segment of text to the next."""
+        carried = {mixer.carries for _, _, mixer in self.mixers()}
+        return self.task == "causal-lm" and "state" in carried and "context" not in carried
 
     @property
     def has_recurrence(self) -> bool:
         """Whether some mixer runs SRU's recurrence."""
-        return any(mixer.kind in RECURRENT for _, _, mixer in self.mixers())
+        return any(mixer.runs_recurrence for _, _, mixer in self.mixers())
 
     @property
     def is_endless(self) -> bool:

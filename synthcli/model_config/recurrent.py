@@ -1,18 +1,18 @@
 """SRU and SRU++."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from synthcli.config import Config
 from synthcli.model_config.attention import EVEN, AttentionConfig, MixName, gate_problem
+from synthcli.model_config.mixer import MixerSettings, StudentShape
 from synthcli.model_config.projections import FullConfig, IdentityConfig
 from synthcli.model_config.scores import DotProductConfig, ScoreConfig
 
 OWN_DOT_PRODUCT: dict[str, Any] = {"query": "input", "bias": False}
 
 
-class RecurrentConfig(Config):
+class RecurrentConfig(MixerSettings):
     """What SRU and SRU++ share. `hidden` is the width of a direction, by default d_model over all directions.
 
     `rescale` multiplies the skipped input, by √(1 + 2 exp(highway_bias)) or by the number that it is; an
@@ -28,6 +28,10 @@ class RecurrentConfig(Config):
     skip: bool = True
     layer_norm: Literal["none", "before", "after"] = "none"
     dropout: float | None = Field(None, ge=0, lt=1)
+
+    runs_recurrence: ClassVar[bool] = True
+    # by chance, after 200 steps on a sentence encoder, NMSE 0.60 and 0.65; at 1e-3 0.71 and 0.78
+    student_learning_rate: ClassVar[float] = 5e-3
 
     @model_validator(mode="after")
     def _rescales_a_skip(self) -> "RecurrentConfig":
@@ -45,12 +49,25 @@ class RecurrentConfig(Config):
             return [f"`bidirectional` halves `d_model = {d_model}`, which is odd; set `hidden`"]
         return []
 
+    @classmethod
+    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+        """The block's own skip passes the input on, so the highway has none; an odd width is rounded up."""
+        table = {"kind": cls.name(), "bidirectional": shape.is_bidirectional, "skip": False}
+        is_odd = shape.is_bidirectional and shape.d_model % 2
+        return table | ({"hidden": (shape.d_model + 1) // 2} if is_odd else {})
+
 
 class SRUConfig(RecurrentConfig):
     """`projection` replaces the input's linear map by two, of that rank."""
 
     kind: Literal["sru"] = "sru"
     projection: int | None = Field(None, gt=0)
+
+    @classmethod
+    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+        """As every recurrence, without heads."""
+        shape.refuse_heads(name)
+        return super().student(name, shape)
 
 
 class SRUppConfig(RecurrentConfig):
@@ -90,6 +107,12 @@ class SRUppConfig(RecurrentConfig):
         if problem := gate_problem(self.mix, self.gate_init):
             raise ValueError(problem)
         return self
+
+    @classmethod
+    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+        """z is as wide as all heads together."""
+        heads, d_head = shape.heads or 1, shape.d_head or max(1, shape.d_model // 4)
+        return super().student(name, shape) | {"heads": heads, "projection": heads * d_head}
 
     def has_attention(self, layer: int, layers: int) -> bool:
         """Return whether the layer has attention."""

@@ -57,8 +57,8 @@ def of_streams(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator
     if not model.is_recurrent:
         kinds = ", ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in model.mixers()}))
         yield (
-            f'`data.layout = "streams"` carries a state from segment to segment, and {kinds} has none; use '
-            'mixers of kind "sru" or "srupp", or `data.layout = "packed"`'
+            '`data.layout = "streams"` carries a state of a fixed size from segment to segment, and '
+            f'{kinds} has none; use mixers of kind "sru" or "srupp", or `data.layout = "packed"`'
         )
         return
     longest = model.max_target_length or 0

@@ -171,7 +171,8 @@ def refuse_stateless(model: nn.Module) -> None:
     config: Any = model.config
     if not config.is_recurrent:
         kinds = ", ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in config.mixers()}))
-        message = f'`data.layout = "streams"` carries a state from segment to segment, and {kinds} has none'
+        carried = '`data.layout = "streams"` carries a state of a fixed size from segment to segment'
+        message = f"{carried}, and {kinds} has none"
         raise SynthError(message, 'use mixers of kind "sru" or "srupp", or `data.layout = "packed"`')
 
 

@@ -95,13 +95,13 @@ def test_closed_sets_are_those_that_are_accepted() -> None:
         "MERGES": (*MERGES, "best"),
         "METRICS": METRICS,
         "ORIGINS": ORIGINS,
-        "REPLACEMENTS": REPLACEMENTS,
         "ROUGE_TOKENIZERS": ROUGE_TOKENIZERS,
         "SPLITS": SPLITS,
         "TASKS": TASKS,
         "TOKENIZERS": TOKENIZERS,
         "TRACKERS": TRACKERS,
     }
+    assert completion.list_replacements() == list(REPLACEMENTS)
     assert {name: sorted(getattr(completion, name)) for name in sets} == {
         name: sorted(words) for name, words in sets.items()
     }

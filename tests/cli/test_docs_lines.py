@@ -15,8 +15,9 @@ from synthcli.presets import load_preset, preset_names
 from .docs_lines import PAGES, ROOT, Line, anchors_of, changes_of, lines_of, links_of, read
 from .verbs import command_of
 
+FOLLOWED = ("docs/adding-a-mixer.md",)  # in a copy, with what it adds: tests/test_adding_pages.py
 LINES = [line for page in PAGES for line in lines_of(page)]
-SYNTH = [line for line in LINES if line.words[0] == "synth"]
+SYNTH = [line for line in LINES if line.words[0] == "synth" and line.page not in FOLLOWED]
 OTHERS = [line for line in LINES if line.words[0] != "synth"]
 STANDS_FOR = {"ORIGIN": "hf", "FORMAT": "hf", "METRIC": "bleu", "N": "3", "…": "tensorboard"}
 # a placeholder, a path, a file, a store, numbers

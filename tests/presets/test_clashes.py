@@ -29,8 +29,8 @@ CLASHES = [
         "codeparrot-pre-norm",
         ["data.layout=streams"],
         (
-            '`data.layout = "streams"` carries a state from segment to segment, and `attention` has '
-            'none; use mixers of kind "sru" or "srupp", or `data.layout = "packed"`'
+            '`data.layout = "streams"` carries a state of a fixed size from segment to segment, and '
+            '`attention` has none; use mixers of kind "sru" or "srupp", or `data.layout = "packed"`'
         ),
     ),
     (

@@ -128,7 +128,8 @@ def test_a_model_without_a_state_to_carry_is_refused() -> None:
     with pytest.raises(SynthError) as error:
         prepare(network, Periodic(), OBJECTIVES["causal-lm"], config(5), BatchConfig(size=STREAMS), ())
     assert error.value.message == (
-        '`data.layout = "streams"` carries a state from segment to segment, and `attention` has none'
+        '`data.layout = "streams"` carries a state of a fixed size from segment to segment, '
+        "and `attention` has none"
     )
 
 

@@ -1,0 +1,74 @@
+"""Pages that add a part to the package, followed to the letter in a copy: everything works with it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+FENCE = re.compile(r"(?:`([\w/.-]+)`[^\n]*:\n\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def follow(page: str, copy: Path) -> None:
+    """Apply the diffs of a page to a copy, and write the files that it shows under their names."""
+    for name, language, text in FENCE.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
+        if language == "diff":
+            apply(text, copy)
+        elif name:
+            (copy / name).write_text(text)
+
+
+def apply(diff: str, copy: Path) -> None:
+    """Apply a diff whose hunks have no numbers: each is found by its lines."""
+    head, *hunks = re.split(r"^@@.*\n", diff, flags=re.MULTILINE)
+    path = copy / head.split("+++ b/")[1].strip()
+    text = path.read_text()
+    for hunk in hunks:
+        lines = hunk.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if not line.startswith("+"))
+        assert text.count(old) == 1, f"{path.name}: {text.count(old)} places are as\n{old}"
+        text = text.replace(old, "".join(line[1:] for line in lines if not line.startswith("-")))
+    path.write_text(text)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package, its presets and the tests of models."""
+    for folder in ("synthcli", "presets", "tests/model"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("tests/__init__.py", "tests/conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    return tmp_path
+
+
+def run(copy: Path, *words: str) -> str:
+    done = subprocess.run([sys.executable, *words], cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+USE = """
+from synthcli import distill, export, train
+from synthcli.cli import app
+
+few = ["training.steps=2"]
+app(["check", "my.toml"], standalone_mode=False)
+mine = train("my.toml", overrides=few)
+train("my.toml", overrides=[*few, "data.layout=streams", "model.embeddings.positions=none"])
+teacher = train("bert-base-wikitext-2", scale="smoke", overrides=few)
+student = distill(teacher, blocks=(2,), mixer="mean", steps=2)
+print(student.rows[0]["mixer"], export(mine, "hf", "taken").path)
+"""
+
+
+def test_the_mixer_of_the_page_works_everywhere(copy: Path) -> None:
+    follow("adding-a-mixer.md", copy)
+    assert run(copy, "-c", USE).splitlines()[-1] == "mean taken"
+    words = "combination_keeps and causal-lm and mean and pre-norm"
+    tests = run(copy, "-m", "pytest", "-p", "no:cacheprovider", "tests/model/test_contract.py", "-k", words)
+    assert "contract: 1 combinations" in tests
