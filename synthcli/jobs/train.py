@@ -158,7 +158,7 @@ def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Tra
         if own.model.class_names is None:  # a run from before classes had names
             unnamed = wanted.model.model_copy(update={"class_names": None})
             wanted = wanted.model_copy(update={"model": unnamed})
-        refuse_differences(run, comparable(own), comparable(wanted))
+        refuse_differences(run.path, comparable(own), comparable(wanted))
         own = wanted.model_copy(update={"start": own.start})
     if run.is_finished:
         watcher.say(f"run `{run.path}` is complete")

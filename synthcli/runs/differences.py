@@ -3,13 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.compare import flat, shown
-
-if TYPE_CHECKING:
-    from synthcli.runs.run import Run
 
 # What a training may be resumed with another value of: none of it reaches the weights.
 MAY_CHANGE = (
@@ -39,11 +37,11 @@ def differences_in_training(
     ]
 
 
-def refuse_differences(run: "Run", old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def refuse_differences(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Raise where a run would be resumed with settings that reach the weights."""
     lines = differences_in_training(old, new)
     if lines:
-        message = f"run `{run.path}` was started with another configuration: {', '.join(lines)}"
+        message = f"run `{run}` was started with another configuration: {', '.join(lines)}"
         raise SynthError(message, "leave out what differs, or start a new run without `--resume`")
 
 
