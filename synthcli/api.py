@@ -65,7 +65,7 @@ class TrainedRun:
 
 
 @dataclass(frozen=True)
-class Student:
+class StudentRun:
     """What distilling or merging made of a teacher.
 
     `parameters` are those of whole models before and after. `divergence` in nats and `agreement` of top-1
@@ -85,7 +85,7 @@ class Student:
         return pandas.DataFrame(list(self.rows))
 
 
-Which = str | Path | TrainedRun | Student | None
+Which = str | Path | TrainedRun | StudentRun | None
 """A model: by what made it here, or as a command names one (run, checkpoint, folder); None is the newest."""
 
 
@@ -165,7 +165,7 @@ def generate(
 
 def distill(
     teacher: Which = None, *, preset: str | None = None, scale: str | None = None, **options: Any
-) -> Student:
+) -> StudentRun:
     """Replace the mixers of blocks by others and fit them to a teacher.
 
     `options` are those of `synth distill-block`: `blocks=(2,)` or `"all"`, `mixer`, `heads`, `d_head`,
@@ -180,7 +180,7 @@ def distill(
 
 def merge(
     teacher: Which = None, *, preset: str | None = None, scale: str | None = None, **options: Any
-) -> Student:
+) -> StudentRun:
     """Put one layer in the place of neighbours.
 
     `options` are those of `synth merge-layers`: `layers=(2, 3)` or `all_pairs=True`, `heads`, `steps`, …
@@ -230,8 +230,8 @@ def _asked(kind: Any, teacher: Which, options: dict[str, Any]) -> Any:
     return kind(teacher=None if teacher is None else str(getattr(teacher, "path", teacher)), **options)
 
 
-def _student(run: "Run", table: dict[str, Any], rows: str) -> Student:
+def _student(run: "Run", table: dict[str, Any], rows: str) -> StudentRun:
     """Return a student by what its run keeps of it."""
     model = table["model"]
     counts = (model["parameters_before"], model["parameters_after"])
-    return Student(run.path, counts, model.get("divergence"), model.get("agreement"), tuple(table[rows]))
+    return StudentRun(run.path, counts, model.get("divergence"), model.get("agreement"), tuple(table[rows]))

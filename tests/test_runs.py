@@ -196,10 +196,10 @@ def test_a_link_to_itself_is_no_run(root: Path, tmp_path: Path) -> None:
 def test_resuming_with_other_settings_says_which(tmp_path: Path) -> None:
     run = create_run("toy", PRESET, tmp_path)
     old = {"training": {"seed": 0, "keep": 2, "clip": 1.0}, "title": "a", "model": {"d_model": 8}}
-    refuse_differences(run, old, {**old, "title": "b", "training": {"seed": 0, "keep": 9, "clip": 1.0}})
+    refuse_differences(run.path, old, {**old, "title": "b", "training": {"seed": 0, "keep": 9, "clip": 1.0}})
     with pytest.raises(SynthError) as caught:
         refuse_differences(
-            run, old, {"training": {"seed": 1, "keep": 9, "steps": 5}, "model": {"d_model": 8}}
+            run.path, old, {"training": {"seed": 1, "keep": 9, "steps": 5}, "model": {"d_model": 8}}
         )
     assert caught.value.message == (
         f"run `{run.path}` was started with another configuration: "
