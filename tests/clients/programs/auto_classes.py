@@ -37,16 +37,18 @@ def read_hidden_states(subject: Subject, folder: Path) -> None:
 
 
 def train_head(subject: Subject, loader: str, batch: dict[str, Any], width: int, **options: Any) -> None:
-    """Load another head of `width` outputs, and let one step make the loss smaller."""
+    """Load another head of `width` outputs, and let a few steps make the loss smaller."""
     model = subject.load(loader, ignore_mismatched_sizes=True, **options).train()
     before = model(**batch)
     for logits in (value for name, value in before.items() if "logits" in name):
         assert logits.shape[-1] == width, logits.shape
     parameters = dict(model.named_parameters())
     assert all(torch.isfinite(parameter).all() for parameter in parameters.values())
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    before.loss.backward()
-    optimizer.step()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(**batch).loss.backward()
+        optimizer.step()
     assert float(model(**batch).loss) < float(before.loss)
 
 

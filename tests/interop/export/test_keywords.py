@@ -93,7 +93,6 @@ NEVER: dict[str, tuple[Any, str]] = {
     "cu_seq_lens_q": (torch.tensor([0, 4, 9]), "`cu_seq_lens_q`"),
     "pixel_values": (torch.zeros(3, 4), "`pixel_values`"),
 }
-MASK_LENGTHS = ("masked", "masked with types", "classifier", "regression", "choice")
 # changes of a batch that no model takes, transformers' own among them; None: an input is missing
 WRONG: dict[str, Callable[[Batch], Batch]] = {
     "no input at all": lambda batch: {"input_ids": None, "attention_mask": None},
@@ -164,7 +163,7 @@ def test_a_wrong_input_is_an_error(name: str, change: str, models: dict[str, Any
         run(models[name], batch, **WRONG[change](batch))
 
 
-@pytest.mark.parametrize("name", MASK_LENGTHS)
+@pytest.mark.parametrize("name", OWN)
 def test_a_mask_of_another_length_is_refused(name: str, models: dict[str, Any]) -> None:
     """transformers' own cut it, or say nothing."""
     batch = batch_for(TASKS[INITIALS[name]])
