@@ -8,60 +8,38 @@ import pytest
 import torch
 import torch.nn.functional as F
 import transformers
-from torch import Tensor
-from transformers import DynamicCache, TextStreamer
+from transformers import DynamicCache
 
-from tests.interop.export.hugging_face_cases import CASES, leaving_of, leaving_with
-from tests.interop.export.own_code import ids, modules_of_their_own, opened, padded_on, write_own, write_twin
-
-CAUSAL = "AutoModelForCausalLM"
-BATCH, LENGTH, LENGTHS = 4, 9, (9, 4, 7, 1)
-TOLERANCE = {"rtol": 1e-5, "atol": 2e-5}
-SRU = {
-    "block": "recurrent",
-    "d_ff": None,
-    "mixer": {"kind": "sru", "projection": 5},
-    "embeddings": {"positions": "none"},
-}
-# every way to mix, and to count positions
-MODELS = {
-    "gpt2": CASES["gpt2"],
-    "random dense dot": CASES["synthesizer causal-lm"],
-    "skipless": CASES["simplified-blocks causal-lm"],
-    "srupp": CASES["srupp causal-lm"],
-    "adaptive": CASES["adaptive srupp"],
-    "rotary": CASES["rotary and capped"],
-    "sru": ("causal-lm", SRU),
-}
-ATTEND = [name for name in MODELS if name != "sru"]
+from tests.interop.export.decoders import (
+    ATTEND,
+    BATCH,
+    CAUSAL,
+    LENGTH,
+    MODELS,
+    TOLERANCE,
+    left_padded,
+    written_decoders,
+)
+from tests.interop.export.hugging_face_cases import leaving_of
+from tests.interop.export.own_code import ids, opened, padded_on, write_twin
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("decoders")
-    with modules_of_their_own(folder / "modules"):
-        for name, (task, table) in MODELS.items():
-            write_own(leaving_with(name, task, table), folder / name)
-        write_twin(leaving_of("gpt2"), folder / "twin")
-        yield folder
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("decoders")
 
 
 @pytest.fixture(scope="module")
-def models(root: Path) -> dict[str, Any]:
-    return {name: opened(CAUSAL, root / name) for name in MODELS}
+def models(root: Path) -> Iterator[dict[str, Any]]:
+    with written_decoders(root) as found:
+        write_twin(leaving_of("gpt2"), root / "twin")
+        yield found
 
 
 @pytest.fixture(scope="module")
-def twin(root: Path) -> Any:
+def twin(root: Path, models: dict[str, Any]) -> Any:
     """transformers' GPT-2 of the weights of `gpt2`."""
     return opened(CAUSAL, root / "twin", attn_implementation="eager")
-
-
-def left_padded() -> tuple[dict[str, Tensor], Tensor]:
-    """Return tokens with their mask, and the positions that GPT-2 has to be told of."""
-    mask = padded_on("left", LENGTHS, LENGTH)
-    positions = (mask.cumsum(1) - 1).clamp_min(0)
-    return {"input_ids": ids(BATCH, LENGTH), "attention_mask": mask}, positions
 
 
 @torch.no_grad()
@@ -294,91 +272,3 @@ def test_a_text_goes_on_from_the_cache_of_the_last_call(name: str, models: dict[
         model(tokens[:, :1], F.pad(mask, (0, 1), value=1), positions[:, :1], rest.past_key_values)
     with pytest.raises(ValueError, match="has 1 columns, but there are 10 positions"):
         model(tokens[:, :1], mask[:, :1], past_key_values=rest.past_key_values)
-
-
-class Listener(TextStreamer):
-    """Keeps the tokens it is given."""
-
-    def __init__(self) -> None:
-        self.tokens: list[int] = []
-
-    def put(self, value: Tensor) -> None:
-        self.tokens += value.flatten().tolist()
-
-    def end(self) -> None:
-        pass
-
-
-def test_generation_takes_an_empty_cache_listeners_and_asks_for_states(models: dict[str, Any]) -> None:
-    model, tokens, listener = models["random dense dot"], ids(1, 4), Listener()
-    options = {"max_new_tokens": 5, "min_new_tokens": 5, "do_sample": False}
-    plain = model.generate(tokens, **options)
-    assert torch.equal(model.generate(tokens, past_key_values=DynamicCache(), **options), plain)
-    model.generate(tokens, streamer=listener, **options)
-    assert listener.tokens == plain[0].tolist()
-    asked = model.generate(
-        tokens,
-        return_dict_in_generate=True,
-        output_hidden_states=True,
-        output_attentions=True,
-        output_logits=True,
-        **options,
-    )
-    assert torch.equal(asked.sequences, plain) and len(asked.hidden_states) == len(asked.logits) == 5
-    assert asked.attentions[4][0].shape[2:] == (1, 8)
-    with pytest.raises(ValueError, match="max_new_tokns"):
-        model.generate(tokens, max_new_tokns=3)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize(
-    ("name", "mask"),
-    [("random dense dot", True), ("skipless", True), ("adaptive", True), ("sru", True), ("gpt2", False)],
-)
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own tracing
-def test_one_graph_computes_the_same(name: str, mask: bool, models: dict[str, Any]) -> None:
-    given, _ = left_padded()
-    if not mask:
-        del given["attention_mask"]
-    wanted = models[name](**given, use_cache=False).logits
-    torch.compiler.reset()
-    compiled = torch.compile(models[name], fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(**given).logits, wanted, **TOLERANCE)
-    torch.compiler.reset()
-
-
-class Program(torch.nn.Module):
-    """Logits alone, as programs return them."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        logits: Tensor = self.model(input_ids, attention_mask).logits
-        return logits
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("name", ["random dense dot", "sru"])
-def test_a_program_of_any_batch_computes_the_same(name: str, models: dict[str, Any]) -> None:
-    given, _ = left_padded()
-    batch = torch.export.Dim("batch", min=2, max=64)
-    shapes = {"input_ids": {0: batch}, "attention_mask": {0: batch}}
-    program = torch.export.export(
-        Program(models[name]), tuple(given.values()), dynamic_shapes=shapes, strict=False
-    )
-    other = {"input_ids": ids(3, LENGTH, seed=1), "attention_mask": padded_on("left", (2, 9, 6), LENGTH)}
-    found = program.module()(*other.values())
-    torch.testing.assert_close(found, models[name](**other, use_cache=False).logits, **TOLERANCE)
-
-
-def test_default_generation_ends_where_positions_do() -> None:
-    from synthcli.interop.export.hugging_face.generation import generation_of
-
-    limited, endless = (
-        generation_of(leaving_with(name, "causal-lm", table))
-        for name, table in (("gpt2", CASES["gpt2"][1]), ("sru", SRU))
-    )
-    assert (limited["num_beams"], limited["do_sample"], limited["max_length"]) == (1, False, 80)
-    assert endless["num_beams"] == 1 and "max_length" not in endless
