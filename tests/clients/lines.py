@@ -117,7 +117,9 @@ LINES = (
     Line("auto_classes", "save_shards", "save_pretrained in shards"),
     Line("auto_classes", "load_bfloat16", "dtype=bfloat16"),
     Line("pipelines", "generate_text", "pipeline: text-generation", CAUSAL),
-    Line("pipelines", "generate_by_default", "pipeline: text-generation, defaults", CAUSAL, upstream=TOO_LONG),
+    Line(
+        "pipelines", "generate_by_default", "pipeline: text-generation, defaults", CAUSAL, upstream=TOO_LONG
+    ),
     Line("pipelines", "fill_mask", "pipeline: fill-mask", ("mlm",)),
     Line("pipelines", "classify_text", "pipeline: text-classification", ("cls", "reg")),
     Line("pipelines", "classify_tokens", "pipeline: token-classification", READERS),

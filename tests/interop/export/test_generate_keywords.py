@@ -198,6 +198,7 @@ def test_keywords_of_generate_mean_what_they_do(name: str, keywords: str, models
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a cache of another kind": ({"cache_implementation": "static"}, "cache_implementation='static'"),
     "a misspelt keyword": ({"max_new_token": 3}, "max_new_token"),
     "a misspelt input": ({"atention_mask": torch.ones(3, LENGTH)}, "atention_mask"),
     "drafts from the prompt": ({"prompt_lookup_num_tokens": 2}, "assisted|stateful"),

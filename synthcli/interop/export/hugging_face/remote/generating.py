@@ -18,6 +18,16 @@ class SynthGenerationMixin(GenerationMixin):
     def _supports_default_dynamic_cache(cls) -> bool:
         return False
 
+    def _prepare_cache_for_generation(self, generation_config: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse a kind of cache by name: the state is the model's own."""
+        kind = generation_config.cache_implementation
+        if kind not in (None, "dynamic"):
+            raise ValueError(
+                f"`cache_implementation={kind!r}`: this model keeps a state of its own; leave it out"
+            )
+        prepare: Any = super()._prepare_cache_for_generation  # type: ignore[misc]
+        return prepare(generation_config, *args, **kwargs)
+
     def get_output_embeddings(self) -> nn.Module:
         return self.head
 
