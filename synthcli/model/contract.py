@@ -5,6 +5,7 @@ Numbers are float64 and every parameter is moved off its initial value, so that 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -38,7 +39,15 @@ class Subject:
 
 
 def subject(config: ModelConfig, seed: int = 1) -> Subject:
-    """Build a model, move its parameters, and draw tokens."""
+    """Build a model, move its parameters, and draw tokens; one check after another is given the same."""
+    found = _subject(config.model_dump_json(), seed)
+    found.model.zero_grad()
+    return found
+
+
+@lru_cache(maxsize=1)
+def _subject(text: str, seed: int) -> Subject:
+    config = ModelConfig.model_validate_json(text)
     torch.manual_seed(seed)
     model = build(config).double().eval()
     with torch.no_grad():
