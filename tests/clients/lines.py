@@ -142,6 +142,9 @@ LINES = (
     Line("trl_trainers", "prefer", "trl DPO", CAUSAL),
     Line("trl_trainers", "reward", "trl GRPO", CAUSAL),
     Line("sentence_encoders", "embed", "sentence-transformers: fine-tune", ("mlm", "cls")),
+    Line(
+        "sentence_encoders", "embed_distilled", "the same, a distilled encoder", ("mlm",), has_controls=False
+    ),
     Line("sentence_encoders", "cross_encode", "CrossEncoder: fine-tune", ("mlm", "cls", "reg")),
     Line("lm_eval_tasks", "score", "lm-eval: loglikelihood", WRITERS),
     Line("lm_eval_tasks", "write", "lm-eval: generate_until", WRITERS, upstream=LEFT_PADDING),

@@ -1,5 +1,6 @@
 """sentence-transformers: vectors of texts, and scores of pairs."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from sentence_transformers import (
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss, CrossEntropyLoss
 from sentence_transformers.losses import CosineSimilarityLoss
 
+from synthcli import distill, export, train
 from tests.clients.examples import TEXTS, is_regression
 from tests.clients.programs.trainer import QUIET
 from tests.clients.subjects import Subject
@@ -25,12 +27,26 @@ TRUST = {"trust_remote_code": True}
 
 
 def embed(subject: Subject, folder: Path) -> None:
-    """Vectors do not depend on the batch, learn from pairs, and are the same once saved and loaded."""
-    stack = models.Transformer(str(subject.folder), model_args=TRUST, config_args=TRUST, tokenizer_args=TRUST)
+    """Vectors learn from pairs, and are the same once saved and loaded."""
+    fine_tune(subject.folder, folder)
+
+
+def embed_distilled(subject: Subject, folder: Path) -> None:
+    """So are those of an encoder that `synth distill-block` made of another; `subject` is not read."""
+    few = ["training.steps=20"]
+    with contextlib.chdir(folder):
+        teacher = train("bert-base-wikitext-2", scale="smoke", overrides=few)
+        student = distill(teacher, blocks=(1,), mixer="dense", steps=10)
+        fine_tune(export(student, "hf", folder / "exported").path, folder)
+
+
+def fine_tune(exported: Path, folder: Path) -> None:
+    """Train vectors that do not depend on the batch on pairs, save them, and load them again."""
+    stack = models.Transformer(str(exported), model_args=TRUST, config_args=TRUST, tokenizer_args=TRUST)
     pooling = models.Pooling(stack.get_word_embedding_dimension())
     model = SentenceTransformer(modules=[stack, pooling], device="cpu")
     before = model.encode(TEXTS, batch_size=8)
-    assert before.shape == (8, 16)
+    assert before.shape == (8, stack.get_word_embedding_dimension())
     apart = np.concatenate([model.encode([text]) for text in TEXTS])
     assert np.abs(before - apart).max() < 1e-5
     rows = {"a": TEXTS, "b": TEXTS[::-1], "label": [0.0, 1.0] * 4}
