@@ -23,6 +23,8 @@ from tests.processes import end_within
 from .conftest import Said, Synth, only
 from .verbs import leaves, parsed
 
+pytestmark = pytest.mark.slow
+
 LEAVES = leaves()
 
 

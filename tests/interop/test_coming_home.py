@@ -30,6 +30,8 @@ from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.interop.export.hugging_face_cases import CASES, leaving_of, leaving_with
 from tests.interop.export.own_code import modules_of_their_own, opened
 
+pytestmark = pytest.mark.slow
+
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}  # float32, two layers
 RANK = 2
 TRAVELLERS = [

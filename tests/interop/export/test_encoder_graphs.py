@@ -19,6 +19,8 @@ from tests.interop.export.own_code import (
 )
 from tests.interop.tiny_models import FAMILIES
 
+pytestmark = pytest.mark.slow
+
 LABELS = 3
 STACK = {"encoder": {"layers": 1, "max_length": 16}}
 TABLES = {"bert": BERT} | {name: FAMILIES[name] for name in ("synthesizer", "simplified-blocks")}

@@ -19,6 +19,8 @@ from tests.interop.export.decoders import (
 from tests.interop.export.hugging_face_cases import CASES, leaving_with
 from tests.interop.export.own_code import ids, padded_on
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:

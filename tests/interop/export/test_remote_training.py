@@ -15,6 +15,8 @@ from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments
 from tests.interop.export.hugging_face_cases import CASES, GPT2, leaving_of, leaving_with
 from tests.interop.export.own_code import ids, modules_of_their_own, opened, padded_on, write_own, write_twin
 
+pytestmark = pytest.mark.slow
+
 LENGTH, ROWS = 9, 8
 LENGTHS = (9, 3, 7, 5, 8, 2, 6, 4)
 UNTIED = GPT2 | {"embeddings": {"scale": False, "tie": "none"}, "head": {"bias": True}}
