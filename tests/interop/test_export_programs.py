@@ -50,6 +50,18 @@ def test_a_program_of_torch_computes_the_same_at_other_sizes(
     assert largest_difference(form, exported(form).module()) < 1e-5
 
 
+def test_what_was_traced_before_decides_no_size() -> None:
+    form = forms_of("causal-lm", "recurrent", "srupp")["step"]
+    ids, *state = (
+        {axis: torch.export.Dim.DYNAMIC for axis, name in port.axes.items() if name == BATCH}
+        for port in form.inputs
+    )
+    inputs = tuple(port.example for port in form.inputs)
+    with torch.no_grad():
+        torch.export.export(form.module, inputs, dynamic_shapes=(ids, tuple(state)), strict=False)
+    assert largest_difference(form, exported(form).module()) < 1e-5
+
+
 def test_the_examples_cover_every_task() -> None:
     assert {task for task, *_ in ONE_OF_EACH} == set(TASKS) == set(FORMS)
 

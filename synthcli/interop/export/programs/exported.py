@@ -31,6 +31,7 @@ def exported(form: Form) -> ExportedProgram:
     )
     arguments = tuple(port.example for port in form.inputs)
     shapes = _matched(form, shapes)
+    torch.compiler.reset()  # sizes that were constants in what this process traced before need not be here
     # sizes 0 and 1 are sizes like others: nothing is traced for them alone
     oblivious = torch.fx.experimental._config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     with torch.no_grad(), warnings.catch_warnings(), oblivious:
