@@ -5,12 +5,13 @@ shows each. Nothing here loads torch before a function is called.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthcli.errors import SynthError, did_you_mean
-from synthcli.presets import load_preset
+from synthcli.errors import SynthError as SynthError  # noqa: PLC0414 - of the interface
+from synthcli.errors import did_you_mean
+from synthcli.presets import load_preset as load_preset  # noqa: PLC0414 - of the interface
 
 if TYPE_CHECKING:
     import pandas
@@ -21,19 +22,6 @@ if TYPE_CHECKING:
     from synthcli.jobs.export import Exported
     from synthcli.model_config.model import ModelConfig
     from synthcli.runs.run import Run
-
-__all__ = [
-    "SynthError",
-    "build",
-    "distill",
-    "evaluate",
-    "export",
-    "generate",
-    "load",
-    "load_preset",
-    "merge",
-    "train",
-]
 
 Say = Callable[[str], None]
 
@@ -207,7 +195,12 @@ def _checkpoint(run: Which) -> Path:
     """Return the checkpoint that is meant: of a result, by the word of a command, or the newest."""
     from synthcli.runs.finding import find_checkpoint
 
-    return find_checkpoint(None if run is None else str(getattr(run, "path", run)))
+    return find_checkpoint(_word(run))
+
+
+def _word(which: Which) -> str | None:
+    """Return how a command names it."""
+    return None if which is None else str(getattr(which, "path", which))
 
 
 def _metric_of(path: Path) -> str:
@@ -223,11 +216,11 @@ def _metric_of(path: Path) -> str:
 
 def _asked(kind: Any, teacher: Which, options: dict[str, Any]) -> Any:
     """Return the options of a compression; one that it does not have is refused."""
-    known = kind.__dataclass_fields__
+    known = [field.name for field in fields(kind)]
     for name in options:
         if name not in known:
             raise SynthError(f"unknown option `{name}`", did_you_mean(name, known))
-    return kind(teacher=None if teacher is None else str(getattr(teacher, "path", teacher)), **options)
+    return kind(teacher=_word(teacher), **options)
 
 
 def _student(run: "Run", table: dict[str, Any], rows: str) -> StudentRun:

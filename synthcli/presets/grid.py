@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from synthcli.presets.merge import merge, trace, values_of
+
 GRID = "grid"
 PARTS = ("name", "preset")  # of a grid; every other key is an axis
 FIELDS = ("value", "label")  # of a value on an axis; every other key is a setting
@@ -39,10 +41,10 @@ def cells(family: str, grid: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
     axes = {name: [_split(entry) for entry in entries] for name, entries in grid.items() if name not in PARTS}
     for chosen in product(*axes.values()):
         points = {axis: point for axis, (point, _) in zip(axes, chosen, strict=True)}
-        table = {"extends": family} | _filled(grid["preset"], points)
+        tree = trace({"extends": family} | _filled(grid["preset"], points), family)
         for _, settings in chosen:
-            table = _laid(table, settings)
-        yield grid["name"].format(**points), table
+            tree = merge(tree, trace(settings, family))
+        yield grid["name"].format(**points), values_of(tree)
 
 
 def _split(entry: Any) -> tuple[Point, dict[str, Any]]:
@@ -63,12 +65,3 @@ def _filled(template: Any, points: dict[str, Point]) -> Any:
         return template
     alone = points.get(template[1:-1]) if template[:1] + template[-1:] == "{}" else None
     return template.format(**points) if alone is None else alone.value
-
-
-def _laid(table: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return a table with another laid over it."""
-    merged = dict(table)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = _laid(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
