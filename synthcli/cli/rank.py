@@ -17,6 +17,7 @@ from synthcli.__main__ import run, unforeseen
 from synthcli.errors import Stopped, SynthError
 
 FAILED = 1
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PEER_LOST = ("connection closed by peer", "connection reset by peer", "socket closed", "broken pipe", "nccl")
 
 
@@ -34,26 +35,47 @@ class Interrupted(BaseException):
     """A signal came when there was no training to end after its step."""
 
 
+@dataclass
+class Hearing:
+    """Raises what a signal asks for until the end has begun: the launcher may send one while that is told.
+
+    A mask would not do: it is of one thread, and torch has others that take the signal.
+    """
+
+    is_over: bool = False
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        if not self.is_over:
+            raise Interrupted
+
+
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
-    launcher = Connection(int(sys.argv.pop(1)))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    launcher, hearing = Connection(int(sys.argv.pop(1))), Hearing()
+    for number in SIGNALS:
+        signal.signal(number, hearing.interrupt)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # one that has come is raised here
         code = run()
-    except Stopped as stop:  # all have saved: the launcher says how to go on
-        code = stop.exit_code
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else FAILED
+        hearing.is_over = True
     except BaseException as error:
-        failure = describe(error)
-        launcher.send(asdict(failure))
-        code = failure.exit_code
+        hearing.is_over = True  # nothing that could be interrupted may stand before this
+        code = tell(launcher, error)
     with suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)  # what waits for processes that are gone is not waited for
+
+
+def tell(launcher: Connection, error: BaseException) -> int:
+    """Tell the launcher of a failure; return the exit code, which says the rest."""
+    if isinstance(error, Stopped):  # all have saved: the launcher says how to go on
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    failure = describe(error)
+    launcher.send(asdict(failure))
+    return failure.exit_code
 
 
 def describe(error: BaseException) -> Failure:
@@ -79,10 +101,6 @@ def is_of_a_lost_peer(error: BaseException) -> bool:
     return isinstance(error, torch.distributed.DistError) or (
         isinstance(error, RuntimeError) and any(sign in text for sign in PEER_LOST)
     )
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise Interrupted
 
 
 if __name__ == "__main__":

@@ -16,6 +16,14 @@ from synthcli.errors import SynthError, WorkFailedError
 PEER = "[gloo/transport/tcp/pair.cc:544] Connection closed by peer [127.0.0.1]:1234"
 
 
+class LateError(RuntimeError):
+    """A failure during whose telling a signal comes."""
+
+    def __str__(self) -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return PEER
+
+
 def act() -> int:
     folder, *words = sys.argv[1:]
     own = os.environ["RANK"]
@@ -35,6 +43,8 @@ def act() -> int:
         raise WorkFailedError("the loss is nan", "lower the rate")
     if word == "bug":
         raise ZeroDivisionError("a bug of ours")
+    if word == "late":
+        raise LateError
     while not (got and word == "saves"):
         time.sleep(0.05)
         if word == "lost" and Path(folder, "gone").exists():

@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
+from synthcli.cli.processes import interrupts_held
 from synthcli.training.journal import read
 from tests.processes import end_within, wait_for
 
@@ -122,6 +124,31 @@ def test_a_bug_is_told_by_the_process_that_has_it_alone(tmp_path: Path) -> None:
     code, said = Launched(tmp_path, "lost", "bug").end()
     assert code == 1
     assert said.count("Traceback") == 1 and said.endswith("ZeroDivisionError: a bug of ours\n")
+
+
+def test_a_signal_that_comes_while_a_failure_is_told_changes_nothing(tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "waits", "late")
+    code, said = launched.end()
+    assert code == 1
+    assert said.startswith(f"process 1 of 2 (pid {launched.pids[1]}) does not reach the others: ")
+    assert "Traceback" not in said
+
+
+def test_a_signal_that_came_before_it_was_heard(tmp_path: Path) -> None:
+    channel, theirs = Pipe()
+    words = [sys.executable, "-m", "tests.cli.fake_rank", str(theirs.fileno()), str(tmp_path), "waits"]
+    with interrupts_held():
+        process = subprocess.Popen(
+            words,
+            cwd=ROOT,
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "RANK": "0"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    process.terminate()
+    assert (process.communicate(timeout=60)[1], process.returncode) == ("", 130)
+    assert channel.recv()["kind"] == "signal"
 
 
 def test_processes_that_do_not_find_each_other_say_so(tmp_path: Path) -> None:
