@@ -1,8 +1,11 @@
 """Norms of the stream and of queries and keys."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from synthcli.model.launches import counts_launches
 from synthcli.model_config.names import NormName
 
 
@@ -15,9 +18,52 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        size = wide.norm(dim=-1, keepdim=True) * wide.shape[-1] ** -0.5
-        return (wide * (1 / (size + self.eps)) * self.weight).to(x.dtype)
+        if counts_launches(x):
+            y: Tensor = JoinedRMSNorm.apply(x, self.weight, self.eps)  # type: ignore[no-untyped-call]
+            return y
+        return rms_norm(x, self.weight, self.eps)
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Return the formula of `RMSNorm` as it stands, in float32 at least."""
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    size = wide.norm(dim=-1, keepdim=True) * wide.shape[-1] ** -0.5
+    return (wide * (1 / (size + eps)) * weight).to(x.dtype)
+
+
+class JoinedRMSNorm(torch.autograd.Function):
+    """The same in 13 operations of a training step in place of 23; torch's own adds ε inside the root.
+
+    With s = ‖x‖₂ d^-½ + ε and x̂ = x / s:  ∂w = Σ g x̂,  ∂x = g w / s − x̂ ⟨g w, x̂⟩ / (‖x‖₂ d^½)
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        wide, root = torch.promote_types(x.dtype, torch.float32), x.shape[-1] ** 0.5
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
+        size = torch.rsub(norm, eps, alpha=-1 / root)  # ε + ‖x‖ d^-½ in one
+        ctx.save_for_backward(x, weight, norm, size)
+        ctx.eps = eps
+        return _times(x / size, weight, x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, norm, size = ctx.saved_tensors
+        if torch.is_grad_enabled():  # what is differentiated again is the formula's
+            y = rms_norm(x, weight, ctx.eps)
+            return *torch.autograd.grad(y, (x, weight), g, create_graph=True), None
+        width, unit = x.shape[-1], x / size
+        product = g * unit
+        share = (product @ weight.to(product.dtype))[..., None]
+        # the smallest number keeps a row of zeros from dividing 0 by 0
+        share /= torch.rsub(norm, torch.finfo(norm.dtype).tiny, alpha=-(width**0.5))
+        by_x = _times(g, weight, unit.dtype).div_(size).addcmul_(unit, share, value=-1)
+        return by_x.to(x.dtype), product.reshape(-1, width).sum(0).to(weight.dtype), None
+
+
+def _times(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return x y in a type that need not be theirs, without a copy."""
+    return torch.mul(x, y, out=torch.empty_like(x, dtype=dtype))
 
 
 class DynamicTanh(nn.Module):

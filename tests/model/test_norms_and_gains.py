@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthcli.model import norms
 from synthcli.model.gains import Gains, scale, weighted_sum
-from synthcli.model.norms import DynamicTanh, RMSNorm, build_norm
+from synthcli.model.norms import DynamicTanh, JoinedRMSNorm, RMSNorm, build_norm
 from synthcli.model_config.blocks import by_depth
 
 
@@ -56,6 +57,77 @@ def test_a_row_of_zeros_has_a_norm_with_finite_gradients() -> None:
 def test_statistics_of_16_bit_numbers_are_float32() -> None:
     x = torch.full((1, 64), 200.0, dtype=torch.float16)  # 64 · 200² is too much for float16
     torch.testing.assert_close(RMSNorm(64, 1e-5).half()(x), torch.ones_like(x))
+
+
+def _joined(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    y: Tensor = JoinedRMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
+    return y
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (7,), (2, 1)])
+@pytest.mark.parametrize("eps", [0.3, 1e-6])
+def test_the_joined_norm_is_the_formula_and_so_are_its_derivatives(
+    shape: tuple[int, ...], eps: float
+) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(shape[-1], dtype=torch.float64, requires_grad=True)
+    given = torch.randn(shape, dtype=torch.float64)
+    pairs = []
+    for form in (_joined, norms.rms_norm):
+        y = form(x, weight, eps)
+        firsts = torch.autograd.grad(y, (x, weight), given, retain_graph=True)
+        again = torch.autograd.grad(y, (x, weight), given, create_graph=True)
+        seconds = torch.autograd.grad(sum(g.square().sum() for g in again), (x, weight))
+        pairs.append((y, *firsts, *again, *seconds))
+    for one, other in zip(*pairs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+
+
+def test_the_joined_norm_takes_heads_that_are_not_rows_of_memory() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 5, dtype=torch.float64).transpose(1, 2).requires_grad_()
+    weight = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    pairs = (
+        (y := form(x, weight, 0.1), *torch.autograd.grad(y.sum(), (x, weight)))
+        for form in (_joined, norms.rms_norm)
+    )
+    for one, other in zip(*pairs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_the_joined_norm_of_zeros_has_finite_gradients() -> None:
+    x = torch.zeros(2, 5, requires_grad=True)
+    weight = torch.ones(5, requires_grad=True)
+    _joined(x, weight, 1e-5).sum().backward()
+    assert x.grad is not None and weight.grad is not None
+    torch.testing.assert_close(x.grad, torch.full((2, 5), 1e5))  # w / ε
+    assert not weight.grad.any()
+
+
+@pytest.mark.parametrize("of_weight", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("of_x", [torch.float16, torch.bfloat16])
+def test_the_joined_norm_of_16_bit_numbers_is_rounded_once(of_x: torch.dtype, of_weight: torch.dtype) -> None:
+    torch.manual_seed(0)
+    x, weight = (
+        (30 * torch.randn(3, 64)).to(of_x).requires_grad_(),
+        torch.randn(64).to(of_weight).requires_grad_(),
+    )
+    y = _joined(x, weight, 1e-5)
+    gradients = torch.autograd.grad(y, (x, weight), torch.ones_like(y))
+    exact = [t.detach().double().requires_grad_() for t in (x, weight)]
+    want = norms.rms_norm(exact[0], exact[1], 1e-5)
+    wanted = torch.autograd.grad(want, exact, torch.ones_like(want))
+    for got, to_be in zip((y, *gradients), (want, *wanted), strict=True):
+        torch.testing.assert_close(got, to_be.to(got.dtype), rtol=2**-7, atol=1e-5)
+    assert (y.dtype, *(g.dtype for g in gradients)) == (of_x, of_x, of_weight)
+
+
+def test_where_launches_count_the_joined_norm_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    norm, x = RMSNorm(8, 1e-5), torch.randn(2, 3, 8)
+    assert type(norm(x).grad_fn).__name__ != "JoinedRMSNormBackward"
+    monkeypatch.setattr(norms, "counts_launches", lambda x: True)
+    assert type(norm(x).grad_fn).__name__ == "JoinedRMSNormBackward"
 
 
 def test_norms_by_name() -> None:
