@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from synthcli import variables
-from synthcli.errors import Stopped, SynthError, WorkFailedError
+from synthcli.errors import OutOfMemoryError, Stopped, SynthError, WorkFailedError
 
 # Read when torch loads. Threads of GNU OpenMP spin for milliseconds after every operation: where another
 # program shares the cores, small models train ten times slower than with threads that soon give way.
@@ -26,8 +26,6 @@ OF_NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES)  # wha
 NEAR_ENOUGH = 0.75  # of two words' letters
 # how typer says which words are like the one it was given
 NEAR = re.compile(r" *(?:\(Possible options: |\.? Did you mean )(?P<names>[^)]*)\)?$")
-
-NO_MEMORY = ("can't allocate memory", "CUDA out of memory")  # how torch says it
 
 
 def main() -> None:
@@ -186,9 +184,10 @@ def told(error: Exception) -> SynthError | None:
     """Return what to say of an error that nobody nearer to it made a message of; None: a fault of ours."""
     from pydantic import ValidationError
 
-    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
-        hint = "a smaller model, batch or beam needs less: `synth plan PRESET` says how large one is"
-        return WorkFailedError("there is not enough memory", hint)
+    from synthcli.memory import SMALLER, shortage
+
+    if (message := shortage(error)) is not None:
+        return OutOfMemoryError(message, SMALLER)
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
         return WorkFailedError(f"`{error.object}` is not UTF-8, and cannot be written down", "rename it")
     if isinstance(error, OSError) and error.errno in OF_NAMES and error.filename is not None:

@@ -26,6 +26,14 @@ class WorkFailedError(SynthError):
     exit_code = 1
 
 
+class OutOfMemoryError(WorkFailedError):
+    """There was not enough memory; `setting`, such as `data.batch.micro_size=8`, is what needs less of it."""
+
+    def __init__(self, message: str, hint: str = "", setting: str = "") -> None:
+        super().__init__(message, hint)
+        self.setting = setting
+
+
 class Stopped(BaseException):
     """A signal ended a command: what is `kept`, the `command` that goes on, and what that one does.
 

@@ -215,7 +215,14 @@ def test_importing_runs_imports_no_torch() -> None:
 
 def test_a_session_on_another_machine_is_said() -> None:
     before = {"threads": 2, "device": "cpu", "precision": "fp32", "versions": {"torch": "2.12.0"}}
-    now = {"threads": 1, "processes": 1, "device": "cpu", "precision": "fp32", "recurrence": "native"}
+    now = {
+        "threads": 1,
+        "processes": 1,
+        "micro_size": 8,
+        "device": "cpu",
+        "precision": "fp32",
+        "recurrence": "native",
+    }
     assert other_machine(before, now | {"versions": {"torch": "2.13.0"}}) == [
         "`threads` was 2 and is 1: the bits may differ from those of a run never stopped",
         "`torch` was 2.12.0 and is 2.13.0: the bits may differ from those of a run never stopped",

@@ -27,7 +27,7 @@ from synthcli.errors import Stopped, SynthError, WorkFailedError
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_END = 5.0  # for the others, once one has failed
 RANK = "synthcli.cli.rank"
-CAUSES = ("mistake", "bug", "killed", "exit", "signal", "lost")  # each before what it may lead to
+CAUSES = ("memory", "mistake", "bug", "killed", "exit", "signal", "lost")  # each before what it may lead to
 OF_THE_SYSTEM = (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
 MEMORY = "the system kills what needs more memory than there is: `data.batch.micro_size` lowers it; "
 
@@ -202,6 +202,8 @@ def raise_failure(ranks: list[Rank], is_interrupted: bool, hint: Callable[[], st
         error = SynthError(failure.text, failure.hint)
         error.exit_code = failure.exit_code
         raise error
+    if failure is not None and failure.kind == "memory":
+        raise WorkFailedError(f"{which}: {failure.text}", failure.hint)
     if is_interrupted and first.code not in OF_THE_SYSTEM:
         raise KeyboardInterrupt
     if failure is None and first.code < 0:

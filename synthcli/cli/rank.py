@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Literal, NoReturn
 
 from synthcli.__main__ import run, unforeseen
-from synthcli.errors import Stopped, SynthError
+from synthcli.errors import OutOfMemoryError, Stopped, SynthError
 
 FAILED = 1
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -23,9 +23,12 @@ PEER_LOST = ("connection closed by peer", "connection reset by peer", "socket cl
 
 @dataclass(frozen=True)
 class Failure:
-    """How a process failed: by a mistake, a bug, a signal, or since another one is gone; `text` says more."""
+    """How a process failed: for want of memory, by a mistake, a bug, a signal, or since another one is gone.
 
-    kind: Literal["mistake", "bug", "signal", "lost"]
+    `text` says more.
+    """
+
+    kind: Literal["memory", "mistake", "bug", "signal", "lost"]
     text: str
     hint: str = ""
     exit_code: int = FAILED
@@ -82,6 +85,8 @@ def describe(error: BaseException) -> Failure:
     """Put what ended this process into words."""
     if isinstance(error, OSError) and not is_of_a_lost_peer(error):
         error = unforeseen(error)
+    if isinstance(error, OutOfMemoryError):  # of this process alone, as its device may be
+        return Failure("memory", error.message, error.hint)
     if isinstance(error, SynthError):
         return Failure("mistake", error.message, error.hint, error.exit_code)
     if isinstance(error, Interrupted | KeyboardInterrupt):

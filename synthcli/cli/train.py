@@ -217,13 +217,18 @@ def resumed(
     overrides: list[str],
     trackers: tuple[str, ...] = (),
 ) -> "Trained":
-    """Resume one run, as the preset is now where one is named with settings or as a file."""
+    """Resume one run, as the preset is now where one is named with settings or as a file.
+
+    Settings beside a run itself are of the preset that it keeps.
+    """
     from synthcli.jobs.train import resume_run, run_to_resume
-    from synthcli.presets import load_preset
+    from synthcli.presets import load_preset, preset_names
 
     run = run_to_resume(word)
     is_asked = word is not None and (bool(scale or config or overrides) or word.endswith(".toml"))
-    experiment = load_preset(word or "", scale, config, overrides) if is_asked else None
+    is_preset = word is not None and (word.endswith(".toml") or word in preset_names())
+    preset = word if word is not None and is_preset else str(run.preset)
+    experiment = load_preset(preset, scale, config, overrides) if is_asked else None
     with watching(run.name, trackers) as watcher:
         trained = resume_run(run, experiment, watcher)
     report(trained)

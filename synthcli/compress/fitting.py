@@ -23,7 +23,7 @@ from synthcli.compress.criteria.base import Criterion
 from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.data.config import BatchConfig
-from synthcli.errors import WorkFailedError
+from synthcli.errors import OutOfMemoryError, WorkFailedError
 from synthcli.model.context import Context
 from synthcli.objectives import IGNORED, Batch
 from synthcli.training.callbacks import Callback, Step
@@ -212,7 +212,7 @@ def fit(
     examples = Activations(cache, source, target)
     try:
         outcome = train(wrapped, examples, objective, settings.training(), batch, callbacks=[curve])
-    except NotLearntError:
+    except (NotLearntError, OutOfMemoryError):
         raise
     except WorkFailedError as error:
         raise NotLearntError(f"the student of {target}: {error.message}", SLOWER) from error

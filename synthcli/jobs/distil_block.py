@@ -23,6 +23,7 @@ from synthcli.data.prepare import Progress as Preparing
 from synthcli.disk import writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.finetune import METRIC_OF_TASK
+from synthcli.jobs.shortage import suggest_less_text
 from synthcli.jobs.students import save_student, student_experiment
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, experiment_of, texts_for
@@ -166,9 +167,10 @@ def carried_out(work: Work, progress: Progress = silent, say: Callable[[str], No
     with writing(f"`{folder}`", folder, ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
     teacher, texts = work.teacher, work.texts
-    model, blocks = distil_blocks(teacher, texts, work.stack, work.students, work.plan, folder, progress)
-    say("comparing the student with its teacher")
-    near = likeness(teacher.model, model, texts[1])
+    with suggest_less_text(texts[0].lengths):
+        model, blocks = distil_blocks(teacher, texts, work.stack, work.students, work.plan, folder, progress)
+        say("comparing the student with its teacher")
+        near = likeness(teacher.model, model, texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
     config: Any = model.config

@@ -20,10 +20,12 @@ from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, Progress, measure, refuse_headless, refuse_mismatch
+from synthcli.evaluation.outputs import SCORERS
 from synthcli.evaluation.result import Figure, Result
 from synthcli.jobs.evaluation_notes import notes_on
 from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.outputs import Keep, keeper, refuse_no_outputs
+from synthcli.jobs.shortage import suggest_less
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
@@ -112,7 +114,9 @@ def judge(
     size = len(examples)
     chosen = np.arange(size if request.limit is None else min(request.limit, size))
     began = time.monotonic()
-    scores = measure(request.metric, Judged(model, tokenizer, examples, config, chosen, progress, keep))
+    judged = Judged(model, tokenizer, examples, config, chosen, progress, keep)
+    with suggest_less(sizes_of(judged, request.metric)):
+        scores = measure(request.metric, judged)
     seconds = time.monotonic() - began
     return Result(
         metric=request.metric,
@@ -130,6 +134,15 @@ def judge(
         seconds=round(seconds, 2),
         versions={name: importlib.metadata.version(name) for name in RECORDED},
     )
+
+
+def sizes_of(judged: Judged, metric: str) -> dict[str, int]:
+    """Return what decides how much memory a metric takes, by its option; of streams nothing does."""
+    if judged.examples.is_stream:
+        return {}
+    writes = metric in SCORERS and judged.model.config.task == "seq2seq"
+    beam = {"--beam": judged.config.beam} if writes else {}
+    return {"--batch-size": min(judged.config.batch_size, len(judged.chosen))} | beam
 
 
 def experiment_of(checkpoint: Checkpoint) -> Experiment | None:

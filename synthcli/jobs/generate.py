@@ -19,6 +19,7 @@ from synthcli.evaluation.filling import guesses
 from synthcli.evaluation.measure import refuse_headless
 from synthcli.evaluation.sampling import GREEDY, Sampling
 from synthcli.evaluation.writing import Token, answer, go_on
+from synthcli.jobs.shortage import suggest_less
 from synthcli.model import CausalLM, MaskedLM, ModelConfig, Seq2Seq
 from synthcli.runs import read_experiment, run_of
 from synthcli.training.checkpoints import load_model
@@ -66,8 +67,15 @@ class Writer:
         """Yield pieces of text, prompt after prompt; prompts are read as they are needed."""
         rest, first = iter(prompts), 0
         while batch := list(islice(rest, self.asked.batch_size)):
-            yield from self._batch(batch, first)
+            with suggest_less(self._sizes):
+                yield from self._batch(batch, first)
             first += len(batch)
+
+    @property
+    def _sizes(self) -> dict[str, int]:
+        """What decides how much memory is taken, by its option: a beam is of one prompt at a time."""
+        beam = self.asked.search.beam
+        return {"--beam": beam} if beam > 1 else {"--batch-size": self.asked.batch_size}
 
     def _batch(self, prompts: list[str], first: int) -> Iterator[Piece]:
         if isinstance(self.model, MaskedLM):

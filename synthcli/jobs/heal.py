@@ -22,6 +22,7 @@ from synthcli.jobs.heal_request import (
     teacher_of,
 )
 from synthcli.jobs.matching import account_of, matched_layers
+from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import calibration, data_of, used_by
@@ -166,7 +167,10 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
                 objective = Healing(
                     teacher.model, compress.temperature, compress.hidden, layers_to_compare(account, compress)
                 )
-                outcome = train_towards(run, experiment, student, objective, store, newest, watcher, trackers)
+                with resumable(run, METHOD, experiment):
+                    outcome = train_towards(
+                        run, experiment, student, objective, store, newest, watcher, trackers
+                    )
             if outcome is None or not outcome.is_interrupted:
                 after = likeness(teacher.model, student.eval(), judged).to_json()
                 account["after"] = after

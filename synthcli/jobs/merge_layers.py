@@ -24,6 +24,7 @@ from synthcli.disk import writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.distil_block import LIMIT, label_of, quiet, text_of
 from synthcli.jobs.finetune import METRIC_OF_TASK
+from synthcli.jobs.shortage import suggest_less_text
 from synthcli.jobs.students import save_student, student_experiment
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, texts_for
@@ -152,9 +153,10 @@ def merged_as(
     with writing(f"`{folder}`", folder, ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
     teacher = work.teacher
-    model, merged = merge_spans(teacher, work.texts, work.spans, work.plan, folder, progress)
-    say("comparing the student with its teacher")
-    near = likeness(teacher.model, model, work.texts[1])
+    with suggest_less_text(work.texts[0].lengths):
+        model, merged = merge_spans(teacher, work.texts, work.spans, work.plan, folder, progress)
+        say("comparing the student with its teacher")
+        near = likeness(teacher.model, model, work.texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
     config: Any = model.config

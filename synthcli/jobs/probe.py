@@ -17,6 +17,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying
+from synthcli.jobs.shortage import suggest_less_text
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, Texts, texts_for
 from synthcli.runs import Reference, run_of
@@ -101,7 +102,8 @@ def carried_out(work: Work, progress: Progress = quiet) -> dict[str, Any]:
 
     began = time.perf_counter()
     with writing(f"`{work.folder}`", work.folder, ELSEWHERE), durable.parents_of(work.folder / REPORT):
-        findings = recorded_and_probed(work, progress)
+        with suggest_less_text(work.texts.train.lengths):
+            findings = recorded_and_probed(work, progress)
         report = report_of(work, findings, time.perf_counter() - began)
         with carrying(report), writing(f"`{work.folder / REPORT}`", work.folder, ELSEWHERE):
             write_json(work.folder / REPORT, report)

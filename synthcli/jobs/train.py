@@ -14,6 +14,7 @@ from synthcli.data.store import Store
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless, refuse_mismatch
 from synthcli.jobs.evaluate import own_tokenizer
+from synthcli.jobs.shortage import resumable
 from synthcli.jobs.start import LoadReport, freeze, start_from
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
 from synthcli.memory import refuse_larger
@@ -206,7 +207,7 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
         writing = run.callbacks(
             store.tokenizer, validation, store.hash, say=watcher.say, trackers=watcher.trackers
         )
-        with tracking(run, watcher.trackers, watcher.say) as trackers:
+        with resumable(run, "train", experiment), tracking(run, watcher.trackers, watcher.say) as trackers:
             outcome = train(
                 network,
                 examples,

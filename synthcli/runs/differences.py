@@ -19,14 +19,15 @@ MAY_CHANGE = (
     "training.log_every",
     "training.evaluate_every",
     "training.save_every",
-    "training.validation_examples",
+    "training.validation_",
 )
+SPLIT = ("data.batch.micro_size",)  # how a step is split: sums in another order, of the same terms
 
 PLACES = ("data.source",)  # where a corpus lies: the hash of the store says what it holds
 
 
 def differences_in_training(
-    old: Mapping[str, Any], new: Mapping[str, Any], may_change: tuple[str, ...] = MAY_CHANGE
+    old: Mapping[str, Any], new: Mapping[str, Any], may_change: tuple[str, ...] = (*MAY_CHANGE, *SPLIT)
 ) -> list[str]:
     """Return a line for each setting that reaches the weights and differs; both are resolved presets."""
     before, after = flat(dict(old)), flat(dict(new))

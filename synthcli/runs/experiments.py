@@ -10,7 +10,7 @@ from synthcli.presets import dump, load_preset
 from synthcli.presets.compare import flat
 from synthcli.presets.files import read_toml
 from synthcli.runs.creating import create_run
-from synthcli.runs.differences import MAY_CHANGE, PLACES, differences_in_training, preset_hash
+from synthcli.runs.differences import MAY_CHANGE, PLACES, SPLIT, differences_in_training, preset_hash
 from synthcli.runs.finding import find_checkpoint
 from synthcli.runs.references import Reference, Say, quiet
 from synthcli.runs.run import Run, runs_root
@@ -178,7 +178,7 @@ def refuse_edited(run: Run, say: Say = quiet) -> None:
     now = read_toml(run.preset)
     then = run.record.get("preset")
     if isinstance(then, dict):
-        lines = differences_in_training(then, now, (*MAY_CHANGE, *PLACES))
+        lines = differences_in_training(then, now, (*MAY_CHANGE, *SPLIT, *PLACES))
         if lines:
             raise _edited(run, f"was edited after the run began: {', '.join(lines)}")
         others = differences_in_training(then, now, may_change=())

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from synthcli.runs.run import Run
     from synthcli.training.training import Training
 
-DECIDES_SUMS = ("threads", "processes", "device", "precision", "recurrence")  # in which order, how exactly
+# in which order sums are made, and how exactly
+DECIDES_SUMS = ("threads", "processes", "micro_size", "device", "precision", "recurrence")
 
 
 class Sessions(Callback):
@@ -42,6 +43,7 @@ class Sessions(Callback):
             "precision": training.precision.description,
             "device": str(training.device),
             **kind_of_gpu(training.device),
+            "micro_size": training.batch.micro_size or "the whole batch",
             "processes": training.accelerator.num_processes,
             "threads": torch.get_num_threads(),
             **({"trackers": list(self.trackers)} if self.trackers else {}),
@@ -66,7 +68,7 @@ def kind_of_gpu(device: "torch.device") -> dict[str, str]:
 
 def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return a line for each thing that sums depend on and that differs between two sessions of a run."""
-    pairs = [(key, before.get(key), now[key]) for key in DECIDES_SUMS]
+    pairs = [(key, before.get(key), now.get(key)) for key in DECIDES_SUMS]
     pairs.append(("torch", before.get("versions", {}).get("torch"), now["versions"]["torch"]))
     return [
         f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"

@@ -70,6 +70,7 @@ class TrainingConfig(Config):
     diagnostics: tuple[DiagnosticName, ...] = ()  # docs/diagnostics.md
     evaluate_every: int = Field(1000, gt=0)
     validation_examples: int | None = Field(None, gt=0)
+    validation_batch_size: int = Field(64, gt=0)  # examples read at once; of streams all are
     save_every: int = Field(1000, gt=0)
     keep: int = Field(2, gt=0)
 

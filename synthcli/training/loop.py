@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from synthcli.data.config import BatchConfig
+from synthcli.memory import within_memory
 from synthcli.objectives import Objective
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.checkpoints import Checkpoint, restore
@@ -38,16 +39,17 @@ def train(
     resume: Checkpoint | None = None,
 ) -> Outcome:
     """Train the model in place, from the start or from a checkpoint of the same training."""
-    training, step = prepare(model, examples, objective, config, batch, callbacks), None
-    if resume is not None:
-        restore(training, resume)
-    training.model.train()
-    with interrupts() as interrupt:
-        training.announce("on_start")
-        while training.step < training.steps and not training.is_interrupted:
-            step = take_step(training, interrupt)
-            training.announce("on_step", step)
-        training.announce("on_end")
+    with within_memory():
+        training, step = prepare(model, examples, objective, config, batch, callbacks), None
+        if resume is not None:
+            restore(training, resume)
+        training.model.train()
+        with interrupts() as interrupt:
+            training.announce("on_start")
+            while training.step < training.steps and not training.is_interrupted:
+                step = take_step(training, interrupt)
+                training.announce("on_step", step)
+            training.announce("on_end")
     interrupted = training.is_interrupted
     return Outcome(
         training.step, training.steps, step, training.evaluation, training.precision.name, interrupted

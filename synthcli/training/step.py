@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.errors import WorkFailedError
+from synthcli.memory import within_memory
 from synthcli.objectives import Batch, count_targets, count_tokens
 from synthcli.training.callbacks import Step
 from synthcli.training.interrupts import Interrupt
@@ -52,12 +53,19 @@ def accumulate_gradient(training: Training, batches: list[Batch], targets: float
     factor = training.accelerator.num_processes / targets
     for number, batch in enumerate(batches, start=1):
         is_last = number == len(batches)
-        with nullcontext() if is_last else training.accelerator.no_sync(training.forward):
+        syncing = nullcontext() if is_last else training.accelerator.no_sync(training.forward)
+        with syncing, within_memory(setting=smaller_micro_batch(batch)):
             with training.precision.autocast(training.device):
                 loss = training.loss(moved(batch, training.device), number)
             training.scaler.scale(loss * factor).backward()
         total = total.to(loss) + loss.detach()
     return total
+
+
+def smaller_micro_batch(batch: Batch) -> str:
+    """Return the setting that forwards half as many rows at once; none where there is one row."""
+    rows = max(len(part) for part in batch.values() if part is not None)
+    return f"data.batch.micro_size={rows // 2}" if rows > 1 else ""
 
 
 def gradient_norm(training: Training) -> Tensor:

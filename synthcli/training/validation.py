@@ -7,11 +7,10 @@ import numpy as np
 import torch
 
 from synthcli.errors import WorkFailedError
+from synthcli.memory import within_memory
 from synthcli.objectives import segment_lm
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.training import Examples, Indices, Training, moved
-
-BATCH_SIZE = 64
 
 
 class Validation(Callback):
@@ -19,7 +18,7 @@ class Validation(Callback):
 
     runs_everywhere = True
 
-    def __init__(self, examples: Examples, batch_size: int = BATCH_SIZE) -> None:
+    def __init__(self, examples: Examples, batch_size: int | None = None) -> None:
         self.examples, self.batch_size = examples, batch_size
 
     def on_step(self, training: Training, step: Step) -> None:
@@ -49,9 +48,11 @@ class Validation(Callback):
     def _of_examples(self, training: Training) -> Iterator[tuple[float, int]]:
         yield 0.0, 0
         for indices in self._batches(training):
-            batch = moved(self.examples.collate(indices, training.config.seed, 0), training.device)
-            loss, targets = training.objective(training.model, batch, 0.0)
-            yield loss.item(), targets
+            with within_memory(setting=smaller_batch(indices)):
+                batch = moved(self.examples.collate(indices, training.config.seed, 0), training.device)
+                loss, targets = training.objective(training.model, batch, 0.0)
+                figure = loss.item()
+            yield figure, targets
 
     def _of_streams(self, training: Training) -> Iterator[tuple[float, int]]:
         """Yield the loss of segment after segment, each after the state of the one before."""
@@ -71,6 +72,12 @@ class Validation(Callback):
         count = min(len(self.examples), training.config.validation_examples or len(self.examples))
         chosen = np.linspace(0, len(self.examples), count, endpoint=False, dtype=np.int64)
         by_length = chosen[np.argsort(self.examples.lengths[chosen], kind="stable")]
-        starts = range(0, count, self.batch_size)
+        size = self.batch_size or training.config.validation_batch_size
+        starts = range(0, count, size)
         for start in starts[training.accelerator.process_index :: training.accelerator.num_processes]:
-            yield by_length[start : start + self.batch_size]
+            yield by_length[start : start + size]
+
+
+def smaller_batch(indices: Indices) -> str:
+    """Return the setting by which half as many examples are read at once; none where there is one."""
+    return f"training.validation_batch_size={len(indices) // 2}" if len(indices) > 1 else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from synthcli.cli import rank
-from synthcli.errors import SynthError, WorkFailedError
+from synthcli.errors import OutOfMemoryError, SynthError, WorkFailedError
 
 PEER = "[gloo/transport/tcp/pair.cc:544] Connection closed by peer [127.0.0.1]:1234"
 
@@ -41,6 +41,8 @@ def act() -> int:
         raise SynthError("this cannot be", "ask for something else")
     if word == "failed":
         raise WorkFailedError("the loss is nan", "lower the rate")
+    if word == "full":
+        raise OutOfMemoryError("there is not enough memory on GPU 1", "lower the batch")
     if word == "bug":
         raise ZeroDivisionError("a bug of ours")
     if word == "late":

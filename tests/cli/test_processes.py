@@ -119,6 +119,16 @@ def test_what_processes_raise_is_told_once(
     assert Launched(tmp_path, *words).end() == (code, said)
 
 
+@pytest.mark.parametrize("words", [("lost", "full"), ("full", "stubborn")])
+def test_a_process_without_memory_is_named(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "gone").touch()
+    launched = Launched(tmp_path, *words)
+    number = words.index("full")
+    named = f"process {number} of 2 (pid {launched.pids[number]})"
+    said = f"{named}: there is not enough memory on GPU 1\nhint: lower the batch\n"
+    assert launched.end() == (1, said)
+
+
 def test_a_bug_is_told_by_the_process_that_has_it_alone(tmp_path: Path) -> None:
     (tmp_path / "gone").touch()
     code, said = Launched(tmp_path, "lost", "bug").end()
