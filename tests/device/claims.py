@@ -1,0 +1,66 @@
+"""What torch and accelerate say while the stand-in is there, as they do where there is a GPU."""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import accelerate
+import torch
+from torch import Tensor
+
+from synthcli.kernels.library import Kind
+from synthcli.model.ops import dispatch
+
+if TYPE_CHECKING:
+    from tests.device.double import Device
+
+CUDA = torch.device("cuda", 0)
+
+
+class Placed(accelerate.Accelerator):
+    """An accelerator that was told of the device."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(cpu=True, mixed_precision="no")
+
+    @property
+    def device(self) -> torch.device:
+        return CUDA
+
+
+def patches(device: "Device") -> list[AbstractContextManager[Any]]:
+    """Return what has to be said otherwise."""
+    kinds: dict[str, Kind] = {"cuda": "cpu"}
+    return [
+        mock.patch.multiple(
+            Tensor,
+            create=True,
+            device=property(device.device_of),
+            is_cuda=property(device.holds),
+            is_cpu=property(lambda tensor: not device.holds(tensor)),
+            pin_memory=device_method(device.pin),
+            is_pinned=device_method(device.is_pinned),
+        ),
+        mock.patch.multiple(
+            torch.cuda,
+            is_available=lambda: True,
+            device_count=lambda: 1,
+            current_device=lambda: 0,
+            set_device=lambda _: None,
+            is_bf16_supported=lambda *_, **__: True,
+            get_device_name=lambda *_: "stand-in",
+            get_device_capability=lambda *_: (9, 0),
+            max_memory_allocated=lambda *_: 0,
+            synchronize=lambda *_: device.wait("synchronize"),
+        ),
+        mock.patch.object(torch, "clear_autocast_cache", device.autocast.forget),
+        mock.patch.object(torch.autograd, "_engine_run_backward", device.calls.run_backward),
+        mock.patch("synthcli.training.training.Accelerator", Placed),
+        mock.patch.dict(dispatch.KINDS, kinds),
+        mock.patch("synthcli.model.ops.native.library_of", lambda u: dispatch.load("cpu")),
+    ]
+
+
+def device_method(function: Any) -> Any:
+    """Return a method of tensors that a device carries out."""
+    return lambda tensor, *given, **named: function(tensor)
