@@ -1,7 +1,9 @@
 """What a mixer needs to know about the positions it mixes."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -14,7 +16,8 @@ class Context:
 
     With `memory`, keys and values are read from it in place of x. `documents` numbers the document
     of every position of a packed window, rising; nothing is read from another document. With `window`, a
-    causal query sees itself and that many positions before it.
+    causal query sees itself and that many positions before it. `made` is what one layer made of all that for
+    the layers after it.
     """
 
     start: int = 0
@@ -23,6 +26,15 @@ class Context:
     memory: Float[Tensor, "batch keys d_model"] | None = None
     documents: Int[Tensor, "batch keys"] | None = None
     window: int | None = None
+    made: dict[Hashable, Tensor | None] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: Hashable, make: Callable[[], Tensor | None]) -> Tensor | None:
+        """Return what `make` returned when the first layer asked for it by this name."""
+        if torch.compiler.is_compiling():  # sizes that a program leaves open are no names
+            return make()
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
 
     @property
     def has_plain_window(self) -> bool:

@@ -1,15 +1,16 @@
 """Attention: Y = softmax(Σ_i α_i S_i + mask) X W_v W_o, whatever fills S_i  (Tay et al. 2021, section 3)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from synthcli.model.context import Context, too_long
+from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Site
-from synthcli.model.mixers.masks import visible_keys
+from synthcli.model.mixers.masks import added_to_scores, visible_keys
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.mixers.projections import build_projection
 from synthcli.model.mixers.shaping import Shaping, running_total
@@ -130,10 +131,10 @@ class Attention(nn.Module):
             assert key is not None
             if is_causal and context.has_plain_window and queries == num_keys:
                 return fused(query, key, values, None, dropout, is_causal=True)
-            return fused(query, key, values, self._visible(x, num_keys, context), dropout, is_causal=False)
+            return fused(query, key, values, self._mask(query, num_keys, context), dropout, is_causal=False)
         logits = self._logits(x, kept.keys, context.start, num_keys)
         if logits.dim() == 3 and context.documents is None:
-            limits = Context(context.start, window=context.window)
+            limits = replace(context, key_padding=None)
             causal = visible_keys(limits, is_causal, queries, num_keys, x.device)
             causal = None if causal is None else causal[0, 0]
             return shared(logits, values, causal, context.key_padding, dropout)
@@ -147,6 +148,15 @@ class Attention(nn.Module):
     def _visible(self, x: Tensor, num_keys: int, context: Context) -> Tensor | None:
         is_causal = context.causal and not self.is_cross
         return visible_keys(context, is_causal, x.shape[1], num_keys, x.device)
+
+    def _mask(self, query: Tensor, num_keys: int, context: Context) -> Tensor | None:
+        """Return the visible keys as fused attention takes them: on a GPU it would turn each layer's."""
+        queries, is_causal = query.shape[2], context.causal and not self.is_cross
+        visible = visible_keys(context, is_causal, queries, num_keys, query.device)
+        if visible is None or not counts_launches(query):
+            return visible
+        name = ("added", context.start, context.window, is_causal, queries, num_keys, query.dtype)
+        return context.once(name, lambda: added_to_scores(visible, query.dtype))
 
     def _check_length(self, queries: int, keys: int) -> None:
         if not any(score.has_length_limit for score in self.config.scores):

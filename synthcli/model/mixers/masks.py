@@ -1,10 +1,12 @@
 """Which keys a query may see."""
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from synthcli.model.context import Context
+
+ROW = 16  # what torch's memory-efficient attention wants the rows of a mask to be a multiple of
 
 
 def visible_keys(
@@ -13,8 +15,24 @@ def visible_keys(
     """Return True where a key may be read; None where every query sees every key.
 
     Axes of length 1 stand for "the same for all". The query at position p sees keys 0 … p, with a window w
-    only p − w … p.
+    only p − w … p. Layers that share a context share the mask.
     """
+    limits = (context.start, context.window, context.key_padding is None, context.documents is None)
+    name = ("visible", *limits, is_causal, queries, keys, device)
+    return context.once(name, lambda: _visible_keys(context, is_causal, queries, keys, device))
+
+
+def added_to_scores(visible: Bool[Tensor, "*rest keys"], dtype: torch.dtype) -> Float[Tensor, "*rest keys"]:
+    """Return 0 where a key may be read, else -inf, in rows that fused attention takes without a copy."""
+    keys = visible.shape[-1]
+    padded = -(-keys // ROW) * ROW
+    rows = torch.zeros(*visible.shape[:-1], padded, dtype=dtype, device=visible.device)
+    return rows[..., :keys].masked_fill_(~visible, -torch.inf)
+
+
+def _visible_keys(
+    context: Context, is_causal: bool, queries: int, keys: int, device: torch.device
+) -> Tensor | None:
     visible: Tensor | None = None
     is_banded = is_causal and context.window is not None and context.window < context.start + queries - 1
     if is_causal and (queries > 1 or is_banded):

@@ -88,4 +88,4 @@ class SRUpp(Recurrent):
         window = context.window
         if window is not None and window >= everything.shape[1] - 1:
             window = None
-        return Context(start, context.causal, padding, everything, documents, window)
+        return Context(start, context.causal, padding, everything, documents, window, context.made)
