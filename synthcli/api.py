@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthcli.device import AUTO, on_device
 from synthcli.errors import SynthError as SynthError  # noqa: PLC0414 - of the interface
 from synthcli.errors import did_you_mean
 from synthcli.presets import load_preset as load_preset  # noqa: PLC0414 - of the interface
@@ -93,6 +94,7 @@ def train(
     scale: str | None = None,
     overrides: Sequence[str] = (),
     name: str | None = None,
+    device: str = AUTO,
     say: Say = _say_nothing,
 ) -> TrainedRun:
     """Train a preset, or the preset in a file, in a new run; `overrides` are those of `--set`."""
@@ -101,7 +103,8 @@ def train(
 
     refuse_name(name, preset)
     experiment = load_preset(preset, scale, None, overrides).called(name)
-    trained = train_experiment(experiment, Watcher(say))
+    with on_device(device, say):
+        trained = train_experiment(experiment, Watcher(say))
     outcome = trained.outcome
     assert outcome is not None  # of a new run
     evaluation = outcome.evaluation
@@ -130,6 +133,7 @@ def evaluate(
     limit: int | None = None,
     beam: int | None = None,
     batch_size: int | None = None,
+    device: str = AUTO,
 ) -> "Result":
     """Evaluate a run by a metric, the first of its preset where none is named; a run keeps the result."""
     from synthcli.jobs.evaluate import Request, evaluate_checkpoint
@@ -137,22 +141,34 @@ def evaluate(
     path = _checkpoint(run)
     where = None if source is None else Path(source)
     asked = Request(metric or _metric_of(path), corpus, where, split, limit, beam, batch_size)
-    return evaluate_checkpoint(path, asked)
+    with on_device(device):
+        return evaluate_checkpoint(path, asked)
 
 
 def generate(
-    run: Which, prompts: Sequence[str], *, beam: int = 1, max_length: int | None = None
+    run: Which,
+    prompts: Sequence[str],
+    *,
+    beam: int = 1,
+    max_length: int | None = None,
+    device: str = AUTO,
 ) -> list[str]:
     """Return a translation, or a prompt and what follows it, for each prompt."""
     from synthcli.evaluation.config import EvaluationConfig
     from synthcli.jobs.generate import generated_texts
 
     search = EvaluationConfig(metrics=("bleu",), beam=beam, max_length=max_length)
-    return list(generated_texts(_checkpoint(run), list(prompts), search))
+    with on_device(device):
+        return list(generated_texts(_checkpoint(run), list(prompts), search))
 
 
 def distill(
-    teacher: Which = None, *, preset: str | None = None, scale: str | None = None, **options: Any
+    teacher: Which = None,
+    *,
+    preset: str | None = None,
+    scale: str | None = None,
+    device: str = AUTO,
+    **options: Any,
 ) -> StudentRun:
     """Replace the mixers of blocks by others and fit them to a teacher.
 
@@ -162,12 +178,19 @@ def distill(
     from synthcli.jobs.distil_block import distil
     from synthcli.jobs.distil_request import Asked, request_of
 
-    outcome = distil(request_of(_asked(Asked, teacher, options), preset, scale))
+    request = request_of(_asked(Asked, teacher, options), preset, scale)
+    with on_device(device):
+        outcome = distil(request)
     return _student(outcome.run, outcome.to_json(), "blocks")
 
 
 def merge(
-    teacher: Which = None, *, preset: str | None = None, scale: str | None = None, **options: Any
+    teacher: Which = None,
+    *,
+    preset: str | None = None,
+    scale: str | None = None,
+    device: str = AUTO,
+    **options: Any,
 ) -> StudentRun:
     """Put one layer in the place of neighbours.
 
@@ -176,7 +199,9 @@ def merge(
     from synthcli.jobs.merge_layers import merge_layers
     from synthcli.jobs.merge_request import MergeAsked, request_of
 
-    outcome = merge_layers(request_of(_asked(MergeAsked, teacher, options), preset, scale))
+    request = request_of(_asked(MergeAsked, teacher, options), preset, scale)
+    with on_device(device):
+        outcome = merge_layers(request)
     return _student(outcome.run, outcome.to_json(), "merges")
 
 

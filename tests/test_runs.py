@@ -230,6 +230,18 @@ def test_a_session_on_another_machine_is_said() -> None:
     assert other_machine({}, now | {"versions": {"torch": "2.13.0"}}) == []
 
 
+def test_another_gpu_of_the_same_kind_is_no_other_machine() -> None:
+    here = {"threads": 1, "precision": "fp32", "gpu": "NVIDIA H100", "versions": {"torch": "2.13.0"}}
+    before = here | {"device": "cuda:0"}
+    assert other_machine(before, here | {"device": "cuda:1"}) == []
+    assert other_machine(here | {"device": "cuda"}, before) == []  # as it was written before
+    (line,) = other_machine(before, before | {"gpu": "NVIDIA H200"})
+    assert line.startswith("`gpu` was NVIDIA H100 and is NVIDIA H200")
+    on_processor = {key: value for key, value in here.items() if key != "gpu"} | {"device": "cpu"}
+    (line,) = other_machine(before, on_processor)
+    assert line.startswith("`device` was cuda:0 and is cpu")
+
+
 def test_a_precision_is_the_same_whoever_chose_it() -> None:
     chosen = {
         "threads": 1,

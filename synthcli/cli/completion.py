@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 
+DEVICES = ("auto", "cpu", "cuda", "cuda:0")
 SCALES = ("smoke", "hour", "day", "paper")
 METRICS = ("bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation")
 AGREEMENT = "teacher-agreement"

@@ -18,6 +18,7 @@ from synthcli.cli.completion import (
     list_corpora,
     list_runs,
 )
+from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import same_command
 from synthcli.cli.panels import DRAWING, MODEL, RESULT, TEXT
 from synthcli.cli.results import show_results
@@ -149,6 +150,7 @@ def evaluate(
     picture: Picture = None,
     from_: From = None,
     save_outputs: SaveOutputs = None,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Judge checkpoints on the whole test split, with 95 % intervals.
@@ -178,6 +180,7 @@ def evaluate(
             "reference": reference,
             "picture": picture,
             "save_outputs": save_outputs,
+            "device": None if device == "auto" else device,
         }
         refuse_given("--from", **model, **others)
         return score_outputs(metric, from_, checkpoints, rouge_tokenizer, limit, as_json)

@@ -8,6 +8,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_start
 from synthcli.cli.completion import FORMS, TASKS, complete, list_corpora, list_presets, list_runs
+from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, SETTINGS, TEXT
 from synthcli.cli.presets import Scale, Set
@@ -90,6 +91,7 @@ def finetune(
     set_: Set = None,
     name: RunName = None,
     track: Track = None,
+    device: Device = "auto",
 ) -> None:
     """Train on from a checkpoint, saying which weights were loaded, are new, were dropped or resized.
 

@@ -11,6 +11,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose
 from synthcli.cli.completion import complete, list_runs
+from synthcli.cli.device_option import Device
 from synthcli.cli.panels import DRAWING, RESULT, TEXT
 from synthcli.errors import SynthError
 from synthcli.variables import LARGEST_SEED
@@ -93,6 +94,7 @@ def generate(
     top_p: TopP = None,
     seed: Seed = None,
     batch_size: BatchSize = 16,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Write what a model makes of each prompt, as it comes; a masked-lm fills each [MASK].

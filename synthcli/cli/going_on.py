@@ -61,10 +61,11 @@ def begun_since(there_before: "Collection[Run]") -> "list[Run]":
 
 def resume(begun: "Sequence[Run]", verb: str, more: str = "", done: Sequence[str] = ()) -> Stopped:
     """Return how a run that a signal ended is gone on with; the same command where none was begun."""
+    from synthcli.cli.device_option import device_words
     from synthcli.runs.verbs import tracker_words
 
     if not begun:
         return Stopped("nothing is left half done", same_command(done), "begins again")
-    words = ["synth", verb, "--resume", str(begun[0].path), *tracker_words(begun[0])]
+    words = ["synth", verb, "--resume", str(begun[0].path), *tracker_words(begun[0]), *device_words()]
     command = f"{shlex.join(words)}{more}"
     return Stopped("the run is kept up to its last checkpoint", command, "goes on after it")

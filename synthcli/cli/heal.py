@@ -10,6 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_student
 from synthcli.cli.completion import complete, list_runs
 from synthcli.cli.compress_options import AsJson, Corpus, MaxLength, Preset, Scale, Seed
+from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, RESULT, TEXT, TRAINING
 from synthcli.cli.run_options import RunName, Track
@@ -101,6 +102,7 @@ def heal(
     name: RunName = None,
     track: Track = None,
     resume: Resume = False,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train a student towards its teacher's distribution at every position.

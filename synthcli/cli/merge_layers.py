@@ -25,6 +25,7 @@ from synthcli.cli.compress_options import (
     steps_of,
 )
 from synthcli.cli.compressing import Showing, announce, left_out
+from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.run_options import RunName
 from synthcli.cli.source_option import Source
@@ -99,6 +100,7 @@ def merge_layers(
     cache_limit: CacheLimit = None,
     seed: Seed = None,
     name: RunName = None,
+    device: Device = "auto",
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:

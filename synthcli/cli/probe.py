@@ -10,6 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
 from synthcli.cli.completion import complete, list_corpora, list_replacements, list_runs
 from synthcli.cli.compress_options import AsJson, MaxLength, bytes_of
+from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, RESULT, TEXT
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
@@ -94,6 +95,7 @@ def probe(
     cache: Cache = None,
     cache_limit: CacheLimit = None,
     output: Output = None,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Try every replacement in every layer from a formula, and say what each costs: no gradient step.

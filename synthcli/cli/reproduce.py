@@ -8,6 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.completion import SCALES, complete
+from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Set
 from synthcli.errors import Stopped
@@ -40,6 +41,7 @@ def reproduce(
     set_: Set = None,
     output: Output = Path("reports"),
     jobs: Jobs = None,
+    device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train and judge one experiment of every family, and its variants; print and write one table.

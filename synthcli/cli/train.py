@@ -9,11 +9,13 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.completion import complete, list_presets, list_runs
+from synthcli.cli.device_option import Device, device_words
 from synthcli.cli.going_on import begun_since, resuming, same_command
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
+from synthcli.device import refuse_one_of_several
 from synthcli.errors import Stopped, SynthError
 from synthcli.variables import LARGEST_SEED
 
@@ -80,6 +82,7 @@ def train(
     only_plan: OnlyPlan = False,
     dry_run: DryRun = False,
     processes: Processes = 1,
+    device: Device = "auto",
 ) -> None:
     """Train what presets describe.
 
@@ -100,6 +103,7 @@ def train(
     if not presets and not resume:
         raise SynthError("no preset is named", "list them with `synth presets ls`, or resume with `--resume`")
     if processes > 1:
+        refuse_one_of_several(device, processes)
         return in_processes(processes, presets if not resume else None, scale, config, overrides)
     words: list[str | None] = [*presets] if presets else [None]
     experiments = [None if resume else read(word or "", scale, config, overrides, name) for word in words]
@@ -188,7 +192,8 @@ def how_to_go_on(processes: int, begun: "Sequence[Run]") -> str:
     """Say how a training of several processes is continued that one of them ended."""
     if not begun:
         return "the same command again begins anew, or goes on where it has `--resume`"
-    return f"`synth train --resume {begun[0].path} --processes {processes}` goes on after its last checkpoint"
+    words = ["--resume", str(begun[0].path), "--processes", str(processes), *device_words()]
+    return f"`{shlex.join(['synth', 'train', *words])}` goes on after its last checkpoint"
 
 
 def read(
@@ -290,5 +295,5 @@ def report(trained: "Trained") -> None:
 
 def saved(verb: str, outcome: "Outcome", path: Path, *more: str) -> Stopped:
     """Return how an interrupted training goes on: it ended after a step, which is saved."""
-    command = shlex.join(["synth", verb, "--resume", str(path), *more])
+    command = shlex.join(["synth", verb, "--resume", str(path), *more, *device_words()])
     return Stopped(f"step {outcome.step:,} of {outcome.steps:,} is saved", command, "goes on after it")

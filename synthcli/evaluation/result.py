@@ -23,6 +23,7 @@ SHAPE: Shape = {
     **dict.fromkeys(("samples", "split_size", "step"), int),
     "limit": (None, int),
     "outputs?": (None, str),
+    "device?": (None, str),
     "figures": [FIGURE],
     "options": {},
     "notes": [str],
@@ -69,6 +70,7 @@ class Result:
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     outputs: str | None = None  # the file beside it with what was written
+    device: str | None = None  # what the model ran on: a GPU's number and name, or the kind of processor
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

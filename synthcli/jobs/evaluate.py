@@ -17,6 +17,7 @@ from synthcli.data.origin import shorten_name
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.data.store import Store
 from synthcli.data.tokenizers import Tokenizer
+from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, Progress, measure, refuse_headless, refuse_mismatch
@@ -29,6 +30,7 @@ from synthcli.jobs.shortage import suggest_less
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
+from synthcli.runs.environment import describe_device
 from synthcli.runs.references import portable
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
@@ -80,7 +82,7 @@ def evaluate_checkpoint(
     lines: list[str] = []
     keep = None if run is None or request.save_outputs is False else keeper(lines)
     result = judge(
-        model_of(checkpoint),
+        model_of(checkpoint).to(current_device()),
         checkpoint.tokenizer,
         examples,
         config,
@@ -133,6 +135,7 @@ def judge(
         notes=notes_on(examples, request.metric, config),
         seconds=round(seconds, 2),
         versions={name: importlib.metadata.version(name) for name in RECORDED},
+        device=describe_device(device_of(model)),
     )
 
 

@@ -11,6 +11,7 @@ import torch
 
 from synthcli.data.corpora import find_corpus
 from synthcli.data.tokenizers import Tokenizer
+from synthcli.device import current_device
 from synthcli.errors import SynthError
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
@@ -53,7 +54,8 @@ class Writer:
 
     def __init__(self, path: Path, asked: Asked) -> None:
         self.asked = asked
-        self.model, self.tokenizer = load_model(path)
+        model, self.tokenizer = load_model(path)
+        self.model = model.to(current_device())
         self.config: ModelConfig = self.model.config  # type: ignore[assignment]
         if self.config.task == "classification":
             hint = "judge it with `synth eval accuracy`"

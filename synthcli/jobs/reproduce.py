@@ -11,6 +11,7 @@ import torch
 
 from synthcli import durable
 from synthcli.children import Children, cores
+from synthcli.device import CUDA, VISIBLE, chosen_word, current_device
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying, did_you_mean
 from synthcli.jobs.reproduce_crew import Crew
@@ -62,7 +63,7 @@ class Report:
 
 def default_jobs() -> int:
     """Return how many parts this machine does at a time: one a GPU, else one a core as far as memory goes."""
-    return torch.cuda.device_count() or max(1, min(cores(), memory() // WORKER_BYTES))
+    return len(visible_gpus()) or max(1, min(cores(), memory() // WORKER_BYTES))
 
 
 def reproduce(asked: Reproduction, folder: Path, board: Board, jobs: int = 1) -> Report:
@@ -126,9 +127,12 @@ def outcome_of(result: object) -> str:
 
 
 def visible_gpus() -> list[str]:
-    """Return the GPUs of this process, as `CUDA_VISIBLE_DEVICES` names them."""
-    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return named or [str(number) for number in range(torch.cuda.device_count())]
+    """Return the GPUs that rows run on, as `CUDA_VISIBLE_DEVICES` names them: none on the processor."""
+    if current_device().type != CUDA:
+        return []
+    named = [name for name in os.environ.get(VISIBLE, "").split(",") if name.strip()]
+    there = named or [str(number) for number in range(torch.cuda.device_count())]
+    return [there[current_device().index]] if ":" in chosen_word() else there
 
 
 def write_report(rows: list[Row], failures: list[Failure], scale: str, folder: Path, jobs: int) -> Path:

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from synthcli.children import Children, cores
+from synthcli.device import VISIBLE
 from synthcli.jobs.reproduce_parts import Failure, Listener, Part, attempt
 
 SECONDS_BETWEEN_REPORTS = 0.2
@@ -113,9 +114,12 @@ class Crew:
 
 
 def environment_of(number: int, jobs: int, gpus: list[str]) -> dict[str, str]:
-    """Return the environment of a worker: a GPU and its share of the cores; threads a user has set stay."""
+    """Return the environment of a worker: a GPU and its share of the cores; threads a user has set stay.
+
+    Without GPUs it sees none: rows run on the processor, whatever else there is.
+    """
     threads = {"OMP_NUM_THREADS": str(max(1, cores() // jobs))}
-    own = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
+    own = {VISIBLE: gpus[number % len(gpus)] if gpus else ""}
     return {**threads, **os.environ, **own}
 
 

@@ -10,6 +10,7 @@ import torch
 
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
+from synthcli.device import current_device
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.measure import Progress
 from synthcli.evaluation.result import Result
@@ -24,6 +25,7 @@ from synthcli.presets.schema import Experiment
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run, differences_in_training, list_runs, read_experiment
+from synthcli.runs.environment import describe_device
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
 from synthcli.training.training import prepare
@@ -163,7 +165,7 @@ def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Wat
     examples = examples_of(store, judging.split, experiment.model, experiment.data, judging)
     request = Request(metric, beam=1)
     config = options_for(experiment, request)
-    model = initialised(experiment, watcher)
+    model = initialised(experiment, watcher).to(current_device())
     progress = evaluating(metric, watcher)
     result = judge(model, store.tokenizer, examples, config, request, progress, ("untrained", 0))
     with carrying(result):
@@ -186,10 +188,11 @@ def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
     if all(known.values()):
         return {variant: table["relative_to_first"] for variant, table in known.items() if table}
     seconds = timed({variant: read_experiment(run) for variant, run in runs.items()}, watcher)
-    first = next(iter(seconds.values()))
+    first, device = next(iter(seconds.values())), describe_device(current_device())
     for variant, run in runs.items():
         relative = seconds[variant] / first
-        run.write_result(STEP_TIME, {"seconds": seconds[variant], "relative_to_first": relative})
+        timing = {"seconds": seconds[variant], "relative_to_first": relative, "device": device}
+        run.write_result(STEP_TIME, timing)
     return {variant: seconds[variant] / first for variant in runs}
 
 

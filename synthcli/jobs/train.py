@@ -11,6 +11,7 @@ from torch import nn
 from synthcli.data.examples import Examples
 from synthcli.data.prepare import Progress
 from synthcli.data.store import Store
+from synthcli.device import current_device
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless, refuse_mismatch
 from synthcli.jobs.evaluate import own_tokenizer
@@ -224,16 +225,16 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
 
 def recurrence_here() -> str:
     """Say what will run the recurrence; raise where kernels are required and there are none."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    uses_kernels(device)
-    return description(device)
+    kind = current_device().type
+    uses_kernels(kind)
+    return description(kind)
 
 
 def refuse_larger_than_memory(experiment: Experiment) -> None:
     """Refuse a model that does not fit with its gradients and moments, before any of it is made."""
     counted = parameters_of(experiment)
     needed = WEIGHT_BYTES * counted.total
-    if not torch.cuda.is_available():  # else only the weights pass through the memory of the machine
+    if current_device().type == "cpu":  # else only the weights pass through the memory of the machine
         needed += LEARNING_BYTES * counted.trainable
     what = f"a model of {counted.total:,} parameters"
     refuse_larger(

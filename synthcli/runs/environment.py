@@ -12,9 +12,13 @@ import sys
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import synthcli
+from synthcli.device import CUDA, name_device
+
+if TYPE_CHECKING:
+    import torch
 
 RECORDED = ("synthcli", "torch", "accelerate", "datasets", "tokenizers", "sentencepiece", "numpy")
 RANK = "rank.py"  # one of several processes, which gets the command without their number
@@ -76,6 +80,11 @@ def _git(checkout: Path, *words: str) -> str | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def describe_device(device: "torch.device") -> str:
+    """Return what a figure was computed on: `cuda:0 NVIDIA H200`, `cpu Intel(R) Xeon(R) …`."""
+    return name_device(device) if device.type == CUDA else f"{device} {processor()}"
 
 
 @cache

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from synthcli.device import describe_gpu
 from synthcli.runs.environment import environment
 from synthcli.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    import torch
-
     from synthcli.runs.run import Run
     from synthcli.training.training import Training
 
 # in which order sums are made, and how exactly
-DECIDES_SUMS = ("threads", "processes", "micro_size", "device", "precision", "recurrence")
+DECIDES_SUMS = ("threads", "processes", "micro_size", "device", "gpu", "precision", "recurrence")
 
 
 class Sessions(Callback):
@@ -42,7 +41,7 @@ class Sessions(Callback):
             "evaluate_every": training.config.evaluate_every,
             "precision": training.precision.description,
             "device": str(training.device),
-            **kind_of_gpu(training.device),
+            **describe_gpu(training.device),
             "micro_size": training.batch.micro_size or "the whole batch",
             "processes": training.accelerator.num_processes,
             "threads": torch.get_num_threads(),
@@ -59,13 +58,6 @@ class Sessions(Callback):
             self.run.finish(steps=training.steps)
 
 
-def kind_of_gpu(device: "torch.device") -> dict[str, str]:
-    """Return what a GPU is called; of processors the environment says it."""
-    import torch
-
-    return {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
-
-
 def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return a line for each thing that sums depend on and that differs between two sessions of a run."""
     pairs = [(key, before.get(key), now.get(key)) for key in DECIDES_SUMS]
@@ -73,10 +65,11 @@ def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     return [
         f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"
         for key, old, new in pairs
-        if old is not None and acting(key, old) != acting(key, new)
+        if None not in (old, new) and acting(key, old) != acting(key, new)
     ]
 
 
 def acting(key: str, value: Any) -> Any:
-    """Return what sums depend on: the format of a precision, whoever chose it."""
-    return value.partition(",")[0] if key == "precision" else value
+    """Return what sums depend on: the format of a precision, whoever chose it, and the kind of a device."""
+    separator = {"precision": ",", "device": ":"}.get(key)
+    return value if separator is None else value.partition(separator)[0]

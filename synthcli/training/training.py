@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from synthcli.data.batching import Batches, split, split_in_order
 from synthcli.data.config import BatchConfig
+from synthcli.device import chosen_word, current_device
 from synthcli.errors import SynthError
 from synthcli.objectives import IGNORED, Batch, Objective, segment_lm
 from synthcli.training.callbacks import Callback, Evaluation
@@ -188,11 +189,18 @@ def refuse_few_streams(batch: BatchConfig) -> None:
 
 
 def accelerate() -> Accelerator:
-    """Join the processes of the launcher, on processors where there is no CUDA device.
+    """Join the processes of the launcher, on the device that was chosen.
 
-    Number formats and loss scaling are the loop's own.
+    Number formats and loss scaling are the loop's own. Accelerate keeps the first device of a process for
+    good, and has no other way to name another than its state.
     """
-    return Accelerator(cpu=launched() > 1 and not torch.cuda.is_available(), mixed_precision="no")
+    device = current_device()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # or the first GPU holds a context of half a gigabyte for nothing
+    accelerator = Accelerator(cpu=launched() > 1 and device.type == "cpu", mixed_precision="no")
+    if launched() == 1 and (device.type == "cuda" or chosen_word() == "cpu"):
+        accelerator.state.device = device
+    return accelerator
 
 
 def launched() -> int:

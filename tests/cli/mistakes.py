@@ -365,7 +365,36 @@ AWAY = [
     ("runs show nowhere", "unknown run `nowhere`", RUNS),
 ]
 
-MISTAKES = [*TRAIN, *FINETUNE, *EVALUATE, *DATA, *COMPRESS, *AWAY]
+DEVICES = "`auto`, `cpu`, `cuda`, or one GPU by its number: `cuda:0`"
+DEVICE = [
+    *(
+        (f"{words} --device gpu", "`--device gpu` is no device", DEVICES)
+        for words in (
+            "train tiny.toml",
+            "finetune tiny --corpus copy",
+            "eval bleu tiny",
+            "eval teacher-agreement",
+            "generate tiny --prompt a",
+            "probe teacher",
+            "distill-block --block 0",
+            "merge-layers 0 1",
+            "heal",
+            "reproduce",
+        )
+    ),
+    (
+        "eval bleu tiny --device cuda:",
+        "`--device cuda:` is no device",
+        DEVICES,
+    ),
+    (
+        "eval bleu --from outputs.jsonl --device cpu",
+        "`--device` has no meaning for `--from`",
+        "leave it out",
+    ),
+]
+
+MISTAKES = [*TRAIN, *FINETUNE, *EVALUATE, *DATA, *COMPRESS, *AWAY, *DEVICE]
 
 # in a folder with nothing in it
 EMPTY = [

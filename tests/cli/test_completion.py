@@ -48,6 +48,8 @@ OFFERED = {
     ("heal", "--preset", "bert-heal-no"): [],
     ("tokenizer", "train", "--kind", "word"): ["wordpiece", "words"],
     ("train", "x", "--resu"): ["--resume"],
+    ("eval", "bleu", "--device", "cu"): ["cuda", "cuda:0"],
+    ("reproduce", "--device", ""): ["auto", "cpu", "cuda"],
 }
 
 

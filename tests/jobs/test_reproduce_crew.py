@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from synthcli.children import Children
+from synthcli.device import on_device
 from synthcli.jobs import reproduce as job
 from synthcli.jobs.reproduce import Reproduction, reproduce
 from synthcli.jobs.reproduce_crew import Crew, environment_of
 from synthcli.jobs.reproduce_parts import Failure, Part
 from synthcli.reproduce.tasks import Task
+from tests.fake_gpus import with_gpus
 
 from .reproducing import Told
 from .test_reproduce import TOY
@@ -77,6 +79,22 @@ def test_a_process_has_its_share_of_the_cores_or_a_gpu(monkeypatch: pytest.Monke
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert environment_of(0, 3, [])["OMP_NUM_THREADS"] == "5"
     assert [environment_of(n, 3, ["2", "7"])["CUDA_VISIBLE_DEVICES"] for n in range(3)] == ["2", "7", "2"]
+    assert environment_of(0, 3, [])["CUDA_VISIBLE_DEVICES"] == ""  # rows run on the processor
+
+
+def test_rows_run_on_the_gpus_of_the_device_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with_gpus(monkeypatch, (9, 0), (9, 0), (9, 0))
+    processor_jobs = max(1, min(job.cores(), job.memory() // job.WORKER_BYTES))
+    asked = {"auto": ["0", "1", "2"], "cuda": ["0", "1", "2"], "cuda:1": ["1"], "cpu": []}
+    for word, gpus in asked.items():
+        with on_device(word):
+            assert job.visible_gpus() == gpus and job.default_jobs() == (len(gpus) or processor_jobs), word
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6,9")
+    with on_device("cuda:2"):
+        assert job.visible_gpus() == ["9"]
+    with_gpus(monkeypatch)
+    assert job.visible_gpus() == []
 
 
 class Interrupting(Told):

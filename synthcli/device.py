@@ -1,0 +1,216 @@
+"""The device that models run on: `auto`, `cpu`, `cuda` or `cuda:N`, chosen once for a command.
+
+Whoever runs a model asks `current_device`, and moves the model there; batches follow their model.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+AUTO, CPU, CUDA = "auto", "cpu", "cuda"
+WORDS = (AUTO, CPU, CUDA)
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+INSTEAD = "leave `--device` out: models run on the processor"
+DRIVER = tuple(map(Path, ("/sys/module/nvidia/version", "/proc/driver/nvidia/version")))
+
+
+def _say_nothing(line: str) -> None:
+    """Keep a line to oneself."""
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """The word of a user; the device is found when it is first needed, and a GPU is said then."""
+
+    word: str
+    say: Callable[[str], None]
+
+    @cached_property
+    def device(self) -> "torch.device":
+        device = find_device(self.word, self.say)
+        if device.type == CUDA:
+            self.say(f"device: {name_device(device)}")
+        return device
+
+
+_choice: ContextVar[DeviceChoice | None] = ContextVar("device", default=None)
+
+
+@contextmanager
+def on_device(word: str, say: Callable[[str], None] = _say_nothing) -> Iterator[None]:
+    """Run models on a device for as long as this lasts; `say` is told of a GPU, once.
+
+    Raises SynthError for a word that is no device, and for a GPU that is not there or cannot be used.
+    """
+    refuse_unknown(word)
+    choice = DeviceChoice(word, say)
+    if word.startswith(CUDA):
+        _ = choice.device  # a mistake is told before any work
+    before = _choice.set(choice)
+    try:
+        yield
+    finally:
+        _choice.reset(before)
+
+
+def current_device() -> "torch.device":
+    """Return where models run: what was chosen, else a GPU if there is one."""
+    choice = _choice.get()
+    return find_device(AUTO) if choice is None else choice.device
+
+
+def device_of(model: "nn.Module") -> "torch.device":
+    """Return where a model is: that of its first parameter or buffer, the processor where it has none."""
+    import torch
+
+    tensors = (*model.parameters(), *model.buffers())
+    return tensors[0].device if tensors else torch.device(CPU)
+
+
+def chosen_word() -> str:
+    """Return what was asked for: `auto` where nobody asked."""
+    choice = _choice.get()
+    return AUTO if choice is None else choice.word
+
+
+def refuse_unknown(word: str) -> None:
+    """Raise for a word that names no device."""
+    if word not in WORDS and not re.fullmatch(r"cuda:\d{1,3}", word):
+        hint = "`auto`, `cpu`, `cuda`, or one GPU by its number: `cuda:0`"
+        raise SynthError(f"`--device {word}` is no device", hint)
+
+
+def refuse_one_of_several(word: str, processes: int) -> None:
+    """Raise where several processes would share the one GPU that is named."""
+    if processes > 1 and ":" in word:
+        message = f"`--device {word}` is one GPU, and {processes} processes take one each"
+        raise SynthError(message, f"`--device cuda`; `{VISIBLE}` says which GPUs there are to take")
+
+
+def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.device":
+    """Return the device a word means here; of a launcher's processes each has a GPU of its own.
+
+    `auto` passes over a GPU that this torch cannot use, and says so.
+    """
+    import torch
+
+    asks_for_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")  # a launcher's
+    if word == CPU or (word == AUTO and (asks_for_cpu or not torch.cuda.is_available())):
+        return torch.device(CPU)
+    refuse_one_of_several(word, int(os.environ.get("WORLD_SIZE", "1")))
+    if not torch.cuda.is_available():
+        raise SynthError(f"`--device {word}`: {_why_no_gpu()}", INSTEAD)
+    count = torch.cuda.device_count()
+    own = int(os.environ.get("LOCAL_RANK", "0")) % count
+    index = int(word.partition(":")[2] or own)
+    if index >= count:
+        there = "the only GPU is `cuda:0`" if count == 1 else f"GPUs are `cuda:0` to `cuda:{count - 1}`"
+        raise SynthError(f"`--device {word}` is not there: torch finds {count}", there)
+    device = torch.device(CUDA, index)
+    problem = _misfit(device)
+    if problem is None:
+        return device
+    if word != AUTO:
+        raise SynthError(f"`--device {word}`: {problem}", f"install a torch that is, or {INSTEAD}")
+    say(f"warning: {problem}: models run on the processor")
+    return torch.device(CPU)
+
+
+def _why_no_gpu() -> str:
+    """Return why torch finds no GPU."""
+    import torch
+
+    if not torch.backends.cuda.is_built():
+        return f"this torch, {torch.__version__}, is built without CUDA"
+    visible = os.environ.get(VISIBLE)
+    if visible is not None:
+        return f"torch finds no GPU: `{VISIBLE}` is `{visible}`"
+    try:
+        torch.cuda.init()
+    except (AssertionError, RuntimeError) as error:
+        return f"torch finds no GPU: {str(error).strip().partition(chr(10))[0]}"
+    return "torch finds no GPU"
+
+
+def _misfit(device: "torch.device") -> str | None:
+    """Return why this torch cannot use a GPU that is there, or None."""
+    import torch
+
+    capability, built_for = torch.cuda.get_device_capability(device), torch.cuda.get_arch_list()
+    if torch.version.hip is not None or runs_on(capability, built_for):
+        return None
+    kind = f"{name_device(device)}, of compute capability {capability[0]}.{capability[1]}"
+    return f"this torch is not built for {kind}, but for {', '.join(built_for)}"
+
+
+def runs_on(capability: tuple[int, int], built_for: Sequence[str]) -> bool:
+    """Whether a GPU runs something of `sm_80`, `compute_90`, …
+
+    Machine code is for its generation, from its own capability on; what is left to the driver to compile,
+    `compute_…`, is for all later ones.
+    """
+    for kind, number in re.findall(r"(sm|compute)_(\d+)", " ".join(built_for)):
+        own = divmod(int(number), 10)
+        if own <= capability and (kind == "compute" or own[0] == capability[0]):
+            return True
+    return False
+
+
+def name_device(device: "torch.device") -> str:
+    """Return `cuda:0 NVIDIA H200`, or `cpu`."""
+    import torch
+
+    return f"{device} {torch.cuda.get_device_name(device)}" if device.type == CUDA else str(device)
+
+
+def describe_gpu(device: "torch.device") -> dict[str, Any]:
+    """Return what figures of a GPU depend on: the card, how many there are, driver, CUDA and NCCL.
+
+    Of processors it is empty; what cannot be told is left out.
+    """
+    import torch
+
+    if device.type != CUDA:
+        return {}
+    facts: dict[str, Any] = {
+        "gpu": torch.cuda.get_device_name(device),
+        "gpus": torch.cuda.device_count(),
+        "capability": ".".join(map(str, torch.cuda.get_device_capability(device))),
+        "driver": driver_version(),
+        "cuda": torch.version.cuda or torch.version.hip,
+        "nccl": nccl_version(),
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def driver_version() -> str | None:
+    """Return the version of NVIDIA's driver, as the system says it."""
+    for path in DRIVER:
+        try:
+            text = path.read_text(errors="replace")
+        except OSError:
+            continue
+        if found := re.search(r"\d+\.\d+(\.\d+)*", text):
+            return found[0]
+    return None
+
+
+def nccl_version() -> str | None:
+    """Return the version of NCCL that torch was built with."""
+    import torch
+
+    if not torch.distributed.is_available() or not torch.distributed.is_nccl_available():
+        return None
+    return ".".join(map(str, torch.cuda.nccl.version()))
