@@ -19,11 +19,13 @@ from synthcli.compress.likeness import cosine, pooled
 from synthcli.compress.nmse import NMSE
 from synthcli.data.examples import Examples
 from synthcli.data.ragged import Indices
+from synthcli.device import device_of
 from synthcli.errors import WorkFailedError
 from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours, tally
 from synthcli.evaluation.sampled import Array
 from synthcli.evaluation.score import Score
 from synthcli.objectives import IGNORED, Batch
+from synthcli.training.training import moved
 
 TOKENS = 1024  # of a batch: logits are wide
 Progress = Callable[[int, int], None]
@@ -82,11 +84,13 @@ def judge_all(
         theirs: Any = student.model.config
         student.begin(len(chosen), theirs.d_model, judges, config.has_head)
     vectors = torch.zeros(len(chosen), config.d_model)
-    for places, batch in batches(examples, chosen, seed, progress):
+    device = device_of(teacher)
+    for places, on_host in batches(examples, chosen, seed, progress):
+        batch = moved(on_host, device)
         said = say(teacher, batch)
         best = None if reference is None else say(reference, batch).logits
-        positions[places] = where_predicted(batch).sum(1).numpy()
-        vectors[torch.from_numpy(places)] = pooled(said.last, batch.get("padding")).float()
+        positions[places] = where_predicted(batch).sum(1).cpu().numpy()
+        vectors[torch.from_numpy(places)] = pooled(said.last, batch.get("padding")).float().cpu()
         for student in students:
             note(student, batch, places, said, best)
     return [scores_of(student, positions, vectors, config.task) for student in students]
@@ -127,13 +131,14 @@ def note(student: Judged, batch: Batch, places: Indices, teacher: Said, referenc
     said, where = say(student.model, batch), where_predicted(batch)
     targets, padding = batch["targets"], batch.get("padding")
     assert targets is not None and student.vectors is not None
-    rows = torch.from_numpy(places)[where.nonzero()[:, 0]]
+    rows = places[where.nonzero()[:, 0].cpu().numpy()]
     for name, judge in (("teacher", teacher.logits), ("reference", reference)):
         if judge is not None and name in student.sums:
-            np.add.at(student.sums[name], rows.numpy(), tally(said.logits, judge, targets[where]).numpy())
+            tallied = tally(said.logits, judge, targets[where]).cpu().numpy()
+            np.add.at(student.sums[name], rows, tallied)
     for ours, theirs in enumerate(student.layers or ()):
         student.errors[ours].add(said.hidden[ours], teacher.hidden[theirs], padding)
-    student.vectors[torch.from_numpy(places)] = pooled(said.last, padding).float()
+    student.vectors[torch.from_numpy(places)] = pooled(said.last, padding).float().cpu()
     if student.cosines is not None:
         student.cosines[places] = cosines_of(said.last, teacher.last, padding)
 
@@ -142,7 +147,7 @@ def cosines_of(student: Tensor, teacher: Tensor, padding: Tensor | None) -> Arra
     """Return the summed cosines of real positions, and their number, of each sample  (batch, 2)."""
     cosines = cosine(teacher, student).double()
     is_real = torch.ones_like(cosines) if padding is None else (~padding).double()
-    return torch.stack(((cosines * is_real).sum(1), is_real.sum(1)), dim=1).numpy()
+    return torch.stack(((cosines * is_real).sum(1), is_real.sum(1)), dim=1).cpu().numpy()
 
 
 def scores_of(student: Judged, positions: Array, vectors: Tensor, task: str) -> list[Score]:

@@ -109,7 +109,7 @@ def loaded(config: ModelConfig, weights: Mapping[str, Tensor], replaced: tuple[s
     """
     first = next(iter(weights.values()))
     with torch.random.fork_rng(devices=[]):
-        model = build(config).to(first.dtype)
+        model = build(config).to(first.device, first.dtype)
     own = weights_of(model)
     fitting = {n: t for n, t in weights.items() if n in own or not (replaced and n.startswith(replaced))}
     load_weights(model, fitting, "the model put together")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -40,10 +40,12 @@ from synthcli.disk import shown, writing
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_json
 
+CPU = torch.device("cpu")
 PARTS = {"of", "text", "sites", "bytes"}  # of an index
 RECORDINGS = ".activations-"  # how folders of recordings that do not stay begin
 
 __all__ = [
+    "CPU",
     "RECORDINGS",
     "ActivationCache",
     "Progress",
@@ -52,6 +54,7 @@ __all__ = [
     "cache_at",
     "open_cache",
     "planned_bytes",
+    "read_on",
     "refuse_other",
     "refuse_size",
     "shown",
@@ -127,6 +130,21 @@ class ActivationCache:
         if (lengths == longest).all():
             return filled, None
         return filled, torch.from_numpy(np.arange(longest) >= lengths[:, None])
+
+
+class Readable(Protocol):
+    """What a cache offers: sequences by number."""
+
+    def read(self, site: Site, indices: Indices) -> tuple[Tensor, Tensor | None]:
+        """Return (batch, length, width), zeros at padding, and the padding."""
+
+
+def read_on(
+    device: torch.device, cache: Readable, site: Site, indices: Indices
+) -> tuple[Tensor, Tensor | None]:
+    """Read a site of some sequences, and their padding, to where a model is."""
+    values, padding = cache.read(site, indices)
+    return values.to(device), None if padding is None else padding.to(device)
 
 
 def planned_bytes(teacher: Teacher, calibration: Calibration, sites: Iterable[Site]) -> int:

@@ -156,8 +156,7 @@ def begun(name: str, lesson: Lesson, config: MixerConfig, plan: Plan) -> nn.Modu
 
 def by_chance(lesson: Lesson, config: MixerConfig, seed: int) -> nn.Module:
     """Return a student that knows nothing of its teacher."""
-    student = new_mixer(lesson.teacher.config, lesson.layer, config, lesson.stack, seed)
-    return student.eval().to(next(lesson.teacher.model.parameters()).dtype)
+    return lesson.like_teacher(new_mixer(lesson.teacher.config, lesson.layer, config, lesson.stack, seed))
 
 
 def tried(

@@ -23,6 +23,7 @@ from synthcli.compress.criteria.base import Criterion
 from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.data.config import BatchConfig
+from synthcli.device import device_of
 from synthcli.errors import OutOfMemoryError, WorkFailedError
 from synthcli.model.context import Context
 from synthcli.objectives import IGNORED, Batch
@@ -200,7 +201,7 @@ def fit(
 
     With a criterion that is no error of y, the last weights are kept whatever their NMSE.
     """
-    began = time.perf_counter()
+    began, home = time.perf_counter(), device_of(student)
     width = cache.read(source, np.arange(1))[0].shape[-1]
     wrapped = Student(student, criterion, source.stack, width).eval()
     curve = Curve(lambda: nmse(student, held_out, source, target), settings, str(target), criterion, watcher)
@@ -217,7 +218,7 @@ def fit(
     except WorkFailedError as error:
         raise NotLearntError(f"the student of {target}: {error.message}", SLOWER) from error
     finally:
-        wrapped.to("cpu")  # the teacher's parts too, where it was trained on a device
+        wrapped.to(home)  # the teacher's parts too, where training has a device of its own
     if outcome.is_interrupted:
         raise KeyboardInterrupt
     step, after, weights = curve.best

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from synthcli.compress.cache import batches_by_length
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.capture import last_hidden_of, logits_of
+from synthcli.device import device_of
 from synthcli.evaluation.agreement import kl_divergence, same_neighbours
 from synthcli.objectives import Batch
+from synthcli.training.training import moved
 
 TOKENS = 1024  # of a batch: logits are wide
 
@@ -58,14 +60,15 @@ def likeness(teacher: nn.Module, student: nn.Module, text: Calibration) -> Liken
     return _of_choices(teacher, student, text) if config.has_head else _of_hidden(teacher, student, text)
 
 
-def _batches(text: Calibration) -> Iterator[Batch]:
+def _batches(text: Calibration, model: nn.Module) -> Iterator[Batch]:
+    """Yield batches where a model is."""
     for indices in batches_by_length(text.lengths, TOKENS):
-        yield text.batch(indices)
+        yield moved(text.batch(indices), device_of(model))
 
 
 def _of_choices(teacher: nn.Module, student: nn.Module, text: Calibration) -> Likeness:
     divergence, same, count = 0.0, 0, 0
-    for batch in _batches(text):
+    for batch in _batches(text, teacher):
         aim, said = (real(logits_of(model, batch), batch["padding"]) for model in (teacher, student))
         divergence += float(kl_divergence(aim, said).double().sum())
         same += int((aim.argmax(-1) == said.argmax(-1)).sum())
@@ -76,7 +79,7 @@ def _of_choices(teacher: nn.Module, student: nn.Module, text: Calibration) -> Li
 def _of_hidden(teacher: nn.Module, student: nn.Module, text: Calibration) -> Likeness:
     pairs = (
         (last_hidden_of(teacher, batch), last_hidden_of(student, batch), batch["padding"])
-        for batch in _batches(text)
+        for batch in _batches(text, teacher)
     )
     return hidden_likeness(pairs)
 

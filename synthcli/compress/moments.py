@@ -1,4 +1,10 @@
-"""Second moments of pairs of rows (x, y), in float64, a piece at a time: all that least squares needs."""
+"""Second moments of pairs of rows (x, y), in float64, a piece at a time: all that least squares needs.
+
+They are summed where the model is: contexts are computed there, and d² products a token are the larger work.
+Cards of data centres do float64 at half the rate of float32; consumers' at a 64th, still about what a
+processor does. What is solved from the sums is small and chosen step by step, each a wait for a GPU: that is
+left to the processor. (Reckoned from the rates that makers give, not measured.)
+"""
 
 import operator
 from collections.abc import Iterable, Iterator
@@ -8,9 +14,10 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from synthcli.compress.cache import ActivationCache
+from synthcli.compress.cache import CPU, ActivationCache
 from synthcli.compress.sites import Site
 
+SUMS = ("sum_x", "sum_y", "xx", "xy", "yy")
 PIECE = 8192  # rows at once
 CHECKED = 5  # one row in so many checks what the others say
 
@@ -41,6 +48,10 @@ class Moments:
             self.xy + other.xy,
             self.yy + other.yy,
         )
+
+    def on_processor(self) -> "Moments":
+        """Return the same, where equations are solved."""
+        return Moments(self.count, *(getattr(self, name).cpu() for name in SUMS))
 
     @property
     def mean_x(self) -> Tensor:
@@ -78,8 +89,8 @@ class Moments:
 
 
 def gathered(pairs: Iterable[tuple[Tensor, Tensor]]) -> Moments:
-    """Return the moments of all pairs of rows."""
-    return reduce(operator.add, (Moments.of(x, y) for x, y in pairs))
+    """Return the moments of all pairs of rows, on the processor."""
+    return reduce(operator.add, (Moments.of(x, y) for x, y in pairs)).on_processor()
 
 
 @dataclass(frozen=True)
@@ -104,16 +115,19 @@ class Parted:
 
 
 def parted(pairs: Iterable[tuple[Tensor, Tensor]]) -> Parted:
-    """Return the moments of all pairs of rows, in two parts."""
-    return reduce(operator.add, (Parted.of(x, y) for x, y in pairs))
+    """Return the moments of all pairs of rows in two parts, on the processor."""
+    found = reduce(operator.add, (Parted.of(x, y) for x, y in pairs))
+    return Parted(found.learn.on_processor(), found.check.on_processor())
 
 
-def pieces_of(cache: ActivationCache, x: Site, y: Site) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield rows of two sites, of all real tokens of a cache."""
+def pieces_of(
+    cache: ActivationCache, x: Site, y: Site, device: torch.device = CPU
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield rows of two sites, of all real tokens of a cache, on a device."""
     for at in range(0, cache.rows, PIECE):
-        yield cache.flat(x, at, at + PIECE), cache.flat(y, at, at + PIECE)
+        yield cache.flat(x, at, at + PIECE).to(device), cache.flat(y, at, at + PIECE).to(device)
 
 
-def moments_of(cache: ActivationCache, x: Site, y: Site) -> Moments:
-    """Return the moments of two sites over all real tokens of a cache."""
-    return gathered(pieces_of(cache, x, y))
+def moments_of(cache: ActivationCache, x: Site, y: Site, device: torch.device = CPU) -> Moments:
+    """Return the moments of two sites over all real tokens of a cache, summed on a device."""
+    return gathered(pieces_of(cache, x, y, device))

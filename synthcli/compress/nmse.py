@@ -1,14 +1,15 @@
 """NMSE = Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over real tokens: 0 is the teacher, 1 what predicting the mean leaves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.cache import ActivationCache, batches_by_length
+from synthcli.compress.cache import CPU, ActivationCache, batches_by_length, read_on
 from synthcli.compress.capture import context_of
 from synthcli.compress.sites import Site
 from synthcli.data.ragged import Indices
+from synthcli.device import device_of
 
 ROWS = 8192  # at once
 
@@ -50,10 +51,9 @@ def nmse(
     indices: Indices | None = None,
 ) -> float:
     """Return the NMSE of a mixer over a cache, or over some of its sequences."""
-    total, device = NMSE(), next((p.device for p in student.parameters()), torch.device("cpu"))
-    for x, y, padding in passages(cache, source, target, indices):
-        context = context_of(source.stack, None if padding is None else padding.to(device))
-        total.add(student(x.to(device), context)[0].to(y.device), y, padding)
+    total = NMSE()
+    for x, y, padding in passages(cache, source, target, indices, device_of(student)):
+        total.add(student(x, context_of(source.stack, padding))[0], y, padding)
     return total.value
 
 
@@ -69,11 +69,15 @@ def variance_of(cache: ActivationCache, site: Site) -> float:
 
 
 def passages(
-    cache: ActivationCache, source: Site, target: Site, indices: Indices | None = None
+    cache: ActivationCache,
+    source: Site,
+    target: Site,
+    indices: Indices | None = None,
+    device: torch.device = CPU,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
     """Yield x and y (batch, length, width) with their padding, sequences of similar lengths together."""
     lengths = cache.lengths if indices is None else cache.lengths[indices]
     for batch in batches_by_length(lengths):
-        chosen: Sequence[int] | Indices = batch if indices is None else indices[batch]
-        x, padding = cache.read(source, chosen)
-        yield x, cache.read(target, chosen)[0], padding
+        chosen = batch if indices is None else indices[batch]
+        x, padding = read_on(device, cache, source, chosen)
+        yield x, read_on(device, cache, target, chosen)[0], padding

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.cache import ActivationCache, batches_by_length
+from synthcli.compress.cache import ActivationCache, batches_by_length, read_on
 from synthcli.compress.capture import context_of
 from synthcli.compress.closed_forms import Lesson
 from synthcli.compress.ending import ending_of
@@ -111,11 +111,11 @@ class Judge:
             source = lesson.site("layer-in")
             target = Site(lesson.stack, lesson.layer + substitute.last, "layer-out")
         for indices in batches_by_length(self.cache.lengths):
-            x, padding = self.cache.read(source, indices)
+            x, padding = read_on(lesson.device, self.cache, source, indices)
             context = context_of(lesson.stack, padding)
             rest = (None, None) if substitute.layers else ()
             said = substitute.module(x, context, *rest)[0]
-            total.add(said, self.cache.read(target, indices)[0], padding)
+            total.add(said, read_on(lesson.device, self.cache, target, indices)[0], padding)
         return total.value
 
     @torch.no_grad()
@@ -125,7 +125,7 @@ class Judge:
             near = hidden_likeness(self.pairs(substitute))
             return replace(finding, cosine=near.cosine, neighbours=near.neighbours)
         columns = [self.columns(number, *pair) for number, pair in enumerate(self.pairs(substitute))]
-        kl, rise = (Sampled(torch.cat(one).numpy(), ratio) for one in zip(*columns, strict=True))
+        kl, rise = (Sampled(torch.cat(one).cpu().numpy(), ratio) for one in zip(*columns, strict=True))
         finding = replace(finding, kl=kl.value, kl_interval=kl.interval(RESAMPLES, 0))
         if not rise.statistics.size:
             return finding
@@ -141,7 +141,7 @@ class Judge:
         divergences = kl_divergence(aim, said)
         if aim.dim() == 2:
             return summed(divergences[:, None], torch.ones_like(divergences[:, None])), torch.empty(0, 2)
-        tokens, _ = self.cache.tokens(self.batches[number])
+        tokens = self.cache.tokens(self.batches[number])[0].to(aim.device)
         is_real = torch.ones_like(tokens) if padding is None else (~padding).long()
         after = 1 if self.layer.lesson.teacher.config.task == "causal-lm" else 0
         tokens, before = tokens[:, after:], tokens.shape[1] - after
@@ -156,7 +156,7 @@ class Judge:
         lesson = self.layer.lesson
         ending = ending_of(lesson.teacher.model, lesson.stack, lesson.layer + substitute.last)
         for number, indices in enumerate(self.batches):
-            x, padding = self.cache.read(lesson.site("layer-in"), indices)
+            x, padding = read_on(lesson.device, self.cache, lesson.site("layer-in"), indices)
             context = context_of(lesson.stack, padding)
             said = ending(self.stream(substitute, x, context), context)
             yield self.aim(number, x, context), said, padding

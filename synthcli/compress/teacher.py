@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.data.tokenizers.own_kinds import wordpiece_of
+from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError
 from synthcli.interop.hugging_face import form_of, load_hugging_face
 from synthcli.interop.hugging_face.options import CONFIG, read_options
@@ -42,6 +44,11 @@ class Teacher:
     tokenizer: Tokenizer
     hash: str
     former: str | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs, and its students and their texts with it."""
+        return device_of(self.model)
 
     def with_model(self, model: nn.Module) -> "Teacher":
         """Return another model, such as a student, in this one's place."""
@@ -84,7 +91,9 @@ def _teacher(named: Path, path: Path, model: nn.Module, tokenizer: Tokenizer) ->
     if config.task not in TASKS:
         allowed = ", ".join(f"`{task}`" for task in TASKS)
         raise SynthError(f"teacher `{named}` is a `{config.task}` model", f"teachers are for {allowed}")
-    return Teacher(str(named), path, config, frozen(model), tokenizer, model_hash(config, model))
+    own_hash = model_hash(config, model)
+    model = frozen(model).to(current_device())
+    return Teacher(str(named), path, config, model, tokenizer, own_hash)
 
 
 def frozen(model: nn.Module) -> nn.Module:

@@ -81,7 +81,7 @@ def neighbours(vectors: Float[Tensor, "samples d"]) -> Int[Tensor, " samples"]:
     nearest = torch.empty(len(unit), dtype=torch.long)
     for start in range(0, len(unit), ROWS):
         cosines = unit[start : start + ROWS] @ unit.T
-        cosines[torch.arange(len(cosines)), torch.arange(start, start + len(cosines))] = -torch.inf
+        cosines[:, start:].fill_diagonal_(-torch.inf)
         nearest[start : start + ROWS] = cosines.argmax(-1).cpu()
     return nearest
 

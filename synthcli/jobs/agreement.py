@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from synthcli.compress.agreeing import Judged, Progress, judge_all
 from synthcli.compress.cache import batches_by_length
@@ -28,6 +29,7 @@ from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher, own_teacher
 from synthcli.jobs.texts import TextRequest, data_of, experiment_of, used_by
 from synthcli.runs import find_checkpoint, run_of
+from synthcli.runs.environment import describe_device
 from synthcli.runs.references import Say, portable, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
@@ -101,7 +103,10 @@ def agree(
     examples = examples_for(teacher, request, preparing)
     size = len(examples)
     chosen = np.arange(size if request.limit is None else min(request.limit, size))
-    students = [Judged(model_of(one), matched_layers(one.path, one.config, teacher)) for one in checkpoints]
+    students = [
+        Judged(model_of(one).to(teacher.device), matched_layers(one.path, one.config, teacher))
+        for one in checkpoints
+    ]
     began = time.monotonic()
     scores = judge_all(
         teacher.model,
@@ -118,7 +123,7 @@ def agree(
     for checkpoint, student, found, cost in zip(checkpoints, students, scores, costs, strict=True):
         layers = layers_of(student)
         options = options_of(request, teacher, reference, cost, layers)
-        result = result_of(request, examples, chosen, checkpoint, found, options, seconds)
+        result = result_of(request, examples, chosen, checkpoint, found, options, seconds, teacher.device)
         comparison.students.append(Compared(name_of(checkpoint), result, cost, layers))
     return written(comparison, checkpoints)
 
@@ -210,6 +215,7 @@ def result_of(
     scores: Sequence[Score],
     options: dict[str, Any],
     seconds: float,
+    device: torch.device,
 ) -> Result:
     """Return one student's result, in the form of every other metric's."""
     unmatched = "layers are not compared: nobody says which of the teacher's they stand for"
@@ -230,6 +236,7 @@ def result_of(
         notes=tuple(notes),
         seconds=round(seconds, 2),
         versions={name: importlib.metadata.version(name) for name in RECORDED},
+        device=describe_device(device),
     )
 
 

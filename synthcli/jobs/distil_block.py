@@ -31,6 +31,7 @@ from synthcli.model import ModelConfig, count_parameters
 from synthcli.model_config.mixers import MixerConfig
 from synthcli.presets.compression import CompressConfig
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
+from synthcli.runs.environment import describe_device
 from synthcli.runs.run import ELSEWHERE
 
 LIMIT = 2000  # sequences to learn from where nobody says
@@ -252,6 +253,7 @@ def result_of(
         "criterion": work.plan.criterion,
         "conditioned": work.plan.conditioned,
         "seed": work.plan.settings.seed,
+        "device": describe_device(work.teacher.device),
         "protocol": "NMSE of the mixer's output: Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over real tokens of held-out text",
         "blocks": [block_of(one, work.teacher.config.d_model) for one in blocks],
         "model": {

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from synthcli.compress.healing import EveryPosition, Healing
@@ -52,6 +53,7 @@ from synthcli.runs import (
     start_run,
     verb_of,
 )
+from synthcli.runs.environment import describe_device
 from synthcli.runs.experiments import START, TEACHER
 from synthcli.runs.trackers import tracking
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
@@ -156,11 +158,13 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         split = "validation" if "validation" in store.splits else "train"
         judged = calibration(store, split, teacher, experiment.data, None, JUDGED)
         newest = newest_checkpoint(run.checkpoints)
+        account["device"] = describe_device(teacher.device)
         if "before" not in account:
-            beginning = student_network(experiment, load_checkpoint(Path(start.checkpoint)))
+            beginning = student_network(experiment, load_checkpoint(Path(start.checkpoint)), teacher.device)
             account["before"] = likeness(teacher.model, beginning.eval(), judged).to_json()
             run.write_result(RESULT, account)
-        student = student_network(experiment, newest or load_checkpoint(Path(start.checkpoint)))
+        checkpoint = newest or load_checkpoint(Path(start.checkpoint))
+        student = student_network(experiment, checkpoint, teacher.device)
         outcome = None
         with tracking(run, watcher.trackers, watcher.say) as trackers:
             if not run.is_finished:
@@ -222,13 +226,16 @@ def train_towards(
     )
 
 
-def student_network(experiment: Experiment, checkpoint: Checkpoint) -> nn.Module:
-    """Return the student with the weights of a checkpoint, and nothing frozen but what is to stay."""
+def student_network(experiment: Experiment, checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+    """Return the student with the weights of a checkpoint, and nothing frozen but what is to stay.
+
+    It is where its teacher is before it is trained too: no step may be left to take.
+    """
     assert experiment.compress is not None
     seed_torch(experiment.training.seed)
     student = build(experiment.model)
     load_weights(student, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
-    return frozen_but(student, experiment.compress.train_only)
+    return frozen_but(student.to(device), experiment.compress.train_only)
 
 
 def layers_to_compare(

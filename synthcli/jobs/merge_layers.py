@@ -31,6 +31,7 @@ from synthcli.jobs.texts import TextRequest, texts_for
 from synthcli.model import count_parameters
 from synthcli.presets.compression import CompressConfig
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
+from synthcli.runs.environment import describe_device
 from synthcli.runs.run import ELSEWHERE
 
 METHOD = "merge-layers"
@@ -210,6 +211,7 @@ def result_of(
         },
         "conditioned": work.plan.conditioned,
         "seed": work.plan.settings.seed,
+        "device": describe_device(work.teacher.device),
         "protocol": PROTOCOL,
         "merges": [row_of(one, work.teacher.config.d_model) for one in merged],
         "model": {

@@ -21,6 +21,7 @@ from synthcli.jobs.shortage import suggest_less_text
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import TextRequest, Texts, texts_for
 from synthcli.runs import Reference, run_of
+from synthcli.runs.environment import describe_device
 from synthcli.runs.run import write_json
 
 LIMIT = 500  # sequences to compute on where nobody says
@@ -158,6 +159,7 @@ def report_of(work: Work, findings: Sequence[Finding], seconds: float) -> dict[s
         "text": {"corpus": store.corpus, "store": store.hash, "max_length": work.texts.train.max_length}
         | counts,
         "protocol": PROTOCOL,
+        "device": describe_device(work.teacher.device),
         "stack": work.stack,
         "layers": list(work.layers),
         "replacements": list(work.names),

@@ -21,6 +21,7 @@ from synthcli.jobs.train import Watcher
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import TEACHER
 from synthcli.runs import RESULT, Reference, Run, find_checkpoint, list_runs, read_experiment
+from synthcli.runs.environment import describe_device
 
 METRIC, UNTRAINED = "perplexity", "untrained-perplexity"
 TASK, MOST_USED = "one block distilled", "most-used-block"
@@ -51,7 +52,8 @@ def most_used_block(scale: str, teacher: Path, watcher: Watcher) -> int:
         work = probe.found(probe.Request(str(teacher), replacements=(NOTHING,), text=text), watcher.preparing)
         findings = probe.recorded_and_probed(work, watcher.preparing or silent)
         rises = {str(one.layer): one.rise for one in findings if one.rise is not None}
-        known = {"block": int(max(rises, key=lambda layer: rises[layer])), "rises": rises}
+        block = int(max(rises, key=lambda layer: rises[layer]))
+        known = {"block": block, "rises": rises, "device": describe_device(work.teacher.device)}
         run.write_result(MOST_USED, known)
     return int(known["block"])
 

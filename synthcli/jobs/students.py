@@ -7,6 +7,7 @@ from torch import nn
 
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
+from synthcli.device import describe_gpu
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
 from synthcli.jobs.texts import experiment_of
@@ -61,6 +62,8 @@ def save_student(
             store=store,
             from_step=0,
             steps=0,
+            device=str(teacher.device),
+            **describe_gpu(teacher.device),
         )
         run.finish(steps=0)
 

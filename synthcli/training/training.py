@@ -198,7 +198,8 @@ def accelerate() -> Accelerator:
     if device.type == "cuda":
         torch.cuda.set_device(device)  # or the first GPU holds a context of half a gigabyte for nothing
     accelerator = Accelerator(cpu=launched() > 1 and device.type == "cpu", mixed_precision="no")
-    if launched() == 1 and (device.type == "cuda" or chosen_word() == "cpu"):
+    is_known = accelerator.device.type in ("cpu", "cuda")  # `auto` leaves it one of another kind
+    if launched() == 1 and (is_known or chosen_word() == "cpu"):
         accelerator.state.device = device
     return accelerator
 

@@ -50,6 +50,7 @@ def patches(device: "Device") -> list[AbstractContextManager[Any]]:
             is_bf16_supported=lambda *_, **__: True,
             get_device_name=lambda *_: "stand-in",
             get_device_capability=lambda *_: (9, 0),
+            get_arch_list=lambda: ["sm_90"],
             max_memory_allocated=lambda *_: 0,
             synchronize=lambda *_: device.wait("synchronize"),
         ),

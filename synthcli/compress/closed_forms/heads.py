@@ -23,9 +23,10 @@ from synthcli.model_config.attention import AttentionConfig
 
 @dataclass(frozen=True)
 class Heads:
-    """`query`, `key`, `value` (heads, d_head, d_model) with biases (heads, d_head); all in float64.
+    """`query`, `key`, `value` (heads, d_head, d_model) with biases (heads, d_head).
 
-    `output` is (heads, d_model, d_head) with one `output_bias` (d_model).
+    `output` is (heads, d_model, d_head) with one `output_bias` (d_model). All are in float64 on the
+    processor: what is computed of them is small.
     """
 
     query: Tensor
@@ -46,7 +47,7 @@ class Heads:
             *split_map(score.query, heads),
             *split_map(score.key, heads),
             *split_map(mixer.value, heads),
-            mixer.output.weight.detach().double().unflatten(1, (heads, -1)).transpose(0, 1),
+            weight_of(mixer.output).unflatten(1, (heads, -1)).transpose(0, 1),
             bias_of(mixer.output),
         )
 
@@ -94,15 +95,21 @@ BIAS = "output_bias"
 
 def split_map(module: Any, heads: int) -> tuple[Tensor, Tensor]:
     """Return weight and bias of a linear map by head."""
-    weight, bias = module.weight.detach().double(), bias_of(module)
+    weight, bias = weight_of(module), bias_of(module)
     return weight.unflatten(0, (heads, -1)), bias.unflatten(0, (heads, -1))
 
 
+def weight_of(module: Any) -> Tensor:
+    """Return the weight of a linear map, in float64 on the processor."""
+    weight: Tensor = module.weight.detach().cpu().double()
+    return weight
+
+
 def bias_of(module: Any) -> Tensor:
-    """Return the bias of a linear map, zeros where it has none."""
+    """Return the bias of a linear map, zeros where it has none, in float64 on the processor."""
     if module.bias is None:
         return torch.zeros(len(module.weight), dtype=torch.float64)
-    bias: Tensor = module.bias.detach().double()
+    bias: Tensor = module.bias.detach().cpu().double()
     return bias
 
 
@@ -151,7 +158,7 @@ def contexts(mixer: Any, lesson: Lesson) -> Iterator[tuple[Tensor, Tensor]]:
     handle = mixer.output.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     dtype = mixer.output.weight.dtype
     try:
-        for x, y, padding in passages(lesson.cache, lesson.source, lesson.target):
+        for x, y, padding in passages(lesson.cache, lesson.source, lesson.target, None, lesson.device):
             mixer(x.to(dtype), context_of(lesson.stack, padding))
             found = seen.pop()
             yield (

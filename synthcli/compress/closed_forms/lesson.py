@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from synthcli.compress.assemble import new_mixer
@@ -47,15 +48,23 @@ class Lesson:
         return block_of(self.teacher.model, self.stack, self.layer).mixer
 
     @property
+    def device(self) -> torch.device:
+        """Where the teacher is, and its students."""
+        return self.teacher.device
+
+    @property
     def ranking(self) -> float:
         """The strength with which heads are ranked."""
         return STRENGTH if self.strength is None else self.strength
 
     def fresh(self, config: MixerConfig) -> nn.Module:
         """Return a student drawn as a model's own mixers are, in the teacher's precision."""
-        student = new_mixer(self.teacher.config, self.layer, config, self.stack)
-        dtype = next(self.teacher.model.parameters()).dtype
-        return student.eval().to(dtype)
+        return self.like_teacher(new_mixer(self.teacher.config, self.layer, config, self.stack))
+
+    def like_teacher(self, student: nn.Module) -> nn.Module:
+        """Return a student itself, where the teacher is and in its precision."""
+        first = next(self.teacher.model.parameters())
+        return student.eval().to(first.device, first.dtype)
 
 
 Start = Callable[[Lesson, MixerConfig], nn.Module]

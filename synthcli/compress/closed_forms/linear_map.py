@@ -18,7 +18,7 @@ def linear_map(lesson: Lesson, config: MixerConfig) -> nn.Module:
             f"a `{config.kind}` student is no linear map", "use `--mixer linear` with this start"
         )
     student = lesson.fresh(config)
-    parts = parted(pieces_of(lesson.cache, lesson.source, lesson.target))
+    parts = parted(pieces_of(lesson.cache, lesson.source, lesson.target, lesson.device))
     set_map(student.output, *fitted(parts, lesson.strength))
     return student
 
@@ -31,5 +31,6 @@ def mean(lesson: Lesson, config: MixerConfig) -> nn.Module:
             f"a `{config.kind}` student is more than a mean", "use `--mixer none` with this start"
         )
     student = lesson.fresh(config)
-    student.bias.copy_(moments_of(lesson.cache, lesson.target, lesson.target).mean_y)  # type: ignore[operator]
+    moments = moments_of(lesson.cache, lesson.target, lesson.target, lesson.device)
+    student.bias.copy_(moments.mean_y)  # type: ignore[operator]
     return student

@@ -58,20 +58,20 @@ def mean_map(lesson: Lesson, config: MixerConfig) -> nn.Module:
 def mean_scores(lesson: Lesson, size: int) -> Tensor:
     """Return log E[n a] (heads, size, size), leaning on the mean of each offset."""
     heads = lesson.mixer.config.heads
-    total = torch.zeros(heads, size, size, dtype=torch.float64)
-    seen = torch.zeros(size, size, dtype=torch.float64)
+    total = torch.zeros(heads, size, size, dtype=torch.float64, device=lesson.device)
+    seen = torch.zeros(size, size, dtype=torch.float64, device=lesson.device)
     dtype = lesson.mixer.output.weight.dtype
-    for x, _, padding in passages(lesson.cache, lesson.source, lesson.source):
+    for x, _, padding in passages(lesson.cache, lesson.source, lesson.source, None, lesson.device):
         length, context = x.shape[1], context_of(lesson.stack, padding)
         scores = scores_of(lesson.mixer, x.to(dtype), context).double()
         visible = visible_keys(context, context.causal, length, length, x.device)
-        real = torch.ones(len(x), length) if padding is None else (~padding).double()
-        keys = torch.ones(1, 1, length, length) if visible is None else visible.double()
+        real = x.new_ones(len(x), length) if padding is None else (~padding).double()
+        keys = x.new_ones(1, 1, length, length) if visible is None else visible.double()
         pairs = (keys * real[:, None, :, None]).double()  # (batch, 1, queries, keys)
         weights = scores.masked_fill(pairs == 0, torch.finfo(scores.dtype).min).softmax(-1) * pairs
         total[:, :length, :length] += (weights * pairs.sum(-1, keepdim=True)).sum(0)
         seen[:length, :length] += pairs.expand(len(x), -1, -1, -1).sum(0)[0]
-    return smoothed(total, seen).clamp_min(LEAST).log()
+    return smoothed(total.cpu(), seen.cpu()).clamp_min(LEAST).log()
 
 
 def smoothed(total: Tensor, seen: Tensor) -> Tensor:

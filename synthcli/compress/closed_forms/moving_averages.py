@@ -48,8 +48,9 @@ def fits(student: Any) -> bool:
 def write_columns(student: Any, lesson: Lesson, columns: slice, is_reverse: bool) -> None:
     """Fit the columns of one direction."""
     weight, best = fitted_columns(lesson, columns, is_reverse, skip_of(student))
-    student.expand.weight[: student.width][columns] = weight.to(student.expand.weight.dtype)
-    student.bias[0][columns] = torch.tensor([logit(f) for f in FORGET], dtype=student.bias.dtype)[best]
+    student.expand.weight[: student.width][columns] = weight.to(student.expand.weight)
+    gates = torch.tensor([logit(f) for f in FORGET], dtype=student.bias.dtype)[best]
+    student.bias[0][columns] = gates.to(student.bias.device)
 
 
 def skip_of(student: Any) -> float:
@@ -67,6 +68,7 @@ def fitted_columns(lesson: Lesson, columns: slice, is_reverse: bool, skip: float
         at = y.shape[0] - y.shape[0] // CHECKED
         learn.add(z[:, :at], y[:at])
         check.add(z[:, at:], y[at:])
+    learn, check = learn.on_processor(), check.on_processor()
     shares = STRENGTHS if lesson.strength is None else (lesson.strength,)
     errors = torch.stack([check.errors(learn.solved(share)) for share in shares])  # (…, forgets, columns)
     share = shares[int(errors.amin(1).sum(1).argmin())]
@@ -89,6 +91,12 @@ class Sums:
     def add_sums(self, other: "Sums") -> None:
         self.zz, self.zy = self.zz + other.zz, self.zy + other.zy
 
+    def on_processor(self) -> "Sums":
+        """Return the same, where equations are solved."""
+        found = Sums()
+        found.zz, found.zy = self.zz.cpu(), self.zy.cpu()
+        return found
+
     def solved(self, share: float) -> Tensor:
         """Return Wᵀ (forgets, d_model, columns)."""
         eye = torch.eye(self.zz.shape[-1], dtype=self.zz.dtype)
@@ -104,15 +112,15 @@ def averaged(
     lesson: Lesson, columns: slice, is_reverse: bool, skip: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield averages (forgets, rows, d_model) and what W has to make of them (rows, columns)."""
-    for x, y, padding in passages(lesson.cache, lesson.source, lesson.target):
-        real = torch.ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
+    for x, y, padding in passages(lesson.cache, lesson.source, lesson.target, None, lesson.device):
+        real = x.new_ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
         wanted = (y.double() - skip * x.double())[..., columns] / RESET
         yield moving(x.double(), real, is_reverse)[:, real], wanted[real]
 
 
 def moving(x: Tensor, real: Tensor, is_reverse: bool) -> Tensor:
     """Return the averages of x (batch, length, d_model) for every f, over what is real."""
-    f = torch.tensor(FORGET, dtype=x.dtype)[:, None, None]
+    f = torch.tensor(FORGET, dtype=x.dtype, device=x.device)[:, None, None]
     z = x.new_zeros(len(FORGET), len(x), x.shape[-1])
     steps = range(x.shape[1])
     found: list[Tensor] = [z] * x.shape[1]

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from synthcli.compress.closed_forms.heads import contexts, set_map
+from synthcli.compress.closed_forms.heads import contexts, set_map, weight_of
 from synthcli.compress.closed_forms.lesson import Lesson
 from synthcli.compress.closed_forms.ridge import fitted
 from synthcli.compress.moments import parted
@@ -16,7 +16,7 @@ from synthcli.model_config.mixers import MixerConfig
 def refit_output(mixer: Any, lesson: Lesson, keeps_prior: bool = True) -> None:
     """Give a mixer the output map that brings it nearest to y; the one it has is what ridge draws it to."""
     parts = parted(contexts(mixer, lesson))
-    prior = mixer.output.weight.detach() if keeps_prior else None
+    prior = weight_of(mixer.output) if keeps_prior else None
     if mixer.output.bias is None:
         raise SynthError("an output map without a bias cannot be refitted", "give it one")
     set_map(mixer.output, *fitted(parts, lesson.strength, prior))

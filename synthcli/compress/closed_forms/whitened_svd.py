@@ -36,7 +36,7 @@ def narrowed(lesson: Lesson, config: MixerConfig) -> nn.Module:
     student = lesson.fresh(config)
     moments = context_moments(lesson.mixer, lesson)
     heads, numbers = chosen_heads(lesson, moments, count)
-    inputs = moments_of(lesson.cache, lesson.source, lesson.source)
+    inputs = moments_of(lesson.cache, lesson.source, lesson.source, lesson.device)
     narrow_scores(heads, inputs, d_head).write_scores(student)
     narrow_to(heads, numbers, moments, d_head).write_values(student)
     return student

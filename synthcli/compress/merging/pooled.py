@@ -89,7 +89,7 @@ def error_of(task: Task, new: New) -> float:
     """Return the NMSE of a merged layer on the activations it was solved for."""
     total, layer = NMSE(), Layer(new.block)
     for indices in task.batches():
-        x, padding = task.activations.read(task.span.source, indices)
-        y, _ = task.activations.read(task.span.target, indices)
+        x, padding = task.read(task.span.source, indices)
+        y, _ = task.read(task.span.target, indices)
         total.add(layer(x, context_of(task.span.stack, padding))[0], y, padding)
     return total.value

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.assemble import New
+from synthcli.compress.cache import read_on
 from synthcli.compress.capture import context_of
 from synthcli.compress.closed_forms.ridge import ridge
 from synthcli.compress.merging.selection import select_groups
@@ -45,9 +46,9 @@ class Seen:
 def seen(task: Task, meet: int) -> Iterator[Seen]:
     """Run the teacher's layers over all activations."""
     for indices in task.batches():
-        x, padding = task.activations.read(task.span.source, indices)
+        x, padding = task.read(task.span.source, indices)
         context, passages = context_of(task.span.stack, padding), []
-        stream = x if task.truth is None else task.truth.read(task.span.source, indices)[0]
+        stream = x if task.truth is None else read_on(x.device, task.truth, task.span.source, indices)[0]
         for block in task.blocks:
             passages.append(pass_through(task.wiring, block, stream, context))
             stream = passages[-1].output
@@ -117,18 +118,18 @@ def resized(target: Tensor, like: Tensor) -> Tensor:
 
 
 def gathered(task: Task, meet: int, pairs: Callable[[Seen], Pair]) -> Moments:
-    """Return the moments of features and targets over all activations."""
+    """Return the moments of features and targets over all activations, on the processor."""
     total: Moments | None = None
     for batch in seen(task, meet):
         x, y, size = (None if part is None else batch.rows(part) for part in pairs(batch))
         assert x is not None and y is not None
-        weights = torch.ones(len(x)) if size is None else size.double().pow(-2).to(x.dtype)
+        weights = x.new_ones(len(x)) if size is None else size.double().pow(-2).to(x.dtype)
         for start in range(0, len(x), PIECE):
             part = slice(start, start + PIECE)
             new = weighted(x[part], y[part], weights[part])
             total = new if total is None else total + new
     assert total is not None
-    return total
+    return total.on_processor()
 
 
 def weighted(x: Tensor, y: Tensor, weights: Tensor) -> Moments:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from synthcli.compress.cache import Readable
 from synthcli.compress.sites import Site, block_of, check_layer
 from synthcli.data.ragged import Indices
 from synthcli.errors import SynthError
@@ -13,14 +14,11 @@ from synthcli.model import ModelConfig
 from synthcli.model.context import Context
 
 
-class Activations(Protocol):
-    """What a cache of activations offers: sequences by number."""
+class Activations(Readable, Protocol):
+    """A cache of activations, and how long each sequence is."""
 
     @property
     def lengths(self) -> Indices: ...
-
-    def read(self, site: Site, indices: Indices) -> tuple[Tensor, Tensor | None]:
-        """Return (batch, length, width), zeros at padding, and the padding."""
 
 
 @dataclass(frozen=True)

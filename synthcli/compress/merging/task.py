@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from synthcli.compress.assemble import new_block
-from synthcli.compress.cache import batches_by_length
+from synthcli.compress.cache import batches_by_length, read_on
 from synthcli.compress.merging.span import Activations, NormsAfter, Span, Wiring, wiring_of
+from synthcli.compress.sites import Site
 from synthcli.data.ragged import Indices
+from synthcli.device import device_of
 from synthcli.model import ModelConfig
 from synthcli.model_config.mixers import MixerConfig
 
@@ -54,7 +56,12 @@ class Task:
         """Return all sequences by number, those of like length together."""
         return batches_by_length(self.activations.lengths)
 
+    def read(self, site: Site, indices: Indices) -> tuple[Tensor, Tensor | None]:
+        """Return activations and their padding where the teacher is."""
+        return read_on(device_of(self.model), self.activations, site, indices)
+
     def fresh(self, shape: Shape, seed: int = 0) -> Any:
         """Return a layer by chance, in evaluation mode."""
         block = new_block(self.config, self.span.first, shape.mixer, shape.d_ff, self.span.stack, seed)
-        return block.to(next(self.model.parameters()).dtype).eval()
+        first = next(self.model.parameters())
+        return block.to(first.device, first.dtype).eval()

@@ -113,6 +113,7 @@ def without_outputs(block: Any) -> Any:
 def take_rows(target: Any, wide: Any, path: str, rows: Tensor) -> None:
     """Copy some rows of one map."""
     own, theirs = target.get_submodule(path), wide.get_submodule(path)
+    rows = rows.to(theirs.weight.device)
     own.weight.copy_(theirs.weight[rows])
     if own.bias is not None:
         own.bias.copy_(theirs.bias[rows])
