@@ -85,6 +85,12 @@ def chosen_word() -> str:
     return AUTO if choice is None else choice.word
 
 
+def device_words() -> list[str]:
+    """Return the option as it was given, for a command that goes on: nothing where it was not."""
+    word = chosen_word()
+    return [] if word == AUTO else ["--device", word]
+
+
 def refuse_unknown(word: str) -> None:
     """Raise for a word that names no device."""
     if word not in WORDS and not re.fullmatch(r"cuda:\d{1,3}", word):

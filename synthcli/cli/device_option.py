@@ -7,7 +7,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.completion import DEVICES, complete
 from synthcli.cli.panels import WORK
-from synthcli.device import AUTO, chosen_word, on_device
+from synthcli.device import on_device
 
 
 def enter_device(context: typer.Context, word: str) -> str:
@@ -15,12 +15,6 @@ def enter_device(context: typer.Context, word: str) -> str:
     if not context.resilient_parsing:  # a shell completes words: nothing is run
         context.with_resource(on_device(word, screen.say))
     return word
-
-
-def device_words() -> list[str]:
-    """Return the option as it was given, for a command that goes on: nothing where it was not."""
-    word = chosen_word()
-    return [] if word == AUTO else ["--device", word]
 
 
 Device = Annotated[

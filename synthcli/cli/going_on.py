@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from synthcli.device import device_words
 from synthcli.errors import Stopped, SynthError
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ def begun_since(there_before: "Collection[Run]") -> "list[Run]":
 
 def resume(begun: "Sequence[Run]", verb: str, more: str = "", done: Sequence[str] = ()) -> Stopped:
     """Return how a run that a signal ended is gone on with; the same command where none was begun."""
-    from synthcli.cli.device_option import device_words
     from synthcli.runs.verbs import tracker_words
 
     if not begun:

@@ -9,13 +9,13 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.completion import complete, list_presets, list_runs
-from synthcli.cli.device_option import Device, device_words
+from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import begun_since, resuming, same_command
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
-from synthcli.device import refuse_one_of_several
+from synthcli.device import device_words, refuse_one_of_several
 from synthcli.errors import Stopped, SynthError
 from synthcli.variables import LARGEST_SEED
 

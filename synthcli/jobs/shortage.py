@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from synthcli.device import device_words
 from synthcli.errors import OutOfMemoryError
 from synthcli.memory import within_memory
 from synthcli.presets import load_preset
@@ -34,7 +35,7 @@ def _hint(run: Run, verb: str, experiment: Experiment, setting: str) -> str:
     if not setting:
         return LARGER
     goes_on = "begins it again" if run.last is None else "goes on after its last checkpoint"
-    words = ["synth", verb, "--resume", str(run.path)]
+    words = ["synth", verb, "--resume", str(run.path), *device_words()]
     if verb != "train":  # it takes no settings: those of a run are in its preset
         table, _, line = setting.rpartition(".")
         written = line.replace("=", " = ")

@@ -52,11 +52,11 @@ def test_a_training_goes_on_with_fewer_rows_at_once(
 ) -> None:
     with monkeypatch.context() as patch:
         hold(5, patch)
-        said = synth("train", tiny)
+        said = synth("train", tiny, "--device", "cpu")
         path = only(here, "tiny").relative_to(here)
         assert said.err.endswith(
-            f"{MESSAGE}hint: `synth train --resume {path} --set data.batch.micro_size=8` reads fewer "
-            "examples at once, and begins it again\n"
+            f"{MESSAGE}hint: `synth train --resume {path} --device cpu --set data.batch.micro_size=8` reads "
+            "fewer examples at once, and begins it again\n"
         )
         said = follow(said, synth)
         assert "micro_size=4" in said.err
