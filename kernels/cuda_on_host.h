@@ -6,6 +6,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 // (-Wno-unknown-pragmas: to unroll is a wish to nvcc.)
@@ -34,7 +35,14 @@ inline void __stwb(T *at, T x) {
 
 using cudaError_t = int;
 using cudaStream_t = void *;
-enum { cudaSuccess = 0, cudaErrorInvalidDevice = 101 };
+enum {
+    cudaSuccess = 0,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorNoDevice = 100,
+    cudaErrorInvalidDevice = 101,
+    cudaErrorNoKernelImageForDevice = 209
+};
+struct cudaFuncAttributes {};
 enum cudaMemcpyKind { cudaMemcpyDeviceToDevice };
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
 
@@ -48,16 +56,35 @@ inline cudaError_t cudaSetDevice(int device) {
     cuda_on_host_device() = device;
     return cudaSuccess;
 }
+// What a driver would answer, as a test wants it: a number in the environment, else the other.
+inline int cuda_on_host_answer(const char *name, int otherwise) {
+    const char *text = getenv(name);
+    return text ? atoi(text) : otherwise;
+}
 inline cudaError_t cudaGetDevice(int *device) {
     *device = cuda_on_host_device();
-    return cudaSuccess;
+    const int error = cuda_on_host_answer("CUDA_ON_HOST_ERROR", cudaSuccess);
+    return error == cudaErrorInsufficientDriver || error == cudaErrorNoDevice ? error : cudaSuccess;
 }
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline const char *cudaGetErrorString(cudaError_t code) {
     return code == cudaErrorInvalidDevice ? "invalid device ordinal" : "unknown error";
 }
-inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
-    *value = 0;
+inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr which, int) {
+    const int target = cuda_on_host_answer("CUDA_ON_HOST_TARGET", 0);
+    *value = which == cudaDevAttrComputeCapabilityMajor ? target / 10 : target % 10;
+    return cudaSuccess;
+}
+template <typename Kernel>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, Kernel *) {
+    return cuda_on_host_answer("CUDA_ON_HOST_ERROR", cudaSuccess);
+}
+inline cudaError_t cudaDriverGetVersion(int *version) {
+    *version = cuda_on_host_answer("CUDA_ON_HOST_DRIVER", 13000);
+    return cudaSuccess;
+}
+inline cudaError_t cudaRuntimeGetVersion(int *version) {
+    *version = 13000;
     return cudaSuccess;
 }
 inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t) {

@@ -5,7 +5,7 @@
 #pragma once
 #include <stdint.h>
 
-#define SYNTH_SRU_ABI 1
+#define SYNTH_SRU_ABI 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -77,6 +77,10 @@ int32_t synth_sru_backward(const synth_sru_problem *problem, int32_t threads);
 int32_t synth_sru_cuda_forward(const synth_sru_problem *problem, int32_t device, void *stream);
 int32_t synth_sru_cuda_backward(const synth_sru_problem *problem, int32_t device, void *stream);
 const char *synth_sru_cuda_error(int32_t status);
+// Whether the kernels can run on a device, -1 for the current one: SYNTH_OK, or CUDA's error. Nothing is launched.
+int32_t synth_sru_cuda_usable(int32_t device);
+const char *synth_sru_cuda_target(int32_t device);  // "sm_90", or "none" where there is no such device
+int32_t synth_sru_cuda_version(int32_t of_driver);  // 13000 is 13.0: what the driver knows, else what this needs
 
 #ifdef __cplusplus
 }

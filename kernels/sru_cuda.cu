@@ -18,21 +18,22 @@ namespace {
 
 using Kernel = void (*)(const Task);
 
-template <bool IS_BACKWARD, typename T, bool SKIPS, bool MASKED>
+template <bool IS_BACKWARD, typename T, bool SKIPS, bool MASKED, bool FEW>
 Kernel kernel_for() {
     if constexpr (IS_BACKWARD) {
-        return backward<T, SKIPS, MASKED>;
+        return backward<T, SKIPS, MASKED, FEW>;
     } else {
-        return forward<T, SKIPS, MASKED>;
+        return forward<T, SKIPS, MASKED, FEW>;
     }
 }
 
-template <bool IS_BACKWARD, typename T>
+// Few columns have kernels of their own where time is what they are for: without marks, and not of float64.
+template <bool IS_BACKWARD, typename T, bool SKIPS>
 Kernel kernel_of(const Task &task) {
-    const bool is_masked = task.padding || task.starts;
-    if (task.skip && is_masked) return kernel_for<IS_BACKWARD, T, true, true>();
-    if (task.skip) return kernel_for<IS_BACKWARD, T, true, false>();
-    return is_masked ? kernel_for<IS_BACKWARD, T, false, true>() : kernel_for<IS_BACKWARD, T, false, false>();
+    constexpr bool HAS_FEW = !IS_SLOW<typename Wide<T>::type>;
+    if (task.padding || task.starts) return kernel_for<IS_BACKWARD, T, SKIPS, true, false>();
+    if (HAS_FEW && task.batch * task.width < FEW_COLUMNS) return kernel_for<IS_BACKWARD, T, SKIPS, false, HAS_FEW>();
+    return kernel_for<IS_BACKWARD, T, SKIPS, false, false>();
 }
 
 // The fourth part of u is skipped inputs like any other; so is its gradient.
@@ -48,7 +49,7 @@ void separate_skip(Task &task) {
 template <bool IS_BACKWARD, typename T>
 Kernel prepare(Task &task) {
     separate_skip<T>(task);
-    return kernel_of<IS_BACKWARD, T>(task);
+    return task.skip ? kernel_of<IS_BACKWARD, T, true>(task) : kernel_of<IS_BACKWARD, T, false>(task);
 }
 
 template <bool IS_BACKWARD>
@@ -86,11 +87,11 @@ int32_t pass_on(const synth_sru_problem &p, bool is_backward, cudaStream_t strea
     return status_of(cudaMemsetAsync(p.grad_gates, 0, 4 * bytes, stream));
 }
 
-// The caller's device, and afterwards the one that was current.
+// The caller's device (-1: the current one), and afterwards the one that was current.
 class OnDevice {
   public:
     explicit OnDevice(int device) : error(cudaGetDevice(&before)) {
-        if (error != cudaSuccess || before == device) return;
+        if (error != cudaSuccess || before == device || device < 0) return;
         error = cudaSetDevice(device);
         is_changed = error == cudaSuccess;
     }
@@ -122,18 +123,32 @@ SRU_EXPORT int32_t synth_sru_abi(void) { return SYNTH_SRU_ABI; }
 SRU_EXPORT int64_t synth_sru_problem_bytes(void) { return sizeof(synth_sru_problem); }
 SRU_EXPORT int64_t synth_sru_checkpoint_every(void) { return sru::CHUNK; }
 
-SRU_EXPORT const char *synth_sru_target(void) {
-#ifdef SRU_ON_HOST
-    return "host";
-#else
+SRU_EXPORT const char *synth_sru_cuda_target(int32_t device) {
     static thread_local char name[16];
-    int device = 0, major = 0, minor = 0;
-    if (cudaGetDevice(&device) != cudaSuccess) return "none";
-    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+    int major = 0, minor = 0;
+    cudaError_t error = device < 0 ? cudaGetDevice(&device) : cudaSuccess;
+    if (error == cudaSuccess) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+    cudaGetLastError();  // an answer, and no error of the next call's
+    if (error != cudaSuccess) return "none";
     snprintf(name, sizeof name, "sm_%d%d", major, minor);
     return name;
-#endif
+}
+SRU_EXPORT const char *synth_sru_target(void) { return synth_sru_cuda_target(-1); }
+
+SRU_EXPORT int32_t synth_sru_cuda_usable(int32_t device) {
+    sru::OnDevice guard(device);
+    cudaError_t error = guard.error;
+    cudaFuncAttributes attributes;  // found only if the library has code for the device
+    if (error == cudaSuccess) error = cudaFuncGetAttributes(&attributes, sru::forward<float, false, false, false>);
+    cudaGetLastError();
+    return sru::status_of(error);
+}
+
+SRU_EXPORT int32_t synth_sru_cuda_version(int32_t of_driver) {
+    int version = 0;
+    const cudaError_t error = of_driver ? cudaDriverGetVersion(&version) : cudaRuntimeGetVersion(&version);
+    return error == cudaSuccess ? version : 0;
 }
 
 SRU_EXPORT int32_t synth_sru_cuda_forward(const synth_sru_problem *problem, int32_t device, void *stream) {

@@ -15,6 +15,11 @@ template <typename T>
 struct Rest {
     T u2, skip, grad_h;
 };
+template <typename T>
+struct Step {
+    Pair<T> pair;
+    Rest<T> rest;
+};
 
 // A sum over the steps. Those of float64 are in memory, for want of registers.
 template <typename S>
@@ -26,9 +31,10 @@ struct Sum<double> {
     volatile double total;
 };
 
-template <typename T, bool SKIPS, bool MASKED, bool IS_REVERSE>
+template <typename T, bool SKIPS, bool MASKED, bool FEW, bool IS_REVERSE>
 SRU_DEVICE void backward_column(const Task &p, const Place &place) {
     using S = typename Wide<T>::type;
+    constexpr int AHEAD = Lead<FEW>::STEPS, REQUESTED = Lead<FEW>::REQUESTED;
     const Column<S> column = column_of<S>(p, place);
     const S scale = scale_of<S>(p);
     const Marks<MASKED, IS_REVERSE> marks(p, place);
@@ -52,11 +58,11 @@ SRU_DEVICE void backward_column(const Task &p, const Place &place) {
         const T *at = reader.u.later(p.u_time, steps);
         return {load(at), load(at + p.u_part)};
     };
-    const auto read_rest = [&] {
+    const auto read_rest = [&](int64_t steps = -1) {  // and go on by so many
         const T skip = SKIPS ? load(reader.skip.at) : T{};
         const Rest<T> rest = {load(reader.u.at + 2 * p.u_part), skip, load(grad_h.at)};
-        reader.go(-1);
-        grad_h.go(p.grad_h_time, -1);
+        reader.go(steps);
+        grad_h.go(p.grad_h_time, steps);
         return rest;
     };
     const auto recompute = [&](S &before, int first, int i, const Pair<T> &now) {
@@ -119,7 +125,34 @@ SRU_DEVICE void backward_column(const Task &p, const Place &place) {
         first -= CHUNK;
         count = CHUNK;
     }
-    if (!IS_ROLLED && first >= 0) {
+    if (FEW && first >= 0) {  // registers for all inputs of the chunks before, none of which is read twice
+        Step<T> coming[AHEAD], now[CHUNK];
+        int next = first + CHUNK - 1;  // where the reader is
+        const auto read_step = [&]() -> Step<T> {
+            const Pair<T> pair = read_pair(0);
+            const Rest<T> rest = read_rest(next > 0 ? -1 : 0);  // before the first: it again, and not used
+            --next;
+            return {pair, rest};
+        };
+#pragma unroll
+        for (int i = 0; i < AHEAD; ++i) coming[i] = read_step();
+        for (; first >= 0; first -= CHUNK) {
+            request_earlier(first - AHEAD);
+#pragma unroll
+            for (int i = 0; i < CHUNK; ++i) now[i] = coming[i];
+#pragma unroll
+            for (int i = 0; i < AHEAD; ++i) coming[i] = i < AHEAD - CHUNK ? coming[i + CHUNK] : read_step();
+            S before[CHUNK];
+#pragma unroll
+            for (int i = 0; i < CHUNK; ++i) recompute(before[i], first, i, now[CHUNK - 1 - i].pair);
+            go_to_chunk_before(first);
+#pragma unroll
+            for (int i = CHUNK - 1; i >= 0; --i) {
+                const Step<T> &step = now[CHUNK - 1 - i];
+                take(before[i], i, step.pair, [&](S) { return step.rest; });
+            }
+        }
+    } else if (!IS_ROLLED && first >= 0) {
         Pair<T> coming[CHUNK];
         Rest<T> rests[CHUNK];
 #pragma unroll
@@ -153,14 +186,14 @@ SRU_DEVICE void backward_column(const Task &p, const Place &place) {
     store(S(gb_f.total), gates + 2 * p.width), store(S(gb_r.total), gates + 3 * p.width);
 }
 
-template <typename T, bool SKIPS, bool MASKED>
+template <typename T, bool SKIPS, bool MASKED, bool FEW>
 SRU_KERNEL backward(const Task p) {
     const Place place = place_of(p);
     if (threadIdx.x >= place.count) return;
     if (place.is_reverse) {
-        backward_column<T, SKIPS, MASKED, true>(p, place);
+        backward_column<T, SKIPS, MASKED, FEW, true>(p, place);
     } else {
-        backward_column<T, SKIPS, MASKED, false>(p, place);
+        backward_column<T, SKIPS, MASKED, FEW, false>(p, place);
     }
 }
 

@@ -8,7 +8,10 @@
 #endif
 
 #define SRU_DEVICE __device__ __forceinline__
-#define SRU_KERNEL __global__ void __launch_bounds__(MOST_THREADS, BLOCKS_AT_ONCE)
+#define SRU_KERNEL __global__ void __launch_bounds__(FEW ? FEWEST_THREADS : MOST_THREADS, BLOCKS_AT_ONCE)
+#ifndef SRU_FEW_COLUMNS  // 0: the kernels for many columns take all, to be timed beside
+#define SRU_FEW_COLUMNS (1 << 15)
+#endif
 
 namespace sru {
 
@@ -38,13 +41,19 @@ SRU_INLINE double sigmoid<double>(double x) {
 namespace {
 
 constexpr int CHUNK = 4;            // steps between stored states
-constexpr int AHEAD = CHUNK;        // steps whose inputs are on their way to registers
-constexpr int REQUESTED = 16;       // steps that inputs are asked into the cache before
 constexpr int FEWEST_THREADS = 32;  // of a block, where columns are too few to fill every multiprocessor
 constexpr int MOST_THREADS = 64;    // of a block
-constexpr int BLOCKS_AT_ONCE = 16;  // of MOST_THREADS on a multiprocessor: 64 registers a thread
-constexpr int64_t MANY_COLUMNS = 1 << 17;
-constexpr int64_t MOST_BLOCKS = 0x7fffffff, MOST_STEPS = 0x7fffffff - REQUESTED;
+constexpr int BLOCKS_AT_ONCE = 16;  // on a multiprocessor: 64 registers a thread, or 128 where columns are few
+constexpr int64_t FEW_COLUMNS = SRU_FEW_COLUMNS, MANY_COLUMNS = 1 << 17;
+
+// How far ahead of a step its inputs are asked for. A multiprocessor that has a few columns alone has registers
+// to spare, and too little on its way to keep the memory busy.
+template <bool FEW>
+struct Lead {
+    static constexpr int STEPS = FEW ? 2 * CHUNK : CHUNK;  // into registers
+    static constexpr int REQUESTED = FEW ? 32 : 16;        // into the cache
+};
+constexpr int64_t MOST_BLOCKS = 0x7fffffff, MOST_STEPS = 0x7fffffff - Lead<true>::REQUESTED;
 
 template <typename S>
 constexpr bool IS_SLOW = sizeof(S) == 8;  // float64 is for checks: nothing is on its way

@@ -5,9 +5,10 @@
 namespace sru {
 namespace {
 
-template <typename T, bool SKIPS, bool MASKED, bool IS_REVERSE>
+template <typename T, bool SKIPS, bool MASKED, bool FEW, bool IS_REVERSE>
 SRU_DEVICE void forward_column(const Task &p, const Place &place) {
     using S = typename Wide<T>::type;
+    constexpr int AHEAD = Lead<FEW>::STEPS, REQUESTED = Lead<FEW>::REQUESTED;
     const Column<S> column = column_of<S>(p, place);
     const S scale = scale_of<S>(p);
     const Marks<MASKED, IS_REVERSE> marks(p, place);
@@ -63,14 +64,14 @@ SRU_DEVICE void forward_column(const Task &p, const Place &place) {
     store(c, row_of(p, static_cast<S *>(p.last), here.sequence, here));
 }
 
-template <typename T, bool SKIPS, bool MASKED>
+template <typename T, bool SKIPS, bool MASKED, bool FEW>
 SRU_KERNEL forward(const Task p) {
     const Place place = place_of(p);
     if (threadIdx.x >= place.count) return;
     if (place.is_reverse) {
-        forward_column<T, SKIPS, MASKED, true>(p, place);
+        forward_column<T, SKIPS, MASKED, FEW, true>(p, place);
     } else {
-        forward_column<T, SKIPS, MASKED, false>(p, place);
+        forward_column<T, SKIPS, MASKED, FEW, false>(p, place);
     }
 }
 

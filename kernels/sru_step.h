@@ -11,8 +11,6 @@
 #include <string.h>
 
 #ifdef __CUDACC__
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #define SRU_INLINE __host__ __device__ __forceinline__
 #else
 #define SRU_INLINE inline __attribute__((always_inline))
@@ -45,7 +43,9 @@ SRU_INLINE float widen(float x) { return x; }
 SRU_INLINE float widen(bf16 x) { return from_bits(uint32_t(x.bits) << 16); }
 SRU_INLINE float widen(f16 x) {
 #ifdef __CUDA_ARCH__
-    return __half2float(__ushort_as_half(x.bits));
+    float y;  // as cuda_fp16.h does it, which needs headers that nvcc from a package index comes without
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
+    return y;
 #else
     const float scaled = from_bits(uint32_t(x.bits & 0x7fff) << 13) * 0x1p112f;
     const uint32_t special = scaled >= 65536.0f ? 0x7f800000u : 0u;  // infinity and NaN keep all exponent bits
@@ -62,7 +62,7 @@ SRU_INLINE void narrow(float x, bf16 *out) {
 }
 SRU_INLINE void narrow(float x, f16 *out) {
 #ifdef __CUDA_ARCH__
-    out->bits = __half_as_ushort(__float2half_rn(x));
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(out->bits) : "f"(x));
 #else
     const uint32_t all = to_bits(x), sign = (all >> 16) & 0x8000u, size = all & 0x7fffffffu;
     const uint32_t small = to_bits(from_bits(size) + 0.5f) - 0x3f000000u;  // below 2^-14: units of 2^-24

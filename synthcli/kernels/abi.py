@@ -3,7 +3,7 @@
 from ctypes import POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_void_p
 from typing import Any
 
-ABI = 1
+ABI = 2
 DTYPES = {"float32": 0, "float64": 1, "bfloat16": 2, "float16": 3}
 CUDA_ERROR = 1000
 STATUS = {
@@ -54,5 +54,8 @@ EXPORTS: dict[str, dict[str, Signature]] = {
         "synth_sru_cuda_forward": ((POINTER(Problem), c_int32, c_void_p), c_int32),
         "synth_sru_cuda_backward": ((POINTER(Problem), c_int32, c_void_p), c_int32),
         "synth_sru_cuda_error": ((c_int32,), c_char_p),
+        "synth_sru_cuda_usable": ((c_int32,), c_int32),
+        "synth_sru_cuda_target": ((c_int32,), c_char_p),
+        "synth_sru_cuda_version": ((c_int32,), c_int32),
     },
 }

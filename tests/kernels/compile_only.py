@@ -13,7 +13,7 @@ from pathlib import Path
 ARCHITECTURES = (80, 90, 100, 120)
 KERNELS = Path(__file__).parents[2] / "kernels"
 TYPES = {"f": "float32", "d": "float64", "NS_4bf16E": "bfloat16", "NS_3f16E": "float16"}
-KERNEL = re.compile(r"(forward|backward)I([fd]|NS_4bf16E|NS_3f16E)Lb([01])ELb([01])EE")
+KERNEL = re.compile(r"(forward|backward)I([fd]|NS_4bf16E|NS_3f16E)Lb([01])ELb([01])ELb([01])EE")
 
 
 @dataclass(frozen=True, order=True)
@@ -24,6 +24,7 @@ class Usage:
     dtype: str
     skips: bool
     is_masked: bool
+    has_few_columns: bool
     registers: int
     spilled: int
 
@@ -52,24 +53,23 @@ def parse(report: str) -> list[Usage]:
     """Read ptxas' report: one block for each kernel."""
     usages = []
     for block in report.split("Compiling entry function")[1:]:
-        kernel, letters, skips, is_masked = KERNEL.search(block).groups()  # type: ignore[union-attr]
+        kernel, letters, *flags = KERNEL.search(block).groups()  # type: ignore[union-attr]
         spilled = sum(int(n) for n in re.findall(r"(\d+) bytes spill", block))
         registers = int(re.search(r"Used (\d+) registers", block)[1])  # type: ignore[index]
-        usages.append(Usage(kernel, TYPES[letters], skips == "1", is_masked == "1", registers, spilled))
+        usages.append(Usage(kernel, TYPES[letters], *(flag == "1" for flag in flags), registers, spilled))
     return sorted(usages)
 
 
 def table(by_architecture: dict[int, list[Usage]]) -> str:
     """Return registers by kernel and architecture; spilled bytes stand beside where there are any."""
     heads = " | ".join(f"sm_{architecture}" for architecture in by_architecture)
-    lines = [f"| kernel | numbers | skips | masks | {heads} |", "|---" * (4 + len(by_architecture)) + "|"]
+    first = ("kernel", "numbers", "skips", "masks", "few columns")
+    lines = [f"| {' | '.join(first)} | {heads} |", "|---" * (len(first) + len(by_architecture)) + "|"]
     for row in zip(*by_architecture.values(), strict=True):
         cells = " | ".join(f"{u.registers}" + (f" + {u.spilled} B" if u.spilled else "") for u in row)
-        first = row[0]
-        yes = {True: "yes", False: ""}
-        lines.append(
-            f"| {first.kernel} | {first.dtype} | {yes[first.skips]} | {yes[first.is_masked]} | {cells} |"
-        )
+        one = row[0]
+        options = ["yes" if flag else "" for flag in (one.skips, one.is_masked, one.has_few_columns)]
+        lines.append(f"| {' | '.join([one.kernel, one.dtype, *options])} | {cells} |")
     return "\n".join(lines)
 
 

@@ -1,10 +1,7 @@
 """The CUDA source, compiled for this host, against the equations in float64: forward and all gradients."""
 
 import ctypes
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,25 +11,26 @@ from torch import Tensor
 from synthcli.kernels.abi import CUDA_ERROR, Problem
 from synthcli.kernels.library import Library, open_library
 from synthcli.model.ops import reference
+from tests.kernels.on_host import compile_on_host
 from tests.kernels.sru_calls import Given, Results, by_the_equations, call, draw, problem_of, results_of
 
 pytestmark = pytest.mark.slow
 
-KERNELS = Path(__file__).parents[2] / "kernels"
 CHUNK = 4  # steps between stored states, as the library says
 SINGLE = torch.float32
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    compiler = next((c for c in ("g++", "clang++", "c++") if shutil.which(c)), None)
-    if compiler is None:
-        pytest.skip("no C++ compiler to compile the CUDA source for the host")
-    path = tmp_path_factory.mktemp("host") / "libsynth_sru_cuda_on_host.so"
-    flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
-    shim = ["-x", "c++", "-include", str(KERNELS / "cuda_on_host.h")]
-    subprocess.run([compiler, *flags, *shim, str(KERNELS / "sru_cuda.cu"), "-o", str(path)], check=True)
-    return open_library("cuda", path)
+    """As it is built: columns are few in most tests, and have the kernels for that."""
+    return open_library("cuda", compile_on_host(tmp_path_factory.mktemp("host") / "libhost.so"))
+
+
+@pytest.fixture(scope="module")
+def for_many(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """With the kernels for many columns alone."""
+    path = tmp_path_factory.mktemp("host") / "libmany.so"
+    return open_library("cuda", compile_on_host(path, "-DSRU_FEW_COLUMNS=0"))
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +61,14 @@ def agree(library: Library, given: Given, tolerance: float = 1e-12) -> None:
 
 
 def test_the_library_says_what_it_is(library: Library) -> None:
-    assert library.target == "host"
+    assert library.target == "sm_00"
     assert library.checkpoint_every == CHUNK
 
 
-@pytest.mark.parametrize("length", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2, 16, 17, 61])
+LENGTHS = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 2, 16, 17, 48, 61]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("options", [(), ("padding", "starts", "bidirectional")], ids=["plain", "marked"])
 def test_every_length_of_chunks_and_groups(library: Library, length: int, options: tuple[str, ...]) -> None:
     agree(library, draw(length=length, options=options))
@@ -93,6 +94,43 @@ def test_every_option(library: Library, options: tuple[str, ...], inputs: str, d
     grads = incoming(given)
     exact = given.but(lambda name, t: t.double() if t.is_floating_point() else t)
     close(call(library, given, *grads), results_of(exact, *grads), 1e-12 if dtype == torch.float64 else 2e-5)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("parts", [3, 4])
+@pytest.mark.parametrize("options", [(), ("mask", "scale", "bidirectional")], ids=" ".join)
+@pytest.mark.parametrize("dtype", [SINGLE, torch.bfloat16, torch.float16], ids=str)
+def test_few_columns_give_the_bits_of_many(
+    library: Library,
+    for_many: Library,
+    length: int,
+    parts: int,
+    options: tuple[str, ...],
+    dtype: torch.dtype,
+) -> None:
+    for skips in (True, False):
+        given = draw(dtype, length=length, width=10, parts=parts, skips=skips, options=options)
+        grads = incoming(given)
+        few, many = call(library, given, *grads), call(for_many, given, *grads)
+        assert all(torch.equal(one, other) for one, other in zip(few.all(), many.all(), strict=True))
+
+
+def test_kernels_for_many_columns_keep_the_equations(for_many: Library) -> None:
+    for length in LENGTHS:
+        given = draw(SINGLE, length=length, width=10, options=("mask", "scale", "bidirectional"))
+        grads = incoming(given)
+        exact = given.but(lambda name, t: t.double())
+        close(call(for_many, given, *grads), results_of(exact, *grads), 2e-5)
+
+
+def test_the_column_where_few_end_is_like_those_before(library: Library) -> None:
+    """2^15 columns are many, one less is few."""
+    many = draw(SINGLE, batch=1, length=18, width=1 << 15)
+    few = many.but(lambda name, t: t[..., :-1].contiguous())
+    grad_h, grad_last = incoming(many)
+    more = call(library, many, grad_h, grad_last)
+    less = call(library, few, grad_h[..., :-1].contiguous(), grad_last[..., :-1].contiguous())
+    assert all(torch.equal(a[..., :-1], b) for a, b in zip(more.all(), less.all(), strict=True))
 
 
 @pytest.mark.parametrize("width", [2, 31 * 2, 32 * 2, 33 * 2, 65 * 2])
@@ -211,7 +249,7 @@ def status(library: Library, function: str, device: int = 0, **changes: Any) -> 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [({"abi": 2}, 1), ({"dtype": 9}, 2), ({"dtype": -1}, 2), ({"batch": -1}, 3), ({"parts": 5}, 3),
+    [({"abi": 1}, 1), ({"dtype": 9}, 2), ({"dtype": -1}, 2), ({"batch": -1}, 3), ({"parts": 5}, 3),
      ({"parts": 4}, 3), ({"bidirectional": 1, "width": 5}, 3), ({"u": None}, 4), ({"bias": None}, 4)],
     ids=str,
 )  # fmt: skip
