@@ -13,6 +13,7 @@ from synthcli.errors import SynthError
 from synthcli.kernels.choice import VARIABLE
 from synthcli.kernels.library import Kind
 from synthcli.kernels.status import find
+from synthcli.model.ops.dispatch import why_not
 from synthcli.model.ops.recurrence import recurrence
 
 SEED = 0
@@ -70,7 +71,9 @@ class Finding:
 def devices() -> list[str]:
     """Return the devices whose kernel can be tried; raise where there is none."""
     kinds: tuple[Kind, ...] = get_args(Kind)
-    present = [kind for kind in kinds if find(kind).loads and (kind == "cpu" or torch.cuda.is_available())]
+    present = [
+        kind for kind in kinds if why_not(kind) is None and (kind == "cpu" or torch.cuda.is_available())
+    ]
     if not present:
         message = f"there is no native kernel to test: {find('cpu').why_not}"
         raise SynthError(message, "`synth kernels build` makes it; it needs a C++ compiler such as g++")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from synthcli.kernels.choice import VARIABLE, mode
 from synthcli.kernels.compilers import PROBE_SECONDS, CompileError, run
+from synthcli.kernels.library import refusal
 from synthcli.kernels.recipes import X86
+from synthcli.kernels.remedy import slow_on_gpu
 from synthcli.kernels.status import Found, find_all
 
 FLAGS = Path("/proc/cpuinfo")
@@ -101,6 +103,13 @@ def why_not_used(found: Found) -> str:
     """Tell why the recurrence does not go to a library, or nothing where it does."""
     if mode() == "reference":
         return f"`{VARIABLE}=reference`"
-    if found.loads and found.kind == "cuda" and not look().has_gpu:
-        return "torch finds no GPU"
+    if found.loads and found.kind == "cuda":
+        return refusal("cuda") if look().has_gpu else "torch finds no GPU"
     return found.why_not
+
+
+def warning_of_kernels(status: dict[str, tuple[Found, str]]) -> str:
+    """Return what to say where a GPU runs SRU without its kernel, and nobody asked for that; else nothing."""
+    reason = status["cuda"][1]
+    is_slow = reason and mode() != "reference" and look().has_gpu
+    return slow_on_gpu(reason) if is_slow else ""

@@ -9,6 +9,10 @@ Mode = Literal["auto", "native", "reference"]
 VARIABLE = "SYNTH_KERNELS"
 
 
+class PlainTorchWarning(RuntimeWarning):
+    """A GPU runs the recurrence without its kernel."""
+
+
 def mode() -> Mode:
     """Return what the environment asks for."""
     value = os.environ.get(VARIABLE) or "auto"

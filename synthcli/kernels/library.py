@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synthcli.kernels.abi import ABI, COMMON, CUDA_ERROR, EXPORTS, STATUS, Problem
+from synthcli.kernels.driver import CURRENT, Driver
 
 Kind = Literal["cpu", "cuda"]
 
@@ -19,7 +20,10 @@ class Unavailable(Exception):  # noqa: N818 - an answer more than an error
 
 @dataclass(frozen=True)
 class Library:
-    """A loaded library. `forward` and `backward` take a problem and where to run it: see `run`."""
+    """A loaded library. `forward` and `backward` take a problem and where to run it: see `run`.
+
+    That it is loaded does not say that a GPU can run it: `refusal` does.
+    """
 
     kind: Kind
     path: Path
@@ -28,6 +32,7 @@ class Library:
     forward: Callable[..., int]
     backward: Callable[..., int]
     explain: Callable[[int], str]
+    driver: Driver | None = None  # of CUDA
 
     def run(self, function: Callable[..., int], problem: Problem, *where: Any) -> None:
         """Call a kernel: `where` is the number of threads, or a device's number and a stream.
@@ -45,7 +50,7 @@ def open_library(kind: Kind, path: Path) -> Library:
         loaded = ctypes.CDLL(str(path))
     except OSError as error:
         raise Unavailable(f"`{path}` does not load: {error}") from error
-    functions = {}
+    functions: dict[str, Any] = {}
     for name, (arguments, result) in {**COMMON, **EXPORTS[kind]}.items():
         try:
             function = getattr(loaded, name)
@@ -59,6 +64,7 @@ def open_library(kind: Kind, path: Path) -> Library:
     if size != ctypes.sizeof(Problem):
         raise Unavailable(f"`{path}` takes {size} bytes a call, this version gives {ctypes.sizeof(Problem)}")
     prefix = "synth_sru" if kind == "cpu" else "synth_sru_cuda"
+    explain = explainer(functions.get("synth_sru_cuda_error"))
     return Library(
         kind,
         path,
@@ -66,8 +72,17 @@ def open_library(kind: Kind, path: Path) -> Library:
         functions["synth_sru_checkpoint_every"](),
         functions[f"{prefix}_forward"],
         functions[f"{prefix}_backward"],
-        explainer(functions.get("synth_sru_cuda_error")),
+        explain,
+        driver_of(functions, explain) if kind == "cuda" else None,
     )
+
+
+def driver_of(functions: dict[str, Any], explain: Callable[[int], str]) -> Driver:
+    """Return what a library for CUDA answers about its driver."""
+    usable, target, version = (
+        functions[f"synth_sru_cuda_{name}"] for name in ("usable", "target", "version")
+    )
+    return Driver(usable, target, version, explain)
 
 
 def explainer(cuda_error: Callable[[int], bytes] | None) -> Callable[[int], str]:
@@ -104,7 +119,29 @@ def outcome(kind: Kind) -> Library | str:
             return open_library(kind, path)
         except Unavailable as error:
             reasons.append(str(error))
+        except OSError as error:
+            reasons.append(f"`{path}` cannot be read: {error.strerror}")
     return "; ".join(reasons) or reason_for_absence(kind)
+
+
+def refusal(kind: Kind, device: int | None = None) -> str:
+    """Return why a library, which is loaded, cannot run on a device, None for the current; or nothing."""
+    library = load(kind)
+    if library.driver is None:
+        return ""
+    return _refusal(library, CURRENT) if device is None else _remembered(kind, device)
+
+
+@cache
+def _remembered(kind: Kind, device: int) -> str:
+    return _refusal(load(kind), device)
+
+
+def _refusal(library: Library, device: int) -> str:
+    from synthcli.kernels.report import read
+
+    report = read(library.path.parent)
+    return library.driver.refusal(device, report.cuda.targets if report else ()) if library.driver else ""
 
 
 def check_whole(kind: Kind, path: Path) -> None:

@@ -39,7 +39,9 @@ def recurrence(
     or devices do not fit.
     """
     check(u, skip, initial, weight_c, bias, padding, starts, mask, bidirectional)
-    if is_exporting() or not uses_kernels(u.device.type):  # a program that leaves finds no kernels
+    if is_exporting() or not uses_kernels(
+        u.device.type, u.device.index
+    ):  # a program that leaves finds no kernels
         return reference.recurrence(
             u, skip, initial, weight_c, bias, padding, starts, mask, skip_scale, bidirectional
         )
