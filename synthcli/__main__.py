@@ -134,9 +134,11 @@ def run() -> int:
     import typer
 
     from synthcli.allocator import keep_freed_memory
-    from synthcli.cli import app
+    from synthcli.cli import app, screen
+    from synthcli.kernels.choice import PlainTorchWarning
 
     keep_freed_memory()
+    screen.show_warnings_of(PlainTorchWarning)
     # The base class of what is wrong with words; typer gives it no name of its own.
     misuse: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:

@@ -16,13 +16,19 @@ LIBRARIES = ("torch", "accelerate", "datasets", "tokenizers", "sentencepiece", "
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show versions, processor, accelerator and the folders in use."""
+    from synthcli.jobs.machine import kernel_warning, status_of_kernels
+
     found = findings()
+    warning = kernel_warning(status_of_kernels())
     if as_json:
         return screen.data(json.dumps(found, indent=2))
     rows = [[key, str(value)] for key, value in found.items() if not isinstance(value, dict)]
     rows += [[f"kernels: {kind}", line] for kind, line in kernel_lines().items()]
     rows += [[name, number] for name, number in found["libraries"].items()]
-    return screen.table(None, ["", ""], rows)
+    screen.table(None, ["", ""], rows)
+    if warning:
+        screen.warn(warning)
+    return None
 
 
 def findings() -> dict[str, Any]:

@@ -70,14 +70,15 @@ def build(mode: Mode = "auto", architectures: Architectures = None, as_json: AsJ
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show which kernels are built, where, by which compiler, and whether they are in use."""
-    from synthcli.jobs.machine import status_of_kernels
+    from synthcli.jobs.machine import kernel_warning, status_of_kernels
     from synthcli.kernels import places
 
     found = status_of_kernels()
+    warning = kernel_warning(found)
     distrusted = [place.distrust for place in places.places() if place.distrust]
     if as_json:
         folders = {"sources": str(places.sources()), "build_folder": str(places.build_folder())}
-        distrust = {"distrust": distrusted}
+        distrust = {"distrust": distrusted, "warning": warning}
         return screen.data(json.dumps(folders | distrust | {"libraries": as_data(found)}, indent=2))
     rows = [[kind, built(one), in_use(one, reason)] for kind, (one, reason) in found.items()]
     screen.table(None, ["library", "built", "in use"], rows)
@@ -86,6 +87,8 @@ def status(as_json: AsJson = False) -> None:
         screen.say(f"in: {folder}")
     for reason in distrusted:
         screen.say(f"not loaded: {reason}")
+    if warning:
+        return screen.warn(warning)
     is_complete = all(one.loads for one, _ in found.values())
     hint = "test" if is_complete else "build`, once a compiler is here; then `synth kernels test"
     return screen.say(f"next: `synth kernels {hint}`")

@@ -6,6 +6,7 @@ Nothing else prints. What files and names say is neither obeyed by the terminal 
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
@@ -62,6 +63,33 @@ def error(problem: SynthError) -> None:
     tell(Text.assemble(("error:", "bold red"), f" {one_message(problem.message)}"))
     if problem.hint:
         tell(Text.assemble(("hint:", "bold"), f" {one_message(problem.hint, LONGEST_HINT)}"))
+
+
+def warn(message: str) -> None:
+    """Tell what the user should not overlook, though the work goes on."""
+    tell(Text.assemble(("warning:", "bold yellow"), f" {one_message(message)}"))
+
+
+def show_warnings_of(own: type[Warning]) -> None:
+    """Show Python's warnings of a kind as messages of ours, and all others as before."""
+    otherwise = warnings.showwarning
+    if otherwise.__module__ == __name__:
+        return
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, own):
+            warn(str(message))
+        else:
+            otherwise(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
 
 
 def tell(text: str | Text) -> None:

@@ -108,7 +108,7 @@ def why_not_used(found: Found) -> str:
     return found.why_not
 
 
-def warning_of_kernels(status: dict[str, tuple[Found, str]]) -> str:
+def kernel_warning(status: dict[str, tuple[Found, str]]) -> str:
     """Return what to say where a GPU runs SRU without its kernel, and nobody asked for that; else nothing."""
     reason = status["cuda"][1]
     is_slow = reason and mode() != "reference" and look().has_gpu

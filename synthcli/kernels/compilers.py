@@ -5,6 +5,8 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
+import sysconfig
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,15 +39,36 @@ def find_cxx() -> list[str]:
 
 
 def find_nvcc() -> list[str]:
-    """Return the command of nvcc: `NVCC`, that of `CUDA_HOME`, that on the path, the usual one."""
+    """Return the command of nvcc: `NVCC`, of `CUDA_HOME`, on the path, the usual one, of a Python package."""
     if os.environ.get("NVCC", "").strip():
         return _chosen("NVCC")
     home = os.environ.get("CUDA_HOME")
     own = [f"{home}/bin/nvcc", "nvcc"] if home else ["nvcc", str(NVCC_FOLDER / "nvcc")]
-    for path in map(shutil.which, own):
+    for path in map(shutil.which, [*own, *_nvcc_of_packages()]):
         if path:
             return [path]
-    raise NoCompilerError("no CUDA compiler: `nvcc` is neither on PATH nor in `CUDA_HOME`")
+    raise NoCompilerError(
+        "no CUDA compiler: `nvcc` is neither on PATH, nor in `CUDA_HOME`, nor a package here"
+    )
+
+
+def _nvcc_of_packages() -> list[str]:
+    """Return each nvcc of a Python package: `nvidia/cu13/bin/nvcc` and the like, the newest first."""
+    found = {
+        path: None for folder in _folders_of_packages() for path in Path(folder).glob("nvidia/*/bin/nvcc")
+    }
+    return [str(path) for path in sorted(found, key=_number_of_cuda, reverse=True)]
+
+
+def _folders_of_packages() -> list[str]:
+    """Return this Python's folders, which a build in isolation does not have in `sys.path`, and that."""
+    return [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *filter(None, sys.path)]
+
+
+def _number_of_cuda(nvcc: Path) -> int:
+    """Return 13 of `nvidia/cu13/bin/nvcc`, 0 of `nvidia/cuda_nvcc/bin/nvcc`."""
+    number = nvcc.parents[1].name.removeprefix("cu")
+    return int(number) if number.isdigit() else 0
 
 
 def _chosen(variable: str) -> list[str]:

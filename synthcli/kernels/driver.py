@@ -37,7 +37,7 @@ class Driver:
         known, needed = self.version(1), self.version(0)
         if not known:
             return "there is no driver of CUDA here"
-        return f"the driver knows CUDA up to {_dotted(known)}, and the library needs {_dotted(needed)}"
+        return f"the driver knows CUDA up to {_as_text(known)}, and the library needs {_as_text(needed)}"
 
     def advice(self) -> str:
         """Return what helps beside compiling anew with the nvcc at hand; nothing where that may."""
@@ -64,5 +64,5 @@ def _number(architecture: str) -> int:
     return int("0" + "".join(filter(str.isdigit, architecture)))
 
 
-def _dotted(version: int) -> str:
+def _as_text(version: int) -> str:
     return f"{version // 1000}.{version % 1000 // 10}"

@@ -129,11 +129,11 @@ def refusal(kind: Kind, device: int | None = None) -> str:
     library = load(kind)
     if library.driver is None:
         return ""
-    return _refusal(library, CURRENT) if device is None else _remembered(kind, device)
+    return _refusal(library, CURRENT) if device is None else _refusal_of(kind, device)
 
 
 @cache
-def _remembered(kind: Kind, device: int) -> str:
+def _refusal_of(kind: Kind, device: int) -> str:
     return _refusal(load(kind), device)
 
 

@@ -1,15 +1,18 @@
 """`synth kernels` and what `synth doctor` says of them, with libraries of one's own folder."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from synthcli.cli import screen
 from synthcli.jobs import kernels as job
+from synthcli.jobs import machine
 from synthcli.kernels import builder, library, places
-from synthcli.kernels.choice import mode
+from synthcli.kernels.choice import PlainTorchWarning, mode
 from synthcli.kernels.report import FILE, Part, Report, as_text
 
 from .conftest import Synth
@@ -142,6 +145,49 @@ def test_an_unknown_way_to_run_kernels_is_a_mistake(
     monkeypatch.setenv("SYNTH_KERNELS", "nativ")
     said = synth("kernels", "status")
     assert said.code == 2 and "did you mean `native`?" in said.err
+
+
+# ---------------------------------------------------------------- a GPU without its kernel
+
+SLOW = "warning: SRU's recurrence runs on the GPU in plain torch"
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = machine.Machine("AVX2", "a GPU", "yes", has_gpu=True)
+    monkeypatch.setattr(machine, "look", lambda: seen)
+
+
+def test_status_and_doctor_warn_of_a_gpu_without_its_kernel(synth: Synth, own: Path, gpu: None) -> None:
+    for words in (("kernels", "status"), ("doctor",)):
+        said = synth(*words)
+        assert said.code == 0 and said.err.count(SLOW) == 1
+        assert "its kernel: nothing was built; to change that: `synth kernels build` (" in said.err
+    assert json.loads(synth("kernels", "status", "--json").out)["warning"] == said.err[9:].split("\n")[0]
+
+
+def test_plain_torch_that_is_asked_for_is_not_warned_of(
+    synth: Synth, own: Path, gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTH_KERNELS", "reference")
+    assert SLOW not in synth("kernels", "status").err + synth("doctor").err
+
+
+def test_without_a_gpu_there_is_nothing_to_warn_of(synth: Synth, own: Path) -> None:
+    assert SLOW not in synth("kernels", "status").err
+
+
+def test_a_verb_that_warns_does_so_in_one_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = []
+    monkeypatch.setattr(warnings, "showwarning", lambda *words: others.append(words[0]))
+    screen.show_warnings_of(PlainTorchWarning)
+    screen.show_warnings_of(PlainTorchWarning)
+    warnings.showwarning(PlainTorchWarning("[of ours]"), PlainTorchWarning, "file.py", 1)
+    warnings.showwarning(UserWarning("of others"), UserWarning, "file.py", 1)
+    assert capsys.readouterr().err == "warning: [of ours]\n"
+    assert [str(one) for one in others] == ["of others"]
 
 
 # ---------------------------------------------------------------- the check itself, kernels or not

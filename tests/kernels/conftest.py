@@ -42,6 +42,9 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr("synthcli.kernels.compilers.NVCC_FOLDER", tmp_path / "nowhere")
+    monkeypatch.setattr(
+        "synthcli.kernels.compilers._folders_of_packages", lambda: [str(tmp_path / "packages")]
+    )
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return folder

@@ -9,6 +9,7 @@ import pytest
 
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.kernels import builder, compilers
+from synthcli.kernels.compilers import NoCompilerError
 
 from .conftest import FAILS, SECONDS, VARIABLES, WRITES, Compiler, built
 
@@ -19,7 +20,10 @@ def test_without_any_compiler_both_libraries_are_absent(tools: Path, tmp_path: P
     report = built(tmp_path / "out", sources)
     assert (report.cpu.status, report.cuda.status) == ("absent", "absent")
     assert report.cpu.reason == "no C++ compiler: none of `g++`, `clang++`, `c++` is on PATH"
-    assert report.cuda.reason == "no CUDA compiler: `nvcc` is neither on PATH nor in `CUDA_HOME`"
+    assert (
+        report.cuda.reason
+        == "no CUDA compiler: `nvcc` is neither on PATH, nor in `CUDA_HOME`, nor a package here"
+    )
 
 
 def test_a_compiler_that_fails_is_reported_by_its_first_error(
@@ -110,6 +114,30 @@ def test_arguments_of_a_chosen_compiler_are_kept(
     path = compiler("mine", "assert arguments[0] == '-special'\n" + WRITES)
     monkeypatch.setenv("CXX", f"'{path}' -special")
     assert built(tmp_path / "out", sources).cpu.compiler == f"'{path}' -special"
+
+
+def test_nvcc_of_a_package_is_found_last_and_the_newest_first(
+    compiler: Compiler, tools: Path, tmp_path: Path
+) -> None:
+    """`nvidia-cuda-nvcc` lies in `nvidia/cu13`; that of CUDA 12, in `nvidia/cuda_nvcc`, has no nvcc in it."""
+    packages = tmp_path / "packages" / "nvidia"
+    (packages / "cuda_nvcc" / "bin").mkdir(parents=True)
+    compiler("ptxas", "").rename(packages / "cuda_nvcc" / "bin" / "ptxas")
+    with pytest.raises(NoCompilerError):
+        compilers.find_nvcc()
+    for name in ("cu13", "cu9", "cu14"):
+        (packages / name / "bin").mkdir(parents=True)
+        compiler("other", "").rename(packages / name / "bin" / "nvcc")
+    assert compilers.find_nvcc() == [str(packages / "cu14" / "bin" / "nvcc")]
+    compiler("nvcc", "")
+    assert compilers.find_nvcc() == [str(tools / "nvcc")]
+
+
+def test_packages_are_looked_for_where_this_python_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build in isolation has other folders in `sys.path`."""
+    monkeypatch.setattr("sys.path", ["", "/isolated"])
+    monkeypatch.setattr("sysconfig.get_path", lambda name: f"/own/{name}")
+    assert compilers._folders_of_packages() == ["/own/purelib", "/own/platlib", "/isolated"]
 
 
 def test_nvcc_of_cuda_home_comes_before_the_one_on_the_path(

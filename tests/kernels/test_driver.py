@@ -40,7 +40,7 @@ def driver(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("SYNTH_KERNELS_DIR", str(folder))
     monkeypatch.delenv("SYNTH_KERNELS", raising=False)
     monkeypatch.setenv("NVCC", "/bin/true")
-    caches = (library.outcome, library._remembered, dispatch.warn)
+    caches = (library.outcome, library._refusal_of, dispatch.warn)
     for cache in caches:
         cache.cache_clear()
     yield monkeypatch
