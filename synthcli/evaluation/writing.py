@@ -74,7 +74,9 @@ def chosen_tokens(logits: Tensor, rows: list[Row], banned: tuple[int, ...], samp
     chosen = [row.forced[0] if row.forced else 0 for row in rows]
     generators = [rows[place].generator for place in open_]
     if open_:
-        found = next_tokens(logits[open_], banned, sampling, generators).tolist()
+        if len(open_) < len(rows):
+            logits = logits[torch.tensor(open_, device=logits.device)]
+        found = next_tokens(logits, banned, sampling, generators).tolist()
         for place, token in zip(open_, found, strict=True):
             chosen[place] = token
     return chosen
