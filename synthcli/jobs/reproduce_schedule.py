@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from synthcli.jobs.reproduce_parts import Failure, Part, cost_of
+from synthcli.jobs.reproduce_parts import Part, cost_of
 from synthcli.jobs.reproduce_rows import Reproduction
+from synthcli.jobs.work import Failure
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import TEACHER, Task
 
@@ -28,6 +29,11 @@ class Schedule:
         self.waiting = sorted(parts, key=lambda part: (not is_teacher(part), -costs[part.name]))
 
     @property
+    def ended(self) -> int:
+        """The number of parts that have ended."""
+        return len(self.results)
+
+    @property
     def total(self) -> int:
         """The number of parts, of those to come too."""
         return sum(
@@ -47,6 +53,14 @@ class Schedule:
         if len(rows) > 1 and all(rows):
             runs = tuple((row.variant, row.run) for row in rows if row is not None)
             self.waiting.insert(0, Part("step-times", part.task, self.asked, runs=runs))
+
+    def outcome_of(self, result: Any) -> str:
+        """Say what a part came to in a few words."""
+        if isinstance(result, Failure):
+            return f"failed: {result.message}"
+        if isinstance(result, dict):
+            return ", ".join(f"{variant} {time:.2f}" for variant, time in result.items())
+        return ", ".join(f"{row.metric} {row.value:.2f}, untrained {row.untrained:.2f}" for row in result)
 
     @property
     def failures(self) -> list[Failure]:

@@ -1,6 +1,6 @@
-"""Processes that carry out the parts of a reproduction, one each at a time, on a core or a GPU of their own.
+"""Processes that carry out pieces of work, one each at a time, on a core or a GPU of their own.
 
-`python -m synthcli.jobs.reproduce_crew DESCRIPTOR` is one of them.
+`python -m synthcli.jobs.crew DESCRIPTOR` is one of them.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import Any
 
 from synthcli.children import Children, cores
 from synthcli.device import VISIBLE
-from synthcli.jobs.reproduce_parts import Failure, Listener, Part, attempt
+from synthcli.jobs.work import Failure, Listener, Work, attempt
 
 SECONDS_BETWEEN_REPORTS = 0.2
 SECONDS_TO_END = 5.0
@@ -36,10 +36,10 @@ class Worker:
         )
         theirs.close()
         self.environment = environment
-        self.part: Part | None = None
+        self.part: Work | None = None
         self.listener: Listener | None = None
 
-    def give(self, part: Part, listener: Listener) -> None:
+    def give(self, part: Work, listener: Listener) -> None:
         self.part, self.listener = part, listener
         with suppress(OSError):  # it was killed: `read` will find out
             self.connection.send(part)
@@ -57,7 +57,7 @@ class Worker:
         (self.listener.say if kind == SAY else self.listener.progress)(*words)
         return None
 
-    def failure(self, part: Part) -> Failure:
+    def failure(self, part: Work) -> Failure:
         """Say how the process ended."""
         try:
             code = self.process.wait(SECONDS_TO_END)
@@ -89,7 +89,7 @@ class Crew:
     def busy(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.part is not None]
 
-    def results(self) -> Iterator[tuple[Part, Any]]:
+    def results(self) -> Iterator[tuple[Work, Any]]:
         """Wait until workers say something; yield the parts that have ended, and their results."""
         there = wait([worker.connection for worker in self.busy])
         for worker in [worker for worker in self.busy if worker.connection in there]:

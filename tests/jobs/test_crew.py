@@ -8,10 +8,11 @@ import torch
 
 from synthcli.children import Children
 from synthcli.device import on_device
-from synthcli.jobs import reproduce as job
+from synthcli.jobs import parallel
+from synthcli.jobs.crew import Crew, environment_of
 from synthcli.jobs.reproduce import Reproduction, reproduce
-from synthcli.jobs.reproduce_crew import Crew, environment_of
-from synthcli.jobs.reproduce_parts import Failure, Part
+from synthcli.jobs.reproduce_parts import Part
+from synthcli.jobs.work import Failure
 from synthcli.reproduce.tasks import Task
 from tests.fake_gpus import with_gpus
 
@@ -29,7 +30,7 @@ def here(tmp_path: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SYNTH_STORES", str(stores))
     monkeypatch.delenv("SYNTH_RUNS", raising=False)
-    monkeypatch.setattr(job, "TASKS", (TASK,))
+    monkeypatch.setattr("synthcli.jobs.reproduce.TASKS", (TASK,))
     return tmp_path
 
 
@@ -74,7 +75,7 @@ def test_a_process_that_is_killed_is_told_and_another_takes_its_place() -> None:
 
 def test_a_process_has_its_share_of_the_cores_or_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("synthcli.jobs.reproduce_crew.cores", lambda: 8)
+    monkeypatch.setattr("synthcli.jobs.crew.cores", lambda: 8)
     assert [environment_of(0, jobs, [])["OMP_NUM_THREADS"] for jobs in (1, 3, 16)] == ["8", "2", "1"]
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert environment_of(0, 3, [])["OMP_NUM_THREADS"] == "5"
@@ -85,16 +86,18 @@ def test_a_process_has_its_share_of_the_cores_or_a_gpu(monkeypatch: pytest.Monke
 def test_rows_run_on_the_gpus_of_the_device_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with_gpus(monkeypatch, (9, 0), (9, 0), (9, 0))
-    processor_jobs = max(1, min(job.cores(), job.memory() // job.WORKER_BYTES))
+    processor_jobs = max(1, min(parallel.cores(), parallel.memory() // parallel.WORKER_BYTES))
     asked = {"auto": ["0", "1", "2"], "cuda": ["0", "1", "2"], "cuda:1": ["1"], "cpu": []}
     for word, gpus in asked.items():
         with on_device(word):
-            assert job.visible_gpus() == gpus and job.default_jobs() == (len(gpus) or processor_jobs), word
+            assert parallel.visible_gpus() == gpus and parallel.default_jobs() == (
+                len(gpus) or processor_jobs
+            ), word
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6,9")
     with on_device("cuda:2"):
-        assert job.visible_gpus() == ["9"]
+        assert parallel.visible_gpus() == ["9"]
     with_gpus(monkeypatch)
-    assert job.visible_gpus() == []
+    assert parallel.visible_gpus() == []
 
 
 class Interrupting(Told):
@@ -128,7 +131,7 @@ def test_an_interrupt_saves_what_is_trained_and_leaves_no_process(
         crews.append(Crew(*what))
         return crews[-1]
 
-    monkeypatch.setattr(job, "Crew", noted)
+    monkeypatch.setattr(parallel, "Crew", noted)
     asked = Reproduction("smoke", None, (*TOY, "training.steps=100000", "training.save_every=100000"))
     with pytest.raises(KeyboardInterrupt):
         reproduce(asked, here / "reports", Interrupting(), 2)
