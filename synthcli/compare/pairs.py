@@ -1,0 +1,97 @@
+"""Two arms on the same test samples, seed by seed: their differences, and what resampling does to them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from synthcli.evaluation.sampled import Array
+
+ELEMENTS = 2**24  # of the largest table of a part of the resamples
+SEED = 12345  # sacreBLEU's default: its paired tests draw the same samples
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Statistics (seeds, samples, k) of two arms that are summed over samples; `figure` maps sums to values.
+
+    Row i of both is a pair, of equal seeds where there are such; sample j of both is the same sample.
+    """
+
+    arm: Array
+    baseline: Array
+    figure: Callable[[Array], Array]
+
+    def __post_init__(self) -> None:
+        if self.arm.shape != self.baseline.shape:
+            raise ValueError(f"arms of unlike shapes: {self.arm.shape} and {self.baseline.shape}")
+
+    @property
+    def seeds(self) -> int:
+        return len(self.arm)
+
+    @property
+    def samples(self) -> int:
+        return int(self.arm.shape[1])
+
+    def values(self) -> tuple[Array, Array]:
+        """Return the figure of every seed of the arm, and of the baseline."""
+        return self.figure(self.arm.sum(axis=1)), self.figure(self.baseline.sum(axis=1))
+
+    def differences(self) -> Array:
+        """Return arm − baseline of every pair."""
+        arm, baseline = self.values()
+        return arm - baseline
+
+
+def bootstrap_differences(pairs: Pairs, resamples: int, seed: int = SEED) -> Array:
+    """Return differences (resamples, seeds) for test samples drawn with replacement  (Koehn 2004).
+
+    A resample has the same samples for both arms and for every seed.
+    """
+    generator, samples, parts = np.random.default_rng(seed), pairs.samples, []
+    for size in _parts(resamples, samples):
+        counts = _counts(generator.integers(0, samples, (size, samples)), samples)
+        parts.append(_figures(pairs, counts @ pairs.arm) - _figures(pairs, counts @ pairs.baseline))
+    return np.concatenate(parts)
+
+
+def bootstrap_p(resampled: Array, difference: float) -> float:
+    """Return the p-value of a paired bootstrap as sacreBLEU defines it; `resampled` are mean differences."""
+    sizes = np.abs(resampled)
+    return float(((sizes - sizes.mean()) > abs(difference)).sum() + 1) / (len(sizes) + 1)
+
+
+def randomised_p(pairs: Pairs, trials: int, seed: int = SEED) -> float:
+    """Return how often arms that change places sample by sample differ by more than they do.
+
+    Approximate randomisation (Riezler and Maxwell 2005): a sample changes places for every seed at once.
+    """
+    generator, samples = np.random.default_rng(seed), pairs.samples
+    actual, more = abs(pairs.differences().mean()), 0
+    for size in _parts(trials, samples, multiple=32):  # numpy draws 32 at a time
+        stays = generator.integers(2, size=(size, samples), dtype=bool).astype(np.float64)
+        one = stays @ pairs.baseline + (1 - stays) @ pairs.arm
+        other = stays @ pairs.arm + (1 - stays) @ pairs.baseline
+        found = (_figures(pairs, one) - _figures(pairs, other)).mean(axis=1)
+        more += int((np.abs(found) > actual).sum())
+    return (more + 1) / (trials + 1)
+
+
+def _figures(pairs: Pairs, sums: Array) -> Array:
+    """Return figures (resamples, seeds) of sums (seeds, resamples, k)."""
+    return pairs.figure(sums).T
+
+
+def _counts(drawn: npt.NDArray[np.int64], samples: int) -> Array:
+    """Return how often each sample is drawn, a row a resample."""
+    flat = (drawn + samples * np.arange(len(drawn))[:, None]).ravel()
+    return np.bincount(flat, minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
+
+
+def _parts(total: int, samples: int, multiple: int = 1) -> Iterator[int]:
+    """Yield how many resamples are made at a time."""
+    most = max(multiple, ELEMENTS // max(1, samples) // multiple * multiple)
+    for start in range(0, total, most):
+        yield min(most, total - start)
