@@ -63,7 +63,7 @@ def bootstrap_p(resampled: Array, difference: float) -> float:
     return float(((sizes - sizes.mean()) > abs(difference)).sum() + 1) / (len(sizes) + 1)
 
 
-def randomised_p(pairs: Pairs, trials: int, seed: int = SEED) -> float:
+def randomisation_p(pairs: Pairs, trials: int, seed: int = SEED) -> float:
     """Return how often arms that change places sample by sample differ by more than they do.
 
     Approximate randomisation (Riezler and Maxwell 2005): a sample changes places for every seed at once.

@@ -40,7 +40,7 @@ def correlation(arm: Array, baseline: Array) -> float | None:
     return float(np.corrcoef(arm, baseline)[0, 1])
 
 
-def pairing_gain(arm: Array, baseline: Array) -> float | None:
+def gain_of_pairs(arm: Array, baseline: Array) -> float | None:
     """Return how many unpaired seeds a pair is worth: (σ_a² + σ_b²) / σ_d²."""
     if len(arm) < 3:
         return None

@@ -53,12 +53,12 @@ class Request:
     save_outputs: bool | None = None
 
 
-def nothing(done: int, total: int) -> None:
+def report_nothing(done: int, total: int) -> None:
     """Report no progress."""
 
 
 def evaluate_checkpoint(
-    path: Path, request: Request, progress: Progress = nothing, preparing: Preparing | None = None
+    path: Path, request: Request, progress: Progress = report_nothing, preparing: Preparing | None = None
 ) -> Result:
     """Judge a checkpoint, and write the result into the run it belongs to."""
     checkpoint = load_checkpoint(path)

@@ -32,7 +32,7 @@ class Queue(Protocol):
         """The works whose turn comes."""
 
     @property
-    def ended(self) -> int:
+    def number_done(self) -> int:
         """How many have ended."""
 
     @property
@@ -86,7 +86,7 @@ def _in_processes(queue: Queue, board: Board, jobs: int) -> None:
 def _end(queue: Queue, board: Board, work: Work, result: object) -> None:
     """Note what has become of a work, and show it."""
     queue.end(work, result)
-    board.end(work.name, queue.outcome_of(result), queue.ended, queue.total)
+    board.end(work.name, queue.outcome_of(result), queue.number_done, queue.total)
 
 
 def visible_gpus() -> list[str]:

@@ -14,7 +14,7 @@ from synthcli.evaluation.result import Result
 from synthcli.jobs import probe
 from synthcli.jobs.distil_block import Request, Work, carried_out, found, provenance
 from synthcli.jobs.evaluate import Request as Question
-from synthcli.jobs.evaluate import evaluate_checkpoint, judge, nothing, options_for
+from synthcli.jobs.evaluate import evaluate_checkpoint, judge, options_for, report_nothing
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.texts import TextRequest
 from synthcli.jobs.train import Watcher
@@ -150,6 +150,6 @@ def by_chance(run: Run, work: Work) -> Result:
     judging = options_for(experiment, question)
     store = work.texts[0].store
     examples = examples_of(store, judging.split, teacher.config, experiment.data, judging)
-    result = judge(model, teacher.tokenizer, examples, judging, question, nothing, ("untrained", 0))
+    result = judge(model, teacher.tokenizer, examples, judging, question, report_nothing, ("untrained", 0))
     run.write_result(UNTRAINED, result.to_json())
     return result

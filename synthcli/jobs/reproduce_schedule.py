@@ -29,7 +29,7 @@ class Schedule:
         self.waiting = sorted(parts, key=lambda part: (not is_teacher(part), -costs[part.name]))
 
     @property
-    def ended(self) -> int:
+    def number_done(self) -> int:
         """The number of parts that have ended."""
         return len(self.results)
 

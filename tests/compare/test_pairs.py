@@ -7,7 +7,7 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import PairedTest
 
-from synthcli.compare.pairs import SEED, Pairs, bootstrap_differences, bootstrap_p, randomised_p
+from synthcli.compare.pairs import SEED, Pairs, bootstrap_differences, bootstrap_p, randomisation_p
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.sampled import ratio
 
@@ -39,7 +39,7 @@ def test_p_values_are_those_of_sacrebleu(
     theirs = scores["BLEU"][1]
     pairs = pairs_of(arm, baseline)
     if test == "ar":
-        p = randomised_p(pairs, TRIALS)
+        p = randomisation_p(pairs, TRIALS)
     else:
         resampled = bootstrap_differences(pairs, TRIALS).mean(axis=1)
         p = bootstrap_p(resampled, float(pairs.differences().mean()))
@@ -65,10 +65,10 @@ def test_a_resample_has_the_same_samples_for_both_arms_and_every_seed() -> None:
 
 def test_parts_of_the_resamples_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = random_pairs(2, 13)
-    whole = bootstrap_differences(pairs, 100), randomised_p(pairs, 320)
+    whole = bootstrap_differences(pairs, 100), randomisation_p(pairs, 320)
     monkeypatch.setattr("synthcli.compare.pairs.ELEMENTS", 13 * 32)
     np.testing.assert_allclose(bootstrap_differences(pairs, 100), whole[0])
-    assert randomised_p(pairs, 320) == whole[1]
+    assert randomisation_p(pairs, 320) == whole[1]
 
 
 def test_the_same_outputs_differ_by_nothing() -> None:
