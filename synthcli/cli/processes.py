@@ -30,6 +30,7 @@ RANK = "synthcli.cli.rank"
 CAUSES = ("memory", "mistake", "bug", "killed", "exit", "signal", "lost")  # each before what it may lead to
 OF_THE_SYSTEM = (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
 MEMORY = "the system kills what needs more memory than there is: `data.batch.micro_size` lowers it; "
+Hint = Callable[[str], str]  # from a setting, or none, to how to go on
 
 
 @dataclass
@@ -87,11 +88,11 @@ class Signals:
         return taken
 
 
-def launch(processes: int, hint: Callable[[], str]) -> None:
+def launch(processes: int, hint: Hint) -> None:
     """Run the command line again without `--processes`, each process on its share of the cores.
 
-    Raises what one of them raised, WorkFailedError where one was killed, when `hint` says how to go on, or
-    KeyboardInterrupt where a signal ended all.
+    Raises what one of them raised, WorkFailedError where one was killed, or KeyboardInterrupt where a signal
+    ended all. `hint` says how to go on, with a setting that needs less memory if there is one.
     """
     with Children() as children, noted() as signals:
         ranks = start(processes, children)
@@ -190,7 +191,7 @@ def stop(ranks: list[Rank]) -> None:
     send(ranks, signal.SIGCONT)
 
 
-def raise_failure(ranks: list[Rank], is_interrupted: bool, hint: Callable[[], str]) -> None:
+def raise_failure(ranks: list[Rank], is_interrupted: bool, hint: Hint) -> None:
     """Raise the failure that others are the consequence of, if there is one."""
     failed = [rank for rank in ranks if rank.has_failed and not rank.is_ended_by_us]
     first = min(failed, key=lambda rank: CAUSES.index(rank.ended_by), default=None)
@@ -203,18 +204,22 @@ def raise_failure(ranks: list[Rank], is_interrupted: bool, hint: Callable[[], st
         error.exit_code = failure.exit_code
         raise error
     if failure is not None and failure.kind == "memory":
-        raise WorkFailedError(f"{which}: {failure.text}", failure.hint)
+        raise WorkFailedError(
+            f"{which}: {failure.text}", hint(failure.setting) if failure.setting else failure.hint
+        )
     if is_interrupted and first.code not in OF_THE_SYSTEM:
         raise KeyboardInterrupt
     if failure is None and first.code < 0:
         name = signal.Signals(-first.code).name
         memory = MEMORY if -first.code == signal.SIGKILL else ""
-        raise WorkFailedError(f"{which} was killed by signal {-first.code} ({name})", memory + hint())
-    if failure is not None and failure.kind == "bug":
+        raise WorkFailedError(f"{which} was killed by signal {-first.code} ({name})", memory + hint(""))
+    if failure is None:
+        raise WorkFailedError(f"{which} ended with code {first.code} and said nothing", hint(""))
+    if failure.kind == "bug":
         screen.say(failure.text.rstrip())
-    elif failure is not None and failure.kind == "lost":
-        raise WorkFailedError(f"{which} does not reach the others: {failure.text}", hint())
-    elif failure is not None:
+    elif failure.kind == "lost":
+        raise WorkFailedError(f"{which} does not reach the others: {failure.text}", hint(""))
+    else:
         screen.say(f"{which} was interrupted")
     raise typer.Exit(first.code)
 

@@ -25,13 +25,14 @@ PEER_LOST = ("connection closed by peer", "connection reset by peer", "socket cl
 class Failure:
     """How a process failed: for want of memory, by a mistake, a bug, a signal, or since another one is gone.
 
-    `text` says more.
+    `text` says more, `setting` what needs less memory.
     """
 
     kind: Literal["memory", "mistake", "bug", "signal", "lost"]
     text: str
     hint: str = ""
     exit_code: int = FAILED
+    setting: str = ""
 
 
 class Interrupted(BaseException):
@@ -86,7 +87,7 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, OSError) and not is_of_a_lost_peer(error):
         error = unforeseen(error)
     if isinstance(error, OutOfMemoryError):  # of this process alone, as its device may be
-        return Failure("memory", error.message, error.hint)
+        return Failure("memory", error.message, error.hint, setting=error.setting)
     if isinstance(error, SynthError):
         return Failure("mistake", error.message, error.hint, error.exit_code)
     if isinstance(error, Interrupted | KeyboardInterrupt):

@@ -185,15 +185,20 @@ def in_processes(
             fitted_to_store(load_preset(preset, scale, config, overrides), watcher)
     there_before = set(list_runs())
     with resuming("train", f" --processes {processes}"):
-        launch(processes, lambda: how_to_go_on(processes, begun_since(there_before)))
+        launch(processes, lambda setting: how_to_go_on(processes, begun_since(there_before), setting))
 
 
-def how_to_go_on(processes: int, begun: "Sequence[Run]") -> str:
-    """Say how a training of several processes is continued that one of them ended."""
-    if not begun:
-        return "the same command again begins anew, or goes on where it has `--resume`"
-    words = ["--resume", str(begun[0].path), "--processes", str(processes), *device_words()]
-    return f"`{shlex.join(['synth', 'train', *words])}` goes on after its last checkpoint"
+def how_to_go_on(processes: int, begun: "Sequence[Run]", setting: str = "") -> str:
+    """Say how a training of several processes is continued that one of them ended, for want of a setting."""
+    more = ["--set", setting] if setting else []
+    does = "reads fewer examples at once" if setting else ""
+    if begun:
+        words = ["--resume", str(begun[0].path), *more, "--processes", str(processes), *device_words()]
+        does = f"{does}, and goes on" if does else "goes on"
+        return f"`{shlex.join(['synth', 'train', *words])}` {does} after its last checkpoint"
+    if setting:
+        return f"`{same_command()} {shlex.join(more)}` {does}"
+    return "the same command again begins anew, or goes on where it has `--resume`"
 
 
 def read(
@@ -230,7 +235,7 @@ def resumed(
     from synthcli.presets import load_preset, preset_names
 
     run = run_to_resume(word)
-    is_asked = word is not None and (bool(scale or config or overrides) or word.endswith(".toml"))
+    is_asked = bool(scale or config or overrides) or (word is not None and word.endswith(".toml"))
     is_preset = word is not None and (word.endswith(".toml") or word in preset_names())
     preset = word if word is not None and is_preset else str(run.preset)
     experiment = load_preset(preset, scale, config, overrides) if is_asked else None

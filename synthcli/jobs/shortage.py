@@ -15,9 +15,10 @@ from synthcli.presets import load_preset
 from synthcli.presets.compare import flat
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run
-from synthcli.training.training import launched
+from synthcli.runs.run import is_main_process
 
 SIZES = ("data.batch.micro_size", "training.validation_batch_size")
+FEWER = "reads fewer examples at once"
 LARGER = "a smaller model, or a device with more memory, is what helps: `synth plan` says how large one is"
 
 
@@ -34,6 +35,8 @@ def resumable(run: Run, verb: str, experiment: Experiment) -> Iterator[None]:
 def _hint(run: Run, verb: str, experiment: Experiment, setting: str) -> str:
     if not setting:
         return LARGER
+    if not is_main_process():  # its run has another name
+        return f"`--set {setting}` {FEWER}"
     goes_on = "begins it again" if run.last is None else "goes on after its last checkpoint"
     words = ["synth", verb, "--resume", str(run.path), *device_words()]
     if verb != "train":  # it takes no settings: those of a run are in its preset
@@ -42,8 +45,7 @@ def _hint(run: Run, verb: str, experiment: Experiment, setting: str) -> str:
         return f"write `{written}` below `[{table}]` in `{run.preset}`, then `{shlex.join(words)}` {goes_on}"
     for one in (*_set_already(run, experiment, setting), setting):
         words += ["--set", one]
-    words += ["--processes", str(launched())] if launched() > 1 else []
-    return f"`{shlex.join(words)}` reads fewer examples at once, and {goes_on}"
+    return f"`{shlex.join(words)}` {FEWER}, and {goes_on}"
 
 
 def _set_already(run: Run, experiment: Experiment, setting: str) -> Iterator[str]:

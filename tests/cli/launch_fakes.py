@@ -11,7 +11,7 @@ if __name__ == "__main__":
     processes.RANK = "tests.cli.fake_rank"
     processes.SECONDS_TO_END = 0.5
     try:
-        processes.launch(len(sys.argv) - 2, lambda: "go on")
+        processes.launch(len(sys.argv) - 2, lambda setting: f"{setting} go on".strip())
     except SynthError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

@@ -119,13 +119,19 @@ def test_what_processes_raise_is_told_once(
     assert Launched(tmp_path, *words).end() == (code, said)
 
 
+def test_a_process_that_leaves_without_a_word_is_named(tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "waits", "leaves")
+    named = f"process 1 of 2 (pid {launched.pids[1]})"
+    assert launched.end() == (1, f"{named} ended with code 3 and said nothing\nhint: go on\n")
+
+
 @pytest.mark.parametrize("words", [("lost", "full"), ("full", "stubborn")])
 def test_a_process_without_memory_is_named(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "gone").touch()
     launched = Launched(tmp_path, *words)
     number = words.index("full")
     named = f"process {number} of 2 (pid {launched.pids[number]})"
-    said = f"{named}: there is not enough memory on GPU 1\nhint: lower the batch\n"
+    said = f"{named}: there is not enough memory on GPU 1\nhint: rows=4 go on\n"
     assert launched.end() == (1, said)
 
 

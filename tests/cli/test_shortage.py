@@ -170,3 +170,13 @@ def test_memory_of_the_processor(synth: Synth, tiny: str, monkeypatch: pytest.Mo
     said = synth("train", tiny)
     assert said.code == 1
     assert "error: there is not enough memory: 4.5 PB more were asked for\n" in said.err
+
+
+def test_the_newest_run_is_resumed_with_another_setting(
+    synth: Synth, tiny: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        hold(5, patch)
+        assert synth("train", tiny).code == 1
+        said = synth("train", "--resume", "--set", "data.batch.micro_size=4")
+        assert "--set data.batch.micro_size=4 --set training.validation_batch_size=10`" in said.err
