@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from synthcli.training.precision import choose
 if TYPE_CHECKING:
     from synthcli.training.training import Training
 
+COUNT = "step"  # the moment that counts steps: optimizers that are not fused read it on the host
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 
 
@@ -50,11 +52,25 @@ def restore(training: "Training", folder: Path) -> None:
     """Give optimizer and scaler what they had; with `auto` the precision is that of before."""
     table = read_table(folder / STATE, DAMAGED)
     by_name = dict(training.model.named_parameters())
+    on_host = counted_on_host(training.optimizer)
     for key, tensor in load_file(folder / OPTIMIZER).items():
         name, _, moment = key.rpartition("/")
         if name not in by_name:
             raise SynthError(f"`{folder / OPTIMIZER}` holds `{name}`, which the model has not", DAMAGED)
-        training.optimizer.state[by_name[name]][moment] = tensor.to(by_name[name].device)
+        parameter = by_name[name]
+        stays = moment == COUNT and parameter in on_host
+        training.optimizer.state[parameter][moment] = tensor if stays else tensor.to(parameter.device)
     if training.config.precision == "auto":
         training.precision = choose(table["precision"], training.device)
     training.scaler.load_state_dict(table["scaler"])
+
+
+def counted_on_host(optimizer: torch.optim.Optimizer) -> set[Tensor]:
+    """Return the parameters whose number of steps is kept in the host's memory, as torch's optimizers do.
+
+    Moved to a device it would be read from there: a wait for every parameter in every step.
+    """
+    groups = (
+        group for group in optimizer.param_groups if not (group.get("fused") or group.get("capturable"))
+    )
+    return {parameter for group in groups for parameter in group["params"]}

@@ -14,18 +14,19 @@ from pathlib import Path
 
 from synthcli.training.interrupts import interrupts
 from synthcli.training.step import take_step
-from tests.device.cases import CASES, Made, make, write_corpora
+from synthcli.training.training import Training
+from tests.device.cases import CASES, make, write_corpora
 from tests.device.double import Device
 
 STEPS = 3  # the last is counted: the first makes the moments
 
 
-def count(device: Device, made: Made) -> None:
+def count(device: Device, training: Training) -> None:
     """Take steps, and leave what the last one cost."""
     with interrupts() as interrupt:
         for _ in range(STEPS):
             device.begin()
-            take_step(made.training, interrupt)
+            take_step(training, interrupt)
 
 
 def counts(device: Device) -> tuple[int, int, int]:
@@ -46,7 +47,7 @@ def main() -> None:
         write_corpora(corpora)
         for name in CASES if options.places is None else [options.places]:
             with Device() as device:
-                count(device, make(CASES[name], corpora, options.scale, options.layers or None))
+                count(device, make(CASES[name], corpora, options.scale, options.layers or None).training)
             mixed, waits, launches = counts(device)
             write(f"{name:22} {mixed:6} {waits:6} {launches:9}\n")
             for found in (device.mixed, device.waits, device.launches) if options.places else ():

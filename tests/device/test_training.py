@@ -30,8 +30,7 @@ BOUNDS = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_step_mixes_nothing_and_waits_seldom(name: str, corpora: Path) -> None:
     with Device() as device:
-        made = make(CASES[name], corpora)
-        count(device, made)
+        count(device, make(CASES[name], corpora).training)
         mixed, waits, launches = counts(device)
     assert not mixed, device.mixed
     assert waits <= BOUNDS[name][0], device.waits
