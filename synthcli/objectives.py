@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from synthcli.errors import SynthError
 from synthcli.model import detach_state
+from synthcli.model.adaptive import Rows, rows_of_clusters
 
 IGNORED = -100  # a target that is padding
 CACHE_ELEMENTS = 2**19  # logits worked on at a time by a processor: 2 MiB in float32, which stay in its cache
@@ -24,8 +25,14 @@ Objective = Callable[[nn.Module, Batch, float], tuple[Tensor, int]]
 
 def causal_lm(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
     """Cross-entropy of every next token."""
-    select, chosen = _real(batch)
-    output, _ = model(batch["tokens"], documents=batch.get("documents"), select=select, targets=chosen)
+    select, chosen = real_targets(batch)
+    output, _ = model(
+        batch["tokens"],
+        documents=batch.get("documents"),
+        select=select,
+        targets=chosen,
+        **_clusters(batch),
+    )
     return _of_tokens(output, chosen, label_smoothing)
 
 
@@ -33,21 +40,28 @@ def segment_lm(
     model: nn.Module, batch: Batch, state: Any, label_smoothing: float = 0.0, window: int | None = None
 ) -> tuple[Tensor, int, Any]:
     """Cross-entropy of every next token of a segment, given the state before it; and the state after."""
-    select, chosen = _real(batch)
-    output, new = model(batch["tokens"], state=state, select=select, targets=chosen, window=window)
+    select, chosen = real_targets(batch)
+    output, new = model(
+        batch["tokens"],
+        state=state,
+        select=select,
+        targets=chosen,
+        window=window,
+        **_clusters(batch),
+    )
     return *_of_tokens(output, chosen, label_smoothing), detach_state(new)
 
 
 def masked_lm(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
     """Cross-entropy of the tokens that were hidden; no other position passes through the head."""
-    select, chosen = _real(batch)
+    select, chosen = real_targets(batch)
     output = model(batch["tokens"], padding=batch.get("padding"), select=select, targets=chosen)
     return _of_tokens(output, chosen, label_smoothing)
 
 
 def seq2seq(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> tuple[Tensor, int]:
     """Cross-entropy of every next target token, given the source."""
-    select, chosen = _real(batch)
+    select, chosen = real_targets(batch)
     output = model(
         batch["source"],
         batch["tokens"],
@@ -65,8 +79,7 @@ def classification(model: nn.Module, batch: Batch, label_smoothing: float = 0.0)
     types = {name: batch[name] for name in ("token_types",) if name in batch}
     logits = model(batch["tokens"], padding=batch.get("padding"), **types)
     if labels.is_floating_point():
-        real = labels != IGNORED
-        error = (logits[:, 0].float() - labels)[real]
+        error = (logits[:, 0].float() - labels).masked_fill(labels == IGNORED, 0.0)
         return error.square().sum(), len(labels)
     absent = batch.get("absent")
     if absent is not None:  # rows with fewer choices than the batch's most
@@ -104,11 +117,42 @@ def _targets(batch: Batch) -> Tensor:
     return targets
 
 
-def _real(batch: Batch) -> tuple[Tensor | None, Tensor]:
-    """Return where targets are real, None where all of them are, and the real ones."""
-    targets = _targets(batch)
+def ready(batch: Batch, edges: tuple[int, ...] = ()) -> Batch:
+    """Return a batch with the positions that objectives select: to find them on a device is to wait for it.
+
+    `edges` are those of the model's clusters of words.
+    """
+    if batch.get("targets") is None:
+        return batch
+    found: dict[str, Tensor | None] = {"positions": real_positions(_targets(batch))}
+    _, chosen = real_targets({**batch, **found})
+    for name, ids in (("tokens", batch.get("tokens")), ("targets", chosen)) if edges else ():
+        assert ids is not None
+        found |= {f"{name}/{i}": rows for i, rows in enumerate(rows_of_clusters(ids, edges))}
+    return {**batch, **found}
+
+
+def real_positions(targets: Int[Tensor, "batch length"]) -> Int[Tensor, " targets"] | None:
+    """Return the positions, row after row, whose targets are no padding; None where all of them are."""
     real = targets != IGNORED
-    return (None, targets.flatten()) if bool(real.all()) else (real, targets[real])
+    return None if bool(real.all()) else real.flatten().nonzero()[:, 0]
+
+
+def real_targets(batch: Batch) -> tuple[Int[Tensor, " targets"] | None, Int[Tensor, " targets"]]:
+    """Return the positions of real targets, None where all of them are, and the real targets."""
+    targets = _targets(batch)
+    positions = batch["positions"] if "positions" in batch else real_positions(targets)
+    flat = targets.flatten()
+    return positions, flat if positions is None else flat.index_select(0, positions)
+
+
+def _clusters(batch: Batch) -> dict[str, tuple[Rows, Rows]]:
+    """Return the clusters of tokens and of real targets, where a batch was made ready with them."""
+    tokens, targets = (
+        tuple(rows for key, rows in batch.items() if key.startswith(f"{name}/") and rows is not None)
+        for name in ("tokens", "targets")
+    )
+    return {"clusters": (tokens, targets)} if tokens else {}
 
 
 def _of_tokens(output: Any, targets: Tensor, label_smoothing: float) -> tuple[Tensor, int]:

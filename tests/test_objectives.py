@@ -151,7 +151,7 @@ class Told(torch.nn.Module):
 
 
 TARGETS = torch.tensor([[3, 1, IGNORED], [2, IGNORED, IGNORED]])
-REAL = TARGETS != IGNORED
+POSITIONS = torch.tensor([0, 1, 3])  # of the real targets
 LOGITS = torch.arange(15.0).view(3, 5).sin()  # of the three real targets
 PLAIN = float(F.cross_entropy(LOGITS, torch.tensor([3, 1, 2]), reduction="sum"))
 TOKENS, SOURCE, MARKS = torch.zeros(2, 3), torch.ones(2, 4), torch.eye(2, 3).bool()
@@ -181,7 +181,7 @@ def test_a_model_is_told_what_the_batch_holds(
     assert all(one is other for one, other in zip(model.given, given, strict=True))
     assert model.named.keys() == named.keys() | {"select", "targets"}
     assert all(model.named[key] is value for key, value in named.items())
-    assert torch.equal(model.named["select"], REAL)
+    assert torch.equal(model.named["select"], POSITIONS)
     assert model.named["targets"].tolist() == [3, 1, 2]
 
 
@@ -197,7 +197,7 @@ def test_a_segment_passes_its_state_on_without_its_gradient() -> None:
     loss, count, state = segment_lm(model, {"tokens": TOKENS, "targets": TARGETS}, before, window=7)
     assert (loss.item(), count) == (pytest.approx(PLAIN), 3)
     assert model.given[0] is TOKENS and model.named["state"] is before and model.named["window"] == 7
-    assert torch.equal(model.named["select"], REAL) and model.named["targets"].tolist() == [3, 1, 2]
+    assert torch.equal(model.named["select"], POSITIONS) and model.named["targets"].tolist() == [3, 1, 2]
     assert torch.equal(state, after) and not state.requires_grad
     smoothed, _, _ = segment_lm(model, {"tokens": TOKENS, "targets": TARGETS}, before, 0.3)
     plain = F.cross_entropy(LOGITS, torch.tensor([3, 1, 2]), reduction="sum", label_smoothing=0.3)

@@ -13,6 +13,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+Rows = tuple[Int[Tensor, " rows"], ...]  # of each cluster, where its words stand in the flattened ids
+
+
+def rows_of_clusters(ids: Int[Tensor, "*rest"], edges: tuple[int, ...]) -> Rows:
+    """Return where the words of every cluster stand; on a device this waits for it, once a cluster."""
+    flat = ids.flatten()
+    return tuple(((flat >= start) & (flat < end)).nonzero()[:, 0] for start, end in pairwise(edges))
+
 
 class AdaptiveEmbedding(nn.Module):
     """`cutoffs` are the first words of all clusters but the first; without any there is one cluster."""
@@ -29,19 +37,18 @@ class AdaptiveEmbedding(nn.Module):
         )
         self.projections = nn.ModuleList(nn.Linear(width, d_model, bias=False) for width in widths)
 
-    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length d_model"]:
+    def forward(
+        self, tokens: Int[Tensor, "batch length"], rows: Rows | None = None
+    ) -> Float[Tensor, "batch length d_model"]:
+        """Return vectors; `rows` are the tokens' clusters, where they are known already."""
         if len(self.tables) == 1:
             vectors: Tensor = self.projections[0](self.tables[0](tokens))
             return vectors
         flat = tokens.flatten()
-        parts, places = [], []
-        for (start, end), table, project in zip(
-            pairwise(self.edges), self.tables, self.projections, strict=True
-        ):
-            (place,) = torch.where((flat >= start) & (flat < end))
-            parts.append(project(table(flat[place] - start)))
-            places.append(place)
-        order = torch.cat(places).argsort()
+        rows = rows_of_clusters(flat, self.edges) if rows is None else rows
+        clusters = zip(rows, self.edges[:-1], self.tables, self.projections, strict=True)
+        parts = [project(table(flat.index_select(0, row) - start)) for row, start, table, project in clusters]
+        order = torch.cat(rows).argsort()
         return torch.cat(parts).index_select(0, order).view(*tokens.shape, -1)
 
 
@@ -109,18 +116,27 @@ class AdaptiveHead(nn.Module):
         return torch.cat((head[..., :size], *tails), dim=-1)
 
     def pieces(
-        self, hidden: Float[Tensor, "targets d_model"], targets: Int[Tensor, " targets"]
+        self,
+        hidden: Float[Tensor, "targets d_model"],
+        targets: Int[Tensor, " targets"],
+        rows: Rows | None = None,
     ) -> list[tuple[Tensor, Tensor]]:
-        """Return (logits, targets) pairs whose cross-entropies add up to the loss; no row meets all words."""
+        """Return (logits, targets) pairs whose cross-entropies add up to the loss; no row meets all words.
+
+        `rows` are the targets' clusters, where they are known already.
+        """
         size = self.edges[1]
         if self.cluster_weight is None:
             return [(self._scores(hidden, 0), targets)]
-        edges = torch.tensor(self.edges[1:-1], device=targets.device)
-        cluster = torch.bucketize(targets, edges, right=True)
-        pairs = [(self._scores(hidden, 0), torch.where(cluster == 0, targets, size + cluster - 1))]
-        for i in range(1, len(self.edges) - 1):
-            (rows,) = torch.where(cluster == i)
-            pairs.append((self._scores(hidden[rows], i), targets[rows] - self.edges[i]))
+        rows = rows_of_clusters(targets, self.edges) if rows is None else rows
+        of_head = targets
+        for i, start in enumerate(self.edges[1:-1]):
+            of_head = of_head.where(targets < start, size + i)
+        pairs = [(self._scores(hidden, 0), of_head)]
+        for i, (row, start) in enumerate(zip(rows, self.edges[:-1], strict=True)):
+            if i:
+                own = hidden.index_select(0, row), targets.index_select(0, row) - start
+                pairs.append((self._scores(own[0], i), own[1]))
         return pairs
 
     def __getattr__(self, name: str) -> Any:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from synthcli.model.adaptive import AdaptiveEmbedding
+from synthcli.model.adaptive import AdaptiveEmbedding, Rows
 from synthcli.model.context import too_long
 from synthcli.model.dropout import Dropout
 from synthcli.model_config.embeddings import EmbeddingsConfig
@@ -43,8 +43,11 @@ class Embeddings(nn.Module):
         tokens: Int[Tensor, "batch length"],
         start: int = 0,
         token_types: Int[Tensor, "batch length"] | None = None,
+        rows: Rows | None = None,
     ) -> Float[Tensor, "batch length d_model"]:
-        return self.placed(self.tokens(tokens), start, token_types)
+        """Return what enters the stack; `rows` are the tokens' clusters, where they are known already."""
+        vectors = self.tokens(tokens) if rows is None else self.tokens(tokens, rows)
+        return self.placed(vectors, start, token_types)
 
     def placed(
         self,

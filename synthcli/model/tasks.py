@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
+from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead, Rows
 from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
 from synthcli.model.embeddings import Embeddings
@@ -15,6 +16,7 @@ from synthcli.model_config.model import ModelConfig
 
 Tokens = Int[Tensor, "batch length"]
 Padding = Bool[Tensor, "batch length"]
+Selected = Bool[Tensor, "batch length"] | Int[Tensor, " targets"]  # numbers are of flattened positions
 
 
 class CausalLM(nn.Module):
@@ -33,24 +35,32 @@ class CausalLM(nn.Module):
         tokens: Tokens,
         padding: Padding | None = None,
         documents: Int[Tensor, "batch length"] | None = None,
-        select: Bool[Tensor, "batch length"] | None = None,
+        select: Selected | None = None,
         state: State | None = None,
         window: int | None = None,
         targets: Int[Tensor, " targets"] | None = None,
+        clusters: tuple[Rows, Rows] | None = None,
     ) -> tuple[Any, State | None]:
         """Return next-token logits and, where a state was given, the state after these tokens.
 
         `padding` covers every key: the positions of earlier calls too. `select` leaves only the logits of its
         positions. `window` limits how far back SRU++ looks. With `targets`, an adaptive softmax returns its
-        pieces in place of logits.
+        pieces in place of logits. `clusters` are those of tokens and of targets, where they are known.
         """
+        of_tokens, of_targets = (None, None) if clusters is None else clusters
         start = 0 if state is None else state.position
         context = Context(start, causal=True, key_padding=padding, documents=documents, window=window)
-        hidden, state = self.decoder(self.embeddings(tokens, start), context, state=state)
-        return _logits(self, hidden, select, targets), state
+        hidden, state = self.decoder(self.embeddings(tokens, start, rows=of_tokens), context, state=state)
+        return _logits(self, hidden, select, targets, of_targets), state
 
     def initial_state(self) -> State:
         return self.decoder.initial_state()
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Where clusters of words begin and the last one ends; empty where there is one."""
+        tokens = self.embeddings.tokens
+        return tokens.edges if isinstance(tokens, AdaptiveEmbedding) and len(tokens.edges) > 2 else ()
 
 
 class MaskedLM(nn.Module):
@@ -70,7 +80,7 @@ class MaskedLM(nn.Module):
         padding: Padding | None = None,
         token_types: Tokens | None = None,
         documents: Int[Tensor, "batch length"] | None = None,
-        select: Bool[Tensor, "batch length"] | None = None,
+        select: Selected | None = None,
         targets: Int[Tensor, " targets"] | None = None,
     ) -> Any:
         """Return logits of every position, or (selected, vocabulary) of those in `select` alone."""
@@ -100,7 +110,7 @@ class Seq2Seq(nn.Module):
         tokens: Tokens,
         source_padding: Padding | None = None,
         padding: Padding | None = None,
-        select: Bool[Tensor, "batch length"] | None = None,
+        select: Selected | None = None,
         targets: Int[Tensor, " targets"] | None = None,
     ) -> Any:
         """Return the logits of every next target token."""
@@ -121,7 +131,7 @@ class Seq2Seq(nn.Module):
         memory: Float[Tensor, "batch source d_model"] | None,
         memory_padding: Padding | None = None,
         padding: Padding | None = None,
-        select: Bool[Tensor, "batch length"] | None = None,
+        select: Selected | None = None,
         state: State | None = None,
         targets: Int[Tensor, " targets"] | None = None,
     ) -> tuple[Any, State | None]:
@@ -194,13 +204,16 @@ def _head(config: ModelConfig, embeddings: Embeddings) -> nn.Module:
     return LanguageModelHead(config.d_model, config.vocab_size, tied, config.head.bias, transform)
 
 
-def _logits(model: Any, hidden: Tensor, select: Tensor | None, targets: Tensor | None) -> Any:
+def _logits(
+    model: Any, hidden: Tensor, select: Tensor | None, targets: Tensor | None, rows: Rows | None = None
+) -> Any:
     """Return logits, of the selected positions where some are; with targets, an adaptive head's pieces."""
     if select is not None:
-        hidden = hidden[select]
+        is_mask = select.dtype == torch.bool
+        hidden = hidden[select] if is_mask else hidden.flatten(0, -2).index_select(0, select)
     head = model.head
     if model.training:
         hidden = dropout(hidden, model.config.head.dropout)
     if targets is not None and isinstance(head, AdaptiveHead):
-        return head.pieces(hidden.flatten(0, -2), targets)
+        return head.pieces(hidden.flatten(0, -2), targets, rows)
     return head(hidden)

@@ -35,12 +35,10 @@ def take_step(training: Training, interrupt: Interrupt) -> Step:
     divisor = max(targets, 1.0)  # rows of marks alone have nothing to predict
     loss = accumulate_gradient(training, batches, divisor)
     norm = gradient_norm(training)
-    own_loss, grad_norm = torch.stack((loss, norm)).tolist()  # the only wait for the device
-    mean_loss, interrupted = training.total(own_loss / divisor, interrupt.is_requested)
-    training.is_interrupted = interrupted > 0
+    mean_loss, grad_norm = read_figures(training, loss, norm, divisor, interrupt)
     rate = learning_rate(training.config.schedule, training.step, training.steps, d_model_of(training.model))
     refuse_non_finite(training, mean_loss, grad_norm)
-    is_skipped = not update(training, rate, grad_norm)
+    is_skipped = not update(training, rate, norm, grad_norm)
     return Step(training.step, epoch, mean_loss, rate, grad_norm, int(targets), is_skipped, int(tokens))
 
 
@@ -49,7 +47,7 @@ def accumulate_gradient(training: Training, batches: list[Batch], targets: float
 
     Processes' gradients are averaged after the last micro-batch, hence the factor of their number.
     """
-    total = torch.zeros(())
+    losses: list[Tensor] = []
     factor = training.accelerator.num_processes / targets
     for number, batch in enumerate(batches, start=1):
         is_last = number == len(batches)
@@ -58,14 +56,35 @@ def accumulate_gradient(training: Training, batches: list[Batch], targets: float
             with training.precision.autocast(training.device):
                 loss = training.loss(moved(batch, training.device), number)
             training.scaler.scale(loss * factor).backward()
-        total = total.to(loss) + loss.detach()
-    return total
+        losses.append(loss.detach())
+    return sum(losses[1:], start=losses[0])
 
 
 def smaller_micro_batch(batch: Batch) -> str:
     """Return the setting that forwards half as many rows at once; none where there is one row."""
-    rows = max(len(part) for part in batch.values() if part is not None)
+    rows = max(len(part) for part in batch.values() if part is not None and part.dim() > 1)
     return f"data.batch.micro_size={rows // 2}" if rows > 1 else ""
+
+
+def read_figures(
+    training: Training, loss: Tensor, norm: Tensor, divisor: float, interrupt: Interrupt
+) -> tuple[float, float]:
+    """Return the mean loss over processes and the gradient's norm: a step's only wait for the device.
+
+    Whether any process was interrupted is noted along with it. Several processes wait once more, for the
+    number of targets.
+    """
+    if training.accelerator.num_processes == 1:
+        own_loss, grad_norm = torch.stack((loss, norm)).tolist()
+        training.is_interrupted = interrupt.is_requested
+        return own_loss / divisor, grad_norm
+    mean = loss.double() / divisor
+    summed = training.accelerator.reduce(
+        torch.stack((mean, torch.full_like(mean, interrupt.is_requested))), "sum"
+    )
+    mean_loss, interrupted, grad_norm = torch.cat((summed, norm.double()[None])).tolist()
+    training.is_interrupted = interrupted > 0
+    return mean_loss, grad_norm
 
 
 def gradient_norm(training: Training) -> Tensor:
@@ -75,11 +94,13 @@ def gradient_norm(training: Training) -> Tensor:
     return torch.nn.utils.get_total_norm(gradients)
 
 
-def update(training: Training, rate: float, grad_norm: float) -> bool:
-    """Clip the gradient, apply it, forget the gradient; return False where float16 overflowed."""
+def update(training: Training, rate: float, norm: Tensor, grad_norm: float) -> bool:
+    """Clip the gradient, apply it, forget the gradient; return False where float16 overflowed.
+
+    The norm is given as the device has it, and as a number.
+    """
     if 0 < training.config.clip < grad_norm:
-        limit = training.config.clip
-        torch.nn.utils.clip_grads_with_norm_(training.trainable, limit, torch.tensor(grad_norm))
+        torch.nn.utils.clip_grads_with_norm_(training.trainable, training.config.clip, norm)
     set_rate(training.optimizer, rate)
     scale = training.scaler.get_scale()
     training.scaler.step(training.optimizer)

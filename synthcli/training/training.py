@@ -16,7 +16,7 @@ from synthcli.data.batching import Batches, split, split_in_order
 from synthcli.data.config import BatchConfig
 from synthcli.device import chosen_word, current_device
 from synthcli.errors import SynthError
-from synthcli.objectives import IGNORED, Batch, Objective, segment_lm
+from synthcli.objectives import IGNORED, Batch, Objective, ready, segment_lm
 from synthcli.training.callbacks import Callback, Evaluation
 from synthcli.training.config import TrainingConfig
 from synthcli.training.optimizers import build_optimizer
@@ -94,9 +94,14 @@ class Training:
         (_, rows), epochs = self.batches.at(self.step - 1), self.batches.epochs_at(self.step - 1)
         for part, when in zip(self.parts(), self.divided(epochs), strict=True):
             if len(part):
-                yield self.examples.collate(part, self.config.seed, when)
+                yield self.ready(self.examples.collate(part, self.config.seed, when))
             else:
-                yield without_targets(self.examples.collate(rows[:1], self.config.seed, epochs[:1]))
+                batch = self.examples.collate(rows[:1], self.config.seed, epochs[:1])
+                yield self.ready(without_targets(batch))
+
+    def ready(self, batch: Batch) -> Batch:
+        """Return a batch with what the model would wait for its device to know."""
+        return ready(batch, getattr(self.model, "edges", ()))
 
     def parts(self) -> list[Indices]:
         """Return the rows of this process's micro-batches: of streams the same streams at every step."""

@@ -8,7 +8,7 @@ import torch
 
 from synthcli.errors import WorkFailedError
 from synthcli.memory import within_memory
-from synthcli.objectives import segment_lm
+from synthcli.objectives import Batch, segment_lm
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.training import Examples, Indices, Training, moved
 
@@ -49,7 +49,7 @@ class Validation(Callback):
         yield 0.0, 0
         for indices in self._batches(training):
             with within_memory(setting=smaller_batch(indices)):
-                batch = moved(self.examples.collate(indices, training.config.seed, 0), training.device)
+                batch = self._batch(training, indices)
                 loss, targets = training.objective(training.model, batch, 0.0)
                 figure = loss.item()
             yield figure, targets
@@ -63,9 +63,12 @@ class Validation(Callback):
         state: Any = model.initial_state()  # type: ignore[operator]
         window = model.config.max_target_length  # type: ignore[union-attr]
         for first in range(0, count if len(mine) else 0, streams):
-            batch = moved(self.examples.collate(first + mine, training.config.seed, 0), training.device)
+            batch = self._batch(training, first + mine)
             loss, targets, state = segment_lm(model, batch, state, window=window)  # type: ignore[arg-type]
             yield loss.item(), targets
+
+    def _batch(self, training: Training, indices: Indices) -> Batch:
+        return moved(training.ready(self.examples.collate(indices, training.config.seed, 0)), training.device)
 
     def _batches(self, training: Training) -> Iterator[Indices]:
         """Yield this process's batches, examples of like length together."""
