@@ -52,7 +52,7 @@ def restore(training: "Training", folder: Path) -> None:
     """Give optimizer and scaler what they had; with `auto` the precision is that of before."""
     table = read_table(folder / STATE, DAMAGED)
     by_name = dict(training.model.named_parameters())
-    on_host = counted_on_host(training.optimizer)
+    on_host = find_host_counts(training.optimizer)
     for key, tensor in load_file(folder / OPTIMIZER).items():
         name, _, moment = key.rpartition("/")
         if name not in by_name:
@@ -65,7 +65,7 @@ def restore(training: "Training", folder: Path) -> None:
     training.scaler.load_state_dict(table["scaler"])
 
 
-def counted_on_host(optimizer: torch.optim.Optimizer) -> set[Tensor]:
+def find_host_counts(optimizer: torch.optim.Optimizer) -> set[Tensor]:
     """Return the parameters whose number of steps is kept in the host's memory, as torch's optimizers do.
 
     Moved to a device it would be read from there: a wait for every parameter in every step.
