@@ -143,6 +143,10 @@ def run() -> int:
     misuse: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         code = app(prog_name="synth", standalone_mode=False)
+        leave_processes()
+    except Stopped:  # of several processes all have saved
+        leave_processes()
+        raise
     except misuse as error:
         raise refusal(error) from None
     except typer.Abort:
@@ -152,6 +156,13 @@ def run() -> int:
             raise
         raise problem from error
     return code if isinstance(code, int) else 0
+
+
+def leave_processes() -> None:
+    """Leave the group of a launcher's processes, which NCCL warns of otherwise; one that failed just ends."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def refusal(error: Any) -> SynthError:

@@ -105,6 +105,40 @@ def refuse_one_of_several(word: str, processes: int) -> None:
         raise SynthError(message, f"`--device cuda`; `{VISIBLE}` says which GPUs there are to take")
 
 
+def refuse_few_gpus(processes: int, say: Callable[[str], None] = _say_nothing) -> None:
+    """Raise where not each of several processes would have a GPU that this torch can use.
+
+    `say` is told where theirs differ: a step takes as long as on the slowest of them.
+    """
+    import torch
+
+    word = chosen_word()
+    if processes == 1 or word == CPU or (word == AUTO and _asks_for_cpu()) or not torch.cuda.is_available():
+        return
+    count = torch.cuda.device_count()
+    if processes > count:
+        there = "there is one GPU" if count == 1 else f"there are {count} GPUs"
+        fewer = "leave it out" if count == 1 else f"`--processes {count}`"
+        hint = f"{fewer}, or add `--device cpu`; `{VISIBLE}` says which GPUs there are to take"
+        raise SynthError(f"`--processes {processes}` takes a GPU each, and {there}", hint)
+    devices = [torch.device(CUDA, index) for index in range(processes)]
+    problems = [problem for problem in map(_misfit, devices) if problem is not None]
+    if problems and not (word == AUTO and len(problems) == count):  # then all models run on the processor
+        hint = f"leave that GPU out of `{VISIBLE}`, or add `--device cpu`"
+        raise SynthError(f"`--processes {processes}`: {problems[0]}", hint)
+    if len({_kind_of(device) for device in devices}) > 1:
+        names = ", ".join(f"{device} {_kind_of(device)}" for device in devices)
+        say(f"note: the GPUs differ ({names}): the slowest sets the pace, and each has to hold its share")
+
+
+def _kind_of(device: "torch.device") -> str:
+    """Return what a GPU is, and how much memory it has."""
+    import torch
+
+    found = torch.cuda.get_device_properties(device)
+    return f"{found.name}, {found.total_memory / 1e9:.0f} GB"
+
+
 def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.device":
     """Return the device a word means here; of a launcher's processes each has a GPU of its own.
 
@@ -112,8 +146,7 @@ def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.
     """
     import torch
 
-    asks_for_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")  # a launcher's
-    if word == CPU or (word == AUTO and (asks_for_cpu or not torch.cuda.is_available())):
+    if word == CPU or (word == AUTO and (_asks_for_cpu() or not torch.cuda.is_available())):
         return torch.device(CPU)
     refuse_one_of_several(word, int(os.environ.get("WORLD_SIZE", "1")))
     if not torch.cuda.is_available():
@@ -132,6 +165,11 @@ def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.
         raise SynthError(f"`--device {word}`: {problem}", f"install a torch that is, or {INSTEAD}")
     say(f"warning: {problem}: models run on the processor")
     return torch.device(CPU)
+
+
+def _asks_for_cpu() -> bool:
+    """Whether a launcher of accelerate's wants no GPU to be used."""
+    return os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
 
 
 def _why_no_gpu() -> str:

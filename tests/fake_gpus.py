@@ -1,6 +1,7 @@
 """GPUs that torch says are there: enough to choose among, not to compute on."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +18,9 @@ def with_gpus(
         "device_count": lambda: len(capabilities),
         "get_device_capability": lambda one: capabilities[one.index],
         "get_device_name": lambda one: f"Card {one.index}",
+        "get_device_properties": lambda one: SimpleNamespace(
+            name=f"Kind {capabilities[one.index][0]}", total_memory=80 * 10**9
+        ),
         "get_arch_list": lambda: list(built_for),
         "set_device": lambda one: None,
     }

@@ -16,6 +16,7 @@ from synthcli.device import (
     find_device,
     name_device,
     on_device,
+    refuse_few_gpus,
     refuse_one_of_several,
     runs_on,
 )
@@ -71,6 +72,50 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert refused("cuda:3") == expected
     with_gpus(monkeypatch, (9, 0), (9, 0))
     assert refused("cuda:2")[1] == "GPUs are `cuda:0` to `cuda:1`"
+
+
+def refused_processes(processes: int) -> tuple[str, str]:
+    with pytest.raises(SynthError) as error:
+        refuse_few_gpus(processes)
+    return error.value.message, error.value.hint
+
+
+def test_processes_have_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    with_gpus(monkeypatch)
+    refuse_few_gpus(8, said.append)  # on processors as many as are asked for
+    with_gpus(monkeypatch, (9, 0))
+    refuse_few_gpus(1, said.append)
+    which = "`CUDA_VISIBLE_DEVICES` says which GPUs there are to take"
+    assert refused_processes(2) == (
+        "`--processes 2` takes a GPU each, and there is one GPU",
+        f"leave it out, or add `--device cpu`; {which}",
+    )
+    with on_device("cpu"):
+        refuse_few_gpus(2, said.append)
+    with_gpus(monkeypatch, (9, 0), (9, 0))
+    refuse_few_gpus(2, said.append)
+    assert refused_processes(3) == (
+        "`--processes 3` takes a GPU each, and there are 2 GPUs",
+        f"`--processes 2`, or add `--device cpu`; {which}",
+    )
+    assert said == []
+
+
+def test_gpus_that_differ_are_said_and_one_that_torch_cannot_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    with_gpus(monkeypatch, (9, 0), (8, 0), (7, 0))
+    refuse_few_gpus(2, said.append)
+    differ = "note: the GPUs differ (cuda:0 Kind 9, 80 GB, cuda:1 Kind 8, 80 GB): "
+    assert said == [f"{differ}the slowest sets the pace, and each has to hold its share"]
+    message, hint = refused_processes(3)
+    assert message.startswith("`--processes 3`: this torch is not built for cuda:2 Card 2, of compute ")
+    assert hint == "leave that GPU out of `CUDA_VISIBLE_DEVICES`, or add `--device cpu`"
+    with_gpus(monkeypatch, (7, 0), (7, 0))
+    refuse_few_gpus(2, said.append)  # `auto`: all run on the processor
+    assert len(said) == 1
 
 
 def test_why_there_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

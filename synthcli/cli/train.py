@@ -15,7 +15,7 @@ from synthcli.cli.panels import RESULT, SETTINGS, WORK
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.cli.run_options import RunName, Track
 from synthcli.cli.source_option import Source
-from synthcli.device import device_words, refuse_one_of_several
+from synthcli.device import device_words, refuse_few_gpus, refuse_one_of_several
 from synthcli.errors import Stopped, SynthError
 from synthcli.variables import LARGEST_SEED
 
@@ -180,6 +180,7 @@ def in_processes(
     from synthcli.presets import load_preset
     from synthcli.runs import list_runs
 
+    refuse_few_gpus(processes, screen.say)
     for preset in presets or ():
         with watching(preset) as watcher:
             fitted_to_store(load_preset(preset, scale, config, overrides), watcher)

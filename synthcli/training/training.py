@@ -18,7 +18,7 @@ from synthcli.device import chosen_word, current_device
 from synthcli.errors import SynthError
 from synthcli.objectives import IGNORED, Batch, Objective, ready, segment_lm
 from synthcli.training.callbacks import Callback, Evaluation
-from synthcli.training.config import TrainingConfig
+from synthcli.training.config import PrecisionName, TrainingConfig
 from synthcli.training.optimizers import build_optimizer
 from synthcli.training.precision import Precision, choose
 
@@ -149,7 +149,7 @@ def prepare(
         hint = "run `accelerate config` and choose multi-GPU or multi-CPU without FSDP, DeepSpeed or Megatron"
         raise SynthError(f"training over `{kind}` is not supported", hint)
     forward = accelerator.prepare_model(model)
-    precision = choose(config.precision, accelerator.device)
+    precision = choose_together(config.precision, accelerator)
     if examples.is_stream:
         refuse_stateless(model)
         refuse_few_streams(batch)
@@ -207,6 +207,18 @@ def accelerate() -> Accelerator:
     if launched() == 1 and (is_known or chosen_word() == "cpu"):
         accelerator.state.device = device
     return accelerator
+
+
+def choose_together(asked: PrecisionName, accelerator: Accelerator) -> Precision:
+    """Return the format of all processes: with `auto` one that the device of each multiplies natively."""
+    precision = choose(asked, accelerator.device)
+    if asked != "auto" or accelerator.num_processes == 1:
+        return precision
+    own = torch.tensor([float(precision.name == "bf16")], device=accelerator.device)
+    count = int(accelerator.reduce(own, "sum").item())
+    if 0 < count < accelerator.num_processes:
+        return Precision("fp32", f"fp32, since {count} of {accelerator.num_processes} devices have bf16")
+    return precision
 
 
 def launched() -> int:

@@ -86,6 +86,19 @@ def test_a_gpu_is_said_once_and_one_is_not_for_several_processes(
     )
 
 
+def test_more_processes_than_gpus_are_refused_before_anything_is_prepared(
+    synth: Synth, tiny: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_gpus(monkeypatch, (9, 0), (9, 0))
+    said = synth("train", tiny, "--processes", "4")
+    assert said.code == 2 and said.err == (
+        "error: `--processes 4` takes a GPU each, and there are 2 GPUs\n"
+        "hint: `--processes 2`, or add `--device cpu`; `CUDA_VISIBLE_DEVICES` says which GPUs there are to "
+        "take\n"
+    )
+    assert not (here / "runs").exists() and not (here / "stores").exists()
+
+
 def test_how_to_go_on_says_the_device(synth: Synth, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*what: object) -> None:
         raise KeyboardInterrupt

@@ -13,6 +13,8 @@ from synthcli.cli.processes import interrupts_held
 from synthcli.training.journal import read
 from tests.processes import end_within, wait_for
 
+from .conftest import Synth
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,18 @@ def test_a_mistake_is_told_once(here: Path) -> None:
     command = [sys.executable, "-m", "synthcli", "train", "--resume", "--processes", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here)
     assert (done.returncode, done.stderr.count("error:")) == (2, 1)
+
+
+def test_a_process_leaves_its_group_at_its_end(synth: Synth, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    left: list[str] = []
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: left.append("left"))
+    assert synth("presets", "show", "no-such").code == 2
+    assert left == []  # one that failed waits for nobody
+    assert synth("presets", "ls").code == 0
+    assert left == ["left"]
 
 
 class Launched:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from synthcli.training import precision
 from synthcli.training.callbacks import Callback
 from tests.training.toys import HiddenText, toy_batch, toy_callbacks, toy_config, toy_model, toy_train
 
@@ -49,3 +50,6 @@ if __name__ == "__main__":
         folder = Path(sys.argv[1]) / name
         watch = watched_training(batch, folder / "run")
         save_file(watch.seen, folder / f"gradients-of-{sys.argv[2]}.safetensors")
+    precision.has_bf16 = lambda device: sys.argv[2] == "0"  # the device of the first alone
+    outcome = toy_train(toy_model(), toy_config(steps=1, precision="auto"))
+    Path(sys.argv[1], f"precision-{sys.argv[2]}").write_text(outcome.precision)

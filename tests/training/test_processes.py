@@ -58,3 +58,7 @@ def test_two_processes_have_the_gradients_losses_and_weights_of_one(shares, tmp_
     weights = load_checkpoint(shares / name / "run").weights
     # AdamW divides by the gradient's size: rounding of one that is nothing else (a key's bias) shows
     torch.testing.assert_close(weights, load_checkpoint(tmp_path).weights, rtol=1e-9, atol=1e-9)
+
+
+def test_processes_take_a_format_that_the_devices_of_all_have(shares: Path) -> None:
+    assert [(shares / f"precision-{rank}").read_text() for rank in (0, 1)] == ["fp32", "fp32"]
