@@ -4,10 +4,11 @@ from torch import Tensor, nn
 
 from synthcli.model.activations import activation
 from synthcli.model.dropout import Dropout
+from synthcli.model.joined_maps import NOTHING, Joining, mapped
 from synthcli.model_config.names import ActivationName
 
 
-class FeedForward(nn.Module):
+class FeedForward(Joining):
     """Two linear maps with a non-linearity and dropout between them; `d_ff` is the width the second reads."""
 
     def __init__(
@@ -27,9 +28,13 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(d_ff, d_model, bias)
 
+    def maps_of_one_input(self) -> tuple[nn.Module, ...]:
+        return (self.expand,) if self.gate is None else (self.expand, self.gate)
+
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.activation(self.expand(x))
+        done = NOTHING if self.joined is None else self.joined(x)
+        hidden = self.activation(mapped(self.expand, x, done))
         if self.gate is not None:
-            hidden = hidden * self.gate(x)
+            hidden = hidden * mapped(self.gate, x, done)
         y: Tensor = self.output(self.dropout(hidden))
         return y

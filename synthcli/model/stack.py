@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from synthcli.model.blocks import BLOCKS, Block, BlockParts, BlockState
 from synthcli.model.context import Context
 from synthcli.model.feed_forward import FeedForward
+from synthcli.model.joined_maps import cast_together
 from synthcli.model.mixers import MIXERS, Attention, Site
 from synthcli.model_config.model import ModelConfig, StackConfig
 
@@ -40,7 +41,8 @@ class Stack(nn.Module):
     ) -> tuple[Float[Tensor, "batch length d_model"], State | None]:
         states: list[BlockState] = []
         for layer, block in enumerate(self.blocks):
-            x, block_state = block(x, context, cross_context, state and state.blocks[layer])
+            with cast_together(block, x):
+                x, block_state = block(x, context, cross_context, state and state.blocks[layer])
             states.append(block_state)
         new_state = None if state is None else State(state.position + x.shape[1], tuple(states))
         return self.norm(x), new_state

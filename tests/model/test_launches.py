@@ -41,7 +41,7 @@ def _batch(task: str) -> dict[str, Any]:
     return {"tokens": tokens, "targets": tokens, "padding": padding}
 
 
-def _model(task: str, block: Any, mixer: str, layers: int = 2) -> Any:
+def model_of(task: str, block: Any, mixer: str, layers: int = 2) -> Any:
     torch.manual_seed(0)
     more = {"embeddings": {"positions": "none"}} if block == "recurrent" else {}
     model = build(tiny(task, block, mixer, layers, dropout=0.0, **more)).double().train()
@@ -50,7 +50,7 @@ def _model(task: str, block: Any, mixer: str, layers: int = 2) -> Any:
     return model
 
 
-def _loss(model: Any, task: str) -> Tensor:
+def loss_of(model: Any, task: str) -> Tensor:
     if not model.config.is_recurrent:
         return OBJECTIVES[task](model, _batch(task), 0.1)[0]
     batch, total = _batch("masked-lm"), torch.zeros((), dtype=torch.float64)
@@ -75,13 +75,13 @@ MODELS = [
 
 @pytest.mark.parametrize(("task", "block", "mixer"), MODELS)
 def test_a_model_computes_the_same_where_launches_count(task: str, block: Any, mixer: str) -> None:
-    model = _model(task, block, mixer)
+    model = model_of(task, block, mixer)
     parameters = [p for p in model.parameters() if p.requires_grad]
     pairs = []
-    loss = _loss(model, task)
+    loss = loss_of(model, task)
     pairs.append((loss, *torch.autograd.grad(loss, parameters)))
     with launches_counted():
-        loss = _loss(model, task)
+        loss = loss_of(model, task)
         pairs.append((loss, *torch.autograd.grad(loss, parameters)))
     for one, other in zip(*pairs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-10)
@@ -122,12 +122,12 @@ def test_a_mask_is_made_once_for_all_layers(
 
     make = masks._visible_keys
     monkeypatch.setattr(masks, "_visible_keys", watch)
-    model = _model(task, block, mixer, layers=3)
+    model = model_of(task, block, mixer, layers=3)
     if counted:
         with launches_counted():
-            _loss(model, task)
+            loss_of(model, task)
     else:
-        _loss(model, task)
+        loss_of(model, task)
     assert len(made) == wanted
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synthcli.model.context import Context, too_long
+from synthcli.model.joined_maps import NOTHING, Joining, Mapped, mapped
 from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.masks import added_to_scores, visible_keys
@@ -42,7 +43,7 @@ class AttentionState:
         return AttentionState(torch.cat((self.values, new.values), dim=2), keys, self.total)
 
 
-class Attention(nn.Module):
+class Attention(Joining):
     """Only the projections its scores need exist; nothing caches keys that nothing reads."""
 
     def __init__(self, config: AttentionConfig, site: Site) -> None:
@@ -73,10 +74,12 @@ class Attention(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch queries d_model"], context: Context, state: AttentionState | None = None
     ) -> tuple[Float[Tensor, "batch queries d_model"], AttentionState | None]:
-        kept = self._values_and_keys(x, context, state)
+        source = x if context.memory is None else context.memory
+        done = self._read_joined(x, source, state)
+        kept = self._values_and_keys(x, context, state, done)
         assert kept.values is not None
         self._check_length(context.start + x.shape[1], kept.values.shape[2])
-        mixed = self._mix(x, kept, kept.values, context)
+        mixed = self._mix(x, kept, kept.values, context, done)
         if self.shaping is None:
             y = self.output(mixed.transpose(1, 2).flatten(2))
         else:
@@ -95,16 +98,35 @@ class Attention(nn.Module):
         weights = attention_map(logits, self._visible(x, num_keys, context))
         return weights.expand(len(x), *weights.shape[-3:])
 
-    def _values_and_keys(self, x: Tensor, context: Context, state: AttentionState | None) -> AttentionState:
+    def maps_of_one_input(self) -> tuple[nn.Module, ...]:
+        """Return the maps of a plain dot product: value, key and, where it reads the same, query."""
+        only = self.scores[0] if len(self.scores) == 1 else None
+        if not isinstance(only, DotProduct) or not only.is_plain:
+            return ()
+        return (self.value, only.key) if self.is_cross else (self.value, only.key, only.query)
+
+    def _read_joined(self, x: Tensor, source: Tensor, state: AttentionState | None) -> Mapped:
+        """Return what joined maps make of the source; nothing where the query's reads something else."""
+        if self.joined is None or self._knows_keys(state):
+            return NOTHING
+        reads_both = source is not x and getattr(self.scores[0], "query", None) in self.joined.maps
+        return NOTHING if reads_both else self.joined(source)
+
+    def _knows_keys(self, state: AttentionState | None) -> bool:
+        return self.is_cross and state is not None and state.values is not None
+
+    def _values_and_keys(
+        self, x: Tensor, context: Context, state: AttentionState | None, done: Mapped = NOTHING
+    ) -> AttentionState:
         has_past = state is not None and state.values is not None
-        if self.is_cross and has_past:
+        if self._knows_keys(state):
             assert state is not None
             return state
         source = x if context.memory is None else context.memory
         # all but a memory across end where the queries do
         start = 0 if self.is_cross else context.start + x.shape[1] - source.shape[1]
-        values = split_heads(self.value(source), self.config.heads)
-        new = AttentionState(values, tuple(score.project_keys(source, start) for score in self.scores))
+        values = split_heads(mapped(self.value, source, done), self.config.heads)
+        new = AttentionState(values, tuple(_keys(score, source, start, done) for score in self.scores))
         return state.followed_by(new) if state is not None and has_past else new
 
     def _with_total(self, kept: AttentionState, queries: int, context: Context) -> AttentionState:
@@ -118,7 +140,7 @@ class Attention(nn.Module):
         past = torch.zeros(1, 1, 1, dtype=wide, device=new.device) if kept.total is None else kept.total
         return AttentionState(kept.values, kept.keys, running_total(new, real, past)[:, -1:])
 
-    def _mix(self, x: Tensor, kept: AttentionState, values: Tensor, context: Context) -> Tensor:
+    def _mix(self, x: Tensor, kept: AttentionState, values: Tensor, context: Context, done: Mapped) -> Tensor:
         """Choose the form by what has to be computed; all three are the same function."""
         queries, num_keys = x.shape[1], values.shape[2]
         is_causal = context.causal and not self.is_cross
@@ -127,7 +149,7 @@ class Attention(nn.Module):
         # with dropout torch's fused attention is the plain formula on a processor, and draws slowly
         is_fused = dropout == 0 or x.device.type != "cpu"
         if isinstance(only, DotProduct) and only.is_plain and is_fused:
-            query, key = only.project_queries(x, context.start), kept.keys[0]
+            query, key = only.project_queries(x, context.start, done), kept.keys[0]
             assert key is not None
             if is_causal and context.has_plain_window and queries == num_keys:
                 return fused(query, key, values, None, dropout, is_causal=True)
@@ -164,3 +186,10 @@ class Attention(nn.Module):
         for length, limit in ((queries, self.shape.max_queries), (keys, self.shape.max_keys)):
             if length > limit:
                 raise too_long(length, limit)
+
+
+def _keys(score: ScoreFunction, source: Tensor, start: int, done: Mapped) -> Tensor | None:
+    """Return the keys of a score; only the map of a dot product may be done already."""
+    if isinstance(score, DotProduct):
+        return score.project_keys(source, start, done)
+    return score.project_keys(source, start)
