@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from synthcli.model.activations import activation
 from synthcli.model.dropout import Dropout
-from synthcli.model.joined_maps import NOTHING, Joining, mapped
+from synthcli.model.joined_maps import NOTHING, Joining, read_map
 from synthcli.model_config.names import ActivationName
 
 
@@ -33,8 +33,8 @@ class FeedForward(Joining):
 
     def forward(self, x: Tensor) -> Tensor:
         done = NOTHING if self.joined is None else self.joined(x)
-        hidden = self.activation(mapped(self.expand, x, done))
+        hidden = self.activation(read_map(self.expand, x, done))
         if self.gate is not None:
-            hidden = hidden * mapped(self.gate, x, done)
+            hidden = hidden * read_map(self.gate, x, done)
         y: Tensor = self.output(self.dropout(hidden))
         return y

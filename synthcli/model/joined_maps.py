@@ -20,14 +20,14 @@ NOTHING: Mapped = MappingProxyType({})
 NAMES = ("weight", "bias")
 
 
-def mapped(module: nn.Module, x: Tensor, done: Mapped) -> Tensor:
+def read_map(module: nn.Module, x: Tensor, done: Mapped) -> Tensor:
     """Return module(x), which may be done already."""
     y: Tensor = done[module] if module in done else module(x)
     return y
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedMaps:
     """Maps of one input, and their rows under each other in the type that products have."""
 
     maps: tuple[nn.Linear, ...]
@@ -44,7 +44,7 @@ class Joined:
 class Joining(nn.Module):
     """A module with maps that read one input; `joined` is set while they lie in one matrix."""
 
-    joined: Joined | None = None
+    joined: JoinedMaps | None = None
 
     def maps_of_one_input(self) -> tuple[nn.Module, ...]:
         """Return the maps that may be joined, in the order of their rows."""
@@ -65,7 +65,8 @@ def cast_together(block: nn.Module, x: Tensor) -> Iterator[None]:
             if isinstance(owner, Joining):
                 owner.joined = joined
             else:
-                owner._parameters |= {"weight": joined.weight, "bias": joined.bias}  # type: ignore[dict-item]
+                lent: dict[str, Any] = {"weight": joined.weight, "bias": joined.bias}
+                owner._parameters |= lent
         yield
     finally:
         for owner in owners:
@@ -105,13 +106,13 @@ def is_castable(module: nn.Linear) -> bool:
     return is_whole and type(module).forward is nn.Linear.forward and not is_watched
 
 
-def cast(groups: Iterable[tuple[nn.Linear, ...]], dtype: torch.dtype) -> list[Joined]:
+def cast(groups: Iterable[tuple[nn.Linear, ...]], dtype: torch.dtype) -> list[JoinedMaps]:
     """Return the maps of each group in one matrix, all of them made by one operation."""
     groups = list(groups)
     rows = [tuple(one.out_features for one in maps) for maps in groups for _ in NAMES]
     parts = [one._parameters[name] for maps in groups for name in NAMES for one in maps]
     stacks = _Cast.apply(dtype, rows, *parts)  # type: ignore[no-untyped-call]
-    return [Joined(*each) for each in zip(groups, stacks[::2], stacks[1::2], strict=True)]
+    return [JoinedMaps(*each) for each in zip(groups, stacks[::2], stacks[1::2], strict=True)]
 
 
 class _Cast(torch.autograd.Function):

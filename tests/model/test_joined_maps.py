@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.model import build, joined_maps
-from synthcli.model.joined_maps import Joined, Joining, cast, cast_together
+from synthcli.model.joined_maps import JoinedMaps, Joining, cast, cast_together
 from tests.model.combinations import tiny
 from tests.model.test_launches import loss_of, model_of
 
@@ -72,9 +72,9 @@ def test_a_model_of_joined_maps_computes_the_same(
     want = loss_of(model, task)
     wanted = torch.autograd.grad(want, parameters)
     monkeypatch.setattr(joined_maps, "products_dtype", lambda x: torch.float64)
-    read: list[Joined] = []
-    call = Joined.__call__
-    monkeypatch.setattr(Joined, "__call__", lambda self, x: read.append(self) or call(self, x))
+    read: list[JoinedMaps] = []
+    call = JoinedMaps.__call__
+    monkeypatch.setattr(JoinedMaps, "__call__", lambda self, x: read.append(self) or call(self, x))
     got = loss_of(model, task)
     assert len(read) == products
     for one, other in zip((got, *torch.autograd.grad(got, parameters)), (want, *wanted), strict=True):

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synthcli.model.context import Context, too_long
-from synthcli.model.joined_maps import NOTHING, Joining, Mapped, mapped
+from synthcli.model.joined_maps import NOTHING, Joining, Mapped, read_map
 from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.masks import added_to_scores, visible_keys
@@ -125,7 +125,7 @@ class Attention(Joining):
         source = x if context.memory is None else context.memory
         # all but a memory across end where the queries do
         start = 0 if self.is_cross else context.start + x.shape[1] - source.shape[1]
-        values = split_heads(mapped(self.value, source, done), self.config.heads)
+        values = split_heads(read_map(self.value, source, done), self.config.heads)
         new = AttentionState(values, tuple(_keys(score, source, start, done) for score in self.scores))
         return state.followed_by(new) if state is not None and has_past else new
 

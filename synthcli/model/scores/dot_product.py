@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from synthcli.model.joined_maps import NOTHING, Mapped, mapped
+from synthcli.model.joined_maps import NOTHING, Mapped, read_map
 from synthcli.model.norms import build_norm
 from synthcli.model.scores.base import ScoreFunction, ScoreShape, split_heads
 from synthcli.model.scores.rotary import rotate
@@ -37,12 +37,12 @@ class DotProduct(ScoreFunction):
 
     def project_keys(self, source: Tensor, start: int = 0, done: Mapped = NOTHING) -> Tensor:
         """Return k (batch, heads, keys, d_head), what decoding has to keep."""
-        key = self.key_norm(split_heads(mapped(self.key, source, done), self.heads))
+        key = self.key_norm(split_heads(read_map(self.key, source, done), self.heads))
         return rotate(key, start) if self.rotary else key
 
     def project_queries(self, x: Tensor, start: int = 0, done: Mapped = NOTHING) -> Tensor:
         """Return q (batch, heads, queries, d_head), not yet scaled."""
-        query = self.query_norm(split_heads(mapped(self.query, x, done), self.heads))
+        query = self.query_norm(split_heads(read_map(self.query, x, done), self.heads))
         return rotate(query, start) if self.rotary else query
 
     def forward(self, x: Tensor, keys: Tensor | None, start: int, num_keys: int) -> Tensor:
