@@ -85,6 +85,11 @@ def chosen_word() -> str:
     return AUTO if choice is None else choice.word
 
 
+def count_processes() -> int:
+    """Return the number of processes that a launcher started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def device_words() -> list[str]:
     """Return the option as it was given, for a command that goes on: nothing where it was not."""
     word = chosen_word()
@@ -148,7 +153,7 @@ def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.
 
     if word == CPU or (word == AUTO and (_asks_for_cpu() or not torch.cuda.is_available())):
         return torch.device(CPU)
-    refuse_one_of_several(word, int(os.environ.get("WORLD_SIZE", "1")))
+    refuse_one_of_several(word, count_processes())
     if not torch.cuda.is_available():
         raise SynthError(f"`--device {word}`: {_why_no_gpu()}", INSTEAD)
     count = torch.cuda.device_count()

@@ -17,7 +17,7 @@ def with_gpus(
         "is_available": lambda: bool(capabilities),
         "device_count": lambda: len(capabilities),
         "get_device_capability": lambda one: capabilities[one.index],
-        "get_device_name": lambda one: f"Card {one.index}",
+        "get_device_name": lambda one=None: f"Card {0 if one is None else one.index}",
         "get_device_properties": lambda one: SimpleNamespace(
             name=f"Kind {capabilities[one.index][0]}", total_memory=80 * 10**9
         ),

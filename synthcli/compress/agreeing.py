@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.cache import batches_by_length
+from synthcli.compress.capture import batch_on
 from synthcli.compress.healing import FORWARDS, hidden_states, stack_of
 from synthcli.compress.likeness import cosine, pooled
 from synthcli.compress.nmse import NMSE
@@ -25,7 +26,6 @@ from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_
 from synthcli.evaluation.sampled import Array
 from synthcli.evaluation.score import Score
 from synthcli.objectives import IGNORED, Batch
-from synthcli.training.training import moved
 
 TOKENS = 1024  # of a batch: logits are wide
 Progress = Callable[[int, int], None]
@@ -86,7 +86,7 @@ def judge_all(
     vectors = torch.zeros(len(chosen), config.d_model)
     device = device_of(teacher)
     for places, on_host in batches(examples, chosen, seed, progress):
-        batch = moved(on_host, device)
+        batch = batch_on(device, on_host)
         said = say(teacher, batch)
         best = None if reference is None else say(reference, batch).logits
         positions[places] = where_predicted(batch).sum(1).cpu().numpy()

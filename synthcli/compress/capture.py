@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from synthcli.compress.sites import Site, block_of, check_site, main_stack
 from synthcli.compress.teacher import Teacher
+from synthcli.device import device_of
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
 
 Batch = Mapping[str, Tensor | None]  # tokens, padding and token_types (batch, length)
+READ = ("tokens", "padding", "token_types")
 Captured = dict[Site, Tensor]
 Keep = Callable[[Tensor], None]
 
@@ -48,12 +50,15 @@ def capture_model(model: nn.Module, batch: Batch, sites: Iterable[Site]) -> Capt
 def logits_of(model: nn.Module, batch: Batch) -> Tensor:
     """Return what a model says of a batch: logits of every position, or of every class."""
     config: Any = model.config
-    device = next(model.parameters()).device
-    names = ("tokens", "padding", "token_types")
-    given = {name: part.to(device) for name in names if (part := batch.get(name)) is not None}
-    said = model(**given)
+    there = batch_on(device_of(model), {name: batch.get(name) for name in READ})
+    said = model(**{name: part for name, part in there.items() if part is not None})
     logits: Tensor = said[0] if config.task == "causal-lm" else said
     return logits
+
+
+def batch_on(device: torch.device, batch: Batch) -> Batch:
+    """Return a batch where a model is."""
+    return {name: None if part is None else part.to(device) for name, part in batch.items()}
 
 
 @torch.no_grad()

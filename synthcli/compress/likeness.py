@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from synthcli.compress.cache import batches_by_length
 from synthcli.compress.calibration import Calibration
-from synthcli.compress.capture import last_hidden_of, logits_of
+from synthcli.compress.capture import batch_on, last_hidden_of, logits_of
 from synthcli.device import device_of
 from synthcli.evaluation.agreement import kl_divergence, same_neighbours
 from synthcli.objectives import Batch
-from synthcli.training.training import moved
 
 TOKENS = 1024  # of a batch: logits are wide
 
@@ -63,7 +62,7 @@ def likeness(teacher: nn.Module, student: nn.Module, text: Calibration) -> Liken
 def _batches(text: Calibration, model: nn.Module) -> Iterator[Batch]:
     """Yield batches where a model is."""
     for indices in batches_by_length(text.lengths, TOKENS):
-        yield moved(text.batch(indices), device_of(model))
+        yield batch_on(device_of(model), text.batch(indices))
 
 
 def _of_choices(teacher: nn.Module, student: nn.Module, text: Calibration) -> Likeness:

@@ -31,25 +31,39 @@ BF16 = {"avx512_bf16", "amx_bf16"}
 
 ASK_TORCH = """
 import json, torch
+from synthcli.device import describe_gpu, find_device, name_device
 from synthcli.training.precision import has_bf16
-has_gpu = torch.cuda.is_available()
+has_gpu, notes = torch.cuda.is_available(), []
+chosen = find_device("auto", notes.append)
+facts = describe_gpu(torch.device("cuda", 0)) if has_gpu else {}
 print(json.dumps({
     "capability": torch.backends.cpu.get_cpu_capability(),
     "accelerator": torch.cuda.get_device_name() if has_gpu else "none",
     "bf16": "yes" if has_bf16(torch.device("cuda" if has_gpu else "cpu")) else "no",
     "has_gpu": has_gpu,
+    "device": "; ".join([name_device(chosen), *notes]),
+    "gpus": facts.get("gpus", 0),
+    "cuda": facts.get("cuda", torch.version.cuda or "none"),
+    "nccl": facts.get("nccl", "none"),
 }))
 """
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The vector instructions of the processor, the accelerator's name, whether bf16 is in hardware."""
+    """The vector instructions of the processor, the accelerator's name, whether bf16 is in hardware.
+
+    `device` is where `--device auto` runs models, `gpus` how many there are; versions are those of torch.
+    """
 
     capability: str
     accelerator: str
     bf16: str
     has_gpu: bool
+    device: str = "cpu"
+    gpus: int = 0
+    cuda: str = "none"
+    nccl: str = "none"
 
 
 @cache

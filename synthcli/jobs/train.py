@@ -225,9 +225,9 @@ def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watche
 
 def recurrence_here() -> str:
     """Say what will run the recurrence; raise where kernels are required and there are none."""
-    kind = current_device().type
-    uses_kernels(kind)
-    return description(kind)
+    device = current_device()
+    uses_kernels(device.type, device.index)
+    return description(device.type)
 
 
 def refuse_larger_than_memory(experiment: Experiment) -> None:

@@ -1,6 +1,5 @@
 """A training under way: what the loop works on and callbacks look at."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from synthcli.data.batching import Batches, split, split_in_order
 from synthcli.data.config import BatchConfig
-from synthcli.device import chosen_word, current_device
+from synthcli.device import chosen_word, count_processes, current_device
 from synthcli.errors import SynthError
 from synthcli.objectives import IGNORED, Batch, Objective, ready, segment_lm
 from synthcli.training.callbacks import Callback, Evaluation
@@ -184,7 +183,7 @@ def refuse_stateless(model: nn.Module) -> None:
 
 def refuse_few_streams(batch: BatchConfig) -> None:
     """Raise where one of the launcher's processes would have no stream to read."""
-    processes = launched()
+    processes = count_processes()
     if (batch.size or 0) < processes:
         raise SynthError(
             f"`data.batch.size = {batch.size}` streams are too few for {processes} processes, each of which "
@@ -202,9 +201,9 @@ def accelerate() -> Accelerator:
     device = current_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)  # or the first GPU holds a context of half a gigabyte for nothing
-    accelerator = Accelerator(cpu=launched() > 1 and device.type == "cpu", mixed_precision="no")
+    accelerator = Accelerator(cpu=count_processes() > 1 and device.type == "cpu", mixed_precision="no")
     is_known = accelerator.device.type in ("cpu", "cuda")  # `auto` leaves it one of another kind
-    if launched() == 1 and (is_known or chosen_word() == "cpu"):
+    if count_processes() == 1 and (is_known or chosen_word() == "cpu"):
         accelerator.state.device = device
     return accelerator
 
@@ -219,11 +218,6 @@ def choose_together(asked: PrecisionName, accelerator: Accelerator) -> Precision
     if 0 < count < accelerator.num_processes:
         return Precision("fp32", f"fp32, since {count} of {accelerator.num_processes} devices have bf16")
     return precision
-
-
-def launched() -> int:
-    """Return the number of processes that the launcher started."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:

@@ -9,6 +9,7 @@ import torch
 
 from synthcli.jobs import machine
 from synthcli.training.precision import has_bf16
+from tests.fake_gpus import with_gpus
 
 WIDE = "fma avx2 avx512f avx512bw avx512dq avx512vl"
 
@@ -83,6 +84,18 @@ def test_what_torch_answers_is_read(
     assert answer.has_gpu == torch.cuda.is_available() == (answer.accelerator != "none")
     monkeypatch.setattr(machine, "ASK_TORCH", f"print('a warning\\n' + {json.dumps(vars(answer))!r})")
     assert machine.ask_torch() == answer
+
+
+def test_gpus_and_what_torch_has_for_them_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_gpus(monkeypatch, (7, 0), (9, 0))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    exec(machine.ASK_TORCH, {})
+    answer = machine.Machine(**json.loads(capsys.readouterr().out))
+    assert (answer.accelerator, answer.gpus, answer.cuda) == ("Card 0", 2, "13.0")
+    assert answer.device.startswith("cpu; warning: this torch is not built for cuda:0 Card 0, of compute")
 
 
 def test_a_torch_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
