@@ -11,11 +11,12 @@ from synthcli.model.context import Context, too_long
 from synthcli.model.joined_maps import NOTHING, Joining, Mapped, read_map
 from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.dot_products import fused
 from synthcli.model.mixers.masks import added_to_scores, visible_keys
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.mixers.projections import build_projection
 from synthcli.model.mixers.shaping import Shaping, running_total
-from synthcli.model.mixers.weighted_values import attention_map, fused, general, shared
+from synthcli.model.mixers.weighted_values import attention_map, general, shared
 from synthcli.model.scores import SCORES, ScoreFunction
 from synthcli.model.scores.base import split_heads
 from synthcli.model.scores.dot_product import DotProduct
@@ -152,8 +153,8 @@ class Attention(Joining):
             query, key = only.project_queries(x, context.start, done), kept.keys[0]
             assert key is not None
             if is_causal and context.has_plain_window and queries == num_keys:
-                return fused(query, key, values, None, dropout, is_causal=True)
-            return fused(query, key, values, self._mask(query, num_keys, context), dropout, is_causal=False)
+                return fused(query, key, values, None, dropout, True)
+            return fused(query, key, values, self._mask(query, num_keys, context), dropout, False)
         logits = self._logits(x, kept.keys, context.start, num_keys)
         if logits.dim() == 3 and context.documents is None:
             limits = replace(context, key_padding=None)

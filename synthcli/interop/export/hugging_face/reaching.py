@@ -17,13 +17,14 @@ from synthcli.interop.export.hugging_face.definitions import (
     names_read,
 )
 
-OPS = f"{PROJECT}.model.ops"
+OPS, MIXERS = f"{PROJECT}.model.ops", f"{PROJECT}.model.mixers"
 REMOTE = f"{PROJECT}.interop.export.hugging_face.remote"
 CONFIGURATION = f"{REMOTE}.configuration_synth"  # a file of its own in the folder
 
 # what another definition of the same name stands for in an exported folder
 REPLACED: dict[Place, Place] = {
     (f"{OPS}.recurrence", "recurrence"): (f"{OPS}.reference", "recurrence"),  # native kernels stay at home
+    (f"{MIXERS}.dot_products", "fused"): (f"{MIXERS}.weighted_values", "fused"),  # torch chooses there
     (f"{PROJECT}.config", "Config"): (f"{REMOTE}.base_config", "Config"),
 }
 
