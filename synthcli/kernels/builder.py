@@ -21,7 +21,8 @@ from synthcli.kernels.places import FILES
 from synthcli.kernels.report import Part, Report
 
 MODES = {"off": (), "cpu": ("cpu",), "auto": ("cpu", "cuda"), "require": ("cpu", "cuda")}
-SECONDS = 300.0  # for each compilation
+SECONDS = 300.0  # for each compilation; those that are required may take longer, on a busy machine
+PATIENT_SECONDS = 1800.0
 
 # Run by another process: a library that crashes when it is loaded shall not crash the build.
 TRIAL = """
@@ -60,11 +61,12 @@ def build(
     *,
     sources: Path | None = None,
     architectures: str | None = None,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
 ) -> Report:
     """Build what a mode asks for into a folder; return what happened to each library."""
     sources = (sources or places.sources()).resolve()
     architectures = os.environ.get("SYNTH_CUDA_ARCHITECTURES", "") if architectures is None else architectures
+    seconds = seconds or (PATIENT_SECONDS if mode == "require" else SECONDS)
     report = Report(places.interface_version(sources), places.digest(sources), Part("off"), Part("off"))
     try:
         with workplace(target.absolute()) as work:
@@ -116,9 +118,13 @@ def compile_cpu(cxx: Sequence[str], bench: Bench) -> tuple[str, ...]:
 
 def compile_cuda(nvcc: Sequence[str], bench: Bench) -> tuple[str, ...]:
     """Compile the library for CUDA; return its architectures."""
-    codes = recipes.parse_architectures(bench.architectures) or recipes.default_architectures(
-        recipes.known_architectures(nvcc, bench.seconds), recipes.present_architectures()
-    )
+    codes = recipes.parse_architectures(bench.architectures)
+    if codes in ([], [recipes.ALL_MAJOR]):
+        known = recipes.known_architectures(nvcc, bench.seconds)
+        default = recipes.default_architectures
+        codes = (
+            recipes.major_architectures(known) if codes else default(known, recipes.present_architectures())
+        )
     command = recipes.cuda_library(nvcc, bench.sources, codes)
     compilers.run([command], bench.seconds, bench.work)
     return tuple(codes)

@@ -3,7 +3,6 @@
 import platform
 import re
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,10 +25,10 @@ INSTRUCTION_SETS = {  # chosen among when the library runs
 }
 CXX_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-pthread")
 NUMBER_FLAGS = ("-fno-math-errno", "-fno-trapping-math")
-STATIC = ("-static-libgcc", "-static-libstdc++") if sys.platform == "linux" else ()
 NVCC_FLAGS = ("-std=c++17", "-O3", "-shared", "-cudart", "static", "--threads", "0")
 NVCC_HOST_FLAGS = "-fPIC,-fvisibility=hidden,-Wall,-Wextra"
 ARCHITECTURES = (80, 90, 100, 120)  # where there is no GPU to ask
+ALL_MAJOR = "all-major"  # nvcc's own word
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -50,9 +49,12 @@ def cpu_objects(cxx: Sequence[str], sources: Path) -> list[list[str]]:
 
 
 def cpu_link(cxx: Sequence[str]) -> list[str]:
-    """Return the command that links the objects."""
+    """Return the command that links the objects.
+
+    The C++ library is the system's, as it is torch's: a copy inside would need as new a system as this one.
+    """
     objects = [f"{name}.o" for name in (*instruction_sets(), "dispatch")]
-    return [*cxx, "-shared", "-pthread", *STATIC, "-o", FILES["cpu"], *objects]
+    return [*cxx, "-shared", "-pthread", "-o", FILES["cpu"], *objects]
 
 
 def cuda_library(nvcc: Sequence[str], sources: Path, architectures: Sequence[str]) -> list[str]:
@@ -63,11 +65,13 @@ def cuda_library(nvcc: Sequence[str], sources: Path, architectures: Sequence[str
 
 
 def parse_architectures(text: str) -> list[str]:
-    """Read `80;90` as `sm_80`, `sm_90`."""
+    """Read `80;90` as `sm_80`, `sm_90`; `all-major` stays a word, since nvcc knows what that is."""
+    if text.strip() == ALL_MAJOR:
+        return [ALL_MAJOR]
     names = [name for name in re.split(r"[;,\s]+", text) if name]
     for name in names:
         if not re.fullmatch(r"\d{2,3}[af]?", name):
-            hint = "numbers as in `80;90`: ten times the compute capability, with semicolons between"
+            hint = "numbers as in `80;90`, ten times the compute capability, or `all-major`"
             raise SynthError(f"`{name}` is no CUDA architecture", hint)
     return [f"sm_{name}" for name in names]
 
@@ -82,6 +86,12 @@ def default_architectures(known: Sequence[int], present: Sequence[int]) -> list[
     if not codes:
         raise CompileError(f"nvcc compiles for {min(known)} to {newest}, and the GPU here is {max(wanted)}")
     return codes
+
+
+def major_architectures(known: Sequence[int]) -> list[str]:
+    """Return the first of each generation, which all of it runs, the oldest, and code for later ones."""
+    codes = [f"sm_{one}" for one in sorted(known) if one % 10 == 0 or one == min(known)]
+    return [*codes, f"compute_{max(known)}"]
 
 
 def known_architectures(nvcc: Sequence[str], seconds: float) -> list[int]:

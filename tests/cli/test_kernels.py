@@ -121,7 +121,7 @@ def test_build_passes_mode_and_architectures_and_prints_the_report(
             ["build", "--architectures", "80;native"],
             (
                 "error: `native` is no CUDA architecture\n"
-                "hint: numbers as in `80;90`: ten times the compute capability, with semicolons between\n"
+                "hint: numbers as in `80;90`, ten times the compute capability, or `all-major`\n"
             ),
         ),
         (

@@ -57,18 +57,18 @@ class Place:
         cache = {"XDG_CACHE_HOME": str(self.folder / "cache"), "SYNTH_KERNELS_DIR": str(self.folder / "own")}
         return kept | own | cache | self.case.environment
 
-    def run(self, *command: str | Path) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [str(word) for word in command],
             cwd=self.folder,
-            env=self.environment(),
+            env=self.environment() | variables,
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def must_run(self, *command: str | Path) -> str:
-        done = self.run(*command)
+    def must_run(self, *command: str | Path, **variables: str) -> str:
+        done = self.run(*command, **variables)
         if done.returncode:
             raise CaseError(
                 f"`{' '.join(map(str, command[:6]))} …` failed:\n{(done.stdout + done.stderr)[-3000:]}"

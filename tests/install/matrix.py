@@ -8,6 +8,8 @@ the libraries of this one, and holds the wheel's name, its contents, its `built.
 """
 
 import argparse
+import os
+import re
 import shutil
 import sys
 import tempfile
@@ -16,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .checks import check_contents, check_status, check_tag, expect, libraries_in
-from .machine import Case, CaseError, Place, pip, prepare
+from .machine import ROOT, Case, CaseError, Place, pip, prepare
 
 CXX_PARTS = ("g++", "gcc", "as", "ld")  # what a C++ compiler is made of
+MANYLINUX = r"py3-none-manylinux_2_\d+_\w+"
 CASES = (
     Case("g++ and nvcc", "built", "built", (*CXX_PARTS, "nvcc")),
     Case("no nvcc", "built", "absent", CXX_PARTS),
@@ -28,6 +31,7 @@ CASES = (
     Case("editable", "built", "absent", CXX_PARTS, kind="editable"),
     Case("editable, no compiler", "absent", "absent", kind="editable"),
     Case("sdist to wheel", "built", "absent", CXX_PARTS, kind="sdist"),
+    Case("make wheels", "built", "built", (*CXX_PARTS, "nvcc"), environment={"GPUS": "90"}, kind="wheels"),
     Case("off", "off", "off", CXX_PARTS, environment={"SYNTH_BUILD_KERNELS": "off"}),
     Case("required, no compiler", "", "", environment={"SYNTH_BUILD_KERNELS": "require"}, kind="refused"),
 )
@@ -96,6 +100,30 @@ def from_sdist(place: Place) -> str:
     return wheel(place, archive)
 
 
+def from_make_wheels(place: Place) -> str:
+    """Make the wheels to give away; install one where there is no compiler, and train with its kernel."""
+    tools = place.folder / "tools"
+    everything = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
+    done = place.run(
+        "make", "-C", place.source, "wheels", "WHEELS=" + str(ROOT / ".venv-wheels"), **everything
+    )
+    if done.returncode:
+        raise CaseError(f"`make wheels` failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    shutil.rmtree(tools)
+    shutil.rmtree(place.source / "kernels")
+    made = next((place.source / "dist").glob("*.whl"))
+    expect("archives of sources beside it", len(list(made.parent.glob("*.tar.gz"))), 1)
+    tag = made.stem.split("-", 2)[2]
+    expect("a tag that says which systems it is for", bool(re.fullmatch(MANYLINUX, tag)), True)
+    check_contents(place.case, made)
+    pip(place, "--python", place.python, "install", "--no-deps", made)
+    check_status(place)
+    synth = place.python.with_name("synth")
+    train = (synth, "train", "srupp-enwik8-base", "--scale", "smoke", "--set", "training.steps=2")
+    place.must_run(*train, SYNTH_KERNELS="native")
+    return tag
+
+
 def editable(place: Place) -> str:
     """Install a checkout in place: what is built lies in it."""
     pip(place, "--python", place.python, "install", "--no-deps", "--editable", place.source)
@@ -118,6 +146,7 @@ KINDS: dict[str, Callable[[Place], str]] = {
     "wheel": from_checkout,
     "editable": editable,
     "sdist": from_sdist,
+    "wheels": from_make_wheels,
     "refused": refused,
 }
 

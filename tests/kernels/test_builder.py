@@ -184,6 +184,27 @@ def test_require_goes_on_without_nvcc_but_not_with_a_broken_one(
     assert error.value.message == f"native kernels could not be built: {reason}"
 
 
+def test_all_major_architectures_are_what_nvcc_knows(
+    compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path
+) -> None:
+    compiler("nvcc", f"Path({str(tmp_path / 'asked')!r}).write_text(' '.join(arguments))\n{WRITES}")
+    targets = built(tmp_path / "out", sources, architectures="all-major").cuda.targets
+    assert targets == ("sm_80", "sm_90", "sm_100", "sm_120", "compute_121")
+    asked = (tmp_path / "asked").read_text()
+    assert all(f"code={one} " in asked for one in targets)
+
+
+def test_a_build_that_is_required_waits_longer(
+    compiler: Compiler, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine compiles the wheels' library for many minutes."""
+    monkeypatch.setattr(builder, "SECONDS", 0.5)
+    compiler("g++", f"time.sleep(1.0)\n{FAILS}")
+    assert builder.build(tmp_path / "out", "cpu", sources=sources).cpu.reason.endswith("within 0.5 seconds")
+    with pytest.raises(WorkFailedError, match="no such luck"):
+        builder.build(tmp_path / "out", "require", sources=sources)
+
+
 def test_require_without_a_compiler_is_an_error(tools: Path, tmp_path: Path, sources: Path) -> None:
     with pytest.raises(WorkFailedError, match="could not be built: cpu: no C\\+\\+ compiler"):
         builder.build(tmp_path / "out", "require", sources=sources)

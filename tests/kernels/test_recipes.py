@@ -28,6 +28,12 @@ def test_gpus_of_the_machine_decide_what_is_compiled(present: list[int], codes: 
     assert recipes.default_architectures(KNOWN, present) == codes
 
 
+def test_all_major_ones_are_the_oldest_of_each_generation_and_code_for_later_ones() -> None:
+    codes = ["sm_75", "sm_80", "sm_90", "sm_100", "sm_120", "compute_121"]
+    assert recipes.parse_architectures(" all-major ") == ["all-major"]
+    assert recipes.major_architectures(KNOWN) == codes
+
+
 def test_an_older_nvcc_compiles_for_what_it_knows() -> None:
     assert recipes.default_architectures([70, 80, 86, 90], []) == ["sm_80", "sm_90", "compute_90"]
 
