@@ -57,6 +57,7 @@ from synthcli.runs.environment import describe_device
 from synthcli.runs.experiments import START, TEACHER
 from synthcli.runs.trackers import tracking
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
+from synthcli.training.determinism import fix_workspace
 from synthcli.training.loop import Outcome, train
 from synthcli.training.randomness import seed_torch
 from synthcli.training.tracking import Tracking
@@ -146,7 +147,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
     """Take the steps that are left, and compare student and teacher before and after."""
     compress, start = experiment.compress, experiment.start
     assert compress is not None and start is not None
-    with run.lock():
+    with run.lock(), fix_workspace(experiment.training.deterministic):  # before student and teacher compute
         watcher.say(f"run `{run.path}`")
         teacher = open_teacher(Path(compress.teacher))
         account = account_of(run.checkpoints / "last")

@@ -55,13 +55,15 @@ class TrainingConfig(Config):
 
     `precision = "auto"` is bf16 where the processor has it. `clip` bounds the gradient's norm, 0 leaves
     it alone. `validation_examples` are spread over the validation split; leave it out for all of them.
-    `keep` counts the newest checkpoints; the best one is kept beside them.
+    `keep` counts the newest checkpoints; the best one is kept beside them. `deterministic` gives the same
+    bits from the same steps on a GPU too, at some cost; on a processor they are anyway.
     """
 
     seed: int = Field(0, ge=0)
     steps: int | None = Field(None, gt=0)
     epochs: int | None = Field(None, gt=0)
     precision: PrecisionName = "auto"
+    deterministic: bool = False
     clip: float = Field(1.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     optimizer: OptimizerConfig = AdamWConfig()

@@ -11,6 +11,7 @@ from synthcli.objectives import Objective
 from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.checkpoints import Checkpoint, restore
 from synthcli.training.config import TrainingConfig
+from synthcli.training.determinism import deterministic, fix_workspace
 from synthcli.training.interrupts import interrupts
 from synthcli.training.step import take_step
 from synthcli.training.training import Examples, prepare
@@ -39,12 +40,12 @@ def train(
     resume: Checkpoint | None = None,
 ) -> Outcome:
     """Train the model in place, from the start or from a checkpoint of the same training."""
-    with within_memory():
+    with within_memory(), fix_workspace(config.deterministic):
         training, step = prepare(model, examples, objective, config, batch, callbacks), None
         if resume is not None:
             restore(training, resume)
         training.model.train()
-        with interrupts() as interrupt:
+        with interrupts() as interrupt, deterministic(config.deterministic, training.device):
             training.announce("on_start")
             while training.step < training.steps and not training.is_interrupted:
                 step = take_step(training, interrupt)

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
-from synthcli.model.mixers.running import mean_of_range, running_sum
+from synthcli.model.mixers.running import cumulative_sum, mean_of_range, running_sum, sum_by_products
 
 from .shaped_formula import BATCH, D_MODEL, SHAPINGS, by_the_formula, inputs, shaped
 
@@ -126,3 +126,19 @@ def test_gradients_in_bfloat16_are_as_near_as_the_formula_s() -> None:
     ]
     rounding = 2**-8  # the gradient of a bias is rounded itself, the formula's is not
     assert bool((errors[0] <= 2 * errors[1] + rounding).all()), names
+
+
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 1023, 1025, 33_000])
+def test_sums_by_products_and_their_gradient(length: int) -> None:
+    """Against torch's own in float64; a third level of chunks begins beyond 32² positions."""
+    torch.manual_seed(length)
+    x = torch.randn(2 if length < 2_000 else 1, length, 3, dtype=torch.float64)
+    weights = torch.randn_like(x)
+    sums, gradients = [], []
+    for form in (torch.Tensor.cumsum, sum_by_products):
+        given = x.clone().requires_grad_()
+        sums.append(form(given, 1) if form is torch.Tensor.cumsum else form(given))
+        gradients.append(*torch.autograd.grad((sums[-1] * weights).sum(), given))
+    torch.testing.assert_close(sums[1], sums[0], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-10, atol=1e-10)
+    assert torch.equal(cumulative_sum(x), x.cumsum(1))

@@ -1,10 +1,12 @@
 """Kill a training at random moments, resume it each time, and compare it with one never killed.
 
     python -m tests.training.kill_resume --kills 20 --seed 0 --what streams
+    python -m tests.training.kill_resume --what skipless --device cuda
 
 Half of the kills come from outside after a random time, the other half from within at a random file
 operation (an open, a rename, a link, a removal): those hit the midst of a write for certain. At the end the
 weights, moments, states of streams, journal, links and the set of checkpoints kept must be the same bytes.
+On a GPU the trainings are `training.deterministic`, or `--free`: then bits may differ.
 """
 
 import argparse
@@ -19,19 +21,27 @@ from typing import Any
 
 import torch
 
+from synthcli.device import on_device
 from synthcli.durable import UNFINISHED
 from synthcli.training.checkpoints import newest_checkpoint
 from tests.killing import is_killed, kill_self_at
 from tests.training.toy_streams import SRUPP, Periodic, model, stream_callbacks
 from tests.training.toys import toy_batch, toy_callbacks, toy_config, toy_model, toy_train
 
+SKIPLESS: dict[str, Any] = {"d_model": 32, "d_ff": 64, "block": "skipless", "mixer": {"heads": 2}}
 CONFIG: dict[str, Any] = {"steps": 160, "save_every": 4, "evaluate_every": 8, "log_every": 3}
 RADAM = {"kind": "radam", "decay": "all", "weight_decay": 0.1}
+DEVICE = {"word": "cpu"}  # a child's: CUDA is not for a process that forks
 FILE_EVENTS = {"open", "os.rename", "os.symlink", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 
 
 def train_rows(folder: Path, resume: Any) -> None:
     toy_train(toy_model(), toy_config(**CONFIG), callbacks=toy_callbacks(folder), resume=resume)
+
+
+def train_skipless(folder: Path, resume: Any) -> None:
+    """Fused attention and running sums: what has no one order of sums on a GPU by itself."""
+    toy_train(toy_model(**SKIPLESS), toy_config(**CONFIG), callbacks=toy_callbacks(folder), resume=resume)
 
 
 def train_streams(folder: Path, resume: Any) -> None:
@@ -47,7 +57,11 @@ def train_streams(folder: Path, resume: Any) -> None:
     )
 
 
-WORK: dict[str, Callable[[Path, Any], None]] = {"rows": train_rows, "streams": train_streams}
+WORK: dict[str, Callable[[Path, Any], None]] = {
+    "rows": train_rows,
+    "streams": train_streams,
+    "skipless": train_skipless,
+}
 
 
 def run(what: str, folder: Path, kill_at_event: int | None = None) -> None:
@@ -55,7 +69,8 @@ def run(what: str, folder: Path, kill_at_event: int | None = None) -> None:
     resume = newest_checkpoint(folder / "checkpoints")
     if kill_at_event is not None:
         kill_self_at(kill_at_event, folder, FILE_EVENTS)
-    WORK[what](folder, resume)
+    with on_device(DEVICE["word"]):
+        WORK[what](folder, resume)
 
 
 def attempt(what: str, folder: Path, delay: float | None = None, kill_at_event: int | None = None) -> bool:
@@ -74,8 +89,9 @@ def contents(folder: Path) -> dict[str, bytes | str]:
     return found
 
 
-def main(kills: int, seed: int, what: str) -> None:
+def main(kills: int, seed: int, what: str, device: str, free: bool) -> None:
     """Kill as often as asked; a training that reaches its end before that is compared, and another begun."""
+    DEVICE["word"], CONFIG["deterministic"] = device, device != "cpu" and not free
     torch.set_num_threads(1)
     chance, begun = random.Random(seed), time.monotonic()
     done, midst, differing = 0, 0, list[str]()
@@ -115,4 +131,6 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--what", choices=WORK, default="rows")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--free", action="store_true", help="not `training.deterministic`")
     main(**vars(parser.parse_args()))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from synthcli.model.context import Context
-from synthcli.model.mixers.running import mean_of_range, running_sum
+from synthcli.model.mixers.running import cumulative_sum, mean_of_range, running_sum
 from synthcli.model_config.shaping import PARTS, PartName, ShapingConfig
 
 
@@ -73,7 +73,7 @@ def mean_of_visible(values: Tensor, queries: int, context: Context, past: Tensor
 def running_total(x: Tensor, weight: Tensor | None, past: Tensor) -> Tensor:
     """Return sums and counts up to each new position, those of `past` (batch, 1, width + 1) included."""
     mass = torch.ones_like(x[..., :1]) if weight is None else weight[..., None].to(x.dtype)
-    return torch.cat((x * mass, mass), dim=-1).to(past.dtype).cumsum(1) + past
+    return cumulative_sum(torch.cat((x * mass, mass), dim=-1).to(past.dtype)) + past
 
 
 def visible_range(queries: int, keys: int, context: Context, device: torch.device) -> tuple[Tensor, Tensor]:
