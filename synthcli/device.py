@@ -156,19 +156,35 @@ def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.
     refuse_one_of_several(word, count_processes())
     if not torch.cuda.is_available():
         raise SynthError(f"`--device {word}`: {_why_no_gpu()}", INSTEAD)
-    count = torch.cuda.device_count()
-    own = int(os.environ.get("LOCAL_RANK", "0")) % count
-    index = int(word.partition(":")[2] or own)
-    if index >= count:
+    if word == AUTO:
+        return _first_that_fits(say)
+    count, (_, _, number) = torch.cuda.device_count(), word.partition(":")
+    device = torch.device(CUDA, int(number)) if number else _own_gpu()
+    if device.index >= count:
         there = "the only GPU is `cuda:0`" if count == 1 else f"GPUs are `cuda:0` to `cuda:{count - 1}`"
         raise SynthError(f"`--device {word}` is not there: torch finds {count}", there)
-    device = torch.device(CUDA, index)
-    problem = _misfit(device)
-    if problem is None:
-        return device
-    if word != AUTO:
+    if (problem := _misfit(device)) is not None:
         raise SynthError(f"`--device {word}`: {problem}", f"install a torch that is, or {INSTEAD}")
-    say(f"warning: {problem}: models run on the processor")
+    return device
+
+
+def _own_gpu() -> "torch.device":
+    """Return the GPU of this one of a launcher's processes, the first of a single process."""
+    import torch
+
+    return torch.device(CUDA, int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+
+
+def _first_that_fits(say: Callable[[str], None]) -> "torch.device":
+    """Return the first GPU that this torch can use, the processor where it can use none."""
+    import torch
+
+    every = [torch.device(CUDA, index) for index in range(torch.cuda.device_count())]
+    for device in every if count_processes() == 1 else [_own_gpu()]:
+        problem = _misfit(device)
+        if problem is None:
+            return device
+        say(f"warning: {problem}")
     return torch.device(CPU)
 
 
@@ -207,12 +223,13 @@ def _misfit(device: "torch.device") -> str | None:
 def runs_on(capability: tuple[int, int], built_for: Sequence[str]) -> bool:
     """Whether a GPU runs something of `sm_80`, `compute_90`, …
 
-    Machine code is for its generation, from its own capability on; what is left to the driver to compile,
-    `compute_…`, is for all later ones.
+    Machine code is for its generation, from its own capability on, and with an `a` for that alone; what is
+    left to the driver to compile, `compute_…`, is for all later ones.
     """
-    for kind, number in re.findall(r"(sm|compute)_(\d+)", " ".join(built_for)):
+    for kind, number, only in re.findall(r"(sm|compute)_(\d+)(a?)", " ".join(built_for)):
         own = divmod(int(number), 10)
-        if own <= capability and (kind == "compute" or own[0] == capability[0]):
+        is_known = own == capability if only else own <= capability
+        if is_known and (kind == "compute" or own[0] == capability[0]):
             return True
     return False
 

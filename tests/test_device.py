@@ -141,9 +141,11 @@ def test_a_card_too_old_for_this_torch_is_refused_and_passed_over(monkeypatch: p
         "install a torch that is, or leave `--device` out: models run on the processor",
     )
     said: list[str] = []
+    assert find_device("auto", said.append) == find_device("cuda:1") == torch.device("cuda", 1)
+    assert said == [f"warning: {why}"]
+    with_gpus(monkeypatch, (7, 0), built_for=("sm_75", "sm_90"))
     assert find_device("auto", said.append) == torch.device("cpu")
-    assert said == [f"warning: {why}: models run on the processor"]
-    assert find_device("cuda:1") == torch.device("cuda", 1)
+    assert said == [f"warning: {why}"] * 2
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,10 @@ def test_code_is_for_its_generation_and_what_is_compiled_later_for_all_after_it(
     capability: tuple[int, int], runs: bool
 ) -> None:
     assert runs_on(capability, TORCH) is runs
+
+
+def test_code_for_one_kind_of_gpu_is_for_no_other() -> None:
+    assert runs_on((10, 0), ("sm_100a",)) and not runs_on((10, 3), ("sm_100a",))
 
 
 def test_a_choice_lasts_as_long_as_its_block_and_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:

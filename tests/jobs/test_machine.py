@@ -95,7 +95,7 @@ def test_gpus_and_what_torch_has_for_them_are_told(
     exec(machine.ASK_TORCH, {})
     answer = machine.Machine(**json.loads(capsys.readouterr().out))
     assert (answer.accelerator, answer.gpus, answer.cuda) == ("Card 0", 2, "13.0")
-    assert answer.device.startswith("cpu; warning: this torch is not built for cuda:0 Card 0, of compute")
+    assert answer.device.startswith("cuda:1 Card 1; warning: this torch is not built for cuda:0 Card 0, of")
 
 
 def test_a_torch_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
