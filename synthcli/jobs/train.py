@@ -227,7 +227,7 @@ def recurrence_here() -> str:
     """Say what will run the recurrence; raise where kernels are required and there are none."""
     device = current_device()
     uses_kernels(device.type, device.index)
-    return description(device.type)
+    return description(device.type, device.index)
 
 
 def refuse_larger_than_memory(experiment: Experiment) -> None:

@@ -34,6 +34,10 @@ class Library:
     explain: Callable[[int], str]
     driver: Driver | None = None  # of CUDA
 
+    def target_on(self, device: int | None) -> str:
+        """Return what is used on a device, None being the current one: `avx512`, `sm_90`."""
+        return self.target if self.driver is None or device is None else self.driver.target(device).decode()
+
     def run(self, function: Callable[..., int], problem: Problem, *where: Any) -> None:
         """Call a kernel: `where` is the number of threads, or a device's number and a stream.
 

@@ -33,7 +33,7 @@ class Sessions(Callback):
         from synthcli.model.ops.dispatch import description
 
         facts = {
-            "recurrence": description(training.device.type),
+            "recurrence": description(training.device.type, training.device.index),
             "store": self.store_hash,
             "from_step": training.step,
             "steps": training.steps,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 VARIABLES = ("CXX", "NVCC", "NVCC_CCBIN", "SYNTH_BUILD_KERNELS", "SYNTH_CUDA_ARCHITECTURES", "SYNTH_KERNELS")
+PACKAGES = "site-packages"  # an environment may borrow itself
 BROKEN = "#!/bin/sh\necho 'nvcc fatal: no such luck' >&2\nexit 1\n"
 
 
@@ -97,9 +98,9 @@ def prepare(place: Place) -> None:
         (tools / "nvcc").write_text(BROKEN)
         (tools / "nvcc").chmod(0o755)
     venv.create(place.folder / "venv", with_pip=False)
-    borrowed = sysconfig.get_path("purelib")
+    borrowed = dict.fromkeys([sysconfig.get_path("purelib"), *(p for p in sys.path if p.endswith(PACKAGES))])
     own = place.must_run(place.python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    (Path(own) / "borrowed.pth").write_text(borrowed + "\n")
+    (Path(own) / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
 
 
 def pip(place: Place, *words: str | Path) -> str:

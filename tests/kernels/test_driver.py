@@ -116,6 +116,8 @@ def test_a_gpu_that_runs_it_uses_it(driver: pytest.MonkeyPatch) -> None:
         warnings.simplefilter("error")
         assert dispatch.uses_kernels("cuda", 0) and dispatch.uses_kernels("cuda", 1)
     assert dispatch.description("cuda") == "native (sm_90)"
+    answer(driver, 0, 75)
+    assert dispatch.description("cuda", 1) == "native (sm_75)"  # another card beside it
 
 
 def test_a_device_that_is_not_there_is_a_reason_too(driver: pytest.MonkeyPatch) -> None:

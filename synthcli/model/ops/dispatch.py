@@ -50,7 +50,9 @@ def warn(reason: str) -> None:
         warnings.warn(slow_on_gpu(reason), PlainTorchWarning, stacklevel=2)
 
 
-def description(device_type: str) -> str:
-    """Say in a few words what runs the recurrence of tensors on this device."""
-    reason = f"`{VARIABLE}=reference`" if mode() == "reference" else why_not(device_type)
-    return f"native ({load(KINDS[device_type]).target})" if reason is None else f"plain torch ({reason})"
+def description(device_type: str, index: int | None = None) -> str:
+    """Say in a few words what runs the recurrence of tensors on this device, None being the current one."""
+    reason = f"`{VARIABLE}=reference`" if mode() == "reference" else why_not(device_type, index)
+    if reason is not None:
+        return f"plain torch ({reason})"
+    return f"native ({load(KINDS[device_type]).target_on(index)})"
