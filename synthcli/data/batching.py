@@ -1,6 +1,7 @@
 """Which rows make optimizer step n: a pure function of (seed, epoch, position), so that resuming is free."""
 
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,7 @@ class Batches:
         self._epoch = lru_cache(maxsize=2)(self._batches_of)
         self._order = lru_cache(maxsize=2)(self._order_of)
         self._starts = None if config.ramp is None else starts_of(config, steps)
+        self._lock = Lock()  # two threads may ask
         self._ends: list[int] = []  # with max_tokens: the step after the last of each epoch so far
 
     def steps_per_epoch(self, epoch: int = 0) -> int:
@@ -80,9 +82,10 @@ class Batches:
     def _place(self, step: int) -> tuple[int, int]:
         if self.config.size is not None:
             return divmod(step, self.steps_per_epoch())
-        while not self._ends or self._ends[-1] <= step:
-            start = self._ends[-1] if self._ends else 0
-            self._ends.append(start + self.steps_per_epoch(len(self._ends)))
+        with self._lock:
+            while not self._ends or self._ends[-1] <= step:
+                start = self._ends[-1] if self._ends else 0
+                self._ends.append(start + self.steps_per_epoch(len(self._ends)))
         epoch = int(np.searchsorted(self._ends, step, side="right"))
         return epoch, step - (self._ends[epoch - 1] if epoch else 0)
 

@@ -83,7 +83,7 @@ def mixtures(model: nn.Module) -> Found:
 
 def first_micro_batch(training: Training) -> Batch:
     """Return the step's first micro-batch, drawn as the step drew it; of streams without what came before."""
-    return moved(next(training.micro_batches()), training.device)
+    return moved(next(training.micro_batches(training.step)), training.device)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The training loop: one for every job; what differs is the objective and who listens."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from torch import nn
@@ -45,7 +46,11 @@ def train(
         if resume is not None:
             restore(training, resume)
         training.model.train()
-        with interrupts() as interrupt, deterministic(config.deterministic, training.device):
+        with (
+            closing(training),
+            interrupts() as interrupt,
+            deterministic(config.deterministic, training.device),
+        ):
             training.announce("on_start")
             while training.step < training.steps and not training.is_interrupted:
                 step = take_step(training, interrupt)

@@ -16,6 +16,7 @@ from synthcli.data.config import BatchConfig
 from synthcli.device import chosen_word, count_processes, current_device
 from synthcli.errors import SynthError
 from synthcli.objectives import IGNORED, Batch, Objective, ready, segment_lm
+from synthcli.training.ahead import Ahead
 from synthcli.training.callbacks import Callback, Evaluation
 from synthcli.training.config import PrecisionName, TrainingConfig
 from synthcli.training.optimizers import build_optimizer
@@ -61,6 +62,7 @@ class Training:
     is_interrupted: bool = False
     trainable: list[nn.Parameter] = field(default_factory=list)
     carried: dict[int, Any] = field(default_factory=dict)  # streams: the state after the last segment
+    ahead: Ahead[list[Batch]] | None = None  # where a device computes: the micro-batches of the next step
 
     @property
     def device(self) -> torch.device:
@@ -82,25 +84,36 @@ class Training:
         epoch, rows = self.batches.at(self.step - 1)
         if self.examples.is_stream and rows[0] == 0:
             self.carried.clear()  # the streams begin anew
-        return epoch, list(self.micro_batches())
+        return epoch, list(self.micro_batches(self.step)) if self.ahead is None else self.ahead.at(self.step)
 
-    def micro_batches(self) -> Iterator[Batch]:
-        """Yield this process's micro-batches of the current step; how it is split changes nothing drawn.
+    def micro_batches(self, step: int) -> Iterator[Batch]:
+        """Yield this process's micro-batches of a step; how it is split changes nothing drawn.
 
         Where rows are fewer than processes, one that gets none takes a row without targets: all must
         pass forward and backward equally often.
         """
-        (_, rows), epochs = self.batches.at(self.step - 1), self.batches.epochs_at(self.step - 1)
-        for part, when in zip(self.parts(), self.divided(epochs), strict=True):
+        (_, rows), epochs = self.batches.at(step - 1), self.batches.epochs_at(step - 1)
+        for part, when in zip(self.divided(rows), self.divided(epochs), strict=True):
             if len(part):
                 yield self.ready(self.examples.collate(part, self.config.seed, when))
             else:
                 batch = self.examples.collate(rows[:1], self.config.seed, epochs[:1])
                 yield self.ready(without_targets(batch))
 
+    def close(self) -> None:
+        """End what was begun for steps that will not come."""
+        if self.ahead is not None:
+            self.ahead.close()
+
     def ready(self, batch: Batch) -> Batch:
-        """Return a batch with what the model would wait for its device to know."""
-        return ready(batch, getattr(self.model, "edges", ()))
+        """Return a batch with what the model would wait for its device to know.
+
+        On its way to a GPU it lies in pinned memory, from which nobody waits for a copy.
+        """
+        batch = ready(batch, getattr(self.model, "edges", ()))
+        if self.device.type != "cuda":
+            return batch
+        return {key: None if part is None else part.pin_memory() for key, part in batch.items()}
 
     def parts(self) -> list[Indices]:
         """Return the rows of this process's micro-batches: of streams the same streams at every step."""
@@ -108,7 +121,7 @@ class Training:
         return self.divided(rows)
 
     def divided(self, of_rows: Indices) -> list[Indices]:
-        """Divide what there is for each row of the current step into this process's micro-batches."""
+        """Divide what there is for each row of a step into this process's micro-batches."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         divide = split_in_order if self.examples.is_stream else split
         return divide(of_rows, rank, world, self.batch.micro_size)
@@ -153,7 +166,7 @@ def prepare(
         refuse_stateless(model)
         refuse_few_streams(batch)
     batches = Batches(examples.lengths, batch, config.seed, in_order=examples.is_stream, steps=config.steps)
-    return Training(
+    training = Training(
         model=model,
         forward=forward,
         objective=objective,
@@ -169,6 +182,9 @@ def prepare(
         callbacks=callbacks,
         trainable=[p for p in model.parameters() if p.requires_grad],
     )
+    if training.device.type == "cuda":
+        training.ahead = Ahead(lambda step: list(training.micro_batches(step)), training.steps)
+    return training
 
 
 def refuse_stateless(model: nn.Module) -> None:

@@ -27,6 +27,7 @@ def count(device: Device, training: Training) -> None:
         for _ in range(STEPS):
             device.begin()
             take_step(training, interrupt)
+    training.close()
 
 
 def counts(device: Device) -> tuple[int, int, int]:

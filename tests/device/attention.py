@@ -18,12 +18,17 @@ class Attention(torch.autograd.Function):
             ctx.given = [x.detach().requires_grad_() for x in (query, key, value)]
             ctx.y = torch.nn.functional.scaled_dot_product_attention(*ctx.given, mask, **options)
             ctx.device = device
-            return device.take(ctx.y.detach().clone())
+            return device.take(by_position(ctx.y))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         device = ctx.device
         device.operations.note(ATEN._scaled_dot_product_efficient_attention_backward.default, [gradient], [])
         with device.operations.silent():
-            found = device.take(torch.autograd.grad(ctx.y, ctx.given, gradient))
-        return None, *found, None, None
+            found = map(by_position, torch.autograd.grad(ctx.y, ctx.given, gradient))
+            return None, *map(device.take, found), None, None
+
+
+def by_position(x: Tensor) -> Tensor:
+    """Return (batch, heads, length, d_head) as CUDA's kernels write it: a position's heads lie together."""
+    return x.detach().transpose(1, 2).clone(memory_format=torch.contiguous_format).transpose(1, 2)

@@ -7,6 +7,7 @@ from unittest import mock
 import accelerate
 import torch
 from torch import Tensor
+from torch.utils import _foreach_utils
 
 from synthcli.kernels.library import Kind
 from synthcli.model.ops import dispatch
@@ -31,7 +32,9 @@ class Placed(accelerate.Accelerator):
 def patches(device: "Device") -> list[AbstractContextManager[Any]]:
     """Return what has to be said otherwise."""
     kinds: dict[str, Kind] = {"cuda": "cpu"}
+    groupings = ("torch.nn.utils.clip_grad", "torch.optim.optimizer")
     return [
+        *(mock.patch(f"{name}._group_tensors_by_device_and_dtype", grouping(device)) for name in groupings),
         mock.patch.multiple(
             Tensor,
             create=True,
@@ -66,3 +69,16 @@ def patches(device: "Device") -> list[AbstractContextManager[Any]]:
 def device_method(function: Any) -> Any:
     """Return a method of tensors that a device carries out."""
     return lambda tensor, *given, **named: function(tensor)
+
+
+def grouping(device: "Device") -> Any:
+    """Return torch's grouping of tensors by device, which asks C++ where they are."""
+
+    def group(lists: Any, *options: Any, **named: Any) -> Any:
+        found = _foreach_utils._group_tensors_by_device_and_dtype(lists, *options, **named)
+        return {
+            (device.device_of(next(t for t in given[0][0] if t is not None)), dtype): given
+            for (_, dtype), given in found.items()
+        }
+
+    return group
