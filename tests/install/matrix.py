@@ -43,7 +43,7 @@ def main() -> None:
     names = parser.parse_args().cases
     if unknown := set(names) - {case.name for case in CASES}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    print(f"{'case':24}{'wheel':28}{'cpu':10}{'cuda':10}{'seconds':>8}  result", flush=True)
+    print(f"{'case':24}{'wheel':40}{'cpu':10}{'cuda':10}{'seconds':>8}  result", flush=True)
     results = [told(case) for case in CASES if not names or case.name in names]
     sys.exit(not all(results))
 
@@ -62,7 +62,7 @@ def told(case: Case) -> bool:
             except CaseError as error:
                 result = f"WRONG: {error}"
     seconds = time.monotonic() - start
-    print(f"{case.name:24}{tag:28}{case.cpu:10}{case.cuda:10}{seconds:8.0f}  {result}", flush=True)
+    print(f"{case.name:24}{tag:40}{case.cpu:10}{case.cuda:10}{seconds:8.0f}  {result}", flush=True)
     return not result.startswith("WRONG")
 
 
