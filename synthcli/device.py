@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +76,8 @@ def device_of(model: "nn.Module") -> "torch.device":
     """Return where a model is: that of its first parameter or buffer, the processor where it has none."""
     import torch
 
-    tensors = (*model.parameters(), *model.buffers())
-    return tensors[0].device if tensors else torch.device(CPU)
+    first = next(chain(model.parameters(), model.buffers()), None)  # all of them are many
+    return torch.device(CPU) if first is None else first.device
 
 
 def chosen_word() -> str:
