@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 AUTO, CPU, CUDA = "auto", "cpu", "cuda"
 WORDS = (AUTO, CPU, CUDA)
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+VISIBLE, LAUNCHERS = "CUDA_VISIBLE_DEVICES", "ACCELERATE_USE_CPU"
 INSTEAD = "leave `--device` out: models run on the processor"
 DRIVER = tuple(map(Path, ("/sys/module/nvidia/version", "/proc/driver/nvidia/version")))
 
@@ -155,6 +155,9 @@ def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.
     if word == CPU or (word == AUTO and (_asks_for_cpu() or not torch.cuda.is_available())):
         return torch.device(CPU)
     refuse_one_of_several(word, count_processes())
+    if word != AUTO and _asks_for_cpu():
+        message = f"`--device {word}` is a GPU, and `{LAUNCHERS}` asks for the processor"
+        raise SynthError(message, f"unset `{LAUNCHERS}`, or leave `--device` out")
     if not torch.cuda.is_available():
         raise SynthError(f"`--device {word}`: {_why_no_gpu()}", INSTEAD)
     if word == AUTO:
@@ -191,7 +194,7 @@ def _first_that_fits(say: Callable[[str], None]) -> "torch.device":
 
 def _asks_for_cpu() -> bool:
     """Whether a launcher of accelerate's wants no GPU to be used."""
-    return os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    return os.environ.get(LAUNCHERS, "").lower() in ("1", "true", "yes")
 
 
 def _why_no_gpu() -> str:

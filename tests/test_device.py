@@ -55,6 +55,10 @@ def test_a_launchers_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatc
     assert refused("cuda:0")[0] == "`--device cuda:0` is one GPU, and 2 processes take one each"
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     assert find_device("auto") == torch.device("cpu")
+    assert refused("cuda") == (
+        "`--device cuda` is a GPU, and `ACCELERATE_USE_CPU` asks for the processor",
+        "unset `ACCELERATE_USE_CPU`, or leave `--device` out",
+    )
 
 
 def test_one_gpu_is_not_for_several_processes() -> None:

@@ -6,6 +6,7 @@ from unittest import mock
 
 import accelerate
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor
 from torch.utils import _foreach_utils
 
@@ -15,18 +16,12 @@ from synthcli.model.ops import dispatch
 if TYPE_CHECKING:
     from tests.device.double import Device
 
-CUDA = torch.device("cuda", 0)
-
 
 class Placed(accelerate.Accelerator):
-    """An accelerator that was told of the device."""
+    """An accelerator that does not look for a device by itself: whoever makes it says which."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(cpu=True, mixed_precision="no")
-
-    @property
-    def device(self) -> torch.device:
-        return CUDA
+        super().__init__(cpu=not AcceleratorState._shared_state, mixed_precision="no")
 
 
 def patches(device: "Device") -> list[AbstractContextManager[Any]]:

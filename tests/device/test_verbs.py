@@ -219,5 +219,15 @@ def test_a_healing_killed_before_its_student_was_compared(runs: Runs) -> None:
     assert there == pytest.approx(host, rel=1e-3, abs=1e-7)
 
 
+def test_the_processor_is_used_beside_a_gpu(runs: Runs) -> None:
+    """Nothing of a training, an evaluation or a student is computed there, or brought there."""
+    with Device() as device:
+        trained = api.train("tiny.toml", device="cpu")
+        result = api.evaluate(trained, "accuracy", limit=2, device="cpu")
+        api.distill(runs["teacher"], blocks=(1,), steps=2, limit=16, start="random", device="cpu")
+    assert result.device is not None and result.device.startswith("cpu ")
+    assert (device.launches, device.waits) == ({}, {})
+
+
 def test_a_model_without_the_device_is_not_there_afterwards(runs: Runs) -> None:
     assert torch.device("cpu") == next(api.load(runs["tiny"])[0].parameters()).device
