@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.capture import context_of
-from synthcli.compress.criteria.base import Criterion
+from synthcli.compress.criteria.base import POSITIONS, Criterion
 from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.data.config import BatchConfig
 from synthcli.device import device_of
 from synthcli.errors import OutOfMemoryError, WorkFailedError
 from synthcli.model.context import Context
-from synthcli.objectives import IGNORED, Batch
+from synthcli.objectives import IGNORED, Batch, real_targets
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.config import AdamWConfig, PrecisionName, TrainingConfig
 from synthcli.training.loop import train
@@ -99,6 +99,8 @@ class Student(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         context = context_of(self.stack, batch["padding"])
+        if "positions" in batch:  # found before the batch went to its device
+            context.made[POSITIONS] = batch["positions"]
         return self.criterion.loss(self.student, batch["x"], batch["y"], context)  # type: ignore[arg-type]
 
     def train(self, mode: bool = True) -> "Student":
@@ -108,7 +110,7 @@ class Student(nn.Module):
 def objective(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Tensor, int]:
     """Return the loss of a batch summed over real tokens, and their number."""
     loss: Tensor = model(batch)
-    return loss, int((batch["targets"] != IGNORED).sum())  # type: ignore[union-attr]
+    return loss, len(real_targets(batch)[1])
 
 
 class Layer(nn.Module):

@@ -19,10 +19,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from synthcli.objectives import CACHE_ELEMENTS, IGNORED, Batch
+from synthcli.objectives import CACHE_ELEMENTS, IGNORED, Batch, real_targets
 
 Logits = Float[Tensor, "positions vocabulary"]
-Forward = Callable[[nn.Module, Batch, Tensor], Tensor]
+Forward = Callable[[nn.Module, Batch, Tensor | None], Tensor]  # logits of the positions that are selected
 
 
 @dataclass(frozen=True)
@@ -38,41 +38,34 @@ class Healing:
         tokens = batch["tokens"]
         assert tokens is not None
         teacher = self.teacher.to(tokens.device)
-        real = real_positions(batch)
+        positions, targets = real_targets(batch)
         config: Any = teacher.config
         forward = FORWARDS[config.task]
-        predicted = real if config.has_head else torch.zeros_like(real)
+        predicted = positions if config.has_head else targets.new_empty(0)
         with torch.no_grad(), hidden_states(teacher, [theirs for _, theirs in self._matched]) as h:
             aim = forward(teacher, batch, predicted)
         with hidden_states(bare(model), [ours for ours, _ in self._matched]) as h_hat:
             logits = forward(model, batch, predicted)
-        loss = divergence(aim, logits, self.temperature)
+        loss = divergence(aim.flatten(0, -2), logits.flatten(0, -2), self.temperature)
         for ours, theirs in self._matched:
-            loss = loss + self.hidden * relative_error(h_hat[ours], h[theirs], real)
-        return loss, int(real.sum())
+            loss = loss + self.hidden * relative_error(h_hat[ours], h[theirs], positions)
+        return loss, targets.numel()
 
     @property
     def _matched(self) -> tuple[tuple[int, int], ...]:
         return self.layers if self.hidden else ()
 
 
-def _masked_lm(model: nn.Module, batch: Batch, real: Tensor) -> Tensor:
+def _masked_lm(model: nn.Module, batch: Batch, real: Tensor | None) -> Tensor:
     return model(batch["tokens"], padding=batch.get("padding"), select=real)
 
 
-def _causal_lm(model: nn.Module, batch: Batch, real: Tensor) -> Tensor:
+def _causal_lm(model: nn.Module, batch: Batch, real: Tensor | None) -> Tensor:
     logits, _ = model(batch["tokens"], documents=batch.get("documents"), select=real)
     return logits
 
 
 FORWARDS: dict[str, Forward] = {"masked-lm": _masked_lm, "causal-lm": _causal_lm}
-
-
-def real_positions(batch: Batch) -> Tensor:
-    """Return the positions that have a target (batch, length)."""
-    targets = batch["targets"]
-    assert targets is not None
-    return targets != IGNORED
 
 
 def bare(model: nn.Module) -> nn.Module:
@@ -105,10 +98,14 @@ def stack_of(model: nn.Module) -> nn.Module:
     return model.get_submodule("decoder" if hasattr(model, "decoder") else "encoder")
 
 
-def relative_error(student: Tensor, teacher: Tensor, real: Tensor) -> Float[Tensor, ""]:
-    """Return Σ ‖ĥ − h‖² / ‖h‖² over real positions, in float32."""
+def relative_error(student: Tensor, teacher: Tensor, positions: Tensor | None) -> Float[Tensor, ""]:
+    """Return Σ ‖ĥ − h‖² / ‖h‖² over real positions, in float32; None are all of them."""
     wide = torch.promote_types(teacher.dtype, torch.float32)
-    h_hat, h = student[real].to(wide), teacher[real].to(wide)
+    h_hat, h = (
+        rows if positions is None else rows.index_select(0, positions)
+        for rows in (student.flatten(0, -2), teacher.flatten(0, -2))
+    )
+    h_hat, h = h_hat.to(wide), h.to(wide)
     return ((h_hat - h).square().sum(-1) / h.square().sum(-1)).sum()
 
 
@@ -128,8 +125,8 @@ class _Divergence(torch.autograd.Function):
         # float16 gradients stay wide until they are scaled: small ones would vanish
         kept = wide if student.dtype == torch.float16 else student.dtype
         gradient = torch.empty_like(student, dtype=kept) if ctx.needs_input_grad[0] else None
-        rows = max(1, CACHE_ELEMENTS // student.shape[-1])
-        for start in range(0, len(student), rows):
+        rows = max(1, CACHE_ELEMENTS // student.shape[-1]) if student.device.type == "cpu" else len(student)
+        for start in range(0, len(student), max(1, rows)):
             part = slice(start, start + rows)
             log_q, log_p = (z[part].to(wide).div(temperature).log_softmax(-1) for z in (student, teacher))
             p = log_p.exp()

@@ -10,6 +10,8 @@ from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
 
+POSITIONS = "positions of real tokens"  # what a context has once they are known
+
 Loss = Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
 
 
@@ -50,7 +52,12 @@ class Criterion:
 def real(values: Tensor, context: Context) -> Tensor:
     """Return rows of real tokens out of (batch, length, …), in float32 at least."""
     wide = values.to(torch.promote_types(values.dtype, torch.float32))
-    return wide.flatten(0, 1) if context.key_padding is None else wide[~context.key_padding]
+    padding = context.key_padding
+    if padding is None:
+        return wide.flatten(0, 1)
+    positions = context.once(POSITIONS, lambda: (~padding).flatten().nonzero()[:, 0])
+    assert positions is not None
+    return wide.flatten(0, 1).index_select(0, positions)
 
 
 def refuse_other_mixers(name: str, teacher: nn.Module, student: nn.Module) -> None:
