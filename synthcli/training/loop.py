@@ -14,7 +14,7 @@ from synthcli.training.checkpoints import Checkpoint, restore
 from synthcli.training.config import TrainingConfig
 from synthcli.training.determinism import deterministic, fix_workspace
 from synthcli.training.interrupts import interrupts
-from synthcli.training.step import take_step
+from synthcli.training.step import settle_buffers, take_step
 from synthcli.training.training import Examples, prepare
 
 
@@ -52,6 +52,7 @@ def train(
             deterministic(config.deterministic, training.device),
         ):
             training.announce("on_start")
+            settle_buffers(training)
             while training.step < training.steps and not training.is_interrupted:
                 step = take_step(training, interrupt)
                 training.announce("on_step", step)

@@ -60,6 +60,19 @@ def accumulate_gradient(training: Training, batches: list[Batch], targets: float
     return sum(losses[1:], start=losses[0])
 
 
+def settle_buffers(training: Training) -> None:
+    """Have several processes put gradients into buffers as they will in every step from the second on.
+
+    DistributedDataParallel orders them anew after its first backward, a resumed training's too, and where in
+    a buffer a gradient stands decides in which order it is summed over three processes or more.
+    """
+    if training.accelerator.num_processes > 1 and training.step < training.steps:
+        with training.precision.autocast(training.device):
+            loss = training.loss_of_nothing()
+        loss.backward()
+        training.optimizer.zero_grad(set_to_none=True)
+
+
 def smaller_micro_batch(batch: Batch) -> str:
     """Return the setting that forwards half as many rows at once; none where there is one row."""
     rows = max(len(part) for part in batch.values() if part is not None and part.dim() > 1)

@@ -115,6 +115,15 @@ class Training:
             return batch
         return {key: None if part is None else part.pin_memory() for key, part in batch.items()}
 
+    def loss_of_nothing(self) -> Tensor:
+        """Return a zero with a gradient of zeros, by way of every parameter; nothing is carried on."""
+        _, rows = self.batches.at(self.step)
+        batch = self.ready(without_targets(self.examples.collate(rows[:1], self.config.seed, 0)))
+        batch = moved(batch, self.device)
+        if not self.examples.is_stream:
+            return self.objective(self.forward, batch, 0.0)[0]
+        return segment_lm(self.forward, batch, self.model.initial_state())[0]  # type: ignore[operator]
+
     def parts(self) -> list[Indices]:
         """Return the rows of this process's micro-batches: of streams the same streams at every step."""
         _, rows = self.batches.at(self.step - 1)

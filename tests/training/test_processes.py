@@ -19,23 +19,21 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def shares(tmp_path_factory) -> Path:
-    """The folder in which two processes left their gradients, journals and checkpoints."""
-    folder = tmp_path_factory.mktemp("two")
+def launch(module: str, folder: Path, world: int) -> Path:
+    """Run a module in several processes, as a launcher does; return the folder that they are given."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = {
-        "WORLD_SIZE": "2",
-        "LOCAL_WORLD_SIZE": "2",
+        "WORLD_SIZE": str(world),
+        "LOCAL_WORLD_SIZE": str(world),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
     processes = []
-    for rank in ("0", "1"):
+    for rank in map(str, range(world)):
         own = {"RANK": rank, "LOCAL_RANK": rank, "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "tests.training.share_of_two", str(folder), rank]
+        command = [sys.executable, "-m", module, str(folder), rank]
         process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | common | own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -44,6 +42,12 @@ def shares(tmp_path_factory) -> Path:
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0, output.decode()
     return folder
+
+
+@pytest.fixture(scope="module")
+def shares(tmp_path_factory) -> Path:
+    """The folder in which two processes left their gradients, journals and checkpoints."""
+    return launch("tests.training.share_of_two", tmp_path_factory.mktemp("two"), 2)
 
 
 @pytest.mark.parametrize("name", BATCHES)
@@ -62,3 +66,9 @@ def test_two_processes_have_the_gradients_losses_and_weights_of_one(shares, tmp_
 
 def test_processes_take_a_format_that_the_devices_of_all_have(shares: Path) -> None:
     assert [(shares / f"precision-{rank}").read_text() for rank in (0, 1)] == ["fp32", "fp32"]
+
+
+def test_three_processes_resumed_end_with_the_same_bits(tmp_path: Path) -> None:
+    launch("tests.training.share_of_three", tmp_path, 3)
+    for name in ("journal.jsonl", "checkpoints/last/model.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
