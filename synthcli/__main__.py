@@ -103,15 +103,26 @@ def run_and_tell() -> int:
         variables.refuse_words(words)
         return run()
     except SynthError as problem:
-        screen.error(problem)
+        screen.error(of_this_process(problem))
         return problem.exit_code
     except BrokenPipeError:  # who reads the result has seen enough
         screen.abandon(sys.stdout)
         return 1
     except OSError as error:
         screen.let_go()
-        screen.error(unforeseen(error))
+        screen.error(of_this_process(unforeseen(error)))
         return WorkFailedError.exit_code
+
+
+def of_this_process(problem: SynthError) -> SynthError:
+    """Let one of a launcher's processes say what failed in it alone; a mistake is the first's to tell."""
+    from synthcli.cli import screen
+
+    if not screen.IS_SILENT or problem.exit_code != WorkFailedError.exit_code:
+        return problem
+    screen.speak()
+    which = f"process {os.environ[variables.RANK]} of {os.environ[variables.WORLD_SIZE]}"
+    return WorkFailedError(f"{which}: {problem.message}", problem.hint)
 
 
 def complete() -> int:
