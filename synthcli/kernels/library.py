@@ -18,7 +18,7 @@ class Unavailable(Exception):  # noqa: N818 - an answer more than an error
     """There is no kernel to use; says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Library:
     """A loaded library. `forward` and `backward` take a problem and where to run it: see `run`.
 
@@ -33,6 +33,12 @@ class Library:
     backward: Callable[..., int]
     explain: Callable[[int], str]
     driver: Driver | None = None  # of CUDA
+
+    def refusal(self, device: int | None) -> str:
+        """Return why it cannot run on a device, None being the current one; nothing where it can."""
+        if self.driver is None:
+            return ""
+        return _ask(self, CURRENT) if device is None else _refusal(self, device)
 
     def target_on(self, device: int | None) -> str:
         """Return what is used on a device, None being the current one: `avx512`, `sm_90`."""
@@ -100,48 +106,50 @@ def explainer(cuda_error: Callable[[int], bytes] | None) -> Callable[[int], str]
     return explain
 
 
-def load(kind: Kind) -> Library:
-    """Return the library of the best folder that has one; raise Unavailable with every reason else."""
+def load(kind: Kind, device: int | None = None) -> Library:
+    """Return the library of the best folder that has one; raise Unavailable with every reason else.
+
+    Of several for CUDA it is the first that can run on a device, None being the current one.
+    """
     found = outcome(kind)
     if isinstance(found, str):
         raise Unavailable(found)
-    return found
+    if len(found) == 1:
+        return found[0]
+    return next((one for one in found if not one.refusal(device)), found[0])
 
 
 @cache
-def outcome(kind: Kind) -> Library | str:
-    """Return the library, or why there is none; looked for once in a process."""
+def outcome(kind: Kind) -> tuple[Library, ...] | str:
+    """Return the libraries, of processors the best alone, or why there is none; looked for once."""
     from synthcli.kernels.places import FILES, candidates, reason_for_absence
 
-    reasons = []
-    for folder in candidates():
-        path = folder / FILES[kind]
-        if not path.exists():
+    found: list[Library] = []
+    reasons: list[str] = []
+    for path in (folder / FILES[kind] for folder in candidates()):
+        if not path.exists() or (found and kind == "cpu"):
             continue
         try:
             check_whole(kind, path)
-            return open_library(kind, path)
+            found.append(open_library(kind, path))
         except Unavailable as error:
             reasons.append(str(error))
         except OSError as error:
             reasons.append(f"`{path}` cannot be read: {error.strerror}")
-    return "; ".join(reasons) or reason_for_absence(kind)
+    return tuple(found) or "; ".join(reasons) or reason_for_absence(kind)
 
 
 def refusal(kind: Kind, device: int | None = None) -> str:
-    """Return why a library, which is loaded, cannot run on a device, None for the current; or nothing."""
-    library = load(kind)
-    if library.driver is None:
-        return ""
-    return _refusal(library, CURRENT) if device is None else _refusal_of(kind, device)
+    """Return why what is loaded cannot run on a device, None being the current one; nothing where it can."""
+    return load(kind, device).refusal(device)
 
 
 @cache
-def _refusal_of(kind: Kind, device: int) -> str:
-    return _refusal(load(kind), device)
-
-
 def _refusal(library: Library, device: int) -> str:
+    return _ask(library, device)
+
+
+def _ask(library: Library, device: int) -> str:
     from synthcli.kernels.report import read
 
     report = read(library.path.parent)

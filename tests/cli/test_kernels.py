@@ -139,6 +139,18 @@ def test_a_mistake_is_one_message(words: list[str], message: str, synth: Synth, 
     assert not own.exists()
 
 
+def test_a_training_that_requires_a_kernel_says_what_there_is_not(
+    synth: Synth, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTH_KERNELS", "native")
+    said = synth("train", "srupp-enwik8-base", "--scale", "smoke", "--set", "training.steps=1")
+    assert said.code == 2
+    assert said.err.endswith(
+        "error: `SYNTH_KERNELS=native`, and there is no kernel for cpu: nothing was built\n"
+        "hint: `synth kernels build`; or unset `SYNTH_KERNELS` for the implementation in plain torch\n"
+    )
+
+
 def test_an_unknown_way_to_run_kernels_is_a_mistake(
     synth: Synth, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

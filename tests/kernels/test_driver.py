@@ -4,19 +4,24 @@ The driver is one of the host's: `kernels/cuda_on_host.h` answers what variables
 """
 
 import hashlib
+import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from synthcli.errors import SynthError
 from synthcli.kernels import library, places
-from synthcli.kernels.abi import ABI
+from synthcli.kernels.abi import ABI, CUDA_ERROR
 from synthcli.kernels.choice import PlainTorchWarning
+from synthcli.kernels.library import open_library
 from synthcli.kernels.report import FILE, Part, Report, as_text
 from synthcli.model.ops import dispatch
 from tests.kernels.on_host import compile_on_host
+
+pytestmark = pytest.mark.slow
 
 INSUFFICIENT_DRIVER, NO_DEVICE, NO_KERNEL_IMAGE, UNSUPPORTED_PTX = 35, 100, 209, 222
 FOR = ("sm_80", "sm_90", "compute_90")
@@ -40,7 +45,7 @@ def driver(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("SYNTH_KERNELS_DIR", str(folder))
     monkeypatch.delenv("SYNTH_KERNELS", raising=False)
     monkeypatch.setenv("NVCC", "/bin/true")
-    caches = (library.outcome, library._refusal_of, dispatch.warn)
+    caches = (library.outcome, library._refusal, dispatch.warn)
     for cache in caches:
         cache.cache_clear()
     yield monkeypatch
@@ -124,6 +129,26 @@ def test_a_device_that_is_not_there_is_a_reason_too(driver: pytest.MonkeyPatch) 
     answer(driver, 0)
     assert dispatch.why_not("cuda", 7) == "CUDA says: invalid device ordinal"
     assert dispatch.why_not("cuda", 1) is None
+
+
+@pytest.mark.parametrize(("own", "installed"), [(False, True), (True, False)])
+def test_of_two_libraries_the_one_that_can_run_is_taken(
+    driver: pytest.MonkeyPatch, tmp_path: Path, own: bool, installed: bool
+) -> None:
+    """One's own, built on another machine with the same home, comes before the one that was installed."""
+    shutil.copytree(tmp_path / "own", tmp_path / "installed")
+    driver.setattr(places, "package_folder", lambda: tmp_path / "installed")
+    can_run = {"own": own, "installed": installed}
+
+    def open_either(kind: library.Kind, path: Path) -> library.Library:
+        opened = open_library(kind, path)
+        status = 0 if can_run[path.parent.name] else CUDA_ERROR + NO_KERNEL_IMAGE
+        assert opened.driver is not None
+        return replace(opened, driver=replace(opened.driver, usable=lambda device: status))
+
+    driver.setattr(library, "open_library", open_either)
+    assert dispatch.uses_kernels("cuda", 0) and dispatch.uses_kernels("cuda")
+    assert library.load("cuda", 0).path.parent.name == ("own" if own else "installed")
 
 
 def test_plain_torch_that_is_asked_for_is_not_warned_of(driver: pytest.MonkeyPatch) -> None:

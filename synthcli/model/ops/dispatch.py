@@ -55,4 +55,4 @@ def description(device_type: str, index: int | None = None) -> str:
     reason = f"`{VARIABLE}=reference`" if mode() == "reference" else why_not(device_type, index)
     if reason is not None:
         return f"plain torch ({reason})"
-    return f"native ({load(KINDS[device_type]).target_on(index)})"
+    return f"native ({load(KINDS[device_type], index).target_on(index)})"

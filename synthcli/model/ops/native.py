@@ -152,7 +152,7 @@ sru_backward.register_autograd(_backward_twice, setup_context=_save_twice)
 def library_of(u: Tensor) -> Library:
     """Return the library for the device of a tensor."""
     kind: Kind = "cuda" if u.device.type == "cuda" else "cpu"
-    return load(kind)
+    return load(kind, u.device.index)
 
 
 @assume_constant_result
