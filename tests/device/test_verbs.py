@@ -1,8 +1,10 @@
 """Every verb that runs a model, on the stand-in: nothing of the host gets in, and it comes to what it does on
-the host, to the bit, but where it is trained.
+the host, to the bit, but where it is trained. With `-s` what each mixes, waits and launches is printed.
 """
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +29,7 @@ from synthcli.jobs.heal_request import HealRequest
 from synthcli.jobs.texts import TextRequest, texts_for
 from synthcli.jobs.train import Watcher
 from synthcli.runs import RESULT
+from tests.device.__main__ import counts
 from tests.device.double import Device
 from tests.tiny_presets import LANGUAGE_MODEL, TINY, teacher_preset, write_words
 
@@ -64,8 +67,11 @@ def on_both(work: Callable[[], Any]) -> tuple[Any, Any]:
     host = work()
     with Device() as device:
         there = work()
-    assert device.launches.total() > 0
-    assert not device.mixed, device.mixed
+    name = os.environ["PYTEST_CURRENT_TEST"].partition("::")[2].partition(" ")[0]
+    mixed, waits, launches = counts(device)
+    sys.stdout.write(f"\n{name:60} {mixed:6} {waits:6} {launches:9}\n")
+    assert launches > 0
+    assert not mixed, device.mixed
     return host, there
 
 
