@@ -62,10 +62,17 @@ def reproduce(asked: Reproduction, folder: Path, board: Board, jobs: int = 1) ->
     return Report(path, rows, failures)
 
 
+def gpus_of(rows: list[Row]) -> list[str]:
+    """Return the kinds of GPU that rows were trained on."""
+    sessions = [session for row in rows for session in Run(Path(row.run)).sessions]
+    return [*dict.fromkeys(session["gpu"] for session in sessions if "gpu" in session)]
+
+
 def write_report(rows: list[Row], failures: list[Failure], scale: str, folder: Path, jobs: int) -> Path:
     """Write the table as Markdown and JSON; return the Markdown's path."""
     seed = read_experiment(Run(Path(rows[0].run))).training.seed
-    where = f"Python {platform.python_version()}, torch {torch.__version__}"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    where = ", ".join([versions, *gpus_of(rows)])
     failed = {one.part: one.message for one in failures}
     path, table = folder / f"reproduce-{scale}.md", as_json(rows, scale, seed, where, jobs, failed)
     with carrying((rows, table)), writing(f"the report `{path}`", path, ELSEWHERE, KEPT):

@@ -116,6 +116,20 @@ def test_a_row_that_fails_is_named_and_the_others_are_done(
     assert len(list((here / "runs" / "wmt14-dense").iterdir())) == 1
 
 
+def test_the_report_names_the_gpus_that_rows_were_trained_on(here: Path) -> None:
+    report = reproduce(ASKED, here / "reports", Told())
+    assert report.path is not None
+    versions = f", torch {torch.__version__}"
+    assert f"{versions}, " not in report.path.read_text()
+    path = Path(report.rows[0].run) / "environment.json"
+    record = json.loads(path.read_text())
+    record["sessions"][0]["gpu"] = "NVIDIA H200"
+    path.write_text(json.dumps(record))
+    report = reproduce(ASKED, here / "reports", Told())
+    assert report.path is not None
+    assert f"{versions}, NVIDIA H200" in report.path.read_text()
+
+
 def test_where_every_row_fails_there_is_no_table(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*what: Any) -> Any:
         raise SynthError("no corpus", "fetch it")
