@@ -2,14 +2,16 @@
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from synthcli.compress.capture import logits_of
+from synthcli.device import device_of
 from synthcli.model import count_parameters
 from synthcli.objectives import Batch
 
@@ -42,9 +44,7 @@ def costs_of(models: Sequence[nn.Module], batch: Batch) -> list[Cost]:
         logits_of(model, batch)  # the first run allocates
     for _ in range(REPEATS):
         for place, model in enumerate(models):
-            began = time.perf_counter()
-            logits_of(model, batch)
-            seconds[place].append(time.perf_counter() - began)
+            seconds[place].append(time_on(device_of(model), partial(logits_of, model, batch)))
     return [cost_of(model, 1000 * statistics.median(s)) for model, s in zip(models, seconds, strict=True)]
 
 
@@ -53,3 +53,17 @@ def cost_of(model: nn.Module, milliseconds: float) -> Cost:
     config: Any = its.config
     depth = sum(stack.layers for stack in (config.encoder, config.decoder) if stack is not None)
     return Cost(count_parameters(model), own, depth, float(FLOPS_PER_PARAMETER * own), milliseconds)
+
+
+def time_on(device: torch.device, work: Callable[[], object]) -> float:
+    """Return the seconds until a device has done some work; what it was given before is waited for first."""
+    wait = torch.cuda.synchronize if device.type == "cuda" else _wait_for_nothing
+    wait(device)
+    began = time.perf_counter()
+    work()
+    wait(device)
+    return time.perf_counter() - began
+
+
+def _wait_for_nothing(device: torch.device) -> None:
+    pass

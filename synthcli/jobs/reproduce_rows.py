@@ -1,13 +1,14 @@
 """A row of a reproduction: trained, evaluated, and timed beside the others of its task."""
 
 import statistics
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from synthcli.compress.costs import time_on
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples import Examples
 from synthcli.device import current_device
@@ -208,8 +209,9 @@ def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, flo
     seconds: dict[str, list[float]] = {variant: [] for variant in trainings}
     for turn in range(TIMED_ROUNDS + 1):
         for variant, training in trainings.items():
-            began = time.perf_counter()
-            take_step(training, Interrupt())
+            taken = time_on(training.device, partial(take_step, training, Interrupt()))
             if turn:  # the first step of each warms up
-                seconds[variant].append(time.perf_counter() - began)
+                seconds[variant].append(taken)
+    for training in trainings.values():
+        training.close()
     return {variant: statistics.median(values) for variant, values in seconds.items()}

@@ -1,0 +1,44 @@
+"""What is timed on a device is timed until the device has done it."""
+
+import time
+from typing import Any
+
+import pytest
+import torch
+
+from synthcli.compress.costs import costs_of, time_on
+from synthcli.jobs.reproduce_rows import timed
+from synthcli.jobs.train import Watcher
+from tests.device.cases import CASES, make
+from tests.device.double import CUDA, Device
+
+
+def test_what_was_given_before_is_waited_for_and_what_is_timed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: happened.append("wait"))
+    monkeypatch.setattr(time, "perf_counter", lambda: happened.append("clock") or len(happened))
+    seconds = time_on(CUDA, lambda: happened.append("work"))
+    assert happened == ["wait", "clock", "work", "wait", "clock"] and seconds == 3
+    happened.clear()
+    time_on(torch.device("cpu"), lambda: happened.append("work"))
+    assert happened == ["clock", "work", "clock"]
+
+
+def test_steps_and_forwards_of_different_models_are_apart(
+    corpora: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synthcli.jobs.reproduce_rows.TIMED_ROUNDS", 1)
+    monkeypatch.setattr("synthcli.compress.costs.REPEATS", 1)
+    with Device() as device:
+        made = make(CASES["masked-lm, rows"], corpora)
+        made.training.close()
+        device.begin()
+        costs_of([made.training.model], {"tokens": torch.ones(1, 4, dtype=torch.long)})
+        assert count_waits(device) == 2
+        device.begin()
+        timed({"one": made.experiment, "two": made.experiment}, Watcher(say=lambda line: None))
+        assert count_waits(device) == 2 * 2 * 2  # before and after, two models, a round that warms up and one
+
+
+def count_waits(device: Device) -> int:
+    return sum(number for what, number in device.waits.items() if what.endswith(": synchronize"))
