@@ -62,14 +62,14 @@ class Joined:
 
     def between(self, start: int, last: int) -> Ids:
         """Return the ids from one position to another, both included."""
-        first = self.row_at(start)
-        offset = int(self.ends[first - 1]) if first else 0
         parts: list[Ids | int] = []
-        for row in range(first, self.row_at(last) + 1):
-            parts.append(self.tokenizer.eos_id if row else self.tokenizer.bos_id)
-            if row < len(self.rows):
-                parts.append(self.rows[row])
-        return framed(*parts)[start - offset : last - offset + 1]
+        for row in range(self.row_at(start), self.row_at(last) + 1):
+            before = int(self.ends[row - 1]) if row else 0  # where bos or the last row's eos stands
+            if before >= start:
+                parts.append(self.tokenizer.eos_id if row else self.tokenizer.bos_id)
+            if row < len(self.rows):  # of a long row no more is read than is wanted
+                parts.append(self.rows[row][max(start - before - 1, 0) : last - before])
+        return framed(*parts)
 
 
 class PackedExamples:
