@@ -138,3 +138,10 @@ def test_the_lists_are_torchs() -> None:
         name for name in known - (LOWER | WIDE | PROMOTED) if not name.startswith(("_", "upsample", "cudnn"))
     }
     assert without <= {"binary_cross_entropy", "frobenius_norm", "nuclear_norm"}
+
+
+def test_autocast_leaves_alone_what_is_written_to_a_place() -> None:
+    with Device(), torch.autocast("cuda", torch.bfloat16):
+        place, ones = torch.zeros(3, device=CUDA, dtype=torch.bfloat16), torch.ones(3, device=CUDA)
+        torch.addcmul(ones, ones, ones, out=place)
+        assert place.tolist() == [2, 2, 2]
