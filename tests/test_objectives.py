@@ -1,6 +1,7 @@
 """Losses against torch's plain formula, sums and counts against their definition."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +31,22 @@ CONFIGS = {
     "classification": {"encoder": STACK, "num_classes": 3},
 }
 PAD = torch.tensor([[False] * 5, [False, False, False, True, True]])
+
+
+FORMS = {"processor": objectives._fill, "GPU": objectives._fill_by_few_passes}
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let the form of a processor or that of a GPU compute, and see that it did."""
+    calls: list[str] = []
+    for name, fill in FORMS.items():
+        form = lambda *given, name=name, fill=fill: calls.append(name) or fill(*given)  # noqa: E731
+        monkeypatch.setattr(objectives, fill.__name__, form)
+    monkeypatch.setattr(objectives, "counts_launches", lambda x: request.param == "GPU")
+    monkeypatch.setattr(objectives, "SLICE_ELEMENTS", CACHE_ELEMENTS)
+    yield request.param
+    assert set(calls) <= {request.param}
 
 
 def model_of(task: str) -> torch.nn.Module:
@@ -93,6 +110,7 @@ def test_the_head_sees_only_real_targets(task: str) -> None:
     assert seen[1].shape[:-1] == PAD.shape
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("rows", [0, 1, 7])
 def test_cross_entropy_and_its_gradient_equal_the_plain_formula(rows: int, label_smoothing: float) -> None:
@@ -109,6 +127,7 @@ def test_cross_entropy_and_its_gradient_equal_the_plain_formula(rows: int, label
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_logits_give_a_float32_loss(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
@@ -123,6 +142,7 @@ def test_half_precision_logits_give_a_float32_loss(dtype: torch.dtype) -> None:
     torch.testing.assert_close(gradient, expected, rtol=torch.finfo(dtype).eps, atol=1e-4)
 
 
+@pytest.mark.usefixtures("form")
 def test_large_logits_stay_finite() -> None:
     logits = torch.tensor([[1e4, -1e4], [-1e4, 1e4]], requires_grad=True)
     loss = cross_entropy(logits, torch.tensor([0, 0]))
@@ -239,12 +259,14 @@ def test_an_adaptive_softmax_adds_the_losses_of_its_clusters() -> None:
     )
 
 
+@pytest.mark.usefixtures("form")
 def test_rows_far_apart_stay_finite_each() -> None:
     logits = torch.tensor([[0.0, 1.0], [1000.0, 1001.0], [-1000.0, -1001.0]]).double()
     loss = cross_entropy(logits, torch.tensor([0, 1, 0]))
     assert loss.item() == pytest.approx(math.log(1 + math.e) + 2 * math.log(1 + math.exp(-1)))
 
 
+@pytest.mark.usefixtures("form")
 def test_gradients_of_float16_keep_what_a_scaled_loss_makes_of_them() -> None:
     """p of the last word is 2e-9: nothing in float16, and 2^15 times that is something."""
     logits = torch.tensor([[20.0, 0.0, 0.0]], dtype=torch.float16, requires_grad=True)
@@ -255,8 +277,8 @@ def test_gradients_of_float16_keep_what_a_scaled_loss_makes_of_them() -> None:
 
 
 @pytest.mark.parametrize("elements", [1, 7, 10**6])
-def test_slices_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, elements: int) -> None:
-    monkeypatch.setattr(objectives, "CACHE_ELEMENTS", elements)
+def test_slices_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch, form: str, elements: int) -> None:
+    monkeypatch.setattr(objectives, "SLICE_ELEMENTS" if form == "GPU" else "CACHE_ELEMENTS", elements)
     logits = LOGITS.clone().requires_grad_()
     loss = cross_entropy(logits, torch.tensor([3, 1, 2]))
     loss.backward()
