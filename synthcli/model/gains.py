@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from synthcli.model.launches import counts_launches, product
+
 
 class Gains(nn.Module):
     """Scalars by name; None is a branch that does not exist. Those not trainable are constants."""
@@ -51,10 +53,34 @@ def weighted_sum(x: Tensor, alpha: Tensor | float, y: Tensor, beta: Tensor | flo
     return total
 
 
+def plus_scaled(x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
+    """Return x + βy, β of one element, in the widest of their types."""
+    if not counts_launches(x):
+        return x + beta * y
+    total: Tensor = PlusScaled.apply(x, y, beta)  # type: ignore[no-untyped-call]
+    return total
+
+
 def scale(x: Tensor, gain: Tensor | float) -> Tensor:
     """Return gain · x."""
     y: Tensor = WeightedSum.apply(x, gain, None, None)  # type: ignore[no-untyped-call]
     return y
+
+
+class PlusScaled(torch.autograd.Function):
+    """x + βy in one operation, and what autocast would cast is cast as it is read and written."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
+        ctx.save_for_backward(y, beta)
+        ctx.dtype, wide = x.dtype, torch.result_type(x, beta)
+        return torch.addcmul(x, y, beta, out=torch.empty_like(x, dtype=wide))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        y, beta = ctx.saved_tensors
+        by_beta = (grad * y).sum().view(beta.shape).to(beta.dtype)
+        return grad.to(ctx.dtype), product(grad, beta, y.dtype), by_beta
 
 
 class WeightedSum(torch.autograd.Function):

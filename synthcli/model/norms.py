@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.model.launches import counts_launches
+from synthcli.model.launches import counts_launches, product
 from synthcli.model_config.names import NormName
 
 
@@ -44,7 +44,7 @@ class JoinedRMSNorm(torch.autograd.Function):
         size = torch.rsub(norm, eps, alpha=-1 / root)  # ε + ‖x‖ d^-½ in one
         ctx.save_for_backward(x, weight, norm, size)
         ctx.eps = eps
-        return _times(x / size, weight, x.dtype)
+        return product(x / size, weight, x.dtype)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
@@ -53,17 +53,12 @@ class JoinedRMSNorm(torch.autograd.Function):
             y = rms_norm(x, weight, ctx.eps)
             return *torch.autograd.grad(y, (x, weight), g, create_graph=True), None
         width, unit = x.shape[-1], x / size
-        product = g * unit
-        share = (product @ weight.to(product.dtype))[..., None]
+        by_unit = g * unit
+        share = (by_unit @ weight.to(by_unit.dtype))[..., None]
         # the smallest number keeps a row of zeros from dividing 0 by 0
         share /= torch.rsub(norm, torch.finfo(norm.dtype).tiny, alpha=-(width**0.5))
-        by_x = _times(g, weight, unit.dtype).div_(size).addcmul_(unit, share, value=-1)
-        return by_x.to(x.dtype), product.reshape(-1, width).sum(0).to(weight.dtype), None
-
-
-def _times(x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return x y in a type that need not be theirs, without a copy."""
-    return torch.mul(x, y, out=torch.empty_like(x, dtype=dtype))
+        by_x = product(g, weight, unit.dtype).div_(size).addcmul_(unit, share, value=-1)
+        return by_x.to(x.dtype), by_unit.reshape(-1, width).sum(0).to(weight.dtype), None
 
 
 class DynamicTanh(nn.Module):

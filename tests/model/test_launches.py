@@ -12,12 +12,12 @@ from torch import Tensor
 
 from synthcli.model import build
 from synthcli.model.context import Context
-from synthcli.model.mixers import masks
+from synthcli.model.mixers import masks, sru
 from synthcli.objectives import OBJECTIVES, segment_lm
 from tests.model.combinations import VOCAB, tiny
 
 LENGTH = 7
-RULED = ("norms", "mixers.attention")
+RULED = ("norms", "gains", "mixers.attention", "mixers.sru")
 
 
 @contextmanager
@@ -142,3 +142,17 @@ def test_masks_of_other_limits_are_others() -> None:
     for one, context in zip(found, (plain, padded, later, banded), strict=True):
         alone = Context(context.start, True, context.key_padding, window=context.window)
         assert torch.equal(one, masks.visible_keys(alone, True, 4, 6, padding.device))  # type: ignore[arg-type]
+
+
+def test_dropout_over_time_is_drawn_in_the_type_it_is_read_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Tensor] = []
+    monkeypatch.setattr(sru, "dropout", lambda ones, rate: given.append(ones) or ones)
+    more = {"embeddings": {"positions": "none"}, "dropout": 0.5}
+    model = build(tiny("causal-lm", "recurrent", "sru", 3, **more)).bfloat16().train()
+    tokens = torch.zeros(2, 4, dtype=torch.long)
+    model(tokens)
+    with launches_counted():
+        model(tokens)
+    processor, gpu = given[:2], given[2:]  # the last layer draws none
+    assert [ones.dtype for ones in processor] == [torch.bfloat16] * 2
+    assert gpu[0] is gpu[1] and gpu[0].dtype == torch.float32 and bool((gpu[0] == 1).all())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from synthcli.model import norms
-from synthcli.model.gains import Gains, scale, weighted_sum
+from synthcli.model.gains import Gains, PlusScaled, plus_scaled, scale, weighted_sum
 from synthcli.model.norms import DynamicTanh, JoinedRMSNorm, RMSNorm, build_norm
 from synthcli.model_config.blocks import by_depth
 
@@ -185,3 +185,35 @@ def test_the_depth_rule() -> None:
     assert by_depth("depth", 18) == 0.1
     assert math.isclose(by_depth("depth", 72), 0.05) and math.isclose(by_depth("depth", 2), 0.3)
     assert by_depth(0.4, 72) == 0.4
+
+
+def _plus_scaled(x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
+    total: Tensor = PlusScaled.apply(x, y, beta)  # type: ignore[no-untyped-call]
+    return total
+
+
+def test_a_joined_sum_is_its_formula_and_so_are_its_derivatives() -> None:
+    torch.manual_seed(0)
+    x, y = (torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    beta = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
+    given, pairs = torch.randn(2, 3, 4, dtype=torch.float64), []
+    for form in (_plus_scaled, plus_scaled):
+        total = form(x, y, beta)
+        firsts = torch.autograd.grad(total, (x, y, beta), given, retain_graph=True)
+        again = torch.autograd.grad(total, (y, beta), given, create_graph=True)
+        seconds = torch.autograd.grad(sum(g.square().sum() for g in again), (y, beta))
+        pairs.append((total, *firsts, *seconds))
+    for one, other in zip(*pairs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_a_joined_sum_of_16_bit_numbers_is_float32_and_gives_each_its_type() -> None:
+    x, y = (torch.randn(2, 3).bfloat16().requires_grad_() for _ in range(2))
+    beta = torch.tensor([0.7], requires_grad=True)
+    pairs = []
+    for form in (_plus_scaled, plus_scaled):
+        total = form(x, y, beta)
+        pairs.append((total, *torch.autograd.grad(total, (x, y, beta), torch.full_like(total, 0.3))))
+    for one, other in zip(*pairs, strict=True):
+        torch.testing.assert_close(one, other)
+    assert pairs[0][0].dtype == torch.float32

@@ -1,8 +1,11 @@
 """The native recurrence as an operator of torch: its gradients, its shapes, compiled."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from synthcli.model.ops import dispatch, native, reference
 from synthcli.model.ops.constant import assume_constant_result
@@ -54,6 +57,28 @@ def test_a_gradient_of_one_result_alone() -> None:
             for f in (recurrence(*tensors), reference.recurrence(*tensors, 1.0, False))
         )
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+class _Zeros(TorchDispatchMode):
+    """Keeps the sizes of zeros that are made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, ...]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if "zeros" in str(func):
+            self.sizes.append(tuple(made.shape))
+        return made
+
+
+def test_a_gradient_makes_no_zeros_for_stored_states() -> None:
+    tensors = Case(length=EVERY + 3).tensors()
+    h, last = recurrence(*tensors)
+    with _Zeros() as zeros:
+        torch.autograd.grad(h.sum(), tensors[0])
+    assert zeros.sizes == [tuple(last.shape)]
 
 
 def test_compiled_equals_eager() -> None:

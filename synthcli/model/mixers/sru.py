@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
+from synthcli.model.joined_maps import products_dtype
+from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Site
 from synthcli.model.ops.recurrence import recurrence
 from synthcli.model_config.recurrent import RecurrentConfig, SRUConfig
@@ -78,6 +80,8 @@ class Recurrent(nn.Module):
         """Return h before it is brought to the width of the model, and the state."""
         state = state or RecurrentState()
         norm = self.norm if self.config.layer_norm == "before" else None
+        if norm is None and self.output is None:
+            x = x.to(products_dtype(x) or x.dtype)  # everything that reads x would cast it
         inputs = x if norm is None else norm(x)
         memory = self.remembered(state.memory, norm)
         u, new_memory = self.transform(inputs, x, context, memory)
@@ -113,7 +117,7 @@ class Recurrent(nn.Module):
             starts = torch.stack((starts, _document_starts(context, length, reverse=True)))  # type: ignore[arg-type]
         mask = None
         if self.training and self.rate and not self.site.is_last:
-            mask = dropout(u.new_ones(len(u), self.width), self.rate)
+            mask = dropout(self._ones(u, context), self.rate)
         return recurrence(
             u,
             x
@@ -128,6 +132,15 @@ class Recurrent(nn.Module):
             skip_scale=self.skip_scale,
             bidirectional=bidirectional,
         )
+
+    def _ones(self, u: Tensor, context: Context) -> Tensor:
+        """Return what dropout masks are drawn on; where launches count, of the type they are read in."""
+        wide = torch.promote_types(u.dtype, torch.float32)
+        dtype = wide if counts_launches(u) else u.dtype
+        name = ("ones", len(u), self.width, dtype)
+        ones = context.once(name, lambda: u.new_ones(len(u), self.width, dtype=dtype))
+        assert ones is not None
+        return ones
 
 
 class SRU(Recurrent):

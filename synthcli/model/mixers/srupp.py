@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
+from synthcli.model.gains import plus_scaled
 from synthcli.model.mixers.attention import Attention
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.sru import Recurrent
@@ -61,7 +62,7 @@ class SRUpp(Recurrent):
         if self.attention is not None:
             everything = z if memory is None else torch.cat((memory.to(z.dtype), z), dim=1)
             attended, _ = self.attention(z, self.within(context, everything, z.shape[1]))
-            y = z + (attended if self.alpha is None else self.alpha * attended)
+            y = z + attended if self.alpha is None else plus_scaled(z, attended, self.alpha)
             if not self.training:
                 kept = self.kept(
                     memory, z if self.config.memory_from == "norm" else self.reduce(raw), context

@@ -113,11 +113,15 @@ def _(grad_h: Any, grad_last: Any, u: Any, skip: Any, initial: Any, weight_c: An
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
     *tensors, ctx.skip_scale, ctx.bidirectional, _ = inputs
+    ctx.set_materialize_grads(False)  # of checkpoints there is no gradient, of the last c seldom one
     ctx.save_for_backward(*tensors, output[2])
 
 
-def _backward(ctx: Any, grad_h: Tensor, grad_last: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+def _backward(ctx: Any, grad_h: Any, grad_last: Any, _: Any) -> tuple[Tensor | None, ...]:
     tensors = ctx.saved_tensors
+    u, _, initial = tensors[:3]
+    grad_h = torch.zeros_like(u[:, :, 0]) if grad_h is None else grad_h
+    grad_last = torch.zeros_like(initial) if grad_last is None else grad_last
     by_u, by_skip, *others = sru_backward(grad_h, grad_last, *tensors, ctx.skip_scale, ctx.bidirectional)
     return by_u, None if tensors[1] is None else by_skip, *others, *[None] * 6
 
