@@ -1,4 +1,4 @@
-"""The linear maps of a block under a GPU's autocast: cast at once, those of one input made one product.
+"""The linear maps of blocks under a GPU's autocast: cast at once, those of one input made one product.
 
 Autocast casts each weight and bias by itself, and each gradient back: more launches than all products.
 """
@@ -52,10 +52,10 @@ class Joining(nn.Module):
 
 
 @contextmanager
-def cast_together(block: nn.Module, x: Tensor) -> Iterator[None]:
-    """Give the linear maps of a block the type that autocast's products of x have, by one operation."""
+def cast_together(blocks: nn.Module, x: Tensor) -> Iterator[None]:
+    """Give the linear maps of blocks the type that autocast's products of x have, by one operation."""
     dtype = products_dtype(x)
-    owners = {} if dtype is None else _maps_by_owner(block)
+    owners = {} if dtype is None else _maps_by_owner(blocks)
     if dtype is None or not owners:
         yield
         return
@@ -83,9 +83,9 @@ def products_dtype(x: Tensor) -> torch.dtype | None:
     return torch.get_autocast_dtype(x.device.type)
 
 
-def _maps_by_owner(block: nn.Module) -> dict[nn.Module, tuple[nn.Linear, ...]]:
-    """Return the joined maps of a block by the module that joins them, and each other map by itself."""
-    modules = list(block.modules())
+def _maps_by_owner(blocks: nn.Module) -> dict[nn.Module, tuple[nn.Linear, ...]]:
+    """Return the joined maps of blocks by the module that joins them, and each other map by itself."""
+    modules = list(blocks.modules())
     maps = [one for one in modules if isinstance(one, nn.Linear) and is_castable(one)]
     owners: dict[nn.Module, tuple[nn.Linear, ...]] = {}
     for one in modules:

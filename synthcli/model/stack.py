@@ -12,6 +12,9 @@ from synthcli.model.joined_maps import cast_together
 from synthcli.model.mixers import MIXERS, Attention, Site
 from synthcli.model_config.model import ModelConfig, StackConfig
 
+# one launch holds about so many; their gradients leave together, so fewer would let processes add up sooner
+CAST_TOGETHER = 4
+
 
 @dataclass(frozen=True)
 class State:
@@ -40,10 +43,13 @@ class Stack(nn.Module):
         state: State | None = None,
     ) -> tuple[Float[Tensor, "batch length d_model"], State | None]:
         states: list[BlockState] = []
-        for layer, block in enumerate(self.blocks):
-            with cast_together(block, x):
-                x, block_state = block(x, context, cross_context, state and state.blocks[layer])
-            states.append(block_state)
+        for first in range(0, len(self.blocks), CAST_TOGETHER):
+            group = self.blocks[first : first + CAST_TOGETHER]
+            with cast_together(group, x):
+                for block in group:
+                    past = state and state.blocks[len(states)]
+                    x, block_state = block(x, context, cross_context, past)
+                    states.append(block_state)
         new_state = None if state is None else State(state.position + x.shape[1], tuple(states))
         return self.norm(x), new_state
 

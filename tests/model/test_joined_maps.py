@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from synthcli.model import build, joined_maps
 from synthcli.model.joined_maps import JoinedMaps, Joining, cast, cast_together
+from synthcli.model.mixers import sru
+from synthcli.model.stack import CAST_TOGETHER
 from tests.model.combinations import tiny
 from tests.model.test_launches import loss_of, model_of
 
@@ -71,7 +73,8 @@ def test_a_model_of_joined_maps_computes_the_same(
     parameters = [p for p in model.parameters() if p.requires_grad]
     want = loss_of(model, task)
     wanted = torch.autograd.grad(want, parameters)
-    monkeypatch.setattr(joined_maps, "products_dtype", lambda x: torch.float64)
+    for module in (joined_maps, sru):
+        monkeypatch.setattr(module, "products_dtype", lambda x: torch.float64)
     read: list[JoinedMaps] = []
     call = JoinedMaps.__call__
     monkeypatch.setattr(JoinedMaps, "__call__", lambda self, x: read.append(self) or call(self, x))
@@ -79,6 +82,19 @@ def test_a_model_of_joined_maps_computes_the_same(
     assert len(read) == products
     for one, other in zip((got, *torch.autograd.grad(got, parameters)), (want, *wanted), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-10)
+
+
+def test_a_stack_is_cast_a_few_blocks_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of("causal-lm", "pre-norm", "dot-product", layers=CAST_TOGETHER + 1)
+    want = loss_of(model, "causal-lm")
+    counts: list[int] = []
+    monkeypatch.setattr(joined_maps, "products_dtype", lambda x: torch.float64)
+    monkeypatch.setattr(
+        joined_maps, "cast", lambda maps, dtype: counts.append(len(maps)) or cast(maps, dtype)
+    )
+    torch.testing.assert_close(loss_of(model, "causal-lm"), want, rtol=1e-9, atol=1e-10)
+    of_a_block = 4  # query, key and value; output; two of the feed-forward
+    assert counts == [CAST_TOGETHER * of_a_block, of_a_block]
 
 
 def test_gates_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
