@@ -1,5 +1,6 @@
 """Gains of a block: y = α · skip + β · branch  (He & Hofmann 2023, arXiv 2311.01906, equation 1)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -57,8 +58,7 @@ def plus_scaled(x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
     """Return x + βy, β of one element, in the widest of their types."""
     if not counts_launches(x):
         return x + beta * y
-    total: Tensor = PlusScaled.apply(x, y, beta)  # type: ignore[no-untyped-call]
-    return total
+    return joined_plus_scaled(x, y, beta)
 
 
 def scale(x: Tensor, gain: Tensor | float) -> Tensor:
@@ -81,6 +81,9 @@ class PlusScaled(torch.autograd.Function):
         y, beta = ctx.saved_tensors
         by_beta = (grad * y).sum().view(beta.shape).to(beta.dtype)
         return grad.to(ctx.dtype), product(grad, beta, y.dtype), by_beta
+
+
+joined_plus_scaled: Callable[[Tensor, Tensor, Tensor], Tensor] = PlusScaled.apply
 
 
 class WeightedSum(torch.autograd.Function):

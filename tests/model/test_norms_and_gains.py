@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from synthcli.model import norms
-from synthcli.model.gains import Gains, PlusScaled, plus_scaled, scale, weighted_sum
-from synthcli.model.norms import DynamicTanh, JoinedRMSNorm, RMSNorm, build_norm
+from synthcli.model.gains import Gains, joined_plus_scaled, plus_scaled, scale, weighted_sum
+from synthcli.model.norms import DynamicTanh, RMSNorm, build_norm, joined_rms_norm
 from synthcli.model_config.blocks import by_depth
 
 
@@ -59,11 +59,6 @@ def test_statistics_of_16_bit_numbers_are_float32() -> None:
     torch.testing.assert_close(RMSNorm(64, 1e-5).half()(x), torch.ones_like(x))
 
 
-def _joined(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    y: Tensor = JoinedRMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
-    return y
-
-
 @pytest.mark.parametrize("shape", [(3, 4, 5), (7,), (2, 1)])
 @pytest.mark.parametrize("eps", [0.3, 1e-6])
 def test_the_joined_norm_is_the_formula_and_so_are_its_derivatives(
@@ -74,7 +69,7 @@ def test_the_joined_norm_is_the_formula_and_so_are_its_derivatives(
     weight = torch.randn(shape[-1], dtype=torch.float64, requires_grad=True)
     given = torch.randn(shape, dtype=torch.float64)
     pairs = []
-    for form in (_joined, norms.rms_norm):
+    for form in (joined_rms_norm, norms.rms_norm):
         y = form(x, weight, eps)
         firsts = torch.autograd.grad(y, (x, weight), given, retain_graph=True)
         again = torch.autograd.grad(y, (x, weight), given, create_graph=True)
@@ -90,7 +85,7 @@ def test_the_joined_norm_takes_heads_that_are_not_rows_of_memory() -> None:
     weight = torch.randn(5, dtype=torch.float64, requires_grad=True)
     pairs = (
         (y := form(x, weight, 0.1), *torch.autograd.grad(y.sum(), (x, weight)))
-        for form in (_joined, norms.rms_norm)
+        for form in (joined_rms_norm, norms.rms_norm)
     )
     for one, other in zip(*pairs, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
@@ -99,7 +94,7 @@ def test_the_joined_norm_takes_heads_that_are_not_rows_of_memory() -> None:
 def test_the_joined_norm_of_zeros_has_finite_gradients() -> None:
     x = torch.zeros(2, 5, requires_grad=True)
     weight = torch.ones(5, requires_grad=True)
-    _joined(x, weight, 1e-5).sum().backward()
+    joined_rms_norm(x, weight, 1e-5).sum().backward()
     assert x.grad is not None and weight.grad is not None
     torch.testing.assert_close(x.grad, torch.full((2, 5), 1e5))  # w / ε
     assert not weight.grad.any()
@@ -113,7 +108,7 @@ def test_the_joined_norm_of_16_bit_numbers_is_rounded_once(of_x: torch.dtype, of
         (30 * torch.randn(3, 64)).to(of_x).requires_grad_(),
         torch.randn(64).to(of_weight).requires_grad_(),
     )
-    y = _joined(x, weight, 1e-5)
+    y = joined_rms_norm(x, weight, 1e-5)
     gradients = torch.autograd.grad(y, (x, weight), torch.ones_like(y))
     exact = [t.detach().double().requires_grad_() for t in (x, weight)]
     want = norms.rms_norm(exact[0], exact[1], 1e-5)
@@ -187,17 +182,12 @@ def test_the_depth_rule() -> None:
     assert by_depth(0.4, 72) == 0.4
 
 
-def _plus_scaled(x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
-    total: Tensor = PlusScaled.apply(x, y, beta)  # type: ignore[no-untyped-call]
-    return total
-
-
 def test_a_joined_sum_is_its_formula_and_so_are_its_derivatives() -> None:
     torch.manual_seed(0)
     x, y = (torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
     beta = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
     given, pairs = torch.randn(2, 3, 4, dtype=torch.float64), []
-    for form in (_plus_scaled, plus_scaled):
+    for form in (joined_plus_scaled, plus_scaled):
         total = form(x, y, beta)
         firsts = torch.autograd.grad(total, (x, y, beta), given, retain_graph=True)
         again = torch.autograd.grad(total, (y, beta), given, create_graph=True)
@@ -211,7 +201,7 @@ def test_a_joined_sum_of_16_bit_numbers_is_float32_and_gives_each_its_type() -> 
     x, y = (torch.randn(2, 3).bfloat16().requires_grad_() for _ in range(2))
     beta = torch.tensor([0.7], requires_grad=True)
     pairs = []
-    for form in (_plus_scaled, plus_scaled):
+    for form in (joined_plus_scaled, plus_scaled):
         total = form(x, y, beta)
         pairs.append((total, *torch.autograd.grad(total, (x, y, beta), torch.full_like(total, 0.3))))
     for one, other in zip(*pairs, strict=True):
