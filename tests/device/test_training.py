@@ -52,3 +52,15 @@ def test_a_step_mixes_nothing_and_waits_seldom(name: str, corpora: Path) -> None
     # in plain torch a recurrence is some launches for every position
     if uses_kernels("cpu") or "streams" not in name:
         assert launches <= BOUNDS[name][1], device.launches
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_gradient_of_nothing_is_zeros_for_every_parameter(name: str, corpora: Path) -> None:
+    """What several processes begin with: each of them waits for every parameter."""
+    training = make(CASES[name], corpora).training
+    with training.precision.autocast(training.device):
+        loss = training.loss_of_nothing()
+    loss.backward()
+    assert loss.detach() == 0 and not training.carried
+    for label, parameter in training.model.named_parameters():
+        assert parameter.grad is not None and not parameter.grad.any(), label
