@@ -4,9 +4,9 @@
 # make check       lint, types, layers and tests
 # make clients-check   try exported models in the programs people use, beside native ones; TRY='trl peft' some
 # make mutation    change the code of figures and losses a little, thousands of times: do the tests notice?
-# make gpu-check   on a machine with CUDA: build the kernels, check and time them (needs torch, no network)
+# make gpu-check   on a machine with CUDA: what a GPU has to be asked, in 9 minutes (needs torch, no network)
 # make wheels      build what can be installed without compilers, into dist/: libraries for processors and, with nvcc, GPUs
-# make gpu-wheels  download what gpu-check needs beside torch into wheels/, for a machine without network
+# make gpu-wheels  download all that synth needs beside torch into wheels/, for a machine without network
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -85,12 +85,17 @@ wheels: $(WHEELS)/.installed
 	mv build/wheels/*.tar.gz dist
 	$(WHEELS)/bin/twine check --strict dist/*
 
+# ONLY: parts of it, such as 'steps,resume'; `python benchmarks/gpu_check.py --list` names them
+ONLY ?=
 gpu-check:
-	$(PYTHON) benchmarks/gpu_check.py
+	$(PYTHON) benchmarks/gpu_check.py $(if $(ONLY),--only $(ONLY))
 
+# GPU_HAS: a file of what is installed there, as `pip freeze` writes it, which need not be downloaded
 GPU_PYTHON ?= 3.12
+GPU_PLATFORM ?= manylinux_2_28_x86_64
+GPU_HAS ?=
 gpu-wheels:
-	$(PYTHON) -m pip download --quiet --dest wheels --only-binary=:all: --python-version $(GPU_PYTHON) pydantic jaxtyping
+	$(PYTHON) -m benchmarks.gpu.wheels wheels --python $(GPU_PYTHON) --platform $(GPU_PLATFORM) $(if $(GPU_HAS),--has $(GPU_HAS))
 
 clean:
 	rm -rf $(VENV) $(CLIENTS) $(WHEELS) build dist .mypy_cache .ruff_cache .pytest_cache

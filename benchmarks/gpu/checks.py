@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synthcli.kernels.library import load
+from benchmarks.gpu.kernel_calls import counting
+from benchmarks.gpu.parts import Bench
+from benchmarks.gpu.record import FAILED, PASSED, SKIPPED, Row
+from synthcli.kernels.library import load, refusal
 from synthcli.model.ops import native, reference
 from synthcli.model.ops.recurrence import recurrence
 from tests.kernels.sru_calls import Given, Results, by_the_equations, draw, results_of
@@ -87,8 +90,13 @@ def agree(device: torch.device, given: Given, tolerance: float) -> None:
 
 
 def the_kernel_runs(device: torch.device) -> None:
-    """A library for this device is loaded: everything else would measure plain torch."""
-    load("cuda" if device.type == "cuda" else "cpu")
+    """A library is loaded that can run on this device, and does: all else would measure plain torch."""
+    kind = "cuda" if device.type == "cuda" else "cpu"
+    load(kind)
+    assert (reason := refusal(kind, device.index)) == "", reason
+    with counting() as calls:
+        on_device(device, draw())
+    assert calls[kind] == 2, f"{calls[kind]} calls of forward and backward"
 
 
 def every_option(device: torch.device) -> None:
@@ -211,14 +219,14 @@ CHECKS: tuple[Callable[[torch.device], None], ...] = (
 )
 
 
-def run_all(device: torch.device) -> Iterator[dict[str, Any]]:
+def run(bench: Bench) -> Iterator[Row]:
     """Run every check; whatever goes wrong in one is its result, and the next one runs."""
     for check in CHECKS:
         name = check.__name__.replace("_", " ")
         try:
-            check(device)
-            yield {"check": name, "result": "passed"}
+            check(bench.device)
+            yield {"check": name, "result": PASSED}
         except Skipped as reason:
-            yield {"check": name, "result": "skipped", "reason": str(reason)}
+            yield {"check": name, "result": SKIPPED, "reason": str(reason)}
         except Exception as error:
-            yield {"check": name, "result": "failed", "reason": f"{type(error).__name__}: {error}"}
+            yield {"check": name, "result": FAILED, "reason": f"{type(error).__name__}: {error}"}

@@ -6,17 +6,28 @@ x̃: 9 s + 4/L. The fraction of bandwidth is these bytes in the time measured, o
 """
 
 import ctypes
+import os
+import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.clock import seconds
-from synthcli.kernels.library import Library, load
+from benchmarks.gpu.clock import copy_bandwidth, seconds
+from benchmarks.gpu.layers import PAPER, layer
+from benchmarks.gpu.parts import Bench
+from benchmarks.gpu.record import FAILED, SKIPPED, Row
+from synthcli.kernels import builder, compilers, places
+from synthcli.kernels.library import Library, load, open_library
 from tests.kernels.sru_calls import Given, fill, problem_of
 
-SHAPES = ((1024, 4, 3072), (1024, 8, 4096), (64, 128, 4096))  # length, batch, width
+Shapes = tuple[tuple[int, int, int], ...]
+
+COPIED = {"cuda": 1 << 30, "cpu": 1 << 24}  # bytes, to measure bandwidth
+NO_FEW_COLUMNS = "-DSRU_FEW_COLUMNS=0"
+SHAPES: Shapes = ((1024, 4, 3072), (1024, 8, 4096), (64, 128, 4096))  # length, batch, width
 QUICK_SHAPES = ((64, 2, 256),)
 TYPES = (torch.float32, torch.bfloat16)
 FORWARD_SCALARS, BACKWARD_SCALARS, STATE_BYTES = 5, 9, 4
@@ -74,11 +85,8 @@ def place_of(device: torch.device) -> tuple[Any, ...]:
     return (torch.get_num_threads(),)
 
 
-def rows(
-    device: torch.device, bandwidth: float, shapes: tuple[tuple[int, int, int], ...]
-) -> Iterator[dict[str, Any]]:
+def rows(library: Library, device: torch.device, bandwidth: float, shapes: Shapes) -> Iterator[Row]:
     """Time every shape in every type."""
-    library = load("cuda" if device.type == "cuda" else "cpu")
     for length, batch, width in shapes:
         for dtype in TYPES:
             prepared = Prepared(library, draw(device, dtype, length, batch, width), place_of(device))
@@ -96,3 +104,33 @@ def rows(
                     "gigabytes": round(moved / 1e9, 4),
                     "fraction_of_copy": round(moved / taken / bandwidth, 3),
                 }
+
+
+def without_few_columns(bench: Bench, bandwidth: float) -> Iterator[Row]:
+    """Time a library without the kernels for few columns, at the size that they are for."""
+    try:
+        nvcc = shlex.join(compilers.find_nvcc())
+    except compilers.NoCompilerError as reason:
+        yield {"built_with": NO_FEW_COLUMNS, "result": SKIPPED, "reason": str(reason)}
+        return
+    sources = places.sources().resolve()
+    own = builder.Bench(bench.folder, sources, places.interface_version(sources), "", builder.PATIENT_SECONDS)
+    with mock.patch.dict(os.environ, {"NVCC": f"{nvcc} {NO_FEW_COLUMNS}"}):
+        built = builder.tried("cuda", own)
+    if not built.is_built:
+        yield {"built_with": NO_FEW_COLUMNS, "result": FAILED, "reason": built.reason}
+        return
+    library = open_library("cuda", bench.folder / places.FILES["cuda"])
+    for row in rows(library, bench.device, bandwidth, SHAPES[:1]):
+        yield {**row, "built_with": NO_FEW_COLUMNS}
+
+
+def run(bench: Bench) -> Iterator[Row]:
+    """Time a copy, the kernels beside it, and a layer of SRU++."""
+    bandwidth = copy_bandwidth(bench.device, COPIED[bench.device.type])
+    yield {"copy_gigabytes_per_second": round(bandwidth / 1e9, 1)}
+    library = load("cuda" if bench.is_cuda else "cpu")
+    yield from rows(library, bench.device, bandwidth, SHAPES if bench.is_cuda else QUICK_SHAPES)
+    if bench.is_cuda:
+        yield from without_few_columns(bench, bandwidth)
+    yield layer(bench.device, *((PAPER, 4, 1024) if bench.is_cuda else ("smoke", 2, 32)))
