@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from synthcli.compress import recording
 from synthcli.compress.cache import batches_by_length, build_cache, cache_at, open_cache, planned_bytes
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.capture import capture
@@ -135,3 +136,17 @@ def test_activations_that_are_not_finite_are_refused_by_site(tmp_path, store, te
     with pytest.raises(WorkFailedError, match=r"activations at `encoder\.1\.mixer-out` are not finite"):
         recorded(tmp_path / "cache", bad, text, "encoder.1.mixer-in", "encoder.1.mixer-out")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [float("inf"), -1e5, float("nan")])
+def test_what_stands_at_padded_positions_is_neither_written_nor_refused(tmp_path: Path, value: float) -> None:
+    values, site = torch.randn(3, 4, 2), Site("encoder", 0, "mixer-out")
+    values[1, 2:] = value
+    lengths, path = np.array([4, 2, 4]), tmp_path / "rows"
+    with path.open("wb") as file:
+        recording._write_rows(file.fileno(), site, values, np.array([4, 8, 0]), lengths)
+    rows = [values[number, : lengths[number]] for number in (2, 0, 1)]  # each at its place
+    assert path.read_bytes() == torch.cat(rows).half().numpy().tobytes()
+    values[1, 1, 0] = value
+    with path.open("wb") as file, pytest.raises(WorkFailedError, match="are not finite in float16: the larg"):
+        recording._write_rows(file.fileno(), site, values, np.array([4, 8, 0]), lengths)
