@@ -15,8 +15,8 @@ FORWARD_AND_BACKWARD, TYPES, OPTIONS = 2, 4, 4  # options: skipped inputs, masks
 OF_FEW_COLUMNS = 3 * 2  # types but float64, skipped inputs; without masks
 
 REPORT = """\
-ptxas info    : Compiling entry function '_ZN3sru12_GLOBAL__N_17forwardIfLb1ELb0ELb1ELb0EEEvNS0_4TaskE' for 'sm_90'
-ptxas info    : Function properties for _ZN3sru12_GLOBAL__N_17forwardIfLb1ELb0ELb1ELb0EEEvNS0_4TaskE
+ptxas info    : Compiling entry function '_ZN3sru12_GLOBAL__N_17forwardIfLb1ELb0ELb1EEEvNS0_4TaskE' for 'sm_90'
+ptxas info    : Function properties for _ZN3sru12_GLOBAL__N_17forwardIfLb1ELb0ELb1EEEvNS0_4TaskE
     8 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads
 ptxas info    : Used 63 registers, used 0 barriers
 ptxas info    : Compiling entry function '_ZN3sru12_GLOBAL__N_18backwardINS_4bf16ELb0ELb1ELb0EEEvNS0_4TaskE' for 'sm_90'
