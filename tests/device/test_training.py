@@ -1,5 +1,6 @@
 """Steps of training on the stand-in: nothing of the host gets in, and waits and launches stay few."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from synthcli.model.ops.dispatch import uses_kernels
 from synthcli.training.interrupts import interrupts
 from synthcli.training.step import take_step
+from synthcli.training.validation import Validation
 from tests.device.__main__ import count, counts
 from tests.device.cases import CASES, make
 from tests.device.double import Device
@@ -27,6 +29,27 @@ BOUNDS = {
     "regression": (1, 215),
     "choice": (1, 223),
 }
+
+
+@pytest.mark.parametrize("name", ["seq2seq", "streams, adaptive", "masked-lm, packed", "regression"])
+def test_micro_batches_do_not_wait_each(name: str, corpora: Path) -> None:
+    case = replace(CASES[name], settings=(*CASES[name].settings, "data.batch.micro_size=3"))
+    with Device() as device:
+        count(device, make(case, corpora).training)
+    assert counts(device)[:2] == (0, 1), (device.mixed, device.waits)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_validation_mixes_nothing_and_waits_once_a_batch(name: str, corpora: Path) -> None:
+    with Device() as device:
+        made = make(CASES[name], corpora)
+        validation = Validation(made.validation, 8)
+        device.begin()
+        evaluation = validation.evaluate(made.training)
+        made.training.close()
+    assert evaluation.targets > 0 and not device.mixed
+    examples = min(len(made.validation), made.experiment.training.validation_examples)
+    assert device.waits.total() == -(-examples // 8), device.waits
 
 
 @pytest.mark.parametrize("name", ["seq2seq", "streams", "masked-lm, rows"])
