@@ -77,11 +77,11 @@ class Signals:
     """What has come for this process since it was looked last."""
 
     numbers: list[int] = field(default_factory=list)
-    is_interrupted: bool = False
+    interrupts: int = 0
 
     def note(self, number: int, frame: FrameType | None) -> None:
         self.numbers.append(number)
-        self.is_interrupted |= number in (signal.SIGINT, signal.SIGTERM)
+        self.interrupts += number in (signal.SIGINT, signal.SIGTERM)
 
     def take(self) -> list[int]:
         taken, self.numbers = self.numbers, []
@@ -97,8 +97,9 @@ def launch(processes: int, hint: Hint) -> None:
     with Children() as children, noted() as signals:
         ranks = start(processes, children)
         wait(ranks, signals)
-    raise_failure(ranks, signals.is_interrupted, hint)
-    if any(rank.code == Stopped.exit_code for rank in ranks):
+    raise_failure(ranks, signals.interrupts > 0, hint)
+    was_killed = signals.interrupts > 1 and any(rank.code < 0 for rank in ranks)
+    if was_killed or any(rank.code == Stopped.exit_code for rank in ranks):
         raise KeyboardInterrupt
     raise typer.Exit(max(rank.code for rank in ranks))
 
@@ -153,7 +154,9 @@ def noted() -> Iterator[Signals]:
 
 
 def wait(ranks: list[Rank], signals: Signals) -> None:
-    """Wait until all have ended; pass signals on. The first failure ends the others."""
+    """Wait until all have ended; pass signals on. The first failure ends the others, and so does a second
+    interrupt those that take no notice, as within a library that waits for another.
+    """
     deadline = None
     while any(rank.is_running for rank in ranks):
         time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -167,6 +170,8 @@ def wait(ranks: list[Rank], signals: Signals) -> None:
         if deadline is None and any(rank.has_failed for rank in ranks):
             deadline = time.monotonic() + SECONDS_TO_END
             end(ranks, signal.SIGTERM)
+        elif deadline is None and signals.interrupts > 1:
+            deadline = time.monotonic() + SECONDS_TO_END
         elif deadline is not None and time.monotonic() > deadline:
             end(ranks, signal.SIGKILL)
 

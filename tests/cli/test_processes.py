@@ -96,7 +96,16 @@ def test_a_signal_before_there_is_a_training_interrupts_all(tmp_path: Path) -> N
     assert launched.end() == (130, "")
 
 
-@pytest.mark.parametrize("other", ["lost", "stubborn", "waits"])
+def test_a_second_interrupt_ends_what_is_blocked_within_a_library(tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "blocked", "saves")
+    launched.process.send_signal(signal.SIGINT)
+    wait_for(lambda: launched.saved, "the other has not saved")
+    assert launched.process.poll() is None
+    launched.process.send_signal(signal.SIGINT)
+    assert launched.end() == (130, "")
+
+
+@pytest.mark.parametrize("other", ["lost", "stubborn", "waits", "blocked"])
 def test_a_process_that_is_killed_is_named_and_the_others_end(other: str, tmp_path: Path) -> None:
     launched = Launched(tmp_path, other, "waits")
     (tmp_path / "gone").touch()
