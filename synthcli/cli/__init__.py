@@ -73,6 +73,12 @@ COMMANDS = (
         "Train and judge one experiment of every family, and its variants; print and write one table.",
     ),
     LazyCommand(
+        "compare",
+        "compare:compare",
+        EVALUATE,
+        "Compare presets over seeds, in pairs, and decide by rule which is better, if any.",
+    ),
+    LazyCommand(
         "probe",
         "probe:probe",
         COMPRESS,

@@ -21,26 +21,32 @@ def perplexity(nats: Array, tokens: Array, words: Array | None, text_bytes: Arra
         message = f"none of the {len(tokens):,} examples holds a token to predict: perplexity has no value"
         raise SynthError(message, "evaluate more examples, or a split with text in it")
     ends = "the end of a row counts as one"
-    scores = [Score("perplexity", _per(nats, tokens, _exp), f"exp(nats / token); {ends}", "", False)]
+    scores = [
+        Score("perplexity", _sampled(nats, tokens, perplexity_of), f"exp(nats / token); {ends}", "", False)
+    ]
     if words is not None and words.any():
         protocol = f"exp(nats / word); words stand between white space, {ends}"
-        scores.append(Score("perplexity_per_word", _per(nats, words, _exp), protocol, "", False))
+        scores.append(Score("perplexity_per_word", _sampled(nats, words, perplexity_of), protocol, "", False))
     if text_bytes is not None and text_bytes.any():
         protocol = f"bits / byte of UTF-8; {ends}"
-        scores.append(Score("bits_per_byte", _per(nats, text_bytes, _bits), protocol, "", False))
+        scores.append(Score("bits_per_byte", _sampled(nats, text_bytes, bits_of), protocol, "", False))
     return scores
 
 
-def _per(nats: Array, units: Array, figure: Callable[[Array], Array]) -> Sampled:
-    """A resample of pieces that end no row holds no unit: it counts as one."""
-    return Sampled(
-        np.stack((nats, units), axis=1), lambda sums: figure(sums[..., 0] / np.maximum(sums[..., 1], 1))
-    )
+def _sampled(nats: Array, units: Array, figure: Callable[[Array], Array]) -> Sampled:
+    return Sampled(np.stack((nats, units), axis=1), figure)
 
 
-def _exp(nats: Array) -> Array:
-    return np.asarray(np.exp(np.minimum(nats, LARGEST)))
+def loss_of(sums: Array) -> Array:
+    """Nats over units; a resample of pieces that end no row holds no unit: it counts as one."""
+    return np.asarray(sums[..., 0] / np.maximum(sums[..., 1], 1))
 
 
-def _bits(nats: Array) -> Array:
-    return nats / math.log(2)
+def perplexity_of(sums: Array) -> Array:
+    """exp(nats / unit)."""
+    return np.asarray(np.exp(np.minimum(loss_of(sums), LARGEST)))
+
+
+def bits_of(sums: Array) -> Array:
+    """Nats / unit in bits."""
+    return loss_of(sums) / math.log(2)

@@ -16,7 +16,7 @@ from typing import Any
 
 from synthcli.children import Children, cores
 from synthcli.device import VISIBLE
-from synthcli.jobs.work import Failure, Listener, Work, attempt
+from synthcli.jobs.work import Failure, Listener, WorkItem, attempt
 
 SECONDS_BETWEEN_REPORTS = 0.2
 SECONDS_TO_END = 5.0
@@ -36,10 +36,10 @@ class Worker:
         )
         theirs.close()
         self.environment = environment
-        self.part: Work | None = None
+        self.part: WorkItem | None = None
         self.listener: Listener | None = None
 
-    def give(self, part: Work, listener: Listener) -> None:
+    def give(self, part: WorkItem, listener: Listener) -> None:
         self.part, self.listener = part, listener
         with suppress(OSError):  # it was killed: `read` will find out
             self.connection.send(part)
@@ -57,7 +57,7 @@ class Worker:
         (self.listener.say if kind == SAY else self.listener.progress)(*words)
         return None
 
-    def failure(self, part: Work) -> Failure:
+    def failure(self, part: WorkItem) -> Failure:
         """Say how the process ended."""
         try:
             code = self.process.wait(SECONDS_TO_END)
@@ -89,7 +89,7 @@ class Crew:
     def busy(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.part is not None]
 
-    def results(self) -> Iterator[tuple[Work, Any]]:
+    def results(self) -> Iterator[tuple[WorkItem, Any]]:
         """Wait until workers say something; yield the parts that have ended, and their results."""
         there = wait([worker.connection for worker in self.busy])
         for worker in [worker for worker in self.busy if worker.connection in there]:

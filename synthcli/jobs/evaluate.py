@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from synthcli.data.tokenizers import Tokenizer
 from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.kept_samples import to_lines
 from synthcli.evaluation.measure import Judged, Progress, measure, refuse_headless, refuse_mismatch
 from synthcli.evaluation.outputs import SCORERS
 from synthcli.evaluation.result import Figure, Result
+from synthcli.evaluation.score import Score
 from synthcli.jobs.evaluation_notes import notes_on
 from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.outputs import Keep, keeper, refuse_no_outputs
@@ -80,6 +83,7 @@ def evaluate_checkpoint(
     refuse_other_tokenizer(checkpoint, store)
     examples = examples_of(store, config.split, checkpoint.config, data, config)
     lines: list[str] = []
+    samples: list[str] = []
     keep = None if run is None or request.save_outputs is False else keeper(lines)
     result = judge(
         model_of(checkpoint).to(current_device()),
@@ -90,6 +94,7 @@ def evaluate_checkpoint(
         progress,
         label_of(checkpoint),
         keep,
+        lambda scores: samples.append(to_lines(scores)),
     )
     result = replace(result, notes=(*notes_on_store(store, config.split, run, experiment), *result.notes))
     if run is not None:
@@ -98,6 +103,7 @@ def evaluate_checkpoint(
             if lines:
                 outputs = run.write_outputs(name, lines[0])
                 result = replace(result, outputs=outputs.name)
+            run.write_samples(name, samples[0])
             run.write_result(name, portable(result.to_json(), run))
     return result
 
@@ -111,6 +117,7 @@ def judge(
     progress: Progress,
     label: tuple[str, int],
     keep: Keep | None = None,
+    take_scores: Callable[[list[Score]], None] | None = None,
 ) -> Result:
     """Measure a model on the examples of a split; `label` is its checkpoint and step."""
     size = len(examples)
@@ -120,6 +127,8 @@ def judge(
     with suggest_less(sizes_of(judged, request.metric)):
         scores = measure(request.metric, judged)
     seconds = time.monotonic() - began
+    if take_scores is not None:
+        take_scores(scores)
     return Result(
         metric=request.metric,
         figures=tuple(Figure.of(score, config.bootstrap, config.seed) for score in scores),

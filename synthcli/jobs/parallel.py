@@ -8,7 +8,7 @@ import torch
 from synthcli.children import Children, cores
 from synthcli.device import CUDA, VISIBLE, chosen_word, current_device
 from synthcli.jobs.crew import Crew
-from synthcli.jobs.work import Listener, Work, attempt
+from synthcli.jobs.work import Listener, WorkItem, attempt
 from synthcli.memory import memory
 
 WORKER_BYTES = 2**30  # about what a process takes at scale smoke
@@ -27,9 +27,8 @@ class Board(Protocol):
 class Queue(Protocol):
     """What is to be carried out, in order; more may come as some of it ends."""
 
-    @property
-    def waiting(self) -> list[Any]:
-        """The works whose turn comes."""
+    waiting: list[Any]
+    """The works whose turn comes."""
 
     @property
     def number_done(self) -> int:
@@ -83,7 +82,7 @@ def _in_processes(queue: Queue, board: Board, jobs: int) -> None:
             raise
 
 
-def _end(queue: Queue, board: Board, work: Work, result: object) -> None:
+def _end(queue: Queue, board: Board, work: WorkItem, result: object) -> None:
     """Note what has become of a work, and show it."""
     queue.end(work, result)
     board.end(work.name, queue.outcome_of(result), queue.number_done, queue.total)

@@ -20,7 +20,7 @@ class Listener(Protocol):
         """Take how far it is."""
 
 
-class Work(Protocol):
+class WorkItem(Protocol):
     """A piece of work, sent to the process that carries it out."""
 
     @property
@@ -43,7 +43,7 @@ class Failure:
     trace: str = ""
 
 
-def attempt(work: Work, listener: Listener) -> Any:
+def attempt(work: WorkItem, listener: Listener) -> Any:
     """Carry out a piece of work; return the failure in place of what it raises."""
     try:
         return work.carry_out(listener)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from synthcli.model.initialise import initialise
 from synthcli.model.stack import State
 from synthcli.model.state import detach_state, flatten_state, select_state, unflatten_state
 from synthcli.model.tasks import CausalLM, Classifier, MaskedLM, Seq2Seq
+from synthcli.model.uninitialised import DRAWING, FILLING, Uninitialised
 from synthcli.model_config.model import ModelConfig
 
 TASKS: dict[str, Any] = {
@@ -19,9 +21,12 @@ TASKS: dict[str, Any] = {
 
 
 def build(config: ModelConfig) -> nn.Module:
-    """Build and initialise the model; under `torch.device("meta")` it costs no memory."""
-    model: nn.Module = TASKS[config.task](config)
-    initialise(model, config.init)
+    """Build and initialise the model; under `torch.device("meta")` it costs no memory or time."""
+    is_meta = torch.get_default_device().type == "meta"
+    with Uninitialised(FILLING if is_meta else DRAWING):  # `initialise` draws all there is
+        model: nn.Module = TASKS[config.task](config)
+    if not is_meta:
+        initialise(model, config.init)
     return model
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
+from synthcli.model.drawing import draw_by_name
 from synthcli.model.embeddings import Embeddings
 from synthcli.model.feed_forward import FeedForward
 from synthcli.model.heads import ClassifierHead, LanguageModelHead
@@ -20,12 +21,17 @@ EMBEDDING_SCALE = 0.3
 
 
 def initialise(model: nn.Module, config: InitConfig) -> None:
-    """Draw every parameter anew.
+    """Draw every parameter anew, each by its name (`draw_by_name`).
 
     Linear maps are Glorot's; those that write into the stream are divided by √(number of writes), so that
     its variance does not grow with depth (Radford et al. 2019, section 2.3). Modules that define
     `initialise_parameters` come after, and overrule what was drawn for the maps they hold.
     """
+    with draw_by_name(model):
+        _draw_all(model, config)
+
+
+def _draw_all(model: nn.Module, config: InitConfig) -> None:
     for module in model.modules():
         if isinstance(module, nn.Linear):
             _draw_map(module, config)

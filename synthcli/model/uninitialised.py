@@ -7,21 +7,18 @@ from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-FILLING: frozenset[Any] = frozenset(
-    (
-        init.kaiming_uniform_,
-        init.normal_,
-        init.uniform_,
-        Tensor.fill_,
-        Tensor.normal_,
-        Tensor.uniform_,
-        Tensor.zero_,
-    )
+DRAWING: frozenset[Any] = frozenset(
+    (init.kaiming_uniform_, init.normal_, init.uniform_, Tensor.normal_, Tensor.uniform_)
 )
+FILLING = DRAWING | {Tensor.fill_, Tensor.zero_}
 
 
 class Uninitialised(TorchFunctionMode):
-    """Whatever fills a tensor in place returns it as it is."""
+    """What fills a tensor in place, or is one of `functions`, returns it as it is."""
+
+    def __init__(self, functions: frozenset[Any] = FILLING) -> None:
+        super().__init__()
+        self.functions = functions
 
     def __torch_function__(
         self,
@@ -30,6 +27,6 @@ class Uninitialised(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func in FILLING:
+        if func in self.functions:
             return args[0] if args else (kwargs or {})["tensor"]
         return func(*args, **(kwargs or {}))

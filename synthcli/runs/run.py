@@ -166,7 +166,16 @@ class Run:
 
     def write_outputs(self, name: str, lines: str) -> Path:
         """Write `results/<name>.outputs.jsonl`, what a model wrote, in place of an older one."""
-        path = self.results / f"{name}.outputs.jsonl"
+        return self._write_lines(self.results / f"{name}.outputs.jsonl", lines)
+
+    def write_samples(self, name: str, lines: str) -> Path:
+        """Write `results/<name>.samples.jsonl`, what a result is compared by, in place of an older one."""
+        return self._write_lines(self.samples_path(name), lines)
+
+    def samples_path(self, name: str) -> Path:
+        return self.results / f"{name}.samples.jsonl"
+
+    def _write_lines(self, path: Path, lines: str) -> Path:
         with self._writing(f"results/{path.name}"):
             self.results.mkdir(exist_ok=True)
             if is_main_process():

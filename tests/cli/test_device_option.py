@@ -24,6 +24,7 @@ RUN_MODELS = {
     "merge-layers",
     "heal",
     "reproduce",
+    "compare",
 }
 # `check` and `export` prove what a processor computes, where others can repeat it; `plan` computes nothing
 

@@ -143,6 +143,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "import": ("import", "published", "-o", "out/imported"),
     "push --dry-run": ("push", "published", "--to", "me/it", "--dry-run"),
     "reproduce": ("reproduce", *TOY),
+    "compare": ("compare", "seq2seq.toml", "b=seq2seq.toml: title=b", "--seeds", "1", "--jobs", "1"),
     "presets cp": ("presets", "cp", "wmt14-dense", "-o", "mine.toml"),
     "presets ls": ("presets", "ls", "--names"),
     "plan --json": ("plan", "wmt14-dense", "--json"),

@@ -227,6 +227,11 @@ COMMANDS: dict[str, Command] = {
         (),
         is_long=True,
     ),
+    "compare": Command(
+        ("compare", "teacher.toml", "b=teacher.toml: training.seed=3", "--plan"),
+        options("seeds jobs margin fail-if-worse", "scale metric", "records output", "set"),
+        ("teacher.toml",),
+    ),
     "probe": Command(
         ("probe", "teacher", *QUICK, "--replacement", "none", "--layers", "0"),
         options("limit max-length", "layers replacement corpus cache-limit", "source cache output"),

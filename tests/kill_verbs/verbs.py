@@ -95,6 +95,8 @@ PREPARE = ("prepare-corpus", "text", "--source", "words", "--tokenizer", "wordpi
 QUICK = ("--limit", "24")
 SMALLER = ("--set", "training.steps=3", "--set", "model.d_model=16", "--set", "model.d_ff=16")
 
+ARMS = ("long.toml", "hot=long.toml: training.schedule.peak=0.02")
+
 VERBS: dict[str, Verb] = {
     "prepare-corpus, 1 worker": Verb((*PREPARE, "--workers", "1"), patch=small_shards, needs_models=False),
     "prepare-corpus, 2 workers": Verb(
@@ -175,6 +177,10 @@ VERBS: dict[str, Verb] = {
         by_event=False,
         has_workers=True,
     ),
+    "compare": Verb(("compare", *ARMS, "--seeds", "2", "-o", "report", "--jobs", "1")),
+    "compare, 2 runs at a time": Verb(
+        ("compare", *ARMS, "--seeds", "2", "-o", "report", "--jobs", "2"), by_event=False, has_workers=True
+    ),
 }
 
 # Shares of the kills, where not 1: more of those that take less.
@@ -205,4 +211,6 @@ WEIGHTS = {
     "export onnx": 0.3,
     "reproduce": 0.3,
     "reproduce, 2 rows at a time": 0.2,
+    "compare": 0.4,
+    "compare, 2 runs at a time": 0.2,
 }

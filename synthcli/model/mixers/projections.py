@@ -79,6 +79,7 @@ def draw(weight: Tensor, init: InitName) -> None:
     if init == "identity":
         nn.init.eye_(weight)
     elif init == "orthogonal":
+        weight.normal_()  # a draw by the weight's name, which `orthogonal_` goes on from
         nn.init.orthogonal_(weight)
     else:
         nn.init.normal_(weight, std=weight.shape[-1] ** -0.5)

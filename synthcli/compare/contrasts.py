@@ -1,0 +1,158 @@
+"""From the records of arms to contrasts with the baseline: by how much, how sure, and the verdict."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from synthcli.compare.figures import Quantity
+from synthcli.compare.pairs import Pairs, bootstrap_differences, bootstrap_p, randomisation_p
+from synthcli.compare.power import smallest_difference
+from synthcli.compare.record import RecordedFigure, RunRecord
+from synthcli.compare.seeds import correlation, gain_of_pairs, sign_flip_floor, sign_flip_p, t_interval
+from synthcli.compare.spread import Floor, Spread, spread_of
+from synthcli.compare.verdict import Contrast, Verdict, decide
+from synthcli.errors import SynthError
+from synthcli.evaluation.figures import FIGURES
+from synthcli.evaluation.sampled import LEVEL as PER_CENT
+from synthcli.evaluation.sampled import Array
+
+RESAMPLES = 2000
+Arms = Mapping[str, Mapping[int, RunRecord]]
+"""Records of each arm by seed, the baseline's first."""
+
+
+@dataclass(frozen=True)
+class PairedArms:
+    """A pair of arms before it is judged with the others."""
+
+    contrast: Contrast
+    pairs: Pairs
+    resampled: Array
+    seeds: tuple[int, ...]
+
+
+def contrast_arms(
+    arms: Arms, quantity: Quantity, margin: float | None, floor: Floor | None = None
+) -> list[dict[str, Any]]:
+    """Return a table for each arm but the baseline; seeds that both have are pairs."""
+    (name, baseline), *others = arms.items()
+    found = [_compare(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
+    verdicts = decide([one.contrast for one in found])
+    return [_table(one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
+
+
+def figure_of(record: RunRecord, quantity: Quantity) -> RecordedFigure:
+    """Return what of a record is compared."""
+    for name in quantity.figure_names:
+        if (figure := record.figure(name)) is not None:
+            return figure
+    there = ", ".join(f"`{one.name}`" for one in record.figures)
+    raise SynthError(f"run `{record.run}` has no `{quantity.figure}`", f"it has {there}")
+
+
+def formula_of(figure: RecordedFigure, quantity: Quantity) -> Callable[[Array], Array]:
+    """Return what makes the compared figure of sums."""
+    return FIGURES["loss" if quantity.figure == "loss" else figure.name]
+
+
+def value_of(record: RunRecord, quantity: Quantity) -> float:
+    """Return the compared figure of a run."""
+    figure = figure_of(record, quantity)
+    return float(formula_of(figure, quantity)(figure.kept.statistics.sum(axis=0)))
+
+
+def _compare(
+    base_name: str,
+    baseline: Mapping[int, RunRecord],
+    arm: str,
+    records: Mapping[int, RunRecord],
+    quantity: Quantity,
+    margin: float | None,
+    floor: Floor | None,
+) -> PairedArms:
+    seeds = tuple(seed for seed in baseline if seed in records)
+    if not seeds:
+        raise SynthError(
+            f"arms `{base_name}` and `{arm}` have no seed in common", "train one seed of both: `--seeds 1`"
+        )
+    _refuse_other_samples(baseline[seeds[0]], records[seeds[0]], quantity)
+    figures = [[figure_of(side[seed], quantity) for seed in seeds] for side in (records, baseline)]
+    stacked = [np.stack([figure.kept.statistics for figure in side]) for side in figures]
+    pairs = Pairs(stacked[0], stacked[1], formula_of(figures[0][0], quantity))
+    resampled = bootstrap_differences(pairs, RESAMPLES)
+    spread = spread_of(pairs, resampled, floor)
+    limit = quantity.margin if margin is None else margin
+    first = figures[0][0]
+    name = quantity.figure if quantity.figure == "loss" else first.name
+    contrast = Contrast(arm, name, spread, limit, first.higher_is_better)
+    return PairedArms(contrast, pairs, resampled, seeds)
+
+
+def _refuse_other_samples(baseline: RunRecord, arm: RunRecord, quantity: Quantity) -> None:
+    """Raise where two arms were not evaluated on the same samples in the same way."""
+    for what in ("corpus", "split"):
+        one, other = getattr(baseline, what), getattr(arm, what)
+        if one != other:
+            message = f"arms were evaluated on different data: `{one}` and `{other}`"
+            raise SynthError(message, "a comparison needs one test set")
+    is_by_token = quantity.figure == "loss"
+    if is_by_token and baseline.store != arm.store:
+        message = "a loss by token compares one tokenizer alone, and these arms have two"
+        raise SynthError(message, "`--metric bits-per-byte` compares any")
+    counts = [figure_of(record, quantity).kept.samples for record in (baseline, arm)]
+    if counts[0] != counts[1]:
+        message = f"arms were evaluated on {counts[0]:,} and {counts[1]:,} samples"
+        raise SynthError(message, "evaluate both on the same split, with the same lengths")
+
+
+def _table(one: PairedArms, verdict: Verdict) -> dict[str, Any]:
+    """Return all that is said of a contrast."""
+    contrast, pairs = one.contrast, one.pairs
+    spread, differences = contrast.spread, pairs.differences()
+    arm, baseline = pairs.values()
+    over_samples = one.resampled.mean(axis=1)
+    tail = (100 - PER_CENT) / 2
+    return {
+        "arm": contrast.arm,
+        "figure": contrast.metric,
+        "higher_is_better": contrast.higher_is_better,
+        "difference": spread.difference,
+        "margin": contrast.margin,
+        "pairs": [int(seed) for seed in one.seeds],
+        "over_seeds": {
+            "differences": differences.tolist(),
+            "error": spread.seeds,
+            "is_noise_floor": spread.is_floor,
+            "interval": t_interval(differences),
+            "sign_flip_p": sign_flip_p(differences),
+            "smallest_sign_flip_p": sign_flip_floor(len(differences)),
+            "correlation": correlation(arm, baseline),
+            "gain_of_pairs": gain_of_pairs(arm, baseline),
+        },
+        "over_samples": {
+            "samples": pairs.samples,
+            "error": spread.samples,
+            "interval": [float(edge) for edge in np.percentile(over_samples, [tail, 100 - tail])],
+            "bootstrap_p": bootstrap_p(over_samples, spread.difference),
+            "randomisation_p": randomisation_p(pairs, RESAMPLES),
+        },
+        "both": {
+            "error": spread.both,
+            "interval": list(spread.interval()),
+            "p": spread.p_value(),
+            "adjusted_p": verdict.p_difference,
+            "adjusted_equivalence_p": verdict.p_equivalence,
+            "smallest_difference": _resolution(spread),
+        },
+        "verdict": verdict.word,
+        "more_seeds": verdict.more_seeds,
+    }
+
+
+def _resolution(spread: Spread) -> float | None:
+    """Return the smallest difference that as many pairs find with 80 % power, σ being what was seen."""
+    if spread.seeds is None:
+        return None
+    return smallest_difference(spread.seeds * spread.count**0.5, max(2, spread.count), spread.rest)

@@ -1,0 +1,51 @@
+"""What is compared: for each word of `--metric` a metric, a figure of it, and what is too small to matter.
+
+Margins are conventions, stated in every report; `--margin` sets another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from synthcli.errors import SynthError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """`metric` is evaluated, and its `figure` compared; a loss is the logarithm of a perplexity, in nats.
+
+    Some metrics have a figure of another name for some tasks, `otherwise`.
+    """
+
+    metric: str
+    figure: str
+    margin: float
+    unit: str
+    otherwise: str = ""
+
+    @property
+    def figure_names(self) -> tuple[str, ...]:
+        """The figures whose samples may be kept: a loss is of the same sums as its perplexity."""
+        return ("perplexity",) if self.figure == "loss" else (self.figure, self.otherwise)
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "bleu": Quantity("bleu", "bleu", 0.5, "BLEU"),
+    "chrf": Quantity("bleu", "chrf", 0.5, "chrF2"),
+    "rouge": Quantity("rouge", "rougeL", 0.5, "ROUGE-L"),
+    "perplexity": Quantity("perplexity", "loss", 0.01, "nats a token"),
+    "bits-per-byte": Quantity("perplexity", "bits_per_byte", 0.01, "bits a byte"),
+    "accuracy": Quantity("accuracy", "accuracy", 0.5, "% right", "exact_match"),
+    "f1": Quantity("f1", "f1", 0.5, "F1", "f1_macro"),
+    "matthews": Quantity("matthews", "matthews", 1.0, "Matthews · 100"),
+    "pearson": Quantity("correlation", "pearson", 1.0, "Pearson · 100"),
+    "spearman": Quantity("correlation", "spearman", 1.0, "Spearman · 100"),
+}
+FIRST = {"correlation": "pearson"}  # of a metric of presets, where it is called otherwise here
+
+
+def find_quantity(word: str) -> Quantity:
+    """Return what a word of `--metric`, or the metric of a preset, compares."""
+    word = FIRST.get(word, word)
+    if word not in QUANTITIES:
+        raise SynthError(f"unknown metric `{word}`", did_you_mean(word, QUANTITIES))
+    return QUANTITIES[word]

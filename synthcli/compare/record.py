@@ -1,0 +1,94 @@
+"""A finished run as a comparison counts it: one small file, which can be copied, or kept in git."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from synthcli.errors import SynthError
+from synthcli.evaluation.kept_samples import KeptSamples
+from synthcli.safe_read import Shape, check_shape, read_table
+
+SHAPE: Shape = {
+    **dict.fromkeys(("preset", "scale", "run", "metric", "corpus", "split", "store"), str),
+    **dict.fromkeys(("seed", "steps", "parameters", "non_embedding"), int),
+    "configuration": {},
+    "options": {},
+    "made": {},
+    "cost": {},
+    "curve": [[float]],
+    "figures": [{}],
+}
+FIGURE: Shape = {"value": float, "higher_is_better": bool, "protocol": str, "signature": str, "kept": {}}
+HINT = "delete it: the comparison makes it anew where its run is there"
+
+
+@dataclass(frozen=True)
+class RecordedFigure:
+    """A figure of a run, how it was made, and the samples it is made of."""
+
+    value: float
+    higher_is_better: bool
+    protocol: str
+    signature: str
+    kept: KeptSamples
+
+    @property
+    def name(self) -> str:
+        return self.kept.figure
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "kept": self.kept.to_json()}
+
+    @classmethod
+    def from_json(cls, table: Any) -> "RecordedFigure":
+        check_shape(table, FIGURE)
+        return cls(**{**table, "kept": KeptSamples.from_json(table["kept"])})
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """`configuration` is the resolved preset; `made` says when, on what and of which commit.
+
+    `cost` has seconds and tokens a second of training, `curve` steps and validation losses.
+    """
+
+    preset: str
+    scale: str
+    seed: int
+    run: str
+    configuration: Mapping[str, Any]
+    metric: str
+    corpus: str
+    split: str
+    store: str
+    options: Mapping[str, Any]
+    steps: int
+    parameters: int
+    non_embedding: int
+    made: Mapping[str, Any]
+    cost: Mapping[str, Any]
+    curve: tuple[tuple[float, float], ...]
+    figures: tuple[RecordedFigure, ...]
+
+    def figure(self, name: str) -> RecordedFigure | None:
+        return next((figure for figure in self.figures if figure.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "figures": [figure.to_json() for figure in self.figures]}
+
+    @classmethod
+    def from_json(cls, table: Any) -> "RunRecord":
+        """Read what `to_json` gave; ValueError for anything else."""
+        check_shape(table, SHAPE)
+        figures = tuple(RecordedFigure.from_json(figure) for figure in table["figures"])
+        curve = tuple((float(step), float(loss)) for step, loss in table["curve"])
+        return cls(**{**table, "figures": figures, "curve": curve})
+
+
+def read_record(path: Path) -> RunRecord:
+    """Return the record in a file."""
+    try:
+        return RunRecord.from_json(read_table(path, HINT))
+    except (ValueError, TypeError) as error:
+        raise SynthError(f"`{path}` is no record of a run: {error}", HINT) from error

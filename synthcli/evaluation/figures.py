@@ -1,0 +1,27 @@
+"""Every figure by its name: a function of sums over samples, so that kept statistics are figures again."""
+
+from collections.abc import Callable, Mapping
+
+from synthcli.evaluation.bleu import bleu_of, chrf_of
+from synthcli.evaluation.confusion import correlation, f1_of_all, f1_of_one
+from synthcli.evaluation.correlation import pearson
+from synthcli.evaluation.perplexity import bits_of, loss_of, perplexity_of
+from synthcli.evaluation.sampled import Array, ratio
+
+FIGURES: Mapping[str, Callable[[Array], Array]] = {
+    "bleu": bleu_of,
+    "chrf": chrf_of,
+    "rougeL": ratio,
+    "rougeLsum": ratio,
+    "accuracy": ratio,
+    "exact_match": ratio,
+    "perplexity": perplexity_of,
+    "perplexity_per_word": perplexity_of,
+    "bits_per_byte": bits_of,
+    "loss": loss_of,
+    "f1": f1_of_one,
+    "f1_macro": f1_of_all,
+    "matthews": correlation,
+    "pearson": pearson,
+    "spearman": pearson,
+}

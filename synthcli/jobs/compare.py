@@ -1,0 +1,147 @@
+"""Compare arms: what is trained is used, what is unfinished is resumed, what is missing is trained."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthcli import durable
+from synthcli.compare.record import RunRecord
+from synthcli.disk import refuse_unwritable, writing
+from synthcli.errors import WorkFailedError, carrying
+from synthcli.jobs.compare_arms import Arm
+from synthcli.jobs.compare_config import CompareConfig
+from synthcli.jobs.compare_report import fairness_of, markdown, report_of
+from synthcli.jobs.parallel import Board, carry_out_all
+from synthcli.jobs.records import find_record, make_record, read_records, record_name
+from synthcli.jobs.reproduce_rows import finished_run
+from synthcli.jobs.work import Failure, Listener, watcher_of
+from synthcli.presets.schema import Experiment
+from synthcli.runs import refuse_unwritable_runs
+
+ELSEWHERE = "name another folder with `-o`"
+KEPT = "give the same command again: what is done is kept"
+
+
+@dataclass(frozen=True)
+class ArmRun:
+    """One seed of one arm: trained where it is not yet, evaluated, and recorded."""
+
+    arm: Arm
+    seed: int
+    scale: str | None
+    overrides: tuple[str, ...]
+    metric: str
+
+    @property
+    def name(self) -> str:
+        """How it is called on the screen."""
+        return f"{self.arm.name}, seed {self.seed}"
+
+    def experiment(self) -> Experiment:
+        return self.arm.experiment(self.scale, self.overrides, self.seed)
+
+    def carry_out(self, listener: Listener) -> RunRecord:
+        """Return its record."""
+        watcher = watcher_of(listener)
+        run = self.arm.run or finished_run(self.experiment(), watcher)
+        return make_record(run, self.metric, watcher)
+
+
+@dataclass
+class ArmComparison:
+    """The runs of a comparison, a seed of every arm before the next seed: what there is of it is fair."""
+
+    config: CompareConfig
+    waiting: list[ArmRun] = field(default_factory=list)
+    records: dict[str, dict[int, RunRecord]] = field(default_factory=dict)
+    failures: dict[str, dict[int, Failure]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return len(self.config.arms) * len(self.config.seeds_in_turn())
+
+    @property
+    def number_done(self) -> int:
+        return sum(len(of_arm) for side in (self.records, self.failures) for of_arm in side.values())
+
+    def end(self, work: ArmRun, result: Any) -> None:
+        """Take the record of a run, or why there is none."""
+        side: dict[str, dict[int, Any]] = self.failures if isinstance(result, Failure) else self.records
+        side.setdefault(work.arm.name, {})[work.seed] = result
+
+    def outcome_of(self, result: Any) -> str:
+        """Say what a run came to in a few words."""
+        if isinstance(result, Failure):
+            return f"failed: {result.message}"
+        return ", ".join(f"{figure.name} {figure.value:.4g}" for figure in result.figures[:1])
+
+
+def prepare(config: CompareConfig) -> ArmComparison:
+    """Return a comparison: which of its runs are recorded, and which are still to be made."""
+    known = [] if config.records is None else read_records(config.records)
+    comparison = ArmComparison(config, records={arm.name: {} for arm in config.arms})
+    for seed in config.seeds_in_turn():
+        for arm in config.arms:
+            run = ArmRun(arm, seed, config.scale, config.overrides, config.quantity.metric)
+            record = find_record(known, run.experiment(), run.metric) if arm.run is None else None
+            if record is None:
+                comparison.waiting.append(run)
+            else:
+                comparison.end(run, record)
+    return comparison
+
+
+def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1) -> dict[str, Any]:
+    """Make the runs that are missing, `jobs` at a time, and write the report; return it."""
+    config = comparison.config
+    refuse_unwritable(folder / config.name / "report.json", ELSEWHERE)
+    refuse_unwritable_runs()
+    carry_out_all(comparison, board, min(jobs, len(comparison.waiting)))
+    _refuse_failures(comparison)
+    report = report_of(config, comparison.records, comparison.failures)
+    write_report(report, comparison, folder / config.name)
+    return report
+
+
+def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path) -> None:
+    """Write the report as JSON and Markdown, and the record of every run that it counts."""
+    with carrying(report), writing(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
+        (folder / "records").mkdir(parents=True, exist_ok=True)
+        for of_arm in comparison.records.values():
+            for record in of_arm.values():
+                text = json.dumps(record.to_json(), ensure_ascii=False)
+                durable.write_text(folder / "records" / record_name(record), text + "\n")
+        text = json.dumps(report, indent=2, ensure_ascii=False)
+        durable.write_text(folder / "report.json", text + "\n")
+        durable.write_text(folder / "report.md", markdown(report))
+
+
+def _refuse_failures(comparison: ArmComparison) -> None:
+    """Raise for runs that failed otherwise than by diverging, which is an outcome like another."""
+    others = [
+        (arm, seed, failure)
+        for arm, of_arm in comparison.failures.items()
+        for seed, failure in of_arm.items()
+        if not has_diverged(failure)
+    ]
+    if others:
+        lines = [f"{arm}, seed {seed}: {failure.message}" for arm, seed, failure in others]
+        error = WorkFailedError("\n".join([f"{len(lines)} runs failed:", *lines]), others[0][2].hint or KEPT)
+        error.exit_code = others[0][2].exit_code
+        raise error
+
+
+def has_diverged(failure: Failure) -> bool:
+    """Whether a training ended since its numbers were no longer finite."""
+    return any(sign in failure.message for sign in (" is nan at step ", " is inf at step "))
+
+
+def plan_of(config: CompareConfig, comparison: ArmComparison) -> list[dict[str, Any]]:
+    """Return what each arm is and takes, and how many of its runs are still to be made."""
+    missing: Sequence[ArmRun] = comparison.waiting
+    table = fairness_of(config)
+    for row in table:
+        row["missing"] = sum(run.arm.name == row["arm"] for run in missing)
+    return table

@@ -1,0 +1,53 @@
+"""What is compared, and how."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from synthcli.compare.figures import Quantity, find_quantity
+from synthcli.errors import SynthError
+from synthcli.jobs.compare_arms import Arm
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """What is compared, and how; `records` is a folder of records that are counted as runs are."""
+
+    arms: tuple[Arm, ...]
+    seeds: int = 3
+    scale: str | None = None
+    overrides: tuple[str, ...] = ()
+    metric: str | None = None
+    margin: float | None = None
+    records: Path | None = None
+    command: str = ""
+
+    @cached_property
+    def first_seed(self) -> int:
+        """The seed of the baseline's preset: others follow it."""
+        return self.arms[0].experiment(self.scale, self.overrides, None).training.seed
+
+    @cached_property
+    def quantity(self) -> Quantity:
+        """What is compared: what was asked for, else the first metric of the baseline."""
+        experiments = [arm.experiment(self.scale, self.overrides, None) for arm in self.arms]
+        metrics = [experiment.evaluation.metrics for experiment in experiments]
+        quantity = find_quantity(self.metric or metrics[0][0])
+        for arm, known in zip(self.arms, metrics, strict=True):
+            if quantity.metric not in known:
+                message = f"arm `{arm.name}` is not evaluated by `{quantity.metric}`"
+                common = [name for name in metrics[0] if all(name in one for one in metrics)]
+                hint = f"`--metric {common[0]}` fits all" if common else "no metric fits all of these arms"
+                raise SynthError(message, hint)
+        return quantity
+
+    def seeds_in_turn(self) -> list[int]:
+        """Return the seeds of every arm; runs that are compared as they are count as one pair each."""
+        if self.arms[0].run is not None:
+            return [self.first_seed]
+        return [self.first_seed + number for number in range(self.seeds)]
+
+    @property
+    def name(self) -> str:
+        """What the report is called."""
+        return "-".join(["compare", *(arm.name for arm in self.arms)])[:100]

@@ -1,0 +1,124 @@
+"""The record of a run: found, or made of a finished run and its evaluation."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from synthcli.compare.record import RecordedFigure, RunRecord, read_record
+from synthcli.errors import SynthError
+from synthcli.evaluation.kept_samples import read_samples
+from synthcli.evaluation.result import Result
+from synthcli.jobs.evaluate import Request, evaluate_checkpoint, file_name
+from synthcli.jobs.reproduce_rows import evaluating
+from synthcli.jobs.train import Watcher
+from synthcli.presets.planning import parameters_of
+from synthcli.presets.schema import Experiment
+from synthcli.runs import Run, differences_in_training, read_experiment
+from synthcli.runs.run import write_json
+from synthcli.training.journal import read
+
+MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
+FITTED = ("vocab_size", "num_classes", "class_names")  # what a model's configuration takes from its store
+
+
+def make_record(run: Run, metric: str, watcher: Watcher) -> RunRecord:
+    """Return the record of a finished run, evaluated where it is not yet, and write it beside its preset."""
+    result, samples = _evaluate(run, metric, watcher)
+    experiment = read_experiment(run)
+    parameters = parameters_of(experiment)
+    kept = {one.name: one for one in result.figures}
+    figures = tuple(
+        RecordedFigure(
+            kept[name].value,
+            kept[name].higher_is_better,
+            kept[name].protocol,
+            kept[name].signature,
+            one,
+        )
+        for name, one in read_samples(samples).items()
+    )
+    record = RunRecord(
+        preset=experiment.name,
+        scale=experiment.scale,
+        seed=experiment.training.seed,
+        run=run.id,
+        configuration=experiment.model_dump(mode="json"),
+        metric=metric,
+        corpus=result.corpus,
+        split=result.split,
+        store=result.store,
+        options=result.options,
+        steps=result.step,
+        parameters=parameters.total,
+        non_embedding=parameters.non_embedding,
+        made={key: value for key, value in run.sessions[-1].items() if key in MADE},
+        cost=_cost(run),
+        curve=tuple(_curve(run)),
+        figures=figures,
+    )
+    write_json(record_path(run, metric), record.to_json())
+    return record
+
+
+def record_path(run: Run, metric: str) -> Path:
+    return run.path / f"record.{metric}.json"
+
+
+def find_record(records: Sequence[RunRecord], experiment: Experiment, metric: str) -> RunRecord | None:
+    """Return the record of exactly this experiment, evaluated by a metric as it says."""
+    for record in records:
+        is_named = record.preset == experiment.name and record.metric == metric
+        if is_named and matches(record, experiment):
+            return record
+    return None
+
+
+def matches(record: RunRecord, experiment: Experiment) -> bool:
+    """Whether a record is of this experiment; sizes that follow its store may differ."""
+    asked = experiment.model_dump(mode="json")
+    model = record.configuration["model"]
+    asked["model"] = {**asked["model"], **{key: model.get(key) for key in FITTED}}
+    return not differences_in_training(record.configuration, asked)
+
+
+def read_records(folder: Path) -> list[RunRecord]:
+    """Return the records in a folder, in the order of their names."""
+    if not folder.is_dir():
+        raise SynthError(f"there is no folder `{folder}`", "name one with records, or leave `--records` out")
+    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+
+
+def record_name(record: RunRecord) -> str:
+    """Return what a record is called among others: preset, scale, seed and run."""
+    return f"{record.preset}.{record.scale}.{record.metric}.seed-{record.seed}.{record.run}.json"
+
+
+def _evaluate(run: Run, metric: str, watcher: Watcher) -> tuple[Result, Path]:
+    """Return the result of a run and the file of its samples; both are made where one is missing."""
+    for name, table in run.read_results().items():
+        if name.startswith(f"{metric}.") and "limit" not in name and run.samples_path(name).is_file():
+            result = Result.from_json(table)
+            if result.step == _last_step(run):
+                return result, run.samples_path(name)
+    result = evaluate_checkpoint(run.path, Request(metric), evaluating(metric, watcher))
+    return result, run.samples_path(file_name(result))
+
+
+def _last_step(run: Run) -> int:
+    assert run.last is not None  # it is finished
+    return int(run.last.name.removeprefix("step-"))
+
+
+def _cost(run: Run) -> dict[str, Any]:
+    """Return seconds of training, and tokens a second over all of it."""
+    timings = [row for row in read(run.timings) if "seconds" in row]
+    seconds = sum(row["seconds"] for row in timings)
+    tokens = sum(row["seconds"] * row.get("tokens_per_second", 0.0) for row in timings)
+    peaks = {"peak_memory": max((row.get("peak_memory", 0) for row in timings), default=0)}
+    return {"seconds": round(seconds, 2), "tokens": round(tokens), **peaks}
+
+
+def _curve(run: Run) -> Iterator[tuple[float, float]]:
+    for row in read(run.journal):
+        if "validation_loss" in row:
+            yield float(row["step"]), float(row["validation_loss"])

@@ -1,0 +1,67 @@
+"""`synth compare` as it is typed: the plan, the table, the report, the exit code."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Synth
+
+ARMS = ("tiny.toml", "fast=tiny.toml: training.schedule.peak=0.02")
+
+
+def test_a_plan_trains_nothing(synth: Synth, tiny: str, here: Path) -> None:
+    said = synth("compare", *ARMS, "--seeds", "3", "--plan")
+    assert said.code == 0
+    assert "fast" in said.out and "not equal: peak learning rate: tiny" in said.err
+    assert "the sign-flip test of 3 pairs has no p-value below 0.25" in said.err
+    assert not (here / "runs").exists()
+    table = json.loads(synth("compare", *ARMS, "--plan", "--json").out)
+    assert [row["missing"] for row in table["arms"]] == [3, 3]
+
+
+def test_a_comparison_says_its_verdict_and_where_the_report_is(synth: Synth, tiny: str, here: Path) -> None:
+    said = synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "-o", "reports")
+    assert said.code == 0, said.err
+    report = json.loads((here / "reports" / "compare-tiny-fast" / "report.json").read_text())
+    assert report["command"].startswith("synth compare tiny.toml 'fast=tiny.toml: ")
+    assert "fast" in said.out and "wrote `reports/compare-tiny-fast`" in said.err
+    again = synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "--json")
+    assert json.loads(again.out)["contrasts"] == report["contrasts"]
+    worse = synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "--fail-if-worse", "0")
+    assert worse.code == 1 and "an arm may be worse by 0 or more" in worse.err
+    assert synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "--fail-if-worse", "1e9").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ((), "missing argument 'ARM ARM...'", ""),
+        (("tiny.toml",), "a comparison has two arms or more", "an arm is `PRESET`, or"),
+        (("tiny.toml", "tiny.toml"), "two arms are called `tiny`", "name them: `tiny-2=tiny: …`"),
+        (("tiny.toml", "a=tiny.toml:"), "arm `a=tiny.toml:`: it names no settings", "an arm is `PRESET`, or"),
+        (("tiny.toml", "a=tiny.toml: x"), "`x` is no `KEY=VALUE`", "an arm is `PRESET`, or"),
+        (("tiny.toml", "a=: x=1"), "arm `a=: x=1`: no preset", "an arm is `PRESET`, or"),
+        (("tiny.toml", "a=tiny.toml: 'x"), "cannot be read: No closing quotation", "an arm is `PRESET`, or"),
+        (("tiny.toml", "wmt14-dens"), "no preset is called `wmt14-dens`", "did you mean `wmt14-dense`?"),
+        ((*ARMS, "--metric", "blue"), "unknown metric `blue`", "did you mean `bleu`?"),
+        ((*ARMS, "--metric", "rouge"), "arm `tiny` is not evaluated by `rouge`", "fits all"),
+        ((*ARMS, "--records", "nowhere"), "there is no folder `nowhere`", "name one with records"),
+    ],
+)
+def test_a_mistake_is_one_message(
+    words: tuple[str, ...], message: str, hint: str, synth: Synth, tiny: str
+) -> None:
+    said = synth("compare", *words)
+    assert said.code == 2 and "Traceback" not in said.err
+    assert message in said.err and hint in said.err
+
+
+def test_runs_and_presets_do_not_mix(synth: Synth, tiny: str, here: Path) -> None:
+    assert synth("train", tiny).code == 0
+    (run,) = here.glob("runs/tiny/*")
+    said = synth("compare", str(run), "tiny.toml")
+    assert said.code == 2 and "runs are compared with runs, and presets with presets" in said.err
+    (run / "finished.json").unlink()
+    said = synth("compare", str(run), str(run))
+    assert said.code == 2 and "is not complete" in said.err and "synth train --resume" in said.err

@@ -1,0 +1,158 @@
+"""Comparisons at a toy size: what is missing is trained, what is there counts, reports follow from it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synthcli.compare.contrasts import contrast_arms, value_of
+from synthcli.compare.figures import QUANTITIES
+from synthcli.compare.record import RunRecord, read_record
+from synthcli.errors import SynthError
+from synthcli.evaluation.figures import FIGURES
+from synthcli.evaluation.measure import METRICS
+from synthcli.jobs.compare import compare, prepare
+from synthcli.jobs.compare_arms import Arm, parse_arm, parse_arms
+from synthcli.jobs.compare_config import CompareConfig
+from synthcli.jobs.compare_report import markdown
+from synthcli.runs import list_runs
+
+from .reproducing import Told
+from .test_reproduce import TOY
+
+pytestmark = pytest.mark.slow
+
+TOY_COPY = (*TOY, "data.corpus=copy")
+
+
+@pytest.fixture
+def here(tmp_path: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SYNTH_STORES", str(stores))
+    monkeypatch.delenv("SYNTH_RUNS", raising=False)
+    return tmp_path
+
+
+def asked(words: tuple[str, ...] = ("wmt14-vanilla", "d=wmt14-dense"), **more: Any) -> CompareConfig:
+    table: dict[str, Any] = {"seeds": 2, "scale": "smoke", "overrides": TOY_COPY, "metric": "accuracy"}
+    return CompareConfig(tuple(parse_arms(words)), **{**table, **more})
+
+
+def without_times(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report without what a clock, a run's id or this machine decides."""
+    arms = [{key: value for key, value in row.items() if key != "seconds"} for row in report["arms"]]
+    return {**report, "arms": arms, "runs": [(one["arm"], one["seed"]) for one in report["runs"]]}
+
+
+def test_a_comparison_trains_what_is_missing_and_is_made_again_from_its_records(here: Path) -> None:
+    told = Told()
+    report = compare(prepare(asked()), here / "reports", told)
+    assert sorted(told.ended) == [f"{arm}, seed {s}" for arm in ("d", "wmt14-vanilla") for s in (0, 1)]
+    folder = here / "reports" / "compare-wmt14-vanilla-d"
+    assert json.loads((folder / "report.json").read_text())["quote"] == report["quote"]
+    assert (folder / "report.md").read_text() == markdown(report)
+    assert len(list_runs()) == 4
+
+    again = compare(prepare(asked()), here / "reports", Told())
+    assert without_times(again) == without_times(report) and len(list_runs()) == 4
+
+    more = compare(prepare(asked(seeds=3)), here / "reports", Told())
+    assert len(list_runs()) == 6 and more["contrasts"][0]["pairs"] == [0, 1, 2]
+
+    records = folder / "records"
+    (here / "runs").rename(here / "elsewhere")
+    counted = prepare(asked(records=records))
+    assert not counted.waiting
+    from_records = compare(counted, here / "other", Told())
+    assert without_times(from_records) == without_times(report) and not list_runs()
+
+
+def test_an_interrupted_comparison_ends_with_the_same_report(here: Path) -> None:
+    class Interrupts(Told):
+        """Is Ctrl-C after so many steps."""
+
+        left = 9
+
+        def begin(self, part: str) -> Any:
+            outer = self
+
+            class Line(Told):
+                def progress(self, what: str, done: int, total: int | None) -> None:
+                    outer.left -= what.startswith("training")
+                    if outer.left == 0:
+                        raise KeyboardInterrupt
+
+            return Line()
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(prepare(asked()), here / "reports", Interrupts())
+    assert not (here / "reports" / "compare-wmt14-vanilla-d" / "report.json").exists()
+    report = compare(prepare(asked()), here / "reports", Told())
+    (here / "runs").rename(here / "before")
+    assert without_times(compare(prepare(asked()), here / "reports", Told())) == without_times(report)
+
+
+def test_runs_are_compared_as_they_are(here: Path) -> None:
+    compare(prepare(asked(seeds=1)), here / "reports", Told())
+    runs = [run.id for run in list_runs()]
+    report = compare(prepare(CompareConfig(tuple(parse_arms(runs)), metric="accuracy")), here / "r", Told())
+    (contrast,) = report["contrasts"]
+    assert contrast["arm"] == runs[1] and contrast["verdict"] == "undecided"
+    assert contrast["over_seeds"]["interval"] is None and contrast["over_samples"]["samples"] > 1
+    assert "one seed says nothing of others" in report["quote"]
+
+
+def test_a_run_that_diverges_is_an_outcome(here: Path) -> None:
+    words = ("wmt14-vanilla", "hot=wmt14-vanilla: training.schedule.peak=1e30")
+    with pytest.raises(SynthError, match="every run of arm `hot` diverged"):
+        compare(prepare(asked(words, seeds=1)), here / "reports", Told())
+
+
+def record_of(here: Path, arm: str, seed: int) -> RunRecord:
+    folder = here / "reports" / "compare-wmt14-vanilla-d" / "records"
+    (path,) = folder.glob(f"{arm}.*.seed-{seed}.*.json")
+    return read_record(path)
+
+
+def test_figures_of_a_report_are_those_of_the_records(here: Path) -> None:
+    report = compare(prepare(asked()), here / "reports", Told())
+    (contrast,) = report["contrasts"]
+    differences = [
+        value_of(record_of(here, "wmt14-dense", seed), QUANTITIES["accuracy"])
+        - value_of(record_of(here, "wmt14-vanilla", seed), QUANTITIES["accuracy"])
+        for seed in (0, 1)
+    ]
+    assert contrast["over_seeds"]["differences"] == pytest.approx(differences)
+    assert contrast["difference"] == pytest.approx(np.mean(differences))
+    for row in report["arms"]:
+        assert row["mean"] == pytest.approx(np.mean(list(row["values"].values())))
+
+
+def test_what_is_not_comparable_is_refused(here: Path) -> None:
+    compare(prepare(asked(seeds=1)), here / "reports", Told())
+    one, other = record_of(here, "wmt14-vanilla", 0), record_of(here, "wmt14-dense", 0)
+    quantity = QUANTITIES["accuracy"]
+    elsewhere = RunRecord(**{**vars(other), "corpus": "reverse"})
+    with pytest.raises(SynthError, match="different data: `copy` and `reverse`"):
+        contrast_arms({"a": {0: one}, "b": {0: elsewhere}}, quantity, None)
+    with pytest.raises(SynthError, match="no seed in common"):
+        contrast_arms({"a": {0: one}, "b": {1: other}}, quantity, None)
+    with pytest.raises(SynthError, match="has no `bleu`"):
+        contrast_arms({"a": {0: one}, "b": {0: other}}, QUANTITIES["bleu"], None)
+
+
+def test_every_metric_can_be_compared() -> None:
+    assert {one.metric for one in QUANTITIES.values()} == METRICS.keys()
+    assert {
+        name for one in QUANTITIES.values() for name in (one.figure, one.otherwise) if name
+    } <= FIGURES.keys()
+
+
+def test_arms_as_they_are_typed(here: Path) -> None:
+    assert parse_arm("wmt14-dense") == Arm("wmt14-dense", "wmt14-dense")
+    assert parse_arm("a/b.toml") == Arm("b", "a/b.toml")
+    assert parse_arm("few=wmt14-dense: model.mixer.heads=2 'title=two heads'") == Arm(
+        "few", "wmt14-dense", ("model.mixer.heads=2", "title=two heads")
+    )
