@@ -119,3 +119,16 @@ def test_results_say_what_they_were_computed_on(synth: Synth, tiny: str, here: P
     del old["device"]  # as it was written before
     result.write_text(json.dumps(old))
     assert synth("runs", "show", str(run)).code == 0
+
+
+def test_what_compressing_finds_says_what_it_was_computed_on(synth: Synth, teacher: Path, here: Path) -> None:
+    text = ("--teacher", str(teacher), "--limit", "16", "--closed-form-only")
+    assert synth("probe", str(teacher), "--limit", "16", "--layers", "0", "-r", "none").code == 0
+    assert synth("distill-block", "--block", "0", "--mixer", "none", *text).code == 0
+    assert synth("merge-layers", "0", "1", *text).code == 0
+    merged = only(here, "teacher-merge-0-1")
+    assert synth("heal", str(merged), "--steps", "1").code == 0
+    accounts = [teacher / "results/probe.json", *here.glob("runs/*/*/results/compress.json")]
+    assert len(accounts) == 4
+    for path in accounts:
+        assert json.loads(path.read_text())["device"].startswith("cpu "), path
