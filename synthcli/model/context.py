@@ -9,6 +9,13 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 
+Once = Callable[[Hashable, Callable[[], Tensor | None]], Tensor | None]
+
+
+def make_anew(name: Hashable, make: Callable[[], Tensor | None]) -> Tensor | None:
+    """Return what `make` returns: nothing is kept under the name."""
+    return make()
+
 
 @dataclass(frozen=True)
 class Context:

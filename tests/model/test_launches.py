@@ -13,6 +13,7 @@ from torch import Tensor
 from synthcli.model import build
 from synthcli.model.context import Context
 from synthcli.model.mixers import masks, sru
+from synthcli.model.scores import rotary
 from synthcli.objectives import OBJECTIVES, segment_lm
 from tests.model.combinations import VOCAB, tiny
 
@@ -156,3 +157,16 @@ def test_dropout_over_time_is_drawn_in_the_type_it_is_read_in(monkeypatch: pytes
     processor, gpu = given[:2], given[2:]  # the last layer draws none
     assert [ones.dtype for ones in processor] == [torch.bfloat16] * 2
     assert gpu[0] is gpu[1] and gpu[0].dtype == torch.float32 and bool((gpu[0] == 1).all())
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_turns_of_positions_are_made_once_for_all_layers(monkeypatch: pytest.MonkeyPatch, start: int) -> None:
+    made: list[tuple[Any, ...]] = []
+    turns = rotary.turns
+    monkeypatch.setattr(rotary, "turns", lambda *given: made.append(given) or turns(*given))
+    model = build(tiny("causal-lm", "pre-norm", "dot-product", 3, embeddings={"positions": "rotary"}))
+    tokens = torch.zeros(2, start + 4, dtype=torch.long)
+    _, state = model(tokens[:, :start], state=model.initial_state()) if start else (None, None)
+    made.clear()
+    model(tokens[:, start:], state=state)
+    assert [given[:2] for given in made] == [(start, 4)]

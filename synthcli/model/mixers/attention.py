@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from synthcli.model.context import Context, too_long
+from synthcli.model.context import Context, Once, too_long
 from synthcli.model.joined_maps import NOTHING, Joining, Mapped, read_map
 from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Site
@@ -127,7 +127,9 @@ class Attention(Joining):
         # all but a memory across end where the queries do
         start = 0 if self.is_cross else context.start + x.shape[1] - source.shape[1]
         values = split_heads(read_map(self.value, source, done), self.config.heads)
-        new = AttentionState(values, tuple(_keys(score, source, start, done) for score in self.scores))
+        new = AttentionState(
+            values, tuple(_keys(score, source, start, done, context.once) for score in self.scores)
+        )
         return state.followed_by(new) if state is not None and has_past else new
 
     def _with_total(self, kept: AttentionState, queries: int, context: Context) -> AttentionState:
@@ -150,7 +152,7 @@ class Attention(Joining):
         # with dropout torch's fused attention is the plain formula on a processor, and draws slowly
         is_fused = dropout == 0 or x.device.type != "cpu"
         if isinstance(only, DotProduct) and only.is_plain and is_fused:
-            query, key = only.project_queries(x, context.start, done), kept.keys[0]
+            query, key = only.project_queries(x, context.start, done, context.once), kept.keys[0]
             assert key is not None
             if is_causal and context.has_plain_window and queries == num_keys:
                 return fused(query, key, values, None, dropout, True)
@@ -189,8 +191,8 @@ class Attention(Joining):
                 raise too_long(length, limit)
 
 
-def _keys(score: ScoreFunction, source: Tensor, start: int, done: Mapped) -> Tensor | None:
+def _keys(score: ScoreFunction, source: Tensor, start: int, done: Mapped, once: Once) -> Tensor | None:
     """Return the keys of a score; only the map of a dot product may be done already."""
     if isinstance(score, DotProduct):
-        return score.project_keys(source, start, done)
+        return score.project_keys(source, start, done, once)
     return score.project_keys(source, start)

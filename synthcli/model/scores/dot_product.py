@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from synthcli.model.context import Once, make_anew
 from synthcli.model.joined_maps import NOTHING, Mapped, read_map
 from synthcli.model.norms import build_norm
 from synthcli.model.scores.base import ScoreFunction, ScoreShape, split_heads
@@ -35,15 +36,19 @@ class DotProduct(ScoreFunction):
         if self.config.zero_query and isinstance(self.query, nn.Linear):
             nn.init.zeros_(self.query.weight)
 
-    def project_keys(self, source: Tensor, start: int = 0, done: Mapped = NOTHING) -> Tensor:
+    def project_keys(
+        self, source: Tensor, start: int = 0, done: Mapped = NOTHING, once: Once = make_anew
+    ) -> Tensor:
         """Return k (batch, heads, keys, d_head), what decoding has to keep."""
         key = self.key_norm(split_heads(read_map(self.key, source, done), self.heads))
-        return rotate(key, start) if self.rotary else key
+        return rotate(key, start, once) if self.rotary else key
 
-    def project_queries(self, x: Tensor, start: int = 0, done: Mapped = NOTHING) -> Tensor:
+    def project_queries(
+        self, x: Tensor, start: int = 0, done: Mapped = NOTHING, once: Once = make_anew
+    ) -> Tensor:
         """Return q (batch, heads, queries, d_head), not yet scaled."""
         query = self.query_norm(split_heads(read_map(self.query, x, done), self.heads))
-        return rotate(query, start) if self.rotary else query
+        return rotate(query, start, once) if self.rotary else query
 
     def forward(self, x: Tensor, keys: Tensor | None, start: int, num_keys: int) -> Tensor:
         assert keys is not None
