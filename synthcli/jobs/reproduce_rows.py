@@ -27,6 +27,7 @@ from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run, differences_in_training, list_runs, read_experiment
 from synthcli.runs.environment import describe_device
+from synthcli.training.determinism import deterministic, fix_workspace
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
 from synthcli.training.training import prepare
@@ -199,6 +200,11 @@ def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
 
 def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, float]:
     """Return the median seconds of a step by variant."""
+    with fix_workspace(any(experiment.training.deterministic for experiment in experiments.values())):
+        return _time_steps(experiments, watcher)
+
+
+def _time_steps(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, float]:
     trainings = {}
     for variant, experiment in experiments.items():
         fitted, store = fitted_to_store(experiment, watcher)
@@ -209,7 +215,8 @@ def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, flo
     seconds: dict[str, list[float]] = {variant: [] for variant in trainings}
     for turn in range(TIMED_ROUNDS + 1):
         for variant, training in trainings.items():
-            taken = time_on(training.device, partial(take_step, training, Interrupt()))
+            with deterministic(training.config.deterministic, training.device):
+                taken = time_on(training.device, partial(take_step, training, Interrupt()))
             if turn:  # the first step of each warms up
                 seconds[variant].append(taken)
     for training in trainings.values():

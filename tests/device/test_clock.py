@@ -1,6 +1,7 @@
 """What is timed on a device is timed until the device has done it."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,3 +43,21 @@ def test_steps_and_forwards_of_different_models_are_apart(
 
 def count_waits(device: Device) -> int:
     return sum(number for what, number in device.waits.items() if what.endswith(": synchronize"))
+
+
+def test_a_step_is_timed_as_it_trains(corpora: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr("synthcli.jobs.reproduce_rows.TIMED_ROUNDS", 0)
+
+    def look(*_: Any) -> None:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+
+    monkeypatch.setattr("synthcli.jobs.reproduce_rows.take_step", look)
+    monkeypatch.setattr("statistics.median", lambda values: 0.0)
+    case = CASES["masked-lm, rows"]
+    for settings in (case.settings, (*case.settings, "training.deterministic=true")):
+        with Device():
+            made = make(replace(case, settings=settings), corpora)
+            made.training.close()
+            timed({"one": made.experiment}, Watcher(say=lambda line: None))
+    assert seen == [False, True] and not torch.are_deterministic_algorithms_enabled()
