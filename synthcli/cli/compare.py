@@ -1,6 +1,7 @@
 """`synth compare`: arms by seeds, paired; a verdict by rule, with its power said first."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ from synthcli.errors import Stopped
 
 if TYPE_CHECKING:
     from synthcli.jobs.compare import ArmComparison
+    from synthcli.jobs.compare_config import CompareConfig
+    from synthcli.jobs.noise import NoiseFloor as Noise
 
 Arms = Annotated[
     list[str],
@@ -67,6 +70,14 @@ Jobs = Annotated[
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Where the report goes.", rich_help_panel=RESULT)
 ]
+NoiseFloor = Annotated[
+    bool,
+    typer.Option(
+        "--noise-floor",
+        help="Of one preset: keep with the presets how far its seeds vary; comparisons of few seeds use it.",
+        rich_help_panel=WORK,
+    ),
+]
 FailIfWorse = Annotated[
     float | None,
     typer.Option(
@@ -91,6 +102,7 @@ def compare(
     jobs: Jobs = None,
     device: Device = "auto",
     output: Output = Path("reports"),
+    noise_floor: NoiseFloor = False,
     fail_if_worse: FailIfWorse = None,
     as_json: AsJson = False,
 ) -> None:
@@ -108,13 +120,20 @@ def compare(
     """
     from synthcli.cli.reproducing_progress import ReproducingProgress
     from synthcli.jobs.compare import compare as compare_arms
-    from synthcli.jobs.compare import prepare
+    from synthcli.jobs.compare import find_noise, prepare
     from synthcli.jobs.compare_arms import parse_arms
     from synthcli.jobs.compare_config import CompareConfig
     from synthcli.jobs.parallel import default_jobs
 
     config = CompareConfig(
-        tuple(parse_arms(arms)), seeds, scale, tuple(set_ or ()), metric, margin, records, same_command()
+        tuple(parse_arms(arms, alone=noise_floor)),
+        seeds,
+        scale,
+        tuple(set_ or ()),
+        metric,
+        margin,
+        records,
+        same_command(),
     )
     comparison = prepare(config)
     if only_plan:
@@ -124,6 +143,8 @@ def compare(
         screen.showing_lost(lambda lost: screen.data(json.dumps(lost, indent=2))),
         ReproducingProgress() as board,
     ):
+        if noise_floor:
+            return show_noise(*find_noise(comparison, board, jobs or default_jobs()), as_json)
         report = compare_arms(comparison, output, board, jobs or default_jobs())
     show_report(report, as_json)
     if not as_json:
@@ -132,6 +153,21 @@ def compare(
         screen.say(f"an arm may be worse by {fail_if_worse:g} or more")
         raise typer.Exit(1)
     return None
+
+
+def show_noise(floor: "Noise", path: Path, as_json: bool) -> None:
+    """Print how far the runs of a preset vary."""
+    if as_json:
+        return screen.data(json.dumps(asdict(floor), indent=2))
+    deviations = {
+        "of a run over seeds": floor.sigma_seeds,
+        "of a run over test samples": floor.sigma_samples,
+        "of the difference of two runs over seeds": floor.sigma_difference,
+    }
+    rows = [[name, f"{value:.4g}"] for name, value in deviations.items()]
+    title = f"{floor.preset}, {floor.figure}: {floor.mean:.4g} ({floor.count} seeds)"
+    screen.table(title, ["deviation", "σ"], rows, frozenset({1}))
+    return screen.say(f"wrote `{path}`")
 
 
 def may_be_worse(contrast: dict[str, Any], difference: float) -> bool:
@@ -159,9 +195,25 @@ def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     )
     for line in lines:
         screen.say(f"not equal: {line}")
-    floor = 2.0 ** (1 - config.seeds)
-    screen.say(f"the sign-flip test of {config.seeds} pairs has no p-value below {min(1.0, floor):.3g}")
+    for line in power_lines(config):
+        screen.say(line)
     return None
+
+
+def power_lines(config: "CompareConfig") -> list[str]:
+    """Say what so many seeds can tell."""
+    from synthcli.compare.power import smallest_difference
+    from synthcli.compare.seeds import sign_flip_floor
+    from synthcli.jobs.noise import find_floor
+
+    seeds, quantity = config.seeds, config.quantity
+    least = f"the sign-flip test of {seeds} pairs has no p-value below {sign_flip_floor(seeds):.3g}"
+    floor = find_floor(config.arms[0].experiment(config.scale, config.overrides, None), quantity)
+    if floor is None or seeds < 2:
+        return [least]
+    size = smallest_difference(floor.of_differences, seeds, 0.0)
+    found = f"a difference of {size:.3g} {quantity.unit} is found with 80 % power, samples apart"
+    return [least, f"{found}: σ over seeds is {floor.sigma:.3g} ({floor.count} runs)"]
 
 
 def write_number(value: Any) -> str:

@@ -13,6 +13,7 @@ from synthcli.errors import WorkFailedError, carrying
 from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_report import fairness_of, markdown, report_of
+from synthcli.jobs.noise import NoiseFloor, measure_noise, noise_file, write_noise
 from synthcli.jobs.parallel import Board, carry_out_all
 from synthcli.jobs.records import find_record, make_record, read_records, record_name
 from synthcli.jobs.reproduce_rows import finished_run
@@ -97,12 +98,26 @@ def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1
     """Make the runs that are missing, `jobs` at a time, and write the report; return it."""
     config = comparison.config
     refuse_unwritable(folder / config.name / "report.json", ELSEWHERE)
-    refuse_unwritable_runs()
-    carry_out_all(comparison, board, min(jobs, len(comparison.waiting)))
-    _refuse_failures(comparison)
+    make_runs(comparison, board, jobs)
     report = report_of(config, comparison.records, comparison.failures)
     write_report(report, comparison, folder / config.name)
     return report
+
+
+def find_noise(comparison: ArmComparison, board: Board, jobs: int = 1) -> tuple[NoiseFloor, Path]:
+    """Make the runs of one arm that are missing, and keep how far they vary with the presets."""
+    config = comparison.config
+    refuse_unwritable(noise_file(config.arms[0].preset), "presets of an installed package may be nobody's")
+    make_runs(comparison, board, jobs)
+    floor = measure_noise(comparison.records[config.arms[0].name], config.quantity)
+    return floor, write_noise(floor)
+
+
+def make_runs(comparison: ArmComparison, board: Board, jobs: int) -> None:
+    """Make the runs that are missing; what fails otherwise than by diverging ends the comparison."""
+    refuse_unwritable_runs()
+    carry_out_all(comparison, board, min(jobs, len(comparison.waiting)))
+    _refuse_failures(comparison)
 
 
 def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path) -> None:

@@ -51,10 +51,12 @@ def parse_arm(word: str) -> Arm:
     return Arm(named["name"] if named else Path(preset).stem, preset, overrides)
 
 
-def parse_arms(words: Sequence[str]) -> list[Arm]:
-    """Return all arms; names are unique, and the first is the baseline."""
+def parse_arms(words: Sequence[str], alone: bool = False) -> list[Arm]:
+    """Return all arms, the baseline first; names are unique. Of a noise floor there is one, `alone`."""
     arms = [parse_arm(word) for word in words]
-    if len(arms) < 2:
+    if alone and len(arms) > 1:
+        raise SynthError(f"a noise floor is of one preset, and {len(arms)} are named", "name one")
+    if len(arms) < 2 and not alone:
         raise SynthError("a comparison has two arms or more", FORM)
     twice = [name for name, count in Counter(arm.name for arm in arms).items() if count > 1]
     if twice:

@@ -10,6 +10,7 @@ from synthcli.compare.contrasts import contrast_arms, value_of
 from synthcli.compare.record import RunRecord
 from synthcli.errors import SynthError
 from synthcli.jobs.compare_config import CompareConfig
+from synthcli.jobs.noise import find_floor
 from synthcli.jobs.work import Failure
 from synthcli.presets import plan
 from synthcli.presets.planning import flops_of_sequence
@@ -79,7 +80,8 @@ def report_of(
         row["deviation"] = float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else None
         row["diverged"] = sorted(failures.get(row["arm"], {}))
         row["seconds"] = float(np.median([record.cost["seconds"] for record in of_arm.values()]))
-    contrasts = contrast_arms(records, quantity, config.margin)
+    floor = find_floor(config.arms[0].experiment(config.scale, config.overrides, None), quantity)
+    contrasts = contrast_arms(records, quantity, config.margin, floor)
     return {
         "name": config.name,
         "command": config.command,

@@ -12,6 +12,7 @@ from synthcli.safe_read import parse_toml, read_bytes
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a preset's name becomes a folder's
 
+NOISE = "noise"  # the folder of what repeated runs of presets vary by
 LARGEST = 2**20  # bytes of a preset
 
 
@@ -34,7 +35,7 @@ def library_files() -> Mapping[str, Path]:
 
 @cache
 def _files_on_disk() -> tuple[Path, ...]:
-    return tuple(sorted(library_folder().glob("*/*.toml")))
+    return tuple(path for path in sorted(library_folder().glob("*/*.toml")) if path.parent.name != NOISE)
 
 
 @cache
