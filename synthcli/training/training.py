@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 from torch import Tensor, nn
 
 from synthcli.data.batching import Batches, split, split_in_order
@@ -23,6 +23,8 @@ from synthcli.training.optimizers import build_optimizer
 from synthcli.training.precision import Precision, choose
 
 Indices = npt.NDArray[np.int64]
+# what a model keeps without learning it is drawn of the seed or read from a file, alike in every process
+WRAPPING = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
 WRAPPED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 
 
@@ -226,7 +228,8 @@ def accelerate() -> Accelerator:
     device = current_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)  # or the first GPU holds a context of half a gigabyte for nothing
-    accelerator = Accelerator(cpu=count_processes() > 1 and device.type == "cpu", mixed_precision="no")
+    is_cpu = count_processes() > 1 and device.type == "cpu"
+    accelerator = Accelerator(cpu=is_cpu, mixed_precision="no", kwargs_handlers=[WRAPPING])
     is_known = accelerator.device.type in ("cpu", "cuda")  # `auto` leaves it one of another kind
     if count_processes() == 1 and (is_known or chosen_word() == "cpu"):
         accelerator.state.device = device

@@ -24,6 +24,8 @@ class Watch(Callback):
         self.seen = {}
 
     def on_start(self, training) -> None:
+        if training.accelerator.num_processes > 1:  # nothing is sent that does not change, or copied twice
+            assert not training.forward.broadcast_buffers and training.forward.gradient_as_bucket_view
         training.optimizer.register_step_pre_hook(lambda *_: self.note(training))
 
     def note(self, training) -> None:
