@@ -17,6 +17,7 @@ from synthcli.__main__ import run, unforeseen
 from synthcli.errors import OutOfMemoryError, Stopped, SynthError
 
 FAILED = 1
+SOON = 0.05  # seconds
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PEER_LOST = ("connection closed by peer", "connection reset by peer", "socket closed", "broken pipe", "nccl")
 
@@ -52,12 +53,20 @@ class Hearing:
         if not self.is_over:
             raise Interrupted
 
+    def hear_again(self, lost: "sys.UnraisableHookArgs") -> None:
+        """Raise a moment later what came within a callback or `__del__`, out of which nothing is raised."""
+        if isinstance(lost.exc_value, Interrupted):
+            signal.setitimer(signal.ITIMER_REAL, SOON)
+        else:
+            sys.__unraisablehook__(lost)
+
 
 def main() -> NoReturn:
     """Run the command line, and exit with its code."""
     launcher, hearing = Connection(int(sys.argv.pop(1))), Hearing()
-    for number in SIGNALS:
+    for number in (*SIGNALS, signal.SIGALRM):
         signal.signal(number, hearing.interrupt)
+    sys.unraisablehook = hearing.hear_again
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # one that has come is raised here
         code = run()

@@ -14,7 +14,7 @@ from synthcli.cli import rank
 from synthcli.errors import OutOfMemoryError, SynthError, WorkFailedError
 from tests.ranks.rank import block
 
-SILENT = {"blocked": block, "leaves": lambda folder: os._exit(3)}
+SILENT = {"blocked": block, "unheard": lambda folder: Unheard(), "leaves": lambda folder: os._exit(3)}
 PEER = "[gloo/transport/tcp/pair.cc:544] Connection closed by peer [127.0.0.1]:1234"
 
 
@@ -24,6 +24,13 @@ class LateError(RuntimeError):
     def __str__(self) -> str:
         os.kill(os.getpid(), signal.SIGTERM)
         return PEER
+
+
+class Unheard:
+    """A signal comes as it goes, where nothing can be raised."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def act() -> int:

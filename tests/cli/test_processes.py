@@ -173,6 +173,12 @@ def test_a_signal_that_comes_while_a_failure_is_told_changes_nothing(tmp_path: P
     assert "Traceback" not in said
 
 
+def test_a_signal_that_comes_where_nothing_can_be_raised_is_raised_soon(tmp_path: Path) -> None:
+    launched = Launched(tmp_path, "unheard", "waits")
+    said = f"process 0 of 2 (pid {launched.pids[0]}) was interrupted\n"
+    assert launched.end() == (130, said)
+
+
 def test_a_signal_that_came_before_it_was_heard(tmp_path: Path) -> None:
     channel, theirs = Pipe()
     words = [sys.executable, "-m", "tests.cli.fake_rank", str(theirs.fileno()), str(tmp_path), "waits"]

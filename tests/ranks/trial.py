@@ -50,8 +50,8 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "FAULT_FOLDER": str(folder)} | more
 
 
-def attempt(place: Path, fault: str, processes: int, chance: random.Random) -> Ended:
-    """Let a process chosen by chance fail in a step chosen by chance."""
+def attempt(place: Path, fault: str, processes: int, chance: random.Random, limit: float = SECONDS) -> Ended:
+    """Let a process chosen by chance fail in a step chosen by chance; `limit` is in seconds."""
     folder = place / "marks"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -73,9 +73,9 @@ def attempt(place: Path, fault: str, processes: int, chance: random.Random) -> E
         return Ended(LONGEST, ("the command does not end",), process.communicate()[1])
     seconds = time.time() - float((folder / "fault").read_text())
     left = end_within(pids(folder), 2.0)
-    return Ended(
-        seconds, tuple(judge(fault, number, processes, process.returncode, said, seconds, left)), said
-    )
+    problems = judge(fault, number, processes, process.returncode, said, left)
+    late = [f"{seconds:.1f} seconds"] if seconds > limit else []
+    return Ended(seconds, (*late, *problems), said)
 
 
 def kill(folder: Path, number: int, delay: float) -> None:
@@ -91,12 +91,8 @@ def pids(folder: Path) -> list[int]:
     return [int(path.name.split("-")[2]) for path in folder.glob("rank-*")]
 
 
-def judge(
-    fault: str, number: int, processes: int, code: int, said: str, seconds: float, left: list[int]
-) -> Iterator[str]:
+def judge(fault: str, number: int, processes: int, code: int, said: str, left: list[int]) -> Iterator[str]:
     """Yield what is not as it has to be."""
-    if seconds > SECONDS:
-        yield f"{seconds:.1f} seconds"
     if left:
         yield f"processes {left} live on"
     named = rf"process {number} of {processes} \(pid \d+\)"
