@@ -95,6 +95,29 @@ precision = "fp32"
 warmup_steps = 1
 """
 
+# likewise, in streams: SRU++
+STREAMS = """\
+extends = "srupp-enwik8-base"
+title = "streams"
+[model]
+d_model = 16
+[model.mixer]
+projection = 8
+[model.decoder]
+layers = 2
+max_length = 16
+[data]
+corpus = "text"
+source = "words"
+[data.batch]
+size = 2
+[training]
+steps = 2
+precision = "fp32"
+[training.schedule]
+warmup_steps = 1
+"""
+
 
 def teacher_preset(source: Path | str, layers: int = 4) -> str:
     """Return the preset of a BERT of so many layers that reads a user's own words."""

@@ -18,10 +18,15 @@ def run(bench: Bench) -> Iterator[Row]:
     """Time and profile every shape."""
     with on_device(bench.word):
         for name in SHAPES:
-            forget_peak(bench.device)
-            training = make(bench, name)
-            yield {"shape": name, "preset": SHAPES[name].preset, **time_step(training)}
-            yield {"profile": name, **profile(training)}
+            yield from of_shape(bench, name)
+
+
+def of_shape(bench: Bench, name: str) -> Iterator[Row]:
+    """Time and profile one, alone in memory."""
+    forget_peak(bench.device)
+    training = make(bench, name)
+    yield {"shape": name, "preset": SHAPES[name].preset, **time_step(training)}
+    yield {"profile": name, **profile(training)}
 
 
 def time_step(training: Training) -> Row:

@@ -56,8 +56,15 @@ PARTS = {
         Part(
             "attention", "SRU++'s wide head: torch's choice of a kernel beside two others", 10, is_bare=True
         ),
+        Part("commands", "`synth doctor` and `synth kernels test`", 25),
         Part("steps", "a training step of every task: losses beside the processor's, in every format", 60),
         Part("paper", "steps of the papers' sizes: time, memory, how busy the GPU is, with what", 75),
+        Part("resume", "a training that goes on: its bits, and its time before and after", 40),
+        Part("kills", "trainings killed at random moments: bits", 50),
+        Part("deterministic", "what `training.deterministic` costs, and whether torch refuses anything", 50),
+        Part("verbs", "evaluation, beams and writing beside the processor's", 50),
+        Part("students", "a block distilled, layers merged, the whole healed", 40),
+        Part("limits", "more processes than GPUs, and the end of memory", 45),
     )
 }
 

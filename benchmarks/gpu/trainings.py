@@ -22,6 +22,7 @@ from synthcli.training.randomness import seed_torch
 from synthcli.training.step import take_step
 from synthcli.training.training import Training, prepare
 
+SAMPLES = {"cuda": 9, "cpu": 1}
 PIECES = ("data.tokenizer.kind=sentencepiece-unigram", "data.tokenizer.vocab_size=4000")  # soon trained
 BYTES = ("data.corpus=stdlib-bytes", "data.batch.size=4")  # a GPU's share of 32 streams on 8
 
@@ -77,7 +78,8 @@ def take(training: Training, steps: int = 1) -> list[Step]:
 
 def milliseconds(training: Training) -> float:
     """Return the median time of a step."""
-    return round(1e3 * seconds(lambda: take(training), training.device), 3)
+    samples = SAMPLES[training.device.type]
+    return round(1e3 * seconds(lambda: take(training), training.device, samples), 3)
 
 
 def wall_seconds(training: Training, steps: int) -> float:

@@ -31,15 +31,10 @@ from synthcli.jobs.train import Watcher
 from synthcli.runs import RESULT
 from tests.device.__main__ import counts
 from tests.device.double import Device
-from tests.tiny_presets import LANGUAGE_MODEL, TINY, teacher_preset, write_words
+from tests.tiny_presets import LANGUAGE_MODEL, STREAMS, TINY, teacher_preset, write_words
 
 pytestmark = pytest.mark.slow
 
-STREAMS = (
-    'extends = "srupp-enwik8-base"\ntitle = "streams"\n[model]\nd_model = 16\n[model.mixer]\nprojection = 8\n'
-    '[model.decoder]\nlayers = 2\nmax_length = 16\n[data]\ncorpus = "text"\nsource = "words"\n[data.batch]\n'
-    'size = 2\n[training]\nsteps = 2\nprecision = "fp32"\n[training.schedule]\nwarmup_steps = 1\n'
-)
 WITHOUT_DROPOUT = ("model.dropout=0.0", "model.mixer.dropout=0.0")  # a GPU draws otherwise
 PRESETS = {"tiny": TINY, "lm": LANGUAGE_MODEL, "streams": STREAMS, "teacher": teacher_preset("words", 3)}
 CALIBRATION = {"limit": 16, "steps": 0}  # sequences to learn from; a start alone

@@ -15,6 +15,7 @@ from benchmarks.gpu.parts import PARTS, Bench, Part, choose
 from benchmarks.gpu.record import Record
 from synthcli.model.ops.dispatch import uses_kernels
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "gpu_check.py"
 
@@ -184,6 +185,13 @@ def test_a_part_is_rehearsed(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "x.json").read_text())["parts"]["attention"]["rows"]
     assert {row["form"] for row in rows} == {"fused", "math", "products"}
     assert {row["mask"] for row in rows} == {True, False}
+
+
+@pytest.mark.parametrize("name", ["steps", "verbs"])
+def test_parts_are_rehearsed(name: str, tmp_path: Path) -> None:
+    record = Record(tmp_path / "x.json", MACHINE)
+    assert gpu_check.run_part(PARTS[name], "cpu", record, tmp_path) == "passed", record.parts
+    assert len(record.parts[name]["rows"]) > 10
 
 
 def test_bandwidth_counts_bytes_read_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
