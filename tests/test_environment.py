@@ -1,5 +1,6 @@
 """What a run notes of where it ran: the command, the commit, the machine; no secret, no place."""
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.runs.environment import LONGEST, command_line, commit, environment
+import synthcli
+from synthcli.runs.environment import LONGEST, command_line, commit, environment, read_versions
 
 
 @pytest.fixture
@@ -75,3 +77,14 @@ def test_no_variable_and_no_place_is_noted(monkeypatch: pytest.MonkeyPatch) -> N
     assert noted["processor"] and noted["processors"] == os.cpu_count()
     text = json.dumps(noted)
     assert "hf_secret" not in text and str(Path.home()) + "/" not in text and "/home/me" not in text
+
+
+def test_a_checkout_that_is_not_installed_has_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", refuse)
+    assert read_versions(["synthcli", "torch"]) == {
+        "synthcli": synthcli.__version__,
+        "torch": "not installed",
+    }

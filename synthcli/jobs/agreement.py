@@ -1,6 +1,5 @@
 """Judge students by their teacher: agreement, hidden states, and what each costs."""
 
-import importlib.metadata
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -29,7 +28,7 @@ from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher, own_teacher
 from synthcli.jobs.texts import TextRequest, data_of, experiment_of, used_by
 from synthcli.runs import find_checkpoint, run_of
-from synthcli.runs.environment import describe_device
+from synthcli.runs.environment import describe_device, read_versions
 from synthcli.runs.references import Say, portable, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
@@ -235,7 +234,7 @@ def result_of(
         options=options,
         notes=tuple(notes),
         seconds=round(seconds, 2),
-        versions={name: importlib.metadata.version(name) for name in RECORDED},
+        versions=read_versions(RECORDED),
         device=describe_device(device),
     )
 

@@ -1,6 +1,5 @@
 """Evaluate a checkpoint: the data it is judged on, its scores, the result beside its run."""
 
-import importlib.metadata
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,7 +32,7 @@ from synthcli.jobs.shortage import suggest_less
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
-from synthcli.runs.environment import describe_device
+from synthcli.runs.environment import describe_device, read_versions
 from synthcli.runs.references import portable
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
@@ -143,7 +142,7 @@ def judge(
         options=config.model_dump(mode="json", exclude={"metrics", "split"}) | form_of(examples),
         notes=notes_on(examples, request.metric, config),
         seconds=round(seconds, 2),
-        versions={name: importlib.metadata.version(name) for name in RECORDED},
+        versions=read_versions(RECORDED),
         device=describe_device(device_of(model)),
     )
 

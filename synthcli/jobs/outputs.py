@@ -1,7 +1,6 @@
 """What models wrote: kept beside the result it led to, and scored again without a model."""
 
 import hashlib
-import importlib.metadata
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
 from synthcli.jobs.evaluation_notes import notes_on_references
 from synthcli.runs import Run
+from synthcli.runs.environment import read_versions
 
 Keep = Callable[[Outputs, list[Score]], None]
 
@@ -60,5 +60,5 @@ def score_file(path: Path, metric: str, rouge_tokenizer: str | None, limit: int 
         options=config.model_dump(mode="json", include={"rouge_tokenizer", "bootstrap", "seed"}),
         notes=tuple(notes_on_references(firsts, metric, config)),
         seconds=round(time.monotonic() - began, 2),
-        versions={name: importlib.metadata.version(name) for name in RECORDED},
+        versions=read_versions(RECORDED),
     )

@@ -9,6 +9,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -30,16 +31,23 @@ SECONDS = 5.0  # that git may take
 
 def environment() -> dict[str, Any]:
     """Return what a training runs on, as far as it is known without torch, and by which command."""
-    versions = {}
-    for name in RECORDED:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
+    versions = read_versions(RECORDED)
     machine = {"platform": platform.platform(), "processor": processor(), "processors": os.cpu_count()}
     asked = {"command": command_line(), "commit": commit(Path(synthcli.__file__).parents[1])}
     known = {key: value for key, value in asked.items() if value is not None}
     return {"time": now(), "python": platform.python_version(), **machine, "versions": versions, **known}
+
+
+def read_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of packages; ours is that of the code at hand, installed or not."""
+    versions = {}
+    for name in names:
+        try:
+            own = synthcli.__version__ if name == synthcli.__name__ else None
+            versions[name] = own or importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
 
 
 def command_line() -> str | None:
