@@ -12,6 +12,7 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import WorkFailedError, carrying
 from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.compare_config import CompareConfig
+from synthcli.jobs.compare_page import page
 from synthcli.jobs.compare_report import fairness_of, markdown, report_of
 from synthcli.jobs.noise import NoiseFloor, measure_noise, noise_file, write_noise
 from synthcli.jobs.parallel import Board, carry_out_all
@@ -121,7 +122,7 @@ def make_runs(comparison: ArmComparison, board: Board, jobs: int) -> None:
 
 
 def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path) -> None:
-    """Write the report as JSON and Markdown, and the record of every run that it counts."""
+    """Write the report as JSON, Markdown and a page, and the record of every run that it counts."""
     with carrying(report), writing(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
         (folder / "records").mkdir(parents=True, exist_ok=True)
         for of_arm in comparison.records.values():
@@ -131,6 +132,7 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
         text = json.dumps(report, indent=2, ensure_ascii=False)
         durable.write_text(folder / "report.json", text + "\n")
         durable.write_text(folder / "report.md", markdown(report))
+        durable.write_text(folder / "report.html", page(report, comparison.records))
 
 
 def _refuse_failures(comparison: ArmComparison) -> None:

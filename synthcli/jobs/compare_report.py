@@ -25,6 +25,7 @@ FAIR = {  # of an arm, what a fair comparison asks to be equal, and in words
     "precision": "precision",
 }
 
+MADE = ("time", "commit", "processor", "device")  # what a report says of how a run was made
 COLUMNS = {  # of the table of arms
     "arm": "arm",
     "mean": "mean",
@@ -104,8 +105,9 @@ def report_of(
             {
                 "arm": arm,
                 "seed": seed,
+                "value": value_of(record, quantity),
                 "run": record.run,
-                "made": dict(record.made),
+                "made": {key: record.made.get(key) for key in MADE},
                 "cost": dict(record.cost),
             }
             for arm, of_arm in records.items()
@@ -120,7 +122,7 @@ def unequal(arms: list[dict[str, Any]]) -> list[str]:
     for key, words in FAIR.items():
         values = [row[key] for row in arms]
         if len(set(map(str, values))) > 1:
-            shown = ", ".join(f"{row['arm']} {_number(row[key])}" for row in arms)
+            shown = ", ".join(f"{row['arm']} {number_words(row[key])}" for row in arms)
             lines.append(f"{words}: {shown}")
     return lines
 
@@ -185,9 +187,9 @@ def _row(one: Mapping[str, Any]) -> str:
     cells = [
         one["arm"],
         f"{one['difference']:+.4g}",
-        _interval(one["over_seeds"]["interval"]),
-        _interval(one["over_samples"]["interval"]),
-        _interval(one["both"]["interval"]),
+        interval_words(one["over_seeds"]["interval"]),
+        interval_words(one["over_samples"]["interval"]),
+        interval_words(one["both"]["interval"]),
         f"{one['both']['adjusted_p']:.3g}",
         verdict_words(one),
     ]
@@ -198,12 +200,13 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _interval(edges: Any) -> str:
+def interval_words(edges: Any) -> str:
+    """Return an interval of differences."""
     return "one seed" if edges is None else f"[{edges[0]:+.3g}, {edges[1]:+.3g}]"
 
 
 def _arms(report: Mapping[str, Any]) -> list[str]:
-    rows = [_line(map(_number, (row[key] for key in COLUMNS))) for row in report["arms"]]
+    rows = [_line(map(number_words, (row[key] for key in COLUMNS))) for row in report["arms"]]
     unlike = [f"- {line}" for line in report["unequal"]] or ["- nothing that is counted"]
     return [
         "## Arms",
@@ -227,7 +230,8 @@ def _runs(report: Mapping[str, Any]) -> list[str]:
     return [*again, "| arm | seed | run |", "|---|---|---|", *rows, ""]
 
 
-def _number(value: Any) -> str:
+def number_words(value: Any) -> str:
+    """Return a number as tables show it, words and what is not there as well."""
     if value is None:
         return "–"
     if isinstance(value, list):
