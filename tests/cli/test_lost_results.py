@@ -95,12 +95,14 @@ def test_figures_are_shown_before_the_message(synth: Synth, seq2seq: str, here: 
     words = ("eval", "accuracy", seq2seq, seq2seq, "--limit", "8")
     whole = synth(*words, "--json")
     figures = [one["figures"] for one in json.loads(whole.out)]
-    # the first one's outputs, its result, then the second one's
+    # the first one's outputs, its samples, its result, then the second one's
     for after, shown, ending in (
         (0, 1, "outputs.jsonl"),
-        (1, 1, "json"),
-        (2, 2, "outputs.jsonl"),
-        (3, 2, "json"),
+        (1, 1, "samples.jsonl"),
+        (2, 1, "json"),
+        (3, 2, "outputs.jsonl"),
+        (4, 2, "samples.jsonl"),
+        (5, 2, "json"),
     ):
         refuse(r"results/accuracy\.", after)
         said = synth(*words, "--json")
