@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from synthcli.data.corpora import OWN, find_corpus
+from synthcli.jobs.compare_arms import parse_arm
 from synthcli.presets import load_preset, preset_names
 
 from .docs_lines import PAGES, ROOT, Line, anchors_of, changes_of, lines_of, links_of, read
@@ -21,7 +22,7 @@ SYNTH = [line for line in LINES if line.words[0] == "synth" and line.page not in
 OTHERS = [line for line in LINES if line.words[0] != "synth"]
 STANDS_FOR = {"ORIGIN": "hf", "FORMAT": "hf", "METRIC": "bleu", "N": "3", "…": "tensorboard"}
 # a placeholder, a path, a file, a store, numbers
-ANYTHING = re.compile(r"[A-Z][A-Z-]*$|.*/|[\w.-]+\.(toml|csv|zst|bytes-\d+)$|[\d,-]+$")
+ANYTHING = re.compile(r"[A-Z][A-Z-]*…?$|.*/|[\w.-]+\.(toml|csv|zst|bytes-\d+)$|[\d,-]+$")
 RUN = ("checkpoint", "run", "teacher", "reference", "what")
 OWN_NAMES = re.compile(r"--name ([\w-]+)|([\w-]+)\.toml")  # that a page gives to its runs
 
@@ -43,7 +44,8 @@ def names_of(command: Any, context: Any) -> Iterator[tuple[str, str, list[str]]]
     for one in command.params:
         value = context.params.get(one.name) or ()
         offered = [item.value for item in one.shell_complete(context, "")]
-        for word in value if isinstance(value, tuple | list) else [value]:
+        words = value if isinstance(value, tuple | list) else [value]
+        for word in [parse_arm(word).preset for word in words] if one.name == "arms" else words:
             if not ANYTHING.match(str(word)):
                 yield str(one.name), str(word), offered
 

@@ -102,7 +102,7 @@ def test_what_is_written_is_kept_beside_the_result_and_scored_again(synth: Synth
     assert (again["checkpoint"], again["outputs"]) == (str(path), None)
     said = synth("eval", "bleu", "tiny", "--limit", "2", "--no-save-outputs", "--json")
     assert json.loads(said.out)[0]["outputs"] is None
-    assert [path.name] == [file.name for file in path.parent.glob("*.jsonl")]
+    assert [path.name] == [file.name for file in path.parent.glob("*.outputs.jsonl")]
 
 
 @pytest.mark.parametrize(

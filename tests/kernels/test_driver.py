@@ -43,6 +43,7 @@ def driver(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     report = Report(ABI, places.digest(places.sources()), Part("off"), part)
     (folder / FILE).write_text(as_text(report))
     monkeypatch.setenv("SYNTH_KERNELS_DIR", str(folder))
+    monkeypatch.setattr(places, "package_folder", lambda: tmp_path / "none")
     monkeypatch.delenv("SYNTH_KERNELS", raising=False)
     monkeypatch.setenv("NVCC", "/bin/true")
     caches = (library.outcome, library._refusal, dispatch.warn)
