@@ -36,7 +36,9 @@ def parse(line: Line) -> tuple[Any, Any]:
         words = []
     is_verb = command.name == "synth" or (line.is_in_sentence and not words)
     words = [STANDS_FOR.get(word, word) for word in words]
-    return command, command.make_context(command.name, words, resilient_parsing=is_verb)
+    context = command.make_context(command.name, words, resilient_parsing=is_verb)
+    context.close()  # what an option has begun, such as `--device`, ends
+    return command, context
 
 
 def names_of(command: Any, context: Any) -> Iterator[tuple[str, str, list[str]]]:

@@ -70,4 +70,4 @@ def test_examples_are_given_as_they_stand(words: str) -> None:
     for example in examples:
         assert example.startswith(f"synth {words}")
         given = shlex.split(example.partition(" <")[0])[1 + len(words.split()) :]
-        LEAVES[words].make_context(words, given)
+        LEAVES[words].make_context(words, given).close()

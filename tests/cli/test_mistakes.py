@@ -129,7 +129,7 @@ def parse(words: list[str]) -> None:
     command, rest = command_of(words)
     assert rest in ([], ["--help"]) or command is not get_command(app), words
     if "--help" not in rest:
-        command.make_context(command.name, rest)
+        command.make_context(command.name, rest).close()
 
 
 def test_no_such_scale_of_the_whole_s_corpora(synth: Synth, here: Path) -> None:

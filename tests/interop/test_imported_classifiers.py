@@ -311,7 +311,7 @@ def test_finetuning_keeps_the_form(here: Path, synth: Synth) -> None:
     assert result["options"]["form"] == PLAIN
     said = synth("eval", "accuracy", str(run), "--split", "dev", "--form", "named", "--json")
     assert json.loads(said.out)[0]["options"]["form"] == NAMED
-    assert sorted(path.name.split("beam-4.")[1] for path in (run / "results").glob("accuracy*")) == [
+    assert sorted(path.name.split("beam-4.")[1] for path in (run / "results").glob("accuracy*.json")) == [
         "json",
         "named.json",
     ]
