@@ -54,4 +54,5 @@ class _DrawnByName(TorchFunctionMode):
         name = self.names.get(id(tensor))
         if name is not None:
             digest = hashlib.blake2b(f"{self.base}/{name}".encode(), digest_size=8).digest()
-            torch.manual_seed(int.from_bytes(digest))
+            # `torch.manual_seed` would seed every kind of device, each call with a stack of its own
+            torch.default_generator.manual_seed(int.from_bytes(digest))

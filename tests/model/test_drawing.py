@@ -22,7 +22,7 @@ def test_every_tensor_is_drawn(init: InitConfig, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
     torch.use_deterministic_algorithms(True)  # memory that nobody fills is NaN
     try:
-        for combination in COMBINATIONS:
+        for combination in COMBINATIONS[:: len(KINDS)] if init != KINDS[0] else COMBINATIONS:
             model = drawn(*combination, init=init.model_dump())
             assert [n for n, t in model.state_dict().items() if not t.isfinite().all()] == [], combination
     finally:
