@@ -87,6 +87,13 @@ FailIfWorse = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+PLANNED = {  # of an arm, and in words
+    "parameters": "parameters",
+    "steps": "steps",
+    "flops": "FLOPs a run",
+    "missing": "runs to make",
+    "hours": "hours",
+}
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=RESULT)]
 
 
@@ -186,13 +193,8 @@ def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     lines = unequal(rows)
     if as_json:
         return screen.data(json.dumps({"arms": rows, "unequal": lines, "seeds": config.seeds}, indent=2))
-    cells = [
-        [row["arm"], *(write_number(row[key]) for key in ("parameters", "steps", "flops", "missing"))]
-        for row in rows
-    ]
-    screen.table(
-        "Arms", ["arm", "parameters", "steps", "FLOPs a run", "runs to make"], cells, frozenset({1, 2, 3, 4})
-    )
+    cells = [[row["arm"], *(write_number(row[key]) for key in PLANNED)] for row in rows]
+    screen.table("Arms", ["arm", *PLANNED.values()], cells, frozenset(range(1, 1 + len(PLANNED))))
     for line in lines:
         screen.say(f"not equal: {line}")
     for line in power_lines(config):

@@ -1,9 +1,9 @@
 """Compare arms: what is trained is used, what is unfinished is resumed, what is missing is trained."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from synthcli import durable
@@ -16,8 +16,8 @@ from synthcli.jobs.compare_page import page
 from synthcli.jobs.compare_report import fairness_of, markdown, report_of
 from synthcli.jobs.noise import NoiseFloor, measure_noise, noise_file, write_noise
 from synthcli.jobs.parallel import Board, carry_out_all
-from synthcli.jobs.records import find_record, make_record, read_records, record_name
-from synthcli.jobs.reproduce_rows import finished_run
+from synthcli.jobs.records import find_record, make_record, read_records, record_name, training_cost
+from synthcli.jobs.reproduce_rows import find_trained, finished_run
 from synthcli.jobs.work import Failure, Listener, watcher_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import refuse_unwritable_runs
@@ -156,9 +156,13 @@ def has_diverged(failure: Failure) -> bool:
 
 
 def plan_of(config: CompareConfig, comparison: ArmComparison) -> list[dict[str, Any]]:
-    """Return what each arm is and takes, and how many of its runs are still to be made."""
-    missing: Sequence[ArmRun] = comparison.waiting
+    """Return what each arm is and takes: how many runs are to be made, and how long, where one says it."""
     table = fairness_of(config)
     for row in table:
-        row["missing"] = sum(run.arm.name == row["arm"] for run in missing)
+        own = [run for run in comparison.waiting if run.arm.name == row["arm"]]
+        trained = {run.seed: find_trained(run.experiment()) for run in own}
+        known = [record.cost["seconds"] for record in comparison.records[row["arm"]].values()]
+        known += [training_cost(run)["seconds"] for run in trained.values() if run is not None]
+        row["missing"] = sum(run is None for run in trained.values())
+        row["hours"] = row["missing"] * median(known) / 3600 if known else None
     return table

@@ -52,7 +52,7 @@ def make_record(run: Run, metric: str, watcher: Watcher) -> RunRecord:
         parameters=parameters.total,
         non_embedding=parameters.non_embedding,
         made={key: value for key, value in run.sessions[-1].items() if key in MADE},
-        cost=_cost(run),
+        cost=training_cost(run),
         curve=tuple(_curve(run)),
         figures=figures,
     )
@@ -109,7 +109,7 @@ def _last_step(run: Run) -> int:
     return int(run.last.name.removeprefix("step-"))
 
 
-def _cost(run: Run) -> dict[str, Any]:
+def training_cost(run: Run) -> dict[str, Any]:
     """Return seconds of training, and tokens a second over all of it."""
     timings = [row for row in read(run.timings) if "seconds" in row]
     seconds = sum(row["seconds"] for row in timings)

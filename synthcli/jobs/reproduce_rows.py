@@ -109,6 +109,12 @@ def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
     return refuse_incomplete(train_experiment(experiment, watcher).run)
 
 
+def find_trained(experiment: Experiment) -> Run | None:
+    """Return a complete run of exactly this experiment, if there is one."""
+    runs = list_runs(name=experiment.name)
+    return next((run for run in runs if run.is_finished and same(run, experiment)), None)
+
+
 def same(run: Run, experiment: Experiment) -> bool:
     """Return whether a run trains this experiment; sizes that follow its store may differ."""
     try:

@@ -26,6 +26,9 @@ def test_a_comparison_says_its_verdict_and_where_the_report_is(synth: Synth, tin
     report = json.loads((here / "reports" / "compare-tiny-fast" / "report.json").read_text())
     assert report["command"].startswith("synth compare tiny.toml 'fast=tiny.toml: ")
     assert "fast" in said.out and "wrote `reports/compare-tiny-fast`" in said.err
+    plan = json.loads(synth("compare", *ARMS, "--seeds", "3", "--plan", "--json").out)
+    assert [row["missing"] for row in plan["arms"]] == [1, 1]
+    assert all(row["hours"] > 0 for row in plan["arms"])
     again = synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "--json")
     assert json.loads(again.out)["contrasts"] == report["contrasts"]
     worse = synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "--fail-if-worse", "0")
