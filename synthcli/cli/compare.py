@@ -189,7 +189,7 @@ def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     from synthcli.jobs.compare_report import unequal
 
     config = comparison.config
-    rows = plan_of(config, comparison)
+    rows = plan_of(comparison)
     lines = unequal(rows)
     if as_json:
         return screen.data(json.dumps({"arms": rows, "unequal": lines, "seeds": config.seeds}, indent=2))
@@ -210,7 +210,7 @@ def power_lines(config: "CompareConfig") -> list[str]:
 
     seeds, quantity = config.seeds, config.quantity
     least = f"the sign-flip test of {seeds} pairs has no p-value below {sign_flip_floor(seeds):.3g}"
-    floor = find_floor(config.arms[0].experiment(config.scale, config.overrides, None), quantity)
+    floor = find_floor(config.experiments[0], quantity)
     if floor is None or seeds < 2:
         return [least]
     size = smallest_difference(floor.of_differences, seeds, 0.0)

@@ -50,11 +50,19 @@ def bootstrap_differences(pairs: Pairs, resamples: int, seed: int = SEED) -> Arr
 
     A resample has the same samples for both arms and for every seed.
     """
-    generator, samples, parts = np.random.default_rng(seed), pairs.samples, []
+    return np.concatenate(
+        [
+            _figures(pairs, counts @ pairs.arm) - _figures(pairs, counts @ pairs.baseline)
+            for counts in draw_counts(pairs.samples, resamples, seed)
+        ]
+    )
+
+
+def draw_counts(samples: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Yield how often each sample is drawn, a row a resample, some resamples at a time."""
+    generator = np.random.default_rng(seed)
     for size in _parts(resamples, samples):
-        counts = _counts(generator.integers(0, samples, (size, samples)), samples)
-        parts.append(_figures(pairs, counts @ pairs.arm) - _figures(pairs, counts @ pairs.baseline))
-    return np.concatenate(parts)
+        yield _counts(generator.integers(0, samples, (size, samples)), samples)
 
 
 def bootstrap_p(resampled: Array, difference: float) -> float:

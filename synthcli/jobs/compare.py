@@ -155,9 +155,9 @@ def has_diverged(failure: Failure) -> bool:
     return any(sign in failure.message for sign in (" is nan at step ", " is inf at step "))
 
 
-def plan_of(config: CompareConfig, comparison: ArmComparison) -> list[dict[str, Any]]:
+def plan_of(comparison: ArmComparison) -> list[dict[str, Any]]:
     """Return what each arm is and takes: how many runs are to be made, and how long, where one says it."""
-    table = fairness_of(config)
+    table = fairness_of(comparison.config)
     for row in table:
         own = [run for run in comparison.waiting if run.arm.name == row["arm"]]
         trained = {run.seed: find_trained(run.experiment()) for run in own}

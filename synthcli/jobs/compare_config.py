@@ -7,6 +7,7 @@ from pathlib import Path
 from synthcli.compare.figures import Quantity, find_quantity
 from synthcli.errors import SynthError
 from synthcli.jobs.compare_arms import Arm
+from synthcli.presets.schema import Experiment
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,19 @@ class CompareConfig:
     command: str = ""
 
     @cached_property
+    def experiments(self) -> list[Experiment]:
+        """Those of the arms, the baseline's first, each with the seed of its preset."""
+        return [arm.experiment(self.scale, self.overrides, None) for arm in self.arms]
+
+    @property
     def first_seed(self) -> int:
         """The seed of the baseline's preset: others follow it."""
-        return self.arms[0].experiment(self.scale, self.overrides, None).training.seed
+        return self.experiments[0].training.seed
 
     @cached_property
     def quantity(self) -> Quantity:
         """What is compared: what was asked for, else the first metric of the baseline."""
-        experiments = [arm.experiment(self.scale, self.overrides, None) for arm in self.arms]
-        metrics = [experiment.evaluation.metrics for experiment in experiments]
+        metrics = [experiment.evaluation.metrics for experiment in self.experiments]
         quantity = find_quantity(self.metric or metrics[0][0])
         for arm, known in zip(self.arms, metrics, strict=True):
             if quantity.metric not in known:

@@ -40,8 +40,7 @@ COLUMNS = {  # of the table of arms
 def fairness_of(config: CompareConfig) -> list[dict[str, Any]]:
     """Return a row an arm: what it is, and what it takes."""
     rows = []
-    for arm in config.arms:
-        experiment = arm.experiment(config.scale, config.overrides, None)
+    for arm, experiment in zip(config.arms, config.experiments, strict=True):
         planned = plan(experiment)
         rows.append(
             {
@@ -81,7 +80,7 @@ def report_of(
         row["deviation"] = float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else None
         row["diverged"] = sorted(failures.get(row["arm"], {}))
         row["seconds"] = float(np.median([record.cost["seconds"] for record in of_arm.values()]))
-    floor = find_floor(config.arms[0].experiment(config.scale, config.overrides, None), quantity)
+    floor = find_floor(config.experiments[0], quantity)
     contrasts = contrast_arms(records, quantity, config.margin, floor)
     return {
         "name": config.name,

@@ -13,16 +13,17 @@ import tomlkit
 from synthcli import durable
 from synthcli.compare.contrasts import figure_of, formula_of, value_of
 from synthcli.compare.figures import Quantity
+from synthcli.compare.pairs import draw_counts
 from synthcli.compare.record import RunRecord
 from synthcli.compare.spread import Floor
 from synthcli.disk import writing
 from synthcli.errors import SynthError
+from synthcli.jobs.reproduce_rows import FITTED
 from synthcli.presets.files import NOISE, find_file, library_folder, read_toml
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 from synthcli.safe_read import Shape, check_shape
 
-FITTED = ("vocab_size", "num_classes", "class_names")  # sizes that follow a store
 FEWEST = 3  # seeds that a deviation is told of
 RESAMPLES = 1000
 SHAPE: Shape = {
@@ -146,10 +147,6 @@ def _figure_name(record: RunRecord, quantity: Quantity) -> str:
 def _over_samples(record: RunRecord, quantity: Quantity) -> float:
     """Return the bootstrap deviation of a run's figure over test samples."""
     statistics = figure_of(record, quantity).kept.statistics
-    figure, generator = formula_of(figure_of(record, quantity), quantity), np.random.default_rng(0)
-    count = len(statistics)
-    values = [
-        float(figure(np.bincount(generator.integers(0, count, count), minlength=count) @ statistics))
-        for _ in range(RESAMPLES)
-    ]
-    return float(np.std(values, ddof=1))
+    figure = formula_of(figure_of(record, quantity), quantity)
+    drawn = draw_counts(len(statistics), RESAMPLES, seed=0)
+    return float(np.std(np.concatenate([figure(counts @ statistics) for counts in drawn]), ddof=1))

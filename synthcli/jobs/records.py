@@ -9,16 +9,15 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.kept_samples import read_samples
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate import Request, evaluate_checkpoint, file_name
-from synthcli.jobs.reproduce_rows import evaluating
+from synthcli.jobs.reproduce_rows import evaluating, trains_alike
 from synthcli.jobs.train import Watcher
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
-from synthcli.runs import Run, differences_in_training, read_experiment
+from synthcli.runs import Run, read_experiment
 from synthcli.runs.run import write_json
 from synthcli.training.journal import read
 
 MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
-FITTED = ("vocab_size", "num_classes", "class_names")  # what a model's configuration takes from its store
 
 
 def make_record(run: Run, metric: str, watcher: Watcher) -> RunRecord:
@@ -68,17 +67,9 @@ def find_record(records: Sequence[RunRecord], experiment: Experiment, metric: st
     """Return the record of exactly this experiment, evaluated by a metric as it says."""
     for record in records:
         is_named = record.preset == experiment.name and record.metric == metric
-        if is_named and matches(record, experiment):
+        if is_named and trains_alike(record.configuration, experiment):
             return record
     return None
-
-
-def matches(record: RunRecord, experiment: Experiment) -> bool:
-    """Whether a record is of this experiment; sizes that follow its store may differ."""
-    asked = experiment.model_dump(mode="json")
-    model = record.configuration["model"]
-    asked["model"] = {**asked["model"], **{key: model.get(key) for key in FITTED}}
-    return not differences_in_training(record.configuration, asked)
 
 
 def read_records(folder: Path) -> list[RunRecord]:

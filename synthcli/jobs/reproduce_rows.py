@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,6 +35,7 @@ from synthcli.training.training import prepare
 
 TIMED_ROUNDS = 7
 STEP_TIME = "step-time"
+FITTED = ("vocab_size", "num_classes", "class_names")  # what a model's configuration takes from its store
 
 
 @dataclass(frozen=True)
@@ -118,17 +120,17 @@ def find_trained(experiment: Experiment) -> Run | None:
 def same(run: Run, experiment: Experiment) -> bool:
     """Return whether a run trains this experiment; sizes that follow its store may differ."""
     try:
-        own, asked = read_experiment(run), experiment
+        own = read_experiment(run)
     except SynthError:  # edited since, or damaged: another is trained
         return False
-    found = own.model
-    sizes = {
-        "vocab_size": found.vocab_size,
-        "num_classes": found.num_classes,
-        "class_names": found.class_names,
-    }
-    asked = asked.model_copy(update={"model": asked.model.model_copy(update=sizes)})
-    return not differences_in_training(own.model_dump(mode="json"), asked.model_dump(mode="json"))
+    return trains_alike(own.model_dump(mode="json"), experiment)
+
+
+def trains_alike(own: Mapping[str, Any], experiment: Experiment) -> bool:
+    """Return whether a resolved preset trains this experiment; sizes that follow its store may differ."""
+    asked = experiment.model_dump(mode="json")
+    asked["model"] |= {key: own["model"].get(key) for key in FITTED}
+    return not differences_in_training(own, asked)
 
 
 def refuse_incomplete(run: Run) -> Run:
