@@ -10,6 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.compare_options import (
     Arms,
     AsJson,
+    Equal,
     FailIfWorse,
     Jobs,
     Margin,
@@ -34,6 +35,7 @@ def compare(
     set_: Set = None,
     metric: Metric = None,
     margin: Margin = None,
+    equal: Equal = None,
     records: Records = None,
     only_plan: OnlyPlan = False,
     jobs: Jobs = None,
@@ -60,6 +62,7 @@ def compare(
     from synthcli.jobs.compare import find_noise, prepare
     from synthcli.jobs.compare_arms import parse_arms
     from synthcli.jobs.compare_config import CompareConfig
+    from synthcli.jobs.compare_equal import equalise, parse_equal
     from synthcli.jobs.parallel import default_jobs
 
     config = CompareConfig(
@@ -71,18 +74,20 @@ def compare(
         margin,
         records,
         same_command(),
+        parse_equal(tuple(equal or ())),
     )
-    comparison = prepare(config)
-    if only_plan:
-        return show_plan(comparison, as_json)
+    jobs = jobs or default_jobs()
     with (
         going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
         screen.showing_lost(lambda lost: screen.data(json.dumps(lost, indent=2))),
         ReproducingProgress() as board,
     ):
-        if noise_floor:
-            return show_noise(*find_noise(comparison, board, jobs or default_jobs()), as_json)
-        report = compare_arms(comparison, output, board, jobs or default_jobs())
+        comparison = prepare(equalise(config, output / config.name, board, jobs))
+        if noise_floor and not only_plan:
+            return show_noise(*find_noise(comparison, board, jobs), as_json)
+        report = {} if only_plan else compare_arms(comparison, output, board, jobs)
+    if only_plan:
+        return show_plan(comparison, as_json)
     show_report(report, as_json)
     if not as_json:
         screen.say(f"wrote `{output / config.name}`")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synthcli.cli.completion import complete, list_presets
+from synthcli.cli.completion import EQUAL, complete, list_presets
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
 
 Arms = Annotated[
@@ -31,6 +31,15 @@ Margin = Annotated[
         min=0,
         help="The difference that is too small to matter.",
         show_default="the metric's, docs/compare.md",
+        rich_help_panel=SETTINGS,
+    ),
+]
+Equal = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WHAT",
+        help="What every arm has as much of as the baseline: steps, tokens, flops or time; parameters.",
+        autocompletion=complete(lambda: EQUAL),
         rich_help_panel=SETTINGS,
     ),
 ]

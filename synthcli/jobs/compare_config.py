@@ -12,7 +12,10 @@ from synthcli.presets.schema import Experiment
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """What is compared, and how; `records` is a folder of records that are counted as runs are."""
+    """What is compared, and how; `records` is a folder of records that are counted as runs are.
+
+    `equal` names what every arm has as much of as the baseline (jobs/compare_equal.py).
+    """
 
     arms: tuple[Arm, ...]
     seeds: int = 3
@@ -22,6 +25,7 @@ class CompareConfig:
     margin: float | None = None
     records: Path | None = None
     command: str = ""
+    equal: tuple[str, ...] = ()
 
     @cached_property
     def experiments(self) -> list[Experiment]:

@@ -95,6 +95,7 @@ def report_of(
         "corpus": first.corpus,
         "split": first.split,
         "seeds": config.seeds_in_turn(),
+        "equal": list(config.equal),
         "baseline": config.arms[0].name,
         "arms": arms,
         "unequal": unequal(arms),
@@ -129,9 +130,9 @@ def unequal(arms: list[dict[str, Any]]) -> list[str]:
 def quote(config: CompareConfig, first: RunRecord, contrasts: list[dict[str, Any]]) -> str:
     """Return one paragraph that can be quoted."""
     sentences = [_sentence(one, config) for one in contrasts]
-    where = (
-        f"On {first.corpus} ({first.split}, scale {first.scale}, {_count_seeds(len(config.seeds_in_turn()))})"
-    )
+    conditions = [first.split, f"scale {first.scale}", _count_seeds(len(config.seeds_in_turn()))]
+    conditions += [f"equal {' and '.join(config.equal)}"] if config.equal else []
+    where = f"On {first.corpus} ({', '.join(conditions)})"
     how = "95 % intervals over seeds and test samples together; Holm over arms"
     return f"{where}: {' '.join(sentences)} ({how}; synth {synthcli.__version__}.)"
 

@@ -21,6 +21,7 @@ from synthcli.jobs.work import Failure, Listener, WorkItem, attempt
 SECONDS_BETWEEN_REPORTS = 0.2
 SECONDS_TO_END = 5.0
 SECONDS_TO_SAVE = 60.0  # once interrupted: a training ends after its step
+THREADS = "OMP_NUM_THREADS"
 SAY, PROGRESS, RESULT = "say", "progress", "result"
 MEMORY = "the system kills what needs more memory than there is: a lower `--jobs` needs less"
 
@@ -118,9 +119,15 @@ def environment_of(number: int, jobs: int, gpus: list[str]) -> dict[str, str]:
 
     Without GPUs it sees none: rows run on the processor, whatever else there is.
     """
-    threads = {"OMP_NUM_THREADS": str(max(1, cores() // jobs))}
+    threads = {THREADS: str(threads_of_worker(jobs))}
     own = {VISIBLE: gpus[number % len(gpus)] if gpus else ""}
-    return {**threads, **os.environ, **own}
+    return {**os.environ, **threads, **own}
+
+
+def threads_of_worker(jobs: int) -> int:
+    """Return on how many threads each of `jobs` computes: what a user has set, else its share."""
+    own = os.environ.get(THREADS, "")
+    return int(own) if own.isdecimal() and int(own) else max(1, cores() // jobs)
 
 
 class Teller:

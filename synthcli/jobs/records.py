@@ -17,6 +17,7 @@ from synthcli.runs import Run, read_experiment
 from synthcli.runs.run import write_json
 from synthcli.training.journal import read
 
+OF_ARMS = ("equal.json", "tuning.json")  # beside the records: how the settings of arms were found
 MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
 
 
@@ -76,7 +77,7 @@ def read_records(folder: Path) -> list[RunRecord]:
     """Return the records in a folder, in the order of their names."""
     if not folder.is_dir():
         raise SynthError(f"there is no folder `{folder}`", "name one with records, or leave `--records` out")
-    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+    return [read_record(path) for path in sorted(folder.glob("*.json")) if path.name not in OF_ARMS]
 
 
 def record_name(record: RunRecord) -> str:

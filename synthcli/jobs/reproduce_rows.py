@@ -206,13 +206,15 @@ def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
     return {variant: seconds[variant] / first for variant in runs}
 
 
-def timed(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, float]:
-    """Return the median seconds of a step by variant."""
+def timed(
+    experiments: dict[str, Experiment], watcher: Watcher, rounds: int = TIMED_ROUNDS
+) -> dict[str, float]:
+    """Return the median seconds of a step by variant, of so many steps each."""
     with fix_workspace(any(experiment.training.deterministic for experiment in experiments.values())):
-        return _time_steps(experiments, watcher)
+        return _time_steps(experiments, watcher, rounds)
 
 
-def _time_steps(experiments: dict[str, Experiment], watcher: Watcher) -> dict[str, float]:
+def _time_steps(experiments: dict[str, Experiment], watcher: Watcher, rounds: int) -> dict[str, float]:
     trainings = {}
     for variant, experiment in experiments.items():
         fitted, store = fitted_to_store(experiment, watcher)
@@ -221,7 +223,7 @@ def _time_steps(experiments: dict[str, Experiment], watcher: Watcher) -> dict[st
         network = initialised(fitted, watcher).train()
         trainings[variant] = prepare(network, examples, objective, fitted.training, fitted.data.batch, ())
     seconds: dict[str, list[float]] = {variant: [] for variant in trainings}
-    for turn in range(TIMED_ROUNDS + 1):
+    for turn in range(rounds + 1):
         for variant, training in trainings.items():
             with deterministic(training.config.deterministic, training.device):
                 taken = time_on(training.device, partial(take_step, training, Interrupt()))
