@@ -70,8 +70,8 @@ def compare(
         seeds,
         scale,
         tuple(set_ or ()),
-        metric,
-        margin,
+        tuple(metric or ()),
+        tuple(margin or ()),
         records,
         same_command(),
         parse_equal(tuple(equal or ())),
@@ -91,7 +91,8 @@ def compare(
     show_report(report, as_json)
     if not as_json:
         screen.say(f"wrote `{output / config.name}`")
-    if fail_if_worse is not None and any(may_be_worse(one, fail_if_worse) for one in report["contrasts"]):
+    first = [one for one in report["contrasts"] if one["metric"] == config.quantity.word]
+    if fail_if_worse is not None and any(may_be_worse(one, fail_if_worse) for one in first):
         screen.say(f"an arm may be worse by {fail_if_worse:g} or more")
         raise typer.Exit(1)
     return None

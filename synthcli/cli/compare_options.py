@@ -18,18 +18,18 @@ Arms = Annotated[
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Runs of each arm.", rich_help_panel=SETTINGS)]
 Metric = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        help="What is compared.",
+        help="What is compared; may be given several times.",
         show_default="the first metric of the baseline's preset",
         rich_help_panel=SETTINGS,
     ),
 ]
 Margin = Annotated[
-    float | None,
+    list[str] | None,
     typer.Option(
-        min=0,
-        help="The difference that is too small to matter.",
+        metavar="DIFFERENCE",
+        help="What is too small to matter; METRIC=DIFFERENCE where there are several.",
         show_default="the metric's, docs/compare.md",
         rich_help_panel=SETTINGS,
     ),
@@ -80,7 +80,7 @@ FailIfWorse = Annotated[
     typer.Option(
         min=0,
         metavar="DIFFERENCE",
-        help="End with code 1 where an arm may be worse by as much.",
+        help="End with code 1 where an arm may be worse by as much, by the first metric.",
         rich_help_panel=RESULT,
     ),
 ]

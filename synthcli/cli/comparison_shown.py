@@ -21,10 +21,16 @@ PLANNED = {  # of an arm, and in words
 }
 
 
-def show_noise(floor: "NoiseFloor", path: Path, as_json: bool) -> None:
+def show_noise(floors: "list[NoiseFloor]", path: Path, as_json: bool) -> None:
     """Print how far the runs of a preset vary."""
     if as_json:
-        return screen.data(json.dumps(asdict(floor), indent=2))
+        return screen.data(json.dumps([asdict(floor) for floor in floors], indent=2))
+    for floor in floors:
+        show_floor(floor)
+    return screen.say(f"wrote `{path}`")
+
+
+def show_floor(floor: "NoiseFloor") -> None:
     deviations = {
         "of a run over seeds": floor.sigma_seeds,
         "of a run over test samples": floor.sigma_samples,
@@ -33,20 +39,19 @@ def show_noise(floor: "NoiseFloor", path: Path, as_json: bool) -> None:
     rows = [[name, f"{value:.4g}"] for name, value in deviations.items()]
     title = f"{floor.preset}, {floor.figure}: {floor.mean:.4g} ({floor.count} seeds)"
     screen.table(title, ["deviation", "σ"], rows, frozenset({1}))
-    return screen.say(f"wrote `{path}`")
 
 
 def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     """Print what the arms are and take, and what is not equal."""
     from synthcli.jobs.compare import plan_of
-    from synthcli.jobs.compare_report import unequal
+    from synthcli.jobs.compare_report import number_words, unequal
 
     config = comparison.config
     rows = plan_of(comparison)
     lines = unequal(rows)
     if as_json:
         return screen.data(json.dumps({"arms": rows, "unequal": lines, "seeds": config.seeds}, indent=2))
-    cells = [[row["arm"], *(write_number(row[key]) for key in PLANNED)] for row in rows]
+    cells = [[row["arm"], *(number_words(row[key]) for key in PLANNED)] for row in rows]
     screen.table("Arms", ["arm", *PLANNED.values()], cells, frozenset(range(1, 1 + len(PLANNED))))
     for line in lines:
         screen.say(f"not equal: {line}")
@@ -61,20 +66,15 @@ def power_lines(config: "CompareConfig") -> list[str]:
     from synthcli.compare.seeds import sign_flip_floor
     from synthcli.jobs.noise import find_floor
 
-    seeds, quantity = config.seeds, config.quantity
-    least = f"the sign-flip test of {seeds} pairs has no p-value below {sign_flip_floor(seeds):.3g}"
-    floor = find_floor(config.experiments[0], quantity)
-    if floor is None or seeds < 2:
-        return [least]
-    size = smallest_difference(floor.of_differences, seeds, 0.0)
-    found = f"a difference of {size:.3g} {quantity.unit} is found with 80 % power, samples apart"
-    return [least, f"{found}: σ over seeds is {floor.sigma:.3g} ({floor.count} runs)"]
-
-
-def write_number(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}"
+    seeds = config.seeds
+    lines = [f"the sign-flip test of {seeds} pairs has no p-value below {sign_flip_floor(seeds):.3g}"]
+    for quantity in config.quantities:
+        floor = find_floor(config.experiments[0], quantity)
+        if floor is not None and seeds > 1:
+            size = smallest_difference(floor.of_differences, seeds, 0.0)
+            found = f"a difference of {size:.3g} {quantity.unit} is found with 80 % power, samples apart"
+            lines.append(f"{found}: σ over seeds is {floor.sigma:.3g} ({floor.count} runs)")
+    return lines
 
 
 def show_report(report: dict[str, Any], as_json: bool) -> None:
@@ -87,10 +87,16 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
     for one in report["contrasts"]:
         low, high = one["both"]["interval"]
         rows.append(
-            [one["arm"], f"{one['difference']:+.3g}", f"{low:+.3g} to {high:+.3g}", verdict_words(one)]
+            [
+                one["arm"],
+                one["unit"],
+                f"{one['difference']:+.3g}",
+                f"{low:+.3g} to {high:+.3g}",
+                verdict_words(one),
+            ]
         )
-    title = f"{report['figure']} ({report['unit']}), difference to {report['baseline']}"
-    screen.table(title, ["arm", "difference", "95 %", "verdict"], rows, frozenset({1, 2}))
+    titles = ["arm", "figure", "difference", "95 %", "verdict"]
+    screen.table(f"Differences to {report['baseline']}", titles, rows, frozenset({2, 3}))
     for line in report["unequal"]:
         screen.say(f"not equal: {line}")
     return None

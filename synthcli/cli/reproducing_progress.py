@@ -27,8 +27,10 @@ class ReproducingProgress:
     def end(self, part: str, outcome: str, ended: int, parts: int) -> None:
         line = self.lines.pop(part)
         self.bars.remove_task(line.task)
+        if not parts:  # it comes before them
+            return screen.say(f"{part}: {outcome}")
         self.bars.update(self.whole, completed=ended, total=parts)
-        screen.say(f"{ended} of {parts}, {part}: {outcome}")
+        return screen.say(f"{ended} of {parts}, {part}: {outcome}")
 
     def __exit__(self, *error: object) -> None:
         self.bars.stop()

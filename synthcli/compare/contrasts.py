@@ -1,6 +1,6 @@
 """From the records of arms to contrasts with the baseline: by how much, how sure, and the verdict."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ Arms = Mapping[str, Mapping[int, RunRecord]]
 class PairedArms:
     """A pair of arms before it is judged with the others."""
 
+    quantity: Quantity
     contrast: Contrast
     pairs: Pairs
     resampled: Array
@@ -37,8 +38,23 @@ def contrast_arms(
     arms: Arms, quantity: Quantity, margin: float | None, floor: Floor | None = None
 ) -> list[dict[str, Any]]:
     """Return a table for each arm but the baseline; seeds that both have are pairs."""
+    limit = quantity.margin if margin is None else margin
+    return contrast_figures(arms, [(quantity, limit, floor)])
+
+
+def contrast_figures(
+    arms: Arms, figures: Sequence[tuple[Quantity, float, Floor | None]]
+) -> list[dict[str, Any]]:
+    """Return a table for each figure of each arm but the baseline, all of them one family.
+
+    With each figure come the margin and the noise floor.
+    """
     (name, baseline), *others = arms.items()
-    found = [_compare(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
+    found = [
+        _compare(name, baseline, arm, records, quantity, margin, floor)
+        for quantity, margin, floor in figures
+        for arm, records in others
+    ]
     verdicts = decide([one.contrast for one in found])
     return [_table(one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
 
@@ -69,7 +85,7 @@ def _compare(
     arm: str,
     records: Mapping[int, RunRecord],
     quantity: Quantity,
-    margin: float | None,
+    margin: float,
     floor: Floor | None,
 ) -> PairedArms:
     seeds = tuple(seed for seed in baseline if seed in records)
@@ -83,11 +99,10 @@ def _compare(
     pairs = Pairs(stacked[0], stacked[1], formula_of(figures[0][0], quantity))
     resampled = bootstrap_differences(pairs, RESAMPLES)
     spread = spread_of(pairs, resampled, floor)
-    limit = quantity.margin if margin is None else margin
     first = figures[0][0]
     name = quantity.figure if quantity.figure == "loss" else first.name
-    contrast = Contrast(arm, name, spread, limit, first.higher_is_better)
-    return PairedArms(contrast, pairs, resampled, seeds)
+    contrast = Contrast(arm, name, spread, margin, first.higher_is_better)
+    return PairedArms(quantity, contrast, pairs, resampled, seeds)
 
 
 def _refuse_other_samples(baseline: RunRecord, arm: RunRecord, quantity: Quantity) -> None:
@@ -116,7 +131,9 @@ def _table(one: PairedArms, verdict: Verdict) -> dict[str, Any]:
     tail = (100 - PER_CENT) / 2
     return {
         "arm": contrast.arm,
+        "metric": one.quantity.word,
         "figure": contrast.metric,
+        "unit": one.quantity.unit,
         "higher_is_better": contrast.higher_is_better,
         "difference": spread.difference,
         "margin": contrast.margin,

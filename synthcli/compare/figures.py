@@ -11,11 +11,14 @@ from synthcli.errors import SynthError, did_you_mean
 
 @dataclass(frozen=True)
 class Quantity:
-    """`metric` is evaluated, and its `figure` compared; a loss is the logarithm of a perplexity, in nats.
+    """What a `word` of `--metric` means: `metric` is evaluated, and its `figure` compared.
+
+    A loss is the logarithm of a perplexity, in nats.
 
     Some metrics have a figure of another name for some tasks, `otherwise`.
     """
 
+    word: str
     metric: str
     figure: str
     margin: float
@@ -29,16 +32,16 @@ class Quantity:
 
 
 QUANTITIES: Mapping[str, Quantity] = {
-    "bleu": Quantity("bleu", "bleu", 0.5, "BLEU"),
-    "chrf": Quantity("bleu", "chrf", 0.5, "chrF2"),
-    "rouge": Quantity("rouge", "rougeL", 0.5, "ROUGE-L"),
-    "perplexity": Quantity("perplexity", "loss", 0.01, "nats a token"),
-    "bits-per-byte": Quantity("perplexity", "bits_per_byte", 0.01, "bits a byte"),
-    "accuracy": Quantity("accuracy", "accuracy", 0.5, "% right", "exact_match"),
-    "f1": Quantity("f1", "f1", 0.5, "F1", "f1_macro"),
-    "matthews": Quantity("matthews", "matthews", 1.0, "Matthews · 100"),
-    "pearson": Quantity("correlation", "pearson", 1.0, "Pearson · 100"),
-    "spearman": Quantity("correlation", "spearman", 1.0, "Spearman · 100"),
+    "bleu": Quantity("bleu", "bleu", "bleu", 0.5, "BLEU"),
+    "chrf": Quantity("chrf", "bleu", "chrf", 0.5, "chrF2"),
+    "rouge": Quantity("rouge", "rouge", "rougeL", 0.5, "ROUGE-L"),
+    "perplexity": Quantity("perplexity", "perplexity", "loss", 0.01, "nats a token"),
+    "bits-per-byte": Quantity("bits-per-byte", "perplexity", "bits_per_byte", 0.01, "bits a byte"),
+    "accuracy": Quantity("accuracy", "accuracy", "accuracy", 0.5, "% right", "exact_match"),
+    "f1": Quantity("f1", "f1", "f1", 0.5, "F1", "f1_macro"),
+    "matthews": Quantity("matthews", "matthews", "matthews", 1.0, "Matthews · 100"),
+    "pearson": Quantity("pearson", "correlation", "pearson", 1.0, "Pearson · 100"),
+    "spearman": Quantity("spearman", "correlation", "spearman", 1.0, "Spearman · 100"),
 }
 FIRST = {"correlation": "pearson"}  # of a metric of presets, where it is called otherwise here
 

@@ -10,8 +10,9 @@ from synthcli.evaluation.kept_samples import KeptSamples
 from synthcli.safe_read import Shape, check_shape, read_table
 
 SHAPE: Shape = {
-    **dict.fromkeys(("preset", "scale", "run", "metric", "corpus", "split", "store"), str),
+    **dict.fromkeys(("preset", "scale", "run", "corpus", "split", "store"), str),
     **dict.fromkeys(("seed", "steps", "parameters", "non_embedding"), int),
+    "metrics": [str],
     "configuration": {},
     "options": {},
     "made": {},
@@ -50,7 +51,8 @@ class RecordedFigure:
 class RunRecord:
     """`configuration` is the resolved preset; `made` says when, on what and of which commit.
 
-    `cost` has seconds and tokens a second of training, `curve` steps and validation losses.
+    `options` are those of each of the `metrics`; `cost` has seconds and tokens a second of training, `curve`
+    steps and validation losses.
     """
 
     preset: str
@@ -58,7 +60,7 @@ class RunRecord:
     seed: int
     run: str
     configuration: Mapping[str, Any]
-    metric: str
+    metrics: tuple[str, ...]
     corpus: str
     split: str
     store: str
@@ -80,10 +82,13 @@ class RunRecord:
     @classmethod
     def from_json(cls, table: Any) -> "RunRecord":
         """Read what `to_json` gave; ValueError for anything else."""
+        if isinstance(table, dict) and "metric" in table:  # records of one metric were written so
+            old = table.pop("metric")
+            table |= {"metrics": [old], "options": {old: table.get("options")}}
         check_shape(table, SHAPE)
         figures = tuple(RecordedFigure.from_json(figure) for figure in table["figures"])
         curve = tuple((float(step), float(loss)) for step, loss in table["curve"])
-        return cls(**{**table, "figures": figures, "curve": curve})
+        return cls(**{**table, "metrics": tuple(table["metrics"]), "figures": figures, "curve": curve})
 
 
 def read_record(path: Path) -> RunRecord:

@@ -34,7 +34,7 @@ class ArmRun:
     seed: int
     scale: str | None
     overrides: tuple[str, ...]
-    metric: str
+    metrics: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -48,7 +48,7 @@ class ArmRun:
         """Return its record."""
         watcher = watcher_of(listener)
         run = self.arm.run or finished_run(self.experiment(), watcher)
-        return make_record(run, self.metric, watcher)
+        return make_record(run, self.metrics, watcher)
 
 
 @dataclass
@@ -86,8 +86,8 @@ def prepare(config: CompareConfig) -> ArmComparison:
     comparison = ArmComparison(config, records={arm.name: {} for arm in config.arms})
     for seed in config.seeds_in_turn():
         for arm in config.arms:
-            run = ArmRun(arm, seed, config.scale, config.overrides, config.quantity.metric)
-            record = find_record(known, run.experiment(), run.metric) if arm.run is None else None
+            run = ArmRun(arm, seed, config.scale, config.overrides, config.evaluated)
+            record = find_record(known, run.experiment(), run.metrics) if arm.run is None else None
             if record is None:
                 comparison.waiting.append(run)
             else:
@@ -105,13 +105,14 @@ def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1
     return report
 
 
-def find_noise(comparison: ArmComparison, board: Board, jobs: int = 1) -> tuple[NoiseFloor, Path]:
+def find_noise(comparison: ArmComparison, board: Board, jobs: int = 1) -> tuple[list[NoiseFloor], Path]:
     """Make the runs of one arm that are missing, and keep how far they vary with the presets."""
     config = comparison.config
     refuse_unwritable(noise_file(config.arms[0].preset), "presets of an installed package may be nobody's")
     make_runs(comparison, board, jobs)
-    floor = measure_noise(comparison.records[config.arms[0].name], config.quantity)
-    return floor, write_noise(floor)
+    records = comparison.records[config.arms[0].name]
+    floors = [measure_noise(records, quantity) for quantity in config.quantities]
+    return floors, write_noise(floors)
 
 
 def make_runs(comparison: ArmComparison, board: Board, jobs: int) -> None:

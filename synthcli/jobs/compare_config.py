@@ -1,11 +1,14 @@
 """What is compared, and how."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from synthcli.compare.figures import Quantity, find_quantity
+from synthcli.compare.figures import QUANTITIES, Quantity, find_quantity
 from synthcli.errors import SynthError
+from synthcli.evaluation.measure import METRICS
 from synthcli.jobs.compare_arms import Arm
 from synthcli.presets.schema import Experiment
 
@@ -14,6 +17,7 @@ from synthcli.presets.schema import Experiment
 class CompareConfig:
     """What is compared, and how; `records` is a folder of records that are counted as runs are.
 
+    `metrics` are words of `--metric`, `margins` of `--margin`: `0.5`, or `bleu=0.5` where there are several.
     `equal` names what every arm has as much of as the baseline (jobs/compare_equal.py).
     """
 
@@ -21,8 +25,8 @@ class CompareConfig:
     seeds: int = 3
     scale: str | None = None
     overrides: tuple[str, ...] = ()
-    metric: str | None = None
-    margin: float | None = None
+    metrics: tuple[str, ...] = ()
+    margins: tuple[str, ...] = ()
     records: Path | None = None
     command: str = ""
     equal: tuple[str, ...] = ()
@@ -38,17 +42,33 @@ class CompareConfig:
         return self.experiments[0].training.seed
 
     @cached_property
-    def quantity(self) -> Quantity:
+    def quantities(self) -> list[Quantity]:
         """What is compared: what was asked for, else the first metric of the baseline."""
-        metrics = [experiment.evaluation.metrics for experiment in self.experiments]
-        quantity = find_quantity(self.metric or metrics[0][0])
-        for arm, known in zip(self.arms, metrics, strict=True):
-            if quantity.metric not in known:
-                message = f"arm `{arm.name}` is not evaluated by `{quantity.metric}`"
-                common = [name for name in metrics[0] if all(name in one for one in metrics)]
-                hint = f"`--metric {common[0]}` fits all" if common else "no metric fits all of these arms"
-                raise SynthError(message, hint)
-        return quantity
+        words = self.metrics or self.experiments[0].evaluation.metrics[:1]
+        found = [find_quantity(word) for word in dict.fromkeys(words)]
+        tasks = {arm.name: one.model.task for arm, one in zip(self.arms, self.experiments, strict=True)}
+        for quantity in found:
+            _refuse_unfit(quantity, tasks)
+        return found
+
+    @property
+    def quantity(self) -> Quantity:
+        """The first of what is compared."""
+        return self.quantities[0]
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The metrics that runs are evaluated by."""
+        return tuple(dict.fromkeys(quantity.metric for quantity in self.quantities))
+
+    @cached_property
+    def limits(self) -> dict[str, float]:
+        """What is too small to matter, by the word of each quantity."""
+        limits = {quantity.word: quantity.margin for quantity in self.quantities}
+        for text in self.margins:
+            word, value = _read_margin(text, [*limits])
+            limits[word] = value
+        return limits
 
     def seeds_in_turn(self) -> list[int]:
         """Return the seeds of every arm; runs that are compared as they are count as one pair each."""
@@ -60,3 +80,33 @@ class CompareConfig:
     def name(self) -> str:
         """What the report is called."""
         return "-".join(["compare", *(arm.name for arm in self.arms)])[:100]
+
+
+def _refuse_unfit(quantity: Quantity, tasks: Mapping[str, str]) -> None:
+    """Raise where the task of an arm has no such metric."""
+    unfit = next((arm for arm, task in tasks.items() if task not in METRICS[quantity.metric]), None)
+    if unfit is not None:
+        message = f"arm `{unfit}` is not evaluated by `{quantity.metric}`: its task is `{tasks[unfit]}`"
+        common = [
+            one.word for one in QUANTITIES.values() if set(tasks.values()) <= METRICS[one.metric].keys()
+        ]
+        raise SynthError(
+            message, f"`--metric {common[0]}` fits all" if common else "compare arms of one task"
+        )
+
+
+def _read_margin(text: str, words: Sequence[str]) -> tuple[str, float]:
+    """Return the word and the number of `0.5` or `bleu=0.5`."""
+    name, equals, number = text.rpartition("=")
+    hint = f"`--margin {words[0]}=0.5`" if len(words) > 1 else "`--margin 0.5`"
+    if equals and name not in words:
+        raise SynthError(f"`--margin {text}`: `{name}` is not compared", hint)
+    if not equals and len(words) > 1:
+        raise SynthError(f"`--margin {text}`: of which of {', '.join(words)}?", hint)
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise SynthError(f"`--margin {text}`: a margin is a number of 0 or more", hint)
+    return name or words[0], value

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthcli.compare.record import RunRecord
-from synthcli.jobs.compare_report import COLUMNS, interval_words, number_words, verdict_words
+from synthcli.jobs.compare_report import (
+    arms_table,
+    interval_words,
+    number_words,
+    protocol_words,
+    title_of,
+    verdict_words,
+)
 from synthcli.jobs.curves_picture import LOOKS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DARK = "#111827"
+LEGEND = "line: 95 %, seeds and samples; grey: samples alone; ticks: pairs; shade: too small to matter"
 Records = Mapping[str, Mapping[int, RunRecord]]
 
 
@@ -25,9 +35,10 @@ def page(report: Mapping[str, Any], records: Records) -> str:
         loader=jinja2.PackageLoader("synthcli.jobs"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     return environment.get_template("compare.html").render(
-        title=f"{report['baseline']} against {', '.join(one['arm'] for one in report['contrasts'])}",
+        title=title_of(report),
         report=report,
-        columns=COLUMNS,
+        arms=arms_table(report),
+        protocol=protocol_words,
         forest=Markup(_svg(draw_forest(report))),
         curves=Markup(_svg(draw_curves(records))),
         interval=interval_words,
@@ -41,31 +52,34 @@ def draw_forest(report: Mapping[str, Any]) -> "Figure":
     """Draw each difference with its interval over seeds and samples, and that over samples alone, thicker."""
     from matplotlib.figure import Figure
 
-    contrasts = report["contrasts"]
-    figure = Figure(figsize=(8, 1.2 + 0.55 * len(contrasts)), layout="constrained")
-    axes = figure.add_subplot()
-    for row, one in enumerate(contrasts):
-        low, high = one["both"]["interval"]
-        axes.plot([low, high], [row, row], color="#111827", linewidth=1.5)
-        axes.plot(
-            one["over_samples"]["interval"], [row, row], color="#9ca3af", linewidth=6, solid_capstyle="butt"
-        )
-        axes.plot(
-            one["over_seeds"]["differences"], [row] * len(one["pairs"]), "|", color="#111827", markersize=11
-        )
-        axes.plot([one["difference"]], [row], "D", color="#111827", markersize=6)
-    margin = contrasts[0]["margin"]
-    axes.axvspan(-margin, margin, color="#e5e7eb", zorder=0)
-    axes.axvline(0, color="#6b7280", linewidth=1)
-    axes.set_yticks(range(len(contrasts)), [one["arm"] for one in contrasts])
-    axes.set_ylim(len(contrasts) - 0.5, -0.5)
-    better = "right" if report["higher_is_better"] else "left"
-    axes.set_xlabel(
-        f"{report['unit']}, difference to {report['baseline']}: better to the {better}\n"
-        "line: 95 %, seeds and samples; grey: samples alone; ticks: pairs; shade: too small to matter"
-    )
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    of_metrics = [
+        (metric, [one for one in report["contrasts"] if one["metric"] == word])
+        for word, metric in report["metrics"].items()
+    ]
+    heights = [1.0 + 0.55 * len(contrasts) for _, contrasts in of_metrics]
+    figure = Figure(figsize=(8, 0.3 + sum(heights)), layout="constrained")
+    panels = figure.subplots(len(of_metrics), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (metric, contrasts) in zip(panels, of_metrics, strict=True):
+        for row, one in enumerate(contrasts):
+            _draw_difference(axes, row, one)
+        axes.axvspan(-metric["margin"], metric["margin"], color="#e5e7eb", zorder=0)
+        axes.axvline(0, color="#6b7280", linewidth=1)
+        axes.set_yticks(range(len(contrasts)), [one["arm"] for one in contrasts])
+        axes.set_ylim(len(contrasts) - 0.5, -0.5)
+        better = "right" if metric["higher_is_better"] else "left"
+        axes.set_xlabel(f"{metric['unit']}, difference to {report['baseline']}: better to the {better}")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+    figure.supxlabel(LEGEND, fontsize="small")
     return figure
+
+
+def _draw_difference(axes: "Axes", row: int, one: Mapping[str, Any]) -> None:
+    low, high = one["both"]["interval"]
+    samples, seeds = one["over_samples"]["interval"], one["over_seeds"]["differences"]
+    axes.plot([low, high], [row, row], color=DARK, linewidth=1.5)
+    axes.plot(samples, [row, row], color="#9ca3af", linewidth=6, solid_capstyle="butt")
+    axes.plot(seeds, [row] * len(seeds), "|", color=DARK, markersize=11)
+    axes.plot([one["difference"]], [row], "D", color=DARK, markersize=6)
 
 
 def draw_curves(records: Records) -> "Figure":

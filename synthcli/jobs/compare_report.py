@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 import synthcli
-from synthcli.compare.contrasts import contrast_arms, value_of
+from synthcli.compare.contrasts import contrast_figures, figure_of, value_of
+from synthcli.compare.figures import Quantity, find_quantity
 from synthcli.compare.record import RunRecord
 from synthcli.errors import SynthError
 from synthcli.jobs.compare_config import CompareConfig
@@ -26,10 +27,7 @@ FAIR = {  # of an arm, what a fair comparison asks to be equal, and in words
 }
 
 MADE = ("time", "commit", "processor", "device")  # what a report says of how a run was made
-COLUMNS = {  # of the table of arms
-    "arm": "arm",
-    "mean": "mean",
-    "deviation": "σ over seeds",
+COLUMNS = {  # of the table of arms, beside its figures
     "diverged": "diverged seeds",
     "parameters": "parameters",
     "flops": "FLOPs",
@@ -66,7 +64,6 @@ def report_of(
     failures: Mapping[str, Mapping[int, Failure]],
 ) -> dict[str, Any]:
     """Return the report as it is written to JSON."""
-    quantity = config.quantity
     empty = [name for name, of_arm in records.items() if not of_arm]
     if empty:
         raise SynthError(f"every run of arm `{empty[0]}` diverged", "lower `training.schedule.peak`")
@@ -74,24 +71,26 @@ def report_of(
     arms = fairness_of(config)
     for row in arms:
         of_arm = records[row["arm"]]
-        values = {seed: value_of(record, quantity) for seed, record in sorted(of_arm.items())}
-        row["values"] = {str(seed): value for seed, value in values.items()}
-        row["mean"] = float(np.mean(list(values.values())))
-        row["deviation"] = float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else None
+        row["figures"] = {one.word: _figures_of(of_arm, one) for one in config.quantities}
         row["diverged"] = sorted(failures.get(row["arm"], {}))
         row["seconds"] = float(np.median([record.cost["seconds"] for record in of_arm.values()]))
-    floor = find_floor(config.experiments[0], quantity)
-    contrasts = contrast_arms(records, quantity, config.margin, floor)
+    floors = [find_floor(config.experiments[0], one) for one in config.quantities]
+    contrasts = contrast_figures(
+        records,
+        [(one, config.limits[one.word], floor) for one, floor in zip(config.quantities, floors, strict=True)],
+    )
     return {
         "name": config.name,
         "command": config.command,
         "version": synthcli.__version__,
         "scale": first.scale,
-        "metric": config.metric or quantity.metric,
-        "figure": contrasts[0]["figure"],
-        "unit": quantity.unit,
-        "higher_is_better": contrasts[0]["higher_is_better"],
-        "protocol": first.figures[0].protocol,
+        "metrics": {
+            one["metric"]: {
+                **{key: one[key] for key in ("figure", "unit", "higher_is_better", "margin")},
+                "protocol": figure_of(first, find_quantity(one["metric"])).protocol,
+            }
+            for one in contrasts
+        },
         "corpus": first.corpus,
         "split": first.split,
         "seeds": config.seeds_in_turn(),
@@ -105,7 +104,7 @@ def report_of(
             {
                 "arm": arm,
                 "seed": seed,
-                "value": value_of(record, quantity),
+                "values": {one.word: value_of(record, one) for one in config.quantities},
                 "run": record.run,
                 "made": {key: record.made.get(key) for key in MADE},
                 "cost": dict(record.cost),
@@ -113,6 +112,17 @@ def report_of(
             for arm, of_arm in records.items()
             for seed, record in sorted(of_arm.items())
         ],
+    }
+
+
+def _figures_of(records: Mapping[int, RunRecord], quantity: Quantity) -> dict[str, Any]:
+    """Return the values of an arm by seed, their mean, and how far they vary."""
+    values = {seed: value_of(record, quantity) for seed, record in sorted(records.items())}
+    found = list(values.values())
+    return {
+        "values": {str(seed): value for seed, value in values.items()},
+        "mean": float(np.mean(found)),
+        "deviation": float(np.std(found, ddof=1)) if len(found) > 1 else None,
     }
 
 
@@ -133,7 +143,8 @@ def quote(config: CompareConfig, first: RunRecord, contrasts: list[dict[str, Any
     conditions = [first.split, f"scale {first.scale}", _count_seeds(len(config.seeds_in_turn()))]
     conditions += [f"equal {' and '.join(config.equal)}"] if config.equal else []
     where = f"On {first.corpus} ({', '.join(conditions)})"
-    how = "95 % intervals over seeds and test samples together; Holm over arms"
+    family = "arms and metrics" if len(config.quantities) > 1 else "arms"
+    how = f"95 % intervals over seeds and test samples together; Holm over {family}"
     return f"{where}: {' '.join(sentences)} ({how}; synth {synthcli.__version__}.)"
 
 
@@ -143,7 +154,7 @@ def _count_seeds(seeds: int) -> str:
 
 def _sentence(contrast: Mapping[str, Any], config: CompareConfig) -> str:
     low, high = contrast["both"]["interval"]
-    baseline, unit = config.arms[0].name, config.quantity.unit
+    baseline, unit = config.arms[0].name, contrast["unit"]
     found = f"{contrast['arm']} − {baseline} = {contrast['difference']:+.3g} {unit} [{low:+.3g}, {high:+.3g}]"
     return f"{found}: {verdict_words(contrast)}."
 
@@ -165,27 +176,51 @@ def verdict_words(contrast: Mapping[str, Any]) -> str:
 
 def markdown(report: Mapping[str, Any]) -> str:
     """Return the report for people."""
-    better = "higher" if report["higher_is_better"] else "lower"
     head = [
-        f"# {report['baseline']} against {', '.join(one['arm'] for one in report['contrasts'])}",
+        f"# {title_of(report)}",
         "",
         report["quote"],
         "",
-        f"Metric: {report['figure']}, {report['unit']}, {better} is better ({report['protocol']}).",
+        *(f"- {protocol_words(one)}" for one in report["metrics"].values()),
         "",
     ]
     contrasts = [
-        "| arm − baseline | difference | over seeds | over samples | both | p (Holm) | verdict |",
-        "|---|---|---|---|---|---|---|",
+        "| arm − baseline | figure | difference | over seeds | over samples | both | p (Holm) | verdict |",
+        "|---|---|---|---|---|---|---|---|",
         *(_row(one) for one in report["contrasts"]),
         "",
     ]
     return "\n".join([*head, *contrasts, *_arms(report), *_runs(report)])
 
 
+def title_of(report: Mapping[str, Any]) -> str:
+    """Return what is against what."""
+    others = dict.fromkeys(one["arm"] for one in report["contrasts"])
+    return f"{report['baseline']} against {', '.join(others)}"
+
+
+def protocol_words(metric: Mapping[str, Any]) -> str:
+    """Say how a figure is made, and which way is better."""
+    better = "higher" if metric["higher_is_better"] else "lower"
+    return f"{metric['figure']}, {metric['unit']}: {better} is better ({metric['protocol']})"
+
+
+def arms_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the titles and the rows of the table of arms."""
+    titles = ["arm"]
+    for metric in report["metrics"].values():
+        titles += [f"{metric['unit']}, mean", "σ over seeds"]
+    rows = []
+    for arm in report["arms"]:
+        of_figures = [one[key] for one in arm["figures"].values() for key in ("mean", "deviation")]
+        rows.append([number_words(one) for one in (arm["arm"], *of_figures, *(arm[key] for key in COLUMNS))])
+    return [*titles, *COLUMNS.values()], rows
+
+
 def _row(one: Mapping[str, Any]) -> str:
     cells = [
         one["arm"],
+        one["unit"],
         f"{one['difference']:+.4g}",
         interval_words(one["over_seeds"]["interval"]),
         interval_words(one["over_samples"]["interval"]),
@@ -206,13 +241,14 @@ def interval_words(edges: Any) -> str:
 
 
 def _arms(report: Mapping[str, Any]) -> list[str]:
-    rows = [_line(map(number_words, (row[key] for key in COLUMNS))) for row in report["arms"]]
+    titles, cells = arms_table(report)
+    rows = [_line(row) for row in cells]
     unlike = [f"- {line}" for line in report["unequal"]] or ["- nothing that is counted"]
     return [
         "## Arms",
         "",
-        _line(COLUMNS.values()),
-        _line("---" for _ in COLUMNS),
+        _line(titles),
+        _line("---" for _ in titles),
         *rows,
         "",
         "Not equal:",

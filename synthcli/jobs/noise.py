@@ -1,7 +1,7 @@
 """Noise floors: how far figures of a preset vary over seeds, kept with presets for comparisons of few."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,11 +84,11 @@ def measure_noise(records: Mapping[int, RunRecord], quantity: Quantity) -> Noise
     )
 
 
-def write_noise(floor: NoiseFloor) -> Path:
-    """Keep a noise floor in the file of its paper, in place of an older one of the same settings."""
-    path = noise_file(floor.preset)
-    kept = [one for one in read_noise(path) if _key(one) != _key(floor)]
-    rows = sorted([*kept, floor], key=_key)
+def write_noise(floors: Sequence[NoiseFloor]) -> Path:
+    """Keep noise floors of a preset in the file of its paper, in place of older ones of the same settings."""
+    path, new = noise_file(floors[0].preset), {_key(floor) for floor in floors}
+    kept = [one for one in read_noise(path) if _key(one) not in new]
+    rows = sorted([*kept, *floors], key=_key)
     document = tomlkit.document()
     document.add("floor", tomlkit.aot())
     for row in rows:

@@ -21,53 +21,53 @@ OF_ARMS = ("equal.json", "tuning.json")  # beside the records: how the settings 
 MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
 
 
-def make_record(run: Run, metric: str, watcher: Watcher) -> RunRecord:
+def make_record(run: Run, metrics: Sequence[str], watcher: Watcher) -> RunRecord:
     """Return the record of a finished run, evaluated where it is not yet, and write it beside its preset."""
-    result, samples = _evaluate(run, metric, watcher)
+    results = {metric: _evaluate(run, metric, watcher) for metric in metrics}
+    result, _ = results[metrics[0]]
     experiment = read_experiment(run)
     parameters = parameters_of(experiment)
-    kept = {one.name: one for one in result.figures}
-    figures = tuple(
-        RecordedFigure(
-            kept[name].value,
-            kept[name].higher_is_better,
-            kept[name].protocol,
-            kept[name].signature,
-            one,
-        )
-        for name, one in read_samples(samples).items()
-    )
     record = RunRecord(
         preset=experiment.name,
         scale=experiment.scale,
         seed=experiment.training.seed,
         run=run.id,
         configuration=experiment.model_dump(mode="json"),
-        metric=metric,
+        metrics=tuple(metrics),
         corpus=result.corpus,
         split=result.split,
         store=result.store,
-        options=result.options,
+        options={metric: one.options for metric, (one, _) in results.items()},
         steps=result.step,
         parameters=parameters.total,
         non_embedding=parameters.non_embedding,
         made={key: value for key, value in run.sessions[-1].items() if key in MADE},
         cost=training_cost(run),
         curve=tuple(_curve(run)),
-        figures=figures,
+        figures=tuple(figure for one, samples in results.values() for figure in _figures(one, samples)),
     )
-    write_json(record_path(run, metric), record.to_json())
+    write_json(record_path(run, metrics), record.to_json())
     return record
 
 
-def record_path(run: Run, metric: str) -> Path:
-    return run.path / f"record.{metric}.json"
+def _figures(result: Result, samples: Path) -> Iterator[RecordedFigure]:
+    """Yield the figures of a result whose samples are kept."""
+    of_result = {one.name: one for one in result.figures}
+    for name, kept in read_samples(samples).items():
+        one = of_result[name]
+        yield RecordedFigure(one.value, one.higher_is_better, one.protocol, one.signature, kept)
 
 
-def find_record(records: Sequence[RunRecord], experiment: Experiment, metric: str) -> RunRecord | None:
-    """Return the record of exactly this experiment, evaluated by a metric as it says."""
+def record_path(run: Run, metrics: Sequence[str]) -> Path:
+    return run.path / f"record.{'-'.join(metrics)}.json"
+
+
+def find_record(
+    records: Sequence[RunRecord], experiment: Experiment, metrics: Sequence[str]
+) -> RunRecord | None:
+    """Return the record of exactly this experiment, evaluated by all of these metrics as it says."""
     for record in records:
-        is_named = record.preset == experiment.name and record.metric == metric
+        is_named = record.preset == experiment.name and set(metrics) <= set(record.metrics)
         if is_named and trains_alike(record.configuration, experiment):
             return record
     return None
@@ -82,7 +82,7 @@ def read_records(folder: Path) -> list[RunRecord]:
 
 def record_name(record: RunRecord) -> str:
     """Return what a record is called among others: preset, scale, seed and run."""
-    return f"{record.preset}.{record.scale}.{record.metric}.seed-{record.seed}.{record.run}.json"
+    return f"{record.preset}.{record.scale}.{'-'.join(record.metrics)}.seed-{record.seed}.{record.run}.json"
 
 
 def _evaluate(run: Run, metric: str, watcher: Watcher) -> tuple[Result, Path]:

@@ -48,7 +48,19 @@ def test_a_comparison_says_its_verdict_and_where_the_report_is(synth: Synth, tin
         (("tiny.toml", "a=tiny.toml: 'x"), "cannot be read: No closing quotation", "an arm is `PRESET`, or"),
         (("tiny.toml", "wmt14-dens"), "no preset is called `wmt14-dens`", "did you mean `wmt14-dense`?"),
         ((*ARMS, "--metric", "blue"), "unknown metric `blue`", "did you mean `bleu`?"),
-        ((*ARMS, "--metric", "rouge"), "arm `tiny` is not evaluated by `rouge`", "fits all"),
+        (
+            (*ARMS, "--metric", "matthews"),
+            "arm `tiny` is not evaluated by `matthews`",
+            "`--metric bleu` fits",
+        ),
+        ((*ARMS, "--margin", "-1"), "`--margin -1`: a margin is a number of 0 or more", "`--margin 0.5`"),
+        ((*ARMS, "--margin", "blue=1"), "`--margin blue=1`: `blue` is not compared", "`--margin 0.5`"),
+        (
+            (*ARMS, "--metric", "bleu", "--metric", "perplexity", "--margin", "1"),
+            "`--margin 1`: of which of bleu, perplexity?",
+            "`--margin bleu=0.5`",
+        ),
+        ((*ARMS, "--equal", "tme"), "`--equal tme`: nothing is called so", "did you mean `time`?"),
         ((*ARMS, "--records", "nowhere"), "there is no folder `nowhere`", "name one with records"),
     ],
 )

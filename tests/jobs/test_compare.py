@@ -36,7 +36,7 @@ def here(tmp_path: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(words: tuple[str, ...] = ("wmt14-vanilla", "d=wmt14-dense"), **more: Any) -> CompareConfig:
-    table: dict[str, Any] = {"seeds": 2, "scale": "smoke", "overrides": TOY_COPY, "metric": "accuracy"}
+    table: dict[str, Any] = {"seeds": 2, "scale": "smoke", "overrides": TOY_COPY, "metrics": ("accuracy",)}
     return CompareConfig(tuple(parse_arms(words)), **{**table, **more})
 
 
@@ -97,7 +97,9 @@ def test_an_interrupted_comparison_ends_with_the_same_report(here: Path) -> None
 def test_runs_are_compared_as_they_are(here: Path) -> None:
     compare(prepare(asked(seeds=1)), here / "reports", Told())
     runs = [run.id for run in list_runs()]
-    report = compare(prepare(CompareConfig(tuple(parse_arms(runs)), metric="accuracy")), here / "r", Told())
+    report = compare(
+        prepare(CompareConfig(tuple(parse_arms(runs)), metrics=("accuracy",))), here / "r", Told()
+    )
     (contrast,) = report["contrasts"]
     assert contrast["arm"] == runs[1] and contrast["verdict"] == "undecided"
     assert contrast["over_seeds"]["interval"] is None and contrast["over_samples"]["samples"] > 1
@@ -127,7 +129,8 @@ def test_figures_of_a_report_are_those_of_the_records(here: Path) -> None:
     assert contrast["over_seeds"]["differences"] == pytest.approx(differences)
     assert contrast["difference"] == pytest.approx(np.mean(differences))
     for row in report["arms"]:
-        assert row["mean"] == pytest.approx(np.mean(list(row["values"].values())))
+        (figure,) = row["figures"].values()
+        assert figure["mean"] == pytest.approx(np.mean(list(figure["values"].values())))
 
 
 def test_what_is_not_comparable_is_refused(here: Path) -> None:
@@ -156,3 +159,31 @@ def test_arms_as_they_are_typed(here: Path) -> None:
     assert parse_arm("few=wmt14-dense: model.mixer.heads=2 'title=two heads'") == Arm(
         "few", "wmt14-dense", ("model.mixer.heads=2", "title=two heads")
     )
+
+
+def test_several_metrics_are_one_family(here: Path) -> None:
+    config = asked(metrics=("accuracy", "perplexity"), margins=("perplexity=0.3",), seeds=3)
+    report = compare(prepare(config), here / "reports", Told())
+    accuracy, loss = report["contrasts"]
+    assert [one["metric"] for one in report["contrasts"]] == ["accuracy", "perplexity"]
+    assert (accuracy["unit"], loss["unit"]) == ("% right", "nats a token")
+    assert (accuracy["margin"], loss["margin"]) == (0.5, 0.3)
+    assert not loss["higher_is_better"] and report["metrics"]["perplexity"]["figure"] == "loss"
+    smaller, larger = sorted((one["both"] for one in report["contrasts"]), key=lambda both: both["p"])
+    assert smaller["adjusted_p"] == pytest.approx(min(1.0, 2 * smaller["p"]))
+    assert larger["adjusted_p"] == pytest.approx(max(larger["p"], smaller["adjusted_p"]))
+    assert "| d | nats a token |" in markdown(report)
+
+    records = here / "reports" / config.name / "records"
+    alone = prepare(asked(metrics=("perplexity",), records=records, seeds=3))
+    assert not alone.waiting  # a record of two metrics is one of either
+
+
+def test_a_record_of_one_metric_as_it_was_written_is_read(here: Path) -> None:
+    compare(prepare(asked(seeds=1)), here / "reports", Told())
+    path = next((here / "reports").glob("*/records/*.json"))
+    record, table = read_record(path), json.loads(path.read_text())
+    table["metric"], table["options"] = table.pop("metrics")[0], table["options"]["accuracy"]
+    path.write_text(json.dumps(table))
+    old, before = read_record(path).to_json(), record.to_json()
+    assert json.dumps(old) == json.dumps(before)

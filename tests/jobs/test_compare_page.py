@@ -23,7 +23,8 @@ def record(seed: int, shift: float) -> RunRecord:
     statistics = np.stack((generator.normal(20 + shift, 2, 30), np.full(30, 10.0)), 1)
     kept = KeptSamples("perplexity", 30, statistics)
     return RunRecord(
-        **dict.fromkeys(("preset", "scale", "run", "metric", "corpus", "split", "store"), "x"),
+        **dict.fromkeys(("preset", "scale", "run", "corpus", "split", "store"), "x"),
+        metrics=("perplexity",),
         seed=seed,
         configuration={},
         options={},
@@ -43,18 +44,30 @@ def records() -> dict[str, dict[int, RunRecord]]:
 
 
 def report_of(records: dict[str, dict[int, RunRecord]]) -> dict[str, Any]:
-    row = dict.fromkeys(("parameters", "flops", "mean", "deviation", "seconds"), 1.0)
+    row = dict.fromkeys(("parameters", "flops", "seconds"), 1.0)
+    figures = {"perplexity": {"mean": 1.0, "deviation": 1.0}}
     return {
         **dict.fromkeys(("quote", "command", "protocol", "version"), "x"),
         "baseline": "a",
-        "figure": "loss",
-        "unit": "nats a token",
-        "higher_is_better": False,
+        "metrics": {
+            "perplexity": {
+                **dict.fromkeys(("figure", "protocol"), "loss"),
+                "unit": "nats a token",
+                "higher_is_better": False,
+                "margin": 0.01,
+            }
+        },
         "unequal": [NAME],
         "contrasts": contrast_arms(records, LOSS, None),
-        "arms": [{**row, "arm": arm, "diverged": []} for arm in records],
+        "arms": [{**row, "arm": arm, "diverged": [], "figures": figures} for arm in records],
         "runs": [
-            {"arm": NAME, "seed": 0, "value": 1.0, "run": "r", "made": {"commit": NAME, "processor": None}}
+            {
+                "arm": NAME,
+                "seed": 0,
+                "values": {"perplexity": 1.0},
+                "run": "r",
+                "made": {"commit": NAME, "processor": None},
+            }
         ],
     }
 
