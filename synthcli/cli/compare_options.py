@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synthcli.cli.completion import EQUAL, complete, list_presets
+from synthcli.cli.completion import EQUAL, complete, list_presets, list_quantities
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
 
 Arms = Annotated[
@@ -20,6 +20,8 @@ Seeds = Annotated[int, typer.Option(min=1, help="Runs of each arm.", rich_help_p
 Metric = Annotated[
     list[str] | None,
     typer.Option(
+        metavar="METRIC",
+        autocompletion=complete(list_quantities),
         help="What is compared; may be given several times.",
         show_default="the first metric of the baseline's preset",
         rich_help_panel=SETTINGS,

@@ -94,6 +94,13 @@ def list_replacements() -> list[str]:
     return ["heads-halved", "whitened-svd", *mixers, "merge-next"]
 
 
+def list_quantities() -> list[str]:
+    """Return what a comparison is of."""
+    from synthcli.compare.figures import QUANTITIES
+
+    return [*QUANTITIES]
+
+
 def list_presets() -> list[str]:
     """Return the names of the library."""
     from synthcli.presets.files import preset_names

@@ -28,9 +28,13 @@ KEPT = "give the same command again: what is done is kept"
 
 @dataclass(frozen=True)
 class ArmRun:
-    """One seed of one arm: trained where it is not yet, evaluated, and recorded."""
+    """One seed of one arm: trained where it is not yet, evaluated, and recorded.
+
+    `pair` is the seed of the baseline that it stands beside: its own, unless the arm has seeds of its own.
+    """
 
     arm: Arm
+    pair: int
     seed: int
     scale: str | None
     overrides: tuple[str, ...]
@@ -71,7 +75,7 @@ class ArmComparison:
     def end(self, work: ArmRun, result: Any) -> None:
         """Take the record of a run, or why there is none."""
         side: dict[str, dict[int, Any]] = self.failures if isinstance(result, Failure) else self.records
-        side.setdefault(work.arm.name, {})[work.seed] = result
+        side.setdefault(work.arm.name, {})[work.pair] = result
 
     def outcome_of(self, result: Any) -> str:
         """Say what a run came to in a few words."""
@@ -85,8 +89,9 @@ def prepare(config: CompareConfig) -> ArmComparison:
     known = [] if config.records is None else read_records(config.records)
     comparison = ArmComparison(config, records={arm.name: {} for arm in config.arms})
     for seed in config.seeds_in_turn():
-        for arm in config.arms:
-            run = ArmRun(arm, seed, config.scale, config.overrides, config.evaluated)
+        for number, arm in enumerate(config.arms):
+            own = config.seed_of(number, seed)
+            run = ArmRun(arm, seed, own, config.scale, config.overrides, config.metric_names)
             record = find_record(known, run.experiment(), run.metrics) if arm.run is None else None
             if record is None:
                 comparison.waiting.append(run)
@@ -161,7 +166,7 @@ def plan_of(comparison: ArmComparison) -> list[dict[str, Any]]:
     table = fairness_of(comparison.config)
     for row in table:
         own = [run for run in comparison.waiting if run.arm.name == row["arm"]]
-        trained = {run.seed: find_trained(run.experiment()) for run in own}
+        trained = {run.pair: find_trained(run.experiment()) for run in own}
         known = [record.cost["seconds"] for record in comparison.records[row["arm"]].values()]
         known += [training_cost(run)["seconds"] for run in trained.values() if run is not None]
         row["missing"] = sum(run is None for run in trained.values())

@@ -13,6 +13,7 @@ from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, find_run, list_runs, read_experiment
 
 NAMED = re.compile(r"^(?P<name>[\w.-]+)=(?P<rest>.*)$", re.DOTALL)
+SEED = "training.seed="
 FORM = "an arm is `PRESET`, or `NAME=PRESET: KEY=VALUE …`, say `'few=wmt14-dense: model.mixer.heads=2'`"
 
 
@@ -25,11 +26,16 @@ class Arm:
     overrides: tuple[str, ...] = ()
     run: Run | None = None
 
+    @property
+    def has_own_seeds(self) -> bool:
+        """Whether its seeds follow one that it sets, not the baseline's: then equal seeds are no pairs."""
+        return any(one.startswith(SEED) for one in self.overrides)
+
     def experiment(self, scale: str | None, overrides: Sequence[str], seed: int | None) -> Experiment:
         """Return the experiment of one seed: settings of all arms, then those of this one."""
         if self.run is not None:
             return read_experiment(self.run)
-        seeds = [] if seed is None else [f"training.seed={seed}"]
+        seeds = [] if seed is None else [f"{SEED}{seed}"]
         return load_preset(self.preset, scale, None, [*overrides, *self.overrides, *seeds])
 
 

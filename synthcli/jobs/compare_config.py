@@ -57,7 +57,7 @@ class CompareConfig:
         return self.quantities[0]
 
     @property
-    def evaluated(self) -> tuple[str, ...]:
+    def metric_names(self) -> tuple[str, ...]:
         """The metrics that runs are evaluated by."""
         return tuple(dict.fromkeys(quantity.metric for quantity in self.quantities))
 
@@ -75,6 +75,11 @@ class CompareConfig:
         if self.arms[0].run is not None:
             return [self.first_seed]
         return [self.first_seed + number for number in range(self.seeds)]
+
+    def seed_of(self, number: int, seed: int) -> int:
+        """Return the seed of an arm, by its number, that stands beside one of the baseline."""
+        own = self.arms[number].has_own_seeds
+        return seed + self.experiments[number].training.seed - self.first_seed if own else seed
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ FAIR = {  # of an arm, what a fair comparison asks to be equal, and in words
     "flops": "FLOPs of training",
     "learning_rate": "peak learning rate",
     "precision": "precision",
+    "first_seed": "first seed, so that equal numbers are no pairs",
 }
 
 MADE = ("time", "commit", "processor", "device")  # what a report says of how a run was made
@@ -38,7 +39,7 @@ COLUMNS = {  # of the table of arms, beside its figures
 def fairness_of(config: CompareConfig) -> list[dict[str, Any]]:
     """Return a row an arm: what it is, and what it takes."""
     rows = []
-    for arm, experiment in zip(config.arms, config.experiments, strict=True):
+    for number, (arm, experiment) in enumerate(zip(config.arms, config.experiments, strict=True)):
         planned = plan(experiment)
         rows.append(
             {
@@ -53,6 +54,7 @@ def fairness_of(config: CompareConfig) -> list[dict[str, Any]]:
                 "flops_per_sequence": flops_of_sequence(experiment.model),
                 "learning_rate": getattr(experiment.training.schedule, "peak", None),
                 "precision": experiment.training.precision,
+                "first_seed": config.seed_of(number, config.first_seed),
             }
         )
     return rows
@@ -103,14 +105,14 @@ def report_of(
         "runs": [
             {
                 "arm": arm,
-                "seed": seed,
+                "seed": record.seed,
                 "values": {one.word: value_of(record, one) for one in config.quantities},
                 "run": record.run,
                 "made": {key: record.made.get(key) for key in MADE},
                 "cost": dict(record.cost),
             }
             for arm, of_arm in records.items()
-            for seed, record in sorted(of_arm.items())
+            for _, record in sorted(of_arm.items())
         ],
     }
 

@@ -17,7 +17,7 @@ from synthcli.jobs.compare import compare, prepare
 from synthcli.jobs.compare_arms import Arm, parse_arm, parse_arms
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_report import markdown
-from synthcli.runs import list_runs
+from synthcli.runs import list_runs, read_experiment
 
 from .reproducing import Told
 from .test_reproduce import TOY
@@ -187,3 +187,12 @@ def test_a_record_of_one_metric_as_it_was_written_is_read(here: Path) -> None:
     path.write_text(json.dumps(table))
     old, before = read_record(path).to_json(), record.to_json()
     assert json.dumps(old) == json.dumps(before)
+
+
+def test_an_arm_may_have_seeds_of_its_own(here: Path) -> None:
+    words = ("wmt14-vanilla", "again=wmt14-vanilla: training.seed=100")
+    report = compare(prepare(asked(words)), here / "reports", Told())
+    seeds = sorted(read_experiment(run).training.seed for run in list_runs())
+    assert seeds == [0, 1, 100, 101] and report["contrasts"][0]["pairs"] == [0, 1]
+    (line,) = (line for line in report["unequal"] if line.startswith("first seed"))
+    assert line == "first seed, so that equal numbers are no pairs: wmt14-vanilla 0, again 100"
