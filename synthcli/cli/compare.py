@@ -25,6 +25,7 @@ from synthcli.cli.comparison_shown import show_noise, show_plan, show_report
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Scale, Set
+from synthcli.cli.tune_options import Halving, Trials, Tune
 from synthcli.errors import Stopped
 
 
@@ -41,6 +42,9 @@ def compare(
     jobs: Jobs = None,
     device: Device = "auto",
     output: Output = Path("reports"),
+    tune: Tune = None,
+    trials: Trials = 8,
+    halving: Halving = False,
     noise_floor: NoiseFloor = False,
     fail_if_worse: FailIfWorse = None,
     as_json: AsJson = False,
@@ -55,6 +59,7 @@ def compare(
     ```
     synth compare wmt14-vanilla wmt14-dense --scale smoke --seeds 5
     synth compare lm1b-vanilla 'wide=lm1b-vanilla: model.d_ff=256' --plan
+    synth compare lm1b-vanilla lm1b-dense --tune training.clip=0..2
     ```
     """
     from synthcli.cli.reproducing_progress import ReproducingProgress
@@ -64,6 +69,7 @@ def compare(
     from synthcli.jobs.compare_config import CompareConfig
     from synthcli.jobs.compare_equal import equalise, parse_equal
     from synthcli.jobs.parallel import default_jobs
+    from synthcli.jobs.tune_compare import plan_tuned, prepare_for, tune_arms
 
     config = CompareConfig(
         tuple(parse_arms(arms, alone=noise_floor)),
@@ -82,7 +88,12 @@ def compare(
         screen.showing_lost(lambda lost: screen.data(json.dumps(lost, indent=2))),
         ReproducingProgress() as board,
     ):
-        comparison = prepare(equalise(config, output / config.name, board, jobs))
+        config = equalise(config, output / config.name, board, jobs)
+        if tune:
+            tuning = prepare_for(config, tune, trials, halving, output)
+            settle = plan_tuned if only_plan else tune_arms
+            config = settle(config, tuning, output, board, jobs)
+        comparison = prepare(config)
         if noise_floor and not only_plan:
             return show_noise(*find_noise(comparison, board, jobs), as_json)
         report = {} if only_plan else compare_arms(comparison, output, board, jobs)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.cli import screen
+from synthcli.cli.tuning_shown import show_tuning
 
 if TYPE_CHECKING:
     from synthcli.jobs.compare import ArmComparison
@@ -16,6 +17,7 @@ PLANNED = {  # of an arm, and in words
     "parameters": "parameters",
     "steps": "steps",
     "flops": "FLOPs a run",
+    "trials": "trials to make",
     "missing": "runs to make",
     "hours": "hours",
 }
@@ -50,9 +52,13 @@ def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     rows = plan_of(comparison)
     lines = unequal(rows)
     if as_json:
-        return screen.data(json.dumps({"arms": rows, "unequal": lines, "seeds": config.seeds}, indent=2))
-    cells = [[row["arm"], *(number_words(row[key]) for key in PLANNED)] for row in rows]
-    screen.table("Arms", ["arm", *PLANNED.values()], cells, frozenset(range(1, 1 + len(PLANNED))))
+        table = {"arms": rows, "unequal": lines, "seeds": config.seeds}
+        tuning = {} if config.tuning is None else {"tuning": config.tuning}
+        return screen.data(json.dumps({**table, **tuning}, indent=2))
+    keys = [key for key in PLANNED if key in rows[0]]
+    cells = [[row["arm"], *(number_words(row[key]) for key in keys)] for row in rows]
+    head = ["arm", *(PLANNED[key] for key in keys)]
+    screen.table("Arms", head, cells, frozenset(range(1, len(head))))
     for line in lines:
         screen.say(f"not equal: {line}")
     for line in power_lines(config):
@@ -95,6 +101,8 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
                 verdict_words(one),
             ]
         )
+    if "tuning" in report:
+        show_tuning(report["tuning"])
     titles = ["arm", "figure", "difference", "95 %", "verdict"]
     screen.table(f"Differences to {report['baseline']}", titles, rows, frozenset({2, 3}))
     for line in report["unequal"]:

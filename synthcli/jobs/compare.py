@@ -18,6 +18,7 @@ from synthcli.jobs.noise import NoiseFloor, measure_noise, noise_file, write_noi
 from synthcli.jobs.parallel import Board, carry_out_all
 from synthcli.jobs.records import find_record, make_record, read_records, record_name, training_cost
 from synthcli.jobs.reproduce_rows import find_trained, finished_run
+from synthcli.jobs.tune_words import count_trials
 from synthcli.jobs.work import Failure, Listener, watcher_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import refuse_unwritable_runs
@@ -170,5 +171,6 @@ def plan_of(comparison: ArmComparison) -> list[dict[str, Any]]:
         known = [record.cost["seconds"] for record in comparison.records[row["arm"]].values()]
         known += [training_cost(run)["seconds"] for run in trained.values() if run is not None]
         row["missing"] = sum(run is None for run in trained.values())
-        row["hours"] = row["missing"] * median(known) / 3600 if known else None
+        trials = count_trials(row, comparison.config, known)
+        row["hours"] = (row["missing"] + trials) * median(known) / 3600 if known else None
     return table

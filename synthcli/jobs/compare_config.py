@@ -19,6 +19,7 @@ class CompareConfig:
 
     `metrics` are words of `--metric`, `margins` of `--margin`: `0.5`, or `bleu=0.5` where there are several.
     `equal` names what every arm has as much of as the baseline (jobs/compare_equal.py).
+    `tuning` is what found settings of the arms, where something did.
     """
 
     arms: tuple[Arm, ...]
@@ -30,6 +31,7 @@ class CompareConfig:
     records: Path | None = None
     command: str = ""
     equal: tuple[str, ...] = ()
+    tuning: Mapping[str, object] | None = None
 
     @cached_property
     def experiments(self) -> list[Experiment]:

@@ -12,6 +12,7 @@ from synthcli.compare.record import RunRecord
 from synthcli.errors import SynthError
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.noise import find_floor
+from synthcli.jobs.tune_words import describe_tuning
 from synthcli.jobs.work import Failure
 from synthcli.presets import plan
 from synthcli.presets.planning import flops_of_sequence
@@ -99,6 +100,7 @@ def report_of(
         "equal": list(config.equal),
         "baseline": config.arms[0].name,
         "arms": arms,
+        **({} if config.tuning is None else {"tuning": config.tuning}),
         "unequal": unequal(arms),
         "contrasts": contrasts,
         "quote": quote(config, first, contrasts),
@@ -144,6 +146,7 @@ def quote(config: CompareConfig, first: RunRecord, contrasts: list[dict[str, Any
     sentences = [_sentence(one, config) for one in contrasts]
     conditions = [first.split, f"scale {first.scale}", _count_seeds(len(config.seeds_in_turn()))]
     conditions += [f"equal {' and '.join(config.equal)}"] if config.equal else []
+    conditions += [] if config.tuning is None else [f"each arm tuned by {config.tuning['trials']} trials"]
     where = f"On {first.corpus} ({', '.join(conditions)})"
     family = "arms and metrics" if len(config.quantities) > 1 else "arms"
     how = f"95 % intervals over seeds and test samples together; Holm over {family}"
@@ -192,7 +195,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         *(_row(one) for one in report["contrasts"]),
         "",
     ]
-    return "\n".join([*head, *contrasts, *_arms(report), *_runs(report)])
+    tuning = describe_tuning(report["tuning"]) if "tuning" in report else []
+    return "\n".join([*head, *contrasts, *_arms(report), *tuning, *_runs(report)])
 
 
 def title_of(report: Mapping[str, Any]) -> str:

@@ -17,7 +17,8 @@ from synthcli.runs import Run, read_experiment
 from synthcli.runs.run import write_json
 from synthcli.training.journal import read
 
-OF_ARMS = ("equal.json", "tuning.json")  # beside the records: how the settings of arms were found
+TRIALS = "tuning.json"
+OF_ARMS = ("equal.json", TRIALS)  # beside the records: how the settings of arms were found
 MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
 
 
