@@ -13,6 +13,7 @@ from synthcli.cli.compare_options import (
     Equal,
     FailIfWorse,
     Jobs,
+    Ladder,
     Margin,
     Metric,
     NoiseFloor,
@@ -37,6 +38,7 @@ def compare(
     metric: Metric = None,
     margin: Margin = None,
     equal: Equal = None,
+    ladder: Ladder = None,
     records: Records = None,
     only_plan: OnlyPlan = False,
     jobs: Jobs = None,
@@ -68,6 +70,8 @@ def compare(
     from synthcli.jobs.compare_arms import parse_arms
     from synthcli.jobs.compare_config import CompareConfig
     from synthcli.jobs.compare_equal import equalise, parse_equal
+    from synthcli.jobs.compare_ladder import check_ladder, prepare_ladder
+    from synthcli.jobs.ladder_rungs import parse_ladder
     from synthcli.jobs.parallel import default_jobs
     from synthcli.jobs.tune_compare import plan_tuned, prepare_for, tune_arms
 
@@ -81,6 +85,7 @@ def compare(
         records,
         same_command(),
         parse_equal(tuple(equal or ())),
+        ladder=None if ladder is None else parse_ladder(ladder),
     )
     jobs = jobs or default_jobs()
     with (
@@ -88,12 +93,14 @@ def compare(
         screen.showing_lost(lambda lost: screen.data(json.dumps(lost, indent=2))),
         ReproducingProgress() as board,
     ):
+        if config.ladder:
+            check_ladder(config)
         config = equalise(config, output / config.name, board, jobs)
         if tune:
             tuning = prepare_for(config, tune, trials, halving, output)
             settle = plan_tuned if only_plan else tune_arms
             config = settle(config, tuning, output, board, jobs)
-        comparison = prepare(config)
+        comparison = (prepare_ladder if config.ladder else prepare)(config)
         if noise_floor and not only_plan:
             return show_noise(*find_noise(comparison, board, jobs), as_json)
         report = {} if only_plan else compare_arms(comparison, output, board, jobs)

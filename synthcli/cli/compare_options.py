@@ -45,6 +45,14 @@ Equal = Annotated[
         rich_help_panel=SETTINGS,
     ),
 ]
+Ladder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD=V1,V2,…",
+        help="Train every arm at each value, say steps=250,500,1000; fit loss over compute.",
+        rich_help_panel=SETTINGS,
+    ),
+]
 Records = Annotated[
     Path | None,
     typer.Option(

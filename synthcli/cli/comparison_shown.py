@@ -49,14 +49,20 @@ def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     from synthcli.jobs.compare_report import number_words, unequal
 
     config = comparison.config
-    rows = plan_of(comparison)
+    parts = {name: plan_of(part) for name, part in comparison.parts().items()}
+    *_, rows = parts.values()
     lines = unequal(rows)
     if as_json:
         table = {"arms": rows, "unequal": lines, "seeds": config.seeds}
         tuning = {} if config.tuning is None else {"tuning": config.tuning}
-        return screen.data(json.dumps({**table, **tuning}, indent=2))
+        ladder = {} if config.ladder is None else {"ladder": parts}
+        return screen.data(json.dumps({**table, **tuning, **ladder}, indent=2))
     keys = [key for key in PLANNED if key in rows[0]]
-    cells = [[row["arm"], *(number_words(row[key]) for key in keys)] for row in rows]
+    cells = [
+        [", ".join(filter(None, (row["arm"], name))), *(number_words(row[key]) for key in keys)]
+        for name, of_part in parts.items()
+        for row in of_part
+    ]
     head = ["arm", *(PLANNED[key] for key in keys)]
     screen.table("Arms", head, cells, frozenset(range(1, len(head))))
     for line in lines:
@@ -86,6 +92,7 @@ def power_lines(config: "CompareConfig") -> list[str]:
 def show_report(report: dict[str, Any], as_json: bool) -> None:
     """Print the verdicts, and the paragraph to quote."""
     from synthcli.jobs.compare_report import verdict_words
+    from synthcli.jobs.ladder_tables import multiplier_lines
 
     if as_json:
         return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
@@ -107,4 +114,6 @@ def show_report(report: dict[str, Any], as_json: bool) -> None:
     screen.table(f"Differences to {report['baseline']}", titles, rows, frozenset({2, 3}))
     for line in report["unequal"]:
         screen.say(f"not equal: {line}")
+    for line in multiplier_lines(report):
+        screen.say(line)
     return None

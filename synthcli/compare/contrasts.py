@@ -49,12 +49,17 @@ def contrast_figures(
 
     With each figure come the margin and the noise floor.
     """
+    return judge_pairs([pair for figure in figures for pair in pair_arms(arms, *figure)])
+
+
+def pair_arms(arms: Arms, quantity: Quantity, margin: float, floor: Floor | None = None) -> list[PairedArms]:
+    """Return each arm but the baseline beside it; seeds that both have are pairs."""
     (name, baseline), *others = arms.items()
-    found = [
-        _compare(name, baseline, arm, records, quantity, margin, floor)
-        for quantity, margin, floor in figures
-        for arm, records in others
-    ]
+    return [_compare(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
+
+
+def judge_pairs(found: list[PairedArms]) -> list[dict[str, Any]]:
+    """Return a table for each pair of arms; all of them are one family of tests."""
     verdicts = decide([one.contrast for one in found])
     return [_table(one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
 

@@ -1,6 +1,7 @@
 """Compare arms: what is trained is used, what is unfinished is resumed, what is missing is trained."""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -14,6 +15,7 @@ from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_page import page
 from synthcli.jobs.compare_report import fairness_of, markdown, report_of
+from synthcli.jobs.ladder_tables import ladder_markdown
 from synthcli.jobs.noise import NoiseFloor, measure_noise, noise_file, write_noise
 from synthcli.jobs.parallel import Board, carry_out_all
 from synthcli.jobs.records import find_record, make_record, read_records, record_name, training_cost
@@ -44,7 +46,8 @@ class ArmRun:
     @property
     def name(self) -> str:
         """How it is called on the screen."""
-        return f"{self.arm.name}, seed {self.seed}"
+        rung = f", {self.arm.rung.name}" if self.arm.rung else ""
+        return f"{self.arm.name}{rung}, seed {self.seed}"
 
     def experiment(self) -> Experiment:
         return self.arm.experiment(self.scale, self.overrides, self.seed)
@@ -78,6 +81,18 @@ class ArmComparison:
         side: dict[str, dict[int, Any]] = self.failures if isinstance(result, Failure) else self.records
         side.setdefault(work.arm.name, {})[work.pair] = result
 
+    def all_records(self) -> Iterator[RunRecord]:
+        """Yield the records of all runs, that a report is made of."""
+        for of_arm in self.records.values():
+            yield from of_arm.values()
+
+    def parts(self) -> Mapping[str, "ArmComparison"]:
+        """Return the comparisons that this one is made of, by what they are called beside an arm."""
+        return {"": self}
+
+    def extend(self, report: dict[str, Any]) -> None:
+        """Add to the report what this comparison has beside its contrasts."""
+
     def outcome_of(self, result: Any) -> str:
         """Say what a run came to in a few words."""
         if isinstance(result, Failure):
@@ -107,6 +122,7 @@ def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1
     refuse_unwritable(folder / config.name / "report.json", ELSEWHERE)
     make_runs(comparison, board, jobs)
     report = report_of(config, comparison.records, comparison.failures)
+    comparison.extend(report)
     write_report(report, comparison, folder / config.name)
     return report
 
@@ -132,21 +148,21 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
     """Write the report as JSON, Markdown and a page, and the record of every run that it counts."""
     with carrying(report), writing(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
         (folder / "records").mkdir(parents=True, exist_ok=True)
-        for of_arm in comparison.records.values():
-            for record in of_arm.values():
-                text = json.dumps(record.to_json(), ensure_ascii=False)
-                durable.write_text(folder / "records" / record_name(record), text + "\n")
+        for record in comparison.all_records():
+            text = json.dumps(record.to_json(), ensure_ascii=False)
+            durable.write_text(folder / "records" / record_name(record), text + "\n")
         text = json.dumps(report, indent=2, ensure_ascii=False)
         durable.write_text(folder / "report.json", text + "\n")
-        durable.write_text(folder / "report.md", markdown(report))
+        durable.write_text(folder / "report.md", "\n".join([markdown(report), *ladder_markdown(report)]))
         durable.write_text(folder / "report.html", page(report, comparison.records))
 
 
 def _refuse_failures(comparison: ArmComparison) -> None:
     """Raise for runs that failed otherwise than by diverging, which is an outcome like another."""
     others = [
-        (arm, seed, failure)
-        for arm, of_arm in comparison.failures.items()
+        (", ".join(filter(None, (arm, part))), seed, failure)
+        for part, one in comparison.parts().items()
+        for arm, of_arm in one.failures.items()
         for seed, failure in of_arm.items()
         if not has_diverged(failure)
     ]

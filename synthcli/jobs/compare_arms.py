@@ -18,13 +18,25 @@ FORM = "an arm is `PRESET`, or `NAME=PRESET: KEY=VALUE …`, say `'few=wmt14-den
 
 
 @dataclass(frozen=True)
+class Rung:
+    """One value of a ladder, such as `steps=250`, and the settings of an arm that it stands for."""
+
+    name: str
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Arm:
-    """A preset or a file, and the settings that this arm alone has; or a run that is compared as it is."""
+    """A preset or a file, and the settings that this arm alone has; or a run that is compared as it is.
+
+    Those of a rung count last, before the seed.
+    """
 
     name: str
     preset: str
     overrides: tuple[str, ...] = ()
     run: Run | None = None
+    rung: Rung | None = None
 
     @property
     def has_own_seeds(self) -> bool:
@@ -36,7 +48,8 @@ class Arm:
         if self.run is not None:
             return read_experiment(self.run)
         seeds = [] if seed is None else [f"{SEED}{seed}"]
-        return load_preset(self.preset, scale, None, [*overrides, *self.overrides, *seeds])
+        of_rung = self.rung.settings if self.rung else ()
+        return load_preset(self.preset, scale, None, [*overrides, *self.overrides, *of_rung, *seeds])
 
 
 def parse_arm(word: str) -> Arm:

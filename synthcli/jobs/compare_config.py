@@ -10,6 +10,7 @@ from synthcli.compare.figures import QUANTITIES, Quantity, find_quantity
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import METRICS
 from synthcli.jobs.compare_arms import Arm
+from synthcli.jobs.ladder_rungs import LadderField
 from synthcli.presets.schema import Experiment
 
 
@@ -32,6 +33,7 @@ class CompareConfig:
     command: str = ""
     equal: tuple[str, ...] = ()
     tuning: Mapping[str, object] | None = None
+    ladder: LadderField | None = None
 
     @cached_property
     def experiments(self) -> list[Experiment]:
@@ -86,7 +88,8 @@ class CompareConfig:
     @property
     def name(self) -> str:
         """What the report is called."""
-        return "-".join(["compare", *(arm.name for arm in self.arms)])[:100]
+        what = "compare" if self.ladder is None else f"ladder-{self.ladder.name}"
+        return "-".join([what, *(arm.name for arm in self.arms)])[:100]
 
 
 def _refuse_unfit(quantity: Quantity, tasks: Mapping[str, str]) -> None:

@@ -16,6 +16,8 @@ from synthcli.jobs.compare_report import (
     verdict_words,
 )
 from synthcli.jobs.curves_picture import LOOKS
+from synthcli.jobs.ladder_picture import draw_ladder
+from synthcli.jobs.ladder_tables import FIT_COLUMNS, RUNG_COLUMNS, fit_rows, multiplier_lines, rung_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +45,24 @@ def page(report: Mapping[str, Any], records: Records) -> str:
         curves=Markup(_svg(draw_curves(records))),
         interval=interval_words,
         number=number_words,
+        ladder=ladder_section(report),
         signed=lambda value: f"{value:+.4g}",
         verdict=verdict_words,
     )
+
+
+def ladder_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the page shows of a ladder, None where there is none."""
+    from markupsafe import Markup
+
+    ladder = report.get("ladder")
+    if ladder is None:
+        return None
+    return {
+        "picture": Markup(_svg(draw_ladder(report))),
+        "lines": multiplier_lines(report),
+        "tables": [(RUNG_COLUMNS, list(rung_rows(ladder))), (FIT_COLUMNS, list(fit_rows(ladder)))],
+    }
 
 
 def draw_forest(report: Mapping[str, Any]) -> "Figure":

@@ -1,0 +1,110 @@
+"""A ladder in Markdown and on the screen."""
+
+from collections.abc import Iterator
+
+from synthcli.jobs.compare_report import interval_words, number_words, verdict_words
+from synthcli.jobs.ladder_rungs import Row
+
+RUNG_COLUMNS = (
+    *("rung", "arm", "steps", "FLOPs", "seconds a run", "loss", "σ over seeds", "diverged seeds"),
+    *("difference", "verdict"),
+)
+FIT_COLUMNS = ("arm", "exponent b", "95 %", "residuals of log L", "p of the misfit", "seeds")
+
+
+def ladder_markdown(report: Row) -> list[str]:
+    """Return the section of a report on its ladder, nothing where it has none."""
+    ladder = report.get("ladder")
+    if ladder is None:
+        return []
+    return [
+        "## Ladder",
+        "",
+        f"Loss in {ladder['unit']}. FLOPs of training: {ladder['compute']}.",
+        "",
+        *_table(RUNG_COLUMNS, rung_rows(ladder)),
+        "",
+        *_table(FIT_COLUMNS, fit_rows(ladder)),
+        "",
+        *(f"- {line}" for line in multiplier_lines(report)),
+        "",
+    ]
+
+
+def rung_rows(ladder: Row) -> Iterator[list[str]]:
+    """Yield a row for each rung and arm; differences are to the baseline."""
+    for rung in ladder["rungs"]:
+        contrasts = {one["arm"]: one for one in rung["contrasts"]}
+        for row in rung["arms"]:
+            keys = ("steps", "flops", "seconds", "mean", "deviation", "diverged")
+            cells = [rung["rung"], row["arm"], *(number_words(row[key]) for key in keys)]
+            yield [*cells, *_contrast_cells(contrasts.get(row["arm"]))]
+
+
+def _contrast_cells(contrast: Row | None) -> list[str]:
+    if contrast is None:
+        return ["–", "–"]
+    difference = f"{contrast['difference']:+.4g} {interval_words(contrast['both']['interval'])}"
+    return [difference, verdict_words(contrast)]
+
+
+def fit_rows(ladder: Row) -> Iterator[list[str]]:
+    """Yield a row for each fit log L = a − b log C."""
+    for fit in ladder["fits"]:
+        if fit["missing"]:
+            yield [fit["arm"], *["–"] * 3, fit["missing"], "–"]
+            continue
+        low, high = fit["exponent_interval"]
+        residuals = ", ".join(f"{value:+.2g}" for value in fit["residuals"])
+        cells = [f"{fit['exponent']:.4g}", f"{low:.3g} – {high:.3g}", residuals]
+        yield [fit["arm"], *cells, number_words(fit["misfit_p"]), str(len(fit["seeds"]))]
+
+
+def multiplier_lines(report: Row) -> list[str]:
+    """Return what the baseline needs to be as good as each arm at its last rung, and where fits cross.
+
+    A report without a ladder has no such lines.
+    """
+    ladder, baseline = report.get("ladder", {"multipliers": []}), report["baseline"]
+    lines = []
+    for one in ladder["multipliers"]:
+        if one["missing"]:
+            lines.append(f"{one['arm']}: no compute multiplier, {one['missing']}")
+            continue
+        last = one["rungs"][-1]
+        needs = multiplier_words(last, ladder["beyond"], baseline)
+        lines.append(f"{baseline} needs {needs} the compute to be as good as {one['arm']} at {last['rung']}")
+        lines.append(f"{baseline} and {one['arm']}: {cross_words(one['crossings'])}")
+    return lines
+
+
+def multiplier_words(one: Row, beyond: float, baseline: str) -> str:
+    """Return a multiplier with its interval; in place of one beyond what is told, its bound."""
+    low, high = one["limits"]
+    interval = f"[{_end(one['interval'][0], '≤', low)}, {_end(one['interval'][1], '≥', high)}]"
+    if one["bound"] is None:
+        return f"{one['value']:.3g} {interval} times"
+    bound = f"≥ {high:.3g}" if one["bound"] == "at least" else f"≤ {low:.3g}"
+    return f"{bound} times (beyond {beyond:g}× of what {baseline} ran)"
+
+
+def _end(value: float | None, sign: str, limit: float) -> str:
+    return f"{sign} {limit:.3g}" if value is None else f"{value:.3g}"
+
+
+def cross_words(crossings: list[Row]) -> str:
+    """Return where fits cross within the range that both ran."""
+    if not crossings:
+        return "their fits do not cross in the range that both ran"
+    found = (f"{one['flops']:.3g} FLOPs {_stretch_words(one['interval'])}" for one in crossings)
+    return f"their fits cross at {', '.join(found)}"
+
+
+def _stretch_words(interval: tuple[float | None, float | None]) -> str:
+    low, high = ("beyond the range" if end is None else f"{end:.3g}" for end in interval)
+    return f"[{low}, {high}]"
+
+
+def _table(columns: tuple[str, ...], rows: Iterator[list[str]]) -> list[str]:
+    line = ["---"] * len(columns)
+    return [f"| {' | '.join(cells)} |" for cells in (columns, line, *rows)]
