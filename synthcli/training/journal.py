@@ -97,6 +97,8 @@ class Journal(Callback):
         append(self.journal, {"step": evaluation.step, **named}, self.then)
 
     def before_save(self, training: Training) -> None:
+        if self._steps:  # whoever resumes knows of these
+            self._note_time(training, training.step)
         for path in (self.journal, self.timings):
             if path.exists():
                 durable.sync(path)
@@ -110,6 +112,7 @@ class Journal(Callback):
                 "step": step,
                 "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "seconds": round(seconds, 4),
+                "tokens": self._tokens,
                 "steps_per_second": round(self._steps / seconds, 4),
                 "targets_per_second": round(self._targets / seconds, 1),
                 "tokens_per_second": round(self._tokens / seconds, 1),

@@ -138,7 +138,18 @@ def test_a_run_that_is_resumed_says_what_its_journal_lost(tmp_path: Path) -> Non
         f"`{run.journal}` is not as it was written: no record of step 4; no validation of step 3",
         f"`{run.timings}` is not as it was written: no record of step 2; line 2 not whole, and left out",
     ]
-    assert [record.step for record in read_records(run.timings)[0]] == [1, 4, 8, 10, 12]
+    assert [record.step for record in read_records(run.timings)[0]] == [1, 4, 6, 8, 10, 12]  # 6 was saved
+
+
+def test_the_clock_counts_every_token_of_an_interrupted_run(tmp_path: Path) -> None:
+    """Those between the last record and a checkpoint, too."""
+    counts = []
+    for number, stops in enumerate([(STEPS,), (5, 7, STEPS)]):
+        run = create_run("toy", 'name = "toy"\n', tmp_path / str(number))
+        for stop in stops:
+            go_on(run, stop, [], log_every=4, save_every=100)
+        counts.append(sum(record.values["tokens"] for record in read_records(run.timings)[0]))
+    assert counts[0] == counts[1] > 0
 
 
 def test_sessions_of_before_noted_no_rhythm(tmp_path: Path) -> None:
