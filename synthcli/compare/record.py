@@ -18,6 +18,7 @@ SHAPE: Shape = {
     "made": {},
     "cost": {},
     "curve": [[float]],
+    "clock?": [[float]],
     "figures": [{}],
 }
 FIGURE: Shape = {"value": float, "higher_is_better": bool, "protocol": str, "signature": str, "kept": {}}
@@ -51,8 +52,8 @@ class RecordedFigure:
 class RunRecord:
     """`configuration` is the resolved preset; `made` says when, on what and of which commit.
 
-    `options` are those of each of the `metrics`; `cost` has seconds and tokens a second of training, `curve`
-    steps and validation losses.
+    `options` are those of each of the `metrics`; `cost` has seconds and tokens of training, `curve` steps and
+    validation losses, `clock` each of these steps, the seconds and tokens until then (older records lack it).
     """
 
     preset: str
@@ -72,6 +73,7 @@ class RunRecord:
     cost: Mapping[str, Any]
     curve: tuple[tuple[float, float], ...]
     figures: tuple[RecordedFigure, ...]
+    clock: tuple[tuple[float, float, float], ...] = ()
 
     def figure(self, name: str) -> RecordedFigure | None:
         return next((figure for figure in self.figures if figure.name == name), None)
@@ -88,7 +90,9 @@ class RunRecord:
         check_shape(table, SHAPE)
         figures = tuple(RecordedFigure.from_json(figure) for figure in table["figures"])
         curve = tuple((float(step), float(loss)) for step, loss in table["curve"])
-        return cls(**{**table, "metrics": tuple(table["metrics"]), "figures": figures, "curve": curve})
+        clock = tuple((float(step), float(s), float(tokens)) for step, s, tokens in table.get("clock", ()))
+        tuples = {"metrics": tuple(table["metrics"]), "figures": figures, "curve": curve, "clock": clock}
+        return cls(**{**table, **tuples})
 
 
 def read_record(path: Path) -> RunRecord:

@@ -15,6 +15,7 @@ from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_page import page
 from synthcli.jobs.compare_report import fairness_of, markdown, report_of
+from synthcli.jobs.compare_tables import make_tables
 from synthcli.jobs.ladder_tables import ladder_markdown
 from synthcli.jobs.noise import NoiseFloor, measure_noise, noise_file, write_noise
 from synthcli.jobs.parallel import Board, carry_out_all
@@ -145,7 +146,7 @@ def make_runs(comparison: ArmComparison, board: Board, jobs: int) -> None:
 
 
 def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path) -> None:
-    """Write the report as JSON, Markdown and a page, and the record of every run that it counts."""
+    """Write the report as JSON, Markdown, a page and tables, and the record of every run that it counts."""
     with carrying(report), writing(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
         (folder / "records").mkdir(parents=True, exist_ok=True)
         for record in comparison.all_records():
@@ -155,6 +156,8 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
         durable.write_text(folder / "report.json", text + "\n")
         durable.write_text(folder / "report.md", "\n".join([markdown(report), *ladder_markdown(report)]))
         durable.write_text(folder / "report.html", page(report, comparison.records))
+        for name, table in make_tables(report, comparison.records).items():
+            durable.write_text(folder / name, table)
 
 
 def _refuse_failures(comparison: ArmComparison) -> None:

@@ -4,9 +4,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from synthcli.compare.record import RunRecord
+from synthcli.jobs.compare_curves import Records, draw_curves
 from synthcli.jobs.compare_report import (
     arms_table,
     interval_words,
@@ -15,7 +13,6 @@ from synthcli.jobs.compare_report import (
     title_of,
     verdict_words,
 )
-from synthcli.jobs.curves_picture import LOOKS
 from synthcli.jobs.ladder_picture import draw_ladder
 from synthcli.jobs.ladder_tables import FIT_COLUMNS, RUNG_COLUMNS, fit_rows, multiplier_lines, rung_rows
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 
 DARK = "#111827"
 LEGEND = "line: 95 %, seeds and samples; grey: samples alone; ticks: pairs; shade: too small to matter"
-Records = Mapping[str, Mapping[int, RunRecord]]
 
 
 def page(report: Mapping[str, Any], records: Records) -> str:
@@ -42,7 +38,7 @@ def page(report: Mapping[str, Any], records: Records) -> str:
         arms=arms_table(report),
         protocol=protocol_words,
         forest=Markup(_svg(draw_forest(report))),
-        curves=Markup(_svg(draw_curves(records))),
+        curves=Markup(_svg(draw_curves(report, records))),
         interval=interval_words,
         number=number_words,
         ladder=ladder_section(report),
@@ -97,36 +93,6 @@ def _draw_difference(axes: "Axes", row: int, one: Mapping[str, Any]) -> None:
     axes.plot(samples, [row, row], color="#9ca3af", linewidth=6, solid_capstyle="butt")
     axes.plot(seeds, [row] * len(seeds), "|", color=DARK, markersize=11)
     axes.plot([one["difference"]], [row], "D", color=DARK, markersize=6)
-
-
-def draw_curves(records: Records) -> "Figure":
-    """Draw the validation losses of each arm over steps: their mean, and a band of one σ over seeds."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for (arm, of_arm), (colour, dashes, _) in zip(records.items(), LOOKS * len(records), strict=False):
-        steps, losses = _curves_of(of_arm)
-        if not len(steps):
-            continue
-        axes.plot(steps, losses.mean(axis=0), color=colour, linestyle=dashes, label=arm)
-        if len(losses) > 1:
-            spread = losses.std(axis=0, ddof=1)
-            mean = losses.mean(axis=0)
-            axes.fill_between(steps, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
-    axes.set_xlabel("step")
-    axes.set_ylabel("validation loss, nats")
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.lines:
-        axes.legend(frameon=False)
-    return figure
-
-
-def _curves_of(of_arm: Mapping[int, RunRecord]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return the steps that every seed was validated at, and losses (seeds, steps)."""
-    curves = [dict(record.curve) for record in of_arm.values()]
-    steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-    return np.array(steps), np.array([[curve[step] for step in steps] for curve in curves])
 
 
 def _svg(figure: "Figure") -> str:

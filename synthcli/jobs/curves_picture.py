@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-Points = list[tuple[int, float]]  # step, loss
+Points = list[tuple[float, float]]  # step, loss
 
 # of lines, from dark to light, so that they stay apart in grey: colour, dashes, mark
 LOOKS = (
@@ -114,7 +114,7 @@ def draw(axes: "Axes", curve: Points, number: int, is_marked: bool = False) -> "
     return drawn
 
 
-def columns(curve: Points) -> tuple[list[int], list[float]]:
+def columns(curve: Points) -> tuple[list[float], list[float]]:
     return [step for step, _ in curve], [value for _, value in curve]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synthcli.compare.record import RecordedFigure, RunRecord, read_record
 from synthcli.errors import SynthError
 from synthcli.evaluation.kept_samples import read_samples
@@ -45,6 +47,7 @@ def make_record(run: Run, metrics: Sequence[str], watcher: Watcher) -> RunRecord
         made={key: value for key, value in run.sessions[-1].items() if key in MADE},
         cost=training_cost(run),
         curve=tuple(_curve(run)),
+        clock=tuple(_clock(run)),
         figures=tuple(figure for one, samples in results.values() for figure in _figures(one, samples)),
     )
     write_json(record_path(run, metrics), record.to_json())
@@ -103,15 +106,35 @@ def _last_step(run: Run) -> int:
 
 
 def training_cost(run: Run) -> dict[str, Any]:
-    """Return seconds of training, and tokens a second over all of it."""
-    timings = [row for row in read(run.timings) if "seconds" in row]
-    seconds = sum(row["seconds"] for row in timings)
-    tokens = sum(row["seconds"] * row.get("tokens_per_second", 0.0) for row in timings)
+    """Return seconds and tokens of training, and the most bytes that were held."""
+    timings = _timings(run)
     peaks = {"peak_memory": max((row.get("peak_memory", 0) for row in timings), default=0)}
-    return {"seconds": round(seconds, 2), "tokens": round(tokens), **peaks}
+    if gpu := max((row.get("peak_gpu_memory", 0) for row in timings), default=0):
+        peaks["peak_gpu_memory"] = gpu
+    seconds = sum(row["seconds"] for row in timings)
+    return {"seconds": round(seconds, 2), "tokens": round(sum(map(_tokens, timings))), **peaks}
+
+
+def _timings(run: Run) -> list[dict[str, Any]]:
+    return [row for row in read(run.timings) if "seconds" in row]
+
+
+def _tokens(row: dict[str, Any]) -> float:
+    """Return the tokens between two records of the clock; older ones say how many a second brought."""
+    return float(row.get("tokens", row["seconds"] * row.get("tokens_per_second", 0.0)))
 
 
 def _curve(run: Run) -> Iterator[tuple[float, float]]:
     for row in read(run.journal):
         if "validation_loss" in row:
             yield float(row["step"]), float(row["validation_loss"])
+
+
+def _clock(run: Run) -> Iterator[tuple[float, float, float]]:
+    """Yield steps of the curve, seconds and tokens until then; between two records in proportion."""
+    timings = _timings(run)
+    steps = [0.0, *(float(row["step"]) for row in timings)]
+    seconds = np.cumsum([0.0, *(row["seconds"] for row in timings)])
+    tokens = np.cumsum([0.0, *map(_tokens, timings)])
+    for step, _ in _curve(run):
+        yield step, float(np.interp(step, steps, seconds)), float(np.interp(step, steps, tokens))
