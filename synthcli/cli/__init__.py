@@ -79,6 +79,12 @@ COMMANDS = (
         "Compare presets over seeds, in pairs, and decide by rule which is better, if any.",
     ),
     LazyCommand(
+        "tune",
+        "tune:tune",
+        EVALUATE,
+        "Look for the best settings of a preset, by validation loss alone.",
+    ),
+    LazyCommand(
         "probe",
         "probe:probe",
         COMPRESS,

@@ -97,9 +97,8 @@ def compare(
             check_ladder(config)
         config = equalise(config, output / config.name, board, jobs)
         if tune:
-            tuning = prepare_for(config, tune, trials, halving, output)
-            settle = plan_tuned if only_plan else tune_arms
-            config = settle(config, tuning, output, board, jobs)
+            found = prepare_for(config, tune, trials, halving, output)
+            config = plan_tuned(config, found) if only_plan else tune_arms(config, found, output, board, jobs)
         comparison = (prepare_ladder if config.ladder else prepare)(config)
         if noise_floor and not only_plan:
             return show_noise(*find_noise(comparison, board, jobs), as_json)

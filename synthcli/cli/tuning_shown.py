@@ -1,10 +1,19 @@
 """What `synth tune` and `synth compare --tune` print of trials."""
 
-import shlex
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from synthcli.cli import screen
+
+PLANNED = {  # of a tuning, and in words
+    "parameters": "parameters",
+    "steps": "steps",
+    "flops": "FLOPs a run",
+    "trials": "trials to make",
+    "runs": "in whole runs",
+    "hours": "hours",
+}
 
 
 def show_tuning(table: Mapping[str, Any]) -> None:
@@ -24,8 +33,17 @@ def show_tuning(table: Mapping[str, Any]) -> None:
         screen.warn(line)
 
 
-def next_command(arm: Mapping[str, Any], own: tuple[str, ...], scale: str | None, asked: list[str]) -> str:
-    """Return the command that trains an arm with its best settings."""
-    settings = [*asked, *own, *arm["best"]["settings"]]
-    words = ["synth", "train", arm["preset"], *(["--scale", scale] if scale else [])]
-    return shlex.join([*words, *(word for setting in settings for word in ("--set", setting))])
+def show_plan_of_tuning(plan: Mapping[str, Any], as_json: bool) -> None:
+    """Print what a tuning takes, and where it looks."""
+    from synthcli.jobs.compare_report import number_words
+
+    if as_json:
+        return screen.data(json.dumps(plan, indent=2))
+    cells = [[plan["arm"], *(number_words(plan[key]) for key in PLANNED)]]
+    screen.table(None, ["arm", *PLANNED.values()], cells, frozenset(range(1, 1 + len(PLANNED))))
+    keys = list(plan["points"][0])
+    rows = [
+        [str(number), *(number_words(point[key]) for key in keys)]
+        for number, point in enumerate(plan["points"], 1)
+    ]
+    return screen.table("Points", ["trial", *keys], rows, frozenset(range(1, 1 + len(keys))))

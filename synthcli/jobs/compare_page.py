@@ -15,8 +15,11 @@ from synthcli.jobs.compare_report import (
 )
 from synthcli.jobs.ladder_picture import draw_ladder
 from synthcli.jobs.ladder_tables import FIT_COLUMNS, RUNG_COLUMNS, fit_rows, multiplier_lines, rung_rows
+from synthcli.jobs.tune_picture import draw_tuning
+from synthcli.jobs.tune_words import best_of_k_cells, cells, headers, sentences
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -26,19 +29,15 @@ LEGEND = "line: 95 %, seeds and samples; grey: samples alone; ticks: pairs; shad
 
 def page(report: Mapping[str, Any], records: Records) -> str:
     """Return the page as HTML; whatever names say is text there."""
-    import jinja2
-    from markupsafe import Markup
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("synthcli.jobs"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.get_template("compare.html").render(
+    return render(
+        "compare.html",
         title=title_of(report),
         report=report,
         arms=arms_table(report),
         protocol=protocol_words,
-        forest=Markup(_svg(draw_forest(report))),
-        curves=Markup(_svg(draw_curves(report, records))),
+        forest=to_svg(draw_forest(report)),
+        curves=to_svg(draw_curves(report, records)),
+        tuning=show_tuning(report),
         interval=interval_words,
         number=number_words,
         ladder=ladder_section(report),
@@ -49,15 +48,36 @@ def page(report: Mapping[str, Any], records: Records) -> str:
 
 def ladder_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what the page shows of a ladder, None where there is none."""
-    from markupsafe import Markup
-
     ladder = report.get("ladder")
     if ladder is None:
         return None
     return {
-        "picture": Markup(_svg(draw_ladder(report))),
+        "picture": to_svg(draw_ladder(report)),
         "lines": multiplier_lines(report),
         "tables": [(RUNG_COLUMNS, list(rung_rows(ladder))), (FIT_COLUMNS, list(fit_rows(ladder)))],
+    }
+
+
+def render(template: str, **words: object) -> str:
+    """Return a template of ours, filled in."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("synthcli.jobs"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template(template).render(**words)
+
+
+def show_tuning(report: Mapping[str, Any]) -> dict[str, object] | None:
+    """Return what a page shows of a tuning, None where there was none."""
+    table = report.get("tuning")
+    if table is None:
+        return None
+    return {
+        "sentences": sentences(table),
+        "picture": to_svg(draw_tuning(table)),
+        "tables": [(arm["arm"], headers(arm), cells(arm)) for arm in table["arms"]],
+        "best_of_k": best_of_k_cells(table),
     }
 
 
@@ -95,11 +115,12 @@ def _draw_difference(axes: "Axes", row: int, one: Mapping[str, Any]) -> None:
     axes.plot([one["difference"]], [row], "D", color=DARK, markersize=6)
 
 
-def _svg(figure: "Figure") -> str:
+def to_svg(figure: "Figure") -> "Markup":
     """Return a picture as it stands in a page: the same text for the same figures."""
     import matplotlib
+    from markupsafe import Markup
 
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "synth", "font.family": "DejaVu Sans"}):
         figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()[text.getvalue().index("<svg") :]
+    return Markup(text.getvalue()[text.getvalue().index("<svg") :])

@@ -97,8 +97,18 @@ def configure(
     )
     for arm in arms:
         for number in range(1, trials + 1):
-            config.trial(arm, number).experiment()
+            refuse_misfit(config.trial(arm, number), option)
     return config
+
+
+def refuse_misfit(trial: Trial, option: str) -> None:
+    """Raise for a point that makes no experiment, with its values."""
+    try:
+        trial.experiment()
+    except SynthError as error:
+        values = ", ".join(settings_of(trial.point))
+        hint = f"name only what fits: `{option} KEY=LOW..HIGH`, or `{option} 'KEY=A|B|C'`"
+        raise SynthError(f"with {values}: {error.message}", hint) from error
 
 
 @dataclass

@@ -106,7 +106,9 @@ def _fit(axis: Axis, arms: Sequence[tuple[Arm, Experiment]], option: str) -> Axi
     for arm, node in nodes:
         if node.get("type") not in NUMBERS:
             message = f"`{axis.key}` of arm `{arm.name}` is {describe(node, schema)}, and has no range"
-            raise SynthError(message, f"name what to choose from: `{option} '{axis.key}=A|B'`")
+            is_table = node.get("type") in (None, "object")
+            hint = f"name what to choose from: `{option} '{axis.key}=A|B'`"
+            raise SynthError(message, f"name a setting of it, `{axis.key}.…`" if is_table else hint)
     is_whole = any(node["type"] == "integer" for _, node in nodes)
     if is_whole and not (axis.low.is_integer() and axis.high.is_integer()):
         message = f"`{axis.key}` is a whole number, and {axis.low:g}..{axis.high:g} ends at others"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from synthcli.compare.search import rungs
 from synthcli.errors import SynthError
@@ -11,6 +12,7 @@ from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.parallel import Board
 from synthcli.jobs.tune import (
     TRIAL_SEED,
+    TuneConfig,
     Tuning,
     complete,
     configure,
@@ -19,6 +21,7 @@ from synthcli.jobs.tune import (
     tune,
 )
 from synthcli.jobs.tune_report import tabulate
+from synthcli.presets.schema import Experiment
 
 RECORDS = "records"  # of a report's folder
 
@@ -33,7 +36,23 @@ def prepare_for(
         )
         raise SynthError(message, f"`--seeds {TRIAL_SEED}` is the most that can be tuned for")
     asked = configure(config.arms, words, trials, config.scale, config.overrides, is_halving)
+    for arm, experiment in zip(config.arms, config.experiments, strict=True) if config.ladder else ():
+        _refuse_rungs(config, arm, experiment, asked)
     return prepare_tuning(asked, [config.records, output / config.name / RECORDS])
+
+
+def _refuse_rungs(config: CompareConfig, arm: Arm, experiment: Experiment, asked: TuneConfig) -> None:
+    """Raise where rungs of a ladder set what is to be found: theirs would count."""
+    ladder = config.ladder
+    assert ladder is not None
+    rungs_of_arm = [ladder.settings(experiment, value) for value in ladder.values]
+    set_by_rungs = {word.partition("=")[0] for settings in rungs_of_arm for word in settings}
+    for axis in asked.axes:
+        if axis.key in set_by_rungs:
+            message = (
+                f"`--ladder {ladder.name}` sets `{axis.key}` of arm `{arm.name}`, and `--tune` is to find it"
+            )
+            raise SynthError(message, "leave one of them out")
 
 
 def tune_arms(
@@ -44,7 +63,7 @@ def tune_arms(
     return replace(config, arms=settle(tuning), tuning=tabulate(tuning))
 
 
-def plan_tuned(config: CompareConfig, tuning: Tuning, *trains: object) -> CompareConfig:
+def plan_tuned(config: CompareConfig, tuning: Tuning) -> CompareConfig:
     """Return the comparison as it can be planned: of tuned arms where every trial is there."""
     if complete(tuning):
         return replace(config, arms=settle(tuning), tuning=tabulate(tuning))
@@ -52,22 +71,21 @@ def plan_tuned(config: CompareConfig, tuning: Tuning, *trains: object) -> Compar
 
 
 def trials_plan(tuning: Tuning) -> dict[str, object]:
-    """Return how many trials each arm lacks, what one costs of a run, and the seconds of those there are."""
+    """Return what is looked through, and what of it each arm lacks."""
     config = tuning.config
     return {
         "trials": config.trials,
         "ranges": {axis.key: str(axis) for axis in config.axes},
-        "missing": {arm.name: config.trials - len(tuning.records_of(arm)) for arm in config.arms},
-        "share": {arm.name: _share(tuning, arm) for arm in config.arms},
-        "seconds": {
-            arm.name: [one.seconds for one in tuning.records_of(arm) if one.is_finished]
-            for arm in config.arms
-        },
+        "missing": {arm.name: count_missing(tuning, arm) for arm in config.arms},
     }
 
 
-def _seconds(tuning: Tuning, arm: Arm) -> list[float]:
-    return [one.seconds for one in tuning.records_of(arm) if one.is_finished]
+def count_missing(tuning: Tuning, arm: Arm) -> dict[str, Any]:
+    """Return the trials an arm lacks, what they cost in whole runs, and the seconds of those there are."""
+    there = tuning.records_of(arm)
+    missing = tuning.config.trials - len(there)
+    seconds = [one.seconds for one in there if one.is_finished]
+    return {"trials": missing, "runs": missing * _share(tuning, arm), "seconds": seconds}
 
 
 def _share(tuning: Tuning, arm: Arm) -> float:

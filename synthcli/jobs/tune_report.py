@@ -21,6 +21,7 @@ def tabulate(tuning: Tuning) -> dict[str, Any]:
         "points": POINTS,
         "ranges": {axis.key: str(axis) for axis in config.axes},
         "logarithmic": [axis.key for axis in config.axes if isinstance(axis, Range) and axis.is_log],
+        "intervals": {axis.key: [axis.low, axis.high] for axis in config.axes if isinstance(axis, Range)},
         "halving": config.is_halving,
         "judged_by": "validation loss at the end of the training",
         "arms": [arm_row(tuning, arm) for arm in config.arms],

@@ -16,10 +16,14 @@ def count_trials(row: dict[str, Any], config: CompareConfig, known: list[float])
     planned: Table = config.tuning or {}
     if "missing" not in planned:
         return 0.0
-    arm = row["arm"]
-    row["trials"], row["missing"] = planned["missing"][arm], config.seeds
-    known += planned["seconds"][arm]
-    return float(row["trials"] * planned["share"][arm])
+    missing = planned["missing"][row["arm"]]
+    row["trials"], row["missing"] = missing["trials"], config.seeds
+    rung, ladder = config.arms[0].rung, config.ladder
+    if rung is not None and ladder is not None and rung.name != ladder.rung(ladder.values[0]):
+        row["trials"] = 0  # they stand beside the first rung
+        return 0.0
+    known += missing["seconds"]
+    return float(missing["runs"])
 
 
 def warnings_of(table: Table) -> list[str]:

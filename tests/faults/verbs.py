@@ -144,6 +144,16 @@ VERBS: dict[str, tuple[str, ...]] = {
     "push --dry-run": ("push", "published", "--to", "me/it", "--dry-run"),
     "reproduce": ("reproduce", *TOY),
     "compare": ("compare", "seq2seq.toml", "b=seq2seq.toml: title=b", "--seeds", "1", "--jobs", "1"),
+    "compare --tune": (
+        "compare",
+        "seq2seq.toml",
+        "b=seq2seq.toml: training.clip=0.5",
+        *("--seeds", "1", "--jobs", "1", "--tune", "training.schedule.peak=1e-4..1e-2", "--trials", "2"),
+    ),
+    "tune": (
+        *("tune", "seq2seq.toml", "--over", "training.schedule.peak=1e-4..1e-2"),
+        *("--trials", "2", "--jobs", "1"),
+    ),
     "presets cp": ("presets", "cp", "wmt14-dense", "-o", "mine.toml"),
     "presets ls": ("presets", "ls", "--names"),
     "plan --json": ("plan", "wmt14-dense", "--json"),

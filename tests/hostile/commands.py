@@ -232,6 +232,23 @@ COMMANDS: dict[str, Command] = {
         options("seeds jobs margin fail-if-worse", "scale metric", "records output", "set"),
         ("teacher.toml",),
     ),
+    "compare --tune": Command(
+        (
+            "compare",
+            "teacher.toml",
+            "b=teacher.toml: training.clip=0.5",
+            "--tune",
+            "training.clip=0..1",
+            "--plan",
+        ),
+        options("trials seeds", "tune scale", "records output", "set"),
+        ("teacher.toml",),
+    ),
+    "tune": Command(
+        ("tune", "teacher.toml", "--over", "training.clip=0..1", "--plan"),
+        options("trials jobs", "over scale", "records output", "set"),
+        ("teacher.toml",),
+    ),
     "probe": Command(
         ("probe", "teacher", *QUICK, "--replacement", "none", "--layers", "0"),
         options("limit max-length", "layers replacement corpus cache-limit", "source cache output"),

@@ -97,6 +97,9 @@ SMALLER = ("--set", "training.steps=3", "--set", "model.d_model=16", "--set", "m
 
 ARMS = ("long.toml", "hot=long.toml: training.schedule.peak=0.02")
 
+RANGE, FEW = "training.schedule.peak=1e-4..1e-1", ("--trials", "2")
+TUNED, OVER = ("--tune", RANGE, *FEW), ("--over", RANGE, *FEW)
+
 VERBS: dict[str, Verb] = {
     "prepare-corpus, 1 worker": Verb((*PREPARE, "--workers", "1"), patch=small_shards, needs_models=False),
     "prepare-corpus, 2 workers": Verb(
@@ -181,6 +184,12 @@ VERBS: dict[str, Verb] = {
     "compare, 2 runs at a time": Verb(
         ("compare", *ARMS, "--seeds", "2", "-o", "report", "--jobs", "2"), by_event=False, has_workers=True
     ),
+    "compare --tune --halving": Verb(
+        ("compare", *ARMS, "--seeds", "1", "-o", "report", "--jobs", "1", *TUNED, "--halving")
+    ),
+    "tune, 2 trials at a time": Verb(
+        ("tune", ARMS[0], *OVER, "-o", "report", "--jobs", "2"), by_event=False, has_workers=True
+    ),
 }
 
 # Shares of the kills, where not 1: more of those that take less.
@@ -213,4 +222,6 @@ WEIGHTS = {
     "reproduce, 2 rows at a time": 0.2,
     "compare": 0.4,
     "compare, 2 runs at a time": 0.2,
+    "compare --tune --halving": 0.3,
+    "tune, 2 trials at a time": 0.2,
 }
