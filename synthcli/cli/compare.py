@@ -26,7 +26,7 @@ from synthcli.cli.comparison_shown import show_noise, show_plan, show_report
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Scale, Set
-from synthcli.cli.tune_options import Halving, Trials, Tune
+from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, count_trials
 from synthcli.errors import Stopped
 
 
@@ -45,7 +45,7 @@ def compare(
     device: Device = "auto",
     output: Output = Path("reports"),
     tune: Tune = None,
-    trials: Trials = 8,
+    trials: TrialsOfArms = None,
     halving: Halving = False,
     noise_floor: NoiseFloor = False,
     fail_if_worse: FailIfWorse = None,
@@ -87,6 +87,7 @@ def compare(
         parse_equal(tuple(equal or ())),
         ladder=None if ladder is None else parse_ladder(ladder),
     )
+    number = count_trials(tune, trials, halving, noise_floor)
     jobs = jobs or default_jobs()
     with (
         going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
@@ -97,7 +98,7 @@ def compare(
             check_ladder(config)
         config = equalise(config, output / config.name, board, jobs)
         if tune:
-            found = prepare_for(config, tune, trials, halving, output)
+            found = prepare_for(config, tune, number, halving, output)
             config = plan_tuned(config, found) if only_plan else tune_arms(config, found, output, board, jobs)
         comparison = (prepare_ladder if config.ladder else prepare)(config)
         if noise_floor and not only_plan:

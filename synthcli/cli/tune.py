@@ -13,7 +13,7 @@ from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.panels import WORK
 from synthcli.cli.presets import Scale, Set
-from synthcli.cli.tune_options import Halving, Over, Trials
+from synthcli.cli.tune_options import TRIALS, Halving, Over, Trials
 from synthcli.cli.tuning_shown import show_plan_of_tuning, show_tuning
 from synthcli.errors import Stopped
 
@@ -34,7 +34,7 @@ Records = Annotated[
 def tune(
     preset: Preset,
     over: Over,
-    trials: Trials = 8,
+    trials: Trials = TRIALS,
     halving: Halving = False,
     scale: Scale = None,
     set_: Set = None,

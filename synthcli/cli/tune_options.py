@@ -5,6 +5,9 @@ from typing import Annotated
 import typer
 
 from synthcli.cli.panels import TUNE
+from synthcli.errors import SynthError
+
+TRIALS = 8
 
 Over = Annotated[
     list[str],
@@ -24,8 +27,16 @@ Tune = Annotated[
         rich_help_panel=TUNE,
     ),
 ]
-Trials = Annotated[
-    int, typer.Option(min=2, help="Points that are tried, the same for every arm.", rich_help_panel=TUNE)
+Trials = Annotated[int, typer.Option(min=2, help="Points that are tried.", rich_help_panel=TUNE)]
+TrialsOfArms = Annotated[
+    int | None,
+    typer.Option(
+        "--trials",
+        min=2,
+        help="Points that are tried, the same for every arm.",
+        show_default=str(TRIALS),
+        rich_help_panel=TUNE,
+    ),
 ]
 Halving = Annotated[
     bool,
@@ -35,3 +46,14 @@ Halving = Annotated[
         rich_help_panel=TUNE,
     ),
 ]
+
+
+def count_trials(tune: list[str] | None, trials: int | None, halving: bool, noise_floor: bool) -> int:
+    """Return how many trials each arm has; raise for what says how to tune where nothing is tuned."""
+    if tune and noise_floor:
+        message = "a noise floor is of a preset as it is: `--tune` would change it"
+        raise SynthError(message, "`synth tune` finds settings; `--set` gives them to the noise floor")
+    for option, is_there in {"--trials": trials is not None, "--halving": halving}.items():
+        if is_there and not tune:
+            raise SynthError(f"`{option}` is of `--tune`", "add `--tune KEY=LOW..HIGH`, or leave it out")
+    return trials or TRIALS
