@@ -107,5 +107,6 @@ def _draw_arm(panel: "Axes", axis: str, curve: ArmCurve, number: int) -> Any:
 def _label(panel: "Axes", name: str) -> None:
     panel.set_xlabel(name, color=GREY)
     panel.set_xlim(left=0)
+    panel.locator_params(axis="x", nbins=4)
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="y", color="#e5e7eb", linewidth=0.6)
