@@ -24,6 +24,11 @@ from synthcli.jobs.tune_report import tabulate
 from synthcli.presets.schema import Experiment
 
 RECORDS = "records"  # of a report's folder
+VALIDATION = "validation"
+SAME_SPLIT = (
+    "arms are compared on the validation split, by which their settings were chosen: figures are better than on "
+    "other text; `--set evaluation.split=test` compares on that where there is some"
+)
 
 
 def prepare_for(
@@ -60,13 +65,21 @@ def tune_arms(
 ) -> CompareConfig:
     """Make the trials that are missing; return the comparison of arms with their best settings."""
     tune(tuning, output / config.name / RECORDS, board, jobs)
-    return replace(config, arms=settle(tuning), tuning=tabulate(tuning))
+    return with_best(config, tuning)
+
+
+def with_best(config: CompareConfig, tuning: Tuning) -> CompareConfig:
+    """Return the comparison of arms with their best settings; every trial is there."""
+    table = tabulate(tuning)
+    if any(one.evaluation.split == VALIDATION for one in config.experiments):
+        table["warnings"].append(SAME_SPLIT)
+    return replace(config, arms=settle(tuning), tuning=table)
 
 
 def plan_tuned(config: CompareConfig, tuning: Tuning) -> CompareConfig:
     """Return the comparison as it can be planned: of tuned arms where every trial is there."""
     if complete(tuning):
-        return replace(config, arms=settle(tuning), tuning=tabulate(tuning))
+        return with_best(config, tuning)
     return replace(config, tuning=trials_plan(tuning))
 
 

@@ -23,6 +23,7 @@ def tabulate(tuning: Tuning) -> dict[str, Any]:
         "logarithmic": [axis.key for axis in config.axes if isinstance(axis, Range) and axis.is_log],
         "intervals": {axis.key: [axis.low, axis.high] for axis in config.axes if isinstance(axis, Range)},
         "halving": config.is_halving,
+        "warnings": [],
         "judged_by": "validation loss at the end of the training",
         "arms": [arm_row(tuning, arm) for arm in config.arms],
     }

@@ -28,7 +28,7 @@ def count_trials(row: dict[str, Any], config: CompareConfig, known: list[float])
 
 def warnings_of(table: Table) -> list[str]:
     """Return what is to be looked at again, of all arms."""
-    return [line for arm in table["arms"] for line in arm["warnings"]]
+    return [*table["warnings"], *(line for arm in table["arms"] for line in arm["warnings"])]
 
 
 def headers(arm: Table) -> list[str]:

@@ -297,3 +297,14 @@ def test_the_best_is_a_pure_function_of_the_losses(here: Path) -> None:
         {number: found[float(peak)] for number, peak in enumerate(peaks, 1)}
     )
     assert winner_of(tuning, arm) == min(range(1, 5), key=lambda number: found[float(peaks[number - 1])])
+
+
+def test_a_comparison_on_the_split_it_was_tuned_by_says_so(here: Path) -> None:
+    config = asked(overrides=(*TOY_COPY, "evaluation.split=validation"))
+    report = compared(config, here / "reports", Told())
+    (warning,) = report["tuning"]["warnings"]
+    assert warning.startswith(
+        "arms are compared on the validation split, by which their settings were chosen"
+    )
+    markdown = (here / "reports" / "compare-wmt14-vanilla-d" / "report.md").read_text()
+    assert report["split"] == "validation" and warning in markdown
