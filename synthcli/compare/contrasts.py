@@ -54,6 +54,7 @@ def contrast_figures(
 
 def pair_arms(arms: Arms, quantity: Quantity, margin: float, floor: Floor | None = None) -> list[PairedArms]:
     """Return each arm but the baseline beside it; seeds that both have are pairs."""
+    _refuse_other_stores([record for of_arm in arms.values() for record in of_arm.values()])
     (name, baseline), *others = arms.items()
     return [_compare(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
 
@@ -108,6 +109,18 @@ def _compare(
     name = quantity.figure if quantity.figure == "loss" else first.name
     contrast = Contrast(arm, name, spread, margin, first.higher_is_better)
     return PairedArms(quantity, contrast, pairs, resampled, seeds)
+
+
+def _refuse_other_stores(records: Sequence[RunRecord]) -> None:
+    """Raise where runs of one corpus and one tokenizer have read two versions of it."""
+    stores: dict[tuple[str, str], RunRecord] = {}
+    for record in records:
+        tokenizer = record.configuration.get("data", {}).get("tokenizer")
+        first = stores.setdefault((record.corpus, str(tokenizer)), record)
+        if first.store != record.store:
+            which = f"run `{first.run}` {first.store[:8]}, run `{record.run}` {record.store[:8]}"
+            message = f"runs have read two versions of the store of `{record.corpus}`: {which}"
+            raise SynthError(message, "prepare the corpus once for all of them, and train what is left again")
 
 
 def _refuse_other_samples(baseline: RunRecord, arm: RunRecord, quantity: Quantity) -> None:

@@ -150,7 +150,7 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
     with carrying(report), writing(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
         (folder / "records").mkdir(parents=True, exist_ok=True)
         for record in comparison.all_records():
-            text = json.dumps(record.to_json(), ensure_ascii=False)
+            text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
             durable.write_text(folder / "records" / record_name(record), text + "\n")
         text = json.dumps(report, indent=2, ensure_ascii=False)
         durable.write_text(folder / "report.json", text + "\n")

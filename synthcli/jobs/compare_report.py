@@ -101,7 +101,7 @@ def report_of(
         "baseline": config.arms[0].name,
         "arms": arms,
         **({} if config.tuning is None else {"tuning": config.tuning}),
-        "unequal": unequal(arms),
+        "unequal": [*unequal(arms), *_commits(records)],
         "contrasts": contrasts,
         "quote": quote(config, first, contrasts),
         "runs": [
@@ -139,6 +139,13 @@ def unequal(arms: list[dict[str, Any]]) -> list[str]:
             shown = ", ".join(f"{row['arm']} {number_words(row[key])}" for row in arms)
             lines.append(f"{words}: {shown}")
     return lines
+
+
+def _commits(records: Mapping[str, Mapping[int, RunRecord]]) -> list[str]:
+    """Return a line where runs were made by more than one version of the code."""
+    made = (str(record.made.get("commit")) for of_arm in records.values() for record in of_arm.values())
+    found = list(dict.fromkeys(commit[:10] for commit in made))
+    return [f"commit: {', '.join(found)}"] if len(found) > 1 else []
 
 
 def quote(config: CompareConfig, first: RunRecord, contrasts: list[dict[str, Any]]) -> str:

@@ -26,8 +26,8 @@ from synthcli.presets.schema import Experiment
 RECORDS = "records"  # of a report's folder
 VALIDATION = "validation"
 SAME_SPLIT = (
-    "arms are compared on the validation split, by which their settings were chosen: figures are better than on "
-    "other text; `--set evaluation.split=test` compares on that where there is some"
+    "arms are compared on the validation split, by which their settings were chosen: figures are better than "
+    "on other text; `--set evaluation.split=test` compares on that where there is some"
 )
 
 

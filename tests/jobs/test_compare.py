@@ -140,6 +140,9 @@ def test_what_is_not_comparable_is_refused(here: Path) -> None:
     elsewhere = RunRecord(**{**vars(other), "corpus": "reverse"})
     with pytest.raises(SynthError, match="different data: `copy` and `reverse`"):
         contrast_arms({"a": {0: one}, "b": {0: elsewhere}}, quantity, None)
+    newer = RunRecord(**{**vars(other), "store": "0123456789ab"})
+    with pytest.raises(SynthError, match=r"two versions of the store of `copy`: .* 01234567"):
+        contrast_arms({"a": {0: one}, "b": {0: newer}}, quantity, None)
     with pytest.raises(SynthError, match="no seed in common"):
         contrast_arms({"a": {0: one}, "b": {1: other}}, quantity, None)
     with pytest.raises(SynthError, match="has no `bleu`"):
@@ -196,3 +199,14 @@ def test_an_arm_may_have_seeds_of_its_own(here: Path) -> None:
     assert seeds == [0, 1, 100, 101] and report["contrasts"][0]["pairs"] == [0, 1]
     (line,) = (line for line in report["unequal"] if line.startswith("first seed"))
     assert line == "first seed, so that equal numbers are no pairs: wmt14-vanilla 0, again 100"
+
+
+def test_runs_of_two_commits_are_noted(here: Path) -> None:
+    compare(prepare(asked(seeds=1)), here / "reports", Told())
+    records = here / "reports" / asked().name / "records"
+    path = next(records.glob("wmt14-dense*.json"))
+    table = json.loads(path.read_text())
+    table["made"]["commit"] = "f" * 40
+    path.write_text(json.dumps(table))
+    report = compare(prepare(asked(seeds=1, records=records)), here / "other", Told())
+    assert report["unequal"][-1].startswith("commit: ") and "f" * 10 in report["unequal"][-1]

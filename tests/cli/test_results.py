@@ -1,0 +1,43 @@
+"""Results that are kept: each is made again from its records alone, and is what the pages quote."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Synth
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results"
+REPORTS = sorted(RESULTS.glob("*/report.json"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(RESULTS.glob("*.md"))]
+EXACT = ("arm", "metric", "pairs", "verdict", "more_seeds", "margin")
+
+
+def read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parent.name)
+def test_a_report_follows_from_its_records(path: Path, synth: Synth, here: Path) -> None:
+    kept = read(path)
+    words = shlex.split(kept["command"])[1:]
+    words[words.index("--records") + 1] = str(ROOT / words[words.index("--records") + 1])
+    said = synth(*words, "-o", "again", "--json")
+    assert said.code == 0, said.err
+    again = json.loads(said.out)
+    assert not (here / "runs").exists() and not (here / "stores").exists()
+    assert again["quote"] == kept["quote"]
+    for one, other in zip(again["contrasts"], kept["contrasts"], strict=True):
+        assert [one[key] for key in EXACT] == [other[key] for key in EXACT]
+        assert one["difference"] == pytest.approx(other["difference"])
+        assert one["both"]["interval"] == pytest.approx(other["both"]["interval"], rel=1e-6)
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parent.name)
+def test_a_result_is_quoted_as_it_is(path: Path) -> None:
+    quote = " ".join(read(path)["quote"].split())
+    texts = [" ".join(page.read_text().replace("\n> ", " ").split()) for page in PAGES]
+    assert any(quote in text for text in texts)
