@@ -1,7 +1,7 @@
 """Compare arms: what is trained is used, what is unfinished is resumed, what is missing is trained."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -10,7 +10,7 @@ from typing import Any
 from synthcli import durable
 from synthcli.compare.record import RunRecord
 from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import WorkFailedError, carrying
+from synthcli.errors import SynthError, WorkFailedError, carrying
 from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_page import page
@@ -25,6 +25,7 @@ from synthcli.jobs.tune_words import count_trials
 from synthcli.jobs.work import Failure, Listener, watcher_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import refuse_unwritable_runs
+from synthcli.runs.differences import preset_hash
 
 ELSEWHERE = "name another folder with `-o`"
 KEPT = "give the same command again: what is done is kept"
@@ -56,8 +57,9 @@ class ArmRun:
     def carry_out(self, listener: Listener) -> RunRecord:
         """Return its record."""
         watcher = watcher_of(listener)
-        run = self.arm.run or finished_run(self.experiment(), watcher)
-        return make_record(run, self.metrics, watcher)
+        experiment = self.experiment()
+        run = self.arm.run or finished_run(experiment, watcher)
+        return make_record(run, experiment, self.metrics, watcher)
 
 
 @dataclass
@@ -105,16 +107,34 @@ def prepare(config: CompareConfig) -> ArmComparison:
     """Return a comparison: which of its runs are recorded, and which are still to be made."""
     known = [] if config.records is None else read_records(config.records)
     comparison = ArmComparison(config, records={arm.name: {} for arm in config.arms})
-    for seed in config.seeds_in_turn():
-        for number, arm in enumerate(config.arms):
-            own = config.seed_of(number, seed)
-            run = ArmRun(arm, seed, own, config.scale, config.overrides, config.metric_names)
-            record = find_record(known, run.experiment(), run.metrics) if arm.run is None else None
-            if record is None:
-                comparison.waiting.append(run)
-            else:
-                comparison.end(run, record)
+    runs = [
+        ArmRun(arm, seed, config.seed_of(number, seed), config.scale, config.overrides, config.metric_names)
+        for seed in config.seeds_in_turn()
+        for number, arm in enumerate(config.arms)
+    ]
+    refuse_equal_runs(runs)
+    for run in runs:
+        record = find_record(known, run.experiment(), run.metrics) if run.arm.run is None else None
+        if record is None:
+            comparison.waiting.append(run)
+        else:
+            comparison.end(run, record)
     return comparison
+
+
+def refuse_equal_runs(runs: Sequence[ArmRun]) -> None:
+    """Raise where two arms have a run in common: its noise would not count."""
+    known: dict[str, ArmRun] = {}
+    arms = list(dict.fromkeys(run.arm for run in runs if run.arm.run is None))
+    for run in (run for arm in arms for run in runs if run.arm is arm):
+        experiment = run.experiment()
+        settings = experiment.model_dump(mode="json") | {"name": ""}
+        own = preset_hash(settings) + experiment.evaluation.model_dump_json()
+        first = known.setdefault(own, run)
+        if first.arm is not run.arm:
+            words = f"`'{run.arm.name}={run.arm.preset}: training.seed=1000'`"
+            message = f"arms `{first.arm.name}` and `{run.arm.name}` have one run in common: seed {run.seed}"
+            raise SynthError(message, f"let one of them differ, or have seeds of its own: {words}")
 
 
 def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1) -> dict[str, Any]:

@@ -41,7 +41,10 @@ RECORDED = ("synthcli", "torch", "sacrebleu", "rouge-score", "tokenizers", "sent
 
 @dataclass(frozen=True)
 class Request:
-    """What to judge a checkpoint on where it differs from its preset; None keeps the preset's."""
+    """What to judge a checkpoint on where it differs from its preset; None keeps the preset's.
+
+    `settings` are in place of all of `[evaluation]`.
+    """
 
     metric: str
     corpus: str | None = None
@@ -53,6 +56,7 @@ class Request:
     rouge_tokenizer: str | None = None
     form: str | None = None
     save_outputs: bool | None = None
+    settings: EvaluationConfig | None = None
 
 
 def report_nothing(done: int, total: int) -> None:
@@ -207,7 +211,8 @@ def refuse_formless(form: str | None, task: str) -> None:
 
 def options_for(experiment: Experiment | None, request: Request) -> EvaluationConfig:
     """Return how to judge: the preset's way, and what the request changes."""
-    base = experiment.evaluation if experiment else EvaluationConfig(metrics=(request.metric,))
+    own = experiment.evaluation if experiment else EvaluationConfig(metrics=(request.metric,))
+    base = request.settings or own
     asked = {
         "split": request.split,
         "beam": request.beam,

@@ -1,6 +1,6 @@
 """The record of a run: found, or made of a finished run and its evaluation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from synthcli.training.journal import read
 
 TRIALS = "tuning.json"
 OF_ARMS = ("equal.json", TRIALS)  # beside the records: how the settings of arms were found
+FREE = ("batch_size", "bootstrap", "seed")  # of an evaluation: samples are the same whatever these are
 MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
 
 
-def make_record(run: Run, metrics: Sequence[str], watcher: Watcher) -> RunRecord:
-    """Return the record of a finished run, evaluated where it is not yet, and write it beside its preset."""
-    results = {metric: _evaluate(run, metric, watcher) for metric in metrics}
+def make_record(run: Run, asked: Experiment, metrics: Sequence[str], watcher: Watcher) -> RunRecord:
+    """Return the record of a finished run, evaluated as `asked`, and write it beside its preset."""
+    results = {metric: _evaluate(run, asked, metric, watcher) for metric in metrics}
     result, _ = results[metrics[0]]
     experiment = read_experiment(run)
     parameters = parameters_of(experiment)
@@ -73,7 +74,9 @@ def find_record(
     for record in records:
         is_named = record.preset == experiment.name and set(metrics) <= set(record.metrics)
         if is_named and trains_alike(record.configuration, experiment):
-            return record
+            options = [record.options[metric] for metric in metrics]
+            if all(is_evaluated_so(experiment, one, record.split) for one in options):
+                return record
     return None
 
 
@@ -89,14 +92,26 @@ def record_name(record: RunRecord) -> str:
     return f"{record.preset}.{record.scale}.{'-'.join(record.metrics)}.seed-{record.seed}.{record.run}.json"
 
 
-def _evaluate(run: Run, metric: str, watcher: Watcher) -> tuple[Result, Path]:
+def is_evaluated_so(asked: Experiment, options: Mapping[str, Any], split: str) -> bool:
+    """Whether an evaluation had these options on this split; how many at a time and intervals may differ.
+
+    A file of one's own may have one split alone, which is evaluated whatever is asked.
+    """
+    wanted = asked.evaluation.model_dump(mode="json", exclude={"metrics", "split", *FREE})
+    is_split = split == asked.evaluation.split or ":" in asked.data.corpus
+    return is_split and all(options.get(key) == value for key, value in wanted.items())
+
+
+def _evaluate(run: Run, asked: Experiment, metric: str, watcher: Watcher) -> tuple[Result, Path]:
     """Return the result of a run and the file of its samples; both are made where one is missing."""
     for name, table in run.read_results().items():
         if name.startswith(f"{metric}.") and "limit" not in name and run.samples_path(name).is_file():
             result = Result.from_json(table)
-            if result.step == _last_step(run):
+            is_whole = result.step == _last_step(run)
+            if is_whole and is_evaluated_so(asked, result.options, result.split):
                 return result, run.samples_path(name)
-    result = evaluate_checkpoint(run.path, Request(metric), evaluating(metric, watcher))
+    request = Request(metric, settings=asked.evaluation)
+    result = evaluate_checkpoint(run.path, request, evaluating(metric, watcher))
     return result, run.samples_path(file_name(result))
 
 

@@ -210,3 +210,26 @@ def test_runs_of_two_commits_are_noted(here: Path) -> None:
     path.write_text(json.dumps(table))
     report = compare(prepare(asked(seeds=1, records=records)), here / "other", Told())
     assert report["unequal"][-1].startswith("commit: ") and "f" * 10 in report["unequal"][-1]
+
+
+def test_an_evaluation_with_other_options_is_another(here: Path) -> None:
+    first = asked(seeds=1, metrics=("bleu",))
+    compare(prepare(first), here / "reports", Told())
+    records = here / "reports" / first.name / "records"
+    assert not prepare(asked(seeds=1, metrics=("bleu",), records=records)).waiting
+    beams = (*TOY_COPY, "evaluation.beam=3")
+    other = asked(seeds=1, metrics=("bleu",), overrides=beams, records=records)
+    assert len(prepare(other).waiting) == 2  # whatever the records say, and the runs
+    compare(prepare(other), here / "other", Told())
+    assert len(list_runs()) == 2  # they are evaluated again, not trained
+    made = [read_record(path) for path in (here / "other" / other.name / "records").glob("*.json")]
+    assert [one.options["bleu"]["beam"] for one in made] == [3, 3]
+
+
+def test_two_arms_of_one_run_are_refused(here: Path) -> None:
+    for word in ("again=wmt14-vanilla", "again=wmt14-vanilla: training.seed=1"):
+        with pytest.raises(
+            SynthError, match="arms `wmt14-vanilla` and `again` have one run in common"
+        ) as found:
+            prepare(asked(("wmt14-vanilla", word)))
+        assert "training.seed=1000" in found.value.hint
