@@ -41,3 +41,14 @@ def test_a_result_is_quoted_as_it_is(path: Path) -> None:
     quote = " ".join(read(path)["quote"].split())
     texts = [" ".join(page.read_text().replace("\n> ", " ").split()) for page in PAGES]
     assert any(quote in text for text in texts)
+
+
+def test_equal_arms_are_seldom_called_different() -> None:
+    kept = read(RESULTS / "same-arms.json")
+    assert len(kept["losses"]) == 2 * kept["seeds"] * sum(kept["real"].values())
+    for of_kind in ("real", "simulated"):
+        counts = kept[of_kind]
+        assert sum(counts.values()) >= {"real": 20, "simulated": 200}[of_kind]
+        assert counts.get("better", 0) + counts.get("worse", 0) <= 0.05 * sum(counts.values())
+    found = kept["planted"].get("worse", 0) / sum(kept["planted"].values())
+    assert abs(found - 0.8) <= 0.05
