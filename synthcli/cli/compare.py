@@ -24,6 +24,7 @@ from synthcli.cli.compare_options import (
 )
 from synthcli.cli.comparison_shown import show_noise, show_plan, show_report
 from synthcli.cli.device_option import Device
+from synthcli.cli.engine_option import Address, Engine
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, count_trials
@@ -42,6 +43,8 @@ def compare(
     records: Records = None,
     only_plan: OnlyPlan = False,
     jobs: Jobs = None,
+    engine: Engine = "local",
+    address: Address = None,
     device: Device = "auto",
     output: Output = Path("reports"),
     tune: Tune = None,
@@ -65,8 +68,9 @@ def compare(
     ```
     """
     from synthcli.cli.reproducing_progress import ReproducingProgress
+    from synthcli.jobs.cluster import on_engine
     from synthcli.jobs.compare import compare as compare_arms
-    from synthcli.jobs.compare import find_noise, prepare
+    from synthcli.jobs.compare import count_kept, find_noise, prepare
     from synthcli.jobs.compare_arms import parse_arms
     from synthcli.jobs.compare_config import CompareConfig
     from synthcli.jobs.compare_equal import equalise, parse_equal
@@ -88,12 +92,14 @@ def compare(
         ladder=None if ladder is None else parse_ladder(ladder),
     )
     number = count_trials(tune, trials, halving, noise_floor)
-    jobs = jobs or default_jobs()
     with (
         going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
         screen.showing_lost(lambda lost: screen.data(json.dumps(lost, indent=2))),
+        on_engine(engine, address, is_used=not only_plan),
         ReproducingProgress() as board,
     ):
+        jobs = jobs or default_jobs()
+        config = count_kept(config, output)
         if config.ladder:
             check_ladder(config)
         config = equalise(config, output / config.name, board, jobs)

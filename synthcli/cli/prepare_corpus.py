@@ -9,6 +9,7 @@ import typer
 from synthcli.children import cores
 from synthcli.cli import screen
 from synthcli.cli.completion import ENGINES, FORMS, TOKENIZERS, complete, list_corpora
+from synthcli.cli.engine_option import Address
 from synthcli.cli.going_on import begin_again, going_on, same_command
 from synthcli.cli.next_training import training_command
 from synthcli.cli.panels import RESULT, TEXT, WORK
@@ -89,10 +90,6 @@ EngineName = Annotated[
         rich_help_panel=WORK,
         autocompletion=complete(ENGINES),
     ),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(help="Where the Ray cluster is.", show_default="one is started here", rich_help_panel=WORK),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
 

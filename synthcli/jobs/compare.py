@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,6 +11,7 @@ from synthcli import durable
 from synthcli.compare.record import RunRecord
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, WorkFailedError, carrying
+from synthcli.jobs.cluster import current_cluster
 from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_page import page
@@ -70,6 +71,7 @@ class ArmComparison:
     waiting: list[ArmRun] = field(default_factory=list)
     records: dict[str, dict[int, RunRecord]] = field(default_factory=dict)
     failures: dict[str, dict[int, Failure]] = field(default_factory=dict)
+    home: Path | None = None  # where records are kept as they come from another machine
 
     @property
     def total(self) -> int:
@@ -83,6 +85,8 @@ class ArmComparison:
         """Take the record of a run, or why there is none."""
         side: dict[str, dict[int, Any]] = self.failures if isinstance(result, Failure) else self.records
         side.setdefault(work.arm.name, {})[work.pair] = result
+        if self.home is not None and isinstance(result, RunRecord):
+            write_record(self.home, result)
 
     def all_records(self) -> Iterator[RunRecord]:
         """Yield the records of all runs, that a report is made of."""
@@ -141,11 +145,22 @@ def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1
     """Make the runs that are missing, `jobs` at a time, and write the report; return it."""
     config = comparison.config
     refuse_unwritable(folder / config.name / "report.json", ELSEWHERE)
+    if current_cluster() is not None:
+        for part in comparison.parts().values():
+            part.home = folder / config.name / "records"
     make_runs(comparison, board, jobs)
     report = report_of(config, comparison.records, comparison.failures)
     comparison.extend(report)
     write_report(report, comparison, folder / config.name)
     return report
+
+
+def count_kept(config: CompareConfig, folder: Path) -> CompareConfig:
+    """Count the records that came from a cluster before as runs: the runs themselves may be there alone."""
+    kept = folder / config.name / "records"
+    if current_cluster() is None or config.records is not None or not kept.is_dir():
+        return config
+    return replace(config, records=kept)
 
 
 def find_noise(comparison: ArmComparison, board: Board, jobs: int = 1) -> tuple[list[NoiseFloor], Path]:
@@ -170,14 +185,21 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
     with carrying(report), writing(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
         (folder / "records").mkdir(parents=True, exist_ok=True)
         for record in comparison.all_records():
-            text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
-            durable.write_text(folder / "records" / record_name(record), text + "\n")
+            write_record(folder / "records", record)
         text = json.dumps(report, indent=2, ensure_ascii=False)
         durable.write_text(folder / "report.json", text + "\n")
         durable.write_text(folder / "report.md", "\n".join([markdown(report), *ladder_markdown(report)]))
         durable.write_text(folder / "report.html", page(report, comparison.records))
         for name, table in make_tables(report, comparison.records).items():
             durable.write_text(folder / name, table)
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write a record into a folder, which is made where it is not there."""
+    path = folder / record_name(record)
+    with writing(f"`{path}`", path, ELSEWHERE, KEPT):
+        folder.mkdir(parents=True, exist_ok=True)
+        durable.write_text(path, json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
 def _refuse_failures(comparison: ArmComparison) -> None:

@@ -57,7 +57,7 @@ def prepare_ladder(config: CompareConfig) -> LadderComparison:
         if run.pair == seed
     ]
     *_, last = rungs.values()
-    return LadderComparison(last.config, waiting, last.records, last.failures, rungs)
+    return LadderComparison(last.config, waiting, last.records, last.failures, rungs=rungs)
 
 
 def check_ladder(config: CompareConfig) -> dict[str, CompareConfig]:

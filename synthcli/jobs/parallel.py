@@ -7,7 +7,9 @@ import torch
 
 from synthcli.children import Children, cores
 from synthcli.device import CUDA, VISIBLE, chosen_word, current_device
+from synthcli.jobs.cluster import current_cluster
 from synthcli.jobs.crew import Crew
+from synthcli.jobs.crew_on_ray import TaskCrew
 from synthcli.jobs.work import Listener, WorkItem, attempt
 from synthcli.memory import memory
 
@@ -46,14 +48,19 @@ class Queue(Protocol):
 
 
 def default_jobs() -> int:
-    """Return how much this machine does at a time: one a GPU, else one a core as far as memory goes."""
+    """Return how much is done at a time: one a GPU, else one a core as far as memory goes."""
+    if (cluster := current_cluster()) is not None:
+        return cluster.works
     return len(visible_gpus()) or max(1, min(cores(), memory() // WORKER_BYTES))
 
 
 def carry_out_all(queue: Queue, board: Board, jobs: int) -> None:
     """Carry out all of a queue, `jobs` at a time; what fails leaves the others alone."""
-    if jobs > 1:
-        _in_processes(queue, board, jobs)
+    if (cluster := current_cluster()) is not None:
+        _by_crew(queue, board, TaskCrew(cluster, jobs))
+    elif jobs > 1:
+        with Children() as children:
+            _by_crew(queue, board, Crew(jobs, visible_gpus(), children))
     else:
         _here(queue, board)
 
@@ -65,21 +72,19 @@ def _here(queue: Queue, board: Board) -> None:
         _end(queue, board, work, attempt(work, board.begin(work.name)))
 
 
-def _in_processes(queue: Queue, board: Board, jobs: int) -> None:
+def _by_crew(queue: Queue, board: Board, crew: Crew | TaskCrew) -> None:
     """Carry out works beside each other; an interrupt lets each save itself first."""
-    with Children() as children:
-        crew = Crew(jobs, visible_gpus(), children)
-        try:
-            while queue.waiting or crew.busy:
-                for worker in crew.idle:
-                    if queue.waiting:
-                        work = queue.waiting.pop(0)
-                        worker.give(work, board.begin(work.name))
-                for ended, result in crew.results():
-                    _end(queue, board, ended, result)
-        except KeyboardInterrupt:
-            crew.interrupt()
-            raise
+    try:
+        while queue.waiting or crew.busy:
+            for worker in crew.idle:
+                if queue.waiting:
+                    work = queue.waiting.pop(0)
+                    worker.give(work, board.begin(work.name))
+            for ended, result in crew.results():
+                _end(queue, board, ended, result)
+    except KeyboardInterrupt:
+        crew.interrupt()
+        raise
 
 
 def _end(queue: Queue, board: Board, work: WorkItem, result: object) -> None:

@@ -17,10 +17,15 @@ ENGINES: dict[str, Engine] = {"local": make_locally, "ray": make_on_ray}
 
 def find_engine(name: str, means: Means) -> Engine:
     """Return an engine by its name; means that make no sense are refused."""
-    if name not in ENGINES:
-        raise SynthError(f"unknown engine `{name}`", did_you_mean(name, ENGINES))
+    check_engine(name, means.address)
     if means.workers < 1:
         raise SynthError(f"`--workers {means.workers}` is not possible", "give 1 or more")
-    if means.address is not None and name == "local":
-        raise SynthError("`--address` belongs to a cluster", "add `--engine ray`, or leave it out")
     return ENGINES[name]
+
+
+def check_engine(name: str, address: str | None) -> None:
+    """Raise for a name that is no engine's, and for an address that it has no use for."""
+    if name not in ENGINES:
+        raise SynthError(f"unknown engine `{name}`", did_you_mean(name, ENGINES))
+    if address is not None and name == "local":
+        raise SynthError("`--address` belongs to a cluster", "add `--engine ray`, or leave it out")

@@ -6,6 +6,7 @@ shard is taken over once.
 """
 
 import pickle
+import socket
 from collections.abc import Iterator
 from contextlib import chdir
 from functools import cache
@@ -21,6 +22,7 @@ from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.errors import SynthError, WorkFailedError
 
 ATTEMPTS_AFTER_LOSS = 3
+SECONDS_TO_ANSWER = 5.0
 PACKAGES = Path(synthcli.__file__).parents[1]
 WAITING = 2  # shards for which no core is free yet
 
@@ -59,6 +61,7 @@ def connect(ray: Any, address: str | None) -> bool:
     """Join a cluster, or start one of this machine's cores; return whether that was done here."""
     if ray.is_initialized():
         return False
+    _refuse_silent(address)
     try:
         with chdir(PACKAGES):  # tasks take modules from the folder of a driver: not from the user's
             ray.init(
@@ -70,6 +73,18 @@ def connect(ray: Any, address: str | None) -> bool:
             "`ray start --head` starts one, and says where",
         ) from error
     return True
+
+
+def _refuse_silent(address: str | None) -> None:
+    """Raise where nobody answers at HOST:PORT: Ray itself would ask for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return  # `auto`, or what Ray itself refuses at once
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        message = f"no cluster answers at `{address}`: {first_line(error)}"
+        raise SynthError(message, "`ray start --head` starts one, and says where") from error
 
 
 def first_line(error: Exception) -> str:
