@@ -94,7 +94,7 @@ def _compare(
     margin: float,
     floor: Floor | None,
 ) -> PairedArms:
-    seeds = tuple(seed for seed in baseline if seed in records)
+    seeds = tuple(sorted(baseline.keys() & records.keys()))  # they may have ended in any order
     if not seeds:
         raise SynthError(
             f"arms `{base_name}` and `{arm}` have no seed in common", "train one seed of both: `--seeds 1`"

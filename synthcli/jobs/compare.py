@@ -82,9 +82,10 @@ class ArmComparison:
         return sum(len(of_arm) for side in (self.records, self.failures) for of_arm in side.values())
 
     def end(self, work: ArmRun, result: Any) -> None:
-        """Take the record of a run, or why there is none."""
+        """Take the record of a run, or why there is none; they stand in order, whichever ends first."""
         side: dict[str, dict[int, Any]] = self.failures if isinstance(result, Failure) else self.records
-        side.setdefault(work.arm.name, {})[work.pair] = result
+        of_arm = {**side.get(work.arm.name, {}), work.pair: result}
+        side[work.arm.name] = dict(sorted(of_arm.items()))
         if self.home is not None and isinstance(result, RunRecord):
             write_record(self.home, result)
 

@@ -233,3 +233,10 @@ def test_two_arms_of_one_run_are_refused(here: Path) -> None:
         ) as found:
             prepare(asked(("wmt14-vanilla", word)))
         assert "training.seed=1000" in found.value.hint
+
+
+def test_records_stand_in_order_whichever_run_ends_first(here: Path) -> None:
+    comparison = prepare(asked(seeds=3))
+    for run in reversed(comparison.waiting):
+        comparison.end(run, Failure(run.name, "a fault"))
+    assert [list(of_arm) for of_arm in comparison.failures.values()] == [[0, 1, 2]] * 2

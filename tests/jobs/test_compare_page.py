@@ -102,3 +102,9 @@ def test_pages_and_texts_say_the_verdict(records: dict[str, dict[int, RunRecord]
     assert contrast["verdict"] == "worse" and contrast["difference"] == pytest.approx(0.05)
     assert contrast["over_seeds"]["correlation"] == pytest.approx(1.0)  # the same draws, shifted
     assert "worse" in page(report, records) and "| worse |" in markdown(report)
+
+
+def test_contrasts_do_not_depend_on_which_run_ends_first(records: dict[str, dict[int, RunRecord]]) -> None:
+    turned = {arm: dict(reversed(of_arm.items())) for arm, of_arm in records.items()}
+    assert report_of(turned) == report_of(records)
+    assert report_of(turned)["contrasts"][0]["pairs"] == [0, 1, 2]
