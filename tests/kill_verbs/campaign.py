@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from synthcli.__main__ import main as synth
@@ -88,15 +89,15 @@ class Campaign:
             self.volatile[group] = frozenset(differences(one, other, frozenset()))
 
     def found(self) -> dict[str, Contents]:
-        """Return what is new in the box; of several runs of a name those that differ, numbered."""
+        """Return what is new in the box by name and settings of a run; several that differ are numbered."""
         groups: dict[str, Contents] = {}
         for group, contents in changes(self.places.box, self.before).items():
-            name, number = group.partition("/")[0], 2
+            name, number = name_of(group, contents), 2
             own = {
                 key: value for key, value in contents.items() if not key.startswith("environment.json#sess")
             }
             while name in groups and groups[name] != own:
-                name, number = f"{group.partition('/')[0]} ({number})", number + 1
+                name, number = f"{name_of(group, contents)} ({number})", number + 1
             groups[name] = own
         return groups
 
@@ -114,9 +115,8 @@ class Campaign:
             misses += not ended.is_killed
             done += ended.is_killed
             if ended.is_killed:
-                how = kill.number.name + (
-                    " of a worker" if not ended.victim.startswith("the command") else ""
-                )
+                how = kill.number.name + (" of all" if "and all" in ended.victim else "")
+                how += "" if ended.victim.startswith("the command") else " of a worker"
                 self.kills[how + (", real" if may_be_real or self.is_real else "")] += 1
             self.check(ended, kill, words)
             if not ended.is_killed:
@@ -153,7 +153,7 @@ class Campaign:
             self.note(f"{about}: expected one of {allowed}\n{ended.err[-1500:]}")
         if wrong := halves(self.expected[""], self.found().get("", {}), self.volatile[""]):
             self.note(f"{about}: half made: {wrong[:5]}")
-        verb = "train" if self.verb.words[0] == "reproduce" else self.verb.words[0]
+        verb = "train" if self.verb.words[0] in ("reproduce", "compare") else self.verb.words[0]
         looked = run(lambda: look(verb), self.places.box, self.places.logs)
         if looked.code:
             self.note(f"{about}: misread\n{looked.err[-2000:]}")
@@ -192,6 +192,13 @@ class Campaign:
         self.problems.append(problem)
         sys.stdout.write(problem.rstrip() + "\n")
         sys.stdout.flush()
+
+
+def name_of(group: str, contents: Contents) -> str:
+    """Return the name of a run and a digest of its settings: all arms of a comparison may have one name."""
+    settings = contents.get("preset.toml")
+    digest = f" {sha256(settings).hexdigest()[:6]}" if isinstance(settings, bytes) else ""
+    return group.partition("/")[0] + digest
 
 
 def begin(name: str, verb: Verb, places: Places, seed: int) -> Campaign:

@@ -1,5 +1,7 @@
 """What a box holds that its template does not: to be the same whatever was killed on the way."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +12,7 @@ RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 PROBE = b"blat"  # Python's own, while it looks for a folder for temporary files
 STEP = re.compile(r"checkpoints/step-\d+/")
 # Two that are equal by chance are clocks all the same; the report of a reproduction tells times of steps.
-CLOCK = re.compile(r"#(time|seconds|created)$|^report/.*\.md$")
+CLOCK = re.compile(r"#(time|seconds|created|clock#\d+#1)$|#peak_\w+$|^report/.*\.(md|html)$")
 SKIPPED = (".before", "home")  # whatever libraries keep there
 CLOCKS = ("timings.jsonl", ".lock", ".verified.json")
 
@@ -36,7 +38,7 @@ def snapshot(box: Path) -> dict[str, bytes]:
 def changes(box: Path, before: Mapping[str, bytes]) -> dict[str, Contents]:
     """Return what is new or other: by run the files below it, and under the empty name all else.
 
-    A file of JSON is an entry for each of its values; ids of runs are left out, and so are clocks.
+    A file of JSON or CSV is an entry for each of its values; ids of runs are left out, and so are clocks.
     """
     found: dict[str, Contents] = {"": {}}
     for name, path in files(box).items():
@@ -66,6 +68,10 @@ def entries(name: str, content: bytes, box: Path) -> Iterator[tuple[str, object]
             pass
     if name.endswith((".toml", ".md", ".csv", ".jsonl")):
         neutral = RUN_ID.sub("<id>", neutral.decode()).encode()
+    if name.endswith(".csv"):
+        rows = csv.DictReader(io.StringIO(neutral.decode(), newline=""), strict=True)
+        yield from flat(name, list(rows))
+        return
     yield name, neutral
 
 

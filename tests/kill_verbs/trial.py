@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,16 @@ TRACE = "Traceback (most recent call last)"
 
 @dataclass(frozen=True)
 class Kill:
-    """When, whom and how: after some seconds, or at a file operation of the command (SIGKILL)."""
+    """When, whom and how: after some seconds, or at a file operation of the command (SIGKILL).
+
+    `is_for_all` is for the command and all that it started, at once.
+    """
 
     seconds: float | None
     event: int | None
     number: signal.Signals
     is_for_worker: bool
+    is_for_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ def draw_kill(chance: random.Random, seconds: float, events: int, has_workers: b
         return Kill(None, chance.randrange(1, events + 1), number, False)
     if is_for_worker and number == signal.SIGINT:
         number = signal.SIGKILL
-    return Kill(chance.uniform(0, seconds), None, number, is_for_worker)
+    is_for_all = has_workers and not is_for_worker and number == signal.SIGKILL and chance.random() < 0.4
+    return Kill(chance.uniform(0, seconds), None, number, is_for_worker, is_for_all)
 
 
 def run(
@@ -76,7 +82,7 @@ def run(
     texts = [path.read_bytes().decode(errors="replace") for path in (out, err)]
     at_event = kill is not None and kill.event is not None and code == -signal.SIGKILL
     victim = f"the command at write {kill.event}" if kill is not None and at_event else victim
-    if victim.startswith("the command by SIGKILL") and code == 0:
+    if victim.startswith("the command") and victim.endswith("by SIGKILL") and code == 0:
         victim = "nobody"  # it had just come to its end
     seconds = time.monotonic() - began
     return Ended(code, *texts, seconds, victim, left, victim != "nobody")
@@ -148,6 +154,10 @@ def die_at_write(box: Path, number: int) -> None:
 def strike(child: int, kill: Kill) -> str:
     """Send the signal; return who got it."""
     workers = [pid for pid in session(child) if pid != child]
+    if kill.is_for_all and workers:
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, kill.number)
     if kill.is_for_worker and workers:
         victim = workers[int((kill.seconds or 0.0) * 1e6) % len(workers)]
         name = what(victim)
@@ -159,7 +169,7 @@ def strike(child: int, kill: Kill) -> str:
         os.kill(victim, kill.number)
     except ProcessLookupError:
         return "nobody"
-    return f"{name} by {kill.number.name}"
+    return f"{name}{' and all it started' * kill.is_for_all} by {kill.number.name}"
 
 
 def waited(child: int) -> int:
