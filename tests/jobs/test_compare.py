@@ -17,6 +17,7 @@ from synthcli.jobs.compare import compare, prepare
 from synthcli.jobs.compare_arms import Arm, parse_arm, parse_arms
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_report import markdown
+from synthcli.jobs.work import Failure
 from synthcli.runs import list_runs, read_experiment
 
 from .reproducing import Told
