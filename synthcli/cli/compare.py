@@ -21,6 +21,7 @@ from synthcli.cli.compare_options import (
     Output,
     Records,
     Seeds,
+    Times,
 )
 from synthcli.cli.comparison_shown import show_noise, show_plan, show_report
 from synthcli.cli.device_option import Device
@@ -51,6 +52,7 @@ def compare(
     trials: TrialsOfArms = None,
     halving: Halving = False,
     noise_floor: NoiseFloor = False,
+    times: Times = False,
     fail_if_worse: FailIfWorse = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,6 +92,7 @@ def compare(
         same_command(),
         parse_equal(tuple(equal or ())),
         ladder=None if ladder is None else parse_ladder(ladder),
+        has_times=times,
     )
     number = count_trials(tune, trials, halving, noise_floor)
     with (

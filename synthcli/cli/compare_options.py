@@ -85,6 +85,14 @@ NoiseFloor = Annotated[
         rich_help_panel=WORK,
     ),
 ]
+Times = Annotated[
+    bool,
+    typer.Option(
+        "--times",
+        help="Measure a step of each arm when all runs are done: in turn, nothing beside.",
+        rich_help_panel=RESULT,
+    ),
+]
 FailIfWorse = Annotated[
     float | None,
     typer.Option(

@@ -17,6 +17,7 @@ from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_page import page
 from synthcli.jobs.compare_report import fairness_of, markdown, report_of
 from synthcli.jobs.compare_tables import make_tables
+from synthcli.jobs.compare_times import measure_steps, times_markdown
 from synthcli.jobs.ladder_tables import ladder_markdown
 from synthcli.jobs.noise import NoiseFloor, measure_noise, noise_file, write_noise
 from synthcli.jobs.parallel import Board, carry_out_all
@@ -152,6 +153,8 @@ def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1
     make_runs(comparison, board, jobs)
     report = report_of(config, comparison.records, comparison.failures)
     comparison.extend(report)
+    if config.has_times:
+        report["step_seconds"] = measure_steps(config, comparison.records, folder / config.name, board, jobs)
     write_report(report, comparison, folder / config.name)
     return report
 
@@ -189,7 +192,8 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
             write_record(folder / "records", record)
         text = json.dumps(report, indent=2, ensure_ascii=False)
         durable.write_text(folder / "report.json", text + "\n")
-        durable.write_text(folder / "report.md", "\n".join([markdown(report), *ladder_markdown(report)]))
+        sections = [markdown(report), *times_markdown(report), *ladder_markdown(report)]
+        durable.write_text(folder / "report.md", "\n".join(sections))
         durable.write_text(folder / "report.html", page(report, comparison.records))
         for name, table in make_tables(report, comparison.records).items():
             durable.write_text(folder / name, table)

@@ -20,6 +20,7 @@ class CompareConfig:
 
     `metrics` are words of `--metric`, `margins` of `--margin`: `0.5`, or `bleu=0.5` where there are several.
     `equal` names what every arm has as much of as the baseline (jobs/compare_equal.py).
+    `has_times` asks for steps measured apart (jobs/compare_times.py).
     `tuning` is what found settings of the arms, where something did.
     """
 
@@ -34,6 +35,7 @@ class CompareConfig:
     equal: tuple[str, ...] = ()
     tuning: Mapping[str, object] | None = None
     ladder: LadderField | None = None
+    has_times: bool = False
 
     @cached_property
     def experiments(self) -> list[Experiment]:

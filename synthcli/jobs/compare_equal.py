@@ -1,39 +1,26 @@
 """What arms have equally: the settings that give each arm as much of it as the baseline has."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-import torch
-
-from synthcli import durable
-from synthcli.disk import writing
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.crew import threads_of_worker
 from synthcli.jobs.parallel import Board
-from synthcli.jobs.reproduce_rows import timed
-from synthcli.jobs.work import watcher_of
+from synthcli.jobs.step_seconds import find_step_seconds
 from synthcli.presets.lengths import settings_for_steps
 from synthcli.presets.planning import flops_of_sequence, parameters_of, plan
 from synthcli.presets.schema import Experiment
-from synthcli.runs.differences import preset_hash
-from synthcli.safe_read import Shape, check_shape, read_table
 
 Equal = Literal["steps", "tokens", "flops", "time", "parameters"]
 EQUAL_FILE = "equal.json"
 MULTIPLE = 8  # of the feed-forward width
 WIDEST = 64  # times d_model
 NEAR = 0.01  # of the baseline's parameters
-TIMING = "a step of each arm, in turn"
-ROUNDS = 20  # steps of each arm that are timed, in turn
-SHAPE: Shape = {"experiments": str, "threads": int, "seconds": {"*": float}}
-HINT = "delete it: times are measured anew"
 
 
 def parse_equal(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -154,7 +141,9 @@ def _costs_of_steps(
             message = f"arm `{name}` trains for epochs of a corpus whose size nobody knows beforehand"
             raise SynthError(message, "say how long: `--set training.steps=…`")
     if what == "time":
-        return _seconds_of_steps(arms, folder, config, board, threads_of_worker(jobs))
+        folders = [folder / "records"] if config.records is None else [config.records, folder / "records"]
+        places = [one / EQUAL_FILE for one in folders]
+        return find_step_seconds(arms, places, board, threads_of_worker(jobs)).seconds
     if what == "steps":
         return dict.fromkeys(arms, 1.0)
     return {name: _work_of_step(name, one, what, config.experiments[0]) for name, one in arms.items()}
@@ -172,50 +161,3 @@ def _work_of_step(name: str, experiment: Experiment, what: str, baseline: Experi
         return of_sequence
     message = f"arm `{name}` has batches of `max_tokens` and other data or lengths than the baseline:"
     raise SynthError(f"{message} its {what} a step are not known beforehand", "set `data.batch.size` for all")
-
-
-def _seconds_of_steps(
-    arms: dict[str, Experiment], folder: Path, config: CompareConfig, board: Board, threads: int
-) -> dict[str, float]:
-    """Return the median seconds of a step of each arm, in turn on as many threads as a run has."""
-    wanted = preset_hash({name: one.model_dump(mode="json") for name, one in arms.items()})
-    for place in (config.records, folder / "records"):
-        if place is not None and (kept := _read_seconds(place / EQUAL_FILE, wanted)) is not None:
-            return kept
-    listener = board.begin(TIMING)
-    with on_threads(threads):
-        seconds = timed(arms, watcher_of(listener), ROUNDS)
-    board.end(TIMING, ", ".join(f"{name} {value:.3g} s" for name, value in seconds.items()), 0, 0)
-    path = folder / "records" / EQUAL_FILE
-    table = {"experiments": wanted, "threads": threads, "seconds": seconds}
-    with writing(f"`{path}`", path, "name another folder with `-o`"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write_text(path, json.dumps(table, indent=2) + "\n")
-    return seconds
-
-
-def _read_seconds(path: Path, wanted: str) -> dict[str, float] | None:
-    """Return the seconds that a file keeps of these arms; None where it keeps none, or those of others."""
-    if not path.is_file():
-        return None
-    table = read_table(path, HINT)
-    try:
-        check_shape(table, SHAPE)
-    except ValueError as error:
-        raise SynthError(f"`{path}` holds no times: {error}", HINT) from error
-    return (
-        {name: float(value) for name, value in table["seconds"].items()}
-        if table["experiments"] == wanted
-        else None
-    )
-
-
-@contextmanager
-def on_threads(count: int) -> Iterator[None]:
-    """Compute on so many threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -13,6 +13,7 @@ from synthcli.jobs.compare_report import (
     title_of,
     verdict_words,
 )
+from synthcli.jobs.compare_times import COLUMNS, times_table, times_words
 from synthcli.jobs.ladder_picture import draw_ladder
 from synthcli.jobs.ladder_tables import FIT_COLUMNS, RUNG_COLUMNS, fit_rows, multiplier_lines, rung_rows
 from synthcli.jobs.tune_picture import draw_tuning
@@ -41,9 +42,16 @@ def page(report: Mapping[str, Any], records: Records) -> str:
         interval=interval_words,
         number=number_words,
         ladder=ladder_section(report),
+        times=times_section(report),
         signed=lambda value: f"{value:+.4g}",
         verdict=verdict_words,
     )
+
+
+def times_section(report: Mapping[str, Any]) -> dict[str, object] | None:
+    """Return what the page shows of times measured apart, None where none were."""
+    rows = times_table(report)
+    return {"words": times_words(report), "columns": COLUMNS, "rows": rows} if rows else None
 
 
 def ladder_section(report: Mapping[str, Any]) -> dict[str, Any] | None:

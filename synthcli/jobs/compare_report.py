@@ -33,7 +33,7 @@ COLUMNS = {  # of the table of arms, beside its figures
     "diverged": "diverged seeds",
     "parameters": "parameters",
     "flops": "FLOPs",
-    "seconds": "seconds a run",
+    "seconds": "seconds a run, others beside",
 }
 
 

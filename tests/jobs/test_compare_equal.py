@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.errors import SynthError
-from synthcli.jobs import compare_equal
+from synthcli.jobs import step_seconds
 from synthcli.jobs.compare_arms import parse_arms
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_equal import equalise, parse_equal
@@ -76,7 +76,7 @@ def test_time_is_measured_once_and_travels_with_the_records(
         measured.append(tuple(experiments))
         return {"lm1b-vanilla": 0.1, "wide": 0.2}
 
-    monkeypatch.setattr(compare_equal, "timed", timed)
+    monkeypatch.setattr(step_seconds, "timed", timed)
     first = equal("time", folder=tmp_path / "one")
     baseline, arm = first.experiments
     assert 2 * (arm.training.steps or 0) == baseline.training.steps
