@@ -1,10 +1,10 @@
 """A comparison of six runs, two at a time beside one after the other: the ratio of their seconds.
 
-    python benchmarks/compare_jobs.py [--jobs 2] [--seeds 3] [--rounds 1] [--threads 1] [--set KEY=VALUE …] [--json FILE]
+    python benchmarks/compare_jobs.py [--jobs 2] [--rounds 1] [--threads 1] [--set KEY=VALUE …] [--json FILE]
 
-`synth compare wmt14-vanilla wmt14-dense --scale smoke` with `--jobs 1` and with `--jobs N`, in turn, each in a
-fresh folder; the corpus is prepared before, once. Seconds are of the clock on the wall, so nothing else should
-run; medians over rounds. Without `--threads` a run has the cores, or its share of them, as `synth` gives them.
+`synth compare wmt14-vanilla wmt14-dense --scale smoke --seeds 3` with `--jobs 1` and `--jobs N`, in turn,
+each in a fresh folder; the corpus is prepared before, once. Seconds are of the clock on the wall, medians
+over rounds; nothing else should run. Without `--threads` a run has the threads that `synth` gives it.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def compare(asked: argparse.Namespace, jobs: int, stores: Path) -> tuple[float, 
 
 
 def prepare(asked: argparse.Namespace, stores: Path) -> None:
-    """Prepare the corpus, and load what is compiled and read at the first time, by a training of two steps."""
+    """Prepare the corpus, and have Python compile what is loaded, by trainings of two steps."""
     steps = [one for one in asked.set if "training.steps" not in one] + ["training.steps=2"]
     compare(argparse.Namespace(**{**vars(asked), "seeds": 1, "set": steps}), 1, stores)
 

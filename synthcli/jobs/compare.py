@@ -204,7 +204,8 @@ def write_record(folder: Path, record: RunRecord) -> None:
     path = folder / record_name(record)
     with writing(f"`{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        durable.write_text(path, json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n")
+        text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
+        durable.write_text(path, text + "\n")
 
 
 def _refuse_failures(comparison: ArmComparison) -> None:
