@@ -4,12 +4,12 @@ A run's log L varies about its arm's fit. Seeds are blocks (Fisher 1935): what a
 arms is no error of their difference. Two estimates of the variance that is left:
 
 pure    of the runs about the means of their rung          (A·R − 1)(S − 1) degrees of freedom
-misfit  of S times the means about the fits                A·(R − 2)
+misfit  of S times the means about the fits                A·(R − k)
 
-for A arms, R rungs, S seeds. Where misfit is larger than pure allows (F test, p < 0.05), the fit is
-off by more than seeds explain, and the misfit alone is the error; else both are one estimate. With few seeds
-a bootstrap over them has intervals that are too narrow; draws of Student's t with these degrees of freedom
-have not.
+for A arms, R rungs, S seeds, k parameters of a fit. Where misfit is larger than pure allows (F test,
+p < 0.05), the fit is off by more than seeds explain, and the misfit alone is the error; else both are one
+estimate. With few seeds a bootstrap over them has intervals that are too narrow; draws of Student's t with
+these degrees of freedom have not.
 """
 
 from dataclasses import dataclass

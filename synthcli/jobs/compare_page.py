@@ -15,7 +15,14 @@ from synthcli.jobs.compare_report import (
 )
 from synthcli.jobs.compare_times import COLUMNS, times_table, times_words
 from synthcli.jobs.ladder_picture import draw_ladder
-from synthcli.jobs.ladder_tables import FIT_COLUMNS, RUNG_COLUMNS, fit_rows, multiplier_lines, rung_rows
+from synthcli.jobs.ladder_tables import (
+    FIT_COLUMNS,
+    RUNG_COLUMNS,
+    fit_line,
+    fit_rows,
+    multiplier_lines,
+    rung_rows,
+)
 from synthcli.jobs.tune_picture import draw_tuning
 from synthcli.jobs.tune_words import best_of_k_cells, cells, headers, sentences
 
@@ -61,6 +68,7 @@ def ladder_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     return {
         "picture": to_svg(draw_ladder(report)),
+        "law": fit_line(ladder),
         "lines": multiplier_lines(report),
         "tables": [(RUNG_COLUMNS, list(rung_rows(ladder))), (FIT_COLUMNS, list(fit_rows(ladder)))],
     }

@@ -1,16 +1,15 @@
 """The report of a ladder: every rung, fits of loss over compute, what the baseline needs to be as good."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthcli.compare.contrasts import PairedArms, judge_pairs, pair_arms, value_of
-from synthcli.compare.ladder import BEYOND, FEWEST, Ladder
-from synthcli.evaluation.sampled import Array
+from synthcli.compare.ladder import BEYOND
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_report import fairness_of
+from synthcli.jobs.ladder_fits import fits_of
 from synthcli.jobs.ladder_rungs import Row
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 PLANNED = "6 · parameters a token passes through · tokens, at full length"
 COUNTED = "6 · parameters a token passes through · tokens that the runs counted"
-BAND_POINTS = 25
 
 
 def ladder_of(config: CompareConfig, rungs: "Comparisons") -> Row:
@@ -36,8 +34,7 @@ def ladder_of(config: CompareConfig, rungs: "Comparisons") -> Row:
         "compute": formula,
         "beyond": BEYOND,
         "rungs": tables,
-        "fits": [_fit_of(name, tables) for name in names],
-        "multipliers": [_multipliers_of(names[0], name, tables) for name in names[1:]],
+        **fits_of(names, tables),
     }
 
 
@@ -94,75 +91,3 @@ def _contrasts_of(config: CompareConfig, rungs: "Comparisons") -> dict[str, list
         pairs[name] = pair_arms(arms, config.quantity, margin) if baseline else []
     judged = iter(judge_pairs([one for of_rung in pairs.values() for one in of_rung]))
     return {name: [next(judged) for _ in of_rung] for name, of_rung in pairs.items()}
-
-
-def _fit_of(arm: str, tables: list[Row]) -> Row:
-    """Return the fit of one arm: the law, how sure it is, and how far off it the means lie."""
-    used = _ladder(tables, [arm])
-    if isinstance(used, str):
-        return {"arm": arm, "missing": used}
-    ladder, rungs, seeds = used
-    law, error = ladder.laws[0], ladder.error
-    compute = np.geomspace(ladder.compute[0].min(), ladder.compute[0].max(), BAND_POINTS)
-    return {
-        "arm": arm,
-        "missing": None,
-        "rungs": rungs,
-        "seeds": seeds,
-        "exponent": float(law.exponent),
-        "exponent_interval": ladder.exponent_interval(),
-        "intercept": float(law.intercept),
-        "residuals": ladder.residuals[0].tolist(),
-        "misfit_p": error.misfit_p,
-        "freedom": error.freedom,
-        "curve": [side.tolist() for side in (compute, *ladder.band(compute))],
-    }
-
-
-def _multipliers_of(baseline: str, arm: str, tables: list[Row]) -> Row:
-    """Return what compute the baseline needs to be as good as the arm at each rung, and where fits cross."""
-    used = _ladder(tables, [baseline, arm])
-    if isinstance(used, str):
-        return {"arm": arm, "missing": used}
-    ladder, rungs, seeds = used
-    found = [ladder.multiplier(place) for place in range(len(rungs))]
-    if any(one is None for one in found):
-        return {"arm": arm, "missing": f"the loss of `{baseline}` does not fall with compute"}
-    return {
-        "arm": arm,
-        "missing": None,
-        "seeds": seeds,
-        "freedom": ladder.error.freedom,
-        "misfit_p": ladder.error.misfit_p,
-        "rungs": [
-            {"rung": rung, **asdict(one)} for rung, one in zip(rungs, found, strict=True) if one is not None
-        ],
-        "crossings": ladder.crossings(),
-    }
-
-
-def _ladder(tables: list[Row], arms: list[str]) -> tuple[Ladder, list[str], list[str]] | str:
-    """Return the rungs that all arms ran, and the seeds that ran all of these; else why there are none."""
-    rows = {table["rung"]: _rows(table, arms) for table in tables}
-    rows = {rung: of_rung for rung, of_rung in rows.items() if all(row["losses"] for row in of_rung)}
-    if len(rows) < FEWEST:
-        return f"a fit takes {FEWEST} rungs with a run of every arm, and there are {len(rows)}"
-    common = set.intersection(*(set(row["losses"]) for of_rung in rows.values() for row in of_rung))
-    if not common:
-        return "no seed ended all of these rungs"
-    seeds = sorted(common, key=int)
-    compute = np.array([[row["flops"] for row in side] for side in zip(*rows.values(), strict=True)])
-    if _is_flat(compute):
-        return "every rung takes the same compute"
-    losses = [
-        [[row["losses"][seed] for row in side] for seed in seeds] for side in zip(*rows.values(), strict=True)
-    ]
-    return Ladder(compute, np.array(losses)), list(rows), seeds
-
-
-def _rows(table: Row, arms: Iterable[str]) -> list[Row]:
-    return [row for arm in arms for row in table["arms"] if row["arm"] == arm]
-
-
-def _is_flat(compute: Array) -> bool:
-    return bool((np.ptp(compute, axis=1) == 0).any())

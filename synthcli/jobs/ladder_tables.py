@@ -9,7 +9,7 @@ RUNG_COLUMNS = (
     *("rung", "arm", "steps", "FLOPs", "seconds a run", "loss", "σ over seeds", "diverged seeds"),
     *("difference", "verdict"),
 )
-FIT_COLUMNS = ("arm", "exponent b", "95 %", "residuals of log L", "p of the misfit", "seeds")
+FIT_COLUMNS = ("arm", "rung", "−d log L / d log C", "95 %", "mean log L − fit", "compute multiplier")
 
 
 def ladder_markdown(report: Row) -> list[str]:
@@ -23,6 +23,8 @@ def ladder_markdown(report: Row) -> list[str]:
         f"Loss in {ladder['unit']}. FLOPs of training: {ladder['compute']}.",
         "",
         *_table(RUNG_COLUMNS, rung_rows(ladder)),
+        "",
+        fit_line(ladder),
         "",
         *_table(FIT_COLUMNS, fit_rows(ladder)),
         "",
@@ -49,15 +51,30 @@ def _contrast_cells(contrast: Row | None) -> list[str]:
 
 
 def fit_rows(ladder: Row) -> Iterator[list[str]]:
-    """Yield a row for each fit log L = a − b log C."""
+    """Yield a row for each fit and rung: the exponent there, how far off the fit the mean lies."""
     for fit in ladder["fits"]:
         if fit["missing"]:
-            yield [fit["arm"], *["–"] * 3, fit["missing"], "–"]
+            yield [fit["arm"], *["–"] * 4, fit["missing"]]
             continue
-        low, high = fit["exponent_interval"]
-        residuals = ", ".join(f"{value:+.2g}" for value in fit["residuals"])
-        cells = [f"{fit['exponent']:.4g}", f"{low:.3g} – {high:.3g}", residuals]
-        yield [fit["arm"], *cells, number_words(fit["misfit_p"]), str(len(fit["seeds"]))]
+        needs = _needs_of(ladder, fit["arm"])
+        columns = ("rungs", "exponents", "exponent_intervals", "residuals")
+        for rung, exponent, (low, high), residual in zip(*(fit[key] for key in columns), strict=True):
+            cells = [f"{exponent:.4g}", f"[{low:.3g}, {high:.3g}]", f"{residual:+.2g}"]
+            yield [fit["arm"], rung, *cells, needs.get(rung, "–")]
+
+
+def _needs_of(ladder: Row, arm: str) -> dict[str, str]:
+    """Return the multiplier of an arm at each rung in words, none of the baseline."""
+    found = [one for one in ladder["multipliers"] if one["arm"] == arm and not one["missing"]]
+    return {rung["rung"]: multiplier_words(rung, ladder["beyond"]) for one in found for rung in one["rungs"]}
+
+
+def fit_line(ladder: Row) -> str:
+    """Say what was fitted, and why that."""
+    p = [fit["power_law_misfit_p"] for fit in ladder["fits"] if not fit["missing"]]
+    known = ", ".join(f"{value:.2g}" for value in p if value is not None)
+    off = f"; a power law's misfit has p = {known}" if known else ""
+    return f"Fits: {ladder['law']}, x = log C − its mean over rungs{off}."
 
 
 def multiplier_lines(report: Row) -> list[str]:
@@ -72,20 +89,20 @@ def multiplier_lines(report: Row) -> list[str]:
             lines.append(f"{one['arm']}: no compute multiplier, {one['missing']}")
             continue
         last = one["rungs"][-1]
-        needs = multiplier_words(last, ladder["beyond"], baseline)
-        lines.append(f"{baseline} needs {needs} the compute to be as good as {one['arm']} at {last['rung']}")
+        needs = multiplier_words(last, ladder["beyond"])
+        lines.append(f"to be as good as {one['arm']} at {last['rung']}, {baseline} needs {needs} the compute")
         lines.append(f"{baseline} and {one['arm']}: {cross_words(one['crossings'])}")
     return lines
 
 
-def multiplier_words(one: Row, beyond: float, baseline: str) -> str:
+def multiplier_words(one: Row, beyond: float) -> str:
     """Return a multiplier with its interval; in place of one beyond what is told, its bound."""
     low, high = one["limits"]
     interval = f"[{_end(one['interval'][0], '≤', low)}, {_end(one['interval'][1], '≥', high)}]"
     if one["bound"] is None:
         return f"{one['value']:.3g} {interval} times"
     bound = f"≥ {high:.3g}" if one["bound"] == "at least" else f"≤ {low:.3g}"
-    return f"{bound} times (beyond {beyond:g}× of what {baseline} ran)"
+    return f"{bound} times (beyond {beyond:g}× of what the baseline ran)"
 
 
 def _end(value: float | None, sign: str, limit: float) -> str:
