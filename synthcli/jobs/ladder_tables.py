@@ -118,6 +118,8 @@ def cross_words(crossings: list[Row]) -> str:
 
 
 def _stretch_words(interval: tuple[float | None, float | None]) -> str:
+    if all(end is None for end in interval):
+        return "(they may anywhere in that range)"
     low, high = ("beyond the range" if end is None else f"{end:.3g}" for end in interval)
     return f"[{low}, {high}]"
 

@@ -229,7 +229,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "compare": Command(
         ("compare", "teacher.toml", "b=teacher.toml: training.seed=3", "--plan"),
-        options("seeds jobs margin fail-if-worse", "scale metric", "records output", "set"),
+        options("seeds jobs margin fail-if-worse", "scale metric", "records output", "set ladder"),
         ("teacher.toml",),
     ),
     "compare --tune": Command(
