@@ -236,7 +236,7 @@ COMMANDS: dict[str, Command] = {
         (
             "compare",
             "teacher.toml",
-            "b=teacher.toml: training.clip=0.5",
+            "b=teacher.toml: training.seed=3",
             "--tune",
             "training.clip=0..1",
             "--plan",

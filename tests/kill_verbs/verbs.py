@@ -97,6 +97,7 @@ SMALLER = ("--set", "training.steps=3", "--set", "model.d_model=16", "--set", "m
 
 ARMS = ("long.toml", "hot=long.toml: training.schedule.peak=0.02")
 
+ALIKE = ("long.toml", "mild=long.toml: training.clip=0.5")
 RANGE, FEW = "training.schedule.peak=1e-4..1e-1", ("--trials", "2")
 TUNED, OVER = ("--tune", RANGE, *FEW), ("--over", RANGE, *FEW)
 
@@ -185,7 +186,7 @@ VERBS: dict[str, Verb] = {
         ("compare", *ARMS, "--seeds", "2", "-o", "report", "--jobs", "2"), by_event=False, has_workers=True
     ),
     "compare --tune --halving": Verb(
-        ("compare", *ARMS, "--seeds", "1", "-o", "report", "--jobs", "1", *TUNED, "--halving")
+        ("compare", *ALIKE, "--seeds", "1", "-o", "report", "--jobs", "1", *TUNED, "--halving")
     ),
     "tune, 2 trials at a time": Verb(
         ("tune", ARMS[0], *OVER, "-o", "report", "--jobs", "2"), by_event=False, has_workers=True
