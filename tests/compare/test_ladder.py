@@ -120,6 +120,7 @@ def test_an_error_by_hand() -> None:
     assert far.freedom == 2 and far.variance == pytest.approx(2 * 101**2 / 2 / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rungs", "seeds"), [(3, 3), (4, 1), (4, 3), (6, 2)])
 @pytest.mark.parametrize("shared", [0.0, 0.004])
 def test_intervals_cover(rungs: int, seeds: int, shared: float) -> None:
@@ -134,6 +135,7 @@ def test_intervals_cover(rungs: int, seeds: int, shared: float) -> None:
     assert 0.93 <= np.mean(multipliers) <= 0.97 and 0.93 <= np.mean(exponents) <= 0.97
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bend", [0.005, 0.02])
 def test_intervals_of_bent_laws_cover(bend: float) -> None:
     generator = np.random.default_rng(1)
