@@ -1,5 +1,6 @@
 """The validation loss while training."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from synthcli.errors import WorkFailedError
 from synthcli.memory import within_memory
 from synthcli.objectives import Batch, segment_lm
 from synthcli.training.callbacks import Callback, Evaluation, Step
+from synthcli.training.step import REMEDY
 from synthcli.training.training import Examples, Indices, Training, moved
 
 
@@ -43,7 +45,10 @@ class Validation(Callback):
         if not count:
             message = "no validation example holds a token to predict: there is no validation loss"
             raise WorkFailedError(message, "raise `training.validation_examples`, or prepare more text")
-        return Evaluation(training.step, mean_of / count, int(count))
+        loss = mean_of / count
+        if not math.isfinite(loss):
+            raise WorkFailedError(f"the validation loss is {loss} at step {training.step}", REMEDY)
+        return Evaluation(training.step, loss, int(count))
 
     def _of_examples(self, training: Training) -> Iterator[tuple[float, int]]:
         yield 0.0, 0

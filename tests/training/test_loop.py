@@ -223,3 +223,16 @@ def test_an_interrupt_ends_after_the_step_and_saves(tmp_path, number: int) -> No
     assert outcome.is_interrupted
     assert outcome.step == load_checkpoint(tmp_path / "checkpoints").step == 6
     assert signal.getsignal(number) == before
+
+
+def test_a_validation_loss_that_is_no_number_ends_the_training() -> None:
+    class Spoils(Callback):
+        """Loses the weights after the last step, of which no loss of a batch can tell."""
+
+        def on_step(self, training, step) -> None:
+            if step.step == training.steps:
+                next(training.model.parameters()).data.fill_(torch.nan)
+
+    callbacks = [Spoils(), Validation(HiddenText(rows=2))]
+    with pytest.raises(WorkFailedError, match="the validation loss is nan at step 3"):
+        toy_train(toy_model(), toy_config(steps=3), callbacks=callbacks)
