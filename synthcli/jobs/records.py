@@ -36,7 +36,7 @@ def make_record(run: Run, asked: Experiment, metrics: Sequence[str], watcher: Wa
         scale=experiment.scale,
         seed=experiment.training.seed,
         run=run.id,
-        configuration=experiment.model_dump(mode="json"),
+        configuration=portable_settings(experiment),
         metrics=tuple(metrics),
         corpus=result.corpus,
         split=result.split,
@@ -53,6 +53,12 @@ def make_record(run: Run, asked: Experiment, metrics: Sequence[str], watcher: Wa
     )
     write_json(record_path(run, metrics), record.to_json())
     return record
+
+
+def portable_settings(experiment: Experiment) -> dict[str, Any]:
+    """Return the settings of an experiment, but for where its corpus lies on this machine."""
+    settings = experiment.model_dump(mode="json")
+    return settings | {"data": settings["data"] | {"source": None}}
 
 
 def _figures(result: Result, samples: Path) -> Iterator[RecordedFigure]:

@@ -127,8 +127,14 @@ def same(run: Run, experiment: Experiment) -> bool:
 
 
 def trains_alike(own: Mapping[str, Any], experiment: Experiment) -> bool:
-    """Return whether a resolved preset trains this experiment; sizes that follow its store may differ."""
+    """Return whether a resolved preset trains this experiment; sizes that follow its store may differ.
+
+    So may the place of its corpus where one side names none: a run notes where its store came from, a record
+    does not, and the hash of the store says what it holds.
+    """
     asked = experiment.model_dump(mode="json")
+    if None in (asked["data"]["source"], own["data"].get("source")):
+        asked["data"]["source"] = own["data"].get("source")
     asked["model"] |= {key: own["model"].get(key) for key in FITTED}
     return not differences_in_training(own, asked)
 

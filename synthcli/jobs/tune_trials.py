@@ -10,7 +10,7 @@ from synthcli import durable
 from synthcli.compare.search import Point
 from synthcli.errors import SynthError
 from synthcli.jobs.compare_arms import Arm
-from synthcli.jobs.records import TRIALS
+from synthcli.jobs.records import TRIALS, portable_settings
 from synthcli.jobs.reproduce_rows import refuse_incomplete, same, trains_alike
 from synthcli.jobs.train import Watcher, resume_run, train_experiment
 from synthcli.jobs.work import Listener, Steps
@@ -137,7 +137,7 @@ def record_of(run: Run, experiment: Experiment, diverged: str = "") -> TrialReco
         preset=experiment.name,
         scale=experiment.scale,
         run=run.id,
-        configuration=experiment.model_dump(mode="json"),
+        configuration=portable_settings(experiment),
         losses=tuple((step, loss) for step, loss in losses if math.isfinite(loss)),
         is_finished=run.is_finished and not diverged,
         diverged=diverged,

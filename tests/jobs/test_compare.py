@@ -17,6 +17,8 @@ from synthcli.jobs.compare import compare, prepare
 from synthcli.jobs.compare_arms import Arm, parse_arm, parse_arms
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_report import markdown
+from synthcli.jobs.records import portable_settings
+from synthcli.jobs.reproduce_rows import trains_alike
 from synthcli.jobs.work import Failure
 from synthcli.runs import list_runs, read_experiment
 
@@ -241,3 +243,18 @@ def test_records_stand_in_order_whichever_run_ends_first(here: Path) -> None:
     for run in reversed(comparison.waiting):
         comparison.end(run, Failure(run.name, "a fault"))
     assert [list(of_arm) for of_arm in comparison.failures.values()] == [[0, 1, 2]] * 2
+
+
+def test_where_a_corpus_lies_does_not_make_a_run_another(here: Path) -> None:
+    config = asked(seeds=1)
+    compare(prepare(config), here / "reports", Told())
+    for run in list_runs():  # as where a store was prepared with `--source`
+        experiment = read_experiment(run)
+        elsewhere = experiment.model_copy(
+            update={"data": experiment.data.model_copy(update={"source": "/else/where"})}
+        )
+        assert trains_alike(elsewhere.model_dump(mode="json"), experiment)
+        moved = elsewhere.data.model_copy(update={"source": "/third"})
+        third = experiment.model_copy(update={"data": moved})
+        assert not trains_alike(elsewhere.model_dump(mode="json"), third)
+        assert portable_settings(elsewhere) == portable_settings(experiment)
