@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from synthcli.compare.figures import Quantity
-from synthcli.compare.pairs import Pairs, bootstrap_differences, bootstrap_p, randomisation_p
+from synthcli.compare.pairs import Pairs, align, bootstrap_differences, bootstrap_p, randomisation_p
 from synthcli.compare.power import smallest_difference
 from synthcli.compare.record import RecordedFigure, RunRecord
 from synthcli.compare.seeds import correlation, gain_of_pairs, sign_flip_floor, sign_flip_p, t_interval
@@ -19,6 +19,7 @@ from synthcli.evaluation.sampled import LEVEL as PER_CENT
 from synthcli.evaluation.sampled import Array
 
 RESAMPLES = 2000
+OF_TEXT = ("loss", "bits_per_byte")  # nats and units of stretches of text
 Arms = Mapping[str, Mapping[int, RunRecord]]
 """Records of each arm by seed, the baseline's first."""
 
@@ -101,8 +102,9 @@ def _compare(
         )
     _refuse_other_samples(baseline[seeds[0]], records[seeds[0]], quantity)
     figures = [[figure_of(side[seed], quantity) for seed in seeds] for side in (records, baseline)]
-    stacked = [np.stack([figure.kept.statistics for figure in side]) for side in figures]
-    pairs = Pairs(stacked[0], stacked[1], formula_of(figures[0][0], quantity))
+    sides = [np.stack([figure.kept.statistics for figure in side]) for side in figures]
+    ours, theirs = _same_samples(sides[0], sides[1], quantity)
+    pairs = Pairs(ours, theirs, formula_of(figures[0][0], quantity))
     resampled = bootstrap_differences(pairs, RESAMPLES)
     spread = spread_of(pairs, resampled, floor)
     first = figures[0][0]
@@ -134,10 +136,18 @@ def _refuse_other_samples(baseline: RunRecord, arm: RunRecord, quantity: Quantit
     if is_by_token and baseline.store != arm.store:
         message = "a loss by token compares one tokenizer alone, and these arms have two"
         raise SynthError(message, "`--metric bits-per-byte` compares any")
-    counts = [figure_of(record, quantity).kept.samples for record in (baseline, arm)]
-    if counts[0] != counts[1]:
-        message = f"arms were evaluated on {counts[0]:,} and {counts[1]:,} samples"
+
+
+def _same_samples(arm: Array, baseline: Array, quantity: Quantity) -> tuple[Array, Array]:
+    """Return statistics of the same samples: of a text that arms cut otherwise, of what lies between cuts."""
+    is_text = quantity.figure in OF_TEXT
+    if arm.shape == baseline.shape and not (is_text and (arm[0, :, -1] != baseline[0, :, -1]).any()):
+        return arm, baseline
+    aligned = align(arm, baseline) if is_text else None
+    if aligned is None:
+        message = f"arms were evaluated on other samples: {baseline.shape[1]:,} and {arm.shape[1]:,}"
         raise SynthError(message, "evaluate both on the same split, with the same lengths")
+    return aligned
 
 
 def _table(one: PairedArms, verdict: Verdict) -> dict[str, Any]:

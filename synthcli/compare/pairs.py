@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from synthcli.evaluation.sampled import Array
 
+FEWEST = 30  # parts of a text that an interval may be made of
 ELEMENTS = 2**24  # of the largest table of a part of the resamples
 SEED = 12345  # sacreBLEU's default: its paired tests draw the same samples
 
@@ -43,6 +44,27 @@ class Pairs:
         """Return arm − baseline of every pair."""
         arm, baseline = self.values()
         return arm - baseline
+
+
+def align(one: Array, other: Array) -> tuple[Array, Array] | None:
+    """Return statistics (seeds, samples, k) of one text, cut otherwise, summed between the cuts they share.
+
+    The last of k counts the units of a sample. None where they are of texts of unlike length, or share fewer
+    than 30 cuts.
+    """
+    ends = [np.cumsum(side[0, :, -1]) for side in (one, other)]
+    if ends[0][-1] != ends[1][-1]:
+        return None
+    shared = np.intersect1d(ends[0], ends[1])
+    if len(shared) < FEWEST:
+        return None
+    first, second = (_sum_until(side, end, shared) for side, end in zip((one, other), ends, strict=True))
+    return first, second
+
+
+def _sum_until(side: Array, ends: Array, shared: Array) -> Array:
+    last = np.searchsorted(ends, shared)  # the sample that ends at each shared cut
+    return np.add.reduceat(side, np.concatenate(([0], last[:-1] + 1)), axis=1)
 
 
 def bootstrap_differences(pairs: Pairs, resamples: int, seed: int = SEED) -> Array:

@@ -101,7 +101,7 @@ def report_of(
         "baseline": config.arms[0].name,
         "arms": arms,
         **({} if config.tuning is None else {"tuning": config.tuning}),
-        "unequal": [*unequal(arms), *_commits(records)],
+        "unequal": [*unequal(arms), *_evaluations(records), *_commits(records)],
         "contrasts": contrasts,
         "quote": quote(config, first, contrasts),
         "runs": [
@@ -138,6 +138,19 @@ def unequal(arms: list[dict[str, Any]]) -> list[str]:
         if len(set(map(str, values))) > 1:
             shown = ", ".join(f"{row['arm']} {number_words(row[key])}" for row in arms)
             lines.append(f"{words}: {shown}")
+    return lines
+
+
+def _evaluations(records: Mapping[str, Mapping[int, RunRecord]]) -> list[str]:
+    """Return a line for each option of an evaluation that arms do not share."""
+    firsts = {arm: next(iter(of_arm.values())) for arm, of_arm in records.items()}
+    lines = []
+    for metric in next(iter(firsts.values())).metrics:
+        options = {arm: record.options.get(metric, {}) for arm, record in firsts.items()}
+        for key in dict.fromkeys(key for of_arm in options.values() for key in of_arm):
+            if len({str(of_arm.get(key)) for of_arm in options.values()}) > 1:
+                shown = ", ".join(f"{arm} {number_words(of_arm.get(key))}" for arm, of_arm in options.items())
+                lines.append(f"`evaluation.{key}` of {metric}: {shown}")
     return lines
 
 

@@ -7,7 +7,7 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import PairedTest
 
-from synthcli.compare.pairs import SEED, Pairs, bootstrap_differences, bootstrap_p, randomisation_p
+from synthcli.compare.pairs import SEED, Pairs, align, bootstrap_differences, bootstrap_p, randomisation_p
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.sampled import ratio
 
@@ -80,3 +80,26 @@ def test_the_same_outputs_differ_by_nothing() -> None:
 def test_arms_of_unlike_shapes_are_no_pairs() -> None:
     with pytest.raises(ValueError, match="unlike shapes"):
         Pairs(np.zeros((2, 3, 1)), np.zeros((2, 4, 1)), ratio)
+
+
+def cut(text: np.ndarray, lengths: list[int]) -> np.ndarray:
+    """Return (1, samples, 2): sums and counts of a text cut into pieces of these lengths."""
+    ends = np.cumsum(lengths)
+    return np.array([[(text[end - size : end].sum(), size) for end, size in zip(ends, lengths, strict=True)]])
+
+
+def test_a_text_that_is_cut_otherwise_is_compared_between_shared_cuts() -> None:
+    text = np.random.default_rng(0).normal(2.0, 1.0, 128 * 60 + 5)
+    one, other = cut(text, [256] * 30 + [5]), cut(text, [512] + [128] * 56 + [5])
+    aligned = align(one, other)
+    assert aligned is not None
+    first, second = aligned
+    np.testing.assert_allclose(first, second)
+    assert first[0, :, 1].tolist() == [512] + [256] * 28 + [5]
+    np.testing.assert_allclose(first.sum(axis=1), one.sum(axis=1))
+
+
+def test_texts_that_share_no_cuts_are_not_aligned() -> None:
+    text = np.ones(1000)
+    assert align(cut(text, [25] * 40), cut(text[:975], [25] * 39)) is None  # of unlike length
+    assert align(cut(text, [25] * 40), cut(text, [7] * 142 + [6])) is None  # 6 cuts are shared
