@@ -1,6 +1,8 @@
 """What a folder holds, so that two of them can be compared, and what in it is only half there."""
 
+import csv
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -17,9 +19,10 @@ from tests.faults.injector import SENT
 RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # a run's id is the time
 CLOCKS = {  # keys of JSON whose values another run has otherwise
     "seconds", "time", "created", "latency", "cost", "milliseconds", "relative_to_first", "step_time", "host",
+    "clock", "peak_memory", "peak_gpu_memory",
 }  # fmt: skip
 TIMED = re.compile(
-    r"(timings\.jsonl|environment\.json|finished\.json|reproduce-\w+\.md|.*\.(png|svg)|events\.out\..*)$"
+    r"(timings\.jsonl|environment\.json|finished\.json|reproduce-\w+\.md|report\.(md|html)|.*\.(png|svg)|events\.out\..*)$"
 )
 EVENTS = re.compile(
     r"(?<=events\.out\.tfevents)\.[^/]*$|(?<=/tensorboard/)\d+\.\d+(?=/)"
@@ -53,6 +56,9 @@ def digest(path: Path) -> str:
     content = path.read_bytes()
     if TIMED.match(path.name):
         return "there" if content else "empty"
+    if path.suffix == ".csv":
+        rows = list(csv.DictReader(io.StringIO(RUN.sub("RUN", content.decode()), newline=""), strict=True))
+        content = json.dumps([without_clocks(row) for row in rows]).encode()
     if path.suffix in (".json", ".jsonl", ".toml", ".md", ".txt", ".py", ".yml"):
         text = RUN.sub("RUN", content.decode())
         if path.suffix == ".json":

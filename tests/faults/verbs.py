@@ -143,7 +143,15 @@ VERBS: dict[str, tuple[str, ...]] = {
     "import": ("import", "published", "-o", "out/imported"),
     "push --dry-run": ("push", "published", "--to", "me/it", "--dry-run"),
     "reproduce": ("reproduce", *TOY),
-    "compare": ("compare", "seq2seq.toml", "b=seq2seq.toml: title=b", "--seeds", "1", "--jobs", "1"),
+    "compare": (
+        "compare",
+        "seq2seq.toml",
+        "b=seq2seq.toml: training.clip=0.5",
+        "--seeds",
+        "1",
+        "--jobs",
+        "1",
+    ),
     "compare --tune": (
         "compare",
         "seq2seq.toml",

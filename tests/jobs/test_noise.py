@@ -36,18 +36,18 @@ def here(tmp_path: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def asked(*words: str, seeds: int, alone: bool = False) -> CompareConfig:
     arms = tuple(parse_arms(words, alone=alone))
-    return CompareConfig(arms, seeds, "smoke", TOY_COPY, "accuracy")
+    return CompareConfig(arms, seeds, "smoke", TOY_COPY, ("accuracy",))
 
 
 def test_a_floor_is_kept_and_decides_where_seeds_are_few(here: Path) -> None:
     config = asked("wmt14-vanilla", seeds=3, alone=True)
     comparison = prepare(config)
-    floor, path = find_noise(comparison, Told())
+    (floor,), path = find_noise(comparison, Told())
     values = [record.figures[0].value for record in comparison.records["wmt14-vanilla"].values()]
     assert (floor.count, floor.mean) == (3, pytest.approx(np.mean(values)))
     assert floor.sigma_seeds == pytest.approx(np.std(values, ddof=1))
     assert path.name == "synthesizer.toml" and read_noise(path) == [floor]
-    assert write_noise(floor) == path and read_noise(path) == [floor]  # in place of the older one
+    assert write_noise([floor]) == path and read_noise(path) == [floor]  # in place of the older one
 
     quantity = QUANTITIES["accuracy"]
     known = find_floor(config.arms[0].experiment("smoke", TOY_COPY, 7), quantity)
