@@ -213,11 +213,11 @@ def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
 
 
 def timed(
-    experiments: dict[str, Experiment], watcher: Watcher, rounds: int = TIMED_ROUNDS
+    experiments: dict[str, Experiment], watcher: Watcher, rounds: int | None = None
 ) -> dict[str, float]:
     """Return the median seconds of a step by variant, of so many steps each."""
     with fix_workspace(any(experiment.training.deterministic for experiment in experiments.values())):
-        return _time_steps(experiments, watcher, rounds)
+        return _time_steps(experiments, watcher, TIMED_ROUNDS if rounds is None else rounds)
 
 
 def _time_steps(experiments: dict[str, Experiment], watcher: Watcher, rounds: int) -> dict[str, float]:
