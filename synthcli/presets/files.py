@@ -28,13 +28,14 @@ def library_files() -> Mapping[str, Path]:
 
     A preset of a grid has none; its path is where it would stand, and `origin_of` says which family makes it.
     """
-    files = {path.stem: path for path in _files_on_disk()}
+    files = {path.stem: path for path in files_on_disk()}
     made = {path.stem: path for path in _grid_presets()}
     return dict(sorted((files | made).items(), key=lambda item: (item[1].parent, item[0])))
 
 
 @cache
-def _files_on_disk() -> tuple[Path, ...]:
+def files_on_disk() -> tuple[Path, ...]:
+    """Return the files of presets, not those of noise floors."""
     return tuple(path for path in sorted(library_folder().glob("*/*.toml")) if path.parent.name != NOISE)
 
 
@@ -42,7 +43,7 @@ def _files_on_disk() -> tuple[Path, ...]:
 def _grid_presets() -> Mapping[Path, tuple[Path, dict[str, Any]]]:
     """Return the presets of all grids by their path: the family's file, and their tables."""
     found = {}
-    for path in _files_on_disk():
+    for path in files_on_disk():
         if b"[grid]" in path.read_bytes():
             for name, table in cells(path.stem, read_toml(path)[GRID]):
                 found[path.with_name(f"{name}.toml")] = (path, table)

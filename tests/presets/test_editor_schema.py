@@ -7,10 +7,10 @@ import jsonschema
 import pytest
 
 from synthcli.presets.editor_schema import preset_schema
-from synthcli.presets.files import library_folder
+from synthcli.presets.files import files_on_disk
 
 VALIDATOR = jsonschema.Draft202012Validator(preset_schema())
-FILES = sorted(library_folder().glob("*/*.toml"))
+FILES = files_on_disk()
 
 
 def test_it_is_a_schema() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from synthcli.errors import SynthError
 from synthcli.presets.files import (
+    files_on_disk,
     find_file,
     find_preset,
     library_files,
-    library_folder,
     preset_names,
     read_toml,
 )
@@ -37,7 +37,7 @@ def test_the_library_holds_every_experiment_of_the_four_papers() -> None:
 
 
 def test_names_are_unique_over_all_folders() -> None:
-    files = list(library_folder().glob("*/*.toml"))
+    files = files_on_disk()
     assert len({path.stem for path in files}) == len(files)
     assert len(library_files()) == len(files) + 9 * 5 + 8 * 5 + 8 * 6 + 4 * 3 * 3  # those of the grids
 

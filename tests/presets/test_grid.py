@@ -7,7 +7,7 @@ import pytest
 
 from synthcli.errors import SynthError
 from synthcli.presets import find_preset, load_preset
-from synthcli.presets.files import library_files, library_folder, read_preset
+from synthcli.presets.files import files_on_disk, library_files, read_preset
 from synthcli.presets.grid import cells
 
 GRID = tomllib.loads("""
@@ -66,8 +66,8 @@ def test_a_preset_of_a_grid_is_one_like_any_other(name: str, parent: str, family
 
 
 def test_a_grid_takes_the_name_of_no_file() -> None:
-    files = [path.stem for path in library_folder().glob("*/*.toml")]
-    grids = [tomllib.loads(path.read_text())["grid"] for path in library_folder().glob("*/*.toml")
+    files = [path.stem for path in files_on_disk()]
+    grids = [tomllib.loads(path.read_text())["grid"] for path in files_on_disk()
              if "[grid]" in path.read_text()]  # fmt: skip
     made = [name for grid in grids for name, _ in cells("family", grid)]
     assert len(made) == len(set(made)) == 169 and not set(made) & set(files)
