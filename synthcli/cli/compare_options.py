@@ -41,7 +41,7 @@ Equal = Annotated[
     typer.Option(
         metavar="WHAT",
         help="What every arm has as much of as the baseline: steps, tokens, flops or time; parameters.",
-        autocompletion=complete(lambda: EQUAL),
+        autocompletion=complete(EQUAL),
         rich_help_panel=SETTINGS,
     ),
 ]

@@ -50,7 +50,7 @@ def list_points(report: Mapping[str, Any], records: Records) -> Iterator[CurvePo
     """Yield the points of all runs: arm by arm, seed by seed."""
     flops = {row["arm"]: row["flops"] for row in report["arms"]}
     for arm, of_arm in records.items():
-        for pair, record in sorted(of_arm.items()):
+        for pair, record in of_arm.items():
             clock = {step: (tokens, seconds) for step, seconds, tokens in record.clock}
             for step, loss in record.curve:
                 tokens, seconds = clock.get(step, (None, None))

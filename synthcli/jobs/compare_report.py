@@ -1,6 +1,6 @@
 """The report of a comparison: what was compared, what is equal and what is not, the verdicts, the runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from synthcli.compare.figures import Quantity, find_quantity
 from synthcli.compare.record import RunRecord
 from synthcli.errors import SynthError
 from synthcli.jobs.compare_config import CompareConfig
+from synthcli.jobs.markdown import table_lines
 from synthcli.jobs.noise import find_floor
 from synthcli.jobs.tune_words import describe_tuning
 from synthcli.jobs.work import Failure
@@ -114,14 +115,14 @@ def report_of(
                 "cost": dict(record.cost),
             }
             for arm, of_arm in records.items()
-            for _, record in sorted(of_arm.items())
+            for record in of_arm.values()
         ],
     }
 
 
 def _figures_of(records: Mapping[int, RunRecord], quantity: Quantity) -> dict[str, Any]:
     """Return the values of an arm by seed, their mean, and how far they vary."""
-    values = {seed: value_of(record, quantity) for seed, record in sorted(records.items())}
+    values = {seed: value_of(record, quantity) for seed, record in records.items()}
     found = list(values.values())
     return {
         "values": {str(seed): value for seed, value in values.items()},
@@ -254,10 +255,6 @@ def _row(one: Mapping[str, Any]) -> str:
         f"{one['both']['adjusted_p']:.3g}",
         verdict_words(one),
     ]
-    return _line(cells)
-
-
-def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -267,15 +264,11 @@ def interval_words(edges: Any) -> str:
 
 
 def _arms(report: Mapping[str, Any]) -> list[str]:
-    titles, cells = arms_table(report)
-    rows = [_line(row) for row in cells]
     unlike = [f"- {line}" for line in report["unequal"]] or ["- nothing that is counted"]
     return [
         "## Arms",
         "",
-        _line(titles),
-        _line("---" for _ in titles),
-        *rows,
+        *table_lines(*arms_table(report)),
         "",
         "Not equal:",
         "",

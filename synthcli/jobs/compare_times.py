@@ -8,6 +8,7 @@ from synthcli.compare.record import RunRecord
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_report import number_words
 from synthcli.jobs.crew import threads_of_worker
+from synthcli.jobs.markdown import table_lines
 from synthcli.jobs.parallel import Board
 from synthcli.jobs.step_seconds import ROUNDS, find_step_seconds
 from synthcli.memory import amount
@@ -85,5 +86,4 @@ def times_markdown(report: Mapping[str, Any]) -> list[str]:
     rows = times_table(report)
     if not rows:
         return []
-    table = [" | ".join(row) for row in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
-    return ["## Times", "", times_words(report), "", *(f"| {row} |" for row in table), ""]
+    return ["## Times", "", times_words(report), "", *table_lines(COLUMNS, rows), ""]

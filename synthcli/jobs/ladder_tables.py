@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from synthcli.jobs.compare_report import interval_words, number_words, verdict_words
 from synthcli.jobs.ladder_rungs import Row
+from synthcli.jobs.markdown import table_lines
 
 RUNG_COLUMNS = (
     *("rung", "arm", "steps", "FLOPs", "seconds a run", "loss", "σ over seeds", "diverged seeds"),
@@ -22,11 +23,11 @@ def ladder_markdown(report: Row) -> list[str]:
         "",
         f"Loss in {ladder['unit']}. FLOPs of training: {ladder['compute']}.",
         "",
-        *_table(RUNG_COLUMNS, rung_rows(ladder)),
+        *table_lines(RUNG_COLUMNS, rung_rows(ladder)),
         "",
         fit_line(ladder),
         "",
-        *_table(FIT_COLUMNS, fit_rows(ladder)),
+        *table_lines(FIT_COLUMNS, fit_rows(ladder)),
         "",
         *(f"- {line}" for line in multiplier_lines(report)),
         "",
@@ -122,8 +123,3 @@ def _stretch_words(interval: tuple[float | None, float | None]) -> str:
         return "(they may anywhere in that range)"
     low, high = ("beyond the range" if end is None else f"{end:.3g}" for end in interval)
     return f"[{low}, {high}]"
-
-
-def _table(columns: tuple[str, ...], rows: Iterator[list[str]]) -> list[str]:
-    line = ["---"] * len(columns)
-    return [f"| {' | '.join(cells)} |" for cells in (columns, line, *rows)]

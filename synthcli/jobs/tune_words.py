@@ -1,9 +1,10 @@
 """What a tuning came to, in words and tables for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from synthcli.jobs.compare_config import CompareConfig
+from synthcli.jobs.markdown import table_lines
 
 Table = Mapping[str, Any]
 
@@ -70,11 +71,11 @@ def describe_tuning(table: Table, level: str = "##") -> list[str]:
     """Return the lines of a report that tell of a tuning."""
     lines = [f"{level} Tuning", "", *(f"{one}\n" for one in sentences(table))]
     for arm in table["arms"]:
-        lines += [f"{level}# {arm['arm']}", "", *_table(headers(arm), cells(arm)), ""]
+        lines += [f"{level}# {arm['arm']}", "", *table_lines(headers(arm), cells(arm)), ""]
     rows = best_of_k_cells(table)
     if rows:
         counts = ["best of k", *map(str, range(1, table["trials"] + 1))]
-        lines += [f"{level}# Expected best of k trials", "", *_table(counts, rows), ""]
+        lines += [f"{level}# Expected best of k trials", "", *table_lines(counts, rows), ""]
     return lines
 
 
@@ -86,11 +87,3 @@ def sentences(table: Table) -> list[str]:
     seeds = ", ".join(dict.fromkeys(str(arm["seed"]) for arm in table["arms"]))
     judged = f"Trials have seed {seeds}, which no compared run has, and are judged by the validation loss at "
     return [what, f"{judged}their end; no test text is read.", *warnings_of(table)]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
-
-
-def _line(words: Sequence[str]) -> str:
-    return f"| {' | '.join(words)} |"

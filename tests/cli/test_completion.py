@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -85,6 +86,7 @@ def test_closed_sets_are_those_that_are_accepted() -> None:
     from synthcli.evaluation.rouge import TOKENIZERS as ROUGE_TOKENIZERS
     from synthcli.interop.export import EXPORTERS
     from synthcli.interop.origins import ORIGINS
+    from synthcli.jobs.compare_equal import Equal
     from synthcli.model import TASKS
     from synthcli.runs.trackers import TRACKERS
 
@@ -92,6 +94,7 @@ def test_closed_sets_are_those_that_are_accepted() -> None:
         "CONDITIONED": CONDITIONED,
         "CRITERIA": CRITERIA,
         "ENGINES": ENGINES,
+        "EQUAL": get_args(Equal),
         "FORMATS": EXPORTERS,
         "FORMULAS": (*STARTS, "best"),
         "MERGES": (*MERGES, "best"),

@@ -64,3 +64,12 @@ def test_equal_arms_are_seldom_called_different() -> None:
         assert counts.get("better", 0) + counts.get("worse", 0) <= 0.05 * sum(counts.values())
     found = kept["planted"].get("worse", 0) / sum(kept["planted"].values())
     assert abs(found - 0.8) <= 0.05
+
+
+def test_the_readme_says_the_means_of_the_reports() -> None:
+    readme = (ROOT / "README.md").read_text()
+    digits = {"bleu": 2, "perplexity": 3, "bits-per-byte": 3}
+    for name in ("multi30k", "enwik8"):
+        for arm in read(RESULTS / name / "report.json")["arms"]:
+            for metric, figure in arm["figures"].items():
+                assert f"{figure['mean']:.{digits[metric]}f}" in readme, (name, arm["arm"], metric)
