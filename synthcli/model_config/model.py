@@ -88,6 +88,8 @@ class ModelConfig(Config):
     @field_validator("block", mode="before")
     @classmethod
     def _block_by_name(cls, value: object) -> object:
+        if isinstance(value, dict):  # what a strict reading of JSON takes for a tuple, it takes no more here
+            return {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
         return {"kind": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")

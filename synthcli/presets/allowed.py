@@ -38,6 +38,7 @@ def node_at(root: SchemaNode, path: Sequence[str | int], table: Any) -> SchemaNo
     for key in path:
         node = of_kind(node, table, root)
         if isinstance(key, int):
+            node = next((one for one in node.get("anyOf", []) if one.get("type") == "array"), node)
             child = dict(enumerate(node.get("prefixItems", []))).get(key) or node.get("items", {})
         else:
             child = properties_of(node).get(key) or node.get("additionalProperties", {})

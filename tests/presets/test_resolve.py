@@ -173,6 +173,10 @@ MISTAKES = {
     "data.corpus=ag-news": (
         '`data.corpus` = "ag-news" (from --set) holds labelled, and `seq2seq` reads pairs, allowed: ' + PAIRS
     ),
+    'model.block.trainable_gains=["mixer_skip", "mixer"]': (
+        '`model.block.trainable_gains.1` = "mixer" (from --set), allowed: `mixer_skip` or `mixer_residual` '
+        "or `feed_forward_skip` or `feed_forward_residual`; did you mean `mixer_skip`?"
+    ),
     "data.tokenizer=3": "`data.tokenizer` = 3 (from --set), allowed: a table",
     "training.schedule.kind=cosine": "`training.schedule.peak` is missing, allowed: a number > 0",
     "model.d_model=511": "`model`: layer 0 of the encoder: `heads = 8` does not divide `d_model = 511`",
