@@ -72,7 +72,7 @@ class SRUConfig(RecurrentConfig):
 
 class SRUppConfig(RecurrentConfig):
     """`projection` is the width of z. Attention stands in every `attention_every`-th layer, or in the last
-    `attention_last`.
+    `attention_last`: 0 for none.
 
     `attention_gain = false` leaves out α, which is then 1.
 
@@ -89,7 +89,7 @@ class SRUppConfig(RecurrentConfig):
     gate_init: float = Field(EVEN, gt=0, lt=1)
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     attention_every: int = Field(1, gt=0)
-    attention_last: int | None = Field(None, gt=0)
+    attention_last: int | None = Field(None, ge=0)
     attention_gain: bool = True
     inner_norm: bool = True
     memory_from: Literal["norm", "stream"] = "norm"

@@ -190,6 +190,7 @@ PLACES = [
     ({"attention_every": 2}, 5, [1, 3]),
     ({"attention_every": 5}, 10, [4, 9]),
     ({"attention_every": 5}, 4, []),
+    ({"attention_last": 0}, 3, []),
     ({"attention_last": 1}, 10, [9]),
     ({"attention_last": 3}, 4, [1, 2, 3]),
     ({"attention_last": 9}, 2, [0, 1]),

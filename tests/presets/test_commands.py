@@ -18,7 +18,7 @@ def test_ls_names(capsys: pytest.CaptureFixture[str]) -> None:
     ls(names=True, paper="2102.12459")
     of_srupp = capsys.readouterr().out.split()
     assert [name for name in of_srupp if not name.startswith("srupp-")] == ["enwik8-pre-norm"]
-    assert len(of_srupp) == 9 + 1
+    assert len(of_srupp) == 9 + 7 + 3 + 1
     ls(names=True, paper="srupp")
     assert capsys.readouterr().out.split() == of_srupp
 

@@ -28,10 +28,11 @@ def message_of(word: str) -> str:
 def test_the_library_holds_every_experiment_of_the_four_papers() -> None:
     counts = Counter(find_preset(name).parent.name for name in preset_names())
     variants, glue, superglue = 9, 9 * 5, 8 * 5
+    figures = 24 + 12 + 2 + 5 + 3 + 1 + 1 + 3  # 3 and 15, 9, 13, 14, 16 to 22, 23, 24, 25
     assert counts == {
         "synthesizer": 8 * variants + glue + superglue,
-        "simplified-blocks": 11 + 2 * 4 + 2 * 4 + 6 + 8 * 6,
-        "srupp": 9 + 1,
+        "simplified-blocks": 11 + 2 * 4 + 2 * 4 + 6 + 8 * 6 + figures,
+        "srupp": 9 + 7 + 3 + 1,
         "bert-blocks": 1 + 4 * 3 * 3 + 6 + 2 + 2 + 1,
     }
 
@@ -39,7 +40,7 @@ def test_the_library_holds_every_experiment_of_the_four_papers() -> None:
 def test_names_are_unique_over_all_folders() -> None:
     files = files_on_disk()
     assert len({path.stem for path in files}) == len(files)
-    assert len(library_files()) == len(files) + 9 * 5 + 8 * 5 + 8 * 6 + 4 * 3 * 3  # those of the grids
+    assert len(library_files()) == len(files) + 9 * 5 + 8 * 5 + 8 * 6 + 4 * 3 * 3 + 10 + 48  # of the grids
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:

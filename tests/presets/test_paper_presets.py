@@ -7,6 +7,7 @@ import torch
 
 from synthcli.model import build, count_parameters
 from synthcli.presets import find_preset, load_preset, preset_names
+from synthcli.presets.files import library_files, origin_of
 from synthcli.presets.scales import scales_of
 from synthcli.presets.schema import Experiment
 from synthcli.presets.sizes import RECORD, key_of, recorded_sizes, size_of
@@ -35,6 +36,7 @@ SYMBOLS_OF_ENWIK8 = {  # by the symbols the original finds: without and with one
     "srupp-enwik8-base": {204: 107_560_150, 205: 107_566_295},
     "srupp-enwik8-large": {204: 190_599_382, 205: 190_607_575},
     "srupp-enwik8-large-ratio-8": {204: 194_981_782, 205: 194_993_815},
+    "srupp-enwik8-42m-attention-10": {204: 42_341_974, 205: 42_345_815},
 }
 
 
@@ -170,7 +172,7 @@ def test_a_claimed_result_is_of_one_preset() -> None:
     for name in preset_names():
         sources = load_preset(name).sources
         owners = {source for key, source in sources.items() if key.startswith("claims.")}
-        assert owners <= {f"{name}.toml"}, name
+        assert owners <= {origin_of(library_files()[name])}, name
 
 
 def test_fine_tuning_has_the_block_of_the_training_before_it() -> None:

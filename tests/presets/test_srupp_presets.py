@@ -33,18 +33,56 @@ def test_the_peer_of_the_paper_has_its_parameters() -> None:
     assert abs(parameters(load_preset(PEER)) / 107_560_150 - 1) < 0.02
 
 
+def mixer_and_layers(name: str, scale: str) -> tuple[SRUppConfig, int]:
+    model = load_preset(name, scale).model
+    assert isinstance(model.mixer, SRUppConfig) and model.decoder is not None
+    return model.mixer, model.decoder.layers
+
+
 def test_every_preset_has_a_scale_of_its_own_shape() -> None:
     """At smoke and hour too ratio-8 has a narrower attention, and k5 attends in the last layer."""
-    assert len(SRUPP) == 9
+    names = [name for name in SRUPP if "-attention-" not in name]
+    assert len(names) == 9 and len(SRUPP) == 9 + 7 + 3
     for name in SRUPP:
         for scale in ("smoke", "hour"):
-            model = load_preset(name, scale).model
-            mixer = model.mixer
-            assert isinstance(mixer, SRUppConfig) and model.decoder is not None
-            ratio = model.d_model / mixer.projection
+            mixer, layers = mixer_and_layers(name, scale)
+            ratio = load_preset(name, scale).model.d_model / mixer.projection
             assert ratio == 8 if "ratio-8" in name else 4 <= ratio <= 6.5, (name, scale)
-            every = model.decoder.layers if name.endswith("k5") else 1
-            assert mixer.attention_every == every, (name, scale)
+            if name in names:
+                assert mixer.attention_every == (layers if name.endswith("k5") else 1), (name, scale)
+
+
+WITH_ATTENTION = {  # of ten layers, and of the six of smoke and hour
+    "srupp-enwik8-42m-attention-0": ([], []),
+    "srupp-enwik8-42m-attention-1": ([10], [6]),
+    "srupp-enwik8-42m-attention-2": ([5, 10], [3, 6]),
+    "srupp-enwik8-42m-attention-5": ([2, 4, 6, 8, 10], [2, 4, 6]),
+    "srupp-enwik8-42m-attention-10": (list(range(1, 11)), list(range(1, 7))),
+    "srupp-enwik8-42m-attention-last-2": ([9, 10], [5, 6]),
+    "srupp-enwik8-42m-attention-last-5": ([6, 7, 8, 9, 10], [4, 5, 6]),
+    "srupp-enwik8-base-attention-1": ([10], [6]),
+    "srupp-enwik8-base-attention-2": ([5, 10], [3, 6]),
+    "srupp-enwik8-base-attention-5": ([2, 4, 6, 8, 10], [2, 4, 6]),
+}
+
+
+@pytest.mark.parametrize(("name", "places"), WITH_ATTENTION.items())
+def test_how_much_attention_a_model_has(name: str, places: tuple[list[int], list[int]]) -> None:
+    for scale, expected in zip(
+        ("paper", "day", "smoke", "hour"), (*places[:1] * 2, *places[1:] * 2), strict=True
+    ):
+        mixer, layers = mixer_and_layers(name, scale)
+        found = [layer + 1 for layer in range(layers) if mixer.has_attention(layer, layers)]
+        assert found == expected, scale
+
+
+def test_a_layer_without_attention_spares_two_squares_of_its_projection_and_a_gain() -> None:
+    """Keys, values and α; z itself is the query."""
+    sizes = {
+        count: parameters(load_preset(f"srupp-enwik8-42m-attention-{count}")) for count in (0, 1, 2, 5, 10)
+    }
+    for count, size in sizes.items():
+        assert size - sizes[0] == count * (2 * 480**2 + 1)
 
 
 def test_an_hour_keeps_the_corpus() -> None:
