@@ -67,7 +67,7 @@ def test_ls_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0].split() == ["preset", "title", "made", "by", "parameters", "claims"]
-    assert any(line.startswith("wmt14-vanilla ") and " 60.7 M " in line for line in lines)
+    assert any(line.startswith("wmt14-vanilla ") and " 60.8 M " in line for line in lines)
     assert err == "*: one source only\nnext: `synth presets show NAME`, `synth train NAME`\n"
 
 

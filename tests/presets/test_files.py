@@ -40,7 +40,7 @@ def test_the_library_holds_every_experiment_of_the_four_papers() -> None:
 def test_names_are_unique_over_all_folders() -> None:
     files = files_on_disk()
     assert len({path.stem for path in files}) == len(files)
-    assert len(library_files()) == len(files) + 9 * 5 + 8 * 5 + 8 * 6 + 4 * 3 * 3 + 10 + 48  # of the grids
+    assert len(library_files()) == len(files) + 9 * 5 + 8 * 5 + 8 * 6 + 4 * 3 * 3 + 10 + 48 + 3 * 9
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:

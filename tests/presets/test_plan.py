@@ -53,7 +53,7 @@ def stack(variant: str, length: int, has_cross: bool = False) -> int:
 # family: (corpus rows / 128, rounded up, times epochs; vocabulary; encoder length; decoder length; head)
 STEPS = {"wmt14": 246_575, "lm1b": 1_183_635, "cnn-dailymail": 112_200, "agnews": 1_876}
 VOCABULARY = {"wmt14": 32_000, "lm1b": 50_260, "cnn-dailymail": 32_000, "agnews": 32_000}
-LENGTHS = {"wmt14": (256, 128), "lm1b": (0, 256), "cnn-dailymail": (512, 128), "agnews": (256, 0)}
+LENGTHS = {"wmt14": (256, 256), "lm1b": (0, 256), "cnn-dailymail": (512, 128), "agnews": (256, 0)}
 
 
 def expected_parameters(family: str, variant: str) -> int:
