@@ -192,6 +192,14 @@ def triples(root: Path) -> Path:
     return root
 
 
+def synthetic_dialogues(root: Path) -> Path:
+    header = "user 1 personas,user 2 personas,Best Generated Conversation"
+    for stem in ("train", "valid", "test"):
+        rows = [f'"I surf.\nI am {number}.",I run.,"User 1: Hi!\nUser 2: Hello."' for number in range(4)]
+        write(root / f"data/Synthetic-Persona-Chat_{stem}.csv", [header, *rows])
+    return root
+
+
 def own(name: str, lines: list[str], encoding: str = "utf-8") -> Make:
     def make(root: Path) -> Path:
         path = write(root / name, lines)
@@ -231,6 +239,7 @@ FIXTURES: list[tuple[str, Make]] = [
     ("personachat", dialogues),
     ("personachat", convai2),
     ("personachat", triples),
+    ("synthetic-persona-chat", synthetic_dialogues),
     *[(name, table(name)) for name in TABLES],
     *[(name, understanding(name)) for name in UNDERSTANDING],
     ("text", own("a.txt", SOURCES)),

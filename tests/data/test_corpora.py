@@ -49,7 +49,7 @@ def test_all_corpora_are_there() -> None:
         *("wmt14-en-de", "lm1b", "cnn-dailymail", "ag-news", "wikitext-2", "wikitext-2-raw", "multi30k"),
         *("wmt14-en-fr", "iwslt14-de-en", "wikitext-103", "enwik8", "text8", "c4", "codeparrot"),
         "pile-wordpiece",
-        *("imdb", "personachat"),
+        *("imdb", "personachat", "synthetic-persona-chat"),
         *(f"glue-{task}" for task in GLUE),
         *(f"superglue-{task}" for task in SUPERGLUE),
         *OWN,

@@ -83,6 +83,25 @@ def test_what_is_no_dialogue(tmp_path: Path, line: str, message: str) -> None:
     assert refused("personachat", tmp_path).message == f"`{path}` {message}"
 
 
+def test_dialogues_of_two_personas_are_texts(tmp_path: Path) -> None:
+    header = "Best Generated Conversation,user 1 personas,user 2 personas"
+    for stem in ("train", "valid", "test"):
+        line = f'"User 1: Hi, {stem}!\nUser 2: Hello.","I surf.\nI bake.",'
+        write(tmp_path / f"Synthetic-Persona-Chat_{stem}.csv", [header, line])
+    splits = read("synthetic-persona-chat", tmp_path)
+    assert list(splits) == ["train", "validation", "test"]
+    assert splits["validation"] == [{"text": "I surf.\nI bake.\n\nUser 1: Hi, valid!\nUser 2: Hello."}]
+
+
+def test_other_columns_are_no_dialogues(tmp_path: Path) -> None:
+    for stem in ("train", "valid", "test"):
+        path = write(tmp_path / f"Synthetic-Persona-Chat_{stem}.csv", ["a,b,c", "1,2,3"])
+    path = path.with_name("Synthetic-Persona-Chat_train.csv")
+    assert (
+        refused("synthetic-persona-chat", tmp_path).message == f"`{path}` has the columns a, b, c at line 1"
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "split"),
     [

@@ -25,6 +25,7 @@ from synthcli.data.corpora.stdlib_code import BYTES, CODE
 from synthcli.data.corpora.stdlib_docstrings import DOCSTRINGS
 from synthcli.data.corpora.stdlib_topics import TOPICS
 from synthcli.data.corpora.superglue import SUPERGLUE
+from synthcli.data.corpora.synthetic_persona_chat import SYNTHETIC_PERSONA_CHAT
 from synthcli.data.corpora.text8 import TEXT8
 from synthcli.data.corpora.two_letters import TWO_LETTERS
 from synthcli.data.corpora.wikitext_2 import WIKITEXT_2, WIKITEXT_2_RAW
@@ -69,6 +70,7 @@ CORPORA: dict[str, Corpus] = {
         PILE_WORDPIECE,
         IMDB,
         PERSONACHAT,
+        SYNTHETIC_PERSONA_CHAT,
         *GLUE,
         *SUPERGLUE,
         *(own(name) for name, own in OWN.items()),
