@@ -10,6 +10,8 @@ from synthcli.cli.presets import cp, ls, show, validate
 from synthcli.errors import SynthError
 from synthcli.presets import dump, load_preset, preset_names
 
+PEERS = ["enwik8-pre-norm", "iwslt14-pre-norm", "iwslt14-srupp"]
+
 
 def test_ls_names(capsys: pytest.CaptureFixture[str]) -> None:
     ls(names=True)
@@ -17,8 +19,8 @@ def test_ls_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert (out.split(), err) == (preset_names(), "")
     ls(names=True, paper="2102.12459")
     of_srupp = capsys.readouterr().out.split()
-    assert [name for name in of_srupp if not name.startswith("srupp-")] == ["enwik8-pre-norm"]
-    assert len(of_srupp) == 9 + 7 + 3 + 1
+    assert [name for name in of_srupp if not name.startswith("srupp-")] == PEERS
+    assert len(of_srupp) == 9 + 7 + 3 + len(PEERS)
     ls(names=True, paper="srupp")
     assert capsys.readouterr().out.split() == of_srupp
 
@@ -50,7 +52,7 @@ def test_ls_of_an_unknown_paper_names_the_nearest() -> None:
 def test_ls_json_holds_parameters_and_claims(capsys: pytest.CaptureFixture[str]) -> None:
     ls(as_json=True, paper="synthesizer")
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert len(rows) == 8 * 9 + 9 * 5 + 8 * 5
+    assert len(rows) == 10 * 9 + 9 * 5 + 8 * 5
     dense = rows["wmt14-dense"]
     where = {key: value for key, value in dense["paper"].items() if value is not None}
     assert where == {"name": "synthesizer", "arxiv": "2005.00743", "table": "2", "row": "dense"}
