@@ -84,7 +84,12 @@ def student_config(name: str, shape: Shape) -> MixerConfig:
 
 
 def refuse_problems(config: MixerConfig, shape: Shape) -> None:
-    """Raise where a mixer does not fit the width of its model."""
+    """Raise where a mixer does not fit the width of its model, or reads what its stack must not."""
+    if shape.stack == "decoder" and config.reads_future is not None:
+        raise SynthError(
+            f"block {shape.layer}: {config.reads_future} reads the future, which a decoder has to predict",
+            "choose another mixer",
+        )
     for problem in config.problems(shape.config.d_model):
         raise SynthError(f"block {shape.layer}: {problem}", "change `--heads` or `--d-k`")
 

@@ -11,6 +11,8 @@ from synthcli.model_config.names import ActivationName
 class FeedForward(Joining):
     """Two linear maps with a non-linearity and dropout between them; `d_ff` is the width the second reads."""
 
+    writes_stream = True
+
     def __init__(
         self,
         d_model: int,

@@ -8,9 +8,8 @@ from torch import nn
 from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
 from synthcli.model.drawing import draw_by_name
 from synthcli.model.embeddings import Embeddings
-from synthcli.model.feed_forward import FeedForward
 from synthcli.model.heads import ClassifierHead, LanguageModelHead
-from synthcli.model.mixers import Attention, Linear
+from synthcli.model.mixers import Attention
 from synthcli.model.mixers.projections import Residual
 from synthcli.model.stack import Stack
 from synthcli.model_config.model import InitConfig
@@ -110,7 +109,7 @@ def _draw_adaptive_head(module: AdaptiveHead, config: InitConfig) -> None:
 
 
 def _scale_writes(stack: Stack) -> None:
-    modules = [module for module in stack.modules() if isinstance(module, Attention | Linear | FeedForward)]
+    modules: list[Any] = [module for module in stack.modules() if getattr(module, "writes_stream", False)]
     for module in modules:
         if isinstance(module.output, nn.Linear) and getattr(module.output, "init", "default") == "default":
             module.output.weight.data.mul_(len(modules) ** -0.5)

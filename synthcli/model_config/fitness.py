@@ -30,8 +30,8 @@ def problems(config: "ModelConfig") -> Iterator[str]:
         if isinstance(mixer, NoneConfig) and not getattr(config.block, "mixer_skip", 1.0):
             kind = config.block.kind
             yield f'{where}`block = "{kind}"` has no skip past the mixer, and "none" lets nothing through'
-        if stack == "decoder" and isinstance(mixer, RecurrentConfig) and mixer.bidirectional:
-            yield f"{where}`bidirectional` reads the future, which a decoder has to predict"
+        if stack == "decoder" and mixer.reads_future is not None:
+            yield f"{where}{mixer.reads_future} reads the future, which a decoder has to predict"
     if config.block.kind == "recurrent" and config.d_ff is not None:
         yield f'`d_ff = {config.d_ff}`: `block = "recurrent"` has no feed-forward; leave it out'
     for stack in ("encoder", "decoder"):

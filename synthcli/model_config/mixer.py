@@ -22,11 +22,11 @@ class StudentShape:
     dropout: float = 0.0
     is_bidirectional: bool = False
 
-    def refuse_heads(self, name: str) -> None:
-        """Raise where a student without heads is given some."""
+    def refuse_heads(self, name: str, reason: str = "which has no heads") -> None:
+        """Raise where a student without heads is given some, or their width where it has none."""
         for key, value in (("--heads", self.heads), ("--d-k", self.d_head)):
             if value is not None:
-                message = f"`{key} {value}` has no meaning for `--mixer {name}`, which has no heads"
+                message = f"`{key} {value}` has no meaning for `--mixer {name}`, {reason}"
                 raise SynthError(message, "leave it out, or choose another mixer")
 
 
@@ -44,6 +44,16 @@ class MixerSettings(Config):
     def problems(self, d_model: int) -> list[str]:
         """Return what does not fit a model of this width."""
         return []
+
+    @property
+    def reads_future(self) -> str | None:
+        """What has a position read those after it, as an error calls it; None: a decoder may have it."""
+        return None
+
+    @property
+    def has_length_limit(self) -> bool:
+        """Whether a table comes to an end; those of scores do unless they say otherwise."""
+        return any(score.has_length_limit for score in getattr(self, "scores", ()))
 
     @classmethod
     def name(cls) -> str:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Discriminator, Tag
 
 from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.convolution import DynamicConvolutionConfig, LightweightConvolutionConfig
+from synthcli.model_config.linformer import LinformerConfig
 from synthcli.model_config.mixer import MixerSettings
 from synthcli.model_config.recurrent import SRUConfig, SRUppConfig
 
@@ -32,6 +34,9 @@ MixerConfig = Annotated[
     Annotated[AttentionConfig, Tag("attention")]
     | Annotated[SRUConfig, Tag("sru")]
     | Annotated[SRUppConfig, Tag("srupp")]
+    | Annotated[LinformerConfig, Tag("linformer")]
+    | Annotated[DynamicConvolutionConfig, Tag("dynamic-convolution")]
+    | Annotated[LightweightConvolutionConfig, Tag("lightweight-convolution")]
     | Annotated[LinearConfig, Tag("linear")]
     | Annotated[NoneConfig, Tag("none")],
     Discriminator(_kind),

@@ -181,8 +181,7 @@ class ModelConfig(Config):
     @property
     def is_endless(self) -> bool:
         """Whether there is no last position: a state carries the model, and no table comes to an end."""
-        scores = [score for _, _, mixer in self.mixers() for score in getattr(mixer, "scores", ())]
-        has_tables = any(score.has_length_limit for score in scores)
+        has_tables = any(mixer.has_length_limit for _, _, mixer in self.mixers())
         return self.is_recurrent and self.embeddings.positions != "learned" and not has_tables
 
     def mixer_of(self, stack: StackConfig, layer: int) -> MixerConfig:

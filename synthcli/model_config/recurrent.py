@@ -43,6 +43,11 @@ class RecurrentConfig(MixerSettings):
         """Return D, the columns of h over all directions."""
         return d_model if self.hidden is None else self.hidden * (1 + self.bidirectional)
 
+    @property
+    def reads_future(self) -> str | None:
+        """Both directions do."""
+        return "`bidirectional`" if self.bidirectional else None
+
     def problems(self, d_model: int) -> list[str]:
         """Return what does not fit a model of this width."""
         if self.bidirectional and self.hidden is None and d_model % 2:

@@ -57,8 +57,13 @@ def lesson_on(teacher: Teacher, texts: Texts, folder: Path) -> tuple[Lesson, Act
     return Lesson(teacher, train, stack, 1), held_out
 
 
-@pytest.mark.parametrize("mixer", STUDENTS)
-@pytest.mark.parametrize("kind", ["bert", "gpt2"])
+OF_ENCODERS = ("linformer",)
+
+
+@pytest.mark.parametrize(
+    ("mixer", "kind"),
+    [(mixer, kind) for mixer in STUDENTS for kind in ("bert", "gpt2")[: 1 if mixer in OF_ENCODERS else 2]],
+)
 def test_every_kind_of_student_is_distilled(
     mixer: str, kind: str, texts: Texts, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -280,6 +285,29 @@ def test_students_that_cannot_be_are_refused(bert: Teacher) -> None:
         student_config("attention", shape(bert, heads=0))
     with pytest.raises(SynthError, match=r"block 1: .* `heads = 7` does not divide `d_model = 24`"):
         student_config("factorized-dense", shape(bert, heads=7))
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "lightweight"])
+def test_convolutions_have_heads_without_a_width_of_their_own(bert: Teacher, kind: str) -> None:
+    name = f"{kind}-convolution"
+    assert student_config(name, shape(bert, heads=2)).heads == 2
+    with pytest.raises(SynthError) as caught:
+        student_config(name, shape(bert, d_head=5))
+    assert caught.value.message == (
+        f"`--d-k 5` has no meaning for `--mixer {name}`, whose heads share the width"
+    )
+    with pytest.raises(SynthError, match=r"block 1: `heads = 7` does not divide `d_model = 24`"):
+        student_config(name, shape(bert, heads=7))
+
+
+@pytest.mark.parametrize("mixer", OF_ENCODERS)
+def test_a_decoder_takes_no_student_that_reads_the_future(gpt2: Teacher, mixer: str) -> None:
+    with pytest.raises(SynthError) as caught:
+        student_config(mixer, Shape(gpt2.config, "decoder", 1))
+    assert caught.value.message == (
+        f'block 1: `kind = "{mixer}"` reads the future, which a decoder has to predict'
+    )
+    assert caught.value.hint == "choose another mixer"
 
 
 def test_the_help_names_all_there_is() -> None:

@@ -9,11 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from synthcli.interop.export.folding import Folded, fold
 from synthcli.model import ModelConfig, build, count_parameters
-from tests.model.combinations import EMBEDDINGS, MIXER_TABLES, VARIATIONS, block_table, tiny
+from tests.model.combinations import EMBEDDINGS, MIXER_TABLES, MIXTURES, OTHERS, VARIATIONS, block_table, tiny
 
 TASKS = ("causal-lm", "masked-lm", "seq2seq", "classification")
 DOT, RANDOM, DENSE = {"kind": "dot-product"}, {"kind": "random"}, {"kind": "dense"}
-CAUSAL = [name for name, table in MIXER_TABLES.items() if not table.get("bidirectional")]
+CAUSAL = [*MIXTURES, *OTHERS]
 SEQUENTIAL = ("pre-norm", "post-norm", "parallel", "skipless", "skipless-parallel")
 
 

@@ -61,12 +61,24 @@ OTHERS: dict[str, Table] = {
     "srupp": {"kind": "srupp", "projection": 8, "heads": 2},
     "srupp, random": {"kind": "srupp", "projection": 8, "heads": 2, "scores": [{"kind": "random"}]},
     "srupp, every second": {"kind": "srupp", "projection": 6, "attention_every": 2, "layer_norm": "before"},
+    "dynamic-convolution": {"kind": "dynamic-convolution", "heads": HEADS, "kernel": [3, 5]},
+    "dynamic-convolution, even and plain": {
+        "kind": "dynamic-convolution", "heads": 4, "kernel": 4, "gated": False,
+    },
+    "lightweight-convolution": {"kind": "lightweight-convolution", "heads": HEADS, "kernel": [2, 4]},
+    "lightweight-convolution, longer than the text": {
+        "kind": "lightweight-convolution", "heads": 4, "kernel": 15, "gated": False,
+    },
     "linear": {"kind": "linear"},
     "none": {"kind": "none"},
     "srupp, last": {"kind": "srupp", "projection": 6, "attention_last": 1, "inner_norm": False, "hidden": 9},
 }  # fmt: skip
 BIDIRECTIONAL: dict[str, Table] = {
     "sru, bidirectional": {"kind": "sru", "bidirectional": True},
+    **{
+        f"linformer, {sharing}": {"kind": "linformer", "heads": HEADS, "k": 5, "sharing": sharing}
+        for sharing in ("none", "heads", "key-value")
+    },
     "srupp, bidirectional": {"kind": "srupp", "projection": 6, "bidirectional": True, "hidden": 5},
 }
 MIXER_TABLES = MIXTURES | OTHERS | BIDIRECTIONAL

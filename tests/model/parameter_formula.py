@@ -67,6 +67,8 @@ def _mixer(config: Any, d: int, queries: int, keys: int, layer: int, layers: int
     """`reads` is the width of the input, `d` that of the output."""
     if config.kind in ("linear", "none"):
         return d * d + d if config.kind == "linear" else d
+    if config.kind in BASELINES:
+        return BASELINES[config.kind](config, d, keys, layer)
     if config.kind == "attention":
         return _attention(config, d, queries, keys, layer, layers)
     width = (config.hidden * (2 if config.bidirectional else 1)) if config.hidden else d
@@ -126,3 +128,22 @@ def _scores(config: Any, d: int, d_head: int, queries: int, keys: int) -> int:
                 outputs = a + keys // a
             count += first + h * (hidden * outputs + outputs)
     return count
+
+
+def _linformer(config: Any, d: int, keys: int, layer: int) -> int:
+    inner = config.heads * (config.d_head or d // config.heads)
+    tables = {"none": 2 * config.heads, "heads": 2, "key-value": 1}[config.sharing]
+    return 3 * (d + 1) * inner + (inner + 1) * d + tables * config.k * keys
+
+
+def _convolution(config: Any, d: int, keys: int, layer: int) -> int:
+    kernels = config.heads * config.kernel[min(layer, len(config.kernel) - 1)]
+    own = d * kernels if config.kind == "dynamic-convolution" else kernels
+    return (d + 1) * d * (2 if config.gated else 1) + own + (d + 1) * d
+
+
+BASELINES = {
+    "linformer": _linformer,
+    "dynamic-convolution": _convolution,
+    "lightweight-convolution": _convolution,
+}

@@ -110,6 +110,22 @@ MIXERS = [
         {"decoder": {**STACK, "mixer": {**SRUPP, "bidirectional": True}}},
         f"{FIRST}`bidirectional` reads the future, which a decoder has to predict",
     ),
+    *(
+        (
+            task,
+            {"mixer": {"kind": "linformer", "heads": 3}},
+            f'{FIRST}`kind = "linformer"` reads the future, which a decoder has to predict',
+        )
+        for task in (CAUSAL, SEQ2SEQ)
+    ),
+    *(
+        (
+            MASKED,
+            {"mixer": {"kind": kind, "heads": 5}},
+            "layer 0 of the encoder: `heads = 5` does not divide `d_model = 12`",
+        )
+        for kind in ("linformer", "dynamic-convolution", "lightweight-convolution")
+    ),
     (
         MASKED,
         {**RECURRENT, "d_model": 7, "mixer": {**SRU, "bidirectional": True}},
@@ -168,6 +184,11 @@ EMBEDDINGS = [
         "`head.transform` has no place before an adaptive softmax; leave one of them out",
     ),
     (CAUSAL, {**ROTARY, "mixer": {"heads": 3, "scores": [{"kind": "random"}]}}, FIRST + NO_DOTS),
+    (
+        MASKED,
+        {**ROTARY, "mixer": {"kind": "linformer", "heads": 3}},
+        f"layer 0 of the encoder: {NO_DOTS}",
+    ),
     (CAUSAL, {**ROTARY, **RECURRENT, "mixer": SRU}, FIRST + NO_DOTS),
     (
         CAUSAL,
@@ -233,6 +254,7 @@ ACCEPTED = [
     (CAUSAL, {"embeddings": {"cutoffs": [29], "div_val": 12, "max_positions": 12}}),
     (MASKED, {**RECURRENT, "mixer": {**SRUPP, "bidirectional": True, "hidden": 5}}),
     (SEQ2SEQ, {"encoder": {**STACK, "mixer": {**SRU, "bidirectional": True}}, "block": "skipless"}),
+    (SEQ2SEQ, {"encoder": {**STACK, "mixer": {"kind": "linformer", "heads": 3, "k": 20}}}),
     (CLASSES, {"num_classes": None, "head": {"output": "choice", "pooler": True}}),
 ]
 

@@ -4,7 +4,9 @@ from typing import Any
 
 from synthcli.model.mixers.attention import Attention
 from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.convolution import DynamicConvolution, LightweightConvolution
 from synthcli.model.mixers.linear import Linear
+from synthcli.model.mixers.linformer import Linformer
 from synthcli.model.mixers.none import NoMixer
 from synthcli.model.mixers.sru import SRU
 from synthcli.model.mixers.srupp import SRUpp
@@ -13,8 +15,22 @@ MIXERS: dict[str, Any] = {
     "attention": Attention,
     "sru": SRU,
     "srupp": SRUpp,
+    "linformer": Linformer,
+    "dynamic-convolution": DynamicConvolution,
+    "lightweight-convolution": LightweightConvolution,
     "linear": Linear,
     "none": NoMixer,
 }
 
-__all__ = ["MIXERS", "SRU", "Attention", "Linear", "NoMixer", "SRUpp", "Site"]
+__all__ = [
+    "MIXERS",
+    "SRU",
+    "Attention",
+    "DynamicConvolution",
+    "LightweightConvolution",
+    "Linear",
+    "Linformer",
+    "NoMixer",
+    "SRUpp",
+    "Site",
+]

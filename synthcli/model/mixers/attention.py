@@ -47,6 +47,8 @@ class AttentionState:
 class Attention(Joining):
     """Only the projections its scores need exist; nothing caches keys that nothing reads."""
 
+    writes_stream = True
+
     def __init__(self, config: AttentionConfig, site: Site) -> None:
         super().__init__()
         width, d_head = site.d_model, config.width_of_head(site.d_model)

@@ -12,6 +12,7 @@ class Linear(nn.Module):
     """No position reads another, so there is no state to keep."""
 
     reads_input = True
+    writes_stream = True
 
     def __init__(self, config: LinearConfig, site: Site) -> None:
         super().__init__()

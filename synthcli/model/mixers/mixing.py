@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from synthcli.model.parameters import without_decay
 from synthcli.model_config.attention import EVEN
 
 
@@ -42,8 +43,7 @@ class SoftmaxMixing(Mixing):
 
     def __init__(self, heads: int, count: int, gate_init: float = EVEN) -> None:
         super().__init__(heads, count, gate_init)
-        self.logits = nn.Parameter(torch.empty(heads, count))
-        self.logits.no_weight_decay = True  # type: ignore[attr-defined]
+        self.logits = without_decay(nn.Parameter(torch.empty(heads, count)))
 
     def initialise_parameters(self) -> None:
         nn.init.zeros_(self.logits)
@@ -58,8 +58,7 @@ class GateMixing(Mixing):
 
     def __init__(self, heads: int, count: int, gate_init: float = EVEN) -> None:
         super().__init__(heads, count, gate_init)
-        self.gate = nn.Parameter(torch.empty(heads))
-        self.gate.no_weight_decay = True  # type: ignore[attr-defined]
+        self.gate = without_decay(nn.Parameter(torch.empty(heads)))
 
     def initialise_parameters(self) -> None:
         nn.init.constant_(self.gate, math.log(self.gate_init / (1 - self.gate_init)))

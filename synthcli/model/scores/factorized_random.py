@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from synthcli.model.parameters import without_decay
 from synthcli.model.scores.base import ScoreFunction, ScoreShape
 from synthcli.model_config.scores import FactorizedRandomConfig
 
@@ -22,9 +23,8 @@ class FactorizedRandom(ScoreFunction):
 
     @staticmethod
     def _factor(heads: int, length: int, config: FactorizedRandomConfig) -> nn.Parameter:
-        factor = nn.Parameter(torch.empty(heads, length, config.rank), requires_grad=config.trainable)
-        factor.no_weight_decay = True  # type: ignore[attr-defined]
-        return factor
+        empty = torch.empty(heads, length, config.rank)
+        return without_decay(nn.Parameter(empty, requires_grad=config.trainable))
 
     def initialise_parameters(self) -> None:
         nn.init.normal_(self.left, std=self.init_std)

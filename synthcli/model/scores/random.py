@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from synthcli.model.parameters import without_decay
 from synthcli.model.scores.base import ScoreFunction, ScoreShape
 from synthcli.model_config.scores import RandomConfig
 
@@ -17,8 +18,7 @@ class Random(ScoreFunction):
         super().__init__()
         self.init_std = shape.max_keys**-0.5 if config.init_std is None else config.init_std
         table = torch.empty(shape.heads, shape.max_queries, shape.max_keys)
-        self.table = nn.Parameter(table, requires_grad=config.trainable)
-        self.table.no_weight_decay = True  # type: ignore[attr-defined]
+        self.table = without_decay(nn.Parameter(table, requires_grad=config.trainable))
 
     def initialise_parameters(self) -> None:
         nn.init.normal_(self.table, std=self.init_std)

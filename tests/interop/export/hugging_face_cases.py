@@ -70,6 +70,17 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
             "class_names": NAMES,
         },
     ),
+    "convolutions": (
+        "seq2seq",
+        {
+            "mixer": {"kind": "dynamic-convolution", "heads": 2, "kernel": [3, 4]},
+            "encoder": SHAPE | {"mixer": {"kind": "lightweight-convolution", "heads": 4, "kernel": 4}},
+        },
+    ),
+    "linformer": (
+        "masked-lm",
+        {"mixer": {"kind": "linformer", "heads": 2, "k": 5}},
+    ),
     "layers of their own": (
         "causal-lm",
         {

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from synthcli.interop.export.folding.layers import Layer, layers_of, with_mixers, with_values
 from synthcli.model import ModelConfig
-from synthcli.model.mixers import Attention, Linear, NoMixer
+from synthcli.model.mixers import Attention, NoMixer
 from synthcli.model.mixers.sru import Recurrent
 from synthcli.model_config.shaping import PARTS
 
@@ -66,7 +66,7 @@ def can_scale(mixer: Any) -> bool:
         return mixer.shaping is not None or any(isinstance(end, nn.Linear) for end in ends)
     if isinstance(mixer, Recurrent):
         return mixer.output is not None or mixer.config.layer_norm == "after"
-    return isinstance(mixer, Linear | NoMixer)
+    return isinstance(mixer, NoMixer) or getattr(mixer, "writes_stream", False)
 
 
 def scale_mixers(config: ModelConfig, layers: list[Layer]) -> ModelConfig:
@@ -85,7 +85,7 @@ def scale_mixer(mixer: Any, factor: Any) -> dict[str, Any]:
         return scale_attention(mixer, factor)
     if isinstance(mixer, NoMixer):
         mixer.bias.mul_(factor)
-    elif isinstance(mixer, Linear) or mixer.output is not None:
+    elif mixer.output is not None:
         scale_linear(mixer.output, factor)
     else:
         scale_linear(mixer.norm, factor)
