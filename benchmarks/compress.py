@@ -29,8 +29,9 @@ from synthcli.compress.cache import ActivationCache, build_cache
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.capture import capture
 from synthcli.compress.closed_forms import STARTS, Lesson
+from synthcli.compress.config import FitConfig
 from synthcli.compress.criteria import Given, criterion
-from synthcli.compress.fitting import FitConfig, fit
+from synthcli.compress.fitting import fit
 from synthcli.compress.sites import Site, logits_site
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig

@@ -18,16 +18,13 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from synthcli.compress.fitting import FitConfig
-from synthcli.compress.merging.plan import MergePlan
+from synthcli.compress.config import HealConfig, MergeConfig
 from synthcli.compress.sites import main_stack
+from synthcli.jobs import heal, merge_layers
 from synthcli.jobs.agreement import AgreementRequest, agree
-from synthcli.jobs.distil_block import label_of
-from synthcli.jobs.heal import heal
-from synthcli.jobs.heal_request import HealRequest
-from synthcli.jobs.merge_layers import MergeRequest, merge_layers
+from synthcli.jobs.students import label_of
 from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import TextRequest, experiment_of
+from synthcli.jobs.texts import experiment_of
 from synthcli.jobs.train import Watcher, train_experiment
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run
@@ -50,18 +47,18 @@ def main() -> None:
     options = parser.parse_args()
     teacher = find_teacher(options.teacher)
     watcher = Watcher(say=print)
-    text = TextRequest(limit=options.limit)
 
     def student(start: str, steps: int) -> Run:
-        plan = MergePlan(start, conditioned="corrected", settings=FitConfig(steps=steps))
-        name = f"{label_of(teacher)}-half-{start}"
-        return merge_layers(
-            MergeRequest(teacher=str(teacher.path), plan=plan, text=text, name=name), say=print
-        ).run
+        word, name = str(teacher.path), f"{label_of(teacher)}-half-{start}"
+        config = MergeConfig(
+            teacher=word, start=start, conditioned="corrected", steps=steps, limit=options.limit
+        )
+        return merge_layers.run(merge_layers.prepare(config, name), say=print).run
 
     def healed(run: Run) -> Run:
         rates = {"learning_rate": options.lr, "hidden": options.hidden}
-        return heal(HealRequest(str(run.path), steps=options.heal_steps, **rates), watcher).run
+        config = HealConfig(steps=options.heal_steps, **rates)
+        return heal.run(heal.prepare(config, str(run.path), watcher), watcher).run
 
     merged, merging = timed(lambda: student("pooled", options.steps))
     merged_healed, healing = timed(lambda: healed(merged))

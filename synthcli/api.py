@@ -5,7 +5,7 @@ shows each. Nothing here loads torch before a function is called.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
     from synthcli.jobs.export import Exported
     from synthcli.model_config.model import ModelConfig
+    from synthcli.presets.compression import Compression
     from synthcli.runs.run import Run
 
 Say = Callable[[str], None]
@@ -167,41 +168,54 @@ def distill(
     *,
     preset: str | None = None,
     scale: str | None = None,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
     device: str = AUTO,
     **options: Any,
 ) -> StudentRun:
     """Replace the mixers of blocks by others and fit them to a teacher.
 
-    `options` are those of `synth distill-block`: `blocks=(2,)` or `"all"`, `mixer`, `heads`, `d_head`,
-    `steps`, `criterion`, `corpus`, …
+    `options` are the settings of `[compress]`: `blocks=(2,)` or `"all"`, `mixer`, `heads`, `d_head`, `steps`,
+    `criterion`, `corpus`, …
     """
-    from synthcli.jobs.distil_block import distil
-    from synthcli.jobs.distil_request import Asked, request_of
+    from synthcli.jobs.distill_block import prepare, run
 
-    request = request_of(_asked(Asked, teacher, options), preset, scale)
+    verb = "distill-block"
+    asked = _load_compression(verb, teacher, options, preset, scale, overrides)
+    if preset is None and "blocks" not in asked.config.model_fields_set:
+        raise SynthError("no block is named", 'name one, `blocks=(6,)`, or `blocks="all"`, or a preset')
     with on_device(device):
-        outcome = distil(request)
+        outcome = run(prepare(asked.config, asked.model, name or asked.name))
     return _student(outcome.run, outcome.to_json(), "blocks")
 
 
 def merge(
     teacher: Which = None,
     *,
+    layers: Sequence[int] = (),
+    all_pairs: bool = False,
     preset: str | None = None,
     scale: str | None = None,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
     device: str = AUTO,
     **options: Any,
 ) -> StudentRun:
     """Put one layer in the place of neighbours.
 
-    `options` are those of `synth merge-layers`: `layers=(2, 3)` or `all_pairs=True`, `heads`, `steps`, …
+    `options` are the settings of `[compress]`: `heads`, `start`, `steps`, …
     """
-    from synthcli.jobs.merge_layers import merge_layers
-    from synthcli.jobs.merge_request import MergeAsked, request_of
+    from synthcli.jobs.merge_layers import prepare, run
 
-    request = request_of(_asked(MergeAsked, teacher, options), preset, scale)
+    if layers:
+        options |= {"blocks": tuple(layers), "group": len(layers)}
+    if all_pairs:
+        options |= {"blocks": "all", "group": 2}
+    asked = _load_compression("merge-layers", teacher, options, preset, scale, overrides)
+    if preset is None and "blocks" not in asked.config.model_fields_set:
+        raise SynthError("no layers are named", "name neighbours, `layers=(6, 7)`, or give `all_pairs=True`")
     with on_device(device):
-        outcome = merge_layers(request)
+        outcome = run(prepare(asked.config, name or asked.name))
     return _student(outcome.run, outcome.to_json(), "merges")
 
 
@@ -239,13 +253,27 @@ def _metric_of(path: Path) -> str:
     return METRIC_OF_TASK[checkpoint.config.task] if experiment is None else experiment.evaluation.metrics[0]
 
 
-def _asked(kind: Any, teacher: Which, options: dict[str, Any]) -> Any:
-    """Return the options of a compression; one that it does not have is refused."""
-    known = [field.name for field in fields(kind)]
-    for name in options:
-        if name not in known:
-            raise SynthError(f"unknown option `{name}`", did_you_mean(name, known))
-    return kind(teacher=_word(teacher), **options)
+def _load_compression(
+    verb: str,
+    teacher: Which,
+    options: dict[str, Any],
+    preset: str | None,
+    scale: str | None,
+    overrides: Sequence[str],
+) -> "Compression":
+    """Return what is to be done; an option that there is not is refused."""
+    from synthcli.compress.config import CONFIGS
+    from synthcli.presets.compression import load_compression
+    from synthcli.presets.merge import trace
+
+    known = [key for key in CONFIGS[verb].model_fields if key != "method"]
+    for key in options:
+        if key not in known:
+            raise SynthError(f"unknown option `{key}`", did_you_mean(key, known))
+    given = options | {"teacher": _word(teacher)}
+    settings = {key: list(one) if isinstance(one, tuple) else one for key, one in given.items()}
+    named = {key: one for key, one in settings.items() if one is not None}
+    return load_compression(verb, preset, scale, None, overrides, trace(named, "the call"))
 
 
 def _student(run: "Run", table: dict[str, Any], rows: str) -> StudentRun:

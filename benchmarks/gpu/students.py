@@ -13,10 +13,9 @@ from benchmarks.gpu.profiles import summarise
 from benchmarks.gpu.record import PASSED, Row
 from benchmarks.gpu.verbs import compare
 from synthcli import api
+from synthcli.compress.config import HealConfig
 from synthcli.device import on_device
 from synthcli.jobs import heal
-from synthcli.jobs.heal_request import HealRequest
-from synthcli.jobs.texts import TextRequest
 from synthcli.jobs.train import Watcher
 from synthcli.runs import RESULT
 from synthcli.training.callbacks import Callback
@@ -97,9 +96,10 @@ def timed(name: str, work: Callable[[], api.StudentRun]) -> Row:
 def healed(bench: Bench, student: Path) -> Row:
     """Heal a student for some steps, profiled."""
     steps = STEPS[bench.device.type]
-    profiling, text = Profiling(bench.is_cuda, steps), TextRequest(limit=256 if bench.is_cuda else 32)
-    request = HealRequest(str(student), text=text, steps=steps, hidden=1.0, batch_size=32)
+    profiling = Profiling(bench.is_cuda, steps)
+    watcher = Watcher(lambda line: None, training=lambda name: profiling)
     with on_device(bench.word):
-        outcome = heal.heal(request, Watcher(lambda line: None, training=lambda name: profiling))
+        job = heal.prepare(HealConfig(steps=steps, hidden=1.0, batch_size=32), str(student), watcher)
+        outcome = heal.run(job, watcher)
     after = outcome.run.read_results()[RESULT]["after"]
     return {"student": "heal, large", "result": PASSED, "after": after, **profiling.summary()}

@@ -92,7 +92,7 @@ COMMANDS = (
     ),
     LazyCommand(
         "distill-block",
-        "distil_block:distil_block",
+        "distill_block:distill_block",
         COMPRESS,
         "Replace the mixer of blocks by another: from a formula first, then by training on recorded"
         " activations.",

@@ -27,30 +27,6 @@ TOKENIZERS = (
     "bytes",
     "huggingface",
 )
-CRITERIA = ("mse", "mse-scores", "ce-scores", "relation", "cosine", "ce-logits", "kl-output")
-FORMULAS = (
-    "whitened-svd",
-    "greedy-heads",
-    "mean-map",
-    "moving-averages",
-    "ridge",
-    "linear-map",
-    "mean",
-    "random",
-    "best",
-)
-MERGES = (
-    "pooled",
-    "ridge-first",
-    "ridge-last",
-    "copy-first",
-    "copy-last",
-    "mean",
-    "linear",
-    "random",
-    "best",
-)
-CONDITIONED = ("teacher", "student", "corrected")
 ENGINES = ("local", "ray")
 BUILDS = ("cpu", "auto", "require")
 TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")

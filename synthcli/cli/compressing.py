@@ -6,8 +6,8 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
 
 if TYPE_CHECKING:
-    from synthcli.jobs.distil_block import Work
-    from synthcli.jobs.merge_layers import MergeWork
+    from synthcli.jobs.distill_block import DistillJob
+    from synthcli.jobs.merge_layers import MergeJob
 
 
 class Showing:
@@ -34,17 +34,17 @@ class Showing:
         self.bar.stop()
 
 
-def announce(work: "Work | MergeWork") -> None:
+def announce(job: "DistillJob | MergeJob") -> None:
     """Say what was chosen where nobody said, and the size of what is about to be recorded."""
     from synthcli.compress.cache import shown
 
-    train, held_out = work.texts
-    screen.say(f"teacher: `{work.teacher.path}`")
-    say_if_unfinished(work.teacher.path)
+    train, held_out = job.texts
+    screen.say(f"teacher: `{job.teacher.path}`")
+    say_if_unfinished(job.teacher.path)
     tokens = int(train.lengths.sum() + held_out.lengths.sum())
     screen.say(
         f"text: {len(train):,} sequences of {train.name} to learn from, {len(held_out):,} of "
-        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(work.bytes)}"
+        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(job.bytes)}"
     )
 
 

@@ -9,13 +9,15 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_student
 from synthcli.cli.completion import complete, list_runs
-from synthcli.cli.compress_options import AsJson, Corpus, MaxLength, Preset, Scale, Seed
+from synthcli.cli.compress_flags import CORPUS, MAX_LENGTH, SEED, SOURCE, flag, takes
+from synthcli.cli.compress_options import AsJson, Preset, Scale
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, RESULT, TEXT, TRAINING
+from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName, Track
-from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
+from synthcli.presets.merge import Tree, values_of
 
 if TYPE_CHECKING:
     from synthcli.jobs.train import Trained
@@ -29,76 +31,53 @@ Checkpoint = Annotated[
         autocompletion=complete(list_runs),
     ),
 ]
-Teacher = Annotated[
-    str | None,
-    typer.Option(
-        help="A run, id, preset, checkpoint or folder.",
-        show_default="whose student it is",
-        rich_help_panel=MODEL,
-        autocompletion=complete(list_runs),
-    ),
-]
-Steps = Annotated[
-    int | None, typer.Option(min=1, help="Training steps.", show_default="1,000", rich_help_panel=TRAINING)
-]
-LearningRate = Annotated[
-    float | None,
-    typer.Option("--lr", min=1e-9, help="Peak learning rate.", show_default="1e-4", rich_help_panel=TRAINING),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(min=1, help="Sequences of a step.", show_default="the preset's", rich_help_panel=TRAINING),
-]
-TrainOnly = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="PATTERN",
-        help="Parameters that learn, such as `encoder.blocks.2.*`; repeatable.",
-        rich_help_panel=TRAINING,
-    ),
-]
-Hidden = Annotated[
-    float | None,
-    typer.Option(
-        metavar="WEIGHT",
-        min=0,
-        help="Of the error of hidden states, layer by layer.",
-        rich_help_panel=TRAINING,
-    ),
-]
-Temperature = Annotated[
-    float | None,
-    typer.Option(min=1e-3, help="Divides the logits of both.", show_default="1", rich_help_panel=TRAINING),
-]
-Plain = Annotated[
-    bool,
-    typer.Option("--plain", help="Hide no words, though the model was trained so.", rich_help_panel=TEXT),
-]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue a healing that is not complete.", rich_help_panel=RESULT)
 ]
+
+FLAGS = {
+    "teacher": flag(
+        "teacher",
+        str,
+        "A run, id, preset, checkpoint or folder.",
+        MODEL,
+        shown="whose student it is",
+        words=list_runs,
+    ),
+    "steps": flag("steps", int, "Training steps.", TRAINING, min=1, shown="1,000"),
+    "lr": flag("learning_rate", float, "Peak learning rate.", TRAINING, "--lr", min=1e-9, shown="1e-4"),
+    "batch_size": flag("batch_size", int, "Sequences of a step.", TRAINING, min=1, shown="the preset's"),
+    "train_only": flag(
+        "train_only",
+        list[str],
+        "Parameters that learn, such as `encoder.blocks.2.*`; repeatable.",
+        TRAINING,
+        metavar="PATTERN",
+    ),
+    "hidden": flag(
+        "hidden", float, "Of the error of hidden states, layer by layer.", TRAINING, metavar="WEIGHT", min=0
+    ),
+    "temperature": flag("temperature", float, "Divides the logits of both.", TRAINING, min=1e-3, shown="1"),
+    "plain": flag("plain", bool, "Mask no tokens, though the model was trained so.", TEXT),
+    "corpus": CORPUS,
+    "source": SOURCE,
+    "max_length": MAX_LENGTH,
+    "seed": SEED,
+}
 
 # figures of a healing, and their columns: of models that predict, and of encoders without a head
 PREDICTED = ("divergence", "agreement", "KL, nats", "same top-1 token")
 HIDDEN = ("cosine", "neighbours", "cosine of hidden states", "same neighbour")
 
 
+@takes(**FLAGS)
 def heal(
+    settings: Tree,
     checkpoint: Checkpoint = None,
-    teacher: Teacher = None,
-    steps: Steps = None,
-    lr: LearningRate = None,
-    batch_size: BatchSize = None,
-    train_only: TrainOnly = None,
-    hidden: Hidden = None,
-    temperature: Temperature = None,
-    plain: Plain = False,
     preset: Preset = None,
     scale: Scale = None,
-    corpus: Corpus = None,
-    source: Source = None,
-    max_length: MaxLength = None,
-    seed: Seed = None,
+    config: Config = None,
+    set_: Set = None,
     name: RunName = None,
     track: Track = None,
     resume: Resume = False,
@@ -117,44 +96,30 @@ def heal(
     ```
     """
     from synthcli.cli.train import chosen_trackers, watching
-    from synthcli.jobs.heal import heal as healed
-    from synthcli.jobs.heal import resume_healing
-    from synthcli.jobs.heal_asked import HealAsked, request_of
+    from synthcli.jobs import heal as job
+    from synthcli.presets.compression import load_compression
     from synthcli.runs import MADE
     from synthcli.runs.naming import refuse_name
 
-    asked = HealAsked(
-        teacher=teacher,
-        steps=steps,
-        learning_rate=lr,
-        batch_size=batch_size,
-        hidden=hidden,
-        temperature=temperature,
-        train_only=tuple(train_only) if train_only else None,
-        plain=plain,
-        corpus=corpus,
-        source=source,
-        max_length=max_length,
-        seed=seed,
-        name=name,
-    )
-    if resume and (asked != HealAsked(teacher=teacher) or preset or scale):
+    if resume and (settings.keys() - {"teacher"} or preset or scale or config or set_ or name):
         message = "`--resume` goes on with the run's own settings, and others are given"
         raise SynthError(message, "leave them out, or begin anew without `--resume`")
     refuse_name(name)
+    teacher = str(values_of(settings)["teacher"]) if resume and settings else None
     trackers = chosen_trackers(track)
     if checkpoint is None and not resume:
         checkpoint = str(choose_student(None, MADE, "the newest student that is not healed"))
-    elsewhere = ["--teacher", teacher] if resume and teacher else []
+    asked = load_compression("heal", preset, scale, config, set_ or (), settings)
     with (
         resuming("heal"),
         watching(checkpoint or "healing", trackers) as watcher,
         screen.showing_lost(lambda lost: show(lost, as_json)),
     ):
         if resume:
-            trained = resume_healing(checkpoint, watcher, teacher)
+            trained = job.resume(checkpoint, watcher, teacher)
         else:
-            trained = healed(request_of(checkpoint or "", asked, preset, scale), watcher)
+            trained = job.run(job.prepare(asked.config, checkpoint or "", watcher, name), watcher)
+    elsewhere = ["--teacher", teacher] if teacher else []
     report(trained, as_json, elsewhere)
 
 

@@ -1,104 +1,84 @@
 """`synth merge-layers`: make one layer of neighbours, from a formula and by training."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from synthcli.cli import screen
-from synthcli.cli.completion import MERGES, complete
-from synthcli.cli.compress_options import (
-    AsJson,
-    BatchSize,
-    CacheLimit,
-    ClosedFormOnly,
-    Conditioned,
-    Corpus,
-    DryRun,
-    Limit,
-    MaxLength,
-    Preset,
-    Scale,
-    Seed,
-    Teacher,
-    bytes_of,
-    steps_of,
+from synthcli.cli.compress_flags import (
+    BATCH_SIZE,
+    CACHE_LIMIT,
+    CLOSED_FORM_ONLY,
+    CONDITION,
+    CORPUS,
+    LIMIT,
+    MAX_LENGTH,
+    SEED,
+    SOURCE,
+    STEPS,
+    TEACHER,
+    argument,
+    flag,
+    takes,
 )
+from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
 from synthcli.cli.compressing import Showing, announce, left_out
 from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, TRAINING
+from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName
-from synthcli.cli.source_option import Source
+from synthcli.compress.words import MERGE_STARTS
+from synthcli.errors import SynthError
+from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
-    from synthcli.jobs.merge_layers import MergeOutcome, MergeWork
+    from synthcli.jobs.merge_layers import MergeJob, MergeOutcome
+    from synthcli.presets.compression import Compression
 
-Layers = Annotated[
-    list[int] | None, typer.Argument(metavar="LAYER...", help="Neighbours, counted from 0: `6 7`, `6 7 8`.")
-]
-AllPairs = Annotated[
-    bool,
-    typer.Option(
-        "--all-pairs", help="Merge 0 1, 2 3, …: a whole model of half the depth.", rich_help_panel=MODEL
+INIT = "pooled, ridge-first, ridge-last, copy-first, copy-last, mean, linear, random; or `best`, by a trial."
+FLAGS = {
+    "layers": argument(
+        list[int],
+        "Neighbours, counted from 0: `6 7`, `6 7 8`.",
+        lambda layers: {"blocks": layers, "group": len(layers)},
+        metavar="LAYER...",
     ),
-]
-Init = Annotated[
-    str | None,
-    typer.Option(
-        "--init",
-        "--start",
-        help="pooled, ridge-first, ridge-last, copy-first, copy-last, mean, linear, random; or `best`, "
-        "by a trial.",
-        show_default="pooled",
-        rich_help_panel=MODEL,
-        autocompletion=complete(MERGES),
+    "all_pairs": flag(
+        "blocks",
+        bool,
+        "Merge 0 1, 2 3, …: a whole model of half the depth.",
+        MODEL,
+        "--all-pairs",
+        read=lambda _: {"blocks": "all", "group": 2},
     ),
-]
-Heads = Annotated[
-    int | None,
-    typer.Option(min=1, help="Heads of a merged layer.", show_default="one layer's", rich_help_panel=MODEL),
-]
-DHead = Annotated[
-    int | None,
-    typer.Option("--d-head", min=1, help="Columns of a head, with --init random.", rich_help_panel=MODEL),
-]
-DFF = Annotated[
-    int | None,
-    typer.Option(
-        "--d-ff", min=1, help="Neurons of a merged layer.", show_default="one layer's", rich_help_panel=MODEL
+    "teacher": TEACHER,
+    "init": flag("start", str, INIT, MODEL, "--init", "--start", shown="pooled", words=MERGE_STARTS),
+    "heads": flag("heads", int, "Heads of a merged layer.", MODEL, min=1, shown="one layer's"),
+    "d_head": flag(
+        "d_head", int, "Columns of a head, with --init random.", MODEL, "--d-head", "--d-k", min=1
     ),
-]
-Steps = Annotated[
-    int | None,
-    typer.Option(min=0, help="Training steps of each layer.", show_default="400", rich_help_panel=TRAINING),
-]
-LearningRate = Annotated[
-    float | None,
-    typer.Option("--lr", min=1e-9, help="Peak learning rate.", show_default="1e-3", rich_help_panel=TRAINING),
-]
+    "d_ff": flag("d_ff", int, "Neurons of a merged layer.", MODEL, min=1, shown="one layer's"),
+    "steps": flag("steps", int, "Training steps of each layer.", TRAINING, **STEPS),
+    "lr": flag("learning_rate", float, "Peak learning rate.", TRAINING, "--lr", min=1e-9, shown="1e-3"),
+    "batch_size": BATCH_SIZE,
+    "closed_form_only": CLOSED_FORM_ONLY,
+    "conditioned": CONDITION,
+    "corpus": CORPUS,
+    "source": SOURCE,
+    "limit": LIMIT,
+    "max_length": MAX_LENGTH,
+    "cache_limit": CACHE_LIMIT,
+    "seed": SEED,
+}
 
 
+@takes(**FLAGS)
 def merge_layers(
-    layers: Layers = None,
-    all_pairs: AllPairs = False,
-    teacher: Teacher = None,
-    init: Init = None,
-    heads: Heads = None,
-    d_head: DHead = None,
-    d_ff: DFF = None,
-    steps: Steps = None,
-    lr: LearningRate = None,
-    batch_size: BatchSize = None,
-    closed_form_only: ClosedFormOnly = False,
-    conditioned: Conditioned = None,
+    settings: Tree,
     preset: Preset = None,
     scale: Scale = None,
-    corpus: Corpus = None,
-    source: Source = None,
-    limit: Limit = None,
-    max_length: MaxLength = None,
-    cache_limit: CacheLimit = None,
-    seed: Seed = None,
+    config: Config = None,
+    set_: Set = None,
     name: RunName = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -114,57 +94,51 @@ def merge_layers(
     synth merge-layers 2 3 --init best --heads 4
     ```
     """
-    steps = steps_of(steps, closed_form_only)
-    from synthcli.jobs.merge_layers import merged_as, work_for
-    from synthcli.jobs.merge_request import MergeAsked, request_of
     from synthcli.runs.naming import refuse_name
 
-    asked = MergeAsked(
-        layers=tuple(layers or ()),
-        all_pairs=all_pairs,
-        teacher=teacher,
-        start=init,
-        heads=heads,
-        d_head=d_head,
-        d_ff=d_ff,
-        steps=steps,
-        learning_rate=lr,
-        batch_size=batch_size,
-        conditioned=conditioned,
-        corpus=corpus,
-        source=source,
-        limit=limit,
-        max_length=max_length,
-        cache_limit=None if cache_limit is None else bytes_of(cache_limit),
-        seed=seed,
-        name=name,
-    )
     refuse_name(name)
+    asked = load(preset, scale, config, set_, settings)
+    from synthcli.jobs.merge_layers import prepare, run
+
     with Showing() as showing:
-        work = work_for(request_of(asked, preset, scale), showing.preparing)
-        announce(work)
+        job = prepare(asked.config, name or asked.name, showing.preparing)
+        announce(job)
         if dry_run:
-            return show_plan(work, as_json)
+            return show_plan(job, as_json)
         with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
-            outcome = merged_as(work, showing.progress, screen.say)
+            outcome = run(job, showing.progress, screen.say)
     return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
 
 
-def show_plan(work: "MergeWork", as_json: bool) -> None:
+def load(
+    preset: str | None, scale: str | None, config: Path | None, set_: list[str] | None, settings: Tree
+) -> "Compression":
+    """Return what is asked; without a preset the layers have to be named."""
+    from synthcli.presets.compression import load_compression
+
+    asked = load_compression("merge-layers", preset, scale, config, set_ or (), settings)
+    if preset is None and "blocks" not in asked.config.model_fields_set:
+        raise SynthError(
+            "no layers are named", "name neighbours, `synth merge-layers 6 7`, or give `--all-pairs`"
+        )
+    return asked
+
+
+def show_plan(job: "MergeJob", as_json: bool) -> None:
     """Print what would become of the layers."""
     plan = {
-        "run": work.name,
-        "bytes": work.bytes,
-        "merges": [list(span.layers) for span in work.spans],
-        "layers": work.layers,
-        "layers_after": work.layers - sum(len(span.layers) - 1 for span in work.spans),
-        "start": work.plan.start,
-        "conditioned": work.plan.conditioned,
-        "steps": work.plan.settings.steps,
+        "run": job.name,
+        "bytes": job.bytes,
+        "merges": [list(span.layers) for span in job.spans],
+        "layers": job.layers,
+        "layers_after": job.layers - sum(len(span.layers) - 1 for span in job.spans),
+        "start": job.config.start,
+        "conditioned": job.config.conditioned,
+        "steps": job.config.steps,
     }
     if as_json:
         return screen.data(json.dumps(plan, indent=2))
-    rows = [[str(span), work.plan.start, f"{work.plan.settings.steps:,}"] for span in work.spans]
+    rows = [[str(span), job.config.start, f"{job.config.steps:,}"] for span in job.spans]
     screen.table(None, ["layers", "start", "steps"], rows, right=frozenset({2}))
     screen.say(f"{plan['layers']} layers → {plan['layers_after']}")
     return screen.say("nothing was written\nnext: the same without `--dry-run`")
@@ -173,7 +147,7 @@ def show_plan(work: "MergeWork", as_json: bool) -> None:
 def show(outcome: "MergeOutcome") -> None:
     """Print the figures, what was written, and what to do next."""
     show_figures(outcome.to_json(), as_json=False)
-    run, teacher = outcome.run.path, outcome.work.teacher.path
+    run, teacher = outcome.run.path, outcome.job.teacher.path
     screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
     judge = f"synth eval teacher-agreement {run} --teacher {teacher}"
     screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{judge}`")

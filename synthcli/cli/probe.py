@@ -8,15 +8,25 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
-from synthcli.cli.completion import complete, list_corpora, list_replacements, list_runs
-from synthcli.cli.compress_options import AsJson, MaxLength, bytes_of
+from synthcli.cli.completion import list_corpora, list_replacements, list_runs
+from synthcli.cli.compress_flags import (
+    MAX_LENGTH,
+    MODEL_HELP,
+    SOURCE,
+    argument,
+    bytes_of,
+    flag,
+    layers_in,
+    takes,
+)
+from synthcli.cli.compress_options import AsJson, Preset, Scale
 from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, RESULT, TEXT
-from synthcli.cli.source_option import Source
-from synthcli.errors import SynthError
+from synthcli.cli.presets import Config, Set
+from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
-    from synthcli.jobs.probe import Work
+    from synthcli.jobs.probe import ProbeJob
 
 FIGURES = {
     "nmse": "NMSE of what is replaced",
@@ -27,49 +37,52 @@ FIGURES = {
 EMPTY = "–"
 SMALL = 0.001
 
-Model = Annotated[
-    str | None,
-    typer.Argument(
+FLAGS = {
+    "model": argument(
+        str,
+        MODEL_HELP,
+        lambda word: {"teacher": word},
         metavar="MODEL",
-        help="A run, id, preset, checkpoint, or a BERT or GPT-2 folder.",
-        show_default="the newest encoder",
-        autocompletion=complete(list_runs),
+        shown="the newest encoder",
+        words=list_runs,
     ),
-]
-Layers = Annotated[
-    str | None,
-    typer.Option(metavar="LIST", help="Such as `0,3` or `2-4`.", show_default="all", rich_help_panel=MODEL),
-]
-Replacements = Annotated[
-    list[str] | None,
-    typer.Option(
+    "layers": flag(
+        "blocks",
+        str,
+        "Such as `0,3` or `2-4`.",
+        MODEL,
+        "--layers",
+        metavar="LIST",
+        shown="all",
+        read=lambda words: {"blocks": layers_in(words)},
+    ),
+    "replacement": flag(
+        "replacements",
+        list[str],
+        "Only these: heads-halved, whitened-svd, random, … ; repeatable.",
+        MODEL,
         "--replacement",
         "-r",
-        help="Only these: heads-halved, whitened-svd, random, … ; repeatable.",
-        rich_help_panel=MODEL,
-        autocompletion=complete(list_replacements),
+        words=list_replacements,
     ),
-]
-Corpus = Annotated[
-    str | None,
-    typer.Option(
-        help="Text to compute on.",
-        show_default="the teacher's own",
-        rich_help_panel=TEXT,
-        autocompletion=complete(list_corpora),
+    "corpus": flag("corpus", str, "Text to compute on.", TEXT, shown="the teacher's own", words=list_corpora),
+    "source": SOURCE,
+    "limit": flag("limit", int, "Sequences to compute on.", TEXT, min=8, shown="500"),
+    "max_length": MAX_LENGTH,
+    "cache_limit": flag(
+        "cache_limit",
+        str,
+        "Largest recording, such as 4GB.",
+        RESULT,
+        metavar="SIZE",
+        read=lambda word: {"cache_limit": bytes_of(word)},
     ),
-]
-Limit = Annotated[
-    int | None, typer.Option(min=8, help="Sequences to compute on.", show_default="500", rich_help_panel=TEXT)
-]
+}
 Cache = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR", help="Keep the recordings there, and use them again.", rich_help_panel=RESULT
     ),
-]
-CacheLimit = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Largest recording, such as 4GB.", rich_help_panel=RESULT)
 ]
 Output = Annotated[
     Path | None,
@@ -84,16 +97,14 @@ Output = Annotated[
 ]
 
 
+@takes(**FLAGS)
 def probe(
-    model: Model = None,
-    layers: Layers = None,
-    replacement: Replacements = None,
-    corpus: Corpus = None,
-    source: Source = None,
-    limit: Limit = None,
-    max_length: MaxLength = None,
+    settings: Tree,
+    preset: Preset = None,
+    scale: Scale = None,
+    config: Config = None,
+    set_: Set = None,
     cache: Cache = None,
-    cache_limit: CacheLimit = None,
     output: Output = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -109,53 +120,33 @@ def probe(
     ```
     """
     from synthcli.cli.preparing_progress import Reporter
-    from synthcli.jobs.probe import LIMIT, Request, carried_out, found
-    from synthcli.jobs.texts import TextRequest
+    from synthcli.presets.compression import load_compression
 
-    request = Request(
-        model,
-        None if layers is None else numbers_in(layers),
-        tuple(replacement) if replacement else None,
-        TextRequest(corpus, source, LIMIT if limit is None else limit, max_length),
-        cache,
-        None if cache_limit is None else bytes_of(cache_limit),
-        output,
-    )
+    asked = load_compression("probe", preset, scale, config, set_ or (), settings)
+    from synthcli.jobs.probe import prepare, run
+
     with screen.progress() as bar:
-        work = found(request, Reporter(bar, "store"))
-        announce(work)
+        job = prepare(asked.config, Reporter(bar, "store"), cache, output)
+        announce(job)
         with screen.showing_lost(lambda lost: show(lost, as_json)):
-            report = carried_out(work, Bar(bar))
+            report = run(job, Bar(bar))
     show(report, as_json)
     if not as_json:
-        screen.say(f"wrote `{work.folder / 'probe.json'}` and `{work.folder / 'probe.png'}`")
+        screen.say(f"wrote `{job.folder / 'probe.json'}` and `{job.folder / 'probe.png'}`")
         screen.say(next_step(report))
 
 
-def numbers_in(words: str) -> tuple[int, ...]:
-    """Read `0,3` and `2-4`."""
-    numbers: list[int] = []
-    for word in words.split(","):
-        first, dash, last = word.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise SynthError(f"`--layers {words}` is no list of layers", "write it like `0,3` or `2-4`")
-        numbers += range(int(first), int(last or first) + 1)
-    if not numbers:
-        raise SynthError(f"`--layers {words}` names no layer", "write the lower number first")
-    return tuple(numbers)
-
-
-def announce(work: "Work") -> None:
+def announce(job: "ProbeJob") -> None:
     """Say what is probed on what, and the size of what is about to be recorded."""
     from synthcli.compress.cache import shown
 
-    train, held_out = work.texts.train, work.texts.held_out
-    screen.say(f"teacher: `{work.teacher.path}`")
-    say_if_unfinished(work.teacher.path)
+    train, held_out = job.texts.train, job.texts.held_out
+    screen.say(f"teacher: `{job.teacher.path}`")
+    say_if_unfinished(job.teacher.path)
     tokens = int(train.lengths.sum() + held_out.lengths.sum())
     screen.say(
         f"text: {len(train):,} sequences of {train.name} to compute on, {len(held_out):,} of "
-        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(work.bytes)}"
+        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(job.bytes)}"
     )
 
 

@@ -92,7 +92,7 @@ def show(rows: "list[Row]", table: Any, scale: str, as_json: bool) -> None:
 
 def show_lost(lost: Any, scale: str, as_json: bool) -> None:
     """Print what could not be written: all rows, the result of one run, or what became of a block."""
-    from synthcli.cli.distil_block import show_figures
+    from synthcli.cli.distill_block import show_figures
     from synthcli.cli.evaluate import show_all
     from synthcli.evaluation.result import Result
 

@@ -7,11 +7,12 @@ import typer
 
 from synthcli.cli.panels import TEXT
 
+SOURCE_HELP = "The corpus's files: its publisher's, `synth corpora show NAME`; or your own, docs/own-data.md."
 Source = Annotated[
     Path | None,
     typer.Option(
         metavar="PATH",
-        help="The corpus's files: its publisher's, `synth corpora show NAME`; or your own, docs/own-data.md.",
+        help=SOURCE_HELP,
         rich_help_panel=TEXT,
     ),
 ]

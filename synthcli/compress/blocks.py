@@ -13,8 +13,9 @@ from synthcli.compress.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.closed_forms import Lesson
 from synthcli.compress.conditioned import recorded, sites_of
+from synthcli.compress.config import DistillConfig
 from synthcli.compress.criteria import Given, criterion
-from synthcli.compress.distilling import Distilled, Plan, Progress, distil_block, refuse_unknown, silent
+from synthcli.compress.distilling import Distilled, Progress, distill_block, parts_of, silent
 from synthcli.compress.sites import Site, block_of, check_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
@@ -24,12 +25,12 @@ Texts = tuple[Calibration, Calibration]
 Caches = tuple[ActivationCache, ActivationCache]
 
 
-def distil_blocks(
+def distill_blocks(
     teacher: Teacher,
     texts: Texts,
     stack: str,
     students: Mapping[int, MixerConfig],
-    plan: Plan,
+    config: DistillConfig,
     folder: Path,
     progress: Progress = silent,
 ) -> tuple[nn.Module, list[Distilled]]:
@@ -37,34 +38,35 @@ def distil_blocks(
 
     `texts` are to learn from and to judge by. Recordings lie below `folder` and are removed again.
     """
-    refuse_unknown(plan)
     for layer in students:
         check_layer(teacher.config, layer, stack)
-    refuse_misfit(teacher, stack, students, plan)
+    refuse_misfit(teacher, stack, students, config)
     done: list[Distilled] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
-        sites = sites_of(stack, sorted(students), plan.parts)
-        whole = record(passing, teacher, texts, sites, plan.limit, progress)
-        for layer, config in sorted(students.items()):
+        sites = sites_of(stack, sorted(students), parts_of(config))
+        whole = record(passing, teacher, texts, sites, config.cache_limit, progress)
+        for layer, mixer in sorted(students.items()):
             with ExitStack() as stacked:
                 caches = whole
-                if plan.conditioned != "teacher":
+                if config.conditioned != "teacher":
                     own = Path(stacked.enter_context(TemporaryDirectory(dir=passing)))
-                    caches = seen_by_student(own, teacher, texts, whole, stack, layer, done, plan)
+                    caches = seen_by_student(own, teacher, texts, whole, stack, layer, done, config)
                 lesson = Lesson(teacher, caches[0], stack, layer)
-                done.append(distil_block(lesson, caches[1], config, plan, progress))
+                done.append(distill_block(lesson, caches[1], mixer, config, progress))
     return assembled(teacher, stack, done), done
 
 
-def refuse_misfit(teacher: Teacher, stack: str, students: Mapping[int, MixerConfig], plan: Plan) -> None:
+def refuse_misfit(
+    teacher: Teacher, stack: str, students: Mapping[int, MixerConfig], config: DistillConfig
+) -> None:
     """Raise where a student cannot be compared with its teacher, or there is nothing to learn from it."""
-    for layer, config in students.items():
+    for layer, mixer in students.items():
         own = block_of(teacher.model, stack, layer).mixer
         if not getattr(own, "reads_input", True):
             message = f"block {layer} has no mixer: what stands there is a constant already"
             raise SynthError(message, "name another block")
-        given = Given(own, ending=lambda stream, context: stream, relation_heads=plan.relation_heads)
-        criterion(plan.criterion, given, new_mixer(teacher.config, layer, config, stack))
+        given = Given(own, ending=lambda stream, context: stream, relation_heads=config.relation_heads)
+        criterion(config.criterion, given, new_mixer(teacher.config, layer, mixer, stack))
 
 
 def record(
@@ -95,12 +97,12 @@ def seen_by_student(
     stack: str,
     layer: int,
     done: list[Distilled],
-    plan: Plan,
+    config: DistillConfig,
 ) -> Caches:
-    """Record the student up to a block, with the targets that the plan's conditions give."""
+    """Record the student up to a block, with the targets that its conditions give."""
     model, site = assembled(teacher, stack, done), Site(stack, layer, "mixer-in")
     train, held_out = (
-        recorded(folder / kind, teacher, model, true, text, site, plan.conditioned, plan.limit)
+        recorded(folder / kind, teacher, model, true, text, site, config.conditioned, config.cache_limit)
         for kind, true, text in zip(("train", "held-out"), truth, texts, strict=True)
     )
     return train, held_out

@@ -22,7 +22,6 @@ from synthcli.compress.sites import Part, Site, block_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.ragged import Indices
 
-CONDITIONED = ("teacher", "student", "corrected")
 PARTS: tuple[Part, ...] = ("layer-in", "mixer-in", "mixer-out", "layer-out")
 
 

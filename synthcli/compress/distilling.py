@@ -1,4 +1,4 @@
-"""Distil blocks: a start from a formula or by chance, a short trial where there are several, then training.
+"""Distill blocks: a start from a formula or at random, a short trial where there are several, then training.
 
 What is replaced is the mixer of a layer; the student sees what the mixer saw and aims at what it returned,
 before dropout, skip and norm.
@@ -8,7 +8,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -16,20 +16,19 @@ from torch import nn
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.closed_forms import FRESH, STARTS, Lesson, starts_for
-from synthcli.compress.conditioned import CONDITIONED, PARTS
-from synthcli.compress.criteria import CRITERIA, OF_HEADS, Criterion, Given, criterion
+from synthcli.compress.conditioned import PARTS
+from synthcli.compress.config import DistillConfig
+from synthcli.compress.criteria import OF_HEADS, Criterion, Given, criterion
 from synthcli.compress.ending import ending_of
-from synthcli.compress.fitting import Fit, FitConfig, Layer, NotLearntError, fit
+from synthcli.compress.fitting import Fit, Layer, NotLearntError, fit
 from synthcli.compress.nmse import nmse, variance_of
 from synthcli.compress.sites import Part, block_of
 from synthcli.compress.values import give_values, refitted
-from synthcli.errors import SynthError, did_you_mean
+from synthcli.errors import SynthError
 from synthcli.model import count_parameters
 from synthcli.model_config.mixers import MixerConfig
 
 BEST = "best"
-TRIAL = 10  # a trial takes one step in so many
-LEAST_TRIAL = 20
 MICRO = 8  # sequences whose words are compared at once: logits are wide
 Progress = Callable[[str, int, int, str], None]  # what, done, of how many, a word on it
 
@@ -38,27 +37,10 @@ def silent(what: str, done: int, total: int, word: str) -> None:
     """Report nothing."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How blocks are distilled; `start` is one of `STARTS` or `best`. `limit` of the cache is in bytes."""
-
-    criterion: str = "mse"
-    start: str = BEST
-    conditioned: str = "teacher"
-    settings: FitConfig = field(default_factory=FitConfig)
-    relation_heads: int | None = None
-    limit: int | None = None
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts of each layer that have to be recorded of the teacher."""
-        is_whole = self.conditioned != "teacher" or self.criterion == "kl-output"
-        return PARTS if is_whole else ("mixer-in", "mixer-out")
-
-    @property
-    def trial(self) -> FitConfig:
-        steps = min(self.settings.steps, max(LEAST_TRIAL, self.settings.steps // TRIAL))
-        return replace(self.settings, steps=steps, evaluations=1)
+def parts_of(config: DistillConfig) -> tuple[Part, ...]:
+    """Return the parts of each layer that have to be recorded of the teacher."""
+    is_whole = config.conditioned != "teacher" or config.criterion == "kl-output"
+    return PARTS if is_whole else ("mixer-in", "mixer-out")
 
 
 @dataclass(frozen=True)
@@ -90,18 +72,22 @@ class Distilled:
     trials: tuple[Trial, ...]
 
 
-def distil_block(
-    lesson: Lesson, held_out: ActivationCache, config: MixerConfig, plan: Plan, progress: Progress = silent
+def distill_block(
+    lesson: Lesson,
+    held_out: ActivationCache,
+    mixer: MixerConfig,
+    config: DistillConfig,
+    progress: Progress = silent,
 ) -> Distilled:
     """Return a student of one mixer, begun from whichever start is best after a short trial."""
     began = time.perf_counter()
-    student, trials = best_start(lesson, held_out, config, plan, progress)
+    student, trials = best_start(lesson, held_out, mixer, config, progress)
     chosen = min(trials, key=lambda trial: math.inf if trial.after is None else trial.after)
     before = nmse(student, held_out, lesson.source, lesson.target)
-    found = trained(student, lesson, held_out, plan, plan.settings, progress, chosen.start)
+    found = train_student(student, lesson, held_out, config, progress, chosen.start)
     return Distilled(
         block=lesson.layer,
-        config=config,
+        config=mixer,
         student=student,
         parameters_before=count_parameters(lesson.mixer),
         parameters_after=count_parameters(student),
@@ -117,19 +103,19 @@ def distil_block(
 
 
 def best_start(
-    lesson: Lesson, held_out: ActivationCache, config: MixerConfig, plan: Plan, progress: Progress
+    lesson: Lesson, held_out: ActivationCache, mixer: MixerConfig, config: DistillConfig, progress: Progress
 ) -> tuple[nn.Module, list[Trial]]:
     """Return the student to be trained, as its start leaves it, and what all starts came to."""
-    if plan.start != BEST:
-        student = begun(plan.start, lesson, config, plan)
+    if config.start != BEST:
+        student = start_student(config.start, lesson, mixer, config)
         value = nmse(student, held_out, lesson.source, lesson.target)
-        return student, [Trial(plan.start, value, value)]
+        return student, [Trial(config.start, value, value)]
     trials: list[Trial] = []
     students: dict[str, nn.Module] = {}
-    for name in starts_for(config, lesson):
+    for name in starts_for(mixer, lesson):
         try:
-            students[name] = begun(name, lesson, config, plan)
-            trials.append(tried(name, students[name], lesson, held_out, plan, progress))
+            students[name] = start_student(name, lesson, mixer, config)
+            trials.append(try_start(name, students[name], lesson, held_out, config, progress))
         except NotLearntError as error:
             trials.append(Trial(name, None, None, error.message))
         except SynthError as error:
@@ -142,73 +128,77 @@ def best_start(
     return students[min(known, key=lambda trial: trial.after or 0.0).start], trials
 
 
-def begun(name: str, lesson: Lesson, config: MixerConfig, plan: Plan) -> nn.Module:
+def start_student(name: str, lesson: Lesson, mixer: MixerConfig, config: DistillConfig) -> nn.Module:
     """Return a student at one of its starts; criteria that look at maps alone take the teacher's values."""
     if name == FRESH:
-        student = by_chance(lesson, config, plan.settings.seed)
+        student = fresh_student(lesson, mixer, config.seed)
     else:
-        student = STARTS[name](lesson, config).requires_grad_(True)
-    if plan.criterion in OF_HEADS and name == FRESH:
-        made(plan, student, lesson)  # refuses what does not fit
+        student = STARTS[name](lesson, mixer).requires_grad_(True)
+    if config.criterion in OF_HEADS and name == FRESH:
+        criterion_for(config, student, lesson)  # refuses what does not fit
         give_values(student, lesson)
     return student
 
 
-def by_chance(lesson: Lesson, config: MixerConfig, seed: int) -> nn.Module:
+def fresh_student(lesson: Lesson, mixer: MixerConfig, seed: int) -> nn.Module:
     """Return a student that knows nothing of its teacher."""
-    return lesson.like_teacher(new_mixer(lesson.teacher.config, lesson.layer, config, lesson.stack, seed))
+    return lesson.like_teacher(new_mixer(lesson.teacher.config, lesson.layer, mixer, lesson.stack, seed))
 
 
-def tried(
-    name: str, student: nn.Module, lesson: Lesson, held_out: ActivationCache, plan: Plan, progress: Progress
-) -> Trial:
-    """Train a copy for a moment; the student stays as it is."""
-    before = nmse(student, held_out, lesson.source, lesson.target)
-    if not plan.settings.steps:
-        return Trial(name, before, before)
-    other = copy.deepcopy(student)
-    trained(other, lesson, held_out, plan, plan.trial, progress, f"{name}, a trial")
-    return Trial(name, before, nmse(other, held_out, lesson.source, lesson.target))
-
-
-def trained(
+def try_start(
+    name: str,
     student: nn.Module,
     lesson: Lesson,
     held_out: ActivationCache,
-    plan: Plan,
-    settings: FitConfig,
+    config: DistillConfig,
+    progress: Progress,
+) -> Trial:
+    """Train a copy for a moment; the student stays as it is."""
+    before = nmse(student, held_out, lesson.source, lesson.target)
+    if not config.steps:
+        return Trial(name, before, before)
+    other = copy.deepcopy(student)
+    train_student(other, lesson, held_out, config.for_trial(), progress, f"{name}, a trial")
+    return Trial(name, before, nmse(other, held_out, lesson.source, lesson.target))
+
+
+def train_student(
+    student: nn.Module,
+    lesson: Lesson,
+    held_out: ActivationCache,
+    config: DistillConfig,
     progress: Progress,
     word: str,
 ) -> Fit:
-    """Train a student in place by the plan's criterion; one on maps, or on y, ends with a new output map."""
+    """Train a student in place by its criterion; one on maps, or on y, ends with a new output map."""
 
     def report(step: int, steps: int, value: float) -> None:
         progress(f"block {lesson.layer} from {word}", step, steps, f"NMSE {value:.4g}")
 
     if not getattr(student, "reads_input", True):
-        settings = replace(settings, steps=0)  # a constant: its start is the best there is
-    aim = made(plan, student, lesson)
+        config = config.model_copy(update={"steps": 0})  # a constant: its start is the best there is
+    aim, micro_size = criterion_for(config, student, lesson), None
     pupil, source, target = student, lesson.source, lesson.target
     if aim.of_layer:
-        settings, pupil = replace(settings, micro_size=MICRO), whole_layer(student, lesson)
+        micro_size, pupil = MICRO, whole_layer(student, lesson)
         source, target = lesson.site("layer-in"), lesson.site("layer-out")
-    found = fit(pupil, lesson.cache, source, target, aim, settings, held_out, report)
+    found = fit(pupil, lesson.cache, source, target, aim, config, held_out, report, micro_size)
     if found.steps and (aim.is_error or not aim.fits_output):
         refitted(student, lesson, held_out)
     return found
 
 
-def made(plan: Plan, student: nn.Module, lesson: Lesson) -> Criterion:
-    """Return the plan's criterion for a student."""
-    needs_ending = plan.criterion == "kl-output"
+def criterion_for(config: DistillConfig, student: nn.Module, lesson: Lesson) -> Criterion:
+    """Return the criterion that a student is trained by."""
+    needs_ending = config.criterion == "kl-output"
     given = Given(
         lesson.mixer,
         variance=variance_of(lesson.cache, lesson.target),
         model=lesson.teacher.model if needs_ending else None,
         ending=ending_of(lesson.teacher.model, lesson.stack, lesson.layer) if needs_ending else None,
-        relation_heads=plan.relation_heads,
+        relation_heads=config.relation_heads,
     )
-    return criterion(plan.criterion, given, student)
+    return criterion(config.criterion, given, student)
 
 
 def whole_layer(student: nn.Module, lesson: Lesson) -> Layer:
@@ -217,16 +207,3 @@ def whole_layer(student: nn.Module, lesson: Lesson) -> Layer:
     block: Any = copy.deepcopy(own).requires_grad_(False)
     block.mixer = student
     return Layer(block)
-
-
-def refuse_unknown(plan: Plan) -> None:
-    """Raise for words of a plan that name nothing."""
-    for key, word, known in (
-        ("--start", plan.start, (BEST, *STARTS)),
-        ("--criterion", plan.criterion, CRITERIA),
-        ("--conditioned", plan.conditioned, CONDITIONED),
-    ):
-        if word not in known:
-            raise SynthError(f"`{key} {word}` is unknown", did_you_mean(word, known))
-    if plan.settings.steps < 0:
-        raise SynthError(f"`--steps {plan.settings.steps}` is less than 0", "0 keeps the start as it is")

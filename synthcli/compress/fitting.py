@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.capture import context_of
+from synthcli.compress.config import FitConfig
 from synthcli.compress.criteria.base import POSITIONS, Criterion
 from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
@@ -28,9 +29,7 @@ from synthcli.errors import OutOfMemoryError, WorkFailedError
 from synthcli.model.context import Context
 from synthcli.objectives import IGNORED, Batch, real_targets
 from synthcli.training.callbacks import Callback, Step
-from synthcli.training.config import AdamWConfig, PrecisionName, TrainingConfig
 from synthcli.training.loop import train
-from synthcli.training.schedules import CosineConfig
 from synthcli.training.training import Training
 
 SLOWER = "lower the learning rate, or begin from another start"
@@ -39,41 +38,6 @@ Watcher = Callable[[int, int, float], None]  # (step, steps, NMSE on held-out te
 
 class NotLearntError(WorkFailedError):
     """A student that is no better than the mean of its target, or not finite."""
-
-
-@dataclass(frozen=True)
-class FitConfig:
-    """How a student is trained. `warmup` is a share of the steps; `batch_size` counts sequences.
-
-    After `patience` steps a student whose NMSE is not below `collapsed` has not learnt: 1.0 is the mean.
-    """
-
-    steps: int = 400
-    batch_size: int = 32
-    micro_size: int | None = None
-    learning_rate: float = 1e-3
-    warmup: float = 0.04
-    clip: float = 1.0
-    seed: int = 0
-    precision: PrecisionName = "fp32"
-    evaluations: int = 8
-    patience: int = 200
-    collapsed: float = 0.98
-
-    @property
-    def evaluate_every(self) -> int:
-        return max(1, math.ceil(self.steps / self.evaluations))
-
-    def training(self) -> TrainingConfig:
-        """Return the settings of the one training loop."""
-        return TrainingConfig(
-            seed=self.seed,
-            steps=self.steps,
-            precision=self.precision,
-            clip=self.clip,
-            optimizer=AdamWConfig(weight_decay=0.0),
-            schedule=CosineConfig(peak=self.learning_rate, warmup_steps=round(self.warmup * self.steps)),
-        )
 
 
 @dataclass(frozen=True)
@@ -198,6 +162,7 @@ def fit(
     settings: FitConfig,
     held_out: ActivationCache,
     watcher: Watcher | None = None,
+    micro_size: int | None = None,
 ) -> Fit:
     """Train a student in place from `source` to `target`; its weights are those of the lowest NMSE seen.
 
@@ -211,7 +176,7 @@ def fit(
     if settings.steps == 0 or not any(p.requires_grad for p in student.parameters()):
         return Fit(before, before, tuple(curve.points), time.perf_counter() - began, 0)
     size = min(settings.batch_size, len(cache.lengths))
-    batch = BatchConfig(size=size, micro_size=settings.micro_size, group_by_length=True)
+    batch = BatchConfig(size=size, micro_size=micro_size, group_by_length=True)
     examples = Activations(cache, source, target)
     try:
         outcome = train(wrapped, examples, objective, settings.training(), batch, callbacks=[curve])

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pydantic import ValidationError
 
 from synthcli.compress.closed_forms import STARTS, starts_for
-from synthcli.compress.merging import MERGES, Task, Wanted, span_of
+from synthcli.compress.config import MergedLayerConfig
+from synthcli.compress.merging import MERGES, Task, span_of
 from synthcli.compress.probe_figures import Finding, Judge, Layer, Substitute
 from synthcli.compress.sites import Site, layers_of
 from synthcli.compress.students import STUDENTS, Shape, name_of, student_config
@@ -25,28 +26,28 @@ MERGE, NOTHING = "merge-next", "none"
 Replacement = Callable[[Layer], Substitute]
 
 
-def begun(layer: Layer, config: MixerConfig, start: str | None = None) -> Substitute:
+def from_formula(layer: Layer, config: MixerConfig, start: str | None = None) -> Substitute:
     """Return a student of the layer's mixer from its first start."""
-    chosen = start or starts_for(config, layer.lesson)[0]
+    name = start or starts_for(config, layer.lesson)[0]
     d_model = layer.lesson.teacher.config.d_model
-    return Substitute(STARTS[chosen](layer.lesson, config), name_of(config, d_model), chosen)
+    return Substitute(STARTS[name](layer.lesson, config), name_of(config, d_model), name)
 
 
 def heads_halved(layer: Layer) -> Substitute:
     """The better half of the heads, as wide as they are."""
     shape = layer.shape
     halved = Shape(shape.config, shape.stack, shape.layer, max(1, shape.own_heads // 2), shape.own_d_head)
-    return begun(layer, student_config("attention", halved), "greedy-heads")
+    return from_formula(layer, student_config("attention", halved), "greedy-heads")
 
 
 def narrowed(layer: Layer) -> Substitute:
     """All heads, half as wide."""
-    return begun(layer, student_config("attention", layer.shape), "whitened-svd")
+    return from_formula(layer, student_config("attention", layer.shape), "whitened-svd")
 
 
 def student(name: str) -> Replacement:
     """Return what replaces a mixer by one of `STUDENTS`."""
-    return lambda layer: begun(layer, student_config(name, layer.shape))
+    return lambda layer: from_formula(layer, student_config(name, layer.shape))
 
 
 def merged(layer: Layer) -> Substitute:
@@ -57,7 +58,7 @@ def merged(layer: Layer) -> Substitute:
         raise SynthError(f"no layer follows layer {lesson.layer}")
     span = span_of(config, [lesson.layer, lesson.layer + 1], lesson.stack)
     task = Task(config, lesson.teacher.model, span, lesson.cache)
-    return Substitute(MERGES[method](task, Wanted()).block, f"layers {span}", method, layers=2)
+    return Substitute(MERGES[method](task, MergedLayerConfig()).block, f"layers {span}", method, layers=2)
 
 
 REPLACEMENTS: dict[str, Replacement] = {
@@ -68,7 +69,7 @@ REPLACEMENTS: dict[str, Replacement] = {
 }
 
 
-def chosen(names: Sequence[str] | None) -> list[str]:
+def choose_replacements(names: Sequence[str] | None) -> list[str]:
     """Return the replacements asked for, all if none are; unknown ones are refused."""
     for name in names or ():
         if name not in REPLACEMENTS:

@@ -11,6 +11,7 @@ import torch
 
 from synthcli.compress.agreeing import Judged, Progress, judge_all
 from synthcli.compress.cache import batches_by_length
+from synthcli.compress.config import TextConfig
 from synthcli.compress.costs import Cost, costs_of
 from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
@@ -26,7 +27,7 @@ from synthcli.jobs.evaluation_source import with_whole_file
 from synthcli.jobs.matching import matched_layers
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher, own_teacher
-from synthcli.jobs.texts import TextRequest, data_of, experiment_of, used_by
+from synthcli.jobs.texts import data_of, experiment_of, used_by
 from synthcli.runs import find_checkpoint, run_of
 from synthcli.runs.environment import describe_device, read_versions
 from synthcli.runs.references import Say, portable, quiet
@@ -150,7 +151,8 @@ def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what
 
 def examples_for(teacher: Teacher, request: AgreementRequest, preparing: Preparing | None) -> Examples:
     """Return the split as the teacher was trained to read it."""
-    data = data_of(teacher, TextRequest(request.corpus, request.source))
+    source = None if request.source is None else str(request.source)
+    data = data_of(teacher, TextConfig(corpus=request.corpus, source=source))
     used = used_by(teacher, data)
     own = experiment_of(teacher)
     if own is None or own.data != data:

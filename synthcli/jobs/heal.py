@@ -1,24 +1,25 @@
 """Heal a student: train it as a whole towards its teacher's words, in a run that resumes like any other."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from synthcli.compress.config import HealConfig
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.likeness import likeness
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.store import Store
 from synthcli.errors import SynthError, carrying, did_you_mean
-from synthcli.jobs.heal_request import (
-    JUDGED,
+from synthcli.jobs.heal_experiment import (
+    EVALUATED,
     METHOD,
-    HealRequest,
-    by_hidden_states,
+    cut_to,
     experiment_for,
-    frozen_but,
-    reading,
+    fit_to_teacher,
+    freeze_all_but,
     refuse_mismatch,
     teacher_of,
 )
@@ -36,7 +37,6 @@ from synthcli.jobs.train import (
     say_if_unfinished,
 )
 from synthcli.model import build
-from synthcli.presets.compression import CompressConfig
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import (
@@ -64,28 +64,42 @@ from synthcli.training.tracking import Tracking
 from synthcli.training.weights import load_weights
 
 
-def heal(request: HealRequest, watcher: Watcher) -> Trained:
-    """Heal in a new run."""
+@dataclass(frozen=True)
+class HealJob:
+    """A healing with everything found and refused that can be, before there is a run."""
+
+    experiment: Experiment
+    account: dict[str, Any]
+    store: str
+
+
+def prepare(config: HealConfig, checkpoint: str, watcher: Watcher, name: str | None = None) -> HealJob:
+    """Return everything that healing a student needs; whatever is wrong is refused here."""
     refuse_unwritable_runs()
-    student = load_checkpoint(find_checkpoint(request.checkpoint))
-    teacher = teacher_of(request, student, watcher.say)
-    request = by_hidden_states(request, teacher)
-    refuse_mismatch(student, teacher, request.hidden)
+    student = load_checkpoint(find_checkpoint(checkpoint))
+    teacher = teacher_of(config, student, watcher.say)
+    config = fit_to_teacher(config, teacher)
+    refuse_mismatch(student, teacher, config.hidden)
     for path in (student.path, teacher.path):
         say_if_unfinished(path, watcher)
-    experiment = experiment_for(request, student, teacher)
-    frozen_but(build_on_meta(experiment), request.train_only)  # a pattern that names nothing is refused here
-    used = used_by(teacher, data_of(teacher, request.text))
+    experiment = experiment_for(config, student, teacher, name)
+    freeze_all_but(build_on_meta(experiment), config.train_only)  # refuses a pattern that names nothing
+    used = used_by(teacher, data_of(teacher, config))
     store = store_for(experiment.data, watcher.preparing, used)
     examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
     account = account_for(student, teacher)
-    layers_to_compare(account, experiment.compress)
-    run = start_run(experiment, METHOD, store.hash, lambda run: run.write_result(RESULT, account))
-    return _heal(run, experiment, watcher)
+    layers_to_compare(account, config)
+    return HealJob(experiment, account, store.hash)
 
 
-def resume_healing(word: str | None, watcher: Watcher, teacher: str | None = None) -> Trained:
+def run(job: HealJob, watcher: Watcher) -> Trained:
+    """Heal in a new run."""
+    made = start_run(job.experiment, METHOD, job.store, lambda run: run.write_result(RESULT, job.account))
+    return _heal(made, job.experiment, watcher)
+
+
+def resume(word: str | None, watcher: Watcher, teacher: str | None = None) -> Trained:
     """Continue a healing from its last checkpoint; without a word the newest that is not complete.
 
     `teacher` says where its teacher is now; another one is refused.
@@ -145,11 +159,11 @@ def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:
 
 def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
     """Take the steps that are left, and compare student and teacher before and after."""
-    compress, start = experiment.compress, experiment.start
-    assert compress is not None and start is not None
+    config, start = settings_of(experiment), experiment.start
+    assert start is not None
     with run.lock(), fix_workspace(experiment.training.deterministic):  # before student and teacher compute
         watcher.say(f"run `{run.path}`")
-        teacher = open_teacher(Path(compress.teacher))
+        teacher = open_teacher(Path(config.teacher or ""))
         account = account_of(run.checkpoints / "last")
         if "teacher" not in account:
             account |= account_for(load_checkpoint(Path(start.checkpoint)), teacher)
@@ -157,7 +171,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         store = store_for(experiment.data, watcher.preparing, run.store_hash)
         refuse_other_store(run, store)
         split = "validation" if "validation" in store.splits else "train"
-        judged = calibration(store, split, teacher, experiment.data, None, JUDGED)
+        judged = calibration(store, split, teacher, experiment.data, None, EVALUATED)
         newest = newest_checkpoint(run.checkpoints)
         account["device"] = describe_device(teacher.device)
         if "before" not in account:
@@ -170,7 +184,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         with tracking(run, watcher.trackers, watcher.say) as trackers:
             if not run.is_finished:
                 objective = Healing(
-                    teacher.model, compress.temperature, compress.hidden, layers_to_compare(account, compress)
+                    teacher.model, config.temperature, config.hidden, layers_to_compare(account, config)
                 )
                 with resumable(run, METHOD, experiment):
                     outcome = train_towards(
@@ -197,8 +211,7 @@ def train_towards(
     trackers: Tracking,
 ) -> Outcome:
     """Train a student on every position of a text, from its newest checkpoint."""
-    assert experiment.compress is not None
-    read = reading(experiment.model, experiment.compress.sequence_length)
+    read = cut_to(experiment.model, settings_of(experiment).max_length)
     texts = {
         split: EveryPosition(examples_of(store, split, read, experiment.data))
         for split in ("train", "validation")
@@ -232,21 +245,24 @@ def student_network(experiment: Experiment, checkpoint: Checkpoint, device: torc
 
     It is where its teacher is before it is trained too: no step may be left to take.
     """
-    assert experiment.compress is not None
     seed_torch(experiment.training.seed)
     student = build(experiment.model)
     load_weights(student, checkpoint.weights, f"checkpoint `{checkpoint.path}`")
-    return frozen_but(student.to(device), experiment.compress.train_only)
+    return freeze_all_but(student.to(device), settings_of(experiment).train_only)
 
 
-def layers_to_compare(
-    account: dict[str, Any], compress: CompressConfig | None
-) -> tuple[tuple[int, int], ...]:
+def settings_of(experiment: Experiment) -> HealConfig:
+    """Return the settings of a healing."""
+    assert isinstance(experiment.compress, HealConfig)
+    return experiment.compress
+
+
+def layers_to_compare(account: dict[str, Any], config: HealConfig) -> tuple[tuple[int, int], ...]:
     """Return the pairs of layers whose hidden states are compared."""
-    if compress is None or not compress.hidden:
+    if not config.hidden:
         return ()
     if "layers" not in account:
-        message = f"`--hidden {compress.hidden}` compares layers, and nobody says which belong together"
+        message = f"`--hidden {config.hidden}` compares layers, and nobody says which belong together"
         raise SynthError(message, "leave it out, or heal a student that `synth merge-layers` made")
     return tuple(enumerate(account["layers"]))
 

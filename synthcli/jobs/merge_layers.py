@@ -2,34 +2,39 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from synthcli.compress.blocks import Texts
 from synthcli.compress.cache import planned_bytes, refuse_size
+from synthcli.compress.config import MergeConfig
 from synthcli.compress.distilling import Progress, silent
 from synthcli.compress.likeness import Likeness, likeness
 from synthcli.compress.merging import Span, all_pairs, span_of
 from synthcli.compress.merging.merges import Merged, merge_spans, stands_for
-from synthcli.compress.merging.plan import MergePlan, refuse_unknown
 from synthcli.compress.sites import layers_of, main_stack
 from synthcli.compress.students import name_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare import Progress as Preparing
 from synthcli.disk import writing
-from synthcli.errors import SynthError, carrying
-from synthcli.jobs.distil_block import LIMIT, label_of, quiet, text_of
+from synthcli.errors import carrying
 from synthcli.jobs.finetune import METRIC_OF_TASK
 from synthcli.jobs.shortage import suggest_less_text
-from synthcli.jobs.students import save_student, student_experiment
+from synthcli.jobs.students import (
+    as_made,
+    figures_of,
+    label_of,
+    quiet,
+    save_student,
+    student_experiment,
+    text_table,
+)
 from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import TextRequest, texts_for
+from synthcli.jobs.texts import texts_for
 from synthcli.model import count_parameters
-from synthcli.presets.compression import CompressConfig
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.environment import describe_device
 from synthcli.runs.run import ELSEWHERE
@@ -41,28 +46,16 @@ PROTOCOL = (
 
 
 @dataclass(frozen=True)
-class MergeRequest:
-    """What to merge: groups of neighbouring layers; none are all pairs."""
+class MergeJob:
+    """Settings with everything found, before anything is computed; `bytes` is the size of the recordings."""
 
-    groups: tuple[tuple[int, ...], ...] = ()
-    teacher: str | None = None
-    plan: MergePlan = field(default_factory=MergePlan)
-    epochs: int | None = None
-    text: TextRequest = field(default_factory=lambda: TextRequest(limit=LIMIT))
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class MergeWork:
-    """A request with everything found, before anything is computed; `bytes` is the size of the recordings."""
-
-    request: MergeRequest
+    config: MergeConfig
     teacher: Teacher
     spans: Sequence[Span]
-    plan: MergePlan
     data: DataConfig
     texts: Texts
     bytes: int
+    own_name: str | None = None
 
     @property
     def layers(self) -> int:
@@ -71,8 +64,8 @@ class MergeWork:
     @property
     def name(self) -> str:
         """The name of the run."""
-        if self.request.name is not None:
-            return self.request.name
+        if self.own_name is not None:
+            return self.own_name
         pairs = all_pairs(self.teacher.config, self.spans[0].stack)
         is_all = list(self.spans) == pairs and len(pairs) > 1
         shown = "-".join("-".join(str(layer) for layer in span.layers) for span in self.spans)
@@ -84,7 +77,7 @@ class MergeOutcome:
     """A saved student; `sizes` are the parameters of whole models, before and after."""
 
     run: Run
-    work: MergeWork
+    job: MergeJob
     model: nn.Module
     merged: list[Merged]
     likeness: Likeness
@@ -94,131 +87,80 @@ class MergeOutcome:
     @property
     def metric(self) -> str:
         """What to judge the student by."""
-        return METRIC_OF_TASK[self.work.teacher.config.task]
+        return METRIC_OF_TASK[self.job.teacher.config.task]
 
     def to_json(self) -> dict[str, Any]:
         """Return what `results/compress.json` holds."""
-        return result_of(self.work, self.merged, self.likeness, self.sizes, self.seconds) | {
+        return result_of(self.job, self.merged, self.likeness, self.sizes, self.seconds) | {
             "run": str(self.run.path)
         }
 
 
-def merge_layers(
-    request: MergeRequest,
-    progress: Progress = silent,
-    preparing: Preparing | None = None,
-    say: Callable[[str], None] = quiet,
-) -> MergeOutcome:
-    """Merge, put the student together, compare it with its teacher, and save it."""
-    return merged_as(work_for(request, preparing), progress, say)
-
-
-def work_for(request: MergeRequest, preparing: Preparing | None = None) -> MergeWork:
-    """Return everything a request needs; whatever is wrong with it is refused here."""
-    refuse_unknown(request.plan)
+def prepare(config: MergeConfig, name: str | None = None, preparing: Preparing | None = None) -> MergeJob:
+    """Return everything a merge needs; whatever is wrong is refused here."""
     refuse_unwritable_runs()
-    teacher = find_teacher(request.teacher)
-    spans = spans_of(request, teacher)
-    texts = texts_for(teacher, request.text, preparing)
-    plan = request.plan
-    if request.epochs is not None:
-        steps = request.epochs * -(-len(texts.train) // plan.settings.batch_size)
-        plan = replace(plan, settings=replace(plan.settings, steps=steps))
+    teacher = find_teacher(config.teacher)
+    spans = spans_of(config, teacher)
+    texts = texts_for(teacher, config, preparing)
     pair = (texts.train, texts.held_out)
     sites = [site for span in spans for site in (span.source, span.target)]
     size = sum(planned_bytes(teacher, text, sites) for text in pair)
-    refuse_size(runs_root() / "activations", size, plan.limit)
-    return MergeWork(request, teacher, spans, plan, texts.data, pair, size)
+    refuse_size(runs_root() / "activations", size, config.cache_limit)
+    return MergeJob(config.on(len(texts.train)), teacher, spans, texts.data, pair, size, name)
 
 
-def spans_of(request: MergeRequest, teacher: Teacher) -> list[Span]:
-    """Return what is merged, in order; groups may not share a layer."""
+def spans_of(config: MergeConfig, teacher: Teacher) -> list[Span]:
+    """Return what is merged, in order."""
     stack = main_stack(teacher.config)
-    if not request.groups:
+    if not config.groups:
         return all_pairs(teacher.config, stack)
-    spans = sorted(
-        (span_of(teacher.config, layers, stack) for layers in request.groups), key=lambda span: span.first
-    )
-    for one, other in pairwise(spans):
-        if other.first <= one.last:
-            raise SynthError(f"layer {other.first} would be merged twice", "name every layer once")
-    return spans
+    return [span_of(teacher.config, layers, stack) for layers in config.groups]
 
 
-def merged_as(
-    work: MergeWork, progress: Progress = silent, say: Callable[[str], None] = quiet
-) -> MergeOutcome:
-    """Merge what was found, and save it."""
+def run(job: MergeJob, progress: Progress = silent, say: Callable[[str], None] = quiet) -> MergeOutcome:
+    """Merge, put the student together, compare it with its teacher, and save it."""
     began = time.perf_counter()
     folder = runs_root()
     with writing(f"`{folder}`", folder, ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
-    teacher = work.teacher
-    with suggest_less_text(work.texts[0].lengths):
-        model, merged = merge_spans(teacher, work.texts, work.spans, work.plan, folder, progress)
+    teacher = job.teacher
+    with suggest_less_text(job.texts[0].lengths):
+        model, merged = merge_spans(teacher, job.texts, job.spans, job.config, folder, progress)
         say("comparing the student with its teacher")
-        near = likeness(teacher.model, model, work.texts[1])
+        near = likeness(teacher.model, model, job.texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
     config: Any = model.config
-    shown = ", ".join(str(span) for span in work.spans)
+    shown = ", ".join(str(span) for span in job.spans)
     title = f"{label_of(teacher)}, layers {shown} merged"
-    experiment = student_experiment(work.name, title, teacher, config, work.data, provenance(work))
-    result = result_of(work, merged, near, sizes, seconds)
+    experiment = student_experiment(job.name, title, teacher, config, job.data, provenance(job))
+    result = result_of(job, merged, near, sizes, seconds)
     with carrying(result):
-        run = save_student(experiment, model, teacher, result)
-    return MergeOutcome(run, work, model, merged, near, sizes, seconds)
+        saved = save_student(experiment, model, teacher, result)
+    return MergeOutcome(saved, job, model, merged, near, sizes, seconds)
 
 
-def provenance(work: MergeWork) -> CompressConfig:
-    """Return how a student was made, for its preset; groups of several sizes count as one of all layers."""
-    plan, settings = work.plan, work.plan.settings
-    blocks = [layer for span in work.spans for layer in span.layers]
-    return CompressConfig.model_validate(
-        {
-            "method": METHOD,
-            "teacher": str(work.teacher.path),
-            "blocks": tuple(blocks),
-            "group": len(work.spans[0].layers),
-            "conditioned": plan.conditioned,
-            "start": plan.start,
-            "steps": settings.steps,
-            "learning_rate": settings.learning_rate,
-            "batch_size": settings.batch_size,
-            "sequence_length": work.texts[0].max_length,
-            "data": work.data.corpus,
-            "limit": work.texts[0].limit,
-        }
-    )
+def provenance(job: MergeJob) -> MergeConfig:
+    """Return how a student was made, for its preset."""
+    blocks = tuple(layer for span in job.spans for layer in span.layers)
+    return as_made(job.config.model_copy(update={"blocks": blocks}), job.teacher, job.data, job.texts[0])
 
 
 def result_of(
-    work: MergeWork, merged: Sequence[Merged], near: Likeness, sizes: tuple[int, int], seconds: float
+    job: MergeJob, merged: Sequence[Merged], near: Likeness, sizes: tuple[int, int], seconds: float
 ) -> dict[str, Any]:
     """Return what merging found, with what gives its figures their meaning."""
-    train, held_out = work.texts
     return {
         "method": METHOD,
-        "teacher": Reference.to(work.teacher.path, model=work.teacher.hash).to_json(),
-        "layers": stands_for(work.layers, work.spans),
-        "text": {
-            "corpus": work.data.corpus,
-            "store": train.store.hash,
-            "layout": train.layout,
-            "max_length": train.max_length,
-            "learnt_from": text_of(train.split, train.lengths),
-            "judged_by": text_of(held_out.split, held_out.lengths),
-        },
-        "conditioned": work.plan.conditioned,
-        "seed": work.plan.settings.seed,
-        "device": describe_device(work.teacher.device),
+        "teacher": Reference.to(job.teacher.path, model=job.teacher.hash).to_json(),
+        "layers": stands_for(job.layers, job.spans),
+        "text": text_table(job.data, job.texts),
+        "conditioned": job.config.conditioned,
+        "seed": job.config.seed,
+        "device": describe_device(job.teacher.device),
         "protocol": PROTOCOL,
-        "merges": [row_of(one, work.teacher.config.d_model) for one in merged],
-        "model": {
-            "parameters_before": sizes[0],
-            "parameters_after": sizes[1],
-            **near.to_json(),
-        },
+        "merges": [row_of(one, job.teacher.config.d_model) for one in merged],
+        "model": {"parameters_before": sizes[0], "parameters_after": sizes[1], **near.to_json()},
         "seconds": round(seconds, 2),
     }
 
@@ -231,16 +173,5 @@ def row_of(one: Merged, d_model: int) -> dict[str, Any]:
         "d_ff": one.new.d_ff,
         "start": one.start,
         "drops": one.drops,
-        "parameters_before": one.parameters_before,
-        "parameters_after": one.parameters_after,
-        "nmse_before": one.nmse_before,
-        "nmse_after": one.nmse_after,
-        "steps": one.steps,
-        "kept_step": one.kept,
-        "seconds": round(one.seconds, 2),
-        "curve": [list(point) for point in one.curve],
-        "trials": [
-            {"start": trial.start, "before": trial.before, "after": trial.after, "why": trial.why}
-            for trial in one.trials
-        ],
+        **figures_of(one),
     }

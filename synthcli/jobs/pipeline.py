@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from synthcli.compress.config import DistillConfig, HealConfig, PipelineConfig, ProbeConfig
 from synthcli.compress.distilling import Progress, silent
-from synthcli.errors import SynthError
-from synthcli.jobs import distil_block, probe
-from synthcli.jobs.distil_block import Outcome, Request, Work
-from synthcli.jobs.heal import heal
-from synthcli.jobs.heal_request import HealRequest
+from synthcli.config import Config
+from synthcli.data.prepare import Progress as Preparing
+from synthcli.jobs import distill_block, heal, probe
+from synthcli.jobs.distill_block import DistillJob, DistillOutcome
+from synthcli.jobs.students import quiet
 from synthcli.jobs.train import Trained, Watcher
-from synthcli.presets import load_preset
-from synthcli.presets.compression import CompressConfig
+from synthcli.model import ModelConfig
 from synthcli.runs import Run
 
-METHOD = "pipeline"
+Part = TypeVar("Part", bound=Config)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Pipeline:
     """What each stage came to; the run of the healed student is the result."""
 
     probed: dict[str, Any]
-    distilled: Outcome
+    distilled: DistillOutcome
     healed: Trained
 
     @property
@@ -41,59 +41,45 @@ class Pipeline:
         }
 
 
-def is_pipeline(preset: str | None, scale: str | None) -> bool:
-    """Whether a preset asks for all stages."""
-    compress = None if preset is None else load_preset(preset, scale).compress
-    return compress is not None and compress.method == METHOD
+def prepare(
+    config: PipelineConfig,
+    model: ModelConfig | None = None,
+    name: str | None = None,
+    preparing: Preparing | None = None,
+) -> DistillJob:
+    """Return everything that distilling needs, which the other stages begin from."""
+    return distill_block.prepare(_part(DistillConfig, config), model, name, preparing)
 
 
-def settings_of(preset: str, scale: str | None) -> CompressConfig:
-    """Return the `[compress]` of a pipeline."""
-    compress = load_preset(preset, scale).compress
-    if compress is None or compress.method != METHOD:
-        raise SynthError(f"preset `{preset}` is no pipeline", "`bert-half-pipeline` is one")
-    return compress
-
-
-def begun(
-    work: Work, progress: Progress = silent, say: Callable[[str], None] = distil_block.quiet
-) -> tuple[dict[str, Any], Outcome]:
-    """Probe the blocks and distil them; return the report of the one and the student of the other."""
+def run_distillation(
+    job: DistillJob, progress: Progress = silent, say: Callable[[str], None] = quiet
+) -> tuple[dict[str, Any], DistillOutcome]:
+    """Probe the blocks and distill them; return the report of the one and the student of the other."""
     say("1 of 3: probe")
-    probed = probe.carried_out(probing(work), lambda what, done, total: progress(what, done, total, ""))
-    say("2 of 3: distil")
-    return probed, distil_block.carried_out(work, progress, say)
+    blocks, teacher = tuple(sorted(job.students)), str(job.teacher.path)
+    settings = _part(ProbeConfig, job.config).model_copy(update={"blocks": blocks, "teacher": teacher})
+    probed = probe.run(probe.prepare(settings), lambda what, done, total: progress(what, done, total, ""))
+    say("2 of 3: distill")
+    return probed, distill_block.run(job, progress, say)
 
 
-def finished(
-    probed: dict[str, Any], distilled: Outcome, compress: CompressConfig, watcher: Watcher
+def run_healing(
+    config: PipelineConfig, probed: dict[str, Any], distilled: DistillOutcome, watcher: Watcher
 ) -> Pipeline:
-    """Heal the student."""
+    """Heal the student, on the text of its teacher."""
     watcher.say("3 of 3: heal")
-    return Pipeline(probed, distilled, heal(healing(distilled.work, compress, distilled.run), watcher))
+    own = {
+        "teacher": str(distilled.job.teacher.path),
+        "steps": config.heal_steps,
+        "learning_rate": config.heal_learning_rate,
+    }
+    text = {"corpus": None, "source": None, "max_length": None, "epochs": None}
+    settings = _part(HealConfig, config).model_copy(update=own | text)
+    job = heal.prepare(settings, str(distilled.run.path), watcher)
+    return Pipeline(probed, distilled, heal.run(job, watcher))
 
 
-def probing(work: Work) -> probe.Work:
-    """Return the probe of the blocks to be replaced, on the same text."""
-    asked: Request = work.request
-    return probe.found(
-        probe.Request(
-            str(work.teacher.path), tuple(sorted(work.students)), text=asked.text, cache_limit=work.plan.limit
-        )
-    )
-
-
-def healing(work: Work, compress: CompressConfig, student: Run) -> HealRequest:
-    """Return the healing of a student."""
-    assert compress.heal_steps is not None and compress.heal_learning_rate is not None
-    return HealRequest(
-        checkpoint=str(student.path),
-        teacher=str(work.teacher.path),
-        steps=compress.heal_steps,
-        learning_rate=compress.heal_learning_rate,
-        batch_size=compress.batch_size,
-        hidden=compress.hidden,
-        temperature=compress.temperature,
-        train_only=compress.train_only,
-        seed=work.plan.settings.seed,
-    )
+def _part(kind: type[Part], config: Config) -> Part:
+    """Return the settings of one stage among those of another."""
+    shared = kind.model_fields.keys() & type(config).model_fields.keys() - {"method"}
+    return kind().model_copy(update={key: getattr(config, key) for key in shared})

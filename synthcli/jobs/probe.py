@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from synthcli import durable
 from synthcli.compress.cache import RECORDINGS, ActivationCache, cache_at, planned_bytes, refuse_size
 from synthcli.compress.closed_forms import Lesson
-from synthcli.compress.probe import NOTHING, chosen, probe_layer, sites_for
+from synthcli.compress.config import ProbeConfig
+from synthcli.compress.probe import NOTHING, choose_replacements, probe_layer, sites_for
 from synthcli.compress.probe_figures import Finding, Layer, is_resolved
 from synthcli.compress.recording import INDEX
 from synthcli.compress.sites import Site, check_layer, layers_of, main_stack
@@ -19,12 +20,11 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.shortage import suggest_less_text
 from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import TextRequest, Texts, texts_for
+from synthcli.jobs.texts import Texts, texts_for
 from synthcli.runs import Reference, run_of
 from synthcli.runs.environment import describe_device
 from synthcli.runs.run import write_json
 
-LIMIT = 500  # sequences to compute on where nobody says
 REPORT, PICTURE = "probe.json", "probe.png"
 ELSEWHERE = "name another folder with `-o`"
 PROTOCOL = (
@@ -37,22 +37,13 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to probe; None is all layers, all replacements. Recordings stay in `cache`, if one is named."""
+class ProbeJob:
+    """Settings with everything found, before anything is computed; `bytes` is the size of the recordings.
 
-    teacher: str | None = None
-    layers: tuple[int, ...] | None = None
-    replacements: tuple[str, ...] | None = None
-    text: TextRequest = field(default_factory=lambda: TextRequest(limit=LIMIT))
-    cache: Path | None = None
-    cache_limit: int | None = None
-    output: Path | None = None
+    These stay in `cache`, if there is one; the report goes to `folder`.
+    """
 
-
-@dataclass(frozen=True)
-class Work:
-    """A request with everything found, before anything is computed; `bytes` is the size of the recordings."""
-
+    config: ProbeConfig
     teacher: Teacher
     stack: str
     layers: tuple[int, ...]
@@ -61,7 +52,6 @@ class Work:
     sites: tuple[Site, ...]
     bytes: int
     cache: Path | None
-    cache_limit: int | None
     folder: Path
 
 
@@ -69,26 +59,30 @@ def quiet(what: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
-def found(request: Request, preparing: Preparing | None = None) -> Work:
-    """Return everything a request needs; whatever is wrong with it is refused here."""
-    names = chosen(request.replacements)
-    teacher = find_teacher(request.teacher)
+def prepare(
+    config: ProbeConfig,
+    preparing: Preparing | None = None,
+    cache: Path | None = None,
+    output: Path | None = None,
+) -> ProbeJob:
+    """Return everything a probe needs; whatever is wrong is refused here."""
+    names = choose_replacements(config.replacements)
+    teacher = find_teacher(config.teacher)
     stack = main_stack(teacher.config)
-    layers = tuple(range(layers_of(teacher.config, stack))) if request.layers is None else request.layers
+    layers = config.layers_among(layers_of(teacher.config, stack))
     for layer in layers:
         check_layer(teacher.config, layer, stack)
-    folder = request.output or folder_of(teacher)
+    folder = output or folder_of(teacher)
     if folder.exists() and not folder.is_dir():
         raise SynthError(f"`-o {folder}` is a file", "name a folder")
     refuse_unwritable(folder / REPORT, ELSEWHERE)
-    if request.cache is not None:
-        refuse_unwritable(request.cache / INDEX, "name another folder with `--cache`")
-    texts = texts_for(teacher, request.text, preparing)
+    if cache is not None:
+        refuse_unwritable(cache / INDEX, "name another folder with `--cache`")
+    texts = texts_for(teacher, config, preparing)
     sites = sites_for(teacher, stack, layers, names)
     size = sum(planned_bytes(teacher, text, sites) for text in (texts.train, texts.held_out))
-    refuse_size(request.cache or folder, size, request.cache_limit)
-    where = (request.cache, request.cache_limit, folder)
-    return Work(teacher, stack, tuple(sorted(set(layers))), tuple(names), texts, tuple(sites), size, *where)
+    refuse_size(cache or folder, size, config.cache_limit)
+    return ProbeJob(config, teacher, stack, layers, tuple(names), texts, tuple(sites), size, cache, folder)
 
 
 def folder_of(teacher: Teacher) -> Path:
@@ -97,46 +91,46 @@ def folder_of(teacher: Teacher) -> Path:
     return Path(f"probe.{teacher.path.resolve().name}") if run is None else run.results
 
 
-def carried_out(work: Work, progress: Progress = quiet) -> dict[str, Any]:
-    """Probe what was found; write report and picture, and return the report."""
+def run(job: ProbeJob, progress: Progress = quiet) -> dict[str, Any]:
+    """Probe; write report and picture, and return the report."""
     from synthcli.jobs.probe_picture import picture
 
     began = time.perf_counter()
-    with writing(f"`{work.folder}`", work.folder, ELSEWHERE), durable.parents_of(work.folder / REPORT):
-        with suggest_less_text(work.texts.train.lengths):
-            findings = recorded_and_probed(work, progress)
-        report = report_of(work, findings, time.perf_counter() - began)
-        with carrying(report), writing(f"`{work.folder / REPORT}`", work.folder, ELSEWHERE):
-            write_json(work.folder / REPORT, report)
-    with carrying(report), writing(f"`{work.folder / PICTURE}`", work.folder, ELSEWHERE):
-        picture(report, work.folder / PICTURE)
+    with writing(f"`{job.folder}`", job.folder, ELSEWHERE), durable.parents_of(job.folder / REPORT):
+        with suggest_less_text(job.texts.train.lengths):
+            findings = record_and_probe(job, progress)
+        report = report_of(job, findings, time.perf_counter() - began)
+        with carrying(report), writing(f"`{job.folder / REPORT}`", job.folder, ELSEWHERE):
+            write_json(job.folder / REPORT, report)
+    with carrying(report), writing(f"`{job.folder / PICTURE}`", job.folder, ELSEWHERE):
+        picture(report, job.folder / PICTURE)
     return report
 
 
-def recorded_and_probed(work: Work, progress: Progress) -> list[Finding]:
+def record_and_probe(job: ProbeJob, progress: Progress) -> list[Finding]:
     """Record both texts, for as long as this lasts or in the cache named, and probe layer by layer."""
-    with durable.passing_folder(work.folder, RECORDINGS) as passing:
-        root = work.cache or passing
+    with durable.passing_folder(job.folder, RECORDINGS) as passing:
+        root = job.cache or passing
         root.mkdir(parents=True, exist_ok=True)
-        train, held_out = (record(work, root, kind, progress) for kind in ("train", "held-out"))
+        train, held_out = (record(job, root, kind, progress) for kind in ("train", "held-out"))
         findings: list[Finding] = []
-        total = len(work.layers) * len({*work.names, NOTHING})
-        for number in work.layers:
-            layer = Layer(Lesson(work.teacher, train, work.stack, number), held_out)
-            for finding in probe_layer(layer, dict.fromkeys((*work.names, NOTHING))):
+        total = len(job.layers) * len({*job.names, NOTHING})
+        for number in job.layers:
+            layer = Layer(Lesson(job.teacher, train, job.stack, number), held_out)
+            for finding in probe_layer(layer, dict.fromkeys((*job.names, NOTHING))):
                 findings.append(finding)
                 progress(f"layer {number}: {finding.replacement}", len(findings), total)
     return findings
 
 
-def record(work: Work, root: Path, kind: str, progress: Progress) -> ActivationCache:
+def record(job: ProbeJob, root: Path, kind: str, progress: Progress) -> ActivationCache:
     """Return the recording of a text, from an earlier probe where it is the same."""
-    text = work.texts.train if kind == "train" else work.texts.held_out
+    text = job.texts.train if kind == "train" else job.texts.held_out
 
     def report(done: int, total: int) -> None:
         progress(f"recording {text.name}", done, total)
 
-    return cache_at(root / kind, work.teacher, text, work.sites, work.cache_limit, report)
+    return cache_at(root / kind, job.teacher, text, job.sites, job.config.cache_limit, report)
 
 
 def without(finding: Finding) -> dict[str, Any]:
@@ -146,24 +140,24 @@ def without(finding: Finding) -> dict[str, Any]:
     return known | {"is_resolved": None if finding.rise is None else is_resolved(interval)}
 
 
-def report_of(work: Work, findings: Sequence[Finding], seconds: float) -> dict[str, Any]:
+def report_of(job: ProbeJob, findings: Sequence[Finding], seconds: float) -> dict[str, Any]:
     """Return what a probe found, with what gives its figures their meaning."""
-    texts = {"computed_on": work.texts.train, "judged_by": work.texts.held_out}
+    texts = {"computed_on": job.texts.train, "judged_by": job.texts.held_out}
     counts = {
         key: {"split": text.split, "sequences": len(text), "tokens": int(text.lengths.sum())}
         for key, text in texts.items()
     }
-    store = work.texts.train.store
+    store = job.texts.train.store
     return {
-        "teacher": Reference.to(work.teacher.path, model=work.teacher.hash).to_json(),
-        "text": {"corpus": store.corpus, "store": store.hash, "max_length": work.texts.train.max_length}
+        "teacher": Reference.to(job.teacher.path, model=job.teacher.hash).to_json(),
+        "text": {"corpus": store.corpus, "store": store.hash, "max_length": job.texts.train.max_length}
         | counts,
         "protocol": PROTOCOL,
-        "device": describe_device(work.teacher.device),
-        "stack": work.stack,
-        "layers": list(work.layers),
-        "replacements": list(work.names),
-        "findings": [asdict(one) for one in findings if one.replacement in work.names],
+        "device": describe_device(job.teacher.device),
+        "stack": job.stack,
+        "layers": list(job.layers),
+        "replacements": list(job.names),
+        "findings": [asdict(one) for one in findings if one.replacement in job.names],
         "without": [without(one) for one in findings if one.replacement == NOTHING],
         "seconds": round(seconds, 2),
     }

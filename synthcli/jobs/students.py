@@ -1,10 +1,16 @@
 """A student that no training made, saved as a run, which every other command accepts."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
+from synthcli.compress.blocks import Texts
+from synthcli.compress.calibration import Calibration
+from synthcli.compress.config import CompressConfig, DistillConfig, MergeConfig
+from synthcli.compress.distilling import Distilled
+from synthcli.compress.merging.merges import Merged
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.device import describe_gpu
@@ -12,7 +18,6 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
 from synthcli.jobs.texts import experiment_of
 from synthcli.model import ModelConfig
-from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment
 from synthcli.runs import RESULT, Run, start_run
 from synthcli.training.checkpoints import step_name, tidy, write_model
@@ -22,6 +27,69 @@ from synthcli.training.weights import weights_of
 
 # how a student of a folder that no run of ours made is trained on, where nobody says
 TRAINING = TrainingConfig(steps=1000, schedule=LinearConfig(peak=1e-4, warmup_steps=40))
+
+
+Made = TypeVar("Made", DistillConfig, MergeConfig)
+
+
+def quiet(line: str) -> None:
+    """Say nothing."""
+
+
+def label_of(teacher: Teacher) -> str:
+    """Return a word for a teacher that may stand in the name of a run."""
+    experiment = experiment_of(teacher)
+    word = experiment.name if experiment is not None else teacher.path.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", word).strip("-.") or "teacher"
+
+
+def as_made(config: Made, teacher: Teacher, data: DataConfig, text: Calibration) -> Made:
+    """Return settings as a student's preset keeps them: nothing of them is of this machine or left open."""
+    return config.model_copy(
+        update={
+            "teacher": str(teacher.path),
+            "corpus": data.corpus,
+            "source": None,
+            "max_length": text.max_length,
+            "limit": text.limit,
+            "cache_limit": None,
+        }
+    )
+
+
+def text_table(data: DataConfig, texts: Texts) -> dict[str, Any]:
+    """Return the text that a student was made on, for its result."""
+    train, _ = texts
+    counts = [
+        {"split": text.split, "sequences": len(text.lengths), "tokens": int(text.lengths.sum())}
+        for text in texts
+    ]
+    return {
+        "corpus": data.corpus,
+        "store": train.store.hash,
+        "layout": train.layout,
+        "max_length": train.max_length,
+        "learnt_from": counts[0],
+        "judged_by": counts[1],
+    }
+
+
+def figures_of(one: Distilled | Merged) -> dict[str, Any]:
+    """Return what a row of a result says of how a block or a layer was made."""
+    return {
+        "parameters_before": one.parameters_before,
+        "parameters_after": one.parameters_after,
+        "nmse_before": one.nmse_before,
+        "nmse_after": one.nmse_after,
+        "steps": one.steps,
+        "kept_step": one.kept,
+        "seconds": round(one.seconds, 2),
+        "curve": [list(point) for point in one.curve],
+        "trials": [
+            {"start": trial.start, "before": trial.before, "after": trial.after, "why": trial.why}
+            for trial in one.trials
+        ],
+    }
 
 
 def student_experiment(

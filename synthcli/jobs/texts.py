@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcli.compress.calibration import KINDS, LAYOUTS, Calibration
+from synthcli.compress.config import RecordingConfig, TextConfig
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
@@ -19,16 +20,6 @@ HELD_OUT = 8  # a sequence to judge by for every so many to learn from
 
 
 @dataclass(frozen=True)
-class TextRequest:
-    """None is what the teacher's run says, and all of it. `limit` counts sequences to learn from."""
-
-    corpus: str | None = None
-    source: Path | None = None
-    limit: int | None = None
-    max_length: int | None = None
-
-
-@dataclass(frozen=True)
 class Texts:
     """Text to learn from, and other text to judge by; `data` says how to make them again."""
 
@@ -37,20 +28,20 @@ class Texts:
     held_out: Calibration
 
 
-def texts_for(teacher: Teacher, request: TextRequest, preparing: Progress | None = None) -> Texts:
+def texts_for(teacher: Teacher, text: RecordingConfig, preparing: Progress | None = None) -> Texts:
     """Return the texts; a store that does not exist yet is prepared."""
-    data = data_of(teacher, request)
+    data = data_of(teacher, text)
     refuse_other_kind(data.corpus)
     store = store_for(data, preparing, used_by(teacher, data))
     split = "validation" if "validation" in store.splits else "test"
     if split not in store.splits:
         have = ", ".join(f"`{name}`" for name in store.splits)
         raise SynthError(f"`{store.corpus}` has no text to judge by, only {have}", "name another corpus")
-    held_out = None if request.limit is None else max(1, request.limit // HELD_OUT)
+    held_out = None if text.limit is None else max(1, text.limit // HELD_OUT)
     return Texts(
         data,
-        calibration(store, "train", teacher, data, request.max_length, request.limit),
-        calibration(store, split, teacher, data, request.max_length, held_out),
+        calibration(store, "train", teacher, data, text.max_length, text.limit),
+        calibration(store, split, teacher, data, text.max_length, held_out),
     )
 
 
@@ -70,13 +61,14 @@ def calibration(
     return Calibration(store, split, teacher, layout, max_length, limit)
 
 
-def data_of(teacher: Teacher, request: TextRequest) -> DataConfig:
+def data_of(teacher: Teacher, text: TextConfig) -> DataConfig:
     """Return the data of a teacher's run, or of another corpus in the teacher's own pieces."""
     experiment = experiment_of(teacher)
     own = None if experiment is None else experiment.data
-    if own is not None and is_own_source(own, request.corpus, request.source):
+    source = None if text.source is None else Path(text.source)
+    if own is not None and is_own_source(own, text.corpus, source):
         return own
-    corpus = request.corpus or (None if own is None else own.corpus)
+    corpus = text.corpus or (None if own is None else own.corpus)
     if corpus is None:
         raise SynthError(
             f"teacher `{teacher.name}` belongs to no run that names its corpus",
@@ -88,7 +80,7 @@ def data_of(teacher: Teacher, request: TextRequest) -> DataConfig:
         | table
         | {
             "corpus": corpus,
-            "source": None if request.source is None else str(request.source.resolve()),
+            "source": None if source is None else str(source.resolve()),
             "tokenizer": pieces_of(teacher),
         }
     )

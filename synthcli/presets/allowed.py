@@ -60,16 +60,21 @@ def of_kind(node: SchemaNode, table: Any, root: SchemaNode) -> SchemaNode:
     A union that needs no `kind` means its first member where there is none.
     """
     members = members_of(node, root)
-    kind = table.get("kind") if isinstance(table, dict) else None
+    kind = table.get(tag_of(node)) if isinstance(table, dict) else None
     if kind is None and isinstance(table, dict) and "discriminator" not in node:
         kind = next(iter(members), None)
     return members[kind] if isinstance(kind, str) and kind in members else node
 
 
+def tag_of(node: SchemaNode) -> str:
+    """Return the key that tells the members of a union apart."""
+    return str(node.get("discriminator", {}).get("propertyName", "kind"))
+
+
 def members_of(node: SchemaNode, root: SchemaNode) -> dict[str, SchemaNode]:
     """Return the members of a union of tables by their `kind`."""
     members = [resolve(member, root) for member in node.get("oneOf", [])]
-    kinds = [member.get("properties", {}).get("kind", {}).get("const") for member in members]
+    kinds = [member.get("properties", {}).get(tag_of(node), {}).get("const") for member in members]
     return {kind: member for kind, member in zip(kinds, members, strict=True) if kind is not None}
 
 
@@ -88,7 +93,7 @@ def describe(node: SchemaNode, root: SchemaNode) -> str:
     """Return what a schema allows: `a whole number > 0`, `` `gelu` or `relu` ``."""
     node = resolve(node, root)
     if kinds := kinds_of(node, root):
-        return f"a table of kind {either(kinds)}"
+        return f"a table of {tag_of(node)} {either(kinds)}"
     if words := node.get("enum", [node["const"]] if "const" in node else []):
         return either(words)
     if "anyOf" in node:

@@ -3,13 +3,15 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-CompressMethod = Literal["distil-block", "merge-layers", "heal", "pipeline"]
-VERBS: dict[CompressMethod, str] = {
-    "distil-block": "distill-block",
+from synthcli.compress.words import Method
+
+VERBS: dict[Method, str] = {
+    "distill-block": "distill-block",
     "merge-layers": "merge-layers",
     "heal": "heal",
+    "probe": "probe",
     "pipeline": "distill-block",
 }
 
@@ -28,13 +30,9 @@ def build_command(
     config: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> str:
-    """Return `synth train PRESET …`, or `synth VERB --preset PRESET …` of a preset with `[compress]`.
-
-    `config` and `overrides` are options of `train` alone.
-    """
+    """Return `synth train PRESET …`, or `synth VERB --preset PRESET …` of a preset with `[compress]`."""
     words = ["synth", verb, *(["--preset"] if verb != "train" else []), preset]
     words += [] if scale is None else ["--scale", scale]
-    if verb == "train":
-        words += [] if config is None else ["--config", str(config)]
-        words += [word for override in overrides for word in ("--set", override)]
+    words += [] if config is None else ["--config", str(config)]
+    words += [word for override in overrides for word in ("--set", override)]
     return shlex.join(words)

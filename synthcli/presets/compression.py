@@ -1,92 +1,85 @@
-"""How the weights of a compressed model are made from a teacher: `[compress]` of a preset."""
+"""From a preset, or none, and what is asked to the settings of a compression: resolved like every preset."""
 
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from synthcli.errors import SynthError
+from synthcli.presets.commands import build_command, verb_of
+from synthcli.presets.merge import Tree, merge, trace, values_of
+from synthcli.presets.overrides import parse_overrides
+from synthcli.presets.resolve import check, config_layer, merged, resolve
 
-from synthcli.config import Config
-from synthcli.presets.commands import VERBS, CompressMethod
+if TYPE_CHECKING:
+    from synthcli.compress.config import CompressConfig
+    from synthcli.model_config.model import ModelConfig
 
-Criterion = Literal["mse", "mse-scores", "ce-scores", "ce-logits", "cosine", "relation", "kl-output"]
-Conditioned = Literal["teacher", "student", "corrected"]
+LIMIT = 2000  # sequences to learn from where no preset says
+# what a command does where no preset is named
+ALONE: dict[str, dict[str, object]] = {
+    "distill-block": {"limit": LIMIT},
+    "merge-layers": {"limit": LIMIT, "start": "pooled"},
+    "heal": {},
+    "probe": {"limit": 500},
+}
+# settings that make another student than the preset's, whose name would not fit it
+OTHER_STUDENT = {"distill-block": {"mixer", "heads", "d_head"}, "merge-layers": {"blocks", "group"}}
 
 
-class CompressConfig(Config):
-    """What a paper does to a teacher to get this model; `synth train` trains its shape without one.
+@dataclass(frozen=True)
+class Compression:
+    """Settings, and of a preset the model and the name of the student where they are still that preset's."""
 
-    `blocks` counts the teacher's layers from 0; `merge-layers` reads them `group` neighbours at a time.
-    `conditioned` says what a block is trained on: the teacher's hidden states, those the student itself
-    reaches, or the student's with the teacher's true outputs. `start` is a closed form, `random`, or `best`:
-    the one that is ahead after a short trial. `epochs` or `steps` says how long each block is trained, and 0
-    steps keep the start. `limit` counts the sequences of `data` to learn from, by default all.
-    Healing adds `hidden` times the error of hidden states, divides logits by `temperature`, and changes the
-    parameters that a pattern of `train_only` names, by default all. A `pipeline` probes, distils, and heals
-    for `heal_steps` at `heal_learning_rate`.
+    config: Any
+    model: "ModelConfig | None" = None
+    name: str | None = None
+
+
+def load_compression(
+    verb: str,
+    preset: str | None = None,
+    scale: str | None = None,
+    config_file: Path | None = None,
+    overrides: Sequence[str] = (),
+    flags: Tree | None = None,
+) -> Compression:
+    """Return what a command is to do: a preset's `[compress]`, or its own defaults, under what is asked.
+
+    `flags` are settings of `[compress]`, laid over all else.
     """
+    layers = [{} if config_file is None else config_layer(config_file), parse_overrides(overrides)]
+    asked = merge(merge(*layers), {"compress": flags} if flags else {})
+    if preset is None:
+        if scale is not None:
+            raise SynthError("`--scale` belongs to a preset, and none is named", "give `--preset NAME`")
+        return Compression(_alone(verb, asked))
+    tree = merged(preset, scale, None, ())
+    refuse_other_verb(preset, values_of(tree), verb)
+    experiment = resolve(preset, merge(tree, asked))
+    own = asked.get("compress")
+    is_other = isinstance(own, dict) and bool(OTHER_STUDENT.get(verb, set()) & own.keys())
+    return Compression(experiment.compress, experiment.model, None if is_other else experiment.name)
 
-    method: CompressMethod
-    teacher: str = Field(min_length=1)
-    blocks: tuple[int, ...] = Field(min_length=1)
-    criterion: Criterion = "mse"
-    conditioned: Conditioned = "teacher"
-    start: str = "best"
-    epochs: int | None = Field(None, gt=0)
-    steps: int | None = Field(None, ge=0)
-    learning_rate: float = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    sequence_length: int = Field(gt=0)
-    data: str = Field(min_length=1)
-    limit: int | None = Field(None, gt=0)
-    group: int = Field(2, gt=1)
-    hidden: float = Field(0.0, ge=0)
-    temperature: float = Field(1.0, gt=0)
-    train_only: tuple[str, ...] = ()
-    heal_steps: int | None = Field(None, gt=0)
-    heal_learning_rate: float | None = Field(None, gt=0)
 
-    @property
-    def verb(self) -> str:
-        """The command that carries this out: `synth VERB --preset NAME`."""
-        return VERBS[self.method]
+def _alone(verb: str, asked: Tree) -> "CompressConfig":
+    """Return the settings of a command without a preset."""
+    from synthcli.compress.config import Alone
+    from synthcli.presets.derived import derive_compression
 
-    @model_validator(mode="after")
-    def _steps_or_epochs(self) -> "CompressConfig":
-        if (self.steps is None) == (self.epochs is None):
-            got = "neither" if self.steps is None else "both"
-            raise ValueError(f"exactly one of `steps` and `epochs` says how long to train, got {got}")
-        return self
+    tree = merge(trace({"compress": {"method": verb} | ALONE[verb]}, f"synth {verb}"), asked)
+    found, problems = check(Alone, derive_compression(tree))
+    if found is None:
+        hint = f"`synth {verb} --help` explains the options, `docs/compress.md` the settings"
+        raise SynthError("\n  ".join(problems), hint)
+    return found.compress
 
-    @model_validator(mode="after")
-    def _blocks_are_layers(self) -> "CompressConfig":
-        if any(block < 0 for block in self.blocks) or list(self.blocks) != sorted(set(self.blocks)):
-            raise ValueError(
-                f"`blocks` is {list(self.blocks)}, allowed: layers counted from 0, rising, each once"
-            )
-        return self
 
-    @model_validator(mode="after")
-    def _groups_are_neighbours(self) -> "CompressConfig":
-        if self.method != "merge-layers":
-            return self
-        groups = [self.blocks[start : start + self.group] for start in range(0, len(self.blocks), self.group)]
-        if any(group != tuple(range(group[0], group[0] + self.group)) for group in groups):
-            what = "pairs" if self.group == 2 else f"groups of {self.group}"
-            example = list(range(6, 6 + self.group))
-            raise ValueError(
-                f"`blocks` is {list(self.blocks)}, allowed: {what} of neighbours, such as {example}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _pipelines_heal(self) -> "CompressConfig":
-        for key in ("heal_steps", "heal_learning_rate"):
-            if (getattr(self, key) is not None) != (self.method == "pipeline"):
-                verb = "needs" if self.method == "pipeline" else "has no"
-                raise ValueError(f'`method = "{self.method}"` {verb} `{key}`')
-        return self
-
-    def steps_of(self, sequences: int) -> int:
-        """Return the steps of one block on so many sequences."""
-        if self.steps is not None:
-            return self.steps
-        return (self.epochs or 0) * -(-sequences // self.batch_size)
+def refuse_other_verb(preset: str, table: dict[str, Any], verb: str) -> None:
+    """Raise where a preset is for another command."""
+    own = verb_of(table)
+    if own == verb:
+        return
+    what = f"is for `synth {own}`" if table.get("compress") else "has no `[compress]`"
+    hint = f"`{build_command(own, preset)}` makes its model; `synth presets ls` lists the others"
+    raise SynthError(f"preset `{preset}` {what}", hint)

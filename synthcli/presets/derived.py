@@ -4,14 +4,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from synthcli.compress.config import CONFIGS
+from synthcli.compress.students import rate_of
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.errors import SynthError
-from synthcli.presets.merge import Tree, merge, trace, values_of
+from synthcli.presets.merge import Sourced, Tree, merge, trace, values_of
+
+OF_PRESETS = ("--scale", "default")  # who says the scale of a preset that is no run's
 
 
 def derive(tree: Tree) -> Tree:
-    """Return the table with `model.vocab_size` and `model.num_classes` filled in where they are absent."""
+    """Return the table with the values that follow from others filled in where they are absent."""
     table = values_of(tree)
     model, data = tables(table, "model", "data")
     size = {"vocab_size": vocabulary(data.get("tokenizer"))}
@@ -19,7 +23,28 @@ def derive(tree: Tree) -> Tree:
     classes = num_classes(data.get("corpus"))
     if classes and model.get("task") == "classification":
         below = merge(below, trace({"model": {"num_classes": classes}}, "derived from data.corpus"))
-    return merge(below, tree)
+    return derive_compression(merge(below, tree))
+
+
+def derive_compression(tree: Tree) -> Tree:
+    """Return the table with what `[compress]` takes from the training, the data and the mixer it names.
+
+    A run says all of it; its training may be the teacher's.
+    """
+    table = values_of(tree)
+    compress, training, data = tables(table, "compress", "training", "data")
+    fields = CONFIGS[compress["method"]].model_fields if compress.get("method") in CONFIGS else {}
+    below: Tree = {}
+    if not isinstance(scale := tree.get("scale"), Sourced) or scale.source in OF_PRESETS:
+        for key, own, source in (("seed", training, "training.seed"), ("source", data, "data.source")):
+            if key in fields and key in own:
+                below = merge(below, trace({"compress": {key: own[key]}}, f"derived from {source}"))
+    if "mixer" in fields and isinstance(compress.get("mixer"), str):
+        rate = trace(
+            {"compress": {"learning_rate": rate_of(compress["mixer"])}}, "derived from compress.mixer"
+        )
+        below = merge(below, rate)
+    return merge(below, tree) if below else tree
 
 
 def tables(table: dict[str, Any], *keys: str) -> list[dict[str, Any]]:

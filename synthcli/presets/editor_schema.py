@@ -30,7 +30,10 @@ def _partial(schema: Any) -> Any:
         return schema
     kept = {key: value for key, value in schema.items() if not (key == "required" and "properties" in schema)}
     if "oneOf" in kept:
-        kinds = kept.pop("discriminator", {"mapping": {}})["mapping"]
-        short = [{"enum": list(kinds)}] if kinds else []  # `value = "identity"` is that kind's table
+        union = kept.pop("discriminator", {"mapping": {}})
+        is_short = union.get("propertyName") == "kind"
+        short = (
+            [{"enum": list(union["mapping"])}] if is_short else []
+        )  # `value = "identity"` is that kind's table
         kept["anyOf"] = [*kept.pop("oneOf"), *short]
     return {key: _partial(value) for key, value in kept.items()}

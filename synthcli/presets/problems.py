@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from synthcli.errors import did_you_mean
-from synthcli.presets.allowed import SchemaNode, describe, kinds_of, node_at, properties_of
+from synthcli.presets.allowed import SchemaNode, describe, kinds_of, node_at, properties_of, tag_of
 
 LONGEST_VALUE = 60
 
@@ -43,6 +43,9 @@ class Place:
     def known_keys(self, path: Sequence[str | int]) -> list[str]:
         return list(properties_of(node_at(self.schema, path, self.table)))
 
+    def tag(self, path: Sequence[str | int]) -> str:
+        return tag_of(node_at(self.schema, path, self.table))
+
     def kinds(self, path: Sequence[str | int]) -> list[str]:
         return kinds_of(node_at(self.schema, path, self.table), self.schema)
 
@@ -73,10 +76,12 @@ def explain(kind: str, path: list[str | int], error: Any, place: Place) -> str:
         return f"{key} is missing, allowed: {place.allowed(path)}"
     if kind == "union_tag_not_found":
         kinds = place.kinds(path)
-        return f"{key}{place.origin(path)} has no `kind`, allowed: {', '.join(f'`{k}`' for k in kinds)}"
+        words = ", ".join(f"`{word}`" for word in kinds)
+        return f"{key}{place.origin(path)} has no `{place.tag(path)}`, allowed: {words}"
     if kind == "union_tag_invalid":
         tag, kinds = error["ctx"]["tag"], place.kinds(path)
-        where = f"`{'.'.join(str(part) for part in [*path, 'kind'])}`"
+        path = [*path, place.tag(path)]
+        where = f"`{'.'.join(str(part) for part in path)}`"
         return f"{where} = {json.dumps(tag)}{place.origin(path)}; {did_you_mean(tag, kinds)}"
     if kind == "value_error":
         return f"{key}: {error['ctx']['error']}" if path else str(error["ctx"]["error"])

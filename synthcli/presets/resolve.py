@@ -5,16 +5,20 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.files import find_file, find_preset, is_of_library, origin_of, read_preset, read_toml
 from synthcli.presets.grid import GRID
 from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of, without_overruled
+from synthcli.presets.old_names import drop_idle, rename
 from synthcli.presets.overrides import parse_overrides
 
 if TYPE_CHECKING:
+    from synthcli.config import Config
     from synthcli.presets.schema import Experiment
+
+    Table = TypeVar("Table", bound=Config)
 
 PAPER_SCALE = "paper"
 
@@ -30,10 +34,14 @@ def load_preset(
     `name` is a preset of the library or the path of a TOML file. No scale means the paper's, or the
     one a run's own `preset.toml` was resolved at.
     """
-    tree = merged(name, scale, config_file, overrides)
+    return resolve(name, merged(name, scale, config_file, overrides))
+
+
+def resolve(name: str, tree: Tree) -> "Experiment":
+    """Return the experiment of merged layers, with what one value says of another."""
     from synthcli.presets.derived import derive  # a name that does not exist costs no pydantic
 
-    return validated(name, derive(tree))
+    return validated(name, derive(drop_idle(tree)))
 
 
 def merged(name: str, scale: str | None, config_file: Path | None, overrides: Sequence[str]) -> Tree:
@@ -54,7 +62,7 @@ def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     if here in below:
         names = " → ".join(f"`{file.name}`" for file in chain)
         raise SynthError(f"presets extend each other in a circle: {names}", "remove one `extends`")
-    table = read_preset(path)
+    table = rename(read_preset(path))
     parent = table.pop("extends", None)
     if table.pop("abstract", False) and is_of_library(path):
         table.pop(GRID, None)  # presets of their own
@@ -118,28 +126,35 @@ def config_layer(path: Path) -> Tree:
         if key in table:
             hint = "it holds tables such as `[training]`; a preset file takes the place of the preset"
             raise SynthError(f"`{key}` has no meaning in `--config {path}`", hint)
-    return trace(table, f"--config {path}")
+    return trace(rename(table), f"--config {path}")
 
 
 def validated(name: str, tree: Tree) -> "Experiment":
     """Return the experiment, or raise with every problem listed."""
-    from pydantic import ValidationError
-
     from synthcli.presets.fitness import misfits
-    from synthcli.presets.problems import problems_of
     from synthcli.presets.schema import Experiment
 
-    table, sources = values_of(tree), sources_of(tree)
-    problems = misfits(table, f" (from {sources.get('data.corpus')})")
-    try:
-        # through JSON, whose strict mode takes lists for tuples but no "8" for 8
-        experiment = Experiment.model_validate_json(json.dumps(table, default=str), strict=True)
-    except ValidationError as error:
-        problems = [*problems_of(error, table, sources, Experiment.model_json_schema()), *problems]
-    if problems:
+    sources = sources_of(tree)
+    experiment, problems = check(Experiment, tree)
+    problems += misfits(values_of(tree), f" (from {sources.get('data.corpus')})")
+    if experiment is None or problems:
         raise refused(name, problems)
     experiment._sources = sources
     return experiment
+
+
+def check(kind: "type[Table]", tree: Tree) -> "tuple[Table | None, list[str]]":
+    """Return merged layers as a table of a kind, or None, and everything that is wrong with them."""
+    from pydantic import ValidationError
+
+    from synthcli.presets.problems import problems_of
+
+    table, sources = values_of(tree), sources_of(tree)
+    try:
+        # through JSON, whose strict mode takes lists for tuples but no "8" for 8
+        return kind.model_validate_json(json.dumps(table, default=str), strict=True), []
+    except ValidationError as error:
+        return None, problems_of(error, table, sources, kind.model_json_schema())
 
 
 ASKED = "(from --"  # an option of the command line

@@ -5,13 +5,14 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from synthcli.compress.config import CompressConfig
 from synthcli.config import Config
 from synthcli.data.config import DataConfig
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model_config.model import ModelConfig
 from synthcli.presets.clashes import clashes
-from synthcli.presets.compression import CompressConfig
+from synthcli.presets.commands import VERBS
 from synthcli.presets.files import NAME_PATTERN
 from synthcli.reproduce.claims import Claim, Paper
 from synthcli.training.config import TrainingConfig
@@ -63,16 +64,7 @@ class Experiment(Config):
     @property
     def verb(self) -> str:
         """The command that makes this model as its paper does: `train`, or what compresses a teacher."""
-        return "train" if self.compress is None else self.compress.verb
-
-    def compression(self, verb: str) -> CompressConfig:
-        """Return `[compress]` for the command that carries it out; raise where it is another's."""
-        if self.compress is not None and self.compress.verb == verb:
-            return self.compress
-        what = "has no `[compress]`" if self.compress is None else f"is for `synth {self.verb}`"
-        option = "" if self.compress is None else "--preset "
-        hint = f"`synth {self.verb} {option}{self.name}` makes its model; `synth presets ls` lists the others"
-        raise SynthError(f"preset `{self.name}` {what}", hint)
+        return "train" if self.compress is None else VERBS[self.compress.method]
 
     def from_scratch(self) -> "Experiment":
         """Return the experiment that trains this model's shape without a teacher."""

@@ -307,8 +307,8 @@ COMPRESS = [
     ),
     (
         "merge-layers 0 2 --teacher teacher",
-        "layers `0 2` are not neighbours in rising order",
-        "name layers that follow each other, such as `0 1`",
+        "`compress`: layers `0 2` are not neighbours in rising order, 2 to a group, such as `0 1`",
+        "`synth merge-layers --help` explains the options, `docs/compress.md` the settings",
     ),
     (
         "merge-layers 3 4 --teacher teacher",

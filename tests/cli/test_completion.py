@@ -74,10 +74,6 @@ def test_runs_and_stores_are_offered(here: Path) -> None:
 
 
 def test_closed_sets_are_those_that_are_accepted() -> None:
-    from synthcli.compress.closed_forms import STARTS
-    from synthcli.compress.conditioned import CONDITIONED
-    from synthcli.compress.criteria import CRITERIA
-    from synthcli.compress.merging import MERGES
     from synthcli.compress.probe import REPLACEMENTS
     from synthcli.data.corpora import SPLITS
     from synthcli.data.preparing.engines import ENGINES
@@ -91,13 +87,9 @@ def test_closed_sets_are_those_that_are_accepted() -> None:
     from synthcli.runs.trackers import TRACKERS
 
     sets = {
-        "CONDITIONED": CONDITIONED,
-        "CRITERIA": CRITERIA,
         "ENGINES": ENGINES,
         "EQUAL": get_args(Equal),
         "FORMATS": EXPORTERS,
-        "FORMULAS": (*STARTS, "best"),
-        "MERGES": (*MERGES, "best"),
         "METRICS": METRICS,
         "ORIGINS": ORIGINS,
         "ROUGE_TOKENIZERS": ROUGE_TOKENIZERS,

@@ -147,7 +147,7 @@ def test_a_pipeline_probes_distils_and_heals(synth: Synth, teacher: Path, here: 
 MISTAKES = [
     (("--block", "6"), "there is no block 6: the model has 3 layers", "allowed: 0 to 2"),
     (("--block", "two"), "`--block two` is neither a layer nor `all`", "counted from 0"),
-    (("--block", "1", "--block", "1"), "block 1 is named twice", "name every block once"),
+    (("--block", "1", "--block", "1"), "block 1 is named twice, name every block once", "--help"),
     ((), "no block is named", "--block all"),
     (("--block", "1", "--mixer", "sruu"), "unknown mixer `sruu`", "did you mean"),
     (
@@ -155,10 +155,24 @@ MISTAKES = [
         "`--heads 2` has no meaning for `--mixer sru`",
         "leave",
     ),
-    (("--block", "1", "--heads", "0"), "`--heads 0` is not a number", "1 or more"),
-    (("--block", "1", "--criterion", "kl"), "`--criterion kl` is unknown", "known"),
-    (("--block", "1", "--start", "svd"), "`--start svd` is unknown", ""),
-    (("--block", "1", "--conditioned", "me"), "`--conditioned me` is unknown", "known"),
+    (
+        ("--block", "1", "--heads", "0"),
+        "`compress.heads` = 0 (from --heads), allowed: a whole number > 0",
+        "`synth distill-block --help`",
+    ),
+    (
+        ("--block", "1", "--criterion", "mes"),
+        '`compress.criterion` = "mes" (from --criterion), allowed: `mse` or `mse-scores` or',
+        "`synth distill-block --help`",
+    ),
+    (("--block", "1", "--start", "svd"), '`compress.start` = "svd" (from --start), allowed: `whitened', ""),
+    (("--block", "1", "--conditioned", "me"), '`compress.conditioned` = "me" (from --conditioned)', ""),
+    (
+        ("--block", "1", "--set", "compress.clp=2"),
+        "`compress.clp` (from --set) is no key; did you mean `clip`",
+        "",
+    ),
+    (("--block", "1", "--set", "model.d_model=2"), "`model` (from --set) is no key; known: `compress`", ""),
     (("--block", "1", "--teacher", "nobody"), "unknown teacher `nobody`", ""),
     (("--block", "1", "--cache-limit", "1KB"), "and `--cache-limit` allows 1.0 KiB", "raise it"),
     (("--block", "1", "--cache-limit", "much"), "`--cache-limit much` is no size", "4GB"),

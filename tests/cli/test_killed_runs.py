@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from synthcli import durable
+from synthcli.compress.config import HealConfig
 from synthcli.jobs import heal as healing
 from synthcli.jobs import merge_layers as merging
-from synthcli.jobs.heal import heal, resume_healing
-from synthcli.jobs.heal_request import HealRequest
+from synthcli.jobs.heal import prepare, resume
+from synthcli.jobs.heal import run as heal_student
 from synthcli.jobs.students import save_student
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.train import Watcher
@@ -127,8 +128,10 @@ def test_a_verb_resumes_its_own_runs_alone(synth: Synth, teacher: Path, student:
     assert verb_of(Run(healed)) == "heal" and synth("heal", "--resume", str(healed)).code == 0
 
 
-def begin(word: str = STUDENT) -> HealRequest:
-    return HealRequest(word, steps=4, hidden=0.3)
+def heal() -> Run:
+    """Heal the student for a moment."""
+    watcher = Watcher(print)
+    return heal_student(prepare(HealConfig(steps=4, hidden=0.3), STUDENT, watcher), watcher).run
 
 
 def stop_at_comparison(number: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
@@ -150,10 +153,10 @@ def stop_at_comparison(number: int, monkeypatch: pytest.MonkeyPatch) -> Callable
 def test_a_healing_killed_while_it_compares_is_finished_later(
     number: int, synth: Synth, student: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = heal(begin(), Watcher(print)).run
+    whole = heal()
     go_on = stop_at_comparison(number, monkeypatch)
     with pytest.raises(KilledError):
-        heal(begin(), Watcher(print))
+        heal()
     go_on()
     killed = list_runs(name=f"{STUDENT}-healed")[0]
     assert killed != whole and "after" not in killed.read_results()["compress"]
@@ -168,12 +171,12 @@ def test_a_healing_killed_while_it_compares_is_finished_later(
 
 
 def test_a_healing_that_lost_its_account_makes_it_again(student: Path, here: Path) -> None:
-    whole = heal(begin(), Watcher(print)).run
+    whole = heal()
     expected = whole.read_results()["compress"]
     for lost in ("finished.json", "environment.json", "results/compress.json"):
         (whole.path / lost).unlink()
     assert verb_of(whole) == "heal"
-    resume_healing(str(whole.path), Watcher(print))
+    resume(str(whole.path), Watcher(print))
     assert whole.read_results()["compress"] == expected
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.jobs.heal import heal, resume_healing
-from synthcli.jobs.heal_request import HealRequest
+from synthcli.compress.config import HealConfig
+from synthcli.jobs.heal import prepare, resume, run
 from synthcli.jobs.train import Watcher
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.training import Training
@@ -90,7 +90,7 @@ def test_presets_merge_and_heal(synth: Synth, teacher: Path, here: Path) -> None
     said = synth("heal", "bert-merge-2-3", "--preset", "bert-heal-merged", "--scale", "smoke", *text)
     assert said.code == 0, said.err
     preset = (only(here, "bert-merge-2-3-healed") / "preset.toml").read_text()
-    assert "sequence_length = 12" in preset and "peak = 0.0001" in preset
+    assert "max_length = 12" in preset and "peak = 0.0001" in preset
 
 
 class StopAt(Callback):
@@ -108,13 +108,14 @@ def test_a_healing_that_was_interrupted_ends_with_the_same_bits(
 ) -> None:
     said = synth("merge-layers", "0", "1", "--closed-form-only", "--limit", "8")
     assert said.code == 0, said.err
-    request = HealRequest("teacher-merge-0-1", steps=6, hidden=0.3, train_only=("encoder.blocks.0.*",))
-    whole = heal(request, Watcher(print))
-    broken = heal(request, Watcher(print, training=lambda name: StopAt(3)))
+    config = HealConfig(steps=6, hidden=0.3, train_only=("encoder.blocks.0.*",))
+    job = prepare(config, "teacher-merge-0-1", Watcher(print))
+    whole = run(job, Watcher(print))
+    broken = run(job, Watcher(print, training=lambda name: StopAt(3)))
     assert broken.outcome is not None and broken.outcome.is_interrupted
     said = synth("train", "--resume", str(broken.run.path))
     assert said.code == 2 and "`synth heal --resume" in said.err
-    resumed = resume_healing(None, Watcher(print))
+    resumed = resume(None, Watcher(print))
     assert resumed.run.path == broken.run.path
     for name in ("checkpoints/last/model.safetensors", "journal.jsonl"):
         assert (whole.run.path / name).read_bytes() == (resumed.run.path / name).read_bytes(), name
@@ -130,16 +131,16 @@ def load(run: Path) -> dict:  # type: ignore[type-arg]
 
 
 MERGES = [
-    (("0", "2"), "layers `0 2` are not neighbours in rising order", "such as `0 1`"),
-    (("1",), "`1` is one layer, and merging takes two or more", "name its neighbour too"),
+    (("0", "2"), "layers `0 2` are not neighbours in rising order, 2 to a group, such as `0 1`", "--help"),
+    (("1",), "`1` is one layer, and merging takes two or more: name a neighbour too", "--help"),
     (("3", "4"), "there is no block 4: the model has 4 layers", "allowed: 0 to 3"),
     ((), "no layers are named", "--all-pairs"),
     (("0", "1", "--all-pairs"), "`0 1` and `--all-pairs` exclude each other", "leave one"),
-    (("0", "1", "--init", "pool"), "`--init pool` is unknown", "did you mean"),
+    (("0", "1", "--init", "pool"), '`compress.start` = "pool" (from --init), allowed: `pooled`', "--help"),
     (("0", "1", "--heads", "5"), "`--heads 5`: the layers have 4 to choose from", "allowed: 1 to 4"),
     (("0", "1", "--d-ff", "49"), "`--d-ff 49`: the layers have 48 to choose from", "allowed: 1 to 48"),
     (("0", "1", "--init", "mean", "--heads", "1"), "keeps heads and neurons as they are", "pooled"),
-    (("0", "1", "--conditioned", "me"), "`--conditioned me` is unknown", "known"),
+    (("0", "1", "--conditioned", "me"), '`compress.conditioned` = "me" (from --conditioned)', "--help"),
     (("0", "1", "--teacher", "nobody"), "unknown teacher `nobody`", ""),
     (("0", "1", "--cache-limit", "1KB"), "and `--cache-limit` allows 1.0 KiB", "raise it"),
     (("--preset", "bert-heal-merged"), "is for `synth heal`", "`synth heal --preset bert-heal-merged`"),

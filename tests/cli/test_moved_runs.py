@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from synthcli.__main__ import main
+from synthcli.compress.config import HealConfig
 from synthcli.jobs.finetune import Adaptation, adapted
-from synthcli.jobs.heal import heal
-from synthcli.jobs.heal_request import HealRequest
+from synthcli.jobs.heal import prepare
+from synthcli.jobs.heal import run as heal_student
 from synthcli.jobs.train import Watcher, train_experiment
 from synthcli.runs import find_checkpoint, list_runs
 from synthcli.runs.references import hash_of
@@ -72,7 +73,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command(patch, "merge-layers", "0", "1", "--closed-form-only", "--limit", "8")
         stopped = Watcher(print, training=lambda name: StopAt(1))
         for watcher in (stopped, Watcher(print)):
-            heal(HealRequest(STUDENT, steps=3, hidden=0.3), watcher)
+            heal_student(prepare(HealConfig(steps=3, hidden=0.3), STUDENT, watcher), watcher)
         other = write_text(here / "sentences", "sentence")
         adaptation = Adaptation("text", other, overrides=("training.steps=3", "training.save_every=1"))
         experiment = adapted(find_checkpoint("teacher"), adaptation)

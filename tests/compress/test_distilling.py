@@ -1,23 +1,25 @@
 """Blocks distilled: starts, trials, conditions, and every kind of student."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from synthcli.cli import distil_block as cli
-from synthcli.compress.blocks import distil_blocks
+from synthcli.cli import distill_block as cli
+from synthcli.compress import words
+from synthcli.compress.blocks import distill_blocks
 from synthcli.compress.cache import ActivationCache, build_cache
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.capture import capture_model, logits_of
 from synthcli.compress.closed_forms import STARTS, Lesson
 from synthcli.compress.conditioned import PARTS, recorded, sites_of
+from synthcli.compress.config import DistillConfig
 from synthcli.compress.criteria import CRITERIA
-from synthcli.compress.distilling import Plan, distil_block
-from synthcli.compress.fitting import FitConfig
+from synthcli.compress.distilling import distill_block
 from synthcli.compress.likeness import likeness
+from synthcli.compress.merging import MERGES
 from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site, main_stack
 from synthcli.compress.students import STUDENTS, Shape, student_config
@@ -29,8 +31,15 @@ from tests.compress.small import HEADS, LAYERS, WIDTH, bert_config, small_teache
 
 pytestmark = pytest.mark.slow
 
-QUICK = FitConfig(steps=12, batch_size=16, learning_rate=3e-3, evaluations=2)
-FORMULA = replace(QUICK, steps=0)
+STEPS = 12
+
+
+def quick(**more: Any) -> DistillConfig:
+    """Return settings of a training of a moment."""
+    own = {"steps": STEPS, "batch_size": 16, "learning_rate": 3e-3, "evaluations": 2}
+    return DistillConfig(**(own | more))
+
+
 Texts = tuple[Calibration, Calibration]
 
 
@@ -70,25 +79,25 @@ def test_every_kind_of_student_is_distilled(
     teacher: Teacher = request.getfixturevalue(kind)
     lesson, held_out = lesson_on(teacher, pre_norm(texts, teacher), tmp_path)
     config = student_config(mixer, Shape(teacher.config, lesson.stack, 1))
-    found = distil_block(lesson, held_out, config, Plan(settings=QUICK))
+    found = distill_block(lesson, held_out, config, quick())
     assert found.nmse_after == pytest.approx(nmse(found.student, held_out, lesson.source, lesson.target))
     assert found.nmse_after <= found.nmse_before
     assert found.start in [trial.start for trial in found.trials]
     known = [trial.after for trial in found.trials if trial.after is not None]
     assert min(known) == next(trial.after for trial in found.trials if trial.start == found.start)
     assert found.parameters_after == sum(p.numel() for p in found.student.parameters())
-    assert found.steps == (0 if mixer == "none" else QUICK.steps)
+    assert found.steps == (0 if mixer == "none" else STEPS)
 
 
 def test_a_formula_beats_a_fresh_student_before_training(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
     lesson, held_out = lesson_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS, d_head=3)
     errors = {
-        start: distil_block(lesson, held_out, config, Plan(start=start, settings=FORMULA)).nmse_after
+        start: distill_block(lesson, held_out, config, quick(start=start, steps=0)).nmse_after
         for start in ("whitened-svd", "random")
     }
     assert errors["whitened-svd"] < 0.5 * errors["random"]
-    best = distil_block(lesson, held_out, config, Plan(settings=FORMULA))
+    best = distill_block(lesson, held_out, config, quick(steps=0))
     assert best.start == "whitened-svd" and best.nmse_after == pytest.approx(errors["whitened-svd"])
     assert best.steps == 0
 
@@ -101,8 +110,8 @@ def test_values_are_fitted_beside_scores(
     """With the teacher's values and a new output map no student of scores is left at chance."""
     lesson, held_out = lesson_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS, d_head=d_head)
-    plan = Plan(criterion=criterion, start="random", settings=replace(QUICK, steps=90, learning_rate=1e-2))
-    found = distil_block(lesson, held_out, config, plan)
+    plan = quick(criterion=criterion, start="random", steps=90, learning_rate=1e-2)
+    found = distill_block(lesson, held_out, config, plan)
     assert found.nmse_after < 0.5
 
 
@@ -110,19 +119,18 @@ def test_values_are_fitted_beside_scores(
 def test_other_criteria_end_in_a_student(bert: Teacher, texts: Texts, tmp_path: Path, criterion: str) -> None:
     lesson, held_out = lesson_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=2, d_head=6)
-    found = distil_block(lesson, held_out, config, Plan(criterion=criterion, start="random", settings=QUICK))
+    found = distill_block(lesson, held_out, config, quick(criterion=criterion, start="random"))
     assert found.nmse_after < found.nmse_before
-    assert found.steps == QUICK.steps
+    assert found.steps == STEPS
 
 
 def test_words_of_the_teacher_are_approached(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
     config = AttentionConfig(heads=2, d_head=6)
     plans = (
-        Plan(criterion="kl-output", start="random", settings=replace(QUICK, steps=steps, learning_rate=1e-2))
-        for steps in (0, 30)
+        quick(criterion="kl-output", start="random", steps=steps, learning_rate=1e-2) for steps in (0, 30)
     )
     before, after = (
-        likeness(bert.model, distil_blocks(bert, texts, "encoder", {1: config}, plan, tmp_path)[0], texts[1])
+        likeness(bert.model, distill_blocks(bert, texts, "encoder", {1: config}, plan, tmp_path)[0], texts[1])
         for plan in plans
     )
     assert after.divergence < 0.7 * before.divergence
@@ -150,9 +158,9 @@ def test_blocks_from_one_recording_are_those_distilled_apart(
     bert: Teacher, texts: Texts, tmp_path: Path
 ) -> None:
     config = AttentionConfig(heads=HEADS, d_head=3)
-    plan = Plan(settings=QUICK, start="whitened-svd")
-    _, both = distil_blocks(bert, texts, "encoder", {0: config, 2: config}, plan, tmp_path)
-    _, alone = distil_blocks(bert, texts, "encoder", {2: config}, plan, tmp_path)
+    plan = quick(start="whitened-svd")
+    _, both = distill_blocks(bert, texts, "encoder", {0: config, 2: config}, plan, tmp_path)
+    _, alone = distill_blocks(bert, texts, "encoder", {2: config}, plan, tmp_path)
     assert [one.block for one in both] == [0, 2]
     assert both[1].nmse_after == alone[0].nmse_after
     assert not list(tmp_path.iterdir())
@@ -167,8 +175,8 @@ def test_corrected_targets_bring_the_stream_back(
     stack, (text, _) = main_stack(teacher.config), pre_norm(texts, teacher)
     truth = build_cache(tmp_path / "truth", teacher, text, sites_of(stack, [1], PARTS))
     config = AttentionConfig(heads=2, d_head=3)
-    plan = Plan(settings=FORMULA, start="random")
-    drifted, _ = distil_blocks(teacher, pre_norm(texts, teacher), stack, {0: config}, plan, tmp_path)
+    plan = quick(steps=0, start="random")
+    drifted, _ = distill_blocks(teacher, pre_norm(texts, teacher), stack, {0: config}, plan, tmp_path)
     site = Site(stack, 1, "mixer-out")
     found = recorded(tmp_path / "own", teacher, drifted, truth, text, site, "corrected")
     stream = Site(stack, 1, "layer-in")
@@ -192,9 +200,7 @@ def test_targets_of_the_student_are_what_the_teacher_makes_of_its_input(
     text = texts[0]
     truth = build_cache(tmp_path / "truth", bert, text, sites_of("encoder", [1], PARTS))
     config = AttentionConfig(heads=2, d_head=3)
-    drifted, _ = distil_blocks(
-        bert, texts, "encoder", {0: config}, Plan(settings=FORMULA, start="random"), tmp_path
-    )
+    drifted, _ = distill_blocks(bert, texts, "encoder", {0: config}, quick(steps=0, start="random"), tmp_path)
     source, target = Site("encoder", 1, "mixer-in"), Site("encoder", 1, "mixer-out")
     found = recorded(tmp_path / "own", bert, drifted, truth, text, target, "student")
     seen = capture_model(drifted, text.batch([0]), [source])[source]  # type: ignore[arg-type, list-item]
@@ -208,10 +214,10 @@ def test_corrected_targets_beat_independent_ones_for_a_whole_model(
     students = {layer: AttentionConfig(heads=2, d_head=4) for layer in range(LAYERS)}
     found = {
         conditioned: likeness(
-            bert.model, distil_blocks(bert, texts, "encoder", students, plan, tmp_path)[0], texts[1]
+            bert.model, distill_blocks(bert, texts, "encoder", students, plan, tmp_path)[0], texts[1]
         )
         for conditioned in ("teacher", "corrected")
-        for plan in (Plan(settings=FORMULA, start="whitened-svd", conditioned=conditioned),)
+        for plan in (quick(steps=0, start="whitened-svd", conditioned=conditioned),)
     }
     assert found["corrected"].divergence < found["teacher"].divergence
 
@@ -219,8 +225,8 @@ def test_corrected_targets_beat_independent_ones_for_a_whole_model(
 def test_chance_is_of_the_seed(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
     lesson, held_out = lesson_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=2, d_head=3)
-    plans = [Plan(start="random", settings=replace(FORMULA, seed=seed)) for seed in (0, 0, 1)]
-    students: list[Any] = [distil_block(lesson, held_out, config, plan).student for plan in plans]
+    plans = [quick(start="random", steps=0, seed=seed) for seed in (0, 0, 1)]
+    students: list[Any] = [distill_block(lesson, held_out, config, plan).student for plan in plans]
     first, again, other = (student.value.weight for student in students)
     assert torch.equal(first, again) and not torch.equal(first, other)
 
@@ -228,34 +234,26 @@ def test_chance_is_of_the_seed(bert: Teacher, texts: Texts, tmp_path: Path) -> N
 def test_starts_that_do_not_fit_are_told_and_passed_over(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
     lesson, held_out = lesson_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS + 1, d_head=3)
-    found = distil_block(lesson, held_out, config, Plan(settings=FORMULA))
+    found = distill_block(lesson, held_out, config, quick(steps=0))
     refused = [trial for trial in found.trials if trial.after is None]
     assert refused and "`--heads 5` is more than the teacher's 4 in block 1" in refused[0].why
     assert found.start == "random"
     with pytest.raises(SynthError, match="is more than the teacher's 4"):
-        distil_block(lesson, held_out, config, Plan(start="whitened-svd", settings=FORMULA))
+        distill_block(lesson, held_out, config, quick(start="whitened-svd", steps=0))
 
 
 @pytest.mark.parametrize(
-    ("plan", "message"),
-    [
-        (Plan(start="bset"), "`--start bset` is unknown"),
-        (Plan(criterion="mes"), "`--criterion mes` is unknown"),
-        (Plan(conditioned="pupil"), "`--conditioned pupil` is unknown"),
-        (Plan(settings=FitConfig(steps=-1)), "`--steps -1` is less than 0"),
-    ],
+    "wrong", [{"start": "bset"}, {"criterion": "mes"}, {"conditioned": "pupil"}, {"steps": -1}]
 )
-def test_words_that_name_nothing_are_refused(
-    bert: Teacher, texts: Texts, tmp_path: Path, plan: Plan, message: str
-) -> None:
-    with pytest.raises(SynthError, match=message):
-        distil_blocks(bert, texts, "encoder", {1: AttentionConfig()}, plan, tmp_path)
+def test_words_that_name_nothing_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        quick(**wrong)
 
 
 def test_a_cache_that_would_be_too_large_is_refused(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
-    plan = Plan(settings=FORMULA, limit=1000)
+    plan = quick(steps=0, cache_limit=1000)
     with pytest.raises(SynthError, match="and `--cache-limit` allows 1000 bytes"):
-        distil_blocks(bert, texts, "encoder", {1: AttentionConfig()}, plan, tmp_path)
+        distill_blocks(bert, texts, "encoder", {1: AttentionConfig()}, plan, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -311,9 +309,13 @@ def test_a_decoder_takes_no_student_that_reads_the_future(gpt2: Teacher, mixer: 
 
 
 def test_the_help_names_all_there_is() -> None:
-    for option, names in ((cli.Start, STARTS), (cli.Criterion, CRITERIA), (cli.Mixer, STUDENTS)):
-        words = option.__metadata__[0].help  # type: ignore[attr-defined]
-        assert [name for name in names if name not in words] == []
+    for option, names in (("start", STARTS), ("criterion", CRITERIA), ("mixer", STUDENTS)):
+        assert [name for name in names if name not in cli.FLAGS[option].info.help] == []
+
+
+def test_words_are_those_of_the_registries() -> None:
+    assert tuple(CRITERIA) == words.CRITERIA
+    assert set(words.FORMULAS) == {*STARTS, "best"} and set(words.MERGE_STARTS) == {*MERGES, "best"}
 
 
 @pytest.mark.parametrize("mixer", ["linear", "none", "sru"])
@@ -322,9 +324,9 @@ def test_a_criterion_that_does_not_fit_is_refused_before_anything_is_recorded(
     bert: Teacher, texts: Texts, tmp_path: Path, mixer: str, criterion: str
 ) -> None:
     students = {1: student_config(mixer, Shape(bert.config, "encoder", 1))}
-    plan = Plan(criterion=criterion, settings=QUICK, limit=1)  # one byte: a recording would be refused
+    plan = quick(criterion=criterion, cache_limit=1)  # one byte: a recording would be refused
     with pytest.raises(SynthError, match=f"`{criterion}` compares maps .* the student's mixer is `{mixer}`"):
-        distil_blocks(bert, texts, "encoder", students, plan, tmp_path)
+        distill_blocks(bert, texts, "encoder", students, plan, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -333,7 +335,7 @@ def test_a_block_without_a_mixer_teaches_nothing(store: Store, texts: Texts, tmp
     teacher = small_teacher(bert_config(store.tokenizer.vocab_size, encoder=table), store.tokenizer)
     students = {1: student_config("attention", Shape(teacher.config, "encoder", 1))}
     with pytest.raises(SynthError, match="block 1 has no mixer: what stands there is a constant already"):
-        distil_blocks(teacher, texts, "encoder", students, Plan(settings=QUICK, limit=1), tmp_path)
+        distill_blocks(teacher, texts, "encoder", students, quick(cache_limit=1), tmp_path)
 
 
 def test_a_start_that_does_not_fit_stands_below_the_table() -> None:

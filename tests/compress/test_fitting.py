@@ -10,8 +10,9 @@ from torch import nn
 from synthcli.compress.assemble import new_block, new_mixer
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.calibration import Calibration
+from synthcli.compress.config import FitConfig
 from synthcli.compress.criteria import CRITERIA, Given, criterion
-from synthcli.compress.fitting import FitConfig, Layer, NotLearntError, fit
+from synthcli.compress.fitting import Layer, NotLearntError, fit
 from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.compress.teacher import Teacher

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from synthcli.compress.assemble import new_mixer
+from synthcli.compress.config import FitConfig
 from synthcli.compress.criteria import Given, criterion
-from synthcli.compress.fitting import Activations, FitConfig, Student, objective
+from synthcli.compress.fitting import Activations, Student, objective
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.sites import Site
 from synthcli.data.config import BatchConfig

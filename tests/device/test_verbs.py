@@ -16,6 +16,7 @@ import torch
 from synthcli import api
 from synthcli.compress.cache import build_cache
 from synthcli.compress.closed_forms import STARTS
+from synthcli.compress.config import HealConfig, ProbeConfig, RecordingConfig
 from synthcli.compress.merging import MERGES
 from synthcli.compress.sites import Site
 from synthcli.compress.teacher import open_teacher
@@ -25,10 +26,9 @@ from synthcli.jobs import heal as healing
 from synthcli.jobs import probe
 from synthcli.jobs.agreement import AgreementRequest, agree
 from synthcli.jobs.generate import Asked, Writer
-from synthcli.jobs.heal_request import HealRequest
-from synthcli.jobs.texts import TextRequest, texts_for
+from synthcli.jobs.texts import texts_for
 from synthcli.jobs.train import Watcher
-from synthcli.runs import RESULT
+from synthcli.runs import RESULT, Run
 from tests.device.__main__ import counts
 from tests.device.double import Device
 from tests.tiny_presets import LANGUAGE_MODEL, STREAMS, TINY, teacher_preset, write_words
@@ -105,7 +105,7 @@ def test_filling_of_masks(runs: Runs) -> None:
 def test_recordings(runs: Runs, tmp_path: Path) -> None:
     def record() -> dict[str, bytes]:
         teacher = open_teacher(runs["teacher"])
-        text = texts_for(teacher, TextRequest(limit=16)).train
+        text = texts_for(teacher, RecordingConfig(limit=16)).train
         sites = [Site("encoder", layer, part) for layer in (0, 2) for part in ("layer-in", "mixer-out")]
         cache = build_cache(tmp_path / f"on-{teacher.device.type}", teacher, text, sites)
         return {path.name: path.read_bytes() for path in cache.path.iterdir()}
@@ -116,8 +116,8 @@ def test_recordings(runs: Runs, tmp_path: Path) -> None:
 
 def test_a_probe(runs: Runs, tmp_path: Path) -> None:
     def look() -> list[Any]:
-        asked = probe.Request(str(runs["teacher"]), text=TextRequest(limit=16), output=tmp_path)
-        findings = probe.recorded_and_probed(probe.found(asked), probe.quiet)
+        asked = ProbeConfig(teacher=str(runs["teacher"]), limit=16)
+        findings = probe.record_and_probe(probe.prepare(asked, output=tmp_path), probe.quiet)
         return [replace(one, seconds=0.0) for one in findings]
 
     host, there = on_both(look)
@@ -187,12 +187,17 @@ def test_training_of_a_block(criterion: str, runs: Runs) -> None:
     assert there.rows[0]["nmse_after"] == pytest.approx(host.rows[0]["nmse_after"], rel=1e-3)
 
 
+def healed(student: Path, **settings: Any) -> Run:
+    """Heal a student for a moment."""
+    watcher = Watcher(lambda line: None)
+    return healing.run(healing.prepare(HealConfig(**settings), str(student), watcher), watcher).run
+
+
 def test_healing_and_agreement(runs: Runs) -> None:
     student = api.merge(runs["teacher"], layers=(0, 1), **CALIBRATION).path
 
     def heal() -> tuple[dict[str, Any], dict[str, Any]]:
-        asked = HealRequest(str(student), steps=2, hidden=0.5, batch_size=8)
-        run = healing.heal(asked, Watcher(lambda line: None)).run
+        run = healed(student, steps=2, hidden=0.5, batch_size=8)
         compared = agree(AgreementRequest((str(run.path),), reference=str(runs["teacher"]), limit=8))
         result = compared.students[0].result
         assert result.device == run.read_results()[RESULT]["device"]
@@ -209,11 +214,11 @@ def test_a_healing_killed_before_its_student_was_compared(runs: Runs) -> None:
     quiet = Watcher(lambda line: None)
 
     def heal() -> dict[str, Any]:
-        run = healing.heal(HealRequest(str(student), steps=1, batch_size=8), quiet).run
+        run = healed(student, steps=1, batch_size=8)
         account = run.read_results()[RESULT]
         del account["after"]
         run.write_result(RESULT, account)
-        healing.resume_healing(str(run.path), quiet)
+        healing.resume(str(run.path), quiet)
         return run.read_results()[RESULT]["after"]  # type: ignore[no-any-return]
 
     host, there = on_both(heal)

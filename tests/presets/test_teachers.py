@@ -19,9 +19,9 @@ def test_a_teacher_reads_as_much_as_its_student_is_shown(name: str, scale: str) 
     assert table is not None
     teacher = load_preset(table.teacher, scale).model
     stack = getattr(teacher, teacher.main_stack)
-    assert all(block < stack.layers for block in table.blocks or ())
+    assert all(block < stack.layers for block in getattr(table, "blocks", ()))
     longest = min(stack.max_length for stack in (teacher.encoder, teacher.decoder) if stack is not None)
-    assert table.sequence_length is None or table.sequence_length <= longest
+    assert table.max_length is None or table.max_length <= longest
 
 
 def test_there_are_teachers() -> None:

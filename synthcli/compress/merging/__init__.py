@@ -4,7 +4,6 @@ from synthcli.compress.merging.copies import Start, copy_first, copy_last, mean,
 from synthcli.compress.merging.pooled import linear, pooled, ridge_first, ridge_last
 from synthcli.compress.merging.span import Span, all_pairs, span_of
 from synthcli.compress.merging.task import Task
-from synthcli.compress.merging.wanted import Wanted
 
 MERGES: dict[str, Start] = {
     "pooled": pooled,
@@ -17,4 +16,4 @@ MERGES: dict[str, Start] = {
     "random": random,
 }
 
-__all__ = ["MERGES", "Span", "Start", "Task", "Wanted", "all_pairs", "span_of"]
+__all__ = ["MERGES", "Span", "Start", "Task", "all_pairs", "span_of"]

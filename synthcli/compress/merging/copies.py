@@ -7,19 +7,20 @@ import torch
 from torch import nn
 
 from synthcli.compress.assemble import New
+from synthcli.compress.config import MergedLayerConfig
+from synthcli.compress.merging.shapes import changes, merged_shape, shape_of
 from synthcli.compress.merging.task import Task
-from synthcli.compress.merging.wanted import Wanted, shape_of
 from synthcli.errors import SynthError
 
-Start = Callable[[Task, Wanted], New]
+Start = Callable[[Task, MergedLayerConfig], New]
 
 
-def copy_first(task: Task, wanted: Wanted) -> New:
+def copy_first(task: Task, wanted: MergedLayerConfig) -> New:
     """Return the first layer: the others are dropped."""
     return _copy(task, wanted, task.span.first, "copy-first")
 
 
-def copy_last(task: Task, wanted: Wanted) -> New:
+def copy_last(task: Task, wanted: MergedLayerConfig) -> New:
     """Return the last layer: those before it are dropped.
 
     It is what LaCo makes of a pair: θ_a + (θ_b − θ_a) = θ_b  (Yang et al. 2024, arXiv 2402.11187, eq. 1).
@@ -27,7 +28,7 @@ def copy_last(task: Task, wanted: Wanted) -> New:
     return _copy(task, wanted, task.span.last, "copy-last")
 
 
-def _copy(task: Task, wanted: Wanted, layer: int, name: str) -> New:
+def _copy(task: Task, wanted: MergedLayerConfig, layer: int, name: str) -> New:
     refuse_changes(task, wanted, name)
     shape = shape_of(task, layer)
     block = copy.deepcopy(task.blocks[layer - task.span.first]).requires_grad_(True)
@@ -35,7 +36,7 @@ def _copy(task: Task, wanted: Wanted, layer: int, name: str) -> New:
 
 
 @torch.no_grad()
-def mean(task: Task, wanted: Wanted) -> New:
+def mean(task: Task, wanted: MergedLayerConfig) -> New:
     """Return the mean of all parameters; the layers have to be of one shape."""
     refuse_changes(task, wanted, "mean")
     shapes = [shape_of(task, layer) for layer in task.span.layers]
@@ -48,15 +49,15 @@ def mean(task: Task, wanted: Wanted) -> New:
     return New(shapes[0].mixer, shapes[0].d_ff, block)
 
 
-def random(task: Task, wanted: Wanted) -> New:
+def random(task: Task, wanted: MergedLayerConfig) -> New:
     """Return a layer by chance, of any shape."""
-    shape = wanted.shape(task, task.span.first)
+    shape = merged_shape(wanted, task, task.span.first)
     return New(shape.mixer, shape.d_ff, task.fresh(shape, wanted.seed))
 
 
-def refuse_changes(task: Task, wanted: Wanted, name: str) -> None:
+def refuse_changes(task: Task, wanted: MergedLayerConfig, name: str) -> None:
     """Raise where a copy is asked to have another shape."""
-    changes = wanted.changes(task, task.span.first)
-    if changes:
-        message = f"`--init {name}` keeps heads and neurons as they are, and `{changes[0]}` changes them"
+    asked = changes(wanted, task, task.span.first)
+    if asked:
+        message = f"`--init {name}` keeps heads and neurons as they are, and `{asked[0]}` changes them"
         raise SynthError(message, "use `--init pooled` or `random`")

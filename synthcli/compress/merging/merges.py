@@ -15,11 +15,11 @@ from synthcli import durable
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.blocks import Caches, Texts, record
 from synthcli.compress.cache import RECORDINGS, ActivationCache, build_cache
+from synthcli.compress.config import FitConfig, MergeConfig
 from synthcli.compress.criteria import Given, criterion
 from synthcli.compress.distilling import BEST, Progress, Trial, silent
-from synthcli.compress.fitting import Fit, FitConfig, Layer, NotLearntError, fit
+from synthcli.compress.fitting import Fit, Layer, NotLearntError, fit
 from synthcli.compress.merging import MERGES
-from synthcli.compress.merging.plan import MergePlan, refuse_unknown
 from synthcli.compress.merging.shifted import Shifted
 from synthcli.compress.merging.span import Span
 from synthcli.compress.merging.task import Task
@@ -58,7 +58,7 @@ def merge_spans(
     teacher: Teacher,
     texts: Texts,
     spans: Sequence[Span],
-    plan: MergePlan,
+    config: MergeConfig,
     folder: Path,
     progress: Progress = silent,
 ) -> tuple[nn.Module, list[Merged]]:
@@ -66,15 +66,14 @@ def merge_spans(
 
     `texts` are to learn from and to judge by. Recordings lie below `folder` and are removed again.
     """
-    refuse_unknown(plan)
     done: list[Merged] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
         sites = [site for span in spans for site in (span.source, span.target)]
-        truth = record(passing, teacher, texts, sites, plan.limit, progress)
+        truth = record(passing, teacher, texts, sites, config.cache_limit, progress)
         for span in spans:
             with TemporaryDirectory(dir=passing) as own:
-                caches = seen_by_student(Path(own), teacher, texts, truth, span, done, plan)
-                done.append(merge(teacher, span, caches, truth[0], plan, progress))
+                caches = seen_by_student(Path(own), teacher, texts, truth, span, done, config)
+                done.append(merge(teacher, span, caches, truth[0], config, progress))
     return assembled(teacher, spans[0].stack, done), done
 
 
@@ -85,10 +84,10 @@ def seen_by_student(
     truth: Caches,
     span: Span,
     done: Sequence[Merged],
-    plan: MergePlan,
+    config: MergeConfig,
 ) -> Caches:
     """Return what a span is merged on; nothing before the first has changed."""
-    if plan.conditioned == "teacher" or not done:
+    if config.conditioned == "teacher" or not done:
         return truth
     student = teacher.with_model(assembled(teacher, span.stack, done))
     shift = sum(len(one.span.layers) - 1 for one in done)
@@ -96,14 +95,19 @@ def seen_by_student(
     sites = [Site(span.stack, first, "layer-in"), Site(span.stack, last, "layer-out")]
     caches: list[ActivationCache] = []
     for kind, text, true in zip(("train", "held-out"), texts, truth, strict=True):
-        own = build_cache(folder / kind, student, text, sites, plan.limit)
-        target = true if plan.conditioned == "corrected" else None
+        own = build_cache(folder / kind, student, text, sites, config.cache_limit)
+        target = true if config.conditioned == "corrected" else None
         caches.append(Shifted(own.path, own.index, span, shift, target))
     return caches[0], caches[1]
 
 
 def merge(
-    teacher: Teacher, span: Span, caches: Caches, truth: ActivationCache, plan: MergePlan, progress: Progress
+    teacher: Teacher,
+    span: Span,
+    caches: Caches,
+    truth: ActivationCache,
+    config: MergeConfig,
+    progress: Progress,
 ) -> Merged:
     """Merge one span, from its own start or from whichever is ahead after a short trial."""
     began = time.perf_counter()
@@ -113,11 +117,11 @@ def merge(
         teacher.model,
         span,
         cache,
-        truth if plan.conditioned == "corrected" else None,
+        truth if config.conditioned == "corrected" else None,
     )
-    new, start, trials = begun(task, held_out, plan, progress)
+    new, start, trials = choose_start(task, held_out, config, progress)
     before = error_of(new, held_out, span)
-    found = trained(task, new, held_out, plan.settings, progress, start)
+    found = train_layer(task, new, held_out, config, progress, start)
     return Merged(
         span=span,
         new=new,
@@ -134,20 +138,20 @@ def merge(
     )
 
 
-def begun(
-    task: Task, held_out: ActivationCache, plan: MergePlan, progress: Progress
+def choose_start(
+    task: Task, held_out: ActivationCache, config: MergeConfig, progress: Progress
 ) -> tuple[New, str, list[Trial]]:
     """Return the layer to be trained, the name of its start, and what all starts came to."""
-    if plan.start != BEST:
-        new = MERGES[plan.start](task, plan.wanted)
+    if config.start != BEST:
+        new = MERGES[config.start](task, config)
         value = error_of(new, held_out, task.span)
-        return new, plan.start, [Trial(plan.start, value, value)]
+        return new, config.start, [Trial(config.start, value, value)]
     news: dict[str, New] = {}
     trials: list[Trial] = []
     for name, start in MERGES.items():
         try:
-            new = start(task, plan.wanted)
-            trials.append(tried(name, task, new, held_out, plan, progress))
+            new = start(task, config)
+            trials.append(try_start(name, task, new, held_out, config, progress))
             news[name] = new
         except (SynthError, NotLearntError) as error:
             trials.append(Trial(name, None, None, error.message))
@@ -158,23 +162,23 @@ def begun(
     return news[best], best, trials
 
 
-def tried(
-    name: str, task: Task, new: New, held_out: ActivationCache, plan: MergePlan, progress: Progress
+def try_start(
+    name: str, task: Task, new: New, held_out: ActivationCache, config: MergeConfig, progress: Progress
 ) -> Trial:
     """Train a copy for a moment; the layer stays as it is."""
     before = error_of(new, held_out, task.span)
-    if not plan.settings.steps:
+    if not config.steps:
         return Trial(name, before, before)
     other = copy.deepcopy(new)
     return Trial(
         name,
         before,
-        trained(task, other, held_out, plan.trial, progress, f"{name}, a trial").nmse_after,
+        train_layer(task, other, held_out, config.for_trial(), progress, f"{name}, a trial").nmse_after,
     )
 
 
-def trained(
-    task: Task, new: New, held_out: ActivationCache, settings: FitConfig, progress: Progress, word: str
+def train_layer(
+    task: Task, new: New, held_out: ActivationCache, config: FitConfig, progress: Progress, word: str
 ) -> Fit:
     """Train a merged layer in place towards the stream after the last of its layers."""
 
@@ -185,7 +189,7 @@ def trained(
     given = Given(new.block, variance=variance_of(cache, task.span.target))
     layer = Layer(new.block.requires_grad_(True))
     aim = criterion("mse", given, layer)
-    return fit(layer, cache, task.span.source, task.span.target, aim, settings, held_out, report)
+    return fit(layer, cache, task.span.source, task.span.target, aim, config, held_out, report)
 
 
 def error_of(new: New, held_out: ActivationCache, span: Span) -> float:

@@ -8,10 +8,11 @@ import torch
 
 from synthcli.compress.assemble import New
 from synthcli.compress.capture import context_of
+from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.fitting import Layer
+from synthcli.compress.merging.shapes import changes, merged_shape, mixer_of, shape_of
 from synthcli.compress.merging.solving import solve
 from synthcli.compress.merging.task import Shape, Task
-from synthcli.compress.merging.wanted import Wanted, mixer_of, shape_of
 from synthcli.compress.merging.wide import is_plain, pool, pooled_attention, without_outputs
 from synthcli.compress.nmse import NMSE
 from synthcli.errors import SynthError
@@ -19,32 +20,32 @@ from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import LinearConfig
 
 
-def pooled(task: Task, wanted: Wanted) -> New:
+def pooled(task: Task, wanted: MergedLayerConfig) -> New:
     """Return a layer of the heads and neurons of all layers that explain the teacher best together."""
     return _from_layers(task, wanted, task.span.layers)
 
 
-def ridge_first(task: Task, wanted: Wanted) -> New:
+def ridge_first(task: Task, wanted: MergedLayerConfig) -> New:
     """Return the first layer with both its maps into the stream solved for."""
     return _from_layers(task, wanted, [task.span.first])
 
 
-def ridge_last(task: Task, wanted: Wanted) -> New:
+def ridge_last(task: Task, wanted: MergedLayerConfig) -> New:
     """Return the last layer, likewise; it reads the stream before the first."""
     return _from_layers(task, wanted, [task.span.last])
 
 
-def linear(task: Task, wanted: Wanted) -> New:
+def linear(task: Task, wanted: MergedLayerConfig) -> New:
     """Return a layer whose mixer is one linear map, with neurons of all layers."""
     if wanted.heads is not None or wanted.d_head is not None:
         raise SynthError("`--init linear` has no heads", "leave `--heads` and `--d-head` out")
     widths = [shape_of(task, layer).d_ff for layer in task.span.layers]
-    d_ff = Wanted(d_ff=wanted.d_ff).shape(task, task.span.first, (1, sum(widths))).d_ff
+    d_ff = merged_shape(MergedLayerConfig(d_ff=wanted.d_ff), task, task.span.first, (1, sum(widths))).d_ff
     shape = Shape(LinearConfig(), d_ff)
     return best_meeting(task, pool(task, task.blocks, shape.mixer), shape)
 
 
-def _from_layers(task: Task, wanted: Wanted, layers: Sequence[int]) -> New:
+def _from_layers(task: Task, wanted: MergedLayerConfig, layers: Sequence[int]) -> New:
     own = mixer_of(task, layers[0])
     blocks = [task.blocks[layer - task.span.first] for layer in layers]
     if len(layers) == 1 and not (isinstance(own, AttentionConfig) and is_plain(own)):
@@ -52,22 +53,20 @@ def _from_layers(task: Task, wanted: Wanted, layers: Sequence[int]) -> New:
     refuse_width(task, wanted, own)
     attention = pooled_attention(task.config, task.span, layers)
     widths = [shape_of(task, layer).d_ff for layer in layers]
-    shape = wanted.shape(task, layers[0], (attention.heads, sum(widths)))
+    shape = merged_shape(wanted, task, layers[0], (attention.heads, sum(widths)))
     return best_meeting(task, pool(task, blocks, attention), shape)
 
 
-def _as_it_is(task: Task, wanted: Wanted, layer: int, block: Any) -> New:
+def _as_it_is(task: Task, wanted: MergedLayerConfig, layer: int, block: Any) -> New:
     """Solve for the output maps of a layer whose heads cannot be chosen from."""
     shape = shape_of(task, layer)
-    if changes := wanted.changes(task, layer):
-        message = (
-            f"the heads and neurons of layer {layer} are no plain attention's, and `{changes[0]}` chooses"
-        )
+    if asked := changes(wanted, task, layer):
+        message = f"the heads and neurons of layer {layer} are no plain attention's, and `{asked[0]}` chooses"
         raise SynthError(message, "leave it out, or use `--init random`")
     return best_meeting(task, without_outputs(copy.deepcopy(block)), shape)
 
 
-def refuse_width(task: Task, wanted: Wanted, own: Any) -> None:
+def refuse_width(task: Task, wanted: MergedLayerConfig, own: Any) -> None:
     """Raise where heads of another width than the teacher's are asked for."""
     width = own.width_of_head(task.config.d_model) if isinstance(own, AttentionConfig) else None
     if wanted.d_head not in (None, width):

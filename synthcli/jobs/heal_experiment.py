@@ -1,21 +1,20 @@
-"""What a healing needs, found and refused before anything is computed."""
+"""The experiment of a healing: its teacher, text and training, refused before anything is computed."""
 
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 from torch import nn
 
+from synthcli.compress.config import HealConfig
 from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.students import student_experiment
 from synthcli.jobs.teachers import find_teacher, own_teacher
-from synthcli.jobs.texts import TextRequest, data_of
+from synthcli.jobs.texts import data_of
 from synthcli.model import ModelConfig
-from synthcli.presets.compression import CompressConfig
 from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import run_of
 from synthcli.runs.references import Say, quiet
@@ -26,44 +25,21 @@ from synthcli.training.schedules import CosineConfig
 METHOD = "heal"
 WARMUP = 0.04  # share of the steps
 EVALUATIONS = 8
-JUDGED = 256  # validation examples, and sequences that tell how near student and teacher are
+EVALUATED = 256  # validation examples, and sequences that tell how near student and teacher are
 
 
-@dataclass(frozen=True)
-class HealRequest:
-    """None keeps what the student's run says; `teacher` is then the one it was made of. `epochs` of the text
-    come before `steps`.
-
-    `plain` text has nothing hidden: for encoders whose states are used, not their guesses.
-    """
-
-    checkpoint: str
-    teacher: str | None = None
-    text: TextRequest = field(default_factory=TextRequest)
-    steps: int = 1000
-    epochs: int | None = None
-    learning_rate: float = 1e-4
-    batch_size: int | None = None
-    hidden: float = 0.0
-    temperature: float = 1.0
-    train_only: tuple[str, ...] = ()
-    plain: bool = False
-    seed: int = 0
-    name: str | None = None  # of the run
-
-
-def teacher_of(request: HealRequest, student: Checkpoint, say: Say = quiet) -> Teacher:
+def teacher_of(config: HealConfig, student: Checkpoint, say: Say = quiet) -> Teacher:
     """Return the teacher named, or the one a student was made of."""
-    if request.teacher is not None:
-        return find_teacher(request.teacher)
+    if config.teacher is not None:
+        return find_teacher(config.teacher)
     return own_teacher(student.path, say)
 
 
-def by_hidden_states(request: HealRequest, teacher: Teacher) -> HealRequest:
-    """Return a request that fits its teacher: one without a head predicts nothing, and has hidden states."""
+def fit_to_teacher(config: HealConfig, teacher: Teacher) -> HealConfig:
+    """Return settings that fit a teacher: one without a head predicts nothing, and has hidden states."""
     if teacher.config.has_head:
-        return request
-    return replace(request, plain=True, hidden=request.hidden or 1.0)
+        return config
+    return config.model_copy(update={"plain": True, "hidden": config.hidden or 1.0})
 
 
 def refuse_mismatch(student: Checkpoint, teacher: Teacher, hidden: float) -> None:
@@ -81,54 +57,48 @@ def refuse_mismatch(student: Checkpoint, teacher: Teacher, hidden: float) -> Non
         raise SynthError(f"`--hidden {hidden}` compares hidden states, and {widths}", "leave it out")
 
 
-def experiment_for(request: HealRequest, student: Checkpoint, teacher: Teacher) -> Experiment:
+def experiment_for(
+    config: HealConfig, student: Checkpoint, teacher: Teacher, name: str | None = None
+) -> Experiment:
     """Return the experiment that heals: the student's model, on the teacher's text."""
-    data = data_of(teacher, request.text)
+    data = data_of(teacher, config)
     if data.layout == "streams":
         data = data.model_copy(update={"layout": "packed"})
-    if request.batch_size is not None:
-        batch = data.batch.model_copy(update={"size": request.batch_size})
+    if config.batch_size is not None:
+        batch = data.batch.model_copy(update={"size": config.batch_size})
         data = data.model_copy(update={"batch": batch})
-    if request.plain and student.config.task == "masked-lm":
+    if config.plain and student.config.task == "masked-lm":
         data = data.model_copy(update={"masking": MaskingConfig(mask=0.0, random=0.0)})
-    training, name = training_for(request), request.name or f"{name_of(student)}-healed"
-    compress = CompressConfig(
-        method=METHOD,
-        teacher=str(teacher.path.resolve()),
-        blocks=tuple(range(teacher_layers(teacher))),
-        criterion="kl-output",
-        steps=request.steps if request.epochs is None else None,
-        epochs=request.epochs,
-        learning_rate=request.learning_rate,
-        batch_size=data.batch.size or 1,
-        sequence_length=fitting_length(student.config, request.text.max_length),
-        data=data.corpus,
-        hidden=request.hidden,
-        temperature=request.temperature,
-        train_only=request.train_only,
-    )
+    made = {
+        "teacher": str(teacher.path.resolve()),
+        "corpus": data.corpus,
+        "source": None,
+        "batch_size": data.batch.size or 1,
+        "max_length": longest_for(student.config, config.max_length),
+    }
     title = f"{name_of(student)}, healed by {teacher.name}"
-    base = student_experiment(name, title, teacher, student.config, data, compress)
+    name = name or f"{name_of(student)}-healed"
+    base = student_experiment(name, title, teacher, student.config, data, config.model_copy(update=made))
     start = Start(checkpoint=str(student.path.resolve()))
-    return base.model_copy(update={"training": training, "start": start})
+    return base.model_copy(update={"training": training_for(config), "start": start})
 
 
-def training_for(request: HealRequest) -> TrainingConfig:
+def training_for(config: HealConfig) -> TrainingConfig:
     """Return the settings of the loop; with epochs, warm-up and evaluations are those of so many steps."""
-    every = max(1, request.steps // EVALUATIONS)
+    every = max(1, config.steps // EVALUATIONS)
     return TrainingConfig(
-        seed=request.seed,
-        steps=request.steps if request.epochs is None else None,
-        epochs=request.epochs,
+        seed=config.seed,
+        steps=config.steps if config.epochs is None else None,
+        epochs=config.epochs,
         optimizer=AdamWConfig(weight_decay=0.0),
-        schedule=CosineConfig(peak=request.learning_rate, warmup_steps=max(1, round(WARMUP * request.steps))),
+        schedule=CosineConfig(peak=config.learning_rate, warmup_steps=max(1, round(WARMUP * config.steps))),
         evaluate_every=every,
         save_every=every,
-        validation_examples=JUDGED,
+        validation_examples=EVALUATED,
     )
 
 
-def fitting_length(config: ModelConfig, asked: int | None) -> int:
+def longest_for(config: ModelConfig, asked: int | None) -> int:
     """Return the longest sequence to be read."""
     longest = config.max_source_length or config.max_target_length or 1
     if asked is not None and not 3 <= asked <= longest:
@@ -136,17 +106,11 @@ def fitting_length(config: ModelConfig, asked: int | None) -> int:
     return asked or longest
 
 
-def reading(config: ModelConfig, length: int) -> ModelConfig:
+def cut_to(config: ModelConfig, length: int | None) -> ModelConfig:
     """Return a configuration that reads sequences of so many positions, to cut the text by."""
     stack = "encoder" if config.encoder is not None else "decoder"
     own = getattr(config, stack).model_copy(update={"max_length": length})
     return config.model_copy(update={stack: own})
-
-
-def teacher_layers(teacher: Teacher) -> int:
-    stack = teacher.config.encoder or teacher.config.decoder
-    assert stack is not None
-    return stack.layers
 
 
 def name_of(student: Checkpoint) -> str:
@@ -156,7 +120,7 @@ def name_of(student: Checkpoint) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", word).strip("-.") or "student"
 
 
-def frozen_but(model: nn.Module, patterns: Sequence[str]) -> nn.Module:
+def freeze_all_but(model: nn.Module, patterns: Sequence[str]) -> nn.Module:
     """Let only parameters learn that a pattern such as `encoder.blocks.2.*` names; without one all do."""
     names = [name for name, _ in model.named_parameters()]
     for pattern in patterns:

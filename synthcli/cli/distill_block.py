@@ -1,0 +1,238 @@
+"""`synth distill-block`: replace the mixer of a block by another, from a formula and by training."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthcli.cli import screen
+from synthcli.cli.completion import list_mixers, listed
+from synthcli.cli.compress_flags import (
+    BATCH_SIZE,
+    CACHE_LIMIT,
+    CLOSED_FORM_ONLY,
+    CONDITION,
+    CORPUS,
+    LIMIT,
+    MAX_LENGTH,
+    SEED,
+    SOURCE,
+    STEPS,
+    TEACHER,
+    blocks_in,
+    flag,
+    takes,
+)
+from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
+from synthcli.cli.compressing import Showing, announce, left_out
+from synthcli.cli.device_option import Device
+from synthcli.cli.going_on import resuming
+from synthcli.cli.panels import MODEL, TRAINING
+from synthcli.cli.presets import Config, Set
+from synthcli.cli.run_options import RunName
+from synthcli.compress.words import CRITERIA, FORMULAS
+from synthcli.errors import SynthError
+from synthcli.presets.merge import Tree
+
+if TYPE_CHECKING:
+    from synthcli.compress.config import PipelineConfig
+    from synthcli.jobs.distill_block import DistillJob, DistillOutcome
+    from synthcli.presets.compression import Compression
+
+START = (
+    "By a formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), "
+    "at random (random), or the one ahead after a short trial (best)."
+)
+FLAGS = {
+    "block": flag(
+        "blocks",
+        list[str],
+        "A layer, counted from 0; repeatable, or `all`.",
+        MODEL,
+        "--block",
+        metavar="N",
+        words=("all",),
+        read=lambda words: {"blocks": blocks_in(words)},
+    ),
+    "teacher": TEACHER,
+    "mixer": flag("mixer", str, f"{listed(list_mixers())}.", MODEL, shown="attention", words=list_mixers),
+    "heads": flag("heads", int, "Heads of the student.", MODEL, shown="the teacher's"),
+    "d_k": flag(
+        "d_head", int, "Columns of a head.", MODEL, "--d-k", "--d-head", shown="half of the teacher's"
+    ),
+    "criterion": flag("criterion", str, f"{listed(CRITERIA)}.", TRAINING, shown="mse", words=CRITERIA),
+    "relation_heads": flag("relation_heads", int, "Of the criterion `relation`.", TRAINING, min=1),
+    "start": flag("start", str, START, MODEL, "--start", "--init", shown="best", words=FORMULAS),
+    "steps": flag("steps", int, "Training steps of each block.", TRAINING, **STEPS),
+    "lr": flag(
+        "learning_rate",
+        float,
+        "Peak learning rate.",
+        TRAINING,
+        "--lr",
+        min=1e-9,
+        shown="by the mixer: 1e-3 for attention",
+    ),
+    "batch_size": BATCH_SIZE,
+    "closed_form_only": CLOSED_FORM_ONLY,
+    "conditioned": CONDITION,
+    "corpus": CORPUS,
+    "source": SOURCE,
+    "limit": LIMIT,
+    "max_length": MAX_LENGTH,
+    "cache_limit": CACHE_LIMIT,
+    "seed": SEED,
+}
+
+
+@takes(**FLAGS)
+def distill_block(
+    settings: Tree,
+    preset: Preset = None,
+    scale: Scale = None,
+    config: Config = None,
+    set_: Set = None,
+    name: RunName = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Replace the mixer of blocks by another: from a formula first, then by training on recorded activations.
+
+    Examples:
+
+    ```
+    synth distill-block --block 6
+    synth distill-block --block all --mixer random --closed-form-only
+    synth distill-block --preset bert-distil-block-0-heads-1-dk-16 --scale smoke
+    ```
+    """
+    from synthcli.runs.naming import refuse_name
+
+    refuse_name(name)
+    asked = load(preset, scale, config, set_, settings)
+    is_pipeline = asked.config.method == "pipeline"
+    with Showing() as showing:
+        from synthcli.jobs import distill_block as distilling
+        from synthcli.jobs import pipeline
+
+        job = (pipeline if is_pipeline else distilling).prepare(
+            asked.config, asked.model, name or asked.name, showing.preparing
+        )
+        announce(job)
+        if dry_run:
+            return show_plan(job, as_json)
+        if is_pipeline:
+            return run_stages(job, asked.config, showing, as_json)
+        with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
+            outcome = distilling.run(job, showing.progress, screen.say)
+    return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
+
+
+def load(
+    preset: str | None, scale: str | None, config: Path | None, set_: list[str] | None, settings: Tree
+) -> "Compression":
+    """Return what is asked; without a preset the blocks have to be named."""
+    from synthcli.presets.compression import load_compression
+
+    asked = load_compression("distill-block", preset, scale, config, set_ or (), settings)
+    if preset is None and "blocks" not in asked.config.model_fields_set:
+        raise SynthError(
+            "no block is named", "name one, `--block 6`, or `--block all`, or give `--preset NAME`"
+        )
+    return asked
+
+
+def run_stages(job: "DistillJob", config: "PipelineConfig", showing: Showing, as_json: bool) -> None:
+    """Run all stages of a pipeline, and show each."""
+    from synthcli.cli.heal import report
+    from synthcli.cli.probe import show as show_probe
+    from synthcli.cli.train import watching
+    from synthcli.jobs.pipeline import run_distillation, run_healing
+
+    with screen.showing_lost(lambda lost: show_stage(lost, as_json)):
+        probed, distilled = run_distillation(job, showing.progress, screen.say)
+    showing.bar.stop()  # a training shows its own
+    if not as_json:
+        show_probe(probed, as_json)
+        show(distilled)
+    with (
+        resuming("heal"),
+        watching(job.name) as watcher,
+        screen.showing_lost(lambda lost: show_stage(lost, as_json)),
+    ):
+        done = run_healing(config, probed, distilled, watcher)
+    if as_json:
+        return screen.data(json.dumps(done.to_json(), indent=2, ensure_ascii=False))
+    return report(done.healed, as_json=False)
+
+
+def show_stage(table: dict[str, Any], as_json: bool) -> None:
+    """Print what one stage of a pipeline found."""
+    from synthcli.cli.heal import show as show_healing
+    from synthcli.cli.probe import show as show_probe
+
+    shows = {"findings": show_probe, "blocks": show_figures, "after": show_healing}
+    next(one for key, one in shows.items() if key in table)(table, as_json)
+
+
+def show_plan(job: "DistillJob", as_json: bool) -> None:
+    """Print what would replace what."""
+    from synthcli.jobs.distill_block import plan_rows
+
+    rows = plan_rows(job)
+    if as_json:
+        return screen.data(json.dumps({"run": job.name, "bytes": job.bytes, "blocks": rows}, indent=2))
+    cells = [
+        [
+            str(row["block"]),
+            row["mixer"],
+            row["start"],
+            f"{row['parameters_before']:,}",
+            f"{row['parameters_after']:,}",
+        ]
+        for row in rows
+    ]
+    screen.table(None, ["block", "mixer", "start", "parameters", "after"], cells, right=frozenset({0, 3, 4}))
+    return screen.say("nothing was written\nnext: the same without `--dry-run`")
+
+
+def show(outcome: "DistillOutcome") -> None:
+    """Print the figures, what was written, and what to do next."""
+    show_figures(outcome.to_json(), as_json=False)
+    run, teacher = outcome.run.path, outcome.job.teacher.path
+    screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
+    metric = outcome.metric
+    screen.say(f"next: `synth eval {metric} {run}`, `synth heal {run} --teacher {teacher}`")
+
+
+def show_figures(table: dict[str, Any], as_json: bool) -> None:
+    """Print the table, what was tried, and what it came to."""
+    if as_json:
+        return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
+    rows = [row for one in table["blocks"] for row in rows_of(one)]
+    columns = ["block", "mixer", "start", "parameters", "after", "NMSE before", "after", "seconds"]
+    title = "NMSE on held-out text: 0 is the teacher, 1 the mean"
+    screen.table(title, columns, rows, right=frozenset(range(3, 8)), least=(7, 3, 4, 2))
+    for one in table["blocks"]:
+        for line in left_out(one, f"block {one['block']}"):
+            screen.say(line)
+    from synthcli.compress.likeness import describe
+
+    near = table["model"]
+    return screen.say(
+        f"whole model: {near['parameters_before']:,} → {near['parameters_after']:,} parameters, "
+        f"{describe(near)}"
+    )
+
+
+def rows_of(one: dict[str, Any]) -> list[list[str]]:
+    """Return the row of a block, and below it one for every other start that was tried to its end."""
+    head = [str(one["block"]), one["mixer"], one["start"]]
+    sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]
+    figures = [f"{one['nmse_before']:.4f}", f"{one['nmse_after']:.4f}", f"{one['seconds']:.1f}"]
+    rows = [[*head, *sizes, *figures]]
+    for trial in one["trials"]:
+        if trial["start"] != one["start"] and trial["after"] is not None:
+            figures = [f"{trial['before']:.4f}", f"{trial['after']:.4f}"]
+            rows.append(["", "", f"{trial['start']} (a trial)", "", "", *figures, ""])
+    return rows

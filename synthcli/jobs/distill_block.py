@@ -1,0 +1,220 @@
+"""Distill blocks of a teacher into other mixers, and save the student as a run."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from synthcli.compress.assemble import new_mixer
+from synthcli.compress.blocks import Texts, distill_blocks, refuse_misfit
+from synthcli.compress.cache import planned_bytes, refuse_size
+from synthcli.compress.conditioned import sites_of
+from synthcli.compress.config import DistillConfig
+from synthcli.compress.distilling import Distilled, Progress, parts_of, silent
+from synthcli.compress.likeness import Likeness, likeness
+from synthcli.compress.sites import block_of as block_at
+from synthcli.compress.sites import check_layer, layers_of, main_stack
+from synthcli.compress.students import Shape, name_of, student_config
+from synthcli.compress.teacher import Teacher
+from synthcli.data.config import DataConfig
+from synthcli.data.prepare import Progress as Preparing
+from synthcli.disk import writing
+from synthcli.errors import SynthError, carrying
+from synthcli.jobs.finetune import METRIC_OF_TASK
+from synthcli.jobs.shortage import suggest_less_text
+from synthcli.jobs.students import (
+    as_made,
+    figures_of,
+    label_of,
+    quiet,
+    save_student,
+    student_experiment,
+    text_table,
+)
+from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.texts import texts_for
+from synthcli.model import ModelConfig, count_parameters
+from synthcli.model_config.mixers import MixerConfig
+from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
+from synthcli.runs.environment import describe_device
+from synthcli.runs.run import ELSEWHERE
+
+MIXER = "attention"  # of a student where nobody says
+
+
+@dataclass(frozen=True)
+class DistillJob:
+    """Settings with everything found, before anything is computed; `bytes` is the size of the recordings."""
+
+    config: DistillConfig
+    teacher: Teacher
+    stack: str
+    students: Mapping[int, MixerConfig]
+    data: DataConfig
+    texts: Texts
+    bytes: int
+    own_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        if self.own_name is not None:
+            return self.own_name
+        layers = layers_of(self.teacher.config, self.stack)
+        is_all = len(self.students) == layers > 1
+        which = "all-blocks" if is_all else "-".join(f"block-{layer}" for layer in sorted(self.students))
+        return f"{label_of(self.teacher)}-distil-{which}-{self.config.mixer or MIXER}"
+
+
+@dataclass(frozen=True)
+class DistillOutcome:
+    """A saved student; `before` and `after` count the parameters of whole models."""
+
+    run: Run
+    job: DistillJob
+    model: nn.Module
+    blocks: list[Distilled]
+    likeness: Likeness
+    before: int
+    after: int
+    seconds: float
+
+    @property
+    def metric(self) -> str:
+        """What to judge the student by."""
+        config = self.job.teacher.config
+        return METRIC_OF_TASK[config.task] if config.has_head else "teacher-agreement"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `results/compress.json` holds."""
+        return result_of(self.job, self.blocks, self.likeness, (self.before, self.after), self.seconds) | {
+            "run": str(self.run.path)
+        }
+
+
+def prepare(
+    config: DistillConfig,
+    model: ModelConfig | None = None,
+    name: str | None = None,
+    preparing: Preparing | None = None,
+) -> DistillJob:
+    """Return everything a distillation needs; whatever is wrong is refused here.
+
+    Students are those of `model`, a preset's, unless the settings name one.
+    """
+    refuse_unwritable_runs()
+    teacher = find_teacher(config.teacher)
+    stack = main_stack(teacher.config)
+    students = students_of(config, model, teacher, stack)
+    refuse_misfit(teacher, stack, students, config)
+    texts = texts_for(teacher, config, preparing)
+    sites = sites_of(stack, students, parts_of(config))
+    pair = (texts.train, texts.held_out)
+    size = sum(planned_bytes(teacher, text, sites) for text in pair)
+    refuse_size(runs_root() / "activations", size, config.cache_limit)
+    return DistillJob(config.on(len(texts.train)), teacher, stack, students, texts.data, pair, size, name)
+
+
+def students_of(
+    config: DistillConfig, model: ModelConfig | None, teacher: Teacher, stack: str
+) -> dict[int, MixerConfig]:
+    """Return the configuration of the student of every block asked for."""
+    blocks = config.layers_among(layers_of(teacher.config, stack))
+    for layer in blocks:
+        check_layer(teacher.config, layer, stack)
+    if model is not None and not config.names_students:
+        return {layer: of_preset(model, stack, layer) for layer in blocks}
+    shapes = {layer: Shape(teacher.config, stack, layer, config.heads, config.d_head) for layer in blocks}
+    return {layer: student_config(config.mixer or MIXER, shape) for layer, shape in shapes.items()}
+
+
+def of_preset(model: ModelConfig, stack: str, layer: int) -> MixerConfig:
+    """Return the mixer a preset gives a layer."""
+    table = getattr(model, stack)
+    if table is None or layer >= table.layers:
+        there = 0 if table is None else table.layers
+        message = f"the preset has no layer {layer} in its {stack}, which has {there}"
+        raise SynthError(message, "name a block it has, or give `--mixer` in place of `--preset`")
+    return model.mixer_of(table, layer)
+
+
+def run(job: DistillJob, progress: Progress = silent, say: Callable[[str], None] = quiet) -> DistillOutcome:
+    """Distill, put the student together, compare it with its teacher, and save it."""
+    began = time.perf_counter()
+    folder = runs_root()
+    with writing(f"`{folder}`", folder, ELSEWHERE):
+        folder.mkdir(parents=True, exist_ok=True)
+    teacher, texts = job.teacher, job.texts
+    with suggest_less_text(texts[0].lengths):
+        model, blocks = distill_blocks(teacher, texts, job.stack, job.students, job.config, folder, progress)
+        say("comparing the student with its teacher")
+        near = likeness(teacher.model, model, texts[1])
+    sizes = (count_parameters(teacher.model), count_parameters(model))
+    seconds = time.perf_counter() - began
+    config: Any = model.config
+    experiment = student_experiment(job.name, title_of(job), teacher, config, job.data, provenance(job))
+    result = result_of(job, blocks, near, sizes, seconds)
+    with carrying(result):
+        saved = save_student(experiment, model, teacher, result)
+    return DistillOutcome(saved, job, model, blocks, near, *sizes, seconds)
+
+
+def plan_rows(job: DistillJob) -> list[dict[str, Any]]:
+    """Return a row for every block, of what is known before anything is computed."""
+    model, d_model = job.teacher.model, job.teacher.config.d_model
+    return [
+        {
+            "block": layer,
+            "mixer": name_of(config, d_model),
+            "start": job.config.start,
+            "steps": job.config.steps,
+            "parameters_before": count_parameters(block_at(model, job.stack, layer).mixer),
+            "parameters_after": count_parameters(new_mixer(job.teacher.config, layer, config, job.stack)),
+        }
+        for layer, config in sorted(job.students.items())
+    ]
+
+
+def title_of(job: DistillJob) -> str:
+    """Return what a run is about."""
+    blocks = ", ".join(str(layer) for layer in sorted(job.students))
+    kinds = sorted({name_of(config, job.teacher.config.d_model) for config in job.students.values()})
+    plural = "s" * (len(job.students) > 1)
+    return f"{label_of(job.teacher)}, block{plural} {blocks} distilled into {', '.join(kinds)}"
+
+
+def provenance(job: DistillJob) -> DistillConfig:
+    """Return how a student was made, for its preset, whose model says what stands in each block."""
+    own = {"blocks": tuple(sorted(job.students)), "mixer": None, "heads": None, "d_head": None}
+    return as_made(job.config.model_copy(update=own), job.teacher, job.data, job.texts[0])
+
+
+def result_of(
+    job: DistillJob, blocks: list[Distilled], near: Likeness, sizes: tuple[int, int], seconds: float
+) -> dict[str, Any]:
+    """Return what a distillation found, with what gives its figures their meaning."""
+    return {
+        "method": job.config.method,
+        "teacher": Reference.to(job.teacher.path, model=job.teacher.hash).to_json(),
+        "text": text_table(job.data, job.texts),
+        "criterion": job.config.criterion,
+        "conditioned": job.config.conditioned,
+        "seed": job.config.seed,
+        "device": describe_device(job.teacher.device),
+        "protocol": "NMSE of the mixer's output: Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over real tokens of held-out text",
+        "blocks": [block_of(one, job.teacher.config.d_model) for one in blocks],
+        "model": {"parameters_before": sizes[0], "parameters_after": sizes[1], **near.to_json()},
+        "seconds": round(seconds, 2),
+    }
+
+
+def block_of(one: Distilled, d_model: int) -> dict[str, Any]:
+    """Return a row of the table."""
+    return {
+        "block": one.block,
+        "mixer": name_of(one.config, d_model),
+        "start": one.start,
+        **figures_of(one),
+    }

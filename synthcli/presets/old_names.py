@@ -1,0 +1,56 @@
+"""Names of `[compress]` that were written once, by presets and by runs: still read, all listed here."""
+
+from typing import Any
+
+from synthcli.presets.merge import Sourced, Tree
+
+KEYS = {"data": "corpus", "sequence_length": "max_length"}
+WORDS = {"method": {"distil-block": "distill-block"}}
+# every table held these, whatever its method: what they were where they said nothing; None is any value
+IDLE: dict[str, tuple[object, ...] | None] = {
+    "blocks": None,
+    "criterion": ("mse", "kl-output"),
+    "conditioned": ("teacher",),
+    "start": ("best",),
+    "group": (2,),
+    "hidden": (0.0,),
+    "temperature": (1.0,),
+    "train_only": ([],),
+}
+
+
+def rename(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a preset's table with `[compress]`, that of overlays too, in the words of now."""
+    new = dict(table)
+    if isinstance(table.get("compress"), dict):
+        new["compress"] = {KEYS.get(key, key): _word(key, one) for key, one in table["compress"].items()}
+    if isinstance(table.get("scale"), dict):
+        new["scale"] = {
+            scale: rename(one) if isinstance(one, dict) else one for scale, one in table["scale"].items()
+        }
+    return new
+
+
+def _word(key: str, value: object) -> object:
+    return WORDS.get(key, {}).get(value, value) if isinstance(value, str) else value
+
+
+def drop_idle(tree: Tree) -> Tree:
+    """Return the settings without what the method of `[compress]` has no use for and once was written."""
+    from synthcli.compress.config import CONFIGS
+
+    table = tree.get("compress")
+    method = table.get("method") if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not isinstance(method, Sourced) or method.value not in CONFIGS:
+        return tree
+    fields = CONFIGS[method.value].model_fields
+    kept = {key: one for key, one in table.items() if key in fields or not _is_idle(key, one)}
+    return {**tree, "compress": kept}
+
+
+def _is_idle(key: str, value: "Tree | Sourced") -> bool:
+    """Whether a key says nothing; one of the command line means something."""
+    if key not in IDLE or not isinstance(value, Sourced) or value.source.startswith("--"):
+        return False
+    words = IDLE[key]
+    return words is None or value.value in words
