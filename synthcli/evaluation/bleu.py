@@ -1,11 +1,15 @@
 """BLEU and chrF by sacreBLEU  (Papineni et al. 2002; Popović 2015; Post 2018)."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.base import Metric
 
 ORDERS = 4
 LENGTHS, CORRECT, TOTAL = slice(0, 2), slice(2, 2 + ORDERS), slice(2 + ORDERS, 2 + 2 * ORDERS)
@@ -13,17 +17,24 @@ LENGTHS, CORRECT, TOTAL = slice(0, 2), slice(2, 2 + ORDERS), slice(2 + ORDERS, 2
 
 def bleu(hypotheses: Sequence[str], *references: Sequence[str]) -> list[Score]:
     """Return corpus BLEU and chrF2 of detokenised text; `references` are the first of each, the second, …"""
-    return [_bleu(hypotheses, references), _chrf(hypotheses, references)]
+    return [corpus_bleu("bleu", hypotheses, references), corpus_chrf("chrf", hypotheses, references)]
 
 
-def _bleu(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
+def corpus_bleu(
+    name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]], tokenizer: str = "13a"
+) -> Score:
+    """Return BLEU of detokenised text by one of sacreBLEU's tokenizers."""
     from sacrebleu.metrics.bleu import BLEU  # no other metric waits for it
 
-    metric = BLEU(force=True)  # it warns of final full stops
-    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
-    metric.corpus_score(hypotheses, references)  # the signature counts references
-    protocol = "corpus BLEU on detokenised text, tokenizer 13a, exponential smoothing, 0-100"
-    return Score("bleu", Sampled(statistics, bleu_of), protocol, str(metric.get_signature()))
+    metric = BLEU(force=True, tokenize=tokenizer)  # it warns of final full stops
+    statistics = sum_up(metric, hypotheses, references)
+    protocol = f"corpus BLEU on detokenised text, tokenizer {tokenizer}, exponential smoothing, 0-100"
+    return Score(name, Sampled(statistics, bleu_of), protocol, str(metric.get_signature()))
+
+
+def sum_up(metric: "Metric", hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Array:
+    """Return what a metric of sacreBLEU sums over samples, a row each; it then knows its signature."""
+    return np.asarray(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
 
 
 def bleu_of(sums: Array) -> Array:
@@ -40,14 +51,17 @@ def bleu_of(sums: Array) -> Array:
     return np.where(has_match, 100 * np.exp(log_brevity + log_precision), 0.0)
 
 
-def _chrf(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Score:
+def corpus_chrf(
+    name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]], word_order: int = 0
+) -> Score:
+    """Return chrF2; with n-grams of words up to an order of 2 it is chrF2++  (Popović 2017)."""
     from sacrebleu.metrics.chrf import CHRF
 
-    metric = CHRF()
-    statistics = np.asarray(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
-    metric.corpus_score(hypotheses, references)
-    protocol = "corpus chrF2, character 1- to 6-grams, 0-100"
-    return Score("chrf", Sampled(statistics, chrf_of), protocol, str(metric.get_signature()))
+    metric = CHRF(word_order=word_order)
+    words = f", word 1- to {word_order}-grams" if word_order else ""
+    protocol = f"corpus chrF2{'+' * word_order}, character 1- to 6-grams{words}, 0-100"
+    statistics = sum_up(metric, hypotheses, references)
+    return Score(name, Sampled(statistics, chrf_of), protocol, str(metric.get_signature()))
 
 
 def chrf_of(sums: Array) -> Array:
