@@ -42,11 +42,11 @@ def _bleu(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
 
 
 def _rouge(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
-    return rouge(outputs.hypotheses, _only(outputs, "rouge"), config.rouge_tokenizer)
+    return rouge(outputs.hypotheses, only_references(outputs, "rouge"), config.rouge_tokenizer)
 
 
 def _accuracy(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
-    return exact_match(outputs.hypotheses, _only(outputs, "accuracy"))
+    return exact_match(outputs.hypotheses, only_references(outputs, "accuracy"))
 
 
 SCORERS: dict[str, Callable[[Outputs, EvaluationConfig], list[Score]]] = {
@@ -61,7 +61,8 @@ def score(metric: str, outputs: Outputs, config: EvaluationConfig) -> list[Score
     return SCORERS[metric](outputs, config)
 
 
-def _only(outputs: Outputs, metric: str) -> list[str]:
+def only_references(outputs: Outputs, metric: str) -> list[str]:
+    """Return the reference of every sample; raises where there are several."""
     first, *others = outputs.streams()
     if others:
         message = f"`{metric}` compares with one reference, and there are {1 + len(others)}"

@@ -1,4 +1,4 @@
-"""ROUGE-L and ROUGE-Lsum  (Lin 2004), by rouge-score."""
+"""ROUGE-1, -2, -L and -Lsum  (Lin 2004), by rouge-score."""
 
 import re
 import unicodedata
@@ -10,13 +10,12 @@ from synthcli.evaluation.sampled import mean
 from synthcli.evaluation.score import Score
 
 PROTOCOLS = {
+    "rouge1": "mean F1 of words, 0-100",
+    "rouge2": "mean F1 of pairs of neighbouring words, 0-100",
     "rougeL": "mean F1 of the longest common subsequence of the whole text, 0-100",
     "rougeLsum": "mean F1 of the union of longest common subsequences by sentence, a sentence a line, 0-100",
 }
-SIGNATURES = {
-    "ascii": "rouge-score|stemmer:no",
-    "unicode": "rouge-score|stemmer:no|tokenizer:unicode",
-}
+EVALUATED = ("rougeL", "rougeLsum")
 UNICODE = "tokens: runs of letters, marks and digits, lower case; letters written without spaces one by one"
 WORTH_SAYING = 0.01  # of all letters
 
@@ -27,21 +26,31 @@ UNSPACED = re.compile(r"^(CJK|HIRAGANA|KATAKANA|THAI|LAO|KHMER|MYANMAR|TIBETAN|J
 def rouge(
     hypotheses: Sequence[str], references: Sequence[str], tokenizer: RougeTokenizer = "ascii"
 ) -> list[Score]:
-    """Return rougeL and rougeLsum; sentences of a text are its lines.
+    """Return rougeL and rougeLsum; sentences of a text are its lines."""
+    refuse_unreadable(references, tokenizer)
+    return [rouge_of(kind, hypotheses, references, tokenizer) for kind in EVALUATED]
 
-    `ascii` is rouge-score's own tokenizer, which drops every letter but a to z: texts of other letters
-    alone are refused, since all of them would score 0.
+
+def rouge_of(
+    kind: str,
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tokenizer: RougeTokenizer = "ascii",
+    stems: bool = False,
+) -> Score:
+    """Return one of `PROTOCOLS`, of words or, with rouge-score's own tokenizer alone, of their stems.
+
+    `ascii` is that tokenizer, which drops every letter but a to z.
     """
     from rouge_score.rouge_scorer import RougeScorer  # takes long to import, and training would
 
-    refuse_unreadable(references, tokenizer)
-    scorer = RougeScorer(list(PROTOCOLS), use_stemmer=False, tokenizer=TOKENIZERS[tokenizer]())
-    found = [scorer.score(reference, text) for text, reference in zip(hypotheses, references, strict=True)]
-    how = "" if tokenizer == "ascii" else f"; {UNICODE}"
-    return [
-        Score(name, mean([100 * one[name].fmeasure for one in found]), protocol + how, SIGNATURES[tokenizer])
-        for name, protocol in PROTOCOLS.items()
-    ]
+    scorer = RougeScorer([kind], use_stemmer=stems, tokenizer=TOKENIZERS[tokenizer]())
+    texts = zip(hypotheses, references, strict=True)
+    found = [100 * scorer.score(reference, text)[kind].fmeasure for text, reference in texts]
+    how = (f"; {UNICODE}" if tokenizer == "unicode" else "") + ("; words as their stems" if stems else "")
+    letters = "|tokenizer:unicode" if tokenizer == "unicode" else ""
+    signature = f"rouge-score|stemmer:{'yes' if stems else 'no'}{letters}"
+    return Score(kind, mean(found), PROTOCOLS[kind] + how, signature)
 
 
 class UnicodeTokenizer:
