@@ -61,6 +61,12 @@ COMMANDS = (
         "Judge checkpoints on the whole test split, with 95 % intervals.",
     ),
     LazyCommand(
+        "score",
+        "score:score",
+        EVALUATE,
+        "Score one file of outputs by every protocol of its task, and say which papers used which.",
+    ),
+    LazyCommand(
         "generate",
         "generate:generate",
         EVALUATE,

@@ -31,6 +31,8 @@ ENGINES = ("local", "ray")
 BUILDS = ("cpu", "auto", "require")
 TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")
 ROUGE_TOKENIZERS = ("ascii", "unicode")
+SCORE_TASKS = ("translation", "summarisation", "classification", "language-model")
+LOG_BASES = ("e", "2", "10")
 PAPERS = ("synthesizer", "simplified-blocks", "srupp", "bert-blocks")
 
 Completer = Callable[[str], list[str]]
@@ -55,6 +57,13 @@ def complete(*sources: Callable[[], Iterable[str]] | Iterable[str]) -> Completer
 def listed(words: Sequence[str]) -> str:
     """Return `a, b or c`."""
     return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def list_protocols() -> list[str]:
+    """Return what `--protocol` may be."""
+    from synthcli.evaluation.protocols import list_protocols as find_protocols
+
+    return [name for names in find_protocols().values() for name in names]
 
 
 def list_mixers() -> list[str]:

@@ -1,20 +1,18 @@
 """What a reader of a figure should know: what the model could not be shown, what the metric does not see."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from synthcli.data.corpora import CORPORA
 from synthcli.data.examples import Examples
 from synthcli.data.forms import NAMED, PLAIN
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.rouge import WORTH_SAYING, count_dropped
+from synthcli.evaluation.rouge import WORTH_SAYING
+from synthcli.jobs.reference_notes import notes_on_references
 
 READ_AS = {
     NAMED: "each field after its name; `--form plain` reads them alone",
     PLAIN: "the fields alone, several as a pair; `--form named` puts their names before them",
 }
-BLEU_ORDER = 4  # the longest n-grams it counts
 
 
 def notes_on(examples: Examples, metric: str, config: EvaluationConfig) -> tuple[str, ...]:
@@ -42,17 +40,3 @@ def notes_on_form(examples: Examples) -> list[str]:
         return []
     form = examples.store.tokenizer.form
     return [f"texts are read in the form `{form}`: {READ_AS[form]}"]
-
-
-def notes_on_references(texts: Sequence[str], metric: str, config: EvaluationConfig) -> list[str]:
-    """Say what a metric does not see of the texts it compares with."""
-    if metric == "bleu" and sum(len(text.split()) for text in texts) < BLEU_ORDER * len(texts):
-        return ["references are shorter than 4 words: BLEU, which counts 4-grams, is 0; see exact_match"]
-    if metric == "rouge" and config.rouge_tokenizer == "ascii":
-        dropped, letters = count_dropped(texts)
-        if dropped > WORTH_SAYING * letters:
-            share = (
-                f"{100 * dropped / letters:.1f} % of the references' letters are none of a to z and dropped"
-            )
-            return [f"{share}; `--rouge-tokenizer unicode` keeps them"]
-    return []

@@ -36,6 +36,8 @@ OFFERED = {
     ("presets", "cp", "wmt14-de"): ["wmt14-dense"],
     ("presets", "ls", "--paper", "s"): ["synthesizer", "simplified-blocks", "srupp"],
     ("eval", "p"): ["perplexity"],
+    ("score", "--task", "s"): ["summarisation"],
+    ("score", "--protocol", "bleu-c"): ["bleu-char", "bleu-compound"],
     ("eval", "t"): ["teacher-agreement"],
     ("eval", "bleu", "--split", "v"): ["validation"],
     ("prepare-corpus", "multi"): ["multi30k"],

@@ -126,6 +126,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "eval bleu --json": ("eval", "bleu", "{seq2seq}", "--limit", "8", "--json"),
     "eval bleu --from": ("eval", "bleu", "--from", "written.jsonl", "--json"),
     "eval perplexity": ("eval", "perplexity", "{encoder}"),
+    "score --json": ("score", "written.jsonl", "--task", "translation", "--json"),
     "eval teacher-agreement": ("eval", "teacher-agreement", "{student}", "--teacher", "{encoder}"),
     "generate": ("generate", "{seq2seq}", "--prompt", "abc", "--prompt", "de"),
     "probe": ("probe", "{encoder}", "--limit", "16", "-r", "none", "-r", "heads-halved"),

@@ -210,6 +210,16 @@ COMMANDS: dict[str, Command] = {
         STUDENT,
         {2: "path"},
     ),
+    "score": Command(
+        ("score", "written.jsonl", "--task", "translation", "--tokenised"),
+        options(names="task protocol language separator positive", paths="references rouge-data"),
+        ("written.jsonl",),
+        {1: "path"},
+    ),
+    "score language-model": Command(
+        ("score", "--task", "language-model", "--nats", "90", "--tokens", "30"),
+        options("nats tokens words bytes ends", "log-base", "text"),
+    ),
     "generate": Command(
         ("generate", "writer", "--prompt", "abc1"),
         options("beam length-penalty max-length temperature top-k top-p seed batch-size", "prompt"),

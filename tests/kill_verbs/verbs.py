@@ -152,6 +152,7 @@ VERBS: dict[str, Verb] = {
     "eval": Verb(("eval", "perplexity", "teacher")),
     "eval bleu": Verb(("eval", "bleu", "writer", "--limit", "10")),
     "eval bleu --from": Verb(("eval", "bleu", "--from", "written.jsonl"), needs_models=False),
+    "score": Verb(("score", "written.jsonl", "--task", "translation"), needs_models=False),
     "eval teacher-agreement": Verb(("eval", "teacher-agreement", "teacher-merge-1-2", *QUICK)),
     "probe": Verb(("probe", "teacher", *QUICK, "--replacement", "none", "--layers", "0,1")),
     "distill-block": Verb(("distill-block", "--block", "2", "--teacher", "teacher", "--steps", "6", *QUICK)),

@@ -1,0 +1,167 @@
+"""`synth score`: one file of outputs, every protocol."""
+
+import json
+from typing import TYPE_CHECKING
+
+from synthcli.cli import screen
+from synthcli.cli.completion import ROUGE_TOKENIZERS, SCORE_TASKS
+from synthcli.cli.results import LARGE
+from synthcli.cli.score_options import (
+    AsJson,
+    Bytes,
+    CountedText,
+    Ends,
+    IsTokenised,
+    Language,
+    LogBase,
+    Nats,
+    OutputsFile,
+    Positive,
+    Protocols,
+    References,
+    RougeData,
+    ScoreRougeTokenizer,
+    ScoreTask,
+    Separator,
+    Tokens,
+    Words,
+)
+from synthcli.errors import SynthError, did_you_mean
+
+if TYPE_CHECKING:
+    from synthcli.jobs.score import ProtocolFigure, ScoreReport
+
+# options that mean something for one task alone
+ONLY = {
+    "translation": ("language", "tokenised"),
+    "summarisation": ("separator", "rouge_tokenizer", "rouge_data"),
+    "classification": ("positive",),
+    "language-model": ("nats", "tokens", "words", "bytes", "ends", "text", "log_base"),
+}
+COLUMNS = ["protocol", "value", "95 % interval", "signature", "used by"]
+IN_FULL = ("loss", "bits_per_byte", "bits_per_byte_no_end")  # papers print more digits of them
+OF_SCRIPT = "-perl"  # figures with the digits that ROUGE-1.5.5 prints
+
+
+def score(
+    task: ScoreTask,
+    outputs: OutputsFile = None,
+    references: References = None,
+    separator: Separator = None,
+    language: Language = None,
+    tokenised: IsTokenised = False,
+    positive: Positive = None,
+    protocol: Protocols = None,
+    rouge_tokenizer: ScoreRougeTokenizer = "ascii",
+    rouge_data: RougeData = None,
+    nats: Nats = None,
+    tokens: Tokens = None,
+    words: Words = None,
+    bytes_: Bytes = None,
+    ends: Ends = None,
+    text: CountedText = None,
+    log_base: LogBase = "e",
+    as_json: AsJson = False,
+) -> None:
+    """Score one file of outputs by every protocol of its task, and say which papers used which.
+
+    Examples:
+
+    ```
+    synth score out.de --references ref.de --task translation
+    synth score out.tok --references ref.tok --tokenised --task translation
+    synth score RESULT.outputs.jsonl --task summarisation
+    synth score guesses.txt --references labels.txt --task classification
+    synth score --nats 90210 --tokens 30000 --words 20000 --task language-model
+    ```
+    """
+    if task not in SCORE_TASKS:
+        raise SynthError(f"`--task {task}` is unknown", did_you_mean(task, SCORE_TASKS))
+    refuse_others(
+        task,
+        language=language,
+        tokenised=tokenised or None,
+        separator=separator,
+        rouge_tokenizer=None if rouge_tokenizer == "ascii" else rouge_tokenizer,
+        rouge_data=rouge_data,
+        positive=positive,
+        nats=nats,
+        tokens=tokens,
+        words=words,
+        bytes=bytes_,
+        ends=ends,
+        text=text,
+        log_base=None if log_base == "e" else log_base,
+    )
+    if rouge_tokenizer not in ROUGE_TOKENIZERS:
+        message = f"`--rouge-tokenizer {rouge_tokenizer}` is unknown"
+        raise SynthError(message, did_you_mean(rouge_tokenizer, ROUGE_TOKENIZERS))
+    if task == "language-model" and references:
+        raise SynthError("`--references` has no meaning for `language-model`", "leave it out")
+    from synthcli.jobs.score import score_outputs
+    from synthcli.jobs.score_inputs import ScoreRequest
+
+    request = ScoreRequest(
+        task=task,
+        outputs=outputs,
+        references=tuple(references or ()),
+        protocols=tuple(dict.fromkeys(protocol or ())),
+        separator=separator,
+        language=language,
+        is_tokenised=tokenised,
+        rouge_tokenizer="unicode" if rouge_tokenizer == "unicode" else "ascii",
+        rouge_data=rouge_data,
+        positive=positive,
+        nats=nats,
+        tokens=tokens,
+        words=words,
+        bytes=bytes_,
+        ends=ends,
+        text=text,
+        log_base=log_base,
+    )
+    report = score_outputs(request)
+    if as_json:
+        return screen.data(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+    return show(report)
+
+
+def refuse_others(task: str, **options: object) -> None:
+    """Raise for an option that belongs to another task."""
+    for owner, names in ONLY.items():
+        for name in names:
+            if owner != task and options[name] is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise SynthError(f"`{option}` has no meaning for `{task}`", f"it is of `--task {owner}`")
+
+
+def show(report: "ScoreReport") -> None:
+    """Print a row for each protocol, then what the reader should know."""
+    samples = f"{report.samples:,} sample{'s' * (report.samples != 1)}"
+    title = f"{report.task}: {samples}" + (f" of {report.outputs}" if report.outputs else "")
+    rows = [row_of(one) for one in report.figures]
+    screen.table(title, COLUMNS, rows, right=frozenset({1}), least=(2, 4))
+    for name, why in report.left_out.items():
+        screen.say(f"left out: `{name}`: {why}")
+    for one in report.figures:
+        if one.line is not None:
+            screen.say(f"`{one.figure.name}` as multi-bleu.perl prints it: {one.line}")
+    for note in report.notes:
+        screen.say(f"note: {note}")
+    if report.not_known:
+        screen.say(f"not known by which protocol: {'; '.join(report.not_known)}")
+
+
+def row_of(one: "ProtocolFigure") -> list[str]:
+    """Return a figure as it is read."""
+    figure, name = one.figure, one.figure.name
+    interval = "" if figure.interval is None else " – ".join(digits(name, end) for end in figure.interval)
+    return [name, digits(name, figure.value), interval, figure.signature, "; ".join(one.papers)]
+
+
+def digits(name: str, value: float) -> str:
+    """Return a value with as many digits as papers and scripts print."""
+    if abs(value) >= LARGE:
+        return f"{value:.2e}"
+    places = 4 if name in IN_FULL else 3 if OF_SCRIPT in name else 2
+    return f"{value:.{places}f}"
