@@ -71,6 +71,7 @@ def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_len
         layer=layer,
         layers=stack.layers,
         rotary=config.embeddings.positions == "rotary",
+        alibi=config.embeddings.positions == "alibi",
         dropout=config.dropout,
     )
     cross = None

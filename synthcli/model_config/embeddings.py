@@ -10,15 +10,16 @@ from synthcli.config import Config
 class EmbeddingsConfig(Config):
     """`tie`: which of source, target and output matrices are one; `scale`: multiply tokens by √d_model.
 
-    `rotary` positions turn queries and keys instead. `max_positions` are the rows of a learned table, by
-    default the stack's `max_length`. `d_embed`, `cutoffs` and `div_val` make vectors of their own width for
-    clusters of words, which the output shares by `tie`, and its projections by `tie_projections`. Maps to and
-    from d_model stand on both sides; with `projection = "input"` on the way in alone, where the output is a
-    whole matrix; with "none" vectors `d_embed` wide enter the first layer as they are, which SRU can do.
+    `rotary` positions turn queries and keys instead; with `alibi` scores fall with the distance.
+    `max_positions` are the rows of a learned table, by default the stack's `max_length`. `d_embed`, `cutoffs`
+    and `div_val` make vectors of their own width for clusters of words, which the output shares by `tie`, and
+    its projections by `tie_projections`. Maps to and from d_model stand on both sides; with
+    `projection = "input"` on the way in alone, where the output is a whole matrix; with "none" vectors
+    `d_embed` wide enter the first layer as they are, which SRU can do.
     `norm` and `token_types` are BERT's. `dropout` is the model's where it is left out.
     """
 
-    positions: Literal["learned", "sinusoidal", "scaled-sinusoidal", "rotary", "none"] = "learned"
+    positions: Literal["learned", "sinusoidal", "scaled-sinusoidal", "rotary", "alibi", "none"] = "learned"
     tie: Literal["all", "output", "none"] = "all"
     scale: bool = True
     d_embed: int | None = Field(None, gt=0)

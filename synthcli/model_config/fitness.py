@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from synthcli.model_config.model import ModelConfig
 
 DEFAULT_SLOPE = 0.01
+WHAT_SCORES_DO = {
+    "rotary": "turns queries and keys",
+    "alibi": "lowers scores by the distance of query and key",
+}
 
 
 def problems(config: "ModelConfig") -> Iterator[str]:
@@ -85,8 +89,8 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
         yield f'{projection} leaves vectors too narrow for logits: use `tie = "none"`, not "{embeddings.tie}"'
     if embeddings.projection == "none":
         yield from unprojected_problems(config)
-    if embeddings.positions == "rotary":
-        yield from rotary_problems(config)
+    if embeddings.positions in WHAT_SCORES_DO:
+        yield from relative_problems(config)
     yield from head_problems(config)
 
 
@@ -119,12 +123,14 @@ def unprojected_problems(config: "ModelConfig") -> Iterator[str]:
             )
 
 
-def rotary_problems(config: "ModelConfig") -> Iterator[str]:
-    """Yield the layers whose scores have no query and key to turn."""
+def relative_problems(config: "ModelConfig") -> Iterator[str]:
+    """Yield the layers whose scores have no query and key to turn or to tell the distance of."""
+    positions = config.embeddings.positions
     for stack, layer, mixer in config.mixers():
         scores = mixer.scores if isinstance(mixer, AttentionConfig | SRUppConfig) else ()
         if not any(score.kind == "dot-product" for score in scores):
             yield (
-                f'layer {layer} of the {stack}: `embeddings.positions = "rotary"` turns queries and keys, '
-                f'and this mixer compares none; use "learned" or "sinusoidal" positions'
+                f'layer {layer} of the {stack}: `embeddings.positions = "{positions}"` '
+                f"{WHAT_SCORES_DO[positions]}, and this mixer compares none; "
+                'use "learned" or "sinusoidal" positions'
             )

@@ -65,7 +65,8 @@ def of_streams(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator
     if model.embeddings.positions == "learned":
         yield (
             f'`embeddings.positions = "learned"` ends after {model.embeddings.max_positions or longest} '
-            'positions, and `data.layout = "streams"` has no end; use "none", "rotary" or "sinusoidal"'
+            'positions, and `data.layout = "streams"` has no end; '
+            'use "none", "rotary", "alibi" or "sinusoidal"'
         )
     scores = [score for _, _, mixer in model.mixers() for score in getattr(mixer, "scores", ())]
     tables = sorted({score.kind for score in scores if score.has_length_limit})

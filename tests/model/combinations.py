@@ -106,7 +106,7 @@ VARIATIONS: dict[str, Table] = {
 EMBEDDINGS: dict[str, Table] = {
     **{
         positions: {"positions": positions}
-        for positions in ("learned", "sinusoidal", "scaled-sinusoidal", "rotary", "none")
+        for positions in ("learned", "sinusoidal", "scaled-sinusoidal", "rotary", "alibi", "none")
     },
     "untied": {"tie": "none"},
     "BERT's": {"norm": True, "token_types": 2, "scale": False, "max_positions": 20},

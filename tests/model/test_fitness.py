@@ -192,6 +192,13 @@ EMBEDDINGS = [
     (CAUSAL, {**ROTARY, **RECURRENT, "mixer": SRU}, FIRST + NO_DOTS),
     (
         CAUSAL,
+        {"embeddings": {"positions": "alibi"}, **RECURRENT, "mixer": SRU},
+        FIRST
+        + '`embeddings.positions = "alibi"` lowers scores by the distance of query and key, and this mixer '
+        'compares none; use "learned" or "sinusoidal" positions',
+    ),
+    (
+        CAUSAL,
         {**ROTARY, **RECURRENT, "mixer": {**SRUPP, "scores": [{"kind": "dense"}]}},
         FIRST + NO_DOTS,
     ),

@@ -67,7 +67,7 @@ CLASHES = [
         ["model.embeddings.positions=learned"],
         (
             '`embeddings.positions = "learned"` ends after 1024 positions, and `data.layout = "streams"` '
-            'has no end; use "none", "rotary" or "sinusoidal"'
+            'has no end; use "none", "rotary", "alibi" or "sinusoidal"'
         ),
     ),
     (

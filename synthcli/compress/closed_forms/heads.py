@@ -131,7 +131,13 @@ def plain_score(mixer: Any, what: str) -> DotProduct:
     if len(mixer.scores) > 1 or not isinstance(score, DotProduct) or mixer.shaping or not is_whole:
         raise SynthError(f"{what} is not attention by dot products alone", hint)
     config = score.config
-    if score.rotary or config.query != "projection" or config.qk_norm != "none" or config.soft_cap:
+    if (
+        score.rotary
+        or score.alibi
+        or config.query != "projection"
+        or config.qk_norm != "none"
+        or config.soft_cap
+    ):
         raise SynthError(f"{what} does more to queries and keys than compare them", hint)
     return score
 

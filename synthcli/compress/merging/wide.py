@@ -46,6 +46,10 @@ def pool(task: Task, blocks: Sequence[Any], mixer: MixerConfig) -> Any:
 def pooled_attention(config: ModelConfig, span: Span, layers: Sequence[int]) -> AttentionConfig:
     """Return the attention that has the heads of some layers; others than plain ones are refused by name."""
     table, mixers = getattr(config, span.stack), []
+    if config.embeddings.positions == "alibi":  # a head's slope follows its number
+        raise SynthError(
+            'heads with `positions = "alibi"` cannot be pooled: they would get other slopes', INSTEAD
+        )
     for layer in layers:
         mixer = config.mixer_of(table, layer)
         if not (isinstance(mixer, AttentionConfig) and is_plain(mixer)):

@@ -12,7 +12,7 @@ from synthcli.model.joined_maps import NOTHING, Joining, Mapped, read_map
 from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.dot_products import fused
-from synthcli.model.mixers.masks import added_to_scores, visible_keys
+from synthcli.model.mixers.masks import added_to_scores, visible_distances, visible_keys
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.mixers.projections import build_projection
 from synthcli.model.mixers.shaping import Shaping, running_total
@@ -156,9 +156,9 @@ class Attention(Joining):
         if isinstance(only, DotProduct) and only.is_plain and is_fused:
             query, key = only.project_queries(x, context.start, done, context.once), kept.keys[0]
             assert key is not None
-            if is_causal and context.has_plain_window and queries == num_keys:
+            if is_causal and context.has_plain_window and queries == num_keys and not only.alibi:
                 return fused(query, key, values, None, dropout, True)
-            return fused(query, key, values, self._mask(query, num_keys, context), dropout, False)
+            return fused(query, key, values, self._mask(query, num_keys, context, only), dropout, False)
         logits = self._logits(x, kept.keys, context.start, num_keys)
         if logits.dim() == 3 and context.documents is None:
             limits = replace(context, key_padding=None)
@@ -176,10 +176,14 @@ class Attention(Joining):
         is_causal = context.causal and not self.is_cross
         return visible_keys(context, is_causal, x.shape[1], num_keys, x.device)
 
-    def _mask(self, query: Tensor, num_keys: int, context: Context) -> Tensor | None:
+    def _mask(self, query: Tensor, num_keys: int, context: Context, score: DotProduct) -> Tensor | None:
         """Return the visible keys as fused attention takes them: on a GPU it would turn each layer's."""
         queries, is_causal = query.shape[2], context.causal and not self.is_cross
         visible = visible_keys(context, is_causal, queries, num_keys, query.device)
+        if score.alibi:
+            sizes = (score.heads, context.start, queries, num_keys, query.dtype, query.device)
+            key = ("distances", context.window, is_causal, *sizes)
+            return context.once(key, lambda: visible_distances(visible, *sizes))
         if visible is None or not counts_launches(query):
             return visible
         name = ("added", context.start, context.window, is_causal, queries, num_keys, query.dtype)

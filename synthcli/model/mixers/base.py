@@ -20,6 +20,7 @@ class Site:
     layers: int = 1
     is_cross: bool = False
     rotary: bool = False
+    alibi: bool = False
     dropout: float = 0.0
     d_out: int | None = None
 
@@ -37,5 +38,5 @@ class Site:
 
     def score_shape(self, width: int, heads: int, d_head: int) -> ScoreShape:
         """Return what a score function over inputs of `width` is built for."""
-        rotary = self.rotary and not self.is_cross
-        return ScoreShape(width, heads, d_head, self.max_queries, self.max_keys, rotary)
+        rotary, alibi = self.rotary and not self.is_cross, self.alibi and not self.is_cross
+        return ScoreShape(width, heads, d_head, self.max_queries, self.max_keys, rotary, alibi)

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from synthcli.model.context import Context
+from synthcli.model.scores.alibi import distance_bias
 
 ROW = 16  # what torch's memory-efficient attention wants the rows of a mask to be a multiple of
 
@@ -28,6 +29,22 @@ def added_to_scores(visible: Bool[Tensor, "*rest keys"], dtype: torch.dtype) -> 
     padded = -(-keys // ROW) * ROW
     rows = torch.zeros(*visible.shape[:-1], padded, dtype=dtype, device=visible.device)
     return rows[..., :keys].masked_fill_(~visible, -torch.inf)
+
+
+def visible_distances(
+    visible: Bool[Tensor, "*rest keys"] | None,
+    heads: int,
+    start: int,
+    queries: int,
+    keys: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Float[Tensor, "batch heads queries keys"]:
+    """Return what ALiBi adds to scores where a key may be read, else -inf; rows as of `added_to_scores`."""
+    bias = distance_bias(heads, start, queries, -(-keys // ROW) * ROW, dtype, device)[None, ..., :keys]
+    if visible is None:
+        return bias
+    return torch.where(visible, bias, torch.full((), -torch.inf, dtype=dtype, device=device))
 
 
 def _visible_keys(

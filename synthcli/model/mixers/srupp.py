@@ -26,7 +26,8 @@ class SRUpp(Recurrent):
         self.reduce = nn.Linear(site.d_model, config.projection, bias=False)
         self.attention, self.alpha = None, None
         if config.has_attention(site.layer, site.layers):
-            inner = Site(config.projection, site.max_queries, site.max_keys, rotary=site.rotary)
+            sizes = (config.projection, site.max_queries, site.max_keys)
+            inner = Site(*sizes, rotary=site.rotary, alibi=site.alibi)
             self.attention = Attention(config.attention, inner)
             if config.attention_gain:
                 self.alpha = nn.Parameter(torch.empty(1))

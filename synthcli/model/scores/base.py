@@ -11,7 +11,8 @@ from torch import Tensor, nn
 class ScoreShape:
     """Sizes a score function is built for; `max_queries` and `max_keys` bound its tables.
 
-    `rotary` asks scores that compare queries with keys to turn both by their positions.
+    Scores that compare queries with keys are asked by `rotary` to turn both by their positions, and by
+    `alibi` to fall with the distance.
     """
 
     d_model: int
@@ -20,6 +21,7 @@ class ScoreShape:
     max_queries: int
     max_keys: int
     rotary: bool = False
+    alibi: bool = False
 
 
 class ScoreFunction(nn.Module):

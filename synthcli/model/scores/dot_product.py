@@ -1,4 +1,4 @@
-"""Dot-product scores: S = Q Kᵀ / √d_head  (Vaswani et al. 2017, eq. 1)."""
+"""Dot-product scores: S = Q Kᵀ / √d_head  (Vaswani et al. 2017, eq. 1), with ALiBi less m_h |i − j|."""
 
 import torch
 from torch import Tensor, nn
@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from synthcli.model.context import Once, make_anew
 from synthcli.model.joined_maps import NOTHING, Mapped, read_map
 from synthcli.model.norms import build_norm
+from synthcli.model.scores.alibi import distance_bias
 from synthcli.model.scores.base import ScoreFunction, ScoreShape, split_heads
 from synthcli.model.scores.rotary import rotate
 from synthcli.model_config.scores import DotProductConfig
@@ -18,7 +19,7 @@ class DotProduct(ScoreFunction):
 
     def __init__(self, config: DotProductConfig, shape: ScoreShape, norm_eps: float = 1e-5) -> None:
         super().__init__()
-        self.config, self.heads, self.rotary = config, shape.heads, shape.rotary
+        self.config, self.heads, self.rotary, self.alibi = config, shape.heads, shape.rotary, shape.alibi
         self.scale: float = shape.d_head**-0.5
         width = shape.heads * shape.d_head
         has_query = config.query == "projection"
@@ -54,4 +55,7 @@ class DotProduct(ScoreFunction):
         assert keys is not None
         scores = torch.einsum("bhqd,bhkd->bhqk", self.project_queries(x, start) * self.scale, keys)
         cap = self.config.soft_cap
-        return scores if cap is None else torch.tanh(scores / cap) * cap
+        scores = scores if cap is None else torch.tanh(scores / cap) * cap
+        if not self.alibi:
+            return scores
+        return scores + distance_bias(self.heads, start, x.shape[1], num_keys, scores.dtype, x.device)

@@ -70,6 +70,7 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
             "class_names": NAMES,
         },
     ),
+    "alibi": ("causal-lm", {"mixer": {"heads": 3, "d_head": 4}, "embeddings": {"positions": "alibi"}}),
     "convolutions": (
         "seq2seq",
         {

@@ -131,7 +131,7 @@ def with_position(leaving: Leaving, layout: Layout) -> list[Port]:
     """
     ports = layout.ports(sizes_of(leaving))
     grows = any(PAST in port.axes.values() for port in ports)
-    if grows or leaving.config.embeddings.positions in ("none", "rotary"):
+    if grows or leaving.config.embeddings.positions in ("none", "rotary", "alibi"):
         return ports
     return [
         *ports,
