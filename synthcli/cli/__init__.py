@@ -85,6 +85,12 @@ COMMANDS = (
         "Compare presets over seeds, in pairs, and decide by rule which is better, if any.",
     ),
     LazyCommand(
+        "claims",
+        "claims:app",
+        EVALUATE,
+        "List the claims of the papers, test them, and give verdicts.",
+    ),
+    LazyCommand(
         "tune",
         "tune:tune",
         EVALUATE,

@@ -93,6 +93,14 @@ def list_presets() -> list[str]:
     return preset_names()
 
 
+def list_claims() -> list[str]:
+    """Return the ids of claims, and their families."""
+    from synthcli.claims.files import all_claims
+
+    found = all_claims()
+    return [*dict.fromkeys(one.family for one in found.values()), *found]
+
+
 def list_runs() -> list[str]:
     """Return the names of runs, each once, and all ids, the newest first."""
     from synthcli.runs.finding import list_runs as find_runs

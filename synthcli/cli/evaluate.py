@@ -251,7 +251,16 @@ def show_all(results: "list[Result]", as_json: bool) -> None:
     """Print results in one table, or as JSON."""
     if as_json:
         return screen.data(json.dumps([result.to_json() for result in results], indent=2))
-    return show_results(results)
+    show_results(results)
+    return _say_claims(results)
+
+
+def _say_claims(results: "list[Result]") -> None:
+    """Say what was printed for the presets of runs, and whether it compares."""
+    from synthcli.jobs.claims_beside import describe_claims_of
+
+    for line in dict.fromkeys(line for result in results for line in describe_claims_of(result)):
+        screen.say(f"claim: {line}")
 
 
 def refuse_given(metric: str, **options: object) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.claims.printed import figures_by_preset
 from synthcli.cli import screen
 from synthcli.cli.completion import PAPERS, SCALES, complete, list_presets
 from synthcli.cli.panels import SETTINGS
@@ -15,7 +16,7 @@ from synthcli.disk import writing
 from synthcli.durable import write_text
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
-from synthcli.presets.catalogue import summarise, with_defaults
+from synthcli.presets.catalogue import summarise
 from synthcli.presets.commands import build_command, verb_of
 from synthcli.presets.files import NAME_PATTERN
 from synthcli.presets.merge import values_of
@@ -81,11 +82,11 @@ def ls(
         return screen.data("\n".join(chosen))
     rows = [summarise(name) for name in chosen]
     if as_json:
-        return screen.data(json.dumps([with_defaults(row) for row in rows], indent=2, ensure_ascii=False))
+        return screen.data(json.dumps([_json_row(row) for row in rows], indent=2, ensure_ascii=False))
     columns = ["preset", "title", "made by", "parameters", "claims"]
     table = [
-        [row["name"], row["title"], row["verb"], f"{row['parameters'] / 1e6:.1f} M", told(row)]
-        for row in rows
+        [name, row["title"], row["verb"], f"{row['parameters'] / 1e6:.1f} M", _describe_claims(name)]
+        for name, row in zip(chosen, rows, strict=True)
     ]
     screen.table(None, columns, table, right=frozenset({3}), least=(2, 1))
     commands = sorted({f"`{build_command(row['verb'], 'NAME')}`" for row in rows})
@@ -109,17 +110,31 @@ def of_paper(paper: str | None) -> list[str]:
     return papers[paper]
 
 
-def told(row: dict[str, Any]) -> str:
-    """Return the claims in a few words: `bleu 27.43, parameters 62 M*`."""
-    words = []
-    for key, claim in sorted(row["claims"].items(), key=lambda item: item[1]["metric"] == "parameters"):
-        value = claim["value"]
-        if claim["metric"] == "parameters":
-            shown = f"{value / 1e6:g} M"
-        else:
-            shown = f"{value:.2f}" if value >= 10 else f"{value:g}"
-        words.append(f"{key} {shown}{'' if claim['verified'] else '*'}")
-    return ", ".join(words)
+def _describe_claims(name: str) -> str:
+    """Return the printed figures of a preset in a few words: `bleu 27.43, trainable 62 M*`."""
+    found = figures_by_preset().get(name, {}).values()
+    return ", ".join(map(_describe_figure, sorted(found, key=lambda table: table["kind"] == "count")))
+
+
+def _describe_figure(table: dict[str, Any]) -> str:
+    value, measure = table["value"], table.get("measure", "parameters")
+    if measure in {"parameters", "trainable"}:
+        shown = f"{value / 1e6:g} M"
+    else:
+        shown = f"{value:.2f}" if 10 <= value < 1e4 else f"{value:g}"
+    who = "" if table.get("source", "paper") == "paper" else f"{table['source']} "
+    return f"{who}{measure} {shown}{'' if table.get('second') else '*'}"
+
+
+def _json_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with every key of its paper, and the claims of a printed figure by id."""
+    from synthcli.presets.paper import Paper
+
+    found = figures_by_preset().get(row["name"], {})
+    keys = ("kind", "measure", "value", "says", "where", "source", "seen", "second")
+    claims = {own: {key: table.get(key) for key in keys} for own, table in found.items()}
+    paper = row["paper"]
+    return row | {"paper": None if paper is None else Paper(**paper).model_dump(), "claims": claims}
 
 
 @app.command()

@@ -13,8 +13,8 @@ from synthcli.interop.export.leaving import CardFacts, Metric, Writing
 from synthcli.jobs.evaluate import experiment_of
 from synthcli.jobs.export_recipe import recipe_of, title_of
 from synthcli.model import count_parameters
+from synthcli.presets.paper import Paper
 from synthcli.presets.schema import Experiment
-from synthcli.reproduce.claims import Paper
 from synthcli.runs import run_of
 from synthcli.training.checkpoints import Checkpoint
 

@@ -95,7 +95,6 @@ def adapted(path: Path, adaptation: Adaptation, say: Say = quiet) -> Experiment:
     table: dict[str, Any] = base.model_dump() | {
         "name": f"{base.name}-on-{as_name(adaptation.corpus)}",
         "title": f"{base.title}, finetuned on {adaptation.corpus}",
-        "claims": {},
         "model": model.model_dump(),
         "data": data,
         "evaluation": evaluation,

@@ -16,6 +16,7 @@ from synthcli.device import current_device
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.measure import Progress
 from synthcli.evaluation.result import Result
+from synthcli.jobs.claims_beside import describe_claims
 from synthcli.jobs.evaluate import Request, evaluate_checkpoint, judge, options_for
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.train import Watcher, fitted_to_store, initialised, resume_run, train_experiment
@@ -95,7 +96,7 @@ def make_row(task: Task, variant: str, asked: Reproduction, watcher: Watcher) ->
         parameters=parameters,
         steps=evaluated.step,
         step_time=None,
-        claim=claim_of(experiment, task.metric, figure.value),
+        claim="; ".join(describe_claims(experiment, evaluated)),
         run=str(run.path),
         threads=threads_of(run),
     )
@@ -189,15 +190,6 @@ def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Wat
     return result
 
 
-def claim_of(experiment: Experiment, metric: str, value: float) -> str:
-    """Return a published figure beside ours."""
-    claim = experiment.claims.get(metric)
-    if claim is None:
-        return ""
-    checked = "" if claim.verified else ", not verified"
-    return f"{experiment.name}: {metric} {value:.2f}, published {claim.value:g} ({claim.protocol}{checked})"
-
-
 def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
     """Return the time of a step relative to the first variant, all taking turns in this process."""
     known = {variant: run.read_results().get(STEP_TIME) for variant, run in runs.items()}
@@ -216,11 +208,21 @@ def timed(
     experiments: dict[str, Experiment], watcher: Watcher, rounds: int | None = None
 ) -> dict[str, float]:
     """Return the median seconds of a step by variant, of so many steps each."""
+    seconds = time_steps(experiments, watcher, TIMED_ROUNDS if rounds is None else rounds)
+    return {variant: statistics.median(values) for variant, values in seconds.items()}
+
+
+def time_steps(
+    experiments: Mapping[str, Experiment], watcher: Watcher, rounds: int
+) -> dict[str, list[float]]:
+    """Return the seconds of so many steps of each variant, all taking turns in this process."""
     with fix_workspace(any(experiment.training.deterministic for experiment in experiments.values())):
-        return _time_steps(experiments, watcher, TIMED_ROUNDS if rounds is None else rounds)
+        return _time_steps(experiments, watcher, rounds)
 
 
-def _time_steps(experiments: dict[str, Experiment], watcher: Watcher, rounds: int) -> dict[str, float]:
+def _time_steps(
+    experiments: Mapping[str, Experiment], watcher: Watcher, rounds: int
+) -> dict[str, list[float]]:
     trainings = {}
     for variant, experiment in experiments.items():
         fitted, store = fitted_to_store(experiment, watcher)
@@ -237,4 +239,4 @@ def _time_steps(experiments: dict[str, Experiment], watcher: Watcher, rounds: in
                 seconds[variant].append(taken)
     for training in trainings.values():
         training.close()
-    return {variant: statistics.median(values) for variant, values in seconds.items()}
+    return seconds

@@ -100,7 +100,7 @@ def student_experiment(
     table: dict[str, Any] = {"scale": "paper", "training": TRAINING.model_dump()}
     table["evaluation"] = EvaluationConfig(metrics=(METRIC_OF_TASK[config.task],)).model_dump()
     if base is not None:
-        table = base.model_dump() | {"paper": None, "claims": {}, "start": None}
+        table = base.model_dump() | {"paper": None, "start": None}
     return validated(
         table
         | {

@@ -19,18 +19,6 @@ def summarise(name: str) -> dict[str, Any]:
         "verb": verb_of(table),
         "paper": table.get("paper"),
         "parameters": size.total,
-        "claims": table.get("claims", {}),
-    }
-
-
-def with_defaults(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row whose paper and claims have every key, None where a preset says nothing."""
-    from synthcli.reproduce.claims import Claim, Paper
-
-    paper, claims = row["paper"], row["claims"]
-    return row | {
-        "paper": None if paper is None else Paper(**paper).model_dump(),
-        "claims": {key: Claim(**claim).model_dump() for key, claim in claims.items()},
     }
 
 

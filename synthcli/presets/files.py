@@ -13,6 +13,7 @@ from synthcli.safe_read import parse_toml, read_bytes
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a preset's name becomes a folder's
 
 NOISE = "noise"  # the folder of what repeated runs of presets vary by
+CLAIMS = "claims.toml"  # beside the presets of a paper: what it says of them
 LARGEST = 2**20  # bytes of a preset
 
 
@@ -35,8 +36,9 @@ def library_files() -> Mapping[str, Path]:
 
 @cache
 def files_on_disk() -> tuple[Path, ...]:
-    """Return the files of presets, not those of noise floors."""
-    return tuple(path for path in sorted(library_folder().glob("*/*.toml")) if path.parent.name != NOISE)
+    """Return the files of presets, not those of noise floors and claims."""
+    files = sorted(library_folder().glob("*/*.toml"))
+    return tuple(path for path in files if path.parent.name != NOISE and path.name != CLAIMS)
 
 
 @cache

@@ -1,9 +1,10 @@
-"""Names of `[compress]` that were written once, by presets and by runs: still read, all listed here."""
+"""What presets and runs once held under another name, or hold no more: still read, all listed here."""
 
 from typing import Any
 
 from synthcli.presets.merge import Sourced, Tree
 
+GONE = "claims"  # what was printed for a preset: claims.toml of its paper says it now
 KEYS = {"data": "corpus", "sequence_length": "max_length"}
 WORDS = {"method": {"distil-block": "distill-block"}}
 # every table held these, whatever its method: what they were where they said nothing; None is any value
@@ -20,8 +21,8 @@ IDLE: dict[str, tuple[object, ...] | None] = {
 
 
 def rename(table: dict[str, Any]) -> dict[str, Any]:
-    """Return a preset's table with `[compress]`, that of overlays too, in the words of now."""
-    new = dict(table)
+    """Return a preset's table in the words of now, `[compress]` of overlays too."""
+    new = {key: value for key, value in table.items() if key != GONE}
     if isinstance(table.get("compress"), dict):
         new["compress"] = {KEYS.get(key, key): _word(key, one) for key, one in table["compress"].items()}
     if isinstance(table.get("scale"), dict):

@@ -14,7 +14,7 @@ from synthcli.model_config.model import ModelConfig
 from synthcli.presets.clashes import clashes
 from synthcli.presets.commands import VERBS
 from synthcli.presets.files import NAME_PATTERN
-from synthcli.reproduce.claims import Claim, Paper
+from synthcli.presets.paper import Paper
 from synthcli.training.config import TrainingConfig
 
 
@@ -36,7 +36,6 @@ class Experiment(Config):
     title: str
     scale: str = Field(min_length=1)
     paper: Paper | None = None
-    claims: dict[str, Claim] = Field(default_factory=dict)
     model: ModelConfig
     data: DataConfig
     training: TrainingConfig

@@ -28,9 +28,9 @@ def test_ls_names(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "paper, name, shown",
     [
-        ("srupp", "srupp-wikitext-103-base", " 147.7 M perplexity 18.30, parameters"),
-        ("simplified-blocks", "codeparrot-skipless", " 146.0 M parameters 146.002 M"),
-        ("bert-blocks", "bert-base-wikitext-2", " 109.5 M parameters 109.514 M"),
+        ("srupp", "srupp-wikitext-103-base", " 147.7 M perplexity 18.30, gpu-days 8*, parameters 148 M*"),
+        ("simplified-blocks", "codeparrot-skipless", " 146.0 M repository parameters 146.002 M*"),
+        ("bert-blocks", "bert-base-wikitext-2", " 109.5 M repository parameters 109.514 M*"),
     ],
 )
 def test_ls_of_a_paper_shows_parameters_and_claims(
@@ -52,15 +52,16 @@ def test_ls_of_an_unknown_paper_names_the_nearest() -> None:
 def test_ls_json_holds_parameters_and_claims(capsys: pytest.CaptureFixture[str]) -> None:
     ls(as_json=True, paper="synthesizer")
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert len(rows) == 10 * 9 + 9 * 5 + 8 * 5
+    assert len(rows) == 10 * 9 + 9 * 5 + 8 * 5 + 3  # and what synthesizers are held against
     dense = rows["wmt14-dense"]
     where = {key: value for key, value in dense["paper"].items() if value is not None}
     assert where == {"name": "synthesizer", "arxiv": "2005.00743", "table": "2", "row": "dense"}
-    claims = {key: (claim["value"], claim["verified"]) for key, claim in dense["claims"].items()}
+    claims = {key: (claim["value"], bool(claim["second"])) for key, claim in dense["claims"].items()}
     assert claims == {
-        "bleu": (27.43, True),
-        "parameters": (62e6, False),
-        "repository-bleu": (23.06, False),
+        "synthesizer/tab2-dense-bleu-de": (27.43, True),
+        "synthesizer/tab2-dense-size-de": (62e6, True),
+        "synthesizer/repository-translation-dense": (23.06, False),
+        "synthesizer/narang-dense-bleu": (26.63, False),
     }
 
 

@@ -5,9 +5,9 @@ from functools import cache
 import pytest
 import torch
 
+from synthcli.claims.printed import figures_by_preset
 from synthcli.model import build, count_parameters
 from synthcli.presets import find_preset, load_preset, preset_names
-from synthcli.presets.files import library_files, origin_of
 from synthcli.presets.scales import scales_of
 from synthcli.presets.schema import Experiment
 from synthcli.presets.sizes import RECORD, key_of, recorded_sizes, size_of
@@ -105,16 +105,11 @@ def test_a_byte_model_has_the_parameters_of_the_original_vocabulary(
         assert size_of(fitted.model_dump_json()).total == count
 
 
-def test_a_claim_of_a_counted_number_is_that_of_the_model() -> None:
-    """Those in millions are as printed; enwik8's are of another vocabulary."""
-    checked = 0
-    for name in preset_names():
-        experiment = load_preset(name)
-        claim = experiment.claims.get("parameters")
-        if claim is not None and claim.value % 1e5 and name not in SYMBOLS_OF_ENWIK8:
-            assert parameters(experiment) == claim.value, name
-            checked += 1
-    assert checked >= len(PARAMETERS)
+def test_counted_numbers_are_claims() -> None:
+    """What is counted here is what the ledger counts; enwik8's are of another vocabulary."""
+    for name, count in PARAMETERS.items():
+        values = [table["value"] for table in figures_by_preset().get(name, {}).values()]
+        assert count in values, name
 
 
 def test_what_enters_the_softmax_of_srupp_is_dropped_out_as_its_layers_are() -> None:
@@ -165,14 +160,6 @@ def test_codeparrot_trains_as_long_and_as_fast_as_its_paper_says(
     assert training.steps is not None
     assert (training.steps, training.schedule.peak) == expected
     assert training.schedule.warmup_steps == 0.05 * training.steps
-
-
-def test_a_claimed_result_is_of_one_preset() -> None:
-    """A claim is never inherited from a preset that differs."""
-    for name in preset_names():
-        sources = load_preset(name).sources
-        owners = {source for key, source in sources.items() if key.startswith("claims.")}
-        assert owners <= {origin_of(library_files()[name])}, name
 
 
 def test_fine_tuning_has_the_block_of_the_training_before_it() -> None:

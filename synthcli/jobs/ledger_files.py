@@ -1,0 +1,36 @@
+"""The files of a ledger: JSON, Markdown, one page."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthcli import durable
+from synthcli.disk import writing
+from synthcli.errors import carrying
+from synthcli.jobs.ledger import ELSEWHERE, KEPT, Evidence, LedgerConfig
+from synthcli.jobs.ledger_page import page
+from synthcli.jobs.ledger_report import markdown, report_of
+from synthcli.jobs.ledger_verdicts import controls_that_failed, make_entries
+
+
+@dataclass(frozen=True)
+class WrittenLedger:
+    """Where it is, what it says, and the controls that came out wrong."""
+
+    path: Path
+    report: dict[str, Any]
+    failed_controls: list[str]
+
+
+def write_ledger(config: LedgerConfig, evidence: Evidence, folder: Path) -> WrittenLedger:
+    """Write what the records tell of the claims that were asked for."""
+    entries = make_entries(config, evidence)
+    report = report_of(entries, config.scale, config.command)
+    path = folder / "ledger.json"
+    with carrying(report), writing(f"the ledger `{path}`", path, ELSEWHERE, KEPT):
+        folder.mkdir(parents=True, exist_ok=True)
+        durable.write_text(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        durable.write_text(path.with_suffix(".md"), markdown(report))
+        durable.write_text(path.with_suffix(".html"), page(report))
+    return WrittenLedger(path, report, controls_that_failed(entries))
