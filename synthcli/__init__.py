@@ -14,11 +14,23 @@ __all__ = [
     "load",
     "load_preset",
     "merge",
+    "score",
     "train",
 ]
 
 if TYPE_CHECKING:
-    from synthcli.api import build, distill, evaluate, export, generate, load, load_preset, merge, train
+    from synthcli.api import (
+        build,
+        distill,
+        evaluate,
+        export,
+        generate,
+        load,
+        load_preset,
+        merge,
+        score,
+        train,
+    )
     from synthcli.errors import SynthError
 
 

@@ -5,7 +5,7 @@ shows each. Nothing here loads torch before a function is called.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
     from synthcli.evaluation.result import Result
     from synthcli.jobs.export import Exported
+    from synthcli.jobs.score import ScoreReport
     from synthcli.model_config.model import ModelConfig
     from synthcli.presets.compression import Compression
     from synthcli.runs.run import Run
@@ -144,6 +145,30 @@ def evaluate(
     asked = Request(metric or _metric_of(path), corpus, where, split, limit, beam, batch_size)
     with on_device(device):
         return evaluate_checkpoint(path, asked)
+
+
+def score(
+    outputs: str | Path | None = None,
+    task: str = "translation",
+    *,
+    references: Sequence[str | Path] = (),
+    protocols: Sequence[str] = (),
+    **options: Any,
+) -> "ScoreReport":
+    """Score a file of outputs by every protocol of its task, or those named; `options` are the command's."""
+    from synthcli.jobs.score import score_outputs
+    from synthcli.jobs.score_inputs import ScoreRequest
+
+    known = {field.name.removeprefix("is_"): field.name for field in fields(ScoreRequest)}
+    for name in options:
+        if name not in known:
+            raise SynthError(f"unknown option `{name}`", did_you_mean(name, known))
+    paths = tuple(Path(path) for path in references)
+    for name in {"text", "rouge_data"} & options.keys():
+        options[name] = Path(options[name])
+    table = {known[name]: value for name, value in options.items()}
+    path = None if outputs is None else Path(outputs)
+    return score_outputs(ScoreRequest(task, path, paths, tuple(protocols), **table))
 
 
 def generate(

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
-from synthcli.cli.completion import ROUGE_TOKENIZERS, SCORE_TASKS
+from synthcli.cli.completion import SCORE_TASKS
 from synthcli.cli.results import LARGE
 from synthcli.cli.score_options import (
     AsJson,
@@ -31,13 +31,6 @@ from synthcli.errors import SynthError, did_you_mean
 if TYPE_CHECKING:
     from synthcli.jobs.score import ProtocolFigure, ScoreReport
 
-# options that mean something for one task alone
-ONLY = {
-    "translation": ("language", "tokenised"),
-    "summarisation": ("separator", "rouge_tokenizer", "rouge_data"),
-    "classification": ("positive",),
-    "language-model": ("nats", "tokens", "words", "bytes", "ends", "text", "log_base"),
-}
 COLUMNS = ["protocol", "value", "95 % interval", "signature", "used by"]
 IN_FULL = ("loss", "bits_per_byte", "bits_per_byte_no_end")  # papers print more digits of them
 OF_SCRIPT = "-perl"  # figures with the digits that ROUGE-1.5.5 prints
@@ -77,27 +70,6 @@ def score(
     """
     if task not in SCORE_TASKS:
         raise SynthError(f"`--task {task}` is unknown", did_you_mean(task, SCORE_TASKS))
-    refuse_others(
-        task,
-        language=language,
-        tokenised=tokenised or None,
-        separator=separator,
-        rouge_tokenizer=None if rouge_tokenizer == "ascii" else rouge_tokenizer,
-        rouge_data=rouge_data,
-        positive=positive,
-        nats=nats,
-        tokens=tokens,
-        words=words,
-        bytes=bytes_,
-        ends=ends,
-        text=text,
-        log_base=None if log_base == "e" else log_base,
-    )
-    if rouge_tokenizer not in ROUGE_TOKENIZERS:
-        message = f"`--rouge-tokenizer {rouge_tokenizer}` is unknown"
-        raise SynthError(message, did_you_mean(rouge_tokenizer, ROUGE_TOKENIZERS))
-    if task == "language-model" and references:
-        raise SynthError("`--references` has no meaning for `language-model`", "leave it out")
     from synthcli.jobs.score import score_outputs
     from synthcli.jobs.score_inputs import ScoreRequest
 
@@ -109,7 +81,7 @@ def score(
         separator=separator,
         language=language,
         is_tokenised=tokenised,
-        rouge_tokenizer="unicode" if rouge_tokenizer == "unicode" else "ascii",
+        rouge_tokenizer=rouge_tokenizer,
         rouge_data=rouge_data,
         positive=positive,
         nats=nats,
@@ -124,15 +96,6 @@ def score(
     if as_json:
         return screen.data(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     return show(report)
-
-
-def refuse_others(task: str, **options: object) -> None:
-    """Raise for an option that belongs to another task."""
-    for owner, names in ONLY.items():
-        for name in names:
-            if owner != task and options[name] is not None:
-                option = f"--{name.replace('_', '-')}"
-                raise SynthError(f"`{option}` has no meaning for `{task}`", f"it is of `--task {owner}`")
 
 
 def show(report: "ScoreReport") -> None:

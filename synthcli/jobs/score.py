@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.evaluation.config import EvaluationConfig
@@ -16,6 +16,9 @@ from synthcli.evaluation.tokenised_bleu import classical_line
 from synthcli.jobs.score_inputs import ScoreRequest, read_counts, read_settings, read_texts
 from synthcli.jobs.score_notes import notes_on_texts
 from synthcli.runs.environment import read_versions
+
+if TYPE_CHECKING:
+    import pandas
 
 RECORDED = ("synthcli", "sacrebleu", "rouge-score", "sacremoses")
 DEFAULTS = EvaluationConfig(metrics=("bleu",))
@@ -47,6 +50,12 @@ class ScoreReport:
     left_out: dict[str, str]
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a row for each protocol."""
+        import pandas
+
+        return pandas.DataFrame([one.to_json() for one in self.figures])
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"figures": [one.to_json() for one in self.figures]}
@@ -89,6 +98,7 @@ def refuse_unknown(request: ScoreRequest) -> None:
         if name not in known[request.task]:
             message = f"`{name}` is no protocol of `{request.task}`"
             raise SynthError(message, did_you_mean(name, known[request.task]))
+    request.refuse_others()
 
 
 def prepare(request: ScoreRequest) -> tuple[Callable[[str], Score], int, tuple[str, ...]]:

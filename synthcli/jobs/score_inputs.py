@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from synthcli.evaluation.protocols.settings import ProtocolSettings, take_tokens
 from synthcli.evaluation.text_lines import pair_lines
 from synthcli.safe_read import refuse_irregular
 
+# what means something for one task alone
+ONLY = {
+    "translation": ("language", "is_tokenised"),
+    "summarisation": ("separator", "rouge_tokenizer", "rouge_data"),
+    "classification": ("positive",),
+    "language-model": ("nats", "tokens", "words", "bytes", "ends", "text", "log_base"),
+}
 JSON_LINES = (".jsonl", ".ndjson")
 
 
@@ -32,7 +40,7 @@ class ScoreRequest:
     separator: str | None = None
     language: str | None = None
     is_tokenised: bool = False
-    rouge_tokenizer: RougeTokenizer = "ascii"
+    rouge_tokenizer: str = "ascii"
     rouge_data: Path | None = None
     positive: str | None = None
     nats: float | None = None
@@ -42,6 +50,17 @@ class ScoreRequest:
     ends: int | None = None
     text: Path | None = None
     log_base: str = "e"
+
+    def refuse_others(self) -> None:
+        """Raise for an option that belongs to another task."""
+        for owner, names in ONLY.items():
+            for name in names if owner != self.task else ():
+                if getattr(self, name) != getattr(ScoreRequest, name):
+                    option = f"--{name.removeprefix('is_').replace('_', '-')}"
+                    message = f"`{option}` has no meaning for `{self.task}`"
+                    raise SynthError(message, f"it is of `--task {owner}`")
+        if self.references and self.task == "language-model":
+            raise SynthError("`--references` has no meaning for `language-model`", "leave it out")
 
 
 def read_texts(request: ScoreRequest) -> Outputs:
@@ -71,9 +90,19 @@ def _name_outputs(request: ScoreRequest) -> Path:
 
 def read_settings(request: ScoreRequest) -> ProtocolSettings:
     """Return what protocols must know beside the texts; raises where it cannot be had."""
+    tokenizer = find_rouge_tokenizer(request.rouge_tokenizer)
     tokenise, tokens = read_tokenise(request)
     stem = None if request.rouge_data is None else read_stems(request.rouge_data)
-    return ProtocolSettings(tokenise, tokens, request.rouge_tokenizer, stem, request.positive)
+    return ProtocolSettings(tokenise, tokens, tokenizer, stem, request.positive)
+
+
+def find_rouge_tokenizer(name: str) -> RougeTokenizer:
+    """Return a tokenizer of rouge-score by its name."""
+    for known in get_args(RougeTokenizer):
+        if name == known:
+            return cast(RougeTokenizer, name)
+    message = f"`--rouge-tokenizer {name}` is unknown"
+    raise SynthError(message, did_you_mean(name, get_args(RougeTokenizer)))
 
 
 def read_tokenise(request: ScoreRequest) -> tuple[Callable[[str], str] | None, str]:

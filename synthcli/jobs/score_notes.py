@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.outputs import Outputs
 from synthcli.jobs.reference_notes import notes_on_references
-from synthcli.jobs.score_inputs import ScoreRequest
+from synthcli.jobs.score_inputs import ScoreRequest, find_rouge_tokenizer
 
 METRICS = {"translation": "bleu", "summarisation": "rouge"}
 MOST = 0.5  # of all texts: then they are tokens
@@ -18,7 +18,8 @@ def notes_on_texts(request: ScoreRequest, outputs: Outputs) -> tuple[str, ...]:
         notes.append(f"{empty:,} of {len(outputs.hypotheses):,} outputs are empty")
     if (metric := METRICS.get(request.task)) is not None:
         firsts = [references[0] for references in outputs.references]
-        config = EvaluationConfig(metrics=("bleu",), rouge_tokenizer=request.rouge_tokenizer)
+        tokenizer = find_rouge_tokenizer(request.rouge_tokenizer)
+        config = EvaluationConfig(metrics=("bleu",), rouge_tokenizer=tokenizer)
         notes += notes_on_references(firsts, metric, config)
     return tuple(notes)
 

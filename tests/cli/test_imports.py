@@ -47,6 +47,8 @@ WITHOUT: dict[str, tuple[str, ...]] = {
     "plan wmt14-dense --scale smoke --set training.steps=9": (*TORCH, *LIBRARIES, *NUMBERS),
     "train wmt14-dense --set trainin.steps=9": (*TORCH, *LIBRARIES, *NUMBERS),
     "eval blue": EVERYTHING,
+    "score --task translaton": EVERYTHING,
+    "score --task language-model --nats 9 --tokens 3": (*TORCH, *LIBRARIES, "pandas"),
     "doctor": (*TORCH, *LIBRARIES, *NUMBERS),
     "kernels status": EVERYTHING,
 }

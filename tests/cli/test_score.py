@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import synthcli
 from synthcli.cli.completion import LOG_BASES, SCORE_TASKS
-from synthcli.cli.score import ONLY, digits
+from synthcli.cli.score import digits
 from synthcli.evaluation.log_probabilities import BASES
 from synthcli.evaluation.protocols import list_protocols
 from synthcli.evaluation.protocols.counts import NEEDS
 from synthcli.evaluation.protocols.papers import USES
+from synthcli.jobs.score_inputs import ONLY
 from tests.evaluation.written_texts import OTHERS, OUTPUTS, REFERENCES
 from tests.tiny_presets import LANGUAGE_MODEL, write_words
 
@@ -345,6 +347,27 @@ def test_a_result_of_ours_is_converted(synth: Synth, here: Path) -> None:
     of_eval = {one["name"]: one["value"] for one in result["figures"]}
     assert of_eval and {name: of_score[name] for name in of_eval} == pytest.approx(of_eval, rel=1e-5)
     assert of_score["loss"] == pytest.approx(math.log(of_eval["perplexity"]), rel=1e-5)
+
+
+def test_python_scores_as_the_command_does(synth: Synth) -> None:
+    said = synth("score", "both.jsonl", *TRANSLATION, "--tokenised", "--json")
+    report = synthcli.score("both.jsonl", tokenised=True)
+    assert json.loads(json.dumps(report.to_json()))["figures"] == json.loads(said.out)["figures"]
+    few = synthcli.score("out.txt", references=["ref.txt"], protocols=["chrf2", "bleu-13a"])
+    assert list(few.to_pandas()["name"]) == ["chrf2", "bleu-13a"]
+    text = Path("text.txt")
+    text.write_text("one two\n")
+    counted = synthcli.score(task="language-model", nats=3.0, tokens=3, text=str(text))
+    assert [one.figure.name for one in counted.figures][2:4] == [
+        "perplexity_per_word",
+        "perplexity_per_word_no_end",
+    ]
+    with pytest.raises(
+        synthcli.SynthError, match=r"unknown option `tokenized`\nhint: did you mean `tokenised`"
+    ):
+        synthcli.score("both.jsonl", tokenized=True)
+    with pytest.raises(synthcli.SynthError, match="`--tokenised` has no meaning for `summarisation`"):
+        synthcli.score("both.jsonl", "summarisation", tokenised=True)
 
 
 def test_closed_sets_are_those_of_the_protocols() -> None:
