@@ -18,6 +18,7 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.decoding import search_options, translate
+from synthcli.evaluation.masked_tokens import accuracy_of_tokens, f1_of_tokens
 from synthcli.evaluation.outputs import Outputs, score
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.rouge import refuse_unreadable
@@ -28,6 +29,7 @@ from synthcli.objectives import IGNORED
 Indices = npt.NDArray[np.int64]
 Figures = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]  # (done, of)
+OfTokens = Callable[[int, Indices, Indices, Indices], list[Score]]
 ByClass = Callable[[Indices, Indices, int], list[Score]]
 
 LOGITS = 2**26  # at a time where every target needs a row of them: 256 MiB in float32
@@ -168,6 +170,19 @@ def by_row(loss: Tensor, real: Tensor) -> tuple[Figures, Figures]:
     return sums.cpu().numpy(), real.sum(dim=1).double().cpu().numpy()
 
 
+def _of_masked(metric: OfTokens, judged: Judged) -> list[Score]:
+    """Measure by the first choice at every masked token, each with the row it stands in."""
+    found: list[tuple[Indices, Indices, Indices]] = []
+    for places in judged.batches(LOGITS // judged.model.config.vocab_size):
+        batch = judged.on_device(places)
+        targets = batch.pop("targets")
+        real = targets != IGNORED
+        guesses = _finite(judged.model(**batch, select=real)).argmax(-1)
+        rows = places[real.nonzero()[:, 0].cpu().numpy()]
+        found.append((rows, guesses.cpu().numpy(), targets[real].cpu().numpy()))
+    return metric(len(judged.chosen), *(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
 def _accuracy(judged: Judged) -> list[Score]:
     if judged.model.config.head.output == "regression":
         hint = "`correlation` is what fits it"
@@ -222,11 +237,26 @@ METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
     "bleu": {"seq2seq": partial(_by_text, "bleu")},
     "rouge": {"seq2seq": partial(_by_text, "rouge")},
     "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
-    "accuracy": {"classification": _accuracy, "seq2seq": partial(_by_text, "accuracy")},
-    "f1": {"classification": partial(_by_class, f1, "f1")},
+    "accuracy": {
+        "classification": _accuracy,
+        "masked-lm": partial(_of_masked, accuracy_of_tokens),
+        "seq2seq": partial(_by_text, "accuracy"),
+    },
+    "f1": {
+        "classification": partial(_by_class, f1, "f1"),
+        "masked-lm": partial(_of_masked, f1_of_tokens),
+    },
     "matthews": {"classification": partial(_by_class, matthews, "matthews")},
     "correlation": {"classification": _correlation},
 }
+
+
+UNKEPT = (("f1", "masked-lm"),)  # a count for every token: too wide to be kept, and compared in pairs
+
+
+def is_compared(metric: str, task: str) -> bool:
+    """Whether models of a task can be compared by a metric, sample by sample."""
+    return task in METRICS[metric] and (metric, task) not in UNKEPT
 
 
 def measure(metric: str, judged: Judged) -> list[Score]:

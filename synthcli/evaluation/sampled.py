@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Array = npt.NDArray[np.float64]
 LEVEL = 95.0  # per cent
@@ -12,9 +16,12 @@ LEVEL = 95.0  # per cent
 
 @dataclass(frozen=True)
 class Sampled:
-    """`statistics` (samples, k) are summed over samples; `figure` maps sums (…, k) to values (…)."""
+    """`statistics` (samples, k), which may be sparse, are summed over samples.
 
-    statistics: Array
+    `figure` maps sums (…, k) to values (…).
+    """
+
+    statistics: "Array | csr_array"
     figure: Callable[[Array], Array]
 
     @property
@@ -23,14 +30,15 @@ class Sampled:
 
     def each(self) -> list[float]:
         """Return the figure of every sample by itself."""
-        return [float(value) for value in self.figure(self.statistics)]
+        dense = self.statistics if isinstance(self.statistics, np.ndarray) else self.statistics.toarray()
+        return [float(value) for value in self.figure(dense)]
 
     def interval(self, resamples: int, seed: int) -> tuple[float, float] | None:
         """Return the percentile interval of the value over samples drawn with replacement (Efron 1979).
 
         None where there is nothing to resample.
         """
-        samples = len(self.statistics)
+        samples = self.statistics.shape[0]
         if samples < 2 or resamples == 0:
             return None
         generator, sums = np.random.default_rng(seed), np.empty((resamples, self.statistics.shape[1]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from synthcli.compare.figures import QUANTITIES, Quantity, find_quantity
 from synthcli.errors import SynthError
-from synthcli.evaluation.measure import METRICS
+from synthcli.evaluation.measure import is_compared
 from synthcli.jobs.compare_arms import Arm
 from synthcli.jobs.ladder_rungs import LadderField
 from synthcli.presets.schema import Experiment
@@ -96,11 +96,13 @@ class CompareConfig:
 
 def _refuse_unfit(quantity: Quantity, tasks: Mapping[str, str]) -> None:
     """Raise where the task of an arm has no such metric."""
-    unfit = next((arm for arm, task in tasks.items() if task not in METRICS[quantity.metric]), None)
+    unfit = next((arm for arm, task in tasks.items() if not is_compared(quantity.metric, task)), None)
     if unfit is not None:
         message = f"arm `{unfit}` is not evaluated by `{quantity.metric}`: its task is `{tasks[unfit]}`"
         common = [
-            one.word for one in QUANTITIES.values() if set(tasks.values()) <= METRICS[one.metric].keys()
+            one.word
+            for one in QUANTITIES.values()
+            if all(is_compared(one.metric, task) for task in tasks.values())
         ]
         raise SynthError(
             message, f"`--metric {common[0]}` fits all" if common else "compare arms of one task"

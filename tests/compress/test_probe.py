@@ -17,7 +17,7 @@ from synthcli.compress.capture import logits_of
 from synthcli.compress.closed_forms import STARTS, Lesson
 from synthcli.compress.likeness import likeness
 from synthcli.compress.nmse import nmse
-from synthcli.compress.probe import REPLACEMENTS, chosen, probe_layer, sites_for
+from synthcli.compress.probe import REPLACEMENTS, choose_replacements, probe_layer, sites_for
 from synthcli.compress.probe_figures import Judge, Layer, Substitute, is_resolved
 from synthcli.compress.students import Shape, student_config
 from synthcli.compress.teacher import Teacher
@@ -93,6 +93,7 @@ def test_a_decoder_is_probed_too(tmp_path: Path, gpt2: Teacher, store: Store) ->
     text = Calibration(store, "train", gpt2, max_length=17, limit=30)
     layer = layer_of(tmp_path / "cache", gpt2, text, "decoder", 0)
     results = found(layer)
+    assert results.pop("linformer").why.endswith("reads the future, which a decoder has to predict")
     assert all(one.nmse is not None and one.kl is not None for one in results.values())
     assert results["heads-halved"].nmse < results["none"].nmse
 
@@ -120,7 +121,7 @@ def test_what_does_not_fit_says_why(tmp_path: Path, bert: Teacher, text: Calibra
 
 def test_an_unknown_replacement_is_refused() -> None:
     with pytest.raises(SynthError, match="unknown replacement `heads-halve`") as error:
-        chosen(["heads-halve"])
+        choose_replacements(["heads-halve"])
     assert error.value.hint == "did you mean `heads-halved`?"
 
 

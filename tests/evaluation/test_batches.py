@@ -147,7 +147,9 @@ def statistics(metric: str, model: Any, of: Examples, chosen: np.ndarray, **more
     state = torch.get_rng_state()
     found = measure(metric, Judged(model, of.store.tokenizer, of, config, chosen, lambda done, total: None))
     assert torch.equal(torch.get_rng_state(), state)
-    return [score.sampled.statistics[np.argsort(chosen)] for score in found]
+    tables = [score.sampled.statistics for score in found]
+    dense = [table if isinstance(table, np.ndarray) else table.toarray() for table in tables]
+    return [table[np.argsort(chosen)] for table in dense]
 
 
 def test_every_metric_and_task_has_a_case() -> None:
