@@ -3,6 +3,7 @@
 from synthcli.errors import SynthError
 from synthcli.interop.export.markdown import plain
 from synthcli.presets import differences, load_preset, preset_names
+from synthcli.presets.old_names import preset_now
 from synthcli.presets.schema import Experiment
 
 # a store decides how many pieces and which classes there are; where files lie is not for others to read
@@ -43,7 +44,7 @@ def title_of(experiment: Experiment) -> str | None:
 def original_of(experiment: Experiment, scale: str) -> Experiment | None:
     """Return the library's preset of this name; a student or a finetuned model is none."""
     is_derived = experiment.compress is not None or experiment.start is not None
-    if is_derived or experiment.name not in preset_names():
+    if is_derived or preset_now(experiment.name) not in preset_names():
         return None
     try:
         return load_preset(experiment.name, scale).from_scratch()

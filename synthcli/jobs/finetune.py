@@ -20,6 +20,7 @@ from synthcli.model_config.heads import HeadConfig
 from synthcli.model_config.model import STACKS, StackConfig
 from synthcli.presets import load_preset, preset_names
 from synthcli.presets.fitness import KIND_OF_OUTPUT, KINDS_OF_TASK
+from synthcli.presets.old_names import preset_now
 from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import Run, find_checkpoint, read_experiment, run_of
 from synthcli.runs.references import Say, quiet
@@ -153,8 +154,8 @@ def base_experiment(checkpoint: Checkpoint, adaptation: Adaptation, say: Say) ->
 def preset_of(run: Run) -> str:
     """Return the name of a run's preset; of a run that began with another one, of that one's."""
     experiment = read_experiment(run)
-    if experiment.name in preset_names():
-        return experiment.name
+    if preset_now(experiment.name) in preset_names():
+        return preset_now(experiment.name)
     before = None
     if experiment.start is not None:
         with suppress(SynthError):  # it may have gone

@@ -46,6 +46,7 @@ from synthcli.runs import (
     Run,
     find_checkpoint,
     find_run,
+    is_named,
     list_runs,
     read_experiment,
     refuse_other_verb,
@@ -125,7 +126,7 @@ def run_to_resume(word: str | None) -> Run:
         run = find_run(word)
         refuse_other_verb(run, METHOD)
         return run
-    named = [run for run in list_runs() if word in (None, run.id, run.name)]
+    named = [run for run in list_runs() if word is None or word == run.id or is_named(run, word)]
     runs = [run for run in named if is_healing(run)]
     for run in [*(run for run in runs if not is_complete(run)), *runs]:
         return run

@@ -8,6 +8,7 @@ from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.grid import GRID, cells
+from synthcli.presets.old_names import preset_now
 from synthcli.safe_read import parse_toml, read_bytes
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a preset's name becomes a folder's
@@ -85,9 +86,10 @@ def find_file(word: str, beside: Path | None = None) -> Path:
                 f"no preset file `{path}`", "give the path of a TOML file, or the name of a preset"
             )
         return path
-    if word not in library_files():
+    found = library_files().get(preset_now(word))
+    if found is None:
         raise SynthError(f"no preset is called `{word}`", _instead_of(word, beside or Path()))
-    return library_files()[word]
+    return found
 
 
 def read_preset(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from synthcli.presets.merge import Sourced, Tree
 
 GONE = "claims"  # what was printed for a preset: claims.toml of its paper says it now
+PRESETS = {"bert-distil": "bert-distill"}  # how names of presets begin
 KEYS = {"data": "corpus", "sequence_length": "max_length"}
 WORDS = {"method": {"distil-block": "distill-block"}}
 # every table held these, whatever its method: what they were where they said nothing; None is any value
@@ -18,6 +19,14 @@ IDLE: dict[str, tuple[object, ...] | None] = {
     "temperature": (1.0,),
     "train_only": ([],),
 }
+
+
+def preset_now(name: str) -> str:
+    """Return what a preset, or a run of one, is called now."""
+    for old, new in PRESETS.items():
+        if name == old or name.startswith(f"{old}-"):
+            return new + name.removeprefix(old)
+    return name
 
 
 def rename(table: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from synthcli.runs.experiments import comparable, read_experiment, start_run
 from synthcli.runs.finding import (
     find_checkpoint,
     find_run,
+    is_named,
     list_runs,
     newest_student,
     run_of,
@@ -33,6 +34,7 @@ __all__ = [
     "find_checkpoint",
     "find_run",
     "is_main_process",
+    "is_named",
     "is_student",
     "is_training",
     "list_runs",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from synthcli.durable import UNFINISHED
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.presets.old_names import preset_now
 from synthcli.runs.run import PRESET, Run, runs_root
 from synthcli.runs.verbs import STUDENTS, continuation, verb_of
 from synthcli.training.manifest import LAST, MANIFEST, step_folders
@@ -16,8 +17,13 @@ LINKS = (LAST, "best")
 def list_runs(root: Path | None = None, name: str | None = None) -> list[Run]:
     """Return the runs there are, the newest first."""
     found = [Run(path.parent) for path in (root or runs_root()).glob(f"*/[0-9]*/{PRESET}")]
-    named = (run for run in found if name in (None, run.name))  # a name is no pattern
+    named = (run for run in found if name is None or is_named(run, name))  # a name is no pattern
     return sorted(named, key=lambda run: run.id, reverse=True)
+
+
+def is_named(run: Run, word: str) -> bool:
+    """Whether a word is a run's name, in the spelling of now or of before."""
+    return word == run.name or preset_now(word) == preset_now(run.name)
 
 
 def find_run(word: str | None = None, root: Path | None = None) -> Run:
@@ -27,7 +33,7 @@ def find_run(word: str | None = None, root: Path | None = None) -> Run:
     """
     runs = list_runs(root)
     for run in runs:
-        if word in (None, run.id, run.name):
+        if word is None or word == run.id or is_named(run, word):
             return run
     if word is not None and (run_there := _run_at(Path(word))) is not None:
         return run_there
@@ -50,13 +56,13 @@ def find_checkpoint(
         return newest_of(trained, root, tasks)
     owner, _, which = word.partition("/")
     for run in trained:
-        if owner in (run.id, run.name):
+        if owner == run.id or is_named(run, owner):
             return named(run, which or "last")
     if Path(word).exists():
         refuse_file(Path(word))
         return _checkpoint_at(Path(word))
     for run in runs:
-        if owner in (run.id, run.name):
+        if owner == run.id or is_named(run, owner):
             raise _without_checkpoint(run)
     hint = _instead_of(word, trained) if trained else "`synth train PRESET` makes a run with one"
     raise SynthError(f"unknown checkpoint `{word}`", hint)

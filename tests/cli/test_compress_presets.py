@@ -9,7 +9,7 @@ from synthcli.presets import load_preset, preset_names
 from tests.cli.conftest import Synth
 
 VERBS = {  # a preset of each method, and the command the README gives for it
-    "bert-distil-block-0-heads-1-dk-16": "distill-block",
+    "bert-distill-block-0-heads-1-dk-16": "distill-block",
     "bert-half-pipeline": "distill-block",
     "bert-merge-6-7": "merge-layers",
     "bert-heal-merged": "heal",

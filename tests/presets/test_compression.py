@@ -12,9 +12,10 @@ from synthcli.presets import dump, load_preset, preset_names
 from synthcli.presets.compression import load_compression
 from synthcli.presets.merge import trace
 from synthcli.presets.old_names import IDLE, KEYS, WORDS
+from synthcli.runs.finding import find_run, list_runs
 
-GRID = [name for name in preset_names() if name.startswith("bert-distil-block-")]
-NAME = "bert-distil-block-0-heads-1-dk-16"
+GRID = [name for name in preset_names() if name.startswith("bert-distill-block-")]
+NAME = "bert-distill-block-0-heads-1-dk-16"
 
 
 def asked(verb: str, preset: str | None = None, scale: str | None = None, **settings: Any) -> Any:
@@ -91,7 +92,7 @@ def test_show_tells_where_each_setting_comes_from() -> None:
         line.split(" = ")[0]: line.split("#")[1].strip() for line in lines if " = " in line and "#" in line
     }
     assert table["limit"] == "--set" and table["conditioned"] == "default"
-    assert table["max_length"] == "scale smoke of bert-distil.toml"
+    assert table["max_length"] == "scale smoke of bert-distill.toml"
 
 
 OLD = """\
@@ -132,6 +133,19 @@ def test_what_was_written_before_is_read(tmp_path: Path) -> None:
     assert isinstance(load_preset(str(path)).compress, HealConfig)
     new = {key for kind in (DistillConfig, MergeConfig, HealConfig) for key in kind.model_fields}
     assert not KEYS.keys() & new and new >= {*KEYS.values(), *WORDS, *IDLE}
+
+
+def test_both_spellings_of_a_preset_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {name: name.replace("distill", "distil") for name in GRID}
+    assert not {*old.values()} & {*preset_names()}
+    for name, before in old.items():
+        assert load_preset(before, "smoke") == load_preset(name, "smoke")
+    monkeypatch.setenv("SYNTH_RUNS", str(tmp_path))
+    for name in (GRID[0], old[GRID[1]]):
+        (tmp_path / name / "20261121-090412-8f3a").mkdir(parents=True)
+        (tmp_path / name / "20261121-090412-8f3a" / "preset.toml").touch()
+    for name, before in ((GRID[0], old[GRID[0]]), (GRID[1], old[GRID[1]])):
+        assert find_run(name) == find_run(before) and len(list_runs(name=before)) == 1
 
 
 REFUSED = [

@@ -55,7 +55,7 @@ def test_no_preset_of_a_grid_changes_another() -> None:
         ("glue-cola-dense-vanilla", "glue-dense-vanilla", "glue"),
         ("superglue-copa-random", "superglue-random", "superglue"),
         ("crammed-glue-stsb-value-skipinit", "crammed-glue-value-skipinit", "crammed-glue"),
-        ("bert-distil-block-10-heads-1-dk-64", "bert-distil", "bert-distil"),
+        ("bert-distill-block-10-heads-1-dk-64", "bert-distill", "bert-distill"),
     ],
 )  # fmt: skip
 def test_a_preset_of_a_grid_is_one_like_any_other(name: str, parent: str, family: str) -> None:
@@ -76,8 +76,8 @@ def test_a_grid_takes_the_name_of_no_file() -> None:
 def test_a_family_with_a_grid_is_no_preset_and_its_presets_are_offered() -> None:
     with pytest.raises(SynthError, match="did you mean `glue-cola-dense`") as error:
         find_preset("glue-cola-dens")
-    with pytest.raises(SynthError, match="`bert-distil` is a family"):
-        find_preset("bert-distil")
+    with pytest.raises(SynthError, match="`bert-distill` is a family"):
+        find_preset("bert-distill")
     assert error.value.exit_code == 2
 
 

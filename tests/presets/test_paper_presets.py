@@ -175,7 +175,7 @@ def test_fine_tuning_has_the_block_of_the_training_before_it() -> None:
 
 
 def test_a_distilled_block_is_the_one_its_layer_replaces() -> None:
-    distilled = [load_preset(name) for name in preset_names() if name.startswith("bert-distil-")]
+    distilled = [load_preset(name) for name in preset_names() if name.startswith("bert-distill-")]
     assert len(distilled) == 4 * 3 * 3
     for one in distilled:
         assert one.compress is not None and one.model.encoder is not None

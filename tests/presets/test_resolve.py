@@ -41,7 +41,7 @@ def families() -> dict[str, list[str]]:
 DUMPED = sorted(
     {min(names) for names in families().values()}
     | {max(names) for names in families().values()}
-    | {"wmt14-dense", "bert-distil-block-10-heads-8-dk-64", "crammed-glue-stsb-skipless", "codeparrot-op"}
+    | {"wmt14-dense", "bert-distill-block-10-heads-8-dk-64", "crammed-glue-stsb-skipless", "codeparrot-op"}
 )
 
 
