@@ -15,7 +15,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from synthcli.cli.completion import complete, list_corpora, list_runs
-from synthcli.cli.panels import MODEL, SETTINGS, TEXT, TRAINING
+from synthcli.cli.panels import MODEL, OPTIMIZER, SETTINGS, TEXT, TRAINING
 from synthcli.cli.source_option import SOURCE_HELP
 from synthcli.compress.words import CONDITIONED
 from synthcli.errors import SynthError
@@ -178,3 +178,11 @@ CACHE_LIMIT = flag(
     read=lambda word: {"cache_limit": bytes_of(word)},
 )
 SEED = flag("seed", int, "Of random starts and of the order of the text.", SETTINGS, min=0, max=LARGEST_SEED)
+OPTIMIZER_FLAGS = {
+    "warmup": flag("warmup", float, "Share of the steps.", OPTIMIZER, min=0, max=1, shown="0.04"),
+    "weight_decay": flag("weight_decay", float, "Of AdamW.", OPTIMIZER, min=0, shown="0"),
+    "betas": flag("betas", tuple[float, float], "Of AdamW.", OPTIMIZER, shown="0.9 0.999"),
+    "dropout": flag(
+        "dropout", float, "Of maps of attention, in training.", OPTIMIZER, min=0, max=1, shown="0"
+    ),
+}

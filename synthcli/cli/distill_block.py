@@ -14,6 +14,7 @@ from synthcli.cli.compress_flags import (
     CORPUS,
     LIMIT,
     MAX_LENGTH,
+    OPTIMIZER_FLAGS,
     SEED,
     SOURCE,
     STEPS,
@@ -72,6 +73,7 @@ FLAGS = {
         min=1e-9,
         shown="by the mixer: 1e-3 for attention",
     ),
+    **OPTIMIZER_FLAGS,
     "batch_size": BATCH_SIZE,
     "closed_form_only": CLOSED_FORM_ONLY,
     "conditioned": CONDITION,
@@ -103,7 +105,7 @@ def distill_block(
     ```
     synth distill-block --block 6
     synth distill-block --block all --mixer random --closed-form-only
-    synth distill-block --preset bert-distil-block-0-heads-1-dk-16 --scale smoke
+    synth distill-block --preset bert-distill-block-0-heads-1-dk-16 --scale smoke
     ```
     """
     from synthcli.runs.naming import refuse_name

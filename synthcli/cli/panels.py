@@ -3,6 +3,7 @@
 MODEL = "Model"
 TEXT = "Text"
 TRAINING = "Training"
+OPTIMIZER = "Optimizer"
 DRAWING = "Search and sampling"
 SETTINGS = "Settings"
 WORK = "Work"

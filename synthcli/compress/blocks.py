@@ -16,6 +16,7 @@ from synthcli.compress.conditioned import recorded, sites_of
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.criteria import Given, criterion
 from synthcli.compress.distilling import Distilled, Progress, distill_block, parts_of, silent
+from synthcli.compress.fitting import refuse_dropout
 from synthcli.compress.sites import Site, block_of, check_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
@@ -66,7 +67,12 @@ def refuse_misfit(
             message = f"block {layer} has no mixer: what stands there is a constant already"
             raise SynthError(message, "name another block")
         given = Given(own, ending=lambda stream, context: stream, relation_heads=config.relation_heads)
-        criterion(config.criterion, given, new_mixer(teacher.config, layer, mixer, stack))
+        student = new_mixer(teacher.config, layer, mixer, stack)
+        refuse_dropout(student, config.dropout)
+        if config.dropout and not criterion(config.criterion, given, student).fits_output:
+            message = f"criterion `{config.criterion}` reads maps before anything is dropped"
+            raise SynthError(message, "leave `--dropout` out, or use `--criterion mse`")
+        criterion(config.criterion, given, student)
 
 
 def record(

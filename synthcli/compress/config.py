@@ -13,6 +13,7 @@ from synthcli.training.config import AdamWConfig, PrecisionName, TrainingConfig
 from synthcli.training.schedules import CosineConfig
 from synthcli.variables import LARGEST_SEED
 
+Momentum = Annotated[float, Field(ge=0, lt=1)]
 Layers = Annotated[tuple[int, ...], Field(min_length=1)] | Literal["all"]
 FIRST = ("method", "teacher", "blocks")  # where a table is written
 TRIAL, LEAST_TRIAL = 10, 20  # a trial takes a tenth of the steps, and so many at least
@@ -85,13 +86,16 @@ class StepsConfig(Config):
 class FitConfig(StepsConfig):
     """How a student is trained on recorded activations. `warmup` is a share of the steps.
 
-    `dropout` is that of the student's attention while it trains. After `patience` steps a student whose NMSE
+    `dropout` is that of its maps of attention while it trains. After `patience` steps a student whose NMSE
     is not below `collapsed` has not learnt: 1.0 is the mean.
     """
 
     batch_size: int = Field(32, gt=0)
     learning_rate: float = Field(1e-3, gt=0)
     warmup: float = Field(0.04, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+    betas: tuple[Momentum, Momentum] = (0.9, 0.999)
+    dropout: float = Field(0.0, ge=0, lt=1)
     clip: float = Field(1.0, ge=0)
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     precision: PrecisionName = "fp32"
@@ -110,7 +114,7 @@ class FitConfig(StepsConfig):
             steps=self.steps,
             precision=self.precision,
             clip=self.clip,
-            optimizer=AdamWConfig(weight_decay=0.0),
+            optimizer=AdamWConfig(betas=self.betas, weight_decay=self.weight_decay),
             schedule=CosineConfig(peak=self.learning_rate, warmup_steps=round(self.warmup * self.steps)),
         )
 

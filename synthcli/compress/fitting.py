@@ -1,13 +1,15 @@
 """Short training of a student on cached activations: student(x) towards y, by one criterion.
 
-AdamW without weight decay (coupled L2 pulls a student to the mean), linear warm-up, then half a cosine.
-Dropout is off: what is fitted is a function. NMSE is that of text the student is not trained on.
+AdamW, by default without weight decay (coupled L2 pulls a student to the mean), linear warm-up, then half a
+cosine. Dropout is off but where `dropout` asks for it: what is fitted is a function. NMSE is that of text the
+student is not trained on.
 """
 
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -25,8 +27,9 @@ from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.data.config import BatchConfig
 from synthcli.device import device_of
-from synthcli.errors import OutOfMemoryError, WorkFailedError
+from synthcli.errors import OutOfMemoryError, SynthError, WorkFailedError
 from synthcli.model.context import Context
+from synthcli.model.mixers import Attention
 from synthcli.objectives import IGNORED, Batch, real_targets
 from synthcli.training.callbacks import Callback, Step
 from synthcli.training.loop import train
@@ -53,13 +56,21 @@ class Fit:
 
 
 class Student(nn.Module):
-    """A mixer or a whole layer as the loop trains it: from a batch to its loss, never with dropout."""
+    """A mixer or a whole layer as the loop trains it: from a batch to its loss; `dropping` parts drop."""
 
-    def __init__(self, student: nn.Module, criterion: Criterion, stack: str, d_model: int) -> None:
+    def __init__(
+        self,
+        student: nn.Module,
+        criterion: Criterion,
+        stack: str,
+        d_model: int,
+        dropping: Sequence[Attention] = (),
+    ) -> None:
         super().__init__()
         self.student, self.criterion, self.stack = student, criterion, stack
         self.fixed = nn.ModuleList(criterion.fixed)  # they go where the student goes
         self.config = SimpleNamespace(d_model=d_model)
+        self.dropping = tuple(dropping)
 
     def forward(self, batch: Batch) -> Tensor:
         context = context_of(self.stack, batch["padding"])
@@ -68,7 +79,10 @@ class Student(nn.Module):
         return self.criterion.loss(self.student, batch["x"], batch["y"], context)  # type: ignore[arg-type]
 
     def train(self, mode: bool = True) -> "Student":
-        return super().train(False)
+        super().train(False)
+        for part in self.dropping:
+            part.training = mode
+        return self
 
 
 def objective(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[Tensor, int]:
@@ -128,7 +142,9 @@ class Curve(Callback):
 
     def note(self, wrapped: nn.Module, step: int) -> float:
         """Measure the student as it is."""
+        wrapped.eval()
         value = self.measure()
+        wrapped.train()
         self.points.append((step, value))
         if not math.isfinite(value):
             raise NotLearntError(f"the student of {self.what} is not finite after {step} steps", SLOWER)
@@ -153,6 +169,34 @@ class Curve(Callback):
             )
 
 
+def attention_in(student: nn.Module) -> list[Attention]:
+    """Return what of a student has maps of attention."""
+    return [part for part in student.modules() if isinstance(part, Attention)]
+
+
+def refuse_dropout(student: nn.Module, rate: float) -> None:
+    """Raise where there is no map of attention that a rate could drop of."""
+    if rate and not attention_in(student):
+        message = f"`--dropout {rate}` is that of maps of attention, and the student has none"
+        raise SynthError(message, "leave it out")
+
+
+@contextmanager
+def dropout_of(student: nn.Module, rate: float) -> Iterator[list[Attention]]:
+    """Have a student's attention drop at a rate while it is in training mode; afterwards it is as it was."""
+    refuse_dropout(student, rate)
+    parts = attention_in(student) if rate else []
+    own = [part.config for part in parts]
+    for part in parts:
+        part.config = part.config.model_copy(update={"dropout": rate})
+    try:
+        yield parts
+    finally:
+        for part, config in zip(parts, own, strict=True):
+            part.config = config
+            part.eval()
+
+
 def fit(
     student: nn.Module,
     cache: ActivationCache,
@@ -170,22 +214,25 @@ def fit(
     """
     began, home = time.perf_counter(), device_of(student)
     width = cache.read(source, np.arange(1))[0].shape[-1]
-    wrapped = Student(student, criterion, source.stack, width).eval()
-    curve = Curve(lambda: nmse(student, held_out, source, target), settings, str(target), criterion, watcher)
-    before = curve.note(wrapped, 0)
-    if settings.steps == 0 or not any(p.requires_grad for p in student.parameters()):
-        return Fit(before, before, tuple(curve.points), time.perf_counter() - began, 0)
-    size = min(settings.batch_size, len(cache.lengths))
-    batch = BatchConfig(size=size, micro_size=micro_size, group_by_length=True)
-    examples = Activations(cache, source, target)
-    try:
-        outcome = train(wrapped, examples, objective, settings.training(), batch, callbacks=[curve])
-    except (NotLearntError, OutOfMemoryError):
-        raise
-    except WorkFailedError as error:
-        raise NotLearntError(f"the student of {target}: {error.message}", SLOWER) from error
-    finally:
-        wrapped.to(home)  # the teacher's parts too, where training has a device of its own
+    with dropout_of(student, settings.dropout) as dropping:
+        wrapped = Student(student, criterion, source.stack, width, dropping).eval()
+        curve = Curve(
+            lambda: nmse(student, held_out, source, target), settings, str(target), criterion, watcher
+        )
+        before = curve.note(wrapped, 0)
+        if settings.steps == 0 or not any(p.requires_grad for p in student.parameters()):
+            return Fit(before, before, tuple(curve.points), time.perf_counter() - began, 0)
+        size = min(settings.batch_size, len(cache.lengths))
+        batch = BatchConfig(size=size, micro_size=micro_size, group_by_length=True)
+        examples = Activations(cache, source, target)
+        try:
+            outcome = train(wrapped, examples, objective, settings.training(), batch, callbacks=[curve])
+        except (NotLearntError, OutOfMemoryError):
+            raise
+        except WorkFailedError as error:
+            raise NotLearntError(f"the student of {target}: {error.message}", SLOWER) from error
+        finally:
+            wrapped.to(home)  # the teacher's parts too, where training has a device of its own
     if outcome.is_interrupted:
         raise KeyboardInterrupt
     step, after, weights = curve.best

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 Method = Literal["distill-block", "merge-layers", "heal", "probe", "pipeline"]
 Criterion = Literal[
     "mse",
+    "l1",
     "mse-scores",
     "ce-scores",
     "relation",

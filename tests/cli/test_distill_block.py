@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.compress.config import DistillConfig
+from synthcli.presets import load_preset
+
 from .conftest import Synth, train_teacher
 
 QUICK = ("--steps", "4", "--limit", "24")
@@ -98,14 +101,14 @@ def test_a_dry_run_writes_nothing(synth: Synth, teacher: Path, here: Path) -> No
 
 def test_a_preset_is_distilled_from_a_teacher_named(synth: Synth, teacher: Path, here: Path) -> None:
     said = synth(
-        "distill-block", "--preset", "bert-distil-block-1-heads-1-dk-16", "--scale", "smoke", "--teacher",
+        "distill-block", "--preset", "bert-distill-block-1-heads-1-dk-16", "--scale", "smoke", "--teacher",
         "teacher", "--corpus", "text", "--max-length", "12", "--json", *QUICK,
     )  # fmt: skip
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert result["blocks"][0]["mixer"] == "attention 1 × 16"
     (run,) = students(here)
-    assert run.parent.name == "bert-distil-block-1-heads-1-dk-16"
+    assert run.parent.name == "bert-distill-block-1-heads-1-dk-16"
 
 
 PIPELINE = """\
@@ -144,6 +147,17 @@ def test_a_pipeline_probes_distils_and_heals(synth: Synth, teacher: Path, here: 
     assert judged["step"] == 3
 
 
+def test_options_of_the_training_are_kept_with_the_student(synth: Synth, teacher: Path, here: Path) -> None:
+    words = ("--criterion", "l1", "--weight-decay", "0.01", "--betas", "0.8", "0.95", "--warmup", "0.25")
+    said = synth("distill-block", "--block", "1", *words, "--dropout", "0.1", *QUICK, "--json")
+    assert said.code == 0, said.err
+    (run,) = students(here)
+    made = load_preset(str(run / "preset.toml")).compress
+    assert isinstance(made, DistillConfig)
+    assert (made.criterion, made.weight_decay, made.betas) == ("l1", 0.01, (0.8, 0.95))
+    assert (made.warmup, made.dropout, made.steps, made.limit) == (0.25, 0.1, 4, 24)
+
+
 MISTAKES = [
     (("--block", "6"), "there is no block 6: the model has 3 layers", "allowed: 0 to 2"),
     (("--block", "two"), "`--block two` is neither a layer nor `all`", "counted from 0"),
@@ -162,11 +176,21 @@ MISTAKES = [
     ),
     (
         ("--block", "1", "--criterion", "mes"),
-        '`compress.criterion` = "mes" (from --criterion), allowed: `mse` or `mse-scores` or',
+        '`compress.criterion` = "mes" (from --criterion), allowed: `mse` or `l1` or `mse-scores` or',
         "`synth distill-block --help`",
     ),
     (("--block", "1", "--start", "svd"), '`compress.start` = "svd" (from --start), allowed: `whitened', ""),
     (("--block", "1", "--conditioned", "me"), '`compress.conditioned` = "me" (from --conditioned)', ""),
+    (
+        ("--block", "1", "--mixer", "linear", "--dropout", "0.1"),
+        "`--dropout 0.1` is that of maps of attention, and the student has none",
+        "leave it out",
+    ),
+    (
+        ("--block", "1", "--d-k", "8", "--dropout", "0.1", "--criterion", "mse-scores"),
+        "criterion `mse-scores` reads maps before anything is dropped",
+        "leave `--dropout` out",
+    ),
     (
         ("--block", "1", "--set", "compress.clp=2"),
         "`compress.clp` (from --set) is no key; did you mean `clip`",

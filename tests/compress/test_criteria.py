@@ -73,6 +73,19 @@ def outputs(student: Any, x: Tensor) -> Tensor:
     return student(x[None], Context())[0][0]
 
 
+def test_l1(batch: Any) -> None:
+    student, (x, y, _) = attention(2, 3, 0), batch
+    deviation = math.sqrt(2.5 / WIDTH)
+    expected = sum(
+        float((outputs(student, x[row, :n])[t] - y[row, t]).abs().sum()) / WIDTH / deviation
+        for row, n in enumerate(LENGTHS)
+        for t in range(n)
+    )
+    with torch.no_grad():
+        loss = loss_of("l1", attention(2, 3, 1), student, batch, variance=2.5)
+    assert float(loss) == pytest.approx(expected, rel=1e-12)
+
+
 def test_mse(batch: Any) -> None:
     student, (x, y, _) = attention(2, 3, 0), batch
     expected = sum(
@@ -253,6 +266,7 @@ def test_an_unknown_criterion_is_refused() -> None:
 # by name: whether output is fitted by it, it is the NMSE, the student is a whole layer; and what it runs
 RECORDS = {
     "mse": (True, True, False, ()),
+    "l1": (True, False, False, ()),
     "mse-scores": (False, False, False, ("teacher",)),
     "ce-scores": (False, False, False, ("teacher",)),
     "relation": (False, False, False, ("teacher",)),

@@ -17,6 +17,7 @@ from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store import Store
+from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import LinearConfig, NoneConfig
 from tests.compress.small import HEADS, recorded
@@ -79,6 +80,34 @@ def test_weights_that_training_only_worsens_are_put_back(caches: Any, bert: Teac
     found = fitted(student, "mse", caches, bert, FitConfig(steps=4, learning_rate=1.0, evaluations=2))
     assert found.kept == 0 and found.nmse_after == found.nmse_before < 1e-5
     assert all(torch.equal(ours, own.state_dict()[name]) for name, ours in student.state_dict().items())
+
+
+def test_attention_drops_in_training_alone(caches: Any, bert: Teacher) -> None:
+    config = AttentionConfig(heads=HEADS, d_head=5, dropout=0.1)
+    students = [new_mixer(bert.config, 1, config, "encoder", seed=3) for _ in range(3)]
+    rates: list[float] = []
+    students[0].register_forward_pre_hook(
+        lambda part, given: rates.append(part.config.dropout if part.training else 0.0)
+    )
+    for student, rate in zip(students, (0.4, 0.4, 0.0), strict=True):
+        found = fitted(student, "mse", caches, bert, QUICK.model_copy(update={"dropout": rate}))
+        assert not student.training and student.config == config
+    assert rates.count(0.4) == QUICK.steps and {*rates} == {0.0, 0.4}  # NMSE is measured without
+    first, again, other = (student.output.weight for student in students)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert found.nmse_after < 1
+    with pytest.raises(SynthError) as error:
+        linear = new_mixer(bert.config, 1, LinearConfig(), "encoder")
+        fitted(linear, "mse", caches, bert, QUICK.model_copy(update={"dropout": 0.4}))
+    assert error.value.message == "`--dropout 0.4` is that of maps of attention, and the student has none"
+
+
+def test_options_reach_the_optimizer_and_the_schedule() -> None:
+    asked = FitConfig(steps=50, warmup=0.2, weight_decay=0.3, betas=(0.8, 0.95)).training()
+    assert (asked.optimizer.weight_decay, asked.optimizer.betas) == (0.3, (0.8, 0.95))
+    assert asked.schedule.warmup_steps == 10  # type: ignore[union-attr]
+    plain = FitConfig(steps=50).training()
+    assert (plain.optimizer.weight_decay, plain.optimizer.betas) == (0.0, (0.9, 0.999))
 
 
 def test_no_steps_measure_alone(caches: Any, bert: Teacher) -> None:

@@ -9,6 +9,7 @@ from synthcli.compress.criteria.ce_logits import ce_logits
 from synthcli.compress.criteria.ce_scores import ce_scores
 from synthcli.compress.criteria.cosine import cosine
 from synthcli.compress.criteria.kl_output import kl_output
+from synthcli.compress.criteria.l1 import l1
 from synthcli.compress.criteria.mse import mse
 from synthcli.compress.criteria.mse_scores import mse_scores
 from synthcli.compress.criteria.relation import relation
@@ -16,6 +17,7 @@ from synthcli.errors import SynthError, did_you_mean
 
 CRITERIA: dict[str, Callable[[Given, nn.Module], Criterion]] = {
     "mse": mse,
+    "l1": l1,
     "mse-scores": mse_scores,
     "ce-scores": ce_scores,
     "relation": relation,
