@@ -1,4 +1,4 @@
-# make reproduce   set everything up and run the main job on built-in data; JOBS=1 one row after the other
+# make reproduce   set everything up and test the papers' claims on built-in data; JOBS=1 one run after the other
 # make test        set everything up and run the tests, in as many processes as there are cores; JOBS=1 in one
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
@@ -29,7 +29,7 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard kernels/*
 	touch $@
 
 reproduce: $(INSTALLED)
-	$(BIN)/synth reproduce --scale $(SCALE) $(if $(DATA),--data $(DATA)) $(if $(JOBS),--jobs $(JOBS))
+	$(BIN)/synth claims run --scale $(SCALE) $(if $(DATA),--data $(DATA)) $(if $(JOBS),--jobs $(JOBS))
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(or $(JOBS),auto) --dist loadfile --no-loadscope-reorder

@@ -11,6 +11,7 @@ from synthcli.cli.compare_options import AsJson, Jobs, OnlyPlan
 from synthcli.cli.completion import SCALES, complete, list_claims
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import going_on, same_command
+from synthcli.cli.panels import RESULT, SETTINGS, WORK
 from synthcli.errors import Stopped, SynthError
 
 if TYPE_CHECKING:
@@ -28,21 +29,45 @@ Ids = Annotated[
     ),
 ]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A claim.", autocompletion=complete(list_claims))]
-Family = Annotated[str | None, typer.Option(metavar="NAME", help="Those of one paper: synthesizer, srupp, …")]
+Family = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Those of one paper: synthesizer, srupp, …", rich_help_panel=SETTINGS),
+]
 Kind = Annotated[str | None, typer.Option(metavar="KIND", help="value, count, ratio, ordering, …")]
 Scale = Annotated[
-    str, typer.Option(help="How large: smoke, hour, day or paper.", autocompletion=complete(SCALES))
+    str,
+    typer.Option(
+        help="How large: smoke, hour, day or paper.",
+        autocompletion=complete(SCALES),
+        rich_help_panel=SETTINGS,
+    ),
 ]
 Budget = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="10m or 8h of this machine: what decides most surely comes first."),
+    typer.Option(
+        metavar="TIME",
+        help="10m or 8h of this machine: what decides most surely comes first.",
+        rich_help_panel=SETTINGS,
+    ),
 ]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="The first seed of every arm.")]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, metavar="N", help="The first seed of every arm.", rich_help_panel=SETTINGS),
+]
 Data = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="A folder with a folder for each corpus, as published.")
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="A folder with a folder for each corpus, as published.", rich_help_panel=WORK
+    ),
 ]
-Records = Annotated[Path | None, typer.Option(metavar="DIR", help="Records that count, in its folders too.")]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the ledger goes.")]
+Records = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Records that count, in its folders too.", rich_help_panel=WORK),
+]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="DIR", help="Where the ledger goes.", rich_help_panel=RESULT),
+]
 
 
 @app.command("ls")

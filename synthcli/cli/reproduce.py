@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import SCALES, complete
+from synthcli.cli.completion import SCALES, complete, list_presets
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Set
@@ -15,8 +15,18 @@ from synthcli.errors import Stopped
 from synthcli.safe_read import read_json
 
 if TYPE_CHECKING:
+    from synthcli.jobs.reproduce_rows import Reproduction
     from synthcli.reproduce.table import Row
 
+Presets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PRESET...",
+        help="Presets to train and evaluate beside their claims.",
+        show_default="the table of all families",
+        autocompletion=complete(list_presets),
+    ),
+]
 Scale = Annotated[
     str,
     typer.Option(
@@ -36,6 +46,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def reproduce(
+    presets: Presets = None,
     scale: Scale = "smoke",
     data: Data = None,
     set_: Set = None,
@@ -46,12 +57,14 @@ def reproduce(
 ) -> None:
     """Train and judge one experiment of every family, and its variants; print and write one table.
 
+    With presets: train these, evaluate them, and say what was printed for them.
     What is done already is kept, what was interrupted is resumed: run it again at any time.
 
     Examples:
 
     ```
     synth reproduce
+    synth reproduce wmt14-dense
     synth reproduce --scale hour --data DIR
     ```
     """
@@ -60,6 +73,8 @@ def reproduce(
     from synthcli.jobs.reproduce import reproduce as reproduce_all
 
     asked = Reproduction(scale, data, tuple(set_ or ()))
+    if presets:
+        return _reproduce_presets(presets, asked, as_json)
     with (
         going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
         screen.showing_lost(lambda lost: show_lost(lost, scale, as_json)),
@@ -78,6 +93,26 @@ def reproduce(
     if not as_json:
         screen.say(f"wrote `{report.path}` and its `.json`")
         screen.say("next: `synth presets ls`, `synth train wmt14-dense --scale hour`")
+    return None
+
+
+def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool) -> None:
+    """Train and evaluate presets one after the other, and show their figures beside what was printed."""
+    from synthcli.cli.evaluate import show_all
+    from synthcli.cli.reproducing_progress import ReproducingProgress
+    from synthcli.jobs.reproduce_rows import evaluate_preset
+    from synthcli.jobs.work import watcher_of
+
+    with (
+        going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
+        ReproducingProgress() as board,
+    ):
+        results = [
+            result
+            for preset in presets
+            for result in evaluate_preset(preset, asked, watcher_of(board.begin(preset)))
+        ]
+    show_all(results, as_json)
 
 
 def show(rows: "list[Row]", table: Any, scale: str, as_json: bool) -> None:

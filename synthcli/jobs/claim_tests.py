@@ -21,6 +21,7 @@ from synthcli.jobs.compare import ArmRun
 from synthcli.jobs.compare_arms import Arm, parse_arm
 from synthcli.jobs.measures import MEASURES, Measure
 from synthcli.jobs.reproduce_rows import folder_in
+from synthcli.jobs.student_measures import teacher_of
 from synthcli.presets import plan
 from synthcli.presets.dumping import written
 from synthcli.presets.schema import Experiment
@@ -78,6 +79,12 @@ class ClaimTest:
             return self.setup.settings
         return (*self.setup.settings, f"data.source={written(str(folder_in(self.data, corpus)))}")
 
+    def teachers(self) -> Iterator[Experiment]:
+        """Yield the trainings of the teachers whose students are measured."""
+        if self.own_measure is not None and self.own_measure.has_teacher:
+            for experiments in self.experiments().values():
+                yield from map(teacher_of, experiments)
+
     def runs(self) -> Iterator[ArmRun]:
         """Yield the trainings that an evaluated figure needs, a seed of every arm before the next seed."""
         if self.quantity is None:
@@ -100,11 +107,11 @@ class ClaimTest:
     @cached_property
     def settings_hash(self) -> str:
         """A hash of everything that reaches what is measured, but where corpora lie."""
-        tables = {
-            name: [one.reading(None, "").model_dump(mode="json") for one in experiments]
+        hashes = {
+            name: [preset_hash(one.model_dump(mode="json")) for one in experiments]
             for name, experiments in self.experiments().items()
         }
-        return preset_hash({"measure": self.measure, "arms": tables})
+        return preset_hash({"measure": self.measure, "arms": hashes})
 
     @cached_property
     def cost(self) -> float:

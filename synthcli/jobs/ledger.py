@@ -20,6 +20,7 @@ from synthcli.jobs.claim_tests import ClaimTest, find_test
 from synthcli.jobs.compare import ArmRun, write_record
 from synthcli.jobs.parallel import Board, carry_out_all
 from synthcli.jobs.records import OF_ARMS, find_record
+from synthcli.jobs.reproduce_rows import finished_run
 from synthcli.jobs.work import Failure, Listener, watcher_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import refuse_unwritable_runs
@@ -85,6 +86,25 @@ class MeasureWork:
             {key: value for key, value in environment().items() if key in MADE},
             round(time.monotonic() - start, 2),
         )
+
+
+@dataclass(frozen=True)
+class TeacherWork:
+    """A teacher whose students are measured after it is trained."""
+
+    experiment: Experiment
+
+    @property
+    def name(self) -> str:
+        """How it is called on the screen."""
+        return f"{self.experiment.name}, seed {self.experiment.training.seed}"
+
+    def carry_out(self, listener: Listener) -> str:
+        """Return the run of the teacher."""
+        return finished_run(self.experiment, watcher_of(listener)).id
+
+
+Work = ArmRun | MeasureWork | TeacherWork
 
 
 @dataclass
@@ -157,6 +177,8 @@ class Ledger:
         if isinstance(result, Failure):
             self.failures.append(result)
             return
+        if isinstance(result, str):
+            return
         self.evidence.add(result)
         if isinstance(result, RunRecord):
             write_record(self.folder / RECORDS, result)
@@ -167,6 +189,8 @@ class Ledger:
         """Say what a work came to in a few words."""
         if isinstance(result, Failure):
             return f"failed: {result.message}"
+        if isinstance(result, str):
+            return result
         if isinstance(result, Measured):
             means = (f"{arm} {sum(values) / len(values):.4g}" for arm, values in result.values.items())
             return ", ".join(means)
@@ -212,9 +236,15 @@ def is_recorded(evidence: Evidence, run: ArmRun) -> bool:
     return evidence.find(run.experiment(), run.metrics) is not None
 
 
-def works_of(tests: Sequence[ClaimTest], evidence: Evidence) -> Iterator[ArmRun | MeasureWork]:
-    """Yield what tests need and nothing has yet: a run that several need once; what is timed comes last."""
+def works_of(tests: Sequence[ClaimTest], evidence: Evidence) -> Iterator[Work]:
+    """Yield what tests need and nothing has yet, what several need once; what is timed comes last."""
     seen: set[str] = set()
+    for test in tests:
+        for teacher in test.teachers() if test.settings_hash not in evidence.measured else ():
+            own = preset_hash(teacher.model_dump(mode="json"))
+            if own not in seen:
+                seen.add(own)
+                yield TeacherWork(teacher)
     for test in tests:
         for run in test.runs():
             own = run_key(run)
@@ -239,19 +269,19 @@ def run_key(run: ArmRun) -> str:
 
 
 def run(ledger: Ledger, board: Board, jobs: int = 1) -> None:
-    """Do what is missing, `jobs` works at a time; what is timed has nothing beside it."""
+    """Do what is missing, `jobs` works at a time: runs, then what is measured, then what is timed, alone."""
     refuse_unwritable(ledger.folder / "ledger.json", ELSEWHERE)
     refuse_unwritable_runs()
-    timed = [one for one in ledger.waiting if is_timed(one)]
-    ledger.waiting = [one for one in ledger.waiting if not is_timed(one)]
-    carry_out_all(ledger, board, max(1, min(jobs, len(ledger.waiting))))
-    ledger.waiting = timed
-    carry_out_all(ledger, board, 1)
+    works = ledger.waiting
+    for rank in range(3):
+        ledger.waiting = [one for one in works if _rank(one) == rank]
+        carry_out_all(ledger, board, max(1, min(jobs if rank < 2 else 1, len(ledger.waiting))))
 
 
-def is_timed(work: ArmRun | MeasureWork) -> bool:
+def _rank(work: Work) -> int:
+    """Return when a work is done: 0 for a training, 1 for what may need one, 2 for what is timed."""
     measure = work.test.own_measure if isinstance(work, MeasureWork) else None
-    return measure is not None and measure.is_timed
+    return 0 if measure is None else 1 + measure.is_timed
 
 
 def write_measured(folder: Path, measured: Measured) -> None:

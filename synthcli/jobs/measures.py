@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from synthcli.jobs.reproduce_rows import time_steps
 from synthcli.jobs.start_measures import attention_distance, position_similarity
+from synthcli.jobs.student_measures import student_error, teacher_divergence
 from synthcli.jobs.train import Watcher
 from synthcli.jobs.trajectories import largest_gain_ratio, smallest_gain
 from synthcli.presets.schema import Experiment
@@ -20,7 +21,10 @@ Values = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Measure:
-    """`take` measures; what is timed is measured with nothing beside it, what is quick trains nothing."""
+    """`take` measures; what is timed is measured with nothing beside it, what is quick trains nothing.
+
+    `has_teacher`: what is measured is a student, whose teacher is trained first.
+    """
 
     word: str
     unit: str
@@ -28,6 +32,7 @@ class Measure:
     take: Callable[[Arms, Watcher], Values]
     is_timed: bool = False
     is_quick: bool = False
+    has_teacher: bool = False
 
 
 def _steps_per_second(arms: Arms, watcher: Watcher) -> Values:
@@ -57,6 +62,8 @@ MEASURES: Mapping[str, Measure] = {
             is_quick=True,
         ),
         Measure("position-similarity", "cosine", False, _by_experiment(position_similarity), is_quick=True),
+        Measure("student-error", "NMSE", False, _by_experiment(student_error), has_teacher=True),
+        Measure("teacher-kl", "nats a token", False, _by_experiment(teacher_divergence), has_teacher=True),
         Measure("gain-ratio", "β/α", False, _by_experiment(largest_gain_ratio)),
         Measure("smallest-gain", "of its start", True, _by_experiment(smallest_gain)),
     )

@@ -112,6 +112,15 @@ def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
     return refuse_incomplete(train_experiment(experiment, watcher).run)
 
 
+def evaluate_preset(name: str, asked: Reproduction, watcher: Watcher) -> list[Result]:
+    """Return the results of a preset by each of its metrics; it is trained where it is not yet."""
+    experiment = load_preset(name, asked.scale, None, asked.overrides)
+    if asked.data is not None and not find_corpus(experiment.data.corpus).builtin:
+        experiment = experiment.reading(str(folder_in(asked.data, experiment.data.corpus)), "--data")
+    run = finished_run(experiment, watcher)
+    return [result_of(run, metric, watcher) for metric in experiment.evaluation.metrics]
+
+
 def find_trained(experiment: Experiment) -> Run | None:
     """Return a complete run of exactly this experiment, if there is one."""
     runs = list_runs(name=experiment.name)

@@ -198,3 +198,17 @@ def test_a_mistake_is_one_message(words_: tuple[str, ...], message: str, hint: s
 
 def test_claims_of_the_library_stand_beside_presets() -> None:
     assert (library_folder() / "synthesizer" / "claims.toml").is_file()
+
+
+def test_a_preset_is_reproduced_beside_what_was_printed_for_it(synth: Synth, here: Path) -> None:
+    settings = ("training.steps=2", "training.schedule.warmup_steps=1", "training.evaluate_every=2")
+    sets = [word for setting in settings for word in ("--set", setting)]
+    said = synth("reproduce", "agnews-dense", *sets)
+    assert said.code == 0, said.err
+    line = next(line for line in said.err.splitlines() if line.startswith("claim: "))
+    assert line.startswith("claim: `synthesizer/repository-classification-dense` printed 88.95 accuracy")
+    assert line.endswith("not comparable, since scale smoke has other data, a smaller model and fewer steps")
+    again = synth("eval", "accuracy")
+    assert line in again.err.splitlines()
+    assert json.loads(synth("reproduce", "agnews-dense", *sets, "--json").out)[0]["metric"] == "accuracy"
+    assert len(list((here / "runs" / "agnews-dense").iterdir())) == 1

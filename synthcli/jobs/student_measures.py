@@ -1,0 +1,66 @@
+"""How near a student is to its teacher, which is trained with the seed and compressed as a preset says."""
+
+from typing import Any
+
+from synthcli.compress.config import DistillConfig, HealConfig, MergeConfig
+from synthcli.data.prepare import silent
+from synthcli.errors import SynthError
+from synthcli.jobs import distill_block, heal, merge_layers
+from synthcli.jobs.reproduce_rows import finished_run
+from synthcli.jobs.train import Watcher
+from synthcli.presets import load_preset
+from synthcli.presets.schema import Experiment
+from synthcli.runs import RESULT, Run
+
+STUDENTS = {"bert-heal-merged": "bert-merge-all"}  # what a healing begins with, by its preset
+
+
+def student_error(experiment: Experiment, watcher: Watcher) -> float:
+    """Return the NMSE of what was made on held-out text, the mean over blocks: 1 is the teacher's mean."""
+    results = _make_student(experiment, watcher)
+    blocks = results["blocks"]
+    return sum(float(one["nmse_after"]) for one in blocks) / len(blocks)
+
+
+def teacher_divergence(experiment: Experiment, watcher: Watcher) -> float:
+    """Return KL(teacher ‖ student) on held-out text, in nats a masked token."""
+    results = _make_student(experiment, watcher)
+    near = results["after"] if "after" in results else results["model"]
+    return float(near["divergence"])
+
+
+def teacher_of(experiment: Experiment) -> Experiment:
+    """Return the experiment of the teacher that a student is made of, with the student's seed."""
+    compress = experiment.compress
+    if compress is None or compress.teacher is None:
+        raise SynthError(f"preset `{experiment.name}` makes no student", "name one of `bert-blocks`")
+    return load_preset(
+        compress.teacher, experiment.scale, None, [f"training.seed={experiment.training.seed}"]
+    )
+
+
+def _make_student(experiment: Experiment, watcher: Watcher) -> dict[str, Any]:
+    """Return the results of a student, which is made now."""
+    teacher = finished_run(teacher_of(experiment), watcher)
+    assert experiment.compress is not None
+    config = experiment.compress.model_copy(update={"teacher": str(teacher.path)})
+    if isinstance(config, HealConfig):
+        return _heal(experiment, config, teacher, watcher)
+    if isinstance(config, MergeConfig):
+        merged = merge_layers.run(merge_layers.prepare(config, experiment.name, watcher.preparing or silent))
+        return merged.to_json()
+    if not isinstance(config, DistillConfig):
+        raise SynthError(
+            f"`{experiment.name}` is for `synth {experiment.verb}`", "name one that distils, merges or heals"
+        )
+    job = distill_block.prepare(config, experiment.model, experiment.name, watcher.preparing or silent)
+    return distill_block.run(job).to_json()
+
+
+def _heal(experiment: Experiment, config: HealConfig, teacher: Run, watcher: Watcher) -> dict[str, Any]:
+    """Return the results of a healing; the student that it begins with is made first."""
+    seed = f"training.seed={experiment.training.seed}"
+    begins = load_preset(STUDENTS[experiment.name], experiment.scale, None, [seed])
+    student = _make_student(begins, watcher)["run"]
+    healed = heal.run(heal.prepare(config, student, watcher), watcher)
+    return dict(healed.run.read_results()[RESULT])
