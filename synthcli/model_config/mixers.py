@@ -9,6 +9,7 @@ from synthcli.model_config.convolution import DynamicConvolutionConfig, Lightwei
 from synthcli.model_config.linformer import LinformerConfig
 from synthcli.model_config.mixer import MixerSettings
 from synthcli.model_config.recurrent import SRUConfig, SRUppConfig
+from synthcli.model_config.transformer_xl import TransformerXLConfig
 
 
 class LinearConfig(MixerSettings):
@@ -34,6 +35,7 @@ MixerConfig = Annotated[
     Annotated[AttentionConfig, Tag("attention")]
     | Annotated[SRUConfig, Tag("sru")]
     | Annotated[SRUppConfig, Tag("srupp")]
+    | Annotated[TransformerXLConfig, Tag("transformer-xl")]
     | Annotated[LinformerConfig, Tag("linformer")]
     | Annotated[DynamicConvolutionConfig, Tag("dynamic-convolution")]
     | Annotated[LightweightConvolutionConfig, Tag("lightweight-convolution")]

@@ -72,7 +72,25 @@ class FactorizedRandomConfig(ScoreBase):
     trainable: bool = True
 
 
+class RelativeConfig(ScoreBase):
+    """Queries meet keys and distances (Transformer-XL); `clamp` is the longest distance that evaluation
+    tells from longer ones."""
+
+    kind: Literal["relative"] = "relative"
+    bias: bool = False
+    clamp: int | None = Field(None, gt=0)
+
+    @property
+    def has_length_limit(self) -> bool:
+        return False
+
+
 ScoreConfig = Annotated[
-    DotProductConfig | DenseConfig | RandomConfig | FactorizedDenseConfig | FactorizedRandomConfig,
+    DotProductConfig
+    | DenseConfig
+    | RandomConfig
+    | FactorizedDenseConfig
+    | FactorizedRandomConfig
+    | RelativeConfig,
     Field(discriminator="kind"),
 ]

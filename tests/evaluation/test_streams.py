@@ -42,7 +42,7 @@ def model() -> nn.Module:
     return model_of(260)
 
 
-def model_of(vocab_size: int, **embeddings: Any) -> nn.Module:
+def model_of(vocab_size: int, changes: dict[str, Any] | None = None, **embeddings: Any) -> nn.Module:
     """SRU++ with so large weights that what attention sees matters; every second layer has none."""
     torch.manual_seed(3)
     table = {
@@ -55,7 +55,7 @@ def model_of(vocab_size: int, **embeddings: Any) -> nn.Module:
         "embeddings": {"positions": "none", **embeddings},
         "decoder": {"layers": 4, "max_length": 8},
     }
-    network = build(ModelConfig.model_validate(table)).double().eval()
+    network = build(ModelConfig.model_validate(table | (changes or {}))).double().eval()
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.7)
     return network
@@ -107,6 +107,19 @@ def test_all_figures_are_those_of_the_whole_text_at_once(
     assert [score.name for score in (by_token, by_word, by_byte)] == [
         *("perplexity", "perplexity_per_word", "bits_per_byte"),
     ]
+
+
+@pytest.mark.parametrize("length", [2, 7, 500])
+@pytest.mark.parametrize(
+    "mixer", [{"kind": "transformer-xl", "heads": 2}, {"kind": "dynamic-convolution", "heads": 3}], ids=str
+)
+def test_other_mixers_that_carry_a_state_are_read_as_the_whole_text(
+    text: Store, mixer: dict[str, Any], length: int
+) -> None:
+    changes = {"block": "pre-norm", "d_ff": 14, "mixer": mixer, "decoder": {"layers": 2, "max_length": 8}}
+    other = model_of(260, changes)
+    nats = by_hand(other, IDS, 5).sum().item()
+    assert scores(other, text, length, window=5)[0].sampled.statistics[:, 0].sum() == pytest.approx(nats)
 
 
 def test_the_text_at_once_is_the_text_token_by_token_and_the_window_matters(model: nn.Module) -> None:

@@ -69,6 +69,11 @@ OTHERS: dict[str, Table] = {
     "lightweight-convolution, longer than the text": {
         "kind": "lightweight-convolution", "heads": 4, "kernel": 15, "gated": False,
     },
+    "transformer-xl": {"kind": "transformer-xl", "heads": HEADS},
+    "transformer-xl, biases and narrow heads": {
+        "kind": "transformer-xl", "heads": 3, "d_head": 3, "bias": True,
+        "scores": [{"kind": "relative", "bias": True, "clamp": 2}],
+    },
     "linear": {"kind": "linear"},
     "none": {"kind": "none"},
     "srupp, last": {"kind": "srupp", "projection": 6, "attention_last": 1, "inner_norm": False, "hidden": 9},

@@ -114,6 +114,8 @@ def _scores(config: Any, d: int, d_head: int, queries: int, keys: int) -> int:
             count += maps * (d * h * d_head + (h * d_head if score.bias else 0)) + 2 * NORM[score.qk_norm](
                 d_head
             )
+        elif score.kind == "relative":
+            count += h * d_head * (3 * d + 2 + (2 if score.bias else 0))
         elif score.kind == "random":
             count += h * queries * keys
         elif score.kind == "factorized-random":
@@ -146,4 +148,5 @@ BASELINES = {
     "linformer": _linformer,
     "dynamic-convolution": _convolution,
     "lightweight-convolution": _convolution,
+    "transformer-xl": lambda config, d, keys, layer: _attention(config.attention, d, keys, keys, 1, 3),
 }

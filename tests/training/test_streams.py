@@ -21,9 +21,17 @@ from synthcli.training.training import prepare
 from synthcli.training.validation import Validation
 from tests.training.toy_streams import LENGTH, PERIOD, SEGMENTS, SRUPP, STREAMS, Periodic, config, model
 
+CARRYING = {
+    "srupp": (SRUPP, "recurrent"),
+    "transformer-xl": ({"kind": "transformer-xl", "heads": 2, "memory": 9, "dropout": 0.1}, "post-norm"),
+    "dynamic-convolution": ({"kind": "dynamic-convolution", "heads": 2, "kernel": 5}, "pre-norm"),
+}
 
-def learn(steps: int, folder: Path | None = None, resume: Path | None = None, **more: Any) -> Any:
-    network, examples = model(SRUPP), Periodic()
+
+def learn(
+    steps: int, folder: Path | None = None, resume: Path | None = None, mixer: str = "srupp", **more: Any
+) -> Any:
+    network, examples = model(*CARRYING[mixer]), Periodic()
     callbacks: list[Any] = [Validation(examples)]
     if folder is not None:
         callbacks.append(Checkpointing(folder, ByteTokenizer()))
@@ -39,12 +47,13 @@ def learn(steps: int, folder: Path | None = None, resume: Path | None = None, **
     return network
 
 
-def test_resuming_within_the_streams_is_exact(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mixer", CARRYING)
+def test_resuming_within_the_streams_is_exact(tmp_path: Path, mixer: str) -> None:
     """Step 5 of 8 is in the midst of an epoch: the state it left has to be there."""
-    whole = learn(13, tmp_path / "whole")
-    learn(5, tmp_path / "first")
+    whole = learn(13, tmp_path / "whole", mixer=mixer)
+    learn(5, tmp_path / "first", mixer=mixer)
     assert (tmp_path / "first/step-00000005/training/carried.safetensors").exists()
-    resumed = learn(13, tmp_path / "first", resume=tmp_path / "first/step-00000005")
+    resumed = learn(13, tmp_path / "first", resume=tmp_path / "first/step-00000005", mixer=mixer)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 

@@ -10,11 +10,13 @@ from synthcli.model.mixers.linformer import Linformer
 from synthcli.model.mixers.none import NoMixer
 from synthcli.model.mixers.sru import SRU
 from synthcli.model.mixers.srupp import SRUpp
+from synthcli.model.mixers.transformer_xl import TransformerXL
 
 MIXERS: dict[str, Any] = {
     "attention": Attention,
     "sru": SRU,
     "srupp": SRUpp,
+    "transformer-xl": TransformerXL,
     "linformer": Linformer,
     "dynamic-convolution": DynamicConvolution,
     "lightweight-convolution": LightweightConvolution,
@@ -33,4 +35,5 @@ __all__ = [
     "NoMixer",
     "SRUpp",
     "Site",
+    "TransformerXL",
 ]

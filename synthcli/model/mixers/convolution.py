@@ -61,7 +61,7 @@ class Convolution(nn.Module):
         left = self.kernel - 1 if context.causal else (self.kernel - 1) // 2
         past = None if state is None else state.inputs
         right = self.kernel - 1 - left
-        before = u.new_zeros(len(u), left, u.shape[2]) if past is None else past
+        before = u.new_zeros(u.shape[0], left, u.shape[2]) if past is None else past
         around = F.pad(torch.cat((before, u), dim=1), (0, 0, 0, right))
         weights = self._weights(u)
         if context.documents is not None:

@@ -13,6 +13,7 @@ from synthcli.model.dropout import Dropout
 from synthcli.model.gains import plus_scaled
 from synthcli.model.mixers.attention import Attention
 from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.remembering import append, context_within, keep_window
 from synthcli.model.mixers.sru import Recurrent
 from synthcli.model_config.recurrent import SRUppConfig
 
@@ -61,33 +62,12 @@ class SRUpp(Recurrent):
         z = self.reduce(x)
         y, kept = z, None
         if self.attention is not None:
-            everything = z if memory is None else torch.cat((memory.to(z.dtype), z), dim=1)
-            attended, _ = self.attention(z, self.within(context, everything, z.shape[1]))
+            everything = append(memory, z)
+            attended, _ = self.attention(z, context_within(context, everything, z.shape[1]))
             y = z + attended if self.alpha is None else plus_scaled(z, attended, self.alpha)
             if not self.training:
-                kept = self.kept(
-                    memory, z if self.config.memory_from == "norm" else self.reduce(raw), context
-                )
+                new = z if self.config.memory_from == "norm" else self.reduce(raw)
+                kept = keep_window(append(memory, new), context)
         if self.inner_norm is not None:
             y = self.inner_norm(y)
         return self.expand(self.dropout(y)), kept
-
-    def kept(self, memory: Tensor | None, z: Tensor, context: Context) -> Tensor:
-        """Return the z that later positions may see."""
-        everything = z if memory is None else torch.cat((memory, z), dim=1)
-        surplus = 0 if context.window is None else max(0, everything.shape[1] - context.window)
-        return everything[:, surplus:]
-
-    def within(self, context: Context, everything: Tensor, length: int) -> Context:
-        """Return the context of attention: positions count from the first of the memory."""
-        start = everything.shape[1] - length
-        padding = context.key_padding
-        if padding is not None:
-            padding = padding[:, context.start - start : context.start + length]
-        documents = context.documents
-        if documents is not None:
-            documents = documents[:, context.start - start : context.start + length]
-        window = context.window
-        if window is not None and window >= everything.shape[1] - 1:
-            window = None
-        return Context(start, context.causal, padding, everything, documents, window, context.made)

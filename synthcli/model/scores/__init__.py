@@ -8,6 +8,7 @@ from synthcli.model.scores.dot_product import DotProduct
 from synthcli.model.scores.factorized_dense import FactorizedDense
 from synthcli.model.scores.factorized_random import FactorizedRandom
 from synthcli.model.scores.random import Random
+from synthcli.model.scores.relative import Relative
 
 SCORES: dict[str, Any] = {
     "dot-product": DotProduct,
@@ -15,6 +16,7 @@ SCORES: dict[str, Any] = {
     "random": Random,
     "factorized-dense": FactorizedDense,
     "factorized-random": FactorizedRandom,
+    "relative": Relative,
 }
 
 __all__ = ["SCORES", "ScoreFunction", "ScoreShape"]

@@ -71,6 +71,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "alibi": ("causal-lm", {"mixer": {"heads": 3, "d_head": 4}, "embeddings": {"positions": "alibi"}}),
+    "transformer-xl": (
+        "causal-lm",
+        {"mixer": {"kind": "transformer-xl", "heads": 2, "memory": 3}, "embeddings": {"positions": "none"}},
+    ),
     "convolutions": (
         "seq2seq",
         {
