@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 DEVICES = ("auto", "cpu", "cuda", "cuda:0")
 SCALES = ("smoke", "hour", "day", "paper")
-METRICS = ("bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation")
+METRICS = ("bleu", "rouge", "cider", "perplexity", "accuracy", "f1", "matthews", "correlation")
 EQUAL = ("steps", "tokens", "flops", "time", "parameters")
 AGREEMENT = "teacher-agreement"
 SPLITS = ("train", "validation", "test")

@@ -12,23 +12,31 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric
 
 ORDERS = 4
-LENGTHS, CORRECT, TOTAL = slice(0, 2), slice(2, 2 + ORDERS), slice(2 + ORDERS, 2 + 2 * ORDERS)
 
 
 def bleu(hypotheses: Sequence[str], *references: Sequence[str]) -> list[Score]:
-    """Return corpus BLEU and chrF2 of detokenised text; `references` are the first of each, the second, …"""
-    return [corpus_bleu("bleu", hypotheses, references), corpus_chrf("chrf", hypotheses, references)]
+    """Return corpus BLEU, chrF2 and BLEU-1 of detokenised text.
+
+    `references` are the first of each, the second, …
+    """
+    words = corpus_bleu("bleu1", hypotheses, references, orders=1)
+    return [corpus_bleu("bleu", hypotheses, references), corpus_chrf("chrf", hypotheses, references), words]
 
 
 def corpus_bleu(
-    name: str, hypotheses: Sequence[str], references: Sequence[Sequence[str]], tokenizer: str = "13a"
+    name: str,
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    tokenizer: str = "13a",
+    orders: int = ORDERS,
 ) -> Score:
-    """Return BLEU of detokenised text by one of sacreBLEU's tokenizers."""
+    """Return BLEU of detokenised text by one of sacreBLEU's tokenizers, of n-grams up to `orders`."""
     from sacrebleu.metrics.bleu import BLEU  # no other metric waits for it
 
-    metric = BLEU(force=True, tokenize=tokenizer)  # it warns of final full stops
+    metric = BLEU(force=True, tokenize=tokenizer, max_ngram_order=orders)  # it warns of final full stops
     statistics = sum_up(metric, hypotheses, references)
-    protocol = f"corpus BLEU on detokenised text, tokenizer {tokenizer}, exponential smoothing, 0-100"
+    what = "corpus BLEU" if orders == ORDERS else f"corpus BLEU-{orders}"
+    protocol = f"{what} on detokenised text, tokenizer {tokenizer}, exponential smoothing, 0-100"
     return Score(name, Sampled(statistics, bleu_of), protocol, str(metric.get_signature()))
 
 
@@ -38,11 +46,11 @@ def sum_up(metric: "Metric", hypotheses: Sequence[str], references: Sequence[Seq
 
 
 def bleu_of(sums: Array) -> Array:
-    """BP · exp(Σ_n log p_n / 4) from summed (system length, reference length, matches, n-grams).
+    """BP · exp(Σ_n log p_n / N) of sums: length, reference length, N counts of matches, N of n-grams.
 
     An order without a match counts as half, then a quarter, … of one match (smoothing `exp`).
     """
-    lengths, correct, total = sums[..., LENGTHS], sums[..., CORRECT], sums[..., TOTAL]
+    lengths, (correct, total) = sums[..., :2], np.split(sums[..., 2:], 2, axis=-1)
     empty = correct == 0
     matches = np.where(empty, 0.5 ** np.cumsum(empty, axis=-1), correct)
     log_precision = np.log(np.maximum(matches, 1e-300) / np.maximum(total, 1)).mean(axis=-1)

@@ -8,7 +8,7 @@ from synthcli.config import Config
 from synthcli.data.corpora.source import ALSO
 
 RougeTokenizer = Literal["ascii", "unicode"]
-MetricName = Literal["bleu", "rouge", "perplexity", "accuracy", "f1", "matthews", "correlation"]
+MetricName = Literal["bleu", "rouge", "cider", "perplexity", "accuracy", "f1", "matthews", "correlation"]
 
 
 class EvaluationConfig(Config):

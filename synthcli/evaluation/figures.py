@@ -10,9 +10,13 @@ from synthcli.evaluation.sampled import Array, ratio
 
 FIGURES: Mapping[str, Callable[[Array], Array]] = {
     "bleu": bleu_of,
+    "bleu1": bleu_of,
     "chrf": chrf_of,
     "rougeL": ratio,
     "rougeLsum": ratio,
+    "rouge1": ratio,
+    "rouge2": ratio,
+    "cider": ratio,
     "accuracy": ratio,
     "exact_match": ratio,
     "perplexity": perplexity_of,

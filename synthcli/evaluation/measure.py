@@ -236,6 +236,7 @@ def _finite(figures: Tensor) -> Tensor:
 METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
     "bleu": {"seq2seq": partial(_by_text, "bleu")},
     "rouge": {"seq2seq": partial(_by_text, "rouge")},
+    "cider": {"seq2seq": partial(_by_text, "cider")},
     "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
     "accuracy": {
         "classification": _accuracy,

@@ -9,6 +9,7 @@ from typing import Any
 from synthcli.errors import SynthError
 from synthcli.evaluation.accuracy import exact_match
 from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.cider import cider
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.rouge import rouge
 from synthcli.evaluation.score import Score
@@ -45,6 +46,10 @@ def _rouge(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
     return rouge(outputs.hypotheses, only_references(outputs, "rouge"), config.rouge_tokenizer)
 
 
+def _cider(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
+    return cider(outputs.hypotheses, *outputs.streams())
+
+
 def _accuracy(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
     return exact_match(outputs.hypotheses, only_references(outputs, "accuracy"))
 
@@ -52,6 +57,7 @@ def _accuracy(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
 SCORERS: dict[str, Callable[[Outputs, EvaluationConfig], list[Score]]] = {
     "bleu": _bleu,
     "rouge": _rouge,
+    "cider": _cider,
     "accuracy": _accuracy,
 }
 

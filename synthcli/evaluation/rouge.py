@@ -15,7 +15,7 @@ PROTOCOLS = {
     "rougeL": "mean F1 of the longest common subsequence of the whole text, 0-100",
     "rougeLsum": "mean F1 of the union of longest common subsequences by sentence, a sentence a line, 0-100",
 }
-EVALUATED = ("rougeL", "rougeLsum")
+EVALUATED = ("rougeL", "rougeLsum", "rouge1", "rouge2")
 UNICODE = "tokens: runs of letters, marks and digits, lower case; letters written without spaces one by one"
 WORTH_SAYING = 0.01  # of all letters
 
@@ -26,7 +26,7 @@ UNSPACED = re.compile(r"^(CJK|HIRAGANA|KATAKANA|THAI|LAO|KHMER|MYANMAR|TIBETAN|J
 def rouge(
     hypotheses: Sequence[str], references: Sequence[str], tokenizer: RougeTokenizer = "ascii"
 ) -> list[Score]:
-    """Return rougeL and rougeLsum; sentences of a text are its lines."""
+    """Return rougeL, rougeLsum, rouge1 and rouge2; sentences of a text are its lines."""
     refuse_unreadable(references, tokenizer)
     return [rouge_of(kind, hypotheses, references, tokenizer) for kind in EVALUATED]
 

@@ -245,7 +245,7 @@ def label_of(checkpoint: Checkpoint) -> tuple[str, int]:
 def file_name(result: Result, form: str | None = None) -> str:
     """Name a result so that different questions do not overwrite each other; `form` is one asked for."""
     words = [result.metric, shorten_name(result.corpus), result.split, f"step-{result.step:08d}"]
-    if result.options["beam"] != 1 and result.metric in ("bleu", "rouge", "accuracy"):
+    if result.options["beam"] != 1 and result.metric in ("bleu", "rouge", "cider", "accuracy"):
         words.append(f"beam-{result.options['beam']}")
     if result.metric == "rouge" and result.options["rouge_tokenizer"] != "ascii":
         words.append(result.options["rouge_tokenizer"])

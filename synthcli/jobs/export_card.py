@@ -21,7 +21,7 @@ from synthcli.training.checkpoints import Checkpoint
 NAMES = (
     "It read each field of a row after its name, in one text: write yours so, `sentence1: … sentence2: …`."
 )
-WRITTEN = ("bleu", "rouge")  # metrics of what a model writes
+WRITTEN = ("bleu", "rouge", "cider")  # metrics of what a model writes
 
 
 def name_of(checkpoint: Checkpoint) -> str:

@@ -61,7 +61,7 @@ FORMS: dict[str, dict[str, Form]] = {
         "choice": examples("choices", "classification"),
     },
 }
-BY_TEXT = ("bleu", "rouge", "accuracy")  # what pairs alone have for a decoder's target
+BY_TEXT = ("bleu", "rouge", "cider", "accuracy")  # what pairs alone have for a decoder's target
 
 
 def fits(metric: str, task: str, form: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from synthcli.errors import SynthError
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.cider import cider
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.figures import FIGURES
@@ -24,6 +25,7 @@ WRITTEN = [text.replace("sat", "was") if n % 3 else text for n, text in enumerat
 ALL = [
     *bleu(WRITTEN, TEXTS),
     *rouge(WRITTEN, TEXTS),
+    *cider(WRITTEN, TEXTS),
     *exact_match(WRITTEN, TEXTS),
     *perplexity(NATS, TOKENS, TOKENS / 2, TOKENS * 4),
     *accuracy(GUESSES, LABELS),

@@ -8,6 +8,7 @@ from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours
 from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.cider import cider
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.perplexity import perplexity
@@ -26,6 +27,11 @@ PROTOCOLS = {
     "accuracy": "classes that are right, in per cent",
     "exact_match": "texts equal to the reference, in per cent",
     "bleu": "corpus BLEU on detokenised text, tokenizer 13a, exponential smoothing, 0-100",
+    "bleu1": "corpus BLEU-1 on detokenised text, tokenizer 13a, exponential smoothing, 0-100",
+    "cider": (
+        "mean CIDEr-D of n-grams of 1 to 4, tokenizer 13a, lower case, not stemmed,"
+        " weights of the references, 0-1000"
+    ),
     "chrf": "corpus chrF2, character 1- to 6-grams, 0-100",
     "matthews": "100 · Matthews' correlation of predicted and true classes; 0 where one of them is constant",
     "f1": "100 · F1 of class 1",
@@ -39,6 +45,8 @@ PROTOCOLS = {
     "bits_per_byte": "bits / byte of UTF-8; the end of a row counts as one",
     "rougeL": "mean F1 of the longest common subsequence of the whole text, 0-100",
     "rougeLsum": "mean F1 of the union of longest common subsequences by sentence, a sentence a line, 0-100",
+    "rouge1": "mean F1 of words, 0-100",
+    "rouge2": "mean F1 of pairs of neighbouring words, 0-100",
     "kl": "KL(teacher‖model) of a position, in nats",
     "teacher_top1": "positions whose first choice is among the teacher's first 1, in per cent",
     "teacher_top5": "positions whose first choice is among the teacher's first 5, in per cent",
@@ -68,6 +76,7 @@ def test_every_figure_says_what_it_is() -> None:
         *correlation([1, 2], [1, 2]),
         *perplexity(ONE, ONE, ONE, ONE),
         *rouge(texts, texts),
+        *cider(texts, texts),
         mean_cosine(SUMS[:, :2]),
         same_neighbours(VECTORS, VECTORS),
     ]
@@ -75,9 +84,9 @@ def test_every_figure_says_what_it_is() -> None:
     assert {score.name for score in scores if not score.higher_is_better} == LOWER
     assert all(isinstance(score.signature, str) for score in scores)
     signed = {score.name: score.signature for score in scores if score.signature}
-    assert signed.keys() == {"bleu", "chrf", "rougeL", "rougeLsum"}
+    assert signed.keys() == {"bleu", "bleu1", "chrf", "rougeL", "rougeLsum", "rouge1", "rouge2"}
     assert {signed["rougeL"], signed["rougeLsum"]} == {"rouge-score|stemmer:no"}
-    (of_text, _) = rouge(texts, texts, "unicode")
+    of_text = rouge(texts, texts, "unicode")[0]
     assert of_text.signature == "rouge-score|stemmer:no|tokenizer:unicode"
     assert of_text.protocol == f"{PROTOCOLS['rougeL']}; {UNICODE}"
 
