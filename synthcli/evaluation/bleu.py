@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric
 
 ORDERS = 4
+LENGTHS, CORRECT, TOTAL = slice(0, 2), slice(2, 2 + ORDERS), slice(2 + ORDERS, 2 + 2 * ORDERS)
 
 
 def bleu(hypotheses: Sequence[str], *references: Sequence[str]) -> list[Score]:
