@@ -68,7 +68,7 @@ def _grams(tokens: list[str], order: int) -> Counts:
 
 
 def _tokenizer() -> Callable[[str], str]:
-    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a  # no other metric waits for it
+    from sacrebleu.metrics.bleu import BLEU  # no other metric waits for it
 
-    tokenizer: Callable[[str], str] = Tokenizer13a()
+    tokenizer: Callable[[str], str] = BLEU(tokenize="13a").tokenizer
     return tokenizer
