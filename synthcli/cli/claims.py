@@ -194,8 +194,7 @@ def report(
     from synthcli.jobs.ledger_files import write_ledger
 
     config = LedgerConfig(tuple(ids or ()), family, None, None, seed, None, records, same_command())
-    evidence, folder = read_evidence(config, output)
-    written = write_ledger(config, evidence, folder)
+    written = write_ledger(config, read_evidence(config, output), output)
     show_ledger(written, None, as_json)
     _fail_loudly(written.failed_controls, False)
 

@@ -29,7 +29,7 @@ from synthcli.runs.environment import environment
 
 ELSEWHERE = "name another folder with `-o`"
 KEPT = "give the same command again: what is done is kept"
-FOLDER, RECORDS = "ledger", "records"
+RECORDS = "records"
 MOST_SEEDS = 50
 MADE = ("time", "commit", "processor", "processors", "python", "versions")
 
@@ -207,7 +207,7 @@ def find_scale(word: str) -> Scale:
 
 def prepare(config: LedgerConfig, output: Path) -> Ledger:
     """Return the ledger before it is run: what is chosen, what is recorded, what is to be done."""
-    evidence, folder = read_evidence(config, output)
+    evidence = read_evidence(config, output)
     named, scale = [*config.claims, *config.controls], config.scale
     assert scale is not None
     scales: tuple[Scale, ...] = (scale,) if scale == "paper" else ("paper", scale)
@@ -216,19 +216,19 @@ def prepare(config: LedgerConfig, output: Path) -> Ledger:
         one for one in found if one is not None and (one.scale == config.scale or one.named.claim.is_exact)
     ]
     choice = choose_tests(tests, config.budget, lambda run: is_recorded(evidence, run), evidence.measured)
-    ledger = Ledger(config, choice, evidence, folder)
+    ledger = Ledger(config, choice, evidence, output)
     ledger.waiting = list(works_of(choice.tests, evidence))
     ledger.total = len(ledger.waiting)
     return ledger
 
 
-def read_evidence(config: LedgerConfig, output: Path) -> tuple[Evidence, Path]:
-    """Return what is recorded, and the folder of the ledger."""
+def read_evidence(config: LedgerConfig, output: Path) -> Evidence:
+    """Return what is recorded: beside the ledger, and where `--records` says."""
     if config.records is not None and not config.records.is_dir():
         message = f"there is no folder `{config.records}`"
         raise SynthError(message, "name one with records, or leave `--records` out")
-    folder = output / FOLDER
-    return Evidence.read([config.records, folder if folder.is_dir() else None]), folder
+    own = output / RECORDS
+    return Evidence.read([config.records, own if own.is_dir() else None])
 
 
 def is_recorded(evidence: Evidence, run: ArmRun) -> bool:
@@ -272,16 +272,28 @@ def run(ledger: Ledger, board: Board, jobs: int = 1) -> None:
     """Do what is missing, `jobs` works at a time: runs, then what is measured, then what is timed, alone."""
     refuse_unwritable(ledger.folder / "ledger.json", ELSEWHERE)
     refuse_unwritable_runs()
+    ranks = dict(zip(map(id, ledger.waiting), _ranks(ledger.waiting), strict=True))
     works = ledger.waiting
     for rank in range(3):
-        ledger.waiting = [one for one in works if _rank(one) == rank]
+        ledger.waiting = [one for one in works if ranks[id(one)] == rank]
         carry_out_all(ledger, board, max(1, min(jobs if rank < 2 else 1, len(ledger.waiting))))
 
 
-def _rank(work: Work) -> int:
-    """Return when a work is done: 0 for a training, 1 for what may need one, 2 for what is timed."""
-    measure = work.test.own_measure if isinstance(work, MeasureWork) else None
-    return 0 if measure is None else 1 + measure.is_timed
+def _ranks(works: Sequence[Work]) -> Iterator[int]:
+    """Yield when each work is done: 0 for a training, 1 for what may need one, 2 for what is timed.
+
+    Of two runs with one training and two evaluations the second needs the first.
+    """
+    trained: set[str] = set()
+    for work in works:
+        if isinstance(work, MeasureWork):
+            measure = work.test.own_measure
+            yield 2 if measure is not None and measure.is_timed else 1
+        else:
+            experiment = work.experiment() if isinstance(work, ArmRun) else work.experiment
+            own = experiment.name + preset_hash(experiment.model_dump(mode="json"))
+            yield int(own in trained)
+            trained.add(own)
 
 
 def write_measured(folder: Path, measured: Measured) -> None:

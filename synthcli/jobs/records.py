@@ -16,6 +16,7 @@ from synthcli.jobs.train import Watcher
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, read_experiment
+from synthcli.runs.differences import preset_hash
 from synthcli.runs.run import write_json
 from synthcli.training.journal import read
 
@@ -94,8 +95,14 @@ def read_records(folder: Path) -> list[RunRecord]:
 
 
 def record_name(record: RunRecord) -> str:
-    """Return what a record is called among others: preset, scale, seed and run."""
-    return f"{record.preset}.{record.scale}.{'-'.join(record.metrics)}.seed-{record.seed}.{record.run}.json"
+    """Return what a record is called among others: preset, scale, seed, run, and how it was evaluated."""
+    kept = {
+        metric: {key: value for key, value in options.items() if key not in FREE}
+        for metric, options in record.options.items()
+    }
+    own = preset_hash(kept)[:6]
+    words = (record.preset, record.scale, "-".join(record.metrics), f"seed-{record.seed}", record.run, own)
+    return ".".join((*words, "json"))
 
 
 def is_evaluated_so(asked: Experiment, options: Mapping[str, Any], split: str) -> bool:

@@ -37,6 +37,17 @@ arms = { fast = "tiny.toml: training.schedule.peak=0.02", slow = "tiny.toml: tra
 at.smoke = { seeds = 2, minutes = 0.1, settings = SMALL }
 cannot.hour = "it is too small"
 
+[reads-more]
+kind = "equivalence"
+says = "one training, evaluated twice"
+where = "Tab. 4"
+seen = "here"
+measure = "bleu"
+order = "one = two"
+margin = 100.0
+arms = { one = "tiny.toml", two = "tiny.toml: evaluation.length_penalty=0.9" }
+at.smoke = { seeds = 2, minutes = 0.1, settings = SMALL }
+
 [printed]
 kind = "value"
 says = "BLEU 40"
@@ -96,7 +107,7 @@ def test_claims_are_listed_by_family_and_kind(synth: Synth) -> None:
     rows = [line.split()[0] for line in said.out.splitlines()[1:]]
     assert "srupp/most-gain-from-few-layers" in rows and all(row.startswith("srupp/") for row in rows)
     table = json.loads(synth("claims", "ls", "bert-blocks", "--json").out)
-    assert len(table) == 8 and {row["id"].split("/")[0] for row in table} == {"bert-blocks"}
+    assert len(table) == 10 and {row["id"].split("/")[0] for row in table} == {"bert-blocks"}
 
 
 def test_a_claim_is_shown_for_a_sceptic(synth: Synth) -> None:
@@ -127,13 +138,13 @@ def test_the_command_that_is_shown_is_one(synth: Synth) -> None:
 
 def test_a_ledger_has_verdicts_by_rule(synth: Synth, library: Path, here: Path) -> None:
     plan = json.loads(synth("claims", "run", "--plan", "--json").out)
-    assert (plan["missing"], set(plan["tests"])) == (
-        6 + 2,
-        {"mine/size", "mine/learns", "controls/same", "controls/planted"},
-    )
-    said = synth("claims", "run", "--jobs", "1")
+    assert plan["missing"] == 6 + 4 + 2
+    own = {"mine/size", "mine/learns", "mine/reads-more", "controls/same", "controls/planted"}
+    assert set(plan["tests"]) == own
+    said = synth("claims", "run", "--jobs", "2")
     assert said.code == 0, said.err + said.out
-    ledger = json.loads((here / "reports/ledger/ledger.json").read_text())
+    assert len(list((here / "runs" / "tiny").iterdir())) == 4 + 2 + 2
+    ledger = json.loads((here / "reports/ledger.json").read_text())
     found = {one["id"]: one for one in (*ledger["claims"], *ledger["controls"])}
     assert found["mine/size"]["verdict"] == "contradicted at paper"
     assert found["mine/learns"]["verdict"] == "direction holds at smoke"
@@ -143,17 +154,17 @@ def test_a_ledger_has_verdicts_by_rule(synth: Synth, library: Path, here: Path) 
     relation = found["mine/learns"]["scales"]["smoke"]["relations"][0]
     assert relation["seeds"] == 2 and relation["interval"][0] > 0
     assert len(found["mine/learns"]["scales"]["smoke"]["runs"]) == 4
-    page = (here / "reports/ledger/ledger.html").read_text()
+    page = (here / "reports/ledger.html").read_text()
     assert "<svg" in page and "a model that learns is better" in page
-    text = (here / "reports/ledger/ledger.md").read_text()
+    text = (here / "reports/ledger.md").read_text()
     assert "## What holds" in text and "## What does not" in text and "## Controls" in text
 
 
 def test_records_alone_make_the_ledger_again(synth: Synth, library: Path, here: Path) -> None:
     assert synth("claims", "run", "--jobs", "1").code == 0
-    kept = json.loads((here / "reports/ledger/ledger.json").read_text())
+    kept = json.loads((here / "reports/ledger.json").read_text())
     (here / "runs").rename(here / "elsewhere")
-    again = synth("claims", "report", "--records", "reports/ledger/records", "-o", "again", "--json")
+    again = synth("claims", "report", "--records", "reports/records", "-o", "again", "--json")
     assert again.code == 0, again.err
     assert json.loads(again.out)["claims"] == kept["claims"]
     plan = json.loads(synth("claims", "run", "--records", "reports", "-o", "again", "--plan", "--json").out)
