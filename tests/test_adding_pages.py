@@ -39,7 +39,7 @@ def apply(diff: str, copy: Path) -> None:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The package, its presets and the tests of models."""
-    for folder in ("synthcli", "presets", "tests/model"):
+    for folder in ("synthcli", "presets", "tests/model", "tests/compress"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("tests/__init__.py", "tests/conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / file, tmp_path / file)
@@ -75,3 +75,50 @@ print(keeps_the_contract(config, is_tried_deep=True), has_the_parameters_of_the_
 def test_the_mixer_of_the_page_works_everywhere(copy: Path) -> None:
     follow("adding-a-mixer.md", copy)
     assert run(copy, "-c", USE).splitlines()[-2:] == ["mean taken", "10 True"]
+
+
+CRITERION = """
+from synthcli import distill, train
+from synthcli.cli import app
+
+few = ["training.steps=2", "model.encoder.layers=4"]
+teacher = train("bert-base-wikitext-2", scale="smoke", overrides=few)
+words = ["distill-block", "--block", "2", "--criterion", "huber", "--steps", "2", "--limit", "16"]
+app(words, standalone_mode=False)
+preset = "bert-distill-block-0-heads-4-dk-16"
+student = distill(preset=preset, scale="smoke", criterion="huber", steps=2, limit=16, name="mine")
+print(student.path.parent.name, student.rows[0]["steps"])
+"""
+MERGE = """
+import torch
+from synthcli import load, merge, train
+from synthcli.cli import app
+
+few = ["training.steps=2", "model.encoder.layers=4"]
+teacher = train("bert-base-wikitext-2", scale="smoke", overrides=few)
+words = ["merge-layers", "2", "3", "--init", "best", "--closed-form-only", "--limit", "16"]
+app(words, standalone_mode=False)
+student = merge(teacher, layers=(2, 3), start="splice", steps=0, limit=16)
+(ours, _), (theirs, _) = load(student), load(teacher)
+made, first, last = ours.encoder.blocks[2], theirs.encoder.blocks[2], theirs.encoder.blocks[3]
+for part, own in ((made.mixer, first.mixer), (made.feed_forward, last.feed_forward)):
+    assert all(torch.equal(a, b) for a, b in zip(part.parameters(), own.parameters(), strict=True))
+print(student.rows[0]["start"], len(ours.encoder.blocks))
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "use", "said", "tests", "word"),
+    [
+        ("adding-a-criterion.md", CRITERION, "mine 2", "tests/compress/test_criteria.py", "huber"),
+        ("adding-a-merge.md", MERGE, "splice 3", "tests/compress/test_merging.py", "splice or solving"),
+    ],
+)
+def test_what_a_page_adds_to_compression_works_everywhere(
+    page: str, use: str, said: str, tests: str, word: str, copy: Path
+) -> None:
+    follow(page, copy)
+    assert run(copy, "-c", use).splitlines()[-1] == said
+    run(copy, "-m", "pytest", "-q", tests, "-k", word)
+    added = [line for line in (ROOT / "docs" / page).read_text().splitlines() if line.startswith("+ ")]
+    assert len(added) <= 4  # lines of the registry and of tests; the rest is one file

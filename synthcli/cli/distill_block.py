@@ -105,7 +105,7 @@ def distill_block(
     ```
     synth distill-block --block 6
     synth distill-block --block all --mixer random --closed-form-only
-    synth distill-block --preset bert-distill-block-0-heads-1-dk-16 --scale smoke
+    synth distill-block --preset bert-half-pipeline --scale smoke
     ```
     """
     from synthcli.runs.naming import refuse_name

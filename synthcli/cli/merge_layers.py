@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from synthcli.jobs.merge_layers import MergeJob, MergeOutcome
     from synthcli.presets.compression import Compression
 
-INIT = "pooled, ridge-first, ridge-last, copy-first, copy-last, mean, linear, random; or `best`, by a trial."
+INIT = f"{', '.join(MERGE_STARTS[:-1])}; or `best`, by a trial."
 FLAGS = {
     "layers": argument(
         list[int],

@@ -16,7 +16,8 @@ from synthcli.presets import load_preset, preset_names
 from .docs_lines import PAGES, ROOT, Line, anchors_of, changes_of, lines_of, links_of, read
 from .verbs import command_of
 
-FOLLOWED = ("docs/adding-a-mixer.md",)  # in a copy, with what it adds: tests/test_adding_pages.py
+# in a copy, with what they add: tests/test_adding_pages.py
+FOLLOWED = tuple(f"docs/adding-a-{what}.md" for what in ("mixer", "criterion", "merge"))
 LINES = [line for page in PAGES for line in lines_of(page)]
 SYNTH = [line for line in LINES if line.words[0] == "synth" and line.page not in FOLLOWED]
 OTHERS = [line for line in LINES if line.words[0] != "synth"]
@@ -72,7 +73,7 @@ def test_a_command_takes_its_line_and_what_it_names_is_there(line: Line, here: P
 @pytest.mark.parametrize("line", [line for line in SYNTH if "--set" in line.words], ids=str)
 def test_the_preset_of_a_line_takes_its_settings(line: Line) -> None:
     _, context = parse(line)
-    for name in context.params["presets"]:
+    for name in context.params.get("presets") or [context.params["preset"]]:
         preset = name if name in preset_names() else "codeparrot-skipless"  # of which `mine.toml` is a copy
         data = load_preset(preset, context.params["scale"], overrides=context.params["set_"]).data
         find_corpus(data.corpus)
