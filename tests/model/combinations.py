@@ -60,6 +60,7 @@ OTHERS: dict[str, Table] = {
     "sru, first version": {"kind": "sru", "weight_c": False, "skip": False},
     "srupp": {"kind": "srupp", "projection": 8, "heads": 2},
     "srupp, random": {"kind": "srupp", "projection": 8, "heads": 2, "scores": [{"kind": "random"}]},
+    "srupp, relative": {"kind": "srupp", "projection": 8, "heads": 2, "scores": [{"kind": "relative"}]},
     "srupp, every second": {"kind": "srupp", "projection": 6, "attention_every": 2, "layer_norm": "before"},
     "dynamic-convolution": {"kind": "dynamic-convolution", "heads": HEADS, "kernel": [3, 5]},
     "dynamic-convolution, even and plain": {

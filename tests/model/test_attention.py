@@ -143,7 +143,10 @@ def test_factorized_dense_makes_every_product_once() -> None:
     torch.testing.assert_close(row, B.repeat_interleave(2) * A.repeat(6))
 
 
-@pytest.mark.parametrize("kind", [k for k in SCORES if k != "dot-product"])
+UNLIMITED = ("dot-product", "relative")
+
+
+@pytest.mark.parametrize("kind", [k for k in SCORES if k not in UNLIMITED])
 def test_a_synthesizer_refuses_a_sequence_longer_than_its_table(kind: str) -> None:
     attention = _attention("sum", {"kind": kind})
     with pytest.raises(SynthError) as error:
@@ -151,8 +154,9 @@ def test_a_synthesizer_refuses_a_sequence_longer_than_its_table(kind: str) -> No
     assert error.value.message == "a sequence of 13 positions is longer than this model's `max_length = 12`"
 
 
-def test_dot_products_alone_have_no_limit() -> None:
-    attention = _attention("sum", {"kind": "dot-product"})
+@pytest.mark.parametrize("kind", UNLIMITED)
+def test_scores_that_compare_queries_with_keys_have_no_limit(kind: str) -> None:
+    attention = _attention("sum", {"kind": kind})
     y, _ = attention(torch.randn(1, LIMIT + 5, D_MODEL, dtype=torch.float64), Context(causal=True))
     assert y.shape == (1, LIMIT + 5, D_MODEL)
 
