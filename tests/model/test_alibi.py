@@ -97,6 +97,15 @@ def test_every_form_is_the_formula_forward_and_backward(name: str, heads: int, c
         torch.testing.assert_close(mine, other, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", SCORES)
+def test_a_row_does_not_depend_on_the_others(name: str) -> None:
+    torch.manual_seed(1)
+    attention, x = build_attention(name, 3), torch.randn(BATCH, LENGTH, D_MODEL, dtype=torch.float64)
+    together, _ = attention(x, Context(causal=True))
+    alone = [attention(row[None], Context(causal=True))[0] for row in x]
+    torch.testing.assert_close(torch.cat(alone), together)
+
+
 @pytest.mark.parametrize("block", ["pre-norm", "parallel", "skipless", "skipless-parallel"])
 def test_any_steps_are_the_whole(block: str) -> None:
     model = model_of(block, {}, embeddings={"positions": "alibi"}).double().eval()

@@ -175,3 +175,12 @@ def test_the_score_stands_beside_others_in_plain_attention() -> None:
         y, state = attention(x[:, start:end], Context(start, causal=True), state)
         pieces.append(y)
     torch.testing.assert_close(torch.cat(pieces, 1), whole, rtol=1e-10, atol=1e-10)
+
+
+def test_a_row_does_not_depend_on_the_others() -> None:
+    torch.manual_seed(4)
+    mixer = build_mixer()
+    x, past = (torch.randn(BATCH, n, D_MODEL, dtype=torch.float64) for n in (LENGTH, 5))
+    together, _ = mixer(x, Context(5, causal=True), SegmentState(past))
+    alone = [mixer(x[[b]], Context(5, causal=True), SegmentState(past[[b]]))[0] for b in range(BATCH)]
+    torch.testing.assert_close(torch.cat(alone), together)
