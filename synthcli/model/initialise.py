@@ -8,9 +8,11 @@ from torch import nn
 from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
 from synthcli.model.drawing import draw_by_name
 from synthcli.model.embeddings import Embeddings
+from synthcli.model.feed_forward import FeedForward
 from synthcli.model.heads import ClassifierHead, LanguageModelHead
 from synthcli.model.mixers import Attention
 from synthcli.model.mixers.projections import Residual
+from synthcli.model.scores.dot_product import DotProduct
 from synthcli.model.stack import Stack
 from synthcli.model_config.model import InitConfig
 
@@ -31,9 +33,10 @@ def initialise(model: nn.Module, config: InitConfig) -> None:
 
 
 def _draw_all(model: nn.Module, config: InitConfig) -> None:
+    stds = _own_stds(model, config)
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            _draw_map(module, config)
+            _draw_map(module, config, stds.get(module, config.std))
         elif isinstance(module, Embeddings):
             _draw_embeddings(module, config)
         elif isinstance(module, AdaptiveHead):
@@ -54,9 +57,22 @@ def _draw_all(model: nn.Module, config: InitConfig) -> None:
             nn.init.zeros_(module.output.weight)  # the first loss is exactly ln(classes)
 
 
-def _draw_map(module: nn.Linear, config: InitConfig) -> None:
+def _own_stds(model: nn.Module, config: InitConfig) -> dict[nn.Module, float]:
+    """Return the maps that are drawn with a deviation of their own."""
+    maps: list[tuple[str, nn.Module]] = []
+    for module in model.modules() if config.own_stds else ():
+        if isinstance(module, DotProduct):
+            maps += [("query", module.query), ("key", module.key)]
+        elif isinstance(module, Attention):
+            maps += [("value", module.value), ("value", module.output)]
+        elif isinstance(module, FeedForward):
+            maps.append(("feed_forward", module.output))
+    return {module: config.own_stds[part] for part, module in maps if part in config.own_stds}
+
+
+def _draw_map(module: nn.Linear, config: InitConfig, std: float) -> None:
     if config.kind == "normal":
-        nn.init.normal_(module.weight, std=config.std)
+        nn.init.normal_(module.weight, std=std)
     elif config.kind == "xavier-uniform":
         nn.init.xavier_uniform_(module.weight)
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from synthcli.config import Config
 from synthcli.model_config.attention import AttentionConfig
@@ -49,11 +49,41 @@ class StackConfig(Config):
 
 class InitConfig(Config):
     """`glorot` divides maps that write into the stream by √(number of writes); `normal` is GPT-2's and BERT's
-    N(0, std²); `xavier-uniform` that of SRU++, with embeddings uniform in ±√(3 / d_model)."""
+    N(0, std²); `xavier-uniform` that of SRU++, with embeddings uniform in ±√(3 / d_model).
+
+    `normal` may draw queries, keys, values (and what projects them back) and the last map of a feed-forward
+    with a deviation of their own, as the code of He & Hofmann 2023 does.
+    """
 
     kind: Literal["glorot", "normal", "xavier-uniform"] = "glorot"
     std: float = Field(0.02, gt=0)
     scale_writes: bool = False
+    query_std: float | None = Field(None, gt=0)
+    key_std: float | None = Field(None, gt=0)
+    value_std: float | None = Field(None, gt=0)
+    feed_forward_std: float | None = Field(None, gt=0)
+
+    @property
+    def own_stds(self) -> dict[str, float]:
+        """The deviations that are not `std`, by what they are of."""
+        stds = {
+            "query": self.query_std,
+            "key": self.key_std,
+            "value": self.value_std,
+            "feed_forward": self.feed_forward_std,
+        }
+        return {part: std for part, std in stds.items() if std is not None}
+
+    @model_validator(mode="after")
+    def _deviations_are_of_normal(self) -> "InitConfig":
+        for part in self.own_stds if self.kind != "normal" else ():
+            raise ValueError(f'`{part}_std` is of `kind = "normal"`, and `{self.kind}` draws by widths')
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_left_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        table: dict[str, object] = write(self)
+        return {key: value for key, value in table.items() if value is not None}
 
 
 class ModelConfig(Config):

@@ -1,5 +1,6 @@
 """Names, paths, families, and files that are not what they should be."""
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -124,3 +125,11 @@ except SynthError as error:
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_suite_of_the_reproduction_is_the_one_that_the_readme_trains() -> None:
+    readme = (files_on_disk()[0].parents[1] / "README.md").read_text()
+    found = re.search(r"`synth train \{([^}]+)\}-\{([^}]+)\}`", readme)
+    assert found is not None
+    names = {f"{family}-{variant}" for family in found[1].split(",") for variant in found[2].split(",")}
+    assert len(names) == 21 and names <= set(preset_names())
