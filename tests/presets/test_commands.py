@@ -10,7 +10,7 @@ from synthcli.cli.presets import cp, ls, show, validate
 from synthcli.errors import SynthError
 from synthcli.presets import dump, load_preset, preset_names
 
-PEERS = ["enwik8-pre-norm", "iwslt14-pre-norm", "iwslt14-srupp"]
+PEERS = ["enwik8-pre-norm", "enwik8-transformer-xl", "iwslt14-pre-norm", "iwslt14-srupp"]
 
 
 def test_ls_names(capsys: pytest.CaptureFixture[str]) -> None:

@@ -162,7 +162,7 @@ MISTAKES = {
     ),
     "model.mixer.scores=[{input=3}]": (
         "`model.mixer.scores.0` (from --set) has no `kind`, allowed: "
-        "`dense`, `dot-product`, `factorized-dense`, `factorized-random`, `random`"
+        "`dense`, `dot-product`, `factorized-dense`, `factorized-random`, `random`, `relative`"
     ),
     "evaluation.metrics=[]": (
         f"`evaluation.metrics` = [] (from --set), allowed: a list of ≥ 1, each item {METRIC_NAMES}"
