@@ -3,14 +3,14 @@
 from tests.measure import circles, is_participle, measure, modules
 
 BOUNDS = {
-    "p90 lines of a file": 200,
+    "p90 lines of a file": 210,
     "median lines of a function": 6,
     "p90 lines of a function": 17,
-    "functions named by a participle": 397,
-    "% of top-level functions that share their name": 31.5,
-    "class names of several classes": 42,
-    "`Any` per 10,000 lines": 175,
-    "`type: ignore`": 78,
+    "functions named by a participle": 415,
+    "% of top-level functions that share their name": 32.5,
+    "class names of several classes": 43,
+    "`Any` per 10,000 lines": 178,
+    "`type: ignore`": 80,
     "import circles": 2,
     "preset files": 180,
 }

@@ -1,5 +1,6 @@
 """Presets that train in a moment, as a user would write them."""
 
+import json
 from pathlib import Path
 
 TEACHER = """\
@@ -131,3 +132,33 @@ def write_words(folder: Path) -> Path:
         lines = [f"the word {row} reads {row % 7} and writes {row % 3} again" for row in range(rows)]
         (folder / f"{split}.txt").write_text("\n".join(lines) + "\n")
     return folder
+
+
+# claims on a preset: a count, and a control
+CLAIMS = """\
+[size]
+kind = "count"
+says = "it has one parameter"
+where = "here"
+seen = "here"
+value = 1.0
+within = 0.5
+arms = { one = "PRESET" }
+
+[same]
+kind = "equivalence"
+says = "it is equivalent to itself"
+where = "here"
+source = "control"
+seen = "by construction"
+measure = "perplexity"
+order = "one = other"
+margin = 9.0
+arms = { one = "PRESET", other = "PRESET: training.seed=1000" }
+at.smoke = { seeds = 2, minutes = 0.1, settings = SETTINGS }
+"""
+
+
+def write_claims(path: Path, preset: str, settings: tuple[str, ...]) -> None:
+    """Write claims on a preset; the scale smoke is laid over it, and the settings over the scale."""
+    path.write_text(CLAIMS.replace("PRESET", preset).replace("SETTINGS", json.dumps(settings)))

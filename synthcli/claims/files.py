@@ -23,6 +23,10 @@ class Named:
     claim: Claim
 
     @property
+    def is_control(self) -> bool:
+        return self.claim.source == "control"
+
+    @property
     def family(self) -> str:
         return self.id.partition("/")[0]
 
@@ -46,7 +50,11 @@ def read_claims(path: Path) -> Iterator[Named]:
 
 
 def find_claims(ids: Sequence[str], family: str | None = None) -> list[Named]:
-    """Return claims by id, or all of a family, or all; an id may be that of a family too."""
+    """Return claims by id, or all; an id may be that of a family too, or a file of claims of one's own."""
+    own = [one for word in ids if word.endswith(".toml") for one in read_claims(Path(word).absolute())]
+    ids = [word for word in ids if not word.endswith(".toml")]
+    if own and not ids:
+        return own
     known = {own: one for own, one in all_claims().items() if one.family != CONTROLS}
     families = dict.fromkeys(one.family for one in known.values())
     if family is not None and family not in families:
@@ -54,12 +62,9 @@ def find_claims(ids: Sequence[str], family: str | None = None) -> list[Named]:
     for word in ids:
         if word not in all_claims() and word not in families:
             raise SynthError(f"no claim is called `{word}`", _instead_of(word, known))
-    chosen = (
-        [one for own, one in all_claims().items() if own in ids or one.family in ids]
-        if ids
-        else known.values()
-    )
-    return [one for one in chosen if family is None or one.family == family]
+    asked = all_claims() if ids else known
+    chosen = [one for name, one in asked.items() if not ids or name in ids or one.family in ids]
+    return [*own, *(one for one in chosen if family is None or one.family == family)]
 
 
 def _instead_of(word: str, known: Mapping[str, Named]) -> str:

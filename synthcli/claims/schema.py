@@ -128,7 +128,7 @@ class OrderingClaim(BaseClaim):
     @model_validator(mode="after")
     def _order_names_arms(self) -> "OrderingClaim":
         unknown = [arm for arm in arms_in(self.order) if arm not in self.arms]
-        if unknown:
+        if unknown and self.arms:  # without any it speaks of what we do not hold
             raise ValueError(f"`order` names `{unknown[0]}`, which is none of `arms`")
         if self.margin is None and any(one.word == "equivalent" for one in self.relations):
             raise ValueError("`=` in `order` needs a `margin`, stated beforehand")

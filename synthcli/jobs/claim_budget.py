@@ -33,7 +33,7 @@ def choose_tests(
     costs = {id(test): cost_of_missing(test, is_recorded, measured) for test in tests}
     if budget is None:
         return TestChoice(list(tests), [], sum(costs.values()))
-    always = [test for test in tests if test.named.family == "controls" or not costs[id(test)]]
+    always = [test for test in tests if test.named.is_control or not costs[id(test)]]
     spent, chosen, left = sum(costs[id(test)] for test in always), list(always), []
     others = [test for test in tests if test not in always]
     for test in sorted(others, key=lambda test: -power(test) / costs[id(test)]):

@@ -72,11 +72,15 @@ def _findings_of_runs(test: ClaimTest, records: Records) -> Sequence[RelationFin
 def find_of_measured(test: ClaimTest, measured: Measured) -> Outcome:
     """Return what measured values come to."""
     values = {arm: np.array(measured.values[arm]) for arm in test.arms}
+    measure = test.own_measure
+    is_positive = all((of_arm > 0).all() for of_arm in values.values())
+    by_factor = measure is not None and measure.by_factor and is_positive
+    compared = {arm: np.log(of_arm) if by_factor else of_arm for arm, of_arm in values.items()}
     figures = {
         arm: {str(number): float(value) for number, value in enumerate(of_arm)}
         for arm, of_arm in values.items()
     }
-    return Outcome(tuple(_findings_of_values(test, values)), figures, (), measured)
+    return Outcome(tuple(_findings_of_values(test, compared)), figures, (), measured)
 
 
 def _findings_of_values(test: ClaimTest, values: Mapping[str, "np.ndarray"]) -> Sequence[RelationFinding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import durable
-from synthcli.claims.files import CONTROLS, Named, all_claims, find_claims
+from synthcli.claims.files import Named, all_claims, find_claims
 from synthcli.claims.measured import PREFIX, Measured, read_measured
 from synthcli.claims.schema import SCALES, Scale
 from synthcli.compare.record import RunRecord, read_record
@@ -53,11 +53,17 @@ class LedgerConfig:
     @cached_property
     def claims(self) -> list[Named]:
         """Those that were asked for; the controls are in every ledger."""
-        return [one for one in find_claims(self.ids, self.family) if one.family != CONTROLS]
+        return [one for one in self._found if not one.is_control]
 
-    @property
+    @cached_property
     def controls(self) -> list[Named]:
-        return [one for one in all_claims().values() if one.family == CONTROLS]
+        """Those of a file of one's own where it has some, else the library's."""
+        own = [one for one in self._found if one.is_control]
+        return own or [one for one in all_claims().values() if one.is_control]
+
+    @cached_property
+    def _found(self) -> list[Named]:
+        return find_claims(self.ids, self.family)
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ def report_of(entries: Sequence[LedgerEntry], scale: Scale | None, command: str)
         "version": synthcli.__version__,
         "scale": scale,
         "counts": _counts(entries),
-        "controls": [_entry(one) for one in entries if one.named.family == CONTROLS],
-        "claims": [_entry(one) for one in entries if one.named.family != CONTROLS],
+        "controls": [_entry(one) for one in entries if one.named.is_control],
+        "claims": [_entry(one) for one in entries if not one.named.is_control],
     }
 
 

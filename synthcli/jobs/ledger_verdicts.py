@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from synthcli.claims.files import CONTROLS, Named
+from synthcli.claims.files import Named
 from synthcli.claims.schema import SCALES, CountClaim, RatioClaim, Scale, ValueClaim
 from synthcli.claims.verdict import ClaimVerdict, Ruling, conclude, rule
 from synthcli.jobs.claim_findings import Outcome, count_exactly, find_of_measured, find_of_runs
@@ -109,7 +109,7 @@ def _verdicts(
 def controls_that_failed(entries: list[LedgerEntry]) -> list[str]:
     """Return a line for each control that did not come out as it has to, at each scale."""
     lines = []
-    for entry in (one for one in entries if one.named.family == CONTROLS):
+    for entry in (one for one in entries if one.named.is_control):
         for verdict in entry.verdicts.values():
             if entry.named.claim.kind == "equivalence":
                 if verdict.word == "contradicted":

@@ -23,7 +23,8 @@ Values = dict[str, list[float]]
 class Measure:
     """`take` measures; what is timed is measured with nothing beside it, what is quick trains nothing.
 
-    `has_teacher`: what is measured is a student, whose teacher is trained first.
+    `has_teacher`: what is measured is a student, whose teacher is trained first. What is positive and varies
+    by factors is compared by its natural logarithm (`by_factor`).
     """
 
     word: str
@@ -33,6 +34,7 @@ class Measure:
     is_timed: bool = False
     is_quick: bool = False
     has_teacher: bool = False
+    by_factor: bool = False
 
 
 def _steps_per_second(arms: Arms, watcher: Watcher) -> Values:
@@ -50,6 +52,10 @@ def _by_experiment(take: Callable[[Experiment, Watcher], float]) -> Callable[[Ar
     return take_all
 
 
+def _of_student(word: str, unit: str, take: Callable[[Experiment, Watcher], float]) -> Measure:
+    return Measure(word, unit, False, _by_experiment(take), has_teacher=True, by_factor=True)
+
+
 MEASURES: Mapping[str, Measure] = {
     one.word: one
     for one in (
@@ -62,8 +68,8 @@ MEASURES: Mapping[str, Measure] = {
             is_quick=True,
         ),
         Measure("position-similarity", "cosine", False, _by_experiment(position_similarity), is_quick=True),
-        Measure("student-error", "NMSE", False, _by_experiment(student_error), has_teacher=True),
-        Measure("teacher-kl", "nats a token", False, _by_experiment(teacher_divergence), has_teacher=True),
+        _of_student("student-error", "ln NMSE", student_error),
+        _of_student("teacher-kl", "ln KL", teacher_divergence),
         Measure("gain-ratio", "β/α", False, _by_experiment(largest_gain_ratio)),
         Measure("smallest-gain", "of its start", True, _by_experiment(smallest_gain)),
     )

@@ -92,7 +92,10 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     [
         ('kind = "value"\nvalue = 1.0', "`value.says`|`says`"),
         (
-            'kind = "ordering"\nsays = "s"\nwhere = "w"\nseen = "s"\nmeasure = "bleu"\norder = "a > b"',
+            (
+                'kind = "ordering"\nsays = "s"\nwhere = "w"\nseen = "s"\nmeasure = "bleu"\norder = "a > b"'
+                '\narms = { a = "x" }'
+            ),
             "none of `arms`",
         ),
         ('kind = "valu"', "valu"),

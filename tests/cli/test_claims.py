@@ -223,3 +223,16 @@ def test_a_preset_is_reproduced_beside_what_was_printed_for_it(synth: Synth, her
     assert line in again.err.splitlines()
     assert json.loads(synth("reproduce", "agnews-dense", *sets, "--json").out)[0]["metric"] == "accuracy"
     assert len(list((here / "runs" / "agnews-dense").iterdir())) == 1
+
+
+def test_a_file_of_claims_of_ones_own_is_tested_too(synth: Synth, tiny: str, here: Path) -> None:
+    text = LIBRARY["mine"] + LIBRARY["controls"]
+    (here / "mine.toml").write_text(text.replace("SMALL", json.dumps(SMALL)))
+    ledger = json.loads(synth("claims", "run", "mine.toml", "--jobs", "1", "--json").out)
+    assert {one["word"] for one in ledger["claims"]} >= {"contradicted", "direction holds"}
+    assert [one["id"].split("/")[1] for one in ledger["controls"]] == ["same", "planted"]
+    rows = json.loads(synth("claims", "ls", "mine.toml", "--json").out)
+    says = [row["says"] for row in rows]
+    assert says[:2] == ["a tiny model has one parameter", "a model that learns is better"]
+    said = synth("claims", "ls", "nowhere.toml")
+    assert said.code == 2 and "nowhere.toml`: no such file" in said.err

@@ -20,7 +20,14 @@ from synthcli.kernels import builder
 from synthcli.kernels.places import FILES
 from synthcli.kernels.report import Part
 from synthcli.reproduce.tasks import Task
+from tests.tiny_presets import write_claims
 
+SMALL = (  # what the scale smoke would make larger
+    *("model.d_model=8", "model.d_ff=8", "model.mixer.heads=2", "model.encoder.layers=1"),
+    *("model.decoder.layers=1", "data.batch.size=8", "training.steps=4", "training.evaluate_every=2"),
+    *("training.save_every=2", "training.keep=1", "training.validation_examples=8"),
+    "training.schedule.warmup_steps=1",
+)
 SEQ2SEQ = """\
 extends = "wmt14-dense"
 title = "A model for faults"
@@ -153,6 +160,7 @@ VERBS: dict[str, tuple[str, ...]] = {
         "--jobs",
         "1",
     ),
+    "claims run": ("claims", "run", "claims.toml", "--jobs", "1"),
     "compare --tune": (
         "compare",
         "seq2seq.toml",
@@ -297,6 +305,7 @@ def prepared(root: Path) -> Place:
             lines = [f"the word {row} reads {row % 7} and writes {row % 3} again" for row in range(rows)]
             (words / f"{split}.txt").write_text("\n".join(lines) + "\n")
         (root / "seq2seq.toml").write_text(SEQ2SEQ)
+        write_claims(root / "claims.toml", "seq2seq.toml", SMALL)
         (root / "encoder.toml").write_text(ENCODER.replace("SOURCE", str(words)))
         done("prepare-corpus", "copy")
         done("train", "seq2seq.toml")

@@ -254,6 +254,18 @@ COMMANDS: dict[str, Command] = {
         options("trials seeds", "tune scale", "records output", "set"),
         ("teacher.toml",),
     ),
+    "claims ls": Command(
+        ("claims", "ls", "claims.toml"), options(names="family kind"), ("claims.toml",), {2: "name"}
+    ),
+    "claims show": Command(("claims", "show", "srupp/readme-enwik8-base"), {}, (), {2: "name"}),
+    "claims run": Command(
+        ("claims", "run", "claims.toml", "--plan"),
+        options("seed jobs budget", "scale family", "data records output"),
+        ("claims.toml", "teacher.toml"),
+    ),
+    "claims report": Command(
+        ("claims", "report", "claims.toml"), options("seed", "family", "records output"), ("claims.toml",)
+    ),
     "tune": Command(
         ("tune", "teacher.toml", "--over", "training.clip=0..1", "--plan"),
         options("trials jobs", "over scale", "records output", "set"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from synthcli.__main__ import main
 from tests.interop.fuzz_files import export, srupp_file
 from tests.interop.hub_folders import bert_folder, gpt2_folder
-from tests.tiny_presets import teacher_preset
+from tests.tiny_presets import teacher_preset, write_claims
 
 WRITER = """\
 extends = "wmt14-dense"
@@ -66,6 +66,7 @@ def write_sources(box: Path) -> None:
     (box / "rows.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     (box / "written.jsonl").write_text(WRITTEN)
     (box / "teacher.toml").write_text(teacher_preset("words"))
+    write_claims(box / "claims.toml", "teacher.toml", ("training.steps=4",))
     (box / "halted.toml").write_text(teacher_preset("words").replace("steps = 2", "steps = 4"))
     (box / "writer.toml").write_text(WRITER)
     (box / "small.toml").write_text("[training]\nsteps = 2\n")

@@ -186,6 +186,7 @@ VERBS: dict[str, Verb] = {
     "compare, 2 runs at a time": Verb(
         ("compare", *ARMS, "--seeds", "2", "-o", "report", "--jobs", "2"), by_event=False, has_workers=True
     ),
+    "claims run": Verb(("claims", "run", "claims.toml", "-o", "report", "--jobs", "1")),
     "compare --tune --halving": Verb(
         ("compare", *ALIKE, "--seeds", "1", "-o", "report", "--jobs", "1", *TUNED, "--halving")
     ),
@@ -224,6 +225,7 @@ WEIGHTS = {
     "reproduce, 2 rows at a time": 0.2,
     "compare": 0.4,
     "compare, 2 runs at a time": 0.2,
+    "claims run": 0.3,
     "compare --tune --halving": 0.3,
     "tune, 2 trials at a time": 0.2,
 }

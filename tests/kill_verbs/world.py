@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from tests.hostile import world as hostile
+from tests.tiny_presets import write_claims
 
 LONG = """\
 extends = "teacher.toml"
@@ -41,6 +42,11 @@ warmup_steps = 2
 [evaluation]
 window = 16
 """
+SMALL = (  # what the scale smoke would make larger
+    *("model.d_model=16", "model.d_ff=24", "model.mixer.heads=2", "model.encoder.layers=4"),
+    *("model.encoder.max_length=16", "data.corpus=text", "data.source=words", "data.tokenizer.vocab_size=60"),
+    *("data.batch.size=8", "training.steps=24", "training.save_every=4", "training.evaluate_every=8"),
+)
 COMPILER = f"""#!{sys.executable} -I
 import os, sys, time
 from pathlib import Path
@@ -68,6 +74,7 @@ def make(box: Path, has_models: bool) -> None:
     hostile.tidy(box)
     (box / "long.toml").write_text(LONG)
     (box / "streams.toml").write_text(STREAMS)
+    write_claims(box / "claims.toml", "long.toml", SMALL)
     (box / "g++").write_text(COMPILER)
     (box / "g++").chmod(0o755)
     (box / "tmp").mkdir()
