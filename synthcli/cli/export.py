@@ -33,6 +33,13 @@ Output = Annotated[
 NoFold = Annotated[bool, typer.Option("--no-fold", help="Keep gains and merged parts as they were trained.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an earlier export, whole.")]
 Opset = Annotated[int | None, typer.Option(min=18, help="ONNX: the version of its operators.")]
+Benchmark = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIGURE=DATASET:TASK",
+        help="hf: write a result for the leaderboard of a benchmark of the hub; may be given several times.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -43,6 +50,7 @@ def export(
     no_fold: NoFold = False,
     force: Force = False,
     opset: Opset = None,
+    benchmark: Benchmark = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a model as the rest of the world loads it, and prove that it is the same.
@@ -61,7 +69,8 @@ def export(
     from synthcli.jobs.export import export_checkpoint
 
     path = choose(checkpoint)
-    exported = export_checkpoint(path, to, output, not no_fold, force, ExportOptions(opset=opset))
+    options, benchmarks = ExportOptions(opset=opset), tuple(benchmark or ())
+    exported = export_checkpoint(path, to, output, not no_fold, force, options, benchmarks)
     if as_json:
         return screen.data(json.dumps(as_data(exported), indent=2))
     return show(exported)

@@ -16,6 +16,7 @@ from synthcli.interop.export.folding import Folded, fold
 from synthcli.interop.export.leaving import ExportOptions, Leaving
 from synthcli.interop.export.recording import Expectation, record
 from synthcli.interop.export.tensors import again, sha256_of, tensors_of
+from synthcli.jobs.export_benchmarks import add_benchmarks
 from synthcli.jobs.export_card import card_of, name_of, writing_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 from synthcli.training.manifest import write_manifest
@@ -42,8 +43,12 @@ def export_checkpoint(
     folds: bool = True,
     replaces: bool = False,
     options: ExportOptions | None = None,
+    benchmarks: tuple[str, ...] = (),
 ) -> Exported:
-    """Write the model of a checkpoint into a new folder, or raise and leave none."""
+    """Write the model of a checkpoint into a new folder, or raise and leave none.
+
+    `benchmarks` are the words of `--benchmark`, `FIGURE=OWNER/DATASET:TASK`.
+    """
     exporter = exporter_named(to)
     checkpoint = load_checkpoint(path)
     target = Path(f"{name_of(checkpoint)}-{to}") if target is None else target
@@ -52,7 +57,7 @@ def export_checkpoint(
     refuse_unwritable(target, ELSEWHERE)
     model = model_of(checkpoint).float()
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
-    leaving = leaving_of(checkpoint, folded, model)
+    leaving = add_benchmarks(leaving_of(checkpoint, folded, model), benchmarks, to)
     expectation = record(leaving, model)
     needs = sum(tensor.nbytes for tensor in tensors_of(leaving.model).values())
     with (

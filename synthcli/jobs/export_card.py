@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import nn
 
 import synthcli
-from synthcli.data.corpora import find_corpus
+from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.data.forms import NAMED
 from synthcli.evaluation.result import Result
 from synthcli.interop.export.folding import Folded
@@ -93,6 +93,23 @@ def search_of(result: Result) -> str:
     return "; greedy" if beam == 1 else f"; beam {beam}, length penalty {result.options['length_penalty']}"
 
 
+def dataset_of(result: Result) -> dict[str, str | None]:
+    """Return the title of what was evaluated on, and where the hub has it."""
+    corpus = CORPORA.get(result.corpus)
+    if corpus is None:
+        return {}
+    table = {"corpus_title": corpus.title}
+    if corpus.hub is None:
+        return {**table}
+    split = corpus.hub.splits.get(result.split, result.split)
+    return {
+        **table,
+        "dataset": corpus.hub.id,
+        "dataset_config": corpus.hub.config,
+        "dataset_split": split,
+    }
+
+
 def metrics_of(checkpoint: Checkpoint) -> tuple[Metric, ...]:
     """Return the figures of every evaluation of this checkpoint."""
     run = run_of(checkpoint.path)
@@ -111,6 +128,8 @@ def metrics_of(checkpoint: Checkpoint) -> tuple[Metric, ...]:
             samples=result.samples,
             split_size=result.split_size,
             options=result.options,
+            limit=result.limit,
+            **dataset_of(result),
         )
         for result in results
         if result.step == checkpoint.step

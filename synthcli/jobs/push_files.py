@@ -20,6 +20,7 @@ from synthcli.safe_read import LARGEST, inside, parse_json, read_bytes
 from synthcli.variables import is_text
 
 CARD, PARITY = "README.md", "PARITY.json"
+EVAL_RESULTS = ".eval_results"  # hidden, and read by the hub
 CACHES = ("__pycache__",)
 WEIGHTS = (".safetensors", ".onnx", ".pt2")
 PICKLE, ZIP = 0x80, b"PK\x03\x04"
@@ -67,11 +68,12 @@ def sort_out(folder: Path) -> tuple[tuple[File, ...], tuple[LeftOut, ...]]:
 
 
 def walk(folder: Path, left: list[LeftOut]) -> Iterator[Path]:
-    """Yield what is in a folder and in those below, none of them hidden, a cache or a link."""
+    """Yield what is in a folder and in those below, none of them hidden, a cache or a link, save results."""
     for place, names, here in os.walk(folder):
         for name in sorted(names):
             path = Path(place) / name
-            if path.is_symlink() or name.startswith(".") or name in CACHES:
+            is_hidden = name.startswith(".") and path != folder / EVAL_RESULTS
+            if path.is_symlink() or is_hidden or name in CACHES:
                 why = "a link to a folder" if path.is_symlink() else "hidden, or a cache"
                 left.append(LeftOut(f"{path.relative_to(folder).as_posix()}/", why))
                 names.remove(name)
@@ -93,7 +95,9 @@ def check(path: Path, folder: Path) -> None:
         raise NotOfItsKindError("a link to nowhere") from None
     if not stat.S_ISREG(mode):
         raise NotOfItsKindError("no plain file")
-    kinds = [kind for pattern, kind in KINDS.items() if fnmatch(path.name, pattern)]
+    is_result = path.parent == folder / EVAL_RESULTS
+    known = {"*.yaml": check_text} if is_result else KINDS
+    kinds = [kind for pattern, kind in known.items() if fnmatch(path.name, pattern)]
     try:
         refuse_pickle(path)
         if not kinds:

@@ -345,6 +345,11 @@ AWAY = [
         "`tiny.toml` exists and is no folder",
         "name another with `-o`",
     ),
+    (
+        "export tiny --to onnx --benchmark bleu=a/b:c",
+        "`--benchmark` writes what the hub reads, and `--to onnx` is not for it",
+        "leave it out",
+    ),
     ("import --from hf nowhere", "there is nothing at `nowhere`", "name a file of weights, or a folder"),
     (
         "import --from hf words",

@@ -339,3 +339,22 @@ def test_classes_that_are_found_are_matched_by_name(here: Path, synth: Synth) ->
     (tuned,) = here.glob("runs/tiny-on-csv-*/2*")
     assert tomllib.loads((tuned / "preset.toml").read_text())["model"]["num_classes"] == 5
     assert evaluated(synth("eval", "accuracy", str(tuned), "--json"))["samples"] == 5
+
+
+def test_a_result_on_own_files_is_exported_as_that_of_the_benchmark_they_are(
+    trained: Path, synth: Synth, here: Path
+) -> None:
+    assert synth("eval", "accuracy", str(trained), "--limit", "2").code == 0
+    words = ("export", str(trained), "--to", "hf", "-o", "taken", "--benchmark")
+    refused = synth(*words, "bleu=me/mine:test")
+    assert refused.code == 2 and not (here / "taken").exists()
+    assert refused.err == (
+        "error: `--benchmark bleu=me/mine:test`: this checkpoint has no result `bleu`\n"
+        "hint: it has `accuracy`\n"
+    )
+    said = synth(*words, "accuracy=me/mine:test")
+    assert said.code == 0, said.err
+    text = (here / "taken" / ".eval_results" / "me-mine-test.yaml").read_text()
+    assert text.startswith("- dataset:\n    id: me/mine\n    task_id: test\n  value: ")
+    assert "notes: accuracy; first 2 of 6 samples of split test; " in text.replace("'", "")
+    assert ".eval_results/me-mine-test.yaml" in synth("push", "taken", "--to", "me/x", "--dry-run").out

@@ -308,7 +308,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "export": Command(
         ("export", "writer", "--to", "safetensors", "-o", "out"),
-        options("opset", "to", "output"),
+        options("opset", "to benchmark", "output"),
         WRITER,
         {1: "path"},
         is_long=True,

@@ -12,7 +12,11 @@ from synthcli.model import ModelConfig
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of an evaluation, with what gives it its meaning; `interval` covers 95 %."""
+    """One figure of an evaluation, with what gives it its meaning; `interval` covers 95 %.
+
+    Of a split that was cut to its first samples `limit` says how many were asked for. `dataset` is the id of
+    a corpus on the hub, with its configuration and the name of the split there; None for any other corpus.
+    """
 
     name: str
     value: float
@@ -24,6 +28,30 @@ class Metric:
     samples: int
     split_size: int
     options: dict[str, object]
+    limit: int | None = None
+    corpus_title: str | None = None
+    dataset: str | None = None
+    dataset_config: str | None = None
+    dataset_split: str | None = None
+
+    @property
+    def counted(self) -> str:
+        """How many samples there were, of how many: `16 of 1,000`."""
+        return f"{self.samples:,} of {self.split_size:,}"
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is of the first samples of a split alone."""
+        return self.samples < self.split_size
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """A figure as the result of a task of a benchmark of the hub, `task` being an id of its `eval.yaml`."""
+
+    dataset: str
+    task: str
+    metric: Metric
 
 
 @dataclass(frozen=True)
@@ -48,6 +76,7 @@ class CardFacts:
     paper: str | None = None
     paper_url: str | None = None
     metrics: tuple[Metric, ...] = ()
+    benchmarks: tuple[BenchmarkResult, ...] = ()
     folded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

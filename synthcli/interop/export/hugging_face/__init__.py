@@ -7,6 +7,7 @@ What transformers has a class for leaves without code (`native`); anything else 
 from pathlib import Path
 
 from synthcli.interop.export.hugging_face.card import write_card
+from synthcli.interop.export.hugging_face.eval_results import write_eval_results
 from synthcli.interop.export.hugging_face.generation import write_generation
 from synthcli.interop.export.hugging_face.kinds import LOADERS, kind_of
 from synthcli.interop.export.hugging_face.native import native, write_native
@@ -17,7 +18,7 @@ from synthcli.interop.export.leaving import ExportOptions, Leaving
 
 
 def write_hugging_face(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
-    """Fill a folder with configuration, weights, tokenizer and model card."""
+    """Fill a folder with configuration, weights, tokenizer, model card and results on benchmarks."""
     kind, found = kind_of(leaving.config), native(leaving)
     notes: list[str] = []
     if found is None:
@@ -29,6 +30,8 @@ def write_hugging_face(leaving: Leaving, folder: Path, options: ExportOptions) -
     if leaving.tokenizer is not None:
         notes += write_tokenizer(leaving.tokenizer, leaving.config, folder)
     write_card(leaving, folder, kind, LOADERS[kind], found is None, tuple(notes))
+    if leaving.card.benchmarks:
+        write_eval_results(leaving.card.benchmarks, folder)
 
 
 __all__ = ["write_hugging_face"]

@@ -48,7 +48,7 @@ def write_card(
 def header(leaving: Leaving, kind: str) -> str:
     """Return the YAML that the hub reads."""
     facts, pipeline = leaving.card, PIPELINES[kind]
-    results = [entry(metric, pipeline, facts) for metric in facts.metrics]
+    results = [entry(metric, pipeline) for metric in facts.metrics]
     found = DATASET.match(facts.corpus_url or "")
     data = ModelCardData(
         license="other",
@@ -67,22 +67,31 @@ def header(leaving: Leaving, kind: str) -> str:
     return str(data.to_yaml(line_break="\n")).strip()
 
 
-def entry(metric: Metric, pipeline: str, facts: CardFacts) -> EvalResult:
+def entry(metric: Metric, pipeline: str) -> EvalResult:
+    """Return a figure as the hub's `model-index` has it; intervals and counts stand among its arguments."""
     return EvalResult(
         task_type=pipeline,
-        dataset_type=one_line(metric.corpus),
-        dataset_name=one_line(facts.corpus_title or metric.corpus),
-        dataset_split=one_line(metric.split),
+        dataset_type=metric.dataset or one_line(metric.corpus),
+        dataset_name=one_line(metric.corpus_title or metric.corpus),
+        dataset_config=metric.dataset_config,
+        dataset_split=metric.dataset_split or one_line(metric.split),
         metric_type=one_line(metric.name).lower().replace(" ", "_"),
-        metric_name=one_line(metric.name),
+        metric_name=one_line(metric.name) + slice_of(metric),
         metric_value=round(metric.value, 4),
         metric_args={
             "protocol": one_line(metric.protocol),
             "signature": one_line(metric.signature),
             "samples": metric.samples,
             "split_size": metric.split_size,
-        },
+        }
+        | ({} if metric.limit is None else {"limit": metric.limit})
+        | ({} if metric.interval is None else {"interval_95": [round(end, 4) for end in metric.interval]}),
     )
+
+
+def slice_of(metric: Metric) -> str:
+    """Return what the name of a figure says of a part of a split; nothing of a whole one."""
+    return f" (first {metric.counted} samples)" if metric.is_slice else ""
 
 
 def summary(leaving: Leaving, kind: str) -> str:
@@ -175,7 +184,7 @@ def evaluation(facts: CardFacts) -> str:
     rows = ["| metric | value | 95 % | corpus | judged | protocol |", "|---|---|---|---|---|---|"]
     for metric in facts.metrics:
         spread = "" if metric.interval is None else f"{metric.interval[0]:.2f} to {metric.interval[1]:.2f}"
-        judged = f"{metric.samples:,} of {metric.split_size:,} of {code(metric.split)}"
+        judged = f"{metric.counted} of {code(metric.split)}"
         protocol = plain(metric.protocol) + (f"; {code(metric.signature)}" if metric.signature else "")
         cells = (plain(metric.name), f"{metric.value:.2f}", spread, code(metric.corpus), judged, protocol)
         rows.append("| " + " | ".join(map(cell, cells)) + " |")
