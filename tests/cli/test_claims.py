@@ -133,7 +133,7 @@ def test_the_command_that_is_shown_is_one(synth: Synth) -> None:
     out = synth("claims", "show", "synthesizer/tab2-lm-vanilla-better-than-random").out
     line = next(line.strip() for line in out.splitlines() if "synth compare" in line and "smoke" in line)
     plan = json.loads(synth(*shlex.split(line)[1:], "--plan", "--json").out)
-    assert [row["arm"] for row in plan["arms"]] == ["vanilla", "random"] and plan["seeds"] == 3
+    assert [row["arm"] for row in plan["arms"]] == ["vanilla", "random"] and plan["seeds"] == 5
 
 
 def test_a_ledger_has_verdicts_by_rule(synth: Synth, library: Path, here: Path) -> None:
