@@ -20,6 +20,7 @@ from synthcli.cli.compare_options import (
     OnlyPlan,
     Output,
     Records,
+    Samples,
     Seeds,
     Times,
 )
@@ -28,11 +29,13 @@ from synthcli.cli.device_option import Device
 from synthcli.cli.engine_option import Address, Engine
 from synthcli.cli.going_on import going_on, same_command
 from synthcli.cli.presets import Scale, Set
+from synthcli.cli.samples_shown import compare_files
 from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, count_trials
 from synthcli.errors import Stopped
 
 
 def compare(
+    context: typer.Context,
     arms: Arms,
     seeds: Seeds = 3,
     scale: Scale = None,
@@ -53,6 +56,7 @@ def compare(
     halving: Halving = False,
     noise_floor: NoiseFloor = False,
     times: Times = False,
+    samples: Samples = False,
     fail_if_worse: FailIfWorse = None,
     as_json: AsJson = False,
 ) -> None:
@@ -67,8 +71,11 @@ def compare(
     synth compare wmt14-vanilla wmt14-dense --scale smoke --seeds 5
     synth compare lm1b-vanilla 'wide=lm1b-vanilla: model.d_ff=256' --plan
     synth compare lm1b-vanilla lm1b-dense --tune training.clip=0..2
+    synth compare --samples samples_arc_A.jsonl samples_arc_B.jsonl
     ```
     """
+    if samples:
+        return compare_files(context, arms, metric or [], as_json)
     from synthcli.cli.reproducing_progress import ReproducingProgress
     from synthcli.jobs.cluster import on_engine
     from synthcli.jobs.compare import compare as compare_arms

@@ -93,6 +93,14 @@ Times = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+Samples = Annotated[
+    bool,
+    typer.Option(
+        "--samples",
+        help="The arms are files of `lm_eval --log_samples`: paired tests over their documents.",
+        rich_help_panel=WORK,
+    ),
+]
 FailIfWorse = Annotated[
     float | None,
     typer.Option(

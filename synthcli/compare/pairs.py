@@ -87,16 +87,21 @@ def draw_counts(samples: int, resamples: int, seed: int) -> Iterator[Array]:
         yield _counts(generator.integers(0, samples, (size, samples)), samples)
 
 
-def bootstrap_p(resampled: Array, difference: float) -> float:
-    """Return the p-value of a paired bootstrap as sacreBLEU defines it; `resampled` are mean differences."""
+def bootstrap_p(resampled: Array, difference: float, tie: float | None = None) -> float:
+    """Return the p-value of a paired bootstrap as sacreBLEU defines it; `resampled` are mean differences.
+
+    With `tie`, differences that are as large up to so much count as well.
+    """
     sizes = np.abs(resampled)
-    return float(((sizes - sizes.mean()) > abs(difference)).sum() + 1) / (len(sizes) + 1)
+    return float(_exceeds(sizes - sizes.mean(), abs(difference), tie).sum() + 1) / (len(sizes) + 1)
 
 
-def randomisation_p(pairs: Pairs, trials: int, seed: int = SEED) -> float:
+def randomisation_p(pairs: Pairs, trials: int, seed: int = SEED, tie: float | None = None) -> float:
     """Return how often arms that change places sample by sample differ by more than they do.
 
     Approximate randomisation (Riezler and Maxwell 2005): a sample changes places for every seed at once.
+    As in sacreBLEU only larger differences count; with `tie` those as large up to so much do too, which
+    figures of few values need: of equal arms p is 1 then.
     """
     generator, samples = np.random.default_rng(seed), pairs.samples
     actual, more = abs(pairs.differences().mean()), 0
@@ -105,8 +110,12 @@ def randomisation_p(pairs: Pairs, trials: int, seed: int = SEED) -> float:
         one = stays @ pairs.baseline + (1 - stays) @ pairs.arm
         other = stays @ pairs.arm + (1 - stays) @ pairs.baseline
         found = (_figures(pairs, one) - _figures(pairs, other)).mean(axis=1)
-        more += int((np.abs(found) > actual).sum())
+        more += int(_exceeds(np.abs(found), actual, tie).sum())
     return (more + 1) / (trials + 1)
+
+
+def _exceeds(sizes: Array, actual: float, tie: float | None) -> npt.NDArray[np.bool_]:
+    return sizes > actual if tie is None else sizes >= actual - tie
 
 
 def _figures(pairs: Pairs, sums: Array) -> Array:

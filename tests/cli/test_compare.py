@@ -80,3 +80,30 @@ def test_runs_and_presets_do_not_mix(synth: Synth, tiny: str, here: Path) -> Non
     (run / "finished.json").unlink()
     said = synth("compare", str(run), str(run))
     assert said.code == 2 and "is not complete" in said.err and "synth train --resume" in said.err
+
+
+def test_samples_of_lm_eval_are_compared_as_files(synth: Synth, here: Path) -> None:
+    hashes = {f"{what}_hash": "0" for what in ("doc", "target")}
+    for name, prompt in (("a", "0"), ("b", "1")):
+        rows = [
+            {"doc_id": n, **hashes, "prompt_hash": prompt, "filter": "none", "metrics": ["acc"], "acc": n < 3}
+            for n in range(9)
+        ]
+        (here / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("compare", "--samples", "a.jsonl", "b.jsonl")
+    said = synth(*words)
+    assert said.code == 0, said.err
+    assert "Differences to a.jsonl, 9 documents" in said.out and "0.3333" in said.out
+    assert said.err == (
+        "note: `b.jsonl` was asked otherwise in 9 documents: their prompts differ\n"
+        "one run of each: over documents alone; nothing is said of other seeds\n"
+    )
+    (table,) = json.loads(synth(*words, "--json", "--metric", "acc").out)
+    assert (table["difference"], table["adjusted_p"]) == (0, 1)
+    refused = synth(*words, "--seeds", "4")
+    assert (refused.code, refused.err) == (
+        2,
+        "error: `--seeds` means nothing with `--samples`, which trains no run\nhint: leave it out\n",
+    )
+    alone = synth("compare", "--samples", "a.jsonl")
+    assert alone.code == 2 and "`--samples` compares two files or more" in alone.err

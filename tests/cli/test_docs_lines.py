@@ -23,7 +23,7 @@ SYNTH = [line for line in LINES if line.words[0] == "synth" and line.page not in
 OTHERS = [line for line in LINES if line.words[0] != "synth"]
 STANDS_FOR = {"ORIGIN": "hf", "FORMAT": "hf", "METRIC": "bleu", "N": "3", "…": "tensorboard"}
 # a placeholder, a path, a file, a store, numbers
-ANYTHING = re.compile(r"[A-Z][A-Z-]*…?$|.*/|[\w.-]+\.(toml|csv|zst|bytes-\d+)$|[\d,-]+$")
+ANYTHING = re.compile(r"[A-Z][A-Z-]*…?$|.*/|[\w.-]+\.(toml|csv|jsonl|zst|bytes-\d+)$|[\d,-]+$")
 RUN = ("checkpoint", "run", "teacher", "reference", "what")
 OWN_NAMES = re.compile(r"--name ([\w-]+)|([\w-]+)\.toml")  # that a page gives to its runs
 
