@@ -87,13 +87,20 @@ def draw_counts(samples: int, resamples: int, seed: int) -> Iterator[Array]:
         yield _counts(generator.integers(0, samples, (size, samples)), samples)
 
 
-def bootstrap_p(resampled: Array, difference: float, tie: float | None = None) -> float:
-    """Return the p-value of a paired bootstrap as sacreBLEU defines it; `resampled` are mean differences.
-
-    With `tie`, differences that are as large up to so much count as well.
-    """
+def bootstrap_p(resampled: Array, difference: float) -> float:
+    """Return the p-value of a paired bootstrap as sacreBLEU defines it; `resampled` are mean differences."""
     sizes = np.abs(resampled)
-    return float(_exceeds(sizes - sizes.mean(), abs(difference), tie).sum() + 1) / (len(sizes) + 1)
+    return float(((sizes - sizes.mean()) > abs(difference)).sum() + 1) / (len(sizes) + 1)
+
+
+def centred_bootstrap_p(resampled: Array, difference: float, tie: float) -> float:
+    """Return how often resamples lie as far from their mean as a difference from 0, up to `tie`.
+
+    Resamples moved to a mean of 0 are those of no difference (Efron and Tibshirani 1993, 16.4). sacreBLEU
+    takes the mean of their sizes instead, and finds smaller p-values.
+    """
+    sizes = np.abs(resampled - resampled.mean())
+    return float(_exceeds(sizes, abs(difference), tie).sum() + 1) / (len(sizes) + 1)
 
 
 def randomisation_p(pairs: Pairs, trials: int, seed: int = SEED, tie: float | None = None) -> float:

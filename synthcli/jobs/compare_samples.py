@@ -14,7 +14,7 @@ import numpy as np
 
 from synthcli.compare.contrasts import RESAMPLES
 from synthcli.compare.lm_eval_samples import FORM, Document, SampleFile, formula_for, read_sample_file
-from synthcli.compare.pairs import Pairs, bootstrap_differences, bootstrap_p, randomisation_p
+from synthcli.compare.pairs import Pairs, bootstrap_differences, centred_bootstrap_p, randomisation_p
 from synthcli.compare.verdict import holm
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.evaluation.sampled import LEVEL
@@ -103,6 +103,6 @@ def _contrast(
         baseline_value=float(theirs),
         difference=float(ours - theirs),
         interval=(float(low), float(high)),
-        bootstrap_p=bootstrap_p(resampled, float(ours - theirs), tie),
+        bootstrap_p=centred_bootstrap_p(resampled, float(ours - theirs), tie),
         randomisation_p=randomisation_p(pairs, RESAMPLES, tie=tie),
     )

@@ -47,6 +47,7 @@ def test_means_and_tests_are_those_of_the_documents_in_any_order(
     won, lost = int((other & ~one).sum()), int((one & ~other).sum())
     exact = binomtest(won, won + lost).pvalue  # changing places is a coin for each document that differs
     assert found["randomisation_p"] == pytest.approx(exact, abs=0.015)
+    assert found["bootstrap_p"] == pytest.approx(exact, abs=0.03)
     error = float(np.std(other.astype(float) - one) / math.sqrt(300))
     low, high = found["interval"]
     assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
