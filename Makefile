@@ -16,6 +16,7 @@ CLIENTS ?= .venv-clients
 WHEELS ?= .venv-wheels
 TRY ?=
 DATA ?=
+BUDGET ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -29,7 +30,8 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard kernels/*
 	touch $@
 
 reproduce: $(INSTALLED)
-	$(BIN)/synth claims run --scale $(SCALE) $(if $(DATA),--data $(DATA)) $(if $(JOBS),--jobs $(JOBS))
+	$(BIN)/synth claims run --scale $(SCALE) $(if $(DATA),--data $(DATA)) $(if $(BUDGET),--budget $(BUDGET)) \
+		$(if $(JOBS),--jobs $(JOBS))
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(or $(JOBS),auto) --dist loadfile --no-loadscope-reorder

@@ -157,6 +157,9 @@ def run(
         tuple(ids or ()), family, find_scale(scale), hours, seed, data, records, same_command()
     )
     ledger = prepare(config, output)
+    if ledger.without_text:
+        names = ", ".join(one.named.id for one in ledger.without_text)
+        screen.say(f"note: `{data}` holds no text for {names}")
     if only_plan:
         return show_choice(ledger, as_json)
     with (

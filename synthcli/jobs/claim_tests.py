@@ -17,6 +17,7 @@ from synthcli.claims.schema import (
 )
 from synthcli.compare.figures import QUANTITIES, Quantity
 from synthcli.data.corpora import find_corpus
+from synthcli.errors import SynthError
 from synthcli.jobs.compare import ArmRun
 from synthcli.jobs.compare_arms import Arm, parse_arm
 from synthcli.jobs.measures import MEASURES, Measure
@@ -78,6 +79,16 @@ class ClaimTest:
         if self.data is None or find_corpus(corpus).builtin:
             return self.setup.settings
         return (*self.setup.settings, f"data.source={written(str(folder_in(self.data, corpus)))}")
+
+    @property
+    def lacks_text(self) -> bool:
+        """Whether `data` holds no folder for the corpus of an arm."""
+        try:
+            for arm in self.arms.values():
+                self.settings_of(arm)
+        except SynthError:
+            return True
+        return False
 
     def teachers(self) -> Iterator[Experiment]:
         """Yield the trainings of the teachers whose students are measured."""

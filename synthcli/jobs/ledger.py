@@ -174,6 +174,7 @@ class Ledger:
     folder: Path
     waiting: list[Any] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    without_text: list[ClaimTest] = field(default_factory=list)
     number_done: int = 0
     total: int = 0
 
@@ -221,8 +222,10 @@ def prepare(config: LedgerConfig, output: Path) -> Ledger:
     tests = [
         one for one in found if one is not None and (one.scale == config.scale or one.named.claim.is_exact)
     ]
+    without_text = [one for one in tests if not one.named.claim.is_exact and one.lacks_text]
+    tests = [one for one in tests if one not in without_text]
     choice = choose_tests(tests, config.budget, lambda run: is_recorded(evidence, run), evidence.measured)
-    ledger = Ledger(config, choice, evidence, output)
+    ledger = Ledger(config, choice, evidence, output, without_text=without_text)
     ledger.waiting = list(works_of(choice.tests, evidence))
     ledger.total = len(ledger.waiting)
     return ledger

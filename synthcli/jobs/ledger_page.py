@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.claims.schema import SCALES
 from synthcli.jobs.compare_page import DARK, render, to_svg
-from synthcli.jobs.ledger_report import PARTS, describe_found, sentence
+from synthcli.jobs.ledger_report import PARTS, describe_found, parts_of, sentence
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -16,16 +16,13 @@ FARTHEST = 6.0  # standard errors that a picture shows
 
 def page(report: Mapping[str, Any]) -> str:
     """Return the page as HTML."""
-    parts = {
-        title: [one for one in report["claims"] if one["word"] in words] for title, words in PARTS.items()
-    }
     return render(
         "ledger.html",
         title="Ledger of claims",
         report=report,
         sentence=sentence(report),
         words=[word for of_part in PARTS.values() for word in of_part],
-        parts={title: claims for title, claims in parts.items() if claims},
+        parts=parts_of(report),
         forests={family: draw_family(report, family) for family in report["counts"]},
         found=describe_found,
     )
@@ -59,9 +56,11 @@ def _relations(report: Mapping[str, Any], family: str) -> Iterator[tuple[str, Ma
     for claim in (*report["claims"], *report["controls"]):
         if claim["id"].startswith(f"{family}/") and claim["scales"] and claim["word"] != "not comparable":
             scale = max(claim["scales"], key=SCALES.index)
-            for one in claim["scales"][scale].get("relations", ()):
-                if one["interval"] is not None:
-                    yield f"{one['relation']} ({scale})", one
+            relations = claim["scales"][scale].get("relations", ())
+            for one in (one for one in relations if one["interval"] is not None):
+                own = claim["id"].removeprefix(f"{family}/")
+                which = f": {one['relation']}" if len(relations) > 1 else ""
+                yield f"{own}{which} ({scale})", one
 
 
 def _in_errors(one: Mapping[str, Any]) -> tuple[float, float]:

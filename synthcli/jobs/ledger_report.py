@@ -103,12 +103,22 @@ def _table_of_ruling(ruling: Ruling) -> dict[str, Any]:
 def markdown(report: Mapping[str, Any]) -> str:
     """Return the ledger in Markdown."""
     lines = ["# Ledger of claims", "", sentence(report), "", *_counts_table(report), ""]
-    for title, words in PARTS.items():
-        there = [one for one in report["claims"] if one["word"] in words]
-        if there:
-            lines += [f"## {title}", "", *_part(title, there), ""]
+    for title, there in parts_of(report).items():
+        lines += [f"## {title}", "", *_part(title, there), ""]
     lines += ["## Controls", "", *_part("Controls", report["controls"]), "", *_how(report)]
     return "\n".join(lines) + "\n"
+
+
+def parts_of(report: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the claims of each part that has some, by its title; what was only counted stands last."""
+    parts = {
+        title: [one for one in report["claims"] if one["word"] in words] for title, words in PARTS.items()
+    }
+    return {
+        title: sorted(claims, key=lambda one: one["kind"] == "count")
+        for title, claims in parts.items()
+        if claims
+    }
 
 
 def sentence(report: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from synthcli.errors import SynthError
 from synthcli.jobs.train import Watcher, initialised
 from synthcli.model.blocks.base import Block
 from synthcli.model.mixers.attention import Attention
@@ -17,6 +18,8 @@ SEQUENCES, LONGEST = 2, 128
 def attention_distance(experiment: Experiment, watcher: Watcher) -> float:
     """Return the mean of |Y − X| / |X| over attentions X → Y, as initialised: 0 is the identity."""
     passed = _run(experiment, watcher, Attention)
+    if not passed:
+        raise SynthError(f"the model of `{experiment.name}` has no attention", "compare models that attend")
     return sum(float((y - x).norm() / x.norm()) for x, y in passed) / len(passed)
 
 

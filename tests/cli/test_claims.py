@@ -236,3 +236,12 @@ def test_a_file_of_claims_of_ones_own_is_tested_too(synth: Synth, tiny: str, her
     assert says[:2] == ["a tiny model has one parameter", "a model that learns is better"]
     said = synth("claims", "ls", "nowhere.toml")
     assert said.code == 2 and "nowhere.toml`: no such file" in said.err
+
+
+def test_claims_on_a_corpus_that_is_not_there_are_named(synth: Synth, here: Path) -> None:
+    (here / "corpora").mkdir()
+    ids = ("synthesizer/tab2-random-better-than-fixed", "simplified-blocks/fig2-value-skipinit-loses")
+    said = synth("claims", "run", *ids, "--scale", "hour", "--data", "corpora", "--plan", "--json")
+    assert said.code == 0
+    assert said.err == "note: `corpora` holds no text for synthesizer/tab2-random-better-than-fixed\n"
+    assert ids[1] in json.loads(said.out)["tests"] and ids[0] not in json.loads(said.out)["tests"]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from synthcli.jobs.ledger_report import sentence
+
 from .conftest import Synth
 
 ROOT = Path(__file__).parents[2]
@@ -73,3 +75,21 @@ def test_the_readme_says_the_means_of_the_reports() -> None:
         for arm in read(RESULTS / name / "report.json")["arms"]:
             for metric, figure in arm["figures"].items():
                 assert f"{figure['mean']:.{digits[metric]}f}" in readme, (name, arm["arm"], metric)
+
+
+def test_the_ledger_follows_from_its_records(synth: Synth, here: Path) -> None:
+    kept = read(RESULTS / "ledger.json")
+    said = synth("claims", "report", "--records", str(RESULTS / "records"), "-o", "again", "--json")
+    assert said.code == 0, said.err
+    again = json.loads(said.out)
+    for part in ("claims", "controls"):
+        assert [one["id"] for one in again[part]] == [one["id"] for one in kept[part]]
+        for one, other in zip(again[part], kept[part], strict=True):
+            assert (one["verdict"], one["says"]) == (other["verdict"], other["says"]), one["id"]
+    assert again["counts"] == kept["counts"]
+    assert not (here / "runs").exists()
+
+
+def test_the_ledger_is_quoted_as_it_is() -> None:
+    for page in (ROOT / "README.md", RESULTS / "ledger.md"):
+        assert sentence(read(RESULTS / "ledger.json")) in " ".join(page.read_text().split())
