@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +57,7 @@ def commands_in(line: str) -> Iterator[tuple[str, ...]]:
             yield tuple(words)
             words = []
         elif words or not SETTING.match(word):
-            words.append(word)
+            words += expand_braces(word)
 
 
 def links_of(page: str) -> list[tuple[str, str]]:
@@ -78,3 +79,10 @@ def changes_of(page: str) -> Iterator[tuple[str, str]]:
             file = head.splitlines()[0].removeprefix("--- a/")
             for hunk in hunks:
                 yield file, "".join(line[1:] for line in hunk.splitlines(True) if line[0] != "+")
+
+
+def expand_braces(word: str) -> list[str]:
+    """Return the words that a shell makes of `{a,b}-{c,d}`."""
+    parts = [part.split(",") for part in re.split(r"\{([^{}]*,[^{}]*)\}", word)]
+    even = [[",".join(part)] if number % 2 == 0 else part for number, part in enumerate(parts)]
+    return ["".join(one) for one in product(*even)]
