@@ -25,6 +25,7 @@ RUN_MODELS = {
     "heal",
     "reproduce",
     "compare",
+    "claims run",
     "tune",
 }
 # `check` and `export` prove what a processor computes, where others can repeat it; `plan` computes nothing
