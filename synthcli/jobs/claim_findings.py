@@ -112,11 +112,11 @@ def _findings_of_values(test: ClaimTest, values: Mapping[str, "np.ndarray"]) -> 
 
 def _ratio(claim: RatioClaim, arms: list[str], ratios: "np.ndarray", scale: str) -> RelationFinding:
     """Return a finding on a ratio: within its interval at the scale of the paper, else on its side of 1."""
-    if scale == "paper" or claim.low <= 1 <= claim.high:
+    if scale == "paper" or claim.low < 1 < claim.high:
         middle, half = (claim.low + claim.high) / 2, (claim.high - claim.low) / 2
         relation = Relation(f"{arms[0]}/{arms[1]}", "equivalent", f"{middle:g}")
         return RelationFinding(relation, _spread(ratios - middle), half, "of the ratio")
-    if claim.low > 1:
+    if claim.low >= 1:
         return RelationFinding(
             Relation(f"{arms[0]}/{arms[1]}", "better", "1"), _spread(ratios - 1), 0.0, "of the ratio"
         )
