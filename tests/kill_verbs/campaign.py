@@ -153,7 +153,11 @@ class Campaign:
             self.note(f"{about}: expected one of {allowed}\n{ended.err[-1500:]}")
         if wrong := halves(self.expected[""], self.found().get("", {}), self.volatile[""]):
             self.note(f"{about}: half made: {wrong[:5]}")
-        verb = "train" if self.verb.words[0] in ("reproduce", "compare", "tune") else self.verb.words[0]
+        verb = (
+            "train"
+            if self.verb.words[0] in ("reproduce", "compare", "tune", "claims")
+            else self.verb.words[0]
+        )
         looked = run(lambda: look(verb), self.places.box, self.places.logs)
         if looked.code:
             self.note(f"{about}: misread\n{looked.err[-2000:]}")
