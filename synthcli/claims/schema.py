@@ -1,6 +1,7 @@
 """A claim: what somebody published, where, on what evidence, and what would test it."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, model_validator
 
@@ -9,8 +10,13 @@ from synthcli.config import Config
 
 Scale = Literal["smoke", "hour", "day", "paper"]
 Equal = Literal["steps", "tokens", "flops", "time", "parameters"]
-SCALES: tuple[Scale, ...] = ("smoke", "hour", "day", "paper")
+SCALES: tuple[Scale, ...] = get_args(Scale)
 AT_START = ("attention-distance", "position-similarity")  # measured before anything is learnt
+
+
+def largest(scales: Iterable[Scale]) -> Scale:
+    """Return the largest of some scales."""
+    return max(scales, key=SCALES.index)
 
 
 class Setup(Config):
@@ -34,6 +40,7 @@ class Setup(Config):
 class BaseClaim(Config):
     """What all kinds share.
 
+    `measure` is what is measured: a word of `synth compare --metric`, or one of ours (jobs/measures.py).
     `where` is the place in the publication, `printed` the figure as it stands there with its spread, of
     `printed_seeds` seeds where it says so. `source` is who said it: the paper, a repository (its own or
     another's), or an independent replication. `seen` tells where we read it, `second` a place that agrees.
@@ -43,6 +50,7 @@ class BaseClaim(Config):
     kind: str
     says: str = Field(min_length=1)
     where: str = Field(min_length=1)
+    measure: str
     source: Literal["paper", "repository", "replication", "control", "ours"] = "paper"
     printed: str = ""
     printed_seeds: int | None = Field(None, gt=0)
@@ -64,9 +72,14 @@ class BaseClaim(Config):
         return self
 
     @property
+    def is_counted(self) -> bool:
+        """Whether it follows from presets alone."""
+        return False
+
+    @property
     def is_exact(self) -> bool:
         """Whether it is decided without training or timing anything."""
-        return False
+        return self.is_counted or self.measure in AT_START
 
     def reason_against(self, scale: Scale) -> str:
         """Return why it is not tested at a scale."""
@@ -77,7 +90,6 @@ class ValueClaim(BaseClaim):
     """A figure of one arm: `value ± spread`; `differs` says how its protocol is not ours."""
 
     kind: Literal["value"] = "value"
-    measure: str
     value: float
     spread: float | None = Field(None, gt=0)
 
@@ -96,7 +108,7 @@ class CountClaim(BaseClaim):
     why_not: ClassVar[str] = "it is counted at the scale of the paper, at no cost"
 
     @property
-    def is_exact(self) -> bool:
+    def is_counted(self) -> bool:
         return True
 
 
@@ -104,12 +116,11 @@ class RatioClaim(BaseClaim):
     """A measure of the first arm over that of the second lies between `low` and `high`."""
 
     kind: Literal["ratio"] = "ratio"
-    measure: str
     low: float
     high: float
 
     @property
-    def is_exact(self) -> bool:
+    def is_counted(self) -> bool:
         return self.measure == "parameters"
 
 
@@ -120,7 +131,6 @@ class OrderingClaim(BaseClaim):
     """
 
     kind: Literal["ordering", "equivalence"] = "ordering"
-    measure: str
     order: str
     by: float = Field(0.0, ge=0)
     margin: float | None = Field(None, gt=0)
@@ -135,10 +145,6 @@ class OrderingClaim(BaseClaim):
         return self
 
     @property
-    def is_exact(self) -> bool:
-        return self.measure in AT_START
-
-    @property
     def relations(self) -> tuple[Relation, ...]:
         return parse_order(self.order)
 
@@ -147,7 +153,6 @@ class TrajectoryClaim(BaseClaim):
     """A diagnostic of training that ends below a bound (`ends_below`), or above one (`ends_above`)."""
 
     kind: Literal["trajectory"] = "trajectory"
-    measure: str
     ends_below: float | None = None
     ends_above: float | None = None
 
@@ -156,7 +161,6 @@ class EventClaim(BaseClaim):
     """Something that happens to some runs, and not to others."""
 
     kind: Literal["event"] = "event"
-    measure: str
 
 
 Claim = Annotated[

@@ -24,7 +24,6 @@ from synthcli.compare.spread import LEVEL, Spread
 from synthcli.compare.verdict import holm
 
 Word = Literal["reproduced", "direction holds", "undecided", "contradicted", "not comparable", "not run"]
-DECIDED: tuple[Word, ...] = ("reproduced", "direction holds", "undecided", "contradicted")
 STRONGEST = "paper"
 
 

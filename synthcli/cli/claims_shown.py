@@ -72,7 +72,7 @@ def _scale_lines(named: "Named") -> Iterator[str]:
         test = find_test(named, scale, 0, None)
         if test is None:
             yield f"{scale + ':':15}not tested: {reason_against(named, scale)}"
-        elif named.claim.kind == "count" or (named.claim.kind == "ratio" and named.claim.is_exact):
+        elif named.claim.is_counted:
             yield f"{scale + ':':15}counted"
         else:
             equal = f", equal {' and '.join(test.setup.equal)}" if test.quantity else ""

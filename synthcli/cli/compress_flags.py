@@ -186,3 +186,16 @@ OPTIMIZER_FLAGS = {
         "dropout", float, "Of maps of attention, in training.", OPTIMIZER, min=0, max=1, shown="0"
     ),
 }
+# of what is fitted to recorded activations
+FITTING_FLAGS = {
+    **OPTIMIZER_FLAGS,
+    "batch_size": BATCH_SIZE,
+    "closed_form_only": CLOSED_FORM_ONLY,
+    "conditioned": CONDITION,
+    "corpus": CORPUS,
+    "source": SOURCE,
+    "limit": LIMIT,
+    "max_length": MAX_LENGTH,
+    "cache_limit": CACHE_LIMIT,
+    "seed": SEED,
+}

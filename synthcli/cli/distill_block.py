@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, Any
 from synthcli.cli import screen
 from synthcli.cli.completion import list_mixers, listed
 from synthcli.cli.compress_flags import (
-    BATCH_SIZE,
-    CACHE_LIMIT,
-    CLOSED_FORM_ONLY,
-    CONDITION,
-    CORPUS,
-    LIMIT,
-    MAX_LENGTH,
-    OPTIMIZER_FLAGS,
-    SEED,
-    SOURCE,
+    FITTING_FLAGS,
     STEPS,
     TEACHER,
     blocks_in,
@@ -73,16 +64,7 @@ FLAGS = {
         min=1e-9,
         shown="by the mixer: 1e-3 for attention",
     ),
-    **OPTIMIZER_FLAGS,
-    "batch_size": BATCH_SIZE,
-    "closed_form_only": CLOSED_FORM_ONLY,
-    "conditioned": CONDITION,
-    "corpus": CORPUS,
-    "source": SOURCE,
-    "limit": LIMIT,
-    "max_length": MAX_LENGTH,
-    "cache_limit": CACHE_LIMIT,
-    "seed": SEED,
+    **FITTING_FLAGS,
 }
 
 

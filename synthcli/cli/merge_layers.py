@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.cli import screen
 from synthcli.cli.compress_flags import (
-    BATCH_SIZE,
-    CACHE_LIMIT,
-    CLOSED_FORM_ONLY,
-    CONDITION,
-    CORPUS,
-    LIMIT,
-    MAX_LENGTH,
-    OPTIMIZER_FLAGS,
-    SEED,
-    SOURCE,
+    FITTING_FLAGS,
     STEPS,
     TEACHER,
     argument,
@@ -61,16 +52,7 @@ FLAGS = {
     "d_ff": flag("d_ff", int, "Neurons of a merged layer.", MODEL, min=1, shown="one layer's"),
     "steps": flag("steps", int, "Training steps of each layer.", TRAINING, **STEPS),
     "lr": flag("learning_rate", float, "Peak learning rate.", TRAINING, "--lr", min=1e-9, shown="1e-3"),
-    **OPTIMIZER_FLAGS,
-    "batch_size": BATCH_SIZE,
-    "closed_form_only": CLOSED_FORM_ONLY,
-    "conditioned": CONDITION,
-    "corpus": CORPUS,
-    "source": SOURCE,
-    "limit": LIMIT,
-    "max_length": MAX_LENGTH,
-    "cache_limit": CACHE_LIMIT,
-    "seed": SEED,
+    **FITTING_FLAGS,
 }
 
 

@@ -1,14 +1,14 @@
 """Which claims a budget is spent on: those that are decided most surely per hour."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthcli.claims.schema import OrderingClaim
 from synthcli.compare.power import equivalence_power, power_of
 from synthcli.errors import SynthError
 from synthcli.jobs.claim_tests import ClaimTest
-from synthcli.jobs.compare import ArmRun
+from synthcli.jobs.ledger_evidence import Evidence
 
 UNITS = {"m": 1 / 60, "h": 1.0}
 UNKNOWN = 0.5  # the power of a test of which nobody knows how far it varies
@@ -23,36 +23,29 @@ class TestChoice:
     hours: float
 
 
-def choose_tests(
-    tests: Sequence[ClaimTest],
-    budget: float | None,
-    is_recorded: Callable[[ArmRun], bool],
-    measured: Collection[str],
-) -> TestChoice:
+def choose_tests(tests: Sequence[ClaimTest], budget: float | None, evidence: Evidence) -> TestChoice:
     """Return the tests of most power an hour that fit into `budget` hours; controls are always among them."""
-    costs = {id(test): cost_of_missing(test, is_recorded, measured) for test in tests}
+    costs = {id(test): cost_of_missing(test, evidence) for test in tests}
     if budget is None:
         return TestChoice(list(tests), [], sum(costs.values()))
     always = [test for test in tests if test.named.is_control or not costs[id(test)]]
-    spent, chosen, left = sum(costs[id(test)] for test in always), list(always), []
-    others = [test for test in tests if test not in always]
+    spent, left, chosen = sum(costs[id(test)] for test in always), [], set(map(id, always))
+    others = [test for test in tests if id(test) not in chosen]
     for test in sorted(others, key=lambda test: -power(test) / costs[id(test)]):
         if spent + costs[id(test)] <= budget:
             spent += costs[id(test)]
-            chosen.append(test)
+            chosen.add(id(test))
         else:
             left.append(test)
-    return TestChoice([test for test in tests if test in chosen], left, spent)
+    return TestChoice([test for test in tests if id(test) in chosen], left, spent)
 
 
-def cost_of_missing(
-    test: ClaimTest, is_recorded: Callable[[ArmRun], bool], measured: Collection[str]
-) -> float:
+def cost_of_missing(test: ClaimTest, evidence: Evidence) -> float:
     """Return about how many hours a test takes, but for what is recorded."""
     if test.quantity is not None:
         runs = list(test.runs())
-        return test.cost * sum(not is_recorded(run) for run in runs) / len(runs) if runs else 0.0
-    if test.own_measure is None or test.settings_hash in measured:
+        return test.cost * sum(not evidence.has(run) for run in runs) / len(runs) if runs else 0.0
+    if test.own_measure is None or test.settings_hash in evidence.measured:
         return 0.0
     return test.cost
 

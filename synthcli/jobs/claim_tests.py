@@ -6,25 +6,15 @@ from functools import cached_property
 from pathlib import Path
 
 from synthcli.claims.files import Named
-from synthcli.claims.schema import (
-    CountClaim,
-    OrderingClaim,
-    RatioClaim,
-    Scale,
-    Setup,
-    TrajectoryClaim,
-    ValueClaim,
-)
+from synthcli.claims.schema import Scale, Setup
 from synthcli.compare.figures import QUANTITIES, Quantity
 from synthcli.data.corpora import find_corpus
-from synthcli.errors import SynthError
 from synthcli.jobs.compare import ArmRun
 from synthcli.jobs.compare_arms import Arm, parse_arm
 from synthcli.jobs.measures import MEASURES, Measure
-from synthcli.jobs.reproduce_rows import folder_in
+from synthcli.jobs.reproduce_rows import find_folder, source_settings
 from synthcli.jobs.student_measures import teacher_of
 from synthcli.presets import plan
-from synthcli.presets.dumping import written
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 
@@ -43,9 +33,7 @@ class ClaimTest:
 
     @property
     def measure(self) -> str:
-        """What is measured: a word of `synth compare --metric`, or one of `MEASURES`."""
-        claim = self.named.claim
-        return claim.measure if isinstance(claim, MEASURED) else ""
+        return self.named.claim.measure
 
     @property
     def quantity(self) -> Quantity | None:
@@ -73,22 +61,26 @@ class ClaimTest:
         own = arm.experiment(self.scale, self.setup.settings, None).training.seed
         return own + seed
 
+    @cached_property
+    def corpora(self) -> dict[str, str]:
+        """The corpus of each arm."""
+        return {
+            name: arm.experiment(self.scale, self.setup.settings, None).data.corpus
+            for name, arm in self.arms.items()
+        }
+
     def settings_of(self, arm: Arm) -> tuple[str, ...]:
         """Return the settings of all arms, with where the corpus of this one lies."""
-        corpus = arm.experiment(self.scale, self.setup.settings, None).data.corpus
-        if self.data is None or find_corpus(corpus).builtin:
-            return self.setup.settings
-        return (*self.setup.settings, f"data.source={written(str(folder_in(self.data, corpus)))}")
+        return (*self.setup.settings, *source_settings(self.corpora[arm.name], self.data))
 
     @property
     def lacks_text(self) -> bool:
         """Whether `data` holds no folder for the corpus of an arm."""
-        try:
-            for arm in self.arms.values():
-                self.settings_of(arm)
-        except SynthError:
-            return True
-        return False
+        data = self.data
+        return data is not None and any(
+            not find_corpus(corpus).builtin and find_folder(data, corpus) is None
+            for corpus in self.corpora.values()
+        )
 
     def teachers(self) -> Iterator[Experiment]:
         """Yield the trainings of the teachers whose students are measured."""
@@ -139,9 +131,6 @@ class ClaimTest:
         return sum(one or 0.0 for one in flops) * self.setup.seeds / rate / 3600
 
 
-MEASURED = (ValueClaim, CountClaim, RatioClaim, OrderingClaim, TrajectoryClaim)
-
-
 def find_test(named: Named, scale: Scale, first_seed: int, data: Path | None) -> ClaimTest | None:
     """Return the test of a claim at a scale; None where there is none.
 
@@ -160,9 +149,7 @@ def find_test(named: Named, scale: Scale, first_seed: int, data: Path | None) ->
 def is_measurable(named: Named) -> bool:
     """Whether a claim names arms, and a measure that we have."""
     claim = named.claim
-    if isinstance(claim, CountClaim):
-        return True
-    return bool(claim.arms) and getattr(claim, "measure", "") in {*QUANTITIES, *MEASURES, "parameters"}
+    return claim.is_counted or bool(claim.arms and claim.measure in {*QUANTITIES, *MEASURES})
 
 
 def reason_against(named: Named, scale: Scale) -> str:
@@ -171,7 +158,7 @@ def reason_against(named: Named, scale: Scale) -> str:
     if scale == "paper" and scale not in claim.cannot:
         if not claim.arms:
             return "what it speaks of is no preset of ours"
-        return f"nothing of ours measures `{getattr(claim, 'measure', '')}`"
+        return f"nothing of ours measures `{claim.measure}`"
     return claim.reason_against(scale)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.claims.printed import figures_by_preset
+from synthcli.compare.figures import QUANTITIES
 from synthcli.evaluation.result import Result
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
 
-MEASURES = {"rouge": "rougeL", "bpc": "bits_per_byte", "bits-per-byte": "bits_per_byte"}  # figures of ours
 PUBLISHED = "paper"
 
 
@@ -17,7 +17,8 @@ def describe_claims(experiment: Experiment, result: Result) -> Iterator[str]:
     """Yield a line for each printed figure of an experiment that a result has a figure of."""
     figures = {figure.name: figure for figure in result.figures}
     for own, table in figures_by_preset().get(experiment.name, {}).items():
-        figure = figures.get(MEASURES.get(table.get("measure", ""), table.get("measure", "")))
+        quantity = QUANTITIES.get(table.get("measure", ""))
+        figure = None if quantity is None else figures.get(quantity.figure_names[0])
         if figure is not None:
             printed = table.get("printed") or f"{table['value']:g}"
             protocol = table.get("protocol", "its protocol is not known")

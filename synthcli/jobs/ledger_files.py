@@ -8,7 +8,9 @@ from typing import Any
 from synthcli import durable
 from synthcli.disk import writing
 from synthcli.errors import carrying
-from synthcli.jobs.ledger import ELSEWHERE, KEPT, Evidence, LedgerConfig
+from synthcli.jobs.compare import ELSEWHERE, KEPT
+from synthcli.jobs.ledger import LedgerConfig
+from synthcli.jobs.ledger_evidence import Evidence
 from synthcli.jobs.ledger_page import page
 from synthcli.jobs.ledger_report import markdown, report_of
 from synthcli.jobs.ledger_verdicts import controls_that_failed, make_entries

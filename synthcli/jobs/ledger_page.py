@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from synthcli.claims.schema import SCALES
+from synthcli.claims.schema import largest
 from synthcli.jobs.compare_page import DARK, render, to_svg
-from synthcli.jobs.ledger_report import PARTS, describe_found, parts_of, sentence
+from synthcli.jobs.ledger_report import HOW, PARTS, describe_found, parts_of, sentence
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -25,6 +25,7 @@ def page(report: Mapping[str, Any]) -> str:
         parts=parts_of(report),
         forests={family: draw_family(report, family) for family in report["counts"]},
         found=describe_found,
+        how=" ".join(HOW),
     )
 
 
@@ -55,7 +56,7 @@ def _relations(report: Mapping[str, Any], family: str) -> Iterator[tuple[str, Ma
     """Yield the relations of a family at the largest scale of each claim, with what they are called."""
     for claim in (*report["claims"], *report["controls"]):
         if claim["id"].startswith(f"{family}/") and claim["scales"] and claim["word"] != "not comparable":
-            scale = max(claim["scales"], key=SCALES.index)
+            scale = largest(claim["scales"])
             relations = claim["scales"][scale].get("relations", ())
             for one in (one for one in relations if one["interval"] is not None):
                 own = claim["id"].removeprefix(f"{family}/")

@@ -6,9 +6,10 @@ from typing import Any
 
 import synthcli
 from synthcli.claims.files import CONTROLS
-from synthcli.claims.schema import SCALES, Scale
+from synthcli.claims.schema import Scale, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, Word
 from synthcli.jobs.claim_findings import Outcome
+from synthcli.jobs.compare_report import MADE
 from synthcli.jobs.ledger_verdicts import LedgerEntry
 from synthcli.jobs.markdown import table_lines
 
@@ -19,7 +20,6 @@ PARTS: Mapping[str, tuple[Word, ...]] = {
     "Not comparable": ("not comparable",),
     "Not run": ("not run",),
 }
-MADE = ("time", "commit", "processor", "device")
 
 
 def report_of(entries: Sequence[LedgerEntry], scale: Scale | None, command: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def describe_found(one: Mapping[str, Any]) -> str:
     scales = one["scales"]
     if not scales:
         return one["why"]
-    table = scales[max(scales, key=SCALES.index)]
+    table = scales[largest(scales)]
     relations = "; ".join(_relation_words(relation) for relation in table.get("relations", ()))
     return "; ".join(
         filter(None, (relations, table["why"] if table["verdict"] != "contradicted" or not relations else ""))

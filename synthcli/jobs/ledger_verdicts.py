@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from synthcli.claims.files import Named
-from synthcli.claims.schema import SCALES, CountClaim, RatioClaim, Scale, ValueClaim
+from synthcli.claims.schema import SCALES, Scale, ValueClaim, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, conclude, rule
 from synthcli.jobs.claim_findings import Outcome, count_exactly, find_of_measured, find_of_runs
-from synthcli.jobs.claim_tests import ClaimTest, group_by_family, reason_against
-from synthcli.jobs.ledger import Evidence, LedgerConfig, by_scale
+from synthcli.jobs.claim_tests import ClaimTest, find_test, group_by_family, reason_against
+from synthcli.jobs.ledger import LedgerConfig
+from synthcli.jobs.ledger_evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class LedgerEntry:
     def verdict(self) -> ClaimVerdict:
         """The verdict at the largest scale; *not run* where there is none, with why, and what it costs."""
         if self.verdicts:
-            return self.verdicts[max(self.verdicts, key=SCALES.index)]
+            return self.verdicts[largest(self.verdicts)]
         return ClaimVerdict("not run", "", self.why_not_run())
 
     def why_not_run(self) -> str:
@@ -45,7 +46,7 @@ def words_of_hours(hours: float, scale: Scale | None) -> str:
 
 def make_entries(config: LedgerConfig, evidence: Evidence) -> list[LedgerEntry]:
     """Return the entry of every claim that was asked for, and of the controls."""
-    tests = {one.id: by_scale(config, one) for one in (*config.claims, *config.controls)}
+    tests = {one.id: _tests_by_scale(config, one) for one in (*config.claims, *config.controls)}
     found = {own: dict(_find_outcomes(of_claim, evidence)) for own, of_claim in tests.items()}
     rulings = _rule_families(tests, found)
     return [
@@ -57,6 +58,12 @@ def make_entries(config: LedgerConfig, evidence: Evidence) -> list[LedgerEntry]:
         )
         for one in (*config.claims, *config.controls)
     ]
+
+
+def _tests_by_scale(config: LedgerConfig, named: Named) -> Mapping[Scale, ClaimTest]:
+    """Return the tests of a claim at all scales."""
+    found = {scale: find_test(named, scale, config.first_seed, config.data) for scale in SCALES}
+    return {scale: test for scale, test in found.items() if test is not None}
 
 
 def _find_outcomes(tests: Mapping[Scale, ClaimTest], evidence: Evidence) -> Iterator[tuple[Scale, Outcome]]:
@@ -94,16 +101,14 @@ def _verdicts(
     """Yield the verdict of a claim at each scale for which there is something."""
     claim = named.claim
     for scale, test in tests.items():
-        if isinstance(claim, CountClaim) or (isinstance(claim, RatioClaim) and claim.is_exact):
+        if claim.is_counted:
             yield scale, count_exactly(test)
         elif scale in found:
+            ruled = rulings[named.id, scale]
             if isinstance(claim, ValueClaim) and claim.differs:
-                yield (
-                    scale,
-                    ClaimVerdict("not comparable", scale, claim.differs, tuple(rulings[named.id, scale])),
-                )
+                yield scale, ClaimVerdict("not comparable", scale, claim.differs, tuple(ruled))
             else:
-                yield scale, conclude(rulings[named.id, scale], scale)
+                yield scale, conclude(ruled, scale)
 
 
 def controls_that_failed(entries: list[LedgerEntry]) -> list[str]:

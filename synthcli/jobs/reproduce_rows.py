@@ -1,7 +1,7 @@
 """A row of a reproduction: trained, evaluated, and timed beside the others of its task."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,26 +50,40 @@ class Reproduction:
 
 def experiment_of(task: Task, variant: str, asked: Reproduction) -> Experiment:
     """Return the experiment of one row; its corpus stands in `data` where that is given."""
-    overrides, name = [*task.overrides, *asked.overrides], task.presets[variant]
-    if task.corpus is not None:
-        overrides.append(f"data.corpus={task.corpus}")
+    corpus = () if task.corpus is None else (f"data.corpus={task.corpus}",)
+    return _load(task.presets[variant], asked, (*task.overrides, *asked.overrides, *corpus))
+
+
+def _load(name: str, asked: Reproduction, overrides: Sequence[str]) -> Experiment:
+    """Return a preset as it is asked for, with where its corpus lies."""
     experiment = load_preset(name, asked.scale, None, overrides)
-    if asked.data is None or find_corpus(experiment.data.corpus).builtin:
-        return experiment
-    source = f"data.source={written(str(folder_in(asked.data, experiment.data.corpus)))}"
-    return load_preset(name, asked.scale, None, [*overrides, source])
+    source = source_settings(experiment.data.corpus, asked.data)
+    return load_preset(name, asked.scale, None, [*overrides, *source]) if source else experiment
+
+
+def source_settings(corpus: str, data: Path | None) -> tuple[str, ...]:
+    """Return the setting of where a corpus lies in a folder of corpora; none where it needs no files."""
+    if data is None or find_corpus(corpus).builtin:
+        return ()
+    return (f"data.source={written(str(folder_in(data, corpus)))}",)
 
 
 def folder_in(data: Path, corpus: str) -> Path:
-    """Return the folder of a corpus in a folder of corpora; its name begins with the corpus's."""
+    """Return the folder of a corpus in a folder of corpora."""
+    folder = find_folder(data, corpus)
+    if folder is None:
+        raise SynthError(
+            f"`{data}` holds no folder for the corpus `{corpus}`",
+            f"make `{data / corpus}` with {find_corpus(corpus).layout}",
+        )
+    return folder
+
+
+def find_folder(data: Path, corpus: str) -> Path | None:
+    """Return the folder whose name begins with the corpus's; None where there is none."""
     folders = [path for path in sorted(data.glob("*")) if path.is_dir()] if data.is_dir() else []
-    for path in folders:
-        if path.name.replace("_", "-").startswith(corpus):
-            return path.resolve()
-    raise SynthError(
-        f"`{data}` holds no folder for the corpus `{corpus}`",
-        f"make `{data / corpus}` with {find_corpus(corpus).layout}",
-    )
+    named = (path for path in folders if path.name.replace("_", "-").startswith(corpus))
+    return next((path.resolve() for path in named), None)
 
 
 def make_row(task: Task, variant: str, asked: Reproduction, watcher: Watcher) -> Row:
@@ -114,9 +128,7 @@ def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
 
 def evaluate_preset(name: str, asked: Reproduction, watcher: Watcher) -> list[Result]:
     """Return the results of a preset by each of its metrics; it is trained where it is not yet."""
-    experiment = load_preset(name, asked.scale, None, asked.overrides)
-    if asked.data is not None and not find_corpus(experiment.data.corpus).builtin:
-        experiment = experiment.reading(str(folder_in(asked.data, experiment.data.corpus)), "--data")
+    experiment = _load(name, asked, asked.overrides)
     run = finished_run(experiment, watcher)
     return [result_of(run, metric, watcher) for metric in experiment.evaluation.metrics]
 

@@ -1,0 +1,70 @@
+"""What a ledger rests on: records of runs and of measures, found by what they are of."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synthcli.claims.measured import PREFIX, Measured, read_measured
+from synthcli.compare.record import RunRecord, read_record
+from synthcli.jobs.claim_tests import ClaimTest
+from synthcli.jobs.compare import ArmRun
+from synthcli.jobs.records import OF_ARMS, find_record
+from synthcli.presets.schema import Experiment
+
+RECORDS = "records"  # the folder, or one in it, that they lie in
+MOST_SEEDS = 50
+
+
+@dataclass
+class Evidence:
+    """Records of runs and of measures, found by what they are of."""
+
+    records: dict[tuple[str, str, int], list[RunRecord]] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folders: Sequence[Path | None]) -> "Evidence":
+        """Return what the files in folders hold, in folders within them too."""
+        found = cls()
+        for path in (path for folder in folders if folder for path in sorted(folder.rglob("*.json"))):
+            if path.name.startswith(PREFIX):
+                found.add(read_measured(path))
+            elif RECORDS in {path.parent.name, path.parent.parent.name} and path.name not in OF_ARMS:
+                found.add(read_record(path))
+        return found
+
+    def add(self, one: RunRecord | Measured) -> None:
+        if isinstance(one, Measured):
+            self.measured[one.settings] = one
+        else:
+            self.records.setdefault((one.preset, one.scale, one.seed), []).append(one)
+
+    def find(self, experiment: Experiment, metrics: Sequence[str]) -> RunRecord | None:
+        """Return the record of exactly this experiment, evaluated so."""
+        key = (experiment.name, experiment.scale, experiment.training.seed)
+        return find_record(self.records.get(key, []), experiment, metrics)
+
+    def has(self, run: ArmRun) -> bool:
+        """Whether a run is recorded."""
+        return self.find(run.experiment(), run.metrics) is not None
+
+    def of_test(self, test: ClaimTest) -> dict[str, dict[int, RunRecord]]:
+        """Return the records of each arm by seed: the test's seeds, and more where all arms have them."""
+        found: dict[str, dict[int, RunRecord]] = {arm: {} for arm in test.arms}
+        if test.quantity is None:
+            return found
+        for seed in range(test.first_seed, test.first_seed + MOST_SEEDS):
+            of_seed = dict(self._of_seed(test, seed))
+            if seed >= test.first_seed + test.setup.seeds and len(of_seed) < len(test.arms):
+                break
+            for arm, record in of_seed.items():
+                found[arm][seed] = record
+        return found
+
+    def _of_seed(self, test: ClaimTest, seed: int) -> Iterator[tuple[str, RunRecord]]:
+        assert test.quantity is not None
+        for name, arm in test.arms.items():
+            experiment = arm.experiment(test.scale, test.setup.settings, test.seed_of(arm, seed))
+            record = self.find(experiment, (test.quantity.metric,))
+            if record is not None:
+                yield name, record
