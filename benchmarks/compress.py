@@ -35,8 +35,8 @@ from synthcli.compress.fitting import fit
 from synthcli.compress.sites import Site, logits_site
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.model import ModelConfig, build
 from synthcli.model_config.attention import AttentionConfig
 

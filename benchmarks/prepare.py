@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.prepare_byte_pairs import compare_byte_pairs
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
 
 PROCESSES = 2
@@ -212,10 +212,10 @@ def clocks(): return time.perf_counter(), time.process_time()
 times = [clocks()]
 from pathlib import Path
 from synthcli.jobs.train import Examples
-from synthcli.data.batching import Batches
+from synthcli.data.examples.batches import Batches
 from benchmarks.prepare_byte_pairs import compare_byte_pairs
 from synthcli.data.config import BatchConfig
-from synthcli.data.store import open_store
+from synthcli.data.store.store import open_store
 times.append(clocks())
 store = open_store(Path(sys.argv[1]))
 examples = {split: Examples(store, split, "causal-lm", None, 512, layout="packed") for split in store.splits}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
 
 if TYPE_CHECKING:

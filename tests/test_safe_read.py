@@ -152,9 +152,9 @@ OWN = (  # what this process or its child has just written itself, and what it i
     "kernels/",
     "presets/sizes.py",
     "data/corpora/reading.py",  # its own limits, for lines of gigabytes
-    "data/preparing/on_ray.py",
-    "data/preparing/describing.py",
-    "data/fetching/download.py",
+    "data/prepare/on_ray.py",
+    "data/prepare/manifest_entry.py",
+    "data/fetch/download.py",
     "safe_read.py",
 )
 

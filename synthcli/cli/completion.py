@@ -118,6 +118,6 @@ def list_corpora() -> list[str]:
 
 def list_stores() -> list[str]:
     """Return the names of prepared corpora."""
-    from synthcli.data.origin import stores_root
+    from synthcli.data.store.origin import stores_root
 
     return sorted(path.parent.name for path in stores_root().glob("[!.]*/manifest.json"))

@@ -66,7 +66,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     ```
     """
     from synthcli.data.corpora import find_corpus
-    from synthcli.data.fetching.homes import present
+    from synthcli.data.corpora.homes import present
 
     corpus = find_corpus(name)
     if as_json:
@@ -101,7 +101,7 @@ def train_rows(corpus: "Corpus") -> str:
 
 def where(corpus: "Corpus") -> str:
     """Say whether a corpus is here, and else where it would be read from."""
-    from synthcli.data.fetching.homes import homes, present
+    from synthcli.data.corpora.homes import homes, present
 
     if corpus.builtin:
         return "built in"
@@ -113,7 +113,7 @@ def where(corpus: "Corpus") -> str:
 
 def to_fetch(name: str) -> str:
     """Say how many files `synth corpora fetch` would get, and how large they are where that is known."""
-    from synthcli.data.fetching.published import PUBLISHED
+    from synthcli.data.fetch.remote_files import PUBLISHED
 
     remotes = PUBLISHED.get(name, ())
     if not remotes:
@@ -130,8 +130,8 @@ def citation(corpus: "Corpus") -> str:
 
 def as_data(corpus: "Corpus") -> dict[str, Any]:
     """Return a corpus for `--json`."""
-    from synthcli.data.fetching.homes import homes, present
-    from synthcli.data.fetching.published import PUBLISHED
+    from synthcli.data.corpora.homes import homes, present
+    from synthcli.data.fetch.remote_files import PUBLISHED
 
     hub, home = corpus.hub, None if corpus.builtin else present(corpus.name)
     return {

@@ -15,8 +15,8 @@ from synthcli.cli.next_training import training_command
 from synthcli.errors import Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
-    from synthcli.data.fetching.download import Progress as Report
-    from synthcli.data.fetching.pack import Contents
+    from synthcli.data.fetch.download import Progress as Report
+    from synthcli.data.fetch.pack import Contents
 
 Names = Annotated[
     list[str],
@@ -70,8 +70,8 @@ def fetch(names: Names, to: To = None) -> None:
     ```
     """
     from synthcli.data.corpora import find_corpus
-    from synthcli.data.fetching.fetch import fetch as fetch_files
-    from synthcli.data.fetching.fetch import files_of
+    from synthcli.data.fetch.fetch_corpus import fetch as fetch_files
+    from synthcli.data.fetch.fetch_corpus import files_of
 
     if to is not None and len(names) > 1:
         raise SynthError("`--to` belongs to one corpus, and several are named", "fetch them one by one")
@@ -97,7 +97,7 @@ def pack(what: What, output: Output, source: Source = None) -> None:
     synth corpora pack copy.bytes-260 -o copy.tar.zst
     ```
     """
-    from synthcli.data.fetching.pack import pack as pack_files
+    from synthcli.data.fetch.pack import pack as pack_files
 
     contents = contents_of(what, source)
     with reporting() as report:
@@ -117,15 +117,15 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
     synth corpora unpack enwik8.tar
     ```
     """
-    from synthcli.data.fetching.homes import homes
-    from synthcli.data.fetching.unpack import unpack_pack
+    from synthcli.data.corpora.homes import homes
+    from synthcli.data.fetch.unpack import unpack_pack
 
     with reporting() as report:
         listed, target = unpack_pack(file, to, report)
     screen.say(f"wrote `{target}`: {len(listed.files):,} files of the {listed.kind} `{listed.name}`")
     if listed.kind == "store":
-        from synthcli.data.manifest import read_manifest
-        from synthcli.data.store import Store, stores_root
+        from synthcli.data.store.manifest import read_manifest
+        from synthcli.data.store.store import Store, stores_root
 
         if target.name != listed.name:
             move = shlex.join(["mv", str(target), str(stores_root() / listed.name)])
@@ -139,9 +139,9 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
 def contents_of(what: str, source: Path | None) -> "Contents":
     """Return what to pack: a corpus's files, or a store, which must be whole."""
     from synthcli.data.corpora import CORPORA
-    from synthcli.data.fetching.homes import data_root, homes, present
-    from synthcli.data.fetching.pack import Contents
-    from synthcli.data.store import open_store, stores_in, stores_root
+    from synthcli.data.corpora.homes import data_root, homes, present
+    from synthcli.data.fetch.pack import Contents
+    from synthcli.data.store.store import open_store, stores_in, stores_root
 
     if what not in CORPORA:
         path = next((path for path in (Path(what), stores_root() / what) if path.is_dir()), None)

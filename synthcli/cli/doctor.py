@@ -33,7 +33,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def findings() -> dict[str, Any]:
     """Collect what a bug report should hold."""
-    from synthcli.data.origin import stores_root
+    from synthcli.data.store.origin import stores_root
     from synthcli.jobs.machine import driver, look, status_of_kernels
     from synthcli.runs import runs_root
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
-    from synthcli.data.store import Store
+    from synthcli.data.store.store import Store
 
 STREAMS = {
     ("enwik8", "bytes"): "srupp-enwik8-base",
@@ -35,7 +35,7 @@ def training_command(store: "Store", source: Path | None = None) -> str:
     `source` is what the user named; else what the store notes. One without rows of train is for evaluation.
     """
     from synthcli.data.corpora import find_corpus
-    from synthcli.data.origin import given_source, stores_root
+    from synthcli.data.store.origin import given_source, stores_root
 
     corpus, kind = find_corpus(store.corpus), store.manifest["tokenizer"]["kind"]
     named = source

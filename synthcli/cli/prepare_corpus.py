@@ -20,7 +20,7 @@ from synthcli.errors import Stopped, SynthError, did_you_mean
 if TYPE_CHECKING:
     from synthcli.data.config import TokenizerConfig
     from synthcli.data.corpora import Corpus
-    from synthcli.data.store import Store
+    from synthcli.data.store.store import Store
 
 Names = Annotated[
     list[str],
@@ -125,8 +125,8 @@ def prepare_corpus(
     Interrupted or killed, the same command goes on after the last finished shard.
     """
     from synthcli.data.corpora import find_corpus
-    from synthcli.data.source_changes import describe_source
-    from synthcli.data.store import store_path, stores_root
+    from synthcli.data.prepare.source_changes import describe_source
+    from synthcli.data.store.store import store_path, stores_root
 
     if source is not None and len(names) > 1:
         raise SynthError("`--source` belongs to one corpus, and several are named", "prepare them one by one")
@@ -172,7 +172,7 @@ def tokenizer_config(
     from pydantic import ValidationError
 
     from synthcli.data.config import TokenizerConfig
-    from synthcli.data.forms import check_form
+    from synthcli.data.corpora.forms import check_form
     from synthcli.data.tokenizers import TOKENIZERS
 
     if kind not in TOKENIZERS:
@@ -193,7 +193,7 @@ def prepare_one(
     name: str, config: "TokenizerConfig", root: Path, source: Path | None, how: dict[str, Any]
 ) -> "Store":
     """Prepare one corpus under a progress bar; interrupted, say how to go on."""
-    from synthcli.data.prepare import prepare
+    from synthcli.data.prepare.prepare_store import prepare
 
     with screen.progress(is_transient=True) as bar:
         report = Reporter(bar, name)

@@ -39,10 +39,10 @@ def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> N
     synth quality stores/copy.bytes-260 --picture quality.png
     ```
     """
+    from synthcli.data.prepare.source_changes import describe_source
     from synthcli.data.quality import FORMATS, findings, report
     from synthcli.data.quality import picture as draw
-    from synthcli.data.source_changes import describe_source
-    from synthcli.data.store import open_store, stores_root
+    from synthcli.data.store.store import open_store, stores_root
 
     if picture is not None:
         refuse_picture(picture, FORMATS)

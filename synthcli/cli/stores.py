@@ -28,8 +28,8 @@ Leftovers = Annotated[
 @app.command()
 def ls(as_json: AsJson = False) -> None:
     """List stores: of which corpus, how large, and how many runs read each; and what else lies there."""
-    from synthcli.data.inventory import look_through_stores
-    from synthcli.data.store import stores_root
+    from synthcli.data.store.inventory import look_through_stores
+    from synthcli.data.store.store import stores_root
     from synthcli.disk import shown
     from synthcli.jobs.cleaning import readers, row_of_store
     from synthcli.runs import runs_root
@@ -75,7 +75,7 @@ def rm(
     synth stores rm --leftovers --yes
     ```
     """
-    from synthcli.data.inventory import remove_store
+    from synthcli.data.store.inventory import remove_store
     from synthcli.jobs.cleaning import plan_store_removal
 
     if not stores and not leftovers:

@@ -18,8 +18,8 @@ from synthcli.compress.capture import batch_on
 from synthcli.compress.healing import FORWARDS, hidden_states, stack_of
 from synthcli.compress.likeness import cosine, pooled
 from synthcli.compress.nmse import NMSE
-from synthcli.data.examples import Examples
-from synthcli.data.ragged import Indices
+from synthcli.data.examples.examples import Examples
+from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 from synthcli.errors import WorkFailedError
 from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours, tally

@@ -35,7 +35,7 @@ from synthcli.compress.recording import (
 )
 from synthcli.compress.sites import Site, width_of
 from synthcli.compress.teacher import Teacher
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 from synthcli.disk import shown, writing
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_json

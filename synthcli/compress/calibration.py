@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from synthcli.compress.teacher import Teacher
-from synthcli.data.classified_text import ClassifiedText, seconds_of
-from synthcli.data.collate import Batch, framed, padded
-from synthcli.data.pieces import Pieces
-from synthcli.data.ragged import Ids, Indices, Ragged
-from synthcli.data.store import Store
-from synthcli.data.text import Joined
+from synthcli.data.examples.chunks import Pieces
+from synthcli.data.examples.classified_text import ClassifiedText, seconds_of
+from synthcli.data.examples.collate import Batch, framed, padded
+from synthcli.data.examples.windows import Joined
+from synthcli.data.store.ragged import Ids, Indices, Ragged
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
 

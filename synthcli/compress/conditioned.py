@@ -20,7 +20,7 @@ from synthcli.compress.cache import ActivationCache, Progress, build_cache
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.sites import Part, Site, block_of
 from synthcli.compress.teacher import Teacher
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 
 PARTS: tuple[Part, ...] = ("layer-in", "mixer-in", "mixer-out", "layer-out")
 

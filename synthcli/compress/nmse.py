@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from synthcli.compress.cache import CPU, ActivationCache, batches_by_length, read_on
 from synthcli.compress.capture import context_of
 from synthcli.compress.sites import Site
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 
 ROWS = 8192  # at once

@@ -16,7 +16,7 @@ from synthcli.compress.likeness import hidden_likeness
 from synthcli.compress.nmse import NMSE
 from synthcli.compress.sites import Site, block_of
 from synthcli.compress.students import Shape
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 from synthcli.evaluation.agreement import kl_divergence
 from synthcli.evaluation.sampled import Sampled, ratio
 from synthcli.model import count_parameters

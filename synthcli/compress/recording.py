@@ -14,7 +14,7 @@ from synthcli.compress.calibration import Calibration
 from synthcli.compress.capture import capture
 from synthcli.compress.sites import Site, width_of
 from synthcli.compress.teacher import Teacher
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 from synthcli.errors import WorkFailedError
 
 FORMAT = 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from synthcli.data.examples import Examples
+from synthcli.data.examples.examples import Examples
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.evaluation.accuracy import accuracy

@@ -16,8 +16,8 @@ from synthcli.compress.costs import Cost, costs_of
 from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import Progress as Preparing
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.result import Figure, Result

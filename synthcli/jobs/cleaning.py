@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from synthcli.data.inventory import FoundStore, find_among, look_through_stores, refuse_removal
-from synthcli.data.store import stores_root
+from synthcli.data.store.inventory import FoundStore, find_among, look_through_stores, refuse_removal
+from synthcli.data.store.store import stores_root
 from synthcli.disk import WAIT, size_of
 from synthcli.errors import SynthError
 from synthcli.runs import runs_root

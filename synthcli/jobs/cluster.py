@@ -11,8 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from synthcli.data.preparing.engines import check_engine
-from synthcli.data.preparing.on_ray import connect, imported
+from synthcli.data.prepare.executors import check_engine
+from synthcli.data.prepare.on_ray import connect, imported
 from synthcli.device import CPU, CUDA, VISIBLE, chosen_word
 from synthcli.errors import SynthError
 

@@ -19,7 +19,7 @@ from synthcli.compress.sites import check_layer, layers_of, main_stack
 from synthcli.compress.students import Shape, name_of, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
-from synthcli.data.prepare import Progress as Preparing
+from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.finetune import METRIC_OF_TASK

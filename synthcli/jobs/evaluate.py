@@ -11,11 +11,11 @@ from torch import nn
 
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.examples import Examples, check_kind
-from synthcli.data.forms import FORMED, check_form
-from synthcli.data.origin import shorten_name
-from synthcli.data.prepare import Progress as Preparing
-from synthcli.data.store import Store
+from synthcli.data.corpora.forms import FORMED, check_form
+from synthcli.data.examples.examples import Examples, check_kind
+from synthcli.data.prepare.prepare_store import Progress as Preparing
+from synthcli.data.store.origin import shorten_name
+from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError, carrying

@@ -6,7 +6,7 @@ from synthcli.data.config import DataConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.split_rule import uncut
 from synthcli.data.corpora.splitting import CutFolder
-from synthcli.data.store import Store, find_store, find_store_by_hash, open_store, stores_root
+from synthcli.data.store.store import Store, find_store, find_store_by_hash, open_store, stores_root
 from synthcli.errors import SynthError
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run

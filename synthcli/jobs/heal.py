@@ -11,7 +11,7 @@ from synthcli.compress.config import HealConfig
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.likeness import likeness
 from synthcli.compress.teacher import Teacher, open_teacher
-from synthcli.data.store import Store
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError, carrying, did_you_mean
 from synthcli.jobs.heal_experiment import (
     EVALUATED,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import synthcli
-from synthcli.data.forms import check_form
+from synthcli.data.corpora.forms import check_form
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.data.tokenizers.finding import tokenizer_of

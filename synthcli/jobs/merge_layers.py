@@ -18,7 +18,7 @@ from synthcli.compress.sites import layers_of, main_stack
 from synthcli.compress.students import name_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
-from synthcli.data.prepare import Progress as Preparing
+from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import writing
 from synthcli.errors import carrying
 from synthcli.jobs.finetune import METRIC_OF_TASK

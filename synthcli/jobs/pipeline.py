@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from synthcli.compress.config import DistillConfig, HealConfig, PipelineConfig, ProbeConfig
 from synthcli.compress.distilling import Progress, silent
 from synthcli.config import Config
-from synthcli.data.prepare import Progress as Preparing
+from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.jobs import distill_block, heal, probe
 from synthcli.jobs.distill_block import DistillJob, DistillOutcome
 from synthcli.jobs.students import quiet

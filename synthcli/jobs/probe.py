@@ -15,7 +15,7 @@ from synthcli.compress.probe_figures import Finding, Layer, is_resolved
 from synthcli.compress.recording import INDEX
 from synthcli.compress.sites import Site, check_layer, layers_of, main_stack
 from synthcli.compress.teacher import Teacher
-from synthcli.data.prepare import Progress as Preparing
+from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.shortage import suggest_less_text

@@ -7,7 +7,7 @@ from typing import Any
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig, ProbeConfig
 from synthcli.compress.probe import NOTHING
-from synthcli.data.prepare import silent
+from synthcli.data.prepare.prepare_store import silent
 from synthcli.evaluation.result import Result
 from synthcli.jobs import probe
 from synthcli.jobs.distill_block import DistillJob, prepare, provenance, run

@@ -11,7 +11,7 @@ import torch
 
 from synthcli.compress.costs import time_on
 from synthcli.data.corpora import find_corpus
-from synthcli.data.examples import Examples
+from synthcli.data.examples.examples import Examples
 from synthcli.device import current_device
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.measure import Progress

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.store import find_store_by_hash, stores_root
+from synthcli.data.store.store import find_store_by_hash, stores_root
 from synthcli.disk import size_of
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from synthcli.data.classes import Classes
 from synthcli.data.config import DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.examples import Examples
-from synthcli.data.forms import NAMED
-from synthcli.data.prepare import Progress, prepare
-from synthcli.data.source_changes import refuse_changed
-from synthcli.data.store import (
+from synthcli.data.corpora.forms import NAMED
+from synthcli.data.examples.class_matching import Classes
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import Progress, prepare
+from synthcli.data.prepare.source_changes import refuse_changed
+from synthcli.data.store.store import (
     Store,
     find_store,
     find_store_by_hash,

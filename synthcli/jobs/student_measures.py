@@ -3,7 +3,7 @@
 from typing import Any
 
 from synthcli.compress.config import DistillConfig, HealConfig, MergeConfig
-from synthcli.data.prepare import silent
+from synthcli.data.prepare.prepare_store import silent
 from synthcli.errors import SynthError
 from synthcli.jobs import distill_block, heal, merge_layers
 from synthcli.jobs.reproduce_rows import finished_run

@@ -8,8 +8,8 @@ from synthcli.compress.config import RecordingConfig, TextConfig
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.prepare import Progress
-from synthcli.data.store import Store
+from synthcli.data.prepare.prepare_store import Progress
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluation_source import is_own_source
 from synthcli.jobs.stores import kept_tokenizer, store_for

@@ -7,8 +7,8 @@ from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.form import OwnFile
 from synthcli.data.corpora.reading import lines
-from synthcli.data.preparing.vocabulary import Progress, tokenizer_for, training_texts
-from synthcli.data.store import stores_root
+from synthcli.data.prepare.vocabulary import Progress, tokenizer_for, training_texts
+from synthcli.data.store.store import stores_root
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.finding import tokenizer_of
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import Progress
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import Progress
+from synthcli.data.store.store import Store
 from synthcli.device import current_device
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless, refuse_mismatch

@@ -11,8 +11,8 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 from torch import Tensor, nn
 
-from synthcli.data.batching import Batches, split, split_in_order
 from synthcli.data.config import BatchConfig
+from synthcli.data.examples.batches import Batches, split, split_in_order
 from synthcli.device import chosen_word, count_processes, current_device
 from synthcli.errors import SynthError
 from synthcli.objectives import IGNORED, Batch, Objective, ready, segment_lm

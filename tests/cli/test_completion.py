@@ -78,7 +78,7 @@ def test_runs_and_stores_are_offered(here: Path) -> None:
 def test_closed_sets_are_those_that_are_accepted() -> None:
     from synthcli.compress.probe import REPLACEMENTS
     from synthcli.data.corpora import SPLITS
-    from synthcli.data.preparing.engines import ENGINES
+    from synthcli.data.prepare.executors import ENGINES
     from synthcli.data.tokenizers import TOKENIZERS
     from synthcli.evaluation.measure import METRICS
     from synthcli.evaluation.rouge import TOKENIZERS as ROUGE_TOKENIZERS

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from synthcli.__main__ import main
 from synthcli.cli import app
-from synthcli.data.manifest import VERIFIED
+from synthcli.data.store.manifest import VERIFIED
 from tests.data.small import ag_news
 from tests.tiny_presets import LANGUAGE_MODEL, TINY, teacher_preset, write_words
 
@@ -187,7 +187,7 @@ def test_a_resume_on_changed_data_is_refused(synth: Synth, tiny: str, here: Path
     (run / "finished.json").unlink()
     environment = run / "environment.json"
     (store,) = here.glob("stores/reverse.*")
-    from synthcli.data.store import open_store
+    from synthcli.data.store.store import open_store
 
     environment.write_text(environment.read_text().replace(open_store(store).hash, "0" * 64))
     said = synth("train", tiny, "--resume")

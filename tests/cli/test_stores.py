@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.manifest import read_manifest, store_hash
-from synthcli.data.preparing.locking import locked
-from synthcli.data.store import find_store, stores_in
+from synthcli.data.store.locking import locked
+from synthcli.data.store.manifest import read_manifest, store_hash
+from synthcli.data.store.store import find_store, stores_in
 from synthcli.durable import UNFINISHED
 from synthcli.runs import Run, create_run
 from synthcli.runs.removing import WAIT

@@ -11,8 +11,8 @@ from synthcli.compress.calibration import Calibration
 from synthcli.compress.sites import Site
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.model import ModelConfig, build
 

@@ -11,8 +11,8 @@ from synthcli.compress.agreeing import Judged, judge_all
 from synthcli.compress.costs import costs_of, layer_parameters
 from synthcli.compress.healing import hidden_states
 from synthcli.compress.teacher import Teacher
-from synthcli.data.examples import Examples
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import Examples
+from synthcli.data.store.store import Store
 from synthcli.model import ModelConfig, build, count_parameters
 from synthcli.objectives import IGNORED
 from tests.compress.small import bert_config, gpt2_config, small_teacher

@@ -9,11 +9,11 @@ import torch
 from synthcli.compress.calibration import LONGEST, Calibration
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig, TokenizerConfig
-from synthcli.data.masked import MaskedExamples, PackedMaskedExamples
-from synthcli.data.prepare import prepare
-from synthcli.data.ragged import Ragged
-from synthcli.data.store import Store
-from synthcli.data.text import PackedExamples, RowExamples
+from synthcli.data.examples.masking import MaskedExamples, PackedMaskedExamples
+from synthcli.data.examples.windows import PackedExamples, RowExamples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.ragged import Ragged
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 
 

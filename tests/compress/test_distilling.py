@@ -24,7 +24,7 @@ from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site, main_stack
 from synthcli.compress.students import STUDENTS, Shape, student_config
 from synthcli.compress.teacher import Teacher
-from synthcli.data.store import Store
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
 from tests.compress.small import HEADS, LAYERS, WIDTH, bert_config, small_teacher

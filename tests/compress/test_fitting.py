@@ -16,7 +16,7 @@ from synthcli.compress.fitting import Layer, NotLearntError, fit
 from synthcli.compress.nmse import nmse
 from synthcli.compress.sites import Site
 from synthcli.compress.teacher import Teacher
-from synthcli.data.store import Store
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import LinearConfig, NoneConfig

@@ -22,8 +22,8 @@ from synthcli.compress.probe_figures import Layer
 from synthcli.compress.students import Shape, student_config
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
-from synthcli.data.examples import Examples
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import Examples
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless
 from synthcli.interop.hugging_face import load_hugging_face

@@ -11,7 +11,7 @@ from synthcli.compress.config import MergeConfig
 from synthcli.compress.merging import MERGES, Span, all_pairs
 from synthcli.compress.merging.merges import merge_spans, stands_for
 from synthcli.compress.teacher import Teacher
-from synthcli.data.store import Store
+from synthcli.data.store.store import Store
 from synthcli.model.context import Context
 from tests.compress.small import bert_config, small_teacher
 

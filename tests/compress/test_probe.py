@@ -21,7 +21,7 @@ from synthcli.compress.probe import REPLACEMENTS, choose_replacements, probe_lay
 from synthcli.compress.probe_figures import Judge, Layer, Substitute, is_resolved
 from synthcli.compress.students import Shape, student_config
 from synthcli.compress.teacher import Teacher
-from synthcli.data.store import Store
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.model import build
 from synthcli.training.checkpoints import write_model

@@ -12,8 +12,8 @@ from synthcli.compress.closed_forms import STARTS, Lesson
 from synthcli.compress.nmse import nmse
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import LinearConfig
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from synthcli.compress.capture import logits_of
 from synthcli.compress.teacher import model_hash, open_teacher
-from synthcli.data.store import Store
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs import teachers
 from synthcli.jobs.teachers import find_teacher

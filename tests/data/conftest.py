@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.prepare import prepare
-from synthcli.data.preparing import cutting, local
+from synthcli.data.prepare import local, sharding
+from synthcli.data.prepare.prepare_store import prepare
 from tests.data.small import PIECES, contents, multi30k
 
 SMALL = 200  # bytes of text in a shard
@@ -18,7 +18,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cutting, "SHARD_BYTES", SMALL)
+    monkeypatch.setattr(sharding, "SHARD_BYTES", SMALL)
     monkeypatch.setattr(local, "SHARD_BYTES", SMALL)
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.data.prepare import prepare
-from synthcli.data.store import open_store
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import open_store
 from synthcli.errors import SynthError
 from tests.data.mutations import MUTATIONS
 from tests.data.reader_fixtures import FIXTURES

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.prepare import prepare
-from synthcli.data.preparing.locking import locked
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.locking import locked
 from tests.data.small import BYTES
 
 

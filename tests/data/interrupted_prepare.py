@@ -8,9 +8,9 @@ import signal
 import sys
 
 from synthcli.__main__ import main
-from synthcli.data.preparing import cutting, local
-from synthcli.data.preparing.shard import Draft
-from synthcli.data.preparing.work import Work
+from synthcli.data.prepare import local, sharding
+from synthcli.data.prepare.shard import Draft
+from synthcli.data.prepare.store_build import Work
 from tests.data.conftest import SMALL
 
 
@@ -29,6 +29,6 @@ def interrupt_after_two(name: str) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-    cutting.SHARD_BYTES = local.SHARD_BYTES = SMALL
+    sharding.SHARD_BYTES = local.SHARD_BYTES = SMALL
     interrupt_after_two(sys.argv.pop(1))
     main()

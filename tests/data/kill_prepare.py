@@ -22,10 +22,10 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
-from synthcli.data.preparing import cutting, local
-from synthcli.data.preparing.work import RECORDS, work_folder
-from synthcli.data.store import store_path
+from synthcli.data.prepare import local, sharding
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.store_build import RECORDS, work_folder
+from synthcli.data.store.store import store_path
 from tests.data.small import contents, names_in, write
 from tests.data.workers import wait_for_workers
 from tests.killing import is_killed, kill_self_at
@@ -74,7 +74,7 @@ CORPORA = {
 
 def run(name: str, root: Path, source: Path, workers: int, kill_at_event: int | None) -> None:
     """Prepare in this process, with small shards."""
-    cutting.SHARD_BYTES = local.SHARD_BYTES = SHARD_BYTES
+    sharding.SHARD_BYTES = local.SHARD_BYTES = SHARD_BYTES
     if kill_at_event is not None:
         kill_self_at(kill_at_event, root, FILE_EVENTS)
     wait_for_workers(pytest.MonkeyPatch())

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.manifest import MANIFEST, VERIFIED
+from synthcli.data.store.manifest import MANIFEST, VERIFIED
 
 BYTES = TokenizerConfig.model_validate({"kind": "bytes"})
 PIECES = TokenizerConfig(kind="sentencepiece-unigram", vocab_size=320)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow
 import pytest
 
-from synthcli.data.arrays import flat, texts_at
+from synthcli.data.store.arrays import flat, texts_at
 
 LISTS = pyarrow.array([[1, 2], [], [3], [4, 5, 6]], pyarrow.list_(pyarrow.int32()))
 NESTED = pyarrow.array([[[1], [2, 3]], [], [[4], [], [5, 6]]], pyarrow.list_(pyarrow.list_(pyarrow.int32())))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, ag_news, multi30k, wikitext, write
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from synthcli.data.batching import Batches, split
 from synthcli.data.config import BatchConfig
+from synthcli.data.examples.batches import Batches, split
 from synthcli.errors import SynthError
 
 LENGTHS = np.random.default_rng(0).integers(1, 50, size=103)

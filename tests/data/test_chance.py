@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthcli.data.chance import keys_of, mixed, uniform
+from synthcli.data.examples.counter_rng import keys_of, mixed, uniform
 
 # what Vigna's splitmix64.c prints from state 1234567
 PUBLISHED = (6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431)

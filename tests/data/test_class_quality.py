@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.data.quality import findings, report
-from synthcli.data.quality.classes import class_findings, deviation
-from synthcli.data.quality.unusual import findings as unusual
+from synthcli.data.quality.class_balance import class_findings, deviation
+from synthcli.data.quality.quality_warnings import findings as unusual
 from tests.data.small import BYTES, ag_news
 
 NAME = "csv:label=label,classes=a+b+c"

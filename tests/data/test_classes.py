@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthcli.data.classes import IN_ANOTHER_ORDER, UNKNOWN, Classes
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
+from synthcli.data.examples.class_matching import IN_ANOTHER_ORDER, UNKNOWN, Classes
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.errors import SynthError
 
 from .small import BYTES, ag_news

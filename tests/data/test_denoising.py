@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.data.chance import keys_of, uniform
-from synthcli.data.collate import IGNORED, Batch, Report
 from synthcli.data.config import DenoisingConfig
-from synthcli.data.denoising import corrupted, divided, noise_of, room, sides_of
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.collate import IGNORED, Batch, Report
+from synthcli.data.examples.counter_rng import keys_of, uniform
+from synthcli.data.examples.denoising import corrupted, divided, noise_of, room, sides_of
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, multi30k, wikitext
 

@@ -10,9 +10,9 @@ import pytest
 
 from synthcli.data.corpora import CORPORA
 from synthcli.data.corpora.one_file import SIZE
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
-from synthcli.data.text import Joined
+from synthcli.data.examples.windows import Joined
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.data.tokenizers.byte_level import OFFSET
 from synthcli.errors import SynthError
 from tests.data.small import BYTES

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.data.collate import padded
-from synthcli.data.examples import IGNORED, Batch, Examples, Report
-from synthcli.data.prepare import prepare
-from synthcli.data.ragged import Ragged
-from synthcli.data.store import Store
+from synthcli.data.examples.collate import padded
+from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.ragged import Ragged
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, ag_news, multi30k, wikitext
 
@@ -42,9 +42,9 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Store:
 FIRST_BATCH = """
 import sys
 from pathlib import Path
-from synthcli.data.batching import Batches
+from synthcli.data.examples.batches import Batches
 from synthcli.data.config import BatchConfig
-from synthcli.data.store import open_store
+from synthcli.data.store.store import open_store
 from synthcli.jobs.train import Examples
 examples = Examples(open_store(Path(sys.argv[1])), "train", "causal-lm", None, 8, layout="packed")
 batch = examples.collate(Batches(examples.lengths, BatchConfig(size=2), seed=0).at(0)[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.preparing.parts import ids_of
+from synthcli.data.prepare.pretokenise import ids_of
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level_bpe import train
 from synthcli.data.tokenizers.byte_pairs import BYTES

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from tests.data.fuzz_readers import Case
 from tests.data.reader_fixtures import FIXTURES
 from tests.data.small import BYTES

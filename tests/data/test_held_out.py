@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from synthcli.data.corpora import Row, find_corpus
-from synthcli.data.prepare import prepare
-from synthcli.data.preparing import local
-from synthcli.data.preparing.shard import Draft, make_shard
-from synthcli.data.preparing.work import Work
+from synthcli.data.prepare import local
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.shard import Draft, make_shard
+from synthcli.data.prepare.store_build import Work
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, PIECES, contents, write
 

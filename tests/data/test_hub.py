@@ -11,8 +11,8 @@ import pytest
 
 from synthcli import disk
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare import prepare
-from synthcli.data.store import known_source
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import known_source
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.small import BYTES

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from synthcli.data.text import Joined
+from synthcli.data.examples.windows import Joined
 
 BOS, EOS = 1, 2
 TOKENIZER: Any = SimpleNamespace(bos_id=BOS, eos_id=EOS)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 
 WORDS = TokenizerConfig.model_validate({"kind": "words"})

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare import prepare
-from synthcli.data.source_changes import find_changes
-from synthcli.data.store import find_store, find_store_by_hash, known_source, store_path
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.source_changes import find_changes
+from synthcli.data.store.store import find_store, find_store_by_hash, known_source, store_path
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, write
 

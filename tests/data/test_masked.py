@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.data.chance import keys_of
 from synthcli.data.config import MaskingConfig, TokenizerConfig
-from synthcli.data.examples import IGNORED, Batch, Examples, Report
-from synthcli.data.masked import Masking
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.counter_rng import keys_of
+from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.examples.masking import Masking
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, wikitext

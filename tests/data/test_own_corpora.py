@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import Row, find_corpus
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, SOURCES, TARGETS, write
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from synthcli.data.examples import IGNORED, Examples
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import IGNORED, Examples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.preparing import parts
-from synthcli.data.preparing.parts import CUTS, Encode, encode_of
-from synthcli.data.preparing.texts import Texts
+from synthcli.data.prepare import pretokenise
+from synthcli.data.prepare.pretokenise import CUTS, Encode, encode_of
+from synthcli.data.prepare.texts import Texts
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.data.tokenizers.sentence_pieces import words_of
@@ -41,7 +41,7 @@ def test_ids_are_those_of_the_tokenizer(kind: str, monkeypatch: pytest.MonkeyPat
     tokenizer, given = tokenizer_of(kind), texts()
     encode = encode_of(tokenizer)
     assert ids(encode, given) == tokenizer.encode_batch(given)
-    monkeypatch.setattr(parts, "PARTS_KEPT", 10)
+    monkeypatch.setattr(pretokenise, "PARTS_KEPT", 10)
     assert ids(encode, given[::-1]) == tokenizer.encode_batch(given[::-1])
     assert ids(encode, []) == []
     assert [ids(encode, [text])[0] for text in given[-40:]] == tokenizer.encode_batch(given[-40:])

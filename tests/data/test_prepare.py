@@ -12,12 +12,12 @@ from datasets import Features
 
 from synthcli import disk
 from synthcli.data.corpora.source import Folder
-from synthcli.data.prepare import prepare
-from synthcli.data.preparing import cutting, local, shard
-from synthcli.data.preparing.encoding import Encoder
-from synthcli.data.preparing.work import work_folder
-from synthcli.data.shards import SCHEMAS, describe_split
-from synthcli.data.store import open_store, store_path
+from synthcli.data.prepare import local, shard, sharding
+from synthcli.data.prepare.encoding import Encoder
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.store_build import work_folder
+from synthcli.data.store.shards import SCHEMAS, describe_split
+from synthcli.data.store.store import open_store, store_path
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.small import BYTES, PIECES, contents, names_in, write
 
@@ -49,7 +49,7 @@ def test_shards_are_cut_by_their_text(whole: dict[str, bytes]) -> None:
 
 def test_rows_are_cut_where_a_shard_is_full() -> None:
     rows: Any = iter([{"text": text} for text in ("abc", "äb", "", "c", "abcdefgh", "")])
-    tasks = list(cutting.cut(rows, "train", "text", 6))
+    tasks = list(sharding.cut(rows, "train", "text", 6))
     texts = [task.texts["text"].strings() for task in tasks]
     assert texts == [["abc", "äb"], ["", "c", "abcdefgh"], [""]]
     assert [(task.shard, task.rows, task.bytes) for task in tasks] == [
@@ -62,7 +62,7 @@ def test_rows_are_cut_where_a_shard_is_full() -> None:
 def test_half_a_character_is_refused() -> None:
     rows: Any = iter([{"text": "a"}, {"text": "b\ud83d"}])
     with pytest.raises(SynthError) as caught:
-        list(cutting.cut(rows, "train", "text", 6))
+        list(sharding.cut(rows, "train", "text", 6))
     assert caught.value.message == "row 2 of `train` holds half a character, `'\\ud83d'`"
 
 
@@ -91,7 +91,7 @@ def count_shards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that will hold the shards made from now on."""
     made: list[str] = []
 
-    def counted(task: cutting.Task, encoder: Encoder, drafts: Path) -> shard.Draft:
+    def counted(task: sharding.Task, encoder: Encoder, drafts: Path) -> shard.Draft:
         made.append(task.shard)
         return shard.make_shard(task, encoder, drafts)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from synthcli.data.prepare import prepare
-from synthcli.data.preparing import cutting, local, on_ray
-from synthcli.data.preparing.shard import Draft
+from synthcli.data.prepare import local, on_ray, sharding
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.shard import Draft
 from synthcli.errors import SynthError
 from tests.data.kill_prepare import SHARD_BYTES, corpus
 from tests.data.small import BYTES, PIECES, contents, names_in
@@ -31,7 +31,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_a_worker_killed_midway(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (cutting, local):
+    for module in (sharding, local):
         monkeypatch.setattr(module, "SHARD_BYTES", SHARD_BYTES)
     source, attempts = corpus(tmp_path / "data"), tmp_path / "attempts"
     expected = contents(prepare("multi30k", PIECES, tmp_path / "local", source).path)

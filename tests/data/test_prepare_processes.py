@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from synthcli.children import Children
-from synthcli.data.prepare import WAITING, prepare
-from synthcli.data.preparing.locking import locked
-from synthcli.data.preparing.work import work_folder
-from synthcli.data.preparing.worker import Worker
-from synthcli.data.store import store_path
+from synthcli.data.prepare.prepare_store import WAITING, prepare
+from synthcli.data.prepare.store_build import work_folder
+from synthcli.data.prepare.worker import Worker
+from synthcli.data.store.locking import locked
+from synthcli.data.store.store import store_path
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.holding import hold, hold_then_prepare
 from tests.data.small import BYTES, PIECES, contents, multi30k, names_in, write
@@ -125,7 +125,7 @@ def test_a_shard_that_kills_its_processes(
 
 
 def test_a_worker_imports_no_more_than_it_needs() -> None:
-    code = "import sys, synthcli.data.preparing.worker; print(*sys.modules)"
+    code = "import sys, synthcli.data.prepare.worker; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "pyarrow" in loaded

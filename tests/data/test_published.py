@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from synthcli.data.manifest import read_manifest, verify
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.manifest import read_manifest, verify
 from tests.data.small import BYTES
 
 # What the manifest calls a dataset -> the corpora that read it, and its splits in their order.

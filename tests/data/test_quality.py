@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from synthcli.data import quality
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
-from synthcli.data.quality import findings, hashing, picture, repeated, report
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.quality import duplicates, findings, hashing, picture, report
 from synthcli.data.quality.arrow import Column, column_of
 from synthcli.data.quality.hashing import AT_ONCE, row_hashes
 from synthcli.data.quality.lengths import EXACT, Lengths
-from synthcli.data.quality.unusual import told
-from synthcli.data.shards import TOKENS
-from synthcli.data.store import Store
+from synthcli.data.quality.quality_warnings import told
+from synthcli.data.store.shards import TOKENS
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, ag_news, multi30k, wikitext, write
 
@@ -188,11 +188,11 @@ def test_a_picture_of_a_column_without_ids(leaky: Store, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, 1000])
 def test_repeats_are_counted_a_block_at_a_time(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeated, "AT_ONCE", at_once)
+    monkeypatch.setattr(duplicates, "AT_ONCE", at_once)
     draw = np.random.default_rng(0)
     for rows in (0, 1, 2, 7, 60):
         drawn = draw.integers(0, max(rows // 4, 1), rows).astype(np.uint64)
-        hashes, counted = repeated.repeats([drawn[: rows // 3], drawn[rows // 3 :]])
+        hashes, counted = duplicates.repeats([drawn[: rows // 3], drawn[rows // 3 :]])
         times = Counter(drawn.tolist())
         assert hashes.tolist() == sorted(drawn.tolist())
         assert counted == {

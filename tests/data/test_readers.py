@@ -8,7 +8,7 @@ import pytest
 
 from synthcli.data.corpora import find_corpus, reading
 from synthcli.data.corpora.reading import json_document, lines
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.errors import SynthError
 from synthcli.presets import load_preset
 from tests.data.small import BYTES, SOURCES, multi30k, write

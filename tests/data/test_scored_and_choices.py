@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.data.collate import Batch
-from synthcli.data.examples import Examples, Report
-from synthcli.data.prepare import prepare
-from synthcli.data.ragged import NestedRagged
-from synthcli.data.store import Store, open_store
+from synthcli.data.examples.collate import Batch
+from synthcli.data.examples.examples import Examples, Report
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.ragged import NestedRagged
+from synthcli.data.store.store import Store, open_store
 from synthcli.errors import SynthError
 from synthcli.presets.fitness import misfits
 from tests.data.small import BYTES, write

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from tests.data.small import BYTES
 
 FOLDERS = {

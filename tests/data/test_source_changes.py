@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data import source_changes
-from synthcli.data.manifest import MANIFEST
-from synthcli.data.origin import given_source, prepare_command
-from synthcli.data.prepare import prepare
-from synthcli.data.source_changes import describe_source, find_changes, refuse_changed
-from synthcli.data.store import Store, find_store_by_hash, known_source, known_sources, open_store
+from synthcli.data.prepare import source_changes
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.source_changes import describe_source, find_changes, refuse_changed
+from synthcli.data.store.manifest import MANIFEST
+from synthcli.data.store.origin import given_source, prepare_command
+from synthcli.data.store.store import Store, find_store_by_hash, known_source, known_sources, open_store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, PIECES, SOURCES, TARGETS, multi30k, write
 

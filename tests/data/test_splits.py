@@ -5,8 +5,8 @@ import pytest
 
 from synthcli.data.corpora import CORPORA
 from synthcli.data.corpora.source import find_split
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from tests.data.small import BYTES, wikitext

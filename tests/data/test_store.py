@@ -7,8 +7,8 @@ import pytest
 from datasets import load_from_disk
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store, find_store, known_source, open_store, stores_root
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store, find_store, known_source, open_store, stores_root
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, ag_news, contents, multi30k, names_in, wikitext
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.data.batching import Batches, split_in_order
 from synthcli.data.config import BatchConfig, DataConfig
-from synthcli.data.examples import IGNORED, Batch, Examples, Report
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.batches import Batches, split_in_order
+from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, wikitext
 

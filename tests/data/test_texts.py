@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow
 import pytest
 
-from synthcli.data import arrays
-from synthcli.data.preparing.texts import NARROW, WIDE, Texts
+from synthcli.data.prepare.texts import NARROW, WIDE, Texts
+from synthcli.data.store import arrays
 
 LETTERS = "ab é漢🙂\u2013" + NARROW + WIDE
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare import prepare
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.data.tokenizers import (
     TRAINERS,
     byte_level_bpe,

@@ -12,8 +12,8 @@ from synthcli.cli import app
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import CORPORA
 from synthcli.data.corpora.lm1b import HELD_OUT, TRAINING
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import wikitext, write
 

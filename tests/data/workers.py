@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.children import Children
-from synthcli.data.preparing.worker import Worker
+from synthcli.data.prepare.worker import Worker
 
 SECONDS = 60
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.examples import Examples
+from synthcli.data.examples.examples import Examples
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.train import fitted
 from synthcli.model import build

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from synthcli.data.config import DenoisingConfig, MaskingConfig, TokenizerConfig
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.data.tokenizers.wordpiece import MARKS
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, measure
 from synthcli.model import ModelConfig, build

@@ -13,8 +13,8 @@ import torch
 from sacrebleu.metrics import BLEU
 from scipy import stats
 
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig

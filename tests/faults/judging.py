@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.manifest import MANIFEST
-from synthcli.data.store import open_store
+from synthcli.data.store.manifest import MANIFEST
+from synthcli.data.store.store import open_store
 from synthcli.durable import followed
 from synthcli.errors import SynthError
 from synthcli.training.checkpoints import WEIGHTS, load_checkpoint

@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from synthcli.data.labelled import LabelledExamples
+from synthcli.data.examples.classification import LabelledExamples
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer

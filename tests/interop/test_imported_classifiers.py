@@ -19,12 +19,12 @@ from synthcli.cli.next_training import training_command
 from synthcli.compress.calibration import Calibration
 from synthcli.compress.capture import logits_of
 from synthcli.compress.teacher import open_teacher
-from synthcli.data.classified_text import fit_pair
-from synthcli.data.examples import Examples
-from synthcli.data.forms import NAMED, PLAIN
-from synthcli.data.origin import prepare_command
-from synthcli.data.prepare import prepare
-from synthcli.data.store import open_store
+from synthcli.data.corpora.forms import NAMED, PLAIN
+from synthcli.data.examples.classified_text import fit_pair
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.origin import prepare_command
+from synthcli.data.store.store import open_store
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from synthcli.data.classes import IN_ANOTHER_ORDER, UNKNOWN
+from synthcli.data.examples.class_matching import IN_ANOTHER_ORDER, UNKNOWN
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import SynthError
 from synthcli.evaluation.result import Result

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.compress.config import RecordingConfig
-from synthcli.data.store import Store
+from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs import texts as job
 from synthcli.jobs.texts import data_of, texts_for

@@ -92,7 +92,7 @@ def test_every_arm_has_the_same_trials_and_is_compared_with_its_best(here: Path)
 def test_no_test_text_is_read_while_arms_are_tuned(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "evaluate_checkpoint", None)
     splits: list[str] = []
-    from synthcli.data.store import Store
+    from synthcli.data.store.store import Store
     from synthcli.jobs import stores, train
 
     real = stores.examples_of

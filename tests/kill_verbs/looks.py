@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synthcli.data.store import open_store, stores_in, stores_root
+from synthcli.data.store.store import open_store, stores_in, stores_root
 from synthcli.evaluation.outputs import read_outputs
 from synthcli.presets import load_preset
 from synthcli.runs import find_checkpoint, list_runs, verb_of

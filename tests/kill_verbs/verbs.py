@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.data.preparing import cutting, local
+from synthcli.data.prepare import local, sharding
 from tests.kill_verbs.forked import fork_ranks
 
 Words = tuple[str, ...]
@@ -72,7 +72,7 @@ class Verb:
 
 
 def small_shards() -> None:
-    cutting.SHARD_BYTES = local.SHARD_BYTES = SMALL_SHARD
+    sharding.SHARD_BYTES = local.SHARD_BYTES = SMALL_SHARD
 
 
 def no_trial() -> None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from synthcli.data.batching import Batches
 from synthcli.data.config import BatchConfig
+from synthcli.data.examples.batches import Batches
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.objectives import IGNORED
 from synthcli.training.callbacks import Callback

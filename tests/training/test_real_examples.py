@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from synthcli.data.config import BatchConfig, TokenizerConfig
-from synthcli.data.examples import Examples
-from synthcli.data.prepare import prepare
-from synthcli.data.store import Store
+from synthcli.data.examples.examples import Examples
+from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.store.store import Store
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
 from synthcli.runs import create_run, find_checkpoint

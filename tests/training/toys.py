@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from synthcli.data.chance import keys_of, uniform
 from synthcli.data.config import BatchConfig
+from synthcli.data.examples.counter_rng import keys_of, uniform
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import IGNORED, OBJECTIVES

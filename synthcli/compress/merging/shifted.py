@@ -8,7 +8,7 @@ from torch import Tensor
 from synthcli.compress.cache import ActivationCache
 from synthcli.compress.merging.span import Span
 from synthcli.compress.sites import Site
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 
 
 @dataclass(frozen=True)

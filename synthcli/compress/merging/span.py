@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.cache import Readable
 from synthcli.compress.sites import Site, block_of, check_layer
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
 from synthcli.model.context import Context

@@ -9,7 +9,7 @@ from synthcli.compress.assemble import new_block
 from synthcli.compress.cache import batches_by_length, read_on
 from synthcli.compress.merging.span import Activations, NormsAfter, Span, Wiring, wiring_of
 from synthcli.compress.sites import Site
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 from synthcli.model import ModelConfig
 from synthcli.model_config.mixers import MixerConfig

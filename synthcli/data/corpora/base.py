@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from synthcli.data.config import TokenizerKind
+from synthcli.data.corpora.homes import present
 from synthcli.data.corpora.hub import Hub, open_hub
 from synthcli.data.corpora.source import Builtin, Folder, Row, Source
 from synthcli.data.corpora.splitting import CutFolder
-from synthcli.data.fetching.homes import present
 from synthcli.errors import SynthError
 
 FEWEST_CLASSES = 2  # of a classifier, until a store says how many there are
@@ -34,7 +34,7 @@ class Corpus:
     tokenizer: TokenizerKind = "sentencepiece-unigram"  # where none is asked for
     vocab_size: int | None = None  # of that tokenizer; none: as large as its kind is by default
     has_words: bool = True  # whether what stands between white space is one; not of markup or code as bytes
-    has_fields: bool = False  # whether what is classified is of fields with names: `data.forms`
+    has_fields: bool = False  # whether what is classified is of fields with names: `corpora.forms`
     least_count: int = 1  # of a word in train; rarer ones are unknown to its word tokenizers
     hub: Hub | None = None
     folder: Callable[[Path], Folder | CutFolder] | None = None

@@ -14,10 +14,10 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.chance import mixed
 from synthcli.data.corpora.source import SPLITS, Row
+from synthcli.data.examples.counter_rng import mixed
 from synthcli.data.quality.hashing import Hashes, text_hashes
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 
 Codes = npt.NDArray[np.uint8]
 Buckets = npt.NDArray[np.uint32]

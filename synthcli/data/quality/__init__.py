@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.quality.arrow import batches_of, ids_in
-from synthcli.data.quality.classes import Classes
-from synthcli.data.quality.drawing import FORMATS, picture
+from synthcli.data.quality.class_balance import Classes
+from synthcli.data.quality.duplicates import overlaps, repeats
 from synthcli.data.quality.hashing import Hashes, row_hashes
 from synthcli.data.quality.lengths import Lengths
-from synthcli.data.quality.repeated import overlaps, repeats
-from synthcli.data.quality.unusual import findings
-from synthcli.data.quality.used import Used
+from synthcli.data.quality.picture import FORMATS, picture
+from synthcli.data.quality.quality_warnings import findings
+from synthcli.data.quality.vocabulary_coverage import Used
 from synthcli.data.tokenizers import load_tokenizer
 
 COMPARED_AT_MOST = 2**25  # rows: 256 MiB of hashes

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow
 
-from synthcli.data.arrays import flat, numbers_in
-from synthcli.data.ragged import Ids, Indices
-from synthcli.data.shards import shards_of
+from synthcli.data.store.arrays import flat, numbers_in
+from synthcli.data.store.ragged import Ids, Indices
+from synthcli.data.store.shards import shards_of
 
 COLUMNS = ("tokens", "source", "target", "choices")
 

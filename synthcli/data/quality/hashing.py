@@ -8,9 +8,9 @@ Two rows that differ have one hash with a chance of about 2^-60: among 10^8 hard
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.chance import GOLDEN, mixed
+from synthcli.data.examples.counter_rng import GOLDEN, mixed
 from synthcli.data.quality.arrow import Column
-from synthcli.data.ragged import Ids, Indices
+from synthcli.data.store.ragged import Ids, Indices
 
 Hashes = npt.NDArray[np.uint64]
 

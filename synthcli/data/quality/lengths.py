@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from synthcli.data.ragged import Indices
+from synthcli.data.store.ragged import Indices
 
 EXACT = 2**16  # lengths below are counted one by one
 PER_OCTAVE = 4  # bins of the histogram

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.fetching import download
+from synthcli.data.fetch import download
 from tests.data.fetching.server import Server, serving
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.fetching.archives import unpack
+from synthcli.data.fetch.archives import unpack
 from synthcli.errors import WorkFailedError
 
 FILES = {"top/a.txt": b"one", "top/sub/b.txt": b"two" * 1_000, "other/c.txt": b"three"}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.fetching import pack as packing
-from synthcli.data.fetching.archives import Header, unpack
-from synthcli.data.fetching.pack import Contents, pack
-from synthcli.data.fetching.unpack import unpack_pack
+from synthcli.data.fetch import pack as packing
+from synthcli.data.fetch.archives import Header, unpack
+from synthcli.data.fetch.pack import Contents, pack
+from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.fetching.test_archives import zip_of
 from tests.data.fetching.test_pack import altered, contents, listed, quiet

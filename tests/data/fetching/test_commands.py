@@ -11,7 +11,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from synthcli.cli import corpora, prepare_corpus
-from synthcli.data.fetching.published import PUBLISHED, Remote
+from synthcli.data.fetch.remote_files import PUBLISHED, Remote
 from synthcli.errors import SynthError
 from tests.data.fetching.server import Server
 from tests.data.fetching.test_archives import tree

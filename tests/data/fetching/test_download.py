@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.fetching import download as module
-from synthcli.data.fetching.download import download
+from synthcli.data.fetch import download as module
+from synthcli.data.fetch.download import download
 from synthcli.errors import WorkFailedError
 from tests.data.fetching.server import Server
 

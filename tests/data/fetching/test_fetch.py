@@ -12,10 +12,10 @@ import pytest
 from synthcli import disk
 from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.data.corpora.c4 import C4
-from synthcli.data.fetching import fetch as module
-from synthcli.data.fetching.fetch import fetch
-from synthcli.data.fetching.homes import HOMES, homes, present
-from synthcli.data.fetching.published import C4_AT, PUBLISHED, Remote
+from synthcli.data.corpora.homes import HOMES, homes, present
+from synthcli.data.fetch import fetch_corpus as module
+from synthcli.data.fetch.fetch_corpus import fetch
+from synthcli.data.fetch.remote_files import C4_AT, PUBLISHED, Remote
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.fetching.server import Server
 from tests.data.fetching.test_archives import tar_of, tree

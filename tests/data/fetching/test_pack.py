@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from synthcli.data.fetching import pack as packing
-from synthcli.data.fetching.pack import ENDINGS, Contents, pack
-from synthcli.data.fetching.unpack import unpack_pack
+from synthcli.data.fetch import pack as packing
+from synthcli.data.fetch.pack import ENDINGS, Contents, pack
+from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.fetching.test_archives import tree
 

@@ -1,0 +1,1 @@
+"""From a corpus to its store: shards encoded in several processes; an interrupted preparation goes on."""

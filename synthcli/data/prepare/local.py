@@ -1,0 +1,114 @@
+"""The engine of one machine: shards in this process, and in others beside it.
+
+This process reads, gives the others what they can take, and makes a shard itself when none of them can: all
+are busy, and none waits for another.
+"""
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from synthcli.children import Children
+from synthcli.data.prepare.encoding import Encoder, encoder_in
+from synthcli.data.prepare.shard import Draft, make_shard
+from synthcli.data.prepare.sharding import SHARD_BYTES
+from synthcli.data.prepare.task import Task
+from synthcli.data.prepare.worker import Worker
+from synthcli.errors import WorkFailedError
+
+ATTEMPTS = 2  # for a shard whose process was killed
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an engine may use: processes of this machine, or a cluster's address."""
+
+    workers: int = 1
+    address: str | None = None
+
+
+def make_locally(tasks: Iterator[Task], tokenizer: Path, drafts: Path, means: Means) -> Iterator[Draft]:
+    """Yield shards as they are done; what is smaller than a shard is not worth a process."""
+    encoder = encoder_in(tokenizer)
+    first, is_all = beginning(tasks)
+    if means.workers == 1 or is_all:
+        yield from (make_shard(task, encoder, drafts) for task in chain(first, tasks))
+        return
+    with Children() as children:
+        crew = Crew(tokenizer, drafts, means.workers - 1, children)
+        try:
+            yield from crew.make(chain(first, tasks), encoder)
+        finally:
+            crew.dismiss()
+
+
+def beginning(tasks: Iterator[Task]) -> tuple[list[Task], bool]:
+    """Take tasks until they are a shard's worth of text; return them, and whether they are all."""
+    taken: list[Task] = []
+    while sum(task.bytes for task in taken) < SHARD_BYTES:
+        task = next(tasks, None)
+        if task is None:
+            return taken, True
+        taken.append(task)
+    return taken, False
+
+
+class Crew:
+    """Workers beside this process, all started at once."""
+
+    def __init__(self, tokenizer: Path, drafts: Path, size: int, children: Children) -> None:
+        self.tokenizer, self.drafts, self.children = tokenizer, drafts, children
+        self.workers: dict[Connection, Worker] = {}
+        for _ in range(size):
+            self.hire()
+
+    def hire(self) -> Worker:
+        worker = Worker(self.tokenizer, self.drafts, self.children)
+        self.workers[worker.connection] = worker
+        return worker
+
+    def make(self, tasks: Iterator[Task], encoder: Encoder) -> Iterator[Draft]:
+        """Yield shards: those of the workers as they come, and those this process makes."""
+        for task in tasks:
+            yield from self.finished(seconds=0)
+            with_room = [worker for worker in self.workers.values() if worker.has_room]
+            if with_room:
+                least = min(with_room, key=lambda worker: len(worker.given))
+                least.give(pickle.dumps(task, pickle.HIGHEST_PROTOCOL))
+            else:
+                yield make_shard(task, encoder, self.drafts)
+        while any(worker.given for worker in self.workers.values()):
+            yield from self.finished()
+
+    def finished(self, seconds: float | None = None) -> Iterator[Draft]:
+        """Yield what workers have made; wait for it as long as is said, or until there is some."""
+        for connection in wait(list(self.workers), seconds):
+            assert isinstance(connection, Connection)
+            worker = self.workers[connection]
+            answer = worker.answer()
+            if answer is None:
+                self.replace(worker)
+            elif isinstance(answer, Draft):
+                yield answer
+
+    def replace(self, worker: Worker) -> None:
+        """Give the shards of a worker that was killed to a new one."""
+        worker.end()
+        del self.workers[worker.connection]
+        if worker.deaths + 1 == ATTEMPTS:
+            raise WorkFailedError(
+                f"two processes were killed while they made a shard, the last with code"
+                f" {worker.process.returncode}",
+                "give it more memory, or fewer processes (`--workers 1`); what is finished is kept",
+            )
+        successor = self.hire()
+        successor.deaths = worker.deaths + 1
+        for packed in worker.given:
+            successor.give(packed)
+
+    def dismiss(self) -> None:
+        for worker in self.workers.values():
+            worker.end()
