@@ -134,8 +134,8 @@ class ClaimTest:
 def find_test(named: Named, scale: Scale, first_seed: int, data: Path | None) -> ClaimTest | None:
     """Return the test of a claim at a scale; None where there is none.
 
-    What is exact is tested at the scale of the paper alone; and every claim can be tried there, if it names
-    arms, and what is measured is something that we can measure.
+    What is exact is tested at the scale of the paper alone, and needs no text; and every claim can be tried
+    there, if it names arms, and what is measured is something that we can measure.
     """
     claim = named.claim
     if scale in claim.cannot or (claim.is_exact and scale != "paper"):
@@ -143,7 +143,7 @@ def find_test(named: Named, scale: Scale, first_seed: int, data: Path | None) ->
     setup = claim.at.get(scale)
     if setup is None and (scale != "paper" or not is_measurable(named)):
         return None
-    return ClaimTest(named, scale, setup or Setup(), first_seed, data)
+    return ClaimTest(named, scale, setup or Setup(), first_seed, None if claim.is_exact else data)
 
 
 def is_measurable(named: Named) -> bool:

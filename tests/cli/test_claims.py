@@ -245,3 +245,11 @@ def test_claims_on_a_corpus_that_is_not_there_are_named(synth: Synth, here: Path
     assert said.code == 0
     assert said.err == "note: `corpora` holds no text for synthesizer/tab2-random-better-than-fixed\n"
     assert ids[1] in json.loads(said.out)["tests"] and ids[0] not in json.loads(said.out)["tests"]
+
+
+def test_what_is_exact_needs_no_text(synth: Synth, here: Path) -> None:
+    (here / "corpora").mkdir()
+    exact = "simplified-blocks/sec4-identity-at-start"
+    said = synth("claims", "run", exact, "--scale", "hour", "--data", "corpora", "--plan", "--json")
+    assert said.code == 0, said.err
+    assert exact in json.loads(said.out)["tests"]
