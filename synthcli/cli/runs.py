@@ -45,6 +45,13 @@ Output = Annotated[
         "--output", "-o", metavar="FILE", help="A .png, .svg or .pdf.", show_default="the first run's"
     ),
 ]
+Model = Annotated[
+    str,
+    typer.Option("--as", metavar="OWNER/MODEL", help="The model's id on the hub, which files are kept by."),
+]
+Folder = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Where `data/CORPUS/OWNER/MODEL/` goes.")
+]
 Leftovers = Annotated[bool, typer.Option("--leftovers", help="What killed commands left, too.")]
 
 
@@ -189,6 +196,25 @@ def plot(runs: Plotted, output: Output = None) -> None:
     refuse_unwritable(path, "name another file with `-o`")
     picture(curves, path)
     return screen.say(f"wrote `{path}`: {len(curves):,} run{'s' * (len(curves) != 1)}")
+
+
+@app.command()
+def results(model: Model, run: One = None, output: Folder = Path("results")) -> None:
+    """Write the results of a run in the schema of Every Eval Ever, a file for each corpus.
+
+    Examples:
+
+    ```
+    synth runs results wmt14-dense --as OWNER/MODEL
+    ```
+    """
+    from synthcli.jobs.every_eval_ever import write_logs
+    from synthcli.runs import find_run
+
+    paths = write_logs(find_run(run), model, output)
+    for path in paths:
+        screen.say(f"wrote `{path}`")
+    return screen.say("next: `every_eval_ever validate`, of the package of that name, checks such files")
 
 
 @app.command()

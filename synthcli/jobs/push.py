@@ -34,10 +34,16 @@ class Plan:
         return sum(file.bytes for file in self.files)
 
 
+def refuse_name(option: str, name: str) -> None:
+    """Raise where `name`, given as `option`, cannot be an owner and a name on the hub."""
+    if not NAME.match(name) or ".." in name or "--" in name or name.endswith((".git", "-", ".")):
+        message = f"`{option} {name}` is not a name on the hub"
+        raise SynthError(message, f"`{option} OWNER/NAME`, letters, digits, `-_.`")
+
+
 def plan_push(folder: Path, to: str, private: bool = False) -> Plan:
     """Return what would be sent, and what is left out and why; needs no network."""
-    if not NAME.match(to) or ".." in to or "--" in to or to.endswith((".git", "-", ".")):
-        raise SynthError(f"`--to {to}` is not a name on the hub", "`--to OWNER/NAME`, letters, digits, `-_.`")
+    refuse_name("--to", to)
     if not folder.is_dir():
         raise SynthError(f"there is no folder `{folder}`", "`synth export CHECKPOINT --to hf` makes one")
     files, left = sort_out(folder)

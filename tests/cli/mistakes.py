@@ -368,6 +368,11 @@ AWAY = [
     ),
     ("kernels tes", "no such command 'tes'", "did you mean `test`? " + HELP.format("kernels")),
     ("runs show nowhere", "unknown run `nowhere`", RUNS),
+    (
+        "runs results --as tiny",
+        "`--as tiny` is not a name on the hub",
+        "`--as OWNER/NAME`, letters, digits, `-_.`",
+    ),
 ]
 
 DEVICES = "`auto`, `cpu`, `cuda`, or one GPU by its number: `cuda:0`"

@@ -178,6 +178,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "kernels build": ("kernels", "build", "--mode", "cpu"),
     "runs plot": ("runs", "plot", "{seq2seq}", "{encoder}"),
     "runs plot -o": ("runs", "plot", "{seq2seq}", "-o", "out/curves.svg"),
+    "runs results": ("runs", "results", "{seq2seq}", "--as", "ada/model", "-o", "out"),
     "runs rm": ("runs", "rm", "{part}", "--yes"),
     "runs rm, two of them": ("runs", "rm", "{healing}", "{student}", "--yes", "--json"),
     "runs rm --leftovers": ("runs", "rm", "--leftovers", "--yes"),
