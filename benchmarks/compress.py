@@ -25,14 +25,14 @@ import torch
 from torch import Tensor
 
 from synthcli.allocator import keep_freed_memory
-from synthcli.compress.cache import ActivationCache, build_cache
-from synthcli.compress.calibration import Calibration
-from synthcli.compress.capture import capture
-from synthcli.compress.closed_forms import STARTS, Lesson
+from synthcli.compress.activations.cache import ActivationCache, build_cache
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.activations.capture import capture
+from synthcli.compress.activations.hook_points import Site, logits_site
 from synthcli.compress.config import FitConfig
-from synthcli.compress.criteria import Given, criterion
-from synthcli.compress.fitting import fit
-from synthcli.compress.sites import Site, logits_site
+from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.distill.criteria import Given, criterion
+from synthcli.compress.distill.fitting import fit
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare.prepare_store import prepare

@@ -18,8 +18,8 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from synthcli.compress.activations.hook_points import main_stack
 from synthcli.compress.config import HealConfig, MergeConfig
-from synthcli.compress.sites import main_stack
 from synthcli.jobs import heal, merge_layers
 from synthcli.jobs.agreement import AgreementRequest, agree
 from synthcli.jobs.students import label_of

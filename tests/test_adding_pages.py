@@ -110,8 +110,8 @@ print(student.rows[0]["start"], len(ours.encoder.blocks))
 @pytest.mark.parametrize(
     ("page", "use", "said", "tests", "word"),
     [
-        ("adding-a-criterion.md", CRITERION, "mine 2", "tests/compress/test_criteria.py", "huber"),
-        ("adding-a-merge.md", MERGE, "splice 3", "tests/compress/test_merging.py", "splice or solving"),
+        ("adding-a-criterion.md", CRITERION, "mine 2", "tests/compress/distill/test_criteria.py", "huber"),
+        ("adding-a-merge.md", MERGE, "splice 3", "tests/compress/merge/test_merges.py", "splice or solving"),
     ],
 )
 def test_what_a_page_adds_to_compression_works_everywhere(

@@ -68,7 +68,7 @@ def list_protocols() -> list[str]:
 
 def list_mixers() -> list[str]:
     """Return what `--mixer` may be: of every mixer its own names."""
-    from synthcli.compress.students import STUDENTS
+    from synthcli.compress.distill.students import STUDENTS
 
     return list(STUDENTS)
 

@@ -17,7 +17,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from synthcli.cli.completion import complete, list_corpora, list_runs
 from synthcli.cli.panels import MODEL, OPTIMIZER, SETTINGS, TEXT, TRAINING
 from synthcli.cli.source_option import SOURCE_HELP
-from synthcli.compress.words import CONDITIONED
+from synthcli.compress.option_values import CONDITIONED
 from synthcli.errors import SynthError
 from synthcli.presets.merge import Sourced, Tree
 from synthcli.variables import LARGEST_SEED

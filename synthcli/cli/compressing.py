@@ -36,7 +36,7 @@ class Showing:
 
 def announce(job: "DistillJob | MergeJob") -> None:
     """Say what was chosen where nobody said, and the size of what is about to be recorded."""
-    from synthcli.compress.cache import shown
+    from synthcli.compress.activations.cache import shown
 
     train, held_out = job.texts
     screen.say(f"teacher: `{job.teacher.path}`")

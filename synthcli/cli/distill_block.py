@@ -21,7 +21,7 @@ from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName
-from synthcli.compress.words import CRITERIA, FORMULAS
+from synthcli.compress.option_values import CRITERIA, FORMULAS
 from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree
 
@@ -200,7 +200,7 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
     for one in table["blocks"]:
         for line in left_out(one, f"block {one['block']}"):
             screen.say(line)
-    from synthcli.compress.likeness import describe
+    from synthcli.compress.fidelity.outputs import describe
 
     near = table["model"]
     return screen.say(

@@ -19,7 +19,7 @@ from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName
-from synthcli.compress.words import MERGE_STARTS
+from synthcli.compress.option_values import MERGE_STARTS
 from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree
 
@@ -150,7 +150,7 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
             screen.say(line)
         if one["drops"]:
             screen.say(dropped(one))
-    from synthcli.compress.likeness import describe
+    from synthcli.compress.fidelity.outputs import describe
 
     near, layers = table["model"], table["layers"][-1] + 1
     return screen.say(

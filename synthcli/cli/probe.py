@@ -138,7 +138,7 @@ def probe(
 
 def announce(job: "ProbeJob") -> None:
     """Say what is probed on what, and the size of what is about to be recorded."""
-    from synthcli.compress.cache import shown
+    from synthcli.compress.activations.cache import shown
 
     train, held_out = job.texts.train, job.texts.held_out
     screen.say(f"teacher: `{job.teacher.path}`")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.sites import check_layer
+from synthcli.compress.activations.hook_points import check_layer
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
 from synthcli.model.initialise import initialise

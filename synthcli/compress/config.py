@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from synthcli.compress.words import Conditioned, Criterion, Formula, MergeStart
+from synthcli.compress.option_values import Conditioned, Criterion, Formula, MergeStart
 from synthcli.config import Config
 from synthcli.training.config import AdamWConfig, PrecisionName, TrainingConfig
 from synthcli.training.schedules import CosineConfig

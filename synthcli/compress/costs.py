@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from synthcli.compress.capture import logits_of
+from synthcli.compress.activations.capture import logits_of
 from synthcli.device import device_of
 from synthcli.model import count_parameters
 from synthcli.objectives import Batch

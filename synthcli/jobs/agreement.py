@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from synthcli.compress.agreeing import Judged, Progress, judge_all
-from synthcli.compress.cache import batches_by_length
+from synthcli.compress.activations.cache import batches_by_length
 from synthcli.compress.config import TextConfig
 from synthcli.compress.costs import Cost, costs_of
+from synthcli.compress.fidelity.teacher_agreement import Judged, Progress, judge_all
 from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig

@@ -7,16 +7,16 @@ from typing import Any
 
 from torch import nn
 
+from synthcli.compress.activations.cache import planned_bytes, refuse_size
+from synthcli.compress.activations.hook_points import block_of as block_at
+from synthcli.compress.activations.hook_points import check_layer, layers_of, main_stack
 from synthcli.compress.assemble import new_mixer
-from synthcli.compress.blocks import Texts, distill_blocks, refuse_misfit
-from synthcli.compress.cache import planned_bytes, refuse_size
-from synthcli.compress.conditioned import sites_of
 from synthcli.compress.config import DistillConfig
-from synthcli.compress.distilling import Distilled, Progress, parts_of, silent
-from synthcli.compress.likeness import Likeness, likeness
-from synthcli.compress.sites import block_of as block_at
-from synthcli.compress.sites import check_layer, layers_of, main_stack
-from synthcli.compress.students import Shape, name_of, student_config
+from synthcli.compress.distill.distill_block import Distilled, Progress, parts_of, silent
+from synthcli.compress.distill.distill_blocks import Texts, distill_blocks, refuse_misfit
+from synthcli.compress.distill.student_inputs import sites_of
+from synthcli.compress.distill.students import Shape, name_of, student_config
+from synthcli.compress.fidelity.outputs import Likeness, likeness
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare.prepare_store import Progress as Preparing

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from synthcli.compress.config import HealConfig
+from synthcli.compress.fidelity.outputs import likeness
 from synthcli.compress.healing import EveryPosition, Healing
-from synthcli.compress.likeness import likeness
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError, carrying, did_you_mean

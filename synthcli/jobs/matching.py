@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from synthcli.compress.sites import layers_of, main_stack
+from synthcli.compress.activations.hook_points import layers_of, main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig

@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import nn
 
-from synthcli.compress.blocks import Texts
-from synthcli.compress.cache import planned_bytes, refuse_size
+from synthcli.compress.activations.cache import planned_bytes, refuse_size
+from synthcli.compress.activations.hook_points import layers_of, main_stack
 from synthcli.compress.config import MergeConfig
-from synthcli.compress.distilling import Progress, silent
-from synthcli.compress.likeness import Likeness, likeness
-from synthcli.compress.merging import Span, all_pairs, span_of
-from synthcli.compress.merging.merges import Merged, merge_spans, stands_for
-from synthcli.compress.sites import layers_of, main_stack
-from synthcli.compress.students import name_of
+from synthcli.compress.distill.distill_block import Progress, silent
+from synthcli.compress.distill.distill_blocks import Texts
+from synthcli.compress.distill.students import name_of
+from synthcli.compress.fidelity.outputs import Likeness, likeness
+from synthcli.compress.merge import Span, all_pairs, span_of
+from synthcli.compress.merge.merge_spans import Merged, merge_spans, stands_for
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare.prepare_store import Progress as Preparing

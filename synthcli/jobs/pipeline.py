@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from synthcli.compress.config import DistillConfig, HealConfig, PipelineConfig, ProbeConfig
-from synthcli.compress.distilling import Progress, silent
+from synthcli.compress.distill.distill_block import Progress, silent
 from synthcli.config import Config
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.jobs import distill_block, heal, probe

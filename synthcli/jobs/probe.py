@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import durable
-from synthcli.compress.cache import RECORDINGS, ActivationCache, cache_at, planned_bytes, refuse_size
-from synthcli.compress.closed_forms import Lesson
+from synthcli.compress.activations.cache import (
+    RECORDINGS,
+    ActivationCache,
+    cache_at,
+    planned_bytes,
+    refuse_size,
+)
+from synthcli.compress.activations.hook_points import Site, check_layer, layers_of, main_stack
+from synthcli.compress.activations.recording import INDEX
 from synthcli.compress.config import ProbeConfig
-from synthcli.compress.probe import NOTHING, choose_replacements, probe_layer, sites_for
-from synthcli.compress.probe_figures import Finding, Layer, is_resolved
-from synthcli.compress.recording import INDEX
-from synthcli.compress.sites import Site, check_layer, layers_of, main_stack
+from synthcli.compress.distill.closed_forms import Lesson
+from synthcli.compress.probe.figures import Finding, Layer, is_resolved
+from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, probe_layer, sites_for
 from synthcli.compress.teacher import Teacher
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import refuse_unwritable, writing

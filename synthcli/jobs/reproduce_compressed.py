@@ -6,7 +6,7 @@ from typing import Any
 
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig, ProbeConfig
-from synthcli.compress.probe import NOTHING
+from synthcli.compress.probe.probe_layer import NOTHING
 from synthcli.data.prepare.prepare_store import silent
 from synthcli.evaluation.result import Result
 from synthcli.jobs import probe

@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from synthcli.compress.blocks import Texts
-from synthcli.compress.calibration import Calibration
+from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.config import CompressConfig, DistillConfig, MergeConfig
-from synthcli.compress.distilling import Distilled
-from synthcli.compress.merging.merges import Merged
+from synthcli.compress.distill.distill_block import Distilled
+from synthcli.compress.distill.distill_blocks import Texts
+from synthcli.compress.merge.merge_spans import Merged
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.device import describe_gpu

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.compress.calibration import KINDS, LAYOUTS, Calibration
+from synthcli.compress.activations.calibration import KINDS, LAYOUTS, Calibration
 from synthcli.compress.config import RecordingConfig, TextConfig
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig

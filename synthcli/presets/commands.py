@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from synthcli.compress.words import Method
+from synthcli.compress.option_values import Method
 
 VERBS: dict[Method, str] = {
     "distill-block": "distill-block",

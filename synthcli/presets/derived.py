@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from synthcli.compress.config import CONFIGS
-from synthcli.compress.students import rate_of
+from synthcli.compress.distill.students import rate_of
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.errors import SynthError

@@ -76,7 +76,7 @@ def test_runs_and_stores_are_offered(here: Path) -> None:
 
 
 def test_closed_sets_are_those_that_are_accepted() -> None:
-    from synthcli.compress.probe import REPLACEMENTS
+    from synthcli.compress.probe.probe_layer import REPLACEMENTS
     from synthcli.data.corpora import SPLITS
     from synthcli.data.prepare.executors import ENGINES
     from synthcli.data.tokenizers import TOKENIZERS

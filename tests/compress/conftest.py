@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from synthcli.compress.calibration import Calibration
+from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.store import Store
 from tests.compress.small import bert_config, gpt2_config, small_store, small_teacher

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from synthcli.compress.cache import ActivationCache, build_cache
-from synthcli.compress.calibration import Calibration
-from synthcli.compress.sites import Site
+from synthcli.compress.activations.cache import ActivationCache, build_cache
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.activations.hook_points import Site
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare.prepare_store import prepare

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
+from synthcli.compress.activations.capture import logits_of
+from synthcli.compress.activations.hook_points import main_stack
 from synthcli.compress.assemble import Kept, New, new_block, new_mixer, with_layers, with_mixers
-from synthcli.compress.capture import logits_of
-from synthcli.compress.sites import main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model import build, count_parameters

@@ -8,18 +8,18 @@ import pytest
 import torch
 import transformers
 
-from synthcli.compress.agreeing import Judged, judge_all
+from synthcli.compress.activations.cache import build_cache
+from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.assemble import with_mixers
-from synthcli.compress.cache import build_cache
-from synthcli.compress.calibration import Calibration
-from synthcli.compress.closed_forms import STARTS, Lesson
-from synthcli.compress.criteria.base import Given
-from synthcli.compress.criteria.kl_output import kl_output
+from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.distill.criteria.base import Given
+from synthcli.compress.distill.criteria.kl_output import kl_output
+from synthcli.compress.distill.students import Shape, student_config
+from synthcli.compress.fidelity.outputs import describe, likeness
+from synthcli.compress.fidelity.teacher_agreement import Judged, judge_all
 from synthcli.compress.healing import EveryPosition, Healing
-from synthcli.compress.likeness import describe, likeness
-from synthcli.compress.probe import probe_layer, sites_for
-from synthcli.compress.probe_figures import Layer
-from synthcli.compress.students import Shape, student_config
+from synthcli.compress.probe.figures import Layer
+from synthcli.compress.probe.probe_layer import probe_layer, sites_for
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
 from synthcli.data.examples.examples import Examples

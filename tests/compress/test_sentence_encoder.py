@@ -6,10 +6,10 @@ from pydoc_data.topics import topics
 
 import pytest
 
-from synthcli.compress.cache import build_cache
-from synthcli.compress.calibration import Calibration
-from synthcli.compress.closed_forms import STARTS, Lesson
-from synthcli.compress.nmse import nmse
+from synthcli.compress.activations.cache import build_cache
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare.prepare_store import prepare

@@ -9,7 +9,7 @@ import torch
 import transformers
 from torch import nn
 
-from synthcli.compress.capture import logits_of
+from synthcli.compress.activations.capture import logits_of
 from synthcli.compress.teacher import model_hash, open_teacher
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError

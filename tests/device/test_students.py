@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthcli.compress.activations.hook_points import Site
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import FitConfig
-from synthcli.compress.criteria import Given, criterion
-from synthcli.compress.fitting import Activations, Student, objective
+from synthcli.compress.distill.criteria import Given, criterion
+from synthcli.compress.distill.fitting import Activations, Student, objective
 from synthcli.compress.healing import EveryPosition, Healing
-from synthcli.compress.sites import Site
 from synthcli.data.config import BatchConfig
 from synthcli.model import build
 from synthcli.model_config.attention import AttentionConfig

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from synthcli import api
-from synthcli.compress.cache import build_cache
-from synthcli.compress.closed_forms import STARTS
+from synthcli.compress.activations.cache import build_cache
+from synthcli.compress.activations.hook_points import Site
 from synthcli.compress.config import HealConfig, ProbeConfig, RecordingConfig
-from synthcli.compress.merging import MERGES
-from synthcli.compress.sites import Site
+from synthcli.compress.distill.closed_forms import STARTS
+from synthcli.compress.merge import MERGES
 from synthcli.compress.teacher import open_teacher
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.sampling import Sampling

@@ -16,8 +16,8 @@ import transformers
 from torch import Tensor
 
 from synthcli.cli.next_training import training_command
-from synthcli.compress.calibration import Calibration
-from synthcli.compress.capture import logits_of
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.activations.capture import logits_of
 from synthcli.compress.teacher import open_teacher
 from synthcli.data.corpora.forms import NAMED, PLAIN
 from synthcli.data.examples.classified_text import fit_pair

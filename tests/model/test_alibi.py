@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.compress.merging.span import Span
-from synthcli.compress.merging.wide import pooled_attention
+from synthcli.compress.merge.concatenate import pooled_attention
+from synthcli.compress.merge.span import Span
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention, Site

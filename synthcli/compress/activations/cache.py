@@ -1,0 +1,234 @@
+"""Recorded activations on disk: far cheaper to read than to compute again.
+
+    <cache>/index.json  lengths.i64  tokens.i32  <site>.f16
+
+A file a site holds float16 rows of real tokens, sequence after sequence. The index names the teacher, its
+tokenizer and the text by their hashes, and the size of every file.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from synthcli import durable
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.activations.hook_points import Site, width_of
+from synthcli.compress.activations.recording import (
+    BYTES,
+    FORMAT,
+    INDEX,
+    LENGTHS,
+    TOKENS,
+    Progress,
+    batches_by_length,
+    file_of,
+    identity,
+    record,
+    write_index,
+)
+from synthcli.compress.teacher import Teacher
+from synthcli.data.store.ragged import Indices
+from synthcli.disk import shown, writing
+from synthcli.errors import SynthError
+from synthcli.safe_read import read_json
+
+CPU = torch.device("cpu")
+PARTS = {"of", "text", "sites", "bytes"}  # of an index
+RECORDINGS = ".activations-"  # how folders of recordings that do not stay begin
+
+__all__ = [
+    "CPU",
+    "RECORDINGS",
+    "ActivationCache",
+    "Progress",
+    "batches_by_length",
+    "build_cache",
+    "cache_at",
+    "open_cache",
+    "planned_bytes",
+    "read_on",
+    "refuse_other",
+    "refuse_size",
+    "shown",
+]
+
+
+@dataclass(frozen=True)
+class ActivationCache:
+    """Opened activations; a sequence is named by its number in the calibration text."""
+
+    path: Path
+    index: dict[str, Any]
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        return tuple(Site.parse(name) for name in self.index["sites"])
+
+    @cached_property
+    def lengths(self) -> Indices:
+        """Tokens of each sequence."""
+        return np.fromfile(self.path / LENGTHS, dtype=np.int64)
+
+    @cached_property
+    def ends(self) -> Indices:
+        """The row after the last of each sequence."""
+        return np.cumsum(self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def rows(self) -> int:
+        """Real tokens of all sequences."""
+        return int(self.ends[-1])
+
+    def width(self, site: Site) -> int:
+        return int(self._described(site)["width"])
+
+    def tokens(self, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Return token ids (batch, length), 0 where padded, and the padding or None."""
+        ids = np.memmap(self.path / TOKENS, dtype=np.int32, mode="r")
+        filled, padding = self._filled(ids, np.asarray(indices), np.int64)
+        return torch.from_numpy(filled), padding
+
+    def read(self, site: Site, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        """Return float32 (batch, length, width), 0 where padded, and the padding (batch, length) or None."""
+        filled, padding = self._filled(self._mapped(site), np.asarray(indices), np.float32)
+        return torch.from_numpy(filled), padding
+
+    def flat(self, site: Site, start: int, stop: int) -> Tensor:
+        """Return rows of real tokens (rows, width) in float32."""
+        return torch.from_numpy(self._mapped(site)[start:stop].astype(np.float32))
+
+    def _described(self, site: Site) -> dict[str, Any]:
+        described: dict[str, Any] | None = self.index["sites"].get(str(site))
+        if described is None:
+            held = ", ".join(f"`{name}`" for name in self.index["sites"])
+            raise SynthError(f"cache `{self.path}` holds nothing of `{site}`", f"it holds {held}")
+        return described
+
+    def _mapped(self, site: Site) -> npt.NDArray[Any]:
+        width = self._described(site)["width"]
+        return np.memmap(self.path / file_of(site), dtype=np.float16, mode="r").reshape(-1, width)
+
+    def _filled(
+        self, rows: npt.NDArray[Any], indices: Indices, dtype: type
+    ) -> tuple[npt.NDArray[Any], Tensor | None]:
+        lengths = self.lengths[indices]
+        longest = int(lengths.max(initial=0))
+        filled = np.zeros((len(indices), longest, *rows.shape[1:]), dtype=dtype)
+        for place, (end, length) in enumerate(zip(self.ends[indices], lengths, strict=True)):
+            filled[place, :length] = rows[end - length : end]
+        if (lengths == longest).all():
+            return filled, None
+        return filled, torch.from_numpy(np.arange(longest) >= lengths[:, None])
+
+
+class Readable(Protocol):
+    """What a cache offers: sequences by number."""
+
+    def read(self, site: Site, indices: Indices) -> tuple[Tensor, Tensor | None]:
+        """Return (batch, length, width), zeros at padding, and the padding."""
+
+
+def read_on(
+    device: torch.device, cache: Readable, site: Site, indices: Indices
+) -> tuple[Tensor, Tensor | None]:
+    """Read a site of some sequences, and their padding, to where a model is."""
+    values, padding = cache.read(site, indices)
+    return values.to(device), None if padding is None else padding.to(device)
+
+
+def planned_bytes(teacher: Teacher, calibration: Calibration, sites: Iterable[Site]) -> int:
+    """Return the size of a cache before it is written: tokens × width × 2 bytes a site, and the tokens."""
+    widths = sum(width_of(teacher.model, site) for site in set(sites))
+    return int(calibration.lengths.sum()) * (widths * BYTES + 4) + 8 * len(calibration)
+
+
+def build_cache(
+    path: Path,
+    teacher: Teacher,
+    calibration: Calibration,
+    sites: Iterable[Site],
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> ActivationCache:
+    """Record the sites of a teacher on a text; `limit` in bytes. The cache is whole or absent."""
+    wanted = sorted(set(sites))
+    size = planned_bytes(teacher, calibration, wanted)
+    refuse_size(path, size, limit)
+    if path.exists():
+        raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
+    with writing(f"recording `{path}`", path, needs=size), durable.new_folder(path) as folder:
+        record(folder, teacher, calibration, wanted, progress)
+        write_index(folder, teacher, calibration, wanted)
+    return open_cache(path)
+
+
+def open_cache(path: Path) -> ActivationCache:
+    """Open a cache whose files have the sizes that its index names."""
+    try:
+        index = read_json(path / INDEX)
+    except FileNotFoundError as error:
+        raise SynthError(f"`{path}` is no cache: it has no `{INDEX}`", "name another folder") from error
+    except (OSError, ValueError) as error:
+        raise SynthError(f"`{path / INDEX}` cannot be read", again(path)) from error
+    if not isinstance(index, dict) or index.get("format") != FORMAT or not index.keys() >= PARTS:
+        raise SynthError(f"`{path / INDEX}` is not of format {FORMAT}", again(path))
+    for name, expected in index["bytes"].items():
+        size = (path / name).stat().st_size if (path / name).is_file() else 0
+        if size != expected:
+            raise SynthError(f"`{path / name}` has {size} bytes, its index says {expected}", again(path))
+    return ActivationCache(path, index)
+
+
+def cache_at(
+    path: Path,
+    teacher: Teacher,
+    calibration: Calibration,
+    sites: Iterable[Site],
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> ActivationCache:
+    """Open the cache of a folder where it is of this teacher, text and sites, or record it there."""
+    wanted = sorted(set(sites))
+    if not path.exists():
+        return build_cache(path, teacher, calibration, wanted, limit, progress)
+    cache = open_cache(path)
+    refuse_other(cache, teacher, calibration)
+    for site in wanted:
+        cache.width(site)
+    return cache
+
+
+def refuse_other(cache: ActivationCache, teacher: Teacher, calibration: Calibration) -> None:
+    """Refuse a cache of another model, tokenizer or text."""
+    mine = identity(teacher, calibration)
+    for what, found in cache.index["of"].items():
+        if found["hash"] != mine[what]["hash"]:
+            message = f"cache `{cache.path}` was recorded with another {what}: `{found['name']}`"
+            raise SynthError(message, f"this is `{mine[what]['name']}`: remove it, or name another folder")
+
+
+def refuse_size(path: Path, size: int, limit: int | None) -> None:
+    """Refuse a cache that is larger than allowed, or than the disk has room for."""
+    if limit is not None and size > limit:
+        message = f"the cache would take {shown(size)}, and `--cache-limit` allows {shown(limit)}"
+        raise SynthError(message, "raise it, or read less: `--limit`, `--max-length`, fewer blocks")
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        message = f"the cache would take {shown(size)}, and `{folder}` has {shown(free)} left"
+        raise SynthError(message, "free space there, name another disk, or read less: `--limit`")
+
+
+def again(path: Path) -> str:
+    return f"remove `{path}`: it is recorded anew"

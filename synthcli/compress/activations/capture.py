@@ -1,0 +1,146 @@
+"""Activations of a model at named sites; the forward ends where the last of them is known."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.activations.hook_points import Site, block_of, check_site, main_stack
+from synthcli.compress.teacher import Teacher
+from synthcli.device import device_of
+from synthcli.errors import SynthError
+from synthcli.model.context import Context
+from synthcli.model.mixers import Attention
+
+Batch = Mapping[str, Tensor | None]  # tokens, padding and token_types (batch, length)
+READ = ("tokens", "padding", "token_types")
+Captured = dict[Site, Tensor]
+Keep = Callable[[Tensor], None]
+
+
+class _CompleteError(Exception):
+    """Every site is known: what the model has yet to compute is not needed."""
+
+
+def capture(teacher: Teacher, batch: Batch, sites: Iterable[Site]) -> Captured:
+    """Return (batch, length, width) of every site, scores as (batch, heads, queries, keys).
+
+    At padded positions stands whatever the model computes there.
+    """
+    return capture_model(teacher.model, batch, sites)
+
+
+@torch.no_grad()
+def capture_model(model: nn.Module, batch: Batch, sites: Iterable[Site]) -> Captured:
+    """Capture from any model of ours, as it stands: put it in evaluation mode first."""
+    wanted, found = list(sites), Captured()
+    for site in wanted:
+        check_site(model, site)
+    with _listening(model, [site for site in wanted if site.part != "logits"], found, len(wanted)):
+        try:
+            logits = logits_of(model, batch)
+        except _CompleteError:
+            return {site: found[site] for site in wanted}
+    found |= {site: logits for site in wanted if site.part == "logits"}
+    return {site: found[site] for site in wanted}
+
+
+def logits_of(model: nn.Module, batch: Batch) -> Tensor:
+    """Return what a model says of a batch: logits of every position, or of every class."""
+    config: Any = model.config
+    there = batch_on(device_of(model), {name: batch.get(name) for name in READ})
+    said = model(**{name: part for name, part in there.items() if part is not None})
+    logits: Tensor = said[0] if config.task == "causal-lm" else said
+    return logits
+
+
+def batch_on(device: torch.device, batch: Batch) -> Batch:
+    """Return a batch where a model is."""
+    return {name: None if part is None else part.to(device) for name, part in batch.items()}
+
+
+@torch.no_grad()
+def last_hidden_of(model: nn.Module, batch: Batch) -> Tensor:
+    """Return what the head reads: the last hidden states  (batch, length, d_model), after the final norm."""
+    config: Any = model.config
+    found: list[Tensor] = []
+
+    def keep(_: nn.Module, args: Any, result: Any) -> None:
+        found.append(result[0])
+        raise _CompleteError
+
+    handle = model.get_submodule(main_stack(config)).register_forward_hook(keep)
+    try:
+        logits_of(model, batch)
+    except _CompleteError:
+        pass
+    finally:
+        handle.remove()
+    return found[0]
+
+
+def context_of(stack: str, padding: Tensor | None) -> Context:
+    """Return what the mixers of a stack are told about a batch."""
+    return Context(causal=stack == "decoder", key_padding=padding)
+
+
+def scores_of(mixer: Attention, x: Tensor, context: Context) -> Tensor:
+    """Return Σ_i α_i S_i before mask and softmax  (batch, heads, queries, keys)."""
+    source = x if context.memory is None else context.memory
+    keys = [score.project_keys(source) for score in mixer.scores]
+    parts = [score(x, key, 0, source.shape[1]) for score, key in zip(mixer.scores, keys, strict=True)]
+    scores: Tensor = parts[0] if mixer.mixing is None else mixer.mixing(parts)
+    return scores if scores.dim() == 4 else scores.expand(len(x), *scores.shape)
+
+
+@contextmanager
+def _listening(model: nn.Module, sites: list[Site], found: Captured, wanted: int) -> Iterator[None]:
+    """Fill `found` while the model runs; the hooks go whatever happens."""
+
+    def keeper(site: Site) -> Keep:
+        def keep(value: Tensor) -> None:
+            found[site] = value
+            if len(found) == wanted:
+                raise _CompleteError
+
+        return keep
+
+    handles = [_listen(block_of(model, site.stack, site.layer), site, keeper(site)) for site in sites]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _listen(block: Any, site: Site, keep: Keep) -> Any:
+    """Give `keep` what passes a site."""
+    if getattr(block, "reads_stream", False):
+        message = f"`{site}` belongs to a block whose mixer reads two streams"
+        raise SynthError(message, 'only blocks with `values_from = "norm"` can be replaced')
+    if site.part == "scores":
+        return block.mixer.register_forward_pre_hook(
+            lambda mixer, args: keep(scores_of(mixer, args[0], args[1]))
+        )
+    if site.part in INPUTS:
+        return INPUTS[site.part](block).register_forward_pre_hook(lambda _, args: keep(args[0]))
+    return OUTPUTS[site.part](block).register_forward_hook(
+        lambda _, args, result: keep(result[0] if isinstance(result, tuple) else result)
+    )
+
+
+# the module that receives, or returns, what is read at a part
+INPUTS: dict[str, Callable[[Any], nn.Module]] = {
+    "layer-in": lambda block: block,
+    "mixer-in": lambda block: block.mixer,
+    "context": lambda block: block.mixer.output,
+    "feed-forward-in": lambda block: block.feed_forward,
+    "feed-forward-hidden": lambda block: block.feed_forward.output,
+}
+OUTPUTS: dict[str, Callable[[Any], nn.Module]] = {
+    "mixer-out": lambda block: block.mixer,
+    "feed-forward-out": lambda block: block.feed_forward,
+    "layer-out": lambda block: block,
+}

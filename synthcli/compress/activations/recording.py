@@ -1,0 +1,121 @@
+"""Running a teacher over a text and writing what its sites hold: the files of a cache of activations."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from synthcli import durable
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.activations.capture import capture
+from synthcli.compress.activations.hook_points import Site, width_of
+from synthcli.compress.teacher import Teacher
+from synthcli.data.store.ragged import Indices
+from synthcli.errors import WorkFailedError
+
+FORMAT = 1
+INDEX, LENGTHS, TOKENS = "index.json", "lengths.i64", "tokens.i32"
+BYTES = 2  # of a number in float16
+BATCH_TOKENS = 4096  # real and padded ones of a batch of the teacher
+LARGEST = float(np.finfo(np.float16).max)
+Progress = Callable[[int, int], None]
+
+
+def file_of(site: Site) -> str:
+    return f"{site}.f16"
+
+
+def batches_by_length(lengths: Indices, tokens: int = BATCH_TOKENS) -> list[Indices]:
+    """Return all sequences in batches of similar lengths, each of about so many tokens."""
+    order, batches = np.argsort(lengths, kind="stable"), []
+    start = 0
+    for stop in range(1, len(order) + 1):
+        is_last = stop == len(order)
+        if is_last or (stop + 1 - start) * lengths[order[stop]] > tokens:
+            batches.append(order[start:stop])
+            start = stop
+    return batches
+
+
+def record(
+    folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site], progress: Progress | None
+) -> None:
+    """Fill a folder, sequences of like length together."""
+    lengths = calibration.lengths
+    starts, done = np.cumsum(lengths) - lengths, 0
+    tokens = np.concatenate([calibration.text(i) for i in range(len(lengths))])
+    # not by numpy, whose errors do not say why
+    (folder / LENGTHS).write_bytes(lengths.astype(np.int64).tobytes())
+    (folder / TOKENS).write_bytes(tokens.astype(np.int32).tobytes())
+    files = {site: os.open(folder / file_of(site), os.O_WRONLY | os.O_CREAT) for site in sites}
+    try:
+        for indices in batches_by_length(lengths):
+            found = capture(teacher, calibration.batch(indices), sites)
+            for site, values in found.items():
+                _write_rows(files[site], site, values, starts[indices], lengths[indices])
+            done += len(indices)
+            if progress is not None:
+                progress(done, len(lengths))
+    finally:
+        for file in files.values():
+            os.close(file)
+
+
+def _write_rows(file: int, site: Site, values: Tensor, starts: Indices, lengths: Indices) -> None:
+    """Write the real rows of a batch: one look at its largest, and one copy of a GPU's in float16."""
+    if not _largest(values) <= LARGEST:  # perhaps at a padded position, where nobody looks
+        _refuse_infinite(site, values, lengths)
+    width, rows = values.shape[-1], values.to(torch.float16).cpu().numpy()
+    for row, start, length in zip(rows, starts, lengths, strict=True):
+        data, offset = row[: int(length)].tobytes(), int(start) * width * BYTES
+        while data:
+            written = os.pwrite(file, data, offset)
+            data, offset = data[written:], offset + written
+
+
+def _largest(values: Tensor) -> float:
+    """Return the largest size of a number; NaN where one is."""
+    least, most = torch.stack(torch.aminmax(values)).tolist()
+    return max(-least, most)
+
+
+def _refuse_infinite(site: Site, values: Tensor, lengths: Indices) -> None:
+    """Raise where a real token's activation is not finite in float16."""
+    for row, length in zip(values, lengths, strict=True):
+        largest = _largest(row[: int(length)])
+        if not largest <= LARGEST:
+            message = f"activations at `{site}` are not finite in float16: the largest is {largest:g}"
+            raise WorkFailedError(message, "is the teacher damaged, or did its training diverge?")
+
+
+def identity(teacher: Teacher, calibration: Calibration) -> dict[str, dict[str, str]]:
+    """Return name and hash of all that a cache depends on."""
+    return {
+        "model": {"name": teacher.name, "hash": teacher.hash},
+        "tokenizer": {"name": teacher.tokenizer.kind, "hash": teacher.tokenizer.hash},
+        "text": {"name": calibration.name, "hash": calibration.hash},
+    }
+
+
+def write_index(folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site]) -> None:
+    """Say what the files of a folder are, and how large."""
+    index = {
+        "format": FORMAT,
+        "of": identity(teacher, calibration),
+        "text": {
+            "corpus": calibration.store.corpus,
+            "split": calibration.split,
+            "layout": calibration.layout,
+            "max_length": calibration.max_length,
+            "limit": calibration.limit,
+            "sequences": len(calibration),
+            "tokens": int(calibration.lengths.sum()),
+        },
+        "sites": {str(site): {"width": width_of(teacher.model, site)} for site in sites},
+        "bytes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
+    }
+    durable.write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")

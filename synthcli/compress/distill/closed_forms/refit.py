@@ -1,0 +1,33 @@
+"""The output map of a mixer by ridge, all else as it is."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from synthcli.compress.activations.moments import parted
+from synthcli.compress.distill.closed_forms.heads import contexts, set_map, weight_of
+from synthcli.compress.distill.closed_forms.ridge import fitted
+from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.errors import SynthError
+from synthcli.model_config.mixers import MixerConfig
+
+
+def refit_output(mixer: Any, lesson: Lesson, keeps_prior: bool = True) -> None:
+    """Give a mixer the output map that brings it nearest to y; the one it has is what ridge draws it to."""
+    parts = parted(contexts(mixer, lesson))
+    prior = weight_of(mixer.output) if keeps_prior else None
+    if mixer.output.bias is None:
+        raise SynthError("an output map without a bias cannot be refitted", "give it one")
+    set_map(mixer.output, *fitted(parts, lesson.strength, prior))
+
+
+def refitted(lesson: Lesson, config: MixerConfig) -> nn.Module:
+    """Return a student by chance whose output map alone is fitted."""
+    student = lesson.fresh(config)
+    if not isinstance(getattr(student, "output", None), nn.Linear):
+        message = f"a `{config.kind}` student has no output map to fit"
+        raise SynthError(message, "begin from `random`")
+    with torch.no_grad():
+        refit_output(student, lesson, keeps_prior=False)
+    return student

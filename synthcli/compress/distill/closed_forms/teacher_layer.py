@@ -1,0 +1,70 @@
+"""What a student is to learn: one mixer of a teacher, and what it was seen to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from synthcli.compress.activations.cache import ActivationCache
+from synthcli.compress.activations.hook_points import Part, Site, block_of
+from synthcli.compress.assemble import new_mixer
+from synthcli.compress.teacher import Teacher
+from synthcli.model_config.mixers import MixerConfig
+
+STRENGTH = 1e-4  # of ridge where it only ranks, as a share of the mean variance of an input
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A layer of a teacher and a cache of its `mixer-in` and `mixer-out`.
+
+    `strength` is that of ridge, as a share of the mean variance of an input; None chooses it on a part of the
+    text.
+    """
+
+    teacher: Teacher
+    cache: ActivationCache
+    stack: str
+    layer: int
+    strength: float | None = None
+
+    def site(self, part: Part) -> Site:
+        """Return a site of this layer."""
+        return Site(self.stack, self.layer, part)
+
+    @property
+    def source(self) -> Site:
+        return self.site("mixer-in")
+
+    @property
+    def target(self) -> Site:
+        return self.site("mixer-out")
+
+    @property
+    def mixer(self) -> Any:
+        """The teacher's own."""
+        return block_of(self.teacher.model, self.stack, self.layer).mixer
+
+    @property
+    def device(self) -> torch.device:
+        """Where the teacher is, and its students."""
+        return self.teacher.device
+
+    @property
+    def ranking(self) -> float:
+        """The strength with which heads are ranked."""
+        return STRENGTH if self.strength is None else self.strength
+
+    def fresh(self, config: MixerConfig) -> nn.Module:
+        """Return a student drawn as a model's own mixers are, in the teacher's precision."""
+        return self.like_teacher(new_mixer(self.teacher.config, self.layer, config, self.stack))
+
+    def like_teacher(self, student: nn.Module) -> nn.Module:
+        """Return a student itself, where the teacher is and in its precision."""
+        first = next(self.teacher.model.parameters())
+        return student.eval().to(first.device, first.dtype)
+
+
+Start = Callable[[Lesson, MixerConfig], nn.Module]

@@ -1,0 +1,41 @@
+"""The teacher's own words: Σ_t KL(p_t ‖ p̂_t), p̂ what the teacher says with the student's layer in it.
+
+Everything but the student is frozen. The divergence is in nats, at every real position: the original takes
+one masked position, and the softmax twice. What a classifier says counts for each of the tokens.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from synthcli.compress.distill.criteria.base import Criterion, Given, real
+from synthcli.errors import SynthError
+from synthcli.model.context import Context
+
+
+def kl_output(given: Given, student: nn.Module) -> Criterion:
+    """Return the criterion; the student is a whole layer, y the teacher's stream after it."""
+    ending = given.ending
+    assert ending is not None, "kl-output needs the rest of the teacher"
+    config: Any = getattr(given.model, "config", None)
+    if config is not None and not config.has_head:
+        message = "`--criterion kl-output` compares what models predict, and the teacher came without a head"
+        raise SynthError(message, "use `--criterion mse` or `cosine`, which compare hidden states")
+
+    def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
+        with torch.no_grad():
+            aim = ending(y, context)
+        said = ending(student(x, context)[0], context)
+        return summed_divergence(aim, said, y.shape[1], context)
+
+    return Criterion("kl-output", loss, of_layer=True, fixed=() if given.model is None else (given.model,))
+
+
+def summed_divergence(aim: Tensor, said: Tensor, length: int, context: Context) -> Tensor:
+    """Return the divergence summed over real tokens, of (batch, length, words) or (batch, classes)."""
+    if aim.dim() == 2:
+        aim, said = (logits[:, None].expand(-1, length, -1) for logits in (aim, said))
+    p, q = (F.log_softmax(real(logits, context), dim=-1) for logits in (aim, said))
+    return (p.exp() * (p - q)).sum()

@@ -1,0 +1,41 @@
+"""Squared error of scores before the softmax: Σ_t 1/(H K_t) Σ_h Σ_k (S_htk − Ŝ_htk)², of K_t visible keys.
+
+The student needs as many heads as the teacher. Values and output are no part of it and are fitted besides.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.activations.capture import scores_of
+from synthcli.compress.distill.criteria.base import Criterion, Given, refuse_other_mixers
+from synthcli.compress.distill.criteria.maps import visible
+from synthcli.errors import SynthError
+from synthcli.model.context import Context
+
+
+def mse_scores(given: Given, student: nn.Module) -> Criterion:
+    """Return the criterion of scores."""
+    refuse_other_heads("mse-scores", given.teacher, student)
+
+    def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
+        with torch.no_grad():
+            aim = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
+        seen = visible(aim, context)
+        error = (aim - scores_of(student, x, context)).to(torch.promote_types(aim.dtype, torch.float32))
+        rows = error.square().masked_fill(~seen, 0).sum(-1) / seen.sum(-1).clamp_min(1)
+        return rows.sum() / aim.shape[1]
+
+    return Criterion("mse-scores", loss, fits_output=False, fixed=(given.teacher,))
+
+
+def refuse_other_heads(name: str, teacher: Any, student: Any) -> None:
+    """Raise where heads cannot be compared one by one."""
+    refuse_other_mixers(name, teacher, student)
+    ours, theirs = student.shape.heads, teacher.shape.heads
+    if ours != theirs:
+        raise SynthError(
+            f"criterion `{name}` compares heads one by one, and the student has {ours}, the teacher {theirs}",
+            "use `--criterion relation`, which regroups them, or `--criterion mse`",
+        )

@@ -1,0 +1,209 @@
+"""Distill blocks: a start from a formula or at random, a short trial where there are several, then training.
+
+What is replaced is the mixer of a layer; the student sees what the mixer saw and aims at what it returned,
+before dropout, skip and norm.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from synthcli.compress.activations.cache import ActivationCache
+from synthcli.compress.activations.hook_points import Part, block_of
+from synthcli.compress.activations.remaining_layers import ending_of
+from synthcli.compress.assemble import new_mixer
+from synthcli.compress.config import DistillConfig
+from synthcli.compress.distill.closed_forms import FRESH, STARTS, Lesson, starts_for
+from synthcli.compress.distill.criteria import OF_HEADS, Criterion, Given, criterion
+from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
+from synthcli.compress.distill.student_inputs import PARTS
+from synthcli.compress.distill.value_init import give_values, refitted
+from synthcli.compress.fidelity.nmse import nmse, variance_of
+from synthcli.errors import SynthError
+from synthcli.model import count_parameters
+from synthcli.model_config.mixers import MixerConfig
+
+BEST = "best"
+MICRO = 8  # sequences whose words are compared at once: logits are wide
+Progress = Callable[[str, int, int, str], None]  # what, done, of how many, a word on it
+
+
+def silent(what: str, done: int, total: int, word: str) -> None:
+    """Report nothing."""
+
+
+def parts_of(config: DistillConfig) -> tuple[Part, ...]:
+    """Return the parts of each layer that have to be recorded of the teacher."""
+    is_whole = config.conditioned != "teacher" or config.criterion == "kl-output"
+    return PARTS if is_whole else ("mixer-in", "mixer-out")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How far one start is before and after a trial; None where it does not fit, `why` saying so."""
+
+    start: str
+    before: float | None
+    after: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What became of one block; errors are NMSE on held-out text, of the mixer's output."""
+
+    block: int
+    config: MixerConfig
+    student: nn.Module
+    parameters_before: int
+    parameters_after: int
+    start: str
+    nmse_before: float
+    nmse_after: float
+    steps: int
+    kept: int
+    seconds: float
+    curve: tuple[tuple[int, float], ...]
+    trials: tuple[Trial, ...]
+
+
+def distill_block(
+    lesson: Lesson,
+    held_out: ActivationCache,
+    mixer: MixerConfig,
+    config: DistillConfig,
+    progress: Progress = silent,
+) -> Distilled:
+    """Return a student of one mixer, begun from whichever start is best after a short trial."""
+    began = time.perf_counter()
+    student, trials = best_start(lesson, held_out, mixer, config, progress)
+    chosen = min(trials, key=lambda trial: math.inf if trial.after is None else trial.after)
+    before = nmse(student, held_out, lesson.source, lesson.target)
+    found = train_student(student, lesson, held_out, config, progress, chosen.start)
+    return Distilled(
+        block=lesson.layer,
+        config=mixer,
+        student=student,
+        parameters_before=count_parameters(lesson.mixer),
+        parameters_after=count_parameters(student),
+        start=chosen.start,
+        nmse_before=before,
+        nmse_after=nmse(student, held_out, lesson.source, lesson.target),
+        steps=found.steps,
+        kept=found.kept,
+        seconds=time.perf_counter() - began,
+        curve=found.curve,
+        trials=tuple(trials),
+    )
+
+
+def best_start(
+    lesson: Lesson, held_out: ActivationCache, mixer: MixerConfig, config: DistillConfig, progress: Progress
+) -> tuple[nn.Module, list[Trial]]:
+    """Return the student to be trained, as its start leaves it, and what all starts came to."""
+    if config.start != BEST:
+        student = start_student(config.start, lesson, mixer, config)
+        value = nmse(student, held_out, lesson.source, lesson.target)
+        return student, [Trial(config.start, value, value)]
+    trials: list[Trial] = []
+    students: dict[str, nn.Module] = {}
+    for name in starts_for(mixer, lesson):
+        try:
+            students[name] = start_student(name, lesson, mixer, config)
+            trials.append(try_start(name, students[name], lesson, held_out, config, progress))
+        except NotLearntError as error:
+            trials.append(Trial(name, None, None, error.message))
+        except SynthError as error:
+            if name == FRESH:
+                raise
+            trials.append(Trial(name, None, None, error.message))
+    known = [trial for trial in trials if trial.after is not None]
+    if not known:
+        raise NotLearntError(trials[-1].why, "choose another student, or a lower learning rate")
+    return students[min(known, key=lambda trial: trial.after or 0.0).start], trials
+
+
+def start_student(name: str, lesson: Lesson, mixer: MixerConfig, config: DistillConfig) -> nn.Module:
+    """Return a student at one of its starts; criteria that look at maps alone take the teacher's values."""
+    if name == FRESH:
+        student = fresh_student(lesson, mixer, config.seed)
+    else:
+        student = STARTS[name](lesson, mixer).requires_grad_(True)
+    if config.criterion in OF_HEADS and name == FRESH:
+        criterion_for(config, student, lesson)  # refuses what does not fit
+        give_values(student, lesson)
+    return student
+
+
+def fresh_student(lesson: Lesson, mixer: MixerConfig, seed: int) -> nn.Module:
+    """Return a student that knows nothing of its teacher."""
+    return lesson.like_teacher(new_mixer(lesson.teacher.config, lesson.layer, mixer, lesson.stack, seed))
+
+
+def try_start(
+    name: str,
+    student: nn.Module,
+    lesson: Lesson,
+    held_out: ActivationCache,
+    config: DistillConfig,
+    progress: Progress,
+) -> Trial:
+    """Train a copy for a moment; the student stays as it is."""
+    before = nmse(student, held_out, lesson.source, lesson.target)
+    if not config.steps:
+        return Trial(name, before, before)
+    other = copy.deepcopy(student)
+    train_student(other, lesson, held_out, config.for_trial(), progress, f"{name}, a trial")
+    return Trial(name, before, nmse(other, held_out, lesson.source, lesson.target))
+
+
+def train_student(
+    student: nn.Module,
+    lesson: Lesson,
+    held_out: ActivationCache,
+    config: DistillConfig,
+    progress: Progress,
+    word: str,
+) -> Fit:
+    """Train a student in place by its criterion; one on maps, or on y, ends with a new output map."""
+
+    def report(step: int, steps: int, value: float) -> None:
+        progress(f"block {lesson.layer} from {word}", step, steps, f"NMSE {value:.4g}")
+
+    if not getattr(student, "reads_input", True):
+        config = config.model_copy(update={"steps": 0})  # a constant: its start is the best there is
+    aim, micro_size = criterion_for(config, student, lesson), None
+    pupil, source, target = student, lesson.source, lesson.target
+    if aim.of_layer:
+        micro_size, pupil = MICRO, whole_layer(student, lesson)
+        source, target = lesson.site("layer-in"), lesson.site("layer-out")
+    found = fit(pupil, lesson.cache, source, target, aim, config, held_out, report, micro_size)
+    if found.steps and (aim.is_error or not aim.fits_output):
+        refitted(student, lesson, held_out)
+    return found
+
+
+def criterion_for(config: DistillConfig, student: nn.Module, lesson: Lesson) -> Criterion:
+    """Return the criterion that a student is trained by."""
+    needs_ending = config.criterion == "kl-output"
+    given = Given(
+        lesson.mixer,
+        variance=variance_of(lesson.cache, lesson.target),
+        model=lesson.teacher.model if needs_ending else None,
+        ending=ending_of(lesson.teacher.model, lesson.stack, lesson.layer) if needs_ending else None,
+        relation_heads=config.relation_heads,
+    )
+    return criterion(config.criterion, given, student)
+
+
+def whole_layer(student: nn.Module, lesson: Lesson) -> Layer:
+    """Return the teacher's block with the student in it; nothing else learns."""
+    own = block_of(lesson.teacher.model, lesson.stack, lesson.layer)
+    block: Any = copy.deepcopy(own).requires_grad_(False)
+    block.mixer = student
+    return Layer(block)

@@ -1,0 +1,120 @@
+"""Several blocks: all from one recording of the teacher, or each on what those before it have become."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from torch import nn
+
+from synthcli import durable
+from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.activations.hook_points import Site, block_of, check_layer
+from synthcli.compress.assemble import new_mixer, with_mixers
+from synthcli.compress.config import DistillConfig
+from synthcli.compress.distill.closed_forms import Lesson
+from synthcli.compress.distill.criteria import Given, criterion
+from synthcli.compress.distill.distill_block import Distilled, Progress, distill_block, parts_of, silent
+from synthcli.compress.distill.fitting import refuse_dropout
+from synthcli.compress.distill.student_inputs import recorded, sites_of
+from synthcli.compress.teacher import Teacher
+from synthcli.errors import SynthError
+from synthcli.model_config.mixers import MixerConfig
+
+Texts = tuple[Calibration, Calibration]
+Caches = tuple[ActivationCache, ActivationCache]
+
+
+def distill_blocks(
+    teacher: Teacher,
+    texts: Texts,
+    stack: str,
+    students: Mapping[int, MixerConfig],
+    config: DistillConfig,
+    folder: Path,
+    progress: Progress = silent,
+) -> tuple[nn.Module, list[Distilled]]:
+    """Replace the mixers of some layers, in order; return the model and what became of each block.
+
+    `texts` are to learn from and to judge by. Recordings lie below `folder` and are removed again.
+    """
+    for layer in students:
+        check_layer(teacher.config, layer, stack)
+    refuse_misfit(teacher, stack, students, config)
+    done: list[Distilled] = []
+    with durable.passing_folder(folder, RECORDINGS) as passing:
+        sites = sites_of(stack, sorted(students), parts_of(config))
+        whole = record(passing, teacher, texts, sites, config.cache_limit, progress)
+        for layer, mixer in sorted(students.items()):
+            with ExitStack() as stacked:
+                caches = whole
+                if config.conditioned != "teacher":
+                    own = Path(stacked.enter_context(TemporaryDirectory(dir=passing)))
+                    caches = seen_by_student(own, teacher, texts, whole, stack, layer, done, config)
+                lesson = Lesson(teacher, caches[0], stack, layer)
+                done.append(distill_block(lesson, caches[1], mixer, config, progress))
+    return assembled(teacher, stack, done), done
+
+
+def refuse_misfit(
+    teacher: Teacher, stack: str, students: Mapping[int, MixerConfig], config: DistillConfig
+) -> None:
+    """Raise where a student cannot be compared with its teacher, or there is nothing to learn from it."""
+    for layer, mixer in students.items():
+        own = block_of(teacher.model, stack, layer).mixer
+        if not getattr(own, "reads_input", True):
+            message = f"block {layer} has no mixer: what stands there is a constant already"
+            raise SynthError(message, "name another block")
+        given = Given(own, ending=lambda stream, context: stream, relation_heads=config.relation_heads)
+        student = new_mixer(teacher.config, layer, mixer, stack)
+        refuse_dropout(student, config.dropout)
+        if config.dropout and not criterion(config.criterion, given, student).fits_output:
+            message = f"criterion `{config.criterion}` reads maps before anything is dropped"
+            raise SynthError(message, "leave `--dropout` out, or use `--criterion mse`")
+        criterion(config.criterion, given, student)
+
+
+def record(
+    folder: Path,
+    teacher: Teacher,
+    texts: Texts,
+    sites: Sequence[Site],
+    limit: int | None,
+    progress: Progress,
+) -> Caches:
+    """Record the teacher once, on both texts; `limit` is in bytes."""
+
+    def report(done: int, total: int) -> None:
+        progress("recording the teacher", done, total, "")
+
+    train, held_out = (
+        build_cache(folder / kind, teacher, text, sites, limit, report)
+        for kind, text in zip(("train", "held-out"), texts, strict=True)
+    )
+    return train, held_out
+
+
+def seen_by_student(
+    folder: Path,
+    teacher: Teacher,
+    texts: Texts,
+    truth: Caches,
+    stack: str,
+    layer: int,
+    done: list[Distilled],
+    config: DistillConfig,
+) -> Caches:
+    """Record the student up to a block, with the targets that its conditions give."""
+    model, site = assembled(teacher, stack, done), Site(stack, layer, "mixer-in")
+    train, held_out = (
+        recorded(folder / kind, teacher, model, true, text, site, config.conditioned, config.cache_limit)
+        for kind, true, text in zip(("train", "held-out"), truth, texts, strict=True)
+    )
+    return train, held_out
+
+
+def assembled(teacher: Teacher, stack: str, done: list[Distilled]) -> nn.Module:
+    """Return the teacher with the students there are so far."""
+    mixers = {one.block: (one.config, one.student) for one in done}
+    return with_mixers(teacher.model, teacher.config, mixers, stack)

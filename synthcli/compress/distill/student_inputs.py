@@ -1,0 +1,97 @@
+"""What a block is fitted on where others before it have been replaced already.
+
+`teacher`    x and y of the teacher: every block by itself.
+`student`    x̂ that the student reaches, and what the teacher's mixer makes of it: errors add up.
+`corrected`  x̂, and what brings the stream back to the teacher's: with the stream s before the mixer,
+             α ŝ + β ŷ = α s + β y, so ŷ = y + α/β (s − ŝ), of a whole layer simply its true output.
+
+The first is from one recording of all blocks; for the others the student is run again up to each block.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.activations.cache import ActivationCache, Progress, build_cache
+from synthcli.compress.activations.calibration import Calibration
+from synthcli.compress.activations.hook_points import Part, Site, block_of
+from synthcli.compress.teacher import Teacher
+from synthcli.data.store.ragged import Indices
+
+PARTS: tuple[Part, ...] = ("layer-in", "mixer-in", "mixer-out", "layer-out")
+
+
+def sites_of(stack: str, layers: Iterable[int], parts: Sequence[Part]) -> list[Site]:
+    """Return sites of some layers."""
+    return [Site(stack, layer, part) for layer in layers for part in parts]
+
+
+@dataclass(frozen=True)
+class Corrected(ActivationCache):
+    """A recording of a student whose targets are what brings it back to its teacher's."""
+
+    teacher: ActivationCache
+    ratio: float  # α / β of the block's mixer; a skip that is not there is 0
+
+    def read(self, site: Site, indices: Sequence[int] | Indices) -> tuple[Tensor, Tensor | None]:
+        found, padding = super().read(site, indices)
+        if site.part == "mixer-out":
+            stream = self._stream(site)
+            drift = self.teacher.read(stream, indices)[0] - super().read(stream, indices)[0]
+            return self.teacher.read(site, indices)[0] + self.ratio * drift, padding
+        if site.part == "layer-out":
+            return self.teacher.read(site, indices)[0], padding
+        return found, padding
+
+    def flat(self, site: Site, start: int, stop: int) -> Tensor:
+        if site.part == "mixer-out":
+            stream = self._stream(site)
+            drift = self.teacher.flat(stream, start, stop) - super().flat(stream, start, stop)
+            return self.teacher.flat(site, start, stop) + self.ratio * drift
+        if site.part == "layer-out":
+            return self.teacher.flat(site, start, stop)
+        return super().flat(site, start, stop)
+
+    def _stream(self, site: Site) -> Site:
+        return Site(site.stack, site.layer, "layer-in")
+
+
+def skip_ratio(block: nn.Module) -> float:
+    """Return α / β of what a block adds its mixer's output to; where nothing is skipped, 0."""
+    gains: Any = getattr(block, "gains", None)
+    if gains is None:
+        return 0.0
+    names = ("mixer_skip",) if "mixer_skip" in gains.values else ("skip",)
+    alpha, beta = (float(gains(name)) for name in (*names, "mixer_residual"))
+    return alpha / beta if beta else 0.0
+
+
+def recorded(
+    folder: Path,
+    teacher: Teacher,
+    student: nn.Module,
+    truth: ActivationCache,
+    text: Calibration,
+    site: Site,
+    conditioned: str,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> ActivationCache:
+    """Return what a block is fitted on; `truth` is the teacher's recording of its four parts.
+
+    `student` still has the teacher's own mixer in this block.
+    """
+    if conditioned == "teacher":
+        return truth
+    own = build_cache(
+        folder, teacher.with_model(student), text, sites_of(site.stack, [site.layer], PARTS), limit, progress
+    )
+    if conditioned == "student":
+        return own
+    with torch.no_grad():
+        ratio = skip_ratio(block_of(teacher.model, site.stack, site.layer))
+    return Corrected(own.path, own.index, truth, ratio)

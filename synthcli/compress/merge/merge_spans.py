@@ -1,0 +1,221 @@
+"""Merge spans of layers: a start, a short trial of several, training, and the model put together."""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from torch import nn
+
+from synthcli import durable
+from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
+from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.assemble import Kept, New, with_layers
+from synthcli.compress.config import FitConfig, MergeConfig
+from synthcli.compress.distill.criteria import Given, criterion
+from synthcli.compress.distill.distill_block import BEST, Progress, Trial, silent
+from synthcli.compress.distill.distill_blocks import Caches, Texts, record
+from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
+from synthcli.compress.fidelity.nmse import nmse, variance_of
+from synthcli.compress.merge import MERGES
+from synthcli.compress.merge.problem import Task
+from synthcli.compress.merge.renumbered_cache import Shifted
+from synthcli.compress.merge.span import Span
+from synthcli.compress.teacher import Teacher
+from synthcli.errors import SynthError
+from synthcli.model import count_parameters
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of one span; errors are NMSE of the stream after it, on held-out text."""
+
+    span: Span
+    new: New
+    start: str
+    parameters_before: int
+    parameters_after: int
+    nmse_before: float
+    nmse_after: float
+    steps: int
+    kept: int
+    seconds: float
+    curve: tuple[tuple[int, float], ...]
+    trials: tuple[Trial, ...]
+
+    @property
+    def drops(self) -> list[int]:
+        """The layers that are dropped where one of them is copied, and merging is another word for it."""
+        kept = {"copy-first": self.span.first, "copy-last": self.span.last}.get(self.start)
+        return [] if kept is None else [layer for layer in self.span.layers if layer != kept]
+
+
+def merge_spans(
+    teacher: Teacher,
+    texts: Texts,
+    spans: Sequence[Span],
+    config: MergeConfig,
+    folder: Path,
+    progress: Progress = silent,
+) -> tuple[nn.Module, list[Merged]]:
+    """Merge spans that do not overlap, in order; return the model and what became of each.
+
+    `texts` are to learn from and to judge by. Recordings lie below `folder` and are removed again.
+    """
+    done: list[Merged] = []
+    with durable.passing_folder(folder, RECORDINGS) as passing:
+        sites = [site for span in spans for site in (span.source, span.target)]
+        truth = record(passing, teacher, texts, sites, config.cache_limit, progress)
+        for span in spans:
+            with TemporaryDirectory(dir=passing) as own:
+                caches = seen_by_student(Path(own), teacher, texts, truth, span, done, config)
+                done.append(merge(teacher, span, caches, truth[0], config, progress))
+    return assembled(teacher, spans[0].stack, done), done
+
+
+def seen_by_student(
+    folder: Path,
+    teacher: Teacher,
+    texts: Texts,
+    truth: Caches,
+    span: Span,
+    done: Sequence[Merged],
+    config: MergeConfig,
+) -> Caches:
+    """Return what a span is merged on; nothing before the first has changed."""
+    if config.conditioned == "teacher" or not done:
+        return truth
+    student = teacher.with_model(assembled(teacher, span.stack, done))
+    shift = sum(len(one.span.layers) - 1 for one in done)
+    first, last = (span.first - shift, span.last - shift)
+    sites = [Site(span.stack, first, "layer-in"), Site(span.stack, last, "layer-out")]
+    caches: list[ActivationCache] = []
+    for kind, text, true in zip(("train", "held-out"), texts, truth, strict=True):
+        own = build_cache(folder / kind, student, text, sites, config.cache_limit)
+        target = true if config.conditioned == "corrected" else None
+        caches.append(Shifted(own.path, own.index, span, shift, target))
+    return caches[0], caches[1]
+
+
+def merge(
+    teacher: Teacher,
+    span: Span,
+    caches: Caches,
+    truth: ActivationCache,
+    config: MergeConfig,
+    progress: Progress,
+) -> Merged:
+    """Merge one span, from its own start or from whichever is ahead after a short trial."""
+    began = time.perf_counter()
+    cache, held_out = caches
+    task = Task(
+        teacher.config,
+        teacher.model,
+        span,
+        cache,
+        truth if config.conditioned == "corrected" else None,
+    )
+    new, start, trials = choose_start(task, held_out, config, progress)
+    before = error_of(new, held_out, span)
+    found = train_layer(task, new, held_out, config, progress, start)
+    return Merged(
+        span=span,
+        new=new,
+        start=start,
+        parameters_before=sum(count_parameters(block) for block in task.blocks),
+        parameters_after=count_parameters(new.block),
+        nmse_before=before,
+        nmse_after=found.nmse_after,
+        steps=found.steps,
+        kept=found.kept,
+        seconds=time.perf_counter() - began,
+        curve=found.curve,
+        trials=tuple(trials),
+    )
+
+
+def choose_start(
+    task: Task, held_out: ActivationCache, config: MergeConfig, progress: Progress
+) -> tuple[New, str, list[Trial]]:
+    """Return the layer to be trained, the name of its start, and what all starts came to."""
+    if config.start != BEST:
+        new = MERGES[config.start](task, config)
+        value = error_of(new, held_out, task.span)
+        return new, config.start, [Trial(config.start, value, value)]
+    news: dict[str, New] = {}
+    trials: list[Trial] = []
+    for name, start in MERGES.items():
+        try:
+            new = start(task, config)
+            trials.append(try_start(name, task, new, held_out, config, progress))
+            news[name] = new
+        except (SynthError, NotLearntError) as error:
+            trials.append(Trial(name, None, None, error.message))
+    known = [trial for trial in trials if trial.after is not None]
+    if not known:
+        raise NotLearntError(trials[-1].why, "merge other layers, or lower the learning rate")
+    best = min(known, key=lambda trial: math.inf if trial.after is None else trial.after).start
+    return news[best], best, trials
+
+
+def try_start(
+    name: str, task: Task, new: New, held_out: ActivationCache, config: MergeConfig, progress: Progress
+) -> Trial:
+    """Train a copy for a moment; the layer stays as it is."""
+    before = error_of(new, held_out, task.span)
+    if not config.steps:
+        return Trial(name, before, before)
+    other = copy.deepcopy(new)
+    return Trial(
+        name,
+        before,
+        train_layer(task, other, held_out, config.for_trial(), progress, f"{name}, a trial").nmse_after,
+    )
+
+
+def train_layer(
+    task: Task, new: New, held_out: ActivationCache, config: FitConfig, progress: Progress, word: str
+) -> Fit:
+    """Train a merged layer in place towards the stream after the last of its layers."""
+
+    def report(step: int, steps: int, value: float) -> None:
+        progress(f"layers {task.span} from {word}", step, steps, f"NMSE {value:.3f}")
+
+    cache: Any = task.activations
+    given = Given(new.block, variance=variance_of(cache, task.span.target))
+    layer = Layer(new.block.requires_grad_(True))
+    aim = criterion("mse", given, layer)
+    return fit(layer, cache, task.span.source, task.span.target, aim, config, held_out, report)
+
+
+def error_of(new: New, held_out: ActivationCache, span: Span) -> float:
+    """Return the NMSE of a merged layer on held-out text."""
+    return nmse(Layer(new.block), held_out, span.source, span.target)
+
+
+def assembled(teacher: Teacher, stack: str, done: Sequence[Merged]) -> nn.Module:
+    """Return the teacher with the merged layers there are so far."""
+    return with_layers(teacher.model, teacher.config, layers_after(teacher, stack, done), stack)
+
+
+def layers_after(teacher: Teacher, stack: str, done: Sequence[Merged]) -> list[Kept | New]:
+    """Return the layers of the student in order."""
+    ends = {one.span.last: one.new for one in done}
+    gone = {layer for one in done for layer in one.span.layers}
+    layers: list[Kept | New] = []
+    for layer in range(getattr(teacher.config, stack).layers):
+        if layer in ends:
+            layers.append(ends[layer])
+        elif layer not in gone:
+            layers.append(Kept(layer))
+    return layers
+
+
+def stands_for(layers: int, spans: Sequence[Span]) -> list[int]:
+    """Return for every layer of the student the teacher's layer whose output it aims at."""
+    inside = {layer for span in spans for layer in span.layers if layer != span.last}
+    return [layer for layer in range(layers) if layer not in inside]

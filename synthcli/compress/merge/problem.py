@@ -1,0 +1,67 @@
+"""Layers to be merged, what they are merged on, and the shape of what they become."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from synthcli.compress.activations.cache import batches_by_length, read_on
+from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.assemble import new_block
+from synthcli.compress.merge.span import Activations, NormsAfter, Span, Wiring, wiring_of
+from synthcli.data.store.ragged import Indices
+from synthcli.device import device_of
+from synthcli.model import ModelConfig
+from synthcli.model_config.mixers import MixerConfig
+
+STRENGTH = 1e-5  # of ridge, as a share of the mean variance of a feature
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the merged layer is to have: its mixer, and the width of its feed-forward."""
+
+    mixer: MixerConfig
+    d_ff: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """Layers of a teacher to be merged, and activations to do it on.
+
+    `activations` hold what the merged layer reads and should write. The teacher's way is that from what it
+    reads, or from what `truth` holds in its place where a student's stream has drifted.
+    """
+
+    config: ModelConfig
+    model: nn.Module
+    span: Span
+    activations: Activations
+    truth: Activations | None = None
+    strength: float = STRENGTH
+
+    @property
+    def blocks(self) -> list[Any]:
+        return self.span.blocks(self.model)
+
+    @property
+    def wiring(self) -> Wiring:
+        return wiring_of(self.config)
+
+    @property
+    def norms_follow(self) -> bool:
+        return isinstance(self.wiring, NormsAfter)
+
+    def batches(self) -> list[Indices]:
+        """Return all sequences by number, those of like length together."""
+        return batches_by_length(self.activations.lengths)
+
+    def read(self, site: Site, indices: Indices) -> tuple[Tensor, Tensor | None]:
+        """Return activations and their padding where the teacher is."""
+        return read_on(device_of(self.model), self.activations, site, indices)
+
+    def fresh(self, shape: Shape, seed: int = 0) -> Any:
+        """Return a layer by chance, in evaluation mode."""
+        block = new_block(self.config, self.span.first, shape.mixer, shape.d_ff, self.span.stack, seed)
+        first = next(self.model.parameters())
+        return block.to(first.device, first.dtype).eval()

@@ -1,0 +1,37 @@
+"""Activations of a student whose layers have other numbers than the teacher's, under the teacher's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from synthcli.compress.activations.cache import ActivationCache
+from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.merge.span import Span
+from synthcli.data.store.ragged import Indices
+
+
+@dataclass(frozen=True)
+class Shifted(ActivationCache):
+    """A recording of a student that has lost `shift` layers before a span.
+
+    What the span should write is what the teacher's layers make of what the student reads or, corrected, what
+    `truth` holds of the teacher itself.
+    """
+
+    span: Span
+    shift: int
+    truth: ActivationCache | None
+
+    def read(self, site: Site, indices: Sequence[int] | Indices) -> tuple[Tensor, Tensor | None]:
+        if self.truth is not None and site == self.span.target:
+            return self.truth.read(site, indices)
+        return super().read(self._own(site), indices)
+
+    def flat(self, site: Site, start: int, stop: int) -> Tensor:
+        if self.truth is not None and site == self.span.target:
+            return self.truth.flat(site, start, stop)
+        return super().flat(self._own(site), start, stop)
+
+    def _own(self, site: Site) -> Site:
+        return replace(site, layer=site.layer - self.shift)

@@ -1,0 +1,195 @@
+"""A merged layer by two ridge solves: W_o towards the stream after attention, W_2 towards the layer's output.
+
+Both targets are states before a norm on the stream. Features come from one or several layers, all read from
+the stream before the first; where there are more than the merged layer is to have, greedy selection takes
+those that explain the target together. The stream after attention is that of one of the layers, where teacher
+and merged layer meet; where norms follow, its output has the size that it has in that layer, which the norm
+after it forgets. A token counts by what that norm leaves of its error.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.compress.activations.cache import read_on
+from synthcli.compress.activations.capture import context_of
+from synthcli.compress.activations.moments import Moments
+from synthcli.compress.assemble import New
+from synthcli.compress.distill.closed_forms.ridge import ridge
+from synthcli.compress.merge.concatenate import feed_forward_maps, rows_of, take_rows
+from synthcli.compress.merge.problem import Shape, Task
+from synthcli.compress.merge.selection import select_groups
+from synthcli.compress.merge.span import Passage, pass_through
+from synthcli.model.context import Context
+
+PIECE = 4096  # rows whose products are summed in float32; pieces are added in float64
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A batch: the stream before the first layer, and the way of the layer met at and of the last."""
+
+    x: Tensor
+    context: Context
+    met: Passage
+    last: Passage
+
+    def rows(self, values: Tensor) -> Tensor:
+        """Return (rows, width) of real tokens."""
+        padding = self.context.key_padding
+        return values.flatten(0, 1) if padding is None else values[~padding]
+
+
+def seen(task: Task, meet: int) -> Iterator[Seen]:
+    """Run the teacher's layers over all activations."""
+    for indices in task.batches():
+        x, padding = task.read(task.span.source, indices)
+        context, passages = context_of(task.span.stack, padding), []
+        stream = x if task.truth is None else read_on(x.device, task.truth, task.span.source, indices)[0]
+        for block in task.blocks:
+            passages.append(pass_through(task.wiring, block, stream, context))
+            stream = passages[-1].output
+        yield Seen(x, context, passages[meet], passages[-1])
+
+
+@torch.no_grad()
+def solve(task: Task, wide: Any, shape: Shape, meet: int) -> New:
+    """Return the merged layer out of a wide block, meeting the layer `meet` of the span."""
+    block = task.fresh(shape)
+    load_norms(block, wide, task, meet)
+    size = getattr(wide.mixer, "shape", None)
+    d_head = 1 if size is None else size.d_head
+    heads = getattr(shape.mixer, "heads", task.config.d_model)
+    moments = gathered(task, meet, lambda batch: to_attend(task, wide, block, batch))
+    chosen = chosen_rows(moments, d_head, heads, task.strength)
+    for path in maps_of(wide.mixer, "mixer"):
+        take_rows(block, wide, path, chosen)
+    write(block.mixer.output, part_of(moments, chosen), task.strength)
+    moments = gathered(task, meet, lambda batch: to_feed(task, wide, block, batch))
+    chosen = chosen_rows(moments, 1, shape.d_ff, task.strength)
+    for path in feed_forward_maps(wide):
+        take_rows(block, wide, path, chosen)
+    write(block.feed_forward.output, part_of(moments, chosen), task.strength)
+    return New(shape.mixer, shape.d_ff, block)
+
+
+def maps_of(mixer: nn.Module, prefix: str) -> list[str]:
+    """Return the linear maps of a mixer that read its input."""
+    return [f"{prefix}.{name}" for name, part in mixer.named_modules() if isinstance(part, nn.Linear)]
+
+
+Pair = tuple[Tensor, Tensor, Tensor | None]
+
+
+def to_attend(task: Task, wide: Any, block: Any, batch: Seen) -> Pair:
+    """Return what enters W_o, (u − α x) / β, and the size of u where a norm follows."""
+    context, _ = wide.mixer(task.wiring.into_mixer(wide, batch.x), batch.context)
+    return context, *rest(task, block, "mixer", batch.met.middle, batch.x)
+
+
+def to_feed(task: Task, wide: Any, block: Any, batch: Seen) -> Pair:
+    """Return what enters W_2, (z − α' a) / β', and the size of z where a norm follows."""
+    mixed, _ = block.mixer(task.wiring.into_mixer(block, batch.x), batch.context)
+    middle = block.gains.add(batch.x, "mixer_skip", mixed, "mixer_residual")
+    a = task.wiring.after_mixer(block, middle)
+    end = batch.last.end
+    if task.norms_follow:
+        end = resized(end, batch.met.end)
+    hidden = wide.feed_forward(task.wiring.into_feed_forward(wide, a))
+    return hidden, *rest(task, block, "feed_forward", end, a)
+
+
+def rest(task: Task, block: Any, part: str, target: Tensor, stream: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return what a branch has to add, and the size that the norm after it divides by."""
+    skip, residual = (float(block.gains(f"{part}_{name}")) for name in ("skip", "residual"))
+    size = target.std(-1, correction=0) if task.norms_follow else None
+    return (target - skip * stream) / residual, size
+
+
+def resized(target: Tensor, like: Tensor) -> Tensor:
+    """Return a state with the mean and the size of another, by position: LayerNorm sees no change."""
+    (mean, size), (other, wanted) = (
+        (state.mean(-1, keepdim=True), state.std(-1, keepdim=True, correction=0)) for state in (target, like)
+    )
+    return (target - mean) * (wanted / size) + other
+
+
+def gathered(task: Task, meet: int, pairs: Callable[[Seen], Pair]) -> Moments:
+    """Return the moments of features and targets over all activations, on the processor."""
+    total: Moments | None = None
+    for batch in seen(task, meet):
+        x, y, size = (None if part is None else batch.rows(part) for part in pairs(batch))
+        assert x is not None and y is not None
+        weights = x.new_ones(len(x)) if size is None else size.double().pow(-2).to(x.dtype)
+        for start in range(0, len(x), PIECE):
+            part = slice(start, start + PIECE)
+            new = weighted(x[part], y[part], weights[part])
+            total = new if total is None else total + new
+    assert total is not None
+    return total.on_processor()
+
+
+def weighted(x: Tensor, y: Tensor, weights: Tensor) -> Moments:
+    """Return the moments of rows that count by weights.
+
+    Rows are centred before float32 multiplies them: contexts that hardly vary would drown in their mean.
+    """
+    count, share = float(weights.double().sum()), (weights / weights.sum())[:, None]
+    mean_x, mean_y = ((part * share).sum(0) for part in (x, y))
+    x, y = x - mean_x, y - mean_y
+    wx, wy = x * weights[:, None], y * weights[:, None]
+    parts = (wx.sum(0), wy.sum(0), wx.mT @ x, wx.mT @ y, wy.mT @ y)
+    return shifted(Moments(count, *(part.double() for part in parts)), mean_x.double(), mean_y.double())
+
+
+def shifted(centred: Moments, x: Tensor, y: Tensor) -> Moments:
+    """Return the moments of rows to which x and y are added again."""
+    n, sum_x, sum_y = centred.count, centred.sum_x, centred.sum_y
+    return Moments(
+        n,
+        sum_x + n * x,
+        sum_y + n * y,
+        centred.xx + torch.outer(x, sum_x) + torch.outer(sum_x + n * x, x),
+        centred.xy + torch.outer(x, sum_y) + torch.outer(sum_x + n * x, y),
+        centred.yy + torch.outer(y, sum_y) + torch.outer(sum_y + n * y, y),
+    )
+
+
+def chosen_rows(moments: Moments, size: int, count: int, strength: float) -> Tensor:
+    """Return the rows of features to be kept: `count` groups of `size`."""
+    groups = len(moments.sum_x) // size
+    if count >= groups:
+        return torch.arange(len(moments.sum_x))
+    return rows_of(select_groups(moments.covariance, moments.cross, size, count, strength), size)
+
+
+def part_of(moments: Moments, rows: Tensor) -> Moments:
+    """Return the moments of some features."""
+    return Moments(
+        moments.count,
+        moments.sum_x[rows],
+        moments.sum_y,
+        moments.xx[rows][:, rows],
+        moments.xy[rows],
+        moments.yy,
+    )
+
+
+def write(output: Any, moments: Moments, strength: float) -> None:
+    """Solve for a map into the stream."""
+    weight, bias = ridge(moments, strength)
+    output.weight.copy_(weight)
+    if output.bias is not None:
+        output.bias.copy_(bias)
+
+
+def load_norms(block: Any, wide: Any, task: Task, meet: int) -> None:
+    """Give the merged layer the norms that its maps read, or that follow where it meets the teacher."""
+    met, last = task.blocks[meet], task.blocks[-1]
+    first_norm, second_norm = (met, last) if task.norms_follow else (wide, wide)
+    block.mixer_norm.load_state_dict(first_norm.mixer_norm.state_dict())
+    block.feed_forward_norm.load_state_dict(second_norm.feed_forward_norm.state_dict())
+    block.gains.load_state_dict(met.gains.state_dict())

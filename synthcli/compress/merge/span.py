@@ -1,0 +1,157 @@
+"""Neighbouring layers that become one, and what the teacher makes of a stream on its way through them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from synthcli.compress.activations.cache import Readable
+from synthcli.compress.activations.hook_points import Site, block_of, check_layer
+from synthcli.data.store.ragged import Indices
+from synthcli.errors import SynthError
+from synthcli.model import ModelConfig
+from synthcli.model.context import Context
+
+
+class Activations(Readable, Protocol):
+    """A cache of activations, and how long each sequence is."""
+
+    @property
+    def lengths(self) -> Indices: ...
+
+
+@dataclass(frozen=True)
+class Span:
+    """Layers `first` to `last` of a stack, both included, counted from 0."""
+
+    stack: str
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return "+".join(str(layer) for layer in self.layers)
+
+    @property
+    def layers(self) -> range:
+        return range(self.first, self.last + 1)
+
+    @property
+    def source(self) -> Site:
+        """Where the merged layer reads."""
+        return Site(self.stack, self.first, "layer-in")
+
+    @property
+    def target(self) -> Site:
+        """What it should write."""
+        return Site(self.stack, self.last, "layer-out")
+
+    def blocks(self, model: nn.Module) -> list[Any]:
+        return [block_of(model, self.stack, layer) for layer in self.layers]
+
+
+def span_of(config: ModelConfig, layers: Sequence[int], stack: str) -> Span:
+    """Return the span a user named: two neighbours or more."""
+    for layer in layers:
+        check_layer(config, layer, stack)
+    shown = " ".join(str(layer) for layer in layers)
+    if len(layers) < 2:
+        raise SynthError(f"`{shown}` is one layer, and merging takes two or more", "name its neighbour too")
+    if list(layers) != list(range(layers[0], layers[0] + len(layers))):
+        hint = f"name layers that follow each other, such as `{layers[0]} {layers[0] + 1}`"
+        raise SynthError(f"layers `{shown}` are not neighbours in rising order", hint)
+    return Span(stack, layers[0], layers[-1])
+
+
+def all_pairs(config: ModelConfig, stack: str) -> list[Span]:
+    """Return the pairs 0+1, 2+3, …: a last layer without a partner stays as it is."""
+    layers = getattr(config, stack).layers
+    if layers < 2:
+        raise SynthError("a model of one layer has no pair to merge", "use a teacher of two layers or more")
+    return [Span(stack, first, first + 1) for first in range(0, layers - 1, 2)]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One layer's way: `middle` = α x + β mixer, `end` = α' a + β' feed-forward, before norms on them."""
+
+    middle: Tensor
+    end: Tensor
+    output: Tensor
+
+
+class Wiring(Protocol):
+    """Where a block has its norms."""
+
+    def into_mixer(self, block: Any, x: Tensor) -> Tensor: ...
+
+    def after_mixer(self, block: Any, middle: Tensor) -> Tensor: ...
+
+    def into_feed_forward(self, block: Any, a: Tensor) -> Tensor: ...
+
+    def after_feed_forward(self, block: Any, end: Tensor) -> Tensor: ...
+
+
+class NormsBefore:
+    """Pre-norm: each branch reads a norm of the stream."""
+
+    def into_mixer(self, block: Any, x: Tensor) -> Tensor:
+        return block.mixer_norm(x)
+
+    def after_mixer(self, block: Any, middle: Tensor) -> Tensor:
+        return middle
+
+    def into_feed_forward(self, block: Any, a: Tensor) -> Tensor:
+        return block.feed_forward_norm(a)
+
+    def after_feed_forward(self, block: Any, end: Tensor) -> Tensor:
+        return end
+
+
+class NormsAfter:
+    """Post-norm: the stream itself is normalised after each branch is added."""
+
+    def into_mixer(self, block: Any, x: Tensor) -> Tensor:
+        return x
+
+    def after_mixer(self, block: Any, middle: Tensor) -> Tensor:
+        return block.mixer_norm(middle)
+
+    def into_feed_forward(self, block: Any, a: Tensor) -> Tensor:
+        return a
+
+    def after_feed_forward(self, block: Any, end: Tensor) -> Tensor:
+        return block.feed_forward_norm(end)
+
+
+WIRINGS: dict[str, Wiring] = {
+    "pre-norm": NormsBefore(),
+    "skipless": NormsBefore(),
+    "post-norm": NormsAfter(),
+}
+
+
+def wiring_of(config: ModelConfig) -> Wiring:
+    """Return where the blocks of a model have their norms."""
+    kind, known = config.block.kind, ", ".join(f"`{name}`" for name in WIRINGS)
+    problem = None if kind in WIRINGS else f'`block = "{kind}"`'
+    if getattr(config.block, "values_from", "norm") == "stream":
+        problem = '`block.values_from = "stream"`'
+    elif getattr(config.block, "skip_from", "stream") == "norm":
+        problem = '`block.skip_from = "norm"`'
+    if problem is not None:
+        message = (
+            f"a merged layer is solved for in plain blocks of kind {known}, and this model has {problem}"
+        )
+        raise SynthError(message, "use `--init copy-first`, `copy-last`, `mean` or `random`, and train it")
+    return WIRINGS[kind]
+
+
+def pass_through(wiring: Wiring, block: Any, x: Tensor, context: Context) -> Passage:
+    """Run one block and keep what it computes on the way."""
+    mixed, _ = block.mixer(wiring.into_mixer(block, x), context)
+    middle = block.gains.add(x, "mixer_skip", mixed, "mixer_residual")
+    a = wiring.after_mixer(block, middle)
+    fed = block.feed_forward(wiring.into_feed_forward(block, a))
+    end = block.gains.add(a, "feed_forward_skip", fed, "feed_forward_residual")
+    return Passage(middle, end, wiring.after_feed_forward(block, end))

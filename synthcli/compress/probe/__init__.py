@@ -1,0 +1,1 @@
+"""Probing: what every replacement costs in every layer, from formulas alone."""

@@ -1,0 +1,101 @@
+"""Where does which simplification cost least? Every replacement in every layer, from a formula, none trained.
+
+NMSE is that of what is replaced: of a mixer its output, of two layers the stream after them.
+KL(teacher‖student) is end to end, in nats a position, with one layer replaced and all others as they are; an
+encoder that came without a head has the cosine of last hidden states in its place. All are on held-out text.
+Where a model predicts tokens, there is the rise of its loss too, log p − log p̂ of the text's own tokens: it
+may fall as well as rise, so that its interval over sequences tells whether there is any harm to be seen.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from pydantic import ValidationError
+
+from synthcli.compress.activations.hook_points import Site, layers_of
+from synthcli.compress.config import MergedLayerConfig
+from synthcli.compress.distill.closed_forms import STARTS, starts_for
+from synthcli.compress.distill.students import STUDENTS, Shape, name_of, student_config
+from synthcli.compress.merge import MERGES, Task, span_of
+from synthcli.compress.probe.figures import Finding, Judge, Layer, Substitute
+from synthcli.compress.teacher import Teacher
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.model_config.mixers import MixerConfig
+
+MERGE, NOTHING = "merge-next", "none"
+Replacement = Callable[[Layer], Substitute]
+
+
+def from_formula(layer: Layer, config: MixerConfig, start: str | None = None) -> Substitute:
+    """Return a student of the layer's mixer from its first start."""
+    name = start or starts_for(config, layer.lesson)[0]
+    d_model = layer.lesson.teacher.config.d_model
+    return Substitute(STARTS[name](layer.lesson, config), name_of(config, d_model), name)
+
+
+def heads_halved(layer: Layer) -> Substitute:
+    """The better half of the heads, as wide as they are."""
+    shape = layer.shape
+    halved = Shape(shape.config, shape.stack, shape.layer, max(1, shape.own_heads // 2), shape.own_d_head)
+    return from_formula(layer, student_config("attention", halved), "greedy-heads")
+
+
+def narrowed(layer: Layer) -> Substitute:
+    """All heads, half as wide."""
+    return from_formula(layer, student_config("attention", layer.shape), "whitened-svd")
+
+
+def student(name: str) -> Replacement:
+    """Return what replaces a mixer by one of `STUDENTS`."""
+    return lambda layer: from_formula(layer, student_config(name, layer.shape))
+
+
+def merged(layer: Layer) -> Substitute:
+    """This layer and the next as one, of the heads and neurons of both."""
+    lesson, method = layer.lesson, next(iter(MERGES))
+    config = lesson.teacher.config
+    if lesson.layer + 1 == layers_of(config, lesson.stack):
+        raise SynthError(f"no layer follows layer {lesson.layer}")
+    span = span_of(config, [lesson.layer, lesson.layer + 1], lesson.stack)
+    task = Task(config, lesson.teacher.model, span, lesson.cache)
+    return Substitute(MERGES[method](task, MergedLayerConfig()).block, f"layers {span}", method, layers=2)
+
+
+REPLACEMENTS: dict[str, Replacement] = {
+    "heads-halved": heads_halved,
+    "whitened-svd": narrowed,
+    **{name: student(name) for name in STUDENTS if name not in ("attention", "srupp")},
+    MERGE: merged,
+}
+
+
+def choose_replacements(names: Sequence[str] | None) -> list[str]:
+    """Return the replacements asked for, all if none are; unknown ones are refused."""
+    for name in names or ():
+        if name not in REPLACEMENTS:
+            raise SynthError(f"unknown replacement `{name}`", did_you_mean(name, REPLACEMENTS))
+    return list(dict.fromkeys(names or REPLACEMENTS))
+
+
+def sites_for(teacher: Teacher, stack: str, layers: Sequence[int], names: Sequence[str]) -> list[Site]:
+    """Return what has to be recorded: each layer's stream, and what its mixer and its merger are to give."""
+    sites = {Site(stack, n, part) for n in layers for part in ("layer-in", "mixer-in", "mixer-out")}
+    if MERGE in names:
+        last = layers_of(teacher.config, stack) - 1
+        sites |= {Site(stack, n + 1, "layer-out") for n in layers if n < last}
+    return sorted(sites)
+
+
+def probe_layer(layer: Layer, names: Iterable[str]) -> Iterator[Finding]:
+    """Yield a finding for every replacement; the teacher is as it was afterwards."""
+    judge = Judge(layer)
+    for name in names:
+        began = time.perf_counter()
+        try:
+            substitute = REPLACEMENTS[name](layer)
+        except (SynthError, ValidationError) as error:
+            why = error.message if isinstance(error, SynthError) else error.errors()[0]["msg"]
+            yield Finding(layer.lesson.layer, name, why=why)
+            continue
+        seconds = time.perf_counter() - began
+        yield judge.finding(name, substitute, seconds)
