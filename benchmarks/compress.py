@@ -28,7 +28,7 @@ from synthcli.allocator import keep_freed_memory
 from synthcli.compress.activations.cache import ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture
-from synthcli.compress.activations.hook_points import Site, logits_site
+from synthcli.compress.activations.hook_points import HookPoint, logits_hook_point
 from synthcli.compress.config import FitConfig
 from synthcli.compress.distill.closed_forms import STARTS, Lesson
 from synthcli.compress.distill.criteria import Given, criterion
@@ -80,11 +80,11 @@ def capturing(teacher: Teacher, text: Calibration, rounds: int) -> dict[str, flo
     """Time a capture of block 3 beside whole forwards."""
     order = np.argsort(text.lengths)[-BATCH:]
     batch = text.batch(order)
-    ends = [Site("encoder", BLOCK, part) for part in ENDS]
+    ends = [HookPoint("encoder", BLOCK, part) for part in ENDS]
     works: dict[str, Callable[[], Any]] = {
         "block 3": lambda: capture(teacher, batch, ends),
-        "all layers": lambda: capture(teacher, batch, [Site("encoder", LAYERS - 1, "layer-out")]),
-        "all layers and head": lambda: capture(teacher, batch, [logits_site(teacher.config)]),
+        "all layers": lambda: capture(teacher, batch, [HookPoint("encoder", LAYERS - 1, "layer-out")]),
+        "all layers and head": lambda: capture(teacher, batch, [logits_hook_point(teacher.config)]),
     }
     return taking_turns(works, rounds)
 
@@ -94,24 +94,27 @@ class Recomputing:
 
     def __init__(self, teacher: Teacher, text: Calibration) -> None:
         self.teacher, self.text, self.lengths = teacher, text, text.lengths
-        self.seen: tuple[list[int], dict[Site, Tensor]] = ([], {})
+        self.seen: tuple[list[int], dict[HookPoint, Tensor]] = ([], {})
 
-    def read(self, site: Site, indices: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+    def read(self, point: HookPoint, indices: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         batch, numbers = self.text.batch(np.asarray(indices)), [int(i) for i in indices]
-        if self.seen[0] != numbers or site.layer not in {known.layer for known in self.seen[1]}:
-            sites = [*(Site(site.stack, site.layer, part) for part in ENDS), logits_site(self.teacher.config)]
-            self.seen = (numbers, capture(self.teacher, batch, sites))
-        return self.seen[1][site], batch["padding"]
+        if self.seen[0] != numbers or point.layer not in {known.layer for known in self.seen[1]}:
+            points = [
+                *(HookPoint(point.stack, point.layer, part) for part in ENDS),
+                logits_hook_point(self.teacher.config),
+            ]
+            self.seen = (numbers, capture(self.teacher, batch, points))
+        return self.seen[1][point], batch["padding"]
 
 
 def distilling(teacher: Teacher, texts: tuple[Calibration, Calibration], steps: int) -> dict[str, float]:
     """Time all blocks from one recording, and with the teacher run again."""
-    sites = [Site("encoder", layer, part) for layer in range(LAYERS) for part in ENDS]
+    points = [HookPoint("encoder", layer, part) for layer in range(LAYERS) for part in ENDS]
     settings = FitConfig(steps=steps, batch_size=BATCH, evaluations=1)
     with tempfile.TemporaryDirectory() as folder:
-        held_out = build_cache(Path(folder) / "held-out", teacher, texts[1], sites)
+        held_out = build_cache(Path(folder) / "held-out", teacher, texts[1], points)
         began = time.perf_counter()
-        cache = build_cache(Path(folder) / "train", teacher, texts[0], sites)
+        cache = build_cache(Path(folder) / "train", teacher, texts[0], points)
         recording = time.perf_counter() - began
         cached = all_blocks(teacher, cache, held_out, settings)
         again: Any = Recomputing(teacher, texts[0])

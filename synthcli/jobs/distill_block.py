@@ -14,7 +14,7 @@ from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.distill_block import Distilled, Progress, parts_of, silent
 from synthcli.compress.distill.distill_blocks import Texts, distill_blocks, refuse_misfit
-from synthcli.compress.distill.student_inputs import sites_of
+from synthcli.compress.distill.student_inputs import hook_points_of
 from synthcli.compress.distill.students import Shape, name_of, student_config
 from synthcli.compress.fidelity.outputs import Likeness, likeness
 from synthcli.compress.teacher import Teacher
@@ -110,9 +110,9 @@ def prepare(
     students = students_of(config, model, teacher, stack)
     refuse_misfit(teacher, stack, students, config)
     texts = texts_for(teacher, config, preparing)
-    sites = sites_of(stack, students, parts_of(config))
+    points = hook_points_of(stack, students, parts_of(config))
     pair = (texts.train, texts.held_out)
-    size = sum(planned_bytes(teacher, text, sites) for text in pair)
+    size = sum(planned_bytes(teacher, text, points) for text in pair)
     refuse_size(runs_root() / "activations", size, config.cache_limit)
     return DistillJob(config.on(len(texts.train)), teacher, stack, students, texts.data, pair, size, name)
 

@@ -103,8 +103,8 @@ def prepare(config: MergeConfig, name: str | None = None, preparing: Preparing |
     spans = spans_of(config, teacher)
     texts = texts_for(teacher, config, preparing)
     pair = (texts.train, texts.held_out)
-    sites = [site for span in spans for site in (span.source, span.target)]
-    size = sum(planned_bytes(teacher, text, sites) for text in pair)
+    points = [point for span in spans for point in (span.source, span.target)]
+    size = sum(planned_bytes(teacher, text, points) for text in pair)
     refuse_size(runs_root() / "activations", size, config.cache_limit)
     return MergeJob(config.on(len(texts.train)), teacher, spans, texts.data, pair, size, name)
 

@@ -14,12 +14,12 @@ from synthcli.compress.activations.cache import (
     planned_bytes,
     refuse_size,
 )
-from synthcli.compress.activations.hook_points import Site, check_layer, layers_of, main_stack
+from synthcli.compress.activations.hook_points import HookPoint, check_layer, layers_of, main_stack
 from synthcli.compress.activations.recording import INDEX
 from synthcli.compress.config import ProbeConfig
 from synthcli.compress.distill.closed_forms import Lesson
 from synthcli.compress.probe.figures import Finding, Layer, is_resolved
-from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, probe_layer, sites_for
+from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, hook_points_for, probe_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import refuse_unwritable, writing
@@ -55,7 +55,7 @@ class ProbeJob:
     layers: tuple[int, ...]
     names: tuple[str, ...]
     texts: Texts
-    sites: tuple[Site, ...]
+    points: tuple[HookPoint, ...]
     bytes: int
     cache: Path | None
     folder: Path
@@ -85,10 +85,10 @@ def prepare(
     if cache is not None:
         refuse_unwritable(cache / INDEX, "name another folder with `--cache`")
     texts = texts_for(teacher, config, preparing)
-    sites = sites_for(teacher, stack, layers, names)
-    size = sum(planned_bytes(teacher, text, sites) for text in (texts.train, texts.held_out))
+    points = hook_points_for(teacher, stack, layers, names)
+    size = sum(planned_bytes(teacher, text, points) for text in (texts.train, texts.held_out))
     refuse_size(cache or folder, size, config.cache_limit)
-    return ProbeJob(config, teacher, stack, layers, tuple(names), texts, tuple(sites), size, cache, folder)
+    return ProbeJob(config, teacher, stack, layers, tuple(names), texts, tuple(points), size, cache, folder)
 
 
 def folder_of(teacher: Teacher) -> Path:
@@ -136,7 +136,7 @@ def record(job: ProbeJob, root: Path, kind: str, progress: Progress) -> Activati
     def report(done: int, total: int) -> None:
         progress(f"recording {text.name}", done, total)
 
-    return cache_at(root / kind, job.teacher, text, job.sites, job.config.cache_limit, report)
+    return cache_at(root / kind, job.teacher, text, job.points, job.config.cache_limit, report)
 
 
 def without(finding: Finding) -> dict[str, Any]:

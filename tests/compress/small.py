@@ -8,7 +8,7 @@ import torch
 
 from synthcli.compress.activations.cache import ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare.prepare_store import prepare
@@ -77,5 +77,5 @@ def small_teacher(
 
 
 def recorded(path: Path, teacher: Teacher, text: Calibration, *names: str) -> ActivationCache:
-    """Record sites by name."""
-    return build_cache(path, teacher, text, [Site.parse(name) for name in names])
+    """Record hook points by name."""
+    return build_cache(path, teacher, text, [HookPoint.parse(name) for name in names])

@@ -19,7 +19,7 @@ from synthcli.compress.fidelity.outputs import describe, likeness
 from synthcli.compress.fidelity.teacher_agreement import Judged, judge_all
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.probe.figures import Layer
-from synthcli.compress.probe.probe_layer import probe_layer, sites_for
+from synthcli.compress.probe.probe_layer import hook_points_for, probe_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
 from synthcli.data.examples.examples import Examples
@@ -47,7 +47,7 @@ def text(store: Store, bare: Teacher) -> Calibration:
 
 @pytest.fixture
 def lesson(bare: Teacher, text: Calibration, tmp_path: Path) -> Lesson:
-    cache = build_cache(tmp_path / "cache", bare, text, sites_for(bare, "encoder", [1], ["linear"]))
+    cache = build_cache(tmp_path / "cache", bare, text, hook_points_for(bare, "encoder", [1], ["linear"]))
     return Lesson(bare, cache, "encoder", 1)
 
 

@@ -42,9 +42,11 @@ def test_half_of_a_block_of_a_real_encoder_keeps_most_of_it(
     encoder: Teacher, english: Store, tmp_path
 ) -> None:
     lesson = Lesson(encoder, None, "encoder", 3)  # type: ignore[arg-type]
-    sites = [lesson.source, lesson.target]
+    points = [lesson.source, lesson.target]
     caches = [
-        build_cache(tmp_path / split, encoder, Calibration(english, split, encoder, "rows", 40, limit), sites)
+        build_cache(
+            tmp_path / split, encoder, Calibration(english, split, encoder, "rows", 40, limit), points
+        )
         for split, limit in (("train", 160), ("validation", 30))
     ]
     lesson = Lesson(encoder, caches[0], "encoder", 3)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import FitConfig
 from synthcli.compress.distill.criteria import Given, criterion
@@ -23,7 +23,7 @@ from tests.device.__main__ import count, counts
 from tests.device.cases import CASES, make
 from tests.device.double import Device
 
-SITE = Site("encoder", 1, "mixer-in")
+POINT = HookPoint("encoder", 1, "mixer-in")
 
 
 @pytest.mark.parametrize(("name", "slices"), [("masked-lm, rows", 1), ("causal-lm, rows", 1)])
@@ -47,7 +47,7 @@ class Recorded:
 
     lengths: Any
 
-    def read(self, site: Site, indices: Any) -> tuple[Tensor, Tensor | None]:
+    def read(self, point: HookPoint, indices: Any) -> tuple[Tensor, Tensor | None]:
         lengths = torch.from_numpy(self.lengths[indices])
         padding = torch.arange(int(lengths.max())) >= lengths[:, None]
         return torch.randn(*padding.shape, 32), padding
@@ -60,7 +60,7 @@ def test_a_step_of_distilling_waits_once(name: str, corpora: Path) -> None:
         teacher: Any = model.encoder.blocks[1].mixer
         student = new_mixer(model.config, 1, AttentionConfig(heads=2, d_head=8), "encoder")
         wrapped = Student(student, criterion(name, Given(teacher.cpu()), student), "encoder", 32)
-        examples = Activations(Recorded(np.arange(64) % 7 + 2), SITE, SITE)  # type: ignore[arg-type]
+        examples = Activations(Recorded(np.arange(64) % 7 + 2), POINT, POINT)  # type: ignore[arg-type]
         training = prepare(
             wrapped, examples, objective, FitConfig(steps=9).training(), BatchConfig(size=8), ()
         )

@@ -15,7 +15,7 @@ import torch
 
 from synthcli import api
 from synthcli.compress.activations.cache import build_cache
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.config import HealConfig, ProbeConfig, RecordingConfig
 from synthcli.compress.distill.closed_forms import STARTS
 from synthcli.compress.merge import MERGES
@@ -106,8 +106,8 @@ def test_recordings(runs: Runs, tmp_path: Path) -> None:
     def record() -> dict[str, bytes]:
         teacher = open_teacher(runs["teacher"])
         text = texts_for(teacher, RecordingConfig(limit=16)).train
-        sites = [Site("encoder", layer, part) for layer in (0, 2) for part in ("layer-in", "mixer-out")]
-        cache = build_cache(tmp_path / f"on-{teacher.device.type}", teacher, text, sites)
+        points = [HookPoint("encoder", layer, part) for layer in (0, 2) for part in ("layer-in", "mixer-out")]
+        cache = build_cache(tmp_path / f"on-{teacher.device.type}", teacher, text, points)
         return {path.name: path.read_bytes() for path in cache.path.iterdir()}
 
     host, there = on_both(record)

@@ -1,9 +1,9 @@
 """Recorded activations on disk: far cheaper to read than to compute again.
 
-    <cache>/index.json  lengths.i64  tokens.i32  <site>.f16
+    <cache>/index.json  lengths.i64  tokens.i32  <hook point>.f16
 
-A file a site holds float16 rows of real tokens, sequence after sequence. The index names the teacher, its
-tokenizer and the text by their hashes, and the size of every file.
+A file a hook point holds float16 rows of real tokens, sequence after sequence. The index names the teacher,
+its tokenizer and the text by their hashes, and the size of every file.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from synthcli import durable
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import Site, width_of
+from synthcli.compress.activations.hook_points import HookPoint, width_of
 from synthcli.compress.activations.recording import (
     BYTES,
     FORMAT,
@@ -69,8 +69,8 @@ class ActivationCache:
     index: dict[str, Any]
 
     @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        return tuple(Site.parse(name) for name in self.index["sites"])
+    def points(self) -> tuple[HookPoint, ...]:
+        return tuple(HookPoint.parse(name) for name in self.index["sites"])
 
     @cached_property
     def lengths(self) -> Indices:
@@ -90,8 +90,8 @@ class ActivationCache:
         """Real tokens of all sequences."""
         return int(self.ends[-1])
 
-    def width(self, site: Site) -> int:
-        return int(self._described(site)["width"])
+    def width(self, point: HookPoint) -> int:
+        return int(self._described(point)["width"])
 
     def tokens(self, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Return token ids (batch, length), 0 where padded, and the padding or None."""
@@ -99,25 +99,25 @@ class ActivationCache:
         filled, padding = self._filled(ids, np.asarray(indices), np.int64)
         return torch.from_numpy(filled), padding
 
-    def read(self, site: Site, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
+    def read(self, point: HookPoint, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Return float32 (batch, length, width), 0 where padded, and the padding (batch, length) or None."""
-        filled, padding = self._filled(self._mapped(site), np.asarray(indices), np.float32)
+        filled, padding = self._filled(self._mapped(point), np.asarray(indices), np.float32)
         return torch.from_numpy(filled), padding
 
-    def flat(self, site: Site, start: int, stop: int) -> Tensor:
+    def flat(self, point: HookPoint, start: int, stop: int) -> Tensor:
         """Return rows of real tokens (rows, width) in float32."""
-        return torch.from_numpy(self._mapped(site)[start:stop].astype(np.float32))
+        return torch.from_numpy(self._mapped(point)[start:stop].astype(np.float32))
 
-    def _described(self, site: Site) -> dict[str, Any]:
-        described: dict[str, Any] | None = self.index["sites"].get(str(site))
+    def _described(self, point: HookPoint) -> dict[str, Any]:
+        described: dict[str, Any] | None = self.index["sites"].get(str(point))
         if described is None:
             held = ", ".join(f"`{name}`" for name in self.index["sites"])
-            raise SynthError(f"cache `{self.path}` holds nothing of `{site}`", f"it holds {held}")
+            raise SynthError(f"cache `{self.path}` holds nothing of `{point}`", f"it holds {held}")
         return described
 
-    def _mapped(self, site: Site) -> npt.NDArray[Any]:
-        width = self._described(site)["width"]
-        return np.memmap(self.path / file_of(site), dtype=np.float16, mode="r").reshape(-1, width)
+    def _mapped(self, point: HookPoint) -> npt.NDArray[Any]:
+        width = self._described(point)["width"]
+        return np.memmap(self.path / file_of(point), dtype=np.float16, mode="r").reshape(-1, width)
 
     def _filled(
         self, rows: npt.NDArray[Any], indices: Indices, dtype: type
@@ -135,21 +135,21 @@ class ActivationCache:
 class Readable(Protocol):
     """What a cache offers: sequences by number."""
 
-    def read(self, site: Site, indices: Indices) -> tuple[Tensor, Tensor | None]:
+    def read(self, point: HookPoint, indices: Indices) -> tuple[Tensor, Tensor | None]:
         """Return (batch, length, width), zeros at padding, and the padding."""
 
 
 def read_on(
-    device: torch.device, cache: Readable, site: Site, indices: Indices
+    device: torch.device, cache: Readable, point: HookPoint, indices: Indices
 ) -> tuple[Tensor, Tensor | None]:
-    """Read a site of some sequences, and their padding, to where a model is."""
-    values, padding = cache.read(site, indices)
+    """Read a hook point of some sequences, and their padding, to where a model is."""
+    values, padding = cache.read(point, indices)
     return values.to(device), None if padding is None else padding.to(device)
 
 
-def planned_bytes(teacher: Teacher, calibration: Calibration, sites: Iterable[Site]) -> int:
-    """Return the size of a cache before it is written: tokens × width × 2 bytes a site, and the tokens."""
-    widths = sum(width_of(teacher.model, site) for site in set(sites))
+def planned_bytes(teacher: Teacher, calibration: Calibration, points: Iterable[HookPoint]) -> int:
+    """Return the bytes of a cache before it is written: tokens × width × 2 a hook point, and the tokens."""
+    widths = sum(width_of(teacher.model, point) for point in set(points))
     return int(calibration.lengths.sum()) * (widths * BYTES + 4) + 8 * len(calibration)
 
 
@@ -157,12 +157,12 @@ def build_cache(
     path: Path,
     teacher: Teacher,
     calibration: Calibration,
-    sites: Iterable[Site],
+    points: Iterable[HookPoint],
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> ActivationCache:
-    """Record the sites of a teacher on a text; `limit` in bytes. The cache is whole or absent."""
-    wanted = sorted(set(sites))
+    """Record the hook points of a teacher on a text; `limit` in bytes. The cache is whole or absent."""
+    wanted = sorted(set(points))
     size = planned_bytes(teacher, calibration, wanted)
     refuse_size(path, size, limit)
     if path.exists():
@@ -194,18 +194,18 @@ def cache_at(
     path: Path,
     teacher: Teacher,
     calibration: Calibration,
-    sites: Iterable[Site],
+    points: Iterable[HookPoint],
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> ActivationCache:
-    """Open the cache of a folder where it is of this teacher, text and sites, or record it there."""
-    wanted = sorted(set(sites))
+    """Open the cache of a folder where it is of this teacher, text and hook points, or record it there."""
+    wanted = sorted(set(points))
     if not path.exists():
         return build_cache(path, teacher, calibration, wanted, limit, progress)
     cache = open_cache(path)
     refuse_other(cache, teacher, calibration)
-    for site in wanted:
-        cache.width(site)
+    for point in wanted:
+        cache.width(point)
     return cache
 
 

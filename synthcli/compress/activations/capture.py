@@ -1,4 +1,4 @@
-"""Activations of a model at named sites; the forward ends where the last of them is known."""
+"""Activations of a model at named hook points; the forward ends where the last of them is known."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.activations.hook_points import Site, block_of, check_site, main_stack
+from synthcli.compress.activations.hook_points import HookPoint, block_of, check_hook_point, main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.device import device_of
 from synthcli.errors import SynthError
@@ -16,35 +16,35 @@ from synthcli.model.mixers import Attention
 
 Batch = Mapping[str, Tensor | None]  # tokens, padding and token_types (batch, length)
 READ = ("tokens", "padding", "token_types")
-Captured = dict[Site, Tensor]
+Captured = dict[HookPoint, Tensor]
 Keep = Callable[[Tensor], None]
 
 
 class _CompleteError(Exception):
-    """Every site is known: what the model has yet to compute is not needed."""
+    """Every hook point is known: what the model has yet to compute is not needed."""
 
 
-def capture(teacher: Teacher, batch: Batch, sites: Iterable[Site]) -> Captured:
-    """Return (batch, length, width) of every site, scores as (batch, heads, queries, keys).
+def capture(teacher: Teacher, batch: Batch, points: Iterable[HookPoint]) -> Captured:
+    """Return (batch, length, width) of every hook point, scores as (batch, heads, queries, keys).
 
     At padded positions stands whatever the model computes there.
     """
-    return capture_model(teacher.model, batch, sites)
+    return capture_model(teacher.model, batch, points)
 
 
 @torch.no_grad()
-def capture_model(model: nn.Module, batch: Batch, sites: Iterable[Site]) -> Captured:
+def capture_model(model: nn.Module, batch: Batch, points: Iterable[HookPoint]) -> Captured:
     """Capture from any model of ours, as it stands: put it in evaluation mode first."""
-    wanted, found = list(sites), Captured()
-    for site in wanted:
-        check_site(model, site)
-    with _listening(model, [site for site in wanted if site.part != "logits"], found, len(wanted)):
+    wanted, found = list(points), Captured()
+    for point in wanted:
+        check_hook_point(model, point)
+    with _listening(model, [point for point in wanted if point.part != "logits"], found, len(wanted)):
         try:
             logits = logits_of(model, batch)
         except _CompleteError:
-            return {site: found[site] for site in wanted}
-    found |= {site: logits for site in wanted if site.part == "logits"}
-    return {site: found[site] for site in wanted}
+            return {point: found[point] for point in wanted}
+    found |= {point: logits for point in wanted if point.part == "logits"}
+    return {point: found[point] for point in wanted}
 
 
 def logits_of(model: nn.Module, batch: Batch) -> Tensor:
@@ -96,18 +96,18 @@ def scores_of(mixer: Attention, x: Tensor, context: Context) -> Tensor:
 
 
 @contextmanager
-def _listening(model: nn.Module, sites: list[Site], found: Captured, wanted: int) -> Iterator[None]:
+def _listening(model: nn.Module, points: list[HookPoint], found: Captured, wanted: int) -> Iterator[None]:
     """Fill `found` while the model runs; the hooks go whatever happens."""
 
-    def keeper(site: Site) -> Keep:
+    def keeper(point: HookPoint) -> Keep:
         def keep(value: Tensor) -> None:
-            found[site] = value
+            found[point] = value
             if len(found) == wanted:
                 raise _CompleteError
 
         return keep
 
-    handles = [_listen(block_of(model, site.stack, site.layer), site, keeper(site)) for site in sites]
+    handles = [_listen(block_of(model, point.stack, point.layer), point, keeper(point)) for point in points]
     try:
         yield
     finally:
@@ -115,18 +115,18 @@ def _listening(model: nn.Module, sites: list[Site], found: Captured, wanted: int
             handle.remove()
 
 
-def _listen(block: Any, site: Site, keep: Keep) -> Any:
-    """Give `keep` what passes a site."""
+def _listen(block: Any, point: HookPoint, keep: Keep) -> Any:
+    """Give `keep` what passes a hook point."""
     if getattr(block, "reads_stream", False):
-        message = f"`{site}` belongs to a block whose mixer reads two streams"
+        message = f"`{point}` belongs to a block whose mixer reads two streams"
         raise SynthError(message, 'only blocks with `values_from = "norm"` can be replaced')
-    if site.part == "scores":
+    if point.part == "scores":
         return block.mixer.register_forward_pre_hook(
             lambda mixer, args: keep(scores_of(mixer, args[0], args[1]))
         )
-    if site.part in INPUTS:
-        return INPUTS[site.part](block).register_forward_pre_hook(lambda _, args: keep(args[0]))
-    return OUTPUTS[site.part](block).register_forward_hook(
+    if point.part in INPUTS:
+        return INPUTS[point.part](block).register_forward_pre_hook(lambda _, args: keep(args[0]))
+    return OUTPUTS[point.part](block).register_forward_hook(
         lambda _, args, result: keep(result[0] if isinstance(result, tuple) else result)
     )
 

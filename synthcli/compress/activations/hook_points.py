@@ -30,7 +30,7 @@ ATTENTION = ("scores", "context")  # parts that only attention has
 
 
 @dataclass(frozen=True, order=True)
-class Site:
+class HookPoint:
     """A part of one layer, counted from 0; `logits` stand at the last.
 
     `mixer-in` is what the mixer receives, the block's norm before it included, and `mixer-out` what it
@@ -51,9 +51,11 @@ class Site:
         stack, _, rest = text.partition(".")
         layer, _, part = rest.partition(".")
         if not layer.isdecimal() or stack not in ("encoder", "decoder"):
-            raise SynthError(f"`{text}` is no site of a model", "a site reads like `encoder.3.mixer-out`")
+            raise SynthError(
+                f"`{text}` is no hook point of a model", "a hook point reads like `encoder.3.mixer-out`"
+            )
         if part not in PARTS:
-            raise SynthError(f"unknown part `{part}` of site `{text}`", did_you_mean(part, PARTS))
+            raise SynthError(f"unknown part `{part}` of hook point `{text}`", did_you_mean(part, PARTS))
         return cls(stack, int(layer), part)
 
 
@@ -70,10 +72,10 @@ def layers_of(config: ModelConfig, stack: str) -> int:
     return found.layers
 
 
-def logits_site(config: ModelConfig) -> Site:
-    """Return the site of the logits."""
+def logits_hook_point(config: ModelConfig) -> HookPoint:
+    """Return the hook point of the logits."""
     stack = main_stack(config)
-    return Site(stack, layers_of(config, stack) - 1, "logits")
+    return HookPoint(stack, layers_of(config, stack) - 1, "logits")
 
 
 def check_layer(config: ModelConfig, layer: int, stack: str | None = None) -> None:
@@ -89,32 +91,34 @@ def block_of(model: nn.Module, stack: str, layer: int) -> Any:
     return getattr(model, stack).blocks[layer]
 
 
-def check_site(model: nn.Module, site: Site) -> None:
-    """Refuse a site that the model does not have."""
+def check_hook_point(model: nn.Module, point: HookPoint) -> None:
+    """Refuse a hook point that the model does not have."""
     config: Any = model.config
-    check_layer(config, site.layer, site.stack)
-    if site.part == "logits" and site != logits_site(config):
-        raise SynthError(f"there is no site `{site}`", f"logits are at `{logits_site(config)}`")
-    block = block_of(model, site.stack, site.layer)
-    if site.part in ATTENTION and not isinstance(block.mixer, Attention):
-        kind = config.mixer_of(getattr(config, site.stack), site.layer).kind
-        message = f"`{site}` is a site of attention, and that mixer is `{kind}`"
+    check_layer(config, point.layer, point.stack)
+    if point.part == "logits" and point != logits_hook_point(config):
+        raise SynthError(f"there is no hook point `{point}`", f"logits are at `{logits_hook_point(config)}`")
+    block = block_of(model, point.stack, point.layer)
+    if point.part in ATTENTION and not isinstance(block.mixer, Attention):
+        kind = config.mixer_of(getattr(config, point.stack), point.layer).kind
+        message = f"`{point}` is a hook point of attention, and that mixer is `{kind}`"
         raise SynthError(message, "use `mixer-in` and `mixer-out`, which every mixer has")
-    if site.part.startswith("feed-forward") and block.feed_forward is None:
-        raise SynthError(f"there is no site `{site}`: the block has no feed-forward", "use `mixer-out`")
+    if point.part.startswith("feed-forward") and block.feed_forward is None:
+        raise SynthError(
+            f"there is no hook point `{point}`: the block has no feed-forward", "use `mixer-out`"
+        )
 
 
-def width_of(model: nn.Module, site: Site) -> int:
-    """Return the width of what is read at a site; scores have none of their own."""
-    check_site(model, site)
+def width_of(model: nn.Module, point: HookPoint) -> int:
+    """Return the width of what is read at a hook point; scores have none of their own."""
+    check_hook_point(model, point)
     config: Any = model.config
-    block = block_of(model, site.stack, site.layer)
-    if site.part == "context":
+    block = block_of(model, point.stack, point.layer)
+    if point.part == "context":
         heads: int = block.mixer.shape.heads * block.mixer.shape.d_head
         return heads
-    if site.part == "feed-forward-hidden":
+    if point.part == "feed-forward-hidden":
         hidden: int = block.feed_forward.output.in_features
         return hidden
-    if site.part == "scores":
-        raise SynthError(f"`{site}` has no fixed width", "read `mixer-in` and compute the scores from it")
-    return int(config.vocab_size if site.part == "logits" else config.d_model)
+    if point.part == "scores":
+        raise SynthError(f"`{point}` has no fixed width", "read `mixer-in` and compute the scores from it")
+    return int(config.vocab_size if point.part == "logits" else config.d_model)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from synthcli.compress.activations.cache import CPU, ActivationCache
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 
 SUMS = ("sum_x", "sum_y", "xx", "xy", "yy")
 PIECE = 8192  # rows at once
@@ -121,13 +121,13 @@ def parted(pairs: Iterable[tuple[Tensor, Tensor]]) -> Parted:
 
 
 def pieces_of(
-    cache: ActivationCache, x: Site, y: Site, device: torch.device = CPU
+    cache: ActivationCache, x: HookPoint, y: HookPoint, device: torch.device = CPU
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield rows of two sites, of all real tokens of a cache, on a device."""
+    """Yield rows of two hook points, of all real tokens of a cache, on a device."""
     for at in range(0, cache.rows, PIECE):
         yield cache.flat(x, at, at + PIECE).to(device), cache.flat(y, at, at + PIECE).to(device)
 
 
-def moments_of(cache: ActivationCache, x: Site, y: Site, device: torch.device = CPU) -> Moments:
-    """Return the moments of two sites over all real tokens of a cache, summed on a device."""
+def moments_of(cache: ActivationCache, x: HookPoint, y: HookPoint, device: torch.device = CPU) -> Moments:
+    """Return the moments of two hook points over all real tokens of a cache, summed on a device."""
     return gathered(pieces_of(cache, x, y, device))

@@ -1,4 +1,4 @@
-"""Running a teacher over a text and writing what its sites hold: the files of a cache of activations."""
+"""Running a teacher over a text and writing what its hook points hold: the files of a cache."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from torch import Tensor
 from synthcli import durable
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture
-from synthcli.compress.activations.hook_points import Site, width_of
+from synthcli.compress.activations.hook_points import HookPoint, width_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
 from synthcli.errors import WorkFailedError
@@ -25,8 +25,8 @@ LARGEST = float(np.finfo(np.float16).max)
 Progress = Callable[[int, int], None]
 
 
-def file_of(site: Site) -> str:
-    return f"{site}.f16"
+def file_of(point: HookPoint) -> str:
+    return f"{point}.f16"
 
 
 def batches_by_length(lengths: Indices, tokens: int = BATCH_TOKENS) -> list[Indices]:
@@ -42,7 +42,11 @@ def batches_by_length(lengths: Indices, tokens: int = BATCH_TOKENS) -> list[Indi
 
 
 def record(
-    folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site], progress: Progress | None
+    folder: Path,
+    teacher: Teacher,
+    calibration: Calibration,
+    points: list[HookPoint],
+    progress: Progress | None,
 ) -> None:
     """Fill a folder, sequences of like length together."""
     lengths = calibration.lengths
@@ -51,12 +55,12 @@ def record(
     # not by numpy, whose errors do not say why
     (folder / LENGTHS).write_bytes(lengths.astype(np.int64).tobytes())
     (folder / TOKENS).write_bytes(tokens.astype(np.int32).tobytes())
-    files = {site: os.open(folder / file_of(site), os.O_WRONLY | os.O_CREAT) for site in sites}
+    files = {point: os.open(folder / file_of(point), os.O_WRONLY | os.O_CREAT) for point in points}
     try:
         for indices in batches_by_length(lengths):
-            found = capture(teacher, calibration.batch(indices), sites)
-            for site, values in found.items():
-                _write_rows(files[site], site, values, starts[indices], lengths[indices])
+            found = capture(teacher, calibration.batch(indices), points)
+            for point, values in found.items():
+                _write_rows(files[point], point, values, starts[indices], lengths[indices])
             done += len(indices)
             if progress is not None:
                 progress(done, len(lengths))
@@ -65,10 +69,10 @@ def record(
             os.close(file)
 
 
-def _write_rows(file: int, site: Site, values: Tensor, starts: Indices, lengths: Indices) -> None:
+def _write_rows(file: int, point: HookPoint, values: Tensor, starts: Indices, lengths: Indices) -> None:
     """Write the real rows of a batch: one look at its largest, and one copy of a GPU's in float16."""
     if not _largest(values) <= LARGEST:  # perhaps at a padded position, where nobody looks
-        _refuse_infinite(site, values, lengths)
+        _refuse_infinite(point, values, lengths)
     width, rows = values.shape[-1], values.to(torch.float16).cpu().numpy()
     for row, start, length in zip(rows, starts, lengths, strict=True):
         data, offset = row[: int(length)].tobytes(), int(start) * width * BYTES
@@ -83,12 +87,12 @@ def _largest(values: Tensor) -> float:
     return max(-least, most)
 
 
-def _refuse_infinite(site: Site, values: Tensor, lengths: Indices) -> None:
+def _refuse_infinite(point: HookPoint, values: Tensor, lengths: Indices) -> None:
     """Raise where a real token's activation is not finite in float16."""
     for row, length in zip(values, lengths, strict=True):
         largest = _largest(row[: int(length)])
         if not largest <= LARGEST:
-            message = f"activations at `{site}` are not finite in float16: the largest is {largest:g}"
+            message = f"activations at `{point}` are not finite in float16: the largest is {largest:g}"
             raise WorkFailedError(message, "is the teacher damaged, or did its training diverge?")
 
 
@@ -101,7 +105,7 @@ def identity(teacher: Teacher, calibration: Calibration) -> dict[str, dict[str, 
     }
 
 
-def write_index(folder: Path, teacher: Teacher, calibration: Calibration, sites: list[Site]) -> None:
+def write_index(folder: Path, teacher: Teacher, calibration: Calibration, points: list[HookPoint]) -> None:
     """Say what the files of a folder are, and how large."""
     index = {
         "format": FORMAT,
@@ -115,7 +119,7 @@ def write_index(folder: Path, teacher: Teacher, calibration: Calibration, sites:
             "sequences": len(calibration),
             "tokens": int(calibration.lengths.sum()),
         },
-        "sites": {str(site): {"width": width_of(teacher.model, site)} for site in sites},
+        "sites": {str(point): {"width": width_of(teacher.model, point)} for point in points},
         "bytes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
     }
     durable.write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")

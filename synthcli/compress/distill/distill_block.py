@@ -181,7 +181,7 @@ def train_student(
     pupil, source, target = student, lesson.source, lesson.target
     if aim.of_layer:
         micro_size, pupil = MICRO, whole_layer(student, lesson)
-        source, target = lesson.site("layer-in"), lesson.site("layer-out")
+        source, target = lesson.point("layer-in"), lesson.point("layer-out")
     found = fit(pupil, lesson.cache, source, target, aim, config, held_out, report, micro_size)
     if found.steps and (aim.is_error or not aim.fits_output):
         refitted(student, lesson, held_out)

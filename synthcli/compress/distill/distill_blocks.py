@@ -10,14 +10,14 @@ from torch import nn
 from synthcli import durable
 from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import Site, block_of, check_layer
+from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import Lesson
 from synthcli.compress.distill.criteria import Given, criterion
 from synthcli.compress.distill.distill_block import Distilled, Progress, distill_block, parts_of, silent
 from synthcli.compress.distill.fitting import refuse_dropout
-from synthcli.compress.distill.student_inputs import recorded, sites_of
+from synthcli.compress.distill.student_inputs import hook_points_of, recorded
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
@@ -44,8 +44,8 @@ def distill_blocks(
     refuse_misfit(teacher, stack, students, config)
     done: list[Distilled] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
-        sites = sites_of(stack, sorted(students), parts_of(config))
-        whole = record(passing, teacher, texts, sites, config.cache_limit, progress)
+        points = hook_points_of(stack, sorted(students), parts_of(config))
+        whole = record(passing, teacher, texts, points, config.cache_limit, progress)
         for layer, mixer in sorted(students.items()):
             with ExitStack() as stacked:
                 caches = whole
@@ -79,7 +79,7 @@ def record(
     folder: Path,
     teacher: Teacher,
     texts: Texts,
-    sites: Sequence[Site],
+    points: Sequence[HookPoint],
     limit: int | None,
     progress: Progress,
 ) -> Caches:
@@ -89,7 +89,7 @@ def record(
         progress("recording the teacher", done, total, "")
 
     train, held_out = (
-        build_cache(folder / kind, teacher, text, sites, limit, report)
+        build_cache(folder / kind, teacher, text, points, limit, report)
         for kind, text in zip(("train", "held-out"), texts, strict=True)
     )
     return train, held_out
@@ -106,9 +106,9 @@ def seen_by_student(
     config: DistillConfig,
 ) -> Caches:
     """Record the student up to a block, with the targets that its conditions give."""
-    model, site = assembled(teacher, stack, done), Site(stack, layer, "mixer-in")
+    model, point = assembled(teacher, stack, done), HookPoint(stack, layer, "mixer-in")
     train, held_out = (
-        recorded(folder / kind, teacher, model, true, text, site, config.conditioned, config.cache_limit)
+        recorded(folder / kind, teacher, model, true, text, point, config.conditioned, config.cache_limit)
         for kind, true, text in zip(("train", "held-out"), truth, texts, strict=True)
     )
     return train, held_out

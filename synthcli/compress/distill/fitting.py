@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import ActivationCache
 from synthcli.compress.activations.capture import context_of
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.config import FitConfig
 from synthcli.compress.distill.criteria.base import POSITIONS, Criterion
 from synthcli.compress.fidelity.nmse import nmse
@@ -108,7 +108,7 @@ class Activations:
 
     is_stream = False
 
-    def __init__(self, cache: ActivationCache, source: Site, target: Site) -> None:
+    def __init__(self, cache: ActivationCache, source: HookPoint, target: HookPoint) -> None:
         self.cache, self.source, self.target = cache, source, target
 
     def __len__(self) -> int:
@@ -200,8 +200,8 @@ def dropout_of(student: nn.Module, rate: float) -> Iterator[list[Attention]]:
 def fit(
     student: nn.Module,
     cache: ActivationCache,
-    source: Site,
-    target: Site,
+    source: HookPoint,
+    target: HookPoint,
     criterion: Criterion,
     settings: FitConfig,
     held_out: ActivationCache,

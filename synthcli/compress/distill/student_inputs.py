@@ -18,16 +18,16 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import ActivationCache, Progress, build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import Part, Site, block_of
+from synthcli.compress.activations.hook_points import HookPoint, Part, block_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
 
 PARTS: tuple[Part, ...] = ("layer-in", "mixer-in", "mixer-out", "layer-out")
 
 
-def sites_of(stack: str, layers: Iterable[int], parts: Sequence[Part]) -> list[Site]:
-    """Return sites of some layers."""
-    return [Site(stack, layer, part) for layer in layers for part in parts]
+def hook_points_of(stack: str, layers: Iterable[int], parts: Sequence[Part]) -> list[HookPoint]:
+    """Return hook points of some layers."""
+    return [HookPoint(stack, layer, part) for layer in layers for part in parts]
 
 
 @dataclass(frozen=True)
@@ -37,27 +37,27 @@ class Corrected(ActivationCache):
     teacher: ActivationCache
     ratio: float  # α / β of the block's mixer; a skip that is not there is 0
 
-    def read(self, site: Site, indices: Sequence[int] | Indices) -> tuple[Tensor, Tensor | None]:
-        found, padding = super().read(site, indices)
-        if site.part == "mixer-out":
-            stream = self._stream(site)
+    def read(self, point: HookPoint, indices: Sequence[int] | Indices) -> tuple[Tensor, Tensor | None]:
+        found, padding = super().read(point, indices)
+        if point.part == "mixer-out":
+            stream = self._stream(point)
             drift = self.teacher.read(stream, indices)[0] - super().read(stream, indices)[0]
-            return self.teacher.read(site, indices)[0] + self.ratio * drift, padding
-        if site.part == "layer-out":
-            return self.teacher.read(site, indices)[0], padding
+            return self.teacher.read(point, indices)[0] + self.ratio * drift, padding
+        if point.part == "layer-out":
+            return self.teacher.read(point, indices)[0], padding
         return found, padding
 
-    def flat(self, site: Site, start: int, stop: int) -> Tensor:
-        if site.part == "mixer-out":
-            stream = self._stream(site)
+    def flat(self, point: HookPoint, start: int, stop: int) -> Tensor:
+        if point.part == "mixer-out":
+            stream = self._stream(point)
             drift = self.teacher.flat(stream, start, stop) - super().flat(stream, start, stop)
-            return self.teacher.flat(site, start, stop) + self.ratio * drift
-        if site.part == "layer-out":
-            return self.teacher.flat(site, start, stop)
-        return super().flat(site, start, stop)
+            return self.teacher.flat(point, start, stop) + self.ratio * drift
+        if point.part == "layer-out":
+            return self.teacher.flat(point, start, stop)
+        return super().flat(point, start, stop)
 
-    def _stream(self, site: Site) -> Site:
-        return Site(site.stack, site.layer, "layer-in")
+    def _stream(self, point: HookPoint) -> HookPoint:
+        return HookPoint(point.stack, point.layer, "layer-in")
 
 
 def skip_ratio(block: nn.Module) -> float:
@@ -76,7 +76,7 @@ def recorded(
     student: nn.Module,
     truth: ActivationCache,
     text: Calibration,
-    site: Site,
+    point: HookPoint,
     conditioned: str,
     limit: int | None = None,
     progress: Progress | None = None,
@@ -88,10 +88,15 @@ def recorded(
     if conditioned == "teacher":
         return truth
     own = build_cache(
-        folder, teacher.with_model(student), text, sites_of(site.stack, [site.layer], PARTS), limit, progress
+        folder,
+        teacher.with_model(student),
+        text,
+        hook_points_of(point.stack, [point.layer], PARTS),
+        limit,
+        progress,
     )
     if conditioned == "student":
         return own
     with torch.no_grad():
-        ratio = skip_ratio(block_of(teacher.model, site.stack, site.layer))
+        ratio = skip_ratio(block_of(teacher.model, point.stack, point.layer))
     return Corrected(own.path, own.index, truth, ratio)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import CPU, ActivationCache, batches_by_length, read_on
 from synthcli.compress.activations.capture import context_of
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 
@@ -46,8 +46,8 @@ class NMSE:
 def nmse(
     student: nn.Module,
     cache: ActivationCache,
-    source: Site,
-    target: Site,
+    source: HookPoint,
+    target: HookPoint,
     indices: Indices | None = None,
 ) -> float:
     """Return the NMSE of a mixer over a cache, or over some of its sequences."""
@@ -57,12 +57,12 @@ def nmse(
     return total.value
 
 
-def variance_of(cache: ActivationCache, site: Site) -> float:
+def variance_of(cache: ActivationCache, point: HookPoint) -> float:
     """Return E‖y − ȳ‖² over the real tokens of a cache: what the mean predictor leaves."""
     total: Tensor | float = 0.0
     square = 0.0
     for start in range(0, cache.rows, ROWS):
-        y = cache.flat(site, start, start + ROWS).double()
+        y = cache.flat(point, start, start + ROWS).double()
         total, square = total + y.sum(0), square + float(y.square().sum())
     assert isinstance(total, Tensor), "there are no tokens"
     return square / cache.rows - float((total / cache.rows).square().sum())
@@ -70,8 +70,8 @@ def variance_of(cache: ActivationCache, site: Site) -> float:
 
 def passages(
     cache: ActivationCache,
-    source: Site,
-    target: Site,
+    source: HookPoint,
+    target: HookPoint,
     indices: Indices | None = None,
     device: torch.device = CPU,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:

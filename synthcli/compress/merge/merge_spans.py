@@ -13,7 +13,7 @@ from torch import nn
 
 from synthcli import durable
 from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.config import FitConfig, MergeConfig
 from synthcli.compress.distill.criteria import Given, criterion
@@ -68,8 +68,8 @@ def merge_spans(
     """
     done: list[Merged] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
-        sites = [site for span in spans for site in (span.source, span.target)]
-        truth = record(passing, teacher, texts, sites, config.cache_limit, progress)
+        points = [point for span in spans for point in (span.source, span.target)]
+        truth = record(passing, teacher, texts, points, config.cache_limit, progress)
         for span in spans:
             with TemporaryDirectory(dir=passing) as own:
                 caches = seen_by_student(Path(own), teacher, texts, truth, span, done, config)
@@ -92,10 +92,10 @@ def seen_by_student(
     student = teacher.with_model(assembled(teacher, span.stack, done))
     shift = sum(len(one.span.layers) - 1 for one in done)
     first, last = (span.first - shift, span.last - shift)
-    sites = [Site(span.stack, first, "layer-in"), Site(span.stack, last, "layer-out")]
+    points = [HookPoint(span.stack, first, "layer-in"), HookPoint(span.stack, last, "layer-out")]
     caches: list[ActivationCache] = []
     for kind, text, true in zip(("train", "held-out"), texts, truth, strict=True):
-        own = build_cache(folder / kind, student, text, sites, config.cache_limit)
+        own = build_cache(folder / kind, student, text, points, config.cache_limit)
         target = true if config.conditioned == "corrected" else None
         caches.append(Shifted(own.path, own.index, span, shift, target))
     return caches[0], caches[1]

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import batches_by_length, read_on
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import new_block
 from synthcli.compress.merge.span import Activations, NormsAfter, Span, Wiring, wiring_of
 from synthcli.data.store.ragged import Indices
@@ -56,9 +56,9 @@ class Task:
         """Return all sequences by number, those of like length together."""
         return batches_by_length(self.activations.lengths)
 
-    def read(self, site: Site, indices: Indices) -> tuple[Tensor, Tensor | None]:
+    def read(self, point: HookPoint, indices: Indices) -> tuple[Tensor, Tensor | None]:
         """Return activations and their padding where the teacher is."""
-        return read_on(device_of(self.model), self.activations, site, indices)
+        return read_on(device_of(self.model), self.activations, point, indices)
 
     def fresh(self, shape: Shape, seed: int = 0) -> Any:
         """Return a layer by chance, in evaluation mode."""

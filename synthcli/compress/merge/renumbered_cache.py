@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from synthcli.compress.activations.cache import ActivationCache
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.merge.span import Span
 from synthcli.data.store.ragged import Indices
 
@@ -23,15 +23,15 @@ class Shifted(ActivationCache):
     shift: int
     truth: ActivationCache | None
 
-    def read(self, site: Site, indices: Sequence[int] | Indices) -> tuple[Tensor, Tensor | None]:
-        if self.truth is not None and site == self.span.target:
-            return self.truth.read(site, indices)
-        return super().read(self._own(site), indices)
+    def read(self, point: HookPoint, indices: Sequence[int] | Indices) -> tuple[Tensor, Tensor | None]:
+        if self.truth is not None and point == self.span.target:
+            return self.truth.read(point, indices)
+        return super().read(self._own(point), indices)
 
-    def flat(self, site: Site, start: int, stop: int) -> Tensor:
-        if self.truth is not None and site == self.span.target:
-            return self.truth.flat(site, start, stop)
-        return super().flat(self._own(site), start, stop)
+    def flat(self, point: HookPoint, start: int, stop: int) -> Tensor:
+        if self.truth is not None and point == self.span.target:
+            return self.truth.flat(point, start, stop)
+        return super().flat(self._own(point), start, stop)
 
-    def _own(self, site: Site) -> Site:
-        return replace(site, layer=site.layer - self.shift)
+    def _own(self, point: HookPoint) -> HookPoint:
+        return replace(point, layer=point.layer - self.shift)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import Readable
-from synthcli.compress.activations.hook_points import Site, block_of, check_layer
+from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer
 from synthcli.data.store.ragged import Indices
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
@@ -37,14 +37,14 @@ class Span:
         return range(self.first, self.last + 1)
 
     @property
-    def source(self) -> Site:
+    def source(self) -> HookPoint:
         """Where the merged layer reads."""
-        return Site(self.stack, self.first, "layer-in")
+        return HookPoint(self.stack, self.first, "layer-in")
 
     @property
-    def target(self) -> Site:
+    def target(self) -> HookPoint:
         """What it should write."""
-        return Site(self.stack, self.last, "layer-out")
+        return HookPoint(self.stack, self.last, "layer-out")
 
     def blocks(self, model: nn.Module) -> list[Any]:
         return [block_of(model, self.stack, layer) for layer in self.layers]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import ActivationCache, batches_by_length, read_on
 from synthcli.compress.activations.capture import context_of
-from synthcli.compress.activations.hook_points import Site, block_of
+from synthcli.compress.activations.hook_points import HookPoint, block_of
 from synthcli.compress.activations.remaining_layers import ending_of
 from synthcli.compress.distill.closed_forms import Lesson
 from synthcli.compress.distill.students import Shape
@@ -108,8 +108,8 @@ class Judge:
         lesson, total = self.layer.lesson, NMSE()
         source, target = lesson.source, lesson.target
         if substitute.layers:
-            source = lesson.site("layer-in")
-            target = Site(lesson.stack, lesson.layer + substitute.last, "layer-out")
+            source = lesson.point("layer-in")
+            target = HookPoint(lesson.stack, lesson.layer + substitute.last, "layer-out")
         for indices in batches_by_length(self.cache.lengths):
             x, padding = read_on(lesson.device, self.cache, source, indices)
             context = context_of(lesson.stack, padding)
@@ -156,7 +156,7 @@ class Judge:
         lesson = self.layer.lesson
         ending = ending_of(lesson.teacher.model, lesson.stack, lesson.layer + substitute.last)
         for number, indices in enumerate(self.batches):
-            x, padding = read_on(lesson.device, self.cache, lesson.site("layer-in"), indices)
+            x, padding = read_on(lesson.device, self.cache, lesson.point("layer-in"), indices)
             context = context_of(lesson.stack, padding)
             said = ending(self.stream(substitute, x, context), context)
             yield self.aim(number, x, context), said, padding

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pydantic import ValidationError
 
-from synthcli.compress.activations.hook_points import Site, layers_of
+from synthcli.compress.activations.hook_points import HookPoint, layers_of
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.closed_forms import STARTS, starts_for
 from synthcli.compress.distill.students import STUDENTS, Shape, name_of, student_config
@@ -77,13 +77,15 @@ def choose_replacements(names: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(names or REPLACEMENTS))
 
 
-def sites_for(teacher: Teacher, stack: str, layers: Sequence[int], names: Sequence[str]) -> list[Site]:
+def hook_points_for(
+    teacher: Teacher, stack: str, layers: Sequence[int], names: Sequence[str]
+) -> list[HookPoint]:
     """Return what has to be recorded: each layer's stream, and what its mixer and its merger are to give."""
-    sites = {Site(stack, n, part) for n in layers for part in ("layer-in", "mixer-in", "mixer-out")}
+    points = {HookPoint(stack, n, part) for n in layers for part in ("layer-in", "mixer-in", "mixer-out")}
     if MERGE in names:
         last = layers_of(teacher.config, stack) - 1
-        sites |= {Site(stack, n + 1, "layer-out") for n in layers if n < last}
-    return sorted(sites)
+        points |= {HookPoint(stack, n + 1, "layer-out") for n in layers if n < last}
+    return sorted(points)
 
 
 def probe_layer(layer: Layer, names: Iterable[str]) -> Iterator[Finding]:

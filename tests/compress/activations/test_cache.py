@@ -17,12 +17,12 @@ from synthcli.compress.activations.cache import (
 )
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError, WorkFailedError
 from tests.compress.small import bert_config, recorded, small_teacher
 
-IN, OUT = Site("encoder", 1, "mixer-in"), Site("encoder", 1, "mixer-out")
+IN, OUT = HookPoint("encoder", 1, "mixer-in"), HookPoint("encoder", 1, "mixer-out")
 HALF = {"rtol": 1e-3, "atol": 1e-4}  # float16 has eleven bits
 
 
@@ -66,7 +66,7 @@ def test_batches_hold_every_sequence_once_and_few_tokens() -> None:
 
 def test_an_own_cache_is_opened_again(cache, bert: Teacher, text: Calibration) -> None:
     again = cache_at(cache.path, bert, text, [OUT])
-    assert again.index == cache.index and set(again.sites) == {IN, OUT}
+    assert again.index == cache.index and set(again.points) == {IN, OUT}
 
 
 def test_a_cache_of_another_model_is_refused_by_name(cache, bert: Teacher, text: Calibration, store) -> None:
@@ -97,7 +97,7 @@ def test_another_part_of_the_text_is_another_text(cache, bert: Teacher, store) -
 
 def test_a_site_that_was_not_recorded_is_refused(cache, bert: Teacher, text: Calibration) -> None:
     with pytest.raises(SynthError) as error:
-        cache_at(cache.path, bert, text, [Site("encoder", 0, "mixer-in")])
+        cache_at(cache.path, bert, text, [HookPoint("encoder", 0, "mixer-in")])
     assert error.value.message == f"cache `{cache.path}` holds nothing of `encoder.0.mixer-in`"
     assert error.value.hint == "it holds `encoder.1.mixer-in`, `encoder.1.mixer-out`"
 
@@ -146,13 +146,13 @@ def test_activations_that_are_not_finite_are_refused_by_site(tmp_path, store, te
 
 @pytest.mark.parametrize("value", [float("inf"), -1e5, float("nan")])
 def test_what_stands_at_padded_positions_is_neither_written_nor_refused(tmp_path: Path, value: float) -> None:
-    values, site = torch.randn(3, 4, 2), Site("encoder", 0, "mixer-out")
+    values, point = torch.randn(3, 4, 2), HookPoint("encoder", 0, "mixer-out")
     values[1, 2:] = value
     lengths, path = np.array([4, 2, 4]), tmp_path / "rows"
     with path.open("wb") as file:
-        recording._write_rows(file.fileno(), site, values, np.array([4, 8, 0]), lengths)
+        recording._write_rows(file.fileno(), point, values, np.array([4, 8, 0]), lengths)
     rows = [values[number, : lengths[number]] for number in (2, 0, 1)]  # each at its place
     assert path.read_bytes() == torch.cat(rows).half().numpy().tobytes()
     values[1, 1, 0] = value
     with path.open("wb") as file, pytest.raises(WorkFailedError, match="are not finite in float16: the larg"):
-        recording._write_rows(file.fileno(), site, values, np.array([4, 8, 0]), lengths)
+        recording._write_rows(file.fileno(), point, values, np.array([4, 8, 0]), lengths)

@@ -213,7 +213,9 @@ def test_a_refit_is_never_worse_on_its_own_text(lesson: Lesson) -> None:
 def test_a_linear_map_is_the_least_squares_of_the_rows(lesson: Lesson) -> None:
     lesson = Lesson(lesson.teacher, lesson.cache, lesson.stack, lesson.layer, strength=0.0)
     student: Any = STARTS["linear-map"](lesson, LinearConfig())
-    x, y = (lesson.cache.flat(site, 0, lesson.cache.rows).double() for site in (lesson.source, lesson.target))
+    x, y = (
+        lesson.cache.flat(point, 0, lesson.cache.rows).double() for point in (lesson.source, lesson.target)
+    )
     # inputs after a norm are not independent: maps may differ where their outputs do not
     direct = torch.linalg.lstsq(torch.cat((x, torch.ones(len(x), 1)), 1), y, driver="gelsd").solution
     fitted = student.output(x.float()).detach().double()

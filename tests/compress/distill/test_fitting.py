@@ -9,7 +9,7 @@ from torch import nn
 
 from synthcli.compress.activations.cache import ActivationCache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import new_block, new_mixer
 from synthcli.compress.config import FitConfig
 from synthcli.compress.distill.criteria import CRITERIA, Given, criterion
@@ -22,16 +22,16 @@ from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import LinearConfig, NoneConfig
 from tests.compress.small import HEADS, recorded
 
-SOURCE, TARGET = Site("encoder", 1, "mixer-in"), Site("encoder", 1, "mixer-out")
+SOURCE, TARGET = HookPoint("encoder", 1, "mixer-in"), HookPoint("encoder", 1, "mixer-out")
 QUICK = FitConfig(steps=30, batch_size=8, learning_rate=1e-2, evaluations=3)
 
 
 @pytest.fixture
 def caches(tmp_path: Path, bert: Teacher, store: Store) -> tuple[ActivationCache, ActivationCache]:
     """Activations of a text, and of another."""
-    sites = ("encoder.1.mixer-in", "encoder.1.mixer-out", "encoder.1.layer-in", "encoder.1.layer-out")
+    points = ("encoder.1.mixer-in", "encoder.1.mixer-out", "encoder.1.layer-in", "encoder.1.layer-out")
     texts = (Calibration(store, split, bert, max_length=19, limit=40) for split in ("train", "validation"))
-    train, other = (recorded(tmp_path / text.split, bert, text, *sites) for text in texts)
+    train, other = (recorded(tmp_path / text.split, bert, text, *points) for text in texts)
     return train, other
 
 
@@ -158,6 +158,6 @@ def test_a_layer_is_fitted_to_the_words_of_the_teacher(caches: Any, bert: Teache
         return model.head(model.encoder.blocks[2](stream, context, None, None)[0])  # type: ignore[no-any-return]
 
     made = criterion("kl-output", given(bert, ending=ending), block.mixer)
-    sites = (Site("encoder", 1, "layer-in"), Site("encoder", 1, "layer-out"))
-    found = fit(Layer(block), caches[0], *sites, made, QUICK, caches[1])
+    points = (HookPoint("encoder", 1, "layer-in"), HookPoint("encoder", 1, "layer-out"))
+    found = fit(Layer(block), caches[0], *points, made, QUICK, caches[1])
     assert found.nmse_after < 0.7 * found.nmse_before

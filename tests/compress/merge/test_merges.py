@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.activations.capture import context_of
-from synthcli.compress.activations.hook_points import Site
+from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.merge import MERGES, Span, Task, all_pairs, span_of
@@ -26,18 +26,18 @@ D_MODEL = 12
 
 @dataclass
 class Recorded:
-    """Activations held in memory: (sequence, position, width) by site."""
+    """Activations held in memory: (sequence, position, width) by hook point."""
 
-    values: dict[Site, Tensor]
+    values: dict[HookPoint, Tensor]
 
     @property
     def lengths(self) -> np.ndarray:
         return LENGTHS
 
-    def read(self, site: Site, indices: np.ndarray) -> tuple[Tensor, Tensor | None]:
+    def read(self, point: HookPoint, indices: np.ndarray) -> tuple[Tensor, Tensor | None]:
         longest = int(LENGTHS[indices].max())
         padding = torch.from_numpy(np.arange(longest) >= LENGTHS[indices][:, None])
-        return self.values[site][indices, :longest], padding if bool(padding.any()) else None
+        return self.values[point][indices, :longest], padding if bool(padding.any()) else None
 
 
 def model_of(block: str, layers: int = 3, task: str = "masked-lm", **changes: object) -> nn.Module:

@@ -19,7 +19,12 @@ from synthcli.compress.distill.students import Shape, student_config
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.fidelity.outputs import likeness
 from synthcli.compress.probe.figures import Judge, Layer, Substitute, is_resolved
-from synthcli.compress.probe.probe_layer import REPLACEMENTS, choose_replacements, probe_layer, sites_for
+from synthcli.compress.probe.probe_layer import (
+    REPLACEMENTS,
+    choose_replacements,
+    hook_points_for,
+    probe_layer,
+)
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
@@ -33,7 +38,7 @@ ALL = list(REPLACEMENTS)
 
 def layer_of(path: Path, teacher: Teacher, text: Calibration, stack: str, number: int) -> Layer:
     """Record a text, to compute on and to judge by alike."""
-    cache = build_cache(path, teacher, text, sites_for(teacher, stack, [number], ALL))
+    cache = build_cache(path, teacher, text, hook_points_for(teacher, stack, [number], ALL))
     return Layer(Lesson(teacher, cache, stack, number), cache)
 
 

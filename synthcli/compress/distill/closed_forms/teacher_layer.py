@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from synthcli.compress.activations.cache import ActivationCache
-from synthcli.compress.activations.hook_points import Part, Site, block_of
+from synthcli.compress.activations.hook_points import HookPoint, Part, block_of
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.teacher import Teacher
 from synthcli.model_config.mixers import MixerConfig
@@ -30,17 +30,17 @@ class Lesson:
     layer: int
     strength: float | None = None
 
-    def site(self, part: Part) -> Site:
-        """Return a site of this layer."""
-        return Site(self.stack, self.layer, part)
+    def point(self, part: Part) -> HookPoint:
+        """Return a hook point of this layer."""
+        return HookPoint(self.stack, self.layer, part)
 
     @property
-    def source(self) -> Site:
-        return self.site("mixer-in")
+    def source(self) -> HookPoint:
+        return self.point("mixer-in")
 
     @property
-    def target(self) -> Site:
-        return self.site("mixer-out")
+    def target(self) -> HookPoint:
+        return self.point("mixer-out")
 
     @property
     def mixer(self) -> Any:
