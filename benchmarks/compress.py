@@ -30,7 +30,7 @@ from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture
 from synthcli.compress.activations.hook_points import HookPoint, logits_hook_point
 from synthcli.compress.config import FitConfig
-from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria import Given, criterion
 from synthcli.compress.distill.fitting import fit
 from synthcli.compress.teacher import Teacher, frozen, model_hash
@@ -129,10 +129,10 @@ def all_blocks(
     began = time.perf_counter()
     d_head = teacher.config.d_model // HEADS // 2
     for layer in range(LAYERS):
-        lesson = Lesson(teacher, cache, "encoder", layer)
-        student = STARTS["random"](lesson, AttentionConfig(heads=HEADS, d_head=d_head))
-        mse = criterion("mse", Given(lesson.mixer), student)
-        fit(student, cache, lesson.source, lesson.target, mse, settings, held_out)
+        teacher_layer = TeacherLayer(teacher, cache, "encoder", layer)
+        student = STARTS["random"](teacher_layer, AttentionConfig(heads=HEADS, d_head=d_head))
+        mse = criterion("mse", Given(teacher_layer.mixer), student)
+        fit(student, cache, teacher_layer.source, teacher_layer.target, mse, settings, held_out)
     return time.perf_counter() - began
 
 

@@ -17,8 +17,8 @@ from synthcli.compress.activations.cache import (
 from synthcli.compress.activations.hook_points import HookPoint, check_layer, layers_of, main_stack
 from synthcli.compress.activations.recording import INDEX
 from synthcli.compress.config import ProbeConfig
-from synthcli.compress.distill.closed_forms import Lesson
-from synthcli.compress.probe.figures import Finding, Layer, is_resolved
+from synthcli.compress.distill.closed_forms import TeacherLayer
+from synthcli.compress.probe.figures import Finding, ProbedLayer, is_resolved
 from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, hook_points_for, probe_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.data.prepare.prepare_store import Progress as Preparing
@@ -122,7 +122,7 @@ def record_and_probe(job: ProbeJob, progress: Progress) -> list[Finding]:
         findings: list[Finding] = []
         total = len(job.layers) * len({*job.names, NOTHING})
         for number in job.layers:
-            layer = Layer(Lesson(job.teacher, train, job.stack, number), held_out)
+            layer = ProbedLayer(TeacherLayer(job.teacher, train, job.stack, number), held_out)
             for finding in probe_layer(layer, dict.fromkeys((*job.names, NOTHING))):
                 findings.append(finding)
                 progress(f"layer {number}: {finding.replacement}", len(findings), total)

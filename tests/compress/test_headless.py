@@ -11,14 +11,14 @@ import transformers
 from synthcli.compress.activations.cache import build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.assemble import with_mixers
-from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria.base import Given
 from synthcli.compress.distill.criteria.kl_output import kl_output
 from synthcli.compress.distill.students import Shape, student_config
 from synthcli.compress.fidelity.outputs import describe, likeness
 from synthcli.compress.fidelity.teacher_agreement import Judged, judge_all
 from synthcli.compress.healing import EveryPosition, Healing
-from synthcli.compress.probe.figures import Layer
+from synthcli.compress.probe.figures import ProbedLayer
 from synthcli.compress.probe.probe_layer import hook_points_for, probe_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
@@ -46,16 +46,16 @@ def text(store: Store, bare: Teacher) -> Calibration:
 
 
 @pytest.fixture
-def lesson(bare: Teacher, text: Calibration, tmp_path: Path) -> Lesson:
+def layer(bare: Teacher, text: Calibration, tmp_path: Path) -> TeacherLayer:
     cache = build_cache(tmp_path / "cache", bare, text, hook_points_for(bare, "encoder", [1], ["linear"]))
-    return Lesson(bare, cache, "encoder", 1)
+    return TeacherLayer(bare, cache, "encoder", 1)
 
 
-def student_of(lesson: Lesson) -> Any:
+def student_of(layer: TeacherLayer) -> Any:
     """Return the teacher with a linear map for its middle block's attention."""
-    config = student_config("linear", Shape(lesson.teacher.config, "encoder", 1))
-    mixer = STARTS["linear-map"](lesson, config)
-    return with_mixers(lesson.teacher.model, lesson.teacher.config, {1: (config, mixer)}, "encoder").eval()
+    config = student_config("linear", Shape(layer.teacher.config, "encoder", 1))
+    mixer = STARTS["linear-map"](layer, config)
+    return with_mixers(layer.teacher.model, layer.teacher.config, {1: (config, mixer)}, "encoder").eval()
 
 
 @torch.no_grad()
@@ -77,9 +77,9 @@ def test_a_bare_bert_has_no_head_and_one_with_a_head_has_one(tmp_path: Path) -> 
 
 
 def test_likeness_is_the_cosine_of_hidden_states_by_hand(
-    bare: Teacher, lesson: Lesson, text: Calibration
+    bare: Teacher, layer: TeacherLayer, text: Calibration
 ) -> None:
-    student, cosines, vectors = student_of(lesson), [], ([], [])  # type: ignore[var-annotated]
+    student, cosines, vectors = student_of(layer), [], ([], [])  # type: ignore[var-annotated]
     for number in range(len(text)):
         theirs, ours = (hidden_by_hand(model, text, number) for model in (bare.model, student))
         cosines += [float(a @ b / (a.norm() * b.norm())) for a, b in zip(theirs, ours, strict=True)]
@@ -107,9 +107,9 @@ def test_a_teacher_is_like_itself(bare: Teacher, text: Calibration) -> None:
     assert near.cosine == pytest.approx(1) and near.neighbours == 1
 
 
-def test_a_probe_measures_the_model_put_together(lesson: Lesson, text: Calibration) -> None:
-    (one,) = probe_layer(Layer(lesson, lesson.cache), ["linear"])
-    near = likeness(lesson.teacher.model, student_of(lesson), text)
+def test_a_probe_measures_the_model_put_together(layer: TeacherLayer, text: Calibration) -> None:
+    (one,) = probe_layer(ProbedLayer(layer, layer.cache), ["linear"])
+    near = likeness(layer.teacher.model, student_of(layer), text)
     assert one.kl is None and near.cosine is not None and near.cosine < 0.999
     assert one.cosine == pytest.approx(near.cosine, abs=0.002)  # of recordings in float16
 
@@ -118,19 +118,19 @@ def examples_of(store: Store) -> Examples:
     return Examples(store, "validation", "masked-lm", 20, masking=MaskingConfig(mask=0.0, random=0.0))
 
 
-def test_agreement_compares_hidden_states_alone(bare: Teacher, lesson: Lesson, store: Store) -> None:
+def test_agreement_compares_hidden_states_alone(bare: Teacher, layer: TeacherLayer, store: Store) -> None:
     examples = examples_of(store)
     chosen = np.arange(len(examples))
-    (scores,) = judge_all(bare.model, [Judged(student_of(lesson), (0, 1, 2))], examples, chosen, 0)
+    (scores,) = judge_all(bare.model, [Judged(student_of(layer), (0, 1, 2))], examples, chosen, 0)
     assert [score.name for score in scores] == ["cosine", "neighbours"]
     (own,) = judge_all(bare.model, [Judged(bare.model, None)], examples, chosen, 0)
     assert [score.value for score in own] == pytest.approx([1, 100])
 
 
 def test_healing_has_no_divergence_and_its_gradient_is_that_of_the_formula(
-    bare: Teacher, lesson: Lesson, store: Store
+    bare: Teacher, layer: TeacherLayer, store: Store
 ) -> None:
-    student = student_of(lesson).double()
+    student = student_of(layer).double()
     teacher = bare.model.double()
     batch = EveryPosition(examples_of(store)).collate(np.arange(4))
     loss, count = Healing(teacher, hidden=0.5, layers=((2, 2),))(student, batch)

@@ -8,7 +8,7 @@ import pytest
 
 from synthcli.compress.activations.cache import build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.config import TokenizerConfig
@@ -41,17 +41,17 @@ def english(encoder: Teacher, tmp_path_factory: pytest.TempPathFactory) -> Store
 def test_half_of_a_block_of_a_real_encoder_keeps_most_of_it(
     encoder: Teacher, english: Store, tmp_path
 ) -> None:
-    lesson = Lesson(encoder, None, "encoder", 3)  # type: ignore[arg-type]
-    points = [lesson.source, lesson.target]
+    layer = TeacherLayer(encoder, None, "encoder", 3)  # type: ignore[arg-type]
+    points = [layer.source, layer.target]
     caches = [
         build_cache(
             tmp_path / split, encoder, Calibration(english, split, encoder, "rows", 40, limit), points
         )
         for split, limit in (("train", 160), ("validation", 30))
     ]
-    lesson = Lesson(encoder, caches[0], "encoder", 3)
+    layer = TeacherLayer(encoder, caches[0], "encoder", 3)
     values = {
-        name: nmse(STARTS[name](lesson, config), caches[1], lesson.source, lesson.target)
+        name: nmse(STARTS[name](layer, config), caches[1], layer.source, layer.target)
         for name, config in {
             "whitened-svd": AttentionConfig(heads=12, d_head=16),
             "greedy-heads": AttentionConfig(heads=6, d_head=32),

@@ -18,7 +18,7 @@ from synthcli.compress.activations.hook_points import Part, block_of
 from synthcli.compress.activations.remaining_layers import ending_of
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
-from synthcli.compress.distill.closed_forms import FRESH, STARTS, Lesson, starts_for
+from synthcli.compress.distill.closed_forms import FRESH, STARTS, TeacherLayer, starts_for
 from synthcli.compress.distill.criteria import OF_HEADS, Criterion, Given, criterion
 from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
 from synthcli.compress.distill.student_inputs import PARTS
@@ -73,7 +73,7 @@ class Distilled:
 
 
 def distill_block(
-    lesson: Lesson,
+    layer: TeacherLayer,
     held_out: ActivationCache,
     mixer: MixerConfig,
     config: DistillConfig,
@@ -81,19 +81,19 @@ def distill_block(
 ) -> Distilled:
     """Return a student of one mixer, begun from whichever start is best after a short trial."""
     began = time.perf_counter()
-    student, trials = best_start(lesson, held_out, mixer, config, progress)
+    student, trials = best_start(layer, held_out, mixer, config, progress)
     chosen = min(trials, key=lambda trial: math.inf if trial.after is None else trial.after)
-    before = nmse(student, held_out, lesson.source, lesson.target)
-    found = train_student(student, lesson, held_out, config, progress, chosen.start)
+    before = nmse(student, held_out, layer.source, layer.target)
+    found = train_student(student, layer, held_out, config, progress, chosen.start)
     return Distilled(
-        block=lesson.layer,
+        block=layer.number,
         config=mixer,
         student=student,
-        parameters_before=count_parameters(lesson.mixer),
+        parameters_before=count_parameters(layer.mixer),
         parameters_after=count_parameters(student),
         start=chosen.start,
         nmse_before=before,
-        nmse_after=nmse(student, held_out, lesson.source, lesson.target),
+        nmse_after=nmse(student, held_out, layer.source, layer.target),
         steps=found.steps,
         kept=found.kept,
         seconds=time.perf_counter() - began,
@@ -103,19 +103,23 @@ def distill_block(
 
 
 def best_start(
-    lesson: Lesson, held_out: ActivationCache, mixer: MixerConfig, config: DistillConfig, progress: Progress
+    layer: TeacherLayer,
+    held_out: ActivationCache,
+    mixer: MixerConfig,
+    config: DistillConfig,
+    progress: Progress,
 ) -> tuple[nn.Module, list[Trial]]:
     """Return the student to be trained, as its start leaves it, and what all starts came to."""
     if config.start != BEST:
-        student = start_student(config.start, lesson, mixer, config)
-        value = nmse(student, held_out, lesson.source, lesson.target)
+        student = start_student(config.start, layer, mixer, config)
+        value = nmse(student, held_out, layer.source, layer.target)
         return student, [Trial(config.start, value, value)]
     trials: list[Trial] = []
     students: dict[str, nn.Module] = {}
-    for name in starts_for(mixer, lesson):
+    for name in starts_for(mixer, layer):
         try:
-            students[name] = start_student(name, lesson, mixer, config)
-            trials.append(try_start(name, students[name], lesson, held_out, config, progress))
+            students[name] = start_student(name, layer, mixer, config)
+            trials.append(try_start(name, students[name], layer, held_out, config, progress))
         except NotLearntError as error:
             trials.append(Trial(name, None, None, error.message))
         except SynthError as error:
@@ -128,43 +132,43 @@ def best_start(
     return students[min(known, key=lambda trial: trial.after or 0.0).start], trials
 
 
-def start_student(name: str, lesson: Lesson, mixer: MixerConfig, config: DistillConfig) -> nn.Module:
+def start_student(name: str, layer: TeacherLayer, mixer: MixerConfig, config: DistillConfig) -> nn.Module:
     """Return a student at one of its starts; criteria that look at maps alone take the teacher's values."""
     if name == FRESH:
-        student = fresh_student(lesson, mixer, config.seed)
+        student = fresh_student(layer, mixer, config.seed)
     else:
-        student = STARTS[name](lesson, mixer).requires_grad_(True)
+        student = STARTS[name](layer, mixer).requires_grad_(True)
     if config.criterion in OF_HEADS and name == FRESH:
-        criterion_for(config, student, lesson)  # refuses what does not fit
-        give_values(student, lesson)
+        criterion_for(config, student, layer)  # refuses what does not fit
+        give_values(student, layer)
     return student
 
 
-def fresh_student(lesson: Lesson, mixer: MixerConfig, seed: int) -> nn.Module:
+def fresh_student(layer: TeacherLayer, mixer: MixerConfig, seed: int) -> nn.Module:
     """Return a student that knows nothing of its teacher."""
-    return lesson.like_teacher(new_mixer(lesson.teacher.config, lesson.layer, mixer, lesson.stack, seed))
+    return layer.like_teacher(new_mixer(layer.teacher.config, layer.number, mixer, layer.stack, seed))
 
 
 def try_start(
     name: str,
     student: nn.Module,
-    lesson: Lesson,
+    layer: TeacherLayer,
     held_out: ActivationCache,
     config: DistillConfig,
     progress: Progress,
 ) -> Trial:
     """Train a copy for a moment; the student stays as it is."""
-    before = nmse(student, held_out, lesson.source, lesson.target)
+    before = nmse(student, held_out, layer.source, layer.target)
     if not config.steps:
         return Trial(name, before, before)
     other = copy.deepcopy(student)
-    train_student(other, lesson, held_out, config.for_trial(), progress, f"{name}, a trial")
-    return Trial(name, before, nmse(other, held_out, lesson.source, lesson.target))
+    train_student(other, layer, held_out, config.for_trial(), progress, f"{name}, a trial")
+    return Trial(name, before, nmse(other, held_out, layer.source, layer.target))
 
 
 def train_student(
     student: nn.Module,
-    lesson: Lesson,
+    layer: TeacherLayer,
     held_out: ActivationCache,
     config: DistillConfig,
     progress: Progress,
@@ -173,37 +177,37 @@ def train_student(
     """Train a student in place by its criterion; one on maps, or on y, ends with a new output map."""
 
     def report(step: int, steps: int, value: float) -> None:
-        progress(f"block {lesson.layer} from {word}", step, steps, f"NMSE {value:.4g}")
+        progress(f"block {layer.number} from {word}", step, steps, f"NMSE {value:.4g}")
 
     if not getattr(student, "reads_input", True):
         config = config.model_copy(update={"steps": 0})  # a constant: its start is the best there is
-    aim, micro_size = criterion_for(config, student, lesson), None
-    pupil, source, target = student, lesson.source, lesson.target
+    aim, micro_size = criterion_for(config, student, layer), None
+    pupil, source, target = student, layer.source, layer.target
     if aim.of_layer:
-        micro_size, pupil = MICRO, whole_layer(student, lesson)
-        source, target = lesson.point("layer-in"), lesson.point("layer-out")
-    found = fit(pupil, lesson.cache, source, target, aim, config, held_out, report, micro_size)
+        micro_size, pupil = MICRO, whole_layer(student, layer)
+        source, target = layer.point("layer-in"), layer.point("layer-out")
+    found = fit(pupil, layer.cache, source, target, aim, config, held_out, report, micro_size)
     if found.steps and (aim.is_error or not aim.fits_output):
-        refitted(student, lesson, held_out)
+        refitted(student, layer, held_out)
     return found
 
 
-def criterion_for(config: DistillConfig, student: nn.Module, lesson: Lesson) -> Criterion:
+def criterion_for(config: DistillConfig, student: nn.Module, layer: TeacherLayer) -> Criterion:
     """Return the criterion that a student is trained by."""
     needs_ending = config.criterion == "kl-output"
     given = Given(
-        lesson.mixer,
-        variance=variance_of(lesson.cache, lesson.target),
-        model=lesson.teacher.model if needs_ending else None,
-        ending=ending_of(lesson.teacher.model, lesson.stack, lesson.layer) if needs_ending else None,
+        layer.mixer,
+        variance=variance_of(layer.cache, layer.target),
+        model=layer.teacher.model if needs_ending else None,
+        ending=ending_of(layer.teacher.model, layer.stack, layer.number) if needs_ending else None,
         relation_heads=config.relation_heads,
     )
     return criterion(config.criterion, given, student)
 
 
-def whole_layer(student: nn.Module, lesson: Lesson) -> Layer:
+def whole_layer(student: nn.Module, layer: TeacherLayer) -> Layer:
     """Return the teacher's block with the student in it; nothing else learns."""
-    own = block_of(lesson.teacher.model, lesson.stack, lesson.layer)
+    own = block_of(layer.teacher.model, layer.stack, layer.number)
     block: Any = copy.deepcopy(own).requires_grad_(False)
     block.mixer = student
     return Layer(block)

@@ -13,7 +13,7 @@ from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig
-from synthcli.compress.distill.closed_forms import Lesson
+from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.criteria import Given, criterion
 from synthcli.compress.distill.distill_block import Distilled, Progress, distill_block, parts_of, silent
 from synthcli.compress.distill.fitting import refuse_dropout
@@ -52,8 +52,8 @@ def distill_blocks(
                 if config.conditioned != "teacher":
                     own = Path(stacked.enter_context(TemporaryDirectory(dir=passing)))
                     caches = seen_by_student(own, teacher, texts, whole, stack, layer, done, config)
-                lesson = Lesson(teacher, caches[0], stack, layer)
-                done.append(distill_block(lesson, caches[1], mixer, config, progress))
+                teacher_layer = TeacherLayer(teacher, caches[0], stack, layer)
+                done.append(distill_block(teacher_layer, caches[1], mixer, config, progress))
     return assembled(teacher, stack, done), done
 
 

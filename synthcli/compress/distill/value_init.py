@@ -9,18 +9,18 @@ from torch import nn
 from synthcli.compress.activations.cache import ActivationCache
 from synthcli.compress.distill.closed_forms.heads import Heads, context_moments, set_map
 from synthcli.compress.distill.closed_forms.refit import refit_output
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.distill.closed_forms.whitened_svd import narrow_to
 from synthcli.compress.fidelity.nmse import nmse
 
 
 @torch.no_grad()
-def give_values(student: Any, lesson: Lesson) -> None:
+def give_values(student: Any, layer: TeacherLayer) -> None:
     """Give a student with the teacher's heads the teacher's values, as wide as it has room for."""
-    heads = Heads.of(lesson.mixer, f"the mixer of block {lesson.layer}")
+    heads = Heads.of(layer.mixer, f"the mixer of block {layer.number}")
     room = student.shape.d_head
     if room < heads.d_head:
-        contexts = context_moments(lesson.mixer, lesson)
+        contexts = context_moments(layer.mixer, layer)
         narrow_to(heads, list(range(heads.count)), contexts, room).write_values(student)
         return
     weight, bias = (
@@ -36,14 +36,14 @@ def has_output(student: nn.Module) -> bool:
     return isinstance(output, nn.Linear) and output.bias is not None
 
 
-def refitted(student: nn.Module, lesson: Lesson, held_out: ActivationCache) -> bool:
+def refitted(student: nn.Module, layer: TeacherLayer, held_out: ActivationCache) -> bool:
     """Fit the output map of a trained student by ridge where that helps on held-out text; return whether."""
     if not has_output(student):
         return False
-    before, kept = nmse(student, held_out, lesson.source, lesson.target), copy.deepcopy(student.state_dict())
+    before, kept = nmse(student, held_out, layer.source, layer.target), copy.deepcopy(student.state_dict())
     with torch.no_grad():
-        refit_output(student, lesson)
-    if nmse(student, held_out, lesson.source, lesson.target) < before:
+        refit_output(student, layer)
+    if nmse(student, held_out, layer.source, layer.target) < before:
         return True
     student.load_state_dict(kept)
     return False

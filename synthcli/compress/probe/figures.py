@@ -12,7 +12,7 @@ from synthcli.compress.activations.cache import ActivationCache, batches_by_leng
 from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.hook_points import HookPoint, block_of
 from synthcli.compress.activations.remaining_layers import ending_of
-from synthcli.compress.distill.closed_forms import Lesson
+from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.students import Shape
 from synthcli.compress.fidelity.nmse import NMSE
 from synthcli.compress.fidelity.outputs import hidden_likeness
@@ -28,20 +28,20 @@ Interval = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
-class Layer:
+class ProbedLayer:
     """A layer of a teacher, with recordings to compute on and to judge by."""
 
-    lesson: Lesson
+    teacher_layer: TeacherLayer
     held_out: ActivationCache
 
     @property
     def shape(self) -> Shape:
-        return Shape(self.lesson.teacher.config, self.lesson.stack, self.lesson.layer)
+        return Shape(self.teacher_layer.teacher.config, self.teacher_layer.stack, self.teacher_layer.number)
 
     def block(self, layer: int | None = None) -> Any:
         """Return the teacher's block, of this layer if none is named."""
-        number = self.lesson.layer if layer is None else layer
-        return block_of(self.lesson.teacher.model, self.lesson.stack, number)
+        number = self.teacher_layer.number if layer is None else layer
+        return block_of(self.teacher_layer.teacher.model, self.teacher_layer.stack, number)
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,17 @@ class Finding:
 class Judge:
     """Holds substitutes in one layer against the teacher on held-out text."""
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: ProbedLayer) -> None:
         self.layer, self.cache = layer, layer.held_out
         self.batches = first_tokens(self.cache.lengths, POSITIONS)
         self.aims: dict[int, Tensor] = {}  # what the teacher makes of each batch
 
     def finding(self, name: str, substitute: Substitute, seconds: float) -> Finding:
-        lesson = self.layer.lesson
-        replaced = [self.layer.block(lesson.layer + more) for more in range(substitute.layers)]
-        before = sum(count_parameters(block) for block in replaced) or count_parameters(lesson.mixer)
+        layer = self.layer.teacher_layer
+        replaced = [self.layer.block(layer.number + more) for more in range(substitute.layers)]
+        before = sum(count_parameters(block) for block in replaced) or count_parameters(layer.mixer)
         finding = Finding(
-            lesson.layer,
+            layer.number,
             name,
             substitute.what,
             substitute.start,
@@ -105,23 +105,23 @@ class Judge:
     @torch.no_grad()
     def error(self, substitute: Substitute) -> float:
         """Return the NMSE of what is replaced."""
-        lesson, total = self.layer.lesson, NMSE()
-        source, target = lesson.source, lesson.target
+        layer, total = self.layer.teacher_layer, NMSE()
+        source, target = layer.source, layer.target
         if substitute.layers:
-            source = lesson.point("layer-in")
-            target = HookPoint(lesson.stack, lesson.layer + substitute.last, "layer-out")
+            source = layer.point("layer-in")
+            target = HookPoint(layer.stack, layer.number + substitute.last, "layer-out")
         for indices in batches_by_length(self.cache.lengths):
-            x, padding = read_on(lesson.device, self.cache, source, indices)
-            context = context_of(lesson.stack, padding)
+            x, padding = read_on(layer.device, self.cache, source, indices)
+            context = context_of(layer.stack, padding)
             rest = (None, None) if substitute.layers else ()
             said = substitute.module(x, context, *rest)[0]
-            total.add(said, read_on(lesson.device, self.cache, target, indices)[0], padding)
+            total.add(said, read_on(layer.device, self.cache, target, indices)[0], padding)
         return total.value
 
     @torch.no_grad()
     def with_end(self, finding: Finding, substitute: Substitute) -> Finding:
         """Add KL(teacher‖student) of a position or sequence; without a head how near hidden states are."""
-        if not self.layer.lesson.teacher.config.has_head:
+        if not self.layer.teacher_layer.teacher.config.has_head:
             near = hidden_likeness(self.pairs(substitute))
             return replace(finding, cosine=near.cosine, neighbours=near.neighbours)
         columns = [self.columns(number, *pair) for number, pair in enumerate(self.pairs(substitute))]
@@ -143,7 +143,7 @@ class Judge:
             return summed(divergences[:, None], torch.ones_like(divergences[:, None])), torch.empty(0, 2)
         tokens = self.cache.tokens(self.batches[number])[0].to(aim.device)
         is_real = torch.ones_like(tokens) if padding is None else (~padding).long()
-        after = 1 if self.layer.lesson.teacher.config.task == "causal-lm" else 0
+        after = 1 if self.layer.teacher_layer.teacher.config.task == "causal-lm" else 0
         tokens, before = tokens[:, after:], tokens.shape[1] - after
         losses = (
             nn.functional.cross_entropy(one[:, :before].transpose(1, 2), tokens, reduction="none")
@@ -153,11 +153,11 @@ class Judge:
 
     def pairs(self, substitute: Substitute) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Yield what the model's end makes of a batch, without and with the substitute, and the padding."""
-        lesson = self.layer.lesson
-        ending = ending_of(lesson.teacher.model, lesson.stack, lesson.layer + substitute.last)
+        layer = self.layer.teacher_layer
+        ending = ending_of(layer.teacher.model, layer.stack, layer.number + substitute.last)
         for number, indices in enumerate(self.batches):
-            x, padding = read_on(lesson.device, self.cache, lesson.point("layer-in"), indices)
-            context = context_of(lesson.stack, padding)
+            x, padding = read_on(layer.device, self.cache, layer.point("layer-in"), indices)
+            context = context_of(layer.stack, padding)
             said = ending(self.stream(substitute, x, context), context)
             yield self.aim(number, x, context), said, padding
 
@@ -173,8 +173,8 @@ class Judge:
     def aim(self, number: int, x: Tensor, context: Any) -> Tensor:
         """Return what the teacher's end makes of a batch, computed once a layer."""
         if number not in self.aims:
-            lesson = self.layer.lesson
-            ending = ending_of(lesson.teacher.model, lesson.stack, lesson.layer)
+            layer = self.layer.teacher_layer
+            ending = ending_of(layer.teacher.model, layer.stack, layer.number)
             stream = self.layer.block()(x, context, None, None)[0]
             self.aims[number] = ending(stream, context)
         return self.aims[number]

@@ -17,30 +17,30 @@ from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.closed_forms import STARTS, starts_for
 from synthcli.compress.distill.students import STUDENTS, Shape, name_of, student_config
 from synthcli.compress.merge import MERGES, Task, span_of
-from synthcli.compress.probe.figures import Finding, Judge, Layer, Substitute
+from synthcli.compress.probe.figures import Finding, Judge, ProbedLayer, Substitute
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model_config.mixers import MixerConfig
 
 MERGE, NOTHING = "merge-next", "none"
-Replacement = Callable[[Layer], Substitute]
+Replacement = Callable[[ProbedLayer], Substitute]
 
 
-def from_formula(layer: Layer, config: MixerConfig, start: str | None = None) -> Substitute:
+def from_formula(layer: ProbedLayer, config: MixerConfig, start: str | None = None) -> Substitute:
     """Return a student of the layer's mixer from its first start."""
-    name = start or starts_for(config, layer.lesson)[0]
-    d_model = layer.lesson.teacher.config.d_model
-    return Substitute(STARTS[name](layer.lesson, config), name_of(config, d_model), name)
+    name = start or starts_for(config, layer.teacher_layer)[0]
+    d_model = layer.teacher_layer.teacher.config.d_model
+    return Substitute(STARTS[name](layer.teacher_layer, config), name_of(config, d_model), name)
 
 
-def heads_halved(layer: Layer) -> Substitute:
+def heads_halved(layer: ProbedLayer) -> Substitute:
     """The better half of the heads, as wide as they are."""
     shape = layer.shape
     halved = Shape(shape.config, shape.stack, shape.layer, max(1, shape.own_heads // 2), shape.own_d_head)
     return from_formula(layer, student_config("attention", halved), "greedy-heads")
 
 
-def narrowed(layer: Layer) -> Substitute:
+def narrowed(layer: ProbedLayer) -> Substitute:
     """All heads, half as wide."""
     return from_formula(layer, student_config("attention", layer.shape), "whitened-svd")
 
@@ -50,14 +50,14 @@ def student(name: str) -> Replacement:
     return lambda layer: from_formula(layer, student_config(name, layer.shape))
 
 
-def merged(layer: Layer) -> Substitute:
+def merged(layer: ProbedLayer) -> Substitute:
     """This layer and the next as one, of the heads and neurons of both."""
-    lesson, method = layer.lesson, next(iter(MERGES))
-    config = lesson.teacher.config
-    if lesson.layer + 1 == layers_of(config, lesson.stack):
-        raise SynthError(f"no layer follows layer {lesson.layer}")
-    span = span_of(config, [lesson.layer, lesson.layer + 1], lesson.stack)
-    task = Task(config, lesson.teacher.model, span, lesson.cache)
+    teacher_layer, method = layer.teacher_layer, next(iter(MERGES))
+    config = teacher_layer.teacher.config
+    if teacher_layer.number + 1 == layers_of(config, teacher_layer.stack):
+        raise SynthError(f"no layer follows layer {teacher_layer.number}")
+    span = span_of(config, [teacher_layer.number, teacher_layer.number + 1], teacher_layer.stack)
+    task = Task(config, teacher_layer.teacher.model, span, teacher_layer.cache)
     return Substitute(MERGES[method](task, MergedLayerConfig()).block, f"layers {span}", method, layers=2)
 
 
@@ -88,7 +88,7 @@ def hook_points_for(
     return sorted(points)
 
 
-def probe_layer(layer: Layer, names: Iterable[str]) -> Iterator[Finding]:
+def probe_layer(layer: ProbedLayer, names: Iterable[str]) -> Iterator[Finding]:
     """Yield a finding for every replacement; the teacher is as it was afterwards."""
     judge = Judge(layer)
     for name in names:
@@ -97,7 +97,7 @@ def probe_layer(layer: Layer, names: Iterable[str]) -> Iterator[Finding]:
             substitute = REPLACEMENTS[name](layer)
         except (SynthError, ValidationError) as error:
             why = error.message if isinstance(error, SynthError) else error.errors()[0]["msg"]
-            yield Finding(layer.lesson.layer, name, why=why)
+            yield Finding(layer.teacher_layer.number, name, why=why)
             continue
         seconds = time.perf_counter() - began
         yield judge.finding(name, substitute, seconds)

@@ -13,7 +13,7 @@ from synthcli.compress.activations.cache import build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.moments import Moments, moments_of
-from synthcli.compress.distill.closed_forms import STARTS, Lesson, ridge, starts_for
+from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer, ridge, starts_for
 from synthcli.compress.distill.closed_forms.greedy_heads import greedy_groups
 from synthcli.compress.distill.closed_forms.mean_map import CONFIDENCE, mean_scores
 from synthcli.compress.distill.closed_forms.ridge import penalty
@@ -32,15 +32,15 @@ WIDE = {"rtol": 1e-9, "atol": 1e-9}
 SINGLE = {"rtol": 1e-5, "atol": 1e-5}
 
 
-def lesson_of(path: Path, teacher: Teacher, text: Calibration, stack: str = "encoder") -> Lesson:
+def teacher_layer_of(path: Path, teacher: Teacher, text: Calibration, stack: str = "encoder") -> TeacherLayer:
     """Record block 1 of a teacher."""
-    lesson = Lesson(teacher, None, stack, 1)  # type: ignore[arg-type]
-    return Lesson(teacher, build_cache(path, teacher, text, [lesson.source, lesson.target]), stack, 1)
+    layer = TeacherLayer(teacher, None, stack, 1)  # type: ignore[arg-type]
+    return TeacherLayer(teacher, build_cache(path, teacher, text, [layer.source, layer.target]), stack, 1)
 
 
 @pytest.fixture
-def lesson(tmp_path: Path, bert: Teacher, text: Calibration) -> Lesson:
-    return lesson_of(tmp_path / "cache", bert, text)
+def layer(tmp_path: Path, bert: Teacher, text: Calibration) -> TeacherLayer:
+    return teacher_layer_of(tmp_path / "cache", bert, text)
 
 
 def pairs(rows: int = 57, width: int = 12, outputs: int = 5) -> tuple[Tensor, Tensor]:
@@ -146,28 +146,28 @@ def both(mixer: Any, student: Any, stack: str, dtype: torch.dtype) -> tuple[Tens
 @pytest.mark.parametrize(("config", "stack"), [(bert_config, "encoder"), (gpt2_config, "decoder")])
 def test_whitened_svd_of_full_rank_is_the_teacher(tmp_path, store, text, config, stack, dtype, close) -> None:
     teacher = small_teacher(config(store.tokenizer.vocab_size), store.tokenizer, dtype)
-    lesson = lesson_of(tmp_path / "cache", teacher, text, stack)
-    student: Any = narrowed(lesson, AttentionConfig(heads=HEADS))
+    layer = teacher_layer_of(tmp_path / "cache", teacher, text, stack)
+    student: Any = narrowed(layer, AttentionConfig(heads=HEADS))
     assert student.scores[0].query.bias.abs().max() > 0.01
-    torch.testing.assert_close(*both(lesson.mixer, student, stack, dtype), **close)
-    queries, keys = student.scores[0].query.weight, lesson.mixer.scores[0].query.weight
+    torch.testing.assert_close(*both(layer.mixer, student, stack, dtype), **close)
+    queries, keys = student.scores[0].query.weight, layer.mixer.scores[0].query.weight
     assert (queries - keys).abs().max() > 0.01  # other maps, the same scores up to a constant a query
 
 
-def test_keys_of_a_narrow_student_are_centred(lesson: Lesson) -> None:
-    student: Any = narrowed(lesson, AttentionConfig(heads=HEADS, d_head=3))
-    mean = moments_of(lesson.cache, lesson.source, lesson.source).mean_x.float()
+def test_keys_of_a_narrow_student_are_centred(layer: TeacherLayer) -> None:
+    student: Any = narrowed(layer, AttentionConfig(heads=HEADS, d_head=3))
+    mean = moments_of(layer.cache, layer.source, layer.source).mean_x.float()
     torch.testing.assert_close(student.scores[0].key(mean), torch.zeros(12), rtol=0, atol=1e-5)
 
 
-def test_a_narrow_head_is_the_best_of_its_rank_on_whitened_inputs(lesson: Lesson) -> None:
+def test_a_narrow_head_is_the_best_of_its_rank_on_whitened_inputs(layer: TeacherLayer) -> None:
     """‖M^½ (q'ᵀk' − qᵀk) N^½‖² is the sum of the singular values left out, squared."""
-    student: Any = narrowed(lesson, AttentionConfig(heads=HEADS, d_head=2))
-    inputs = moments_of(lesson.cache, lesson.source, lesson.source)
+    student: Any = narrowed(layer, AttentionConfig(heads=HEADS, d_head=2))
+    inputs = moments_of(layer.cache, layer.source, layer.source)
     second = torch.linalg.cholesky(homogeneous(inputs))
     spread = torch.linalg.cholesky(inputs.covariance + 1e-12 * torch.eye(WIDTH, dtype=torch.float64))
     for head in range(HEADS):
-        ours, theirs = (bilinear(mixer.scores[0], head) for mixer in (student, lesson.mixer))
+        ours, theirs = (bilinear(mixer.scores[0], head) for mixer in (student, layer.mixer))
         left = torch.linalg.matrix_norm(second.mT @ (ours - theirs) @ spread) ** 2
         singular = torch.linalg.svdvals(second.mT @ theirs @ spread)
         assert float(left) == pytest.approx(float(singular[2:].square().sum()), rel=1e-4)
@@ -189,7 +189,7 @@ def bilinear(score: Any, head: int) -> Tensor:
     return (query.mT @ score.key.weight[its].double() * score.scale).detach()
 
 
-def test_half_the_parameters_are_better_than_a_linear_map(lesson: Lesson) -> None:
+def test_half_the_parameters_are_better_than_a_linear_map(layer: TeacherLayer) -> None:
     values = {}
     for name, config in {
         "whitened-svd": AttentionConfig(heads=HEADS, d_head=3),
@@ -197,25 +197,23 @@ def test_half_the_parameters_are_better_than_a_linear_map(lesson: Lesson) -> Non
         "linear-map": LinearConfig(),
         "mean": NoneConfig(),
     }.items():
-        student = STARTS[name](lesson, config)
-        values[name] = nmse(student, lesson.cache, lesson.source, lesson.target)
+        student = STARTS[name](layer, config)
+        values[name] = nmse(student, layer.cache, layer.source, layer.target)
     assert values["mean"] == pytest.approx(1, abs=1e-4)
     assert max(values["whitened-svd"], values["greedy-heads"]) < values["linear-map"] < 1
 
 
-def test_a_refit_is_never_worse_on_its_own_text(lesson: Lesson) -> None:
+def test_a_refit_is_never_worse_on_its_own_text(layer: TeacherLayer) -> None:
     config = AttentionConfig(heads=HEADS, d_head=2)
-    before = nmse(narrowed(lesson, config), lesson.cache, lesson.source, lesson.target)
-    after = nmse(STARTS["whitened-svd"](lesson, config), lesson.cache, lesson.source, lesson.target)
+    before = nmse(narrowed(layer, config), layer.cache, layer.source, layer.target)
+    after = nmse(STARTS["whitened-svd"](layer, config), layer.cache, layer.source, layer.target)
     assert after < before < 1
 
 
-def test_a_linear_map_is_the_least_squares_of_the_rows(lesson: Lesson) -> None:
-    lesson = Lesson(lesson.teacher, lesson.cache, lesson.stack, lesson.layer, strength=0.0)
-    student: Any = STARTS["linear-map"](lesson, LinearConfig())
-    x, y = (
-        lesson.cache.flat(point, 0, lesson.cache.rows).double() for point in (lesson.source, lesson.target)
-    )
+def test_a_linear_map_is_the_least_squares_of_the_rows(layer: TeacherLayer) -> None:
+    layer = TeacherLayer(layer.teacher, layer.cache, layer.stack, layer.number, strength=0.0)
+    student: Any = STARTS["linear-map"](layer, LinearConfig())
+    x, y = (layer.cache.flat(point, 0, layer.cache.rows).double() for point in (layer.source, layer.target))
     # inputs after a norm are not independent: maps may differ where their outputs do not
     direct = torch.linalg.lstsq(torch.cat((x, torch.ones(len(x), 1)), 1), y, driver="gelsd").solution
     fitted = student.output(x.float()).detach().double()
@@ -223,12 +221,12 @@ def test_a_linear_map_is_the_least_squares_of_the_rows(lesson: Lesson) -> None:
     assert float((fitted - expected).square().sum() / expected.square().sum()) < 1e-6
 
 
-def test_the_mean_map_is_the_mean_of_what_the_teacher_attends_to(lesson: Lesson) -> None:
-    found = mean_scores(lesson, 32).exp()
+def test_the_mean_map_is_the_mean_of_what_the_teacher_attends_to(layer: TeacherLayer) -> None:
+    found = mean_scores(layer, 32).exp()
     total, seen = torch.zeros(HEADS, 32, 32, dtype=torch.float64), torch.zeros(32, 32)
-    mixer = lesson.mixer
-    for index, length in enumerate(lesson.cache.lengths.tolist()):
-        x = lesson.cache.read(lesson.source, [index])[0][0]
+    mixer = layer.mixer
+    for index, length in enumerate(layer.cache.lengths.tolist()):
+        x = layer.cache.read(layer.source, [index])[0][0]
         q = mixer.scores[0].query(x).unflatten(1, (HEADS, -1)).double()
         k = mixer.scores[0].key(x).unflatten(1, (HEADS, -1)).double()
         weights = (torch.einsum("qhd,khd->hqk", q, k) / 6**0.5).softmax(-1)
@@ -243,37 +241,37 @@ def test_the_mean_map_is_the_mean_of_what_the_teacher_attends_to(lesson: Lesson)
     assert torch.equal(found[:, 0, 31], torch.ones(HEADS, dtype=torch.float64))  # nobody looks so far
 
 
-def test_a_random_student_starts_far_better_from_the_mean_map(lesson: Lesson) -> None:
+def test_a_random_student_starts_far_better_from_the_mean_map(layer: TeacherLayer) -> None:
     config = AttentionConfig(heads=HEADS, scores=(RandomConfig(),))
     value = {
-        name: nmse(STARTS[name](lesson, config), lesson.cache, lesson.source, lesson.target)
+        name: nmse(STARTS[name](layer, config), layer.cache, layer.source, layer.target)
         for name in ("mean-map", "ridge", "random")
     }
     assert value["mean-map"] < value["ridge"] < 1 < value["random"]
 
 
 @pytest.mark.parametrize("name", STUDENTS)
-def test_every_student_has_starts_and_all_of_them_compute(lesson: Lesson, name: str) -> None:
-    config = student_config(name, Shape(lesson.teacher.config, "encoder", 1))
-    starts = starts_for(config, lesson)
+def test_every_student_has_starts_and_all_of_them_compute(layer: TeacherLayer, name: str) -> None:
+    config = student_config(name, Shape(layer.teacher.config, "encoder", 1))
+    starts = starts_for(config, layer)
     assert starts and set(starts) <= set(STARTS)
     for start in starts:
-        student = STARTS[start](lesson, config)
-        assert np.isfinite(nmse(student, lesson.cache, lesson.source, lesson.target))
+        student = STARTS[start](layer, config)
+        assert np.isfinite(nmse(student, layer.cache, layer.source, layer.target))
 
 
 @pytest.mark.parametrize("options", [{}, {"skip": False}, {"bidirectional": True, "skip": False}])
-def test_an_sru_of_moving_averages_is_no_worse_than_one_of_a_map(lesson: Lesson, options: Any) -> None:
+def test_an_sru_of_moving_averages_is_no_worse_than_one_of_a_map(layer: TeacherLayer, options: Any) -> None:
     """Gates that do not read: h is a ridge solution, which the recurrence itself has to reproduce."""
     config = SRUConfig(**options)
-    student: Any = STARTS["moving-averages"](lesson, config)
+    student: Any = STARTS["moving-averages"](layer, config)
     forget, reset = student.bias.detach().sigmoid()
     torch.testing.assert_close(reset, torch.full_like(reset, 0.95), **SINGLE)
-    x, padding = lesson.cache.read(lesson.source, [3, 8, 21])
+    x, padding = layer.cache.read(layer.source, [3, 8, 21])
     half = WIDTH // 2 if options.get("bidirectional") else WIDTH
     u = (x @ student.expand.weight[:WIDTH].mT).detach()
     expected = torch.zeros_like(u)
-    for row, length in enumerate(lesson.cache.lengths[[3, 8, 21]].tolist()):
+    for row, length in enumerate(layer.cache.lengths[[3, 8, 21]].tolist()):
         for column in range(WIDTH):
             c, order = 0.0, range(length) if column < half else range(length - 1, -1, -1)
             for t in order:
@@ -282,7 +280,7 @@ def test_an_sru_of_moving_averages_is_no_worse_than_one_of_a_map(lesson: Lesson,
                 expected[row, t, column] = 0.95 * c + 0.05 * rest
     found = student(x, context_of("encoder", padding))[0]
     torch.testing.assert_close(found[~padding], expected[~padding], rtol=1e-4, atol=1e-4)
-    value = nmse(student, lesson.cache, lesson.source, lesson.target)
+    value = nmse(student, layer.cache, layer.source, layer.target)
     assert value < 0.9 and len(forget.unique()) > 1
 
 
@@ -298,19 +296,19 @@ REFUSED: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize("message", REFUSED)
-def test_a_start_that_does_not_fit_is_refused(lesson: Lesson, message: str) -> None:
+def test_a_start_that_does_not_fit_is_refused(layer: TeacherLayer, message: str) -> None:
     start, options = REFUSED[message]
     with pytest.raises(SynthError) as error:
-        STARTS[start](lesson, AttentionConfig(**({"heads": 4} | options)))
+        STARTS[start](layer, AttentionConfig(**({"heads": 4} | options)))
     assert error.value.message == message and error.value.hint
 
 
 def test_a_teacher_without_dot_products_is_refused(tmp_path: Path, store, text: Calibration) -> None:
     mixer = {"heads": 4, "scores": [{"kind": "random"}]}
     teacher = small_teacher(bert_config(store.tokenizer.vocab_size, mixer=mixer), store.tokenizer)
-    lesson = lesson_of(tmp_path / "cache", teacher, text)
+    layer = teacher_layer_of(tmp_path / "cache", teacher, text)
     with pytest.raises(SynthError, match=r"`encoder\.1\.mixer-out` is not attention by dot products alone"):
-        STARTS["greedy-heads"](lesson, AttentionConfig(heads=2, d_head=6))
+        STARTS["greedy-heads"](layer, AttentionConfig(heads=2, d_head=6))
 
 
 @pytest.mark.parametrize("mixer", [{"kind": "sru", "bidirectional": True}, {"kind": "linear"}])
@@ -321,8 +319,8 @@ def test_a_layer_without_heads_is_a_teacher_of_fresh_students_alone(
     config = bert_config(
         store.tokenizer.vocab_size, encoder={"layers": 3, "max_length": 32, "layer_mixers": {1: mixer}}
     )
-    lesson = lesson_of(tmp_path / "cache", small_teacher(config, store.tokenizer), text)
+    layer = teacher_layer_of(tmp_path / "cache", small_teacher(config, store.tokenizer), text)
     student = AttentionConfig.model_validate({"heads": 4, "scores": [{"kind": scores}]})
-    assert starts_for(student, lesson)[0] == start and starts_for(student, lesson)[-1] == "random"
+    assert starts_for(student, layer)[0] == start and starts_for(student, layer)[-1] == "random"
     with pytest.raises(SynthError, match=r"`encoder\.1\.mixer-out` is no attention: it has no heads"):
-        STARTS[start](lesson, student)
+        STARTS[start](layer, student)

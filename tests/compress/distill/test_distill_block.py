@@ -14,7 +14,7 @@ from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture_model, logits_of
 from synthcli.compress.activations.hook_points import HookPoint, main_stack
 from synthcli.compress.config import DistillConfig
-from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria import CRITERIA
 from synthcli.compress.distill.distill_block import distill_block
 from synthcli.compress.distill.distill_blocks import distill_blocks
@@ -59,11 +59,11 @@ def pre_norm(texts: Texts, teacher: Teacher) -> Texts:
     return train, held_out
 
 
-def lesson_on(teacher: Teacher, texts: Texts, folder: Path) -> tuple[Lesson, ActivationCache]:
+def layer_on(teacher: Teacher, texts: Texts, folder: Path) -> tuple[TeacherLayer, ActivationCache]:
     stack = main_stack(teacher.config)
     points = hook_points_of(stack, [1], PARTS)
     train, held_out = (build_cache(folder / text.split, teacher, text, points) for text in texts)
-    return Lesson(teacher, train, stack, 1), held_out
+    return TeacherLayer(teacher, train, stack, 1), held_out
 
 
 OF_ENCODERS = ("linformer",)
@@ -77,10 +77,10 @@ def test_every_kind_of_student_is_distilled(
     mixer: str, kind: str, texts: Texts, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     teacher: Teacher = request.getfixturevalue(kind)
-    lesson, held_out = lesson_on(teacher, pre_norm(texts, teacher), tmp_path)
-    config = student_config(mixer, Shape(teacher.config, lesson.stack, 1))
-    found = distill_block(lesson, held_out, config, quick())
-    assert found.nmse_after == pytest.approx(nmse(found.student, held_out, lesson.source, lesson.target))
+    layer, held_out = layer_on(teacher, pre_norm(texts, teacher), tmp_path)
+    config = student_config(mixer, Shape(teacher.config, layer.stack, 1))
+    found = distill_block(layer, held_out, config, quick())
+    assert found.nmse_after == pytest.approx(nmse(found.student, held_out, layer.source, layer.target))
     assert found.nmse_after <= found.nmse_before
     assert found.start in [trial.start for trial in found.trials]
     known = [trial.after for trial in found.trials if trial.after is not None]
@@ -90,14 +90,14 @@ def test_every_kind_of_student_is_distilled(
 
 
 def test_a_formula_beats_a_fresh_student_before_training(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
-    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS, d_head=3)
     errors = {
-        start: distill_block(lesson, held_out, config, quick(start=start, steps=0)).nmse_after
+        start: distill_block(layer, held_out, config, quick(start=start, steps=0)).nmse_after
         for start in ("whitened-svd", "random")
     }
     assert errors["whitened-svd"] < 0.5 * errors["random"]
-    best = distill_block(lesson, held_out, config, quick(steps=0))
+    best = distill_block(layer, held_out, config, quick(steps=0))
     assert best.start == "whitened-svd" and best.nmse_after == pytest.approx(errors["whitened-svd"])
     assert best.steps == 0
 
@@ -108,18 +108,18 @@ def test_values_are_fitted_beside_scores(
     bert: Teacher, texts: Texts, tmp_path: Path, criterion: str, d_head: int
 ) -> None:
     """With the teacher's values and a new output map no student of scores is left at chance."""
-    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS, d_head=d_head)
     plan = quick(criterion=criterion, start="random", steps=90, learning_rate=1e-2)
-    found = distill_block(lesson, held_out, config, plan)
+    found = distill_block(layer, held_out, config, plan)
     assert found.nmse_after < 0.5
 
 
 @pytest.mark.parametrize("criterion", ["relation", "cosine", "ce-logits", "kl-output"])
 def test_other_criteria_end_in_a_student(bert: Teacher, texts: Texts, tmp_path: Path, criterion: str) -> None:
-    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=2, d_head=6)
-    found = distill_block(lesson, held_out, config, quick(criterion=criterion, start="random"))
+    found = distill_block(layer, held_out, config, quick(criterion=criterion, start="random"))
     assert found.nmse_after < found.nmse_before
     assert found.steps == STEPS
 
@@ -223,23 +223,23 @@ def test_corrected_targets_beat_independent_ones_for_a_whole_model(
 
 
 def test_chance_is_of_the_seed(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
-    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=2, d_head=3)
     plans = [quick(start="random", steps=0, seed=seed) for seed in (0, 0, 1)]
-    students: list[Any] = [distill_block(lesson, held_out, config, plan).student for plan in plans]
+    students: list[Any] = [distill_block(layer, held_out, config, plan).student for plan in plans]
     first, again, other = (student.value.weight for student in students)
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_starts_that_do_not_fit_are_told_and_passed_over(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
-    lesson, held_out = lesson_on(bert, texts, tmp_path)
+    layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS + 1, d_head=3)
-    found = distill_block(lesson, held_out, config, quick(steps=0))
+    found = distill_block(layer, held_out, config, quick(steps=0))
     refused = [trial for trial in found.trials if trial.after is None]
     assert refused and "`--heads 5` is more than the teacher's 4 in block 1" in refused[0].why
     assert found.start == "random"
     with pytest.raises(SynthError, match="is more than the teacher's 4"):
-        distill_block(lesson, held_out, config, quick(start="whitened-svd", steps=0))
+        distill_block(layer, held_out, config, quick(start="whitened-svd", steps=0))
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from synthcli.compress.activations.cache import build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import logits_of
 from synthcli.compress.assemble import Kept, New, with_layers, with_mixers
-from synthcli.compress.distill.closed_forms import STARTS, Lesson
+from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.students import Shape, student_config
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.fidelity.outputs import likeness
-from synthcli.compress.probe.figures import Judge, Layer, Substitute, is_resolved
+from synthcli.compress.probe.figures import Judge, ProbedLayer, Substitute, is_resolved
 from synthcli.compress.probe.probe_layer import (
     REPLACEMENTS,
     choose_replacements,
@@ -36,62 +36,66 @@ from tests.compress.small import LAYERS, bert_config, small_teacher
 ALL = list(REPLACEMENTS)
 
 
-def layer_of(path: Path, teacher: Teacher, text: Calibration, stack: str, number: int) -> Layer:
+def layer_of(path: Path, teacher: Teacher, text: Calibration, stack: str, number: int) -> ProbedLayer:
     """Record a text, to compute on and to judge by alike."""
     cache = build_cache(path, teacher, text, hook_points_for(teacher, stack, [number], ALL))
-    return Layer(Lesson(teacher, cache, stack, number), cache)
+    return ProbedLayer(TeacherLayer(teacher, cache, stack, number), cache)
 
 
 @pytest.fixture
-def layer(tmp_path: Path, bert: Teacher, text: Calibration) -> Layer:
+def layer(tmp_path: Path, bert: Teacher, text: Calibration) -> ProbedLayer:
     return layer_of(tmp_path / "cache", bert, text, "encoder", 1)
 
 
-def found(layer: Layer, *names: str) -> dict[str, Any]:
+def found(layer: ProbedLayer, *names: str) -> dict[str, Any]:
     return {one.replacement: one for one in probe_layer(layer, names or ALL)}
 
 
-def test_the_divergence_is_that_of_the_model_put_together(layer: Layer, text: Calibration) -> None:
-    lesson = layer.lesson
-    config = student_config("linear", Shape(lesson.teacher.config, "encoder", 1))
-    student = STARTS["linear-map"](lesson, config)
-    whole = with_mixers(lesson.teacher.model, lesson.teacher.config, {1: (config, student)}, "encoder")
+def test_the_divergence_is_that_of_the_model_put_together(layer: ProbedLayer, text: Calibration) -> None:
+    teacher_layer = layer.teacher_layer
+    config = student_config("linear", Shape(teacher_layer.teacher.config, "encoder", 1))
+    student = STARTS["linear-map"](teacher_layer, config)
+    whole = with_mixers(
+        teacher_layer.teacher.model, teacher_layer.teacher.config, {1: (config, student)}, "encoder"
+    )
     one = found(layer, "linear")["linear"]
-    expected = likeness(lesson.teacher.model, whole, text).divergence
+    expected = likeness(teacher_layer.teacher.model, whole, text).divergence
     assert expected > 0.001 and one.kl == pytest.approx(expected, rel=0.02)  # streams are kept in float16
-    assert one.nmse == pytest.approx(nmse(student, lesson.cache, lesson.source, lesson.target), rel=1e-6)
+    assert one.nmse == pytest.approx(
+        nmse(student, teacher_layer.cache, teacher_layer.source, teacher_layer.target), rel=1e-6
+    )
 
 
-def test_a_copy_of_the_mixer_costs_nothing(layer: Layer) -> None:
-    own = Substitute(layer.lesson.mixer, "itself", "copy")
+def test_a_copy_of_the_mixer_costs_nothing(layer: ProbedLayer) -> None:
+    own = Substitute(layer.teacher_layer.mixer, "itself", "copy")
     one = Judge(layer).finding("copy", own, 0.0)
     assert one.kl == pytest.approx(0, abs=1e-6) and one.nmse < 1e-5 and one.share == 1
 
 
-def test_a_merged_layer_is_judged_after_the_layers_it_replaces(layer: Layer, text: Calibration) -> None:
-    lesson = layer.lesson
+def test_a_merged_layer_is_judged_after_the_layers_it_replaces(layer: ProbedLayer, text: Calibration) -> None:
+    teacher_layer = layer.teacher_layer
     one = found(layer, "merge-next")["merge-next"]
     block = REPLACEMENTS["merge-next"](layer).module
-    config = lesson.teacher.config
+    config = teacher_layer.teacher.config
     new = New(config.mixer, config.d_ff, block)
-    whole = with_layers(lesson.teacher.model, config, [Kept(0), new], "encoder")
-    expected = likeness(lesson.teacher.model, whole, text).divergence
+    whole = with_layers(teacher_layer.teacher.model, config, [Kept(0), new], "encoder")
+    expected = likeness(teacher_layer.teacher.model, whole, text).divergence
     assert (
         one.kl == pytest.approx(expected, rel=0.02) and 0 < one.nmse < 1 and one.share == pytest.approx(0.5)
     )
 
 
-def test_every_replacement_has_figures_and_the_teacher_stays_as_it_is(layer: Layer) -> None:
-    mixer = layer.lesson.mixer
-    before = {name: tensor.clone() for name, tensor in weights_of(layer.lesson.teacher.model).items()}
+def test_every_replacement_has_figures_and_the_teacher_stays_as_it_is(layer: ProbedLayer) -> None:
+    mixer = layer.teacher_layer.mixer
+    before = {name: tensor.clone() for name, tensor in weights_of(layer.teacher_layer.teacher.model).items()}
     results = found(layer)
     assert list(results) == ALL
     for one in results.values():
         assert one.nmse is not None and one.kl is not None and one.kl > 0 and not one.why
     assert results["none"].nmse == pytest.approx(1, abs=1e-3)
     assert results["whitened-svd"].nmse < results["linear"].nmse < results["none"].nmse
-    assert layer.lesson.mixer is mixer and not mixer.training
-    assert all(torch.equal(before[n], t) for n, t in weights_of(layer.lesson.teacher.model).items())
+    assert layer.teacher_layer.mixer is mixer and not mixer.training
+    assert all(torch.equal(before[n], t) for n, t in weights_of(layer.teacher_layer.teacher.model).items())
 
 
 def test_a_decoder_is_probed_too(tmp_path: Path, gpt2: Teacher, store: Store) -> None:
@@ -111,7 +115,7 @@ def test_a_classifier_is_probed_by_its_classes(tmp_path: Path, store: Store) -> 
     results = found(layer, "heads-halved", "none")
     config = student_config("none", Shape(teacher.config, "encoder", 1))
     whole = with_mixers(
-        teacher.model, teacher.config, {1: (config, STARTS["mean"](layer.lesson, config))}, "encoder"
+        teacher.model, teacher.config, {1: (config, STARTS["mean"](layer.teacher_layer, config))}, "encoder"
     )
     expected = likeness(teacher.model, whole, text).divergence
     assert results["none"].kl == pytest.approx(expected, rel=0.02)
@@ -206,14 +210,18 @@ def test_what_is_too_weak_to_tell_is_not_recommended() -> None:
     )
 
 
-def test_the_rise_of_the_loss_is_that_of_the_model_put_together(layer: Layer, text: Calibration) -> None:
-    lesson = layer.lesson
-    config = student_config("none", Shape(lesson.teacher.config, "encoder", 1))
-    student = STARTS["mean"](lesson, config)
-    whole = with_mixers(lesson.teacher.model, lesson.teacher.config, {1: (config, student)}, "encoder")
+def test_the_rise_of_the_loss_is_that_of_the_model_put_together(
+    layer: ProbedLayer, text: Calibration
+) -> None:
+    teacher_layer = layer.teacher_layer
+    config = student_config("none", Shape(teacher_layer.teacher.config, "encoder", 1))
+    student = STARTS["mean"](teacher_layer, config)
+    whole = with_mixers(
+        teacher_layer.teacher.model, teacher_layer.teacher.config, {1: (config, student)}, "encoder"
+    )
     one = found(layer, "none")["none"]
     batch = text.batch(range(len(text)))
-    expected = loss_of(whole, batch) - loss_of(lesson.teacher.model, batch)
+    expected = loss_of(whole, batch) - loss_of(teacher_layer.teacher.model, batch)
     assert one.rise == pytest.approx(expected, rel=0.05, abs=1e-4)
     assert one.rise_interval[0] <= one.rise <= one.rise_interval[1] and one.kl_interval[0] < one.kl
     assert is_resolved((0.1, 0.2)) and not is_resolved((-0.1, 0.2)) and not is_resolved(None)

@@ -6,7 +6,7 @@ from synthcli.compress.distill.closed_forms.mean_map import TABLES, mean_map
 from synthcli.compress.distill.closed_forms.moving_averages import moving_averages
 from synthcli.compress.distill.closed_forms.refit import refitted
 from synthcli.compress.distill.closed_forms.ridge import ridge
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson, Start
+from synthcli.compress.distill.closed_forms.teacher_layer import Start, TeacherLayer
 from synthcli.compress.distill.closed_forms.whitened_svd import whitened_svd
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import MixerConfig
@@ -22,11 +22,11 @@ STARTS: dict[str, Start] = {
     "linear-map": linear_map,
     "mean": mean,
     "ridge": refitted,
-    FRESH: Lesson.fresh,
+    FRESH: TeacherLayer.fresh,
 }
 
 
-def starts_for(config: MixerConfig, lesson: Lesson) -> tuple[str, ...]:
+def starts_for(config: MixerConfig, layer: TeacherLayer) -> tuple[str, ...]:
     """Return the starts that fit a student, the best first as a rule; a fresh one always does."""
     if config.kind in ("linear", "none"):
         return ({"linear": "linear-map", "none": "mean"}[config.kind],)
@@ -36,7 +36,7 @@ def starts_for(config: MixerConfig, lesson: Lesson) -> tuple[str, ...]:
         return (FRESH,)
     kinds = [score.kind for score in config.scores]
     if kinds == ["dot-product"]:
-        own, d_model = lesson.mixer.config, lesson.teacher.config.d_model
+        own, d_model = layer.mixer.config, layer.teacher.config.d_model
         has_heads = isinstance(own, AttentionConfig)
         is_as_wide = has_heads and config.width_of_head(d_model) == own.width_of_head(d_model)
         return ("whitened-svd", *(("greedy-heads",) if is_as_wide else ()), FRESH)
@@ -45,4 +45,4 @@ def starts_for(config: MixerConfig, lesson: Lesson) -> tuple[str, ...]:
     return ("ridge", FRESH)
 
 
-__all__ = ["FRESH", "STARTS", "Lesson", "Start", "ridge", "starts_for"]
+__all__ = ["FRESH", "STARTS", "Start", "TeacherLayer", "ridge", "starts_for"]

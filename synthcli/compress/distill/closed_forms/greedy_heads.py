@@ -15,7 +15,7 @@ from synthcli.compress.activations.moments import Moments
 from synthcli.compress.distill.closed_forms.heads import Heads, context_moments, student_shape
 from synthcli.compress.distill.closed_forms.refit import refit_output
 from synthcli.compress.distill.closed_forms.ridge import penalty
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
 
@@ -64,24 +64,24 @@ def without(C: Tensor, group: slice) -> Tensor:
     return C - C[:, group] @ torch.linalg.solve(C[group, group], C[group])
 
 
-def chosen_heads(lesson: Lesson, moments: Moments, count: int) -> tuple[Heads, list[int]]:
+def chosen_heads(layer: TeacherLayer, moments: Moments, count: int) -> tuple[Heads, list[int]]:
     """Return the teacher's best `count` heads in their own order, and their numbers."""
-    heads = Heads.of(lesson.mixer, f"`{lesson.target}`")
-    choice = greedy_groups(moments, heads.d_head, count, lesson.ranking)
+    heads = Heads.of(layer.mixer, f"`{layer.target}`")
+    choice = greedy_groups(moments, heads.d_head, count, layer.ranking)
     numbers = sorted(choice.groups) if count < heads.count else list(range(heads.count))
     return heads.select(numbers), numbers
 
 
-def greedy_heads(lesson: Lesson, config: MixerConfig) -> nn.Module:
+def greedy_heads(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return a student of the teacher's best heads, each as wide as it was."""
-    count, d_head = student_shape(lesson, config)
-    own = lesson.mixer.config.width_of_head(lesson.teacher.config.d_model)
+    count, d_head = student_shape(layer, config)
+    own = layer.mixer.config.width_of_head(layer.teacher.config.d_model)
     if d_head != own:
         message = f"heads of `--d-k {d_head}` are not the teacher's, which have {own}"
         raise SynthError(message, "begin from `whitened-svd`, which makes heads narrower")
-    student = lesson.fresh(config)
-    heads, _ = chosen_heads(lesson, context_moments(lesson.mixer, lesson), count)
+    student = layer.fresh(config)
+    heads, _ = chosen_heads(layer, context_moments(layer.mixer, layer), count)
     heads.write_scores(student)
     heads.write_values(student)
-    refit_output(student, lesson)
+    refit_output(student, layer)
     return student

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.moments import Moments, gathered
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.fidelity.nmse import passages
 from synthcli.errors import SynthError
 from synthcli.model.mixers import Attention
@@ -142,30 +142,30 @@ def plain_score(mixer: Any, what: str) -> DotProduct:
     return score
 
 
-def student_shape(lesson: Lesson, config: Any) -> tuple[int, int]:
+def student_shape(layer: TeacherLayer, config: Any) -> tuple[int, int]:
     """Return heads and d_head of a student made of the teacher's heads; refuse what does not fit."""
-    teacher, d_model = lesson.mixer.config, lesson.teacher.config.d_model
+    teacher, d_model = layer.mixer.config, layer.teacher.config.d_model
     if not isinstance(config, AttentionConfig):
         raise SynthError(f"a `{config.kind}` student has no heads", "begin it from another start")
-    plain_score(lesson.mixer, f"`{lesson.target}`")
+    plain_score(layer.mixer, f"`{layer.target}`")
     shape = (config.heads, config.width_of_head(d_model))
     most = (teacher.heads, teacher.width_of_head(d_model))
     for key, asked, there in zip(("--heads", "--d-k"), shape, most, strict=True):
         if asked > there:
-            message = f"`{key} {asked}` is more than the teacher's {there} in block {lesson.layer}"
+            message = f"`{key} {asked}` is more than the teacher's {there} in block {layer.number}"
             raise SynthError(message, f"allowed: 1 to {there}, or begin from `random`")
     return shape
 
 
 @torch.no_grad()
-def contexts(mixer: Any, lesson: Lesson) -> Iterator[tuple[Tensor, Tensor]]:
+def contexts(mixer: Any, layer: TeacherLayer) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield what enters the output map of a mixer, and y of the teacher: rows of real tokens."""
     seen: list[Tensor] = []
     handle = mixer.output.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     dtype = mixer.output.weight.dtype
     try:
-        for x, y, padding in passages(lesson.cache, lesson.source, lesson.target, None, lesson.device):
-            mixer(x.to(dtype), context_of(lesson.stack, padding))
+        for x, y, padding in passages(layer.cache, layer.source, layer.target, None, layer.device):
+            mixer(x.to(dtype), context_of(layer.stack, padding))
             found = seen.pop()
             yield (
                 (found.flatten(0, 1), y.flatten(0, 1)) if padding is None else (found[~padding], y[~padding])
@@ -174,6 +174,6 @@ def contexts(mixer: Any, lesson: Lesson) -> Iterator[tuple[Tensor, Tensor]]:
         handle.remove()
 
 
-def context_moments(mixer: Any, lesson: Lesson) -> Moments:
+def context_moments(mixer: Any, layer: TeacherLayer) -> Moments:
     """Return the moments of what enters the output map of a mixer and of the teacher's y."""
-    return gathered(contexts(mixer, lesson))
+    return gathered(contexts(mixer, layer))

@@ -15,7 +15,7 @@ from synthcli.compress.activations.capture import context_of, scores_of
 from synthcli.compress.distill.closed_forms.greedy_heads import chosen_heads
 from synthcli.compress.distill.closed_forms.heads import context_moments, student_shape
 from synthcli.compress.distill.closed_forms.refit import refit_output
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.distill.closed_forms.whitened_svd import narrow_to
 from synthcli.compress.fidelity.nmse import passages
 from synthcli.errors import SynthError
@@ -31,39 +31,39 @@ LEAST = 1e-6  # of a weight
 
 
 @torch.no_grad()
-def mean_map(lesson: Lesson, config: MixerConfig) -> nn.Module:
+def mean_map(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return a student whose scores are a table, from the teacher's mean attention."""
-    count, d_head = student_shape(lesson, config)
+    count, d_head = student_shape(layer, config)
     assert isinstance(config, AttentionConfig)
     if [score.kind in TABLES for score in config.scores] != [True]:
         kinds = " + ".join(f"`{score.kind}`" for score in config.scores)
         message = f"the mean map starts one table of scores, not {kinds}"
         raise SynthError(message, "begin it from `ridge` or `random`")
-    its = lesson.mixer.config
+    its = layer.mixer.config
     whole_config = AttentionConfig(heads=its.heads, d_head=its.d_head, scores=(RandomConfig(),))
-    whole: Any = lesson.fresh(whole_config)
-    table = mean_scores(lesson, whole.scores[0].table.shape[-1])
+    whole: Any = layer.fresh(whole_config)
+    table = mean_scores(layer, whole.scores[0].table.shape[-1])
     write_table(whole.scores[0], table)
     for part in ("value", "output"):
-        getattr(whole, part).load_state_dict(getattr(lesson.mixer, part).state_dict())
-    moments = context_moments(whole, lesson)
-    heads, numbers = chosen_heads(lesson, moments, count)
-    student: Any = lesson.fresh(config)
+        getattr(whole, part).load_state_dict(getattr(layer.mixer, part).state_dict())
+    moments = context_moments(whole, layer)
+    heads, numbers = chosen_heads(layer, moments, count)
+    student: Any = layer.fresh(config)
     write_table(student.scores[0], table[numbers])
     narrow_to(heads, numbers, moments, d_head).write_values(student)
-    refit_output(student, lesson)
+    refit_output(student, layer)
     return student
 
 
-def mean_scores(lesson: Lesson, size: int) -> Tensor:
+def mean_scores(layer: TeacherLayer, size: int) -> Tensor:
     """Return log E[n a] (heads, size, size), leaning on the mean of each offset."""
-    heads = lesson.mixer.config.heads
-    total = torch.zeros(heads, size, size, dtype=torch.float64, device=lesson.device)
-    seen = torch.zeros(size, size, dtype=torch.float64, device=lesson.device)
-    dtype = lesson.mixer.output.weight.dtype
-    for x, _, padding in passages(lesson.cache, lesson.source, lesson.source, None, lesson.device):
-        length, context = x.shape[1], context_of(lesson.stack, padding)
-        scores = scores_of(lesson.mixer, x.to(dtype), context).double()
+    heads = layer.mixer.config.heads
+    total = torch.zeros(heads, size, size, dtype=torch.float64, device=layer.device)
+    seen = torch.zeros(size, size, dtype=torch.float64, device=layer.device)
+    dtype = layer.mixer.output.weight.dtype
+    for x, _, padding in passages(layer.cache, layer.source, layer.source, None, layer.device):
+        length, context = x.shape[1], context_of(layer.stack, padding)
+        scores = scores_of(layer.mixer, x.to(dtype), context).double()
         visible = visible_keys(context, context.causal, length, length, x.device)
         real = x.new_ones(len(x), length) if padding is None else (~padding).double()
         keys = x.new_ones(1, 1, length, length) if visible is None else visible.double()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.moments import CHECKED
 from synthcli.compress.distill.closed_forms.ridge import STRENGTHS, penalty
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.fidelity.nmse import passages
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
@@ -23,16 +23,16 @@ RESET = 0.95  # r: near 1, where its gate can still learn
 
 
 @torch.no_grad()
-def moving_averages(lesson: Lesson, config: MixerConfig) -> nn.Module:
+def moving_averages(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return an SRU by ridge."""
-    student: Any = lesson.fresh(config)
+    student: Any = layer.fresh(config)
     if not isinstance(config, SRUConfig) or not fits(student):
         message = f"a `{config.kind}` student is not an SRU of one map, as wide as the model"
         raise SynthError(message, "begin it from `random`")
     width = student.width
     ways = (slice(0, width // 2), slice(width // 2, None)) if config.bidirectional else (slice(0, width),)
     for is_reverse, columns in enumerate(ways):
-        write_columns(student, lesson, columns, bool(is_reverse))
+        write_columns(student, layer, columns, bool(is_reverse))
     student.expand.weight[width:] = 0
     student.weight_c.zero_()
     student.bias[1] = logit(RESET)
@@ -45,9 +45,9 @@ def fits(student: Any) -> bool:
     return is_plain and student.output is None and student.blocks == 3
 
 
-def write_columns(student: Any, lesson: Lesson, columns: slice, is_reverse: bool) -> None:
+def write_columns(student: Any, layer: TeacherLayer, columns: slice, is_reverse: bool) -> None:
     """Fit the columns of one direction."""
-    weight, best = fitted_columns(lesson, columns, is_reverse, skip_of(student))
+    weight, best = fitted_columns(layer, columns, is_reverse, skip_of(student))
     student.expand.weight[: student.width][columns] = weight.to(student.expand.weight)
     gates = torch.tensor([logit(f) for f in FORGET], dtype=student.bias.dtype)[best]
     student.bias[0][columns] = gates.to(student.bias.device)
@@ -58,18 +58,20 @@ def skip_of(student: Any) -> float:
     return (1 - RESET) * student.skip_scale if student.config.skip else 0.0
 
 
-def fitted_columns(lesson: Lesson, columns: slice, is_reverse: bool, skip: float) -> tuple[Tensor, Tensor]:
+def fitted_columns(
+    layer: TeacherLayer, columns: slice, is_reverse: bool, skip: float
+) -> tuple[Tensor, Tensor]:
     """Return W (columns, d_model) and the number in FORGET of every column.
 
     Both, and the strength of ridge where it is not said, are those that do best where they were not learnt.
     """
     learn, check = Sums(), Sums()
-    for z, y in averaged(lesson, columns, is_reverse, skip):
+    for z, y in averaged(layer, columns, is_reverse, skip):
         at = y.shape[0] - y.shape[0] // CHECKED
         learn.add(z[:, :at], y[:at])
         check.add(z[:, at:], y[at:])
     learn, check = learn.on_processor(), check.on_processor()
-    shares = STRENGTHS if lesson.strength is None else (lesson.strength,)
+    shares = STRENGTHS if layer.strength is None else (layer.strength,)
     errors = torch.stack([check.errors(learn.solved(share)) for share in shares])  # (…, forgets, columns)
     share = shares[int(errors.amin(1).sum(1).argmin())]
     best = errors[shares.index(share)].argmin(0)
@@ -109,10 +111,10 @@ class Sums:
 
 
 def averaged(
-    lesson: Lesson, columns: slice, is_reverse: bool, skip: float
+    layer: TeacherLayer, columns: slice, is_reverse: bool, skip: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield averages (forgets, rows, d_model) and what W has to make of them (rows, columns)."""
-    for x, y, padding in passages(lesson.cache, lesson.source, lesson.target, None, lesson.device):
+    for x, y, padding in passages(layer.cache, layer.source, layer.target, None, layer.device):
         real = x.new_ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
         wanted = (y.double() - skip * x.double())[..., columns] / RESET
         yield moving(x.double(), real, is_reverse)[:, real], wanted[real]

@@ -8,26 +8,26 @@ from torch import nn
 from synthcli.compress.activations.moments import parted
 from synthcli.compress.distill.closed_forms.heads import contexts, set_map, weight_of
 from synthcli.compress.distill.closed_forms.ridge import fitted
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
 
 
-def refit_output(mixer: Any, lesson: Lesson, keeps_prior: bool = True) -> None:
+def refit_output(mixer: Any, layer: TeacherLayer, keeps_prior: bool = True) -> None:
     """Give a mixer the output map that brings it nearest to y; the one it has is what ridge draws it to."""
-    parts = parted(contexts(mixer, lesson))
+    parts = parted(contexts(mixer, layer))
     prior = weight_of(mixer.output) if keeps_prior else None
     if mixer.output.bias is None:
         raise SynthError("an output map without a bias cannot be refitted", "give it one")
-    set_map(mixer.output, *fitted(parts, lesson.strength, prior))
+    set_map(mixer.output, *fitted(parts, layer.strength, prior))
 
 
-def refitted(lesson: Lesson, config: MixerConfig) -> nn.Module:
+def refitted(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return a student by chance whose output map alone is fitted."""
-    student = lesson.fresh(config)
+    student = layer.fresh(config)
     if not isinstance(getattr(student, "output", None), nn.Linear):
         message = f"a `{config.kind}` student has no output map to fit"
         raise SynthError(message, "begin from `random`")
     with torch.no_grad():
-        refit_output(student, lesson, keeps_prior=False)
+        refit_output(student, layer, keeps_prior=False)
     return student

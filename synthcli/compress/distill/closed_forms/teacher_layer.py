@@ -1,4 +1,4 @@
-"""What a student is to learn: one mixer of a teacher, and what it was seen to do."""
+"""A layer of a teacher to learn from: its mixer, and the recording of what that reads and gives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ STRENGTH = 1e-4  # of ridge where it only ranks, as a share of the mean variance
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TeacherLayer:
     """A layer of a teacher and a cache of its `mixer-in` and `mixer-out`.
 
     `strength` is that of ridge, as a share of the mean variance of an input; None chooses it on a part of the
@@ -27,12 +27,12 @@ class Lesson:
     teacher: Teacher
     cache: ActivationCache
     stack: str
-    layer: int
+    number: int
     strength: float | None = None
 
     def point(self, part: Part) -> HookPoint:
         """Return a hook point of this layer."""
-        return HookPoint(self.stack, self.layer, part)
+        return HookPoint(self.stack, self.number, part)
 
     @property
     def source(self) -> HookPoint:
@@ -45,7 +45,7 @@ class Lesson:
     @property
     def mixer(self) -> Any:
         """The teacher's own."""
-        return block_of(self.teacher.model, self.stack, self.layer).mixer
+        return block_of(self.teacher.model, self.stack, self.number).mixer
 
     @property
     def device(self) -> torch.device:
@@ -59,7 +59,7 @@ class Lesson:
 
     def fresh(self, config: MixerConfig) -> nn.Module:
         """Return a student drawn as a model's own mixers are, in the teacher's precision."""
-        return self.like_teacher(new_mixer(self.teacher.config, self.layer, config, self.stack))
+        return self.like_teacher(new_mixer(self.teacher.config, self.number, config, self.stack))
 
     def like_teacher(self, student: nn.Module) -> nn.Module:
         """Return a student itself, where the teacher is and in its precision."""
@@ -67,4 +67,4 @@ class Lesson:
         return student.eval().to(first.device, first.dtype)
 
 
-Start = Callable[[Lesson, MixerConfig], nn.Module]
+Start = Callable[[TeacherLayer, MixerConfig], nn.Module]

@@ -17,26 +17,26 @@ from synthcli.compress.activations.moments import Moments, moments_of
 from synthcli.compress.distill.closed_forms.greedy_heads import chosen_heads
 from synthcli.compress.distill.closed_forms.heads import Heads, context_moments, student_shape
 from synthcli.compress.distill.closed_forms.refit import refit_output
-from synthcli.compress.distill.closed_forms.teacher_layer import Lesson
+from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.model_config.mixers import MixerConfig
 
 FLAT = 1e-12  # of the largest eigenvalue: below it the text has nothing in that direction
 
 
-def whitened_svd(lesson: Lesson, config: MixerConfig) -> nn.Module:
+def whitened_svd(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return a student of the teacher's best heads, each of the width asked for."""
-    student = narrowed(lesson, config)
-    refit_output(student, lesson)
+    student = narrowed(layer, config)
+    refit_output(student, layer)
     return student
 
 
-def narrowed(lesson: Lesson, config: MixerConfig) -> nn.Module:
+def narrowed(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return that student before its output map is fitted."""
-    count, d_head = student_shape(lesson, config)
-    student = lesson.fresh(config)
-    moments = context_moments(lesson.mixer, lesson)
-    heads, numbers = chosen_heads(lesson, moments, count)
-    inputs = moments_of(lesson.cache, lesson.source, lesson.source, lesson.device)
+    count, d_head = student_shape(layer, config)
+    student = layer.fresh(config)
+    moments = context_moments(layer.mixer, layer)
+    heads, numbers = chosen_heads(layer, moments, count)
+    inputs = moments_of(layer.cache, layer.source, layer.source, layer.device)
     narrow_scores(heads, inputs, d_head).write_scores(student)
     narrow_to(heads, numbers, moments, d_head).write_values(student)
     return student
