@@ -2,7 +2,7 @@
 
 from synthcli.compress.merge.copies import Start, copy_first, copy_last, mean, random
 from synthcli.compress.merge.pooled import linear, pooled, ridge_first, ridge_last
-from synthcli.compress.merge.problem import Task
+from synthcli.compress.merge.problem import MergeProblem
 from synthcli.compress.merge.span import Span, all_pairs, span_of
 
 MERGES: dict[str, Start] = {
@@ -16,4 +16,4 @@ MERGES: dict[str, Start] = {
     "random": random,
 }
 
-__all__ = ["MERGES", "Span", "Start", "Task", "all_pairs", "span_of"]
+__all__ = ["MERGES", "MergeProblem", "Span", "Start", "all_pairs", "span_of"]

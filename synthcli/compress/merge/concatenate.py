@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.merge.problem import Shape, Task
+from synthcli.compress.merge.problem import MergeProblem, Shape
 from synthcli.compress.merge.span import Span
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
@@ -26,11 +26,11 @@ FEED_FORWARD_MAPS = ("feed_forward.expand", "feed_forward.gate")
 INSTEAD = "use `--init copy-last`, `copy-first`, `mean` or `linear`"
 
 
-def pool(task: Task, blocks: Sequence[Any], mixer: MixerConfig) -> Any:
+def pool(problem: MergeProblem, blocks: Sequence[Any], mixer: MixerConfig) -> Any:
     """Return the wide block of several layers; `mixer` is that of `pooled_attention`, or of kind "linear"."""
     width = sum(block.feed_forward.output.in_features for block in blocks)
-    wide = task.fresh(Shape(mixer, width))
-    folds = not task.norms_follow
+    wide = problem.fresh(Shape(mixer, width))
+    folds = not problem.norms_follow
     mixer_norms = [block.mixer_norm if folds else None for block in blocks]
     norms = [block.feed_forward_norm if folds else None for block in blocks]
     for path in ATTENTION_MAPS if isinstance(mixer, AttentionConfig) else ():

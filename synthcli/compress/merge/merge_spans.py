@@ -22,8 +22,8 @@ from synthcli.compress.distill.distill_blocks import Caches, Texts, record
 from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
 from synthcli.compress.fidelity.nmse import nmse, variance_of
 from synthcli.compress.merge import MERGES
-from synthcli.compress.merge.problem import Task
-from synthcli.compress.merge.renumbered_cache import Shifted
+from synthcli.compress.merge.problem import MergeProblem
+from synthcli.compress.merge.renumbered_cache import RenumberedCache
 from synthcli.compress.merge.span import Span
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
@@ -97,7 +97,7 @@ def seen_by_student(
     for kind, text, true in zip(("train", "held-out"), texts, truth, strict=True):
         own = build_cache(folder / kind, student, text, points, config.cache_limit)
         target = true if config.conditioned == "corrected" else None
-        caches.append(Shifted(own.path, own.index, span, shift, target))
+        caches.append(RenumberedCache(own.path, own.index, span, shift, target))
     return caches[0], caches[1]
 
 
@@ -112,21 +112,21 @@ def merge(
     """Merge one span, from its own start or from whichever is ahead after a short trial."""
     began = time.perf_counter()
     cache, held_out = caches
-    task = Task(
+    problem = MergeProblem(
         teacher.config,
         teacher.model,
         span,
         cache,
         truth if config.conditioned == "corrected" else None,
     )
-    new, start, trials = choose_start(task, held_out, config, progress)
+    new, start, trials = choose_start(problem, held_out, config, progress)
     before = error_of(new, held_out, span)
-    found = train_layer(task, new, held_out, config, progress, start)
+    found = train_layer(problem, new, held_out, config, progress, start)
     return Merged(
         span=span,
         new=new,
         start=start,
-        parameters_before=sum(count_parameters(block) for block in task.blocks),
+        parameters_before=sum(count_parameters(block) for block in problem.blocks),
         parameters_after=count_parameters(new.block),
         nmse_before=before,
         nmse_after=found.nmse_after,
@@ -139,19 +139,19 @@ def merge(
 
 
 def choose_start(
-    task: Task, held_out: ActivationCache, config: MergeConfig, progress: Progress
+    problem: MergeProblem, held_out: ActivationCache, config: MergeConfig, progress: Progress
 ) -> tuple[New, str, list[Trial]]:
     """Return the layer to be trained, the name of its start, and what all starts came to."""
     if config.start != BEST:
-        new = MERGES[config.start](task, config)
-        value = error_of(new, held_out, task.span)
+        new = MERGES[config.start](problem, config)
+        value = error_of(new, held_out, problem.span)
         return new, config.start, [Trial(config.start, value, value)]
     news: dict[str, New] = {}
     trials: list[Trial] = []
     for name, start in MERGES.items():
         try:
-            new = start(task, config)
-            trials.append(try_start(name, task, new, held_out, config, progress))
+            new = start(problem, config)
+            trials.append(try_start(name, problem, new, held_out, config, progress))
             news[name] = new
         except (SynthError, NotLearntError) as error:
             trials.append(Trial(name, None, None, error.message))
@@ -163,33 +163,43 @@ def choose_start(
 
 
 def try_start(
-    name: str, task: Task, new: New, held_out: ActivationCache, config: MergeConfig, progress: Progress
+    name: str,
+    problem: MergeProblem,
+    new: New,
+    held_out: ActivationCache,
+    config: MergeConfig,
+    progress: Progress,
 ) -> Trial:
     """Train a copy for a moment; the layer stays as it is."""
-    before = error_of(new, held_out, task.span)
+    before = error_of(new, held_out, problem.span)
     if not config.steps:
         return Trial(name, before, before)
     other = copy.deepcopy(new)
     return Trial(
         name,
         before,
-        train_layer(task, other, held_out, config.for_trial(), progress, f"{name}, a trial").nmse_after,
+        train_layer(problem, other, held_out, config.for_trial(), progress, f"{name}, a trial").nmse_after,
     )
 
 
 def train_layer(
-    task: Task, new: New, held_out: ActivationCache, config: FitConfig, progress: Progress, word: str
+    problem: MergeProblem,
+    new: New,
+    held_out: ActivationCache,
+    config: FitConfig,
+    progress: Progress,
+    word: str,
 ) -> Fit:
     """Train a merged layer in place towards the stream after the last of its layers."""
 
     def report(step: int, steps: int, value: float) -> None:
-        progress(f"layers {task.span} from {word}", step, steps, f"NMSE {value:.3f}")
+        progress(f"layers {problem.span} from {word}", step, steps, f"NMSE {value:.3f}")
 
-    cache: Any = task.activations
-    given = Given(new.block, variance=variance_of(cache, task.span.target))
+    cache: Any = problem.activations
+    given = Given(new.block, variance=variance_of(cache, problem.span.target))
     layer = Layer(new.block.requires_grad_(True))
     aim = criterion("mse", given, layer)
-    return fit(layer, cache, task.span.source, task.span.target, aim, config, held_out, report)
+    return fit(layer, cache, problem.span.source, problem.span.target, aim, config, held_out, report)
 
 
 def error_of(new: New, held_out: ActivationCache, span: Span) -> float:

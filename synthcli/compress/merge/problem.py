@@ -26,7 +26,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Task:
+class MergeProblem:
     """Layers of a teacher to be merged, and activations to do it on.
 
     `activations` hold what the merged layer reads and should write. The teacher's way is that from what it

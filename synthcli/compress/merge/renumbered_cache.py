@@ -12,7 +12,7 @@ from synthcli.data.store.ragged import Indices
 
 
 @dataclass(frozen=True)
-class Shifted(ActivationCache):
+class RenumberedCache(ActivationCache):
     """A recording of a student that has lost `shift` layers before a span.
 
     What the span should write is what the teacher's layers make of what the student reads or, corrected, what

@@ -1,68 +1,68 @@
 """What a merged layer is to have; what is not said is as in the layers it is made of."""
 
 from synthcli.compress.config import MergedLayerConfig
-from synthcli.compress.merge.problem import Shape, Task
+from synthcli.compress.merge.problem import MergeProblem, Shape
 from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import MixerConfig
 
 
-def changes(wanted: MergedLayerConfig, task: Task, layer: int) -> list[str]:
+def changes(config: MergedLayerConfig, problem: MergeProblem, layer: int) -> list[str]:
     """Return the options that ask for another shape than a layer has."""
-    own, mixer = shape_of(task, layer), mixer_of(task, layer)
+    own, mixer = shape_of(problem, layer), mixer_of(problem, layer)
     if isinstance(mixer, AttentionConfig):
-        heads, d_head = mixer.heads, mixer.width_of_head(task.config.d_model)
+        heads, d_head = mixer.heads, mixer.width_of_head(problem.config.d_model)
     else:
         heads, d_head = None, None
     pairs = (("heads", heads), ("d_head", d_head), ("d_ff", own.d_ff))
     return [
         f"--{name.replace('_', '-')} {asked}"
         for name, has in pairs
-        if (asked := getattr(wanted, name)) not in (None, has)
+        if (asked := getattr(config, name)) not in (None, has)
     ]
 
 
 def merged_shape(
-    wanted: MergedLayerConfig, task: Task, layer: int, limits: tuple[int, int] | None = None
+    config: MergedLayerConfig, problem: MergeProblem, layer: int, limits: tuple[int, int] | None = None
 ) -> Shape:
     """Return the shape of a merged layer that is like `layer` but for what is asked.
 
     `limits` are the heads and neurons there are to choose from.
     """
-    own = shape_of(task, layer)
+    own = shape_of(problem, layer)
     if limits is not None:
-        refuse_more("heads", wanted.heads, limits[0])
-        refuse_more("d-ff", wanted.d_ff, limits[1])
-    return Shape(_mixer(wanted, task, own.mixer), wanted.d_ff or own.d_ff)
+        refuse_more("heads", config.heads, limits[0])
+        refuse_more("d-ff", config.d_ff, limits[1])
+    return Shape(_mixer(config, problem, own.mixer), config.d_ff or own.d_ff)
 
 
-def _mixer(wanted: MergedLayerConfig, task: Task, own: MixerConfig) -> MixerConfig:
+def _mixer(config: MergedLayerConfig, problem: MergeProblem, own: MixerConfig) -> MixerConfig:
     """Return a mixer like another, of so many heads of such a width."""
-    if wanted.heads is None and wanted.d_head is None:
+    if config.heads is None and config.d_head is None:
         return own
     if not isinstance(own, AttentionConfig):
-        what = "--heads" if wanted.heads is not None else "--d-head"
+        what = "--heads" if config.heads is not None else "--d-head"
         raise SynthError(f"`{what}` is for attention, and the layers have `{own.kind}`", "leave it out")
-    width = wanted.d_head or own.width_of_head(task.config.d_model)
-    changed = own.model_copy(update={"heads": wanted.heads or own.heads, "d_head": width})
-    for problem in changed.problems(task.config.d_model):
-        raise SynthError(problem, "name other `--heads` or `--d-head`")
+    width = config.d_head or own.width_of_head(problem.config.d_model)
+    changed = own.model_copy(update={"heads": config.heads or own.heads, "d_head": width})
+    for reason in changed.problems(problem.config.d_model):
+        raise SynthError(reason, "name other `--heads` or `--d-head`")
     return changed
 
 
-def mixer_of(task: Task, layer: int) -> MixerConfig:
-    return task.config.mixer_of(getattr(task.config, task.span.stack), layer)
+def mixer_of(problem: MergeProblem, layer: int) -> MixerConfig:
+    return problem.config.mixer_of(getattr(problem.config, problem.span.stack), layer)
 
 
-def shape_of(task: Task, layer: int) -> Shape:
+def shape_of(problem: MergeProblem, layer: int) -> Shape:
     """Return the shape a layer of the teacher has."""
-    width = task.config.d_ff_of(getattr(task.config, task.span.stack), layer)
+    width = problem.config.d_ff_of(getattr(problem.config, problem.span.stack), layer)
     if width is None:
-        kind = task.config.block.kind
+        kind = problem.config.block.kind
         raise SynthError(
             f'`block = "{kind}"` has no feed-forward: its layers cannot be merged', "name another teacher"
         )
-    return Shape(mixer_of(task, layer), width)
+    return Shape(mixer_of(problem, layer), width)
 
 
 def refuse_more(option: str, asked: int | None, there: int) -> None:

@@ -2,8 +2,8 @@
 
 Both targets are states before a norm on the stream. Features come from one or several layers, all read from
 the stream before the first; where there are more than the merged layer is to have, greedy selection takes
-those that explain the target together. The stream after attention is that of one of the layers, where teacher
-and merged layer meet; where norms follow, its output has the size that it has in that layer, which the norm
+those that explain the target together. The stream after attention is that of one of the layers, the matching
+layer; where norms follow, the merged layer's output has the size that it has in that layer, which the norm
 after it forgets. A token counts by what that norm leaves of its error.
 """
 
@@ -20,22 +20,22 @@ from synthcli.compress.activations.moments import Moments
 from synthcli.compress.assemble import New
 from synthcli.compress.distill.closed_forms.ridge import ridge
 from synthcli.compress.merge.concatenate import feed_forward_maps, rows_of, take_rows
-from synthcli.compress.merge.problem import Shape, Task
+from synthcli.compress.merge.problem import MergeProblem, Shape
 from synthcli.compress.merge.selection import select_groups
-from synthcli.compress.merge.span import Passage, pass_through
+from synthcli.compress.merge.span import LayerTrace, trace_layer
 from synthcli.model.context import Context
 
 PIECE = 4096  # rows whose products are summed in float32; pieces are added in float64
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A batch: the stream before the first layer, and the way of the layer met at and of the last."""
+class TracedBatch:
+    """A batch: the stream before the first layer, and the traces of the matching layer and of the last."""
 
     x: Tensor
     context: Context
-    met: Passage
-    last: Passage
+    matching: LayerTrace
+    last: LayerTrace
 
     def rows(self, values: Tensor) -> Tensor:
         """Return (rows, width) of real tokens."""
@@ -43,36 +43,38 @@ class Seen:
         return values.flatten(0, 1) if padding is None else values[~padding]
 
 
-def seen(task: Task, meet: int) -> Iterator[Seen]:
+def trace_batches(problem: MergeProblem, matching_layer: int) -> Iterator[TracedBatch]:
     """Run the teacher's layers over all activations."""
-    for indices in task.batches():
-        x, padding = task.read(task.span.source, indices)
-        context, passages = context_of(task.span.stack, padding), []
-        stream = x if task.truth is None else read_on(x.device, task.truth, task.span.source, indices)[0]
-        for block in task.blocks:
-            passages.append(pass_through(task.wiring, block, stream, context))
-            stream = passages[-1].output
-        yield Seen(x, context, passages[meet], passages[-1])
+    for indices in problem.batches():
+        x, padding = problem.read(problem.span.source, indices)
+        context, traces = context_of(problem.span.stack, padding), []
+        stream = (
+            x if problem.truth is None else read_on(x.device, problem.truth, problem.span.source, indices)[0]
+        )
+        for block in problem.blocks:
+            traces.append(trace_layer(problem.wiring, block, stream, context))
+            stream = traces[-1].output
+        yield TracedBatch(x, context, traces[matching_layer], traces[-1])
 
 
 @torch.no_grad()
-def solve(task: Task, wide: Any, shape: Shape, meet: int) -> New:
-    """Return the merged layer out of a wide block, meeting the layer `meet` of the span."""
-    block = task.fresh(shape)
-    load_norms(block, wide, task, meet)
+def solve(problem: MergeProblem, wide: Any, shape: Shape, matching_layer: int) -> New:
+    """Return the merged layer out of a wide block; `matching_layer` counts from the first of the span."""
+    block = problem.fresh(shape)
+    load_norms(block, wide, problem, matching_layer)
     size = getattr(wide.mixer, "shape", None)
     d_head = 1 if size is None else size.d_head
-    heads = getattr(shape.mixer, "heads", task.config.d_model)
-    moments = gathered(task, meet, lambda batch: to_attend(task, wide, block, batch))
-    chosen = chosen_rows(moments, d_head, heads, task.strength)
+    heads = getattr(shape.mixer, "heads", problem.config.d_model)
+    moments = gathered(problem, matching_layer, lambda batch: to_attend(problem, wide, block, batch))
+    chosen = chosen_rows(moments, d_head, heads, problem.strength)
     for path in maps_of(wide.mixer, "mixer"):
         take_rows(block, wide, path, chosen)
-    write(block.mixer.output, part_of(moments, chosen), task.strength)
-    moments = gathered(task, meet, lambda batch: to_feed(task, wide, block, batch))
-    chosen = chosen_rows(moments, 1, shape.d_ff, task.strength)
+    write(block.mixer.output, part_of(moments, chosen), problem.strength)
+    moments = gathered(problem, matching_layer, lambda batch: to_feed(problem, wide, block, batch))
+    chosen = chosen_rows(moments, 1, shape.d_ff, problem.strength)
     for path in feed_forward_maps(wide):
         take_rows(block, wide, path, chosen)
-    write(block.feed_forward.output, part_of(moments, chosen), task.strength)
+    write(block.feed_forward.output, part_of(moments, chosen), problem.strength)
     return New(shape.mixer, shape.d_ff, block)
 
 
@@ -84,43 +86,45 @@ def maps_of(mixer: nn.Module, prefix: str) -> list[str]:
 Pair = tuple[Tensor, Tensor, Tensor | None]
 
 
-def to_attend(task: Task, wide: Any, block: Any, batch: Seen) -> Pair:
+def to_attend(problem: MergeProblem, wide: Any, block: Any, batch: TracedBatch) -> Pair:
     """Return what enters W_o, (u − α x) / β, and the size of u where a norm follows."""
-    context, _ = wide.mixer(task.wiring.into_mixer(wide, batch.x), batch.context)
-    return context, *rest(task, block, "mixer", batch.met.middle, batch.x)
+    context, _ = wide.mixer(problem.wiring.into_mixer(wide, batch.x), batch.context)
+    return context, *rest(problem, block, "mixer", batch.matching.middle, batch.x)
 
 
-def to_feed(task: Task, wide: Any, block: Any, batch: Seen) -> Pair:
+def to_feed(problem: MergeProblem, wide: Any, block: Any, batch: TracedBatch) -> Pair:
     """Return what enters W_2, (z − α' a) / β', and the size of z where a norm follows."""
-    mixed, _ = block.mixer(task.wiring.into_mixer(block, batch.x), batch.context)
+    mixed, _ = block.mixer(problem.wiring.into_mixer(block, batch.x), batch.context)
     middle = block.gains.add(batch.x, "mixer_skip", mixed, "mixer_residual")
-    a = task.wiring.after_mixer(block, middle)
+    a = problem.wiring.after_mixer(block, middle)
     end = batch.last.end
-    if task.norms_follow:
-        end = resized(end, batch.met.end)
-    hidden = wide.feed_forward(task.wiring.into_feed_forward(wide, a))
-    return hidden, *rest(task, block, "feed_forward", end, a)
+    if problem.norms_follow:
+        end = resized(end, batch.matching.end)
+    hidden = wide.feed_forward(problem.wiring.into_feed_forward(wide, a))
+    return hidden, *rest(problem, block, "feed_forward", end, a)
 
 
-def rest(task: Task, block: Any, part: str, target: Tensor, stream: Tensor) -> tuple[Tensor, Tensor | None]:
+def rest(
+    problem: MergeProblem, block: Any, part: str, target: Tensor, stream: Tensor
+) -> tuple[Tensor, Tensor | None]:
     """Return what a branch has to add, and the size that the norm after it divides by."""
     skip, residual = (float(block.gains(f"{part}_{name}")) for name in ("skip", "residual"))
-    size = target.std(-1, correction=0) if task.norms_follow else None
+    size = target.std(-1, correction=0) if problem.norms_follow else None
     return (target - skip * stream) / residual, size
 
 
 def resized(target: Tensor, like: Tensor) -> Tensor:
     """Return a state with the mean and the size of another, by position: LayerNorm sees no change."""
-    (mean, size), (other, wanted) = (
+    (mean, size), (other_mean, other_size) = (
         (state.mean(-1, keepdim=True), state.std(-1, keepdim=True, correction=0)) for state in (target, like)
     )
-    return (target - mean) * (wanted / size) + other
+    return (target - mean) * (other_size / size) + other_mean
 
 
-def gathered(task: Task, meet: int, pairs: Callable[[Seen], Pair]) -> Moments:
+def gathered(problem: MergeProblem, matching_layer: int, pairs: Callable[[TracedBatch], Pair]) -> Moments:
     """Return the moments of features and targets over all activations, on the processor."""
     total: Moments | None = None
-    for batch in seen(task, meet):
+    for batch in trace_batches(problem, matching_layer):
         x, y, size = (None if part is None else batch.rows(part) for part in pairs(batch))
         assert x is not None and y is not None
         weights = x.new_ones(len(x)) if size is None else size.double().pow(-2).to(x.dtype)
@@ -186,10 +190,10 @@ def write(output: Any, moments: Moments, strength: float) -> None:
         output.bias.copy_(bias)
 
 
-def load_norms(block: Any, wide: Any, task: Task, meet: int) -> None:
-    """Give the merged layer the norms that its maps read, or that follow where it meets the teacher."""
-    met, last = task.blocks[meet], task.blocks[-1]
-    first_norm, second_norm = (met, last) if task.norms_follow else (wide, wide)
+def load_norms(block: Any, wide: Any, problem: MergeProblem, matching_layer: int) -> None:
+    """Give the merged layer the norms that its maps read, or the matching layer's where norms follow."""
+    matching, last = problem.blocks[matching_layer], problem.blocks[-1]
+    first_norm, second_norm = (matching, last) if problem.norms_follow else (wide, wide)
     block.mixer_norm.load_state_dict(first_norm.mixer_norm.state_dict())
     block.feed_forward_norm.load_state_dict(second_norm.feed_forward_norm.state_dict())
-    block.gains.load_state_dict(met.gains.state_dict())
+    block.gains.load_state_dict(matching.gains.state_dict())

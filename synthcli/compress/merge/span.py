@@ -72,8 +72,8 @@ def all_pairs(config: ModelConfig, stack: str) -> list[Span]:
 
 
 @dataclass(frozen=True)
-class Passage:
-    """One layer's way: `middle` = α x + β mixer, `end` = α' a + β' feed-forward, before norms on them."""
+class LayerTrace:
+    """What a layer computes on the way: `middle` = α x + β mixer, `end` = α' a + β' feed-forward, before norms on them."""
 
     middle: Tensor
     end: Tensor
@@ -147,11 +147,11 @@ def wiring_of(config: ModelConfig) -> Wiring:
     return WIRINGS[kind]
 
 
-def pass_through(wiring: Wiring, block: Any, x: Tensor, context: Context) -> Passage:
+def trace_layer(wiring: Wiring, block: Any, x: Tensor, context: Context) -> LayerTrace:
     """Run one block and keep what it computes on the way."""
     mixed, _ = block.mixer(wiring.into_mixer(block, x), context)
     middle = block.gains.add(x, "mixer_skip", mixed, "mixer_residual")
     a = wiring.after_mixer(block, middle)
     fed = block.feed_forward(wiring.into_feed_forward(block, a))
     end = block.gains.add(a, "feed_forward_skip", fed, "feed_forward_residual")
-    return Passage(middle, end, wiring.after_feed_forward(block, end))
+    return LayerTrace(middle, end, wiring.after_feed_forward(block, end))

@@ -16,7 +16,7 @@ from synthcli.compress.activations.hook_points import HookPoint, layers_of
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.closed_forms import STARTS, starts_for
 from synthcli.compress.distill.students import STUDENTS, Shape, name_of, student_config
-from synthcli.compress.merge import MERGES, Task, span_of
+from synthcli.compress.merge import MERGES, MergeProblem, span_of
 from synthcli.compress.probe.figures import Finding, Judge, ProbedLayer, Substitute
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError, did_you_mean
@@ -57,8 +57,8 @@ def merged(layer: ProbedLayer) -> Substitute:
     if teacher_layer.number + 1 == layers_of(config, teacher_layer.stack):
         raise SynthError(f"no layer follows layer {teacher_layer.number}")
     span = span_of(config, [teacher_layer.number, teacher_layer.number + 1], teacher_layer.stack)
-    task = Task(config, teacher_layer.teacher.model, span, teacher_layer.cache)
-    return Substitute(MERGES[method](task, MergedLayerConfig()).block, f"layers {span}", method, layers=2)
+    problem = MergeProblem(config, teacher_layer.teacher.model, span, teacher_layer.cache)
+    return Substitute(MERGES[method](problem, MergedLayerConfig()).block, f"layers {span}", method, layers=2)
 
 
 REPLACEMENTS: dict[str, Replacement] = {

@@ -12,7 +12,7 @@ from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.config import MergedLayerConfig
-from synthcli.compress.merge import MERGES, Span, Task, all_pairs, span_of
+from synthcli.compress.merge import MERGES, MergeProblem, Span, all_pairs, span_of
 from synthcli.compress.merge.pooled import error_of
 from synthcli.compress.merge.selection import select_groups
 from synthcli.compress.merge.solving import resized, weighted
@@ -74,10 +74,10 @@ def recorded(model: nn.Module, span: Span) -> Recorded:
     return Recorded({span.source: x, span.target: y})
 
 
-def task_of(model: nn.Module, first: int = 0, last: int = 1) -> Task:
+def problem_of(model: nn.Module, first: int = 0, last: int = 1) -> MergeProblem:
     stack = "encoder" if hasattr(model, "encoder") else "decoder"
     span = Span(stack, first, last)
-    return Task(model.config, model, span, recorded(model, span))
+    return MergeProblem(model.config, model, span, recorded(model, span))
 
 
 @torch.no_grad()
@@ -105,7 +105,7 @@ def test_a_layer_merged_with_one_that_changes_nothing_is_that_layer(
         with torch.no_grad():
             final.weight.fill_(1.0)
             final.bias.zero_()
-    work = task_of(model)
+    work = problem_of(model)
     ridge = "ridge-last" if identity == 0 else "ridge-first"
     assert error_of(work, MERGES[ridge](work, MergedLayerConfig())) < 1e-7
     # units are chosen one by one: in 3 of 40 such models one of them is not the layer's
@@ -118,7 +118,7 @@ def test_a_layer_merged_with_one_that_changes_nothing_is_that_layer(
 
 @pytest.mark.parametrize("block", ["pre-norm", "post-norm"])
 def test_solving_is_better_than_copies_and_pooling_than_one_layer(block: str) -> None:
-    work = task_of(model_of(block))
+    work = problem_of(model_of(block))
     errors = {name: error_of(work, start(work, MergedLayerConfig())) for name, start in MERGES.items()}
     assert errors["pooled"] < errors["copy-first"]
     assert errors["pooled"] < errors["copy-last"]
@@ -128,7 +128,7 @@ def test_solving_is_better_than_copies_and_pooling_than_one_layer(block: str) ->
 
 
 def test_all_heads_and_neurons_of_both_layers_are_better_than_half_of_them() -> None:
-    work = task_of(model_of("pre-norm"))
+    work = problem_of(model_of("pre-norm"))
     errors = [
         error_of(work, MERGES["pooled"](work, MergedLayerConfig(heads=heads, d_ff=d_ff)))
         for heads, d_ff in ((6, 32), (3, 16), (1, 4))
@@ -139,7 +139,7 @@ def test_all_heads_and_neurons_of_both_layers_are_better_than_half_of_them() -> 
 @pytest.mark.parametrize("name", list(MERGES))
 def test_every_start_makes_a_layer_that_stands_in_a_model(name: str) -> None:
     model = model_of("post-norm")
-    work = task_of(model, 1, 2)
+    work = problem_of(model, 1, 2)
     new = MERGES[name](work, MergedLayerConfig())
     merged = with_layers(model, model.config, [Kept(0), new], "encoder")
     assert merged.config.encoder.layers == 2
@@ -149,7 +149,7 @@ def test_every_start_makes_a_layer_that_stands_in_a_model(name: str) -> None:
 
 
 def test_three_layers_become_one_and_meet_the_teacher_in_any_of_them() -> None:
-    work = task_of(model_of("post-norm"), 0, 2)
+    work = problem_of(model_of("post-norm"), 0, 2)
     assert error_of(work, MERGES["pooled"](work, MergedLayerConfig())) < error_of(
         work, MERGES["copy-last"](work, MergedLayerConfig())
     )
@@ -157,7 +157,7 @@ def test_three_layers_become_one_and_meet_the_teacher_in_any_of_them() -> None:
 
 def test_the_mean_is_that_of_every_parameter() -> None:
     model = model_of("pre-norm")
-    new = MERGES["mean"](task_of(model), MergedLayerConfig())
+    new = MERGES["mean"](problem_of(model), MergedLayerConfig())
     first, second = (dict(block.named_parameters()) for block in model.encoder.blocks[:2])
     for name, parameter in new.block.named_parameters():
         torch.testing.assert_close(parameter, (first[name] + second[name]) / 2)
@@ -165,7 +165,7 @@ def test_the_mean_is_that_of_every_parameter() -> None:
 
 def test_copies_share_no_memory_with_the_teacher() -> None:
     model = model_of("pre-norm")
-    new = MERGES["copy-first"](task_of(model), MergedLayerConfig())
+    new = MERGES["copy-first"](problem_of(model), MergedLayerConfig())
     with torch.no_grad():
         new.block.mixer.output.weight.zero_()
     assert model.encoder.blocks[0].mixer.output.weight.any()
@@ -237,7 +237,7 @@ def test_pairs_of_an_odd_number_of_layers_leave_the_last_alone() -> None:
 
 
 def test_what_a_start_cannot_do_is_refused() -> None:
-    work = task_of(model_of("pre-norm"))
+    work = problem_of(model_of("pre-norm"))
     assert refused(lambda: MERGES["copy-last"](work, MergedLayerConfig(heads=2))) == (
         "`--init copy-last` keeps heads and neurons as they are, and `--heads 2` changes them",
         "use `--init pooled` or `random`",
@@ -248,14 +248,14 @@ def test_what_a_start_cannot_do_is_refused() -> None:
     )
     assert "are kept" in refused(lambda: MERGES["pooled"](work, MergedLayerConfig(d_head=3)))[0]
     assert "no heads" in refused(lambda: MERGES["linear"](work, MergedLayerConfig(heads=2)))[0]
-    parallel = task_of(model_of("parallel"))
+    parallel = problem_of(model_of("parallel"))
     assert '`block = "parallel"`' in refused(lambda: MERGES["pooled"](parallel, MergedLayerConfig()))[0]
     assert MERGES["random"](parallel, MergedLayerConfig(heads=2, d_head=5)).mixer.heads == 2
 
 
 def test_heads_of_other_mixers_are_solved_for_as_they_are() -> None:
     mixer = {"heads": 3, "scores": [{"kind": "dense"}]}
-    work = task_of(model_of("pre-norm", mixer=mixer))
+    work = problem_of(model_of("pre-norm", mixer=mixer))
     assert "plain dot-product" in refused(lambda: MERGES["pooled"](work, MergedLayerConfig()))[0]
     solved, copied = (
         error_of(work, MERGES[name](work, MergedLayerConfig())) for name in ("ridge-last", "copy-last")
@@ -264,7 +264,7 @@ def test_heads_of_other_mixers_are_solved_for_as_they_are() -> None:
 
 
 def test_new_is_what_assembling_takes() -> None:
-    assert isinstance(MERGES["random"](task_of(model_of("pre-norm")), MergedLayerConfig()), New)
+    assert isinstance(MERGES["random"](problem_of(model_of("pre-norm")), MergedLayerConfig()), New)
 
 
 def test_features_that_hardly_vary_are_told_from_their_mean() -> None:
