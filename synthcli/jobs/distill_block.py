@@ -9,12 +9,11 @@ from torch import nn
 
 from synthcli.compress.activations.cache import planned_bytes, refuse_size
 from synthcli.compress.activations.hook_points import block_of as block_at
-from synthcli.compress.activations.hook_points import check_layer, layers_of, main_stack
+from synthcli.compress.activations.hook_points import check_layer, hook_points_of, layers_of, main_stack
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.distill_block import Distilled, Progress, parts_of, silent
 from synthcli.compress.distill.distill_blocks import Texts, distill_blocks, refuse_misfit
-from synthcli.compress.distill.student_inputs import hook_points_of
 from synthcli.compress.distill.students import Shape, name_of, student_config
 from synthcli.compress.fidelity.outputs import Likeness, likeness
 from synthcli.compress.teacher import Teacher

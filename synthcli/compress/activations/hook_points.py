@@ -3,6 +3,7 @@
 x → [mixer-in → mixer (scores, context) → mixer-out] → [feed-forward-in → … -hidden → … -out] → layer-out
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
@@ -76,6 +77,11 @@ def logits_hook_point(config: ModelConfig) -> HookPoint:
     """Return the hook point of the logits."""
     stack = main_stack(config)
     return HookPoint(stack, layers_of(config, stack) - 1, "logits")
+
+
+def hook_points_of(stack: str, layers: Iterable[int], parts: Sequence[Part]) -> list[HookPoint]:
+    """Return hook points of some layers."""
+    return [HookPoint(stack, layer, part) for layer in layers for part in parts]
 
 
 def check_layer(config: ModelConfig, layer: int, stack: str | None = None) -> None:

@@ -10,14 +10,14 @@ from torch import nn
 from synthcli import durable
 from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer
+from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer, hook_points_of
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.criteria import Given, criterion
 from synthcli.compress.distill.distill_block import Distilled, Progress, distill_block, parts_of, silent
 from synthcli.compress.distill.fitting import refuse_dropout
-from synthcli.compress.distill.student_inputs import hook_points_of, recorded
+from synthcli.compress.distill.student_inputs import record_inputs
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
@@ -45,16 +45,16 @@ def distill_blocks(
     done: list[Distilled] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
         points = hook_points_of(stack, sorted(students), parts_of(config))
-        whole = record(passing, teacher, texts, points, config.cache_limit, progress)
+        whole = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
         for layer, mixer in sorted(students.items()):
             with ExitStack() as stacked:
                 caches = whole
                 if config.conditioned != "teacher":
                     own = Path(stacked.enter_context(TemporaryDirectory(dir=passing)))
-                    caches = seen_by_student(own, teacher, texts, whole, stack, layer, done, config)
+                    caches = record_student(own, teacher, texts, whole, stack, layer, done, config)
                 teacher_layer = TeacherLayer(teacher, caches[0], stack, layer)
                 done.append(distill_block(teacher_layer, caches[1], mixer, config, progress))
-    return assembled(teacher, stack, done), done
+    return assemble(teacher, stack, done), done
 
 
 def refuse_misfit(
@@ -75,7 +75,7 @@ def refuse_misfit(
         criterion(config.criterion, given, student)
 
 
-def record(
+def record_teacher(
     folder: Path,
     teacher: Teacher,
     texts: Texts,
@@ -95,26 +95,28 @@ def record(
     return train, held_out
 
 
-def seen_by_student(
+def record_student(
     folder: Path,
     teacher: Teacher,
     texts: Texts,
-    truth: Caches,
+    teacher_caches: Caches,
     stack: str,
     layer: int,
     done: list[Distilled],
     config: DistillConfig,
 ) -> Caches:
     """Record the student up to a block, with the targets that its conditions give."""
-    model, point = assembled(teacher, stack, done), HookPoint(stack, layer, "mixer-in")
+    model, point = assemble(teacher, stack, done), HookPoint(stack, layer, "mixer-in")
     train, held_out = (
-        recorded(folder / kind, teacher, model, true, text, point, config.conditioned, config.cache_limit)
-        for kind, true, text in zip(("train", "held-out"), truth, texts, strict=True)
+        record_inputs(
+            folder / kind, teacher, model, teacher_cache, text, point, config.conditioned, config.cache_limit
+        )
+        for kind, teacher_cache, text in zip(("train", "held-out"), teacher_caches, texts, strict=True)
     )
     return train, held_out
 
 
-def assembled(teacher: Teacher, stack: str, done: list[Distilled]) -> nn.Module:
+def assemble(teacher: Teacher, stack: str, done: list[Distilled]) -> nn.Module:
     """Return the teacher with the students there are so far."""
     mixers = {one.block: (one.config, one.student) for one in done}
     return with_mixers(teacher.model, teacher.config, mixers, stack)

@@ -8,7 +8,7 @@
 The first is from one recording of all blocks; for the others the student is run again up to each block.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,15 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import ActivationCache, Progress, build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import HookPoint, Part, block_of
+from synthcli.compress.activations.hook_points import HookPoint, Part, block_of, hook_points_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
 
 PARTS: tuple[Part, ...] = ("layer-in", "mixer-in", "mixer-out", "layer-out")
 
 
-def hook_points_of(stack: str, layers: Iterable[int], parts: Sequence[Part]) -> list[HookPoint]:
-    """Return hook points of some layers."""
-    return [HookPoint(stack, layer, part) for layer in layers for part in parts]
-
-
 @dataclass(frozen=True)
-class Corrected(ActivationCache):
+class CorrectedCache(ActivationCache):
     """A recording of a student whose targets are what brings it back to its teacher's."""
 
     teacher: ActivationCache
@@ -70,23 +65,23 @@ def skip_ratio(block: nn.Module) -> float:
     return alpha / beta if beta else 0.0
 
 
-def recorded(
+def record_inputs(
     folder: Path,
     teacher: Teacher,
     student: nn.Module,
-    truth: ActivationCache,
+    teacher_cache: ActivationCache,
     text: Calibration,
     point: HookPoint,
     conditioned: str,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> ActivationCache:
-    """Return what a block is fitted on; `truth` is the teacher's recording of its four parts.
+    """Return what a block is fitted on; `teacher_cache` is the teacher's recording of its four parts.
 
     `student` still has the teacher's own mixer in this block.
     """
     if conditioned == "teacher":
-        return truth
+        return teacher_cache
     own = build_cache(
         folder,
         teacher.with_model(student),
@@ -99,4 +94,4 @@ def recorded(
         return own
     with torch.no_grad():
         ratio = skip_ratio(block_of(teacher.model, point.stack, point.layer))
-    return Corrected(own.path, own.index, truth, ratio)
+    return CorrectedCache(own.path, own.index, teacher_cache, ratio)

@@ -18,7 +18,7 @@ from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.config import FitConfig, MergeConfig
 from synthcli.compress.distill.criteria import Given, criterion
 from synthcli.compress.distill.distill_block import BEST, Progress, Trial, silent
-from synthcli.compress.distill.distill_blocks import Caches, Texts, record
+from synthcli.compress.distill.distill_blocks import Caches, Texts, record_teacher
 from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
 from synthcli.compress.fidelity.nmse import nmse, variance_of
 from synthcli.compress.merge import MERGES
@@ -69,34 +69,34 @@ def merge_spans(
     done: list[Merged] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
         points = [point for span in spans for point in (span.source, span.target)]
-        truth = record(passing, teacher, texts, points, config.cache_limit, progress)
+        teacher_caches = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
         for span in spans:
             with TemporaryDirectory(dir=passing) as own:
-                caches = seen_by_student(Path(own), teacher, texts, truth, span, done, config)
-                done.append(merge(teacher, span, caches, truth[0], config, progress))
-    return assembled(teacher, spans[0].stack, done), done
+                caches = record_student(Path(own), teacher, texts, teacher_caches, span, done, config)
+                done.append(merge(teacher, span, caches, teacher_caches[0], config, progress))
+    return assemble(teacher, spans[0].stack, done), done
 
 
-def seen_by_student(
+def record_student(
     folder: Path,
     teacher: Teacher,
     texts: Texts,
-    truth: Caches,
+    teacher_caches: Caches,
     span: Span,
     done: Sequence[Merged],
     config: MergeConfig,
 ) -> Caches:
     """Return what a span is merged on; nothing before the first has changed."""
     if config.conditioned == "teacher" or not done:
-        return truth
-    student = teacher.with_model(assembled(teacher, span.stack, done))
+        return teacher_caches
+    student = teacher.with_model(assemble(teacher, span.stack, done))
     shift = sum(len(one.span.layers) - 1 for one in done)
     first, last = (span.first - shift, span.last - shift)
     points = [HookPoint(span.stack, first, "layer-in"), HookPoint(span.stack, last, "layer-out")]
     caches: list[ActivationCache] = []
-    for kind, text, true in zip(("train", "held-out"), texts, truth, strict=True):
+    for kind, text, teacher_cache in zip(("train", "held-out"), texts, teacher_caches, strict=True):
         own = build_cache(folder / kind, student, text, points, config.cache_limit)
-        target = true if config.conditioned == "corrected" else None
+        target = teacher_cache if config.conditioned == "corrected" else None
         caches.append(RenumberedCache(own.path, own.index, span, shift, target))
     return caches[0], caches[1]
 
@@ -105,7 +105,7 @@ def merge(
     teacher: Teacher,
     span: Span,
     caches: Caches,
-    truth: ActivationCache,
+    teacher_cache: ActivationCache,
     config: MergeConfig,
     progress: Progress,
 ) -> Merged:
@@ -117,7 +117,7 @@ def merge(
         teacher.model,
         span,
         cache,
-        truth if config.conditioned == "corrected" else None,
+        teacher_cache if config.conditioned == "corrected" else None,
     )
     new, start, trials = choose_start(problem, held_out, config, progress)
     before = error_of(new, held_out, span)
@@ -207,7 +207,7 @@ def error_of(new: New, held_out: ActivationCache, span: Span) -> float:
     return nmse(Layer(new.block), held_out, span.source, span.target)
 
 
-def assembled(teacher: Teacher, stack: str, done: Sequence[Merged]) -> nn.Module:
+def assemble(teacher: Teacher, stack: str, done: Sequence[Merged]) -> nn.Module:
     """Return the teacher with the merged layers there are so far."""
     return with_layers(teacher.model, teacher.config, layers_after(teacher, stack, done), stack)
 

@@ -30,14 +30,14 @@ class MergeProblem:
     """Layers of a teacher to be merged, and activations to do it on.
 
     `activations` hold what the merged layer reads and should write. The teacher's way is that from what it
-    reads, or from what `truth` holds in its place where a student's stream has drifted.
+    reads, or from what `teacher_cache` holds in its place where a student's stream has drifted.
     """
 
     config: ModelConfig
     model: nn.Module
     span: Span
     activations: Activations
-    truth: Activations | None = None
+    teacher_cache: Activations | None = None
     strength: float = STRENGTH
 
     @property

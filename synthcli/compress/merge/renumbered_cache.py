@@ -16,21 +16,21 @@ class RenumberedCache(ActivationCache):
     """A recording of a student that has lost `shift` layers before a span.
 
     What the span should write is what the teacher's layers make of what the student reads or, corrected, what
-    `truth` holds of the teacher itself.
+    `teacher_cache` holds of the teacher itself.
     """
 
     span: Span
     shift: int
-    truth: ActivationCache | None
+    teacher_cache: ActivationCache | None
 
     def read(self, point: HookPoint, indices: Sequence[int] | Indices) -> tuple[Tensor, Tensor | None]:
-        if self.truth is not None and point == self.span.target:
-            return self.truth.read(point, indices)
+        if self.teacher_cache is not None and point == self.span.target:
+            return self.teacher_cache.read(point, indices)
         return super().read(self._own(point), indices)
 
     def flat(self, point: HookPoint, start: int, stop: int) -> Tensor:
-        if self.truth is not None and point == self.span.target:
-            return self.truth.flat(point, start, stop)
+        if self.teacher_cache is not None and point == self.span.target:
+            return self.teacher_cache.flat(point, start, stop)
         return super().flat(self._own(point), start, stop)
 
     def _own(self, point: HookPoint) -> HookPoint:

@@ -48,9 +48,9 @@ def trace_batches(problem: MergeProblem, matching_layer: int) -> Iterator[Traced
     for indices in problem.batches():
         x, padding = problem.read(problem.span.source, indices)
         context, traces = context_of(problem.span.stack, padding), []
-        stream = (
-            x if problem.truth is None else read_on(x.device, problem.truth, problem.span.source, indices)[0]
-        )
+        stream, teacher_cache = x, problem.teacher_cache
+        if teacher_cache is not None:
+            stream, _ = read_on(x.device, teacher_cache, problem.span.source, indices)
         for block in problem.blocks:
             traces.append(trace_layer(problem.wiring, block, stream, context))
             stream = traces[-1].output

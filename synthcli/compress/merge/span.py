@@ -73,7 +73,7 @@ def all_pairs(config: ModelConfig, stack: str) -> list[Span]:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What a layer computes on the way: `middle` = α x + β mixer, `end` = α' a + β' feed-forward, before norms on them."""
+    """A layer's states before norms: `middle` = α x + β mixer, `end` = α' a + β' feed-forward."""
 
     middle: Tensor
     end: Tensor

@@ -12,13 +12,13 @@ from synthcli.compress import option_values
 from synthcli.compress.activations.cache import ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture_model, logits_of
-from synthcli.compress.activations.hook_points import HookPoint, main_stack
+from synthcli.compress.activations.hook_points import HookPoint, hook_points_of, main_stack
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria import CRITERIA
 from synthcli.compress.distill.distill_block import distill_block
 from synthcli.compress.distill.distill_blocks import distill_blocks
-from synthcli.compress.distill.student_inputs import PARTS, hook_points_of, recorded
+from synthcli.compress.distill.student_inputs import PARTS, record_inputs
 from synthcli.compress.distill.students import STUDENTS, Shape, student_config
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.fidelity.outputs import likeness
@@ -173,15 +173,15 @@ def test_corrected_targets_bring_the_stream_back(
     """A mixer that says what is asked of it gives the block the teacher's own stream after it."""
     teacher: Teacher = request.getfixturevalue(kind)
     stack, (text, _) = main_stack(teacher.config), pre_norm(texts, teacher)
-    truth = build_cache(tmp_path / "truth", teacher, text, hook_points_of(stack, [1], PARTS))
+    teacher_cache = build_cache(tmp_path / "truth", teacher, text, hook_points_of(stack, [1], PARTS))
     config = AttentionConfig(heads=2, d_head=3)
     plan = quick(steps=0, start="random")
     drifted, _ = distill_blocks(teacher, pre_norm(texts, teacher), stack, {0: config}, plan, tmp_path)
     point = HookPoint(stack, 1, "mixer-out")
-    found = recorded(tmp_path / "own", teacher, drifted, truth, text, point, "corrected")
+    found = record_inputs(tmp_path / "own", teacher, drifted, teacher_cache, text, point, "corrected")
     stream = HookPoint(stack, 1, "layer-in")
     x_hat, padding = found.read(stream, range(4))
-    x, y = truth.read(stream, range(4))[0], truth.read(point, range(4))[0]
+    x, y = teacher_cache.read(stream, range(4))[0], teacher_cache.read(point, range(4))[0]
     assert not torch.allclose(x, x_hat, atol=0.05)
     y_hat, _ = found.read(point, range(4))
     torch.testing.assert_close(x_hat + y_hat, x + y, atol=2e-3, rtol=0)
@@ -189,20 +189,20 @@ def test_corrected_targets_bring_the_stream_back(
     rows = found.flat(point, 0, found.rows)
     torch.testing.assert_close(rows[: int(real.sum())], y_hat[real])
     layer_out = HookPoint(stack, 1, "layer-out")
-    assert torch.equal(found.flat(layer_out, 0, 5), truth.flat(layer_out, 0, 5))
+    assert torch.equal(found.flat(layer_out, 0, 5), teacher_cache.flat(layer_out, 0, 5))
     mixer_in = HookPoint(stack, 1, "mixer-in")
-    assert not torch.equal(found.flat(mixer_in, 0, 5), truth.flat(mixer_in, 0, 5))
+    assert not torch.equal(found.flat(mixer_in, 0, 5), teacher_cache.flat(mixer_in, 0, 5))
 
 
 def test_targets_of_the_student_are_what_the_teacher_makes_of_its_input(
     bert: Teacher, texts: Texts, tmp_path: Path
 ) -> None:
     text = texts[0]
-    truth = build_cache(tmp_path / "truth", bert, text, hook_points_of("encoder", [1], PARTS))
+    teacher_cache = build_cache(tmp_path / "truth", bert, text, hook_points_of("encoder", [1], PARTS))
     config = AttentionConfig(heads=2, d_head=3)
     drifted, _ = distill_blocks(bert, texts, "encoder", {0: config}, quick(steps=0, start="random"), tmp_path)
     source, target = HookPoint("encoder", 1, "mixer-in"), HookPoint("encoder", 1, "mixer-out")
-    found = recorded(tmp_path / "own", bert, drifted, truth, text, target, "student")
+    found = record_inputs(tmp_path / "own", bert, drifted, teacher_cache, text, target, "student")
     seen = capture_model(drifted, text.batch([0]), [source])[source]  # type: ignore[arg-type, list-item]
     torch.testing.assert_close(found.read(source, [0])[0], seen, atol=2e-3, rtol=1e-3)
     assert nmse(bert.model.encoder.blocks[1].mixer, found, source, target) < 1e-5  # type: ignore[union-attr, index]
