@@ -18,6 +18,8 @@ from tests.faults.injector import SENT
 
 RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # a run's id is the time
 CLOCKS = {  # keys of JSON whose values another run has otherwise
+    "evaluation_id",
+    "retrieved_timestamp",
     "seconds", "time", "created", "latency", "cost", "milliseconds", "relative_to_first", "step_time", "host",
     "clock", "peak_memory", "peak_gpu_memory",
 }  # fmt: skip

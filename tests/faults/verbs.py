@@ -211,7 +211,7 @@ class Place:
     def begin(self, verb: str) -> None:
         """Have what only this verb needs: results, or what killed commands left."""
         if verb == "runs results":
-            folder = Path(self.runs["seq2seq"]) / "results"
+            folder = self.root / self.runs["seq2seq"] / "results"
             folder.mkdir(exist_ok=True)
             (folder / "accuracy.copy.json").write_text(json.dumps(RESULT.to_json()))
         if verb.endswith("rm --leftovers"):
