@@ -11,13 +11,14 @@ A relation *a better than b by δ* holds where a − b > δ, and is contradicted
 to b within m* holds where |a − b| < m, and is contradicted where it is more: two-sided p-values of the first
 two, two one-sided tests for the third, adjusted by Holm's rule over all relations of a family of claims at a
 scale, p < 0.05. A claim holds where all of its relations do, and is contradicted where one is. From one seed
-nothing is concluded.
+nothing is concluded. Where seeds diverged, their number decides (diverged.py).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from synthcli.claims.diverged import DivergenceFinding
 from synthcli.claims.order import Relation
 from synthcli.compare.power import pairs_to_decide, smallest_difference
 from synthcli.compare.spread import LEVEL, Spread
@@ -80,12 +81,40 @@ class RelationFinding:
         needed = pairs_to_decide(distance, spread.seeds * spread.count**0.5, spread.rest, margin)
         return None if needed is None else max(1, needed - spread.count)
 
+    def explain_open(self) -> str:
+        """Say what these seeds can resolve, and how many more are needed."""
+        if self.resolves is None:
+            return f"`{self.relation}`: one seed says nothing of others"
+        more = self.more_seeds
+        then = (
+            "no number of seeds would"
+            if more is None
+            else f"about {more} more seed{'s' * (more > 1)} would decide"
+        )
+        return f"`{self.relation}`: these seeds resolve {self.resolves:.3g} {self.unit}; {then}"
+
+    def to_table(self) -> dict[str, Any]:
+        """Return what the ledger says of it."""
+        return {
+            "relation": str(self.relation),
+            "difference": self.spread.difference,
+            "interval": list(self.spread.interval()) if self.spread.seeds is not None else None,
+            "limit": self.limit,
+            "unit": self.unit,
+            "seeds": self.spread.count,
+            "resolves": self.resolves,
+            "more_seeds": self.more_seeds,
+        }
+
+
+Finding = RelationFinding | DivergenceFinding
+
 
 @dataclass(frozen=True)
 class Ruling:
     """A relation beside what was concluded; p-values are adjusted over the family."""
 
-    finding: RelationFinding
+    finding: Finding
     word: Literal["holds", "undecided", "contradicted"]
     p_holds: float
     p_against: float
@@ -107,13 +136,13 @@ class ClaimVerdict:
         return self.word
 
 
-def rule(findings: Sequence[RelationFinding]) -> list[Ruling]:
+def rule(findings: Sequence[Finding]) -> list[Ruling]:
     """Return what is concluded of each relation of a family of claims at one scale."""
     holds, against = holm([one.p_holds for one in findings]), holm([one.p_against for one in findings])
     return [_rule_one(*one) for one in zip(findings, holds, against, strict=True)]
 
 
-def _rule_one(finding: RelationFinding, p_holds: float, p_against: float) -> Ruling:
+def _rule_one(finding: Finding, p_holds: float, p_against: float) -> Ruling:
     error = 1 - LEVEL
     word: Literal["holds", "undecided", "contradicted"] = (
         "holds" if p_holds < error else "contradicted" if p_against < error else "undecided"
@@ -138,17 +167,5 @@ def _worst(rulings: Sequence[Ruling]) -> str:
 
 
 def _open(rulings: Sequence[Ruling]) -> str:
-    """Say what these seeds can resolve, and how many more are needed."""
-    return "; ".join(_open_one(one.finding) for one in rulings if one.word == "undecided")
-
-
-def _open_one(finding: RelationFinding) -> str:
-    if finding.resolves is None:
-        return f"`{finding.relation}`: one seed says nothing of others"
-    more = finding.more_seeds
-    then = (
-        "no number of seeds would"
-        if more is None
-        else f"about {more} more seed{'s' * (more > 1)} would decide"
-    )
-    return f"`{finding.relation}`: these seeds resolve {finding.resolves:.3g} {finding.unit}; {then}"
+    """Say of everything that is undecided what would decide it."""
+    return "; ".join(one.finding.explain_open() for one in rulings if one.word == "undecided")

@@ -1,14 +1,15 @@
 """From records of runs, and from what was measured, to what is found for each claim."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from synthcli.claims.diverged import DivergedRun, DivergenceFinding
 from synthcli.claims.measured import Measured
 from synthcli.claims.order import Relation
 from synthcli.claims.schema import CountClaim, OrderingClaim, RatioClaim, TrajectoryClaim, ValueClaim
-from synthcli.claims.verdict import ClaimVerdict, RelationFinding
+from synthcli.claims.verdict import ClaimVerdict, Finding, RelationFinding
 from synthcli.compare.contrasts import pair_arms, value_of
 from synthcli.compare.record import RunRecord
 from synthcli.compare.spread import Spread
@@ -26,13 +27,14 @@ PRINTED = "as printed"
 class Outcome:
     """What there is for a test: findings to be ruled on, and the figures of each arm by seed."""
 
-    findings: tuple[RelationFinding, ...]
+    findings: tuple[Finding, ...]
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     runs: tuple[RunRecord, ...] = ()
     measured: Measured | None = None
 
 
-Records = Mapping[str, Mapping[int, RunRecord]]
+Records = Mapping[str, Mapping[int, RunRecord | DivergedRun]]
+Finished = dict[str, dict[int, RunRecord]]
 
 
 def find_of_runs(test: ClaimTest, records: Records) -> Outcome | None:
@@ -40,33 +42,57 @@ def find_of_runs(test: ClaimTest, records: Records) -> Outcome | None:
     quantity = test.quantity
     if quantity is None or any(len(records.get(arm, {})) < 2 for arm in test.arms):
         return None
-    figures = {
-        arm: {str(seed): value_of(record, quantity) for seed, record in records[arm].items()}
+    ended: Finished = {
+        arm: {seed: one for seed, one in records[arm].items() if isinstance(one, RunRecord)}
         for arm in test.arms
     }
-    runs = tuple(record for arm in test.arms for record in records[arm].values())
-    return Outcome(tuple(_findings_of_runs(test, records)), figures, runs)
+    figures = {
+        arm: {str(seed): value_of(record, quantity) for seed, record in of_arm.items()}
+        for arm, of_arm in ended.items()
+    }
+    runs = tuple(record for of_arm in ended.values() for record in of_arm.values())
+    return Outcome(tuple(_findings_of_runs(test, records, ended)), figures, runs)
 
 
-def _findings_of_runs(test: ClaimTest, records: Records) -> Sequence[RelationFinding]:
+def _findings_of_runs(test: ClaimTest, records: Records, ended: Finished) -> Iterator[Finding]:
     claim, quantity = test.named.claim, test.quantity
     assert quantity is not None
     if isinstance(claim, ValueClaim):
-        return [
-            _against_print(
-                claim, [value_of(one, quantity) for one in records[next(iter(test.arms))].values()]
-            )
-        ]
+        arm = next(iter(test.arms))
+        if len(ended[arm]) == len(records[arm]):
+            yield _against_print(claim, [value_of(one, quantity) for one in ended[arm].values()])
+        else:  # a figure was printed of so many runs that ended
+            relation = Relation(arm, "equivalent", PRINTED)
+            yield DivergenceFinding(relation, _count_diverged(records[arm]), (0, claim.printed_seeds or 1))
+        return
     assert isinstance(claim, OrderingClaim)
-    found = []
     for relation in claim.relations:
-        pair = {arm: records[arm] for arm in (relation.second, relation.first)}
-        baseline = test.arms[relation.second].experiment(test.scale, test.setup.settings, None)
-        (paired,) = pair_arms(pair, quantity, quantity.margin, find_floor(baseline, quantity))
-        sign = 1 if paired.contrast.higher_is_better else -1
-        spread = replace(paired.contrast.spread, difference=sign * paired.contrast.spread.difference)
-        found.append(RelationFinding(relation, spread, _limit(claim, relation), quantity.unit))
-    return found
+        pair = {arm: ended[arm] for arm in (relation.second, relation.first)}
+        if any(len(pair[arm]) < len(records[arm]) for arm in pair):
+            yield _find_diverged(relation, records)
+        else:
+            yield _compare(test, claim, relation, pair)
+
+
+def _compare(test: ClaimTest, claim: OrderingClaim, relation: Relation, pair: Finished) -> RelationFinding:
+    """Return what the pairs of seeds of two arms say of a relation."""
+    quantity = test.quantity
+    assert quantity is not None
+    baseline = test.arms[relation.second].experiment(test.scale, test.setup.settings, None)
+    (paired,) = pair_arms(pair, quantity, quantity.margin, find_floor(baseline, quantity))
+    sign = 1 if paired.contrast.higher_is_better else -1
+    spread = replace(paired.contrast.spread, difference=sign * paired.contrast.spread.difference)
+    return RelationFinding(relation, spread, _limit(claim, relation), quantity.unit)
+
+
+def _find_diverged(relation: Relation, records: Records) -> DivergenceFinding:
+    """Return how many seeds of both arms diverged."""
+    first, second = (_count_diverged(records[arm]) for arm in (relation.first, relation.second))
+    return DivergenceFinding(relation, first, second)
+
+
+def _count_diverged(of_arm: Mapping[int, RunRecord | DivergedRun]) -> tuple[int, int]:
+    return sum(isinstance(one, DivergedRun) for one in of_arm.values()), len(of_arm)
 
 
 def find_of_measured(test: ClaimTest, measured: Measured) -> Outcome:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import durable
+from synthcli.claims.diverged import DivergedRun
 from synthcli.claims.files import Named, all_claims, find_claims
 from synthcli.claims.measured import Measured
 from synthcli.claims.schema import SCALES, Scale
@@ -15,12 +16,14 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.claim_budget import TestChoice, choose_tests
 from synthcli.jobs.claim_tests import ClaimTest, find_test
-from synthcli.jobs.compare import ELSEWHERE, KEPT, write_record
-from synthcli.jobs.ledger_evidence import RECORDS, Evidence
+from synthcli.jobs.compare import ELSEWHERE, KEPT, ArmRun, has_diverged, write_record
+from synthcli.jobs.ledger_evidence import RECORDS, Evidence, settings_key
 from synthcli.jobs.ledger_works import rank_works, works_of
 from synthcli.jobs.parallel import Board, carry_out_all
+from synthcli.jobs.records import MADE
 from synthcli.jobs.work import Failure
 from synthcli.runs import refuse_unwritable_runs
+from synthcli.runs.environment import environment
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,10 @@ class Ledger:
     total: int = 0
 
     def end(self, work: Any, result: Any) -> None:
-        """Take what a work came to, and keep it at once."""
+        """Take what a work came to, and keep it at once; a training that diverged came to something too."""
         self.number_done += 1
+        if isinstance(result, Failure) and isinstance(work, ArmRun) and has_diverged(result):
+            result = describe_diverged(work, result)
         if isinstance(result, Failure):
             self.failures.append(result)
             return
@@ -81,7 +86,7 @@ class Ledger:
         if isinstance(result, RunRecord):
             write_record(self.folder / RECORDS, result)
         else:
-            write_measured(self.folder / RECORDS, result)
+            write_small(self.folder / RECORDS, result)
 
     def outcome_of(self, result: Any) -> str:
         """Say what a work came to in a few words."""
@@ -141,9 +146,17 @@ def run(ledger: Ledger, board: Board, jobs: int = 1) -> None:
         carry_out_all(ledger, board, max(1, min(jobs if rank < 2 else 1, len(ledger.waiting))))
 
 
-def write_measured(folder: Path, measured: Measured) -> None:
-    """Write what was measured into a folder, which is made where it is not there."""
-    path = folder / measured.file_name
+def describe_diverged(work: ArmRun, failure: Failure) -> DivergedRun:
+    """Return the record of a training that ended since its loss was no longer finite."""
+    experiment = work.experiment()
+    made = {key: value for key, value in environment().items() if key in MADE}
+    scale, seed = str(experiment.scale), experiment.training.seed
+    return DivergedRun(experiment.name, scale, settings_key(experiment), seed, failure.message, made)
+
+
+def write_small(folder: Path, record: Measured | DivergedRun) -> None:
+    """Write a record that is no finished run's into a folder, which is made where it is not there."""
+    path = folder / record.file_name
     with writing(f"`{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        durable.write_text(path, json.dumps(measured.to_json(), ensure_ascii=False) + "\n")
+        durable.write_text(path, json.dumps(record.to_json(), ensure_ascii=False) + "\n")

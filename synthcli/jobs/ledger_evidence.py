@@ -4,12 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from synthcli.claims.measured import PREFIX, Measured, read_measured
+from synthcli.claims import diverged, measured
+from synthcli.claims.diverged import DivergedRun, read_diverged
+from synthcli.claims.measured import Measured, read_measured
 from synthcli.compare.record import RunRecord, read_record
 from synthcli.jobs.claim_tests import ClaimTest
 from synthcli.jobs.compare import ArmRun
 from synthcli.jobs.records import OF_ARMS, find_record
 from synthcli.presets.schema import Experiment
+from synthcli.runs.differences import preset_hash
 
 RECORDS = "records"  # the folder, or one in it, that they lie in
 MOST_SEEDS = 50
@@ -17,9 +20,10 @@ MOST_SEEDS = 50
 
 @dataclass
 class Evidence:
-    """Records of runs and of measures, found by what they are of."""
+    """Records of runs, of those that diverged, and of measures, found by what they are of."""
 
     records: dict[tuple[str, str, int], list[RunRecord]] = field(default_factory=dict)
+    diverged: dict[tuple[str, str], DivergedRun] = field(default_factory=dict)
     measured: dict[str, Measured] = field(default_factory=dict)
 
     @classmethod
@@ -27,15 +31,19 @@ class Evidence:
         """Return what the files in folders hold, in folders within them too."""
         found = cls()
         for path in (path for folder in folders if folder for path in sorted(folder.rglob("*.json"))):
-            if path.name.startswith(PREFIX):
+            if path.name.startswith(measured.PREFIX):
                 found.add(read_measured(path))
+            elif path.name.startswith(diverged.PREFIX):
+                found.add(read_diverged(path))
             elif RECORDS in {path.parent.name, path.parent.parent.name} and path.name not in OF_ARMS:
                 found.add(read_record(path))
         return found
 
-    def add(self, one: RunRecord | Measured) -> None:
+    def add(self, one: RunRecord | DivergedRun | Measured) -> None:
         if isinstance(one, Measured):
             self.measured[one.settings] = one
+        elif isinstance(one, DivergedRun):
+            self.diverged[one.preset, one.settings] = one
         else:
             self.records.setdefault((one.preset, one.scale, one.seed), []).append(one)
 
@@ -46,11 +54,15 @@ class Evidence:
 
     def has(self, run: ArmRun) -> bool:
         """Whether a run is recorded."""
-        return self.find(run.experiment(), run.metrics) is not None
+        return self._find_any(run.experiment(), run.metrics) is not None
 
-    def of_test(self, test: ClaimTest) -> dict[str, dict[int, RunRecord]]:
-        """Return the records of each arm by seed: the test's seeds, and more where all arms have them."""
-        found: dict[str, dict[int, RunRecord]] = {arm: {} for arm in test.arms}
+    def _find_any(self, experiment: Experiment, metrics: Sequence[str]) -> RunRecord | DivergedRun | None:
+        key = (experiment.name, settings_key(experiment))
+        return self.find(experiment, metrics) or self.diverged.get(key)
+
+    def of_test(self, test: ClaimTest) -> dict[str, dict[int, RunRecord | DivergedRun]]:
+        """Return what became of each arm by seed: the test's seeds, and more where all arms have them."""
+        found: dict[str, dict[int, RunRecord | DivergedRun]] = {arm: {} for arm in test.arms}
         if test.quantity is None:
             return found
         for seed in range(test.first_seed, test.first_seed + MOST_SEEDS):
@@ -61,10 +73,15 @@ class Evidence:
                 found[arm][seed] = record
         return found
 
-    def _of_seed(self, test: ClaimTest, seed: int) -> Iterator[tuple[str, RunRecord]]:
+    def _of_seed(self, test: ClaimTest, seed: int) -> Iterator[tuple[str, RunRecord | DivergedRun]]:
         assert test.quantity is not None
         for name, arm in test.arms.items():
             experiment = arm.experiment(test.scale, test.setup.settings, test.seed_of(arm, seed))
-            record = self.find(experiment, (test.quantity.metric,))
+            record = self._find_any(experiment, (test.quantity.metric,))
             if record is not None:
                 yield name, record
+
+
+def settings_key(experiment: Experiment) -> str:
+    """Return a hash of everything that reaches the weights, but where the corpus lies."""
+    return preset_hash(experiment.model_dump(mode="json"))

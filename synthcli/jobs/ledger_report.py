@@ -84,20 +84,8 @@ def _verdict(verdict: ClaimVerdict, found: Outcome | None) -> dict[str, Any]:
 
 
 def _table_of_ruling(ruling: Ruling) -> dict[str, Any]:
-    finding, spread = ruling.finding, ruling.finding.spread
-    return {
-        "relation": str(finding.relation),
-        "difference": spread.difference,
-        "interval": list(spread.interval()) if spread.seeds is not None else None,
-        "limit": finding.limit,
-        "unit": finding.unit,
-        "seeds": spread.count,
-        "verdict": ruling.word,
-        "p_holds": ruling.p_holds,
-        "p_against": ruling.p_against,
-        "resolves": finding.resolves,
-        "more_seeds": finding.more_seeds,
-    }
+    verdict = {"verdict": ruling.word, "p_holds": ruling.p_holds, "p_against": ruling.p_against}
+    return {**ruling.finding.to_table(), **verdict}
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -166,6 +154,9 @@ def describe_found(one: Mapping[str, Any]) -> str:
 
 
 def _relation_words(one: Mapping[str, Any]) -> str:
+    if "diverged" in one:
+        counts = ", ".join(f"{arm} {count}" for arm, count in one["diverged"].items())
+        return f"{one['relation']}: of {one['seeds']} seeds diverged {counts}: {one['verdict']}"
     low, high = one["interval"] or (float("nan"), float("nan"))
     found = f"{one['difference']:+.3g} [{low:+.3g}, {high:+.3g}] {one['unit']}"
     return f"{one['relation']}: {found}, {one['seeds']} seeds: {one['verdict']}"

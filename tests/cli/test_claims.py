@@ -253,3 +253,30 @@ def test_what_is_exact_needs_no_text(synth: Synth, here: Path) -> None:
     said = synth("claims", "run", exact, "--scale", "hour", "--data", "corpora", "--plan", "--json")
     assert said.code == 0, said.err
     assert exact in json.loads(said.out)["tests"]
+
+
+HOT = """
+[is-too-hot]
+kind = "ordering"
+says = "a model that diverges is worse"
+where = "Tab. 5"
+seen = "here"
+measure = "perplexity"
+order = "cool > hot"
+arms = { cool = "tiny.toml", hot = "tiny.toml: training.schedule.peak=1e30" }
+at.smoke = { seeds = 5, minutes = 0.1, settings = SMALL }
+"""
+
+
+def test_a_training_that_diverges_is_counted_and_not_made_again(synth: Synth, tiny: str, here: Path) -> None:
+    text = HOT + LIBRARY["controls"]
+    (here / "mine.toml").write_text(text.replace("SMALL", json.dumps(SMALL)))
+    said = synth("claims", "run", "mine.toml", "--jobs", "2", "--json")
+    assert said.code == 0, said.err
+    (claim,) = json.loads(said.out)["claims"]
+    (relation,) = claim["scales"]["smoke"]["relations"]
+    assert claim["word"] == "direction holds" and relation["diverged"] == {"cool": 0, "hot": 5}
+    assert "of 10 seeds diverged cool 0, hot 5: holds" in (here / "reports/ledger.md").read_text()
+    assert len(list((here / "reports/records").glob("diverged.*.json"))) == 5
+    plan = json.loads(synth("claims", "run", "mine.toml", "--plan", "--json").out)
+    assert plan["missing"] == 0
