@@ -10,7 +10,7 @@ from synthcli.claims.measured import Measured, read_measured
 from synthcli.compare.record import RunRecord, read_record
 from synthcli.jobs.claim_tests import ClaimTest
 from synthcli.jobs.compare import ArmRun
-from synthcli.jobs.records import OF_ARMS, find_record
+from synthcli.jobs.records import find_record, holds_run
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 
@@ -35,7 +35,7 @@ class Evidence:
                 found.add(read_measured(path))
             elif path.name.startswith(diverged.PREFIX):
                 found.add(read_diverged(path))
-            elif RECORDS in {path.parent.name, path.parent.parent.name} and path.name not in OF_ARMS:
+            elif RECORDS in {path.parent.name, path.parent.parent.name} and holds_run(path):
                 found.add(read_record(path))
         return found
 

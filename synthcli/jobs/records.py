@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from synthcli.claims import diverged, measured
 from synthcli.compare.record import RecordedFigure, RunRecord, read_record
 from synthcli.errors import SynthError
 from synthcli.evaluation.kept_samples import read_samples
@@ -22,6 +23,7 @@ from synthcli.training.journal import read
 
 TRIALS = "tuning.json"
 OF_ARMS = ("equal.json", TRIALS)  # beside the records: how the settings of arms were found
+BESIDE_RUNS = (diverged.PREFIX, measured.PREFIX)  # records of claims that are no finished run's
 FREE = ("batch_size", "bootstrap", "seed")  # of an evaluation: samples are the same whatever these are
 MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
 
@@ -91,7 +93,12 @@ def read_records(folder: Path) -> list[RunRecord]:
     """Return the records in a folder, in the order of their names."""
     if not folder.is_dir():
         raise SynthError(f"there is no folder `{folder}`", "name one with records, or leave `--records` out")
-    return [read_record(path) for path in sorted(folder.glob("*.json")) if path.name not in OF_ARMS]
+    return [read_record(path) for path in sorted(folder.glob("*.json")) if holds_run(path)]
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a file of a folder of records is, by its name, the record of a finished run."""
+    return path.name not in OF_ARMS and not path.name.startswith(BESIDE_RUNS)
 
 
 def record_name(record: RunRecord) -> str:

@@ -65,6 +65,7 @@ def test_a_comparison_trains_what_is_missing_and_is_made_again_from_its_records(
     assert len(list_runs()) == 6 and more["contrasts"][0]["pairs"] == [0, 1, 2]
 
     records = folder / "records"
+    (records / "measured.steps-per-second.smoke.0.json").write_text("{}")  # of a claim, beside runs
     (here / "runs").rename(here / "elsewhere")
     counted = prepare(asked(records=records))
     assert not counted.waiting
