@@ -35,7 +35,7 @@ from synthcli.compress.distill.criteria import Given, criterion
 from synthcli.compress.distill.fitting import fit
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.model import ModelConfig, build
 from synthcli.model_config.attention import AttentionConfig
@@ -151,7 +151,7 @@ def main() -> None:
     torch.manual_seed(0)
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
-        store = prepare("stdlib-code", PIECES, Path(folder))
+        store = prepare_store("stdlib-code", PIECES, Path(folder))
         teacher = teacher_of(store, given.d_model)
         texts = tuple(
             Calibration(store, split, teacher, max_length=LENGTH, limit=limit)

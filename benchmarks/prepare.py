@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.prepare_byte_pairs import compare_byte_pairs
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
 
 PROCESSES = 2
@@ -67,7 +67,7 @@ def saved_tokenizer(kind: str, lines: list[str], folder: Path) -> TokenizerConfi
 
 def prepared(config: TokenizerConfig, source: Path, root: Path) -> int:
     """Prepare the corpus and return how many tokens it has."""
-    store = prepare("wikitext-2", config, root, source, force=True, workers=PROCESSES)
+    store = prepare_store("wikitext-2", config, root, source, force=True, workers=PROCESSES)
     return store.counts("train")["tokens"]
 
 
@@ -235,7 +235,7 @@ def start(millions: list[float], folder: Path) -> dict[str, Any]:
     results = {}
     for million in millions:
         source = write_corpus(folder / f"text-{million:g}", million)
-        store = prepare("wikitext-2", CONFIGS["bytes"], folder / "stores", source, workers=PROCESSES)
+        store = prepare_store("wikitext-2", CONFIGS["bytes"], folder / "stores", source, workers=PROCESSES)
         command = [sys.executable, "-c", START, str(store.path)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONGEST_SECONDS)
         names = ("imports", "imports, CPU", "store", "store, CPU")

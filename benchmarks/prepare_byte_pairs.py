@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def compare_byte_pairs(
     encoding = load_tokenizer(Path(str(config.files))).fast_encoding  # type: ignore[attr-defined]
 
     def prepare_text(source: str = "text") -> int:
-        store = prepare("text", config, folder / "stores", folder / source, force=True)
+        store = prepare_store("text", config, folder / "stores", folder / source, force=True)
         return store.counts("train")["tokens"]
 
     def encode() -> int:

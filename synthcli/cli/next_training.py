@@ -35,12 +35,12 @@ def training_command(store: "Store", source: Path | None = None) -> str:
     `source` is what the user named; else what the store notes. One without rows of train is for evaluation.
     """
     from synthcli.data.corpora import find_corpus
-    from synthcli.data.store.origin import given_source, stores_root
+    from synthcli.data.store.origin import find_given_source, stores_root
 
     corpus, kind = find_corpus(store.corpus), store.manifest["tokenizer"]["kind"]
     named = source
     with suppress(SynthError):  # an old store that does not note its pattern is found by its corpus
-        named = source or given_source(store.manifest, store.path)
+        named = source or find_given_source(store.manifest, store.path)
     reading = [] if named is None else ["--source", str(named)]
     if "train" not in store.splits:
         metric = METRICS.get(corpus.kind, "accuracy")

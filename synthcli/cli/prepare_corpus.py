@@ -193,12 +193,12 @@ def prepare_one(
     name: str, config: "TokenizerConfig", root: Path, source: Path | None, how: dict[str, Any]
 ) -> "Store":
     """Prepare one corpus under a progress bar; interrupted, say how to go on."""
-    from synthcli.data.prepare.prepare_store import prepare
+    from synthcli.data.prepare.prepare_store import prepare_store
 
     with screen.progress(is_transient=True) as bar:
         report = Reporter(bar, name)
         with going_on(lambda: after_rows(report.finished)):
-            return prepare(name, config, root, source, report, count=report.count, **how)
+            return prepare_store(name, config, root, source, report, count=report.count, **how)
 
 
 def after_rows(finished: int) -> Stopped:
@@ -231,7 +231,7 @@ def show(store: "Store") -> None:
 
 def notes(store: "Store") -> list[str]:
     """Return what the user should know of a store."""
-    from synthcli.data.quality import findings
+    from synthcli.data.quality import list_warnings
 
     said = list(store.manifest["source"]["notes"])
     tokenizer = store.manifest["tokenizer"]
@@ -240,7 +240,7 @@ def notes(store: "Store") -> list[str]:
         said.append(f"the text supports {tokenizer['vocab_size']:,} pieces; {wanted}")
     if "validation" not in store.splits:
         said.append("there is no validation split, and the store has none")
-    return [*said, *findings(store.quality)] if store.quality else said
+    return [*said, *list_warnings(store.quality)] if store.quality else said
 
 
 def as_data(store: "Store") -> dict[str, Any]:

@@ -40,16 +40,16 @@ def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> N
     ```
     """
     from synthcli.data.prepare.source_changes import describe_source
-    from synthcli.data.quality import FORMATS, findings, report
-    from synthcli.data.quality import picture as draw
+    from synthcli.data.quality import FORMATS, list_warnings, quality_report
+    from synthcli.data.quality import draw_picture as draw
     from synthcli.data.store.store import open_store, stores_root
 
     if picture is not None:
         refuse_picture(picture, FORMATS)
     inside = stores_root() / store
     opened = open_store(inside if inside.is_dir() and not store.is_dir() else store)
-    found = report(opened.path, opened.manifest)
-    said = findings(found)
+    found = quality_report(opened.path, opened.manifest)
+    said = list_warnings(found)
     if as_json:
         screen.data(json.dumps(found | {"findings": said}, indent=2, ensure_ascii=False))
     else:

@@ -11,8 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from synthcli.data.prepare.executors import check_engine
-from synthcli.data.prepare.on_ray import connect, imported
+from synthcli.data.prepare.executors import check_executor
+from synthcli.data.prepare.on_ray import connect, import_ray
 from synthcli.device import CPU, CUDA, VISIBLE, chosen_word
 from synthcli.errors import SynthError
 
@@ -46,7 +46,7 @@ def current_cluster() -> Cluster | None:
 @contextmanager
 def on_engine(name: str, address: str | None, is_used: bool = True) -> Iterator[None]:
     """Run works on this machine, `local`, or on a cluster, `ray`; one that is not used is not joined."""
-    check_engine(name, address)
+    check_executor(name, address)
     if name == "local" or not is_used:
         yield
     else:
@@ -60,7 +60,7 @@ def on_cluster(address: str | None) -> Iterator[None]:
 
     Raises SynthError where Ray is not installed, or no cluster answers.
     """
-    ray = imported()
+    ray = import_ray()
     handler = signal.getsignal(signal.SIGTERM)
     is_ours = connect(ray, address)
     signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place

@@ -12,7 +12,7 @@ from torch import nn
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.forms import FORMED, check_form
-from synthcli.data.examples.examples import Examples, check_kind
+from synthcli.data.examples.examples import Examples, check_rows
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.data.store.origin import shorten_name
 from synthcli.data.store.store import Store
@@ -78,7 +78,7 @@ def evaluate_checkpoint(
     refuse_formless(request.form, checkpoint.config.task)
     data = data_for(checkpoint, experiment, request)
     config = options_for(experiment, request)
-    check_kind(data.corpus, find_corpus(data.corpus).kind, checkpoint.config.task, data.denoising)
+    check_rows(data.corpus, find_corpus(data.corpus).kind, checkpoint.config.task, data.denoising)
     is_own = experiment is not None and data is experiment.data
     store = store_for(data, preparing, run.store_hash if run is not None and is_own else None)
     if request.split is None and len(store.splits) == 1:  # of a file that is not cut

@@ -3,8 +3,8 @@
 import numpy as np
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.corpora.forms import NAMED, PLAIN
 from synthcli.data.examples.examples import Examples
+from synthcli.data.tokenizers.base import NAMED, PLAIN
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.rouge import WORTH_SAYING
 from synthcli.jobs.reference_notes import notes_on_references

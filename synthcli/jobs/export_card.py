@@ -6,7 +6,7 @@ from torch import nn
 
 import synthcli
 from synthcli.data.corpora import CORPORA, find_corpus
-from synthcli.data.corpora.forms import NAMED
+from synthcli.data.tokenizers.base import NAMED
 from synthcli.evaluation.result import Result
 from synthcli.interop.export.folding import Folded
 from synthcli.interop.export.leaving import CardFacts, Metric, Writing

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.corpora.forms import NAMED
 from synthcli.data.examples.examples import LAYOUTS_OF
 from synthcli.data.store.origin import shorten_name
+from synthcli.data.tokenizers.base import NAMED
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluate import own_tokenizer, refuse_formless
 from synthcli.model import ModelConfig

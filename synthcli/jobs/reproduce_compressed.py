@@ -7,7 +7,7 @@ from typing import Any
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig, ProbeConfig
 from synthcli.compress.probe.probe_layer import NOTHING
-from synthcli.data.prepare.prepare_store import silent
+from synthcli.data.prepare.prepare_store import no_progress
 from synthcli.evaluation.result import Result
 from synthcli.jobs import probe
 from synthcli.jobs.distill_block import DistillJob, prepare, provenance, run
@@ -47,7 +47,7 @@ def most_used_block(scale: str, teacher: Path, watcher: Watcher) -> int:
     if known is None:
         asked = ProbeConfig(teacher=str(teacher), replacements=(NOTHING,), limit=SIZES[scale][1])
         job = probe.prepare(asked, watcher.preparing)
-        findings = probe.record_and_probe(job, watcher.preparing or silent)
+        findings = probe.record_and_probe(job, watcher.preparing or no_progress)
         rises = {str(one.layer): one.rise for one in findings if one.rise is not None}
         block = int(max(rises, key=lambda layer: rises[layer]))
         known = {"block": block, "rises": rises, "device": describe_device(job.teacher.device)}
@@ -66,7 +66,7 @@ def student_of(job: DistillJob, watcher: Watcher) -> Run:
     for made in list_runs(name=job.name):
         if RESULT in made.read_results() and is_student_of(made, job):
             return made
-    report = watcher.preparing or silent
+    report = watcher.preparing or no_progress
     return run(job, lambda what, done, total, word: report(what, done, total)).run
 
 

@@ -4,21 +4,21 @@ from pathlib import Path
 
 from synthcli.data.config import DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.corpora.forms import NAMED
-from synthcli.data.examples.class_matching import Classes
+from synthcli.data.examples.class_matching import ModelClasses
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import Progress, prepare
+from synthcli.data.prepare.prepare_store import Progress, prepare_store
 from synthcli.data.prepare.source_changes import refuse_changed
 from synthcli.data.store.store import (
     Store,
+    all_sources,
     find_store,
     find_store_by_hash,
-    known_source,
-    known_sources,
+    last_source,
     open_store,
     stores_root,
 )
 from synthcli.data.tokenizers import Tokenizer
+from synthcli.data.tokenizers.base import NAMED
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model import ModelConfig
@@ -41,8 +41,8 @@ def store_for(data: DataConfig, progress: Progress | None = None, used: str | No
         return store
     source = None if data.source is None else Path(data.source)
     if source is None and not find_corpus(data.corpus).builtin:
-        source = known_source(root, data.corpus)
-    return prepare(data.corpus, data.tokenizer, root, source, progress)
+        source = last_source(root, data.corpus)
+    return prepare_store(data.corpus, data.tokenizer, root, source, progress)
 
 
 def prepared_store(data: DataConfig) -> Store | None:
@@ -56,7 +56,7 @@ def prepared_store(data: DataConfig) -> Store | None:
 
 def refuse_several_sources(corpus: str) -> None:
     """Raise where it is not clear which of a user's own files are meant."""
-    sources = known_sources(stores_root(), corpus) if find_corpus(corpus).finds_source else []
+    sources = all_sources(stores_root(), corpus) if find_corpus(corpus).finds_source else []
     if len(sources) > 1:
         named = " and ".join(f"`{source}`" for source in sources)
         raise SynthError(f"`{corpus}` was prepared from {named}", "say which: `--source PATH`")
@@ -86,5 +86,5 @@ def examples_of(
         denoising=data.denoising,
         context=0 if judging is None else judging.context,
         has_types=model.task == "classification" and model.embeddings.token_types > 1,
-        classes=None if model.num_classes is None else Classes(model.num_classes, model.class_names),
+        classes=None if model.num_classes is None else ModelClasses(model.num_classes, model.class_names),
     )

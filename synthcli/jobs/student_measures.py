@@ -3,7 +3,7 @@
 from typing import Any
 
 from synthcli.compress.config import DistillConfig, HealConfig, MergeConfig
-from synthcli.data.prepare.prepare_store import silent
+from synthcli.data.prepare.prepare_store import no_progress
 from synthcli.errors import SynthError
 from synthcli.jobs import distill_block, heal, merge_layers
 from synthcli.jobs.reproduce_rows import finished_run
@@ -47,13 +47,15 @@ def _make_student(experiment: Experiment, watcher: Watcher) -> dict[str, Any]:
     if isinstance(config, HealConfig):
         return _heal(experiment, config, teacher, watcher)
     if isinstance(config, MergeConfig):
-        merged = merge_layers.run(merge_layers.prepare(config, experiment.name, watcher.preparing or silent))
+        merged = merge_layers.run(
+            merge_layers.prepare(config, experiment.name, watcher.preparing or no_progress)
+        )
         return merged.to_json()
     if not isinstance(config, DistillConfig):
         raise SynthError(
             f"`{experiment.name}` is for `synth {experiment.verb}`", "name one that distils, merges or heals"
         )
-    job = distill_block.prepare(config, experiment.model, experiment.name, watcher.preparing or silent)
+    job = distill_block.prepare(config, experiment.model, experiment.name, watcher.preparing or no_progress)
     return distill_block.run(job).to_json()
 
 

@@ -7,7 +7,7 @@ from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.form import OwnFile
 from synthcli.data.corpora.reading import lines
-from synthcli.data.prepare.vocabulary import Progress, tokenizer_for, training_texts
+from synthcli.data.prepare.vocabulary import Progress, make_tokenizer, read_training_texts
 from synthcli.data.store.store import stores_root
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.finding import tokenizer_of
@@ -66,8 +66,8 @@ def trained(training: Training, report: Progress) -> Tokenizer:
     corpus = find_corpus(training.corpus)
     opened = corpus.open(training.source)
     if training.least_count is not None:
-        return frequent_words(config, training_texts(opened, report), training.least_count)
-    return tokenizer_for(config, corpus, opened, report, cache)
+        return frequent_words(config, read_training_texts(opened, report), training.least_count)
+    return make_tokenizer(config, corpus, opened, report, cache)
 
 
 def write(tokenizer: Tokenizer, output: Path) -> None:

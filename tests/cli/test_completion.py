@@ -78,7 +78,7 @@ def test_runs_and_stores_are_offered(here: Path) -> None:
 def test_closed_sets_are_those_that_are_accepted() -> None:
     from synthcli.compress.probe.probe_layer import REPLACEMENTS
     from synthcli.data.corpora import SPLITS
-    from synthcli.data.prepare.executors import ENGINES
+    from synthcli.data.prepare.executors import EXECUTORS
     from synthcli.data.tokenizers import TOKENIZERS
     from synthcli.evaluation.measure import METRICS
     from synthcli.evaluation.rouge import TOKENIZERS as ROUGE_TOKENIZERS
@@ -89,7 +89,7 @@ def test_closed_sets_are_those_that_are_accepted() -> None:
     from synthcli.runs.trackers import TRACKERS
 
     sets = {
-        "ENGINES": ENGINES,
+        "ENGINES": EXECUTORS,
         "EQUAL": get_args(Equal),
         "FORMATS": EXPORTERS,
         "METRICS": METRICS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.store.locking import locked
+from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.manifest import read_manifest, store_hash
 from synthcli.data.store.store import find_store, stores_in
 from synthcli.durable import UNFINISHED
@@ -110,7 +110,7 @@ def test_nothing_goes_unless_somebody_says_so(synth: Synth, store: Path) -> None
 
 def test_a_store_that_is_being_prepared_or_read_stays(synth: Synth, here: Path, store: Path) -> None:
     path = f"stores/{store.name}"
-    with locked(store.with_name(f".{store.name}.lock"), lambda: None):
+    with hold_lock(store.with_name(f".{store.name}.lock"), lambda: None):
         said = synth("stores", "rm", store.name, "--yes")
     assert (said.code, said.err) == (2, f"error: `{path}` is in use: it is being prepared\nhint: {WAIT}\n")
     run = reader_of(store, here / "runs")

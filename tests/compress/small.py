@@ -11,7 +11,7 @@ from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.teacher import Teacher, frozen, model_hash
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.model import ModelConfig, build
@@ -28,7 +28,7 @@ def small_store(root: Path) -> Store:
     for split, rows in (("train", 240), ("valid", 40), ("test", 20)):
         lines = [" ".join(draw.choices(WORDS, k=draw.randint(1, 30) * (row % 10 > 0))) for row in range(rows)]
         (source / f"{split}.txt").write_text("\n".join(lines) + "\n")
-    return prepare("text", PIECES, root / "stores", source)
+    return prepare_store("text", PIECES, root / "stores", source)
 
 
 def bert_config(vocab_size: int, **changes: Any) -> ModelConfig:

@@ -12,7 +12,7 @@ from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import LinearConfig
@@ -35,7 +35,7 @@ def english(encoder: Teacher, tmp_path_factory: pytest.TempPathFactory) -> Store
     paragraphs = [" ".join(part.split()) for text in topics.values() for part in text.split("\n\n")]
     (root / "manual.txt").write_text("\n".join(part for part in paragraphs if len(part) > 80))
     files = {"kind": encoder.tokenizer.kind, "vocab_size": 30522, "files": str(encoder.path)}
-    return prepare("text", TokenizerConfig.model_validate(files), root / "stores", root / "manual.txt")
+    return prepare_store("text", TokenizerConfig.model_validate(files), root / "stores", root / "manual.txt")
 
 
 def test_half_of_a_block_of_a_real_encoder_keeps_most_of_it(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.prepare import local, sharding
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from tests.data.small import PIECES, contents, multi30k
 
 SMALL = 200  # bytes of text in a shard
@@ -25,4 +25,4 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def whole(tmp_path: Path, source: Path, small_shards: None) -> dict[str, bytes]:
     """The contents of a store made in one go."""
-    return contents(prepare("multi30k", PIECES, tmp_path / "whole", source).path)
+    return contents(prepare_store("multi30k", PIECES, tmp_path / "whole", source).path)

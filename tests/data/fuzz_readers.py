@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import open_store
 from synthcli.errors import SynthError
 from tests.data.mutations import MUTATIONS
@@ -43,7 +43,7 @@ class Case:
             if files:
                 MUTATIONS[mutation](rng.choice(files), rng)
         try:
-            store = prepare(corpus, BYTES, root, source)
+            store = prepare_store(corpus, BYTES, root, source)
         except SynthError as error:
             check_refusal(error, root)
             return "refused"

@@ -4,21 +4,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.store.locking import locked
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.store.locking import hold_lock
 from tests.data.small import BYTES
 
 
 def hold(lock: Path, held: Any) -> None:
-    with locked(lock, lambda: None):
+    with hold_lock(lock, lambda: None):
         held.set()
         time.sleep(60)
 
 
 def hold_then_prepare(lock: Path, held: Any, root: Path, source: Path) -> None:
-    with locked(lock, lambda: None):
+    with hold_lock(lock, lambda: None):
         held.set()
         time.sleep(0.5)
-        made = prepare("multi30k", BYTES, root / "elsewhere", source).path
+        made = prepare_store("multi30k", BYTES, root / "elsewhere", source).path
         made.rename(root / made.name)
         made.parent.rmdir()

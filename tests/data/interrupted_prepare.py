@@ -9,22 +9,22 @@ import sys
 
 from synthcli.__main__ import main
 from synthcli.data.prepare import local, sharding
-from synthcli.data.prepare.shard import Draft
-from synthcli.data.prepare.store_build import Work
+from synthcli.data.prepare.shard import ShardDraft
+from synthcli.data.prepare.store_build import StoreBuild
 from tests.data.conftest import SMALL
 
 
 def interrupt_after_two(name: str) -> None:
     """Send a signal after the second finished shard: Ctrl-C to the whole group, others to this process."""
-    finish = Work.finish
+    finish = StoreBuild.finish
 
-    def finish_then_signal(self: Work, draft: Draft) -> None:
+    def finish_then_signal(self: StoreBuild, draft: ShardDraft) -> None:
         finish(self, draft)
         if len(self.records) == 2:
             send = os.killpg if name == "SIGINT" else os.kill
             send(os.getpid(), signal.Signals[name])
 
-    Work.finish = finish_then_signal  # type: ignore[method-assign]
+    StoreBuild.finish = finish_then_signal  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

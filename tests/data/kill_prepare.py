@@ -23,8 +23,9 @@ import pytest
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import local, sharding
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.prepare.store_build import RECORDS, work_folder
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.prepare.store_build import RECORDS
+from synthcli.data.store.inventory import work_folder
 from synthcli.data.store.store import store_path
 from tests.data.small import contents, names_in, write
 from tests.data.workers import wait_for_workers
@@ -78,7 +79,7 @@ def run(name: str, root: Path, source: Path, workers: int, kill_at_event: int | 
     if kill_at_event is not None:
         kill_self_at(kill_at_event, root, FILE_EVENTS)
     wait_for_workers(pytest.MonkeyPatch())
-    prepare(name, PIECES, root, source, workers=workers)
+    prepare_store(name, PIECES, root, source, workers=workers)
 
 
 def attempt(

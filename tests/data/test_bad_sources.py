@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, ag_news, multi30k, wikitext, write
 
@@ -14,7 +14,7 @@ from tests.data.small import BYTES, ag_news, multi30k, wikitext, write
 def refused(corpus: str, source: Path, root: Path) -> SynthError:
     """Return the error of a preparation that must fail and leave nothing."""
     with pytest.raises(SynthError) as error:
-        prepare(corpus, BYTES, root, source)
+        prepare_store(corpus, BYTES, root, source)
     assert not root.exists()
     assert error.value.exit_code == 2
     return error.value

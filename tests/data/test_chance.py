@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthcli.data.examples.counter_rng import keys_of, mixed, uniform
+from synthcli.data.examples.counter_rng import derive_keys, splitmix64, uniform
 
 # what Vigna's splitmix64.c prints from state 1234567
 PUBLISHED = (6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431)
@@ -21,7 +21,7 @@ def splitmix(state: int) -> int:
 def test_the_sequence_is_splitmix64() -> None:
     drawn = uniform(np.array([1234567], np.uint64), np.arange(4))
     assert drawn.tolist() == [(number >> 11) / 2**53 for number in PUBLISHED]
-    assert mixed(np.array([1234567], np.uint64)).tolist() == [PUBLISHED[0]] == [splitmix(1234567)]
+    assert splitmix64(np.array([1234567], np.uint64)).tolist() == [PUBLISHED[0]] == [splitmix(1234567)]
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**63, 2**64 - 1])
@@ -31,12 +31,12 @@ def test_keys_are_chained_from_seed_epoch_and_row(seed: int) -> None:
         splitmix((splitmix((splitmix(seed) + int(e)) & MASK) + int(r)) & MASK)
         for e, r in zip(epochs, rows, strict=True)
     ]
-    assert keys_of(seed, epochs, rows).tolist() == wanted
-    assert keys_of(seed, 3, rows).tolist()[1] == wanted[1]
+    assert derive_keys(seed, epochs, rows).tolist() == wanted
+    assert derive_keys(seed, 3, rows).tolist()[1] == wanted[1]
 
 
 def test_no_two_rows_epochs_or_seeds_draw_alike() -> None:
-    keys = np.concatenate([keys_of(s, e, np.arange(2000)) for s in range(5) for e in range(5)])
+    keys = np.concatenate([derive_keys(s, e, np.arange(2000)) for s in range(5) for e in range(5)])
     assert len(set(keys.tolist())) == len(keys)
     drawn = uniform(keys[:, None], np.arange(3))
     assert len(np.unique(drawn)) == drawn.size
@@ -45,7 +45,7 @@ def test_no_two_rows_epochs_or_seeds_draw_alike() -> None:
 
 
 def test_numbers_are_spread_evenly_below_one() -> None:
-    drawn = uniform(keys_of(1, 0, np.arange(1000))[:, None], np.arange(100))
+    drawn = uniform(derive_keys(1, 0, np.arange(1000))[:, None], np.arange(100))
     assert 0 <= drawn.min() < 1e-4 and 1 - 1e-4 < drawn.max() < 1
     counts, _ = np.histogram(drawn, bins=100, range=(0, 1))
     statistic = ((counts - 1000) ** 2 / 1000).sum()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.quality import findings, report
-from synthcli.data.quality.class_balance import class_findings, deviation
-from synthcli.data.quality.quality_warnings import findings as unusual
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.quality import list_warnings, quality_report
+from synthcli.data.quality.class_balance import class_warnings, deviation
+from synthcli.data.quality.quality_warnings import list_warnings as unusual
 from tests.data.small import BYTES, ag_news
 
 NAME = "csv:label=label,classes=a+b+c"
@@ -34,8 +34,8 @@ def counted(path: Path) -> dict[str, int]:
 
 
 def reported(folder: Path, root: Path, name: str = NAME) -> dict[str, dict[str, int]]:
-    store = prepare(name, BYTES, root, folder)
-    found = report(store.path, store.manifest)
+    store = prepare_store(name, BYTES, root, folder)
+    found = quality_report(store.path, store.manifest)
     assert found == store.quality
     return {split: counts["labels"] for split, counts in found["splits"].items()}
 
@@ -63,16 +63,16 @@ def test_rows_of_each_class_are_counted(tmp_path: Path) -> None:
 )
 def test_what_is_unusual_about_classes(test: dict[str, int], said: list[str], tmp_path: Path) -> None:
     folder = tables(tmp_path / "data", {"train": {"a": 500, "b": 250, "c": 250}, "test": test})
-    store = prepare(NAME, BYTES, tmp_path / "stores", folder)
+    store = prepare_store(NAME, BYTES, tmp_path / "stores", folder)
     assert store.quality is not None
-    assert findings(store.quality) == said
+    assert list_warnings(store.quality) == said
 
 
 def test_sorted_rows_cut_in_their_order_are_warned_of(tmp_path: Path) -> None:
     folder = tables(tmp_path / "data", {"all": {"a": 100, "b": 100, "c": 100}})
-    kept = prepare(f"{NAME},split=kept", BYTES, tmp_path / "stores", folder)
+    kept = prepare_store(f"{NAME},split=kept", BYTES, tmp_path / "stores", folder)
     assert kept.quality is not None
-    said = findings(kept.quality)
+    said = list_warnings(kept.quality)
     assert said[:2] == ["all 15 rows of `validation` are `c`", "all 15 rows of `test` are `c`"]
     shuffled = reported(folder, tmp_path / "stores")
     assert {split: list(labels.values()) for split, labels in shuffled.items()} == {
@@ -85,7 +85,7 @@ def test_sorted_rows_cut_in_their_order_are_warned_of(tmp_path: Path) -> None:
 def test_of_many_lacking_classes_a_few_are_named() -> None:
     names = [f"class-{number}" for number in range(9)]
     labels = {"train": dict.fromkeys(names, 1), "test": dict.fromkeys(names, 0) | dict.fromkeys(names[:2], 1)}
-    assert class_findings({split: {"labels": counts} for split, counts in labels.items()}) == [
+    assert class_warnings({split: {"labels": counts} for split, counts in labels.items()}) == [
         "no row of `test` is `class-2`, `class-3`, `class-4`, `class-5`, `class-6` and 2 more classes"
     ]
 
@@ -96,14 +96,14 @@ def test_shares_differ_by_chance_as_in_the_textbook() -> None:
 
 
 def test_publishers_classes_have_their_names(tmp_path: Path) -> None:
-    store = prepare("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
+    store = prepare_store("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
     assert store.quality is not None
     assert sum(store.quality["splits"]["train"]["labels"].values()) == 6
     assert list(store.quality["splits"]["train"]["labels"]) == list(store.class_names)
 
 
 def test_reports_of_older_stores_have_no_classes(tmp_path: Path) -> None:
-    store = prepare("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
+    store = prepare_store("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
     assert store.quality is not None
     older = store.quality | {
         "splits": {

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthcli.data.examples.class_matching import IN_ANOTHER_ORDER, UNKNOWN, Classes
+from synthcli.data.examples.class_matching import IN_ANOTHER_ORDER, UNKNOWN, ModelClasses
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError
 
 from .small import BYTES, ag_news
@@ -29,14 +29,14 @@ HINT = "name a corpus of the model's classes, or teach it these: `synth finetune
 def test_each_class_of_a_corpus_has_its_place(
     theirs: tuple[str, ...], places: list[int], note: str | None
 ) -> None:
-    classes = Classes(3, NAMES)
+    classes = ModelClasses(3, NAMES)
     found = classes.places_of("news", theirs)
     assert found.tolist() == places
     assert classes.note_on(theirs, found) == note
 
 
 def test_capitals_tell_classes_apart_where_both_are_there() -> None:
-    classes = Classes(3, ("it", "IT", "us"))
+    classes = ModelClasses(3, ("it", "IT", "us"))
     assert classes.places_of("news", ("IT", "it", "US")).tolist() == [1, 0, 2]
     with pytest.raises(SynthError) as error:
         classes.places_of("news", ("It",))
@@ -51,14 +51,14 @@ def test_capitals_tell_classes_apart_where_both_are_there() -> None:
 
 def test_classes_a_model_does_not_know_are_refused_by_name() -> None:
     with pytest.raises(SynthError) as error:
-        Classes(3, NAMES).places_of("news", ("yes", "no", "perhaps", "never", "always"))
+        ModelClasses(3, NAMES).places_of("news", ("yes", "no", "perhaps", "never", "always"))
     assert str(error.value) == (
         "`news` has the classes `never`, `always`, and the model knows `no`, `yes`, `perhaps`\nhint: " + HINT
     )
 
 
 def test_without_names_the_number_has_to_be_the_same() -> None:
-    classes = Classes(3)
+    classes = ModelClasses(3)
     found = classes.places_of("news", ("yes", "perhaps", "no"))
     assert found.tolist() == [0, 1, 2]
     assert classes.note_on(("yes", "perhaps", "no"), found) == UNKNOWN
@@ -71,11 +71,11 @@ def test_without_names_the_number_has_to_be_the_same() -> None:
 
 
 def test_labels_are_the_models_numbers(tmp_path: Path) -> None:
-    store = prepare("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
+    store = prepare_store("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
     rows = np.arange(store.rows("train"))
     plain = Examples(store, "train", "classification", max_source=9).collate(rows)["labels"]
     names = ("Sci/Tech", "World", "Sports", "Business", "Weather")
-    examples = Examples(store, "train", "classification", max_source=9, classes=Classes(5, names))
+    examples = Examples(store, "train", "classification", max_source=9, classes=ModelClasses(5, names))
     labels = examples.collate(rows)["labels"]
     assert plain is not None and labels is not None
     assert [names[place] for place in labels.tolist()] == [store.class_names[n] for n in plain.tolist()]

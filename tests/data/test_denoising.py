@@ -7,10 +7,16 @@ from torch import Tensor
 
 from synthcli.data.config import DenoisingConfig
 from synthcli.data.examples.collate import IGNORED, Batch, Report
-from synthcli.data.examples.counter_rng import keys_of, uniform
-from synthcli.data.examples.denoising import corrupted, divided, noise_of, room, sides_of
+from synthcli.data.examples.counter_rng import derive_keys, uniform
+from synthcli.data.examples.denoising import (
+    corrupt_spans,
+    count_noise,
+    divide,
+    find_max_tokens,
+    side_lengths,
+)
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, multi30k, wikitext
@@ -23,7 +29,7 @@ EOS = 2
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("text")
-    return prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+    return prepare_store("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
 
 
 def tensor(batch: Batch, key: str) -> Tensor:
@@ -53,44 +59,48 @@ def restored(source: list[int], target: list[int]) -> list[int]:
 def test_source_and_target_are_the_text(size: int, rate: float, mean_span: float) -> None:
     config = DenoisingConfig(rate=rate, mean_span=mean_span)
     ids = np.arange(4, 4 + size, dtype=np.int32) % 256
-    for key in keys_of(size, 0, np.arange(5)):
-        source, target = (part.tolist() for part in corrupted(ids, FIRST, config, key))
+    for key in derive_keys(size, 0, np.arange(5)):
+        source, target = (part.tolist() for part in corrupt_spans(ids, FIRST, config, key))
         assert restored(source, target) == ids.tolist()
         spans = spans_in(target)
         assert list(spans) == list(range(FIRST, FIRST + len(spans)))
         assert all(spans.values())
-        assert (len(source) + 1, len(target) + 1) == sides_of(size, config)
+        assert (len(source) + 1, len(target) + 1) == side_lengths(size, config)
         assert size == 1 or source[0] < FIRST
 
 
 def test_amounts_of_noise() -> None:
     config = DenoisingConfig()
-    assert noise_of(512, config) == (77, 26)
-    assert noise_of(1, config) == (1, 1)
-    assert noise_of(2, config) == (1, 1)
-    assert noise_of(512, DenoisingConfig(sentinels=5)) == (77, 5)
-    assert sides_of(568, config) == (568 - 85 + 28 + 1, 85 + 28 + 1)
+    assert count_noise(512, config) == (77, 26)
+    assert count_noise(1, config) == (1, 1)
+    assert count_noise(2, config) == (1, 1)
+    assert count_noise(512, DenoisingConfig(sentinels=5)) == (77, 5)
+    assert side_lengths(568, config) == (568 - 85 + 28 + 1, 85 + 28 + 1)
 
 
 def test_room_is_the_longest_that_fits() -> None:
     config = DenoisingConfig()
-    assert room(config, 512, 114) == 568  # what the paper reads for 512 and 114
+    assert find_max_tokens(config, 512, 114) == 568  # what the paper reads for 512 and 114
     for source, target in ((2, 3), (10, 10), (64, 12), (512, 512)):
-        size = room(config, source, target)
-        fits = [all(np.less_equal(sides_of(n, config), (source, target))) for n in (size, size + 1)]
+        size = find_max_tokens(config, source, target)
+        fits = [all(np.less_equal(side_lengths(n, config), (source, target))) for n in (size, size + 1)]
         assert fits == [True, False]
 
 
 def test_divisions_are_equally_likely() -> None:
-    drawn = uniform(keys_of(0, 0, np.arange(3000))[:, None], np.arange(5))
-    seen = [tuple(divided(5, 3, numbers).tolist()) for numbers in drawn]
+    drawn = uniform(derive_keys(0, 0, np.arange(3000))[:, None], np.arange(5))
+    seen = [tuple(divide(5, 3, numbers).tolist()) for numbers in drawn]
     assert all(sum(parts) == 5 and min(parts) > 0 for parts in seen)
     shares = [seen.count(parts) / 3000 for parts in set(seen)]
     assert len(shares) == 6
     assert max(abs(share - 1 / 6) for share in shares) < 0.03
-    assert divided(0, 1, np.zeros(0)).tolist() == [0]
-    assert divided(5, 3, np.array([0.0, 0.9, 0.2, 0.8, 0.1])).tolist() == [2, 2, 1]  # cuts at 2 and at 4
-    assert divided(3, 3, np.zeros(3)).tolist() == [1, 1, 1]
+    assert divide(0, 1, np.zeros(0)).tolist() == [0]
+    assert divide(5, 3, np.array([0.0, 0.9, 0.2, 0.8, 0.1])).tolist() == [
+        2,
+        2,
+        1,
+    ]  # cuts at 2 and at 4
+    assert divide(3, 3, np.zeros(3)).tolist() == [1, 1, 1]
 
 
 def denoising(store: Store, source: int, target: int) -> Examples:
@@ -147,6 +157,6 @@ def test_what_does_not_fit_is_refused(text: Store, tmp_path_factory: pytest.Temp
     with pytest.raises(SynthError, match=r"`data.denoising` is for `seq2seq`, not `causal-lm`"):
         Examples(text, "train", "causal-lm", max_target=8, denoising=DenoisingConfig())
     folder = tmp_path_factory.mktemp("pairs")
-    pairs = prepare("multi30k", BYTES, folder / "stores", multi30k(folder / "data"))
+    pairs = prepare_store("multi30k", BYTES, folder / "stores", multi30k(folder / "data"))
     with pytest.raises(SynthError, match=r"`multi30k` holds pairs, and `data.denoising` needs text"):
         denoising(pairs, 24, 24)

@@ -11,7 +11,7 @@ import pytest
 from synthcli.data.corpora import CORPORA
 from synthcli.data.corpora.one_file import SIZE
 from synthcli.data.examples.windows import Joined
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers.byte_level import OFFSET
 from synthcli.errors import SynthError
@@ -58,7 +58,7 @@ def refused(source: Path) -> SynthError:
 @pytest.mark.parametrize("write", [plain, packed, zipped])
 def test_tokens_are_the_bytes_of_a_split(tmp_path: Path, write: Callable[[Path, bytes], Path]) -> None:
     content = b"a line\r\n\n\x0b " * 200
-    store = prepare("enwik8", BYTES, tmp_path / "stores", write(tmp_path / "enwik8", content))
+    store = prepare_store("enwik8", BYTES, tmp_path / "stores", write(tmp_path / "enwik8", content))
     for split, (start, stop) in CUTS.items():
         expected = content[int(start * len(content)) : int(stop * len(content))]
         assert not expected.endswith(b"\n")
@@ -70,7 +70,7 @@ def test_tokens_are_the_bytes_of_a_split(tmp_path: Path, write: Callable[[Path, 
 
 def test_a_line_feed_that_comes_last_begins_no_row(tmp_path: Path) -> None:
     content = b"nine byte\n" * 200
-    store = prepare("enwik8", BYTES, tmp_path / "stores", plain(tmp_path / "enwik8", content))
+    store = prepare_store("enwik8", BYTES, tmp_path / "stores", plain(tmp_path / "enwik8", content))
     assert b"".join(bytes_of(store, split) for split in SPLITS) == content
     assert [store.counts(split)["bytes"] for split in SPLITS] == [1800, 100, 100]
     assert [store.rows(split) for split in SPLITS] == [180, 10, 10]
@@ -121,7 +121,7 @@ def test_what_is_not_enwik8(tmp_path: Path) -> None:
 
 def test_enwik8_as_published(shared: Path, tmp_path: Path) -> None:
     path = shared / "data/enwik8/enwik8.first4150000.gz"
-    store = prepare("enwik8", BYTES, tmp_path, path)
+    store = prepare_store("enwik8", BYTES, tmp_path, path)
     content, held_out = gzip.decompress(path.read_bytes()), 4_150_000 // 20
     edges = [0, len(content) - 2 * held_out, len(content) - held_out, len(content)]
     for split, start, stop in zip(SPLITS, edges[:-1], edges[1:], strict=True):

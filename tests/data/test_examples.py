@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.data.examples.collate import padded
+from synthcli.data.examples.collate import pad_rows
 from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.ragged import Ragged
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
@@ -24,19 +24,19 @@ PAD, BOS, EOS = 0, 1, 2
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("text")
-    return prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+    return prepare_store("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
 
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("pairs")
-    return prepare("multi30k", BYTES, folder / "stores", multi30k(folder / "data"))
+    return prepare_store("multi30k", BYTES, folder / "stores", multi30k(folder / "data"))
 
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("labelled")
-    return prepare("ag-news", BYTES, folder / "stores", ag_news(folder / "data"))
+    return prepare_store("ag-news", BYTES, folder / "stores", ag_news(folder / "data"))
 
 
 FIRST_BATCH = """
@@ -237,7 +237,7 @@ def test_what_does_not_fit_is_refused(
 
 
 def test_padding() -> None:
-    tokens, padding = padded([np.array([5, 6], dtype=np.int32), np.array([], dtype=np.int32)], fill=9)
+    tokens, padding = pad_rows([np.array([5, 6], dtype=np.int32), np.array([], dtype=np.int32)], fill=9)
     assert tokens.tolist() == [[5, 6], [9, 9]]
     assert padding is not None
     assert padding.tolist() == [[False, False], [True, True]]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.pretokenise import ids_of
+from synthcli.data.prepare.pretokenise import encode_texts
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level_bpe import train
 from synthcli.data.tokenizers.byte_pairs import BYTES
@@ -49,7 +49,7 @@ def odd_texts(count: int) -> list[str]:
 
 
 def same_ids(tokenizer: Tokenizer, texts: list[str]) -> bool:
-    values, ends = ids_of(tokenizer, texts)
+    values, ends = encode_texts(tokenizer, texts)
     found = [values[first:last].tolist() for first, last in pairwise(ends)]
     return found == tokenizer.encode_batch(texts)
 
@@ -96,7 +96,7 @@ def test_half_of_a_pair_is_refused_as_it_was(trained: Tokenizer) -> None:
     with pytest.raises((UnicodeEncodeError, TypeError)):
         trained.encode_batch(["\ud800"])
     with pytest.raises((UnicodeEncodeError, TypeError)):
-        ids_of(trained, ["\ud800"])
+        encode_texts(trained, ["\ud800"])
 
 
 REFUSED = {

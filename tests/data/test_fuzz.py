@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from tests.data.fuzz_readers import Case
 from tests.data.reader_fixtures import FIXTURES
 from tests.data.small import BYTES
@@ -21,7 +21,7 @@ def test_every_reader_has_a_fixture() -> None:
 @pytest.mark.parametrize("number", range(len(FIXTURES)))
 def test_an_untouched_fixture_prepares(number: int, tmp_path: Path) -> None:
     corpus, make = FIXTURES[number]
-    store = prepare(corpus, BYTES, tmp_path / "stores", make(tmp_path / "source"))
+    store = prepare_store(corpus, BYTES, tmp_path / "stores", make(tmp_path / "source"))
     assert store.rows("train") > 0
 
 

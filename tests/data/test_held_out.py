@@ -13,9 +13,9 @@ import pytest
 
 from synthcli.data.corpora import Row, find_corpus
 from synthcli.data.prepare import local
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.prepare.shard import Draft, make_shard
-from synthcli.data.prepare.store_build import Work
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.prepare.shard import ShardDraft, make_shard
+from synthcli.data.prepare.store_build import StoreBuild
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, PIECES, contents, write
 
@@ -190,7 +190,7 @@ def test_classes_too_small_to_stand_in_every_split_are_named(tmp_path: Path) -> 
         ("odd", "rare"),
         ("odd", "rare"),
     ]
-    store = prepare(LABELLED, BYTES, tmp_path / "stores", table(tmp_path / "a.csv", rows))
+    store = prepare_store(LABELLED, BYTES, tmp_path / "stores", table(tmp_path / "a.csv", rows))
     assert store.manifest["source"]["notes"][1:] == [
         "no row of `pos` in validation, test: too few of it differ",
         "no row of `rare` in validation, test: too few of it differ",
@@ -209,7 +209,7 @@ def test_labels_that_stand_once_each_are_cut_all_the_same(tmp_path: Path) -> Non
 def test_rows_that_are_all_equal_cannot_be_cut(tmp_path: Path) -> None:
     source = write(tmp_path / "a.txt", ["a"] * 50 + ["b"] * 50)
     with pytest.raises(SynthError) as error:
-        prepare("text", BYTES, tmp_path / "stores", source)
+        prepare_store("text", BYTES, tmp_path / "stores", source)
     assert error.value.message == (
         f"`a.txt` in `{tmp_path}` have too few rows that differ to cut three splits"
     )
@@ -256,7 +256,7 @@ def test_nothing_is_cut_where_that_is_asked_for(tmp_path: Path) -> None:
     table(tmp_path / "dev.csv", SORTED[:7])
     assert counts(read(f"{LABELLED},split=whole", tmp_path / "a.csv")) == {"test": 800}
     assert counts(read(f"{LABELLED},split=whole", tmp_path / "dev.csv")) == {"validation": 7}
-    store = prepare(f"{LABELLED},split=whole", BYTES, tmp_path / "stores", tmp_path / "a.csv")
+    store = prepare_store(f"{LABELLED},split=whole", BYTES, tmp_path / "stores", tmp_path / "a.csv")
     assert store.splits == ("test",)
     assert store.manifest["source"]["splits_made"] is None
 
@@ -265,7 +265,7 @@ def test_the_manifest_says_what_cut_the_rows(tmp_path: Path) -> None:
     source = table(tmp_path / "a.csv", SORTED)
     made = {}
     for options in (",split_seed=7", ",split=kept"):
-        store = prepare(LABELLED + options, BYTES, tmp_path / "stores", source)
+        store = prepare_store(LABELLED + options, BYTES, tmp_path / "stores", source)
         made[options] = store.manifest["source"]["cut"], store.manifest["source"]["splits_made"]
     rule = {"unit": "rows", "of": "`a.csv`", "lacking": {}}
     assert made == {
@@ -302,7 +302,7 @@ def test_options_that_make_no_sense(name: str, message: str) -> None:
 def test_processes_and_a_second_time_make_the_same_store(tmp_path: Path, small_shards: None) -> None:
     source = table(tmp_path / "a.csv", SORTED)
     stores = [
-        prepare(LABELLED, BYTES, tmp_path / f"stores-{number}", source, workers=workers)
+        prepare_store(LABELLED, BYTES, tmp_path / f"stores-{number}", source, workers=workers)
         for number, workers in enumerate((1, 1, 3))
     ]
     assert contents(stores[0].path) == contents(stores[1].path) == contents(stores[2].path)
@@ -313,25 +313,25 @@ def test_a_killed_preparation_goes_on_with_the_same_splits(
     tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = table(tmp_path / "a.csv", SORTED)
-    whole = contents(prepare(LABELLED, BYTES, tmp_path / "whole", source).path)
-    finish, kept = Work.finish, list[int]()
+    whole = contents(prepare_store(LABELLED, BYTES, tmp_path / "whole", source).path)
+    finish, kept = StoreBuild.finish, list[int]()
 
-    def finish_some(self: Work, draft: Draft) -> None:
+    def finish_some(self: StoreBuild, draft: ShardDraft) -> None:
         if len(self.records) == 9:
             raise KeyboardInterrupt
         finish(self, draft)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Work, "finish", finish_some)
-        prepare(LABELLED, BYTES, tmp_path / "killed", source)
+        patched.setattr(StoreBuild, "finish", finish_some)
+        prepare_store(LABELLED, BYTES, tmp_path / "killed", source)
     monkeypatch.setattr(local, "make_shard", counting(kept))
-    store = prepare(LABELLED, BYTES, tmp_path / "killed", source)
+    store = prepare_store(LABELLED, BYTES, tmp_path / "killed", source)
     assert contents(store.path) == whole
     assert sum(kept) == sum(name.endswith(".arrow") for name in whole) - 9
 
 
-def counting(kept: list[int]) -> Callable[..., Draft]:
-    def make(*what: Any) -> Draft:
+def counting(kept: list[int]) -> Callable[..., ShardDraft]:
+    def make(*what: Any) -> ShardDraft:
         kept.append(1)
         return make_shard(*what)
 
@@ -341,7 +341,7 @@ def counting(kept: list[int]) -> Callable[..., Draft]:
 def test_there_is_nothing_to_learn_a_tokenizer_from(tmp_path: Path) -> None:
     source = table(tmp_path / "a.csv", SORTED)
     with pytest.raises(SynthError) as error:
-        prepare(f"{LABELLED},split=whole", PIECES, tmp_path / "stores", source)
+        prepare_store(f"{LABELLED},split=whole", PIECES, tmp_path / "stores", source)
     assert str(error.value) == (
         "there is no training split to learn a tokenizer from\n"
         "hint: take one that is trained: `--tokenizer-files DIR`, or `--tokenizer bytes`"

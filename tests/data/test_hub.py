@@ -11,8 +11,8 @@ import pytest
 
 from synthcli import disk
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.store.store import known_source
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.store.store import last_source
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.small import BYTES
@@ -185,7 +185,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, records: object) -> None:
 def test_a_copy_that_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, Repeated(RECORDS["multi30k"], 28_999))
     with pytest.raises(SynthError) as error:
-        prepare("multi30k", BYTES, tmp_path / "stores")
+        prepare_store("multi30k", BYTES, tmp_path / "stores")
     assert str(error.value) == (
         "`bentrevett/multi30k` holds 28,999 records of `train`, and 29,000 are published\n"
         "hint: its copy on the hub is not whole: give the files,"
@@ -234,7 +234,7 @@ def test_the_pinned_revision_is_asked_for(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", repo_info)
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    store = prepare("wmt14-en-de", BYTES, tmp_path)
+    store = prepare_store("wmt14-en-de", BYTES, tmp_path)
     revision = "b199e406369ec1b7634206d3ded5ba45de2fe696"
     assert asked == [
         ("wmt/wmt14", "dataset", revision, 10.0),
@@ -248,7 +248,7 @@ def test_the_pinned_revision_is_asked_for(tmp_path: Path, monkeypatch: pytest.Mo
         "revision": revision,
         "notes": [],
     }
-    assert known_source(tmp_path, "wmt14-en-de") is None
+    assert last_source(tmp_path, "wmt14-en-de") is None
 
 
 @pytest.mark.usefixtures("no_hub")
@@ -257,7 +257,7 @@ def test_a_hub_out_of_reach(name: str, tmp_path: Path) -> None:
     hub = CORPORA[name].hub
     assert hub is not None
     with pytest.raises(SynthError) as error:
-        prepare(name, BYTES, tmp_path / "stores")
+        prepare_store(name, BYTES, tmp_path / "stores")
     assert str(error.value) == (
         f"could not read `{hub.id}` from the Hugging Face hub: ConnectionError\n"
         f"hint: give the files, `synth prepare-corpus {name} --source DIR` (`synth corpora show {name}`"
@@ -270,7 +270,7 @@ def test_a_hub_out_of_reach(name: str, tmp_path: Path) -> None:
 def test_offline_and_not_fetched_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(SynthError, match="could not read `bentrevett/multi30k`"):
-        prepare("multi30k", BYTES, tmp_path / "stores")
+        prepare_store("multi30k", BYTES, tmp_path / "stores")
     assert not (tmp_path / "stores").exists()
 
 
@@ -300,7 +300,7 @@ def test_a_cache_that_is_full_is_no_trouble_of_the_network(
     monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *words, **more: None)
     monkeypatch.setattr(datasets, "load_dataset", full)
     with pytest.raises(WorkFailedError) as caught:
-        prepare("ag-news", BYTES, tmp_path / "stores")
+        prepare_store("ag-news", BYTES, tmp_path / "stores")
     assert str(caught.value) == (
         f"`{CORPORA['ag-news'].hub.id}` could not be kept in the hub's cache: "
         f"the disk of `{tmp_path}` is full, 7 bytes free\n"

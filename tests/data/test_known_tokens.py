@@ -6,7 +6,7 @@ import pytest
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 
@@ -22,7 +22,7 @@ def prepared(folder: Path, test: list[str]) -> Store:
     lines = {"train": ["the cat sat", "the dog ran"] * 5, "validation": ["the cat ran"], "test": test}
     for split, rows in lines.items():
         (folder / f"{split}.txt").write_text("".join(f"{row}\n" for row in rows))
-    return prepare("text", WORDS, folder / "stores", folder)
+    return prepare_store("text", WORDS, folder / "stores", folder)
 
 
 def test_a_split_without_a_known_token_is_refused(tmp_path: Path) -> None:
@@ -43,6 +43,6 @@ def test_one_side_of_pairs_is_enough_to_refuse(tmp_path: Path) -> None:
     for split, rows in {"train": 8, "validation": 2, "test": 2}.items():
         (tmp_path / f"{split}.en").write_text("the cat sat\n" * rows)
         (tmp_path / f"{split}.de").write_text(("die Katze\n" if split != "test" else "我喜欢\n") * rows)
-    store = prepare("parallel:source=en,target=de", WORDS, tmp_path / "stores", tmp_path)
+    store = prepare_store("parallel:source=en,target=de", WORDS, tmp_path / "stores", tmp_path)
     with pytest.raises(SynthError, match="holds no token in `target` that its tokenizer knows"):
         Examples(store, "test", "seq2seq", 8, 8)

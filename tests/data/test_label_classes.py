@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import CORPORA
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.prepare.source_changes import find_changes
-from synthcli.data.store.store import find_store, find_store_by_hash, known_source, store_path
+from synthcli.data.store.store import find_store, find_store_by_hash, last_source, store_path
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, write
 
@@ -18,14 +18,14 @@ def rows_of(labels: list[str]) -> list[str]:
 
 def test_classes_that_are_found_are_counted_and_in_order(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", rows_of(["10", "9", " 9 ", "-1"] * 10 + ["other"]))
-    store = prepare("csv:label=label", BYTES, tmp_path / "stores", path)
+    store = prepare_store("csv:label=label", BYTES, tmp_path / "stores", path)
     assert store.class_names == ("-1", "9", "10", "other")
     assert (
         store.manifest["source"]["notes"][-1]
         == "found 4 classes: `-1` (10), `9` (20), `10` (10), `other` (1)"
     )
     many = write(tmp_path / "b.csv", rows_of([f"c{number % 25:02}" for number in range(50)]))
-    notes = prepare("csv:label=label", BYTES, tmp_path / "stores", many).manifest["source"]["notes"]
+    notes = prepare_store("csv:label=label", BYTES, tmp_path / "stores", many).manifest["source"]["notes"]
     assert notes[-1].endswith("`c19` (2) and 5 more, which `manifest.json` lists")
 
 
@@ -47,7 +47,7 @@ def test_classes_that_are_found_are_counted_and_in_order(tmp_path: Path) -> None
 def test_labels_that_are_none(labels: list[str], message: str, hint: str, tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", rows_of(labels))
     with pytest.raises(SynthError) as error:
-        prepare("csv:label=label", BYTES, tmp_path / "stores", path)
+        prepare_store("csv:label=label", BYTES, tmp_path / "stores", path)
     assert (error.value.message, error.value.hint) == (message.format(path), hint)
 
 
@@ -70,7 +70,7 @@ def test_files_of_classes_that_are_wrong(listed: str | None, message: str, hint:
         kinds.write_text(listed)
     source = write(tmp_path / "a.csv", rows_of(["a", "b"] * 10))
     with pytest.raises(SynthError) as error:
-        prepare(f'csv:label=label,classes="@{kinds}"', BYTES, tmp_path / "stores", source)
+        prepare_store(f'csv:label=label,classes="@{kinds}"', BYTES, tmp_path / "stores", source)
     assert (error.value.message, error.value.hint) == (message.format(kinds, source=source), hint)
 
 
@@ -78,7 +78,7 @@ def test_a_file_of_classes_that_changed_is_said(tmp_path: Path) -> None:
     kinds = write(tmp_path / "kinds.txt", ["b", "a"])
     source = write(tmp_path / "a.csv", rows_of(["a", "b"] * 10))
     name = f"csv:label=label,classes=@{kinds}"
-    store = prepare(name, BYTES, tmp_path / "stores", source)
+    store = prepare_store(name, BYTES, tmp_path / "stores", source)
     assert store.class_names == ("b", "a") and find_changes(store) == []
     write(kinds, ["a", "b"])
     assert find_changes(store) == [f"`{kinds}` lists other classes"]
@@ -92,14 +92,14 @@ def test_stores_of_before_are_found_under_their_whole_names(tmp_path: Path) -> N
         tmp_path / "stores",
         "csv:label=label",
     )
-    made = prepare(name, BYTES, root, source)
+    made = prepare_store(name, BYTES, root, source)
     former = root / f"{name}.bytes-260.{made.path.name.rpartition('.')[2]}"
     made.path.rename(former)
     assert store_path(root, name, BYTES, source) == former
     assert find_store(root, name, BYTES) == find_store(root, name, BYTES, source) == former
     assert find_store_by_hash(root, name, made.hash) == former
-    assert known_source(root, name) == source
-    again = prepare(name, BYTES, root, source)
+    assert last_source(root, name) == source
+    again = prepare_store(name, BYTES, root, source)
     assert (again.path, find_changes(again)) == (former, [])
     assert [path.name for path in root.iterdir() if path.name[0] != "."] == [former.name]
 

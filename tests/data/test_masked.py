@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from synthcli.data.config import MaskingConfig, TokenizerConfig
-from synthcli.data.examples.counter_rng import keys_of
+from synthcli.data.examples.counter_rng import derive_keys
 from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
 from synthcli.data.examples.masking import Masking
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
 from synthcli.errors import SynthError
@@ -25,7 +25,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("text")
     (folder / "vocab.txt").write_text("\n".join([*MARKS, *LETTERS]))
     config = TokenizerConfig(kind="wordpiece", vocab_size=31, files=str(folder))
-    return prepare("wikitext-2", config, folder / "stores", wikitext(folder / "data", ROWS))
+    return prepare_store("wikitext-2", config, folder / "stores", wikitext(folder / "data", ROWS))
 
 
 def tensor(batch: Batch, key: str) -> Tensor:
@@ -49,7 +49,7 @@ def masked(store: Store, length: int, layout: str = "rows", **shares: float) -> 
 def drawn(rows: torch.Tensor, **shares: float) -> tuple[Tensor, Tensor]:
     """Return tokens and targets of rows of letters in a vocabulary of marks and letters."""
     masking = Masking(WordPieceTokenizer([*MARKS, *LETTERS]), MaskingConfig.model_validate(shares))
-    keys = keys_of(0, 0, np.arange(len(rows)))
+    keys = derive_keys(0, 0, np.arange(len(rows)))
     batch = masking.collate([row.numpy().astype(np.int32) for row in rows], keys)
     return tensor(batch, "tokens"), tensor(batch, "targets")
 
@@ -157,7 +157,7 @@ def test_choices_fates_and_substitutes_are_independent() -> None:
 
 def test_a_tokenizer_without_a_mask_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("bytes")
-    store = prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+    store = prepare_store("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
     with pytest.raises(SynthError) as error:
         masked(store, 12)
     assert str(error.value) == (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import Row, find_corpus
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, SOURCES, TARGETS, write
 
@@ -163,17 +163,17 @@ def test_the_files_of_a_pattern_stand_in_the_manifest(
 ) -> None:
     for name in ("a/x.txt", "b/c/y.txt"):
         write(tmp_path / name, SOURCES)
-    store = prepare("text", BYTES, tmp_path / "stores", tmp_path / "**/*.txt")
+    store = prepare_store("text", BYTES, tmp_path / "stores", tmp_path / "**/*.txt")
     files = [file["path"] for file in store.manifest["source"]["files"]]
     assert files == ["a/x.txt", "b/c/y.txt"]
     monkeypatch.chdir(tmp_path)
-    store = prepare("text", BYTES, tmp_path / "others", Path("**/*.txt"))
+    store = prepare_store("text", BYTES, tmp_path / "others", Path("**/*.txt"))
     assert [file["path"] for file in store.manifest["source"]["files"]] == files
 
 
 def test_options_stand_in_the_store(tmp_path: Path) -> None:
     name = "jsonl:text=review,label=mood,classes=bad+good"
-    store = prepare(name, BYTES, tmp_path / "stores", write(tmp_path / "a.jsonl", JSONL))
+    store = prepare_store(name, BYTES, tmp_path / "stores", write(tmp_path / "a.jsonl", JSONL))
     assert re.fullmatch(r"jsonl-[0-9a-f]{8}\.bytes-260\.[0-9a-f]{8}", store.path.name)
     assert (store.corpus, store.kind, store.class_names) == (name, "labelled", ("bad", "good"))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synthcli.data.examples.examples import IGNORED, Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES
@@ -20,7 +20,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         for side, column in (("src", 0), ("tgt", 1)):
             text = "\n".join(pair[column] for pair in PAIRS) + "\n"
             (folder / f"{split}.{side}").write_text(text)
-    return prepare("parallel:source=src,target=tgt", BYTES, folder / "stores", folder)
+    return prepare_store("parallel:source=src,target=tgt", BYTES, folder / "stores", folder)
 
 
 def shown(store: Store, max_target: int) -> list[tuple[str, str]]:

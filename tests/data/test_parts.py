@@ -8,8 +8,8 @@ import pytest
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare import pretokenise
-from synthcli.data.prepare.pretokenise import CUTS, Encode, encode_of
-from synthcli.data.prepare.texts import Texts
+from synthcli.data.prepare.pretokenise import PRE_TOKENISERS, Encode, find_fastest_encoding
+from synthcli.data.prepare.texts import TextBuffer
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.data.tokenizers.sentence_pieces import words_of
@@ -32,14 +32,14 @@ def tokenizer_of(kind: str) -> Tokenizer:
 
 
 def ids(encode: Encode, given: list[str]) -> list[list[int]]:
-    found: list[list[int]] = encode(Texts.joined(given)).to_pylist()
+    found: list[list[int]] = encode(TextBuffer.join(given)).to_pylist()
     return found
 
 
 @pytest.mark.parametrize("kind", [*TRAINERS, "bytes", "words"])
 def test_ids_are_those_of_the_tokenizer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer, given = tokenizer_of(kind), texts()
-    encode = encode_of(tokenizer)
+    encode = find_fastest_encoding(tokenizer)
     assert ids(encode, given) == tokenizer.encode_batch(given)
     monkeypatch.setattr(pretokenise, "PARTS_KEPT", 10)
     assert ids(encode, given[::-1]) == tokenizer.encode_batch(given[::-1])
@@ -49,15 +49,15 @@ def test_ids_are_those_of_the_tokenizer(kind: str, monkeypatch: pytest.MonkeyPat
 
 def test_ids_are_those_of_gpt2(shared: Path) -> None:
     tokenizer, given = Gpt2Tokenizer.load(shared / "data/tokenizers/gpt2"), texts()
-    assert ids(encode_of(tokenizer), given) == tokenizer.encode_batch(given)
+    assert ids(find_fastest_encoding(tokenizer), given) == tokenizer.encode_batch(given)
 
 
 def cut(kind: str, given: list[str]) -> list[str]:
     """Return what a tokenizer is given of some texts."""
-    joined = Texts.joined(given)
-    places = CUTS[kind](joined).tolist()
+    joined = TextBuffer.join(given)
+    places = PRE_TOKENISERS[kind](joined).tolist()
     found = (joined.data[start:end] for start, end in pairwise(places))
-    return [CUTS[kind].text(part.decode()) for part in found]
+    return [PRE_TOKENISERS[kind].text(part.decode()) for part in found]
 
 
 def test_where_texts_are_cut() -> None:
@@ -83,7 +83,7 @@ def test_a_part_is_given_to_the_tokenizer_once(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(type(tokenizer), "encode_batch", counted)
     monkeypatch.setattr(type(tokenizer), "fast_encoding", None)
-    encode = encode_of(tokenizer)
+    encode = find_fastest_encoding(tokenizer)
     for _ in range(2):
         ids(encode, ["the tree", "of the tree", "of"])
     assert sorted(asked) == [" the", " tree", "of", "the"]

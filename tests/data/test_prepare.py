@@ -14,8 +14,9 @@ from synthcli import disk
 from synthcli.data.corpora.source import Folder
 from synthcli.data.prepare import local, shard, sharding
 from synthcli.data.prepare.encoding import Encoder
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.prepare.store_build import work_folder
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.prepare.texts import ShardTask
+from synthcli.data.store.inventory import work_folder
 from synthcli.data.store.shards import SCHEMAS, describe_split
 from synthcli.data.store.store import open_store, store_path
 from synthcli.errors import SynthError, WorkFailedError
@@ -49,7 +50,7 @@ def test_shards_are_cut_by_their_text(whole: dict[str, bytes]) -> None:
 
 def test_rows_are_cut_where_a_shard_is_full() -> None:
     rows: Any = iter([{"text": text} for text in ("abc", "äb", "", "c", "abcdefgh", "")])
-    tasks = list(sharding.cut(rows, "train", "text", 6))
+    tasks = list(sharding.cut_split(rows, "train", "text", 6))
     texts = [task.texts["text"].strings() for task in tasks]
     assert texts == [["abc", "äb"], ["", "c", "abcdefgh"], [""]]
     assert [(task.shard, task.rows, task.bytes) for task in tasks] == [
@@ -62,7 +63,7 @@ def test_rows_are_cut_where_a_shard_is_full() -> None:
 def test_half_a_character_is_refused() -> None:
     rows: Any = iter([{"text": "a"}, {"text": "b\ud83d"}])
     with pytest.raises(SynthError) as caught:
-        list(sharding.cut(rows, "train", "text", 6))
+        list(sharding.cut_split(rows, "train", "text", 6))
     assert caught.value.message == "row 2 of `train` holds half a character, `'\\ud83d'`"
 
 
@@ -74,13 +75,13 @@ def test_an_interrupted_preparation_goes_on(
     with monkeypatch.context() as patched:
         stop_after(patched, shards, StopError())
         with pytest.raises(StopError):
-            prepare("multi30k", PIECES, root, source)
+            prepare_store("multi30k", PIECES, root, source)
     path = store_path(root, "multi30k", PIECES, source)
     assert names_in(root) == [f".{path.name}.work"]
     trained = work_folder(path) / "store/tokenizer/tokenizer.model"
     inode = trained.stat().st_ino
     made = count_shards(monkeypatch)
-    store = prepare("multi30k", PIECES, root, source)
+    store = prepare_store("multi30k", PIECES, root, source)
     assert contents(store.path) == whole
     assert (store.path / "tokenizer/tokenizer.model").stat().st_ino == inode
     assert len(made) == 5 - shards
@@ -91,7 +92,7 @@ def count_shards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that will hold the shards made from now on."""
     made: list[str] = []
 
-    def counted(task: sharding.Task, encoder: Encoder, drafts: Path) -> shard.Draft:
+    def counted(task: ShardTask, encoder: Encoder, drafts: Path) -> shard.ShardDraft:
         made.append(task.shard)
         return shard.make_shard(task, encoder, drafts)
 
@@ -104,7 +105,7 @@ def interrupted(root: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     with monkeypatch.context() as patched:
         stop_after(patched, 4, StopError())
         with pytest.raises(StopError):
-            prepare("multi30k", PIECES, root, source)
+            prepare_store("multi30k", PIECES, root, source)
     return work_folder(store_path(root, "multi30k", PIECES, source))
 
 
@@ -122,7 +123,7 @@ def test_what_is_spoilt_in_the_work_is_made_again(
     with (work / "records.jsonl").open("a") as stream:
         stream.write('{"shard": "train/da')
     made = count_shards(monkeypatch)
-    assert contents(prepare("multi30k", PIECES, tmp_path / "new", source).path) == whole
+    assert contents(prepare_store("multi30k", PIECES, tmp_path / "new", source).path) == whole
     assert [name[-7] for name in made] == ["0", "1", "2", "0"]
 
 
@@ -131,10 +132,10 @@ def test_changed_files_are_read_anew(
 ) -> None:
     interrupted(tmp_path / "new", source, monkeypatch)
     write(source / "train.en", [f"LINE {number} of a small corpus" for number in range(20)])
-    store = prepare("multi30k", PIECES, tmp_path / "new", source)
+    store = prepare_store("multi30k", PIECES, tmp_path / "new", source)
     assert store.split("train")["source_text"][0] == "LINE 0 of a small corpus"
     assert contents(store.path) != whole
-    expected = prepare("multi30k", PIECES, tmp_path / "other", source)
+    expected = prepare_store("multi30k", PIECES, tmp_path / "other", source)
     assert contents(store.path) == contents(expected.path)
 
 
@@ -150,7 +151,7 @@ def test_files_that_change_meanwhile_are_refused(
 
     monkeypatch.setattr(Folder, "read", changing)
     with pytest.raises(WorkFailedError) as caught:
-        prepare("multi30k", BYTES, tmp_path / "stores", source)
+        prepare_store("multi30k", BYTES, tmp_path / "stores", source)
     assert caught.value.message == "the files of `multi30k` changed while they were read"
     assert not store_path(tmp_path / "stores", "multi30k", BYTES, source).exists()
 
@@ -163,44 +164,44 @@ def test_a_full_disk_is_one_message_and_the_work_goes_on(
         stop_after(patched, 2, OSError(errno.ENOSPC, "No space left on device"))
         patched.setattr(disk, "free", lambda folder: 7)
         with pytest.raises(WorkFailedError) as caught:
-            prepare("multi30k", PIECES, root, source)
+            prepare_store("multi30k", PIECES, root, source)
     assert caught.value.message == (
         f"the store of `multi30k` could not be written: the disk of `{root}` is full, 7 bytes free"
     )
     path = store_path(root, "multi30k", PIECES, source)
     assert not path.exists()
     assert not list(work_folder(path).glob("drafts-*/*"))  # what did not fit takes no room
-    assert contents(prepare("multi30k", PIECES, root, source).path) == whole
+    assert contents(prepare_store("multi30k", PIECES, root, source).path) == whole
 
 
 def test_an_interrupted_remake_leaves_the_old(
     tmp_path: Path, source: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = prepare("multi30k", BYTES, tmp_path / "stores", source)
+    store = prepare_store("multi30k", BYTES, tmp_path / "stores", source)
     before = contents(store.path)
     with monkeypatch.context() as patched:
         stop_after(patched, 2, StopError())
         with pytest.raises(StopError):
-            prepare("multi30k", BYTES, tmp_path / "stores", source, force=True)
+            prepare_store("multi30k", BYTES, tmp_path / "stores", source, force=True)
     assert contents(store.path) == before
     assert open_store(store.path).manifest == store.manifest
-    again = prepare("multi30k", BYTES, tmp_path / "stores", source, force=True)
+    again = prepare_store("multi30k", BYTES, tmp_path / "stores", source, force=True)
     assert again.manifest["created"] != store.manifest["created"]
     assert names_in(tmp_path / "stores") == [store.path.name]
 
 
 def test_a_remake_killed_between_its_renames(tmp_path: Path, source: Path) -> None:
-    store = prepare("multi30k", BYTES, tmp_path / "stores", source)
+    store = prepare_store("multi30k", BYTES, tmp_path / "stores", source)
     before, work = contents(store.path), work_folder(store.path)
     work.mkdir()
     store.path.rename(work / "old")
-    assert contents(prepare("multi30k", BYTES, tmp_path / "stores", source).path) == before
+    assert contents(prepare_store("multi30k", BYTES, tmp_path / "stores", source).path) == before
     assert names_in(tmp_path / "stores") == [store.path.name]
 
 
 def test_an_unknown_engine(tmp_path: Path) -> None:
     with pytest.raises(SynthError) as caught:
-        prepare("copy", BYTES, tmp_path / "stores", engine="locl")
+        prepare_store("copy", BYTES, tmp_path / "stores", engine="locl")
     assert str(caught.value) == "unknown engine `locl`\nhint: did you mean `local`?"
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from synthcli.data.prepare import local, on_ray, sharding
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.prepare.shard import Draft
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.prepare.shard import ShardDraft
 from synthcli.errors import SynthError
 from tests.data.kill_prepare import SHARD_BYTES, corpus
 from tests.data.small import BYTES, PIECES, contents, names_in
@@ -34,10 +34,10 @@ def test_a_worker_killed_midway(cluster: Any, tmp_path: Path, monkeypatch: pytes
     for module in (sharding, local):
         monkeypatch.setattr(module, "SHARD_BYTES", SHARD_BYTES)
     source, attempts = corpus(tmp_path / "data"), tmp_path / "attempts"
-    expected = contents(prepare("multi30k", PIECES, tmp_path / "local", source).path)
+    expected = contents(prepare_store("multi30k", PIECES, tmp_path / "local", source).path)
     attempts.mkdir()
 
-    def killed_once(packed: bytes, tokenizer: Path, description: str, drafts: Path) -> Draft:
+    def killed_once(packed: bytes, tokenizer: Path, description: str, drafts: Path) -> ShardDraft:
         """Leave a draft and die in the midst of the twentieth shard, the first time."""
         number = len(list(attempts.iterdir()))
         (attempts / f"{os.getpid()}-{number}").touch()
@@ -47,9 +47,9 @@ def test_a_worker_killed_midway(cluster: Any, tmp_path: Path, monkeypatch: pytes
             os.kill(os.getpid(), signal.SIGKILL)
         return draft
 
-    make_packed = on_ray.make_packed
-    monkeypatch.setattr(on_ray, "make_packed", killed_once)
-    store = prepare("multi30k", PIECES, tmp_path / "ray", source, engine="ray")
+    make_packed = on_ray.make_pickled_shard
+    monkeypatch.setattr(on_ray, "make_pickled_shard", killed_once)
+    store = prepare_store("multi30k", PIECES, tmp_path / "ray", source, engine="ray")
     assert contents(store.path) == expected
     assert names_in(tmp_path / "ray") == [store.path.name]
     assert (attempts / "killed").exists()
@@ -58,7 +58,7 @@ def test_a_worker_killed_midway(cluster: Any, tmp_path: Path, monkeypatch: pytes
 def test_without_ray_its_installation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SynthError) as caught:
-        prepare("copy", BYTES, tmp_path / "stores", engine="ray")
+        prepare_store("copy", BYTES, tmp_path / "stores", engine="ray")
     assert str(caught.value) == (
         '`--engine ray` needs Ray, which is not installed\nhint: `pip install "synthcli[ray]"`'
     )
@@ -67,7 +67,7 @@ def test_without_ray_its_installation_is_named(tmp_path: Path, monkeypatch: pyte
 
 def test_an_address_belongs_to_a_cluster(tmp_path: Path) -> None:
     with pytest.raises(SynthError) as caught:
-        prepare("copy", BYTES, tmp_path / "stores", address="10.0.0.1:6379")
+        prepare_store("copy", BYTES, tmp_path / "stores", address="10.0.0.1:6379")
     assert str(caught.value) == (
         "`--address` belongs to a cluster\nhint: add `--engine ray`, or leave it out"
     )

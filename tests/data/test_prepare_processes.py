@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from synthcli.children import Children
-from synthcli.data.prepare.prepare_store import WAITING, prepare
-from synthcli.data.prepare.store_build import work_folder
+from synthcli.data.prepare.prepare_store import WAITING, prepare_store
 from synthcli.data.prepare.worker import Worker
-from synthcli.data.store.locking import locked
+from synthcli.data.store.inventory import work_folder
+from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.store import store_path
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.holding import hold, hold_then_prepare
@@ -44,7 +44,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
 def test_processes_make_the_same_store(
     workers: int, given: list[Worker], whole: dict[str, bytes], tmp_path: Path, source: Path
 ) -> None:
-    store = prepare("multi30k", PIECES, tmp_path / "two", source, workers=workers)
+    store = prepare_store("multi30k", PIECES, tmp_path / "two", source, workers=workers)
     assert contents(store.path) == whole
     assert len(set(given)) == workers - 1
     assert all(worker.process.returncode == -9 for worker in given)
@@ -61,7 +61,7 @@ def test_the_second_of_two_waits(tmp_path: Path, source: Path, monkeypatch: pyte
     other.start()
     assert held.wait(60)
     said: list[str] = []
-    store = prepare("multi30k", BYTES, tmp_path, source, lambda what, done, total: said.append(what))
+    store = prepare_store("multi30k", BYTES, tmp_path, source, lambda what, done, total: said.append(what))
     other.join(60)
     assert said == [WAITING]
     assert store.rows("train") == 20
@@ -77,7 +77,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     holder.kill()
     holder.join()
     assert (tmp_path / "lock").exists()
-    with locked(tmp_path / "lock", pytest.fail) as waited:
+    with hold_lock(tmp_path / "lock", pytest.fail) as waited:
         assert not waited
     assert not (tmp_path / "lock").exists()
 
@@ -97,7 +97,7 @@ def test_a_process_that_is_killed_is_replaced(
         give(self, packed)
 
     monkeypatch.setattr(Worker, "give", kill_first)
-    assert contents(prepare("multi30k", PIECES, tmp_path / "new", source, workers=2).path) == whole
+    assert contents(prepare_store("multi30k", PIECES, tmp_path / "new", source, workers=2).path) == whole
     assert len(set(given)) == 2
 
 
@@ -117,7 +117,7 @@ def test_a_shard_that_kills_its_processes(
 
     monkeypatch.setattr(Worker, "give", killed)
     with pytest.raises(WorkFailedError) as caught:
-        prepare("multi30k", BYTES, tmp_path / "stores", source, workers=2)
+        prepare_store("multi30k", BYTES, tmp_path / "stores", source, workers=2)
     assert caught.value.message == (
         "two processes were killed while they made a shard, the last with code -9"
     )
@@ -147,7 +147,7 @@ def test_a_mistake_found_beside_another_process(
     write(source / "val.en", [""] * 4)
     write(source / "val.de.gz", ["x"] * 4)
     with pytest.raises(SynthError) as caught:
-        prepare("multi30k", BYTES, tmp_path / "stores", source, workers=2)
+        prepare_store("multi30k", BYTES, tmp_path / "stores", source, workers=2)
     assert caught.value.message == "the split `validation` of `multi30k` holds blank rows only"
     assert not (tmp_path / "stores").exists()
     assert given
@@ -172,7 +172,7 @@ def test_a_command_interrupted_says_how_to_go_on(
         f" rows are done and kept\nnext: `synth prepare-corpus {' '.join(words)}` goes on after"
         in done.stderr
     )
-    assert contents(prepare("multi30k", PIECES, tmp_path / "new", source).path) == whole
+    assert contents(prepare_store("multi30k", PIECES, tmp_path / "new", source).path) == whole
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.store.manifest import read_manifest, verify
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.store.manifest import read_manifest, verify_files
 from tests.data.small import BYTES
 
 # What the manifest calls a dataset -> the corpora that read it, and its splits in their order.
@@ -67,19 +67,19 @@ def test_every_dataset_has_a_reader(shared: Path) -> None:
 def test_rows_are_those_of_the_manifest(
     name: str, corpus: str, folder: str, splits: list[str], shared: Path, tmp_path: Path
 ) -> None:
-    store = prepare(corpus, BYTES, tmp_path, shared / "data" / folder)
+    store = prepare_store(corpus, BYTES, tmp_path, shared / "data" / folder)
     counted = [manifest(shared)[name][split]["rows"] for split in splits]
     rows = [store.rows(split) for split in store.splits]
     if len(splits) == 1:  # cut into three; of enwik8 two rows are cut within a line
         rows = [sum(rows) - (2 if corpus == "enwik8" else 0)]
     assert rows == counted
-    verify(store.path, read_manifest(store.path))
+    verify_files(store.path, read_manifest(store.path))
 
 
 def test_json_of_dialogues_has_a_row_for_every_answer(shared: Path, tmp_path: Path) -> None:
     path = shared / "data/personachat/En_persona_valid.json.gz"
     dialogues = json.loads(gzip.decompress(path.read_bytes()))
     assert len(dialogues) == manifest(shared)["personachat"]["valid (json)"]["rows"]
-    store = prepare("personachat", BYTES, tmp_path, path)
+    store = prepare_store("personachat", BYTES, tmp_path, path)
     answers = sum(len(dialogue["dialogue"]) for dialogue in dialogues)
     assert sum(store.rows(split) for split in store.splits) == answers

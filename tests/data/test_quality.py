@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from synthcli.data import quality
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.quality import duplicates, findings, hashing, picture, report
-from synthcli.data.quality.arrow import Column, column_of
-from synthcli.data.quality.hashing import AT_ONCE, row_hashes
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.quality import draw_picture, duplicates, list_warnings, quality_report
 from synthcli.data.quality.lengths import EXACT, Lengths
-from synthcli.data.quality.quality_warnings import told
+from synthcli.data.quality.quality_warnings import describe_share
+from synthcli.data.quality.rows import IdColumn, id_column, row_hashes
+from synthcli.data.store import hashing
+from synthcli.data.store.hashing import AT_ONCE
 from synthcli.data.store.shards import TOKENS
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
@@ -27,16 +28,16 @@ from tests.data.small import BYTES, ag_news, multi30k, wikitext, write
 WORDS = TokenizerConfig(kind="words", vocab_size=7)
 
 
-def columns(rows: list[list[list[int]]]) -> Column:
+def columns(rows: list[list[list[int]]]) -> IdColumn:
     """Return rows of texts of ids as they lie in a batch."""
     texts = [text for row in rows for text in row]
     values = np.array([number for text in texts for number in text], dtype=np.int32)
     offsets = np.cumsum([0, *map(len, texts)])
-    return Column(values, offsets, np.cumsum([0, *map(len, rows)]))
+    return IdColumn(values, offsets, np.cumsum([0, *map(len, rows)]))
 
 
 def reported(store: Store) -> dict[str, Any]:
-    found = report(store.path, store.manifest)
+    found = quality_report(store.path, store.manifest)
     assert json.loads(json.dumps(found)) == found
     return found
 
@@ -53,7 +54,7 @@ def leaky(tmp_path: Path) -> Store:
     for stem, texts in lines.items():
         write(folder / f"{stem}.en", texts)
         write(folder / f"{stem}.de", texts)
-    return prepare("multi30k", BYTES, tmp_path / "stores", folder)
+    return prepare_store("multi30k", BYTES, tmp_path / "stores", folder)
 
 
 def test_duplicates_and_leaks_are_counted(leaky: Store) -> None:
@@ -67,7 +68,7 @@ def test_duplicates_and_leaks_are_counted(leaky: Store) -> None:
         {"of": "test", "in": "train", "rows": 2, "compared": 3},
         {"of": "test", "in": "validation", "rows": 0, "compared": 3},
     ]
-    assert findings(found) == [
+    assert list_warnings(found) == [
         "2 of 3 (67 %) rows of `test` stand in `train` too",
         "2 of 5 (40 %) rows of `train` repeat an earlier one",
         "1 of 6 (17 %) rows of `train` have no ids",
@@ -76,14 +77,14 @@ def test_duplicates_and_leaks_are_counted(leaky: Store) -> None:
 
 
 def test_pairs_are_compared_on_both_sides(tmp_path: Path) -> None:
-    found = reported(prepare("multi30k", BYTES, tmp_path / "stores", multi30k(tmp_path / "data")))
+    found = reported(prepare_store("multi30k", BYTES, tmp_path / "stores", multi30k(tmp_path / "data")))
     assert found["splits"]["train"]["duplicates"] == 0
     assert set(found["splits"]["train"]["lengths"]) == {"source", "target"}
     assert found["overlaps"][0]["rows"] == 4  # this small corpus repeats its first rows in every split
 
 
 def test_all_is_100_per_cent() -> None:
-    assert [told(part, 1000) for part in (4, 995, 1000)] == [
+    assert [describe_share(part, 1000) for part in (4, 995, 1000)] == [
         "4 of 1,000 (0.4 %)",
         "995 of 1,000 (100 %)",
         "1,000 of 1,000 (100 %)",
@@ -92,23 +93,23 @@ def test_all_is_100_per_cent() -> None:
 
 def test_unknown_ids_are_counted(tmp_path: Path) -> None:
     source = wikitext(tmp_path / "data", ["a a a b b c d e f"])
-    found = reported(prepare("wikitext-2", WORDS, tmp_path / "stores", source))
+    found = reported(prepare_store("wikitext-2", WORDS, tmp_path / "stores", source))
     train = found["splits"]["train"]
     assert (train["tokens"], train["unknown"], train["ids_used"]) == (9, 3, 4)
-    assert "3 of 9 (33 %) ids of `train` are unknown" in findings(found)
+    assert "3 of 9 (33 %) ids of `train` are unknown" in list_warnings(found)
 
 
 def test_a_label_makes_no_other_row(tmp_path: Path) -> None:
     folder = ag_news(tmp_path / "data")
     write(folder / "train.csv", ['"1","Title","text"', '"2","Title","text"', '"3","Other","text"'])
-    found = reported(prepare("ag-news", BYTES, tmp_path / "stores", folder))
+    found = reported(prepare_store("ag-news", BYTES, tmp_path / "stores", folder))
     assert found["splits"]["train"]["duplicates"] == 1
 
 
 def test_choices_are_read_whole() -> None:
     rows = [[[1, 2], [3]], [[4]], [[], []], [[1], [2, 3]]]
     nested = pyarrow.array([[[0]], *rows], pyarrow.list_(TOKENS))[1:]  # a slice, whose offsets begin beyond 0
-    column = column_of(nested)
+    column = id_column(nested)
     assert column.values.tolist() == [1, 2, 3, 4, 1, 2, 3]
     assert column.lengths.tolist() == [2, 1, 1, 0, 0, 1, 2]
     hashes, is_empty = row_hashes([column])
@@ -165,14 +166,14 @@ def test_lengths_are_counted() -> None:
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_a_picture_is_drawn(suffix: str, leaky: Store, tmp_path: Path) -> None:
     path = tmp_path / f"quality{suffix}"
-    picture(reported(leaky), path)
+    draw_picture(reported(leaky), path)
     starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
     assert path.read_bytes().startswith(starts[suffix])
 
 
 def test_a_picture_of_no_known_format_is_refused(leaky: Store, tmp_path: Path) -> None:
     with pytest.raises(SynthError, match="is of no format"):
-        picture(reported(leaky), tmp_path / "quality.txt")
+        draw_picture(reported(leaky), tmp_path / "quality.txt")
     assert not (tmp_path / "quality.txt").exists()
 
 
@@ -182,7 +183,7 @@ def test_a_picture_of_a_column_without_ids(leaky: Store, tmp_path: Path) -> None
     empty.add(np.array([0, 0]))
     for counts in found["splits"].values():
         counts["lengths"]["target"] = empty.describe()
-    picture(found, tmp_path / "quality.png")
+    draw_picture(found, tmp_path / "quality.png")
     assert (tmp_path / "quality.png").stat().st_size > 10_000
 
 
@@ -192,7 +193,7 @@ def test_repeats_are_counted_a_block_at_a_time(at_once: int, monkeypatch: pytest
     draw = np.random.default_rng(0)
     for rows in (0, 1, 2, 7, 60):
         drawn = draw.integers(0, max(rows // 4, 1), rows).astype(np.uint64)
-        hashes, counted = duplicates.repeats([drawn[: rows // 3], drawn[rows // 3 :]])
+        hashes, counted = duplicates.count_repeats([drawn[: rows // 3], drawn[rows // 3 :]])
         times = Counter(drawn.tolist())
         assert hashes.tolist() == sorted(drawn.tolist())
         assert counted == {

@@ -8,7 +8,7 @@ import pytest
 
 from synthcli.data.corpora import find_corpus, reading
 from synthcli.data.corpora.reading import json_document, lines
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError
 from synthcli.presets import load_preset
 from tests.data.small import BYTES, SOURCES, multi30k, write
@@ -80,7 +80,7 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
         (folder / name).unlink()
         (folder / name).mkdir()
     with pytest.raises(SynthError) as error:
-        prepare("multi30k", BYTES, tmp_path / "stores", folder)
+        prepare_store("multi30k", BYTES, tmp_path / "stores", folder)
     assert error.value.message == f"`{folder}` lacks `train.en` of `multi30k`"
     assert refused(folder / "val.de.gz") == f"cannot read `{folder / 'val.de.gz'}`: Is a directory"
 

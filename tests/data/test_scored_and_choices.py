@@ -8,7 +8,7 @@ from torch import Tensor
 
 from synthcli.data.examples.collate import Batch
 from synthcli.data.examples.examples import Examples, Report
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.ragged import NestedRagged
 from synthcli.data.store.store import Store, open_store
 from synthcli.errors import SynthError
@@ -34,7 +34,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Store:
     lines = [f"{'ab' * number}\tb\t{score}" for number, score in enumerate(SCORES, start=1)]
     for name in ("train.tsv", "dev.tsv"):
         write(folder / "data" / name, ["sentence1\tsentence2\tscore", *lines])
-    return prepare("glue-stsb", BYTES, folder / "stores", folder / "data")
+    return prepare_store("glue-stsb", BYTES, folder / "stores", folder / "data")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def choices(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("choices")
     for name in ("train.jsonl", "val.jsonl"):
         write(folder / "data" / name, [record("xyz", "y"), record("x", "x"), record("xy", "y")])
-    return prepare("superglue-record", BYTES, folder / "stores", folder / "data")
+    return prepare_store("superglue-record", BYTES, folder / "stores", folder / "data")
 
 
 def tensor(batch: Batch, key: str) -> Tensor:

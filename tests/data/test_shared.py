@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from tests.data.small import BYTES
 
 FOLDERS = {
@@ -34,7 +34,7 @@ def published(shared: Path, corpus: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("corpus", [name for name in FOLDERS if name != "cnn-dailymail"])
 def test_rows_are_the_published(corpus: str, shared: Path, tmp_path: Path) -> None:
-    store = prepare(corpus, BYTES, tmp_path, shared / "data" / FOLDERS[corpus])
+    store = prepare_store(corpus, BYTES, tmp_path, shared / "data" / FOLDERS[corpus])
     rows = [store.rows(split) for split in store.splits]
     counts = list(published(shared, corpus).values())
     assert rows == counts or (corpus in CUT and sum(rows) == counts[0])
@@ -50,20 +50,20 @@ def test_rows_are_the_published(corpus: str, shared: Path, tmp_path: Path) -> No
     ],
 )
 def test_summaries_in_four_formats(source: str, split: str, shared: Path, tmp_path: Path) -> None:
-    store = prepare("cnn-dailymail", BYTES, tmp_path, shared / "data/cnn_dailymail" / source)
+    store = prepare_store("cnn-dailymail", BYTES, tmp_path, shared / "data/cnn_dailymail" / source)
     assert sum(store.rows(name) for name in store.splits) == published(shared, "cnn-dailymail")[split]
     assert store.manifest["source"]["splits_made"] is not None
 
 
 @pytest.mark.parametrize("corpus", WORDS)
 def test_words_are_the_published(corpus: str, shared: Path, tmp_path: Path) -> None:
-    store = prepare(corpus, BYTES, tmp_path, shared / "data" / FOLDERS[corpus])
+    store = prepare_store(corpus, BYTES, tmp_path, shared / "data" / FOLDERS[corpus])
     words = {split: store.counts(split)["words"] for split in store.splits}
     assert WORDS[corpus] in (words, sum(words.values()))
 
 
 def test_moses_escapes_are_gone(shared: Path, tmp_path: Path) -> None:
-    store = prepare("wmt14-en-de", BYTES, tmp_path, shared / "data/wmt14_en_de")
+    store = prepare_store("wmt14-en-de", BYTES, tmp_path, shared / "data/wmt14_en_de")
     texts = [text for column in ("source_text", "target_text") for text in store.split("test")[column]]
     assert not [text for text in texts if "&quot;" in text or "&apos;" in text]
     assert store.counts("train")["empty"] == 1

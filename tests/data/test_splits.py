@@ -6,7 +6,7 @@ import pytest
 from synthcli.data.corpora import CORPORA
 from synthcli.data.corpora.source import find_split
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from tests.data.small import BYTES, wikitext
@@ -32,7 +32,7 @@ def test_another_word_is_no_split() -> None:
     ],
 )
 def test_words_are_counted_where_white_space_parts_some(line: str, why: str | None, tmp_path) -> None:
-    store = prepare("wikitext-2", BYTES, tmp_path / "stores", wikitext(tmp_path / "data", [line] * 3))
+    store = prepare_store("wikitext-2", BYTES, tmp_path / "stores", wikitext(tmp_path / "data", [line] * 3))
     examples = Examples(store, "train", "causal-lm", max_target=8)
     assert examples.lacks_words() == why
     assert examples.words(np.arange(len(examples))).sum() > 0

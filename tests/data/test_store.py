@@ -7,8 +7,8 @@ import pytest
 from datasets import load_from_disk
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
-from synthcli.data.store.store import Store, find_store, known_source, open_store, stores_root
+from synthcli.data.prepare.prepare_store import prepare_store
+from synthcli.data.store.store import Store, find_store, last_source, open_store, stores_root
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, ag_news, contents, multi30k, names_in, wikitext
 
@@ -20,7 +20,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, source: Path) -> Store:
-    return prepare("multi30k", BYTES, tmp_path / "stores", source)
+    return prepare_store("multi30k", BYTES, tmp_path / "stores", source)
 
 
 def test_what_a_store_holds(store: Store, source: Path) -> None:
@@ -56,14 +56,14 @@ def test_datasets_reads_it(store: Store) -> None:
 
 def test_text_is_counted_with_line_ends(tmp_path: Path) -> None:
     source = wikitext(tmp_path / "data", ["", " Ä b \u00a0 c ", "d"])
-    store = prepare("wikitext-2", BYTES, tmp_path / "stores", source)
+    store = prepare_store("wikitext-2", BYTES, tmp_path / "stores", source)
     assert store.split("train")["words"] == [1, 4, 2]
     assert store.split("train")["bytes"] == [1, 10, 2]
     assert store.counts("train")["empty"] == 1
 
 
 def test_a_missing_split_is_named(tmp_path: Path) -> None:
-    store = prepare("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
+    store = prepare_store("ag-news", BYTES, tmp_path / "stores", ag_news(tmp_path / "data"))
     assert store.class_names == ("World", "Sports", "Business", "Sci/Tech")
     with pytest.raises(SynthError) as error:
         store.split("validation")
@@ -74,14 +74,14 @@ def test_a_missing_split_is_named(tmp_path: Path) -> None:
 
 def test_preparing_again_returns_what_is_there(store: Store, source: Path) -> None:
     before = store.path.stat().st_ino
-    again = prepare("multi30k", BYTES, store.path.parent, source)
+    again = prepare_store("multi30k", BYTES, store.path.parent, source)
     assert again == store
     assert again.path.stat().st_ino == before
 
 
 def test_equal_text_makes_equal_stores(store: Store, source: Path) -> None:
     before = contents(store.path)
-    again = prepare("multi30k", BYTES, store.path.parent, source, force=True)
+    again = prepare_store("multi30k", BYTES, store.path.parent, source, force=True)
     assert contents(again.path) == before
     assert again.hash == store.hash
     assert again.manifest["created"] > store.manifest["created"]
@@ -90,7 +90,7 @@ def test_equal_text_makes_equal_stores(store: Store, source: Path) -> None:
 
 def test_sentencepiece_stores_are_equal_too(tmp_path: Path, source: Path) -> None:
     config = TokenizerConfig(kind="sentencepiece-unigram", vocab_size=320)
-    first, second = (prepare("multi30k", config, tmp_path / root, source) for root in "ab")
+    first, second = (prepare_store("multi30k", config, tmp_path / root, source) for root in "ab")
     assert first.hash == second.hash
 
 
@@ -123,8 +123,8 @@ def test_a_spoilt_store_is_refused_until_forced(store: Store, source: Path) -> N
     (store.path / "state.json").unlink(missing_ok=True)
     (store.path / "train/state.json").write_text("{}")
     with pytest.raises(SynthError, match="its manifest says"):
-        prepare("multi30k", BYTES, store.path.parent, source)
-    assert prepare("multi30k", BYTES, store.path.parent, source, force=True).hash == store.hash
+        prepare_store("multi30k", BYTES, store.path.parent, source)
+    assert prepare_store("multi30k", BYTES, store.path.parent, source, force=True).hash == store.hash
 
 
 def test_a_folder_without_a_manifest_is_no_store(tmp_path: Path) -> None:
@@ -148,16 +148,16 @@ def test_stores_are_found_again(store: Store, source: Path) -> None:
     assert find_store(root, "multi30k", TokenizerConfig(kind="sentencepiece-bpe", vocab_size=9)) is None
     assert find_store(root, "multi30k", BYTES, source / "elsewhere") is None
     assert find_store(root, "copy", BYTES) is None
-    assert known_source(root, "multi30k") == source.resolve()
-    assert known_source(root, "wmt14-en-de") is None
-    assert known_source(root / "none", "multi30k") is None
+    assert last_source(root, "multi30k") == source.resolve()
+    assert last_source(root, "wmt14-en-de") is None
+    assert last_source(root / "none", "multi30k") is None
 
 
 def test_the_newest_store_is_found(tmp_path: Path) -> None:
     sources = [multi30k(tmp_path / name) for name in "ab"]
-    stores = [prepare("multi30k", BYTES, tmp_path / "stores", source) for source in sources]
+    stores = [prepare_store("multi30k", BYTES, tmp_path / "stores", source) for source in sources]
     assert find_store(tmp_path / "stores", "multi30k", BYTES) == stores[1].path
-    assert known_source(tmp_path / "stores", "multi30k") == sources[1].resolve()
+    assert last_source(tmp_path / "stores", "multi30k") == sources[1].resolve()
 
 
 def test_where_stores_stand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_where_stores_stand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_progress_is_reported(tmp_path: Path, source: Path) -> None:
     said: list[tuple[str, int, int | None]] = []
-    prepare("multi30k", BYTES, tmp_path, source, lambda *what: said.append(what))
+    prepare_store("multi30k", BYTES, tmp_path, source, lambda *what: said.append(what))
     total = 29_000 + 1_014 + 1_000
     last = ("looking for duplicates and leaks", 0, None)
     assert said == [*(("encoding", done, total) for done in (0, 20, 24, 27)), last]

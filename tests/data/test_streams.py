@@ -8,7 +8,7 @@ from torch import Tensor
 from synthcli.data.config import BatchConfig, DataConfig
 from synthcli.data.examples.batches import Batches, split_in_order
 from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, wikitext
@@ -21,7 +21,7 @@ MARKS = {0: ".", 1: "^", 2: "$", IGNORED: "."}
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("text")
-    return prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+    return prepare_store("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
 
 
 def tensor(batch: Batch, key: str) -> Tensor:

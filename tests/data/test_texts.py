@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow
 import pytest
 
-from synthcli.data.prepare.texts import NARROW, WIDE, Texts
+from synthcli.data.prepare.texts import NARROW, WIDE, TextBuffer
 from synthcli.data.store import arrays
 
 LETTERS = "ab é漢🙂\u2013" + NARROW + WIDE
@@ -21,7 +21,7 @@ def texts(letters: str) -> list[str]:
 @pytest.mark.parametrize("letters", ["ab .", "ab\n\t ", LETTERS])
 def test_texts_are_counted(letters: str) -> None:
     given = texts(letters)
-    joined = Texts.joined(given)
+    joined = TextBuffer.join(given)
     assert len(joined) == len(given)
     assert joined.strings() == given
     assert joined.bytes.tolist() == [len(text.encode()) + 1 for text in given]
@@ -31,14 +31,14 @@ def test_texts_are_counted(letters: str) -> None:
 @pytest.mark.parametrize("size", [1, 7, 100, 10**6])
 def test_slices_are_all_of_the_texts(size: int) -> None:
     given = texts(LETTERS)
-    slices = list(Texts.joined(given).slices(size))
+    slices = list(TextBuffer.join(given).slices(size))
     assert [text for part in slices for text in part.strings()] == given
     assert all(len(part.data) >= size for part in slices[:-1])
-    assert [words for part in slices for words in part.words] == Texts.joined(given).words.tolist()
+    assert [words for part in slices for words in part.words] == TextBuffer.join(given).words.tolist()
 
 
 def test_no_texts() -> None:
-    none = Texts.joined([])
+    none = TextBuffer.join([])
     assert (len(none), none.strings(), list(none.slices(1)), none.words.tolist()) == (0, [], [], [])
 
 
@@ -49,11 +49,11 @@ def test_white_space_is_pythons() -> None:
 
 
 def test_arrays_become_numbers_and_back() -> None:
-    array = arrays.integers(arrays.ends_of(np.arange(5)))
+    array = arrays.int_array(arrays.cumulate(np.arange(5)))
     assert arrays.numbers_in(array[2:5]).tolist() == array.to_pylist()[2:5]
     assert arrays.numbers_in(array[:0]).tolist() == []
     floats = pyarrow.array([0.5, 1.5], pyarrow.float32())
     assert arrays.numbers_in(floats).tolist() == [0.5, 1.5]
     column = pyarrow.chunked_array([array[:2], array[2:]])
-    assert arrays.column_numbers(column).tolist() == array.to_pylist()
-    assert arrays.column_numbers(pyarrow.chunked_array([], pyarrow.int32())).dtype == np.int32
+    assert arrays.join_numbers(column).tolist() == array.to_pylist()
+    assert arrays.join_numbers(pyarrow.chunked_array([], pyarrow.int32())).dtype == np.int32

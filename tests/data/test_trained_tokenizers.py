@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.tokenizers import (
     TRAINERS,
     byte_level_bpe,
@@ -144,9 +144,9 @@ def test_every_id_is_shown(kind: str) -> None:
 
 def test_a_store_gives_its_tokenizer_to_another(tmp_path: Path) -> None:
     source = multi30k(tmp_path / "data")
-    first = prepare("multi30k", configured("byte-level-bpe", 300), tmp_path / "stores", source)
+    first = prepare_store("multi30k", configured("byte-level-bpe", 300), tmp_path / "stores", source)
     asked = configured("byte-level-bpe", 300, first.path)
-    second = prepare("copy", asked, tmp_path / "stores")
+    second = prepare_store("copy", asked, tmp_path / "stores")
     assert second.tokenizer.hash == first.tokenizer.hash
     assert second.tokenizer.encode_batch(SOURCES) == first.tokenizer.encode_batch(SOURCES)
 

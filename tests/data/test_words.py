@@ -12,7 +12,7 @@ from synthcli.cli import app
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import CORPORA
 from synthcli.data.corpora.lm1b import HELD_OUT, TRAINING
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from tests.data.small import wikitext, write
@@ -40,7 +40,7 @@ def unknown(store: Store) -> list[int]:
 
 
 def test_words_of_lm1b_stand_three_times_or_more(tmp_path: Path) -> None:
-    store = prepare("lm1b", words(100), tmp_path / "stores", lm1b(tmp_path / "data"))
+    store = prepare_store("lm1b", words(100), tmp_path / "stores", lm1b(tmp_path / "data"))
     assert vocabulary(store) == ["a", "b", "c"]
     assert unknown(store) == [3, 0, 2]
     assert store.split("test")["tokens"][0] == [5, 3, 3]
@@ -50,11 +50,11 @@ def test_words_of_lm1b_stand_three_times_or_more(tmp_path: Path) -> None:
 def test_words_of_lm1b_as_their_publisher_lists_them(tmp_path: Path) -> None:
     folder = lm1b(tmp_path / "data")
     listed = write(folder / "1b_word_vocab.txt", ["<S> 9", "d 2", "b 3", "<UNK> 4", "e 1", "a 6"])
-    store = prepare("lm1b", words(7), tmp_path / "stores", folder)
+    store = prepare_store("lm1b", words(7), tmp_path / "stores", folder)
     assert vocabulary(store) == ["a", "b", "d"]  # by falling count, as many as there is room for
     assert listed.name in [file["path"] for file in store.manifest["source"]["files"]]
     write(listed, ["e", "a"])
-    assert vocabulary(prepare("lm1b", words(100), tmp_path / "others", folder)) == ["e", "a"]
+    assert vocabulary(prepare_store("lm1b", words(100), tmp_path / "others", folder)) == ["e", "a"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_list_that_is_none(tmp_path: Path, lines: list[str], message: str) -> 
     folder = lm1b(tmp_path / "data")
     path = write(folder / "1b_word_vocab.txt", lines)
     with pytest.raises(SynthError) as caught:
-        prepare("lm1b", words(100), tmp_path / "stores", folder)
+        prepare_store("lm1b", words(100), tmp_path / "stores", folder)
     assert caught.value.message == f"`{path}` {message}" and caught.value.hint
     assert not (tmp_path / "stores").exists()
 
@@ -80,7 +80,7 @@ def test_a_text_of_rare_words_has_none(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     write(folder / HELD_OUT / "news.en.heldout-00000-of-00050", [f"word{n} twice{n // 2}" for n in range(9)])
     with pytest.raises(SynthError) as caught:
-        prepare("lm1b", words(100), tmp_path / "stores", folder)
+        prepare_store("lm1b", words(100), tmp_path / "stores", folder)
     assert str(caught.value) == (
         "no word of the text stands there 3 times or more\nhint: prepare more of the corpus"
     )
@@ -105,7 +105,7 @@ def test_words_of_wikitext_as_published(shared: Path, tmp_path: Path) -> None:
     """WikiText-2 in the layout of WikiText-103: 33,278 words with <unk> and the end of a line."""
     folder = tmp_path / "data"
     shutil.copytree(shared / "data/wikitext-2", folder)
-    store = prepare("wikitext-103", words(267_735), tmp_path / "stores", folder)
+    store = prepare_store("wikitext-103", words(267_735), tmp_path / "stores", folder)
     assert store.tokenizer.vocab_size == 33_278 + 2  # and marks of padding and of the beginning
     counts = Counter(word for row in store.split("train")["tokens"] for word in row)
     by_id = [counts[number] for number in range(4, store.tokenizer.vocab_size)]
@@ -117,7 +117,7 @@ def test_words_of_wikitext_as_published(shared: Path, tmp_path: Path) -> None:
 
 
 def test_words_of_lm1b_as_published(shared: Path, tmp_path: Path) -> None:
-    store = prepare("lm1b", words(793_470), tmp_path, shared / "data/lm1b")
+    store = prepare_store("lm1b", words(793_470), tmp_path, shared / "data/lm1b")
     assert sum(store.counts(split)["words"] for split in store.splits) == 159_658
     train, *held_out = (store.counts(split) for split in store.splits)
     assert all(0.05 < part["unknown"] / part["tokens"] < 0.2 for part in (train, *held_out))

@@ -15,7 +15,7 @@ import torch
 
 from synthcli.data.config import DenoisingConfig, MaskingConfig, TokenizerConfig
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers.wordpiece import MARKS
 from synthcli.evaluation import measure as measuring
@@ -89,12 +89,12 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
     (folder / "vocab.txt").write_text("\n".join([*MARKS, *LETTERS]))
     pieces = TokenizerConfig(kind="wordpiece", vocab_size=31, files=str(folder))
     return {
-        "bytes": prepare("wikitext-2", BYTES, folder / "a", wikitext(folder / "text", LINES)),
-        "pieces": prepare("wikitext-2", pieces, folder / "b", folder / "text"),
-        "pairs": prepare("multi30k", BYTES, folder / "c", multi30k(folder / "pairs")),
-        "classes": prepare("ag-news", BYTES, folder / "d", ag_news(folder / "classes")),
-        "scores": prepare("glue-stsb", BYTES, folder / "e", scores(folder / "scores")),
-        "choices": prepare("superglue-record", BYTES, folder / "f", choices(folder / "choices")),
+        "bytes": prepare_store("wikitext-2", BYTES, folder / "a", wikitext(folder / "text", LINES)),
+        "pieces": prepare_store("wikitext-2", pieces, folder / "b", folder / "text"),
+        "pairs": prepare_store("multi30k", BYTES, folder / "c", multi30k(folder / "pairs")),
+        "classes": prepare_store("ag-news", BYTES, folder / "d", ag_news(folder / "classes")),
+        "scores": prepare_store("glue-stsb", BYTES, folder / "e", scores(folder / "scores")),
+        "choices": prepare_store("superglue-record", BYTES, folder / "f", choices(folder / "choices")),
     }
 
 

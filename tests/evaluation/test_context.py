@@ -9,7 +9,7 @@ import torch
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import Judged, measure
 from synthcli.model import ModelConfig, build
@@ -20,7 +20,7 @@ LENGTH, CONTEXT = 8, 5
 def test_each_token_is_predicted_from_its_context(tmp_path: Path) -> None:
     lines = [b"one line", b"", b"two more lines", b"x"] * 3
     (tmp_path / "enwik8").write_bytes(b"\n".join(lines * 20))
-    store = prepare("enwik8", TokenizerConfig(kind="bytes"), tmp_path / "stores", tmp_path / "enwik8")
+    store = prepare_store("enwik8", TokenizerConfig(kind="bytes"), tmp_path / "stores", tmp_path / "enwik8")
     torch.manual_seed(0)
     table = {
         "d_model": 8,

@@ -14,7 +14,7 @@ from sacrebleu.metrics import BLEU
 from scipy import stats
 
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig
@@ -39,7 +39,7 @@ def all_examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Examples
     """The training split of a small corpus for each task."""
     folder = tmp_path_factory.mktemp("evaluation")
     stores = {
-        task: prepare(corpus, BYTES, folder / "stores", write(folder / corpus))
+        task: prepare_store(corpus, BYTES, folder / "stores", write(folder / corpus))
         for task, (corpus, write) in CORPORA.items()
     }
     return {task: Examples(store, "train", task, LONGEST, LONGEST) for task, store in stores.items()}
@@ -127,7 +127,7 @@ def uneven(tmp_path: Path) -> Examples:
     for stem, rows in {"train": 8, "val": 1, "test_2016_flickr": 1}.items():
         write_lines(tmp_path / f"{stem}.en", [chr(97 + n) * (1 + 5 * n) for n in range(rows)])
         write_lines(tmp_path / f"{stem}.de", [f"Zeile {n}" for n in range(rows)])
-    store = prepare("multi30k", BYTES, tmp_path / "stores", tmp_path)
+    store = prepare_store("multi30k", BYTES, tmp_path / "stores", tmp_path)
     return Examples(store, "train", "seq2seq", LONGEST, LONGEST)
 
 
@@ -159,7 +159,7 @@ def test_rouge_is_by_the_tokenizer_that_was_asked_for(
     for stem in ("train", "val", "test_2016_flickr"):
         write_lines(tmp_path / f"{stem}.en", ["cat"])
         write_lines(tmp_path / f"{stem}.de", ["猫"])
-    store = prepare("multi30k", BYTES, tmp_path / "stores", tmp_path)
+    store = prepare_store("multi30k", BYTES, tmp_path / "stores", tmp_path)
     examples = Examples(store, "train", "seq2seq", LONGEST, LONGEST)
     with monkeypatch.context() as patch, pytest.raises(SynthError, match="drops all 1 letters"):
         patch.setattr(measuring, "generated", lambda judged: pytest.fail("it is refused before"))

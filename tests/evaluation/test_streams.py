@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.beam_search import SearchOptions
@@ -34,7 +34,7 @@ WORDS = 2 + 0 + 1 + 4 + 0 + 5 + 2 + len(ROWS)
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("text")
-    return prepare("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
+    return prepare_store("wikitext-2", BYTES, folder / "stores", wikitext(folder / "data", ROWS))
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_float32_agrees_over_lengths_of_segments(text: Store) -> None:
 @pytest.mark.parametrize("embeddings", [{}, {"cutoffs": [6, 11], "div_val": 2}])
 def test_of_words_a_token_is_a_word(tmp_path: Path, embeddings: dict[str, Any]) -> None:
     tokenizer = TokenizerConfig.model_validate({"kind": "words", "vocab_size": 100})
-    store = prepare("wikitext-2", tokenizer, tmp_path / "stores", wikitext(tmp_path / "data", ROWS))
+    store = prepare_store("wikitext-2", tokenizer, tmp_path / "stores", wikitext(tmp_path / "data", ROWS))
     examples = Examples(store, "train", "causal-lm", max_target=100, layout="streams", streams=1)
     (tokens,), (targets,) = (examples.collate(np.arange(1))[key] for key in ("tokens", "targets"))
     assert len(targets) == WORDS

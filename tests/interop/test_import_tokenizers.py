@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from synthcli.data.examples.classification import LabelledExamples
+from synthcli.data.examples.classification import ClassificationExamples
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer
@@ -119,7 +119,7 @@ def test_a_classifier_reads_a_text_as_it_was_trained(here: Path, synth: Synth) -
     model, tokenizer = load_model(here / "ours")
     rows = pyarrow.table({"tokens": tokenizer.encode_batch(lines), "label": [0, 1, 0, 1, 0]})
     store = SimpleNamespace(tokenizer=tokenizer, table=lambda split: rows)
-    examples = LabelledExamples(store, "test", longest)  # type: ignore[arg-type]
+    examples = ClassificationExamples(store, "test", longest)  # type: ignore[arg-type]
     for row, line in enumerate(lines):
         tokens = examples.collate(np.array([row]))["tokens"]
         given = read(line, truncation=True, max_length=longest, return_tensors="pt")

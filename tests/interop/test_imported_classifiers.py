@@ -19,13 +19,13 @@ from synthcli.cli.next_training import training_command
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import logits_of
 from synthcli.compress.teacher import open_teacher
-from synthcli.data.corpora.forms import NAMED, PLAIN
 from synthcli.data.examples.classified_text import fit_pair
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.origin import prepare_command
 from synthcli.data.store.store import open_store
 from synthcli.data.tokenizers import load_tokenizer
+from synthcli.data.tokenizers.base import NAMED, PLAIN
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.data.tokenizers.own_kinds import wordpiece_of
@@ -208,11 +208,11 @@ def test_a_checkpoint_without_a_form_reads_names(here: Path, synth: Synth) -> No
     checkpoint = load_checkpoint(here / "ours")
     config = own_tokenizer(checkpoint)
     assert config.model_dump().keys() == {"kind", "vocab_size", "files"}
-    store = prepare("glue-mrpc", config, here / "stores", here / "data")
+    store = prepare_store("glue-mrpc", config, here / "stores", here / "data")
     name = f"glue-mrpc.huggingface-{checkpoint.tokenizer.vocab_size}-{checkpoint.tokenizer.hash[:8]}."
     assert store.path.name.startswith(name)
     assert store.table("train").column_names == ["tokens", "label"]
-    plain = prepare("glue-mrpc", own_tokenizer(checkpoint, PLAIN), here / "stores", here / "data")
+    plain = prepare_store("glue-mrpc", own_tokenizer(checkpoint, PLAIN), here / "stores", here / "data")
     assert plain.path.name.startswith(f"{name[:-1]}-plain.")
     assert plain.split("train").column_names == ["tokens", "label", "second"]
     assert training_command(plain).count("data.tokenizer.form=plain") == 1
@@ -242,7 +242,9 @@ def test_choices_are_pairs(here: Path, synth: Synth) -> None:
         (here / "data" / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
     bert_folder(here / "bert")
     teacher = open_teacher(here / "bert")
-    store = prepare("superglue-copa", kept_tokenizer(teacher.tokenizer, here / "bert"), here, here / "data")
+    store = prepare_store(
+        "superglue-copa", kept_tokenizer(teacher.tokenizer, here / "bert"), here, here / "data"
+    )
     batch = Examples(store, "train", "classification", 24, has_types=True).collate(np.arange(2))
     theirs = transformers.AutoTokenizer.from_pretrained(here / "bert")
     pairs = [
@@ -280,7 +282,7 @@ def test_what_is_compressed_on_is_read_so_too(here: Path, synth: Synth) -> None:
     texts = write_corpus("glue-mrpc", here / "data")
     theirs = theirs_on(here / "bert", classifier(here / "bert", 2), texts)
     teacher = open_teacher(here / "bert")
-    store = prepare(
+    store = prepare_store(
         "glue-mrpc", kept_tokenizer(teacher.tokenizer, here / "bert"), here / "stores", here / "data"
     )
     text = Calibration(store, "validation", teacher)
@@ -352,7 +354,7 @@ def test_real_sentences_are_read_as_transformers_reads_them(
     theirs = transformers.BertTokenizer(vocab=str(vocabulary))
     theirs.save_pretrained(here / "bert")
     tokenizer = kept_tokenizer(published_tokenizer(here / "bert"), here / "bert", PLAIN)
-    store = prepare(f"glue-{task.lower()}", tokenizer, here / "stores", copied(source, here / "data"))
+    store = prepare_store(f"glue-{task.lower()}", tokenizer, here / "stores", copied(source, here / "data"))
     examples = Examples(store, "validation", "classification", 64, has_types=True)
     lines = (source / "dev.tsv").read_text(encoding="utf-8-sig").splitlines()[task != "CoLA" :]
     cells = [line.split("\t") for line in lines]

@@ -7,7 +7,7 @@ import torch
 
 from synthcli.data.config import BatchConfig, TokenizerConfig
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
@@ -23,7 +23,9 @@ STACK = {"layers": 1, "max_length": 24}
 
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory) -> Store:
-    return prepare("copy", TokenizerConfig(kind="bytes", vocab_size=260), tmp_path_factory.mktemp("stores"))
+    return prepare_store(
+        "copy", TokenizerConfig(kind="bytes", vocab_size=260), tmp_path_factory.mktemp("stores")
+    )
 
 
 def test_a_model_trains_on_a_store_and_loads_by_itself(copies: Store, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from synthcli.data.config import BatchConfig
-from synthcli.data.examples.counter_rng import keys_of, uniform
+from synthcli.data.examples.counter_rng import derive_keys, uniform
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import IGNORED, OBJECTIVES
@@ -56,7 +56,7 @@ class HiddenText(ToyText):
         batch = super().collate(indices)
         tokens = batch["tokens"]
         assert tokens is not None  # and their targets stay
-        drawn = uniform(keys_of(seed, epochs, indices)[:, None], np.arange(tokens.shape[1]))
+        drawn = uniform(derive_keys(seed, epochs, indices)[:, None], np.arange(tokens.shape[1]))
         return {**batch, "tokens": tokens.masked_fill(torch.from_numpy(drawn) < 1 / 3, 3)}
 
 

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from synthcli.compress.teacher import Teacher
-from synthcli.data.examples.chunks import Pieces
-from synthcli.data.examples.classified_text import ClassifiedText, seconds_of
-from synthcli.data.examples.collate import Batch, framed, padded
-from synthcli.data.examples.windows import Joined
+from synthcli.data.examples.classified_text import ClassifiedText, second_starts
+from synthcli.data.examples.collate import Batch, join_ids, pad_rows
+from synthcli.data.examples.windows import Chunks, Joined
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError, did_you_mean
@@ -35,7 +34,7 @@ class Sequences(NamedTuple):
 class Calibration:
     """Sequences by number; `limit` takes so many at even distances, since neighbours are of one article.
 
-    With `rows` each is a row with the marks of the task's training examples, long ones cut into pieces, empty
+    With `rows` each is a row with the marks of the task's training examples, long ones cut into chunks, empty
     ones left out; of pairs the longer text is cut, and the second is of type 1 where the teacher has types.
     With `packed` rows with their ends follow each other in windows of `max_length`.
     """
@@ -81,11 +80,11 @@ class Calibration:
 
     def batch(self, indices: Indices) -> Batch:
         """Return tokens (batch, length) and padding, None where nothing is padded; token_types of pairs."""
-        tokens, padding = padded([self.text(int(i)) for i in indices], self.pad)
+        tokens, padding = pad_rows([self.text(int(i)) for i in indices], self.pad)
         if self._types is None:
             return {"tokens": tokens, "padding": padding}
         types = [self._types(int(self._numbers[i])) for i in indices]
-        return {"tokens": tokens, "padding": padding, "token_types": padded(types, 0)[0]}
+        return {"tokens": tokens, "padding": padding, "token_types": pad_rows(types, 0)[0]}
 
 
 def spread(numbers: Indices, limit: int | None) -> Indices:
@@ -100,13 +99,13 @@ def spread(numbers: Indices, limit: int | None) -> Indices:
 def rows_of(calibration: Calibration, task: str) -> Sequences:
     """Return the text of a row by number, and lengths, 0 where there is none to read."""
     data = calibration.store.split(calibration.split).data
-    rows, seconds = Ragged(data.column("tokens")), seconds_of(data)
+    rows, seconds = Ragged(data.column("tokens")), second_starts(data)
     # an end is the last target of a decoder, never its input
     has_end = task == "masked-lm" or (task == "classification" and calibration.store.tokenizer.ends_texts)
     if seconds is not None:
         return _pairs(calibration, rows, seconds, has_end)
-    pieces = Pieces(rows, calibration.max_length - (2 if has_end else 1))
-    return Sequences(partial(_row, calibration, pieces, has_end), pieces.sizes + (2 if has_end else 1))
+    chunks = Chunks(rows, calibration.max_length - (2 if has_end else 1))
+    return Sequences(partial(_row, calibration, chunks, has_end), chunks.sizes + (2 if has_end else 1))
 
 
 def _pairs(calibration: Calibration, rows: Ragged, seconds: Indices, has_end: bool) -> Sequences:
@@ -124,9 +123,9 @@ def _pairs(calibration: Calibration, rows: Ragged, seconds: Indices, has_end: bo
     return Sequences(text, lengths, types if calibration.has_types else None)
 
 
-def _row(calibration: Calibration, pieces: Pieces, has_end: bool, number: int) -> Ids:
+def _row(calibration: Calibration, chunks: Chunks, has_end: bool, number: int) -> Ids:
     end = (calibration.eos,) if has_end else ()
-    return framed(calibration.bos, pieces[number], *end)
+    return join_ids(calibration.bos, chunks[number], *end)
 
 
 def windows_of(calibration: Calibration, task: str) -> Sequences:

@@ -1,21 +1,35 @@
 """The form in which a classifier reads the texts of a row; a checkpoint keeps that of its training.
 
-`named` is one text, each field after its name, as T5 reads them. `plain` is the texts alone, as most other
-models were trained: one as it is, several as a pair, the first and what follows it.
+`named` is one text, each field after its name, as T5 reads them (Raffel et al. 2020). `plain` is the texts
+alone, as most other models were trained: one as it is, several as a pair, the first and what follows it.
 """
 
+from collections.abc import Mapping
 from typing import cast
 
 from synthcli.data.corpora.source import Row
-from synthcli.data.corpora.template import Fields
-from synthcli.data.tokenizers.base import FORMS, NAMED, PLAIN
+from synthcli.data.tokenizers.base import FORMS, PLAIN
 from synthcli.errors import SynthError, did_you_mean
 
 FORMED = ("labelled", "scored", "choices")  # the kinds of rows that have a form
 
 Pair = tuple[str, str | None]
 
-__all__ = ["FORMED", "FORMS", "NAMED", "PLAIN", "check_form", "shape_row", "split_fields"]
+
+class Fields(str):
+    """A text made of named fields; `values` are their own texts, as the corpus has them."""
+
+    values: tuple[str, ...]
+
+
+def join_fields(fields: Mapping[str, str]) -> Fields:
+    """Return `premise: … hypothesis: …` on one line, in the order given: short fields first.
+
+    A text too long for the model loses its end.
+    """
+    text = Fields(" ".join(f"{name}: {' '.join(text.split())}" for name, text in fields.items()))
+    text.values = tuple(fields.values())
+    return text
 
 
 def check_form(word: str) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.finding import named
+from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import shown, tabbed
 from synthcli.data.corpora.source import Folder, Part, Row
-from synthcli.data.corpora.template import filled
 from synthcli.errors import SynthError
 
 URL = "https://gluebenchmark.com"
@@ -76,7 +76,7 @@ class Task:
                     )
                 record = dict(zip(header, cells, strict=True))
                 texts = [record[column] for column in self.columns]
-                text = filled(dict(zip(self.fields, texts, strict=True)))
+                text = join_fields(dict(zip(self.fields, texts, strict=True)))
                 yield {"text": text, **self.target(record[self.label], where)}
 
     def check(self, path: Path, header: tuple[str, ...]) -> None:
@@ -86,7 +86,7 @@ class Task:
 
     def row(self, record: dict[str, Any]) -> Row:
         """Return our row of one of the hub's records."""
-        text = filled({name: record[name] for name in self.fields})
+        text = join_fields({name: record[name] for name in self.fields})
         if not self.classes:
             return {"text": text, "score": float(record["label"])}
         return {"text": text, "label": int(record["label"])}

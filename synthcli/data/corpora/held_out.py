@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthcli.data.corpora.source import SPLITS, Row
-from synthcli.data.examples.counter_rng import mixed
-from synthcli.data.quality.hashing import Hashes, text_hashes
+from synthcli.data.store.hashing import Hashes, splitmix64, text_hashes
 from synthcli.data.store.ragged import Indices
 
 Codes = npt.NDArray[np.uint8]
@@ -201,8 +200,8 @@ def hold_out_by_class(
 ) -> HeldOut:
     """Choose the same share of every class; without labels, of all rows."""
     units = UNITS[unit](scanned)
-    salt = mixed(np.array([seed % 2**64], np.uint64))
-    buckets: Buckets = (mixed(units.hashes ^ salt) >> np.uint64(32)).astype(np.uint32)
+    salt = splitmix64(np.array([seed % 2**64], np.uint64))
+    buckets: Buckets = (splitmix64(units.hashes ^ salt) >> np.uint64(32)).astype(np.uint32)
     sizes: Indices = np.diff(np.append(units.firsts, len(scanned)))
     classes = None if labels is None else labels[units.firsts]
     strata = strata_of(classes, sizes)

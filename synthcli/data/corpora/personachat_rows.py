@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.reading import json_document, lines, parallel, shown
 from synthcli.data.corpora.source import Row
-from synthcli.data.corpora.template import filled
 from synthcli.errors import SynthError
 
 PERSONA, PARTNER, SILENCE = "your persona: ", "partner's persona: ", "__SILENCE__"
@@ -31,7 +31,7 @@ class Dialogue:
 
 def row_of(persona: Iterable[str], history: list[str], reply: str) -> Row:
     latest = {"persona": " ".join(persona), "history": " ".join(history[-UTTERANCES:])}
-    return {"source": filled(latest), "target": reply}
+    return {"source": join_fields(latest), "target": reply}
 
 
 def numbered_rows(files: tuple[Path, ...]) -> Iterator[Row]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.reading import shown
 from synthcli.data.corpora.source import Row
-from synthcli.data.corpora.template import filled
 from synthcli.errors import SynthError
 
 Record = dict[str, Any]
@@ -19,7 +19,7 @@ def labelled(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -
     """Return a row whose class is given by name, by number, or as true or false."""
     label = record["label"]
     number = label_of(classes.index(label) if label in classes else label, len(classes))
-    return {"text": filled(fields), "label": number}
+    return {"text": join_fields(fields), "label": number}
 
 
 def label_of(label: Any, count: int) -> int:
@@ -39,7 +39,7 @@ def entailment(record: Record, classes: tuple[str, ...]) -> Row:
 
 def copa(record: Record) -> Row:
     asked = {"premise": record["premise"], "question": f"what was the {record['question']}?"}
-    choices = [filled({**asked, "answer": record[name]}) for name in ("choice1", "choice2")]
+    choices = [join_fields({**asked, "answer": record[name]}) for name in ("choice1", "choice2")]
     return {"choices": choices, "label": label_of(record["label"], len(choices))}
 
 
@@ -102,7 +102,7 @@ def record_row(record: Record) -> Row:
     entities = [entity for entity in dict.fromkeys(record["entities"]) if entity not in right[1:]]
     passage = record["passage"].replace(HIGHLIGHT, " ")
     queries = (record["query"].replace(PLACEHOLDER, entity) for entity in entities)
-    choices = [filled({"query": query, "passage": passage}) for query in queries]
+    choices = [join_fields({"query": query, "passage": passage}) for query in queries]
     return {"choices": choices, "label": entities.index(right[0])}
 
 

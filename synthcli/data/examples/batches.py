@@ -7,10 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from synthcli.data.config import BatchConfig
-from synthcli.data.examples.batch_ramp import starts_of
+from synthcli.data.store.ragged import Indices
 from synthcli.errors import SynthError
-
-Indices = npt.NDArray[np.int64]
 
 # Rows of similar length are looked for among this many batches: enough to lose little to padding,
 # few enough that an epoch's order stays random.
@@ -45,7 +43,7 @@ class Batches:
             )
         self._epoch = lru_cache(maxsize=2)(self._batches_of)
         self._order = lru_cache(maxsize=2)(self._order_of)
-        self._starts = None if config.ramp is None else starts_of(config, steps)
+        self._starts = None if config.ramp is None else ramp_starts(config, steps)
         self._lock = Lock()  # two threads may ask
         self._ends: list[int] = []  # with max_tokens: the step after the last of each epoch so far
 
@@ -98,7 +96,7 @@ class Batches:
         if self.config.group_by_length:
             order = self._sorted_in_pools(order)
         batches = self._by_size(order) if self.config.size is not None else self._by_tokens(order)
-        return shuffled(batches, generator) if self.config.group_by_length else batches
+        return shuffle_batches(batches, generator) if self.config.group_by_length else batches
 
     def _sorted_in_pools(self, order: Indices) -> Indices:
         rows = self.config.size or max(1, (self.config.max_tokens or 0) // max(1, int(self.lengths.mean())))
@@ -119,7 +117,7 @@ class Batches:
         return [order[i:j] for i, j in zip(cuts, [*cuts[1:], len(order)], strict=True)]
 
 
-def shuffled(batches: list[Indices], generator: np.random.Generator) -> list[Indices]:
+def shuffle_batches(batches: list[Indices], generator: np.random.Generator) -> list[Indices]:
     """Shuffle whole batches; the last, which may be short, stays last."""
     *full, last = batches
     return [full[i] for i in generator.permutation(len(full))] + [last]
@@ -141,3 +139,19 @@ def split_in_order(indices: Indices, rank: int, world: int, micro_size: int | No
     longest = -(-len(indices) // world)
     parts = -(-longest // (micro_size or max(1, longest)))
     return np.array_split(np.array_split(indices, world)[rank], max(1, parts))
+
+
+def ramp_starts(config: BatchConfig, steps: int | None) -> Indices:
+    """Return how many rows are read before each step, and before the one after the last, of growing batches.
+
+    size_t = from + (size − from) · min(1, t / (until · steps)),  rounded, for t = 0, 1, ...
+    (Geiping and Goldstein 2022, section 4.3)
+    """
+    if config.ramp is None or config.size is None or steps is None:
+        raise SynthError(
+            "`data.batch.ramp` needs `training.steps`: it lasts a fraction of them",
+            "set `training.steps`, and leave `training.epochs` out",
+        )
+    done = np.minimum(1.0, np.arange(steps) / (config.ramp.until * steps))
+    sizes = np.rint(config.ramp.first + (config.size - config.ramp.first) * done).astype(np.int64)
+    return np.concatenate([[0], np.cumsum(sizes)])

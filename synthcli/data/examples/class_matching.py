@@ -13,7 +13,7 @@ UNKNOWN = "the model does not name its classes: they are taken to be the corpus'
 
 
 @dataclass(frozen=True)
-class Classes:
+class ModelClasses:
     """A model's classes: their number, and their names in its order, None where nobody named them."""
 
     number: int
@@ -24,23 +24,27 @@ class Classes:
         if self.names is None:
             if len(theirs) != self.number:
                 raise SynthError(
-                    f"`{corpus}` has {len(theirs)} classes, {quoted(theirs)}, and the model has"
+                    f"`{corpus}` has {len(theirs)} classes, {quote_names(theirs)}, and the model has"
                     f" {self.number}, which nobody named",
-                    teach(corpus),
+                    suggest_teaching(corpus),
                 )
             return np.arange(self.number)
-        places = {name: place_of(name, self.names) for name in theirs}
+        places = {name: find_class(name, self.names) for name in theirs}
         strange = tuple(name for name, place in places.items() if place is None)
         if strange:
             classes = "class" if len(strange) == 1 else "classes"
             raise SynthError(
-                f"`{corpus}` has the {classes} {quoted(strange)}, and the model knows {quoted(self.names)}",
-                teach(corpus),
+                f"`{corpus}` has the {classes} {quote_names(strange)},"
+                f" and the model knows {quote_names(self.names)}",
+                suggest_teaching(corpus),
             )
         found = np.array([place for place in places.values() if place is not None], dtype=np.int64)
         if len(set(found.tolist())) < len(theirs):
-            message = f"the classes {quoted(theirs)} of `{corpus}` are not told apart by the model's names"
-            raise SynthError(f"{message} {quoted(self.names)}", teach(corpus))
+            raise SynthError(
+                f"the classes {quote_names(theirs)} of `{corpus}` are not told apart by the model's names"
+                f" {quote_names(self.names)}",
+                suggest_teaching(corpus),
+            )
         return found
 
     def note_on(self, theirs: tuple[str, ...], places: Indices) -> str | None:
@@ -50,7 +54,7 @@ class Classes:
         return None if (places == np.arange(len(theirs))).all() else IN_ANOTHER_ORDER
 
 
-def place_of(name: str, names: tuple[str, ...]) -> int | None:
+def find_class(name: str, names: tuple[str, ...]) -> int | None:
     """Return where a name stands; one that is spelt alike but for capitals will do where no other is."""
     if name in names:
         return names.index(name)
@@ -58,10 +62,10 @@ def place_of(name: str, names: tuple[str, ...]) -> int | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def quoted(names: tuple[str, ...]) -> str:
+def quote_names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def teach(corpus: str) -> str:
+def suggest_teaching(corpus: str) -> str:
     command = f"synth finetune … --corpus {shlex.quote(corpus)}"
     return f"name a corpus of the model's classes, or teach it these: `{command}`"

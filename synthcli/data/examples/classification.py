@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from synthcli.data.examples.classified_text import ClassifiedText, seconds_of
+from synthcli.data.examples.classified_text import ClassifiedText, second_starts
 from synthcli.data.examples.collate import Batch, Report
-from synthcli.data.store.arrays import column_numbers
+from synthcli.data.store.arrays import join_numbers
 from synthcli.data.store.ragged import Indices, Ragged
 from synthcli.data.store.shards import NO_SECOND
 from synthcli.data.store.store import Store
@@ -16,7 +16,7 @@ class ClassifiedRows:
 
     def __init__(self, store: Store, split: str, max_source: int, has_types: bool = False) -> None:
         self.data, self.tokenizer = store.table(split), store.tokenizer
-        self.rows, self.seconds = Ragged(self.data.column("tokens")), seconds_of(self.data)
+        self.rows, self.seconds = Ragged(self.data.column("tokens")), second_starts(self.data)
         is_pair = self.seconds is not None
         self.frame = ClassifiedText.of(self.tokenizer, max_source, has_types and is_pair)
         self.lengths: Indices = self.frame.lengths(self.rows.lengths, is_pair)
@@ -33,12 +33,12 @@ class ClassifiedRows:
         return self.frame.collate([self.rows[int(i)] for i in indices], seconds)
 
 
-class LabelledExamples(ClassifiedRows):
+class ClassificationExamples(ClassifiedRows):
     """The texts, and the number of their class."""
 
     def __init__(self, store: Store, split: str, max_source: int, has_types: bool = False) -> None:
         super().__init__(store, split, max_source, has_types)
-        self.labels = column_numbers(self.data.column("label"))
+        self.labels = join_numbers(self.data.column("label"))
 
     def collate(self, indices: Indices) -> Batch:
         labels = torch.from_numpy(self.labels[indices].astype(np.int64))

@@ -5,8 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from synthcli.data.examples.collate import Batch, framed, padded
-from synthcli.data.store.arrays import column_numbers, flat
+from synthcli.data.examples.collate import Batch, join_ids, pad_rows
+from synthcli.data.store.arrays import flatten, join_numbers
 from synthcli.data.store.ragged import Ids, Indices
 from synthcli.data.store.shards import NO_SECOND
 from synthcli.data.tokenizers import Tokenizer
@@ -41,10 +41,10 @@ class ClassifiedText:
         """Return what the model reads of a text; `second` is where the second of a pair begins in it."""
         end = (self.eos,) if self.has_end else ()
         if second == NO_SECOND:
-            return framed(self.bos, text[: self.room()], *end)[: self.longest]
+            return join_ids(self.bos, text[: self.room()], *end)[: self.longest]
         first, other = fit_pair(second, len(text) - second, self.room(is_pair=True))
         pair = (text[:first], self.eos, text[second : second + other])
-        return framed(self.bos, *pair, *end)[: self.longest]
+        return join_ids(self.bos, *pair, *end)[: self.longest]
 
     def types(self, ids: Ids, text: Ids, second: int = NO_SECOND) -> Ids:
         """Return the segment of every id that is read: 1 for the second text and what ends it."""
@@ -65,11 +65,11 @@ class ClassifiedText:
     def collate(self, texts: list[Ids], seconds: list[int]) -> Batch:
         """Return tokens and padding (batch, length), and token_types where texts have them."""
         rows = [self.ids(text, second) for text, second in zip(texts, seconds, strict=True)]
-        tokens, padding = padded(rows, self.pad)
+        tokens, padding = pad_rows(rows, self.pad)
         if not self.have_types:
             return {"tokens": tokens, "padding": padding}
         types = [self.types(*each) for each in zip(rows, texts, seconds, strict=True)]
-        return {"tokens": tokens, "padding": padding, "token_types": padded(types, 0)[0]}
+        return {"tokens": tokens, "padding": padding, "token_types": pad_rows(types, 0)[0]}
 
 
 def fit_pair(first: int, second: int, room: int) -> tuple[int, int]:
@@ -84,14 +84,14 @@ def fit_pair(first: int, second: int, room: int) -> tuple[int, int]:
     return (shorter, room - shorter) if first <= second else (room - shorter, shorter)
 
 
-def seconds_of(data: Any, name: str = "second") -> Indices | None:
+def second_starts(data: Any, name: str = "second") -> Indices | None:
     """Return where the second text of each row begins, of choices one after the other; None without pairs."""
     if name not in data.column_names:
         return None
     column = data.column(name)
     if "choices" not in data.column_names:
-        numbers = column_numbers(column)
+        numbers = join_numbers(column)
     else:
-        parts = [np.asarray(flat(chunk)) for chunk in column.chunks]
+        parts = [np.asarray(flatten(chunk)) for chunk in column.chunks]
         numbers = np.concatenate([np.zeros(0, np.int32), *parts])
     return numbers if (numbers != NO_SECOND).any() else None

@@ -24,10 +24,10 @@ class Report:
     tokens: int  # shown in one epoch, bos and eos included
     truncated_sources: int = 0  # rows of which the end is not shown
     truncated_targets: int = 0
-    cut: int = 0  # rows shown in several pieces, nothing lost
+    cut: int = 0  # rows shown in several chunks, nothing lost
 
 
-def padded(
+def pad_rows(
     rows: Sequence[Ids], fill: int
 ) -> tuple[Int[Tensor, "batch length"], Bool[Tensor, "batch length"] | None]:
     """Return the rows side by side and where they are padding, or None where nothing is."""
@@ -41,13 +41,13 @@ def padded(
     return torch.from_numpy(tokens), torch.from_numpy(padding)
 
 
-def framed(*parts: Ids | int) -> Ids:
+def join_ids(*parts: Ids | int) -> Ids:
     """Return ids and arrays of ids one after the other."""
     return np.concatenate([np.atleast_1d(np.asarray(part, dtype=np.int32)) for part in parts])
 
 
-def next_tokens(streams: Sequence[Ids], pad_id: int) -> Batch:
+def shift_targets(streams: Sequence[Ids], pad_id: int) -> Batch:
     """Return every stream but its last id as tokens, every stream but its first as targets."""
-    tokens, padding = padded([stream[:-1] for stream in streams], pad_id)
-    targets, _ = padded([stream[1:] for stream in streams], IGNORED)
+    tokens, padding = pad_rows([stream[:-1] for stream in streams], pad_id)
+    targets, _ = pad_rows([stream[1:] for stream in streams], IGNORED)
     return {"tokens": tokens, "targets": targets, "padding": padding}

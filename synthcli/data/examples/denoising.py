@@ -13,56 +13,57 @@ import numpy as np
 import numpy.typing as npt
 
 from synthcli.data.config import DenoisingConfig
-from synthcli.data.examples.chunks import Pieces
-from synthcli.data.examples.collate import Batch, Report, framed, next_tokens, padded
-from synthcli.data.examples.counter_rng import Numbers, keys_of, uniform
+from synthcli.data.examples.collate import Batch, Report, join_ids, pad_rows, shift_targets
+from synthcli.data.examples.counter_rng import Numbers, derive_keys, uniform
+from synthcli.data.examples.windows import Chunks
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 
 
 class DenoisingExamples:
-    """Corrupted row and eos; bos, what is missing and eos. A row too long is cut into pieces."""
+    """Corrupted row and eos; bos, what is missing and eos. A row too long is cut into chunks."""
 
     def __init__(
         self, store: Store, split: str, max_source: int, max_target: int, config: DenoisingConfig
     ) -> None:
         self.tokenizer, self.config = store.tokenizer, config
         rows = Ragged(store.table(split).column("tokens"))
-        self.pieces = Pieces(rows, room(config, max_source, max_target))
-        sides = np.array([sides_of(size, config) for size in range(self.pieces.room + 1)])[self.pieces.sizes]
+        self.chunks = Chunks(rows, find_max_tokens(config, max_source, max_target))
+        by_size = np.array([side_lengths(size, config) for size in range(self.chunks.max_tokens + 1)])
+        sides = by_size[self.chunks.sizes]
         self.lengths: Indices = sides.max(axis=1)
         counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(sides.sum())}
-        self.report = Report(**counts, cut=self.pieces.cut)
+        self.report = Report(**counts, cut=self.chunks.cut)
 
     def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
         tokenizer, sources, targets = self.tokenizer, [], []
-        for index, key in zip(indices, keys_of(seed, epochs, indices), strict=True):
-            source, target = corrupted(self.pieces[int(index)], tokenizer.vocab_size, self.config, key)
-            sources.append(framed(source, tokenizer.eos_id))
-            targets.append(framed(tokenizer.bos_id, target, tokenizer.eos_id))
-        source_tokens, source_padding = padded(sources, tokenizer.pad_id)
-        rest = next_tokens(targets, tokenizer.pad_id)
+        for index, key in zip(indices, derive_keys(seed, epochs, indices), strict=True):
+            source, target = corrupt_spans(self.chunks[int(index)], tokenizer.vocab_size, self.config, key)
+            sources.append(join_ids(source, tokenizer.eos_id))
+            targets.append(join_ids(tokenizer.bos_id, target, tokenizer.eos_id))
+        source_tokens, source_padding = pad_rows(sources, tokenizer.pad_id)
+        rest = shift_targets(targets, tokenizer.pad_id)
         return {"source": source_tokens, "source_padding": source_padding, **rest}
 
 
-def noise_of(size: int, config: DenoisingConfig) -> tuple[int, int]:
+def count_noise(size: int, config: DenoisingConfig) -> tuple[int, int]:
     """Return how many of a text's tokens are noise, and in how many spans; a token alone is noise."""
     noise = max(1, min(round(size * config.rate), size - 1))
     spans = min(round(noise / config.mean_span), noise, size - noise, config.sentinels)
     return noise, max(1, spans)
 
 
-def sides_of(size: int, config: DenoisingConfig) -> tuple[int, int]:
+def side_lengths(size: int, config: DenoisingConfig) -> tuple[int, int]:
     """Return the lengths of source and target, eos included."""
-    noise, spans = noise_of(size, config)
+    noise, spans = count_noise(size, config)
     return size - noise + spans + 1, noise + spans + 1
 
 
-def room(config: DenoisingConfig, max_source: int, max_target: int) -> int:
+def find_max_tokens(config: DenoisingConfig, max_source: int, max_target: int) -> int:
     """Return the longest text of which both sides fit."""
     size = 0
-    while all(np.less_equal(sides_of(size + 1, config), (max_source, max_target))):
+    while all(np.less_equal(side_lengths(size + 1, config), (max_source, max_target))):
         size += 1
     if not size:
         raise SynthError(
@@ -73,14 +74,15 @@ def room(config: DenoisingConfig, max_source: int, max_target: int) -> int:
     return size
 
 
-def corrupted(
+def corrupt_spans(
     ids: Ids, first_sentinel: int, config: DenoisingConfig, key: Numbers | np.uint64
 ) -> tuple[Ids, Ids]:
     """Return a text with sentinels for its noise, and the noise with a sentinel before every span."""
-    noise, spans = noise_of(len(ids), config)
+    noise, spans = count_noise(len(ids), config)
     drawn = uniform(np.asarray(key), np.arange(len(ids)))
     text = len(ids) - noise
-    turns = np.stack([divided(text, spans, drawn[:text]), divided(noise, spans, drawn[text:])], axis=1)
+    texts, noises = divide(text, spans, drawn[:text]), divide(noise, spans, drawn[text:])
+    turns = np.stack([texts, noises], axis=1)
     bounds = np.cumsum(turns.ravel())
     parts = np.split(ids, bounds[:-1])  # text, noise, text, noise, ...
     source: list[Ids | int] = []
@@ -88,10 +90,10 @@ def corrupted(
     for number, (kept, span) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
         source += [kept, first_sentinel + number]
         target += [first_sentinel + number, span]
-    return framed(*source), framed(*target)
+    return join_ids(*source), join_ids(*target)
 
 
-def divided(total: int, parts: int, drawn: npt.NDArray[np.float64]) -> Indices:
+def divide(total: int, parts: int, drawn: npt.NDArray[np.float64]) -> Indices:
     """Divide a number into positive ones; a single part is all there is, nothing included.
 
     `drawn` holds a number in [0, 1) for each of the total: cuts stand before those that drew least, the first

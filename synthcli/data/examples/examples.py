@@ -5,16 +5,16 @@ from typing import Any
 
 from synthcli.data.config import DenoisingConfig, MaskingConfig
 from synthcli.data.corpora import CORPORA
-from synthcli.data.examples.class_matching import Classes
-from synthcli.data.examples.classification import LabelledExamples
+from synthcli.data.examples.class_matching import ModelClasses
+from synthcli.data.examples.classification import ClassificationExamples
 from synthcli.data.examples.collate import IGNORED, Batch, Report
 from synthcli.data.examples.denoising import DenoisingExamples
 from synthcli.data.examples.known_tokens import count_unknown, refuse_unreadable
 from synthcli.data.examples.masking import MaskedExamples, PackedMaskedExamples
-from synthcli.data.examples.multiple_choice import ChoiceExamples
+from synthcli.data.examples.multiple_choice import MultipleChoiceExamples
 from synthcli.data.examples.pair_text import PairTextExamples
 from synthcli.data.examples.pairs import PairExamples
-from synthcli.data.examples.regression import ScoredExamples
+from synthcli.data.examples.regression import RegressionExamples
 from synthcli.data.examples.streams import StreamExamples
 from synthcli.data.examples.windows import (
     OverlappingExamples,
@@ -36,9 +36,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "classification": ("labelled", "scored", "choices"),
 }
 CLASSIFIED: dict[str, Callable[[Store, str, int, bool], Any]] = {
-    "labelled": LabelledExamples,
-    "scored": ScoredExamples,
-    "choices": ChoiceExamples,
+    "labelled": ClassificationExamples,
+    "scored": RegressionExamples,
+    "choices": MultipleChoiceExamples,
 }
 LAYOUTS: dict[str, Callable[[Store, str, int], Any]] = {
     "rows": RowExamples,
@@ -72,34 +72,25 @@ class Examples:
         masking: MaskingConfig | None = None,
         denoising: DenoisingConfig | None = None,
         context: int = 0,
-        classes: Classes | None = None,
+        classes: ModelClasses | None = None,
         has_types: bool = False,
     ) -> None:
-        check(store, task, layout, streams, masking, denoising)
+        check_request(store, task, layout, streams, masking, denoising)
         refuse_unreadable(store, split)
         self.store, self.split, self.task = store, split, task
-        if (task, store.kind) == ("causal-lm", "pairs"):
-            self._form: Any = PairTextExamples(store, split, needed("max_target", max_target, task))
-        elif streams is not None:
-            self._form = StreamExamples(store, split, needed("max_target", max_target, task), streams)
-        elif context:
-            length = needed("max_target", max_target, task)
-            self._form = OverlappingExamples(store, split, length, context)
-        elif task == "causal-lm":
-            self._form = LAYOUTS[layout](store, split, needed("max_target", max_target, task))
+        if task == "causal-lm":
+            length = require_length("max_target", max_target, task)
+            self._form: Any = _build_causal(store, split, length, layout, streams, context)
         elif task == "masked-lm":
-            length = needed("max_source", max_source, task)
+            length = require_length("max_source", max_source, task)
             self._form = MASKED[layout](store, split, length, masking or MaskingConfig())
         elif task == "seq2seq":
-            source, target = needed("max_source", max_source, task), needed("max_target", max_target, task)
-            self._form = (
-                DenoisingExamples(store, split, source, target, denoising)
-                if denoising is not None
-                else PairExamples(store, split, source, target)
-            )
-        elif task == "classification":
-            form = CLASSIFIED[store.kind]
-            self._form = form(store, split, needed("max_source", max_source, task), has_types)
+            source = require_length("max_source", max_source, task)
+            target = require_length("max_target", max_target, task)
+            self._form = _build_seq2seq(store, split, source, target, denoising)
+        else:
+            length = require_length("max_source", max_source, task)
+            self._form = CLASSIFIED[store.kind](store, split, length, has_types)
         self.note: str | None = None  # on how the corpus's classes were matched with the model's
         if classes is not None and store.kind == "labelled":
             places = classes.places_of(store.corpus, store.class_names)
@@ -133,7 +124,7 @@ class Examples:
 
     @property
     def report(self) -> Report:
-        """What became of the rows: how many are truncated or cut into pieces."""
+        """What became of the rows: how many are truncated or cut into chunks."""
         report: Report = self._form.report
         return report
 
@@ -170,7 +161,7 @@ class Examples:
         return sources
 
     def words(self, indices: Indices) -> Shares:
-        """Return the words of examples, line ends included; pieces of a row share its (language models)."""
+        """Return the words of examples, line ends included; chunks of a row share its (language models)."""
         words: Shares = self._form.words[indices]
         return words
 
@@ -202,7 +193,29 @@ class Examples:
         return self.store.counts(self.split)
 
 
-def check(
+def _build_causal(
+    store: Store, split: str, length: int, layout: str, streams: int | None, context: int
+) -> Any:
+    """Return the examples of a causal language model."""
+    if store.kind == "pairs":
+        return PairTextExamples(store, split, length)
+    if streams is not None:
+        return StreamExamples(store, split, length, streams)
+    if context:
+        return OverlappingExamples(store, split, length, context)
+    return LAYOUTS[layout](store, split, length)
+
+
+def _build_seq2seq(
+    store: Store, split: str, source: int, target: int, denoising: DenoisingConfig | None
+) -> DenoisingExamples | PairExamples:
+    """Return the examples of an encoder-decoder: pairs, or text that is corrupted."""
+    if denoising is not None:
+        return DenoisingExamples(store, split, source, target, denoising)
+    return PairExamples(store, split, source, target)
+
+
+def check_request(
     store: Store,
     task: str,
     layout: str,
@@ -213,7 +226,7 @@ def check(
     """Refuse a task that the rows of a store cannot serve, and what does not belong to the task."""
     if task not in KINDS:
         raise SynthError(f"unknown task `{task}`", did_you_mean(task, KINDS))
-    check_kind(store.corpus, store.kind, task, denoising)
+    check_rows(store.corpus, store.kind, task, denoising)
     if layout not in LAYOUTS_OF["causal-lm"]:
         raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS_OF["causal-lm"]))
     if layout != "rows" and layout not in LAYOUTS_OF.get(task, ()):
@@ -229,7 +242,7 @@ def check(
         raise SynthError(message, "`streams` needs a number of streams, and no other layout has any")
 
 
-def check_kind(corpus: str, kind: str, task: str, denoising: DenoisingConfig | None) -> None:
+def check_rows(corpus: str, kind: str, task: str, denoising: DenoisingConfig | None) -> None:
     """Refuse rows of another kind than the task's; denoising makes pairs of text."""
     accepted = ("text",) if denoising is not None else KINDS[task]
     if denoising is not None and task != "seq2seq":
@@ -245,7 +258,7 @@ def check_kind(corpus: str, kind: str, task: str, denoising: DenoisingConfig | N
     raise SynthError(f"`{corpus}` holds {kind}, and `{task}` needs {' or '.join(KINDS[task])}", hint)
 
 
-def needed(name: str, value: int | None, task: str) -> int:
+def require_length(name: str, value: int | None, task: str) -> int:
     """Return a length that a task cannot do without; two ids is the least that says anything."""
     if value is None or value < 2:
         raise SynthError(f"`{task}` needs a `{name}` of at least 2, received {value}", "raise `max_length`")

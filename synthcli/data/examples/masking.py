@@ -11,10 +11,9 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from synthcli.data.config import MaskingConfig
-from synthcli.data.examples.chunks import Pieces
-from synthcli.data.examples.collate import IGNORED, Batch, Report, framed, padded
-from synthcli.data.examples.counter_rng import Numbers, Whole, keys_of, uniform
-from synthcli.data.examples.windows import Joined
+from synthcli.data.examples.collate import IGNORED, Batch, Report, join_ids, pad_rows
+from synthcli.data.examples.counter_rng import Numbers, Whole, derive_keys, uniform
+from synthcli.data.examples.windows import Chunks, Joined
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
@@ -39,7 +38,7 @@ class Masking:
         self.is_special, self.ordinary = is_special, (~is_special).nonzero()[:, 0]
 
     def collate(self, rows: list[Ids], keys: Numbers) -> Batch:
-        original, padding = padded(rows, self.pad_id)
+        original, padding = pad_rows(rows, self.pad_id)
         chosen = self.chosen(original, keys)
         targets = original.where(chosen, torch.tensor(IGNORED))
         return {"tokens": self.hidden(original, chosen, keys), "targets": targets, "padding": padding}
@@ -72,7 +71,7 @@ def draw(keys: Numbers, places: Whole, what: int) -> Tensor:
 
 
 class MaskedExamples:
-    """bos, a row, eos; a row longer than the model is cut into pieces, each framed likewise."""
+    """bos, a row, eos; a row longer than the model is cut into chunks, each with both special tokens."""
 
     def __init__(self, store: Store, split: str, max_length: int, config: MaskingConfig) -> None:
         if max_length < 3:
@@ -82,16 +81,16 @@ class MaskedExamples:
             )
         self.tokenizer, self.masking = store.tokenizer, Masking(store.tokenizer, config)
         rows = Ragged(store.table(split).column("tokens"))
-        self.pieces = Pieces(rows, max_length - 2)
-        self.lengths: Indices = self.pieces.sizes + 2
+        self.chunks = Chunks(rows, max_length - 2)
+        self.lengths: Indices = self.chunks.sizes + 2
         counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(self.lengths.sum())}
-        self.report = Report(**counts, cut=self.pieces.cut)
+        self.report = Report(**counts, cut=self.chunks.cut)
 
     def text(self, example: int) -> Ids:
-        return framed(self.tokenizer.bos_id, self.pieces[example], self.tokenizer.eos_id)
+        return join_ids(self.tokenizer.bos_id, self.chunks[example], self.tokenizer.eos_id)
 
     def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
-        return self.masking.collate([self.text(int(i)) for i in indices], keys_of(seed, epochs, indices))
+        return self.masking.collate([self.text(int(i)) for i in indices], derive_keys(seed, epochs, indices))
 
 
 class PackedMaskedExamples:
@@ -112,4 +111,4 @@ class PackedMaskedExamples:
         return self.joined.between(start, start + int(self.lengths[window]) - 1)
 
     def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
-        return self.masking.collate([self.text(int(i)) for i in indices], keys_of(seed, epochs, indices))
+        return self.masking.collate([self.text(int(i)) for i in indices], derive_keys(seed, epochs, indices))

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from synthcli.data.examples.classified_text import ClassifiedText, seconds_of
+from synthcli.data.examples.classified_text import ClassifiedText, second_starts
 from synthcli.data.examples.collate import Batch, Report
-from synthcli.data.store.arrays import column_numbers
+from synthcli.data.store.arrays import join_numbers
 from synthcli.data.store.ragged import Ids, Indices, NestedRagged
 from synthcli.data.store.shards import NO_SECOND
 from synthcli.data.store.store import Store
@@ -13,16 +13,16 @@ from synthcli.data.store.store import Store
 NO_TEXT = np.zeros(0, np.int32)
 
 
-class ChoiceExamples:
+class MultipleChoiceExamples:
     """Every choice's text in its marks; `lengths` are the tokens a row takes: choices times the longest."""
 
     def __init__(self, store: Store, split: str, max_source: int, has_types: bool = False) -> None:
         data, self.tokenizer = store.table(split), store.tokenizer
-        self.rows, self.seconds = NestedRagged(data.column("choices")), seconds_of(data)
+        self.rows, self.seconds = NestedRagged(data.column("choices")), second_starts(data)
         self.ends = np.cumsum(self.rows.counts)
         is_pair = self.seconds is not None
         self.frame = ClassifiedText.of(self.tokenizer, max_source, has_types and is_pair)
-        self.labels = column_numbers(data.column("label"))
+        self.labels = join_numbers(data.column("label"))
         self.lengths: Indices = self.rows.counts * self.frame.lengths(self.rows.longest, is_pair)
         shown = self.frame.lengths(self.rows.inner.lengths, is_pair)
         self.report = Report(

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.examples.collate import IGNORED, Batch, Report, framed, next_tokens
-from synthcli.data.store.arrays import texts_at
+from synthcli.data.examples.collate import IGNORED, Batch, Report, join_ids, shift_targets
+from synthcli.data.store.arrays import take_texts
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
 
@@ -39,10 +39,10 @@ class PairTextExamples:
         source, read = self.sources[row], int(self.read[row])
         target = self.targets[row][: int(self.predicted[row]) - 1]
         begin, end = self.tokenizer.bos_id, self.tokenizer.eos_id
-        return framed(begin, source[len(source) - read :], end, target, end)
+        return join_ids(begin, source[len(source) - read :], end, target, end)
 
     def collate(self, indices: Indices) -> Batch:
-        batch = next_tokens([self.stream(int(i)) for i in indices], self.tokenizer.pad_id)
+        batch = shift_targets([self.stream(int(i)) for i in indices], self.tokenizer.pad_id)
         targets = batch["targets"]
         assert targets is not None
         for row, read in zip(targets, self.read[indices], strict=True):
@@ -51,7 +51,7 @@ class PairTextExamples:
 
     def texts(self, indices: Indices, column: str) -> list[str]:
         """Return the whole texts of rows, as the corpus has them."""
-        return texts_at(self.data.column(column), indices)
+        return take_texts(self.data.column(column), indices)
 
     @property
     def words(self) -> Shares:

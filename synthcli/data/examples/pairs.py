@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from synthcli.data.examples.collate import Batch, Report, framed, next_tokens, padded
-from synthcli.data.store.arrays import texts_at
+from synthcli.data.examples.collate import Batch, Report, join_ids, pad_rows, shift_targets
+from synthcli.data.store.arrays import take_texts
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
 
@@ -27,18 +27,18 @@ class PairExamples:
         )
 
     def source(self, row: int) -> Ids:
-        return framed(self.sources[row][: self.max_source - 1], self.tokenizer.eos_id)
+        return join_ids(self.sources[row][: self.max_source - 1], self.tokenizer.eos_id)
 
     def target(self, row: int) -> Ids:
         """Return bos, the target and eos: one id more than the decoder is given."""
         ids = self.targets[row][: self.max_target - 1]
-        return framed(self.tokenizer.bos_id, ids, self.tokenizer.eos_id)
+        return join_ids(self.tokenizer.bos_id, ids, self.tokenizer.eos_id)
 
     def collate(self, indices: Indices) -> Batch:
-        source, source_padding = padded([self.source(int(i)) for i in indices], self.tokenizer.pad_id)
-        targets = next_tokens([self.target(int(i)) for i in indices], self.tokenizer.pad_id)
+        source, source_padding = pad_rows([self.source(int(i)) for i in indices], self.tokenizer.pad_id)
+        targets = shift_targets([self.target(int(i)) for i in indices], self.tokenizer.pad_id)
         return {"source": source, "source_padding": source_padding, **targets}
 
     def texts(self, indices: Indices, column: str) -> list[str]:
         """Return the whole texts of rows, as the corpus has them."""
-        return texts_at(self.data.column(column), indices)
+        return take_texts(self.data.column(column), indices)

@@ -5,17 +5,17 @@ import torch
 
 from synthcli.data.examples.classification import ClassifiedRows
 from synthcli.data.examples.collate import Batch
-from synthcli.data.store.arrays import column_numbers
+from synthcli.data.store.arrays import join_numbers
 from synthcli.data.store.ragged import Indices
 from synthcli.data.store.store import Store
 
 
-class ScoredExamples(ClassifiedRows):
+class RegressionExamples(ClassifiedRows):
     """The texts as in classification; the labels are float32, in the corpus's own unit."""
 
     def __init__(self, store: Store, split: str, max_source: int, has_types: bool = False) -> None:
         super().__init__(store, split, max_source, has_types)
-        self.scores = column_numbers(self.data.column("score"))
+        self.scores = join_numbers(self.data.column("score"))
 
     def collate(self, indices: Indices) -> Batch:
         labels = torch.from_numpy(self.scores[indices].astype(np.float32))

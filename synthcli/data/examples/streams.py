@@ -8,7 +8,7 @@ one stream, so a batch of `streams` examples in order is a segment of all.
 
 import numpy as np
 
-from synthcli.data.examples.collate import IGNORED, Batch, Report, padded
+from synthcli.data.examples.collate import IGNORED, Batch, Report, pad_rows
 from synthcli.data.examples.windows import Joined, shares
 from synthcli.data.store.ragged import Ids, Indices
 from synthcli.data.store.store import Store
@@ -55,8 +55,8 @@ class StreamExamples:
         given = [self.ids(start, end) for start, end in zip(*self.spans(indices), strict=True)]
         width = max(self.width(int(i)) for i in indices)
         rows = [*given, np.zeros(width + 1, dtype=np.int32)]  # the last only sets the width
-        tokens, _ = padded([ids[:-1] for ids in rows], self.joined.tokenizer.pad_id)
-        targets, _ = padded([ids[1:] for ids in rows], IGNORED)
+        tokens, _ = pad_rows([ids[:-1] for ids in rows], self.joined.tokenizer.pad_id)
+        targets, _ = pad_rows([ids[1:] for ids in rows], IGNORED)
         return {"tokens": tokens[:-1], "targets": targets[:-1]}
 
     def ids(self, start: int, end: int) -> Ids:

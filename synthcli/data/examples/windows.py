@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.examples.collate import IGNORED, Batch, Report, framed, next_tokens, padded
-from synthcli.data.store.arrays import column_numbers
+from synthcli.data.examples.collate import IGNORED, Batch, Report, join_ids, pad_rows, shift_targets
+from synthcli.data.store.arrays import join_numbers
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
@@ -19,33 +19,54 @@ Shares = npt.NDArray[np.float64]
 
 
 class RowExamples:
-    """bos, the row, eos; a row longer than the model is cut into consecutive pieces, nothing dropped."""
+    """bos, the row, eos; a row longer than the model is cut into consecutive chunks, nothing dropped."""
 
     def __init__(self, store: Store, split: str, max_target: int) -> None:
         data = store.table(split)
         self.rows, self.max_target = Ragged(data.column("tokens")), max_target
         self.tokenizer = store.tokenizer
         targets = self.rows.lengths + 1  # eos is one, bos is none
-        pieces = -(-targets // max_target)
-        self.ends = np.cumsum(pieces)  # the example after the last of each row
+        chunks = -(-targets // max_target)
+        self.ends = np.cumsum(chunks)  # the example after the last of each row
         last = self.ends - 1
         self.lengths: Indices = np.full(int(self.ends[-1]), max_target, dtype=np.int64)
-        self.lengths[last] = targets - (pieces - 1) * max_target
+        self.lengths[last] = targets - (chunks - 1) * max_target
         ends = np.cumsum(self.lengths)
         self.words = shares(data.column("words"), np.cumsum(targets), ends - self.lengths, ends)
         self.bytes = shares(data.column("bytes"), np.cumsum(targets), ends - self.lengths, ends)
         counts = {"rows": len(self.rows), "examples": len(self.lengths), "tokens": int(targets.sum())}
-        self.report = Report(**counts, cut=int((pieces > 1).sum()))
+        self.report = Report(**counts, cut=int((chunks > 1).sum()))
 
     def stream(self, example: int) -> Ids:
         """Return what an example is given, and one id more: its last target."""
         row = int(np.searchsorted(self.ends, example, side="right"))
-        piece = example - (int(self.ends[row - 1]) if row else 0)
-        whole = framed(self.tokenizer.bos_id, self.rows[row], self.tokenizer.eos_id)
-        return whole[piece * self.max_target : (piece + 1) * self.max_target + 1]
+        chunk = example - (int(self.ends[row - 1]) if row else 0)
+        whole = join_ids(self.tokenizer.bos_id, self.rows[row], self.tokenizer.eos_id)
+        return whole[chunk * self.max_target : (chunk + 1) * self.max_target + 1]
 
     def collate(self, indices: Indices) -> Batch:
-        return next_tokens([self.stream(int(i)) for i in indices], self.tokenizer.pad_id)
+        return shift_targets([self.stream(int(i)) for i in indices], self.tokenizer.pad_id)
+
+
+class Chunks:
+    """Rows cut into chunks that fit, by number: nothing is dropped, and an empty row makes none.
+
+    `sizes` are their tokens, `cut` is the number of rows of several.
+    """
+
+    def __init__(self, rows: Ragged, max_tokens: int) -> None:
+        self.rows, self.max_tokens = rows, max_tokens
+        numbers = -(-rows.lengths // max_tokens)
+        self.ends = np.cumsum(numbers)  # the chunk after the last of each row
+        self.sizes: Indices = np.full(int(self.ends[-1]), max_tokens, dtype=np.int64)
+        is_shown = numbers > 0
+        self.sizes[self.ends[is_shown] - 1] = (rows.lengths - (numbers - 1) * max_tokens)[is_shown]
+        self.cut = int((numbers > 1).sum())
+
+    def __getitem__(self, chunk: int) -> Ids:
+        row = int(np.searchsorted(self.ends, chunk, side="right"))
+        start = (chunk - (int(self.ends[row - 1]) if row else 0)) * self.max_tokens
+        return self.rows[row][start : start + self.max_tokens]
 
 
 class Joined:
@@ -69,7 +90,7 @@ class Joined:
                 parts.append(self.tokenizer.eos_id if row else self.tokenizer.bos_id)
             if row < len(self.rows):  # of a long row no more is read than is wanted
                 parts.append(self.rows[row][max(start - before - 1, 0) : last - before])
-        return framed(*parts)
+        return join_ids(*parts)
 
 
 class PackedExamples:
@@ -98,7 +119,7 @@ class PackedExamples:
         return self.joined.between(*self.span(window))
 
     def collate(self, indices: Indices) -> Batch:
-        return next_tokens([self.stream(int(i)) for i in indices], self.tokenizer.pad_id)
+        return shift_targets([self.stream(int(i)) for i in indices], self.tokenizer.pad_id)
 
 
 class OverlappingExamples:
@@ -123,7 +144,7 @@ class OverlappingExamples:
     def collate(self, indices: Indices) -> Batch:
         """Return windows; targets that the window before has predicted are ignored."""
         spans = zip(self.shown[indices], self.ends[indices], strict=True)
-        batch = next_tokens(
+        batch = shift_targets(
             [self.joined.between(int(first), int(end)) for first, end in spans], self.tokenizer.pad_id
         )
         targets = batch["targets"]
@@ -142,7 +163,7 @@ class PackedDocumentExamples(PackedExamples):
             start, last = self.span(int(window))
             rows = np.searchsorted(self.joined.ends, np.arange(start, last), side="right")
             numbers.append((rows - rows[0]).astype(np.int32))
-        documents, _ = padded(numbers, fill=0)
+        documents, _ = pad_rows(numbers, fill=0)
         return {**super().collate(indices), "documents": documents}
 
 
@@ -151,5 +172,5 @@ def shares(column: Any, row_ends: Indices, starts: Indices, ends: Indices) -> Sh
 
     `row_ends` is where each row ends, `starts` and `ends` where each example does.
     """
-    known, total = np.append(0, row_ends), np.append(0, np.cumsum(column_numbers(column)))
+    known, total = np.append(0, row_ends), np.append(0, np.cumsum(join_numbers(column)))
     return np.interp(ends, known, total) - np.interp(starts, known, total)

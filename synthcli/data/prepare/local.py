@@ -1,4 +1,4 @@
-"""The engine of one machine: shards in this process, and in others beside it.
+"""The executor of one machine: shards in this process, and in others beside it.
 
 This process reads, gives the others what they can take, and makes a shard itself when none of them can: all
 are busy, and none waits for another.
@@ -12,10 +12,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from synthcli.children import Children
-from synthcli.data.prepare.encoding import Encoder, encoder_in
-from synthcli.data.prepare.shard import Draft, make_shard
+from synthcli.data.prepare.encoding import Encoder, load_encoder
+from synthcli.data.prepare.shard import ShardDraft, make_shard
 from synthcli.data.prepare.sharding import SHARD_BYTES
-from synthcli.data.prepare.task import Task
+from synthcli.data.prepare.texts import ShardTask
 from synthcli.data.prepare.worker import Worker
 from synthcli.errors import WorkFailedError
 
@@ -23,31 +23,33 @@ ATTEMPTS = 2  # for a shard whose process was killed
 
 
 @dataclass(frozen=True)
-class Means:
-    """What an engine may use: processes of this machine, or a cluster's address."""
+class ExecutorOptions:
+    """What an executor may use: processes of this machine, or a cluster's address."""
 
     workers: int = 1
     address: str | None = None
 
 
-def make_locally(tasks: Iterator[Task], tokenizer: Path, drafts: Path, means: Means) -> Iterator[Draft]:
+def make_locally(
+    tasks: Iterator[ShardTask], tokenizer: Path, drafts: Path, options: ExecutorOptions
+) -> Iterator[ShardDraft]:
     """Yield shards as they are done; what is smaller than a shard is not worth a process."""
-    encoder = encoder_in(tokenizer)
-    first, is_all = beginning(tasks)
-    if means.workers == 1 or is_all:
+    encoder = load_encoder(tokenizer)
+    first, is_all = take_first_shard(tasks)
+    if options.workers == 1 or is_all:
         yield from (make_shard(task, encoder, drafts) for task in chain(first, tasks))
         return
     with Children() as children:
-        crew = Crew(tokenizer, drafts, means.workers - 1, children)
+        pool = WorkerPool(tokenizer, drafts, options.workers - 1, children)
         try:
-            yield from crew.make(chain(first, tasks), encoder)
+            yield from pool.make(chain(first, tasks), encoder)
         finally:
-            crew.dismiss()
+            pool.dismiss()
 
 
-def beginning(tasks: Iterator[Task]) -> tuple[list[Task], bool]:
+def take_first_shard(tasks: Iterator[ShardTask]) -> tuple[list[ShardTask], bool]:
     """Take tasks until they are a shard's worth of text; return them, and whether they are all."""
-    taken: list[Task] = []
+    taken: list[ShardTask] = []
     while sum(task.bytes for task in taken) < SHARD_BYTES:
         task = next(tasks, None)
         if task is None:
@@ -56,7 +58,7 @@ def beginning(tasks: Iterator[Task]) -> tuple[list[Task], bool]:
     return taken, False
 
 
-class Crew:
+class WorkerPool:
     """Workers beside this process, all started at once."""
 
     def __init__(self, tokenizer: Path, drafts: Path, size: int, children: Children) -> None:
@@ -70,10 +72,10 @@ class Crew:
         self.workers[worker.connection] = worker
         return worker
 
-    def make(self, tasks: Iterator[Task], encoder: Encoder) -> Iterator[Draft]:
+    def make(self, tasks: Iterator[ShardTask], encoder: Encoder) -> Iterator[ShardDraft]:
         """Yield shards: those of the workers as they come, and those this process makes."""
         for task in tasks:
-            yield from self.finished(seconds=0)
+            yield from self.collect_finished(seconds=0)
             with_room = [worker for worker in self.workers.values() if worker.has_room]
             if with_room:
                 least = min(with_room, key=lambda worker: len(worker.given))
@@ -81,9 +83,9 @@ class Crew:
             else:
                 yield make_shard(task, encoder, self.drafts)
         while any(worker.given for worker in self.workers.values()):
-            yield from self.finished()
+            yield from self.collect_finished()
 
-    def finished(self, seconds: float | None = None) -> Iterator[Draft]:
+    def collect_finished(self, seconds: float | None = None) -> Iterator[ShardDraft]:
         """Yield what workers have made; wait for it as long as is said, or until there is some."""
         for connection in wait(list(self.workers), seconds):
             assert isinstance(connection, Connection)
@@ -91,7 +93,7 @@ class Crew:
             answer = worker.answer()
             if answer is None:
                 self.replace(worker)
-            elif isinstance(answer, Draft):
+            elif isinstance(answer, ShardDraft):
                 yield answer
 
     def replace(self, worker: Worker) -> None:

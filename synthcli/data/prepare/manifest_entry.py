@@ -12,19 +12,19 @@ from typing import Any
 from synthcli import __version__
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source
-from synthcli.data.corpora.forms import NAMED, PLAIN
-from synthcli.data.prepare.shard import Record
+from synthcli.data.prepare.shard import ShardRecord
 from synthcli.data.prepare.sharding import shard_bytes
-from synthcli.data.prepare.store_build import Work
+from synthcli.data.prepare.store_build import StoreBuild
 from synthcli.data.store.manifest import FORMAT, describe_files, describe_sources
 from synthcli.data.store.shards import SECOND, describe_split, write_json
 from synthcli.data.tokenizers import Tokenizer
+from synthcli.data.tokenizers.base import NAMED, PLAIN
 from synthcli.errors import SynthError
 
 LIBRARIES = ("pyarrow", "sentencepiece", "tokenizers")  # that decide the bytes of a store
 
 
-def request_of(
+def describe_request(
     corpus: Corpus, opened: Source, source: Path | None, config: TokenizerConfig
 ) -> dict[str, Any]:
     """Return all that decides the bytes of a store; files stand for their contents by size and time."""
@@ -34,13 +34,13 @@ def request_of(
         "versions": [platform.python_version(), *(f"{name} {version(name)}" for name in LIBRARIES)],
         "corpus": corpus.name,
         "source": opened.describe() | {"given": str(source)},
-        "files": files_of(opened),
+        "files": list_source_files(opened),
         "tokenizer": config.model_dump(),
         "shard_bytes": shard_bytes(corpus),
     }
 
 
-def files_of(opened: Source) -> list[list[Any]]:
+def list_source_files(opened: Source) -> list[list[Any]]:
     """Return path, size and time of the files a corpus is read from."""
     stats = ((path, path.stat()) for path in opened.files)
     return [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
@@ -54,7 +54,9 @@ def program_hash() -> str:
     return digest.hexdigest()
 
 
-def counts_by_split(corpus: Corpus, opened: Source, records: Iterable[Record]) -> dict[str, dict[str, int]]:
+def add_up_counts(
+    corpus: Corpus, opened: Source, records: Iterable[ShardRecord]
+) -> dict[str, dict[str, int]]:
     """Add up what was counted of shards; an empty split is refused."""
     counts = {split: Counter[str]() for split in opened.splits}
     longest: dict[str, dict[str, int]] = {split: {} for split in opened.splits}
@@ -70,23 +72,23 @@ def counts_by_split(corpus: Corpus, opened: Source, records: Iterable[Record]) -
     return {split: {**counts[split], **longest[split]} for split in opened.splits}
 
 
-def write_descriptions(work: Work, corpus: Corpus, opened: Source, form: str) -> None:
+def write_descriptions(work: StoreBuild, corpus: Corpus, opened: Source, form: str) -> None:
     """Write the files by which `datasets` knows a folder of splits."""
     has_second = form == PLAIN and corpus.kind in SECOND
     for split in opened.splits:
-        own = sorted((name for name in work.records if name.startswith(f"{split}/")), key=numbered)
+        own = sorted((name for name in work.records if name.startswith(f"{split}/")), key=shard_order)
         shards = {name.partition("/")[2]: work.records[name].sha256 for name in own}
         describe_split(work.store / split, corpus.kind, shards, has_second)
     write_json(work.store / "dataset_dict.json", {"splits": list(opened.splits)})
 
 
-def numbered(shard: str) -> tuple[int, str]:
+def shard_order(shard: str) -> tuple[int, str]:
     """Return by what shards are ordered: beyond 99,999 their numbers are longer."""
     return len(shard), shard
 
 
-def describe(
-    work: Work,
+def build_manifest(
+    work: StoreBuild,
     corpus: Corpus,
     opened: Source,
     source: Path | None,

@@ -1,4 +1,4 @@
-"""The engine of a cluster, Ray (Moritz et al. 2018): shards as tasks, in a folder all machines share.
+"""The executor of a cluster, Ray (Moritz et al. 2018): shards as tasks, in a folder all machines share.
 
 The driver reads and cuts; each shard is a task that any machine may take, and that Ray gives to another one
 where a process or a machine is lost. What a lost process has written is a draft without a name, so every
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import synthcli
-from synthcli.data.prepare.encoding import Encoder, encoder_in
-from synthcli.data.prepare.local import Means
-from synthcli.data.prepare.shard import Draft, make_shard
-from synthcli.data.prepare.task import Task
+from synthcli.data.prepare.encoding import Encoder, load_encoder
+from synthcli.data.prepare.local import ExecutorOptions
+from synthcli.data.prepare.shard import ShardDraft, make_shard
+from synthcli.data.prepare.texts import ShardTask
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.errors import SynthError, WorkFailedError
 
@@ -27,26 +27,28 @@ PACKAGES = Path(synthcli.__file__).parents[1]
 WAITING = 2  # shards for which no core is free yet
 
 
-def make_on_ray(tasks: Iterator[Task], tokenizer: Path, drafts: Path, means: Means) -> Iterator[Draft]:
+def make_on_ray(
+    tasks: Iterator[ShardTask], tokenizer: Path, drafts: Path, options: ExecutorOptions
+) -> Iterator[ShardDraft]:
     """Yield shards as the cluster finishes them; memory holds as many as it has cores, and a few more."""
-    ray = imported()
-    is_ours = connect(ray, means.address)
+    ray = import_ray()
+    is_ours = connect(ray, options.address)
     try:
-        remote = ray.remote(max_retries=ATTEMPTS_AFTER_LOSS)(make_packed)
+        remote = ray.remote(max_retries=ATTEMPTS_AFTER_LOSS)(make_pickled_shard)
         given = tokenizer.resolve(), (tokenizer / DESCRIPTION).read_text(), drafts.resolve()
         running: set[Any] = set()
         for task in tasks:
             running.add(remote.remote(pickle.dumps(task, pickle.HIGHEST_PROTOCOL), *given))
-            while len(running) >= cores(ray) + WAITING:
-                yield from finished(ray, running)
+            while len(running) >= count_cores(ray) + WAITING:
+                yield from collect_finished(ray, running)
         while running:
-            yield from finished(ray, running)
+            yield from collect_finished(ray, running)
     finally:
         if is_ours:
             ray.shutdown()
 
 
-def imported() -> Any:
+def import_ray() -> Any:
     """Return Ray, or say how it is installed."""
     try:
         import ray
@@ -91,11 +93,11 @@ def first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def cores(ray: Any) -> int:
+def count_cores(ray: Any) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def finished(ray: Any, running: set[Any]) -> Iterator[Draft]:
+def collect_finished(ray: Any, running: set[Any]) -> Iterator[ShardDraft]:
     """Wait for one task or more, and yield what they made."""
     done, _ = ray.wait(list(running))
     for reference in done:
@@ -111,12 +113,12 @@ def finished(ray: Any, running: set[Any]) -> Iterator[Draft]:
             ) from error
 
 
-def make_packed(packed: bytes, tokenizer: Path, description: str, drafts: Path) -> Draft:
+def make_pickled_shard(packed: bytes, tokenizer: Path, description: str, drafts: Path) -> ShardDraft:
     """Make a shard in whichever process this is."""
-    return make_shard(pickle.loads(packed), loaded(tokenizer, description), drafts)
+    return make_shard(pickle.loads(packed), cached_encoder(tokenizer, description), drafts)
 
 
 @cache
-def loaded(tokenizer: Path, description: str) -> Encoder:
+def cached_encoder(tokenizer: Path, description: str) -> Encoder:
     """Load a tokenizer once in a process, and again where another has taken its place."""
-    return encoder_in(tokenizer)
+    return load_encoder(tokenizer)

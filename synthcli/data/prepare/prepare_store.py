@@ -1,6 +1,6 @@
 """Make a store: open a corpus, train or load its tokenizer, encode its shards, record it all.
 
-Shards are the unit of work: an engine makes those that are missing, in several processes, and a preparation
+Shards are the unit of work: an executor makes those that are missing, in several processes, and a preparation
 that was interrupted goes on with the next one (`store_build`). The store is the same bytes however many
 processes there are and however often they are killed; only `created` in its manifest tells when.
 """
@@ -13,22 +13,23 @@ from typing import Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source, find_corpus
-from synthcli.data.prepare.executors import Engine, find_engine
-from synthcli.data.prepare.local import Means
+from synthcli.data.prepare.executors import Executor, find_executor
+from synthcli.data.prepare.local import ExecutorOptions
 from synthcli.data.prepare.manifest_entry import (
-    counts_by_split,
-    describe,
-    files_of,
-    request_of,
+    add_up_counts,
+    build_manifest,
+    describe_request,
+    list_source_files,
     write_descriptions,
 )
-from synthcli.data.prepare.sharding import tasks_of
-from synthcli.data.prepare.source_changes import marks_of, refuse_changed, remember_source
-from synthcli.data.prepare.store_build import Work, work_for
-from synthcli.data.prepare.vocabulary import Progress, tokenizer_at
-from synthcli.data.quality import report as quality
-from synthcli.data.store.locking import locked
-from synthcli.data.store.manifest import MANIFEST, QUALITY, remember
+from synthcli.data.prepare.sharding import cut_corpus
+from synthcli.data.prepare.source_changes import refuse_changed, remember_source, source_marks
+from synthcli.data.prepare.store_build import StoreBuild, open_build
+from synthcli.data.prepare.vocabulary import Progress, obtain_tokenizer
+from synthcli.data.quality import quality_report
+from synthcli.data.store.inventory import lock_path
+from synthcli.data.store.locking import hold_lock
+from synthcli.data.store.manifest import MANIFEST, QUALITY, remember_verified
 from synthcli.data.store.shards import write_json
 from synthcli.data.store.store import Store, open_store, store_path
 from synthcli.data.tokenizers.trained import CACHE
@@ -36,7 +37,7 @@ from synthcli.disk import writing
 from synthcli.durable import parents_of
 from synthcli.errors import WorkFailedError
 
-__all__ = ["Progress", "prepare"]
+__all__ = ["Progress", "prepare_store"]
 
 WAITING = "waiting for another preparation of the same store"
 ELSEWHERE = "set `SYNTH_STORES` to another folder"
@@ -46,7 +47,7 @@ Count = Callable[[Mapping[str, int]], None]
 """Called with what is counted so far: rows, bytes, tokens."""
 
 
-def prepare(
+def prepare_store(
     corpus: str,
     tokenizer: TokenizerConfig,
     root: Path,
@@ -59,74 +60,73 @@ def prepare(
     count: Count | None = None,
 ) -> Store:
     """Return the store of a corpus, made where it is not there yet; interrupted, the next call goes on."""
-    declared, means = find_corpus(corpus), Means(workers, address)
-    chosen = find_engine(engine, means)
+    declared, options = find_corpus(corpus), ExecutorOptions(workers, address)
+    chosen = find_executor(engine, options)
     path = store_path(root, corpus, tokenizer, source)
     if path.exists() and not force:
-        return unchanged(open_store(path))
+        return reuse_store(open_store(path))
     opened = declared.open(source)
-    report = progress or silent
-    making = partial(encode, engine=chosen, means=means, report=report, count=count or uncounted)
-    lock = path.with_name(f".{path.name}.lock")
+    report = progress or no_progress
+    encode = partial(encode_shards, executor=chosen, options=options, report=report, count=count or no_count)
     with (
         writing(f"the store of `{corpus}`", path, ELSEWHERE, THEN),
         parents_of(path),
-        locked(lock, lambda: report(WAITING, 0, None)) as waited,
+        hold_lock(lock_path(path), lambda: report(WAITING, 0, None)) as waited,
     ):
         if waited and path.exists():
-            return unchanged(open_store(path))
-        request = request_of(declared, opened, source, tokenizer)
-        with work_for(path, request) as work:
-            manifest = make(work, declared, opened, source, tokenizer, report, making)
-            if files_of(opened) != request["files"]:
-                raise changed(corpus)
+            return reuse_store(open_store(path))
+        request = describe_request(declared, opened, source, tokenizer)
+        with open_build(path, request) as work:
+            manifest = make_store(work, declared, opened, source, tokenizer, report, encode)
+            if list_source_files(opened) != request["files"]:
+                raise changed_error(corpus)
     return Store(path, manifest)
 
 
-def unchanged(store: Store) -> Store:
+def reuse_store(store: Store) -> Store:
     """Return a store whose source is as it was; another source is refused."""
     refuse_changed(store)
     return store
 
 
-def silent(what: str, done: int, total: int | None) -> None:
+def no_progress(what: str, done: int, total: int | None) -> None:
     """Report nothing."""
 
 
-def uncounted(done: Mapping[str, int]) -> None:
+def no_count(done: Mapping[str, int]) -> None:
     """Report nothing."""
 
 
-def make(
-    work: Work,
+def make_store(
+    work: StoreBuild,
     corpus: Corpus,
     opened: Source,
     source: Path | None,
     config: TokenizerConfig,
     report: Progress,
-    making: Callable[[Work, Corpus, Source, str], None],
+    encode: Callable[[StoreBuild, Corpus, Source, str], None],
 ) -> dict[str, Any]:
     """Make what is missing of a store in its work folder and return its manifest."""
-    tokenizer = tokenizer_at(work.tokenizer, config, corpus, opened, report, work.folder.parent / CACHE)
-    making(work, corpus, opened, tokenizer.form)
-    counts = counts_by_split(corpus, opened, work.records.values())
+    tokenizer = obtain_tokenizer(work.tokenizer, config, corpus, opened, report, work.folder.parent / CACHE)
+    encode(work, corpus, opened, tokenizer.form)
+    counts = add_up_counts(corpus, opened, work.records.values())
     write_descriptions(work, corpus, opened, tokenizer.form)
-    manifest = describe(work, corpus, opened, source, config, tokenizer, counts)
+    manifest = build_manifest(work, corpus, opened, source, config, tokenizer, counts)
     write_json(work.store / MANIFEST, manifest)
-    remember(work.store, manifest)
-    remember_source(work.store, marks_of(opened.files, manifest["source"].get("files", [])))
+    remember_verified(work.store, manifest)
+    remember_source(work.store, source_marks(opened.files, manifest["source"].get("files", [])))
     report("looking for duplicates and leaks", 0, None)
-    write_json(work.store / QUALITY, quality(work.store, manifest))
+    write_json(work.store / QUALITY, quality_report(work.store, manifest))
     return manifest
 
 
-def encode(
-    work: Work,
+def encode_shards(
+    work: StoreBuild,
     corpus: Corpus,
     opened: Source,
     form: str,
-    engine: Engine,
-    means: Means,
+    executor: Executor,
+    options: ExecutorOptions,
     report: Progress,
     count: Count,
 ) -> None:
@@ -137,15 +137,15 @@ def encode(
     total = sum(corpus.rows.get(split, 0) for split in opened.splits) or None
     count(done)
     report("encoding", done["rows"], total)
-    tasks = work.missing(tasks_of(corpus, opened, form))
-    for draft in engine(tasks, work.tokenizer, work.drafts, means):
+    tasks = work.missing(cut_corpus(corpus, opened, form))
+    for draft in executor(tasks, work.tokenizer, work.drafts, options):
         work.finish(draft)
         done.update(draft.record.counts)
         count(done)
         report("encoding", done["rows"], total)
 
 
-def changed(corpus: str) -> WorkFailedError:
+def changed_error(corpus: str) -> WorkFailedError:
     return WorkFailedError(
         f"the files of `{corpus}` changed while they were read", "the same command again reads them anew"
     )

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.prepare.texts import Mask, Texts
-from synthcli.data.store.arrays import ends_of, integers, lists, numbers_in, strings
+from synthcli.data.prepare.texts import Mask, TextBuffer
+from synthcli.data.store.arrays import cumulate, int_array, list_array, numbers_in, string_array
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level import OFFSET
 from synthcli.data.tokenizers.fast_byte_pairs import Ids, encode_flat
@@ -30,7 +30,7 @@ CHARACTERS_KEPT = 2**24
 BLANK = ord(" ")
 
 
-def sentence_parts(texts: Texts) -> Mask:
+def mark_sentencepiece(texts: TextBuffer) -> Mask:
     """Mark the first space of each run, but for those that end a text, or stand in one with U+2581."""
     is_blank = texts.array == BLANK
     is_blank[texts.starts[:-1]] = True
@@ -39,12 +39,12 @@ def sentence_parts(texts: Texts) -> Mask:
     ends = texts.starts[1:] - 1  # of each text, or its separator
     runs = np.flatnonzero(begins)
     begins[runs[np.searchsorted(runs, ends[is_blank[ends]], side="right") - 1]] = False
-    for first, last in with_marks(texts):
+    for first, last in find_space_symbols(texts):
         begins[first:last] = False
     return begins
 
 
-def with_marks(texts: Texts) -> list[tuple[int, int]]:
+def find_space_symbols(texts: TextBuffer) -> list[tuple[int, int]]:
     """Return where the texts that hold SentencePiece's mark of a space begin and end."""
     if SPACE.encode() not in texts.data:
         return []
@@ -52,12 +52,12 @@ def with_marks(texts: Texts) -> list[tuple[int, int]]:
     return [(first, last) for first, last in spans if SPACE.encode() in texts.data[first:last]]
 
 
-def spaced_parts(texts: Texts) -> Mask:
+def mark_spaces(texts: TextBuffer) -> Mask:
     """Mark every space."""
     return texts.array == BLANK
 
 
-def led_parts(texts: Texts) -> Mask:
+def mark_lone_spaces(texts: TextBuffer) -> Mask:
     """Mark each space with neither white space before nor after it."""
     begins = texts.array == BLANK
     begins[1:] &= ~texts.is_space[:-1]
@@ -66,13 +66,13 @@ def led_parts(texts: Texts) -> Mask:
 
 
 @dataclass(frozen=True)
-class Cut:
+class PreTokeniser:
     """Where parts begin, besides the first one of a text, and whether the space there is theirs."""
 
-    begins: Callable[[Texts], Mask]
+    begins: Callable[[TextBuffer], Mask]
     is_space_kept: bool = False
 
-    def __call__(self, texts: Texts) -> npt.NDArray[np.int64]:
+    def __call__(self, texts: TextBuffer) -> npt.NDArray[np.int64]:
         """Return where the parts begin, and the end of the last: each at a space, or at a separator."""
         begins = self.begins(texts)
         begins[texts.starts[:-1]] = True
@@ -83,34 +83,34 @@ class Cut:
         return part if self.is_space_kept and part[0] == " " else part[1:]
 
 
-CUTS = {
-    "sentencepiece-unigram": Cut(sentence_parts),
-    "sentencepiece-bpe": Cut(sentence_parts),
-    "wordpiece": Cut(spaced_parts),
-    "gpt2": Cut(led_parts, is_space_kept=True),
-    "byte-level-bpe": Cut(led_parts, is_space_kept=True),
+PRE_TOKENISERS = {
+    "sentencepiece-unigram": PreTokeniser(mark_sentencepiece),
+    "sentencepiece-bpe": PreTokeniser(mark_sentencepiece),
+    "wordpiece": PreTokeniser(mark_spaces),
+    "gpt2": PreTokeniser(mark_lone_spaces, is_space_kept=True),
+    "byte-level-bpe": PreTokeniser(mark_lone_spaces, is_space_kept=True),
 }
 
 
-class Whole:
+class WholeTexts:
     """Gives every text to the tokenizer as it is."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
 
-    def __call__(self, texts: Texts) -> Any:
-        return lists(*ids_of(self.tokenizer, texts.strings()))
+    def __call__(self, texts: TextBuffer) -> Any:
+        return list_array(*encode_texts(self.tokenizer, texts.strings()))
 
 
-class Bytes:
+class ByteIds:
     """Bytes are ids but for the special ones before them."""
 
-    def __call__(self, texts: Texts) -> Any:
+    def __call__(self, texts: TextBuffer) -> Any:
         values = np.delete(texts.array, texts.starts[:-1]).astype(np.int32) + np.int32(OFFSET)
-        return lists(values, texts.starts - np.arange(len(texts.starts)))
+        return list_array(values, texts.starts - np.arange(len(texts.starts)))
 
 
-class Numbers(dict[str, int]):
+class PartNumbers(dict[str, int]):
     """Numbers parts as they come; `new` are those that came since it was last emptied."""
 
     def __init__(self) -> None:
@@ -122,63 +122,67 @@ class Numbers(dict[str, int]):
         return number
 
 
-class Remembering:
+class PartCache:
     """Gives every part to the tokenizer once, as long as memory for them is small."""
 
-    def __init__(self, tokenizer: Tokenizer, cut: Cut) -> None:
+    def __init__(self, tokenizer: Tokenizer, cut: PreTokeniser) -> None:
         self.tokenizer, self.cut = tokenizer, cut
         self.forget()
 
     def forget(self) -> None:
-        self.numbers = Numbers()
+        self.numbers = PartNumbers()
         self.characters = 0
         self.values = np.zeros(0, np.int32)
         self.ends = np.zeros(1, np.int64)  # of the ids of each part, after a 0
 
-    def __call__(self, texts: Texts) -> Any:
+    def __call__(self, texts: TextBuffer) -> Any:
         if len(self.numbers) > PARTS_KEPT or self.characters > CHARACTERS_KEPT:
             self.forget()
         places = self.cut(texts)
-        parts = strings(texts.array, places).dictionary_encode()
+        parts = string_array(texts.array, places).dictionary_encode()
         known = self.lists_of(parts.dictionary.to_pylist())
         ids = known.take(parts.indices)
         firsts = np.searchsorted(places, texts.starts)  # part of each text
-        return lists(numbers_in(ids.values), numbers_in(ids.offsets)[firsts])
+        return list_array(numbers_in(ids.values), numbers_in(ids.offsets)[firsts])
 
     def lists_of(self, parts: list[str]) -> Any:
         """Return the ids of each part as an Arrow array of lists."""
         numbers = np.fromiter(map(self.numbers.__getitem__, parts), np.int32, len(parts))
         self.learn(self.numbers.new)
         self.numbers.new = []
-        return lists(self.values, self.ends).take(integers(numbers))
+        return list_array(self.values, self.ends).take(int_array(numbers))
 
     def learn(self, parts: list[str]) -> None:
-        values, ends = ids_of(self.tokenizer, list(map(self.cut.text, parts)))
+        values, ends = encode_texts(self.tokenizer, list(map(self.cut.text, parts)))
         self.characters += sum(map(len, parts))
         self.ends = np.concatenate([self.ends, self.ends[-1] + ends[1:]])
         self.values = np.concatenate([self.values, values])
 
 
-def ids_of(tokenizer: Tokenizer, texts: list[str]) -> Ids:
+def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> Ids:
     """Return the ids of texts, by the fast encoding of a tokenizer that has one."""
     encoding = getattr(tokenizer, "fast_encoding", None)
     if encoding is None:
-        return flat(tokenizer.encode_batch(texts))
-    return encode_flat(encoding, texts, lambda others: flat(tokenizer.encode_batch(others)))
+        return flatten_ids(tokenizer.encode_batch(texts))
+    return encode_flat(encoding, texts, lambda others: flatten_ids(tokenizer.encode_batch(others)))
 
 
-def flat(ids: list[list[int]]) -> Ids:
+def flatten_ids(ids: list[list[int]]) -> Ids:
     """Return ids one after the other, and where each list of them ends."""
-    ends = ends_of(np.fromiter(map(len, ids), np.int64, len(ids)))
+    ends = cumulate(np.fromiter(map(len, ids), np.int64, len(ids)))
     return np.fromiter(chain.from_iterable(ids), np.int32, int(ends[-1])), ends
 
 
-Encode = Callable[[Texts], Any]
+Encode = Callable[[TextBuffer], Any]
 """Texts to an Arrow array of lists of ids."""
 
 
-def encode_of(tokenizer: Tokenizer) -> Encode:
+def find_fastest_encoding(tokenizer: Tokenizer) -> Encode:
     """Return the fastest way to a tokenizer's ids."""
     if tokenizer.kind == "bytes":
-        return Bytes()
-    return Remembering(tokenizer, CUTS[tokenizer.kind]) if tokenizer.kind in CUTS else Whole(tokenizer)
+        return ByteIds()
+    return (
+        PartCache(tokenizer, PRE_TOKENISERS[tokenizer.kind])
+        if tokenizer.kind in PRE_TOKENISERS
+        else WholeTexts(tokenizer)
+    )

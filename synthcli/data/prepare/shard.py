@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pyarrow
 
-from synthcli.data.prepare.encoding import ENCODERS, Encoder, counts_of, longest_of
-from synthcli.data.prepare.task import Task
+from synthcli.data.prepare.encoding import ENCODERS, Encoder, count_shard, longest_texts
+from synthcli.data.prepare.texts import ShardTask
 from synthcli.data.store.manifest import sha256
-from synthcli.data.store.shards import schema_of
+from synthcli.data.store.shards import row_schema
 from synthcli.durable import sync
 
 
 @dataclass(frozen=True)
-class Record:
+class ShardRecord:
     """A finished shard: where it belongs, what it holds, and how to know it again."""
 
     shard: str
@@ -26,14 +26,14 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Draft:
+class ShardDraft:
     """A shard that stands whole on the disk, not yet under its name."""
 
     path: Path
-    record: Record
+    record: ShardRecord
 
 
-def make_shard(task: Task, encoder: Encoder, drafts: Path) -> Draft:
+def make_shard(task: ShardTask, encoder: Encoder, drafts: Path) -> ShardDraft:
     """Encode rows and write them under a name of its own among the drafts, synced."""
     columns = ENCODERS[task.kind](task, encoder)
     path = drafts / f"{task.split}-{task.number:05d}-{uuid.uuid4().hex}.arrow"
@@ -42,20 +42,20 @@ def make_shard(task: Task, encoder: Encoder, drafts: Path) -> Draft:
     except BaseException:
         path.unlink(missing_ok=True)  # of a full disk
         raise
-    record = Record(
+    record = ShardRecord(
         task.shard,
         path.stat().st_size,
         sha256(path),
         task.bytes,
-        counts_of(task, columns, encoder.tokenizer),
-        longest_of(columns),
+        count_shard(task, columns, encoder.tokenizer),
+        longest_texts(columns),
     )
-    return Draft(path, record)
+    return ShardDraft(path, record)
 
 
 def write_shard(path: Path, kind: str, columns: dict[str, object]) -> None:
     """Write one record batch, as `datasets` reads it."""
-    schema = pyarrow.schema(list(schema_of(kind, has_second="second" in columns).items()))
+    schema = pyarrow.schema(list(row_schema(kind, has_second="second" in columns).items()))
     with path.open("wb") as sink, pyarrow.ipc.new_stream(sink, schema) as stream:
         stream.write_batch(pyarrow.record_batch(columns, schema=schema))
     sync(path)

@@ -9,10 +9,10 @@ from itertools import chain
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.forms import NAMED, shape_row
+from synthcli.data.corpora.forms import shape_row
 from synthcli.data.corpora.source import Row, Source
-from synthcli.data.prepare.task import Task
-from synthcli.data.prepare.texts import Texts
+from synthcli.data.prepare.texts import ShardTask, TextBuffer
+from synthcli.data.tokenizers.base import NAMED
 from synthcli.errors import SynthError
 
 SHARD_BYTES = 4 * 2**20
@@ -26,7 +26,7 @@ def shard_bytes(corpus: Corpus) -> int:
     return LARGE_SHARD_BYTES if sum(corpus.rows.values()) >= LARGE_ROWS else SHARD_BYTES
 
 
-def texts_of(row: Row) -> list[str]:
+def row_texts(row: Row) -> list[str]:
     """Return the texts of a row that become ids."""
     if "choices" in row:
         return [*row["choices"], *row.get("seconds", ())]
@@ -35,16 +35,16 @@ def texts_of(row: Row) -> list[str]:
     return [row["source"], row["target"]]
 
 
-def tasks_of(corpus: Corpus, opened: Source, form: str = NAMED) -> Iterator[Task]:
+def cut_corpus(corpus: Corpus, opened: Source, form: str = NAMED) -> Iterator[ShardTask]:
     """Yield the shards of every split in order, their texts in a form."""
     for split in opened.splits:
         rows = opened.read(split)
         if form != NAMED:
             rows = (shape_row(row, form) for row in rows)
-        yield from cut(rows, split, corpus.kind, shard_bytes(corpus))
+        yield from cut_split(rows, split, corpus.kind, shard_bytes(corpus))
 
 
-def cut(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[Task]:
+def cut_split(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[ShardTask]:
     """Yield the shards of a split: each ends with the row that fills it."""
     number = first = size = 0
     kept: list[Row] = []
@@ -52,29 +52,29 @@ def cut(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterator[Task
         kept.append(row)
         text = row.get("text")
         is_one = text is not None and text.isascii() and "second" not in row  # as are most of millions
-        size += len(text) if is_one else size_of(row, split, first + len(kept))  # type: ignore[arg-type]
+        size += len(text) if is_one else count_text_bytes(row, split, first + len(kept))  # type: ignore[arg-type]
         if size >= limit:
-            yield task_of(split, number, kind, kept, size)
+            yield build_task(split, number, kind, kept, size)
             number, first, size, kept = number + 1, first + len(kept), 0, []
     if kept:
-        yield task_of(split, number, kind, kept, size)
+        yield build_task(split, number, kind, kept, size)
 
 
-def task_of(split: str, number: int, kind: str, rows: list[Row], size: int) -> Task:
+def build_task(split: str, number: int, kind: str, rows: list[Row], size: int) -> ShardTask:
     """Turn rows into columns."""
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}  # type: ignore[literal-required]
     if (choices := columns.get("choices")) is not None:
         columns |= {"choices": list(chain.from_iterable(choices)), "counts": list(map(len, choices))}
         if (seconds := columns.get("seconds")) is not None:
             columns["seconds"] = list(chain.from_iterable(seconds))
-    texts = {name: Texts.joined(columns.pop(name)) for name in TEXTS if name in columns}
-    return Task(split, number, kind, len(rows), texts, columns, size)
+    texts = {name: TextBuffer.join(columns.pop(name)) for name in TEXTS if name in columns}
+    return ShardTask(split, number, kind, len(rows), texts, columns, size)
 
 
-def size_of(row: Row, split: str, number: int) -> int:
+def count_text_bytes(row: Row, split: str, number: int) -> int:
     """Return the bytes of a row's text; half a character, as some json holds, is refused."""
     try:
-        return sum(len(text) if text.isascii() else len(text.encode()) for text in texts_of(row))
+        return sum(len(text) if text.isascii() else len(text.encode()) for text in row_texts(row))
     except UnicodeEncodeError as error:
         raise SynthError(
             f"row {number} of `{split}` holds half a character, `{error.object[error.start]!a}`",

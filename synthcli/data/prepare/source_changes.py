@@ -14,7 +14,7 @@ from typing import Any
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.label_classes import read_classes
 from synthcli.data.store.manifest import SOURCE, sha256
-from synthcli.data.store.origin import given_source, prepare_command
+from synthcli.data.store.origin import find_given_source, prepare_command
 from synthcli.data.store.store import Store
 from synthcli.durable import write_text
 from synthcli.errors import SynthError
@@ -42,7 +42,7 @@ def describe_source(store: Store) -> str | None:
         return describe_changes(store, changes)
     source = store.manifest["source"]
     recorded = source.get("files", ()) if source["kind"] == "folder" else ()
-    if recorded and not any((base_of(source) / file["path"]).is_file() for file in recorded):
+    if recorded and not any((source_base(source) / file["path"]).is_file() for file in recorded):
         return f"the files that `{store.path}` was read from are no longer there; it is whole without them"
     return None
 
@@ -60,23 +60,25 @@ def find_changes(store: Store) -> list[str]:
     if source["kind"] != "folder" or not source.get("files"):
         return []
     recorded = {file["path"]: file for file in source["files"]}
-    base = base_of(source)
+    base = source_base(source)
     there = {name: base / name for name in recorded if (base / name).is_file()}
     if not there:
         return []
-    seen, hashed = read_seen(store.path), dict[str, list[int]]()
+    seen, hashed = read_remembered(store.path), dict[str, list[int]]()
     made = int(datetime.fromisoformat(store.manifest["created"]).timestamp() * 1e9)
     changes = [f"`{name}` is gone" for name in recorded if name not in there]
     for name, path in there.items():
-        changes += compare(name, path, recorded[name], seen, hashed, made)
-    changes += added(store, base, set(recorded))
-    changes += relisted(store)
+        changes += compare_file(name, path, recorded[name], seen, hashed, made)
+    changes += find_new_files(store, base, set(recorded))
+    changes += find_new_classes(store)
     if hashed and not changes:
         remember_source(store.path, seen | hashed)
     return changes
 
 
-def compare(name: str, path: Path, file: dict[str, Any], seen: Seen, hashed: Seen, made: int) -> list[str]:
+def compare_file(
+    name: str, path: Path, file: dict[str, Any], seen: Seen, hashed: Seen, made: int
+) -> list[str]:
     """Return how a file differs from what was read, or nothing; note it among the hashed if it had to be.
 
     Where its time was not noted, of stores of before, it must be older than the store: `made`, nanoseconds.
@@ -93,18 +95,18 @@ def compare(name: str, path: Path, file: dict[str, Any], seen: Seen, hashed: See
     return []
 
 
-def base_of(source: dict[str, Any]) -> Path:
+def source_base(source: dict[str, Any]) -> Path:
     """Return the folder that the paths of a manifest are relative to."""
     path = Path(source["path"])
     return path.parent if path.is_file() else path
 
 
-def added(store: Store, base: Path, recorded: set[str]) -> list[str]:
+def find_new_files(store: Store, base: Path, recorded: set[str]) -> list[str]:
     """Return which files the name of a source stands for today and did not then; a file stands for itself."""
     source = store.manifest["source"]
     try:
         corpus = find_corpus(store.corpus)
-        given = given_source(store.manifest, store.path) or base
+        given = find_given_source(store.manifest, store.path) or base
     except SynthError:  # of a version that had other corpora, or noted no pattern
         return []
     is_read_to_open = source["splits_made"] is not None and not corpus.finds_source
@@ -118,7 +120,7 @@ def added(store: Store, base: Path, recorded: set[str]) -> list[str]:
     return [f"`{name}` is new" for name in names if name not in recorded]
 
 
-def relisted(store: Store) -> list[str]:
+def find_new_classes(store: Store) -> list[str]:
     """Return whether the file that lists a store's classes, if one does and is there, lists others today."""
     try:
         path = find_corpus(store.corpus).class_file
@@ -129,7 +131,7 @@ def relisted(store: Store) -> list[str]:
     return [f"`{path}` lists other classes"]
 
 
-def marks_of(files: tuple[Path, ...], recorded: list[dict[str, Any]]) -> Seen:
+def source_marks(files: tuple[Path, ...], recorded: list[dict[str, Any]]) -> Seen:
     """Return size and time of files that were just read, by the paths that a manifest gives them."""
     stats = [path.stat() for path in files]
     return {
@@ -143,7 +145,7 @@ def remember_source(folder: Path, seen: Seen) -> None:
         write_text(folder / SOURCE, json.dumps(seen))
 
 
-def read_seen(folder: Path) -> Seen:
+def read_remembered(folder: Path) -> Seen:
     """Return the marks of a source's files, if any."""
     try:
         seen = read_json(folder / SOURCE)

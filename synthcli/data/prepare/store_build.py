@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.prepare.shard import Draft, Record
-from synthcli.data.prepare.task import Task
+from synthcli.data.prepare.shard import ShardDraft, ShardRecord
+from synthcli.data.prepare.texts import ShardTask
+from synthcli.data.store.inventory import work_folder
 from synthcli.data.store.manifest import sha256
 from synthcli.durable import remove_unfinished, sync, take_place, write_text
 from synthcli.errors import SynthError
@@ -25,17 +26,12 @@ from synthcli.safe_read import read_json, read_text
 REQUEST, RECORDS, OLD = "request.json", "records.jsonl", "old"
 
 
-def work_folder(path: Path) -> Path:
-    """Return where the work for a store stands."""
-    return path.with_name(f".{path.name}.work")
-
-
 @dataclass
-class Work:
+class StoreBuild:
     """A store in the making."""
 
     folder: Path
-    records: dict[str, Record] = field(default_factory=dict)  # of finished shards, by their place
+    records: dict[str, ShardRecord] = field(default_factory=dict)  # of finished shards, by their place
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -51,7 +47,7 @@ class Work:
         """Where this preparation has shards written: what outlives the last one cannot reach it."""
         return self.folder / f"drafts-{self.session}"
 
-    def missing(self, tasks: Iterable[Task]) -> Iterator[Task]:
+    def missing(self, tasks: Iterable[ShardTask]) -> Iterator[ShardTask]:
         """Yield the shards that are not finished, or were made of other rows; forget those there are not."""
         wanted = set()
         for task in tasks:
@@ -64,7 +60,7 @@ class Work:
             del self.records[shard]
             (self.store / shard).unlink()
 
-    def finish(self, draft: Draft) -> None:
+    def finish(self, draft: ShardDraft) -> None:
         """Give a shard its name, then record it."""
         place = self.store / draft.record.shard
         place.parent.mkdir(exist_ok=True)
@@ -75,7 +71,7 @@ class Work:
 
 
 @contextmanager
-def work_for(path: Path, request: dict[str, Any]) -> Iterator[Work]:
+def open_build(path: Path, request: dict[str, Any]) -> Iterator[StoreBuild]:
     """Yield the work for a store, where the last one stopped; it becomes the store at the end.
 
     A user's mistake removes it; whatever else interrupts leaves it for the next time.
@@ -83,7 +79,7 @@ def work_for(path: Path, request: dict[str, Any]) -> Iterator[Work]:
     folder = work_folder(path)
     if (folder / OLD).exists() and not path.exists():
         (folder / OLD).rename(path)  # killed between the two renames of `take_place`
-    work = resumed(folder, request) or begun(folder, request)
+    work = resume_build(folder, request) or begin_build(folder, request)
     work.drafts.mkdir()
     try:
         yield work
@@ -103,16 +99,16 @@ def sync_folders(folder: Path) -> None:
             sync(path)
 
 
-def begun(folder: Path, request: dict[str, Any]) -> Work:
+def begin_build(folder: Path, request: dict[str, Any]) -> StoreBuild:
     """Begin with nothing, whatever stands there; the request comes last."""
     shutil.rmtree(folder, ignore_errors=True)
-    work = Work(folder)
+    work = StoreBuild(folder)
     work.store.mkdir(parents=True)
     write_text(folder / REQUEST, json.dumps(request))
     return work
 
 
-def resumed(folder: Path, request: dict[str, Any]) -> Work | None:
+def resume_build(folder: Path, request: dict[str, Any]) -> StoreBuild | None:
     """Return the work on an equal request with all that is verified, everything else swept."""
     try:
         if read_json(folder / REQUEST) != request:
@@ -120,31 +116,31 @@ def resumed(folder: Path, request: dict[str, Any]) -> Work | None:
         lines = read_text(folder / RECORDS).split("\n") if (folder / RECORDS).exists() else []
     except (FileNotFoundError, NotADirectoryError, ValueError, SynthError):
         return None  # any other error is the disk's, and no reason to forget what is finished
-    work = Work(folder)
+    work = StoreBuild(folder)
     work.store.mkdir(exist_ok=True)
-    records = [record for record in map(parsed, lines) if record is not None]
-    work.records = {record.shard: record for record in records if is_whole(work.store, record)}
-    sweep(work)
+    records = [record for record in map(parse_record, lines) if record is not None]
+    work.records = {record.shard: record for record in records if is_whole_shard(work.store, record)}
+    sweep_build(work)
     kept = [json.dumps(asdict(record)) + "\n" for record in work.records.values()]
     write_text(folder / RECORDS, "".join(kept))
     return work
 
 
-def parsed(line: str) -> Record | None:
+def parse_record(line: str) -> ShardRecord | None:
     """Return the record of a line; the last one may be cut short."""
     try:
-        return Record(**json.loads(line))
+        return ShardRecord(**json.loads(line))
     except (ValueError, TypeError):
         return None
 
 
-def is_whole(store: Path, record: Record) -> bool:
+def is_whole_shard(store: Path, record: ShardRecord) -> bool:
     """Whether a shard is what its record says."""
     path = store / record.shard
     return path.is_file() and path.stat().st_size == record.size and sha256(path) == record.sha256
 
 
-def sweep(work: Work) -> None:
+def sweep_build(work: StoreBuild) -> None:
     """Delete all but the finished shards, the tokenizer, the request and the records."""
     for path in work.folder.iterdir():
         if path.is_dir() and path != work.store:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +29,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Texts:
+class TextBuffer:
     """UTF-8 with a separator before each text; text i stands behind starts[i], up to starts[i + 1]."""
 
     data: bytes
     starts: Indices  # (texts + 1,)
 
     @classmethod
-    def joined(cls, texts: list[str]) -> Self:
+    def join(cls, texts: list[str]) -> Self:
         whole = SEPARATOR.join(["", *texts])
         sizes = map(len, texts if whole.isascii() else map(str.encode, texts))
         lengths = np.fromiter(sizes, np.int64, len(texts)) + len(SEPARATOR)
@@ -96,6 +96,24 @@ class Texts:
             start, end = int(self.starts[first]), int(self.starts[last])
             yield type(self)(self.data[start:end], self.starts[first : last + 1] - start)
             first = last
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Consecutive rows of a split that become one shard; `number` counts from 0."""
+
+    split: str
+    number: int
+    kind: str
+    rows: int
+    texts: dict[str, TextBuffer]  # by column, as readers name it
+    values: dict[str, list[Any]]  # what is no text: labels, scores, how many choices a row has
+    bytes: int  # of their text
+
+    @property
+    def shard(self) -> str:
+        """Where the shard stands in the store."""
+        return f"{self.split}/data-{self.number:05d}.arrow"
 
 
 def wide_spaces(array: Bytes) -> Iterator[tuple[Indices, int]]:

@@ -5,21 +5,23 @@ from pathlib import Path
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source
-from synthcli.data.corpora.forms import NAMED, shape_row
-from synthcli.data.prepare.published_words import published_words
-from synthcli.data.prepare.sharding import size_of, texts_of
+from synthcli.data.corpora.forms import shape_row
+from synthcli.data.corpora.reading import lines
+from synthcli.data.prepare.sharding import count_text_bytes, row_texts
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
-from synthcli.data.tokenizers.words import frequent_words
+from synthcli.data.tokenizers.base import NAMED
+from synthcli.data.tokenizers.words import UNKNOWN, WordTokenizer, frequent_words, room_for
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 
 ROWS_AT_ONCE = 2_000  # between two reports
+NO_WORDS = (*UNKNOWN, "<S>", "</S>", "<s>", "</s>", "<eos>", "<pad>")  # of a published list
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, rows done, and rows in all where they are known."""
 
 
-def tokenizer_at(
+def obtain_tokenizer(
     folder: Path,
     config: TokenizerConfig,
     corpus: Corpus,
@@ -29,29 +31,29 @@ def tokenizer_at(
 ) -> Tokenizer:
     """Return the tokenizer saved in a folder; make it and save it there first if there is none."""
     if not folder.exists():
-        made = tokenizer_for(config, corpus, opened, report, cache)
+        made = make_tokenizer(config, corpus, opened, report, cache)
         made.form = config.form or made.form
         with new_folder(folder) as beside:
             made.save(beside)
     return load_tokenizer(folder)
 
 
-def tokenizer_for(
+def make_tokenizer(
     config: TokenizerConfig, corpus: Corpus, opened: Source, report: Progress, cache: Path | None = None
 ) -> Tokenizer:
     """Return a tokenizer; words are those its publisher lists, or counts often enough.
 
     One that was trained before on the same text is taken from `cache`.
     """
-    texts = training_texts(opened, report, config.form or NAMED)
+    texts = read_training_texts(opened, report, config.form or NAMED)
     if config.kind != "words" or config.files is not None:
         return train_or_load_tokenizer(config, texts, cache)
     if opened.vocabulary is not None:
-        return published_words(config, opened.vocabulary)
+        return read_word_list(config, opened.vocabulary)
     return frequent_words(config, texts, corpus.least_count)
 
 
-def training_texts(opened: Source, report: Progress, form: str = NAMED) -> Iterator[str]:
+def read_training_texts(opened: Source, report: Progress, form: str = NAMED) -> Iterator[str]:
     """Yield the texts of the training split in a form, all those of a row, for a tokenizer to learn from."""
     if "train" not in opened.splits:
         raise SynthError(
@@ -62,6 +64,27 @@ def training_texts(opened: Source, report: Progress, form: str = NAMED) -> Itera
         if number % ROWS_AT_ONCE == 1:
             report("reading for the tokenizer", number - 1, None)
         shaped = shape_row(row, form)
-        size_of(shaped, "train", number)
-        yield from texts_of(shaped)
+        count_text_bytes(shaped, "train", number)
+        yield from row_texts(shaped)
     report("training the tokenizer", 0, None)
+
+
+def read_word_list(config: TokenizerConfig, path: Path) -> WordTokenizer:
+    """Return the most frequent words of a published list, one a line, as many as there is room for.
+
+    Words with counts are put in their falling order, on which the clusters of an adaptive softmax depend;
+    others keep theirs. The tokens of a sentence's ends and of unknown words are no words.
+    """
+    counts: dict[str, int] = {}
+    for number, line in enumerate(lines(path), start=1):
+        word, *rest = line.split() or [""]
+        if not word or len(rest) > 1 or not all(count.isdecimal() for count in rest):
+            message = f"`{path}` holds no word with its count at line {number}"
+            raise SynthError(message, "take the publisher's copy, or move the file away")
+        if word in counts:
+            raise SynthError(f"`{path}` names `{word}` twice, again at line {number}", "delete the second")
+        counts[word] = int(rest[0]) if rest else 0
+    words = sorted((word for word in counts if word not in NO_WORDS), key=lambda word: -counts[word])
+    if not words:
+        raise SynthError(f"`{path}` holds no words", "take the publisher's copy, or move the file away")
+    return WordTokenizer(words[: room_for(config)])

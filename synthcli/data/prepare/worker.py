@@ -18,8 +18,8 @@ from queue import SimpleQueue
 from threading import Thread
 
 from synthcli.children import Children
-from synthcli.data.prepare.encoding import encoder_in
-from synthcli.data.prepare.shard import Draft, make_shard
+from synthcli.data.prepare.encoding import load_encoder
+from synthcli.data.prepare.shard import ShardDraft, make_shard
 
 READY = "ready"
 GIVEN_AT_ONCE = 2  # shards: one is made, one is taken in
@@ -33,7 +33,7 @@ class Worker:
         self.connection, theirs = Pipe()
         descriptor = theirs.fileno()
         words = [str(descriptor), str(tokenizer), str(drafts)]
-        with interrupts_held():
+        with hold_interrupts():
             self.process = children.start_module(__name__, words, pass_fds=[descriptor])
         theirs.close()
         self.given: deque[bytes] = deque()  # shards it has not made yet, packed
@@ -49,16 +49,16 @@ class Worker:
         with suppress(OSError):  # it was killed: `answer` will find out
             self.connection.send_bytes(packed)
 
-    def answer(self) -> Draft | str | None:
+    def answer(self) -> ShardDraft | str | None:
         """Return its next shard, `READY`, or None where it was killed; raise what it raised."""
         try:
-            answer: Draft | str | BaseException = self.connection.recv()
+            answer: ShardDraft | str | BaseException = self.connection.recv()
         except (EOFError, OSError):
             return None
         if isinstance(answer, BaseException):
             raise answer
         self.is_ready = True
-        if isinstance(answer, Draft):
+        if isinstance(answer, ShardDraft):
             self.given.popleft()
             self.deaths = 0
         return answer
@@ -70,7 +70,7 @@ class Worker:
         self.connection.close()
 
 
-class interrupts_held:  # noqa: N801, a context manager
+class hold_interrupts:  # noqa: N801, a context manager
     """A process started within never sees SIGINT: this one ends it."""
 
     def __enter__(self) -> None:
@@ -80,14 +80,14 @@ class interrupts_held:  # noqa: N801, a context manager
         signal.pthread_sigmask(signal.SIG_SETMASK, self.before)
 
 
-def work(connection: Connection, tokenizer: Path, drafts: Path) -> None:
+def run_worker(connection: Connection, tokenizer: Path, drafts: Path) -> None:
     """Make the shards that come, until whoever gives them is gone."""
     with suppress(EOFError, ConnectionError):
         try:
-            encoder = encoder_in(tokenizer)
+            encoder = load_encoder(tokenizer)
             connection.send(READY)
             given: SimpleQueue[bytes | None] = SimpleQueue()
-            Thread(target=take_in, args=(connection, given), daemon=True).start()
+            Thread(target=receive_tasks, args=(connection, given), daemon=True).start()
             while (packed := given.get()) is not None:
                 connection.send(make_shard(pickle.loads(packed), encoder, drafts))
         except (EOFError, ConnectionError):
@@ -96,7 +96,7 @@ def work(connection: Connection, tokenizer: Path, drafts: Path) -> None:
             connection.send(error)
 
 
-def take_in(connection: Connection, given: "SimpleQueue[bytes | None]") -> None:
+def receive_tasks(connection: Connection, given: "SimpleQueue[bytes | None]") -> None:
     """Pass on what comes, and None at its end."""
     with suppress(EOFError, OSError):
         while True:
@@ -106,4 +106,4 @@ def take_in(connection: Connection, given: "SimpleQueue[bytes | None]") -> None:
 
 if __name__ == "__main__":
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each worker has its core
-    work(Connection(int(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]))
+    run_worker(Connection(int(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]))

@@ -7,20 +7,20 @@ a store with very many rows a share is compared, chosen by the hashes themselves
 from pathlib import Path
 from typing import Any
 
-from synthcli.data.quality.arrow import batches_of, ids_in
-from synthcli.data.quality.class_balance import Classes
-from synthcli.data.quality.duplicates import overlaps, repeats
-from synthcli.data.quality.hashing import Hashes, row_hashes
+from synthcli.data.quality.class_balance import ClassCounts
+from synthcli.data.quality.duplicates import count_overlaps, count_repeats
 from synthcli.data.quality.lengths import Lengths
-from synthcli.data.quality.picture import FORMATS, picture
-from synthcli.data.quality.quality_warnings import findings
-from synthcli.data.quality.vocabulary_coverage import Used
+from synthcli.data.quality.picture import FORMATS, draw_picture
+from synthcli.data.quality.quality_warnings import list_warnings
+from synthcli.data.quality.rows import id_columns, read_batches, row_hashes
+from synthcli.data.quality.vocabulary_coverage import VocabularyCoverage
+from synthcli.data.store.hashing import Hashes
 from synthcli.data.tokenizers import load_tokenizer
 
 COMPARED_AT_MOST = 2**25  # rows: 256 MiB of hashes
 
 
-def report(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def quality_report(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Return what the finished shards of a store hold, by split, and how many rows two splits share."""
     tokenizer = load_tokenizer(folder / "tokenizer")
     splits = list(manifest["splits"])
@@ -28,7 +28,7 @@ def report(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     one_in = max(1, -(-rows // COMPARED_AT_MOST))
     names = list(manifest["class_names"]) if manifest["kind"] == "labelled" else []
     read = {
-        split: read_split(folder / split, tokenizer.unk_id, tokenizer.vocab_size, one_in, names)
+        split: read_quality(folder / split, tokenizer.unk_id, tokenizer.vocab_size, one_in, names)
         for split in splits
     }
     return {
@@ -37,24 +37,22 @@ def report(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "hash": tokenizer.hash},
         "compared_one_row_in": one_in,
         "splits": {split: counted for split, (counted, _) in read.items()},
-        "overlaps": overlaps({split: hashes for split, (_, hashes) in read.items()}),
+        "overlaps": count_overlaps({split: hashes for split, (_, hashes) in read.items()}),
     }
 
 
-def read_split(
+def read_quality(
     folder: Path, unk_id: int, vocab_size: int, one_in: int, class_names: list[str]
 ) -> tuple[dict[str, Any], Hashes]:
     """Return what a split holds, and the sorted hashes of its rows that are not empty."""
-    used, lengths, kept = Used(vocab_size), dict[str, Lengths](), list[Hashes]()
-    classes = Classes(class_names)
-    rows = empty = tokens = unknown = 0
-    for batch in batches_of(folder):
-        columns = ids_in(batch)
+    coverage, lengths, kept = VocabularyCoverage(vocab_size, unk_id), dict[str, Lengths](), list[Hashes]()
+    classes = ClassCounts(class_names)
+    rows = empty = 0
+    for batch in read_batches(folder):
+        columns = id_columns(batch)
         for name, ids in columns.items():
             lengths.setdefault(name, Lengths()).add(ids.lengths)
-            used.add(ids.values)
-            tokens += len(ids.values)
-            unknown += int((ids.values == unk_id).sum())
+            coverage.add(ids.values)
         hashes, is_empty = row_hashes(list(columns.values()))
         hashes = hashes[~is_empty]
         kept.append(hashes if one_in == 1 else hashes[hashes % one_in == 0])
@@ -62,13 +60,11 @@ def read_split(
             classes.add(batch.column("label"))
         rows += len(is_empty)
         empty += int(is_empty.sum())
-    hashes, repeated = repeats(kept)
+    hashes, repeated = count_repeats(kept)
     counted = {
         "rows": rows,
         "empty": empty,
-        "tokens": tokens,
-        "unknown": unknown,
-        "ids_used": used.count(),
+        **coverage.describe(),
         **repeated,
         **({"labels": classes.describe()} if class_names else {}),
         "lengths": {name: column.describe() for name, column in lengths.items()},
@@ -76,4 +72,4 @@ def read_split(
     return counted, hashes
 
 
-__all__ = ["FORMATS", "findings", "picture", "report"]
+__all__ = ["FORMATS", "draw_picture", "list_warnings", "quality_report"]

@@ -13,7 +13,7 @@ SHIFT = 0.1  # a share that differs by so much is said, if chance does not expla
 DEVIATIONS = 4.0  # standard deviations of the difference of two shares
 
 
-class Classes:
+class ClassCounts:
     """Counts the rows of each class."""
 
     def __init__(self, names: list[str]) -> None:
@@ -28,18 +28,18 @@ class Classes:
         return dict(zip(self.names, self.counts.tolist(), strict=True))
 
 
-def class_findings(splits: dict[str, dict[str, Any]]) -> list[str]:
+def class_warnings(splits: dict[str, dict[str, Any]]) -> list[str]:
     """Return what is unusual about the classes of splits: of one class alone, of lacking ones, of others."""
     labels = {split: counts["labels"] for split, counts in splits.items() if counts.get("labels")}
-    found = [finding for split, counts in labels.items() for finding in lacking(split, counts)]
+    found = [finding for split, counts in labels.items() for finding in warn_absent(split, counts)]
     train = labels.get("train")
     if train is not None:
         others = [split for split in labels if split != "train"]
-        found += [shift for split in others if (shift := shifted(split, labels[split], train)) is not None]
+        found += [shift for split in others if (shift := warn_shift(split, labels[split], train)) is not None]
     return found
 
 
-def lacking(split: str, counts: dict[str, int]) -> list[str]:
+def warn_absent(split: str, counts: dict[str, int]) -> list[str]:
     """Return which classes a split has no row of; of a split of one class, that one."""
     present = [name for name, count in counts.items() if count]
     absent = [f"`{name}`" for name, count in counts.items() if not count]
@@ -49,7 +49,7 @@ def lacking(split: str, counts: dict[str, int]) -> list[str]:
     return [f"no row of `{split}` is {', '.join(absent[:NAMED])}{more}"] if absent else []
 
 
-def shifted(split: str, counts: dict[str, int], train: dict[str, int]) -> str | None:
+def warn_shift(split: str, counts: dict[str, int], train: dict[str, int]) -> str | None:
     """Return the class whose share differs most from train's, where that is much and no chance.
 
     Classes that are not there at all are said already.

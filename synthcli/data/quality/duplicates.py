@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from synthcli.data.quality.hashing import Hashes
+from synthcli.data.store.hashing import Hashes
 
 AT_ONCE = 2**18  # hashes looked at together
 
 
-def repeats(parts: list[Hashes]) -> tuple[Hashes, dict[str, int]]:
+def count_repeats(parts: list[Hashes]) -> tuple[Hashes, dict[str, int]]:
     """Return the sorted hashes, how many rows repeat an earlier one, and how often the commonest is there.
 
     The parts are used up: hashes of many rows are held once.
     """
-    hashes = joined(parts)
+    hashes = join_hashes(parts)
     hashes.sort()
-    distinct, longest = runs(hashes)
+    distinct, longest = count_runs(hashes)
     counted = {
         "compared": len(hashes),
         "duplicates": len(hashes) - distinct,
@@ -26,7 +26,7 @@ def repeats(parts: list[Hashes]) -> tuple[Hashes, dict[str, int]]:
     return hashes, counted
 
 
-def joined(parts: list[Hashes]) -> Hashes:
+def join_hashes(parts: list[Hashes]) -> Hashes:
     """Return all hashes in one array; each part is let go of once it is there."""
     hashes = np.empty(sum(map(len, parts)), np.uint64)
     end = len(hashes)
@@ -37,7 +37,7 @@ def joined(parts: list[Hashes]) -> Hashes:
     return hashes
 
 
-def runs(hashes: Hashes) -> tuple[int, int]:
+def count_runs(hashes: Hashes) -> tuple[int, int]:
     """Count the runs of equal hashes in sorted ones, and return the length of the longest."""
     if not len(hashes):
         return 0, 0
@@ -51,20 +51,20 @@ def runs(hashes: Hashes) -> tuple[int, int]:
     return distinct, max(longest, len(hashes) - begun)
 
 
-def overlaps(hashes: dict[str, Hashes]) -> list[dict[str, Any]]:
+def count_overlaps(hashes: dict[str, Hashes]) -> list[dict[str, Any]]:
     """Return, for each later split and each earlier one, how many of its rows stand there too."""
     return [
         {
             "of": later,
             "in": earlier,
-            "rows": shared(hashes[later], hashes[earlier]),
+            "rows": count_shared(hashes[later], hashes[earlier]),
             "compared": len(hashes[later]),
         }
         for earlier, later in combinations(hashes, 2)
     ]
 
 
-def shared(rows: Hashes, among: Hashes) -> int:
+def count_shared(rows: Hashes, among: Hashes) -> int:
     """Return how many rows stand among others; both are sorted."""
     if not len(among):
         return 0

@@ -21,7 +21,7 @@ COUNTED = ("split", "rows", "ids", "empty", "duplicates", "unknown", "in train")
 HEADINGS = (*COUNTED, "median", "p99", "longest")
 
 
-def picture(report: dict[str, Any], path: Path) -> None:
+def draw_picture(report: dict[str, Any], path: Path) -> None:
     """Draw the lengths of every column and split over a table of counts; the name's end says the format."""
     if path.suffix not in FORMATS:
         raise SynthError(
@@ -49,7 +49,7 @@ def draw_lengths(axes: "Axes", report: dict[str, Any], column: str) -> None:
     least = longest = 1
     for number, (split, counts) in enumerate(report["splits"].items()):
         lengths = counts["lengths"][column]
-        edges, shares = density(lengths)
+        edges, shares = length_density(lengths)
         colour = COLOURS.get(split, OTHER)
         line = LINES.get(split, "-.")
         axes.stairs(shares, edges, color=colour, label=split, linewidth=1.6, linestyle=line)
@@ -68,7 +68,7 @@ def draw_lengths(axes: "Axes", report: dict[str, Any], column: str) -> None:
     axes.legend(frameon=False)
 
 
-def density(lengths: dict[str, Any]) -> tuple[list[float], list[float]]:
+def length_density(lengths: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Return where bins begin and end on an axis of lengths, and their per cent of texts per doubling."""
     histogram, texts = lengths["histogram"], max(lengths["texts"], 1)
     edges = [edge - 0.5 for edge in histogram["edges"][1:]]
@@ -82,7 +82,7 @@ def density(lengths: dict[str, Any]) -> tuple[list[float], list[float]]:
 def draw_table(axes: "Axes", report: dict[str, Any], columns: list[str]) -> None:
     """Write the counts below."""
     axes.axis("off")
-    cells = [row_of(split, report, columns) for split in report["splits"]]
+    cells = [table_row(split, report, columns) for split in report["splits"]]
     table = axes.table(cells, colLabels=HEADINGS, loc="center", cellLoc="right", edges="horizontal")
     table.auto_set_font_size(False)
     table.set_fontsize(8.5)
@@ -92,7 +92,7 @@ def draw_table(axes: "Axes", report: dict[str, Any], columns: list[str]) -> None
         cell.set_text_props(color=GREY if row == 0 else "black", ha="left" if column == 0 else "right")
 
 
-def row_of(split: str, report: dict[str, Any], columns: list[str]) -> list[str]:
+def table_row(split: str, report: dict[str, Any], columns: list[str]) -> list[str]:
     """Return the cells of a split; lengths of several columns stand beside each other."""
     counts = report["splits"][split]
     in_train = [

@@ -15,13 +15,13 @@ def numbers_in(array: Any) -> npt.NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def flat(lists: Any) -> Any:
+def flatten(lists: Any) -> Any:
     """Return what the lists of an Arrow array hold, end to end; Arrow's `flatten` loads all its functions."""
     ends = numbers_in(lists.offsets)
     return lists.values[int(ends[0]) : int(ends[-1])]
 
 
-def texts_at(column: Any, rows: npt.NDArray[Any]) -> list[str]:
+def take_texts(column: Any, rows: npt.NDArray[Any]) -> list[str]:
     """Return the texts of some rows of a column; Arrow's `take` loads all its functions."""
     return [column[int(row)].as_py() for row in rows]
 
@@ -29,44 +29,44 @@ def texts_at(column: Any, rows: npt.NDArray[Any]) -> list[str]:
 NAMES = {"float": "float32", "double": "float64"}  # of types that numpy calls otherwise
 
 
-def column_numbers(column: Any) -> npt.NDArray[Any]:
+def join_numbers(column: Any) -> npt.NDArray[Any]:
     """Return the numbers of a column, whose chunks are joined."""
     parts = [numbers_in(chunk) for chunk in column.chunks]
-    return parts[0] if len(parts) == 1 else np.concatenate([*parts, numbers_in(empty(column))])
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, numbers_in(empty_like(column))])
 
 
-def empty(column: Any) -> Any:
+def empty_like(column: Any) -> Any:
     return pyarrow.array([], column.type) if not column.chunks else column.chunks[0][:0]
 
 
-def integers(numbers: npt.NDArray[Any]) -> Any:
+def int_array(numbers: npt.NDArray[Any]) -> Any:
     """Return an Arrow array of 32 bits."""
     numbers = np.ascontiguousarray(numbers, np.int32)
     return pyarrow.Array.from_buffers(pyarrow.int32(), len(numbers), [None, pyarrow.py_buffer(numbers)])
 
 
-def strings(data: npt.NDArray[np.uint8], ends: npt.NDArray[Any]) -> Any:
+def string_array(data: npt.NDArray[np.uint8], ends: npt.NDArray[Any]) -> Any:
     """Return an Arrow array of texts in one buffer of UTF-8; `ends` begins with where the first one does."""
     offsets = np.ascontiguousarray(ends, np.int32)
     buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(data)]
     return pyarrow.Array.from_buffers(pyarrow.string(), len(offsets) - 1, buffers)
 
 
-def lists(values: npt.NDArray[Any], ends: npt.NDArray[Any]) -> Any:
+def list_array(values: npt.NDArray[Any], ends: npt.NDArray[Any]) -> Any:
     """Return an Arrow array of lists of integers; `ends` begins with where the first one does."""
-    return pyarrow.ListArray.from_arrays(integers(ends), integers(values))
+    return pyarrow.ListArray.from_arrays(int_array(ends), int_array(values))
 
 
 def join_lists(one: Any, other: Any) -> Any:
     """Return lists of integers, each one's numbers and then the other's."""
     first, second = (np.diff(numbers_in(part.offsets)) for part in (one, other))
-    ends = ends_of(first + second)
+    ends = cumulate(first + second)
     values = np.empty(int(ends[-1]), np.int32)
     is_first = np.repeat(np.tile([True, False], len(first)), np.stack([first, second], 1).ravel())
-    values[is_first], values[~is_first] = numbers_in(flat(one)), numbers_in(flat(other))
-    return lists(values, ends)
+    values[is_first], values[~is_first] = numbers_in(flatten(one)), numbers_in(flatten(other))
+    return list_array(values, ends)
 
 
-def ends_of(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def cumulate(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return where each of several things ends, after a 0."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synthcli import durable
-from synthcli.data.prepare.store_build import work_folder
-from synthcli.data.store.locking import locked
+from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.manifest import MANIFEST, read_manifest, store_hash
 from synthcli.data.store.store import is_other_manifest, stores_root
 from synthcli.data.tokenizers.trained import CACHE
@@ -50,7 +49,7 @@ def look_at_store(path: Path) -> FoundStore:
     if path.name == CACHE:
         return FoundStore(path, "cache", "tokenizers trained once")
     if path.name.startswith(".") and path.name.endswith(WORK):
-        is_running = durable.is_in_use(lock_of(path))
+        is_running = durable.is_in_use(lock_path(path))
         return FoundStore(path, "unfinished", "in use" if is_running else "not complete")
     if (path / MANIFEST).is_file() and not is_other_manifest(path):
         return _store_at(path)
@@ -77,11 +76,16 @@ def refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
             raise SynthError(f"`{file['path']}` is missing or cut short")
 
 
-def lock_of(path: Path) -> Path:
+def lock_path(path: Path) -> Path:
     """Return the lock of the preparation of a store, given the store or its work folder."""
     name = path.name
     own = name[1 : -len(WORK)] if name.startswith(".") and name.endswith(WORK) else name
     return path.with_name(f".{own}{LOCK}")
+
+
+def work_folder(path: Path) -> Path:
+    """Return where the work for a store stands."""
+    return path.with_name(f".{path.name}{WORK}")
 
 
 def find_among(word: str, there: Sequence[FoundStore]) -> FoundStore:
@@ -107,7 +111,7 @@ def refuse_removal(one: FoundStore) -> None:
     """Raise for what is being made, and for what is no store."""
     if one.kind == "foreign":
         raise SynthError(f"`{one.path}` is no store, and not removed", "remove it yourself if it is yours")
-    if one.is_in_use or durable.is_in_use(lock_of(one.path)):
+    if one.is_in_use or durable.is_in_use(lock_path(one.path)):
         refuse_prepared(one.path)
 
 
@@ -120,7 +124,7 @@ def remove_store(one: FoundStore) -> None:
     try:
         with ExitStack() as until_then:
             if one.kind in ("store", "damaged", "unfinished"):
-                until_then.enter_context(locked(lock_of(one.path), lambda: refuse_prepared(one.path)))
+                until_then.enter_context(hold_lock(lock_path(one.path), lambda: refuse_prepared(one.path)))
             elif one.kind == "leftover":
                 until_then.enter_context(durable.held(one.path))
                 remove_here(one.path)

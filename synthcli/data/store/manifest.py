@@ -75,32 +75,32 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = read_json(inside(path, folder))
     except FileNotFoundError as error:
-        raise SynthError(f"`{folder}` is no store: it has no `{MANIFEST}`", again(folder)) from error
+        raise SynthError(f"`{folder}` is no store: it has no `{MANIFEST}`", prepare_hint(folder)) from error
     except (ValueError, OSError) as error:
-        raise SynthError(f"`{path}` cannot be read: {error}", again(folder)) from error
+        raise SynthError(f"`{path}` cannot be read: {error}", prepare_hint(folder)) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise SynthError(f"`{path}` is not of format {FORMAT}", again(folder))
+        raise SynthError(f"`{path}` is not of format {FORMAT}", prepare_hint(folder))
     try:
         check_shape(manifest, SHAPE)
     except ValueError as error:
-        raise SynthError(f"`{path}` cannot be read: {error}", again(folder)) from error
+        raise SynthError(f"`{path}` cannot be read: {error}", prepare_hint(folder)) from error
     return manifest
 
 
-def verify(folder: Path, manifest: dict[str, Any]) -> None:
+def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
     """Compare every file with the manifest, sizes first; a file is hashed once, until its time changes."""
     for file in manifest["files"]:
         check_size(inside(folder / file["path"], folder), file, folder, manifest)
     seen = read_seen(folder)
-    new = marks(folder, manifest)
+    new = file_marks(folder, manifest)
     for file in manifest["files"]:
         if seen.get(file["path"]) != new[file["path"]]:
             check_hash(folder / file["path"], file, folder, manifest)
     if seen != new:
-        remember(folder, manifest)
+        remember_verified(folder, manifest)
 
 
-def marks(folder: Path, manifest: dict[str, Any]) -> dict[str, list[Any]]:
+def file_marks(folder: Path, manifest: dict[str, Any]) -> dict[str, list[Any]]:
     """Return what every file keeps until it is written to or replaced, and its hash."""
     stats = ((file, (folder / file["path"]).stat()) for file in manifest["files"])
     return {
@@ -109,10 +109,10 @@ def marks(folder: Path, manifest: dict[str, Any]) -> dict[str, list[Any]]:
     }
 
 
-def remember(folder: Path, manifest: dict[str, Any]) -> None:
+def remember_verified(folder: Path, manifest: dict[str, Any]) -> None:
     """Note that all files have the hashes of the manifest, where the store is ours to write."""
     with suppress(OSError):
-        write_text(folder / VERIFIED, json.dumps(marks(folder, manifest)))
+        write_text(folder / VERIFIED, json.dumps(file_marks(folder, manifest)))
 
 
 def read_seen(folder: Path) -> dict[str, Any]:
@@ -126,19 +126,23 @@ def read_seen(folder: Path) -> dict[str, Any]:
 
 def check_size(path: Path, file: dict[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
     if not path.is_file():
-        raise SynthError(f"the store lacks `{path}`, which its manifest names", again(folder, manifest))
+        raise SynthError(
+            f"the store lacks `{path}`, which its manifest names", prepare_hint(folder, manifest)
+        )
     if path.stat().st_size != file["bytes"]:
         size = path.stat().st_size
         message = f"`{path}` has {size} bytes, its manifest says {file['bytes']}"
-        raise SynthError(message, again(folder, manifest))
+        raise SynthError(message, prepare_hint(folder, manifest))
 
 
 def check_hash(path: Path, file: dict[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
     if sha256(path) != file["sha256"]:
-        raise SynthError(f"`{path}` does not match the sha256 in its manifest", again(folder, manifest))
+        raise SynthError(
+            f"`{path}` does not match the sha256 in its manifest", prepare_hint(folder, manifest)
+        )
 
 
-def again(folder: Path, manifest: dict[str, Any] | None = None) -> str:
+def prepare_hint(folder: Path, manifest: dict[str, Any] | None = None) -> str:
     """Name the command that makes a store anew, as far as its manifest tells it."""
     command = None if manifest is None else prepare_command(manifest, folder)
     if command is None:

@@ -41,7 +41,7 @@ def source_hash(source: Path) -> str:
     return hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:DIGITS]
 
 
-def given_source(manifest: dict[str, Any], folder: Path) -> Path | None:
+def find_given_source(manifest: dict[str, Any], folder: Path) -> Path | None:
     """Return the file, folder or pattern a store was asked to read; None where none was named.
 
     Stores that do not note it say so by their names; a pattern that one of them was read from is not known.
@@ -52,7 +52,7 @@ def given_source(manifest: dict[str, Any], folder: Path) -> Path | None:
     if source["kind"] != "folder" or "files" not in source:
         return None
     digits = folder.name.rpartition(".")[2]
-    for candidate in candidates(Path(source["path"]), source["files"]):
+    for candidate in source_candidates(Path(source["path"]), source["files"]):
         if hashlib.sha256(os.fsencode(candidate)).hexdigest()[:DIGITS] == digits:
             return candidate
     raise SynthError(
@@ -62,7 +62,7 @@ def given_source(manifest: dict[str, Any], folder: Path) -> Path | None:
     )
 
 
-def candidates(base: Path, files: list[dict[str, Any]]) -> Iterator[Path]:
+def source_candidates(base: Path, files: list[dict[str, Any]]) -> Iterator[Path]:
     """Yield what may have been named where these files of a folder were read."""
     yield base
     for file in files:
@@ -73,7 +73,7 @@ def candidates(base: Path, files: list[dict[str, Any]]) -> Iterator[Path]:
 def prepare_command(manifest: dict[str, Any], folder: Path) -> str | None:
     """Return the command that makes a store anew, to be copied as it stands; None where that is not known."""
     try:
-        source, tokenizer = given_source(manifest, folder), manifest["tokenizer"]
+        source, tokenizer = find_given_source(manifest, folder), manifest["tokenizer"]
         words = ["synth", "prepare-corpus", manifest["corpus"]]
         words += [] if source is None else ["--source", str(source)]
         words += ["--tokenizer", tokenizer["kind"]]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow
 
-from synthcli.data.store.arrays import flat, numbers_in
+from synthcli.data.store.arrays import flatten, numbers_in
 
 Ids = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ class NestedRagged:
     """A column of lists of lists: `nested[row]` are views of the mapped file."""
 
     def __init__(self, column: Any) -> None:
-        lists = [flat(chunk) for chunk in column.chunks]
+        lists = [flatten(chunk) for chunk in column.chunks]
         self.inner = Ragged(pyarrow.chunked_array(lists, column.type.value_type))
         none = np.zeros(0, dtype=np.int64)
         sizes = [np.diff(numbers_in(chunk.offsets)) for chunk in column.chunks]

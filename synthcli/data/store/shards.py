@@ -36,7 +36,7 @@ DAMAGED = "prepare the store again: `synth prepare-corpus NAME --force`"
 NAMES = {"float": "float32"}  # of types that `datasets` calls otherwise than Arrow
 
 
-def schema_of(kind: str, has_second: bool = False) -> dict[str, Any]:
+def row_schema(kind: str, has_second: bool = False) -> dict[str, Any]:
     """Return the columns of a kind of rows, with what the form `plain` adds to them."""
     return SCHEMAS[kind] | ({"second": SECOND[kind]} if has_second else {})
 
@@ -53,26 +53,26 @@ def describe_split(folder: Path, kind: str, shards: dict[str, str], has_second: 
         "_output_all_columns": False,
         "_split": folder.name,
     }
-    features = {name: feature(type_) for name, type_ in schema_of(kind, has_second).items()}
+    features = {name: describe_feature(type_) for name, type_ in row_schema(kind, has_second).items()}
     info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
     write_json(folder / "dataset_info.json", info)
     write_json(folder / STATE, state)
 
 
-def feature(type_: Any) -> dict[str, Any]:
+def describe_feature(type_: Any) -> dict[str, Any]:
     """Return what `datasets` calls a type of Arrow."""
     if pyarrow.types.is_list(type_):
-        return {"feature": feature(type_.value_type), "_type": "List"}
+        return {"feature": describe_feature(type_.value_type), "_type": "List"}
     return {"dtype": NAMES.get(str(type_), str(type_)), "_type": "Value"}
 
 
-def mapped(folder: Path) -> Any:
+def map_table(folder: Path) -> Any:
     """Return the rows of a split as a table that lies in its files; `datasets` takes long to import."""
-    shards = [pyarrow.memory_map(str(path)) for path in shards_of(folder)]
+    shards = [pyarrow.memory_map(str(path)) for path in find_shards(folder)]
     return pyarrow.concat_tables([pyarrow.ipc.open_stream(shard).read_all() for shard in shards])
 
 
-def shards_of(folder: Path) -> list[Path]:
+def find_shards(folder: Path) -> list[Path]:
     """Return the files of a split in order, none of them elsewhere."""
     state = read_table(folder / STATE, DAMAGED)
     try:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.store.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify
-from synthcli.data.store.origin import former_name, given_source, shorten_name, source_hash, stores_root
-from synthcli.data.store.shards import mapped
+from synthcli.data.store.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify_files
+from synthcli.data.store.origin import find_given_source, former_name, shorten_name, source_hash, stores_root
+from synthcli.data.store.shards import map_table
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
 from synthcli.data.tokenizers.base import PLAIN
 from synthcli.errors import SynthError, did_you_mean
@@ -91,7 +91,7 @@ class Store:
     def table(self, split: str) -> Any:
         """Return the rows of a split as Arrow's table, mapped from disk."""
         self.counts(split)
-        return mapped(self.path / split)
+        return map_table(self.path / split)
 
     def split(self, name: str) -> "Dataset":
         """Return the rows of a split as `datasets` has them, mapped from disk."""
@@ -108,7 +108,7 @@ def open_store(path: Path) -> Store:
         hint = did_you_mean(path.name, known) if known else "`synth prepare-corpus NAME` makes one"
         raise SynthError(f"there is no store `{path}`", hint)
     manifest = read_manifest(path)
-    verify(path, manifest)
+    verify_files(path, manifest)
     return Store(path, manifest)
 
 
@@ -129,13 +129,13 @@ def is_other_manifest(folder: Path) -> bool:
 
 def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | None) -> Path:
     """Return where the store of a corpus, a tokenizer and a source stands; one of before has its own name."""
-    name, former = names_of(corpus, config)
+    name, former = store_names(corpus, config)
     rest = "" if source is None else f".{source_hash(source)}"
     path, other = root / f"{name}{rest}", root / f"{former}{rest}"
     return other if not path.exists() and (other / MANIFEST).is_file() else path
 
 
-def names_of(corpus: str, config: TokenizerConfig) -> tuple[str, str]:
+def store_names(corpus: str, config: TokenizerConfig) -> tuple[str, str]:
     """Return what the stores of a corpus and a tokenizer are called but for their source, and were before."""
     rest = f".{config.kind}-{config.size}"
     form: str | None = config.form
@@ -153,61 +153,61 @@ def find_store(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
     if source is not None:
         path = store_path(root, corpus, config, source)
         return path if (path / MANIFEST).is_file() else None
-    names = tuple(f"{name}." for name in names_of(corpus, config))
+    names = tuple(f"{name}." for name in store_names(corpus, config))
     matching = [path for path in stores_in(root) if f"{path.name}.".startswith(names)]
-    return max(matching, key=created, default=None)
+    return max(matching, key=creation_time, default=None)
 
 
 def find_store_by_hash(root: Path, corpus: str, content: str) -> Path | None:
     """Return the path of the store of a corpus that holds exactly what a hash stands for."""
-    for path in named_after(root, corpus):
+    for path in stores_named_after(root, corpus):
         with suppress(SynthError):  # one that is damaged is not it
             if store_hash(read_manifest(path)["files"]) == content:
                 return path
     return None
 
 
-def known_source(root: Path, corpus: str) -> Path | None:
+def last_source(root: Path, corpus: str) -> Path | None:
     """Return exactly what the newest store of a corpus was asked to read; None where none was named."""
-    stores = manifests_of(root, corpus)
+    stores = read_manifests(root, corpus)
     newest = max(stores, key=lambda path: str(stores[path]["created"]), default=None)
-    return None if newest is None else given_source(stores[newest], newest)
+    return None if newest is None else find_given_source(stores[newest], newest)
 
 
-def known_sources(root: Path, corpus: str) -> list[str]:
+def all_sources(root: Path, corpus: str) -> list[str]:
     """Return what the stores of a corpus were read from, each once, the newest first."""
-    stores = manifests_of(root, corpus)
+    stores = read_manifests(root, corpus)
     found: dict[str, None] = {}
     for path in sorted(stores, key=lambda path: str(stores[path]["created"]), reverse=True):
         try:
-            found[str(given_source(stores[path], path))] = None
+            found[str(find_given_source(stores[path], path))] = None
         except SynthError:  # a pattern it does not note
             found[f"{stores[path]['source']['path']}/…"] = None
     return list(found)
 
 
-def named_after(root: Path, corpus: str) -> list[Path]:
+def stores_named_after(root: Path, corpus: str) -> list[Path]:
     """Return the stores whose names begin with a corpus's: its own, and of one that goes on with a dot."""
     names = (f"{shorten_name(corpus)}.", f"{former_name(corpus)}.")
     return [path for path in stores_in(root) if path.name.startswith(names)]
 
 
-def manifests_of(root: Path, corpus: str) -> dict[Path, dict[str, Any]]:
+def read_manifests(root: Path, corpus: str) -> dict[Path, dict[str, Any]]:
     """Return the manifests of all stores of a corpus."""
-    found = {path: read_manifest(path) for path in named_after(root, corpus)}
+    found = {path: read_manifest(path) for path in stores_named_after(root, corpus)}
     return {path: manifest for path, manifest in found.items() if manifest["corpus"] == corpus}
 
 
-def created(path: Path) -> str:
+def creation_time(path: Path) -> str:
     return str(read_manifest(path)["created"])
 
 
 __all__ = [
     "Store",
+    "all_sources",
     "find_store",
     "find_store_by_hash",
-    "known_source",
-    "known_sources",
+    "last_source",
     "open_store",
     "store_path",
     "stores_in",

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from synthcli.data.corpora.forms import FORMS, NAMED, PLAIN
+from synthcli.data.tokenizers.base import FORMS, NAMED, PLAIN
 from synthcli.interop.hugging_face.bert import import_bert
 from synthcli.interop.hugging_face.gpt2 import import_gpt2
 from synthcli.interop.hugging_face.options import CONFIG, FORM, Options, read_options

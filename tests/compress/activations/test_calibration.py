@@ -11,7 +11,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig, TokenizerConfig
 from synthcli.data.examples.masking import MaskedExamples, PackedMaskedExamples
 from synthcli.data.examples.windows import PackedExamples, RowExamples
-from synthcli.data.prepare.prepare_store import prepare
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.ragged import Ragged
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_refused(store: Store, bert: Teacher, message: str)
 
 
 def test_text_of_another_tokenizer_is_refused(store: Store, bert: Teacher, tmp_path) -> None:
-    pairs = prepare("copy", TokenizerConfig.model_validate({"kind": "bytes"}), tmp_path)
+    pairs = prepare_store("copy", TokenizerConfig.model_validate({"kind": "bytes"}), tmp_path)
     with pytest.raises(SynthError, match="`copy` holds pairs, and a teacher reads text"):
         Calibration(pairs, "train", bert)
     other = replace(bert, tokenizer=pairs.tokenizer)

@@ -1,4 +1,4 @@
-"""A 64-bit hash of each row of ids, many at once.
+"""64-bit hashes of rows of ids, many at once: what is equal has one hash.
 
 h(x) = mix(Σ_i r_i (x_i + 1) + length), with a fixed odd pseudo-random number r_i for each position
 (multilinear hashing, Lemire and Kaser 2014), mix and r being those of splitmix64 (Steele et al. 2014).
@@ -8,26 +8,26 @@ Two rows that differ have one hash with a chance of about 2^-60: among 10^8 hard
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.examples.counter_rng import GOLDEN, mixed
-from synthcli.data.quality.arrow import Column
 from synthcli.data.store.ragged import Ids, Indices
 
 Hashes = npt.NDArray[np.uint64]
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
+LAST = np.uint64(31)
 
 AT_ONCE = 2**16  # ids: they stay in the processor's cache
 ONE = np.uint64(1)
 
 
-def row_hashes(columns: list[Column]) -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    """Return the hash of each row over all of its columns, and whether a row has no id at all."""
-    rows = len(columns[0].firsts) - 1
-    hashes, is_empty = np.zeros(rows, np.uint64), np.ones(rows, np.bool_)
-    for column in columns:
-        texts = text_hashes(column.values, column.offsets)
-        hashes = mixed(hashes * GOLDEN + folded(texts, column.firsts))
-        ends = column.offsets[column.firsts]
-        is_empty &= np.diff(ends) == 0
-    return hashes, is_empty
+def splitmix64(numbers: Hashes) -> Hashes:
+    """Return numbers that look independent, different ones for different numbers."""
+    mixed: Hashes = numbers + GOLDEN
+    for shift, factor in STEPS:
+        mixed ^= mixed >> shift
+        mixed *= factor
+    mixed ^= mixed >> LAST
+    return mixed
 
 
 def text_hashes(values: Ids, offsets: Indices) -> Hashes:
@@ -43,10 +43,10 @@ def text_hashes(values: Ids, offsets: Indices) -> Hashes:
         products = (values[start:stop].astype(np.uint64) + ONE) * weights(positions)
         is_there = sizes > 0
         sums[first:last][is_there] += np.add.reduceat(products, cuts[:-1][is_there] - start)
-    return mixed(sums)
+    return splitmix64(sums)
 
 
-def folded(texts: Hashes, firsts: Indices) -> Hashes:
+def fold_hashes(texts: Hashes, firsts: Indices) -> Hashes:
     """Return one hash a row of its texts' hashes, their order counting."""
     sizes = np.diff(firsts)
     if (sizes == 1).all():
@@ -55,14 +55,14 @@ def folded(texts: Hashes, firsts: Indices) -> Hashes:
     sums, is_there = sizes.astype(np.uint64), sizes > 0
     products = texts * weights(positions)
     sums[is_there] += np.add.reduceat(products, firsts[:-1][is_there])
-    return mixed(sums)
+    return splitmix64(sums)
 
 
 def weights(positions: Indices) -> Hashes:
     """Return the odd number of each position."""
     near = positions.max(initial=0) < len(TABLE)
-    odd: Hashes = TABLE[positions] if near else mixed(positions.astype(np.uint64)) | ONE
+    odd: Hashes = TABLE[positions] if near else splitmix64(positions.astype(np.uint64)) | ONE
     return odd
 
 
-TABLE: Hashes = mixed(np.arange(2**14, dtype=np.uint64)) | ONE
+TABLE: Hashes = splitmix64(np.arange(2**14, dtype=np.uint64)) | ONE
