@@ -43,10 +43,10 @@ class Healing:
         forward = FORWARDS[config.task]
         predicted = positions if config.has_head else targets.new_empty(0)
         with torch.no_grad(), hidden_states(teacher, [theirs for _, theirs in self._matched]) as h:
-            aim = forward(teacher, batch, predicted)
+            target = forward(teacher, batch, predicted)
         with hidden_states(bare(model), [ours for ours, _ in self._matched]) as h_hat:
             logits = forward(model, batch, predicted)
-        loss = divergence(aim.flatten(0, -2), logits.flatten(0, -2), self.temperature)
+        loss = divergence(target.flatten(0, -2), logits.flatten(0, -2), self.temperature)
         for ours, theirs in self._matched:
             loss = loss + self.hidden * relative_error(h_hat[ours], h[theirs], positions)
         return loss, targets.numel()

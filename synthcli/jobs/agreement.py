@@ -12,7 +12,7 @@ import torch
 from synthcli.compress.activations.cache import batches_by_length
 from synthcli.compress.config import TextConfig
 from synthcli.compress.costs import Cost, costs_of
-from synthcli.compress.fidelity.teacher_agreement import Judged, Progress, judge_all
+from synthcli.compress.fidelity.teacher_agreement import Progress, StudentTally, evaluate_students
 from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
@@ -104,11 +104,11 @@ def agree(
     size = len(examples)
     chosen = np.arange(size if request.limit is None else min(request.limit, size))
     students = [
-        Judged(model_of(one).to(teacher.device), matched_layers(one.path, one.config, teacher))
+        StudentTally(model_of(one).to(teacher.device), matched_layers(one.path, one.config, teacher))
         for one in checkpoints
     ]
     began = time.monotonic()
-    scores = judge_all(
+    scores = evaluate_students(
         teacher.model,
         students,
         examples,
@@ -177,7 +177,7 @@ def timed(examples: Examples, chosen: Any) -> Any:
     return {name: batch[name] for name in ("tokens", "padding", "token_types") if name in batch}
 
 
-def layers_of(student: Judged) -> dict[int, float] | None:
+def layers_of(student: StudentTally) -> dict[int, float] | None:
     """Return the error after each of the teacher's layers that a student stands for."""
     errors = student.layer_errors
     if errors is None or student.layers is None:

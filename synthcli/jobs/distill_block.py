@@ -15,7 +15,7 @@ from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.distill_block import Distilled, Progress, parts_of, silent
 from synthcli.compress.distill.distill_blocks import Texts, distill_blocks, refuse_misfit
 from synthcli.compress.distill.students import Shape, name_of, student_config
-from synthcli.compress.fidelity.outputs import Likeness, likeness
+from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare.prepare_store import Progress as Preparing
@@ -75,7 +75,7 @@ class DistillOutcome:
     job: DistillJob
     model: nn.Module
     blocks: list[Distilled]
-    likeness: Likeness
+    fidelity: Fidelity
     before: int
     after: int
     seconds: float
@@ -88,7 +88,7 @@ class DistillOutcome:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `results/compress.json` holds."""
-        return result_of(self.job, self.blocks, self.likeness, (self.before, self.after), self.seconds) | {
+        return result_of(self.job, self.blocks, self.fidelity, (self.before, self.after), self.seconds) | {
             "run": str(self.run.path)
         }
 
@@ -149,15 +149,15 @@ def run(job: DistillJob, progress: Progress = silent, say: Callable[[str], None]
     with suggest_less_text(texts[0].lengths):
         model, blocks = distill_blocks(teacher, texts, job.stack, job.students, job.config, folder, progress)
         say("comparing the student with its teacher")
-        near = likeness(teacher.model, model, texts[1])
+        fidelity = measure_fidelity(teacher.model, model, texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
     config: Any = model.config
     experiment = student_experiment(job.name, title_of(job), teacher, config, job.data, provenance(job))
-    result = result_of(job, blocks, near, sizes, seconds)
+    result = result_of(job, blocks, fidelity, sizes, seconds)
     with carrying(result):
         saved = save_student(experiment, model, teacher, result)
-    return DistillOutcome(saved, job, model, blocks, near, *sizes, seconds)
+    return DistillOutcome(saved, job, model, blocks, fidelity, *sizes, seconds)
 
 
 def plan_rows(job: DistillJob) -> list[dict[str, Any]]:
@@ -191,7 +191,7 @@ def provenance(job: DistillJob) -> DistillConfig:
 
 
 def result_of(
-    job: DistillJob, blocks: list[Distilled], near: Likeness, sizes: tuple[int, int], seconds: float
+    job: DistillJob, blocks: list[Distilled], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
 ) -> dict[str, Any]:
     """Return what a distillation found, with what gives its figures their meaning."""
     return {
@@ -204,7 +204,7 @@ def result_of(
         "device": describe_device(job.teacher.device),
         "protocol": "NMSE of the mixer's output: Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over real tokens of held-out text",
         "blocks": [block_of(one, job.teacher.config.d_model) for one in blocks],
-        "model": {"parameters_before": sizes[0], "parameters_after": sizes[1], **near.to_json()},
+        "model": {"parameters_before": sizes[0], "parameters_after": sizes[1], **fidelity.to_json()},
         "seconds": round(seconds, 2),
     }
 

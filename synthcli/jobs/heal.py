@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from synthcli.compress.config import HealConfig
-from synthcli.compress.fidelity.outputs import likeness
+from synthcli.compress.fidelity.outputs import measure_fidelity
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.store.store import Store
@@ -177,7 +177,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         account["device"] = describe_device(teacher.device)
         if "before" not in account:
             beginning = student_network(experiment, load_checkpoint(Path(start.checkpoint)), teacher.device)
-            account["before"] = likeness(teacher.model, beginning.eval(), judged).to_json()
+            account["before"] = measure_fidelity(teacher.model, beginning.eval(), judged).to_json()
             run.write_result(RESULT, account)
         checkpoint = newest or load_checkpoint(Path(start.checkpoint))
         student = student_network(experiment, checkpoint, teacher.device)
@@ -192,7 +192,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
                         run, experiment, student, objective, store, newest, watcher, trackers
                     )
             if outcome is None or not outcome.is_interrupted:
-                after = likeness(teacher.model, student.eval(), judged).to_json()
+                after = measure_fidelity(teacher.model, student.eval(), judged).to_json()
                 account["after"] = after
                 with carrying(account):
                     run.write_result(RESULT, account)

@@ -13,7 +13,7 @@ from synthcli.compress.config import MergeConfig
 from synthcli.compress.distill.distill_block import Progress, silent
 from synthcli.compress.distill.distill_blocks import Texts
 from synthcli.compress.distill.students import name_of
-from synthcli.compress.fidelity.outputs import Likeness, likeness
+from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.merge import Span, all_pairs, span_of
 from synthcli.compress.merge.merge_spans import Merged, merge_spans, stands_for
 from synthcli.compress.teacher import Teacher
@@ -80,7 +80,7 @@ class MergeOutcome:
     job: MergeJob
     model: nn.Module
     merged: list[Merged]
-    likeness: Likeness
+    fidelity: Fidelity
     sizes: tuple[int, int]
     seconds: float
 
@@ -91,7 +91,7 @@ class MergeOutcome:
 
     def to_json(self) -> dict[str, Any]:
         """Return what `results/compress.json` holds."""
-        return result_of(self.job, self.merged, self.likeness, self.sizes, self.seconds) | {
+        return result_of(self.job, self.merged, self.fidelity, self.sizes, self.seconds) | {
             "run": str(self.run.path)
         }
 
@@ -127,17 +127,17 @@ def run(job: MergeJob, progress: Progress = silent, say: Callable[[str], None] =
     with suggest_less_text(job.texts[0].lengths):
         model, merged = merge_spans(teacher, job.texts, job.spans, job.config, folder, progress)
         say("comparing the student with its teacher")
-        near = likeness(teacher.model, model, job.texts[1])
+        fidelity = measure_fidelity(teacher.model, model, job.texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
     config: Any = model.config
     shown = ", ".join(str(span) for span in job.spans)
     title = f"{label_of(teacher)}, layers {shown} merged"
     experiment = student_experiment(job.name, title, teacher, config, job.data, provenance(job))
-    result = result_of(job, merged, near, sizes, seconds)
+    result = result_of(job, merged, fidelity, sizes, seconds)
     with carrying(result):
         saved = save_student(experiment, model, teacher, result)
-    return MergeOutcome(saved, job, model, merged, near, sizes, seconds)
+    return MergeOutcome(saved, job, model, merged, fidelity, sizes, seconds)
 
 
 def provenance(job: MergeJob) -> MergeConfig:
@@ -147,7 +147,7 @@ def provenance(job: MergeJob) -> MergeConfig:
 
 
 def result_of(
-    job: MergeJob, merged: Sequence[Merged], near: Likeness, sizes: tuple[int, int], seconds: float
+    job: MergeJob, merged: Sequence[Merged], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
 ) -> dict[str, Any]:
     """Return what merging found, with what gives its figures their meaning."""
     return {
@@ -160,7 +160,7 @@ def result_of(
         "device": describe_device(job.teacher.device),
         "protocol": PROTOCOL,
         "merges": [row_of(one, job.teacher.config.d_model) for one in merged],
-        "model": {"parameters_before": sizes[0], "parameters_after": sizes[1], **near.to_json()},
+        "model": {"parameters_before": sizes[0], "parameters_after": sizes[1], **fidelity.to_json()},
         "seconds": round(seconds, 2),
     }
 

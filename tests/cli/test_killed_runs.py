@@ -136,7 +136,7 @@ def heal() -> Run:
 
 def stop_at_comparison(number: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Kill a healing when it compares student and teacher for the n-th time; return what lets it go on."""
-    real, seen = healing.likeness, 0
+    real, seen = healing.measure_fidelity, 0
 
     def compare(*what: Any) -> Any:
         nonlocal seen
@@ -145,8 +145,8 @@ def stop_at_comparison(number: int, monkeypatch: pytest.MonkeyPatch) -> Callable
             raise KilledError
         return real(*what)
 
-    monkeypatch.setattr(healing, "likeness", compare)
-    return lambda: monkeypatch.setattr(healing, "likeness", real)
+    monkeypatch.setattr(healing, "measure_fidelity", compare)
+    return lambda: monkeypatch.setattr(healing, "measure_fidelity", real)
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -15,8 +15,8 @@ from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria.base import Given
 from synthcli.compress.distill.criteria.kl_output import kl_output
 from synthcli.compress.distill.students import Shape, student_config
-from synthcli.compress.fidelity.outputs import describe, likeness
-from synthcli.compress.fidelity.teacher_agreement import Judged, judge_all
+from synthcli.compress.fidelity.outputs import describe, measure_fidelity
+from synthcli.compress.fidelity.teacher_agreement import StudentTally, evaluate_students
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.probe.figures import ProbedLayer
 from synthcli.compress.probe.probe_layer import hook_points_for, probe_layer
@@ -76,7 +76,7 @@ def test_a_bare_bert_has_no_head_and_one_with_a_head_has_one(tmp_path: Path) -> 
     assert load_hugging_face(tmp_path / "bare").config.head.output == "hidden"  # type: ignore[union-attr]
 
 
-def test_likeness_is_the_cosine_of_hidden_states_by_hand(
+def test_fidelity_is_the_cosine_of_hidden_states_by_hand(
     bare: Teacher, layer: TeacherLayer, text: Calibration
 ) -> None:
     student, cosines, vectors = student_of(layer), [], ([], [])  # type: ignore[var-annotated]
@@ -92,7 +92,7 @@ def test_likeness_is_the_cosine_of_hidden_states_by_hand(
             for kept in vectors
         ]
         same += nearest[0] == nearest[1]
-    near = likeness(bare.model, student, text)
+    near = measure_fidelity(bare.model, student, text)
     assert near.positions == len(cosines) == text.lengths.sum()
     assert near.cosine == pytest.approx(sum(cosines) / len(cosines), abs=1e-6)
     assert near.neighbours == same / len(text)
@@ -103,13 +103,13 @@ def test_likeness_is_the_cosine_of_hidden_states_by_hand(
 
 
 def test_a_teacher_is_like_itself(bare: Teacher, text: Calibration) -> None:
-    near = likeness(bare.model, bare.model, text)
+    near = measure_fidelity(bare.model, bare.model, text)
     assert near.cosine == pytest.approx(1) and near.neighbours == 1
 
 
 def test_a_probe_measures_the_model_put_together(layer: TeacherLayer, text: Calibration) -> None:
     (one,) = probe_layer(ProbedLayer(layer, layer.cache), ["linear"])
-    near = likeness(layer.teacher.model, student_of(layer), text)
+    near = measure_fidelity(layer.teacher.model, student_of(layer), text)
     assert one.kl is None and near.cosine is not None and near.cosine < 0.999
     assert one.cosine == pytest.approx(near.cosine, abs=0.002)  # of recordings in float16
 
@@ -121,9 +121,11 @@ def examples_of(store: Store) -> Examples:
 def test_agreement_compares_hidden_states_alone(bare: Teacher, layer: TeacherLayer, store: Store) -> None:
     examples = examples_of(store)
     chosen = np.arange(len(examples))
-    (scores,) = judge_all(bare.model, [Judged(student_of(layer), (0, 1, 2))], examples, chosen, 0)
+    (scores,) = evaluate_students(
+        bare.model, [StudentTally(student_of(layer), (0, 1, 2))], examples, chosen, 0
+    )
     assert [score.name for score in scores] == ["cosine", "neighbours"]
-    (own,) = judge_all(bare.model, [Judged(bare.model, None)], examples, chosen, 0)
+    (own,) = evaluate_students(bare.model, [StudentTally(bare.model, None)], examples, chosen, 0)
     assert [score.value for score in own] == pytest.approx([1, 100])
 
 

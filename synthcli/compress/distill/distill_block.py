@@ -181,13 +181,13 @@ def train_student(
 
     if not getattr(student, "reads_input", True):
         config = config.model_copy(update={"steps": 0})  # a constant: its start is the best there is
-    aim, micro_size = criterion_for(config, student, layer), None
+    objective, micro_size = criterion_for(config, student, layer), None
     pupil, source, target = student, layer.source, layer.target
-    if aim.of_layer:
+    if objective.of_layer:
         micro_size, pupil = MICRO, whole_layer(student, layer)
         source, target = layer.point("layer-in"), layer.point("layer-out")
-    found = fit(pupil, layer.cache, source, target, aim, config, held_out, report, micro_size)
-    if found.steps and (aim.is_error or not aim.fits_output):
+    found = fit(pupil, layer.cache, source, target, objective, config, held_out, report, micro_size)
+    if found.steps and (objective.is_error or not objective.fits_output):
         refitted(student, layer, held_out)
     return found
 

@@ -37,7 +37,7 @@ def distill_blocks(
 ) -> tuple[nn.Module, list[Distilled]]:
     """Replace the mixers of some layers, in order; return the model and what became of each block.
 
-    `texts` are to learn from and to judge by. Recordings lie below `folder` and are removed again.
+    `texts` are to train on and to evaluate on. Recordings lie below `folder` and are removed again.
     """
     for layer in students:
         check_layer(teacher.config, layer, stack)

@@ -23,7 +23,7 @@ TOKENS = 1024  # of a batch: logits are wide
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Fidelity:
     """`divergence` in nats and `agreement` as a share, over `positions`; of an encoder without a head
     `cosine` over `positions`, and `neighbours` as a share of sequences.
     """
@@ -40,7 +40,7 @@ class Likeness:
 
 
 def describe(near: dict[str, Any]) -> str:
-    """Return the figures of a likeness in words: `0.0123 nats from its teacher, …`."""
+    """Return the figures of a fidelity in words: `0.0123 nats from its teacher, …`."""
     if "cosine" in near:
         return (
             f"hidden states of cosine {near['cosine']:.4f} with its teacher's over {near['positions']:,} "
@@ -53,10 +53,11 @@ def describe(near: dict[str, Any]) -> str:
 
 
 @torch.no_grad()
-def likeness(teacher: nn.Module, student: nn.Module, text: Calibration) -> Likeness:
+def measure_fidelity(teacher: nn.Module, student: nn.Module, text: Calibration) -> Fidelity:
     """Compare two models at every real position of a text."""
     config: Any = teacher.config
-    return _of_choices(teacher, student, text) if config.has_head else _of_hidden(teacher, student, text)
+    compare = _compare_logits if config.has_head else _compare_hidden
+    return compare(teacher, student, text)
 
 
 def _batches(text: Calibration, model: nn.Module) -> Iterator[Batch]:
@@ -65,45 +66,46 @@ def _batches(text: Calibration, model: nn.Module) -> Iterator[Batch]:
         yield batch_on(device_of(model), text.batch(indices))
 
 
-def _of_choices(teacher: nn.Module, student: nn.Module, text: Calibration) -> Likeness:
+def _compare_logits(teacher: nn.Module, student: nn.Module, text: Calibration) -> Fidelity:
     divergence, same, count = 0.0, 0, 0
     for batch in _batches(text, teacher):
-        aim, said = (real(logits_of(model, batch), batch["padding"]) for model in (teacher, student))
-        divergence += float(kl_divergence(aim, said).double().sum())
-        same += int((aim.argmax(-1) == said.argmax(-1)).sum())
-        count += len(aim)
-    return Likeness(count, divergence / count, same / count)
+        models = (teacher, student)
+        target, prediction = (_real_rows(logits_of(model, batch), batch["padding"]) for model in models)
+        divergence += float(kl_divergence(target, prediction).double().sum())
+        same += int((target.argmax(-1) == prediction.argmax(-1)).sum())
+        count += len(target)
+    return Fidelity(count, divergence / count, same / count)
 
 
-def _of_hidden(teacher: nn.Module, student: nn.Module, text: Calibration) -> Likeness:
+def _compare_hidden(teacher: nn.Module, student: nn.Module, text: Calibration) -> Fidelity:
     pairs = (
         (last_hidden_of(teacher, batch), last_hidden_of(student, batch), batch["padding"])
         for batch in _batches(text, teacher)
     )
-    return hidden_likeness(pairs)
+    return hidden_fidelity(pairs)
 
 
-def hidden_likeness(pairs: Iterator[tuple[Tensor, Tensor, Tensor | None]]) -> Likeness:
+def hidden_fidelity(pairs: Iterator[tuple[Tensor, Tensor, Tensor | None]]) -> Fidelity:
     """Compare last hidden states  (teacher's, student's: batch, length, d_model; padding) batch by batch."""
     total, count = 0.0, 0
     vectors: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for aim, said, padding in pairs:
-        cosines = real(cosine(aim, said)[..., None], padding)
+    for target, prediction, padding in pairs:
+        cosines = _real_rows(hidden_cosine(target, prediction)[..., None], padding)
         total, count = total + float(cosines.double().sum()), count + len(cosines)
-        for pooled_states, states in zip(vectors, (aim, said), strict=True):
-            pooled_states.append(pooled(states, padding))
+        for mean_states, states in zip(vectors, (target, prediction), strict=True):
+            mean_states.append(mean_hidden(states, padding))
     theirs, ours = (torch.cat(one) for one in vectors)
     share = same_neighbours(ours, theirs).value / 100 if len(ours) > 1 else 1.0
-    return Likeness(count, cosine=total / count, neighbours=share)
+    return Fidelity(count, cosine=total / count, neighbours=share)
 
 
-def cosine(teacher: Tensor, student: Tensor) -> Tensor:
+def hidden_cosine(teacher: Tensor, student: Tensor) -> Tensor:
     """Return the cosine of the hidden states of every position, in float32 at least."""
     wide = torch.promote_types(teacher.dtype, torch.float32)
     return nn.functional.cosine_similarity(teacher.to(wide), student.to(wide), dim=-1)
 
 
-def pooled(hidden: Tensor, padding: Tensor | None) -> Tensor:
+def mean_hidden(hidden: Tensor, padding: Tensor | None) -> Tensor:
     """Return the mean over real positions  (batch, d_model)."""
     if padding is None:
         return hidden.mean(1)
@@ -111,7 +113,7 @@ def pooled(hidden: Tensor, padding: Tensor | None) -> Tensor:
     return (hidden * is_real).sum(1) / is_real.sum(1)
 
 
-def real(figures: Tensor, padding: Tensor | None) -> Tensor:
+def _real_rows(figures: Tensor, padding: Tensor | None) -> Tensor:
     """Return a row for every real position, or sequence."""
     if figures.dim() == 2:
         return figures

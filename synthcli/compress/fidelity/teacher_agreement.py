@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from synthcli.compress.activations.cache import batches_by_length
 from synthcli.compress.activations.capture import batch_on
 from synthcli.compress.fidelity.nmse import NMSE
-from synthcli.compress.fidelity.outputs import cosine, pooled
+from synthcli.compress.fidelity.outputs import hidden_cosine, mean_hidden
 from synthcli.compress.healing import FORWARDS, hidden_states, stack_of
 from synthcli.data.examples.examples import Examples
 from synthcli.data.store.ragged import Indices
@@ -32,8 +32,8 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Judged:
-    """A student under judgement; `layers` are the teacher's that its own stand for, None where unknown."""
+class StudentTally:
+    """Sums over batches of a student; `layers` are the teacher's that its own stand for, if that is known."""
 
     model: nn.Module
     layers: tuple[int, ...] | None
@@ -42,8 +42,8 @@ class Judged:
     vectors: Tensor | None = None
     cosines: Array | None = None
 
-    def begin(self, samples: int, d_model: int, judges: Sequence[str], has_head: bool) -> None:
-        self.sums = {judge: np.zeros((samples, len(COLUMNS))) for judge in judges if has_head}
+    def begin(self, samples: int, d_model: int, references: Sequence[str], has_head: bool) -> None:
+        self.sums = {name: np.zeros((samples, len(COLUMNS))) for name in references if has_head}
         self.cosines = None if has_head else np.zeros((samples, 2))
         self.errors = [NMSE() for _ in self.layers or ()]
         self.vectors = torch.zeros(samples, d_model)
@@ -55,8 +55,8 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a model makes of a batch: logits where words are predicted, and its stream after every layer."""
+class ModelOutputs:
+    """A model's logits where tokens are predicted, and its residual stream after every layer."""
 
     logits: Tensor
     hidden: dict[int, Tensor]
@@ -67,9 +67,9 @@ class Said:
 
 
 @torch.inference_mode()
-def judge_all(
+def evaluate_students(
     teacher: nn.Module,
-    students: Sequence[Judged],
+    students: Sequence[StudentTally],
     examples: Examples,
     chosen: Indices,
     seed: int,
@@ -77,22 +77,22 @@ def judge_all(
     progress: Progress | None = None,
 ) -> list[list[Score]]:
     """Return the scores of every student; what is hidden from them is a function of the seed."""
-    judges = ("teacher",) if reference is None else ("teacher", "reference")
+    references = ("teacher",) if reference is None else ("teacher", "reference")
     positions = np.zeros(len(chosen))
     config: Any = teacher.config
     for student in students:
         theirs: Any = student.model.config
-        student.begin(len(chosen), theirs.d_model, judges, config.has_head)
+        student.begin(len(chosen), theirs.d_model, references, config.has_head)
     vectors = torch.zeros(len(chosen), config.d_model)
     device = device_of(teacher)
     for places, on_host in batches(examples, chosen, seed, progress):
         batch = batch_on(device, on_host)
-        said = say(teacher, batch)
-        best = None if reference is None else say(reference, batch).logits
+        outputs = run_model(teacher, batch)
+        best = None if reference is None else run_model(reference, batch).logits
         positions[places] = where_predicted(batch).sum(1).cpu().numpy()
-        vectors[torch.from_numpy(places)] = pooled(said.last, batch.get("padding")).float().cpu()
+        vectors[torch.from_numpy(places)] = mean_hidden(outputs.last, batch.get("padding")).float().cpu()
         for student in students:
-            note(student, batch, places, said, best)
+            add_batch(student, batch, places, outputs, best)
     return [scores_of(student, positions, vectors, config.task) for student in students]
 
 
@@ -108,7 +108,7 @@ def batches(
             progress(done, len(chosen))
 
 
-def say(model: nn.Module, batch: Batch) -> Said:
+def run_model(model: nn.Module, batch: Batch) -> ModelOutputs:
     """Run a model over a batch."""
     config: Any = model.config
     blocks: Any = stack_of(model).blocks
@@ -116,7 +116,7 @@ def say(model: nn.Module, batch: Batch) -> Said:
         logits = FORWARDS[config.task](model, batch, where_predicted(batch))
     if not logits.isfinite().all():
         raise WorkFailedError("the model computes no finite numbers", "take an earlier checkpoint")
-    return Said(logits, dict(hidden))
+    return ModelOutputs(logits, dict(hidden))
 
 
 def where_predicted(batch: Batch) -> Tensor:
@@ -126,33 +126,35 @@ def where_predicted(batch: Batch) -> Tensor:
     return targets != IGNORED
 
 
-def note(student: Judged, batch: Batch, places: Indices, teacher: Said, reference: Tensor | None) -> None:
+def add_batch(
+    student: StudentTally, batch: Batch, places: Indices, teacher: ModelOutputs, reference: Tensor | None
+) -> None:
     """Add a batch to what is known of a student."""
-    said, where = say(student.model, batch), where_predicted(batch)
+    outputs, where = run_model(student.model, batch), where_predicted(batch)
     targets, padding = batch["targets"], batch.get("padding")
     assert targets is not None and student.vectors is not None
     rows = places[where.nonzero()[:, 0].cpu().numpy()]
-    for name, judge in (("teacher", teacher.logits), ("reference", reference)):
-        if judge is not None and name in student.sums:
-            tallied = tally(said.logits, judge, targets[where]).cpu().numpy()
+    for name, logits in (("teacher", teacher.logits), ("reference", reference)):
+        if logits is not None and name in student.sums:
+            tallied = tally(outputs.logits, logits, targets[where]).cpu().numpy()
             np.add.at(student.sums[name], rows, tallied)
     for ours, theirs in enumerate(student.layers or ()):
-        student.errors[ours].add(said.hidden[ours], teacher.hidden[theirs], padding)
-    student.vectors[torch.from_numpy(places)] = pooled(said.last, padding).float().cpu()
+        student.errors[ours].add(outputs.hidden[ours], teacher.hidden[theirs], padding)
+    student.vectors[torch.from_numpy(places)] = mean_hidden(outputs.last, padding).float().cpu()
     if student.cosines is not None:
-        student.cosines[places] = cosines_of(said.last, teacher.last, padding)
+        student.cosines[places] = cosines_of(outputs.last, teacher.last, padding)
 
 
 def cosines_of(student: Tensor, teacher: Tensor, padding: Tensor | None) -> Array:
     """Return the summed cosines of real positions, and their number, of each sample  (batch, 2)."""
-    cosines = cosine(teacher, student).double()
+    cosines = hidden_cosine(teacher, student).double()
     is_real = torch.ones_like(cosines) if padding is None else (~padding).double()
     return torch.stack(((cosines * is_real).sum(1), is_real.sum(1)), dim=1).cpu().numpy()
 
 
-def scores_of(student: Judged, positions: Array, vectors: Tensor, task: str) -> list[Score]:
+def scores_of(student: StudentTally, positions: Array, vectors: Tensor, task: str) -> list[Score]:
     """Return the scores of a student; nearest neighbours are those of encoders, which are used for them."""
-    scores = [score for judge, sums in student.sums.items() for score in agreement(sums, positions, judge)]
+    scores = [score for name, sums in student.sums.items() for score in agreement(sums, positions, name)]
     assert student.vectors is not None
     if student.cosines is not None:
         scores.append(mean_cosine(student.cosines))

@@ -64,7 +64,7 @@ def merge_spans(
 ) -> tuple[nn.Module, list[Merged]]:
     """Merge spans that do not overlap, in order; return the model and what became of each.
 
-    `texts` are to learn from and to judge by. Recordings lie below `folder` and are removed again.
+    `texts` are to train on and to evaluate on. Recordings lie below `folder` and are removed again.
     """
     done: list[Merged] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
@@ -198,8 +198,8 @@ def train_layer(
     cache: Any = problem.activations
     given = Given(new.block, variance=variance_of(cache, problem.span.target))
     layer = Layer(new.block.requires_grad_(True))
-    aim = criterion("mse", given, layer)
-    return fit(layer, cache, problem.span.source, problem.span.target, aim, config, held_out, report)
+    objective = criterion("mse", given, layer)
+    return fit(layer, cache, problem.span.source, problem.span.target, objective, config, held_out, report)
 
 
 def error_of(new: New, held_out: ActivationCache, span: Span) -> float:

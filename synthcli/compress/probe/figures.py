@@ -15,7 +15,7 @@ from synthcli.compress.activations.remaining_layers import ending_of
 from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.students import Shape
 from synthcli.compress.fidelity.nmse import NMSE
-from synthcli.compress.fidelity.outputs import hidden_likeness
+from synthcli.compress.fidelity.outputs import hidden_fidelity
 from synthcli.data.store.ragged import Indices
 from synthcli.evaluation.agreement import kl_divergence
 from synthcli.evaluation.sampled import Sampled, ratio
@@ -29,7 +29,7 @@ Interval = tuple[float, float] | None
 
 @dataclass(frozen=True)
 class ProbedLayer:
-    """A layer of a teacher, with recordings to compute on and to judge by."""
+    """A layer of a teacher, with recordings to fit on and to evaluate on."""
 
     teacher_layer: TeacherLayer
     held_out: ActivationCache
@@ -79,15 +79,15 @@ class Finding:
     rise_interval: Interval = None
 
 
-class Judge:
-    """Holds substitutes in one layer against the teacher on held-out text."""
+class SubstituteEvaluator:
+    """Evaluates substitutes in one layer beside the teacher on held-out text."""
 
     def __init__(self, layer: ProbedLayer) -> None:
         self.layer, self.cache = layer, layer.held_out
         self.batches = first_tokens(self.cache.lengths, POSITIONS)
-        self.aims: dict[int, Tensor] = {}  # what the teacher makes of each batch
+        self.targets: dict[int, Tensor] = {}  # what the teacher makes of each batch
 
-    def finding(self, name: str, substitute: Substitute, seconds: float) -> Finding:
+    def evaluate(self, name: str, substitute: Substitute, seconds: float) -> Finding:
         layer = self.layer.teacher_layer
         replaced = [self.layer.block(layer.number + more) for more in range(substitute.layers)]
         before = sum(count_parameters(block) for block in replaced) or count_parameters(layer.mixer)
@@ -114,15 +114,15 @@ class Judge:
             x, padding = read_on(layer.device, self.cache, source, indices)
             context = context_of(layer.stack, padding)
             rest = (None, None) if substitute.layers else ()
-            said = substitute.module(x, context, *rest)[0]
-            total.add(said, read_on(layer.device, self.cache, target, indices)[0], padding)
+            prediction = substitute.module(x, context, *rest)[0]
+            total.add(prediction, read_on(layer.device, self.cache, target, indices)[0], padding)
         return total.value
 
     @torch.no_grad()
     def with_end(self, finding: Finding, substitute: Substitute) -> Finding:
         """Add KL(teacher‖student) of a position or sequence; without a head how near hidden states are."""
         if not self.layer.teacher_layer.teacher.config.has_head:
-            near = hidden_likeness(self.pairs(substitute))
+            near = hidden_fidelity(self.pairs(substitute))
             return replace(finding, cosine=near.cosine, neighbours=near.neighbours)
         columns = [self.columns(number, *pair) for number, pair in enumerate(self.pairs(substitute))]
         kl, rise = (Sampled(torch.cat(one).cpu().numpy(), ratio) for one in zip(*columns, strict=True))
@@ -132,22 +132,22 @@ class Judge:
         return replace(finding, rise=rise.value, rise_interval=rise.interval(RESAMPLES, 0))
 
     def columns(
-        self, number: int, aim: Tensor, said: Tensor, padding: Tensor | None
+        self, number: int, target: Tensor, prediction: Tensor, padding: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return for every sequence the sum and number of its KL, and of the rise of its loss.
 
         The loss is that of the text's own tokens, a decoder's next one; a classifier has none.
         """
-        divergences = kl_divergence(aim, said)
-        if aim.dim() == 2:
+        divergences = kl_divergence(target, prediction)
+        if target.dim() == 2:
             return summed(divergences[:, None], torch.ones_like(divergences[:, None])), torch.empty(0, 2)
-        tokens = self.cache.tokens(self.batches[number])[0].to(aim.device)
+        tokens = self.cache.tokens(self.batches[number])[0].to(target.device)
         is_real = torch.ones_like(tokens) if padding is None else (~padding).long()
         after = 1 if self.layer.teacher_layer.teacher.config.task == "causal-lm" else 0
         tokens, before = tokens[:, after:], tokens.shape[1] - after
         losses = (
             nn.functional.cross_entropy(one[:, :before].transpose(1, 2), tokens, reduction="none")
-            for one in (said, aim)
+            for one in (prediction, target)
         )
         return summed(divergences, is_real), summed(next(losses) - next(losses), is_real[:, after:])
 
@@ -158,8 +158,8 @@ class Judge:
         for number, indices in enumerate(self.batches):
             x, padding = read_on(layer.device, self.cache, layer.point("layer-in"), indices)
             context = context_of(layer.stack, padding)
-            said = ending(self.stream(substitute, x, context), context)
-            yield self.aim(number, x, context), said, padding
+            prediction = ending(self.stream(substitute, x, context), context)
+            yield self.target(number, x, context), prediction, padding
 
     def stream(self, substitute: Substitute, x: Tensor, context: Any) -> Tensor:
         """Return the stream after the layers that a substitute touches."""
@@ -170,14 +170,14 @@ class Judge:
         with standing_in(block, substitute.module):
             return block(x, context, None, None)[0]
 
-    def aim(self, number: int, x: Tensor, context: Any) -> Tensor:
+    def target(self, number: int, x: Tensor, context: Any) -> Tensor:
         """Return what the teacher's end makes of a batch, computed once a layer."""
-        if number not in self.aims:
+        if number not in self.targets:
             layer = self.layer.teacher_layer
             ending = ending_of(layer.teacher.model, layer.stack, layer.number)
             stream = self.layer.block()(x, context, None, None)[0]
-            self.aims[number] = ending(stream, context)
-        return self.aims[number]
+            self.targets[number] = ending(stream, context)
+        return self.targets[number]
 
 
 def summed(figures: Tensor, is_real: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.closed_forms import STARTS, starts_for
 from synthcli.compress.distill.students import STUDENTS, Shape, name_of, student_config
 from synthcli.compress.merge import MERGES, MergeProblem, span_of
-from synthcli.compress.probe.figures import Finding, Judge, ProbedLayer, Substitute
+from synthcli.compress.probe.figures import Finding, ProbedLayer, Substitute, SubstituteEvaluator
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model_config.mixers import MixerConfig
@@ -90,7 +90,7 @@ def hook_points_for(
 
 def probe_layer(layer: ProbedLayer, names: Iterable[str]) -> Iterator[Finding]:
     """Yield a finding for every replacement; the teacher is as it was afterwards."""
-    judge = Judge(layer)
+    evaluator = SubstituteEvaluator(layer)
     for name in names:
         began = time.perf_counter()
         try:
@@ -100,4 +100,4 @@ def probe_layer(layer: ProbedLayer, names: Iterable[str]) -> Iterator[Finding]:
             yield Finding(layer.teacher_layer.number, name, why=why)
             continue
         seconds = time.perf_counter() - began
-        yield judge.finding(name, substitute, seconds)
+        yield evaluator.evaluate(name, substitute, seconds)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.distill.criteria import CRITERIA, Given, criterion
-from synthcli.compress.distill.criteria.base import real
+from synthcli.compress.distill.criteria.base import real_rows
 from synthcli.compress.distill.criteria.maps import summed_divergence, visible
 from synthcli.compress.distill.criteria.relation import common_heads, vectors_of
 from synthcli.errors import SynthError
@@ -304,11 +304,11 @@ def test_kl_output_runs_the_rest_of_the_teacher_in_the_same_context(batch: Any) 
 
 def test_real_rows_are_wide_and_without_padding() -> None:
     values = torch.arange(24.0).view(2, 3, 4).half()
-    rows = real(values, Context())
+    rows = real_rows(values, Context())
     assert rows.dtype == torch.float32 and rows.tolist() == values.view(6, 4).tolist()
     padding = torch.tensor([[False, True, True], [False, False, True]])
-    assert real(values, Context(key_padding=padding))[:, 0].tolist() == [0, 12, 16]
-    assert real(values.double(), Context()).dtype == torch.float64
+    assert real_rows(values, Context(key_padding=padding))[:, 0].tolist() == [0, 12, 16]
+    assert real_rows(values.double(), Context()).dtype == torch.float64
 
 
 def test_what_a_query_sees() -> None:

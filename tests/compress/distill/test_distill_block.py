@@ -21,7 +21,7 @@ from synthcli.compress.distill.distill_blocks import distill_blocks
 from synthcli.compress.distill.student_inputs import PARTS, record_inputs
 from synthcli.compress.distill.students import STUDENTS, Shape, student_config
 from synthcli.compress.fidelity.nmse import nmse
-from synthcli.compress.fidelity.outputs import likeness
+from synthcli.compress.fidelity.outputs import measure_fidelity
 from synthcli.compress.merge import MERGES
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.store import Store
@@ -130,17 +130,19 @@ def test_words_of_the_teacher_are_approached(bert: Teacher, texts: Texts, tmp_pa
         quick(criterion="kl-output", start="random", steps=steps, learning_rate=1e-2) for steps in (0, 30)
     )
     before, after = (
-        likeness(bert.model, distill_blocks(bert, texts, "encoder", {1: config}, plan, tmp_path)[0], texts[1])
+        measure_fidelity(
+            bert.model, distill_blocks(bert, texts, "encoder", {1: config}, plan, tmp_path)[0], texts[1]
+        )
         for plan in plans
     )
     assert after.divergence < 0.7 * before.divergence
 
 
-def test_likeness_is_of_every_real_position(bert: Teacher, texts: Texts) -> None:
+def test_fidelity_is_of_every_real_position(bert: Teacher, texts: Texts) -> None:
     other = small_teacher(bert.config, bert.tokenizer)
     with torch.no_grad():
         other.model.head.bias.add_(torch.randn_like(other.model.head.bias))  # type: ignore[union-attr, arg-type]
-    found = likeness(bert.model, other.model, texts[1])
+    found = measure_fidelity(bert.model, other.model, texts[1])
     divergence, same = [], []
     for row in range(len(texts[1])):
         batch = texts[1].batch([row])  # type: ignore[arg-type]
@@ -150,7 +152,7 @@ def test_likeness_is_of_every_real_position(bert: Teacher, texts: Texts) -> None
     assert found.positions == len(divergence) == texts[1].lengths.sum()
     assert found.divergence == pytest.approx(sum(divergence) / len(divergence), rel=1e-5)
     assert found.agreement == pytest.approx(sum(same) / len(same))
-    itself = likeness(bert.model, bert.model, texts[1])
+    itself = measure_fidelity(bert.model, bert.model, texts[1])
     assert itself.divergence == pytest.approx(0, abs=1e-6) and itself.agreement == 1
 
 
@@ -213,7 +215,7 @@ def test_corrected_targets_beat_independent_ones_for_a_whole_model(
 ) -> None:
     students = {layer: AttentionConfig(heads=2, d_head=4) for layer in range(LAYERS)}
     found = {
-        conditioned: likeness(
+        conditioned: measure_fidelity(
             bert.model, distill_blocks(bert, texts, "encoder", students, plan, tmp_path)[0], texts[1]
         )
         for conditioned in ("teacher", "corrected")

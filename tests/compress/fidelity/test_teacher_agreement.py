@@ -1,4 +1,4 @@
-"""Students judged in batches, beside each sequence by itself and formulas written out."""
+"""Students evaluated in batches, beside each sequence by itself and formulas written out."""
 
 import copy
 
@@ -8,7 +8,7 @@ import torch
 
 from synthcli.compress.costs import costs_of, layer_parameters
 from synthcli.compress.fidelity import teacher_agreement
-from synthcli.compress.fidelity.teacher_agreement import Judged, judge_all
+from synthcli.compress.fidelity.teacher_agreement import StudentTally, evaluate_students
 from synthcli.compress.healing import hidden_states
 from synthcli.compress.teacher import Teacher
 from synthcli.data.examples.examples import Examples
@@ -38,11 +38,11 @@ def test_agreement_does_not_depend_on_batches(
         store.tokenizer.vocab_size, **{stack: {"layers": 1, "max_length": 32}}
     )
     examples, student = examples_of(store, teacher), student_of(config).double()
-    judge, found, state = copy.deepcopy(teacher.model).double(), [], torch.get_rng_state()
+    double, found, state = copy.deepcopy(teacher.model).double(), [], torch.get_rng_state()
     for tokens in (1024, 1, 100):
         monkeypatch.setattr(teacher_agreement, "TOKENS", tokens)
         for chosen in (np.arange(12), np.arange(12)[::-1]):
-            (scores,) = judge_all(judge, [Judged(student, (2,))], examples, chosen, 5)
+            (scores,) = evaluate_students(double, [StudentTally(student, (2,))], examples, chosen, 5)
             sums = [score.sampled.statistics[np.argsort(chosen)] for score in scores]
             found.append([*sums, np.array([score.value for score in scores])])
     for sums in found[1:]:
@@ -78,7 +78,7 @@ def test_batches_of_any_size_give_what_the_formula_gives(
         return batch
 
     monkeypatch.setattr(examples, "collate", collate_fixed)
-    (scores,) = judge_all(teacher.model, [Judged(student, (2,))], examples, chosen, 0)
+    (scores,) = evaluate_students(teacher.model, [StudentTally(student, (2,))], examples, chosen, 0)
     found = {score.name: score.value for score in scores}
     kl, first, right, count, wrong, streams = 0.0, 0, 0, 0, 0.0, []
     for index in chosen:
@@ -99,19 +99,21 @@ def test_batches_of_any_size_give_what_the_formula_gives(
     assert found["kl"] == pytest.approx(kl / count, rel=1e-5)
     assert found["teacher_top1"] == pytest.approx(100 * first / count)
     assert found["accuracy"] == pytest.approx(100 * right / count)
-    judged = Judged(student, (2,))
+    tally = StudentTally(student, (2,))
     monkeypatch.setattr("synthcli.compress.fidelity.teacher_agreement.TOKENS", 20)
-    (again,) = judge_all(teacher.model, [judged], examples, chosen, 0)
+    (again,) = evaluate_students(teacher.model, [tally], examples, chosen, 0)
     assert {score.name: score.value for score in again} == pytest.approx(found, rel=1e-5)
-    assert judged.layer_errors == [pytest.approx(error, rel=1e-5)]
+    assert tally.layer_errors == [pytest.approx(error, rel=1e-5)]
 
 
 def test_what_is_hidden_is_the_same_for_all_and_every_time(store: Store, bert: Teacher) -> None:
     examples, chosen = examples_of(store, bert), np.arange(8)
     student = small_teacher(bert_config(store.tokenizer.vocab_size), store.tokenizer).model
-    one, two = (judge_all(bert.model, [Judged(student, None)], examples, chosen, 3)[0] for _ in range(2))
+    runs = [evaluate_students(bert.model, [StudentTally(student, None)], examples, chosen, 3) for _ in "ab"]
+    (one,), (two,) = runs
     assert [score.value for score in one] == [score.value for score in two]
-    other = judge_all(bert.model, [Judged(student_of(bert.config), None)], examples, chosen, 4)[0]
+    tally = StudentTally(student_of(bert.config), None)
+    (other,) = evaluate_students(bert.model, [tally], examples, chosen, 4)
     assert other[0].sampled.statistics[:, 1].tolist() == one[0].sampled.statistics[:, 1].tolist()
 
 

@@ -17,8 +17,8 @@ from synthcli.compress.assemble import Kept, New, with_layers, with_mixers
 from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.students import Shape, student_config
 from synthcli.compress.fidelity.nmse import nmse
-from synthcli.compress.fidelity.outputs import likeness
-from synthcli.compress.probe.figures import Judge, ProbedLayer, Substitute, is_resolved
+from synthcli.compress.fidelity.outputs import measure_fidelity
+from synthcli.compress.probe.figures import ProbedLayer, Substitute, SubstituteEvaluator, is_resolved
 from synthcli.compress.probe.probe_layer import (
     REPLACEMENTS,
     choose_replacements,
@@ -37,7 +37,7 @@ ALL = list(REPLACEMENTS)
 
 
 def layer_of(path: Path, teacher: Teacher, text: Calibration, stack: str, number: int) -> ProbedLayer:
-    """Record a text, to compute on and to judge by alike."""
+    """Record a text, to fit on and to evaluate on alike."""
     cache = build_cache(path, teacher, text, hook_points_for(teacher, stack, [number], ALL))
     return ProbedLayer(TeacherLayer(teacher, cache, stack, number), cache)
 
@@ -59,7 +59,7 @@ def test_the_divergence_is_that_of_the_model_put_together(layer: ProbedLayer, te
         teacher_layer.teacher.model, teacher_layer.teacher.config, {1: (config, student)}, "encoder"
     )
     one = found(layer, "linear")["linear"]
-    expected = likeness(teacher_layer.teacher.model, whole, text).divergence
+    expected = measure_fidelity(teacher_layer.teacher.model, whole, text).divergence
     assert expected > 0.001 and one.kl == pytest.approx(expected, rel=0.02)  # streams are kept in float16
     assert one.nmse == pytest.approx(
         nmse(student, teacher_layer.cache, teacher_layer.source, teacher_layer.target), rel=1e-6
@@ -68,18 +68,20 @@ def test_the_divergence_is_that_of_the_model_put_together(layer: ProbedLayer, te
 
 def test_a_copy_of_the_mixer_costs_nothing(layer: ProbedLayer) -> None:
     own = Substitute(layer.teacher_layer.mixer, "itself", "copy")
-    one = Judge(layer).finding("copy", own, 0.0)
+    one = SubstituteEvaluator(layer).evaluate("copy", own, 0.0)
     assert one.kl == pytest.approx(0, abs=1e-6) and one.nmse < 1e-5 and one.share == 1
 
 
-def test_a_merged_layer_is_judged_after_the_layers_it_replaces(layer: ProbedLayer, text: Calibration) -> None:
+def test_a_merged_layer_is_evaluated_after_the_layers_it_replaces(
+    layer: ProbedLayer, text: Calibration
+) -> None:
     teacher_layer = layer.teacher_layer
     one = found(layer, "merge-next")["merge-next"]
     block = REPLACEMENTS["merge-next"](layer).module
     config = teacher_layer.teacher.config
     new = New(config.mixer, config.d_ff, block)
     whole = with_layers(teacher_layer.teacher.model, config, [Kept(0), new], "encoder")
-    expected = likeness(teacher_layer.teacher.model, whole, text).divergence
+    expected = measure_fidelity(teacher_layer.teacher.model, whole, text).divergence
     assert (
         one.kl == pytest.approx(expected, rel=0.02) and 0 < one.nmse < 1 and one.share == pytest.approx(0.5)
     )
@@ -117,7 +119,7 @@ def test_a_classifier_is_probed_by_its_classes(tmp_path: Path, store: Store) -> 
     whole = with_mixers(
         teacher.model, teacher.config, {1: (config, STARTS["mean"](layer.teacher_layer, config))}, "encoder"
     )
-    expected = likeness(teacher.model, whole, text).divergence
+    expected = measure_fidelity(teacher.model, whole, text).divergence
     assert results["none"].kl == pytest.approx(expected, rel=0.02)
     assert results["heads-halved"].nmse < results["none"].nmse
 

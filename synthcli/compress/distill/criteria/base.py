@@ -49,7 +49,7 @@ class Criterion:
     fixed: tuple[nn.Module, ...] = field(default=(), repr=False)
 
 
-def real(values: Tensor, context: Context) -> Tensor:
+def real_rows(values: Tensor, context: Context) -> Tensor:
     """Return rows of real tokens out of (batch, length, …), in float32 at least."""
     wide = values.to(torch.promote_types(values.dtype, torch.float32))
     padding = context.key_padding

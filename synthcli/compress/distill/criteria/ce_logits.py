@@ -7,7 +7,7 @@ state are no classes, and `cosine` is the meaningful form.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthcli.compress.distill.criteria.base import Criterion, Given, real
+from synthcli.compress.distill.criteria.base import Criterion, Given, real_rows
 from synthcli.model.context import Context
 
 
@@ -15,7 +15,7 @@ def ce_logits(given: Given, student: nn.Module) -> Criterion:
     """Return the criterion; the softmax is over the features of one token."""
 
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
-        said = F.log_softmax(real(student(x, context)[0], context), dim=-1)
-        return -(F.softmax(real(y, context), dim=-1) * said).sum()
+        prediction = F.log_softmax(real_rows(student(x, context)[0], context), dim=-1)
+        return -(F.softmax(real_rows(y, context), dim=-1) * prediction).sum()
 
     return Criterion("ce-logits", loss)

@@ -21,7 +21,7 @@ def ce_scores(given: Given, student: nn.Module) -> Criterion:
 
     def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            aim = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
-        return summed_divergence(aim, scores_of(student, x, context), context)
+            target = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
+        return summed_divergence(target, scores_of(student, x, context), context)
 
     return Criterion("ce-scores", loss, fits_output=False, fixed=(given.teacher,))

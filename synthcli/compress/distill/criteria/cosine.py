@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthcli.compress.distill.criteria.base import Criterion, Given, real
+from synthcli.compress.distill.criteria.base import Criterion, Given, real_rows
 from synthcli.model.context import Context
 
 
@@ -11,7 +11,7 @@ def cosine(given: Given, student: nn.Module) -> Criterion:
     """Return the form of `ce-logits` that means something: features are no classes."""
 
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
-        predicted = real(student(x, context)[0], context)
-        return (1 - F.cosine_similarity(predicted, real(y, context), dim=-1)).sum()
+        predicted = real_rows(student(x, context)[0], context)
+        return (1 - F.cosine_similarity(predicted, real_rows(y, context), dim=-1)).sum()
 
     return Criterion("cosine", loss)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthcli.compress.distill.criteria.base import Criterion, Given, real
+from synthcli.compress.distill.criteria.base import Criterion, Given, real_rows
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 
@@ -26,16 +26,16 @@ def kl_output(given: Given, student: nn.Module) -> Criterion:
 
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            aim = ending(y, context)
-        said = ending(student(x, context)[0], context)
-        return summed_divergence(aim, said, y.shape[1], context)
+            target = ending(y, context)
+        prediction = ending(student(x, context)[0], context)
+        return summed_divergence(target, prediction, y.shape[1], context)
 
     return Criterion("kl-output", loss, of_layer=True, fixed=() if given.model is None else (given.model,))
 
 
-def summed_divergence(aim: Tensor, said: Tensor, length: int, context: Context) -> Tensor:
+def summed_divergence(target: Tensor, prediction: Tensor, length: int, context: Context) -> Tensor:
     """Return the divergence summed over real tokens, of (batch, length, words) or (batch, classes)."""
-    if aim.dim() == 2:
-        aim, said = (logits[:, None].expand(-1, length, -1) for logits in (aim, said))
-    p, q = (F.log_softmax(real(logits, context), dim=-1) for logits in (aim, said))
+    if target.dim() == 2:
+        target, prediction = (logits[:, None].expand(-1, length, -1) for logits in (target, prediction))
+    p, q = (F.log_softmax(real_rows(logits, context), dim=-1) for logits in (target, prediction))
     return (p.exp() * (p - q)).sum()

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from synthcli.compress.distill.criteria.base import Criterion, Given, real
+from synthcli.compress.distill.criteria.base import Criterion, Given, real_rows
 from synthcli.model.context import Context
 
 
@@ -10,7 +10,7 @@ def l1(given: Given, student: nn.Module) -> Criterion:
     """Return a criterion of the original's: outlying features count for less than with `mse`."""
 
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
-        error = real(student(x, context)[0], context) - real(y, context)
+        error = real_rows(student(x, context)[0], context) - real_rows(y, context)
         deviation = (given.variance / error.shape[-1]) ** 0.5
         return error.abs().mean(-1).sum() / deviation
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from synthcli.compress.distill.criteria.base import Criterion, Given, real
+from synthcli.compress.distill.criteria.base import Criterion, Given, real_rows
 from synthcli.model.context import Context
 
 
@@ -10,7 +10,7 @@ def mse(given: Given, student: nn.Module) -> Criterion:
     """Return the default criterion."""
 
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
-        error = real(student(x, context)[0], context) - real(y, context)
+        error = real_rows(student(x, context)[0], context) - real_rows(y, context)
         return error.square().sum() / given.variance
 
     return Criterion("mse", loss, is_error=True)

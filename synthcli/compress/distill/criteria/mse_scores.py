@@ -21,11 +21,11 @@ def mse_scores(given: Given, student: nn.Module) -> Criterion:
 
     def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            aim = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
-        seen = visible(aim, context)
-        error = (aim - scores_of(student, x, context)).to(torch.promote_types(aim.dtype, torch.float32))
+            target = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
+        seen = visible(target, context)
+        error = (target - scores_of(student, x, context)).to(torch.promote_types(target.dtype, torch.float32))
         rows = error.square().masked_fill(~seen, 0).sum(-1) / seen.sum(-1).clamp_min(1)
-        return rows.sum() / aim.shape[1]
+        return rows.sum() / target.shape[1]
 
     return Criterion("mse-scores", loss, fits_output=False, fixed=(given.teacher,))
 

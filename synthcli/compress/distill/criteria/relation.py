@@ -31,10 +31,10 @@ def relation(given: Given, student: nn.Module) -> Criterion:
 
     def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            aims = [related(vectors, heads) for vectors in vectors_of(given.teacher, x)]
+            targets = [related(vectors, heads) for vectors in vectors_of(given.teacher, x)]
         ours = [related(vectors, heads) for vectors in vectors_of(student, x)]
-        pairs = zip(aims, ours, strict=True)
-        return torch.stack([summed_divergence(aim, own, context) for aim, own in pairs]).sum()
+        pairs = zip(targets, ours, strict=True)
+        return torch.stack([summed_divergence(target, own, context) for target, own in pairs]).sum()
 
     return Criterion("relation", loss, fits_output=False, fixed=(given.teacher,))
 
