@@ -48,7 +48,7 @@ def announce(job: "DistillJob | MergeJob") -> None:
     )
 
 
-def left_out(one: dict[str, Any], where: str) -> list[str]:
+def describe_refused(one: dict[str, Any], where: str) -> list[str]:
     """Say which starts came to nothing, and why."""
     refused = [trial for trial in one["trials"] if trial["after"] is None]
     return [f"note: start `{trial['start']}` is left out in {where}: {trial['why']}" for trial in refused]

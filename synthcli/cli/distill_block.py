@@ -15,7 +15,7 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compressing import Showing, announce, left_out
+from synthcli.cli.compressing import Showing, announce, describe_refused
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, TRAINING
@@ -198,7 +198,7 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
     title = "NMSE on held-out text: 0 is the teacher, 1 the mean"
     screen.table(title, columns, rows, right=frozenset(range(3, 8)), least=(7, 3, 4, 2))
     for one in table["blocks"]:
-        for line in left_out(one, f"block {one['block']}"):
+        for line in describe_refused(one, f"block {one['block']}"):
             screen.say(line)
     from synthcli.compress.fidelity.outputs import describe
 

@@ -14,7 +14,7 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compressing import Showing, announce, left_out
+from synthcli.cli.compressing import Showing, announce, describe_refused
 from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
@@ -146,10 +146,10 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
     title = "NMSE on held-out text: 0 is the teacher, 1 the mean"
     screen.table(title, columns, rows, right=frozenset(range(2, 7)), least=(6, 2, 3, 1))
     for one in table["merges"]:
-        for line in left_out(one, "layers " + "+".join(str(layer) for layer in one["layers"])):
+        for line in describe_refused(one, "layers " + "+".join(str(layer) for layer in one["layers"])):
             screen.say(line)
         if one["drops"]:
-            screen.say(dropped(one))
+            screen.say(describe_drops(one))
     from synthcli.compress.fidelity.outputs import describe
 
     near, layers = table["model"], table["layers"][-1] + 1
@@ -159,7 +159,7 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
     )
 
 
-def dropped(one: dict[str, Any]) -> str:
+def describe_drops(one: dict[str, Any]) -> str:
     """Say that a copy in place of several layers drops the others."""
     words = " and ".join(str(layer) for layer in one["drops"])
     verb = "is" if len(one["drops"]) == 1 else "are"

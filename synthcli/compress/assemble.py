@@ -49,14 +49,14 @@ def with_mixers(
     kinds = {layer: config.mixer_of(table, layer) for layer in range(table.layers)}
     kinds |= {layer: mixer for layer, (mixer, _) in mixers.items()}
     widths = {layer: config.d_ff_of(table, layer) for layer in range(table.layers)}
-    new = renumbered(config, stack, kinds, widths)
+    new = renumber(config, stack, kinds, widths)
     weights = weights_of(model)
     for layer, (_, module) in mixers.items():
         prefix = f"{stack}.blocks.{layer}.mixer."
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith(prefix)}
         weights |= {prefix + name: tensor for name, tensor in weights_of(module).items()}
     norms = tuple(f"{stack}.blocks.{layer}.mixer_norm." for layer in mixers)
-    return loaded(new, weights, norms)
+    return build_with_weights(new, weights, norms)
 
 
 def with_layers(model: nn.Module, config: ModelConfig, layers: Sequence[Kept | New], stack: str) -> nn.Module:
@@ -79,10 +79,10 @@ def with_layers(model: nn.Module, config: ModelConfig, layers: Sequence[Kept | N
             kinds[number], widths[number] = layer.mixer, layer.d_ff
             own = weights_of(layer.block)
         weights |= {f"{prefix}{number}.{name}": tensor for name, tensor in own.items()}
-    return loaded(renumbered(config, stack, kinds, widths), weights)
+    return build_with_weights(renumber(config, stack, kinds, widths), weights)
 
 
-def renumbered(
+def renumber(
     config: ModelConfig, stack: str, mixers: Mapping[int, MixerConfig], widths: Mapping[int, int | None]
 ) -> ModelConfig:
     """Return the configuration with these layers in a stack; only what differs from the rest is said.
@@ -101,7 +101,9 @@ def renumbered(
     return ModelConfig.model_validate(table)
 
 
-def loaded(config: ModelConfig, weights: Mapping[str, Tensor], replaced: tuple[str, ...] = ()) -> nn.Module:
+def build_with_weights(
+    config: ModelConfig, weights: Mapping[str, Tensor], replaced: tuple[str, ...] = ()
+) -> nn.Module:
     """Build a model and give it weights by name; no generator notices.
 
     Below the prefixes `replaced` a tensor that the model has not is left out: the norm before a mixer that
@@ -135,7 +137,7 @@ def new_block(
     kinds = {n: config.mixer_of(table, n) for n in range(table.layers)} | {layer: mixer}
     widths = {n: config.d_ff_of(table, n) for n in range(table.layers)}
     widths[layer] = d_ff or widths[layer]
-    changed = renumbered(config, stack, kinds, widths)
+    changed = renumber(config, stack, kinds, widths)
     memory = config.max_source_length if (config.task, stack) == ("seq2seq", "decoder") else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

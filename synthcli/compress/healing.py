@@ -42,30 +42,30 @@ class Healing:
         config: Any = teacher.config
         forward = FORWARDS[config.task]
         predicted = positions if config.has_head else targets.new_empty(0)
-        with torch.no_grad(), hidden_states(teacher, [theirs for _, theirs in self._matched]) as h:
+        with torch.no_grad(), hidden_states(teacher, [theirs for _, theirs in self._pairs]) as h:
             target = forward(teacher, batch, predicted)
-        with hidden_states(bare(model), [ours for ours, _ in self._matched]) as h_hat:
+        with hidden_states(bare(model), [ours for ours, _ in self._pairs]) as h_hat:
             logits = forward(model, batch, predicted)
         loss = divergence(target.flatten(0, -2), logits.flatten(0, -2), self.temperature)
-        for ours, theirs in self._matched:
+        for ours, theirs in self._pairs:
             loss = loss + self.hidden * relative_error(h_hat[ours], h[theirs], positions)
         return loss, targets.numel()
 
     @property
-    def _matched(self) -> tuple[tuple[int, int], ...]:
+    def _pairs(self) -> tuple[tuple[int, int], ...]:
         return self.layers if self.hidden else ()
 
 
-def _masked_lm(model: nn.Module, batch: Batch, real: Tensor | None) -> Tensor:
+def _forward_masked_lm(model: nn.Module, batch: Batch, real: Tensor | None) -> Tensor:
     return model(batch["tokens"], padding=batch.get("padding"), select=real)
 
 
-def _causal_lm(model: nn.Module, batch: Batch, real: Tensor | None) -> Tensor:
+def _forward_causal_lm(model: nn.Module, batch: Batch, real: Tensor | None) -> Tensor:
     logits, _ = model(batch["tokens"], documents=batch.get("documents"), select=real)
     return logits
 
 
-FORWARDS: dict[str, Forward] = {"masked-lm": _masked_lm, "causal-lm": _causal_lm}
+FORWARDS: dict[str, Forward] = {"masked-lm": _forward_masked_lm, "causal-lm": _forward_causal_lm}
 
 
 def bare(model: nn.Module) -> nn.Module:

@@ -24,7 +24,7 @@ from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
 from synthcli.jobs.evaluate import RECORDED, file_name
 from synthcli.jobs.evaluation_source import with_whole_file
-from synthcli.jobs.matching import matched_layers
+from synthcli.jobs.matching import match_layers
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher, own_teacher
 from synthcli.jobs.texts import data_of, experiment_of, used_by
@@ -104,7 +104,7 @@ def agree(
     size = len(examples)
     chosen = np.arange(size if request.limit is None else min(request.limit, size))
     students = [
-        StudentTally(model_of(one).to(teacher.device), matched_layers(one.path, one.config, teacher))
+        StudentTally(model_of(one).to(teacher.device), match_layers(one.path, one.config, teacher))
         for one in checkpoints
     ]
     began = time.monotonic()
@@ -118,17 +118,17 @@ def agree(
         progress,
     )
     seconds = time.monotonic() - began
-    own, *costs = costs_of([teacher.model, *(one.model for one in students)], timed(examples, chosen))
+    own, *costs = costs_of([teacher.model, *(one.model for one in students)], batch_to_time(examples, chosen))
     comparison = Comparison(teacher, own)
     for checkpoint, student, found, cost in zip(checkpoints, students, scores, costs, strict=True):
         layers = layers_of(student)
         options = options_of(request, teacher, reference, cost, layers)
         result = result_of(request, examples, chosen, checkpoint, found, options, seconds, teacher.device)
         comparison.students.append(Compared(name_of(checkpoint), result, cost, layers))
-    return written(comparison, checkpoints)
+    return write_results(comparison, checkpoints)
 
 
-def written(comparison: Comparison, checkpoints: Sequence[Checkpoint]) -> Comparison:
+def write_results(comparison: Comparison, checkpoints: Sequence[Checkpoint]) -> Comparison:
     """Write every student's result into its run, and return the comparison that says where."""
     students = [
         replace(one, written=write(one.result, checkpoint, comparison))
@@ -169,7 +169,7 @@ def examples_for(teacher: Teacher, request: AgreementRequest, preparing: Prepari
     return examples_of(store, request.split, teacher.config, data, judging)
 
 
-def timed(examples: Examples, chosen: Any) -> Any:
+def batch_to_time(examples: Examples, chosen: Any) -> Any:
     """Return the batch whose forward is timed: sequences of middle length."""
     lengths = examples.lengths[chosen]
     middle = batches_by_length(lengths, int(TIMED * np.median(lengths)))

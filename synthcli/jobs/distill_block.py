@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from synthcli.compress.activations.cache import planned_bytes, refuse_size
+from synthcli.compress.activations.cache import cache_bytes, refuse_size
 from synthcli.compress.activations.hook_points import block_of as block_at
 from synthcli.compress.activations.hook_points import check_layer, hook_points_of, layers_of, main_stack
 from synthcli.compress.assemble import new_mixer
@@ -111,7 +111,7 @@ def prepare(
     texts = texts_for(teacher, config, preparing)
     points = hook_points_of(stack, students, parts_of(config))
     pair = (texts.train, texts.held_out)
-    size = sum(planned_bytes(teacher, text, points) for text in pair)
+    size = sum(cache_bytes(teacher, text, points) for text in pair)
     refuse_size(runs_root() / "activations", size, config.cache_limit)
     return DistillJob(config.on(len(texts.train)), teacher, stack, students, texts.data, pair, size, name)
 

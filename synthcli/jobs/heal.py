@@ -23,7 +23,7 @@ from synthcli.jobs.heal_experiment import (
     refuse_mismatch,
     teacher_of,
 )
-from synthcli.jobs.matching import account_of, matched_layers
+from synthcli.jobs.matching import account_of, match_layers
 from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher
@@ -149,7 +149,7 @@ def is_complete(run: Run) -> bool:
 
 def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:
     """Return whose student is healed, and which layers belong together where that is known."""
-    layers = matched_layers(student.path, student.config, teacher)
+    layers = match_layers(student.path, student.config, teacher)
     account: dict[str, Any] = {
         "method": METHOD,
         "teacher": Reference.to(teacher.path, model=teacher.hash).to_json(),

@@ -34,7 +34,7 @@ def is_of(account: dict[str, Any], teacher: Teacher) -> bool:
     return own.is_same(Reference.to(teacher.path).sha256, teacher.hash)
 
 
-def matched_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> tuple[int, ...] | None:
+def match_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> tuple[int, ...] | None:
     """Return the teacher's layer of every layer of a student, or None where nobody can say.
 
     A student's own account comes first. Without one, equal depths match layer by layer, and a depth that

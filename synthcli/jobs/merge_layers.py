@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from synthcli.compress.activations.cache import planned_bytes, refuse_size
+from synthcli.compress.activations.cache import cache_bytes, refuse_size
 from synthcli.compress.activations.hook_points import layers_of, main_stack
 from synthcli.compress.config import MergeConfig
 from synthcli.compress.distill.distill_block import Progress, silent
@@ -104,7 +104,7 @@ def prepare(config: MergeConfig, name: str | None = None, preparing: Preparing |
     texts = texts_for(teacher, config, preparing)
     pair = (texts.train, texts.held_out)
     points = [point for span in spans for point in (span.source, span.target)]
-    size = sum(planned_bytes(teacher, text, points) for text in pair)
+    size = sum(cache_bytes(teacher, text, points) for text in pair)
     refuse_size(runs_root() / "activations", size, config.cache_limit)
     return MergeJob(config.on(len(texts.train)), teacher, spans, texts.data, pair, size, name)
 

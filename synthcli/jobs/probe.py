@@ -11,7 +11,7 @@ from synthcli.compress.activations.cache import (
     RECORDINGS,
     ActivationCache,
     cache_at,
-    planned_bytes,
+    cache_bytes,
     refuse_size,
 )
 from synthcli.compress.activations.hook_points import HookPoint, check_layer, layers_of, main_stack
@@ -86,7 +86,7 @@ def prepare(
         refuse_unwritable(cache / INDEX, "name another folder with `--cache`")
     texts = texts_for(teacher, config, preparing)
     points = hook_points_for(teacher, stack, layers, names)
-    size = sum(planned_bytes(teacher, text, points) for text in (texts.train, texts.held_out))
+    size = sum(cache_bytes(teacher, text, points) for text in (texts.train, texts.held_out))
     refuse_size(cache or folder, size, config.cache_limit)
     return ProbeJob(config, teacher, stack, layers, tuple(names), texts, tuple(points), size, cache, folder)
 

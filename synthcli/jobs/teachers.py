@@ -19,7 +19,7 @@ GET = "`synth train bert-base-wikitext-2` makes one, or name a run or a folder o
 def find_teacher(word: str | None = None) -> Teacher:
     """Open a teacher by a run's id, a preset's name, a path, or the name of a model in the hub's cache."""
     if word is not None:
-        return named(word)
+        return find_named(word)
     runs = [run for run in list_runs() if run.task in ENCODERS and not is_student(run)]
     if runs:  # a training that goes on has another last checkpoint every while
         return open_teacher(find_checkpoint(next((run for run in runs if run.is_finished), runs[0]).id))
@@ -30,7 +30,7 @@ def find_teacher(word: str | None = None) -> Teacher:
     return open_teacher(cached)
 
 
-def named(word: str) -> Teacher:
+def find_named(word: str) -> Teacher:
     """Open the teacher that a word names: a folder first."""
     path = Path(word)
     if (path / CONFIG).is_file():

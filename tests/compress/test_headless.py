@@ -156,7 +156,7 @@ def test_healing_has_no_divergence_and_its_gradient_is_that_of_the_formula(
 def test_what_needs_predictions_is_refused(bare: Teacher) -> None:
     with pytest.raises(SynthError, match="this encoder came without a head: it predicts no tokens"):
         refuse_headless(bare.config)
-    given = Given(bare.model.encoder.blocks[1].mixer, ending=lambda x, c: x, model=bare.model)  # type: ignore[union-attr]
+    given = Given(bare.model.encoder.blocks[1].mixer, rest=lambda x, c: x, model=bare.model)  # type: ignore[union-attr]
     with pytest.raises(SynthError, match="the teacher came without a head"):
         kl_output(given, bare.model)
 

@@ -52,8 +52,8 @@ __all__ = [
     "batches_by_length",
     "build_cache",
     "cache_at",
+    "cache_bytes",
     "open_cache",
-    "planned_bytes",
     "read_on",
     "refuse_other",
     "refuse_size",
@@ -91,35 +91,35 @@ class ActivationCache:
         return int(self.ends[-1])
 
     def width(self, point: HookPoint) -> int:
-        return int(self._described(point)["width"])
+        return int(self._describe(point)["width"])
 
     def tokens(self, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Return token ids (batch, length), 0 where padded, and the padding or None."""
         ids = np.memmap(self.path / TOKENS, dtype=np.int32, mode="r")
-        filled, padding = self._filled(ids, np.asarray(indices), np.int64)
+        filled, padding = self._fill(ids, np.asarray(indices), np.int64)
         return torch.from_numpy(filled), padding
 
     def read(self, point: HookPoint, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Return float32 (batch, length, width), 0 where padded, and the padding (batch, length) or None."""
-        filled, padding = self._filled(self._mapped(point), np.asarray(indices), np.float32)
+        filled, padding = self._fill(self._map(point), np.asarray(indices), np.float32)
         return torch.from_numpy(filled), padding
 
     def flat(self, point: HookPoint, start: int, stop: int) -> Tensor:
         """Return rows of real tokens (rows, width) in float32."""
-        return torch.from_numpy(self._mapped(point)[start:stop].astype(np.float32))
+        return torch.from_numpy(self._map(point)[start:stop].astype(np.float32))
 
-    def _described(self, point: HookPoint) -> dict[str, Any]:
+    def _describe(self, point: HookPoint) -> dict[str, Any]:
         described: dict[str, Any] | None = self.index["sites"].get(str(point))
         if described is None:
             held = ", ".join(f"`{name}`" for name in self.index["sites"])
             raise SynthError(f"cache `{self.path}` holds nothing of `{point}`", f"it holds {held}")
         return described
 
-    def _mapped(self, point: HookPoint) -> npt.NDArray[Any]:
-        width = self._described(point)["width"]
+    def _map(self, point: HookPoint) -> npt.NDArray[Any]:
+        width = self._describe(point)["width"]
         return np.memmap(self.path / file_of(point), dtype=np.float16, mode="r").reshape(-1, width)
 
-    def _filled(
+    def _fill(
         self, rows: npt.NDArray[Any], indices: Indices, dtype: type
     ) -> tuple[npt.NDArray[Any], Tensor | None]:
         lengths = self.lengths[indices]
@@ -147,7 +147,7 @@ def read_on(
     return values.to(device), None if padding is None else padding.to(device)
 
 
-def planned_bytes(teacher: Teacher, calibration: Calibration, points: Iterable[HookPoint]) -> int:
+def cache_bytes(teacher: Teacher, calibration: Calibration, points: Iterable[HookPoint]) -> int:
     """Return the bytes of a cache before it is written: tokens × width × 2 a hook point, and the tokens."""
     widths = sum(width_of(teacher.model, point) for point in set(points))
     return int(calibration.lengths.sum()) * (widths * BYTES + 4) + 8 * len(calibration)
@@ -163,7 +163,7 @@ def build_cache(
 ) -> ActivationCache:
     """Record the hook points of a teacher on a text; `limit` in bytes. The cache is whole or absent."""
     wanted = sorted(set(points))
-    size = planned_bytes(teacher, calibration, wanted)
+    size = cache_bytes(teacher, calibration, wanted)
     refuse_size(path, size, limit)
     if path.exists():
         raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
@@ -180,13 +180,15 @@ def open_cache(path: Path) -> ActivationCache:
     except FileNotFoundError as error:
         raise SynthError(f"`{path}` is no cache: it has no `{INDEX}`", "name another folder") from error
     except (OSError, ValueError) as error:
-        raise SynthError(f"`{path / INDEX}` cannot be read", again(path)) from error
+        raise SynthError(f"`{path / INDEX}` cannot be read", _remove_hint(path)) from error
     if not isinstance(index, dict) or index.get("format") != FORMAT or not index.keys() >= PARTS:
-        raise SynthError(f"`{path / INDEX}` is not of format {FORMAT}", again(path))
+        raise SynthError(f"`{path / INDEX}` is not of format {FORMAT}", _remove_hint(path))
     for name, expected in index["bytes"].items():
         size = (path / name).stat().st_size if (path / name).is_file() else 0
         if size != expected:
-            raise SynthError(f"`{path / name}` has {size} bytes, its index says {expected}", again(path))
+            raise SynthError(
+                f"`{path / name}` has {size} bytes, its index says {expected}", _remove_hint(path)
+            )
     return ActivationCache(path, index)
 
 
@@ -230,5 +232,5 @@ def refuse_size(path: Path, size: int, limit: int | None) -> None:
         raise SynthError(message, "free space there, name another disk, or read less: `--limit`")
 
 
-def again(path: Path) -> str:
+def _remove_hint(path: Path) -> str:
     return f"remove `{path}`: it is recorded anew"

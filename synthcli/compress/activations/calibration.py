@@ -50,7 +50,7 @@ class Calibration:
     ) -> None:
         refuse_mismatch(store, teacher, layout)
         self.store, self.split, self.layout, self.limit = store, split, layout, limit
-        self.max_length = fitting_length(teacher.config, max_length)
+        self.max_length = max_length_for(teacher.config, max_length)
         self.bos, self.eos, self.pad = teacher.marks
         self.tokenizer_hash = teacher.tokenizer.hash
         self.has_types = teacher.config.task != "causal-lm" and teacher.config.embeddings.token_types > 1
@@ -151,7 +151,7 @@ def _window(calibration: Calibration, joined: Joined, lengths: Indices, first: i
 LAYOUT_OF = {"rows": rows_of, "packed": windows_of}
 
 
-def fitting_length(config: ModelConfig, asked: int | None) -> int:
+def max_length_for(config: ModelConfig, asked: int | None) -> int:
     """Return the longest sequence to be read."""
     longest = config.max_source_length or config.max_target_length or LONGEST
     if asked is None:

@@ -38,7 +38,7 @@ def capture_model(model: nn.Module, batch: Batch, points: Iterable[HookPoint]) -
     wanted, found = list(points), Captured()
     for point in wanted:
         check_hook_point(model, point)
-    with _listening(model, [point for point in wanted if point.part != "logits"], found, len(wanted)):
+    with _hooks(model, [point for point in wanted if point.part != "logits"], found, len(wanted)):
         try:
             logits = logits_of(model, batch)
         except _CompleteError:
@@ -96,7 +96,7 @@ def scores_of(mixer: Attention, x: Tensor, context: Context) -> Tensor:
 
 
 @contextmanager
-def _listening(model: nn.Module, points: list[HookPoint], found: Captured, wanted: int) -> Iterator[None]:
+def _hooks(model: nn.Module, points: list[HookPoint], found: Captured, wanted: int) -> Iterator[None]:
     """Fill `found` while the model runs; the hooks go whatever happens."""
 
     def keeper(point: HookPoint) -> Keep:

@@ -88,36 +88,36 @@ class Moments:
         return float(self.covariance_y.trace() - explained + rest @ rest)
 
 
-def gathered(pairs: Iterable[tuple[Tensor, Tensor]]) -> Moments:
+def sum_moments(pairs: Iterable[tuple[Tensor, Tensor]]) -> Moments:
     """Return the moments of all pairs of rows, on the processor."""
     return reduce(operator.add, (Moments.of(x, y) for x, y in pairs)).on_processor()
 
 
 @dataclass(frozen=True)
-class Parted:
+class SplitMoments:
     """The moments of a text in two parts: what is learnt from one is checked on the other."""
 
     learn: Moments
     check: Moments
 
     @classmethod
-    def of(cls, x: Tensor, y: Tensor) -> "Parted":
-        """Part rows, neighbours together."""
+    def of(cls, x: Tensor, y: Tensor) -> "SplitMoments":
+        """Split rows, neighbours together."""
         at = len(x) - len(x) // CHECKED
         return cls(Moments.of(x[:at], y[:at]), Moments.of(x[at:], y[at:]))
 
-    def __add__(self, other: "Parted") -> "Parted":
-        return Parted(self.learn + other.learn, self.check + other.check)
+    def __add__(self, other: "SplitMoments") -> "SplitMoments":
+        return SplitMoments(self.learn + other.learn, self.check + other.check)
 
     @property
     def whole(self) -> Moments:
         return self.learn + self.check
 
 
-def parted(pairs: Iterable[tuple[Tensor, Tensor]]) -> Parted:
+def sum_split_moments(pairs: Iterable[tuple[Tensor, Tensor]]) -> SplitMoments:
     """Return the moments of all pairs of rows in two parts, on the processor."""
-    found = reduce(operator.add, (Parted.of(x, y) for x, y in pairs))
-    return Parted(found.learn.on_processor(), found.check.on_processor())
+    found = reduce(operator.add, (SplitMoments.of(x, y) for x, y in pairs))
+    return SplitMoments(found.learn.on_processor(), found.check.on_processor())
 
 
 def pieces_of(
@@ -130,4 +130,4 @@ def pieces_of(
 
 def moments_of(cache: ActivationCache, x: HookPoint, y: HookPoint, device: torch.device = CPU) -> Moments:
     """Return the moments of two hook points over all real tokens of a cache, summed on a device."""
-    return gathered(pieces_of(cache, x, y, device))
+    return sum_moments(pieces_of(cache, x, y, device))

@@ -9,10 +9,10 @@ from synthcli.compress.activations.hook_points import main_stack
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 
-Ending = Callable[[Tensor, Context], Tensor]
+LayersAfter = Callable[[Tensor, Context], Tensor]
 
 
-def ending_of(model: nn.Module, stack: str, layer: int) -> Ending:
+def layers_after(model: nn.Module, stack: str, layer: int) -> LayersAfter:
     """Return (stream after the layer, context) → logits, of every position, or of the sequence.
 
     Of an encoder without a head it ends in the last hidden states.
@@ -24,7 +24,7 @@ def ending_of(model: nn.Module, stack: str, layer: int) -> Ending:
         raise SynthError(message, "use `--criterion mse`, which looks at the block alone")
     blocks, norm, head = its.get_submodule(stack).blocks, its.get_submodule(stack).norm, its.head
 
-    def ending(stream: Tensor, context: Context) -> Tensor:
+    def rest(stream: Tensor, context: Context) -> Tensor:
         for block in blocks[layer + 1 :]:
             stream, _ = block(stream, context, None, None)
         stream = norm(stream)
@@ -35,4 +35,4 @@ def ending_of(model: nn.Module, stack: str, layer: int) -> Ending:
         )
         return logits
 
-    return ending
+    return rest

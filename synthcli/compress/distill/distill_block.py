@@ -15,14 +15,14 @@ from torch import nn
 
 from synthcli.compress.activations.cache import ActivationCache
 from synthcli.compress.activations.hook_points import Part, block_of
-from synthcli.compress.activations.remaining_layers import ending_of
+from synthcli.compress.activations.remaining_layers import layers_after
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import FRESH, STARTS, TeacherLayer, starts_for
 from synthcli.compress.distill.criteria import OF_HEADS, Criterion, Given, criterion
 from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
 from synthcli.compress.distill.student_inputs import PARTS
-from synthcli.compress.distill.value_init import give_values, refitted
+from synthcli.compress.distill.value_init import give_values, refit_if_better
 from synthcli.compress.fidelity.nmse import nmse, variance_of
 from synthcli.errors import SynthError
 from synthcli.model import count_parameters
@@ -188,18 +188,18 @@ def train_student(
         source, target = layer.point("layer-in"), layer.point("layer-out")
     found = fit(pupil, layer.cache, source, target, objective, config, held_out, report, micro_size)
     if found.steps and (objective.is_error or not objective.fits_output):
-        refitted(student, layer, held_out)
+        refit_if_better(student, layer, held_out)
     return found
 
 
 def criterion_for(config: DistillConfig, student: nn.Module, layer: TeacherLayer) -> Criterion:
     """Return the criterion that a student is trained by."""
-    needs_ending = config.criterion == "kl-output"
+    needs_rest = config.criterion == "kl-output"
     given = Given(
         layer.mixer,
         variance=variance_of(layer.cache, layer.target),
-        model=layer.teacher.model if needs_ending else None,
-        ending=ending_of(layer.teacher.model, layer.stack, layer.number) if needs_ending else None,
+        model=layer.teacher.model if needs_rest else None,
+        rest=layers_after(layer.teacher.model, layer.stack, layer.number) if needs_rest else None,
         relation_heads=config.relation_heads,
     )
     return criterion(config.criterion, given, student)

@@ -66,7 +66,7 @@ def refuse_misfit(
         if not getattr(own, "reads_input", True):
             message = f"block {layer} has no mixer: what stands there is a constant already"
             raise SynthError(message, "name another block")
-        given = Given(own, ending=lambda stream, context: stream, relation_heads=config.relation_heads)
+        given = Given(own, rest=lambda stream, context: stream, relation_heads=config.relation_heads)
         student = new_mixer(teacher.config, layer, mixer, stack)
         refuse_dropout(student, config.dropout)
         if config.dropout and not criterion(config.criterion, given, student).fits_output:

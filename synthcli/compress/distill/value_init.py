@@ -36,7 +36,7 @@ def has_output(student: nn.Module) -> bool:
     return isinstance(output, nn.Linear) and output.bias is not None
 
 
-def refitted(student: nn.Module, layer: TeacherLayer, held_out: ActivationCache) -> bool:
+def refit_if_better(student: nn.Module, layer: TeacherLayer, held_out: ActivationCache) -> bool:
     """Fit the output map of a trained student by ridge where that helps on held-out text; return whether."""
     if not has_output(student):
         return False

@@ -26,8 +26,8 @@ FEED_FORWARD_MAPS = ("feed_forward.expand", "feed_forward.gate")
 INSTEAD = "use `--init copy-last`, `copy-first`, `mean` or `linear`"
 
 
-def pool(problem: MergeProblem, blocks: Sequence[Any], mixer: MixerConfig) -> Any:
-    """Return the wide block of several layers; `mixer` is that of `pooled_attention`, or of kind "linear"."""
+def concatenate(problem: MergeProblem, blocks: Sequence[Any], mixer: MixerConfig) -> Any:
+    """Return the wide block of some layers; `mixer` is that of `concatenate_heads`, or of kind "linear"."""
     width = sum(block.feed_forward.output.in_features for block in blocks)
     wide = problem.fresh(Shape(mixer, width))
     folds = not problem.norms_follow
@@ -39,11 +39,11 @@ def pool(problem: MergeProblem, blocks: Sequence[Any], mixer: MixerConfig) -> An
         stack_maps(wide, path, blocks, norms)
     for norm in (wide.mixer_norm, wide.feed_forward_norm) if folds else ():
         refuse_unfoldable(norm)
-        plain(norm)
-    return without_outputs(wide)
+        reset_norm(norm)
+    return remove_outputs(wide)
 
 
-def pooled_attention(config: ModelConfig, span: Span, layers: Sequence[int]) -> AttentionConfig:
+def concatenate_heads(config: ModelConfig, span: Span, layers: Sequence[int]) -> AttentionConfig:
     """Return the attention that has the heads of some layers; others than plain ones are refused by name."""
     table, mixers = getattr(config, span.stack), []
     if config.embeddings.positions == "alibi":  # a head's slope follows its number
@@ -76,14 +76,15 @@ def is_plain(mixer: AttentionConfig) -> bool:
 @torch.no_grad()
 def stack_maps(wide: Any, path: str, blocks: Sequence[Any], norms: Sequence[Any]) -> None:
     """Put the rows of one map of every block under each other."""
-    maps = [folded(block.get_submodule(path), norm, path) for block, norm in zip(blocks, norms, strict=True)]
+    pairs = zip(blocks, norms, strict=True)
+    maps = [fold_norm(block.get_submodule(path), norm, path) for block, norm in pairs]
     linear: Any = wide.get_submodule(path)
     linear.weight.copy_(torch.cat([weight for weight, _ in maps]))
     if linear.bias is not None:
         linear.bias.copy_(torch.cat([bias for _, bias in maps if bias is not None]))
 
 
-def folded(linear: Any, norm: Any, path: str) -> tuple[Tensor, Tensor | None]:
+def fold_norm(linear: Any, norm: Any, path: str) -> tuple[Tensor, Tensor | None]:
     """Return weight and bias of a map that reads a norm without gain and shift."""
     weight, bias = linear.weight, linear.bias
     gain, shift = getattr(norm, "weight", None), getattr(norm, "bias", None)
@@ -96,14 +97,14 @@ def folded(linear: Any, norm: Any, path: str) -> tuple[Tensor, Tensor | None]:
 
 
 @torch.no_grad()
-def plain(norm: Any) -> None:
+def reset_norm(norm: Any) -> None:
     """Give a norm no gain and no shift."""
     for name, value in (("weight", 1.0), ("bias", 0.0)):
         if getattr(norm, name, None) is not None:
             getattr(norm, name).fill_(value)
 
 
-def without_outputs(block: Any) -> Any:
+def remove_outputs(block: Any) -> Any:
     """Return the block itself with its maps into the stream taken out, in evaluation mode."""
     for part in (block.mixer, block.feed_forward):
         if not isinstance(getattr(part, "output", None), nn.Linear):

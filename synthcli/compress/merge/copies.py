@@ -9,7 +9,7 @@ from torch import nn
 from synthcli.compress.assemble import New
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.merge.problem import MergeProblem
-from synthcli.compress.merge.shapes import changes, merged_shape, shape_of
+from synthcli.compress.merge.shapes import changes, new_shape, shape_of
 from synthcli.errors import SynthError
 
 Start = Callable[[MergeProblem, MergedLayerConfig], New]
@@ -51,7 +51,7 @@ def mean(problem: MergeProblem, config: MergedLayerConfig) -> New:
 
 def random(problem: MergeProblem, config: MergedLayerConfig) -> New:
     """Return a layer by chance, of any shape."""
-    shape = merged_shape(config, problem, problem.span.first)
+    shape = new_shape(config, problem, problem.span.first)
     return New(shape.mixer, shape.d_ff, problem.fresh(shape, config.seed))
 
 

@@ -209,10 +209,10 @@ def error_of(new: New, held_out: ActivationCache, span: Span) -> float:
 
 def assemble(teacher: Teacher, stack: str, done: Sequence[Merged]) -> nn.Module:
     """Return the teacher with the merged layers there are so far."""
-    return with_layers(teacher.model, teacher.config, layers_after(teacher, stack, done), stack)
+    return with_layers(teacher.model, teacher.config, student_layers(teacher, stack, done), stack)
 
 
-def layers_after(teacher: Teacher, stack: str, done: Sequence[Merged]) -> list[Kept | New]:
+def student_layers(teacher: Teacher, stack: str, done: Sequence[Merged]) -> list[Kept | New]:
     """Return the layers of the student in order."""
     ends = {one.span.last: one.new for one in done}
     gone = {layer for one in done for layer in one.span.layers}

@@ -11,16 +11,16 @@ from synthcli.compress.assemble import New
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.fitting import Layer
 from synthcli.compress.fidelity.nmse import NMSE
-from synthcli.compress.merge.concatenate import is_plain, pool, pooled_attention, without_outputs
+from synthcli.compress.merge.concatenate import concatenate, concatenate_heads, is_plain, remove_outputs
 from synthcli.compress.merge.problem import MergeProblem, Shape
-from synthcli.compress.merge.shapes import changes, merged_shape, mixer_of, shape_of
+from synthcli.compress.merge.shapes import changes, mixer_of, new_shape, shape_of
 from synthcli.compress.merge.solving import solve
 from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import LinearConfig
 
 
-def pooled(problem: MergeProblem, config: MergedLayerConfig) -> New:
+def pool(problem: MergeProblem, config: MergedLayerConfig) -> New:
     """Return a layer of the heads and neurons of all layers that explain the teacher best together."""
     return _from_layers(problem, config, problem.span.layers)
 
@@ -40,11 +40,9 @@ def linear(problem: MergeProblem, config: MergedLayerConfig) -> New:
     if config.heads is not None or config.d_head is not None:
         raise SynthError("`--init linear` has no heads", "leave `--heads` and `--d-head` out")
     widths = [shape_of(problem, layer).d_ff for layer in problem.span.layers]
-    d_ff = merged_shape(
-        MergedLayerConfig(d_ff=config.d_ff), problem, problem.span.first, (1, sum(widths))
-    ).d_ff
+    d_ff = new_shape(MergedLayerConfig(d_ff=config.d_ff), problem, problem.span.first, (1, sum(widths))).d_ff
     shape = Shape(LinearConfig(), d_ff)
-    return best_matching(problem, pool(problem, problem.blocks, shape.mixer), shape)
+    return best_matching(problem, concatenate(problem, problem.blocks, shape.mixer), shape)
 
 
 def _from_layers(problem: MergeProblem, config: MergedLayerConfig, layers: Sequence[int]) -> New:
@@ -53,10 +51,10 @@ def _from_layers(problem: MergeProblem, config: MergedLayerConfig, layers: Seque
     if len(layers) == 1 and not (isinstance(own, AttentionConfig) and is_plain(own)):
         return _as_it_is(problem, config, layers[0], blocks[0])
     refuse_width(problem, config, own)
-    attention = pooled_attention(problem.config, problem.span, layers)
+    attention = concatenate_heads(problem.config, problem.span, layers)
     widths = [shape_of(problem, layer).d_ff for layer in layers]
-    shape = merged_shape(config, problem, layers[0], (attention.heads, sum(widths)))
-    return best_matching(problem, pool(problem, blocks, attention), shape)
+    shape = new_shape(config, problem, layers[0], (attention.heads, sum(widths)))
+    return best_matching(problem, concatenate(problem, blocks, attention), shape)
 
 
 def _as_it_is(problem: MergeProblem, config: MergedLayerConfig, layer: int, block: Any) -> New:
@@ -65,7 +63,7 @@ def _as_it_is(problem: MergeProblem, config: MergedLayerConfig, layer: int, bloc
     if asked := changes(config, problem, layer):
         message = f"the heads and neurons of layer {layer} are no plain attention's, and `{asked[0]}` chooses"
         raise SynthError(message, "leave it out, or use `--init random`")
-    return best_matching(problem, without_outputs(copy.deepcopy(block)), shape)
+    return best_matching(problem, remove_outputs(copy.deepcopy(block)), shape)
 
 
 def refuse_width(problem: MergeProblem, config: MergedLayerConfig, own: Any) -> None:

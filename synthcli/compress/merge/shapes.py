@@ -22,7 +22,7 @@ def changes(config: MergedLayerConfig, problem: MergeProblem, layer: int) -> lis
     ]
 
 
-def merged_shape(
+def new_shape(
     config: MergedLayerConfig, problem: MergeProblem, layer: int, limits: tuple[int, int] | None = None
 ) -> Shape:
     """Return the shape of a merged layer that is like `layer` but for what is asked.

@@ -65,13 +65,13 @@ def solve(problem: MergeProblem, wide: Any, shape: Shape, matching_layer: int) -
     size = getattr(wide.mixer, "shape", None)
     d_head = 1 if size is None else size.d_head
     heads = getattr(shape.mixer, "heads", problem.config.d_model)
-    moments = gathered(problem, matching_layer, lambda batch: to_attend(problem, wide, block, batch))
-    chosen = chosen_rows(moments, d_head, heads, problem.strength)
+    moments = sum_moments(problem, matching_layer, lambda batch: to_attend(problem, wide, block, batch))
+    chosen = choose_rows(moments, d_head, heads, problem.strength)
     for path in maps_of(wide.mixer, "mixer"):
         take_rows(block, wide, path, chosen)
     write(block.mixer.output, part_of(moments, chosen), problem.strength)
-    moments = gathered(problem, matching_layer, lambda batch: to_feed(problem, wide, block, batch))
-    chosen = chosen_rows(moments, 1, shape.d_ff, problem.strength)
+    moments = sum_moments(problem, matching_layer, lambda batch: to_feed(problem, wide, block, batch))
+    chosen = choose_rows(moments, 1, shape.d_ff, problem.strength)
     for path in feed_forward_maps(wide):
         take_rows(block, wide, path, chosen)
     write(block.feed_forward.output, part_of(moments, chosen), problem.strength)
@@ -99,7 +99,7 @@ def to_feed(problem: MergeProblem, wide: Any, block: Any, batch: TracedBatch) ->
     a = problem.wiring.after_mixer(block, middle)
     end = batch.last.end
     if problem.norms_follow:
-        end = resized(end, batch.matching.end)
+        end = rescale(end, batch.matching.end)
     hidden = wide.feed_forward(problem.wiring.into_feed_forward(wide, a))
     return hidden, *rest(problem, block, "feed_forward", end, a)
 
@@ -113,7 +113,7 @@ def rest(
     return (target - skip * stream) / residual, size
 
 
-def resized(target: Tensor, like: Tensor) -> Tensor:
+def rescale(target: Tensor, like: Tensor) -> Tensor:
     """Return a state with the mean and the size of another, by position: LayerNorm sees no change."""
     (mean, size), (other_mean, other_size) = (
         (state.mean(-1, keepdim=True), state.std(-1, keepdim=True, correction=0)) for state in (target, like)
@@ -121,7 +121,7 @@ def resized(target: Tensor, like: Tensor) -> Tensor:
     return (target - mean) * (other_size / size) + other_mean
 
 
-def gathered(problem: MergeProblem, matching_layer: int, pairs: Callable[[TracedBatch], Pair]) -> Moments:
+def sum_moments(problem: MergeProblem, matching_layer: int, pairs: Callable[[TracedBatch], Pair]) -> Moments:
     """Return the moments of features and targets over all activations, on the processor."""
     total: Moments | None = None
     for batch in trace_batches(problem, matching_layer):
@@ -130,13 +130,13 @@ def gathered(problem: MergeProblem, matching_layer: int, pairs: Callable[[Traced
         weights = x.new_ones(len(x)) if size is None else size.double().pow(-2).to(x.dtype)
         for start in range(0, len(x), PIECE):
             part = slice(start, start + PIECE)
-            new = weighted(x[part], y[part], weights[part])
+            new = weigh(x[part], y[part], weights[part])
             total = new if total is None else total + new
     assert total is not None
     return total.on_processor()
 
 
-def weighted(x: Tensor, y: Tensor, weights: Tensor) -> Moments:
+def weigh(x: Tensor, y: Tensor, weights: Tensor) -> Moments:
     """Return the moments of rows that count by weights.
 
     Rows are centred before float32 multiplies them: contexts that hardly vary would drown in their mean.
@@ -146,10 +146,10 @@ def weighted(x: Tensor, y: Tensor, weights: Tensor) -> Moments:
     x, y = x - mean_x, y - mean_y
     wx, wy = x * weights[:, None], y * weights[:, None]
     parts = (wx.sum(0), wy.sum(0), wx.mT @ x, wx.mT @ y, wy.mT @ y)
-    return shifted(Moments(count, *(part.double() for part in parts)), mean_x.double(), mean_y.double())
+    return shift(Moments(count, *(part.double() for part in parts)), mean_x.double(), mean_y.double())
 
 
-def shifted(centred: Moments, x: Tensor, y: Tensor) -> Moments:
+def shift(centred: Moments, x: Tensor, y: Tensor) -> Moments:
     """Return the moments of rows to which x and y are added again."""
     n, sum_x, sum_y = centred.count, centred.sum_x, centred.sum_y
     return Moments(
@@ -162,7 +162,7 @@ def shifted(centred: Moments, x: Tensor, y: Tensor) -> Moments:
     )
 
 
-def chosen_rows(moments: Moments, size: int, count: int, strength: float) -> Tensor:
+def choose_rows(moments: Moments, size: int, count: int, strength: float) -> Tensor:
     """Return the rows of features to be kept: `count` groups of `size`."""
     groups = len(moments.sum_x) // size
     if count >= groups:

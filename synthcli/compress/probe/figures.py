@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from synthcli.compress.activations.cache import ActivationCache, batches_by_length, read_on
 from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.hook_points import HookPoint, block_of
-from synthcli.compress.activations.remaining_layers import ending_of
+from synthcli.compress.activations.remaining_layers import layers_after
 from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.students import Shape
 from synthcli.compress.fidelity.nmse import NMSE
@@ -140,7 +140,8 @@ class SubstituteEvaluator:
         """
         divergences = kl_divergence(target, prediction)
         if target.dim() == 2:
-            return summed(divergences[:, None], torch.ones_like(divergences[:, None])), torch.empty(0, 2)
+            one_each = divergences[:, None]
+            return sum_by_sequence(one_each, torch.ones_like(one_each)), torch.empty(0, 2)
         tokens = self.cache.tokens(self.batches[number])[0].to(target.device)
         is_real = torch.ones_like(tokens) if padding is None else (~padding).long()
         after = 1 if self.layer.teacher_layer.teacher.config.task == "causal-lm" else 0
@@ -149,16 +150,17 @@ class SubstituteEvaluator:
             nn.functional.cross_entropy(one[:, :before].transpose(1, 2), tokens, reduction="none")
             for one in (prediction, target)
         )
-        return summed(divergences, is_real), summed(next(losses) - next(losses), is_real[:, after:])
+        rise = next(losses) - next(losses)
+        return sum_by_sequence(divergences, is_real), sum_by_sequence(rise, is_real[:, after:])
 
     def pairs(self, substitute: Substitute) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
         """Yield what the model's end makes of a batch, without and with the substitute, and the padding."""
         layer = self.layer.teacher_layer
-        ending = ending_of(layer.teacher.model, layer.stack, layer.number + substitute.last)
+        rest = layers_after(layer.teacher.model, layer.stack, layer.number + substitute.last)
         for number, indices in enumerate(self.batches):
             x, padding = read_on(layer.device, self.cache, layer.point("layer-in"), indices)
             context = context_of(layer.stack, padding)
-            prediction = ending(self.stream(substitute, x, context), context)
+            prediction = rest(self.stream(substitute, x, context), context)
             yield self.target(number, x, context), prediction, padding
 
     def stream(self, substitute: Substitute, x: Tensor, context: Any) -> Tensor:
@@ -167,20 +169,20 @@ class SubstituteEvaluator:
         if substitute.layers:
             block = substitute.module
             return block(x, context, None, None)[0]
-        with standing_in(block, substitute.module):
+        with swap_mixer(block, substitute.module):
             return block(x, context, None, None)[0]
 
     def target(self, number: int, x: Tensor, context: Any) -> Tensor:
         """Return what the teacher's end makes of a batch, computed once a layer."""
         if number not in self.targets:
             layer = self.layer.teacher_layer
-            ending = ending_of(layer.teacher.model, layer.stack, layer.number)
+            rest = layers_after(layer.teacher.model, layer.stack, layer.number)
             stream = self.layer.block()(x, context, None, None)[0]
-            self.targets[number] = ending(stream, context)
+            self.targets[number] = rest(stream, context)
         return self.targets[number]
 
 
-def summed(figures: Tensor, is_real: Tensor) -> Tensor:
+def sum_by_sequence(figures: Tensor, is_real: Tensor) -> Tensor:
     """Return the sum of the figures of real positions and their number  (batch, 2)."""
     return torch.stack(((figures * is_real).sum(1), is_real.sum(1)), dim=1).double()
 
@@ -191,7 +193,7 @@ def is_resolved(interval: Interval) -> bool:
 
 
 @contextmanager
-def standing_in(block: Any, mixer: nn.Module) -> Iterator[None]:
+def swap_mixer(block: Any, mixer: nn.Module) -> Iterator[None]:
     """Give a block another mixer for as long as this lasts."""
     own = block.mixer
     block.mixer = mixer

@@ -40,7 +40,7 @@ def heads_halved(layer: ProbedLayer) -> Substitute:
     return from_formula(layer, student_config("attention", halved), "greedy-heads")
 
 
-def narrowed(layer: ProbedLayer) -> Substitute:
+def narrow_heads(layer: ProbedLayer) -> Substitute:
     """All heads, half as wide."""
     return from_formula(layer, student_config("attention", layer.shape), "whitened-svd")
 
@@ -50,7 +50,7 @@ def student(name: str) -> Replacement:
     return lambda layer: from_formula(layer, student_config(name, layer.shape))
 
 
-def merged(layer: ProbedLayer) -> Substitute:
+def merge_with_next(layer: ProbedLayer) -> Substitute:
     """This layer and the next as one, of the heads and neurons of both."""
     teacher_layer, method = layer.teacher_layer, next(iter(MERGES))
     config = teacher_layer.teacher.config
@@ -63,9 +63,9 @@ def merged(layer: ProbedLayer) -> Substitute:
 
 REPLACEMENTS: dict[str, Replacement] = {
     "heads-halved": heads_halved,
-    "whitened-svd": narrowed,
+    "whitened-svd": narrow_heads,
     **{name: student(name) for name in STUDENTS if name not in ("attention", "srupp")},
-    MERGE: merged,
+    MERGE: merge_with_next,
 }
 
 

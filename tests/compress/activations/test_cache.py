@@ -12,8 +12,8 @@ from synthcli.compress.activations.cache import (
     batches_by_length,
     build_cache,
     cache_at,
+    cache_bytes,
     open_cache,
-    planned_bytes,
 )
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture
@@ -54,7 +54,7 @@ def test_equal_lengths_have_no_padding(cache) -> None:
 
 def test_the_size_is_known_before_it_is_written(cache, bert: Teacher, text: Calibration) -> None:
     files = [path.stat().st_size for path in cache.path.iterdir() if path.name != "index.json"]
-    assert planned_bytes(bert, text, [IN, OUT]) == sum(files)
+    assert cache_bytes(bert, text, [IN, OUT]) == sum(files)
 
 
 def test_batches_hold_every_sequence_once_and_few_tokens() -> None:
@@ -125,7 +125,7 @@ def test_a_folder_that_is_no_cache_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_limit_too_small_is_refused_before_anything_is_written(tmp_path, bert, text) -> None:
-    size = planned_bytes(bert, text, [IN])
+    size = cache_bytes(bert, text, [IN])
     with pytest.raises(SynthError) as error:
         build_cache(tmp_path / "cache", bert, text, [IN], limit=1024)
     assert error.value.message == (

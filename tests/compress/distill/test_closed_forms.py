@@ -17,7 +17,7 @@ from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer, ridge, 
 from synthcli.compress.distill.closed_forms.greedy_heads import greedy_groups
 from synthcli.compress.distill.closed_forms.mean_map import CONFIDENCE, mean_scores
 from synthcli.compress.distill.closed_forms.ridge import penalty
-from synthcli.compress.distill.closed_forms.whitened_svd import narrowed
+from synthcli.compress.distill.closed_forms.whitened_svd import narrow_student
 from synthcli.compress.distill.students import STUDENTS, Shape, student_config
 from synthcli.compress.fidelity.nmse import NMSE, nmse
 from synthcli.compress.teacher import Teacher
@@ -147,7 +147,7 @@ def both(mixer: Any, student: Any, stack: str, dtype: torch.dtype) -> tuple[Tens
 def test_whitened_svd_of_full_rank_is_the_teacher(tmp_path, store, text, config, stack, dtype, close) -> None:
     teacher = small_teacher(config(store.tokenizer.vocab_size), store.tokenizer, dtype)
     layer = teacher_layer_of(tmp_path / "cache", teacher, text, stack)
-    student: Any = narrowed(layer, AttentionConfig(heads=HEADS))
+    student: Any = narrow_student(layer, AttentionConfig(heads=HEADS))
     assert student.scores[0].query.bias.abs().max() > 0.01
     torch.testing.assert_close(*both(layer.mixer, student, stack, dtype), **close)
     queries, keys = student.scores[0].query.weight, layer.mixer.scores[0].query.weight
@@ -155,14 +155,14 @@ def test_whitened_svd_of_full_rank_is_the_teacher(tmp_path, store, text, config,
 
 
 def test_keys_of_a_narrow_student_are_centred(layer: TeacherLayer) -> None:
-    student: Any = narrowed(layer, AttentionConfig(heads=HEADS, d_head=3))
+    student: Any = narrow_student(layer, AttentionConfig(heads=HEADS, d_head=3))
     mean = moments_of(layer.cache, layer.source, layer.source).mean_x.float()
     torch.testing.assert_close(student.scores[0].key(mean), torch.zeros(12), rtol=0, atol=1e-5)
 
 
 def test_a_narrow_head_is_the_best_of_its_rank_on_whitened_inputs(layer: TeacherLayer) -> None:
     """‖M^½ (q'ᵀk' − qᵀk) N^½‖² is the sum of the singular values left out, squared."""
-    student: Any = narrowed(layer, AttentionConfig(heads=HEADS, d_head=2))
+    student: Any = narrow_student(layer, AttentionConfig(heads=HEADS, d_head=2))
     inputs = moments_of(layer.cache, layer.source, layer.source)
     second = torch.linalg.cholesky(homogeneous(inputs))
     spread = torch.linalg.cholesky(inputs.covariance + 1e-12 * torch.eye(WIDTH, dtype=torch.float64))
@@ -205,7 +205,7 @@ def test_half_the_parameters_are_better_than_a_linear_map(layer: TeacherLayer) -
 
 def test_a_refit_is_never_worse_on_its_own_text(layer: TeacherLayer) -> None:
     config = AttentionConfig(heads=HEADS, d_head=2)
-    before = nmse(narrowed(layer, config), layer.cache, layer.source, layer.target)
+    before = nmse(narrow_student(layer, config), layer.cache, layer.source, layer.target)
     after = nmse(STARTS["whitened-svd"](layer, config), layer.cache, layer.source, layer.target)
     assert after < before < 1
 

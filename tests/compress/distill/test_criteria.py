@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.distill.criteria import CRITERIA, Given, criterion
 from synthcli.compress.distill.criteria.base import real_rows
-from synthcli.compress.distill.criteria.maps import summed_divergence, visible
+from synthcli.compress.distill.criteria.maps import map_divergence, visible
 from synthcli.compress.distill.criteria.relation import common_heads, vectors_of
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
@@ -162,7 +162,7 @@ def test_kl_output_is_of_words_at_every_real_position(batch: Any) -> None:
         ours = (outputs(student, x[row, :n]) @ head.T).tolist()
         theirs = (y[row, :n] @ head.T).tolist()
         expected += sum(divergence(softmax(theirs[t]), softmax(ours[t])) for t in range(n))
-    loss = loss_of("kl-output", student, student, batch, ending=lambda stream, context: stream @ head.T)
+    loss = loss_of("kl-output", student, student, batch, rest=lambda stream, context: stream @ head.T)
     torch.testing.assert_close(loss.item(), expected)
 
 
@@ -172,7 +172,7 @@ def test_kl_output_of_a_classifier_counts_for_each_token(batch: Any) -> None:
     for row, n in enumerate(LENGTHS):
         ours, theirs = outputs(student, x[row, :n])[0] @ head.T, y[row, 0] @ head.T
         expected += n * divergence(softmax(theirs.tolist()), softmax(ours.tolist()))
-    loss = loss_of("kl-output", student, student, batch, ending=lambda stream, context: stream[:, 0] @ head.T)
+    loss = loss_of("kl-output", student, student, batch, rest=lambda stream, context: stream[:, 0] @ head.T)
     torch.testing.assert_close(loss.item(), expected)
 
 
@@ -180,7 +180,7 @@ def test_kl_output_of_a_classifier_counts_for_each_token(batch: Any) -> None:
 def test_padding_reaches_neither_loss_nor_gradient(batch: Any, name: str) -> None:
     teacher, student, (x, y, padding) = attention(2, 3, 0), attention(2, 3, 1), batch
     head = torch.randn(5, WIDTH, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    given = {"ending": lambda stream, context: stream @ head.T}
+    given = {"rest": lambda stream, context: stream @ head.T}
     found = []
     for fill in (7.0, -40.0):
         student.zero_grad()
@@ -200,7 +200,7 @@ def test_gradients_are_those_of_differences(batch: Any, name: str) -> None:
         student.scores[0].query.weight if "scores" in name or name == "relation" else student.value.weight
     )
 
-    made = criterion(name, Given(teacher, ending=lambda stream, context: stream @ head.T), student)
+    made = criterion(name, Given(teacher, rest=lambda stream, context: stream @ head.T), student)
 
     def loss(values: Tensor) -> Tensor:
         with torch.no_grad():
@@ -279,7 +279,7 @@ RECORDS = {
 @pytest.mark.parametrize("name", CRITERIA)
 def test_a_criterion_says_what_it_is(name: str) -> None:
     modules = {"teacher": attention(2, 3, 1), "model": nn.Linear(1, 1)}
-    given = Given(modules["teacher"], ending=lambda stream, context: stream, model=modules["model"])
+    given = Given(modules["teacher"], rest=lambda stream, context: stream, model=modules["model"])
     made, (fits_output, is_error, of_layer, fixed) = criterion(name, given, attention(2, 3, 0)), RECORDS[name]
     assert made.name == name
     assert (made.fits_output, made.is_error, made.of_layer) == (fits_output, is_error, of_layer)
@@ -290,12 +290,12 @@ def test_kl_output_runs_the_rest_of_the_teacher_in_the_same_context(batch: Any) 
     x, y, padding = batch
     context, seen = Context(key_padding=padding), []
 
-    def ending(stream: Tensor, given: Context) -> Tensor:
+    def rest(stream: Tensor, given: Context) -> Tensor:
         seen.append(given)
         return stream
 
     student = attention(2, 3, 0)
-    made = criterion("kl-output", Given(attention(2, 3, 1), ending=ending), student)
+    made = criterion("kl-output", Given(attention(2, 3, 1), rest=rest), student)
     made.loss(student, x, y, context)
     assert made.fixed == () and [one is context for one in seen] == [True, True]
     with pytest.raises(AssertionError, match=r"^kl-output needs the rest of the teacher$"):
@@ -326,7 +326,7 @@ def test_what_a_query_sees() -> None:
 
 def test_divergences_of_narrow_scores_are_wide() -> None:
     teacher, student = torch.tensor([[[[5.0, 0.0]] * 2]]).half(), torch.tensor([[[[0.0, 5.0]] * 2]]).half()
-    found = summed_divergence(teacher, student, Context())
+    found = map_divergence(teacher, student, Context())
     p = 1 / (1 + math.exp(-5))
     assert found.dtype == torch.float32 and found.item() == pytest.approx(2 * (2 * p - 1) * 5, rel=1e-5)
 
@@ -403,7 +403,7 @@ def test_the_nearest_criterion_is_named() -> None:
 def test_a_teacher_without_a_head_says_no_words() -> None:
     bare = nn.Linear(1, 1)
     bare.config = SimpleNamespace(has_head=False)  # type: ignore[assignment]
-    given = Given(attention(2, 3, 1), ending=lambda stream, context: stream, model=bare)
+    given = Given(attention(2, 3, 1), rest=lambda stream, context: stream, model=bare)
     with pytest.raises(SynthError) as error:
         criterion("kl-output", given, attention(2, 3, 0))
     assert str(error.value) == (

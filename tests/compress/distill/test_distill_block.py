@@ -349,5 +349,5 @@ def test_a_start_that_does_not_fit_stands_below_the_table() -> None:
         {"start": "greedy-heads", "before": None, "after": None, "why": "`--heads 5` is more than 4"},
     ]
     assert len(cli.rows_of(table)) == 1
-    (line,) = cli.left_out(table, "block 0")
+    (line,) = cli.describe_refused(table, "block 0")
     assert line == "note: start `greedy-heads` is left out in block 0: `--heads 5` is more than 4"

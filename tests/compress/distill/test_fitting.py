@@ -154,10 +154,10 @@ def test_a_layer_is_fitted_to_the_words_of_the_teacher(caches: Any, bert: Teache
     model: Any = bert.model
     block = new_block(bert.config, 1, AttentionConfig(heads=HEADS, d_head=6), None, "encoder")
 
-    def ending(stream: torch.Tensor, context: Any) -> torch.Tensor:
+    def rest(stream: torch.Tensor, context: Any) -> torch.Tensor:
         return model.head(model.encoder.blocks[2](stream, context, None, None)[0])  # type: ignore[no-any-return]
 
-    made = criterion("kl-output", given(bert, ending=ending), block.mixer)
+    made = criterion("kl-output", given(bert, rest=rest), block.mixer)
     points = (HookPoint("encoder", 1, "layer-in"), HookPoint("encoder", 1, "layer-out"))
     found = fit(Layer(block), caches[0], *points, made, QUICK, caches[1])
     assert found.nmse_after < 0.7 * found.nmse_before

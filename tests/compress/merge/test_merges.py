@@ -15,7 +15,7 @@ from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.merge import MERGES, MergeProblem, Span, all_pairs, span_of
 from synthcli.compress.merge.pooled import error_of
 from synthcli.compress.merge.selection import select_groups
-from synthcli.compress.merge.solving import resized, weighted
+from synthcli.compress.merge.solving import rescale, weigh
 from synthcli.compress.merge.span import wiring_of
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.model import ModelConfig, build
@@ -199,7 +199,7 @@ def test_selection_takes_the_largest_ridge_gain_at_every_step(size: int) -> None
 
 def test_rows_count_by_their_weights() -> None:
     x, y, weights = torch.randn(9, 4).double(), torch.randn(9, 2).double(), torch.rand(9).double()
-    moments = weighted(x, y, weights)
+    moments = weigh(x, y, weights)
     share = weights / weights.sum()
     mean = (share[:, None] * x).sum(0)
     covariance = sum(s * torch.outer(row - mean, row - mean) for s, row in zip(share, x, strict=True))
@@ -209,7 +209,7 @@ def test_rows_count_by_their_weights() -> None:
 
 def test_a_layer_norm_sees_no_other_size() -> None:
     state, like = torch.randn(4, D_MODEL).double(), torch.randn(4, D_MODEL).double() * 3 + 1
-    changed = resized(state, like)
+    changed = rescale(state, like)
     torch.testing.assert_close(changed.mean(-1), like.mean(-1))
     torch.testing.assert_close(changed.std(-1, correction=0), like.std(-1, correction=0))
     norm = nn.LayerNorm(D_MODEL, eps=0.0).double()
@@ -272,7 +272,7 @@ def test_features_that_hardly_vary_are_told_from_their_mean() -> None:
     torch.manual_seed(0)
     x = 30 + 1e-3 * (torch.randn(300, 4) @ torch.randn(4, 24) + 0.02 * torch.randn(300, 24))
     y, weights = x @ torch.randn(24, 5) + 7, torch.rand(300) + 0.5
-    found = weighted(x, y, weights)
+    found = weigh(x, y, weights)
     share = (weights / weights.sum()).double()
     mean_x, mean_y = share @ x.double(), share @ y.double()
     rest = x.double() - mean_x

@@ -4,7 +4,7 @@ from synthcli.compress.distill.closed_forms.greedy_heads import greedy_heads
 from synthcli.compress.distill.closed_forms.linear_map import linear_map, mean
 from synthcli.compress.distill.closed_forms.mean_map import TABLES, mean_map
 from synthcli.compress.distill.closed_forms.moving_averages import moving_averages
-from synthcli.compress.distill.closed_forms.refit import refitted
+from synthcli.compress.distill.closed_forms.refit import random_with_ridge
 from synthcli.compress.distill.closed_forms.ridge import ridge
 from synthcli.compress.distill.closed_forms.teacher_layer import Start, TeacherLayer
 from synthcli.compress.distill.closed_forms.whitened_svd import whitened_svd
@@ -21,7 +21,7 @@ STARTS: dict[str, Start] = {
     "moving-averages": moving_averages,
     "linear-map": linear_map,
     "mean": mean,
-    "ridge": refitted,
+    "ridge": random_with_ridge,
     FRESH: TeacherLayer.fresh,
 }
 

@@ -67,7 +67,7 @@ def without(C: Tensor, group: slice) -> Tensor:
 def chosen_heads(layer: TeacherLayer, moments: Moments, count: int) -> tuple[Heads, list[int]]:
     """Return the teacher's best `count` heads in their own order, and their numbers."""
     heads = Heads.of(layer.mixer, f"`{layer.target}`")
-    choice = greedy_groups(moments, heads.d_head, count, layer.ranking)
+    choice = greedy_groups(moments, heads.d_head, count, layer.rank_strength)
     numbers = sorted(choice.groups) if count < heads.count else list(range(heads.count))
     return heads.select(numbers), numbers
 

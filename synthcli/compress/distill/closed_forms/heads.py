@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.activations.capture import context_of
-from synthcli.compress.activations.moments import Moments, gathered
+from synthcli.compress.activations.moments import Moments, sum_moments
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.fidelity.nmse import passages
 from synthcli.errors import SynthError
@@ -66,12 +66,12 @@ class Heads:
         return replace(self, **parts)
 
     @property
-    def written(self) -> Tensor:
+    def output_map(self) -> Tensor:
         """W_o of all heads side by side  (d_model, heads · d_head)."""
         return self.output.transpose(0, 1).flatten(1)
 
     @property
-    def folded_bias(self) -> Tensor:
+    def constant_output(self) -> Tensor:
         """The constant part of y, b_o + Σ_h W_o b_v: weights of attention add up to 1."""
         return self.output_bias + torch.einsum("hdk,hk->d", self.output, self.value_bias)
 
@@ -80,7 +80,7 @@ class Heads:
         """Give a student values and output; where it has no bias of values, that of the output holds it."""
         set_map(student.value, self.value.flatten(0, 1), self.value_bias.flatten())
         has_bias = student.value.bias is not None
-        set_map(student.output, self.written, self.output_bias if has_bias else self.folded_bias)
+        set_map(student.output, self.output_map, self.output_bias if has_bias else self.constant_output)
 
     @torch.no_grad()
     def write_scores(self, student: Any) -> None:
@@ -176,4 +176,4 @@ def contexts(mixer: Any, layer: TeacherLayer) -> Iterator[tuple[Tensor, Tensor]]
 
 def context_moments(mixer: Any, layer: TeacherLayer) -> Moments:
     """Return the moments of what enters the output map of a mixer and of the teacher's y."""
-    return gathered(contexts(mixer, layer))
+    return sum_moments(contexts(mixer, layer))

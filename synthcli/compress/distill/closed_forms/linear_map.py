@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from synthcli.compress.activations.moments import moments_of, parted, pieces_of
+from synthcli.compress.activations.moments import moments_of, pieces_of, sum_split_moments
 from synthcli.compress.distill.closed_forms.heads import set_map
-from synthcli.compress.distill.closed_forms.ridge import fitted
+from synthcli.compress.distill.closed_forms.ridge import fit_ridge
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
@@ -18,8 +18,8 @@ def linear_map(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
             f"a `{config.kind}` student is no linear map", "use `--mixer linear` with this start"
         )
     student = layer.fresh(config)
-    parts = parted(pieces_of(layer.cache, layer.source, layer.target, layer.device))
-    set_map(student.output, *fitted(parts, layer.strength))
+    parts = sum_split_moments(pieces_of(layer.cache, layer.source, layer.target, layer.device))
+    set_map(student.output, *fit_ridge(parts, layer.strength))
     return student
 
 

@@ -71,10 +71,10 @@ def mean_scores(layer: TeacherLayer, size: int) -> Tensor:
         weights = scores.masked_fill(pairs == 0, torch.finfo(scores.dtype).min).softmax(-1) * pairs
         total[:, :length, :length] += (weights * pairs.sum(-1, keepdim=True)).sum(0)
         seen[:length, :length] += pairs.expand(len(x), -1, -1, -1).sum(0)[0]
-    return smoothed(total.cpu(), seen.cpu()).clamp_min(LEAST).log()
+    return smooth_means(total.cpu(), seen.cpu()).clamp_min(LEAST).log()
 
 
-def smoothed(total: Tensor, seen: Tensor) -> Tensor:
+def smooth_means(total: Tensor, seen: Tensor) -> Tensor:
     """Return means of cells (heads, N, N); one seen little is near the mean of its offset, or near 1."""
     size = len(seen)
     offset = torch.arange(size)[None] - torch.arange(size)[:, None] + size - 1  # (queries, keys)

@@ -47,7 +47,7 @@ def fits(student: Any) -> bool:
 
 def write_columns(student: Any, layer: TeacherLayer, columns: slice, is_reverse: bool) -> None:
     """Fit the columns of one direction."""
-    weight, best = fitted_columns(layer, columns, is_reverse, skip_of(student))
+    weight, best = fit_columns(layer, columns, is_reverse, skip_of(student))
     student.expand.weight[: student.width][columns] = weight.to(student.expand.weight)
     gates = torch.tensor([logit(f) for f in FORGET], dtype=student.bias.dtype)[best]
     student.bias[0][columns] = gates.to(student.bias.device)
@@ -58,25 +58,23 @@ def skip_of(student: Any) -> float:
     return (1 - RESET) * student.skip_scale if student.config.skip else 0.0
 
 
-def fitted_columns(
-    layer: TeacherLayer, columns: slice, is_reverse: bool, skip: float
-) -> tuple[Tensor, Tensor]:
+def fit_columns(layer: TeacherLayer, columns: slice, is_reverse: bool, skip: float) -> tuple[Tensor, Tensor]:
     """Return W (columns, d_model) and the number in FORGET of every column.
 
     Both, and the strength of ridge where it is not said, are those that do best where they were not learnt.
     """
     learn, check = Sums(), Sums()
-    for z, y in averaged(layer, columns, is_reverse, skip):
+    for z, y in average_inputs(layer, columns, is_reverse, skip):
         at = y.shape[0] - y.shape[0] // CHECKED
         learn.add(z[:, :at], y[:at])
         check.add(z[:, at:], y[at:])
     learn, check = learn.on_processor(), check.on_processor()
     shares = STRENGTHS if layer.strength is None else (layer.strength,)
-    errors = torch.stack([check.errors(learn.solved(share)) for share in shares])  # (…, forgets, columns)
+    errors = torch.stack([check.errors(learn.solve(share)) for share in shares])  # (…, forgets, columns)
     share = shares[int(errors.amin(1).sum(1).argmin())]
     best = errors[shares.index(share)].argmin(0)
     learn.add_sums(check)
-    return learn.solved(share)[best, :, torch.arange(len(best))], best
+    return learn.solve(share)[best, :, torch.arange(len(best))], best
 
 
 class Sums:
@@ -99,7 +97,7 @@ class Sums:
         found.zz, found.zy = self.zz.cpu(), self.zy.cpu()
         return found
 
-    def solved(self, share: float) -> Tensor:
+    def solve(self, share: float) -> Tensor:
         """Return Wᵀ (forgets, d_model, columns)."""
         eye = torch.eye(self.zz.shape[-1], dtype=self.zz.dtype)
         solid = torch.stack([one + penalty(one, share) * eye for one in self.zz])
@@ -110,17 +108,17 @@ class Sums:
         return (weight * (self.zz @ weight)).sum(1) - 2 * (weight * self.zy).sum(1)
 
 
-def averaged(
+def average_inputs(
     layer: TeacherLayer, columns: slice, is_reverse: bool, skip: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield averages (forgets, rows, d_model) and what W has to make of them (rows, columns)."""
     for x, y, padding in passages(layer.cache, layer.source, layer.target, None, layer.device):
         real = x.new_ones(x.shape[:2], dtype=torch.bool) if padding is None else ~padding
         wanted = (y.double() - skip * x.double())[..., columns] / RESET
-        yield moving(x.double(), real, is_reverse)[:, real], wanted[real]
+        yield average_over_time(x.double(), real, is_reverse)[:, real], wanted[real]
 
 
-def moving(x: Tensor, real: Tensor, is_reverse: bool) -> Tensor:
+def average_over_time(x: Tensor, real: Tensor, is_reverse: bool) -> Tensor:
     """Return the averages of x (batch, length, d_model) for every f, over what is real."""
     f = torch.tensor(FORGET, dtype=x.dtype, device=x.device)[:, None, None]
     z = x.new_zeros(len(FORGET), len(x), x.shape[-1])

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from synthcli.compress.activations.moments import parted
+from synthcli.compress.activations.moments import sum_split_moments
 from synthcli.compress.distill.closed_forms.heads import contexts, set_map, weight_of
-from synthcli.compress.distill.closed_forms.ridge import fitted
+from synthcli.compress.distill.closed_forms.ridge import fit_ridge
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
@@ -15,14 +15,14 @@ from synthcli.model_config.mixers import MixerConfig
 
 def refit_output(mixer: Any, layer: TeacherLayer, keeps_prior: bool = True) -> None:
     """Give a mixer the output map that brings it nearest to y; the one it has is what ridge draws it to."""
-    parts = parted(contexts(mixer, layer))
+    parts = sum_split_moments(contexts(mixer, layer))
     prior = weight_of(mixer.output) if keeps_prior else None
     if mixer.output.bias is None:
         raise SynthError("an output map without a bias cannot be refitted", "give it one")
-    set_map(mixer.output, *fitted(parts, layer.strength, prior))
+    set_map(mixer.output, *fit_ridge(parts, layer.strength, prior))
 
 
-def refitted(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
+def random_with_ridge(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return a student by chance whose output map alone is fitted."""
     student = layer.fresh(config)
     if not isinstance(getattr(student, "output", None), nn.Linear):

@@ -6,7 +6,7 @@ With W₀ the weights that were there before, what the data says nothing of stay
 import torch
 from torch import Tensor
 
-from synthcli.compress.activations.moments import Moments, Parted
+from synthcli.compress.activations.moments import Moments, SplitMoments
 
 STRENGTHS = (1e-6, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)  # to choose from
 
@@ -21,7 +21,9 @@ def ridge(moments: Moments, strength: float, prior: Tensor | None = None) -> tup
     return weight, moments.mean_y - weight @ moments.mean_x
 
 
-def fitted(parts: Parted, strength: float | None, prior: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def fit_ridge(
+    parts: SplitMoments, strength: float | None, prior: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return W and b of ridge on a whole text.
 
     Without a strength, it and whether to lean on the prior at all are what learns best from one part of the

@@ -53,7 +53,7 @@ class TeacherLayer:
         return self.teacher.device
 
     @property
-    def ranking(self) -> float:
+    def rank_strength(self) -> float:
         """The strength with which heads are ranked."""
         return STRENGTH if self.strength is None else self.strength
 

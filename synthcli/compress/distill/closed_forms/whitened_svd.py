@@ -25,12 +25,12 @@ FLAT = 1e-12  # of the largest eigenvalue: below it the text has nothing in that
 
 def whitened_svd(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return a student of the teacher's best heads, each of the width asked for."""
-    student = narrowed(layer, config)
+    student = narrow_student(layer, config)
     refit_output(student, layer)
     return student
 
 
-def narrowed(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
+def narrow_student(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return that student before its output map is fitted."""
     count, d_head = student_shape(layer, config)
     student = layer.fresh(config)

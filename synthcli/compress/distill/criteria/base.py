@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from synthcli.compress.activations.remaining_layers import LayersAfter
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
@@ -19,14 +20,14 @@ Loss = Callable[[nn.Module, Tensor, Tensor, Context], Tensor]
 class Given:
     """What criteria are made of.
 
-    `teacher` is the mixer that the student replaces; `variance` is E‖y − ȳ‖² over tokens; `ending` runs the
+    `teacher` is the mixer that the student replaces; `variance` is E‖y − ȳ‖² over tokens; `rest` runs the
     rest of the whole teacher, `model`, after a layer: (stream, context) → logits. `relation_heads` is that
     of `relation`.
     """
 
     teacher: nn.Module
     variance: float = 1.0
-    ending: Callable[[Tensor, Context], Tensor] | None = None
+    rest: LayersAfter | None = None
     model: nn.Module | None = None
     relation_heads: int | None = None
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.capture import scores_of
 from synthcli.compress.distill.criteria.base import Criterion, Given
-from synthcli.compress.distill.criteria.maps import summed_divergence
+from synthcli.compress.distill.criteria.maps import map_divergence
 from synthcli.compress.distill.criteria.mse_scores import refuse_other_heads
 from synthcli.model.context import Context
 
@@ -22,6 +22,6 @@ def ce_scores(given: Given, student: nn.Module) -> Criterion:
     def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
             target = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
-        return summed_divergence(target, scores_of(student, x, context), context)
+        return map_divergence(target, scores_of(student, x, context), context)
 
     return Criterion("ce-scores", loss, fits_output=False, fixed=(given.teacher,))

@@ -17,8 +17,8 @@ from synthcli.model.context import Context
 
 def kl_output(given: Given, student: nn.Module) -> Criterion:
     """Return the criterion; the student is a whole layer, y the teacher's stream after it."""
-    ending = given.ending
-    assert ending is not None, "kl-output needs the rest of the teacher"
+    rest = given.rest
+    assert rest is not None, "kl-output needs the rest of the teacher"
     config: Any = getattr(given.model, "config", None)
     if config is not None and not config.has_head:
         message = "`--criterion kl-output` compares what models predict, and the teacher came without a head"
@@ -26,14 +26,14 @@ def kl_output(given: Given, student: nn.Module) -> Criterion:
 
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            target = ending(y, context)
-        prediction = ending(student(x, context)[0], context)
-        return summed_divergence(target, prediction, y.shape[1], context)
+            target = rest(y, context)
+        prediction = rest(student(x, context)[0], context)
+        return sum_divergence(target, prediction, y.shape[1], context)
 
     return Criterion("kl-output", loss, of_layer=True, fixed=() if given.model is None else (given.model,))
 
 
-def summed_divergence(target: Tensor, prediction: Tensor, length: int, context: Context) -> Tensor:
+def sum_divergence(target: Tensor, prediction: Tensor, length: int, context: Context) -> Tensor:
     """Return the divergence summed over real tokens, of (batch, length, words) or (batch, classes)."""
     if target.dim() == 2:
         target, prediction = (logits[:, None].expand(-1, length, -1) for logits in (target, prediction))

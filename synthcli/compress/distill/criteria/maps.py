@@ -18,7 +18,7 @@ def visible(scores: Tensor, context: Context) -> Tensor:
     return seen if padding is None else seen & ~padding[:, None, :, None]
 
 
-def summed_divergence(teacher: Tensor, student: Tensor, context: Context) -> Tensor:
+def map_divergence(teacher: Tensor, student: Tensor, context: Context) -> Tensor:
     """Return Σ_t 1/H Σ_h KL(softmax_k S_t ‖ softmax_k Ŝ_t), over keys, summed over real queries t."""
     seen, wide = visible(teacher, context), torch.promote_types(teacher.dtype, torch.float32)
     floor = torch.finfo(wide).min

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.distill.criteria.base import Criterion, Given, refuse_other_mixers
-from synthcli.compress.distill.criteria.maps import summed_divergence
+from synthcli.compress.distill.criteria.maps import map_divergence
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.scores.base import split_heads
@@ -31,10 +31,10 @@ def relation(given: Given, student: nn.Module) -> Criterion:
 
     def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            targets = [related(vectors, heads) for vectors in vectors_of(given.teacher, x)]
-        ours = [related(vectors, heads) for vectors in vectors_of(student, x)]
+            targets = [relations_of(vectors, heads) for vectors in vectors_of(given.teacher, x)]
+        ours = [relations_of(vectors, heads) for vectors in vectors_of(student, x)]
         pairs = zip(targets, ours, strict=True)
-        return torch.stack([summed_divergence(target, own, context) for target, own in pairs]).sum()
+        return torch.stack([map_divergence(target, own, context) for target, own in pairs]).sum()
 
     return Criterion("relation", loss, fits_output=False, fixed=(given.teacher,))
 
@@ -46,7 +46,7 @@ def vectors_of(mixer: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (*(heads.transpose(1, 2).flatten(2) for heads in (query, key)), mixer.value(x))
 
 
-def related(vectors: Tensor, heads: int) -> Tensor:
+def relations_of(vectors: Tensor, heads: int) -> Tensor:
     """Return A_r A_rᵀ / √d_r  (batch, relation heads, length, length)."""
     cut = split_heads(vectors, heads)
     return torch.einsum("brqd,brkd->brqk", cut * cut.shape[-1] ** -0.5, cut)
