@@ -87,7 +87,7 @@ def takes(**flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]
 
         parameters = [*(one.parameter(name) for name, one in flags.items()), *own]
         parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
-        typed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        typed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
         typed.__annotations__ = {one.name: one.annotation for one in parameters}
         del typed.__wrapped__
         return typed

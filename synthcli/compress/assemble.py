@@ -125,7 +125,7 @@ def below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def new_mixer(config: ModelConfig, layer: int, mixer: MixerConfig, stack: str, seed: int = 0) -> nn.Module:
     """Return a mixer by chance, as it stands in a layer of a model; no generator notices."""
-    return new_block(config, layer, mixer, None, stack, seed).mixer  # type: ignore[return-value]
+    return new_block(config, layer, mixer, None, stack, seed).get_submodule("mixer")
 
 
 def new_block(

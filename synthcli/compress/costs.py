@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
 
 from synthcli.compress.activations.capture import logits_of
+from synthcli.compress.teacher import config_of
 from synthcli.device import device_of
 from synthcli.model import count_parameters
 from synthcli.objectives import Batch
@@ -49,8 +49,7 @@ def costs_of(models: Sequence[nn.Module], batch: Batch) -> list[Cost]:
 
 
 def cost_of(model: nn.Module, milliseconds: float) -> Cost:
-    own, its = layer_parameters(model), model
-    config: Any = its.config
+    own, config = layer_parameters(model), config_of(model)
     depth = sum(stack.layers for stack in (config.encoder, config.decoder) if stack is not None)
     return Cost(count_parameters(model), own, depth, float(FLOPS_PER_PARAMETER * own), milliseconds)
 

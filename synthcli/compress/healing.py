@@ -111,7 +111,7 @@ def relative_error(student: Tensor, teacher: Tensor, positions: Tensor | None) -
 
 def divergence(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tensor, ""]:
     """Return Σ τ² KL(p_τ‖q_τ) over positions, in float32 at least; the teacher gets no gradient."""
-    loss: Tensor = _Divergence.apply(student, teacher, temperature)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Divergence.apply(student, teacher, temperature)  # type: ignore[no-untyped-call]  # torch's own has no types
     return loss
 
 

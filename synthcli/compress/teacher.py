@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -52,7 +52,7 @@ class Teacher:
 
     def with_model(self, model: nn.Module) -> "Teacher":
         """Return another model, such as a student, in this one's place."""
-        config: Any = model.config
+        config = config_of(model)
         return replace(self, model=frozen(model), config=config, hash=model_hash(config, model))
 
     def reads_like(self, tokenizer_hash: str) -> bool:
@@ -87,13 +87,18 @@ def open_teacher(path: Path) -> Teacher:
 
 
 def _teacher(named: Path, path: Path, model: nn.Module, tokenizer: Tokenizer) -> Teacher:
-    config: Any = model.config
+    config = config_of(model)
     if config.task not in TASKS:
         allowed = ", ".join(f"`{task}`" for task in TASKS)
         raise SynthError(f"teacher `{named}` is a `{config.task}` model", f"teachers are for {allowed}")
     own_hash = model_hash(config, model)
     model = frozen(model).to(current_device())
     return Teacher(str(named), path, config, model, tokenizer, own_hash)
+
+
+def config_of(model: nn.Module) -> ModelConfig:
+    """Return the configuration that a model of ours was built from."""
+    return cast(ModelConfig, model.config)
 
 
 def frozen(model: nn.Module) -> nn.Module:

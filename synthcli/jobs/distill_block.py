@@ -16,7 +16,7 @@ from synthcli.compress.distill.distill_block import Distilled, Progress, parts_o
 from synthcli.compress.distill.distill_blocks import Texts, distill_blocks, refuse_misfit
 from synthcli.compress.distill.students import Shape, name_of, student_config
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
-from synthcli.compress.teacher import Teacher
+from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import writing
@@ -152,7 +152,7 @@ def run(job: DistillJob, progress: Progress = silent, say: Callable[[str], None]
         fidelity = measure_fidelity(teacher.model, model, texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
-    config: Any = model.config
+    config = config_of(model)
     experiment = student_experiment(job.name, title_of(job), teacher, config, job.data, provenance(job))
     result = result_of(job, blocks, fidelity, sizes, seconds)
     with carrying(result):

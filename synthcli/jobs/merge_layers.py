@@ -16,7 +16,7 @@ from synthcli.compress.distill.students import name_of
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.merge import Span, all_pairs, span_of
 from synthcli.compress.merge.merge_spans import Merged, merge_spans, stands_for
-from synthcli.compress.teacher import Teacher
+from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import writing
@@ -130,7 +130,7 @@ def run(job: MergeJob, progress: Progress = silent, say: Callable[[str], None] =
         fidelity = measure_fidelity(teacher.model, model, job.texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
-    config: Any = model.config
+    config = config_of(model)
     shown = ", ".join(str(span) for span in job.spans)
     title = f"{label_of(teacher)}, layers {shown} merged"
     experiment = student_experiment(job.name, title, teacher, config, job.data, provenance(job))

@@ -11,7 +11,7 @@ from synthcli.compress.config import CompressConfig, DistillConfig, MergeConfig
 from synthcli.compress.distill.distill_block import Distilled
 from synthcli.compress.distill.distill_blocks import Texts
 from synthcli.compress.merge.merge_spans import Merged
-from synthcli.compress.teacher import Teacher
+from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
 from synthcli.device import describe_gpu
 from synthcli.evaluation.config import EvaluationConfig
@@ -117,7 +117,7 @@ def save_student(
     experiment: Experiment, model: nn.Module, teacher: Teacher, result: Mapping[str, Any]
 ) -> Run:
     """Write a new run: its preset, one checkpoint at step 0, and `results/compress.json`."""
-    config: Any = model.config
+    config = config_of(model)
     store = result["text"]["store"]
 
     def fill(run: Run) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.compress.activations.hook_points import HookPoint, block_of, check_hook_point, main_stack
-from synthcli.compress.teacher import Teacher
+from synthcli.compress.teacher import Teacher, config_of
 from synthcli.device import device_of
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
@@ -49,7 +49,7 @@ def capture_model(model: nn.Module, batch: Batch, points: Iterable[HookPoint]) -
 
 def logits_of(model: nn.Module, batch: Batch) -> Tensor:
     """Return what a model says of a batch: logits of every position, or of every class."""
-    config: Any = model.config
+    config = config_of(model)
     there = batch_on(device_of(model), {name: batch.get(name) for name in READ})
     said = model(**{name: part for name, part in there.items() if part is not None})
     logits: Tensor = said[0] if config.task == "causal-lm" else said
@@ -64,7 +64,7 @@ def batch_on(device: torch.device, batch: Batch) -> Batch:
 @torch.no_grad()
 def last_hidden_of(model: nn.Module, batch: Batch) -> Tensor:
     """Return what the head reads: the last hidden states  (batch, length, d_model), after the final norm."""
-    config: Any = model.config
+    config = config_of(model)
     found: list[Tensor] = []
 
     def keep(_: nn.Module, args: Any, result: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from torch import nn
 
+from synthcli.compress.teacher import config_of
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
@@ -99,7 +100,7 @@ def block_of(model: nn.Module, stack: str, layer: int) -> Any:
 
 def check_hook_point(model: nn.Module, point: HookPoint) -> None:
     """Refuse a hook point that the model does not have."""
-    config: Any = model.config
+    config = config_of(model)
     check_layer(config, point.layer, point.stack)
     if point.part == "logits" and point != logits_hook_point(config):
         raise SynthError(f"there is no hook point `{point}`", f"logits are at `{logits_hook_point(config)}`")
@@ -117,7 +118,7 @@ def check_hook_point(model: nn.Module, point: HookPoint) -> None:
 def width_of(model: nn.Module, point: HookPoint) -> int:
     """Return the width of what is read at a hook point; scores have none of their own."""
     check_hook_point(model, point)
-    config: Any = model.config
+    config = config_of(model)
     block = block_of(model, point.stack, point.layer)
     if point.part == "context":
         heads: int = block.mixer.shape.heads * block.mixer.shape.d_head

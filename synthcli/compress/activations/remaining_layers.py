@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from synthcli.compress.activations.hook_points import main_stack
+from synthcli.compress.teacher import config_of
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 
@@ -18,7 +19,7 @@ def layers_after(model: nn.Module, stack: str, layer: int) -> LayersAfter:
     Of an encoder without a head it ends in the last hidden states.
     """
     its: Any = model
-    config = its.config
+    config = config_of(model)
     if config.task == "seq2seq" or stack != main_stack(config):
         message = f"the {stack} of a `{config.task}` model does not end in words"
         raise SynthError(message, "use `--criterion mse`, which looks at the block alone")

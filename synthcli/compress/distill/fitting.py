@@ -76,7 +76,9 @@ class Student(nn.Module):
         context = context_of(self.stack, batch["padding"])
         if "positions" in batch:  # found before the batch went to its device
             context.made[POSITIONS] = batch["positions"]
-        return self.criterion.loss(self.student, batch["x"], batch["y"], context)  # type: ignore[arg-type]
+        x, y = batch["x"], batch["y"]
+        assert x is not None and y is not None
+        return self.criterion.loss(self.student, x, y, context)
 
     def train(self, mode: bool = True) -> "Student":
         super().train(False)
@@ -149,7 +151,7 @@ class Curve(Callback):
         if not math.isfinite(value):
             raise NotLearntError(f"the student of {self.what} is not finite after {step} steps", SLOWER)
         if value < self.best[1] or not self.criterion.is_error:
-            self.best = (step, value, copy.deepcopy(wrapped.student.state_dict()))  # type: ignore[union-attr]
+            self.best = (step, value, copy.deepcopy(wrapped.get_submodule("student").state_dict()))
         if self.watcher is not None:
             self.watcher(step, self.settings.steps, value)
         return value

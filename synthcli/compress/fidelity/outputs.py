@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from synthcli.compress.activations.cache import batches_by_length
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import batch_on, last_hidden_of, logits_of
+from synthcli.compress.teacher import config_of
 from synthcli.device import device_of
 from synthcli.evaluation.agreement import kl_divergence, same_neighbours
 from synthcli.objectives import Batch
@@ -55,7 +56,7 @@ def describe(near: dict[str, Any]) -> str:
 @torch.no_grad()
 def measure_fidelity(teacher: nn.Module, student: nn.Module, text: Calibration) -> Fidelity:
     """Compare two models at every real position of a text."""
-    config: Any = teacher.config
+    config = config_of(teacher)
     compare = _compare_logits if config.has_head else _compare_hidden
     return compare(teacher, student, text)
 

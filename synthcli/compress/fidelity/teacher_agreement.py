@@ -18,6 +18,7 @@ from synthcli.compress.activations.capture import batch_on
 from synthcli.compress.fidelity.nmse import NMSE
 from synthcli.compress.fidelity.outputs import hidden_cosine, mean_hidden
 from synthcli.compress.healing import FORWARDS, hidden_states, stack_of
+from synthcli.compress.teacher import config_of
 from synthcli.data.examples.examples import Examples
 from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
@@ -79,9 +80,9 @@ def evaluate_students(
     """Return the scores of every student; what is hidden from them is a function of the seed."""
     references = ("teacher",) if reference is None else ("teacher", "reference")
     positions = np.zeros(len(chosen))
-    config: Any = teacher.config
+    config = config_of(teacher)
     for student in students:
-        theirs: Any = student.model.config
+        theirs = config_of(student.model)
         student.begin(len(chosen), theirs.d_model, references, config.has_head)
     vectors = torch.zeros(len(chosen), config.d_model)
     device = device_of(teacher)
@@ -110,7 +111,7 @@ def batches(
 
 def run_model(model: nn.Module, batch: Batch) -> ModelOutputs:
     """Run a model over a batch."""
-    config: Any = model.config
+    config = config_of(model)
     blocks: Any = stack_of(model).blocks
     with hidden_states(model, range(len(blocks))) as hidden:
         logits = FORWARDS[config.task](model, batch, where_predicted(batch))

@@ -32,5 +32,5 @@ def mean(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
         )
     student = layer.fresh(config)
     moments = moments_of(layer.cache, layer.target, layer.target, layer.device)
-    student.bias.copy_(moments.mean_y)  # type: ignore[operator]
+    student.get_parameter("bias").copy_(moments.mean_y)
     return student

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,7 @@ def refuse_other_mixers(name: str, teacher: nn.Module, student: nn.Module) -> No
     """Raise where a criterion reads attention and there is none."""
     for who, mixer in (("teacher", teacher), ("student", student)):
         if not isinstance(mixer, Attention):
-            kind = mixer.config.kind  # type: ignore[union-attr]
+            config: Any = mixer.config
+            kind = config.kind
             message = f"criterion `{name}` compares maps of attention, and the {who}'s mixer is `{kind}`"
             raise SynthError(message, "use `--criterion mse`, which every mixer can be held to")

@@ -13,15 +13,18 @@ from synthcli.compress.distill.criteria.base import Criterion, Given
 from synthcli.compress.distill.criteria.maps import map_divergence
 from synthcli.compress.distill.criteria.mse_scores import refuse_other_heads
 from synthcli.model.context import Context
+from synthcli.model.mixers import Attention
 
 
 def ce_scores(given: Given, student: nn.Module) -> Criterion:
     """Return the criterion of maps."""
-    refuse_other_heads("ce-scores", given.teacher, student)
+    teacher = given.teacher
+    refuse_other_heads("ce-scores", teacher, student)
+    assert isinstance(teacher, Attention), "others are refused"
 
     def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            target = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
+            target = scores_of(teacher, x, context)
         return map_divergence(target, scores_of(student, x, context), context)
 
-    return Criterion("ce-scores", loss, fits_output=False, fixed=(given.teacher,))
+    return Criterion("ce-scores", loss, fits_output=False, fixed=(teacher,))

@@ -13,21 +13,24 @@ from synthcli.compress.distill.criteria.base import Criterion, Given, refuse_oth
 from synthcli.compress.distill.criteria.maps import visible
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
+from synthcli.model.mixers import Attention
 
 
 def mse_scores(given: Given, student: nn.Module) -> Criterion:
     """Return the criterion of scores."""
-    refuse_other_heads("mse-scores", given.teacher, student)
+    teacher = given.teacher
+    refuse_other_heads("mse-scores", teacher, student)
+    assert isinstance(teacher, Attention), "others are refused"
 
     def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
         with torch.no_grad():
-            target = scores_of(given.teacher, x, context)  # type: ignore[arg-type]
+            target = scores_of(teacher, x, context)
         seen = visible(target, context)
         error = (target - scores_of(student, x, context)).to(torch.promote_types(target.dtype, torch.float32))
         rows = error.square().masked_fill(~seen, 0).sum(-1) / seen.sum(-1).clamp_min(1)
         return rows.sum() / target.shape[1]
 
-    return Criterion("mse-scores", loss, fits_output=False, fixed=(given.teacher,))
+    return Criterion("mse-scores", loss, fits_output=False, fixed=(teacher,))
 
 
 def refuse_other_heads(name: str, teacher: Any, student: Any) -> None:
