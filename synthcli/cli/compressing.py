@@ -1,13 +1,17 @@
 """What `distill-block` and `merge-layers` show: of what, how far, and which starts came to nothing."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
+from synthcli.errors import SynthError
+from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
     from synthcli.jobs.distill_block import DistillJob
     from synthcli.jobs.merge_layers import MergeJob
+    from synthcli.presets.compression import Compression
 
 
 class Showing:
@@ -32,6 +36,36 @@ class Showing:
 
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
+
+
+# what is wrong, and what helps, where neither a layer nor a preset is named
+UNNAMED = {
+    "distill-block": (
+        "no block is named",
+        "name one, `--block 6`, or `--block all`, or give `--preset NAME`",
+    ),
+    "merge-layers": (
+        "no layers are named",
+        "name neighbours, `synth merge-layers 6 7`, or give `--all-pairs`",
+    ),
+}
+
+
+def load_asked(
+    verb: str,
+    preset: str | None,
+    scale: str | None,
+    config: Path | None,
+    set_: list[str] | None,
+    settings: Tree,
+) -> "Compression":
+    """Return what a command is asked to do; without a preset the layers have to be named."""
+    from synthcli.presets.compression import load_compression
+
+    asked = load_compression(verb, preset, scale, config, set_ or (), settings)
+    if preset is None and "blocks" not in asked.config.model_fields_set:
+        raise SynthError(*UNNAMED[verb])
+    return asked
 
 
 def announce(job: "DistillJob | MergeJob") -> None:

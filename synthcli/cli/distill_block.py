@@ -1,7 +1,6 @@
 """`synth distill-block`: replace the mixer of a block by another, from a formula and by training."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.cli import screen
@@ -15,20 +14,18 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compressing import Showing, announce, describe_refused
+from synthcli.cli.compressing import Showing, announce, describe_refused, load_asked
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName
 from synthcli.compress.option_values import CRITERIA, FORMULAS
-from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
     from synthcli.compress.config import PipelineConfig
     from synthcli.jobs.distill_block import DistillJob, DistillOutcome
-    from synthcli.presets.compression import Compression
 
 START = (
     "By a formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), "
@@ -93,7 +90,7 @@ def distill_block(
     from synthcli.runs.naming import refuse_name
 
     refuse_name(name)
-    asked = load(preset, scale, config, set_, settings)
+    asked = load_asked("distill-block", preset, scale, config, set_, settings)
     is_pipeline = asked.config.method == "pipeline"
     with Showing() as showing:
         from synthcli.jobs import distill_block as distilling
@@ -110,20 +107,6 @@ def distill_block(
         with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
             outcome = distilling.run(job, showing.progress, screen.say)
     return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
-
-
-def load(
-    preset: str | None, scale: str | None, config: Path | None, set_: list[str] | None, settings: Tree
-) -> "Compression":
-    """Return what is asked; without a preset the blocks have to be named."""
-    from synthcli.presets.compression import load_compression
-
-    asked = load_compression("distill-block", preset, scale, config, set_ or (), settings)
-    if preset is None and "blocks" not in asked.config.model_fields_set:
-        raise SynthError(
-            "no block is named", "name one, `--block 6`, or `--block all`, or give `--preset NAME`"
-        )
-    return asked
 
 
 def run_stages(job: "DistillJob", config: "PipelineConfig", showing: Showing, as_json: bool) -> None:

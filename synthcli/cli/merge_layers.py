@@ -1,7 +1,6 @@
 """`synth merge-layers`: make one layer of neighbours, from a formula and by training."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.cli import screen
@@ -14,18 +13,16 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compressing import Showing, announce, describe_refused
+from synthcli.cli.compressing import Showing, announce, describe_refused, load_asked
 from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName
 from synthcli.compress.option_values import MERGE_STARTS
-from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
     from synthcli.jobs.merge_layers import MergeJob, MergeOutcome
-    from synthcli.presets.compression import Compression
 
 INIT = f"{', '.join(MERGE_STARTS[:-1])}; or `best`, by a trial."
 FLAGS = {
@@ -81,7 +78,7 @@ def merge_layers(
     from synthcli.runs.naming import refuse_name
 
     refuse_name(name)
-    asked = load(preset, scale, config, set_, settings)
+    asked = load_asked("merge-layers", preset, scale, config, set_, settings)
     from synthcli.jobs.merge_layers import prepare, run
 
     with Showing() as showing:
@@ -92,20 +89,6 @@ def merge_layers(
         with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
             outcome = run(job, showing.progress, screen.say)
     return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
-
-
-def load(
-    preset: str | None, scale: str | None, config: Path | None, set_: list[str] | None, settings: Tree
-) -> "Compression":
-    """Return what is asked; without a preset the layers have to be named."""
-    from synthcli.presets.compression import load_compression
-
-    asked = load_compression("merge-layers", preset, scale, config, set_ or (), settings)
-    if preset is None and "blocks" not in asked.config.model_fields_set:
-        raise SynthError(
-            "no layers are named", "name neighbours, `synth merge-layers 6 7`, or give `--all-pairs`"
-        )
-    return asked
 
 
 def show_plan(job: "MergeJob", as_json: bool) -> None:
