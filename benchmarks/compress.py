@@ -1,7 +1,7 @@
 """Recorded activations beside a teacher that is run again: what distilling from a cache saves.
 
 `capture`: what the mixer of block 3 of 6 sees and says, beside all six layers, and with the head besides;
-they take turns, figures are medians. `distil`: a narrower student of every block, all from one recording
+they take turns, figures are medians. `distill`: a narrower student of every block, all from one recording
 made first, beside the same steps with the whole teacher run for every batch.
 
     python benchmarks/compress.py [--d-model 384] [--sequences 640] [--steps 40] [--rounds 7] [--threads 2]

@@ -53,7 +53,7 @@ def _make_student(experiment: Experiment, watcher: Watcher) -> dict[str, Any]:
         return merged.to_json()
     if not isinstance(config, DistillConfig):
         raise SynthError(
-            f"`{experiment.name}` is for `synth {experiment.verb}`", "name one that distils, merges or heals"
+            f"`{experiment.name}` is for `synth {experiment.verb}`", "name one that distills, merges or heals"
         )
     job = distill_block.prepare(config, experiment.model, experiment.name, watcher.preparing or no_progress)
     return distill_block.run(job).to_json()

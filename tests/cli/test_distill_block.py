@@ -133,7 +133,7 @@ heal_steps = 3
 """
 
 
-def test_a_pipeline_probes_distils_and_heals(synth: Synth, teacher: Path, here: Path) -> None:
+def test_a_pipeline_probes_distills_and_heals(synth: Synth, teacher: Path, here: Path) -> None:
     (here / "pipe.toml").write_text(PIPELINE)
     said = synth("distill-block", "--preset", "pipe.toml", "--json")
     assert said.code == 0, said.err

@@ -146,8 +146,8 @@ def test_a_student_is_fitted_on_fewer_rows_at_once(
     synth: Synth, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_after(0, monkeypatch)
-    distil = ("distill-block", "--block", "0", "--limit", "16", "--steps", "2")
-    assert synth(*distil).err.endswith(f"{MESSAGE}hint: `--batch-size 8` needs less\n")
+    distill = ("distill-block", "--block", "0", "--limit", "16", "--steps", "2")
+    assert synth(*distill).err.endswith(f"{MESSAGE}hint: `--batch-size 8` needs less\n")
 
 
 @pytest.mark.parametrize("verb", [("probe",), MERGE])

@@ -144,7 +144,7 @@ def test_every_start_is_tried() -> None:
 def test_students_of_formulas(mixer: str, start: str, runs: Runs) -> None:
     size = {"heads": 1, "d_head": 8} if start == "greedy-heads" else {}
 
-    def distil() -> tuple[Any, ...]:
+    def distill() -> tuple[Any, ...]:
         student = api.distill(
             runs["teacher"],
             blocks=(0, 1),
@@ -156,7 +156,7 @@ def test_students_of_formulas(mixer: str, start: str, runs: Runs) -> None:
         )
         return (student.divergence, student.agreement, *(one["nmse_after"] for one in student.rows))
 
-    host, there = on_both(distil)
+    host, there = on_both(distill)
     assert there == host
 
 
@@ -174,12 +174,12 @@ def test_merged_layers(start: str, runs: Runs) -> None:
     "criterion", ["mse", "mse-scores", "ce-scores", "relation", "cosine", "ce-logits", "kl-output"]
 )
 def test_training_of_a_block(criterion: str, runs: Runs) -> None:
-    def distil() -> Any:
+    def distill() -> Any:
         return api.distill(
             runs["teacher"], blocks=(1,), criterion=criterion, steps=2, limit=16, start="whitened-svd"
         )
 
-    host, there = on_both(distil)
+    host, there = on_both(distill)
     account = json.loads((there.path / "results" / f"{RESULT}.json").read_text())
     assert account["device"] == "cuda:0 stand-in"
     session = json.loads((there.path / "environment.json").read_text())["sessions"][-1]
