@@ -18,8 +18,8 @@ from synthcli.jobs.train import Watcher, train_experiment
 from synthcli.runs import find_checkpoint, list_runs
 from synthcli.runs.references import hash_of
 from synthcli.training.callbacks import Callback, Step
-from synthcli.training.manifest import MANIFEST, write_manifest
 from synthcli.training.training import Training
+from tests.old_runs.make import forget_records, steps_of
 from tests.tiny_presets import teacher_preset
 
 from .conftest import Synth, only
@@ -99,7 +99,9 @@ def copied(tree: Path, new: Path) -> None:
 def kept_before(tree: Path, new: Path) -> None:
     """By a version that wrote paths alone; copied, and the old place has changed."""
     shutil.copytree(tree, new, symlinks=True)
-    make_old(tree, new)
+    places = steps_of(tree / "runs")
+    for run in sorted(new.glob("runs/*/*")):
+        forget_records(run, places)
     change(tree)
 
 
@@ -112,32 +114,6 @@ def change(tree: Path) -> None:
         shutil.rmtree(tree / name)
     write_text(tree / "words", "other")
     write_text(tree / "sentences", "other")
-
-
-def make_old(tree: Path, new: Path) -> None:
-    """Take from runs what versions before did not write; their paths are those of the old tree."""
-    where = {run.name: path for path in tree.glob("runs/*/*") for run in [path]}
-    for path in sorted(new.glob("runs/*/*")):
-        record = json.loads((path / "environment.json").read_text())
-        (path / "environment.json").write_text(json.dumps({"sessions": record["sessions"]}))
-        preset = (path / "preset.toml").read_text()
-        for name, old in where.items():
-            for step in (old / "checkpoints").glob("step-*"):
-                preset = preset.replace(f'"{name}/{step.name}"', f'"{step}"')
-        (path / "preset.toml").write_text(preset)
-        for step in path.glob("checkpoints/step-*/training/state.json"):
-            state = json.loads(step.read_text())
-            del state["preset"]
-            step.write_text(json.dumps(state))
-            (step.parents[1] / MANIFEST).unlink()
-            write_manifest(step.parents[1], state["step"], None)
-        account = path / "results" / "compress.json"
-        if account.exists():
-            table = json.loads(account.read_text())
-            for key in {"teacher", "student"} & table.keys():
-                kept = {"hash": table[key]["hash"]} if "hash" in table[key] else {}
-                table[key] = {"path": table[key]["absolute"], **kept}
-            account.write_text(json.dumps(table))
 
 
 @pytest.fixture(params=[renamed, copied, kept_before])
