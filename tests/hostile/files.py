@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.data.mutations import MUTATIONS
+from tests.data.corpora.mutations import MUTATIONS
 
 Damage = Callable[[Path, random.Random], None]
 DEEP = 100_000

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from synthcli.training.manifest import write_manifest
-from tests.data.mutations import MUTATIONS
+from tests.data.corpora.mutations import MUTATIONS
 
 Damage = Callable[[Path, random.Random], None]
 
@@ -34,7 +34,7 @@ def files(folder: Path, *suffixes: str) -> list[Path]:
 
 
 def bytes_changed(folder: Path, rng: random.Random) -> None:
-    """Do to one file what `tests.data.mutations` do to text."""
+    """Do to one file what `tests.data.corpora.mutations` do to text."""
     if found := files(folder):
         MUTATIONS[rng.choice(sorted(MUTATIONS))](rng.choice(found), rng)
 

@@ -20,8 +20,15 @@ from synthcli.model import build
 from synthcli.training.checkpoints import load_checkpoint, load_model, write_model
 from synthcli.training.weights import weights_of
 from tests.cli.conftest import Synth
-from tests.data.odd_lines import odd_lines
-from tests.data.published_folders import MARKS, SHARED_OPTIONS, TOKENS, Case, read_case, write_case
+from tests.data.tokenizers.odd_lines import odd_lines
+from tests.data.tokenizers.published.published_folders import (
+    MARKS,
+    SHARED_OPTIONS,
+    TOKENS,
+    Case,
+    read_case,
+    write_case,
+)
 from tests.interop.hub_folders import bert_folder
 from tests.interop.tiny_models import config_of
 

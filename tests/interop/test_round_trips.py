@@ -13,7 +13,7 @@ from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.training.checkpoints import load_checkpoint, write_model
 from tests.cli.conftest import Synth
-from tests.data.odd_lines import odd_lines
+from tests.data.tokenizers.odd_lines import odd_lines
 from tests.interop.export.own_code import modules_of_their_own, opened
 from tests.interop.export.test_hugging_face_tokenizers import KINDS, tokenizer_of
 from tests.interop.test_coming_home import leave_again

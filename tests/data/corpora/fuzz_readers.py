@@ -1,6 +1,6 @@
 """Mutate small sources of every reader and prepare them: each gives a store that verifies, or one message.
 
-python -m tests.data.fuzz_readers --cases 500 --seed 0
+python -m tests.data.corpora.fuzz_readers --cases 500 --seed 0
 """
 
 import argparse
@@ -17,8 +17,8 @@ from pathlib import Path
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import open_store
 from synthcli.errors import SynthError
-from tests.data.mutations import MUTATIONS
-from tests.data.reader_fixtures import FIXTURES
+from tests.data.corpora.mutations import MUTATIONS
+from tests.data.corpora.reader_fixtures import FIXTURES
 from tests.data.small import BYTES
 
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from synthcli.cli import corpora, prepare_corpus
 from synthcli.data.fetch.remote_files import PUBLISHED, Remote
 from synthcli.errors import SynthError
-from tests.data.fetching.server import Server
-from tests.data.fetching.test_archives import tree
+from tests.data.fetch.server import Server
+from tests.data.fetch.test_archives import tree
 from tests.data.small import multi30k
 
 app = typer.Typer()

@@ -17,7 +17,7 @@ from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
 from synthcli.errors import SynthError
 from synthcli.interop.export.hugging_face.definitions import Module
 from synthcli.training.records import read_records
-from tests.data.odd_lines import odd_lines
+from tests.data.tokenizers.odd_lines import odd_lines
 
 # what Python's `splitlines` and `split` take for the end of a line or a word, and files do not
 BREAKS = ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]

@@ -1,7 +1,7 @@
 """Folders as publishers made them over the years, with every setting that changes how text is read.
 
-`python -m tests.data.published_folders` compares all lines in all of them with transformers, which takes
-minutes; the tests give each folder a share of the lines.
+`python -m tests.data.tokenizers.published.published_folders` compares all lines in all of them with
+transformers, which takes minutes; the tests give each folder a share of the lines.
 """
 
 import json
@@ -18,7 +18,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
-from tests.data.odd_lines import odd_lines
+from tests.data.tokenizers.odd_lines import odd_lines
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 END = "<|endoftext|>"

@@ -8,8 +8,8 @@ import transformers
 
 from synthcli.data.tokenizers.hugging_face import published_tokenizer
 from synthcli.errors import SynthError
-from tests.data.odd_lines import odd_lines
-from tests.data.published_folders import (
+from tests.data.tokenizers.odd_lines import odd_lines
+from tests.data.tokenizers.published.published_folders import (
     MARKS,
     Case,
     bert_vocabulary,

@@ -13,7 +13,7 @@ from synthcli.data.prepare import local, on_ray, sharding
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.prepare.shard import ShardDraft
 from synthcli.errors import SynthError
-from tests.data.kill_prepare import SHARD_BYTES, corpus
+from tests.data.prepare.kill_prepare import SHARD_BYTES, corpus
 from tests.data.small import BYTES, PIECES, contents, names_in
 
 pytestmark = pytest.mark.slow

@@ -15,8 +15,8 @@ from synthcli.data.tokenizers.finding import tokenizer_of
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
 from synthcli.data.tokenizers.published.settings import MODELS
 from synthcli.errors import SynthError
-from tests.data.odd_lines import odd_lines
-from tests.data.published_folders import (
+from tests.data.tokenizers.odd_lines import odd_lines
+from tests.data.tokenizers.published.published_folders import (
     GROUPS,
     Case,
     cases,

@@ -9,8 +9,7 @@ from synthcli.data.examples.class_matching import IN_ANOTHER_ORDER, UNKNOWN, Mod
 from synthcli.data.examples.examples import Examples
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError
-
-from .small import BYTES, ag_news
+from tests.data.small import BYTES, ag_news
 
 NAMES = ("no", "yes", "perhaps")
 HINT = "name a corpus of the model's classes, or teach it these: `synth finetune … --corpus news`"

@@ -1,6 +1,6 @@
 """Kill a preparation at random moments, start it again each time, and compare it with one never killed.
 
-    python -m tests.data.kill_prepare --kills 20 --workers 2 --seed 0 --corpus labelled
+    python -m tests.data.prepare.kill_prepare --kills 20 --workers 2 --seed 0 --corpus labelled
 
 `--corpus` is `pairs`, a publisher's with its splits, or `labelled` or `text`, own files cut by a hash.
 
@@ -27,8 +27,8 @@ from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.prepare.store_build import RECORDS
 from synthcli.data.store.inventory import work_folder
 from synthcli.data.store.store import store_path
+from tests.data.prepare.workers import wait_for_workers
 from tests.data.small import contents, names_in, write
-from tests.data.workers import wait_for_workers
 from tests.killing import is_killed, kill_self_at
 
 PIECES = TokenizerConfig(kind="sentencepiece-bpe", vocab_size=400)

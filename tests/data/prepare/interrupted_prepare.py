@@ -1,6 +1,6 @@
 """`synth prepare-corpus` with small shards, which a signal reaches after the second: run by the tests.
 
-python -m tests.data.interrupted_prepare SIGNAL WORDS...
+python -m tests.data.prepare.interrupted_prepare SIGNAL WORDS...
 """
 
 import os

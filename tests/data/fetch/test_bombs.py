@@ -15,8 +15,8 @@ from synthcli.data.fetch.archives import Header, unpack
 from synthcli.data.fetch.pack import Contents, pack
 from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
-from tests.data.fetching.test_archives import zip_of
-from tests.data.fetching.test_pack import altered, contents, listed, quiet
+from tests.data.fetch.test_archives import zip_of
+from tests.data.fetch.test_pack import altered, contents, listed, quiet
 
 __all__ = ["contents"]
 ROOM = 5_000_000

@@ -17,7 +17,7 @@ from synthcli.data.fetch import pack as packing
 from synthcli.data.fetch.pack import ENDINGS, Contents, pack
 from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
-from tests.data.fetching.test_archives import tree
+from tests.data.fetch.test_archives import tree
 
 FILES = {"train.csv": b"a,b\n" * 20_000, "empty": b"", "sub/deep/x.bin": random.Random(0).randbytes(70_000)}
 

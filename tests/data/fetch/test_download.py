@@ -8,7 +8,7 @@ import pytest
 from synthcli.data.fetch import download as module
 from synthcli.data.fetch.download import download
 from synthcli.errors import WorkFailedError
-from tests.data.fetching.server import Server
+from tests.data.fetch.server import Server
 
 DATA = bytes(range(256)) * 4_000  # about a megabyte
 

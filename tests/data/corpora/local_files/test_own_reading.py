@@ -19,7 +19,7 @@ from synthcli.data.corpora.reading import BLOCK, lines
 from synthcli.errors import SynthError
 from tests.data.small import write
 
-OWN_DATA = Path(__file__).parents[2] / "docs" / "own-data.md"
+OWN_DATA = Path(__file__).parents[4] / "docs" / "own-data.md"
 COMMANDS = Path(synthcli.__file__).parent / "cli"
 ODD = [
     "plain",

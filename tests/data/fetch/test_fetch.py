@@ -17,8 +17,8 @@ from synthcli.data.fetch import fetch_corpus as module
 from synthcli.data.fetch.fetch_corpus import fetch
 from synthcli.data.fetch.remote_files import C4_AT, PUBLISHED, Remote
 from synthcli.errors import SynthError, WorkFailedError
-from tests.data.fetching.server import Server
-from tests.data.fetching.test_archives import tar_of, tree
+from tests.data.fetch.server import Server
+from tests.data.fetch.test_archives import tar_of, tree
 from tests.data.small import ag_news
 
 CSV = b'"1","Title","Words of it"\n"2","Other","More words"\n'

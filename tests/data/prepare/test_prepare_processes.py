@@ -16,13 +16,13 @@ from synthcli.data.store.inventory import work_folder
 from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.store import store_path
 from synthcli.errors import SynthError, WorkFailedError
-from tests.data.holding import hold, hold_then_prepare
+from tests.data.prepare.workers import wait_for_workers
 from tests.data.small import BYTES, PIECES, contents, multi30k, names_in, write
-from tests.data.workers import wait_for_workers
+from tests.data.store.lock_holder import hold, hold_then_prepare
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_command_interrupted_says_how_to_go_on(
 ) -> None:
     words = ["multi30k", "--source", str(source), "--stores", str(tmp_path / "new"), "--workers", "2"]
     words += ["--tokenizer", PIECES.kind, "--vocab-size", str(PIECES.vocab_size)]
-    command = [sys.executable, "-m", "tests.data.interrupted_prepare", name, "prepare-corpus", *words]
+    command = [sys.executable, "-m", "tests.data.prepare.interrupted_prepare", name, "prepare-corpus", *words]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
     )
@@ -178,7 +178,7 @@ def test_a_command_interrupted_says_how_to_go_on(
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_preparation_killed_again_and_again(workers: str) -> None:
     asked = ["--kills", "6", "--seed", "0", "--workers", workers]
-    command = [sys.executable, "-m", "tests.data.kill_prepare", *asked]
+    command = [sys.executable, "-m", "tests.data.prepare.kill_prepare", *asked]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("6 kills of 6 asked, ")

@@ -54,7 +54,7 @@ print(batch["targets"].shape, *sys.modules)
 
 def test_training_starts_without_what_it_does_not_need(text: Store) -> None:
     command = [sys.executable, "-c", FIRST_BATCH, str(text.path)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
     shape, _, loaded = done.stdout.partition("]) ")
     assert shape.startswith("torch.Size([2, ")
     assert not set(loaded.split()) & {"datasets", "pandas", "scipy", "nltk", "transformers", "sentencepiece"}

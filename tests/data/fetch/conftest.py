@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.fetch import download
-from tests.data.fetching.server import Server, serving
+from tests.data.fetch.server import Server, serving
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

@@ -6,8 +6,8 @@ import pytest
 
 from synthcli.data.corpora import CORPORA
 from synthcli.data.prepare.prepare_store import prepare_store
-from tests.data.fuzz_readers import Case
-from tests.data.reader_fixtures import FIXTURES
+from tests.data.corpora.fuzz_readers import Case
+from tests.data.corpora.reader_fixtures import FIXTURES
 from tests.data.small import BYTES
 
 CASES = len(FIXTURES) + 8
