@@ -38,16 +38,17 @@ def apply(diff: str, copy: Path) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The package, its presets and the tests of models."""
-    for folder in ("synthcli", "presets", "tests/model", "tests/compress"):
+    """The package, its presets and the tests of its parts."""
+    for folder in ("synthcli", "presets", "tests/model", "tests/compress", "tests/data"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("tests/__init__.py", "tests/conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
 
 
-def run(copy: Path, *words: str) -> str:
-    done = subprocess.run([sys.executable, *words], cwd=copy, capture_output=True, text=True, check=False)
+def run(copy: Path, *words: str, given: str | None = None) -> str:
+    command = [sys.executable, *words]
+    done = subprocess.run(command, cwd=copy, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
 
@@ -122,3 +123,26 @@ def test_what_a_page_adds_to_compression_works_everywhere(
     run(copy, "-m", "pytest", "-q", tests, "-k", word)
     added = [line for line in (ROOT / "docs" / page).read_text().splitlines() if line.startswith("+ ")]
     assert len(added) <= 4  # lines of the registry and of tests; the rest is one file
+
+
+CORPUS = """
+import shlex, sys
+from synthcli.cli import app
+
+for line in ["synth corpora ls", *sys.stdin.read().splitlines()]:
+    few = {"train": ["--set", "training.steps=2"], "eval": ["--limit", "8"]}
+    words = shlex.split(line)[1:]
+    app([*words, *few.get(words[0], [])], standalone_mode=False)
+"""
+
+
+def test_the_corpus_of_the_page_works_everywhere(copy: Path) -> None:
+    page = (ROOT / "docs/adding-a-corpus.md").read_text(encoding="utf-8")
+    follow("adding-a-corpus.md", copy)
+    commands = re.findall(r"^synth .*$", page, re.MULTILINE)
+    assert [line.split()[1] for line in commands] == ["corpora", "prepare-corpus", "train", "eval"]
+    said = run(copy, "-c", CORPUS, given="\n".join(commands))
+    assert said.count("Add two numbers") == 1 and "exact_match" in said
+    assert [path.name for path in (copy / "stores").iterdir() if path.is_dir()] == ["additions.bytes-260"]
+    run(copy, "-m", "pytest", "-q", "tests/data/corpora/test_corpora.py")
+    assert len(re.findall(r"^\+(?:from| )", page, re.MULTILINE)) == 3  # lines beside the file
