@@ -102,13 +102,13 @@ def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
     synth tokenizer inspect stores/copy.bytes-260 --text "a text"
     ```
     """
-    from synthcli.data.tokenizers.trying import tried
+    from synthcli.data.tokenizers.trial import try_text
     from synthcli.jobs.tokenizers import notes_of, tokenizer_named
 
     if text is not None and not is_text(text):
         raise SynthError("`--text` is not UTF-8", "give it in the encoding of your terminal, UTF-8")
     tokenizer = tokenizer_named(place)
-    trial = None if text is None else asdict(tried(tokenizer, text))
+    trial = None if text is None else asdict(try_text(tokenizer, text))
     if as_json:
         table = described(tokenizer) | ({} if trial is None else {"text": text, **trial})
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))

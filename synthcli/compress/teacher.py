@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from synthcli.data.tokenizers import Tokenizer
+from synthcli.data.tokenizers.convert_published import read_wordpiece
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
-from synthcli.data.tokenizers.own_kinds import wordpiece_of
+from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError
 from synthcli.interop.hugging_face import form_of, load_hugging_face
@@ -24,7 +24,7 @@ from synthcli.training.manifest import MANIFEST
 from synthcli.training.weights import weights_of
 
 # how a foreign folder was read before its settings were, by its `model_type`: students of then have these ids
-FORMER: dict[str, Callable[[Path], Tokenizer]] = {"bert": wordpiece_of, "gpt2": Gpt2Tokenizer.load}
+FORMER: dict[str, Callable[[Path], Tokenizer]] = {"bert": read_wordpiece, "gpt2": Gpt2Tokenizer.load}
 # settings of a configuration that came later, with their defaults
 LATER = {"class_names": None, "skip_from": "stream", "projection": "both", "gate_init": 0.5}
 TASKS = ("masked-lm", "causal-lm", "classification")
@@ -77,7 +77,7 @@ def open_teacher(path: Path) -> Teacher:
     if is_ours or not (path / CONFIG).is_file():
         checkpoint = load_checkpoint(path)
         return _teacher(path, checkpoint.path, model_of(checkpoint), checkpoint.tokenizer)
-    model, tokenizer = load_hugging_face(path), published_tokenizer(path)
+    model, tokenizer = load_hugging_face(path), load_published(path)
     tokenizer.form = form_of(path)
     teacher = _teacher(path, path, model, tokenizer)
     former = FORMER.get(read_options(path).values["model_type"])

@@ -10,7 +10,7 @@ import synthcli
 from synthcli.data.corpora.forms import check_form
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
-from synthcli.data.tokenizers.finding import tokenizer_of
+from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
 from synthcli.data.tokenizers.hugging_face import is_published
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
@@ -136,7 +136,7 @@ def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
     has_files = (folder / DESCRIPTION).is_file() or is_published(folder)
     if request.tokenizer is None and not has_files:
         return None
-    tokenizer = tokenizer_of(folder)
+    tokenizer = find_tokenizer(folder)
     tokenizer.form = request.form or arrival.form or tokenizer.form
     return tokenizer
 

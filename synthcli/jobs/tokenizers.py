@@ -10,10 +10,10 @@ from synthcli.data.corpora.reading import lines
 from synthcli.data.prepare.vocabulary import Progress, make_tokenizer, read_training_texts
 from synthcli.data.store.store import stores_root
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
-from synthcli.data.tokenizers.finding import tokenizer_of
+from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer
-from synthcli.data.tokenizers.trained import CACHE
-from synthcli.data.tokenizers.words import frequent_words
+from synthcli.data.tokenizers.training_cache import CACHE
+from synthcli.data.tokenizers.word_level import frequent_words
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError
@@ -85,7 +85,7 @@ def tokenizer_named(place: str) -> Tokenizer:
     """Return the tokenizer of a folder, of a store by its name, or of a checkpoint or run by its."""
     for path in (Path(place), stores_root() / place):
         if path.exists() and not (path / "checkpoints").is_dir():
-            return tokenizer_of(path)
+            return find_tokenizer(path)
     try:
         checkpoint = find_checkpoint(place)
     except SynthError as error:
@@ -93,4 +93,4 @@ def tokenizer_named(place: str) -> Tokenizer:
             raise
         message = f"there is no folder, store or checkpoint `{place}`"
         raise SynthError(message, "`synth prepare-corpus NAME` makes a store") from error
-    return tokenizer_of(checkpoint)
+    return find_tokenizer(checkpoint)

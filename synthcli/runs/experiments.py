@@ -149,10 +149,10 @@ def _tokenizer(run: Run, experiment: "Experiment", reference: Reference, what: s
 
 def tokenizer_hash(experiment: "Experiment", path: Path) -> str | None:
     """Return the hash of the tokenizer in a folder; None where there is none of the kind."""
-    from synthcli.data.tokenizers import tokenizer_in
+    from synthcli.data.tokenizers import load_given
 
     try:
-        return tokenizer_in(experiment.data.tokenizer.model_copy(update={"files": str(path)})).hash
+        return load_given(experiment.data.tokenizer.model_copy(update={"files": str(path)})).hash
     except SynthError:
         return None
 

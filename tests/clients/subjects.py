@@ -14,7 +14,7 @@ import transformers
 
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
-from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
+from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.interop.export.hugging_face.kinds import LOADERS
 from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.jobs.export import export_checkpoint
@@ -25,7 +25,7 @@ from tests.interop.tiny_models import FAMILIES, model_of
 
 WORDS = ["the", "of", "dog", "cat", "man", "woman", "runs", "sees", "red", "blue", "house", "tree", "and"]
 LETTERS = [*string.ascii_lowercase, *(f"##{letter}" for letter in string.ascii_lowercase)]
-READER, WRITER = WordPieceTokenizer([*MARKS, *WORDS, *LETTERS, "."]), ByteTokenizer()
+READER, WRITER = WordPieceTokenizer([*SPECIAL_TOKENS, *WORDS, *LETTERS, "."]), ByteTokenizer()
 STACK = {"layers": 2, "max_length": 128}
 SPREAD = 0.3  # of initial weights: wide enough that no two inputs give the same
 CLASSES = ("no", "yes", "perhaps")

@@ -17,7 +17,7 @@ from synthcli.data.config import DenoisingConfig, MaskingConfig, TokenizerConfig
 from synthcli.data.examples.examples import Examples
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
-from synthcli.data.tokenizers.wordpiece import MARKS
+from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import METRICS, Judged, measure
@@ -86,7 +86,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Store]:
     folder = tmp_path_factory.mktemp("batches")
-    (folder / "vocab.txt").write_text("\n".join([*MARKS, *LETTERS]))
+    (folder / "vocab.txt").write_text("\n".join([*SPECIAL_TOKENS, *LETTERS]))
     pieces = TokenizerConfig(kind="wordpiece", vocab_size=31, files=str(folder))
     return {
         "bytes": prepare_store("wikitext-2", BYTES, folder / "a", wikitext(folder / "text", LINES)),

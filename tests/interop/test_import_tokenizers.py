@@ -12,7 +12,7 @@ import transformers
 
 from synthcli.data.examples.classification import ClassificationExamples
 from synthcli.data.tokenizers import load_tokenizer
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
+from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer
 from synthcli.errors import SynthError
 from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
@@ -70,7 +70,7 @@ def test_a_token_that_only_we_take_for_special_is_named_in_the_card(tmp_path: Pa
     (tmp_path / "tokenizer_config.json").unlink()
     (tmp_path / "config.json").unlink()
     (tmp_path / "left").mkdir()
-    (note,) = write_tokenizer(published_tokenizer(tmp_path), config_of("masked-lm", {}), tmp_path / "left")
+    (note,) = write_tokenizer(load_published(tmp_path), config_of("masked-lm", {}), tmp_path / "left")
     assert note.startswith(
         "A text that holds `[PAD]`, `[CLS]`, `[SEP]`, `[UNK]`, `[MASK]` is read as the mark"
     )

@@ -27,8 +27,8 @@ from synthcli.data.store.store import open_store
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.data.tokenizers.base import NAMED, PLAIN
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
-from synthcli.data.tokenizers.own_kinds import wordpiece_of
+from synthcli.data.tokenizers.convert_published import read_wordpiece
+from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.errors import SynthError
 from synthcli.interop.export.folding import Folded
 from synthcli.interop.export.hugging_face import write_hugging_face
@@ -156,7 +156,7 @@ def test_our_own_kind_reads_plain_texts_so_too(here: Path, synth: Synth) -> None
     ]  # the last holds a special token, which is text to us
     theirs = theirs_on(here / "bert", classifier(here / "bert", 2), texts)
     (here / "words").mkdir()
-    own = wordpiece_of(here / "bert")
+    own = read_wordpiece(here / "bert")
     own.save(here / "words")
     assert synth("import", "bert", "-o", "ours", "--tokenizer", "words").code == 0
     assert load_checkpoint(here / "ours").tokenizer.kind == "wordpiece"
@@ -353,7 +353,7 @@ def test_real_sentences_are_read_as_transformers_reads_them(
     vocabulary = shared / "data" / "tokenizers" / "bert-base-uncased" / "vocab.txt"
     theirs = transformers.BertTokenizer(vocab=str(vocabulary))
     theirs.save_pretrained(here / "bert")
-    tokenizer = kept_tokenizer(published_tokenizer(here / "bert"), here / "bert", PLAIN)
+    tokenizer = kept_tokenizer(load_published(here / "bert"), here / "bert", PLAIN)
     store = prepare_store(f"glue-{task.lower()}", tokenizer, here / "stores", copied(source, here / "data"))
     examples = Examples(store, "validation", "classification", 64, has_types=True)
     lines = (source / "dev.tsv").read_text(encoding="utf-8-sig").splitlines()[task != "CoLA" :]

@@ -9,7 +9,7 @@ import transformers
 
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
+from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.training.checkpoints import load_checkpoint, write_model
 from tests.cli.conftest import Synth
@@ -40,7 +40,7 @@ def test_ids_are_the_same_at_every_stop(kind: str, tmp_path: Path) -> None:
     theirs.save_pretrained(tmp_path / "client")
     lines = odd_lines(LINES)
     expected = theirs(lines, add_special_tokens=False)["input_ids"]
-    ours = published_tokenizer(tmp_path / "client")
+    ours = load_published(tmp_path / "client")
     assert ours.encode_batch(lines) == expected
     assert ours.vocab_size == len(theirs) and roles(ours) == roles(tokenizer_of(kind))
     (tmp_path / "saved").mkdir()

@@ -7,7 +7,7 @@ from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.cnn_stories import find_stories, story_rows
-from synthcli.data.corpora.finding import lacking, matching
+from synthcli.data.corpora.find_files import lacking, matching
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import json_document, parallel, records, shown
 from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Row, cut

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from hashlib import sha1
 from pathlib import Path
 
-from synthcli.data.corpora.finding import matching
+from synthcli.data.corpora.find_files import matching
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Row
 

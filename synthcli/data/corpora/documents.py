@@ -5,7 +5,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from synthcli.data.corpora.finding import lacking, matching
+from synthcli.data.corpora.find_files import lacking, matching
 from synthcli.data.corpora.reading import json_lines, lines, shown
 from synthcli.data.corpora.source import Folder, Row
 from synthcli.data.corpora.splitting import split_folder

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import named
+from synthcli.data.corpora.find_files import named
 from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import shown, tabbed

@@ -15,7 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import lacking, one_of
+from synthcli.data.corpora.find_files import lacking, one_of
 from synthcli.data.corpora.parallel_text import parallel_folder
 from synthcli.data.corpora.reading import lines, parallel
 from synthcli.data.corpora.source import Folder, Part, Row

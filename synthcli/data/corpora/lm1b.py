@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import lacking, matching, one_of
+from synthcli.data.corpora.find_files import lacking, matching, one_of
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Part, Row, cut

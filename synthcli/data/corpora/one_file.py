@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from synthcli.data.corpora.finding import lacking, one_of
+from synthcli.data.corpora.find_files import lacking, one_of
 from synthcli.data.corpora.source import SPLITS, Folder, Part, Row
 from synthcli.errors import SynthError
 from synthcli.safe_read import refuse_irregular

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from synthcli.data.corpora.finding import lacking, one_of
+from synthcli.data.corpora.find_files import lacking, one_of
 from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Part, Row
 

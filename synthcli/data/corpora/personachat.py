@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import matching, named, one_of
+from synthcli.data.corpora.find_files import matching, named, one_of
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.personachat_rows import dialogue_rows, json_rows, numbered_rows, parallel_rows
 from synthcli.data.corpora.source import Folder, Part, cut

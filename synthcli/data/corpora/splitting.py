@@ -8,7 +8,7 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthcli.data.corpora.finding import lacking
+from synthcli.data.corpora.find_files import lacking
 from synthcli.data.corpora.local_files.form import folding, named
 from synthcli.data.corpora.local_files.split_rule import SplitRule
 from synthcli.data.corpora.source import SPLITS, ClassNames, Folder, Parse, Part, Row, cut, ranges_of

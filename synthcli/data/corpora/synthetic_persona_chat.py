@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import named
+from synthcli.data.corpora.find_files import named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import records, shown
 from synthcli.data.corpora.source import Folder, Part, Row

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import named
+from synthcli.data.corpora.find_files import named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.source import Folder, Part
 from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, row, rows

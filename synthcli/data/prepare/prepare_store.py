@@ -32,7 +32,7 @@ from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.manifest import MANIFEST, QUALITY, remember_verified
 from synthcli.data.store.shards import write_json
 from synthcli.data.store.store import Store, open_store, store_path
-from synthcli.data.tokenizers.trained import CACHE
+from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.disk import writing
 from synthcli.durable import parents_of
 from synthcli.errors import WorkFailedError

@@ -22,8 +22,8 @@ from synthcli.data.prepare.texts import Mask, TextBuffer
 from synthcli.data.store.arrays import cumulate, int_array, list_array, numbers_in, string_array
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level import OFFSET
-from synthcli.data.tokenizers.fast_byte_pairs import Ids, encode_flat
-from synthcli.data.tokenizers.sentence_pieces import SPACE
+from synthcli.data.tokenizers.fast_bpe import Ids, encode_flat
+from synthcli.data.tokenizers.sentencepiece import SPACE
 
 PARTS_KEPT = 2**18
 CHARACTERS_KEPT = 2**24

@@ -10,7 +10,7 @@ from synthcli.data.corpora.reading import lines
 from synthcli.data.prepare.sharding import count_text_bytes, row_texts
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.base import NAMED
-from synthcli.data.tokenizers.words import UNKNOWN, WordTokenizer, frequent_words, room_for
+from synthcli.data.tokenizers.word_level import UNKNOWN, WordTokenizer, frequent_words, max_words
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 
@@ -87,4 +87,4 @@ def read_word_list(config: TokenizerConfig, path: Path) -> WordTokenizer:
     words = sorted((word for word in counts if word not in NO_WORDS), key=lambda word: -counts[word])
     if not words:
         raise SynthError(f"`{path}` holds no words", "take the publisher's copy, or move the file away")
-    return WordTokenizer(words[: room_for(config)])
+    return WordTokenizer(words[: max_words(config)])

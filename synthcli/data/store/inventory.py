@@ -10,7 +10,7 @@ from synthcli import durable
 from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.manifest import MANIFEST, read_manifest, store_hash
 from synthcli.data.store.store import is_other_manifest, stores_root
-from synthcli.data.tokenizers.trained import CACHE
+from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.disk import WAIT, not_removed, remove_here
 from synthcli.errors import SynthError, did_you_mean
 

@@ -19,7 +19,7 @@ from synthcli.data.config import TokenizerConfig
 from synthcli.data.store.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify_files
 from synthcli.data.store.origin import find_given_source, former_name, shorten_name, source_hash, stores_root
 from synthcli.data.store.shards import map_table
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in
+from synthcli.data.tokenizers import Tokenizer, load_given, load_tokenizer
 from synthcli.data.tokenizers.base import PLAIN
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.safe_read import read_json, read_table
@@ -140,7 +140,7 @@ def store_names(corpus: str, config: TokenizerConfig) -> tuple[str, str]:
     rest = f".{config.kind}-{config.size}"
     form: str | None = config.form
     if config.files is not None:
-        tokenizer = tokenizer_in(config)
+        tokenizer = load_given(config)
         form = form or tokenizer.form
         rest += "" if config.kind == "gpt2" else f"-{tokenizer.hash[:8]}"
     if form == PLAIN:

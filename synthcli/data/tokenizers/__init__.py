@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthcli.data.tokenizers import byte_level_bpe, sentence_pieces, wordpiece
+from synthcli.data.tokenizers import byte_level_bpe, sentencepiece, wordpiece
 from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS, FORMS, NAMED, Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.byte_level_bpe import ByteLevelBpeTokenizer
+from synthcli.data.tokenizers.convert_published import convert_gpt2, convert_wordpiece
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
-from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
-from synthcli.data.tokenizers.own_kinds import published_gpt2, published_wordpiece
-from synthcli.data.tokenizers.sentence_pieces import SentencePieceTokenizer
-from synthcli.data.tokenizers.trained import Train, trained
+from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, load_published
+from synthcli.data.tokenizers.sentencepiece import SentencePieceTokenizer
+from synthcli.data.tokenizers.training_cache import Train, train_cached
+from synthcli.data.tokenizers.word_level import WordTokenizer, frequent_words, read_word_vocabulary
 from synthcli.data.tokenizers.wordpiece import WordPieceTokenizer
-from synthcli.data.tokenizers.words import WordTokenizer, frequent_words, published_vocabulary
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.safe_read import check_files, read_json
 
@@ -36,18 +36,18 @@ TOKENIZERS: dict[str, Callable[[Path], Tokenizer]] = {
 
 # kinds that learn from a sample, and the library that decides what
 TRAINERS: dict[str, tuple[Train, str]] = {
-    UNIGRAM: (sentence_pieces.train, "sentencepiece"),
-    BPE: (sentence_pieces.train, "sentencepiece"),
+    UNIGRAM: (sentencepiece.train, "sentencepiece"),
+    BPE: (sentencepiece.train, "sentencepiece"),
     "byte-level-bpe": (byte_level_bpe.train, "tokenizers"),
     "wordpiece": (wordpiece.train, "tokenizers"),
 }
 
 # kinds that files without a description define
 BARE: dict[str, Callable[["TokenizerConfig"], Tokenizer]] = {
-    "gpt2": published_gpt2,
-    "wordpiece": published_wordpiece,
-    "words": published_vocabulary,
-    "huggingface": lambda config: published_tokenizer(Path(config.files or "")),
+    "gpt2": convert_gpt2,
+    "wordpiece": convert_wordpiece,
+    "words": read_word_vocabulary,
+    "huggingface": lambda config: load_published(Path(config.files or "")),
 }
 
 
@@ -59,10 +59,10 @@ def train_or_load_tokenizer(
     One trained before on the same sample is taken from the folder `cache`, and a new one is kept there.
     """
     if config.files is not None:
-        return tokenizer_in(config)
+        return load_given(config)
     if config.kind in TRAINERS:
         train, library = TRAINERS[config.kind]
-        return trained(config, texts, train, load_tokenizer, library, cache)
+        return train_cached(config, texts, train, load_tokenizer, library, cache)
     if config.kind == "words":
         return frequent_words(config, texts)
     if config.kind == "huggingface":
@@ -71,9 +71,9 @@ def train_or_load_tokenizer(
     return Gpt2Tokenizer.from_hub() if config.kind == "gpt2" else ByteTokenizer()
 
 
-def tokenizer_in(config: "TokenizerConfig") -> Tokenizer:
+def load_given(config: "TokenizerConfig") -> Tokenizer:
     """Return the tokenizer that `files` holds: of a store or a checkpoint, saved, or as bare files."""
-    folder = home(Path(config.files or ""))
+    folder = tokenizer_folder(Path(config.files or ""))
     if not (folder / DESCRIPTION).is_file() and config.kind in BARE:
         return BARE[config.kind](config)
     tokenizer = load_tokenizer(folder)
@@ -83,7 +83,7 @@ def tokenizer_in(config: "TokenizerConfig") -> Tokenizer:
     return tokenizer
 
 
-def home(folder: Path) -> Path:
+def tokenizer_folder(folder: Path) -> Path:
     """Return the folder of a tokenizer's files: the one named, or `tokenizer` in it, as stores have it."""
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
@@ -98,7 +98,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     try:
         check_files(folder, ENDINGS)
         description = read_json(path)
-        tokenizer = loader(description, path)(folder)
+        tokenizer = find_loader(description, path)(folder)
     except FileNotFoundError as error:
         missing = Path(str(error.filename)).name
         raise SynthError(
@@ -124,7 +124,7 @@ def _form_in(description: Any, path: Path) -> str:
     return str(form)
 
 
-def loader(description: Any, path: Path) -> Callable[[Path], Tokenizer]:
+def find_loader(description: Any, path: Path) -> Callable[[Path], Tokenizer]:
     """Return what loads the kind that a description names."""
     kind = description.get("kind") if isinstance(description, dict) else None
     if not isinstance(kind, str):
@@ -134,4 +134,4 @@ def loader(description: Any, path: Path) -> Callable[[Path], Tokenizer]:
     return TOKENIZERS[kind]
 
 
-__all__ = ["TOKENIZERS", "Tokenizer", "load_tokenizer", "tokenizer_in", "train_or_load_tokenizer"]
+__all__ = ["TOKENIZERS", "Tokenizer", "load_given", "load_tokenizer", "train_or_load_tokenizer"]

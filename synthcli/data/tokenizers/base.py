@@ -60,7 +60,7 @@ class Tokenizer(Protocol):
         """Return the text of ids; pad, bos, eos and unk leave nothing."""
         ...
 
-    def piece(self, number: int) -> str:
+    def token(self, number: int) -> str:
         """Return how an id is shown to people."""
         ...
 
@@ -114,6 +114,6 @@ def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     return ids if tokenizer.mask_id is None else ids | {"mask": tokenizer.mask_id}
 
 
-def shown(tokenizer: Tokenizer, number: int) -> str | None:
+def special_name(tokenizer: Tokenizer, number: int) -> str | None:
     """Return how a special id is shown, None for any other."""
     return next((f"<{name}>" for name, special in special_ids(tokenizer).items() if special == number), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from synthcli.data.tokenizers.base import Saved, shown
+from synthcli.data.tokenizers.base import Saved, special_name
 
 OFFSET = 4
 
@@ -36,11 +36,11 @@ class ByteTokenizer(Saved):
         """Return the text; bytes that are no UTF-8 become U+FFFD."""
         return bytes(i - OFFSET for i in ids if i >= OFFSET).decode(errors="replace")
 
-    def piece(self, number: int) -> str:
+    def token(self, number: int) -> str:
         """Return the character of an ASCII byte that prints, any other in hexadecimal."""
         character = chr(max(number - OFFSET, 0))
         is_shown = character.isascii() and character.isprintable()
-        return shown(self, number) or (character if is_shown else f"<0x{number - OFFSET:02X}>")
+        return special_name(self, number) or (character if is_shown else f"<0x{number - OFFSET:02X}>")
 
     def files(self) -> dict[str, bytes]:
         return {}

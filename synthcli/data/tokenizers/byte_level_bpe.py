@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from synthcli.data.tokenizers.base import Saved, shown
-from synthcli.data.tokenizers.byte_pairs import byte_pair_model, pairs_in, text_of
+from synthcli.data.tokenizers.base import Saved, special_name
+from synthcli.data.tokenizers.bpe import byte_pair_model, entry_text, read_merges
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ class ByteLevelBpeTokenizer(Saved):
 
     @cached_property
     def _bpe(self) -> Any:
-        return byte_pair_model(self.entries, pairs_in(self.merges))
+        return byte_pair_model(self.entries, read_merges(self.merges))
 
     @cached_property
     def fast_encoding(self) -> Any:
         """What encodes texts in less time, None where its ids may be others."""
-        from synthcli.data.tokenizers.fast_byte_pairs import fast_encoding
+        from synthcli.data.tokenizers.fast_bpe import fast_encoding
 
-        return fast_encoding(self.entries, pairs_in(self.merges))
+        return fast_encoding(self.entries, read_merges(self.merges))
 
     @property
     def hash(self) -> str:
@@ -57,8 +57,8 @@ class ByteLevelBpeTokenizer(Saved):
     def decode(self, ids: list[int]) -> str:
         return str(self._bpe.decode([int(i) for i in ids if i < self.pad_id]))
 
-    def piece(self, number: int) -> str:
-        return shown(self, number) or text_of(self._bpe.id_to_token(number))
+    def token(self, number: int) -> str:
+        return special_name(self, number) or entry_text(self._bpe.id_to_token(number))
 
     def files(self) -> dict[str, bytes]:
         return {VOCABULARY: self.vocabulary, MERGES: self.merges}

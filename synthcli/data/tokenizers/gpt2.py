@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from synthcli.data.hub_access import ask
-from synthcli.data.tokenizers.base import ENDINGS, Saved, shown
-from synthcli.data.tokenizers.byte_pairs import byte_pair_model, pairs_in, text_of
+from synthcli.data.tokenizers.base import ENDINGS, Saved, special_name
+from synthcli.data.tokenizers.bpe import byte_pair_model, entry_text, read_merges
 from synthcli.errors import SynthError
 from synthcli.safe_read import check_files
 
@@ -54,7 +54,7 @@ class Gpt2Tokenizer(Saved):
     def from_hub(cls) -> Self:
         """Fetch the files of the pinned revision, or take them from the hub's cache."""
         try:
-            paths = fetched(is_cached=True) or fetched(is_cached=False)
+            paths = fetch_files(is_cached=True) or fetch_files(is_cached=False)
         except Exception as error:  # http, offline and cache errors share no base class
             message = f"could not read GPT-2's files from the Hugging Face hub: {type(error).__name__}"
             raise SynthError(message, ORIGIN) from error
@@ -63,7 +63,7 @@ class Gpt2Tokenizer(Saved):
     def check(self, folder: Path) -> None:
         """Refuse files that are not GPT-2's."""
         try:
-            entries, merges = len(json.loads(self.vocabulary)), pairs_in(self.merges)
+            entries, merges = len(json.loads(self.vocabulary)), read_merges(self.merges)
         except (ValueError, TypeError) as error:
             raise SynthError(f"the GPT-2 files in `{folder}` cannot be read: {error}", ORIGIN) from error
         if (entries, len(merges)) != (ENTRIES, 50_000):
@@ -75,15 +75,15 @@ class Gpt2Tokenizer(Saved):
 
     @cached_property
     def _bpe(self) -> Any:
-        return byte_pair_model(json.loads(self.vocabulary), pairs_in(self.merges))
+        return byte_pair_model(json.loads(self.vocabulary), read_merges(self.merges))
 
     @cached_property
     def fast_encoding(self) -> Any:
         """What encodes texts in less time, None where its ids may be others."""
-        from synthcli.data.tokenizers.fast_byte_pairs import fast_encoding
+        from synthcli.data.tokenizers.fast_bpe import fast_encoding
 
         is_proved = self.hash == PUBLISHED
-        return fast_encoding(json.loads(self.vocabulary), pairs_in(self.merges), is_proved)
+        return fast_encoding(json.loads(self.vocabulary), read_merges(self.merges), is_proved)
 
     @property
     def hash(self) -> str:
@@ -95,14 +95,14 @@ class Gpt2Tokenizer(Saved):
     def decode(self, ids: list[int]) -> str:
         return str(self._bpe.decode([i for i in ids if i < self.unk_id]))
 
-    def piece(self, number: int) -> str:
-        return shown(self, number) or text_of(self._bpe.id_to_token(number))
+    def token(self, number: int) -> str:
+        return special_name(self, number) or entry_text(self._bpe.id_to_token(number))
 
     def files(self) -> dict[str, bytes]:
         return {VOCABULARY[0]: self.vocabulary, MERGES[0]: self.merges}
 
 
-def fetched(is_cached: bool) -> list[Path]:
+def fetch_files(is_cached: bool) -> list[Path]:
     """Return both files from the hub's cache, an empty list where they are not there, or from the hub."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import LocalEntryNotFoundError

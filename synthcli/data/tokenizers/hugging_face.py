@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from synthcli.data.tokenizers.base import ENDINGS, Saved, shown
+from synthcli.data.tokenizers.base import ENDINGS, Saved, special_name
 from synthcli.data.tokenizers.patterns import ends_named
 from synthcli.data.tokenizers.published.added import add_tokens
 from synthcli.data.tokenizers.published.options import (
@@ -20,10 +20,10 @@ from synthcli.data.tokenizers.published.options import (
     CLEANS_PAIRS,
     SPLITS,
     check_options,
-    described,
+    read_option,
 )
 from synthcli.data.tokenizers.published.pipelines import build_pipeline, parse
-from synthcli.data.tokenizers.published.roles import ROLES, special_ids
+from synthcli.data.tokenizers.published.roles import ROLES, find_special_ids
 from synthcli.data.tokenizers.published.settings import (
     BERT,
     CONFIG,
@@ -124,8 +124,8 @@ class HuggingFaceTokenizer(Saved):
         silent = {self.pad_id, self.bos_id, self.eos_id, self.unk_id}
         return str(self._model.decode([int(i) for i in ids if i not in silent]))
 
-    def piece(self, number: int) -> str:
-        return shown(self, number) or str(self._model.id_to_token(number))
+    def token(self, number: int) -> str:
+        return special_name(self, number) or str(self._model.id_to_token(number))
 
     def files(self) -> dict[str, bytes]:
         special = json.dumps(self._special, indent=2) + "\n"
@@ -138,7 +138,7 @@ def is_published(folder: Path) -> bool:
     return FILE in names or PIECES in names or {ENTRIES, MERGES} <= names
 
 
-def published_tokenizer(folder: Path) -> HuggingFaceTokenizer:
+def load_published(folder: Path) -> HuggingFaceTokenizer:
     """Return the tokenizer of a published model's folder; what its settings say is honoured, or refused."""
     try:
         check_files(folder, ENDINGS)
@@ -147,7 +147,7 @@ def published_tokenizer(folder: Path) -> HuggingFaceTokenizer:
         model = build_pipeline(settings)
         add_tokens(model, settings)
         _clean_decoded(model, settings)
-        ids = special_ids(model, settings)
+        ids = find_special_ids(model, settings)
         splits, ends = settings.switch(SPLITS, False) is True, _ends_texts(model, settings, ids["eos"])
         return HuggingFaceTokenizer(model.to_str(), ids, splits, ends, tuple(_notes(model, settings)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -180,7 +180,7 @@ def _notes(model: Any, settings: Settings) -> Iterator[str]:
     if settings.family != BERT or CASE in settings.values:
         return
     capitals = sum(1 for piece in model.get_vocab() if CAPITAL.search(piece) and not piece.startswith("["))
-    is_cased = settings.description is not None and not described(settings.description, CASE)
+    is_cased = settings.description is not None and not read_option(settings.description, CASE)
     if capitals or is_cased:
         why = f"`{DESCRIBED}` says otherwise" if is_cased else f"{capitals} entries have capitals"
         yield (

@@ -104,10 +104,10 @@ def refuse_expression(expression: str) -> None:
     reader = Reader(expression)
     reader.alternatives(0)
     if reader.place < len(expression):
-        raise RunawayError(f"the expression `{shown(expression)}` closes a group that it has not opened")
+        raise RunawayError(f"the expression `{shorten(expression)}` closes a group that it has not opened")
 
 
-def shown(expression: str) -> str:
+def shorten(expression: str) -> str:
     return expression if len(expression) <= 80 else f"{expression[:79]}…"
 
 
@@ -118,7 +118,7 @@ class Reader:
         self.text, self.place = text, 0
 
     def refused(self, why: str) -> RunawayError:
-        return RunawayError(f"the expression `{shown(self.text)}` {why}: it may take for ever")
+        return RunawayError(f"the expression `{shorten(self.text)}` {why}: it may take for ever")
 
     def next_is(self, *starts: str) -> bool:
         return self.text.startswith(starts, self.place)

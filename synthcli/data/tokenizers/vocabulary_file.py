@@ -69,7 +69,7 @@ def refuse_repeated(path: Path, entries: list[str]) -> None:
         raise SynthError(f"`{path}` names `{twice}` twice", "every entry has one id: delete the second")
 
 
-def written(entries: list[str]) -> bytes:
+def format_entries(entries: list[str]) -> bytes:
     """Return the file of a vocabulary."""
     return "".join(f"{entry}\n" for entry in entries).encode()
 

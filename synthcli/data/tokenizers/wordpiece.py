@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from synthcli.data.tokenizers.base import PLAIN, Saved
-from synthcli.data.tokenizers.sentence_pieces import COVERAGE
-from synthcli.data.tokenizers.vocabulary_file import FILE, read_lines, refuse_repeated, written
+from synthcli.data.tokenizers.sentencepiece import COVERAGE
+from synthcli.data.tokenizers.vocabulary_file import FILE, format_entries, read_lines, refuse_repeated
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
     from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
-PAD, UNK, CLS, SEP, MASK = MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUED = "##"
 CAPITAL = re.compile("[A-Z]")
 
@@ -31,14 +31,14 @@ class WordPieceTokenizer(Saved):
 
     def __init__(self, pieces: list[str]) -> None:
         self.pieces = pieces
-        self.pad_id, self.unk_id, self.bos_id, self.eos_id, self.mask_id = map(pieces.index, MARKS)
+        self.pad_id, self.unk_id, self.bos_id, self.eos_id, self.mask_id = map(pieces.index, SPECIAL_TOKENS)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote: an entry a line, to the letter."""
         pieces = read_lines(folder / FILE, cls.kind)
         refuse_repeated(folder / FILE, pieces)
-        missing = [f"`{mark}`" for mark in MARKS if mark not in pieces]
+        missing = [f"`{mark}`" for mark in SPECIAL_TOKENS if mark not in pieces]
         if missing:
             raise SynthError(
                 f"`{folder / FILE}` lacks {', '.join(missing)}", "take the `vocab.txt` of a BERT model"
@@ -65,13 +65,13 @@ class WordPieceTokenizer(Saved):
 
         vocabulary = {piece: number for number, piece in enumerate(self.pieces)}
         model = Tokenizer(models.WordPiece(vocabulary, unk_token=UNK))
-        model.normalizer, model.pre_tokenizer = reading(is_cased=self.is_cased)
+        model.normalizer, model.pre_tokenizer = build_reading(is_cased=self.is_cased)
         model.decoder = decoders.WordPiece(prefix=CONTINUED)
         return model
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256(self.kind.encode() + written(self.pieces)).hexdigest()
+        return hashlib.sha256(self.kind.encode() + format_entries(self.pieces)).hexdigest()
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._model.encode_batch_fast(texts)]
@@ -81,14 +81,14 @@ class WordPieceTokenizer(Saved):
         silent = {self.pad_id, self.bos_id, self.eos_id, self.unk_id}
         return str(self._model.decode([int(i) for i in ids if i not in silent]))
 
-    def piece(self, number: int) -> str:
+    def token(self, number: int) -> str:
         return self.pieces[number]
 
     def files(self) -> dict[str, bytes]:
-        return {FILE: written(self.pieces)}
+        return {FILE: format_entries(self.pieces)}
 
 
-def reading(is_cased: bool) -> tuple[Any, Any]:
+def build_reading(is_cased: bool) -> tuple[Any, Any]:
     """Return how BERT cleans text and cuts it into words."""
     from tokenizers import normalizers, pre_tokenizers
 
@@ -99,12 +99,12 @@ def train(config: "TokenizerConfig", sample: list[str]) -> WordPieceTokenizer:
     """Train lower-cased pieces; words with the rarest characters are left out, and so will be unknown."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    lines = [words_of(chunk) for chunk in sample]
+    lines = [split_words(chunk) for chunk in sample]
     if not any(lines):
         raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
     alphabet = common_characters(lines)
     # ids of characters are fixed beforehand: the trainer meets words in no fixed order
-    known = [*MARKS, *alphabet, *(f"{CONTINUED}{character}" for character in alphabet)]
+    known = [*SPECIAL_TOKENS, *alphabet, *(f"{CONTINUED}{character}" for character in alphabet)]
     if len(known) > config.vocab_size:
         raise SynthError(
             f"cannot train `wordpiece` with `vocab_size = {config.vocab_size}`:"
@@ -125,9 +125,9 @@ def train(config: "TokenizerConfig", sample: list[str]) -> WordPieceTokenizer:
     return WordPieceTokenizer(sorted(vocabulary, key=vocabulary.__getitem__))
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a text as an uncased vocabulary reads it."""
-    normalizer, pre_tokenizer = reading(is_cased=False)
+    normalizer, pre_tokenizer = build_reading(is_cased=False)
     return [word for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))]
 
 

@@ -10,10 +10,10 @@ from tokenizers import Tokenizer, models
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora.reading import json_lines, lines, parallel, records, tabbed
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
-from synthcli.data.tokenizers.byte_pairs import pairs_in
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
+from synthcli.data.tokenizers.bpe import read_merges
+from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.data.tokenizers.vocabulary_file import read_pieces
-from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
+from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.errors import SynthError
 from synthcli.interop.export.hugging_face.definitions import Module
 from synthcli.training.records import read_records
@@ -27,10 +27,10 @@ BLANK = ["\u2028", "\u3000", "\u00a0", "", "\x85", "\r", "\x0b", "\t", " "]
 @pytest.mark.parametrize("blank", BLANK, ids=ascii)
 def test_an_entry_of_white_space_has_its_id(blank: str, tmp_path: Path) -> None:
     """As Google's Chinese vocabulary has U+2028 among its pieces: what follows keeps the ids of its lines."""
-    pieces = [*MARKS, "the", blank, "film", "##s", "was", "中"]
+    pieces = [*SPECIAL_TOKENS, "the", blank, "film", "##s", "was", "中"]
     (tmp_path / "vocab.txt").write_bytes("".join(f"{piece}\n" for piece in pieces).encode())
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    ours = published_tokenizer(tmp_path)
+    ours = load_published(tmp_path)
     texts = ["the films was 中", f"the{blank}film", *odd_lines()[::30]]
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert ours.encode_batch(texts) == theirs(texts, add_special_tokens=False)["input_ids"]
@@ -42,15 +42,11 @@ def test_an_entry_of_white_space_has_its_id(blank: str, tmp_path: Path) -> None:
 
 
 def test_every_entry_of_white_space_at_once_and_as_our_own_kind(tmp_path: Path) -> None:
-    pieces = [*MARKS, *BLANK, "the", "film"]
+    pieces = [*SPECIAL_TOKENS, *BLANK, "the", "film"]
     (tmp_path / "vocab.txt").write_bytes("".join(f"{piece}\n" for piece in pieces).encode())
     config = TokenizerConfig(kind="wordpiece", vocab_size=99, files=str(tmp_path))
     own = train_or_load_tokenizer(config, [])
-    assert (
-        own.encode_batch(["the film"])
-        == published_tokenizer(tmp_path).encode_batch(["the film"])
-        == [[14, 15]]
-    )
+    assert own.encode_batch(["the film"]) == load_published(tmp_path).encode_batch(["the film"]) == [[14, 15]]
     (tmp_path / "kept").mkdir()
     own.save(tmp_path / "kept")
     assert (tmp_path / "kept" / "vocab.txt").read_bytes() == (tmp_path / "vocab.txt").read_bytes()
@@ -58,10 +54,10 @@ def test_every_entry_of_white_space_at_once_and_as_our_own_kind(tmp_path: Path) 
 
 
 def test_the_description_of_such_a_vocabulary_is_read_alike(tmp_path: Path) -> None:
-    pieces = [*MARKS, "\u2028", "the", "film\nend", "film"]
+    pieces = [*SPECIAL_TOKENS, "\u2028", "the", "film\nend", "film"]
     model = Tokenizer(models.WordPiece({piece: n for n, piece in enumerate(pieces)}, unk_token="[UNK]"))
     (tmp_path / "tokenizer.json").write_text(model.to_str(), encoding="utf-8")
-    ours = published_tokenizer(tmp_path)
+    ours = load_published(tmp_path)
     (tmp_path / "kept").mkdir()
     ours.save(tmp_path / "kept")
     again = load_tokenizer(tmp_path / "kept")
@@ -71,29 +67,29 @@ def test_the_description_of_such_a_vocabulary_is_read_alike(tmp_path: Path) -> N
 def test_lines_that_end_in_cr_lf_and_white_space_after_an_entry(tmp_path: Path) -> None:
     """The tokenizers library takes neither for a part of the entry, and so transformers' ids are these."""
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    entries = [*MARKS, "the ", "film\t", "was\u3000", "good"]
+    entries = [*SPECIAL_TOKENS, "the ", "film\t", "was\u3000", "good"]
     for end in ("\n", "\r\n"):
         (tmp_path / "vocab.txt").write_bytes("".join(f"{entry}{end}" for entry in entries).encode())
         theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
         text = ["the film was good"]
-        found = published_tokenizer(tmp_path).encode_batch(text)
+        found = load_published(tmp_path).encode_batch(text)
         assert found == theirs(text, add_special_tokens=False)["input_ids"] == [[5, 6, 7, 8]]
 
 
 def test_blank_lines_twice_keep_their_ids_and_entries_twice_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "vocab.txt").write_bytes("\n".join([*MARKS, "", "a", "", "b"]).encode())
-    assert published_tokenizer(tmp_path).encode_batch(["a b"]) == [[6, 8]]
+    (tmp_path / "vocab.txt").write_bytes("\n".join([*SPECIAL_TOKENS, "", "a", "", "b"]).encode())
+    assert load_published(tmp_path).encode_batch(["a b"]) == [[6, 8]]
     assert len(read_pieces(tmp_path)) == 9
-    (tmp_path / "vocab.txt").write_bytes("\n".join([*MARKS, "a", "b", "a "]).encode())
+    (tmp_path / "vocab.txt").write_bytes("\n".join([*SPECIAL_TOKENS, "a", "b", "a "]).encode())
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     assert caught.value.message == f"`{tmp_path / 'vocab.txt'}` names `a` twice"
 
 
 def test_a_byte_order_mark_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "vocab.txt").write_bytes(b"\xef\xbb\xbf" + "\n".join(MARKS).encode())
+    (tmp_path / "vocab.txt").write_bytes(b"\xef\xbb\xbf" + "\n".join(SPECIAL_TOKENS).encode())
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     assert caught.value.message == f"`{tmp_path / 'vocab.txt'}` begins with a byte order mark"
 
 
@@ -106,7 +102,7 @@ def test_a_blank_line_in_a_list_of_words_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_saved_pieces_were_is_read_to_the_letter(tmp_path: Path) -> None:
-    own = WordPieceTokenizer([*MARKS, "a\r", "b ", "\x1c", "c"])
+    own = WordPieceTokenizer([*SPECIAL_TOKENS, "a\r", "b ", "\x1c", "c"])
     own.save(tmp_path)
     found = load_tokenizer(tmp_path)
     assert isinstance(found, WordPieceTokenizer)
@@ -114,9 +110,9 @@ def test_what_saved_pieces_were_is_read_to_the_letter(tmp_path: Path) -> None:
 
 
 def test_merges_that_end_in_cr_lf() -> None:
-    assert pairs_in(b"#version: 0.2\r\na b\r\n\xc4\xa0 c\r\n") == [("a", "b"), ("\u0120", "c")]
+    assert read_merges(b"#version: 0.2\r\na b\r\n\xc4\xa0 c\r\n") == [("a", "b"), ("\u0120", "c")]
     with pytest.raises(ValueError, match="line 3 of the merges is no pair"):
-        pairs_in(b"#version: 0.2\na b\na b c\n")
+        read_merges(b"#version: 0.2\na b\na b c\n")
 
 
 @pytest.mark.parametrize("mark", BREAKS, ids=ascii)

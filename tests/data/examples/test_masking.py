@@ -11,7 +11,7 @@ from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
 from synthcli.data.examples.masking import Masking
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
-from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
+from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.errors import SynthError
 from tests.data.small import BYTES, wikitext
 
@@ -23,7 +23,7 @@ PAD, UNK, BOS, EOS, MASK = range(5)
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("text")
-    (folder / "vocab.txt").write_text("\n".join([*MARKS, *LETTERS]))
+    (folder / "vocab.txt").write_text("\n".join([*SPECIAL_TOKENS, *LETTERS]))
     config = TokenizerConfig(kind="wordpiece", vocab_size=31, files=str(folder))
     return prepare_store("wikitext-2", config, folder / "stores", wikitext(folder / "data", ROWS))
 
@@ -48,7 +48,7 @@ def masked(store: Store, length: int, layout: str = "rows", **shares: float) -> 
 
 def drawn(rows: torch.Tensor, **shares: float) -> tuple[Tensor, Tensor]:
     """Return tokens and targets of rows of letters in a vocabulary of marks and letters."""
-    masking = Masking(WordPieceTokenizer([*MARKS, *LETTERS]), MaskingConfig.model_validate(shares))
+    masking = Masking(WordPieceTokenizer([*SPECIAL_TOKENS, *LETTERS]), MaskingConfig.model_validate(shares))
     keys = derive_keys(0, 0, np.arange(len(rows)))
     batch = masking.collate([row.numpy().astype(np.int32) for row in rows], keys)
     return tensor(batch, "tokens"), tensor(batch, "targets")

@@ -12,7 +12,7 @@ from synthcli.data.prepare.pretokenise import PRE_TOKENISERS, Encode, find_faste
 from synthcli.data.prepare.texts import TextBuffer
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
-from synthcli.data.tokenizers.sentence_pieces import words_of
+from synthcli.data.tokenizers.sentencepiece import split_words
 
 WORDS = ["the", "of", "Haus", "straße", "don't", "naïve", "1,234", "tree-house", "x=f(y)", "\u0301"]
 ODD = "ab  \t\n\u2581é\u0301\u3000\x1c\x85.,'\u200b漢🙂\x00\u00a0 "
@@ -70,7 +70,7 @@ def test_where_texts_are_cut() -> None:
 
 @pytest.mark.parametrize("kind", ["sentencepiece-bpe", "sentencepiece-unigram"])
 def test_words_are_cut_as_the_tokenizer_does(kind: str) -> None:
-    assert cut(kind, texts()) == [word for text in texts() for word in words_of(text)]
+    assert cut(kind, texts()) == [word for text in texts() for word in split_words(text)]
 
 
 def test_a_part_is_given_to_the_tokenizer_once(monkeypatch: pytest.MonkeyPatch) -> None:

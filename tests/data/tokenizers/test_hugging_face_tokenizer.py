@@ -7,9 +7,9 @@ import pytest
 import transformers
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in, train_or_load_tokenizer
-from synthcli.data.tokenizers.finding import tokenizer_of
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
+from synthcli.data.tokenizers import Tokenizer, load_given, load_tokenizer, train_or_load_tokenizer
+from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
+from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.errors import SynthError
 from tests.interop.hub_folders import END, LINES, bert_folder, gpt2_folder
 
@@ -48,7 +48,7 @@ def same_ids(tokenizer: Tokenizer, folder: Path, texts: list[str]) -> None:
 
 
 def test_a_byte_level_vocabulary(gpt2: Path, tmp_path: Path) -> None:
-    tokenizer = published_tokenizer(gpt2)
+    tokenizer = load_published(gpt2)
     assert (tokenizer.kind, tokenizer.vocab_size) == ("huggingface", len(theirs(gpt2)))
     same_ids(tokenizer, gpt2, TEXTS)
     assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id, tokenizer.unk_id) == (0, 0, 0, 0)
@@ -65,22 +65,22 @@ def test_only_the_files_of_old(gpt2: Path, tmp_path: Path) -> None:
     (tmp_path / "vocab.json").write_text(json.dumps(model["vocab"]))
     merges = "\n".join(" ".join(pair) for pair in model["merges"])
     (tmp_path / "merges.txt").write_text(f"#version: 0.2\n{merges}\n")
-    tokenizer = published_tokenizer(tmp_path)
+    tokenizer = load_published(tmp_path)
     plain = [text for text in TEXTS if END not in text]
-    assert tokenizer.encode_batch(plain) == published_tokenizer(gpt2).encode_batch(plain)
+    assert tokenizer.encode_batch(plain) == load_published(gpt2).encode_batch(plain)
     assert tokenizer.eos_id == model["vocab"][END]
 
 
 def test_berts_pieces(bert: Path, tmp_path: Path) -> None:
     """The same from either file; as our own `wordpiece` they differ in special tokens in a text alone."""
-    tokenizer = published_tokenizer(bert)
+    tokenizer = load_published(bert)
     assert (tokenizer.kind, tokenizer.mask_id) == ("huggingface", 4)
     same_ids(tokenizer, bert, TEXTS)
     pieces = json.loads((bert / "tokenizer.json").read_text())["model"]["vocab"]
     (tmp_path / "vocab.txt").write_text("\n".join(sorted(pieces, key=pieces.__getitem__)) + "\n")
-    assert published_tokenizer(tmp_path).encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
+    assert load_published(tmp_path).encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
     config = TokenizerConfig.model_validate({"kind": "wordpiece", "vocab_size": 100, "files": str(bert)})
-    own, plain = tokenizer_in(config), [text for text in TEXTS if "[MASK]" not in text]
+    own, plain = load_given(config), [text for text in TEXTS if "[MASK]" not in text]
     assert own.kind == "wordpiece"
     assert own.encode_batch(plain) == tokenizer.encode_batch(plain)
 
@@ -93,7 +93,7 @@ def test_neither_truncation_nor_options_of_a_description_count(bert: Path, tmp_p
     table["normalizer"]["strip_accents"] = False
     table["truncation"] = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}
     (tmp_path / "tokenizer.json").write_text(json.dumps(table))
-    tokenizer = published_tokenizer(tmp_path)
+    tokenizer = load_published(tmp_path)
     assert tokenizer.kind == "huggingface"
     assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.mask_id) == (2, 3, 4)
     assert len(tokenizer.encode_batch(["the film was good"])[0]) == 4  # nothing is cut off
@@ -102,7 +102,7 @@ def test_neither_truncation_nor_options_of_a_description_count(bert: Path, tmp_p
 
 def test_a_folder_for_prepare_corpus(gpt2: Path) -> None:
     config = TokenizerConfig.model_validate({"kind": "huggingface", "files": str(gpt2)})
-    assert tokenizer_in(config).hash == published_tokenizer(gpt2).hash == tokenizer_of(gpt2).hash
+    assert load_given(config).hash == load_published(gpt2).hash == find_tokenizer(gpt2).hash
 
 
 def test_without_files_it_is_refused() -> None:
@@ -128,7 +128,7 @@ def test_damaged_files_are_one_message(
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / name).write_text(content)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     assert message in caught.value.message and "\n" not in caught.value.message
 
 
@@ -137,7 +137,7 @@ def test_a_vocabulary_that_names_no_end_is_refused(gpt2: Path, tmp_path: Path) -
     text = json.dumps(table).replace(END, "<|other|>")
     (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     assert caught.value.message == (
         f"the tokenizer in `{tmp_path}` names no `pad_token`, `bos_token`, `eos_token`, `unk_token`"
     )

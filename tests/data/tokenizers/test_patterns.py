@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from synthcli.data.tokenizers import load_tokenizer
-from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
+from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, load_published
 from synthcli.data.tokenizers.patterns import RunawayError, refuse_expression, refuse_runaway
 from synthcli.errors import SynthError
 
@@ -130,7 +130,7 @@ def test_a_folder_with_a_bomb(name: str, tmp_path: Path) -> None:
     special = {"eos_token": "[UNK]", "pad_token": "[UNK]", "unk_token": "[UNK]", "bos_token": "[UNK]"}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(special))
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     assert caught.value.message == f"the tokenizer in `{tmp_path}` cannot be read: {reason}"
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_in, train_or_load_tokenizer
-from synthcli.data.tokenizers.sampling import sample_of
+from synthcli.data.tokenizers import Tokenizer, load_given, load_tokenizer, train_or_load_tokenizer
+from synthcli.data.tokenizers.training_sample import sample_characters
 from synthcli.errors import SynthError
 
 TEXTS = [f"def function_{n}(self):\n    return self.value_{n % 7} + {n}" for n in range(300)]
@@ -105,8 +105,8 @@ def test_a_vocabulary_too_small_for_bytes_is_refused() -> None:
 
 def test_the_sample_is_of_the_whole_text() -> None:
     texts = [str(number) * 100 for number in range(1000)]
-    drawn = sample_of(texts, characters=30_000)
-    assert drawn == sample_of(texts, characters=30_000)
+    drawn = sample_characters(texts, characters=30_000)
+    assert drawn == sample_characters(texts, characters=30_000)
     sample = drawn.chunks
     assert drawn.read == sum(map(len, texts))
     assert 20_000 < sum(map(len, sample)) < 40_000
@@ -184,9 +184,7 @@ def test_berts_vocabulary_has_its_published_ids(shared: Path, tmp_path: Path) ->
     assert (bert.pad_id, bert.unk_id, bert.bos_id, bert.eos_id, bert.mask_id) == (0, 100, 101, 102, 103)
     assert bert.vocab_size == 30_522
     bert.save(tmp_path)
-    assert (
-        load_tokenizer(tmp_path).hash == bert.hash == tokenizer_in(configured("wordpiece", files=files)).hash
-    )
+    assert load_tokenizer(tmp_path).hash == bert.hash == load_given(configured("wordpiece", files=files)).hash
 
 
 def test_a_cased_vocabulary_keeps_its_case(tmp_path: Path) -> None:
@@ -223,7 +221,7 @@ def test_words_by_falling_count(tmp_path: Path) -> None:
 
 def test_words_of_a_vocabulary_with_counts(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text("the 17\n<unk> 5\nof 3\n")
-    words = tokenizer_in(configured("words", files=tmp_path))
+    words = load_given(configured("words", files=tmp_path))
     assert words.encode_batch(["of the <unk>"]) == [[5, 4, 3]]
 
 

@@ -13,14 +13,14 @@ from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.tokenizers import (
     TRAINERS,
     byte_level_bpe,
+    load_given,
     load_tokenizer,
-    sampling,
-    tokenizer_in,
     train_or_load_tokenizer,
-    words,
+    training_sample,
+    word_level,
 )
 from synthcli.data.tokenizers.base import DESCRIPTION
-from synthcli.data.tokenizers.byte_pairs import BYTES
+from synthcli.data.tokenizers.bpe import BYTES
 from synthcli.errors import SynthError
 from tests.data.small import SOURCES, multi30k
 
@@ -93,23 +93,23 @@ def test_a_description_says_what_was_read(tmp_path: Path) -> None:
 
 
 def test_text_beyond_a_bound_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "READ_AT_MOST", 1_000)
+    monkeypatch.setattr(training_sample, "READ_AT_MOST", 1_000)
     endless = (f"text {number % 10}" for number in iter(int, 1))
-    drawn = sampling.sample_of(endless, characters=400)
+    drawn = training_sample.sample_characters(endless, characters=400)
     assert drawn.read == 1_002
     assert sum(map(len, drawn.chunks)) <= 400
 
 
 def test_a_long_vocabulary_needs_no_long_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "SAMPLED_AT_MOST", 2_000)
-    assert sum(map(len, sampling.sample_for(10**9, TEXTS).chunks)) < 2_200
+    monkeypatch.setattr(training_sample, "SAMPLED_AT_MOST", 2_000)
+    assert sum(map(len, training_sample.draw_sample(10**9, TEXTS).chunks)) < 2_200
 
 
 def test_rare_words_are_forgotten_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "COUNTED_AT_MOST", 50)
+    monkeypatch.setattr(word_level, "COUNTED_AT_MOST", 50)
     texts = [f"often rarely{number}" for number in range(200)]
     tokenizer = train_or_load_tokenizer(configured("words"), texts)
-    assert tokenizer.piece(4) == "often"
+    assert tokenizer.token(4) == "often"
     assert tokenizer.training is not None
     assert tokenizer.training["forgotten_up_to"] == 4
     assert tokenizer.vocab_size < 60
@@ -137,7 +137,7 @@ def test_bytes_are_written_as_the_library_writes_them() -> None:
 @pytest.mark.parametrize("kind", [*TRAINERS, "bytes", "words"])
 def test_every_id_is_shown(kind: str) -> None:
     tokenizer = train_or_load_tokenizer(configured(kind), [*TEXTS, "naïve 🙂"])
-    shown = [tokenizer.piece(number) for number in range(tokenizer.vocab_size)]
+    shown = [tokenizer.token(number) for number in range(tokenizer.vocab_size)]
     assert len(set(shown)) > 0.9 * len(shown)
     assert all(shown)
 
@@ -198,7 +198,7 @@ def test_a_folder_that_does_not_serve_is_refused(name: str, tmp_path: Path) -> N
     elif name in ("no kind", "a list"):
         (folder / DESCRIPTION).write_text("[1]" if name == "a list" else '{"kind": 3}')
     with pytest.raises(SynthError) as error:
-        tokenizer_in(configured(kind, files=folder))
+        load_given(configured(kind, files=folder))
     assert (error.value.message, error.value.hint) == (message.format(folder=folder), hint)
 
 

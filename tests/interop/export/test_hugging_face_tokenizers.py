@@ -12,7 +12,7 @@ import transformers
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.tokenizers import TOKENIZERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer
-from synthcli.data.tokenizers.words import WordTokenizer
+from synthcli.data.tokenizers.word_level import WordTokenizer
 from synthcli.interop.export.hugging_face.tokenizer_files import FRAMES, write_tokenizer
 from synthcli.interop.export.hugging_face.tokenizers_by_kind import CONVERTERS, names_beside
 from tests.interop.tiny_models import STACKS, config_of

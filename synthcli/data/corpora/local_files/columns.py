@@ -19,7 +19,7 @@ from synthcli.data.corpora.local_files.fields import (
 )
 from synthcli.data.corpora.local_files.label_classes import ALL, MOST, LabelClasses, classes_from
 from synthcli.data.corpora.local_files.options import unquoted, with_options, written_as
-from synthcli.data.corpora.local_files.suggesting import suggest_columns
+from synthcli.data.corpora.local_files.suggestions import suggest_columns
 from synthcli.data.corpora.reading import shown
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError

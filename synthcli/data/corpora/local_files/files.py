@@ -4,7 +4,7 @@ import glob
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from synthcli.data.corpora.finding import lacking, matching
+from synthcli.data.corpora.find_files import lacking, matching
 from synthcli.errors import SynthError
 
 LICENCE = "the licence of what you bring"

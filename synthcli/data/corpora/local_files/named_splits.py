@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from synthcli.data.corpora.finding import lacking
+from synthcli.data.corpora.find_files import lacking
 from synthcli.data.corpora.local_files.options import with_options
 from synthcli.data.corpora.local_files.split_rule import SplitRule
 from synthcli.data.corpora.source import ClassNames, Folder, Parse, Part

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.finding import lacking
+from synthcli.data.corpora.find_files import lacking
 from synthcli.data.corpora.local_files.files import LICENCE, URL, divided, files_in, missing
 from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
 from synthcli.data.corpora.local_files.form import form_of

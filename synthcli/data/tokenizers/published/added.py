@@ -39,7 +39,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
 FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 
 
-def named_tokens(settings: Settings) -> dict[str, Any]:
+def list_named(settings: Settings) -> dict[str, Any]:
     """Return the tokens that have a name, such as `pad_token`, as the files write them; null is none."""
     given = {key: value for key, value in settings.values.items() if _is_name(key, value)}
     for key in LISTS:
@@ -48,13 +48,13 @@ def named_tokens(settings: Settings) -> dict[str, Any]:
     tokens = {key: given.pop(key) for key in NAMED if key in given}
     tokens = DEFAULTS.get(settings.family, {}) | tokens
     ordered = {key: tokens[key] for key in NAMED if key in tokens} | given
-    return {key: _checked(settings, key, value) for key, value in ordered.items() if value is not None}
+    return {key: _check_token(settings, key, value) for key, value in ordered.items() if value is not None}
 
 
 def add_tokens(model: Any, settings: Settings) -> None:
     """Add every token that the files name, and check that each has the id they say."""
-    numbered = _numbered(settings)
-    named = named_tokens(settings)
+    numbered = _read_numbered(settings)
+    named = list_named(settings)
     names = {content(token) for token in named.values()}
     tokens = [_token(settings, token) for _, token in sorted(numbered.items())]
     known = {token.content for token in (*model.get_added_tokens_decoder().values(), *tokens)}
@@ -114,10 +114,10 @@ def _others(settings: Settings) -> Iterator[Any]:
     if not isinstance(tokens, list):
         raise wrong(settings.folder / CONFIG, key, tokens, "a list of tokens")
     for token in tokens:
-        yield _checked(settings, key, token)
+        yield _check_token(settings, key, token)
 
 
-def _numbered(settings: Settings) -> dict[int, Any]:
+def _read_numbered(settings: Settings) -> dict[int, Any]:
     """Return the tokens that the files number, by their ids."""
     if DECODER in settings.values:
         return _decoder(settings)
@@ -131,7 +131,7 @@ def _numbered(settings: Settings) -> dict[int, Any]:
             is_special = text in special
             table = {"content": text, "normalized": not is_special, "special": is_special}
             _put(settings, found, _number(settings, ADDED, text, number), table)
-    for token in _described(settings):
+    for token in _describe_tokens(settings):
         _put(settings, found, _number(settings, DESCRIBED, content(token), token.get("id")), token)
     return found
 
@@ -162,9 +162,9 @@ def _decoder(settings: Settings) -> dict[int, Any]:
             )
         found[int(number)] = token
     known = {
-        content(token) for token in (*found.values(), *named_tokens(settings).values(), *_others(settings))
+        content(token) for token in (*found.values(), *list_named(settings).values(), *_others(settings))
     }
-    for token in _described(settings) if settings.family in DEFAULTS else ():
+    for token in _describe_tokens(settings) if settings.family in DEFAULTS else ():
         if content(token) not in known:
             message = f"`{DECODER}` of `{settings.folder / CONFIG}` leaves out `{content(token)}`"
             raise SynthError(
@@ -173,7 +173,7 @@ def _decoder(settings: Settings) -> dict[int, Any]:
     return found
 
 
-def _described(settings: Settings) -> list[Mapping[str, Any]]:
+def _describe_tokens(settings: Settings) -> list[Mapping[str, Any]]:
     tokens = (settings.description or {}).get("added_tokens") or []
     if not isinstance(tokens, list) or not all(content(token) is not None for token in tokens):
         raise ValueError(f"`added_tokens` of `{DESCRIBED}` is no list of tokens")
@@ -186,7 +186,7 @@ def _number(settings: Settings, file: str, text: object, number: object) -> int:
     return number
 
 
-def _checked(settings: Settings, key: str, token: Any) -> Any:
+def _check_token(settings: Settings, key: str, token: Any) -> Any:
     """Return a token as text or as a table with its text; anything else is refused."""
     if content(token) is None:
         raise wrong(settings.folder / CONFIG, key, token, "a token: its text, or a table with its `content`")

@@ -13,7 +13,7 @@ from synthcli.data.tokenizers.published.settings import (
     OTHER,
     PLAIN,
     Settings,
-    shown,
+    excerpt,
 )
 from synthcli.errors import SynthError
 
@@ -110,31 +110,31 @@ def check_options(settings: Settings) -> None:
             continue
         if key in ONLY:
             if value not in ONLY[key]:
-                raise _refused(settings, key, value, f"only `{key} = {shown(ONLY[key][0])}` can be honoured")
+                raise _refuse(settings, key, value, f"only `{key} = {excerpt(ONLY[key][0])}` can be honoured")
         elif key in SOMEWHERE:
             _check_unread(settings, key, value)
         elif value is not None and not (key.endswith("_token") and isinstance(value, str | dict)):
-            raise _refused(settings, key, value, "take the line out if it does not change how text is read")
+            raise _refuse(settings, key, value, "take the line out if it does not change how text is read")
 
 
 def _check_unread(settings: Settings, key: str, value: object) -> None:
     """Refuse an option that the folder's class does not read, unless it says what is so anyway."""
     if value is None or (value is False and settings.family in (BERT, GPT2)):
         return
-    is_so = None if settings.description is None else described(settings.description, key)
+    is_so = None if settings.description is None else read_option(settings.description, key)
     if value is not is_so:
-        says = "" if is_so is None else f", and `tokenizer.json` says {shown(is_so)}"
+        says = "" if is_so is None else f", and `tokenizer.json` says {excerpt(is_so)}"
         name = settings.class_name or settings.family
-        raise _refused(settings, key, value, f"`{name}` does not read it{says}: take the line out")
+        raise _refuse(settings, key, value, f"`{name}` does not read it{says}: take the line out")
 
 
-def described(table: Mapping[str, Any], key: str) -> bool | None:
+def read_option(table: Mapping[str, Any], key: str) -> bool | None:
     """Return what a `tokenizer.json` says of an option, None where its parts disagree."""
     found = {
         value
         for part in ("normalizer", "pre_tokenizer")
         for step in _steps(table.get(part))
-        if (value := _said(step, key)) is not None
+        if (value := _option_of_step(step, key)) is not None
     }
     return False if not found else found.pop() if len(found) == 1 else None
 
@@ -150,7 +150,7 @@ def _steps(tree: object) -> Iterator[Mapping[str, Any]]:
             yield from _steps(inner)
 
 
-def _said(step: Mapping[str, Any], key: str) -> bool | None:
+def _option_of_step(step: Mapping[str, Any], key: str) -> bool | None:
     """Return what one step says of an option, None where it has nothing to do with it."""
     kind = step.get("type")
     if key == PREFIX:
@@ -162,5 +162,5 @@ def _said(step: Mapping[str, Any], key: str) -> bool | None:
     return True if kind == {CASE: "Lowercase", ACCENTS: "StripAccents"}.get(key) else None
 
 
-def _refused(settings: Settings, key: str, value: object, hint: str) -> SynthError:
-    return SynthError(f"`{key} = {shown(value)}` of `{settings.folder / CONFIG}` cannot be honoured", hint)
+def _refuse(settings: Settings, key: str, value: object, hint: str) -> SynthError:
+    return SynthError(f"`{key} = {excerpt(value)}` of `{settings.folder / CONFIG}` cannot be honoured", hint)

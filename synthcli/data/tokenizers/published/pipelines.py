@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from synthcli.data.tokenizers.byte_pairs import BYTES, byte_pair_model, pairs_in
+from synthcli.data.tokenizers.bpe import BYTES, byte_pair_model, read_merges
 from synthcli.data.tokenizers.patterns import refuse_runaway
 from synthcli.data.tokenizers.published.options import ACCENTS, CASE, CHINESE, PREFIX
 from synthcli.data.tokenizers.published.settings import (
@@ -22,8 +22,8 @@ from synthcli.data.tokenizers.published.settings import (
     PIECES,
     PLAIN,
     Settings,
+    excerpt,
     read_json_table,
-    shown,
 )
 from synthcli.data.tokenizers.vocabulary_file import read_pieces
 from synthcli.errors import SynthError
@@ -127,7 +127,7 @@ def _pairs(settings: Settings) -> tuple[dict[str, int], list[tuple[str, str]]]:
         return dict(model["vocab"]), merges
     if not {ENTRIES, MERGES} <= settings.files:
         raise ValueError(f"there is no `{DESCRIBED}`, `{PIECES}`, or `{ENTRIES}` with `{MERGES}`")
-    return read_json_table(settings.folder / ENTRIES), pairs_in(read_bytes(settings.folder / MERGES))
+    return read_json_table(settings.folder / ENTRIES), read_merges(read_bytes(settings.folder / MERGES))
 
 
 def _model_of(settings: Settings) -> Mapping[str, Any]:
@@ -141,7 +141,7 @@ def _model_of(settings: Settings) -> Mapping[str, Any]:
         message = (
             f"`{settings.folder / DESCRIBED}` holds a {model['type']} model, and `{name}` reads {wanted}"
         )
-        raise SynthError(message, f"name its class in `{CONFIG}`: `tokenizer_class = {shown(PLAIN)}`")
+        raise SynthError(message, f"name its class in `{CONFIG}`: `tokenizer_class = {excerpt(PLAIN)}`")
     return model
 
 
@@ -156,9 +156,9 @@ def _refuse_other(settings: Settings, model: Any) -> None:
         is_same = value == built or {value, built} <= {None, "", False}
         if is_same or is_idle or path in DECIDED[settings.family]:
             continue
-        said = f"`{path} = {shown(value)}` of `{settings.folder / DESCRIBED}`"
-        message = f"{said}, and `{settings.class_name or settings.family}` has {shown(built)}"
-        hint = f"to read the file as it stands: `tokenizer_class = {shown(PLAIN)}` in `{CONFIG}`"
+        said = f"`{path} = {excerpt(value)}` of `{settings.folder / DESCRIBED}`"
+        message = f"{said}, and `{settings.class_name or settings.family}` has {excerpt(built)}"
+        hint = f"to read the file as it stands: `tokenizer_class = {excerpt(PLAIN)}` in `{CONFIG}`"
         raise SynthError(message, hint)
 
 

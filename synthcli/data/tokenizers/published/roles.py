@@ -5,7 +5,7 @@ A role that has no token has that of its nearest relative.
 
 from typing import Any
 
-from synthcli.data.tokenizers.published.added import DEFAULTS, END_OF_TEXT, named_tokens
+from synthcli.data.tokenizers.published.added import DEFAULTS, END_OF_TEXT, list_named
 from synthcli.data.tokenizers.published.pipelines import content
 from synthcli.data.tokenizers.published.settings import BERT, CONFIG, Settings
 from synthcli.errors import SynthError
@@ -16,9 +16,9 @@ INSTEAD = {"bos": ("cls", "eos"), "eos": ("sep", "bos"), "pad": ("eos", "sep"), 
 ENDS = ("bos", "eos", "cls", "sep")
 
 
-def special_ids(model: Any, settings: Settings) -> dict[str, int]:
+def find_special_ids(model: Any, settings: Settings) -> dict[str, int]:
     """Return the id of every role."""
-    tokens = named_tokens(settings)
+    tokens = list_named(settings)
     named = {role: _id(model, tokens.get(f"{role}_token")) for role in (*ROLES, "cls", "sep")}
     for key, usual in DEFAULTS[BERT].items():
         if key not in settings.values and (number := model.token_to_id(usual)) is not None:
@@ -26,7 +26,7 @@ def special_ids(model: Any, settings: Settings) -> dict[str, int]:
             named[role] = number if named[role] is None else named[role]
     if all(named[role] is None for role in ENDS):
         named["eos"] = model.token_to_id(END_OF_TEXT)
-    ids = {role: _resolved(role, named) for role in ROLES}
+    ids = {role: _resolve(role, named) for role in ROLES}
     if missing := [role for role in ROLES[:4] if ids[role] is None]:
         words = ", ".join(f"`{role}_token`" for role in missing)
         raise SynthError(f"the tokenizer in `{settings.folder}` names no {words}", f"set it in `{CONFIG}`")
@@ -38,7 +38,7 @@ def _id(model: Any, token: object) -> int | None:
     return None if text is None else model.token_to_id(text)
 
 
-def _resolved(role: str, named: dict[str, int | None]) -> int | None:
+def _resolve(role: str, named: dict[str, int | None]) -> int | None:
     """Return a role's own id, or that of what stands in for it, one step on at most twice."""
     nearest = INSTEAD.get(role, ())
     further = (name for relative in nearest for name in INSTEAD.get(relative, ()))

@@ -137,9 +137,10 @@ def read_json_table(path: Path) -> dict[str, Any]:
 def wrong(path: Path, key: str, value: object, wanted: str) -> SynthError:
     """Return what says that a setting has a value it cannot have."""
     return SynthError(
-        f"`{key} = {shown(value)}` of `{path}` is not {wanted}", f"set `{key}` to {wanted}, or leave it out"
+        f"`{key} = {excerpt(value)}` of `{path}` is not {wanted}",
+        f"set `{key}` to {wanted}, or leave it out",
     )
 
 
-def shown(value: object) -> str:
+def excerpt(value: object) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)

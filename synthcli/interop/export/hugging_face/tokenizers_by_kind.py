@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from synthcli.data.tokenizers.bpe import BYTES
 from synthcli.data.tokenizers.byte_level import OFFSET
-from synthcli.data.tokenizers.byte_pairs import BYTES
 from synthcli.data.tokenizers.wordpiece import CLS, MASK, PAD, SEP, UNK
 from synthcli.interop.export.markdown import code
 

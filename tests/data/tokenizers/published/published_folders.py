@@ -17,7 +17,7 @@ from typing import Any
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
+from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, load_published
 from tests.data.tokenizers.odd_lines import odd_lines
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -225,7 +225,7 @@ def write(path: Path, table: Mapping[str, Any]) -> None:
 def read_case(case: Case, folder: Path) -> tuple[HuggingFaceTokenizer, Any]:
     """Return what we and what transformers read in the folder of a case."""
     write_case(case, folder)
-    return published_tokenizer(folder), transformers.AutoTokenizer.from_pretrained(folder)
+    return load_published(folder), transformers.AutoTokenizer.from_pretrained(folder)
 
 
 def differing(case: Case, folder: Path, lines: list[str]) -> list[str]:

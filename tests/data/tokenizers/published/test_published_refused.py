@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import transformers
 
-from synthcli.data.tokenizers.hugging_face import published_tokenizer
+from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.errors import SynthError
 from tests.data.tokenizers.odd_lines import odd_lines
 from tests.data.tokenizers.published.published_folders import (
@@ -35,7 +35,7 @@ def test_what_is_not_honoured_is_refused_by_name(key: str, tmp_path: Path) -> No
     value, hint = REFUSED[key]
     write_case(Case("bert", "bare", "none", {key: value}), tmp_path)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     path = tmp_path / "tokenizer_config.json"
     assert caught.value.message == f"`{key} = {json.dumps(value)}` of `{path}` cannot be honoured"
     assert caught.value.hint == hint
@@ -76,7 +76,7 @@ def test_values_that_mean_nothing_are_refused(
 ) -> None:
     write_case(Case("bert", "bare", "none", options), tmp_path)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     names = {"folder": tmp_path, "size": len(bert_vocabulary())}
     assert caught.value.message == message.format(tmp_path / "tokenizer_config.json", **names)
 
@@ -110,7 +110,7 @@ def test_a_description_that_its_class_would_not_read(
     table[part][key] = value
     write(path, table)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     assert caught.value.message == message.format(path).replace("`bert`", "`BertTokenizer`")
     plain = '`tokenizer_class = "PreTrainedTokenizerFast"` in `tokenizer_config.json`'
     assert caught.value.hint == f"to read the file as it stands: {plain}"
@@ -118,8 +118,7 @@ def test_a_description_that_its_class_would_not_read(
     lines = odd_lines()[::10]
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert (
-        published_tokenizer(tmp_path).encode_batch(lines)
-        == theirs(lines, add_special_tokens=False)["input_ids"]
+        load_published(tmp_path).encode_batch(lines) == theirs(lines, add_special_tokens=False)["input_ids"]
     )
 
 
@@ -143,7 +142,7 @@ def test_an_option_beside_a_description_that_decides(
         return
     write_case(case, tmp_path)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     ((key, value),) = options.items()
     path = tmp_path / "tokenizer_config.json"
     assert caught.value.message == f"`{key} = {json.dumps(value)}` of `{path}` cannot be honoured"
@@ -157,7 +156,7 @@ def test_a_token_that_one_file_adds_and_the_newer_leaves_out(tmp_path: Path) -> 
     )
     write_case(case, tmp_path)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     where = tmp_path / "tokenizer_config.json"
     message = f"`added_tokens_decoder` of `{where}` leaves out `<l>`, which `tokenizer.json` adds"
     assert caught.value.message == message
@@ -169,7 +168,7 @@ def test_files_that_give_one_id_to_two_tokens(tmp_path: Path) -> None:
     (number,) = (token["id"] for token in table["added_tokens"] if token["content"] == "<l>")
     write(tmp_path / "added_tokens.json", {"<other>": number})
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     message = f"the files in `{tmp_path}` give both `<other>` and `<l>` the id {number}"
     assert caught.value.message == message
 
@@ -178,7 +177,7 @@ def test_a_token_that_is_special_and_is_not(tmp_path: Path) -> None:
     typed = {"__type": "AddedToken", "content": "<ent>", "special": False}
     write_case(Case("gpt2", "bare", "none", {"extra_special_tokens": ["<ent>", typed]}), tmp_path)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     message = f"the token `<ent>` is special in one place of the files in `{tmp_path}`, and not in another"
     assert caught.value.message == message
 
@@ -191,7 +190,7 @@ def test_tokens_that_normalising_makes_one(tmp_path: Path) -> None:
     }
     write_case(Case("bert", "bare", "none", {"added_tokens_decoder": tokens}), tmp_path)
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     message = f"the added tokens `Ünï` and `uni` in `{tmp_path}` are one once they are normalised"
     assert caught.value.message == message
 
@@ -207,22 +206,22 @@ def test_tokens_that_are_tables_in_the_settings_are_matched_after_normalising(tm
 def test_case_is_what_the_settings_say(tmp_path: Path) -> None:
     """One piece with a capital letter does not make a vocabulary cased; where nothing is said, a note is."""
     (tmp_path / "vocab.txt").write_text("\n".join([*MARKS, "the", "The", "film"]) + "\n", encoding="utf-8")
-    plain = published_tokenizer(tmp_path)
+    plain = load_published(tmp_path)
     assert plain.encode_batch(["The THE film"]) == [[5, 5, 7]]
     (note,) = plain.notes
     assert note.startswith(
         "text is lower-cased, as transformers does where no `do_lower_case` is set, though 1 "
     )
     write(tmp_path / "tokenizer_config.json", {"do_lower_case": True})
-    said = published_tokenizer(tmp_path)
+    said = load_published(tmp_path)
     assert said.encode_batch(["The THE film"]) == [[5, 5, 7]] and said.notes == ()
     write(tmp_path / "tokenizer_config.json", {"do_lower_case": False})
-    assert published_tokenizer(tmp_path).encode_batch(["The THE film"]) == [[6, 1, 7]]
+    assert load_published(tmp_path).encode_batch(["The THE film"]) == [[6, 1, 7]]
 
 
 def test_berts_usual_tokens_are_taken_where_nothing_names_any(tmp_path: Path) -> None:
     write_case(Case("plain-bert", "json", "none"), tmp_path)
     for name in ("tokenizer_config.json", "config.json"):
         (tmp_path / name).unlink()
-    found = published_tokenizer(tmp_path)
+    found = load_published(tmp_path)
     assert (found.pad_id, found.unk_id, found.bos_id, found.eos_id, found.mask_id) == (0, 1, 2, 3, 4)

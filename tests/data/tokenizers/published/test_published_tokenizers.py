@@ -10,9 +10,9 @@ import transformers
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.tokenizers import load_tokenizer, tokenizer_in
-from synthcli.data.tokenizers.finding import tokenizer_of
-from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
+from synthcli.data.tokenizers import load_given, load_tokenizer
+from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
+from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, load_published
 from synthcli.data.tokenizers.published.settings import MODELS
 from synthcli.errors import SynthError
 from tests.data.tokenizers.odd_lines import odd_lines
@@ -75,7 +75,7 @@ def test_vocabularies_as_they_were_published(name: str, is_set: bool, shared: Pa
         (tmp_path / own).write_bytes((shared / "data/tokenizers" / name / source).read_bytes())
     write(tmp_path / "config.json", {"model_type": model})
     write(tmp_path / "tokenizer_config.json", settings if is_set else {})
-    ours, theirs = published_tokenizer(tmp_path), transformers.AutoTokenizer.from_pretrained(tmp_path)
+    ours, theirs = load_published(tmp_path), transformers.AutoTokenizer.from_pretrained(tmp_path)
     expected = theirs(odd_lines(), add_special_tokens=False)["input_ids"]
     assert ours.encode_batch(odd_lines()) == expected
     decoded = [theirs.decode(ids, skip_special_tokens=True) for ids in expected]
@@ -103,7 +103,7 @@ def test_what_was_read_is_kept(tmp_path: Path) -> None:
     kept.mkdir()
     ours, _ = read_case(case, folder)
     config = TokenizerConfig(kind="huggingface", vocab_size=10**6, files=str(folder))
-    assert ours.hash == tokenizer_of(folder).hash == tokenizer_in(config).hash
+    assert ours.hash == find_tokenizer(folder).hash == load_given(config).hash
     ours.save(kept)
     again = load_tokenizer(kept)
     assert again.hash == ours.hash
@@ -134,8 +134,7 @@ def test_other_names_of_berts_class(name: str, place: str, tmp_path: Path) -> No
     lines = odd_lines()[::20]
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert (
-        published_tokenizer(tmp_path).encode_batch(lines)
-        == theirs(lines, add_special_tokens=False)["input_ids"]
+        load_published(tmp_path).encode_batch(lines) == theirs(lines, add_special_tokens=False)["input_ids"]
     )
 
 
@@ -152,7 +151,7 @@ def test_files_of_a_model_whose_class_we_do_not_build(files: str, tmp_path: Path
     write_case(Case("bert" if files == "vocab.txt" else "gpt2", "bare", "none"), tmp_path)
     write(tmp_path / "config.json", {"model_type": "roberta"})
     with pytest.raises(SynthError) as caught:
-        published_tokenizer(tmp_path)
+        load_published(tmp_path)
     assert (
         caught.value.message
         == f"the tokenizer of `roberta` needs a `tokenizer.json`, and `{tmp_path}` has none"

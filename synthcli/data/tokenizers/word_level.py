@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from synthcli.data.tokenizers.base import Saved, shown
-from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_entries, written
+from synthcli.data.tokenizers.base import Saved, special_name
+from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, format_entries, read_entries
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class WordTokenizer(Saved):
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256(self.kind.encode() + written(self.words)).hexdigest()
+        return hashlib.sha256(self.kind.encode() + format_entries(self.words)).hexdigest()
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         ids, unknown = self.ids, self.unk_id
@@ -52,14 +52,14 @@ class WordTokenizer(Saved):
         """Return the words with a space between: white space is not kept."""
         return " ".join(self.words[i - self.specials] for i in ids if i >= self.specials)
 
-    def piece(self, number: int) -> str:
-        return shown(self, number) or self.words[number - self.specials]
+    def token(self, number: int) -> str:
+        return special_name(self, number) or self.words[number - self.specials]
 
     def files(self) -> dict[str, bytes]:
-        return {FILE: written(self.words)}
+        return {FILE: format_entries(self.words)}
 
 
-def published_vocabulary(config: "TokenizerConfig") -> WordTokenizer:
+def read_word_vocabulary(config: "TokenizerConfig") -> WordTokenizer:
     """Return the words of the file in `files`."""
     folder = Path(config.files or "")
     tokenizer = WordTokenizer.load(folder)
@@ -69,8 +69,8 @@ def published_vocabulary(config: "TokenizerConfig") -> WordTokenizer:
 
 def frequent_words(config: "TokenizerConfig", texts: Iterable[str], least_count: int = 1) -> WordTokenizer:
     """Return the most frequent words of texts, none of which stands there less than `least_count` times."""
-    room = room_for(config)
-    counts, forgotten = counted(texts)
+    room = max_words(config)
+    counts, forgotten = count_words(texts)
     if not counts:
         raise SynthError("no text to take words from", "prepare a corpus that is not empty")
     kept = [word for word, count in counts.items() if count >= least_count]
@@ -88,7 +88,7 @@ def frequent_words(config: "TokenizerConfig", texts: Iterable[str], least_count:
     return tokenizer
 
 
-def counted(texts: Iterable[str]) -> tuple[Counter[str], int]:
+def count_words(texts: Iterable[str]) -> tuple[Counter[str], int]:
     """Count the words of texts, and return up to which count rare ones were forgotten on the way.
 
     That is 0 unless there are more than `COUNTED_AT_MOST` words, which bounds memory.
@@ -104,7 +104,7 @@ def counted(texts: Iterable[str]) -> tuple[Counter[str], int]:
     return counts, forgotten
 
 
-def room_for(config: "TokenizerConfig") -> int:
+def max_words(config: "TokenizerConfig") -> int:
     """Return how many words a vocabulary has room for."""
     room = config.vocab_size - WordTokenizer.specials
     if room < 1:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.data.tokenizers.base import Tokenizer
-from synthcli.data.tokenizers.sampling import sample_for
+from synthcli.data.tokenizers.training_sample import draw_sample
 from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 
@@ -28,7 +28,7 @@ Train = Callable[["TokenizerConfig", list[str]], Tokenizer]
 Load = Callable[[Path], Tokenizer]
 
 
-def trained(
+def train_cached(
     config: "TokenizerConfig",
     texts: Iterable[str],
     train: Train,
@@ -42,7 +42,7 @@ def trained(
             f"cannot train `{config.kind}` with `vocab_size = {config.vocab_size}`: {LARGEST} is the most"
         )
         raise SynthError(message, "a few ten thousand pieces serve any text")
-    sample = sample_for(config.vocab_size, texts)
+    sample = draw_sample(config.vocab_size, texts)
     if not sample.chunks:
         raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
     decided = {
@@ -51,27 +51,27 @@ def trained(
         "library": f"{library} {version(library)}",
         "sample_sha256": sample.hash,
     }
-    tokenizer = known(decided, load, cache)
+    tokenizer = load_cached(decided, load, cache)
     is_new = tokenizer is None
     if tokenizer is None:
         tokenizer = train(config, sample.chunks)
     tokenizer.training = decided | sample.describe()
     if is_new and cache is not None:
-        with suppress(OSError), new_folder(place(cache, decided), replaces=True) as folder:
+        with suppress(OSError), new_folder(cache_folder(cache, decided), replaces=True) as folder:
             tokenizer.save(folder)
     return tokenizer
 
 
-def known(decided: dict[str, Any], load: Load, cache: Path | None) -> Tokenizer | None:
+def load_cached(decided: dict[str, Any], load: Load, cache: Path | None) -> Tokenizer | None:
     """Return the tokenizer that the cache holds; a damaged one counts as none, and is replaced."""
-    if cache is None or not (path := place(cache, decided)).exists():
+    if cache is None or not (path := cache_folder(cache, decided)).exists():
         return None
     with suppress(SynthError):
         return load(path)
     return None
 
 
-def place(cache: Path, decided: dict[str, Any]) -> Path:
+def cache_folder(cache: Path, decided: dict[str, Any]) -> Path:
     """Return where the cache keeps what these decide."""
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
     return cache / f"{decided['kind']}-{decided['requested']}-{digest[:LENGTH]}"

@@ -7,7 +7,7 @@ pair a line. Nothing is unknown, and decoding gives the text back.
 from typing import Any
 
 
-def pairs_in(merges: bytes) -> list[tuple[str, str]]:
+def read_merges(merges: bytes) -> list[tuple[str, str]]:
     """Return the merges of a file, best first; a line may end in CR LF.
 
     ValueError names a line that is no pair.
@@ -33,7 +33,7 @@ def byte_pair_model(vocabulary: dict[str, int], pairs: list[tuple[str, str]]) ->
     return model
 
 
-def text_of(entry: str) -> str:
+def entry_text(entry: str) -> str:
     """Return the text of an entry of a vocabulary; bytes that are no UTF-8 by themselves in hexadecimal."""
     return bytes(BYTES[character] for character in entry).decode(errors="backslashreplace")
 

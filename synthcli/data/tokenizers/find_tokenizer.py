@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from synthcli.data.tokenizers import Tokenizer, home, load_tokenizer
+from synthcli.data.tokenizers import Tokenizer, load_tokenizer, tokenizer_folder
 from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS
 from synthcli.data.tokenizers.gpt2 import MERGES, VOCABULARY, Gpt2Tokenizer
-from synthcli.data.tokenizers.hugging_face import is_published, published_tokenizer
+from synthcli.data.tokenizers.hugging_face import is_published, load_published
 from synthcli.data.tokenizers.published.settings import CONFIG, DESCRIBED, MODEL_CONFIG
 from synthcli.data.tokenizers.vocabulary_file import FILE, read_lines
-from synthcli.data.tokenizers.wordpiece import MARKS
-from synthcli.data.tokenizers.words import WordTokenizer
+from synthcli.data.tokenizers.word_level import WordTokenizer
+from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS
 from synthcli.errors import SynthError
 from synthcli.safe_read import check_files
 
@@ -19,9 +19,9 @@ EXPECTED = (
 )
 
 
-def tokenizer_of(place: Path) -> Tokenizer:
+def find_tokenizer(place: Path) -> Tokenizer:
     """Return the tokenizer of a folder; what holds none is refused with what would."""
-    folder = home(place)
+    folder = tokenizer_folder(place)
     check_files(folder, ENDINGS)  # what is no plain file is not passed over as if it were not there
     if (folder / DESCRIPTION).is_file():
         return load_tokenizer(folder)
@@ -29,7 +29,7 @@ def tokenizer_of(place: Path) -> Tokenizer:
         return Gpt2Tokenizer.load(folder)
     if not is_published(folder):
         raise SynthError(f"`{place}` holds no tokenizer that is known", EXPECTED)
-    return WordTokenizer.load(folder) if _holds_words(folder) else published_tokenizer(folder)
+    return WordTokenizer.load(folder) if _holds_words(folder) else load_published(folder)
 
 
 def _holds_words(folder: Path) -> bool:
@@ -38,4 +38,4 @@ def _holds_words(folder: Path) -> bool:
         return False
     if not (folder / FILE).is_file():
         return False
-    return not set(MARKS) & {line.rstrip() for line in read_lines(folder / FILE, WordTokenizer.kind)}
+    return not set(SPECIAL_TOKENS) & {line.rstrip() for line in read_lines(folder / FILE, WordTokenizer.kind)}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.tokenizers.byte_pairs import BYTES
+from synthcli.data.tokenizers.bpe import BYTES
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
@@ -60,7 +60,7 @@ def _reads_entries_back(vocabulary: dict[str, int], pairs: list[tuple[str, str]]
 
 def encode_flat(encoding: "Encoding", texts: list[str], others: Callable[[list[str]], Ids]) -> Ids:
     """Return the ids of texts; those on which engines may not agree are given to `others`."""
-    is_known = known_texts(texts)
+    is_known = find_known_texts(texts)
     known = [text for text, fast in zip(texts, is_known, strict=True) if fast]
     values, ends = _encode_known(encoding, known)
     if len(known) == len(texts):
@@ -83,7 +83,7 @@ def _encode_known(encoding: "Encoding", texts: list[str]) -> Ids:
     return np.delete(ids, marks), ends
 
 
-def known_texts(texts: list[str]) -> npt.NDArray[np.bool_]:
+def find_known_texts(texts: list[str]) -> npt.NDArray[np.bool_]:
     """Return which texts are short enough, and of known characters alone: the separator's are none."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     is_known: npt.NDArray[np.bool_] = lengths <= LONGEST
@@ -96,19 +96,19 @@ def unknown_places(text: str) -> npt.NDArray[np.int64]:
     if text.isascii():
         return np.zeros(0, np.int64)
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    is_known = known_characters()[np.minimum(codes, CHARACTERS)]
+    is_known = find_known_characters()[np.minimum(codes, CHARACTERS)]
     return np.flatnonzero(~is_known)
 
 
 @cache
-def known_characters() -> npt.NDArray[np.bool_]:
+def find_known_characters() -> npt.NDArray[np.bool_]:
     """Return, by number, whether a character is of one kind in Unicode 3.2 and Python's; the last is not."""
     old = unicodedata.ucd_3_2_0
     kinds = [(unicodedata.category(chr(code)), old.category(chr(code))) for code in range(CHARACTERS)]
-    known = [new not in ("Cn", "Cs") and kind_of(new) == kind_of(then) for new, then in kinds]
+    known = [new not in ("Cn", "Cs") and character_kind(new) == character_kind(then) for new, then in kinds]
     return np.array([*known, False])
 
 
-def kind_of(category: str) -> str:
+def character_kind(category: str) -> str:
     """Return what GPT-2's words ask of a character: a letter, a digit, white space or none of them."""
     return category[0] if category[0] in "LNZ" else "" if category != "Cc" else "Cc"

@@ -9,9 +9,9 @@ import pytest
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.prepare.pretokenise import encode_texts
 from synthcli.data.tokenizers import Tokenizer
+from synthcli.data.tokenizers.bpe import BYTES
 from synthcli.data.tokenizers.byte_level_bpe import train
-from synthcli.data.tokenizers.byte_pairs import BYTES
-from synthcli.data.tokenizers.fast_byte_pairs import LONGEST, SEPARATOR, fast_encoding, known_texts
+from synthcli.data.tokenizers.fast_bpe import LONGEST, SEPARATOR, fast_encoding, find_known_texts
 from synthcli.data.tokenizers.gpt2 import PUBLISHED, Gpt2Tokenizer
 
 RNG = random.Random(0)
@@ -70,20 +70,20 @@ def test_odd_texts_have_the_same_ids(name: str, request: pytest.FixtureRequest) 
     tokenizer = request.getfixturevalue(name)
     assert tokenizer.fast_encoding is not None
     texts = odd_texts(1_000)
-    assert 0.3 < known_texts(texts).mean() < 0.9
+    assert 0.3 < find_known_texts(texts).mean() < 0.9
     assert same_ids(tokenizer, texts) and same_ids(tokenizer, texts[:1]) and same_ids(tokenizer, [])
 
 
 def test_every_character_is_cut_alike(trained: Tokenizer) -> None:
     """Many to a text, those that are not known apart: of them `tokenizers` decides itself."""
     characters = [chr(code) for code in range(0x20100) if not 0xD800 <= code < 0xE000]
-    is_known = known_texts(characters)
+    is_known = find_known_texts(characters)
     assert 0.4 < is_known.mean() < 0.9
     known = [f"a{one}1{one} {one}!{one}  {one}b" for one in compress(characters, is_known)]
     others = [f"a{one}1{one} {one}!{one}  {one}b" for one in compress(characters, ~is_known)]
     texts = ["".join(known[first : first + 50]) for first in range(0, len(known), 50)]
-    assert known_texts(texts).all() and same_ids(trained, texts)
-    assert not known_texts(others).any() and same_ids(trained, others[::16])
+    assert find_known_texts(texts).all() and same_ids(trained, texts)
+    assert not find_known_texts(others).any() and same_ids(trained, others[::16])
 
 
 def test_the_published_vocabulary_is_as_if_it_were_tried(gpt2: Gpt2Tokenizer) -> None:

@@ -40,18 +40,18 @@ class Sample:
         return {"characters_read": self.read, "characters_sampled": sampled, "sample_sha256": self.hash}
 
 
-def sample_for(vocab_size: int, texts: Iterable[str]) -> Sample:
+def draw_sample(vocab_size: int, texts: Iterable[str]) -> Sample:
     """Return a sample large enough for a vocabulary."""
-    return sample_of(texts, min(vocab_size * CHARACTERS_PER_PIECE, SAMPLED_AT_MOST))
+    return sample_characters(texts, min(vocab_size * CHARACTERS_PER_PIECE, SAMPLED_AT_MOST))
 
 
-def sample_of(texts: Iterable[str], characters: int) -> Sample:
+def sample_characters(texts: Iterable[str], characters: int) -> Sample:
     """Return about as many characters as wanted, every chunk with the same chance."""
     characters = max(characters, CHUNK)
     wanted, draw = 0, random.Random(SEED)
     sample: list[str] = []
     length = read = 0
-    for seen, chunk in enumerate(chunks(texts)):
+    for seen, chunk in enumerate(cut_chunks(texts)):
         read += len(chunk)
         if length + len(chunk) <= characters:
             sample.append(chunk)
@@ -64,7 +64,7 @@ def sample_of(texts: Iterable[str], characters: int) -> Sample:
     return Sample(sample, read)
 
 
-def chunks(texts: Iterable[str]) -> Iterator[str]:
+def cut_chunks(texts: Iterable[str]) -> Iterator[str]:
     """Yield texts that are not blank, long ones in pieces."""
     for text in texts:
         if text.strip():

@@ -17,8 +17,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from synthcli.data.tokenizers.base import Saved, shown
-from synthcli.data.tokenizers.sampling import CHUNK
+from synthcli.data.tokenizers.base import Saved, special_name
+from synthcli.data.tokenizers.training_sample import CHUNK
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class SentencePieceTokenizer(Saved):
         return hashlib.sha256(self.kind.encode() + self.model).hexdigest()
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        rows = [words_of(text) for text in texts]
+        rows = [split_words(text) for text in texts]
         distinct = list(dict.fromkeys(chain.from_iterable(rows)))
         ids = dict(zip(distinct, self._processor.encode(distinct), strict=True))
         return [list(chain.from_iterable(map(ids.__getitem__, words))) for words in rows]
@@ -70,15 +70,15 @@ class SentencePieceTokenizer(Saved):
     def decode(self, ids: list[int]) -> str:
         return str(self._processor.decode([int(i) for i in ids if i > self.unk_id]))
 
-    def piece(self, number: int) -> str:
+    def token(self, number: int) -> str:
         """Return a piece; U+2581 is a space."""
-        return shown(self, number) or str(self._processor.id_to_piece(number))
+        return special_name(self, number) or str(self._processor.id_to_piece(number))
 
     def files(self) -> dict[str, bytes]:
         return {FILE: self.model}
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Cut a text before the first of every few spaces, that one left out: the model puts one before any text.
 
     A text that holds U+2581 itself stays whole: the model cannot tell it from a space.

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.data.tokenizers.base import special_ids
 from synthcli.data.tokenizers.gpt2 import MERGES, VOCABULARY, Gpt2Tokenizer
-from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, published_tokenizer
+from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, load_published
 from synthcli.data.tokenizers.published.added import END_OF_TEXT
 from synthcli.data.tokenizers.published.options import CASE
 from synthcli.data.tokenizers.published.pipelines import leaves
-from synthcli.data.tokenizers.published.settings import BERT, CONFIG, DESCRIBED, read_settings, shown
+from synthcli.data.tokenizers.published.settings import BERT, CONFIG, DESCRIBED, excerpt, read_settings
 from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_pieces
-from synthcli.data.tokenizers.wordpiece import MARKS, WordPieceTokenizer
+from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -26,40 +26,40 @@ if TYPE_CHECKING:
 READING = ("normalizer", "pre_tokenizer", "model")
 
 
-def published_wordpiece(config: "TokenizerConfig") -> WordPieceTokenizer:
+def convert_wordpiece(config: "TokenizerConfig") -> WordPieceTokenizer:
     """Return the pieces of the files in `files`."""
     folder = Path(config.files or "")
-    tokenizer = wordpiece_of(folder)
+    tokenizer = read_wordpiece(folder)
     check_size(folder, tokenizer.vocab_size, config.vocab_size)
     return tokenizer
 
 
-def wordpiece_of(folder: Path) -> WordPieceTokenizer:
+def read_wordpiece(folder: Path) -> WordPieceTokenizer:
     """Return BERT's pieces in a folder of published files."""
     if not (folder / DESCRIBED).is_file():
         pieces = read_pieces(folder)
-        if missing := [f"`{mark}`" for mark in MARKS if mark not in pieces]:
+        if missing := [f"`{mark}`" for mark in SPECIAL_TOKENS if mark not in pieces]:
             message = f"`{folder / FILE}` lacks {', '.join(missing)}"
             raise SynthError(message, "take the `vocab.txt` of a BERT model")
-    published = published_tokenizer(folder)
+    published = load_published(folder)
     own = WordPieceTokenizer(_pieces(folder, json.loads(published.description)["model"]))
     settings = read_settings(folder)
     if settings.family == BERT and CASE not in settings.values and own.is_cased:
         message = f"the entries in `{folder}` have capital letters, and nothing says whether text keeps them"
         raise SynthError(message, f'say it in `{folder / CONFIG}`: `{{"{CASE}": false}}`, or true')
-    _refuse_other(folder, own, json.loads(own._model.to_str()), published, set(MARKS))
+    _refuse_other(folder, own, json.loads(own._model.to_str()), published, set(SPECIAL_TOKENS))
     if special_ids(own) != special_ids(published):
-        raise _otherwise(folder, own.kind, "its special tokens are others")
+        raise _refuse_kind(folder, own.kind, "its special tokens are others")
     return own
 
 
-def published_gpt2(config: "TokenizerConfig") -> Gpt2Tokenizer:
+def convert_gpt2(config: "TokenizerConfig") -> Gpt2Tokenizer:
     """Return GPT-2's own files, under either of their names."""
     folder = Path(config.files or "")
     own = Gpt2Tokenizer.load(folder)
     if (folder / VOCABULARY[1]).is_file() and (folder / MERGES[1]).is_file():
         table = json.loads(own._bpe.to_str())
-        _refuse_other(folder, own, table, published_tokenizer(folder), {END_OF_TEXT})
+        _refuse_other(folder, own, table, load_published(folder), {END_OF_TEXT})
     return own
 
 
@@ -67,10 +67,10 @@ def _pieces(folder: Path, model: Mapping[str, Any]) -> list[str]:
     """Return the entries in the order of their ids, of which none may be missing."""
     vocabulary: dict[str, int] = model["vocab"] if model["type"] == "WordPiece" else {}
     pieces = sorted(vocabulary, key=vocabulary.__getitem__)
-    if not set(MARKS) <= set(pieces):
-        raise _otherwise(folder, "wordpiece", "it has no WordPiece vocabulary with BERT's special tokens")
+    if not set(SPECIAL_TOKENS) <= set(pieces):
+        raise _refuse_kind(folder, "wordpiece", "it has no WordPiece vocabulary with BERT's special tokens")
     if [vocabulary[piece] for piece in pieces] != list(range(len(pieces))) or any("\n" in p for p in pieces):
-        raise _otherwise(folder, "wordpiece", "its ids are not those of the lines of a file")
+        raise _refuse_kind(folder, "wordpiece", "its ids are not those of the lines of a file")
     return pieces
 
 
@@ -83,24 +83,26 @@ def _refuse_other(
 ) -> None:
     """Refuse files that are read otherwise than one of our kinds does, or that add tokens."""
     theirs = json.loads(published.description)
-    ours, found = (_settled(dict(leaves(side, READING))) for side in (table, theirs))
+    ours, found = (_settle_accents(dict(leaves(side, READING))) for side in (table, theirs))
     for path in sorted(ours.keys() | found.keys()):
         if ours.get(path) != found.get(path):
-            raise _otherwise(
-                folder, own.kind, f"`{path}` is {shown(found.get(path))}, not {shown(ours.get(path))}"
+            raise _refuse_kind(
+                folder,
+                own.kind,
+                f"`{path}` is {excerpt(found.get(path))}, not {excerpt(ours.get(path))}",
             )
     for token in theirs["added_tokens"]:
         if token["content"] not in known:
-            raise _otherwise(folder, own.kind, f"it adds the token `{token['content']}`")
+            raise _refuse_kind(folder, own.kind, f"it adds the token `{token['content']}`")
 
 
-def _settled(values: dict[str, Any]) -> dict[str, Any]:
+def _settle_accents(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values with the one that another decides while it is null."""
     if values.get("normalizer.strip_accents", 0) is None:
         values["normalizer.strip_accents"] = values["normalizer.lowercase"]
     return {path: value for path, value in values.items() if value not in (None, "", False)}
 
 
-def _otherwise(folder: Path, kind: str, why: str) -> SynthError:
+def _refuse_kind(folder: Path, kind: str, why: str) -> SynthError:
     message = f"the files in `{folder}` are not read as `{kind}` reads: {why}"
     return SynthError(message, "ask for `huggingface`, which reads them as their settings say")

@@ -6,7 +6,7 @@ from synthcli.data.tokenizers.base import Tokenizer
 
 
 @dataclass(frozen=True)
-class Trial:
+class RoundTrip:
     """Ids and pieces of a text, and what decoding gives back."""
 
     ids: list[int]
@@ -17,13 +17,13 @@ class Trial:
     is_round_trip: bool
 
 
-def tried(tokenizer: Tokenizer, text: str) -> Trial:
+def try_text(tokenizer: Tokenizer, text: str) -> RoundTrip:
     """Encode a text and decode it again."""
     (ids,) = tokenizer.encode_batch([text])
     decoded = tokenizer.decode(ids)
-    return Trial(
+    return RoundTrip(
         ids=list(ids),
-        pieces=[tokenizer.piece(number) for number in ids],
+        pieces=[tokenizer.token(number) for number in ids],
         decoded=decoded,
         bytes_per_token=round(len(text.encode()) / len(ids), 3) if ids else None,
         unknown=ids.count(tokenizer.unk_id),
