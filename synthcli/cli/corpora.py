@@ -66,7 +66,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     ```
     """
     from synthcli.data.corpora import find_corpus
-    from synthcli.data.corpora.homes import present
+    from synthcli.data.corpora.homes import find_home
 
     corpus = find_corpus(name)
     if as_json:
@@ -89,9 +89,9 @@ def show(name: Name, as_json: AsJson = False) -> None:
         ["where", where(corpus)],
     ]
     screen.table(None, ["", corpus.name], [row for row in rows if row[1]])
-    fetchable = files and present(name) is None
+    fetchable = files and find_home(name) is None
     words = ["synth", *(["corpora", "fetch"] if fetchable else ["prepare-corpus"]), name]
-    is_here = corpus.builtin or hub or fetchable or present(name)
+    is_here = corpus.builtin or hub or fetchable or find_home(name)
     return screen.say(f"next: `{shlex.join(words)}{'' if is_here else ' --source PATH'}`")
 
 
@@ -101,13 +101,13 @@ def train_rows(corpus: "Corpus") -> str:
 
 def where(corpus: "Corpus") -> str:
     """Say whether a corpus is here, and else where it would be read from."""
-    from synthcli.data.corpora.homes import homes, present
+    from synthcli.data.corpora.homes import find_home, list_homes
 
     if corpus.builtin:
         return "built in"
-    if (home := present(corpus.name)) is not None:
+    if (home := find_home(corpus.name)) is not None:
         return f"here: {home}"
-    expected = [str(home) for home in homes(corpus.name)[:1]]
+    expected = [str(home) for home in list_homes(corpus.name)[:1]]
     return ", ".join([*(["hub"] if corpus.hub else []), *expected, "--source"])
 
 
@@ -130,10 +130,10 @@ def citation(corpus: "Corpus") -> str:
 
 def as_data(corpus: "Corpus") -> dict[str, Any]:
     """Return a corpus for `--json`."""
-    from synthcli.data.corpora.homes import homes, present
+    from synthcli.data.corpora.homes import find_home, list_homes
     from synthcli.data.fetch.remote_files import PUBLISHED
 
-    hub, home = corpus.hub, None if corpus.builtin else present(corpus.name)
+    hub, home = corpus.hub, None if corpus.builtin else find_home(corpus.name)
     return {
         "name": corpus.name,
         "kind": corpus.kind,
@@ -147,7 +147,7 @@ def as_data(corpus: "Corpus") -> dict[str, Any]:
         "layout": corpus.layout,
         "builtin": corpus.builtin,
         "hub": {"id": hub.id, "config": hub.config, "revision": hub.revision} if hub else None,
-        "expected": [] if corpus.builtin else [str(home) for home in homes(corpus.name)],
+        "expected": [] if corpus.builtin else [str(home) for home in list_homes(corpus.name)],
         "present": None if home is None else str(home),
         "files": [remote.url for remote in PUBLISHED.get(corpus.name, ())],
     }

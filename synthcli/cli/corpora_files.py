@@ -70,14 +70,14 @@ def fetch(names: Names, to: To = None) -> None:
     ```
     """
     from synthcli.data.corpora import find_corpus
-    from synthcli.data.fetch.fetch_corpus import fetch as fetch_files
-    from synthcli.data.fetch.fetch_corpus import files_of
+    from synthcli.data.fetch.fetch_corpus import fetch_corpus as fetch_files
+    from synthcli.data.fetch.fetch_corpus import list_remote_files
 
     if to is not None and len(names) > 1:
         raise SynthError("`--to` belongs to one corpus, and several are named", "fetch them one by one")
     corpora = [find_corpus(name) for name in names]
     for corpus in corpora:
-        files_of(corpus)  # refuses before anything is fetched
+        list_remote_files(corpus)  # refuses before anything is fetched
     for corpus in corpora:
         with going_on(lambda: Stopped(DOWNLOADED, same_command(), "goes on there")), reporting() as report:
             fetched = fetch_files(corpus, to, report)
@@ -97,7 +97,7 @@ def pack(what: What, output: Output, source: Source = None) -> None:
     synth corpora pack copy.bytes-260 -o copy.tar.zst
     ```
     """
-    from synthcli.data.fetch.pack import pack as pack_files
+    from synthcli.data.fetch.pack import pack_folder as pack_files
 
     contents = contents_of(what, source)
     with reporting() as report:
@@ -117,7 +117,7 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
     synth corpora unpack enwik8.tar
     ```
     """
-    from synthcli.data.corpora.homes import homes
+    from synthcli.data.corpora.homes import list_homes
     from synthcli.data.fetch.unpack import unpack_pack
 
     with reporting() as report:
@@ -131,7 +131,7 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
             move = shlex.join(["mv", str(target), str(stores_root() / listed.name)])
             return screen.say(f"next: `{move}`: a store is found by its name")
         return screen.say(f"next: `{training_command(Store(target, read_manifest(target)))}`")
-    is_found = to is None and target in homes(listed.name)
+    is_found = to is None and target in list_homes(listed.name)
     source = [] if is_found else ["--source", str(target)]
     return screen.say(f"next: `{shlex.join(['synth', 'prepare-corpus', listed.name, *source])}`")
 
@@ -139,7 +139,7 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
 def contents_of(what: str, source: Path | None) -> "Contents":
     """Return what to pack: a corpus's files, or a store, which must be whole."""
     from synthcli.data.corpora import CORPORA
-    from synthcli.data.corpora.homes import data_root, homes, present
+    from synthcli.data.corpora.homes import data_root, find_home, list_homes
     from synthcli.data.fetch.pack import Contents
     from synthcli.data.store.store import open_store, stores_in, stores_root
 
@@ -152,14 +152,14 @@ def contents_of(what: str, source: Path | None) -> "Contents":
         return Contents("store", path.resolve().name, path.resolve().name, path)
     if CORPORA[what].builtin:
         raise SynthError(f"`{what}` is built in and has no files", "prepare it, and pack its store")
-    root = source or present(what)
+    root = source or find_home(what)
     if root is None or not root.is_dir():
         raise SynthError(
             f"the files of `{what}` are not here" if source is None else f"`{source}` is no folder",
             f"`synth corpora fetch {what}`, or name their folder with `--source`",
         )
     CORPORA[what].open(root)
-    home = next((home.relative_to(data_root()).as_posix() for home in homes(what)), what)
+    home = next((home.relative_to(data_root()).as_posix() for home in list_homes(what)), what)
     return Contents("corpus", what, home, root)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import named
+from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import records, shown
+from synthcli.data.corpora.reading import clip, records
 from synthcli.data.corpora.source import Folder, Part, Row
 from synthcli.errors import SynthError
 
@@ -20,29 +20,29 @@ LAYOUT = (
 FILES = {"train": ["train.csv"], "test": ["test.csv"]}
 
 
-def text_of(text: str) -> str:
+def join_lines(text: str) -> str:
     """Return a text on one line: the publisher writes a line's end as a backslash."""
     return " ".join(text.replace("\\", " ").split())
 
 
-def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         for number, (label, title, description) in records(path, columns=3):
             if label not in ("1", "2", "3", "4"):
                 raise SynthError(
-                    f"`{path}` has class `{shown(label)}` at line {number}, expected 1 to 4",
+                    f"`{path}` has class `{clip(label)}` at line {number}, expected 1 to 4",
                     f"expected {LAYOUT}",
                 )
-            yield {"text": text_of(f"{title} {description}"), "label": int(label) - 1}
+            yield {"text": join_lines(f"{title} {description}"), "label": int(label) - 1}
 
 
-def folder(root: Path) -> Folder:
-    found = named(root, FILES, "ag-news", LAYOUT)
-    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+def open_folder(root: Path) -> Folder:
+    found = find_named(root, FILES, "ag-news", LAYOUT)
+    return Folder(root, {split: Part((path,), read_rows) for split, path in found.items()})
 
 
-def row(record: dict[str, Any]) -> Row:
-    return {"text": text_of(record["text"]), "label": record["label"]}
+def hub_row(record: dict[str, Any]) -> Row:
+    return {"text": join_lines(record["text"]), "label": record["label"]}
 
 
 AG_NEWS = Corpus(
@@ -58,8 +58,8 @@ AG_NEWS = Corpus(
         "fancyzhx/ag_news",
         None,
         "eb185aade064a813bc0b7f42de02595523103ca4",
-        row,
+        hub_row,
         {"train": "train", "test": "test"},
     ),
-    folder=folder,
+    folder=open_folder,
 )

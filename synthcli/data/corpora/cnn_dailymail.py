@@ -7,9 +7,9 @@ from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.cnn_stories import find_stories, story_rows
-from synthcli.data.corpora.find_files import lacking, matching
+from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import json_document, parallel, records, shown
+from synthcli.data.corpora.reading import clip, json_document, parallel, records
 from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Row, cut
 from synthcli.errors import SynthError
 
@@ -26,17 +26,17 @@ ARTICLES, SUMMARIES = ("article", "text"), ("highlights", "y")
 Groups = dict[str, list[Path]]
 
 
-def split_of(path: Path) -> str:
+def find_split_word(path: Path) -> str:
     """Return the split a file's name speaks of, or nothing."""
     return next((split for split in SPLITS if split[:3].replace("tes", "test") in path.name.lower()), "")
 
 
-def grouped(root: Path, pattern: str) -> Groups:
+def group_files(root: Path, pattern: str) -> Groups:
     """Return the files that match, by split; `root` may be such a file itself."""
-    files = [root] if root.is_file() and root.match(f"{pattern}*") else matching(root, pattern)
+    files = [root] if root.is_file() and root.match(f"{pattern}*") else find_files(root, pattern)
     groups: Groups = {}
     for path in files:
-        groups.setdefault(split_of(path), []).append(path)
+        groups.setdefault(find_split_word(path), []).append(path)
     return groups
 
 
@@ -55,7 +55,7 @@ def column(path: Path, names: list[str], wanted: tuple[str, str]) -> int:
         if name in names:
             return names.index(name)
     raise SynthError(
-        f"`{path}` has no column `{wanted[0]}` or `{wanted[1]}` among {shown(', '.join(names))}",
+        f"`{path}` has no column `{wanted[0]}` or `{wanted[1]}` among {clip(', '.join(names))}",
         f"expected {LAYOUT}",
     )
 
@@ -64,10 +64,10 @@ def parallel_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     """Read each `.source` beside its `.target`; the marks <t> and </t> part sentences."""
     for path, beside in zip(files[::2], files[1::2], strict=True):
         for source, target in parallel(path, beside):
-            yield {"source": unmarked(source, " "), "target": unmarked(target, "\n")}
+            yield {"source": strip_tags(source, " "), "target": strip_tags(target, "\n")}
 
 
-def unmarked(text: str, between: str) -> str:
+def strip_tags(text: str, between: str) -> str:
     """Return the sentences between <t> marks, joined."""
     sentences = (part.strip() for part in text.replace("</t>", "<t>").split("<t>"))
     return between.join(part for part in sentences if part)
@@ -75,20 +75,20 @@ def unmarked(text: str, between: str) -> str:
 
 def find_parallel(root: Path) -> Groups:
     """Return the files by split, each `.source` before its `.target`."""
-    groups = grouped(root, "*.source")
+    groups = group_files(root, "*.source")
     for files in groups.values():
-        pairs = [(path, target_of(root, path)) for path in files]
+        pairs = [(path, find_target(root, path)) for path in files]
         files[:] = [path for pair in pairs for path in pair]
     return groups
 
 
-def target_of(root: Path, source: Path) -> Path:
+def find_target(root: Path, source: Path) -> Path:
     """Return the `.target` of a `.source`, plain or packed."""
     name = source.name.removesuffix(".gz").replace(".source", ".target")
     for target in (source.with_name(name), source.with_name(f"{name}.gz")):
         if target.is_file():
             return target
-    raise lacking(root, f"`{name}`", "cnn-dailymail", LAYOUT)
+    raise lacks_error(root, f"`{name}`", "cnn-dailymail", LAYOUT)
 
 
 def json_rows(files: tuple[Path, ...]) -> Iterator[Row]:
@@ -116,10 +116,10 @@ class Format:
 
 
 FORMATS = (
-    Format("csv", lambda root: grouped(root, "*.csv"), csv_rows),
+    Format("csv", lambda root: group_files(root, "*.csv"), csv_rows),
     Format(".source and .target", find_parallel, parallel_rows),
     Format(".story", find_stories, story_rows),
-    Format("json", lambda root: grouped(root, "*.json"), json_rows),
+    Format("json", lambda root: group_files(root, "*.json"), json_rows),
 )
 
 
@@ -127,7 +127,7 @@ def folder(root: Path) -> Folder:
     """Open the first format found; say which others were passed over."""
     present = [(form, groups) for form in FORMATS if (groups := form.find(root))]
     if not present:
-        raise lacking(root, "all files", "cnn-dailymail", LAYOUT)
+        raise lacks_error(root, "all files", "cnn-dailymail", LAYOUT)
     (form, groups), *others = present
     opened = open_groups(root, form, groups)
     passed = ", ".join(other.name for other, _ in others)
@@ -142,7 +142,7 @@ def open_groups(root: Path, form: Format, groups: Groups) -> Folder:
         return cut(root, tuple(files), form.rows, f"the {form.name} files")
     missing = [split for split in SPLITS if split not in groups]
     if missing:
-        raise lacking(
+        raise lacks_error(
             root, [f"the {form.name} files of {split}" for split in missing], "cnn-dailymail", LAYOUT
         )
     return Folder(root, {split: Part(tuple(groups[split]), form.rows) for split in SPLITS})

@@ -5,8 +5,8 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from synthcli.data.corpora.find_files import lacking, matching
-from synthcli.data.corpora.reading import json_lines, lines, shown
+from synthcli.data.corpora.find_files import find_files, lacks_error
+from synthcli.data.corpora.reading import clip, json_lines, lines
 from synthcli.data.corpora.source import Folder, Row
 from synthcli.data.corpora.splitting import split_folder
 from synthcli.data.corpora.text_form import PUBLISHED, TextForm
@@ -28,7 +28,7 @@ def documents(files: tuple[Path, ...], field: str) -> Iterator[Row]:
 def records(path: Path, field: str) -> Iterator[Row]:
     for number, record in json_lines(path):
         if not isinstance(record.get(field), str):
-            held = shown(", ".join(record) or "nothing")
+            held = clip(", ".join(record) or "nothing")
             raise SynthError(
                 f"`{path}` has no text `{field}` at line {number}, but {held}",
                 f"expected one object a line with `{field}`",
@@ -44,7 +44,7 @@ def parquet(path: Path, field: str) -> Iterator[Row]:
     try:
         table = ParquetFile(path)
         if field not in table.schema_arrow.names:
-            names = shown(", ".join(table.schema_arrow.names))
+            names = clip(", ".join(table.schema_arrow.names))
             raise SynthError(f"`{path}` has no column `{field}` among {names}", "take the publisher's copy")
         kind = table.schema_arrow.field(field).type
         if not (is_string(kind) or is_large_string(kind)):
@@ -55,7 +55,7 @@ def parquet(path: Path, field: str) -> Iterator[Row]:
                     raise SynthError(f"`{path}` has an empty cell in `{field}`", "take the publisher's copy")
                 yield {"text": text}
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SynthError(f"`{path}` cannot be read as parquet: {shown(error)}", "fetch it again") from error
+        raise SynthError(f"`{path}` cannot be read as parquet: {clip(error)}", "fetch it again") from error
 
 
 def paragraphs(path: Path, form: TextForm = PUBLISHED) -> Iterator[Row]:
@@ -69,9 +69,9 @@ def document_folder(root: Path, corpus: str, layout: str, field: str, patterns: 
 
     `patterns` are looked for in all folders; their keys are what messages call them.
     """
-    found = (path for pattern in patterns.values() for path in matching(root, f"**/{pattern}"))
+    found = (path for pattern in patterns.values() for path in find_files(root, f"**/{pattern}"))
     files = [root] if root.is_file() else list(found)
     if not files:
-        raise lacking(root, list(patterns), corpus, layout)
+        raise lacks_error(root, list(patterns), corpus, layout)
     parse = partial(documents, field=field)
     return split_folder(root, [(path,) for path in files], parse, corpus, layout)

@@ -6,7 +6,7 @@ from pathlib import Path
 from synthcli.errors import SynthError
 
 
-def matching(root: Path, pattern: str) -> list[Path]:
+def find_files(root: Path, pattern: str) -> list[Path]:
     """Return the files that match, once each: where a file stands both plain and packed, the plain one."""
     plain = [path for path in sorted(root.glob(pattern)) if path.is_file() and path.suffix != ".gz"]
     names = {str(path) for path in plain}
@@ -14,10 +14,10 @@ def matching(root: Path, pattern: str) -> list[Path]:
     return sorted(plain + gz)
 
 
-def one_of(root: Path, patterns: Sequence[str]) -> Path | None:
+def find_file(root: Path, patterns: Sequence[str]) -> Path | None:
     """Return the file of the first pattern that matches; two files for one pattern are refused."""
     for pattern in patterns:
-        found = matching(root, pattern)
+        found = find_files(root, pattern)
         if len(found) > 1:
             names = ", ".join(f"`{path.name}`" for path in found)
             raise SynthError(
@@ -28,16 +28,16 @@ def one_of(root: Path, patterns: Sequence[str]) -> Path | None:
     return None
 
 
-def named(root: Path, wanted: Mapping[str, Sequence[str]], corpus: str, layout: str) -> dict[str, Path]:
+def find_named(root: Path, wanted: Mapping[str, Sequence[str]], corpus: str, layout: str) -> dict[str, Path]:
     """Return a file for every key of `wanted`, whose value lists patterns; say which ones are missing."""
-    found = {key: one_of(root, patterns) for key, patterns in wanted.items()}
+    found = {key: find_file(root, patterns) for key, patterns in wanted.items()}
     missing = [f"`{wanted[key][0]}`" for key, path in found.items() if path is None]
     if missing:
-        raise lacking(root, missing, corpus, layout)
+        raise lacks_error(root, missing, corpus, layout)
     return {key: path for key, path in found.items() if path is not None}
 
 
-def lacking(root: Path, missing: str | list[str], corpus: str, layout: str) -> SynthError:
+def lacks_error(root: Path, missing: str | list[str], corpus: str, layout: str) -> SynthError:
     """Say what a folder lacks and where it comes from."""
     if isinstance(missing, list):
         missing = " and ".join(part for part in (", ".join(missing[:-1]), missing[-1]) if part)

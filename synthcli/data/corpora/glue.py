@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import named
+from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import shown, tabbed
+from synthcli.data.corpora.reading import clip, read_tabbed
 from synthcli.data.corpora.source import Folder, Part, Row
 from synthcli.errors import SynthError
 
@@ -24,7 +24,7 @@ FILES = {"train": "train.tsv", "validation": "dev.tsv"}
 
 
 @dataclass(frozen=True)
-class Task:
+class GlueTask:
     """One task: its fields as we and the hub call them, and their columns in the publisher's tables."""
 
     name: str
@@ -56,14 +56,14 @@ class Task:
         if not 0 <= number < len(self.classes):
             allowed = ", ".join(f"`{name}`" for name in self.classes) or "a number"
             raise SynthError(
-                f"{where} has the label `{shown(value)}`, expected {allowed}", f"expected {self.layout}"
+                f"{where} has the label `{clip(value)}`, expected {allowed}", f"expected {self.layout}"
             )
         return {"label": number}
 
     def read(self, files: tuple[Path, ...]) -> Iterator[Row]:
         """Yield the rows of tables."""
         for path in files:
-            table = tabbed(path)
+            table = read_tabbed(path)
             header = self.header or next((tuple(cells) for _, cells in table), ())
             self.check(path, header)
             for number, cells in table:
@@ -92,14 +92,14 @@ class Task:
         return {"text": text, "label": int(record["label"])}
 
 
-def folder(root: Path, task: Task) -> Folder:
+def folder(root: Path, task: GlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
     wanted = {split: [name] for split, name in task.files.items()}
-    found = named(base, wanted, f"glue-{task.name}", task.layout)
+    found = find_named(base, wanted, f"glue-{task.name}", task.layout)
     return Folder(root, {split: Part((path,), task.read) for split, path in found.items()})
 
 
-def corpus(task: Task) -> Corpus:
+def corpus(task: GlueTask) -> Corpus:
     return Corpus(
         name=f"glue-{task.name}",
         kind="labelled" if task.classes else "scored",
@@ -118,7 +118,7 @@ def corpus(task: Task) -> Corpus:
 SENTENCES = ("sentence1", "sentence2")
 ENTAILED = ("entailment", "not_entailment")
 TASKS = (
-    Task(
+    GlueTask(
         name="cola",
         title="is a sentence acceptable English (CoLA, Warstadt et al. 2018)",
         folder="CoLA",
@@ -129,7 +129,7 @@ TASKS = (
         classes=("unacceptable", "acceptable"),
         header=("source", "label", "mark", "sentence"),
     ),
-    Task(
+    GlueTask(
         name="sst2",
         title="is a phrase of a film review positive (SST-2, Socher et al. 2013)",
         folder="SST-2",
@@ -139,7 +139,7 @@ TASKS = (
         rows={"train": 67_349, "validation": 872},
         classes=("negative", "positive"),
     ),
-    Task(
+    GlueTask(
         name="mrpc",
         title="do two sentences of news say the same (MRPC, Dolan and Brockett 2005)",
         folder="MRPC",
@@ -149,7 +149,7 @@ TASKS = (
         rows={"train": 3_668, "validation": 408},
         classes=("not_equivalent", "equivalent"),
     ),
-    Task(
+    GlueTask(
         name="stsb",
         title="how similar two sentences are, from 0 to 5 (STS-B, Cer et al. 2017)",
         folder="STS-B",
@@ -158,7 +158,7 @@ TASKS = (
         label="score",
         rows={"train": 5_749, "validation": 1_500},
     ),
-    Task(
+    GlueTask(
         name="qqp",
         title="do two questions ask the same (Quora question pairs)",
         folder="QQP",
@@ -169,7 +169,7 @@ TASKS = (
         classes=("not_duplicate", "duplicate"),
         faulty=True,
     ),
-    Task(
+    GlueTask(
         name="mnli",
         title="does a premise entail a hypothesis (MNLI, Williams et al. 2018); test is dev mismatched",
         folder="MNLI",
@@ -181,7 +181,7 @@ TASKS = (
         files={"train": "train.tsv", "validation": "dev_matched.tsv", "test": "dev_mismatched.tsv"},
         hub_splits={"train": "train", "validation": "validation_matched", "test": "validation_mismatched"},
     ),
-    Task(
+    GlueTask(
         name="qnli",
         title="does a sentence answer a question (QNLI, from SQuAD, Rajpurkar et al. 2016)",
         folder="QNLI",
@@ -191,7 +191,7 @@ TASKS = (
         rows={"train": 104_743, "validation": 5_463},
         classes=ENTAILED,
     ),
-    Task(
+    GlueTask(
         name="rte",
         title="does a text entail another (RTE 1 to 3 and 5, Bentivogli et al. 2009)",
         folder="RTE",
@@ -201,7 +201,7 @@ TASKS = (
         rows={"train": 2_490, "validation": 277},
         classes=ENTAILED,
     ),
-    Task(
+    GlueTask(
         name="wnli",
         title="what a pronoun stands for, as entailment (WNLI, Levesque et al. 2011)",
         folder="WNLI",

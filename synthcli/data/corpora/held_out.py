@@ -105,7 +105,7 @@ def lines_as_units(scanned: Scanned) -> Units:
     """Return each row that is not blank as a unit, with the blank ones after it; equal ones are equal."""
     firsts = starts(scanned, is_led_by_blank=False)
     hashes, blank = np.frombuffer(scanned.hashes, np.uint32), blank_rows(scanned)
-    spoken = np.minimum(firsts + leading_blanks(blank, firsts), len(scanned) - 1)
+    spoken = np.minimum(firsts + count_leading_blanks(blank, firsts), len(scanned) - 1)
     return Units(firsts, hashes[spoken].astype(np.uint64), blank[spoken])
 
 
@@ -130,12 +130,12 @@ def starts(scanned: Scanned, is_led_by_blank: bool) -> Indices:
         begins[1:] &= blank[:-1]
     firsts = np.array([0, *scanned.ends[:-1]], np.int64)
     firsts = firsts[firsts < len(blank)]
-    begins[np.minimum(firsts + leading_blanks(blank, firsts), len(blank) - 1)] = False
+    begins[np.minimum(firsts + count_leading_blanks(blank, firsts), len(blank) - 1)] = False
     begins[firsts] = True
     return np.flatnonzero(begins)
 
 
-def leading_blanks(blank: Mask, firsts: Indices) -> Indices:
+def count_leading_blanks(blank: Mask, firsts: Indices) -> Indices:
     """Return how many blank rows stand from each of some rows on."""
     spoken = np.append(np.flatnonzero(~blank), len(blank))
     following: Indices = spoken[np.searchsorted(spoken, firsts)]
@@ -204,7 +204,7 @@ def hold_out_by_class(
     buckets: Buckets = (splitmix64(units.hashes ^ salt) >> np.uint64(32)).astype(np.uint32)
     sizes: Indices = np.diff(np.append(units.firsts, len(scanned)))
     classes = None if labels is None else labels[units.firsts]
-    strata = strata_of(classes, sizes)
+    strata = group_by_class(classes, sizes)
     chosen: dict[int, list[int]] = {split: [] for split in HELD_OUT}
     unfilled = {label for label, stratum in strata.items() if not stratum.is_filled}
     for bucket, rows, label in groups(buckets, sizes, classes, ~units.is_blank):
@@ -240,7 +240,7 @@ def fill(chosen: dict[int, list[int]], stratum: Stratum) -> None:
             stratum.take(split, rows)
 
 
-def strata_of(classes: npt.NDArray[np.int32] | None, sizes: Indices) -> dict[int, Stratum]:
+def group_by_class(classes: npt.NDArray[np.int32] | None, sizes: Indices) -> dict[int, Stratum]:
     """Return a stratum for each class; rows without labels are one."""
     if classes is None:
         return {0: Stratum.of(int(sizes.sum()))}

@@ -33,7 +33,7 @@ def data_root() -> Path:
     return Path(os.environ.get("SYNTH_DATA", "data"))
 
 
-def homes(corpus: str) -> list[Path]:
+def list_homes(corpus: str) -> list[Path]:
     """Return the folders that are looked into for a corpus, the one it is fetched to first."""
     if corpus.partition(":")[0] in ANYWHERE:
         return []
@@ -41,9 +41,9 @@ def homes(corpus: str) -> list[Path]:
     return [data_root() / name for name in dict.fromkeys(names)]
 
 
-def present(corpus: str) -> Path | None:
+def find_home(corpus: str) -> Path | None:
     """Return the folder under the data root that holds the files of a corpus, if one does."""
-    return next((home for home in homes(corpus) if is_filled(home)), None)
+    return next((home for home in list_homes(corpus) if is_filled(home)), None)
 
 
 def is_filled(folder: Path) -> bool:

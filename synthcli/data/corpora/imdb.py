@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import lacking, matching
+from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Part, Row
@@ -19,23 +19,23 @@ LAYOUT = (
 )
 
 
-def text_of(text: str) -> str:
+def join_lines(text: str) -> str:
     """Return a review on one line: the publisher writes a line's end as <br />."""
     return " ".join(text.replace("<br />", " ").split())
 
 
 def rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
-        yield {"text": text_of("\n".join(lines(path))), "label": CLASS_NAMES.index(path.parent.name)}
+        yield {"text": join_lines("\n".join(lines(path))), "label": CLASS_NAMES.index(path.parent.name)}
 
 
 def folder(root: Path) -> Folder:
     base = root / "aclImdb" if (root / "aclImdb").is_dir() else root
     names = [f"{split}/{name}" for split in SPLITS for name in CLASS_NAMES]
-    found = {name: matching(base / name, "*.txt") for name in names}
+    found = {name: find_files(base / name, "*.txt") for name in names}
     missing = [f"`{name}/*.txt`" for name, files in found.items() if not files]
     if missing:
-        raise lacking(root, missing, "imdb", LAYOUT)
+        raise lacks_error(root, missing, "imdb", LAYOUT)
     return Folder(root, {split: Part(both(found, split), rows) for split in SPLITS})
 
 
@@ -46,7 +46,7 @@ def both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
 
 
 def row(record: dict[str, Any]) -> Row:
-    return {"text": text_of(record["text"]), "label": record["label"]}
+    return {"text": join_lines(record["text"]), "label": record["label"]}
 
 
 IMDB = Corpus(

@@ -15,7 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import lacking, one_of
+from synthcli.data.corpora.find_files import find_file, lacks_error
 from synthcli.data.corpora.parallel_text import parallel_folder
 from synthcli.data.corpora.reading import lines, parallel
 from synthcli.data.corpora.source import Folder, Part, Row
@@ -50,7 +50,7 @@ def talks(files: tuple[Path, ...], held_out: bool) -> Iterator[Row]:
 def segments(files: tuple[Path, ...]) -> Iterator[Row]:
     """Yield the segments of sources beside those of their targets."""
     for path, beside in zip(files[::2], files[1::2], strict=True):
-        for source, target in zip_longest(texts_of(path), texts_of(beside)):
+        for source, target in zip_longest(read_texts(path), read_texts(beside)):
             if source is None or target is None:
                 raise SynthError(
                     f"`{path.name}` and `{beside.name}` have unequally many segments", f"expected {LAYOUT}"
@@ -58,20 +58,20 @@ def segments(files: tuple[Path, ...]) -> Iterator[Row]:
             yield {"source": source, "target": target}
 
 
-def texts_of(path: Path) -> Iterator[str]:
+def read_texts(path: Path) -> Iterator[str]:
     return (unescape(found[1]).strip() for line in lines(path) if (found := SEGMENT.search(line)))
 
 
 def folder(root: Path) -> Folder:
     base = root / "de-en" if (root / "de-en").is_dir() else root
-    if one_of(base, ["train.tags.de-en.de"]) is None:
+    if find_file(base, ["train.tags.de-en.de"]) is None:
         return parallel_folder(root, "iwslt14-de-en", LAYOUT, STEMS, LANGUAGES)
     names = [f"train.tags.de-en.{language}" for language in LANGUAGES]
     names += [f"IWSLT14.{test}.de-en.{language}.xml" for test in TESTS for language in LANGUAGES]
-    found = {name: one_of(base, [name]) for name in names}
+    found = {name: find_file(base, [name]) for name in names}
     missing = [f"`{name}`" for name, path in found.items() if path is None]
     if missing:
-        raise lacking(base, missing, "iwslt14-de-en", LAYOUT)
+        raise lacks_error(base, missing, "iwslt14-de-en", LAYOUT)
     files = tuple(path for path in found.values() if path is not None)
     parts = {
         "train": Part(files[:2], partial(talks, held_out=False)),

@@ -27,7 +27,7 @@ Items = Iterator[tuple[int, dict[str, Any]]]
 """The line of every object, and the object."""
 
 
-def items_of(path: Path, form: TextForm = PUBLISHED) -> Items | None:
+def read_items(path: Path, form: TextForm = PUBLISHED) -> Items | None:
     """Return the objects of an array, or of a file whose first one has several lines; None for one a line."""
     text = JsonText(path, form)
     if text.peek() == "[":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import lacking, matching, one_of
+from synthcli.data.corpora.find_files import find_file, find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Part, Row, cut
@@ -35,7 +35,7 @@ SHARD_ROWS = 6_075  # of held-out shard 0, on which the benchmark's results are 
 
 def shards(root: Path, folder: str, pattern: str) -> list[Path]:
     """Return the shards of a folder of the publisher's, or of `root` where they stand there."""
-    return matching(root / folder, pattern) or matching(root, pattern)
+    return find_files(root / folder, pattern) or find_files(root, pattern)
 
 
 def rows(files: tuple[Path, ...]) -> Iterator[Row]:
@@ -48,13 +48,13 @@ def open_folder(root: Path) -> Folder:
     """Sort the shards into splits."""
     training = shards(root, TRAINING, "news.en-*-of-*")
     held_out = shards(root, HELD_OUT, "news.en.heldout-*-of-*")
-    vocabulary = one_of(root, VOCABULARIES)
+    vocabulary = find_file(root, VOCABULARIES)
     if not held_out:
-        raise lacking(root, f"`{HELD_OUT}/news.en.heldout-00000-of-00050`", "lm1b", LAYOUT)
+        raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00000-of-00050`", "lm1b", LAYOUT)
     if not training:
         return cut(root, tuple(held_out), rows, f"{len(held_out)} held-out shard(s)", vocabulary)
     if len(held_out) == 1:
-        raise lacking(root, f"`{HELD_OUT}/news.en.heldout-00001-of-00050`", "lm1b", LAYOUT)
+        raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00001-of-00050`", "lm1b", LAYOUT)
     test, validation = held_out[:2]
     if "heldout-00000-" not in test.name:
         raise SynthError(f"`{root}` holds no held-out shard 0, which is test", f"expected {LAYOUT}")

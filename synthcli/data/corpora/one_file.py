@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from synthcli.data.corpora.find_files import lacking, one_of
+from synthcli.data.corpora.find_files import find_file, lacks_error
 from synthcli.data.corpora.source import SPLITS, Folder, Part, Row
 from synthcli.errors import SynthError
 from synthcli.safe_read import refuse_irregular
@@ -33,7 +33,7 @@ def content(path: Path, name: str) -> bytes:
     refuse_irregular(path)
     try:
         if path.suffix == ".zip":
-            return unzipped(path, name)
+            return unzip(path, name)
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             data = stream.read(LARGEST + 1)
     except DAMAGED as error:
@@ -49,7 +49,7 @@ def content(path: Path, name: str) -> bytes:
     return data
 
 
-def unzipped(path: Path, name: str) -> bytes:
+def unzip(path: Path, name: str) -> bytes:
     """Return the one file of an archive, or the one of a name among several."""
     with ZipFile(path) as archive:
         names = [held for held in archive.namelist() if not held.endswith("/")]
@@ -73,9 +73,9 @@ Rows = Callable[..., Iterator[Row]]
 def folder(root: Path, name: str, unit: str, read: Read, rows: Rows) -> Folder:
     """Return the file of a corpus, and its splits; `unit` is what its length is counted in."""
     expected = layout(name, unit)
-    path = root if root.is_file() else one_of(root, [name, f"{name}.zip", f"{name}*"])
+    path = root if root.is_file() else find_file(root, [name, f"{name}.zip", f"{name}*"])
     if path is None:
-        raise lacking(root, f"`{name}`", name, expected)
+        raise lacks_error(root, f"`{name}`", name, expected)
     size = len(read(path))
     if size < SHARE:
         raise SynthError(f"`{path}` has {size} bytes: too few to cut three splits", f"expected {expected}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from synthcli.data.corpora.find_files import lacking, one_of
+from synthcli.data.corpora.find_files import find_file, lacks_error
 from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Part, Row
 
@@ -26,18 +26,18 @@ def parallel_folder(
         for source, target in parallel(files[0], files[1]):
             yield {"source": clean(source), "target": clean(target)}
 
-    pairs = {split: pair_of(root, patterns, languages) for split, patterns in stems.items()}
+    pairs = {split: find_pair(root, patterns, languages) for split, patterns in stems.items()}
     missing = [f"`{name}`" for pair in pairs.values() for name in pair if isinstance(name, str)]
     if missing:
-        raise lacking(root, missing, corpus, layout)
+        raise lacks_error(root, missing, corpus, layout)
     files = {split: tuple(path for path in pair if isinstance(path, Path)) for split, pair in pairs.items()}
     return Folder(root, {split: Part(pair, rows) for split, pair in files.items()})
 
 
-def pair_of(root: Path, patterns: Sequence[str], languages: tuple[str, str]) -> list[Path | str]:
+def find_pair(root: Path, patterns: Sequence[str], languages: tuple[str, str]) -> list[Path | str]:
     """Return both files of the first pattern that has any; a missing one as the name it should have."""
     for pattern in patterns:
-        pair = [one_of(root, [f"{pattern}.{language}"]) for language in languages]
+        pair = [find_file(root, [f"{pattern}.{language}"]) for language in languages]
         if any(pair):
             return [path or f"{pattern}.{language}" for path, language in zip(pair, languages, strict=True)]
     return [f"{patterns[0]}.{language}" for language in languages]

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import matching, named, one_of
+from synthcli.data.corpora.find_files import find_file, find_files, find_named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.personachat_rows import dialogue_rows, json_rows, numbered_rows, parallel_rows
+from synthcli.data.corpora.personachat_rows import dialogue_rows, json_rows, parallel_rows, read_numbered
 from synthcli.data.corpora.source import Folder, Part, cut
 
 URL = "https://parl.ai/downloads/personachat/personachat.tgz"
@@ -35,44 +35,46 @@ def folder(root: Path) -> Folder:
         keys = {"train": "train", "validation": "valid"}
         parts = {split: Part((convai2,), partial(json_rows, split=key)) for split, key in keys.items()}
         return Folder(root, parts)
-    if matching(root, "src-*.txt"):
+    if find_files(root, "src-*.txt"):
         return parallel_folder(root)
     patterns = {split: [f"En_persona_{stem}.json"] for split, stem in STEMS.items()}
-    xpersona = [path for names in patterns.values() if (path := one_of(root, names))]
+    xpersona = [path for names in patterns.values() if (path := find_file(root, names))]
     if root.is_file() or len(xpersona) == 1:
         path = root if root.is_file() else xpersona[0]
         return cut(root, (path,), json_rows, f"`{path.name}`")
     if xpersona:
         return Folder(
-            root, {split: Part((path,), json_rows) for split, path in present(root, patterns).items()}
+            root, {split: Part((path,), json_rows) for split, path in find_splits(root, patterns).items()}
         )
     plain = {
         split: [f"{stem}_self_original.txt", f"{stem}_self_original_no_cands.txt"]
         for split, stem in STEMS.items()
     }
-    return Folder(root, {split: Part((path,), numbered_rows) for split, path in present(root, plain).items()})
+    return Folder(
+        root, {split: Part((path,), read_numbered) for split, path in find_splits(root, plain).items()}
+    )
 
 
 def one_file(root: Path, name: str) -> Path | None:
     """Return the file of a name, which may be `root` itself."""
     if root.is_file():
         return root if root.name.removesuffix(".gz") == name else None
-    return one_of(root, [name])
+    return find_file(root, [name])
 
 
-def present(root: Path, wanted: Patterns) -> dict[str, Path]:
+def find_splits(root: Path, wanted: Patterns) -> dict[str, Path]:
     """Return the files of all splits; that of test may be absent."""
-    kept = {split: names for split, names in wanted.items() if split != "test" or one_of(root, names)}
-    return named(root, kept, "personachat", LAYOUT)
+    kept = {split: names for split, names in wanted.items() if split != "test" or find_file(root, names)}
+    return find_named(root, kept, "personachat", LAYOUT)
 
 
 def parallel_folder(root: Path) -> Folder:
     """Find the three files of every split."""
     stems = {split: stem.removesuffix("id") for split, stem in STEMS.items()}
-    if one_of(root, ["src-test.txt"]) is None:
+    if find_file(root, ["src-test.txt"]) is None:
         del stems["test"]
     wanted = {f"{side}-{stem}.txt": [f"{side}-{stem}.txt"] for stem in stems.values() for side in SIDES}
-    found = named(root, wanted, "personachat", LAYOUT)
+    found = find_named(root, wanted, "personachat", LAYOUT)
     files = {split: tuple(found[f"{side}-{stem}.txt"] for side in SIDES) for split, stem in stems.items()}
     return Folder(root, {split: Part(paths, parallel_rows) for split, paths in files.items()})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.forms import join_fields
-from synthcli.data.corpora.reading import json_document, lines, parallel, shown
+from synthcli.data.corpora.reading import clip, json_document, lines, parallel
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -26,15 +26,15 @@ class Dialogue:
     def answer(self, heard: str, reply: str) -> Row:
         """Return the row of a reply to what was heard, and remember both."""
         self.history += [said for said in (heard, reply) if said != SILENCE]
-        return row_of(self.persona, self.history[:-1], reply)
+        return build_row(self.persona, self.history[:-1], reply)
 
 
-def row_of(persona: Iterable[str], history: list[str], reply: str) -> Row:
+def build_row(persona: Iterable[str], history: list[str], reply: str) -> Row:
     latest = {"persona": " ".join(persona), "history": " ".join(history[-UTTERANCES:])}
     return {"source": join_fields(latest), "target": reply}
 
 
-def numbered_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def read_numbered(files: tuple[Path, ...]) -> Iterator[Row]:
     """Read ParlAI's form: a numbered line for each turn, what was heard and the answer parted by a tab."""
     for path in files:
         dialogue = Dialogue()
@@ -78,7 +78,7 @@ def json_rows(files: tuple[Path, ...], split: str | None = None) -> Iterator[Row
                 rows = dialogue_rows(record)
             except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 raise SynthError(
-                    f"`{path}` has no dialogue as its item {number}: {type(error).__name__}, {shown(error)}",
+                    f"`{path}` has no dialogue as its item {number}: {type(error).__name__}, {clip(error)}",
                     "take the publisher's copy",
                 ) from error
             yield from rows
@@ -92,6 +92,6 @@ def dialogue_rows(record: dict[str, Any]) -> list[Row]:
     turns = record["utterances"]
     histories = [[said for said in turn["history"] if said != SILENCE] for turn in turns]
     return [
-        row_of(record["personality"], history, turn["candidates"][-1])  # the last of them is the right one
+        build_row(record["personality"], history, turn["candidates"][-1])  # the last of them is the right one
         for history, turn in zip(histories, turns, strict=True)
     ]

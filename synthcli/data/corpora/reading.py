@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
-from synthcli.data.corpora.text_form import PUBLISHED, TextForm, packed
+from synthcli.data.corpora.text_form import PUBLISHED, TextForm, is_packed
 from synthcli.errors import SynthError
 from synthcli.safe_read import refuse_irregular
 
@@ -49,7 +49,7 @@ def lists_of_lines(path: Path, longest: int, form: TextForm) -> Iterator[list[st
 def undecodable(path: Path, place: int, raw: bytes, form: TextForm) -> SynthError:
     """Say which byte of a file is not of its encoding."""
     name = "UTF-8" if form.encoding == "utf-8" else form.encoding
-    where = f"byte {place}" + (" once unpacked" if packed(path) else "")
+    where = f"byte {place}" + (" once unpacked" if is_packed(path) else "")
     return SynthError(f"`{path}` is not {name} at {where}", form.undecodable(path, raw))
 
 
@@ -112,7 +112,7 @@ def chunks(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked, as they come."""
     refuse_irregular(path)
     try:
-        with gzip.open(path) if packed(path) else path.open("rb") as stream:
+        with gzip.open(path) if is_packed(path) else path.open("rb") as stream:
             yield from iter(partial(stream.read, size), b"")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         message = f"`{path}` is truncated or damaged: {str(error).lower()}"
@@ -121,7 +121,7 @@ def chunks(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
         raise SynthError(f"cannot read `{path}`: {error.strerror}", "check the file's permissions") from error
 
 
-def shown(value: Any) -> str:
+def clip(value: Any) -> str:
     """Return what a message shows of a value from a file: one line, and not too long a one."""
     text = " ".join(str(value).split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
@@ -167,7 +167,7 @@ def records(
                 message = f"`{path}` has {len(record)} fields at line {reader.line_num}, expected {columns}"
                 raise SynthError(message, form.no_record(path, ""))
     except csv.Error as error:
-        reason = shown(error)
+        reason = clip(error)
         raise SynthError(
             f"`{path}` is no csv at line {ended + 1}: {reason}", form.no_record(path, reason)
         ) from error
@@ -213,7 +213,7 @@ def no_json(path: Path, error: Exception, first: int, form: TextForm) -> SynthEr
     return SynthError(f"`{path}` is no json at line {number}: {reason.lower()}", form.no_json(path))
 
 
-def tabbed(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_tabbed(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the cells of every line that is not blank; quotes mean nothing."""
     for number, line in enumerate(lines(path), start=1):
         if line.strip():

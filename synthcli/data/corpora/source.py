@@ -127,7 +127,7 @@ def cut(
     rows = sum(1 for _ in parse(files))
     if rows < 3:
         raise SynthError(f"{name} in `{root}` have {rows} row(s): too few to cut three splits", "give more")
-    ranges = ranges_of(rows)
+    ranges = split_ranges(rows)
     first, second = ranges["validation"]
     parts = {split: Part(files, parse, span) for split, span in ranges.items()}
     made = f"cut from the {rows:,} rows of {name} by ranges: 0-{first:,}-{second:,}-{rows:,}"
@@ -135,7 +135,7 @@ def cut(
     return Folder(root, parts, notes, splits_made=made, vocabulary=vocabulary)
 
 
-def ranges_of(rows: int) -> dict[str, tuple[int, int]]:
+def split_ranges(rows: int) -> dict[str, tuple[int, int]]:
     """Return where each split begins and ends of rows that are cut in order."""
     held_out = max(1, rows * 5 // 100)
     first, second = rows - 2 * held_out, rows - held_out

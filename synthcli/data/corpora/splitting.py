@@ -8,10 +8,10 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthcli.data.corpora.find_files import lacking
-from synthcli.data.corpora.local_files.form import folding, named
+from synthcli.data.corpora.find_files import lacks_error
+from synthcli.data.corpora.local_files.form import folding_command, name_with
 from synthcli.data.corpora.local_files.split_rule import SplitRule
-from synthcli.data.corpora.source import SPLITS, ClassNames, Folder, Parse, Part, Row, cut, ranges_of
+from synthcli.data.corpora.source import SPLITS, ClassNames, Folder, Parse, Part, Row, cut, split_ranges
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SPLIT_OF = {"train": "train", "test": "test"}  # every other word says validatio
 Group = tuple[Path, ...]  # the files that belong together: one, or a source and its target
 
 
-def split_of(path: Path) -> str:
+def find_split_name(path: Path) -> str:
     """Return the split that a path speaks of, or nothing."""
     word = split_word(path)
     return SPLIT_OF.get(word, "validation") if word else ""
@@ -42,7 +42,7 @@ def by_split(root: Path, groups: Iterable[Group]) -> dict[str, list[Group]]:
     """Return the files below a folder by the split their names speak of, in order."""
     splits: dict[str, list[Group]] = {}
     for group in sorted(groups):
-        splits.setdefault(split_of(group[0].relative_to(root)), []).append(group)
+        splits.setdefault(find_split_name(group[0].relative_to(root)), []).append(group)
     return splits
 
 
@@ -53,10 +53,10 @@ def split_folder(root: Path, groups: Iterable[Group], parse: Parse, corpus: str,
         ((_, only),) = splits.items()
         files = tuple(path for group in only for path in group)
         return cut(root, files, parse, f"{len(files)} file(s)")
-    return named_splits(root, splits, parse, corpus, layout)
+    return keep_named_splits(root, splits, parse, corpus, layout)
 
 
-def named_splits(
+def keep_named_splits(
     root: Path, splits: dict[str, list[Group]], parse: Parse, corpus: str, layout: str
 ) -> Folder:
     """Return files of several splits as they are."""
@@ -67,7 +67,7 @@ def named_splits(
             f"expected {layout}",
         )
     if "train" not in files:
-        raise lacking(root, "files of train", corpus, layout)
+        raise lacks_error(root, "files of train", corpus, layout)
     return Folder(root, {split: Part(paths, parse) for split, paths in files.items()})
 
 
@@ -121,7 +121,7 @@ class CutFolder:
             message = f"{self.title} in `{self.root}` have {rows} row(s): too few to cut three splits"
             hint = f"give at least {len(SPLITS)} rows that are not blank"
             if "lines" in self.rule.units:
-                hint += f", or break long ones into lines: {folding(self.files[0])}"
+                hint += f", or break long ones into lines: {folding_command(self.files[0])}"
             raise SynthError(message, hint)
 
     def in_order(self) -> Cut:
@@ -130,7 +130,7 @@ class CutFolder:
 
         rows = sum(1 for _ in self.parse(self.files))
         self.refuse_few(rows)
-        counts = {split: stop - start for split, (start, stop) in ranges_of(rows).items()}
+        counts = {split: stop - start for split, (start, stop) in split_ranges(rows).items()}
         return Cut(np.repeat(np.arange(len(SPLITS), dtype=np.uint8), list(counts.values())), "rows", counts)
 
     def by_hash(self) -> Cut:
@@ -149,7 +149,7 @@ class CutFolder:
         if not all(counts.values()):
             raise SynthError(
                 f"{self.title} in `{self.root}` have too few rows that differ to cut three splits",
-                f"give rows that differ, or cut them as they come: {named(self.corpus, split='kept')}",
+                f"give rows that differ, or cut them as they come: {name_with(self.corpus, split='kept')}",
             )
         lacking = splits_without(found.codes, scanned)
         names = () if self.classes is None else self.classes.names

@@ -82,7 +82,7 @@ def read_function(package: str, node: ast.FunctionDef | ast.AsyncFunctionDef, li
     return Function(package, node.name, source, dedent("\n".join(bare)), docstring)
 
 
-def split_of(key: str) -> str:
+def hash_split(key: str) -> str:
     """Return the split of a text: by its hash, so that equal texts never stand on two sides."""
     place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % 100
     for split, share in PER_CENT.items():
@@ -96,5 +96,5 @@ def split_rows(keyed: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
     """Sort rows into splits by their keys."""
     splits: dict[str, list[Row]] = {split: [] for split in PER_CENT}
     for key, row in keyed:
-        splits[split_of(key)].append(row)
+        splits[hash_split(key)].append(row)
     return splits

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import named
+from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import json_lines, shown
+from synthcli.data.corpora.reading import clip, json_lines
 from synthcli.data.corpora.source import Folder, Part, Row
 from synthcli.data.corpora.superglue_rows import (
     Record,
@@ -36,12 +36,12 @@ COMMITMENT = ("entailment", "contradiction", "neutral")
 ENTAILED = ("entailment", "not_entailment")
 
 
-def alone(record: Record) -> Iterable[Record]:
+def only_texts(record: Record) -> Iterable[Record]:
     return (record,)
 
 
 @dataclass(frozen=True)
-class Task:
+class SuperGlueTask:
     """One task: `row` reads a record of the hub, `flat` makes such records of one of the publisher's."""
 
     name: str
@@ -50,7 +50,7 @@ class Task:
     rows: dict[str, int]
     row: Callable[[Record], Row]
     classes: tuple[str, ...] = ()  # none: choices
-    flat: Callable[[Record], Iterable[Record]] = alone
+    flat: Callable[[Record], Iterable[Record]] = only_texts
     config: str = ""  # the hub's name, where it is another
 
     @property
@@ -64,7 +64,7 @@ class Task:
                 try:
                     rows = [self.row(one) for one in self.flat(record)]
                 except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                    reason = f"{type(error).__name__}, {shown(error)}"
+                    reason = f"{type(error).__name__}, {clip(error)}"
                     raise SynthError(
                         f"`{path}` has no such record at line {number}: {reason}",
                         f"expected {self.layout}",
@@ -72,13 +72,13 @@ class Task:
                 yield from rows
 
 
-def folder(root: Path, task: Task) -> Folder:
+def folder(root: Path, task: SuperGlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
-    found = named(base, FILES, f"superglue-{task.name}", task.layout)
+    found = find_named(base, FILES, f"superglue-{task.name}", task.layout)
     return Folder(root, {split: Part((path,), task.read) for split, path in found.items()})
 
 
-def corpus(task: Task) -> Corpus:
+def corpus(task: SuperGlueTask) -> Corpus:
     return Corpus(
         name=f"superglue-{task.name}",
         kind="labelled" if task.classes else "choices",
@@ -101,7 +101,7 @@ def corpus(task: Task) -> Corpus:
 
 
 TASKS = (
-    Task(
+    SuperGlueTask(
         name="boolq",
         title="a yes or no question on a passage (BoolQ, Clark et al. 2019)",
         folder="BoolQ",
@@ -109,7 +109,7 @@ TASKS = (
         row=boolq,
         classes=BOOLEAN,
     ),
-    Task(
+    SuperGlueTask(
         name="cb",
         title="is an author committed to a clause (CommitmentBank, de Marneffe et al. 2019)",
         folder="CB",
@@ -117,14 +117,14 @@ TASKS = (
         row=partial(entailment, classes=COMMITMENT),
         classes=COMMITMENT,
     ),
-    Task(
+    SuperGlueTask(
         name="copa",
         title="the likelier cause or effect of two (COPA, Roemmele et al. 2011)",
         folder="COPA",
         rows={"train": 400, "validation": 100},
         row=copa,
     ),
-    Task(
+    SuperGlueTask(
         name="multirc",
         title="is an answer to a question on a paragraph right (MultiRC, Khashabi et al. 2018)",
         folder="MultiRC",
@@ -133,7 +133,7 @@ TASKS = (
         classes=BOOLEAN,
         flat=multirc_answers,
     ),
-    Task(
+    SuperGlueTask(
         name="record",
         title="which entity fills the gap of a query (ReCoRD, Zhang et al. 2018)",
         folder="ReCoRD",
@@ -141,7 +141,7 @@ TASKS = (
         row=record_row,
         flat=record_queries,
     ),
-    Task(
+    SuperGlueTask(
         name="rte",
         title="does a text entail another (RTE 1 to 3 and 5, Bentivogli et al. 2009)",
         folder="RTE",
@@ -149,7 +149,7 @@ TASKS = (
         row=partial(entailment, classes=ENTAILED),
         classes=ENTAILED,
     ),
-    Task(
+    SuperGlueTask(
         name="wic",
         title="has a word the same sense in two sentences (WiC, Pilehvar and Camacho-Collados 2019)",
         folder="WiC",
@@ -157,7 +157,7 @@ TASKS = (
         row=wic,
         classes=BOOLEAN,
     ),
-    Task(
+    SuperGlueTask(
         name="wsc",
         title="does a pronoun stand for a noun (WSC, Levesque et al. 2011)",
         folder="WSC",

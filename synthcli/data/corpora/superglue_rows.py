@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from synthcli.data.corpora.forms import join_fields
-from synthcli.data.corpora.reading import shown
+from synthcli.data.corpora.reading import clip
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -15,14 +15,14 @@ SENTENCE_MARK = re.compile(r"<b>Sent \d+: </b>|<br>")  # in the paragraphs of Mu
 HIGHLIGHT, PLACEHOLDER = "@highlight", "@placeholder"  # in the passages and queries of ReCoRD
 
 
-def labelled(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -> Row:
+def named_label(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -> Row:
     """Return a row whose class is given by name, by number, or as true or false."""
     label = record["label"]
-    number = label_of(classes.index(label) if label in classes else label, len(classes))
+    number = read_label(classes.index(label) if label in classes else label, len(classes))
     return {"text": join_fields(fields), "label": number}
 
 
-def label_of(label: Any, count: int) -> int:
+def read_label(label: Any, count: int) -> int:
     """Return a label that is a number below `count`, or true or false."""
     if not isinstance(label, int) or not 0 <= label < count:
         raise ValueError(f"the label {label!r}")
@@ -30,29 +30,31 @@ def label_of(label: Any, count: int) -> int:
 
 
 def boolq(record: Record) -> Row:
-    return labelled(record, {"question": record["question"], "passage": record["passage"]}, ("false", "true"))
+    return named_label(
+        record, {"question": record["question"], "passage": record["passage"]}, ("false", "true")
+    )
 
 
 def entailment(record: Record, classes: tuple[str, ...]) -> Row:
-    return labelled(record, {"premise": record["premise"], "hypothesis": record["hypothesis"]}, classes)
+    return named_label(record, {"premise": record["premise"], "hypothesis": record["hypothesis"]}, classes)
 
 
 def copa(record: Record) -> Row:
     asked = {"premise": record["premise"], "question": f"what was the {record['question']}?"}
     choices = [join_fields({**asked, "answer": record[name]}) for name in ("choice1", "choice2")]
-    return {"choices": choices, "label": label_of(record["label"], len(choices))}
+    return {"choices": choices, "label": read_label(record["label"], len(choices))}
 
 
 def wic(record: Record) -> Row:
     """Return both sentences with the word marked in them as *word*."""
     sentences = {
-        f"sentence{i}": starred(record[f"sentence{i}"], record[f"start{i}"], record[f"end{i}"])
+        f"sentence{i}": star_spans(record[f"sentence{i}"], record[f"start{i}"], record[f"end{i}"])
         for i in (1, 2)
     }
-    return labelled(record, {"word": record["word"], **sentences}, ("false", "true"))
+    return named_label(record, {"word": record["word"], **sentences}, ("false", "true"))
 
 
-def starred(text: str, start: int, end: int) -> str:
+def star_spans(text: str, start: int, end: int) -> str:
     return f"{text[:start]}*{text[start:end]}*{text[end:]}"
 
 
@@ -66,7 +68,7 @@ def wsc(record: Record) -> Row:
         words[first] = mark + words[first]
         words[last] += mark
     fields = {"text": " ".join(words), "noun": record["span1_text"], "pronoun": record["span2_text"]}
-    return labelled(record, fields, ("false", "true"))
+    return named_label(record, fields, ("false", "true"))
 
 
 def multirc(record: Record) -> Row:
@@ -75,7 +77,7 @@ def multirc(record: Record) -> Row:
         "answer": record["answer"],
         "paragraph": SENTENCE_MARK.sub(" ", record["paragraph"]),
     }
-    return labelled(record, fields, ("false", "true"))
+    return named_label(record, fields, ("false", "true"))
 
 
 def multirc_answers(record: Record) -> Iterator[Record]:
@@ -96,7 +98,7 @@ def record_row(record: Record) -> Row:
     right = [entity for entity in dict.fromkeys(record["entities"]) if entity in record["answers"]]
     if not right:
         raise SynthError(
-            f"no answer to `{shown(record['query'])}` is among the entities of its passage",
+            f"no answer to `{clip(record['query'])}` is among the entities of its passage",
             "take the publisher's copy",
         )
     entities = [entity for entity in dict.fromkeys(record["entities"]) if entity not in right[1:]]

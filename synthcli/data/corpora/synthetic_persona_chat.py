@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import named
+from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.reading import records, shown
+from synthcli.data.corpora.reading import clip, records
 from synthcli.data.corpora.source import Folder, Part, Row
 from synthcli.errors import SynthError
 
@@ -34,7 +34,7 @@ def rows(files: tuple[Path, ...]) -> Iterator[Row]:
             if header:
                 yield row(dict(zip(header, cells, strict=True)))
             elif set(cells) != set(FIELDS):
-                names = shown(", ".join(cells))
+                names = clip(", ".join(cells))
                 raise SynthError(f"`{path}` has the columns {names} at line {number}", f"expected {LAYOUT}")
             else:
                 header = cells
@@ -43,7 +43,7 @@ def rows(files: tuple[Path, ...]) -> Iterator[Row]:
 def folder(root: Path) -> Folder:
     base = root / "data" if (root / "data").is_dir() else root
     wanted = {split: [f"Synthetic-Persona-Chat_{stem}.csv"] for split, stem in STEMS.items()}
-    found = named(base, wanted, "synthetic-persona-chat", LAYOUT)
+    found = find_named(base, wanted, "synthetic-persona-chat", LAYOUT)
     return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 COPY = "take the publisher's copy"
 
 
-def packed(path: Path) -> bool:
+def is_packed(path: Path) -> bool:
     return path.suffix == ".gz"
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import named
+from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.source import Folder, Part
 from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, row, rows
@@ -11,7 +11,7 @@ from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, row, 
 
 def folder(root: Path) -> Folder:
     wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
-    found = named(root, wanted, "wikitext-103", LAYOUT)
+    found = find_named(root, wanted, "wikitext-103", LAYOUT)
     return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
 
 

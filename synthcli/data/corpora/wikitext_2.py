@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import lacking, matching, named, one_of
+from synthcli.data.corpora.find_files import find_file, find_files, find_named, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Part, Row, cut
@@ -32,21 +32,21 @@ def rows(files: tuple[Path, ...]) -> Iterator[Row]:
 
 
 def folder(root: Path) -> Folder:
-    if not matching(root, "wiki.*.tokens") and matching(root, "wiki.*.raw"):
-        raise lacking(
+    if not find_files(root, "wiki.*.tokens") and find_files(root, "wiki.*.raw"):
+        raise lacks_error(
             root, "`wiki.train.tokens`", "wikitext-2", "`wikitext-2-raw` for files that end in `.raw`"
         )
     wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
-    found = named(root, wanted, "wikitext-2", LAYOUT)
+    found = find_named(root, wanted, "wikitext-2", LAYOUT)
     return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
 
 
 def raw_folder(root: Path) -> Folder:
     wanted = {split: [f"{stem}.raw"] for split, stem in STEMS.items()}
-    present = [path for patterns in wanted.values() if (path := one_of(root, patterns))]
+    present = [path for patterns in wanted.values() if (path := find_file(root, patterns))]
     if len(present) == 1:
         return cut(root, tuple(present), rows, f"`{present[0].name}`")
-    found = named(root, wanted, "wikitext-2-raw", RAW_LAYOUT)
+    found = find_named(root, wanted, "wikitext-2-raw", RAW_LAYOUT)
     return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
 
 

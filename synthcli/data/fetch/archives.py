@@ -36,7 +36,7 @@ def unpack(archive: Path, folder: str, target: Path) -> None:
     written = 0
     with damage_named(archive):
         if archive.suffix == ".zip":
-            refuse_more_than_fits(claimed(archive, prefix), target, archive)
+            refuse_more_than_fits(count_claimed(archive, prefix), target, archive)
         for member in members(archive):
             if member.name.startswith(prefix):
                 refuse_more_than_fits(member.size, target, archive)
@@ -101,7 +101,7 @@ def zip_members(archive: Path) -> Iterator[Member]:
                 yield Member(member.filename, member.file_size, stream)
 
 
-def claimed(archive: Path, prefix: str) -> int:
+def count_claimed(archive: Path, prefix: str) -> int:
     """Return the bytes that the members of a zip under a prefix claim together."""
     with zipfile.ZipFile(archive) as packed:
         return sum(member.file_size for member in packed.infolist() if member.filename.startswith(prefix))

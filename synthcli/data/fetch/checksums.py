@@ -16,13 +16,13 @@ from synthcli.safe_read import read_json
 Record = dict[str, dict[str, Any]]
 
 
-def record_of(home: Path) -> Path:
+def record_path(home: Path) -> Path:
     return home.with_name(home.name + ".fetched.json")
 
 
 def read_record(home: Path) -> Record:
     """Return what was received for each address in earlier fetches."""
-    path = record_of(home)
+    path = record_path(home)
     try:
         record = read_json(path)
     except FileNotFoundError:
@@ -46,10 +46,10 @@ def verify(path: Path, remote: Remote, home: Path) -> None:
             path, remote, algorithm, expected, actual, "it ought to have", "the publisher may have changed it"
         )
     elif earlier is not None:
-        hint = f"if the publisher has changed it and you want that, delete `{record_of(home)}`"
+        hint = f"if the publisher has changed it and you want that, delete `{record_path(home)}`"
         compare(path, remote, "sha256", earlier, found, "it had when first fetched", hint)
     entry = {"bytes": path.stat().st_size, "sha256": found}
-    write_text(record_of(home), json.dumps(record | {remote.url: entry}, indent=2, sort_keys=True) + "\n")
+    write_text(record_path(home), json.dumps(record | {remote.url: entry}, indent=2, sort_keys=True) + "\n")
 
 
 def compare(

@@ -46,7 +46,7 @@ def download(url: str, path: Path, report: Progress) -> Path:
                 if failures == TRIES:
                     raise unreachable(url, path, error) from error
                 time.sleep(SECONDS_BEFORE_ANOTHER * 2 ** (failures - 1))
-    version_of(part).unlink(missing_ok=True)
+    version_path(part).unlink(missing_ok=True)
     sync(part)
     return part
 
@@ -57,7 +57,7 @@ def headers() -> dict[str, str]:
 
 def receive(client: http.Client, url: str, part: Path, name: str, report: Progress) -> None:
     """Ask for what is missing and append it; what cannot be continued starts anew."""
-    done, version = size(part), stored_version(part)
+    done, version = size(part), read_version(part)
     asked = {"Range": f"bytes={done}-", "If-Range": version} if done and version else {}
     with client.stream("GET", url, headers=asked) as answer:
         check(answer, url, part)
@@ -98,23 +98,23 @@ def keep_version(answer: http.Response, part: Path) -> None:
     """Note which version of the file is being received; a weak `ETag` does not promise equal bytes."""
     tag = answer.headers.get("ETag", "")
     version = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
-    version_of(part).write_text(version)
+    version_path(part).write_text(version)
 
 
-def stored_version(part: Path) -> str:
+def read_version(part: Path) -> str:
     with suppress(FileNotFoundError):
-        return version_of(part).read_text()
+        return version_path(part).read_text()
     return ""
 
 
-def version_of(part: Path) -> Path:
+def version_path(part: Path) -> Path:
     return part.with_name(part.name + ".version")
 
 
 def remove(part: Path) -> None:
     """Forget what was received."""
     part.unlink(missing_ok=True)
-    version_of(part).unlink(missing_ok=True)
+    version_path(part).unlink(missing_ok=True)
 
 
 def size(part: Path) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcli.data.corpora import Corpus
-from synthcli.data.corpora.homes import homes, is_filled, present
+from synthcli.data.corpora.homes import find_home, is_filled, list_homes
 from synthcli.data.fetch.archives import unpack
 from synthcli.data.fetch.checksums import verify
 from synthcli.data.fetch.download import Progress, download
@@ -32,14 +32,14 @@ class Fetched:
     is_old: bool
 
 
-def fetch(corpus: Corpus, to: Path | None, report: Progress) -> Fetched:
+def fetch_corpus(corpus: Corpus, to: Path | None, report: Progress) -> Fetched:
     """Return the folder of a corpus, its files fetched where they are not there yet."""
-    remotes = files_of(corpus)
-    home = to or present(corpus.name) or homes(corpus.name)[0]
+    remotes = list_remote_files(corpus)
+    home = to or find_home(corpus.name) or list_homes(corpus.name)[0]
     if is_filled(home):
         return Fetched(home, is_old=True)
     work = home.with_name(f".{home.name}.fetching")
-    with writing(f"`{home}`", home, "give another folder with `--to`", THEN), alone(work):
+    with writing(f"`{home}`", home, "give another folder with `--to`", THEN), hold_downloads(work):
         for remote in remotes:
             obtain(remote, work, home, report)
         arrange(corpus, remotes, work, home)
@@ -47,7 +47,7 @@ def fetch(corpus: Corpus, to: Path | None, report: Progress) -> Fetched:
     return Fetched(home, is_old=False)
 
 
-def files_of(corpus: Corpus) -> tuple[Remote, ...]:
+def list_remote_files(corpus: Corpus) -> tuple[Remote, ...]:
     """Return what the publisher of a corpus offers; some corpora cannot be fetched file by file."""
     if corpus.builtin:
         raise SynthError(
@@ -80,7 +80,7 @@ def arrange(corpus: Corpus, remotes: tuple[Remote, ...], work: Path, home: Path)
             if remote.folder is not None:
                 unpack(path, remote.folder, target)
             else:
-                put(path, target / remote.name)
+                link_or_copy(path, target / remote.name)
         try:
             corpus.open(folder)
         except SynthError as error:
@@ -89,7 +89,7 @@ def arrange(corpus: Corpus, remotes: tuple[Remote, ...], work: Path, home: Path)
             ) from error
 
 
-def put(path: Path, target: Path) -> None:
+def link_or_copy(path: Path, target: Path) -> None:
     """Give a download a second name, so that it is still there if something fails; else copy it."""
     try:
         target.hardlink_to(path)
@@ -98,7 +98,7 @@ def put(path: Path, target: Path) -> None:
 
 
 @contextmanager
-def alone(work: Path) -> Iterator[None]:
+def hold_downloads(work: Path) -> Iterator[None]:
     """Hold a folder of downloads against a second process; a process that dies lets go of it."""
     work.mkdir(parents=True, exist_ok=True)
     with (work / ".lock").open("w") as lock:

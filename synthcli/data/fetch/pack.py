@@ -48,7 +48,7 @@ class Contents:
         return any(part.startswith(".") for part in path.relative_to(self.root).parts)
 
 
-def pack(contents: Contents, target: Path, report: Progress) -> int:
+def pack_folder(contents: Contents, target: Path, report: Progress) -> int:
     """Write a pack, whole or not at all, and return how many files are in it."""
     if not target.name.endswith(ENDINGS):
         allowed = ", ".join(f"`{ending}`" for ending in ENDINGS)
@@ -57,15 +57,15 @@ def pack(contents: Contents, target: Path, report: Progress) -> int:
     if not files:
         raise SynthError(f"`{contents.root}` holds no files to pack", "`synth corpora fetch` gets them")
     refuse_unwritable(target, ELSEWHERE)
-    entries = described_files(files, contents.root, report)
+    entries = describe_contents(files, contents.root, report)
     with (
         writing(f"`{target}`", target, ELSEWHERE),
         parents_of(target),
         new_file(target) as beside,
-        compressed(beside, target.suffix) as stream,
+        open_compressed(beside, target.suffix) as stream,
         tarfile.open(fileobj=stream, mode="w|") as tar,
     ):
-        add(tar, LIST, listing(contents, entries))
+        add(tar, LIST, list_contents(contents, entries))
         done, total = 0, sum(described["bytes"] for described in entries)
         for path, described in zip(files, entries, strict=True):
             add_file(tar, path, described)
@@ -74,7 +74,7 @@ def pack(contents: Contents, target: Path, report: Progress) -> int:
     return len(files)
 
 
-def described_files(files: list[Path], root: Path, report: Progress) -> list[dict[str, Any]]:
+def describe_contents(files: list[Path], root: Path, report: Progress) -> list[dict[str, Any]]:
     """Return path, size and hash of every file."""
     entries: list[dict[str, Any]] = []
     done = 0
@@ -86,7 +86,7 @@ def described_files(files: list[Path], root: Path, report: Progress) -> list[dic
     return entries
 
 
-def listing(contents: Contents, entries: list[dict[str, Any]]) -> bytes:
+def list_contents(contents: Contents, entries: list[dict[str, Any]]) -> bytes:
     about = {"format": FORMAT, "kind": contents.kind, "name": contents.name, "folder": contents.folder}
     return (json.dumps({**about, "files": entries}, indent=1) + "\n").encode()
 
@@ -128,7 +128,7 @@ class Hashing:
 
 
 @contextmanager
-def compressed(path: Path, ending: str) -> Iterator[IO[bytes]]:
+def open_compressed(path: Path, ending: str) -> Iterator[IO[bytes]]:
     """Open a file to write, compressed as the ending of its name says."""
     with path.open("wb") as raw:
         if ending in (".gz", ".tgz"):

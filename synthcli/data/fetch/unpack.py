@@ -48,21 +48,21 @@ def unpack_pack(pack: Path, to: Path | None, report: Progress) -> tuple[Listed, 
         raise SynthError(f"there is no pack `{pack}`", "`synth corpora pack NAME -o FILE` makes one")
     with (
         damage_named(pack),
-        opened(pack) as stream,
+        open_pack(pack) as stream,
         tarfile.open(fileobj=stream, mode="r|", tarinfo=Header) as tar,
     ):
         listed = read_list(tar, pack)
-        target = to or place_of(listed)
+        target = to or place_path(listed)
         if is_filled(target):
             raise SynthError(f"`{target}` is there already", "remove it, or give another one with `--to`")
         refuse_more_than_fits(sum(file["bytes"] for file in listed.files.values()), target, pack)
         with writing(f"`{target}`", target, ELSEWHERE), new_folder(target) as folder:
             extract(tar, listed, folder, pack, report)
-            ended(stream)
+            read_to_end(stream)
     return listed, target
 
 
-def place_of(listed: Listed) -> Path:
+def place_path(listed: Listed) -> Path:
     return (data_root() if listed.kind == "corpus" else stores_root()) / listed.folder
 
 
@@ -116,14 +116,14 @@ def extract(tar: tarfile.TarFile, listed: Listed, folder: Path, pack: Path, repo
         refuse(pack, f"is truncated: it lacks `{next(iter(missing))}`{rest} of its list")
 
 
-def ended(stream: IO[bytes]) -> None:
+def read_to_end(stream: IO[bytes]) -> None:
     """Read to the end, so that a checksum of the compression is compared too."""
     while stream.read(2**20):
         pass
 
 
 @contextmanager
-def opened(pack: Path) -> Iterator[IO[bytes]]:
+def open_pack(pack: Path) -> Iterator[IO[bytes]]:
     """Open a pack to read, compressed as its first bytes say."""
     with pack.open("rb") as raw:
         kind = MAGIC.get(raw.read(2))

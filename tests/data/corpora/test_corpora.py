@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.corpora import CORPORA, Corpus, Row, find_corpus, two_letters
-from synthcli.data.corpora.stdlib import split_of
+from synthcli.data.corpora.stdlib import hash_split
 from synthcli.data.corpora.stdlib_docstrings import first_sentence
 from synthcli.data.corpora.wmt14_en_de import unescape
 from synthcli.errors import SynthError
@@ -124,8 +124,10 @@ def test_first_sentences(docstring: str, sentence: str) -> None:
 
 
 def test_splits_follow_the_text_alone() -> None:
-    assert [split_of(key) for key in ("a", "b", "c", "d")] == [split_of(key) for key in ("a", "b", "c", "d")]
-    splits = [split_of(str(number)) for number in range(2000)]
+    assert [hash_split(key) for key in ("a", "b", "c", "d")] == [
+        hash_split(key) for key in ("a", "b", "c", "d")
+    ]
+    splits = [hash_split(str(number)) for number in range(2000)]
     assert 0.82 < splits.count("train") / 2000 < 0.88
 
 

@@ -8,7 +8,7 @@ import transformers
 from tokenizers import Tokenizer, models
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.corpora.reading import json_lines, lines, parallel, records, tabbed
+from synthcli.data.corpora.reading import json_lines, lines, parallel, read_tabbed, records
 from synthcli.data.tokenizers import load_tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.bpe import read_merges
 from synthcli.data.tokenizers.hugging_face import load_published
@@ -130,7 +130,7 @@ def test_texts_stay_beside_each_other(mark: str, tmp_path: Path) -> None:
     )
     assert [record["t"] for _, record in json_lines(path)] == [list(row) for row in rows]
     path.write_text("".join(f"{row[0]}\t{row[1]}\n" for row in rows), encoding="utf-8")
-    assert list(tabbed(path)) == [(number, list(row)) for number, row in enumerate(rows, start=1)]
+    assert list(read_tabbed(path)) == [(number, list(row)) for number, row in enumerate(rows, start=1)]
     path.write_text("".join(f"{row[0]},{row[1]}\n" for row in rows), encoding="utf-8")
     assert [fields for _, fields in records(path)] == [list(row) for row in rows]
 

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from synthcli.data.corpora import CORPORA, Row
-from synthcli.data.corpora.splitting import split_of
+from synthcli.data.corpora.splitting import find_split_name
 from synthcli.errors import SynthError
 from tests.data.small import wikitext, write
 
@@ -115,7 +115,7 @@ def test_other_columns_are_no_dialogues(tmp_path: Path) -> None:
     ],
 )
 def test_splits_by_the_last_word_of_a_path(path: str, split: str) -> None:
-    assert split_of(Path(path)) == split
+    assert find_split_name(Path(path)) == split
 
 
 def test_c4(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from synthcli import disk
 from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.data.corpora.c4 import C4
-from synthcli.data.corpora.homes import HOMES, homes, present
+from synthcli.data.corpora.homes import HOMES, find_home, list_homes
 from synthcli.data.fetch import fetch_corpus as module
-from synthcli.data.fetch.fetch_corpus import fetch
+from synthcli.data.fetch.fetch_corpus import fetch_corpus
 from synthcli.data.fetch.remote_files import C4_AT, PUBLISHED, Remote
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.fetch.server import Server
@@ -44,12 +44,12 @@ def sha256(data: bytes) -> str:
 
 def test_files_are_fetched_then_found(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(monkeypatch, server, f"sha256:{sha256(CSV)}")
-    fetched = fetch(find_corpus("ag-news"), None, quiet)
+    fetched = fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert (fetched.home, fetched.is_old) == (root / "ag-news", False)
     assert tree(root / "ag-news") == {"test.csv": CSV, "train.csv": CSV}
     assert sorted(path.name for path in root.iterdir()) == ["ag-news", "ag-news.fetched.json"]
     asked = len(server.seen)
-    assert fetch(find_corpus("ag-news"), None, quiet).is_old
+    assert fetch_corpus(find_corpus("ag-news"), None, quiet).is_old
     assert len(server.seen) == asked
     source = find_corpus("ag-news").open()
     assert len(list(source.read("train"))) == 2
@@ -65,7 +65,7 @@ def test_an_archive_is_laid_out_as_source_expects(
     data = tar_of(tmp_path / "x.tar.gz", {**files, "aclImdb/README": b"read", "junk/y": b"no"}).read_bytes()
     remote = Remote(server.add("/aclImdb_v1.tar.gz", data), f"md5:{hashlib.md5(data).hexdigest()}", "aclImdb")
     monkeypatch.setitem(PUBLISHED, "imdb", (remote,))
-    home = fetch(find_corpus("imdb"), tmp_path / "elsewhere", quiet).home
+    home = fetch_corpus(find_corpus("imdb"), tmp_path / "elsewhere", quiet).home
     assert set(tree(home)) == {name.removeprefix("aclImdb/") for name in files} | {"README"}
     assert not root.exists()
 
@@ -77,18 +77,18 @@ def test_a_wrong_checksum(
     expected = hashlib.new(algorithm, b"other").hexdigest()
     publish(monkeypatch, server, f"{algorithm}:{expected}")
     with pytest.raises(WorkFailedError) as error:
-        fetch(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert error.value.message == (
         f"`{server.url}/train.csv` has the {algorithm} {hashlib.new(algorithm, CSV).hexdigest()},"
         f" it ought to have {expected}: it is not kept"
     )
-    assert present("ag-news") is None
+    assert find_home("ag-news") is None
     assert not [path for path in root.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
 def test_the_first_fetch_is_remembered(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(monkeypatch, server)
-    fetch(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, quiet)
     record = root / "ag-news.fetched.json"
     entry = {"bytes": len(CSV), "sha256": sha256(CSV)}
     assert json.loads(record.read_text())[f"{server.url}/train.csv"] == entry
@@ -97,12 +97,12 @@ def test_the_first_fetch_is_remembered(root: Path, server: Server, monkeypatch: 
     changed = CSV + CSV
     publish(monkeypatch, server, data=changed)
     with pytest.raises(WorkFailedError) as error:
-        fetch(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert sha256(CSV) in error.value.message
     assert sha256(changed) in error.value.message
     assert f"delete `{record}`" in error.value.hint
     record.unlink()
-    fetch(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert (root / "ag-news" / "train.csv").read_bytes() == changed
 
 
@@ -110,10 +110,10 @@ def test_a_second_fetch_goes_on(root: Path, server: Server, monkeypatch: pytest.
     publish(monkeypatch, server)
     page = server.pages.pop("/test.csv")
     with pytest.raises(WorkFailedError, match="404"):
-        fetch(find_corpus("ag-news"), None, quiet)
-    assert present("ag-news") is None
+        fetch_corpus(find_corpus("ag-news"), None, quiet)
+    assert find_home("ag-news") is None
     server.pages["/test.csv"] = page
-    fetch(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert [path for path, _ in server.seen] == ["/train.csv", "/test.csv", "/test.csv"]
 
 
@@ -121,11 +121,11 @@ def test_a_file_put_there_by_hand_counts(root: Path, server: Server, monkeypatch
     publish(monkeypatch, server, f"sha256:{sha256(CSV)}")
     del server.pages["/test.csv"]
     with pytest.raises(WorkFailedError) as error:
-        fetch(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, quiet)
     found = re.search(r"put it at `([^`]+)`", error.value.hint)
     assert found is not None
     Path(found[1]).write_bytes(CSV)
-    fetch(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert set(tree(root / "ag-news")) == {"train.csv", "test.csv"}
 
 
@@ -134,8 +134,8 @@ def test_files_of_another_layout(root: Path, server: Server, monkeypatch: pytest
     with pytest.raises(
         WorkFailedError, match=r"fetched for `ag-news` are not as expected: .* lacks `test\.csv`"
     ):
-        fetch(find_corpus("ag-news"), None, quiet)
-    assert present("ag-news") is None
+        fetch_corpus(find_corpus("ag-news"), None, quiet)
+    assert find_home("ag-news") is None
 
 
 def test_a_full_disk(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,17 +145,17 @@ def test_a_full_disk(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "put", full)
+        patch.setattr(module, "link_or_copy", full)
         patch.setattr(disk, "free", lambda folder: 7)
         with pytest.raises(WorkFailedError) as error:
-            fetch(find_corpus("ag-news"), None, quiet)
+            fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert (
         error.value.message
         == f"`{root / 'ag-news'}` could not be written: the disk of `{root}` is full, 7 bytes free"
     )
     assert "goes on where it stopped" in error.value.hint
-    assert present("ag-news") is None
-    fetch(find_corpus("ag-news"), None, quiet)
+    assert find_home("ag-news") is None
+    fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert len(server.seen) == 2
 
 
@@ -165,7 +165,7 @@ def test_two_at_once(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
     with (root / ".ag-news.fetching" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(SynthError, match="another process is fetching into"):
-            fetch(find_corpus("ag-news"), None, quiet)
+            fetch_corpus(find_corpus("ag-news"), None, quiet)
     assert not server.seen
 
 
@@ -175,21 +175,21 @@ def test_a_broken_record(root: Path, server: Server, monkeypatch: pytest.MonkeyP
     root.mkdir()
     (root / "ag-news.fetched.json").write_text(record)
     with pytest.raises(SynthError, match=r"ag-news\.fetched\.json` (cannot be read|is no record)"):
-        fetch(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, quiet)
 
 
 def test_what_cannot_be_fetched(root: Path) -> None:
     with pytest.raises(SynthError, match="`copy` is built in: there is nothing to fetch"):
-        fetch(find_corpus("copy"), None, quiet)
+        fetch_corpus(find_corpus("copy"), None, quiet)
     with pytest.raises(SynthError) as error:
-        fetch(find_corpus("wmt14-en-fr"), None, quiet)
+        fetch_corpus(find_corpus("wmt14-en-fr"), None, quiet)
     assert error.value.message == "`wmt14-en-fr` has no files that `synth` could fetch by itself"
     assert "`newstest2014`" in error.value.hint
 
 
 def test_a_folder_by_its_publishers_name_is_found(root: Path) -> None:
     ag_news(root / "ag_news_csv")
-    assert present("ag-news") == root / "ag_news_csv"
+    assert find_home("ag-news") == root / "ag_news_csv"
     source = find_corpus("ag-news").open()
     assert {path.parent for path in source.files} == {root / "ag_news_csv"}
 
@@ -197,8 +197,8 @@ def test_a_folder_by_its_publishers_name_is_found(root: Path) -> None:
 def test_an_empty_folder_is_none(root: Path) -> None:
     (root / "ag-news").mkdir(parents=True)
     (root / "ag-news" / ".hidden").touch()
-    assert present("ag-news") is None
-    assert [home.name for home in homes("text")] == []
+    assert find_home("ag-news") is None
+    assert [home.name for home in list_homes("text")] == []
 
 
 def test_the_table_is_sound() -> None:

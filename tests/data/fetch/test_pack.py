@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from synthcli.data.fetch import pack as packing
-from synthcli.data.fetch.pack import ENDINGS, Contents, pack
+from synthcli.data.fetch.pack import ENDINGS, Contents, pack_folder
 from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.fetch.test_archives import tree
@@ -65,7 +65,7 @@ def refused(pack_file: Path, root: Path) -> str:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_packed_is_unpacked(root: Path, contents: Contents, tmp_path: Path, ending: str) -> None:
-    assert pack(contents, tmp_path / f"x{ending}", quiet) == 3
+    assert pack_folder(contents, tmp_path / f"x{ending}", quiet) == 3
     found, target = unpack_pack(tmp_path / f"x{ending}", None, quiet)
     assert (found.kind, found.name, target) == ("corpus", "glue-cola", root / "glue" / "CoLA")
     assert tree(target) == dict(sorted(FILES.items()))
@@ -74,11 +74,11 @@ def test_what_is_packed_is_unpacked(root: Path, contents: Contents, tmp_path: Pa
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_equal_contents_give_equal_bytes(contents: Contents, tmp_path: Path, ending: str) -> None:
-    pack(contents, tmp_path / f"one{ending}", quiet)
+    pack_folder(contents, tmp_path / f"one{ending}", quiet)
     for path in contents.root.rglob("*"):
         path.chmod(0o700)
         os.utime(path, (1, 1))
-    pack(contents, tmp_path / f"two{ending}", quiet)
+    pack_folder(contents, tmp_path / f"two{ending}", quiet)
     assert (tmp_path / f"one{ending}").read_bytes() == (tmp_path / f"two{ending}").read_bytes()
 
 
@@ -86,7 +86,7 @@ def test_equal_contents_give_equal_bytes(contents: Contents, tmp_path: Path, end
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.85])  # the last tenth of a small tar is padding
 def test_a_truncated_pack(root: Path, contents: Contents, tmp_path: Path, ending: str, kept: float) -> None:
     path = tmp_path / f"x{ending}"
-    pack(contents, path, quiet)
+    pack_folder(contents, path, quiet)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])
     refused(path, root)
@@ -97,7 +97,7 @@ def test_a_flipped_bit_of_a_compressed_pack(
     root: Path, contents: Contents, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"x{ending}"
-    pack(contents, path, quiet)
+    pack_folder(contents, path, quiet)
     data = path.read_bytes()
     places = random.Random(1)
     for _ in range(12):
@@ -108,7 +108,7 @@ def test_a_flipped_bit_of_a_compressed_pack(
 
 def test_a_flipped_bit_of_a_plain_pack(root: Path, contents: Contents, tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
-    pack(contents, path, quiet)
+    pack_folder(contents, path, quiet)
     data = path.read_bytes()
     for inside in (FILES["train.csv"], FILES["sub/deep/x.bin"], b'"sha256"', b"files/empty"):
         place = data.index(inside) + len(inside) // 2
@@ -117,7 +117,7 @@ def test_a_flipped_bit_of_a_plain_pack(root: Path, contents: Contents, tmp_path:
 
 
 def test_an_altered_file_is_named(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", quiet)
     path = altered(
         tmp_path / "x.tar",
         tmp_path / "y.tar",
@@ -127,7 +127,7 @@ def test_an_altered_file_is_named(root: Path, contents: Contents, tmp_path: Path
 
 
 def test_a_missing_a_further_and_a_repeated_file(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", quiet)
 
     def changed(change: Callable[[str, bytes], list[tuple[str, bytes]]]) -> str:
         return refused(altered(tmp_path / "x.tar", tmp_path / "y.tar", change), root)
@@ -148,7 +148,7 @@ def test_a_missing_a_further_and_a_repeated_file(root: Path, contents: Contents,
 
 @pytest.mark.parametrize("name", ["../x", "/x", "sub/../../x", "sub\\..\\..\\x", "C:/x"])
 def test_names_that_leave_the_folder(root: Path, contents: Contents, tmp_path: Path, name: str) -> None:
-    pack(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", quiet)
 
     def rename(member: str, data: bytes) -> list[tuple[str, bytes]]:
         return (
@@ -164,7 +164,7 @@ def test_names_that_leave_the_folder(root: Path, contents: Contents, tmp_path: P
 
 
 def test_a_link_in_a_pack(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", quiet)
     with tarfile.open(tmp_path / "x.tar") as old, tarfile.open(tmp_path / "y.tar", "w") as new:
         first = old.next()
         assert first is not None
@@ -190,7 +190,7 @@ def test_a_link_in_a_pack(root: Path, contents: Contents, tmp_path: Path) -> Non
 def test_a_list_that_is_wrong(
     root: Path, contents: Contents, tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
-    pack(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", quiet)
     assert said in refused(altered(tmp_path / "x.tar", tmp_path / "y.tar", listed(**changes)), root)
 
 
@@ -210,7 +210,7 @@ def test_another_tar(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_stands_there_is_not_replaced(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", quiet)
     (root / "glue" / "CoLA").mkdir(parents=True)
     (root / "glue" / "CoLA" / "mine").touch()
     with pytest.raises(SynthError) as error:
@@ -229,7 +229,7 @@ def test_a_full_disk_leaves_no_pack(
 
     monkeypatch.setattr(packing, "add_file", full)
     with pytest.raises(WorkFailedError, match=r"out/x\.tar` could not be written: the disk of `.*` is full"):
-        pack(contents, tmp_path / "out" / "x.tar", quiet)
+        pack_folder(contents, tmp_path / "out" / "x.tar", quiet)
     assert not (tmp_path / "out").exists()
 
 
@@ -239,13 +239,13 @@ def test_a_file_that_changes_while_it_is_packed(contents: Contents, tmp_path: Pa
             (contents.root / "train.csv").write_bytes(b"A,b\n" * 20_000)
 
     with pytest.raises(WorkFailedError, match=r"train\.csv` changed while it was packed"):
-        pack(contents, tmp_path / "x.tar", change)
+        pack_folder(contents, tmp_path / "x.tar", change)
     assert not (tmp_path / "x.tar").exists()
 
 
 def test_what_cannot_be_packed(contents: Contents, tmp_path: Path) -> None:
     with pytest.raises(SynthError, match=r"`x\.zip` does not say how to pack"):
-        pack(contents, Path("x.zip"), quiet)
+        pack_folder(contents, Path("x.zip"), quiet)
     (tmp_path / "empty").mkdir()
     with pytest.raises(SynthError, match="holds no files to pack"):
-        pack(Contents("corpus", "x", "x", tmp_path / "empty"), tmp_path / "x.tar", quiet)
+        pack_folder(Contents("corpus", "x", "x", tmp_path / "empty"), tmp_path / "x.tar", quiet)

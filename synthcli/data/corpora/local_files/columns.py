@@ -12,15 +12,15 @@ from synthcli.data.corpora.local_files.fields import (
     Field,
     NoTextError,
     Template,
+    describe_lack,
     field_from,
-    lacking_fields,
-    paths_in,
+    find_paths,
     pick,
 )
 from synthcli.data.corpora.local_files.label_classes import ALL, MOST, LabelClasses, classes_from
-from synthcli.data.corpora.local_files.options import unquoted, with_options, written_as
+from synthcli.data.corpora.local_files.options import show_options, unquote, with_options
 from synthcli.data.corpora.local_files.suggestions import suggest_columns
-from synthcli.data.corpora.reading import shown
+from synthcli.data.corpora.reading import clip
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -72,10 +72,10 @@ class Columns:
             return field.value(record)
         except KeyError:
             missing = [path for path in self.paths if not has(record, path)]
-            raise lacking_fields(record, missing, where, self.suggest(record)) from None
+            raise describe_lack(record, missing, where, self.suggest(record)) from None
         except NoTextError as error:
-            message = f"{where} has `{shown(error.value)}` as `{error.path}`"
-            inner = next(paths_in({error.path: error.value}), error.path)
+            message = f"{where} has `{clip(error.value)}` as `{error.path}`"
+            inner = next(find_paths({error.path: error.value}), error.path)
             raise SynthError(message, f"name what is in it, such as `{inner}`") from None
 
     @property
@@ -94,7 +94,7 @@ class Columns:
         hint = "expected a text"
         if isinstance(value, (int, float)):
             hint = f"`{meaning}={{{path}}}` takes a number as text"
-        raise SynthError(f"{where} has `{shown(value)}` as `{path}`", hint)
+        raise SynthError(f"{where} has `{clip(value)}` as `{path}`", hint)
 
     def label(self, value: Any, where: str) -> str:
         """Return the name of a class."""
@@ -108,10 +108,10 @@ class Columns:
         label = self.label(value, where)
         number = self.classes.numbers.get(label)
         if number is None:
-            allowed = shown(", ".join(f"`{name}`" for name in self.classes.names))
+            allowed = clip(", ".join(f"`{name}`" for name in self.classes.names))
             every = with_options(self.name, classes=None)
             hint = f"expected one of {allowed}; `{every}` takes every class that is found"
-            raise SynthError(f"{where} has the label `{shown(label)}`", hint)
+            raise SynthError(f"{where} has the label `{clip(label)}`", hint)
         return number
 
     def counting(self, read: Callable[[], Records]) -> "Columns":
@@ -154,11 +154,11 @@ def score(value: Any, where: str) -> float:
     except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise SynthError(f"{where} has the score `{shown(value)}`", "expected a number")
+        raise SynthError(f"{where} has the score `{clip(value)}`", "expected a number")
     return number
 
 
-def columns_of(name: str, options: Mapping[str, str]) -> Columns:
+def read_columns(name: str, options: Mapping[str, str]) -> Columns:
     """Return what the options of a name say about columns; none: a text called `text`."""
     given = {key: value for key, value in options.items() if key in MEANINGS}
     if not given or {"label", "score", "classes"} & given.keys():
@@ -171,17 +171,17 @@ def columns_of(name: str, options: Mapping[str, str]) -> Columns:
             needs = "`label` or `score`, not both"
         raise SynthError(
             f"`{name}` does not say what a row is: it needs {needs}",
-            f"expected {written_as(name.partition(':')[0], MEANINGS)}",
+            f"expected {show_options(name.partition(':')[0], MEANINGS)}",
         )
     found = classes_from(name, classes or ALL) if kind == "labelled" else None
     order = [meaning for meaning in MEANINGS if meaning in given]
-    return Columns(name, kind, {key: field_of(name, key, given[key]) for key in order}, found)
+    return Columns(name, kind, {key: read_field(name, key, given[key]) for key in order}, found)
 
 
-def field_of(name: str, meaning: str, written: str) -> Field:
+def read_field(name: str, meaning: str, written: str) -> Field:
     """Return the field of an option; only a text may be a template."""
     try:
-        field = field_from(unquoted(written))
+        field = field_from(unquote(written))
     except ValueError as error:
         hint = "a brace that is no field is written twice: `{{`"
         raise SynthError(f"`{name}` gives `{meaning}` with {error}", hint) from None

@@ -44,7 +44,7 @@ def likely_encoding(raw: bytes) -> str | None:
         *(("cp1252", "latin-1") if is_western(sample) else ()),
         *([] if best is None else [best.encoding]),
     ]
-    return next((name for name in found if name not in ("ascii", "utf_8") and is_of(name, raw)), None)
+    return next((name for name in found if name not in ("ascii", "utf_8") and is_encoding(name, raw)), None)
 
 
 def likely_wide(raw: bytes) -> str | None:
@@ -55,7 +55,7 @@ def likely_wide(raw: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def is_of(encoding: str, raw: bytes) -> bool:
+def is_encoding(encoding: str, raw: bytes) -> bool:
     """Whether bytes, which may end within a character, are of an encoding."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(raw)

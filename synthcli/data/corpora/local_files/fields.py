@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from synthcli.data.corpora.reading import shown
+from synthcli.data.corpora.reading import clip
 from synthcli.errors import SynthError
 
 PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
@@ -64,7 +64,7 @@ def field_from(written: str) -> Field:
         text += written[place : piece.start()]
         place = piece.end()
         if piece[1]:
-            parts.append((unescaped(text), piece[1]))
+            parts.append((unescape(text), piece[1]))
             text = ""
         elif len(piece[0]) == 1:
             raise ValueError(f"`{piece[0]}` without its partner")
@@ -72,10 +72,10 @@ def field_from(written: str) -> Field:
             text += piece[0][0]
     if not parts:
         return Single(text + written[place:])
-    return Template((*parts, (unescaped(text + written[place:]), "")))
+    return Template((*parts, (unescape(text + written[place:]), "")))
 
 
-def unescaped(text: str) -> str:
+def unescape(text: str) -> str:
     for written, meant in ESCAPES.items():
         text = text.replace(written, meant)
     return text
@@ -114,15 +114,15 @@ def as_text(record: Mapping[str, Any], path: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def paths_in(value: Any, deep: int = DEEPEST) -> Iterator[str]:
+def find_paths(value: Any, deep: int = DEEPEST) -> Iterator[str]:
     """Yield the paths of a record, those of lists as far as their first element."""
     inner = value.items() if isinstance(value, Mapping) else enumerate(value[:1])
     for key, held in inner:
         is_deeper = isinstance(held, (Mapping, list)) and held and deep > 1
-        yield from (f"{key}.{path}" for path in paths_in(held, deep - 1)) if is_deeper else (str(key),)
+        yield from (f"{key}.{path}" for path in find_paths(held, deep - 1)) if is_deeper else (str(key),)
 
 
-def lacking_fields(record: Mapping[str, Any], missing: list[str], where: str, hint: str) -> SynthError:
+def describe_lack(record: Mapping[str, Any], missing: list[str], where: str, hint: str) -> SynthError:
     """Say which fields a record lacks, and which it has."""
     names = ", ".join(f"`{path}`" for path in missing)
-    return SynthError(f"{where} has no {names}, but {shown(', '.join(paths_in(record)) or 'nothing')}", hint)
+    return SynthError(f"{where} has no {names}, but {clip(', '.join(find_paths(record)) or 'nothing')}", hint)

@@ -4,14 +4,14 @@ import glob
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from synthcli.data.corpora.find_files import lacking, matching
+from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.errors import SynthError
 
 LICENCE = "the licence of what you bring"
 URL = "your own files"
 
 
-def found(root: Path, corpus: str, layout: str, endings: Sequence[str]) -> tuple[Path, list[Path]]:
+def find_own_files(root: Path, corpus: str, layout: str, endings: Sequence[str]) -> tuple[Path, list[Path]]:
     """Return the folder that names are relative to, and the files below it in order.
 
     In a folder, those that end as given, plain or .gz.
@@ -19,20 +19,20 @@ def found(root: Path, corpus: str, layout: str, endings: Sequence[str]) -> tuple
     if root.is_file():
         return root.parent, [root]
     if root.is_dir():
-        files = sorted({path for ending in endings for path in files_in(root, f"**/*{ending}")})
+        files = sorted({path for ending in endings for path in list_files(root, f"**/*{ending}")})
         if not files:
-            raise lacking(root, [f"`*{ending}`" for ending in endings], corpus, layout)
+            raise lacks_error(root, [f"`*{ending}`" for ending in endings], corpus, layout)
         return root, files
-    base, pattern = divided(root)
-    files = files_in(base, pattern) if pattern else []
+    base, pattern = split_pattern(root)
+    files = list_files(base, pattern) if pattern else []
     if not files:
-        raise missing(root, layout)
+        raise missing_error(root, layout)
     return base, files
 
 
-def files_in(folder: Path, pattern: str) -> list[Path]:
+def list_files(folder: Path, pattern: str) -> list[Path]:
     """Return the files that match, plain or .gz, and none of those in hidden folders or hidden themselves."""
-    present = {path for path in (*matching(folder, pattern), *folder.glob(pattern)) if path.is_file()}
+    present = {path for path in (*find_files(folder, pattern), *folder.glob(pattern)) if path.is_file()}
     return [
         path for path in sorted(present) if not is_packed_twin(path, present) and not is_hidden(path, folder)
     ]
@@ -47,13 +47,13 @@ def is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def divided(path: Path) -> tuple[Path, str]:
+def split_pattern(path: Path) -> tuple[Path, str]:
     """Return the folder before the first part that is a pattern, and the pattern; none: an empty one."""
     parts = path.parts
     first = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return Path(*parts[:first]), "/".join(parts[first:])
 
 
-def missing(root: Path, layout: str) -> SynthError:
-    what = "matches no file" if divided(root)[1] else "does not exist"
+def missing_error(root: Path, layout: str) -> SynthError:
+    what = "matches no file" if split_pattern(root)[1] else "does not exist"
     return SynthError(f"the source `{root}` {what}", f"expected {layout}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcli.data.corpora.local_files.encodings import find_encoding, is_utf_8, likely_encoding
-from synthcli.data.corpora.local_files.options import unquoted, with_options
-from synthcli.data.corpora.text_form import TextForm, packed
+from synthcli.data.corpora.local_files.options import unquote, with_options
+from synthcli.data.corpora.text_form import TextForm, is_packed
 
 OPTIONS = {"encoding": "utf-8|cp1252|…"}
 WIDTHS = {100_000: 1_000, 0: 80}  # bytes a line of a long one in a file of at least so many
@@ -26,14 +26,14 @@ class OwnFile(TextForm):
             return other
         lines = [line for line in raw.split(b"\n") if not line.isascii()]
         if self.encoding == "utf-8" and 2 * sum(map(is_utf_8, lines)) > len(lines):
-            return f"it is UTF-8 elsewhere; without the damaged bytes: {converting(path, 'UTF-8', '-c')}"
+            return f"it is UTF-8 elsewhere; without the damaged bytes: {iconv_command(path, 'UTF-8', '-c')}"
         likely = likely_encoding(raw)
         if likely is None:
             return "it is no text that we know; write it as UTF-8"
         return f"it seems to be `{likely}`{excerpt(raw, likely)}; {self.reading_as(path, likely)}"
 
     def reading_as(self, path: Path, encoding: str) -> str:
-        return f"convert it: {converting(path, encoding)}"
+        return f"convert it: {iconv_command(path, encoding)}"
 
     def binary(self, path: Path, raw: bytes) -> str:
         if (other := other_format(path)) is not None:
@@ -41,18 +41,18 @@ class OwnFile(TextForm):
         likely = likely_encoding(raw)
         if likely is not None and likely.startswith("utf-16"):
             return f"it seems to be `{likely}`; {self.reading_as(path, likely)}"
-        without = piped(path, ["tr", "-d", "\\000"])
+        without = pipe_command(path, ["tr", "-d", "\\000"])
         return f"it is damaged or no text; without them: {without}"
 
     def damaged(self, path: Path) -> str:
         with path.open("rb") as stream:
-            is_packed = stream.read(2) == b"\x1f\x8b"
-        if not is_packed:
+            is_gzip = stream.read(2) == b"\x1f\x8b"
+        if not is_gzip:
             return f"it is not packed: {command(['mv', str(path), str(path.with_suffix(''))])}"
         return f"it is cut short: copy it again, until {command(['gzip', '-t', str(path)])} says nothing"
 
     def too_long(self, path: Path) -> str:
-        return f"break it into lines: {folding(path)}"
+        return f"break it into lines: {folding_command(path)}"
 
     def no_record(self, path: Path, reason: str) -> str:
         return "check the quotes of that line"
@@ -71,27 +71,27 @@ class OwnForm(OwnFile):
     corpus: str = ""
 
     def reading_as(self, path: Path, encoding: str) -> str:
-        return f"name the corpus {named(self.corpus, encoding=encoding)}"
+        return f"name the corpus {name_with(self.corpus, encoding=encoding)}"
 
     def no_record(self, path: Path, reason: str) -> str:
         if "new-line" in reason:
-            without = piped(path, ["tr", "-d", "\\r"])
+            without = pipe_command(path, ["tr", "-d", "\\r"])
             return f"a carriage return stands in a field; without them: {without}"
         if "quoting=no" in self.corpus:
             return "a field holds the separator: take it out, or choose another separator"
-        bare = f"where quotes are plain characters, name the corpus {named(self.corpus, quoting='no')}"
+        bare = f"where quotes are plain characters, name the corpus {name_with(self.corpus, quoting='no')}"
         if reason:
             return f"check the quotes of that line; {bare}"
         return f"put a field that holds the separator in double quotes; {bare}"
 
 
-def form_of(name: str, options: Mapping[str, str]) -> OwnForm:
+def read_form(name: str, options: Mapping[str, str]) -> OwnForm:
     """Return how the files of a corpus are written, as its name says."""
-    encoding = find_encoding(name, unquoted(options.get("encoding", "utf-8")))
+    encoding = find_encoding(name, unquote(options.get("encoding", "utf-8")))
     return OwnForm(encoding, name)
 
 
-def named(corpus: str, **options: str | None) -> str:
+def name_with(corpus: str, **options: str | None) -> str:
     """Return the name of a corpus with other options, quoted for a shell."""
     return f"`{shlex.quote(with_options(corpus, **options))}`"
 
@@ -106,24 +106,24 @@ def other_format(path: Path) -> str | None:
     if start.startswith(b"PK\3\4"):
         return "it is a zip archive or a spreadsheet; unpack it, or save the sheet as `.csv`"
     program = next((name for magic, name in PACKED.items() if start.startswith(magic)), None)
-    if program is None or packed(path):
+    if program is None or is_packed(path):
         return None
     unpacked = shlex.quote(str(path.with_name(f"unpacked-{path.stem}")))
     return f"it is packed: `{program} -dc < {shlex.quote(str(path))} > {unpacked}`"
 
 
-def converting(path: Path, encoding: str, *more: str) -> str:
+def iconv_command(path: Path, encoding: str, *more: str) -> str:
     """Name the command that writes a file in UTF-8 beside it."""
-    return piped(path, ["iconv", *more, "-f", encoding.replace("_", "-").upper(), "-t", "UTF-8"])
+    return pipe_command(path, ["iconv", *more, "-f", encoding.replace("_", "-").upper(), "-t", "UTF-8"])
 
 
-def folding(path: Path) -> str:
+def folding_command(path: Path) -> str:
     """Name the command that breaks long lines between words."""
     width = next(width for size, width in WIDTHS.items() if path.stat().st_size >= size)
-    return piped(path, ["fold", "-s", "-w", str(width)])
+    return pipe_command(path, ["fold", "-s", "-w", str(width)])
 
 
-def piped(path: Path, words: list[str]) -> str:
+def pipe_command(path: Path, words: list[str]) -> str:
     """Name a command that reads a file and writes another beside it."""
     unpacked = f"gzip -dc {shlex.quote(str(path))} | " if path.suffix == ".gz" else ""
     stem = path.with_suffix("") if unpacked else path

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.json_items import items_of
-from synthcli.data.corpora.local_files.columns import MEANINGS, Records, columns_of
+from synthcli.data.corpora.json_items import read_items
+from synthcli.data.corpora.local_files.columns import MEANINGS, Records, read_columns
 from synthcli.data.corpora.local_files.fields import pick
 from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
-from synthcli.data.corpora.local_files.form import OwnForm, form_of, named, piped
-from synthcli.data.corpora.local_files.options import options_of, unquoted
+from synthcli.data.corpora.local_files.form import OwnForm, name_with, pipe_command, read_form
+from synthcli.data.corpora.local_files.options import read_options, unquote
 from synthcli.data.corpora.local_files.records import own_records
-from synthcli.data.corpora.local_files.split_rule import CUT, rule_of
+from synthcli.data.corpora.local_files.split_rule import CUT, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import json_document, json_lines
 from synthcli.errors import SynthError
@@ -44,11 +44,11 @@ class JsonForm(OwnForm):
         except SynthError:
             return "mend that line"
         if isinstance(held, list) and all(isinstance(one, str) for one in held):
-            return f"make objects of the texts: {piped(path, ['jq', '-c', '.[] | {text: .}'])}"
+            return f"make objects of the texts: {pipe_command(path, ['jq', '-c', '.[] | {text: .}'])}"
         lists = [key for key, value in held.items() if is_objects(value)] if isinstance(held, Mapping) else []
         if not lists:
             return 'expected one object a line, or an array of objects, such as `[{"text": "…"}]`'
-        return f"it is one object: name the corpus {named(self.corpus, records=lists[0])}"
+        return f"it is one object: name the corpus {name_with(self.corpus, records=lists[0])}"
 
     no_object = no_json
 
@@ -61,9 +61,9 @@ def records(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Reco
     """Yield the objects of files and where they stand; those in a field of a document where one is named."""
     for path in files:
         if inside is not None:
-            for place, record in enumerate(held_in(path, inside, form), start=1):
+            for place, record in enumerate(read_array(path, inside, form), start=1):
                 yield record, f"`{path}`, record {place},"
-        elif (items := items_of(path, form)) is not None:
+        elif (items := read_items(path, form)) is not None:
             for place, (number, record) in enumerate(items, start=1):
                 yield record, f"`{path}`, record {place} at line {number},"
         else:
@@ -71,7 +71,7 @@ def records(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Reco
                 yield record, f"`{path}`, line {number},"
 
 
-def held_in(path: Path, field: str, form: JsonForm) -> Iterator[Mapping[str, Any]]:
+def read_array(path: Path, field: str, form: JsonForm) -> Iterator[Mapping[str, Any]]:
     """Yield the objects of the array that a document holds in a field."""
     document = json_document(path, OwnForm(form.encoding, form.corpus))
     try:
@@ -85,9 +85,9 @@ def held_in(path: Path, field: str, form: JsonForm) -> Iterator[Mapping[str, Any
 
 def own_jsonl(name: str) -> Corpus:
     """Return the corpus that a name such as `jsonl:text=body` asks for."""
-    options = options_of(name, OPTIONS)
-    columns, rule = columns_of(name, options), rule_of(name, options)
-    form = JsonForm(form_of(name, options).encoding, name)
-    inside = unquoted(options["records"]) if "records" in options else None
+    options = read_options(name, OPTIONS)
+    columns, rule = read_columns(name, options), read_split_rule(name, options)
+    form = JsonForm(read_form(name, options).encoding, name)
+    inside = unquote(options["records"]) if "records" in options else None
     read = partial(records, form=form, inside=inside)
     return own_records(name, "Your own json", LAYOUT, ENDINGS, columns, read, rule)

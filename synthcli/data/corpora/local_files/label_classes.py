@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from synthcli.data.corpora.local_files.form import OwnFile
-from synthcli.data.corpora.local_files.options import split_at, unquoted
-from synthcli.data.corpora.reading import lines, shown
+from synthcli.data.corpora.local_files.options import split_at, unquote
+from synthcli.data.corpora.reading import clip, lines
 from synthcli.errors import SynthError
 
 ALL = "all"
@@ -47,7 +47,7 @@ class LabelClasses:
         """List the classes that nobody named, and how many rows each has."""
         if self.listed or self.file is not None:
             return ()
-        told = ", ".join(f"`{shown(name)}` ({self.counts[name]:,})" for name in self.names[:NAMED])
+        told = ", ".join(f"`{clip(name)}` ({self.counts[name]:,})" for name in self.names[:NAMED])
         rest = len(self.names) - NAMED
         more = f" and {rest:,} more, which `manifest.json` lists" if rest > 0 else ""
         return (f"found {len(self.names):,} class{'es' * (len(self.names) != 1)}: {told}{more}",)
@@ -57,9 +57,9 @@ def classes_from(name: str, written: str) -> LabelClasses:
     """Return the classes that an option names; `@FILE` names a file."""
     if written == ALL:
         return LabelClasses()
-    if unquoted(written).startswith("@"):
-        return LabelClasses(file=Path(unquoted(written)[1:]))
-    listed = tuple(unquoted(part) for part in split_at("+", written))
+    if unquote(written).startswith("@"):
+        return LabelClasses(file=Path(unquote(written)[1:]))
+    listed = tuple(unquote(part) for part in split_at("+", written))
     twice = [one for one, times in Counter(listed).items() if times > 1]
     if twice or len(listed) < 2 or not all(listed):
         what = f"`{twice[0]}` twice" if twice else "one alone" if all(listed) else "an empty one"
@@ -75,7 +75,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
     found: dict[str, int] = {}
     for number, line in enumerate(lines(path, form=OwnFile()), start=1):
         if (name := line.strip()) in found:
-            message = f"`{path}` has the class `{shown(name)}` at lines {found[name]} and {number}"
+            message = f"`{path}` has the class `{clip(name)}` at lines {found[name]} and {number}"
             raise SynthError(message, "leave one of them out")
         if name:
             found[name] = number

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from synthcli.data.corpora.find_files import lacking
+from synthcli.data.corpora.find_files import lacks_error
 from synthcli.data.corpora.local_files.options import with_options
 from synthcli.data.corpora.local_files.split_rule import SplitRule
 from synthcli.data.corpora.source import ClassNames, Folder, Parse, Part
-from synthcli.data.corpora.splitting import CutFolder, Group, split_of, split_word
+from synthcli.data.corpora.splitting import CutFolder, Group, find_split_name, split_word
 from synthcli.errors import SynthError
 
 PROGRAMS = frozenset(
@@ -68,13 +68,13 @@ def split_own_folder(
     if len(splits) > 1:
         refuse_half_named(root, splits, corpus)
         if "train" not in splits:
-            raise lacking(root, "files of train", corpus, f"{layout}; {ignoring_names(corpus)}")
-        files = {split: joined(found) for split, found in splits.items()}
+            raise lacks_error(root, "files of train", corpus, f"{layout}; {ignore_names(corpus)}")
+        files = {split: join_splits(found) for split, found in splits.items()}
         return Folder(root, {split: Part(own, parse) for split, own in files.items()}, classes=classes)
     ((split, only),) = splits.items()
     if rule.order != "whole":
         return CutFolder(root, tuple(only), parse, rule, split, corpus, classes)
-    return Folder(root, {split or "test": Part(joined(only), parse)}, classes=classes)
+    return Folder(root, {split or "test": Part(join_splits(only), parse)}, classes=classes)
 
 
 def sort_by_names(root: Path, groups: Iterable[Group], rule: SplitRule) -> dict[str, list[Group]]:
@@ -83,7 +83,7 @@ def sort_by_names(root: Path, groups: Iterable[Group], rule: SplitRule) -> dict[
     for group in sorted(groups):
         path = group[0].relative_to(root)
         is_read = rule.reads_names and not is_program(path)
-        splits.setdefault(split_of(path) if is_read else "", []).append(group)
+        splits.setdefault(find_split_name(path) if is_read else "", []).append(group)
     if "" in splits and rule.is_asked:
         return {"": sorted(group for found in splits.values() for group in found)}
     return splits
@@ -93,7 +93,7 @@ def is_program(path: Path) -> bool:
     return Path(path.name.removesuffix(".gz")).suffix.lower() in PROGRAMS
 
 
-def joined(groups: list[Group]) -> tuple[Path, ...]:
+def join_splits(groups: list[Group]) -> tuple[Path, ...]:
     return tuple(path for group in groups for path in group)
 
 
@@ -107,9 +107,9 @@ def refuse_half_named(root: Path, splits: dict[str, list[Group]], corpus: str) -
     says = f"`{named}`, whose name says `{split_word(named)}`"
     raise SynthError(
         f"`{root}` holds {says}, and `{other}`, whose name says no split",
-        f"name the split of each, or take no notice of names: {ignoring_names(corpus)}",
+        f"name the split of each, or take no notice of names: {ignore_names(corpus)}",
     )
 
 
-def ignoring_names(corpus: str) -> str:
+def ignore_names(corpus: str) -> str:
     return f"`{shlex.quote(with_options(corpus, splits='none'))}` cuts all of them"

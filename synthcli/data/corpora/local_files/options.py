@@ -13,7 +13,7 @@ TOKEN = re.compile(r'(?:(?<=[,=+])|^)"(?:[^"]|"")*"(?=[,+]|$)|.', re.DOTALL)
 SPECIAL = re.compile(r'[,+"]|^\s|\s$')
 
 
-def options_of(name: str, allowed: Mapping[str, str]) -> dict[str, str]:
+def read_options(name: str, allowed: Mapping[str, str]) -> dict[str, str]:
     """Return the options that follow the colon of a name, as written; `allowed` says what each means."""
     base, _, written = name.partition(":")
     options: dict[str, str] = {}
@@ -26,7 +26,7 @@ def options_of(name: str, allowed: Mapping[str, str]) -> dict[str, str]:
             raise SynthError(f"`{base}` has no option `{key}` in `{name}`", hint)
         if not value or key in options or "\0" in value:
             what = "twice" if key in options else "with a NUL byte" if value else "without a value"
-            raise SynthError(f"`{name}` gives `{key}` {what}", f"expected {written_as(base, allowed)}")
+            raise SynthError(f"`{name}` gives `{key}` {what}", f"expected {show_options(base, allowed)}")
         options[key] = value
     return options
 
@@ -42,13 +42,13 @@ def split_at(mark: str, written: str) -> list[str]:
     return parts
 
 
-def unquoted(value: str) -> str:
+def unquote(value: str) -> str:
     """Return what a value stands for."""
     is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
     return value[1:-1].replace('""', '"') if is_quoted else value
 
 
-def quoted(value: str) -> str:
+def quote(value: str) -> str:
     """Return a value as it is written in a name."""
     return '"{}"'.format(value.replace('"', '""')) if SPECIAL.search(value) else value
 
@@ -58,19 +58,19 @@ def with_options(name: str, **changed: str | None) -> str:
     base, _, written = name.partition(":")
     pairs = [part.partition("=") for part in split_at(",", written)] if written else []
     options = {key: value for key, _, value in pairs}
-    options |= {key: quoted(value) for key, value in changed.items() if value is not None}
+    options |= {key: quote(value) for key, value in changed.items() if value is not None}
     kept = [f"{key}={value}" for key, value in options.items() if changed.get(key, "") is not None]
     return f"{base}:{','.join(kept)}" if kept else base
 
 
-def written_as(base: str, allowed: Mapping[str, str]) -> str:
+def show_options(base: str, allowed: Mapping[str, str]) -> str:
     """Return how options are written, for hints."""
     return (
         f"`{base}:{','.join(f'{key}={meaning}' for key, meaning in allowed.items())}`, each of them optional"
     )
 
 
-def one_of(name: str, options: Mapping[str, str], key: str, values: tuple[str, ...]) -> str:
+def choose_value(name: str, options: Mapping[str, str], key: str, values: tuple[str, ...]) -> str:
     """Return the value of an option that has few; the first is the default."""
     value = options.get(key, values[0])
     if value not in values:

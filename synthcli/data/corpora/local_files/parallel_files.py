@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import lacking
-from synthcli.data.corpora.local_files.files import LICENCE, URL, divided, files_in, missing
+from synthcli.data.corpora.find_files import lacks_error
+from synthcli.data.corpora.local_files.files import LICENCE, URL, list_files, missing_error, split_pattern
 from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
-from synthcli.data.corpora.local_files.form import form_of
+from synthcli.data.corpora.local_files.form import read_form
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
-from synthcli.data.corpora.local_files.options import options_of, unquoted
-from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, rule_of
+from synthcli.data.corpora.local_files.options import read_options, unquote
+from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Row
@@ -41,15 +41,15 @@ class Sides:
     def pairs(self, root: Path, name: str) -> tuple[Path, list[Group]]:
         """Return the folder that names are relative to, and each source with its target."""
         base, stem = (root, "**/*") if root.is_dir() else (root.parent, self.stem(root))
-        if divided(root)[1]:
-            base, stem = divided(root)
+        if split_pattern(root)[1]:
+            base, stem = split_pattern(root)
             stem = self.stem(Path(stem))
         pattern = f"**/{self.source}" if "." in self.source else f"{stem}.{self.source}"
-        sources = files_in(base, pattern)
+        sources = list_files(base, pattern)
         if not sources and root.is_dir():
-            raise lacking(root, f"`*.{self.source}`", name, LAYOUT)
+            raise lacks_error(root, f"`*.{self.source}`", name, LAYOUT)
         if not sources:
-            raise missing(root, LAYOUT)
+            raise missing_error(root, LAYOUT)
         return base, [(path, self.beside(path, name)) for path in sources]
 
     def stem(self, path: Path) -> str:
@@ -62,7 +62,7 @@ class Sides:
         for candidate in (path.with_name(target), path.with_name(f"{target}.gz")):
             if candidate.is_file():
                 return candidate
-        raise lacking(path.parent, f"`{target}`", name, LAYOUT)
+        raise lacks_error(path.parent, f"`{target}`", name, LAYOUT)
 
 
 def rows(files: tuple[Path, ...], form: TextForm) -> Iterator[Row]:
@@ -78,9 +78,9 @@ def folder(root: Path, name: str, sides: Sides, form: TextForm, rule: SplitRule)
 
 def own_parallel(name: str) -> Corpus:
     """Return the corpus that a name such as `parallel:source=de,target=en` asks for."""
-    options = options_of(name, OPTIONS)
-    source, target = (unquoted(options.get(side, side)) for side in ("source", "target"))
-    sides, form = Sides(source, target), form_of(name, options)
+    options = read_options(name, OPTIONS)
+    source, target = (unquote(options.get(side, side)) for side in ("source", "target"))
+    sides, form = Sides(source, target), read_form(name, options)
     if sides.source == sides.target:
         raise SynthError(f"`{name}` has one ending for both sides: `{sides.source}`", f"expected {LAYOUT}")
     return Corpus(
@@ -90,6 +90,6 @@ def own_parallel(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(folder, name=name, sides=sides, form=form, rule=rule_of(name, options)),
+        folder=partial(folder, name=name, sides=sides, form=form, rule=read_split_rule(name, options)),
         finds_source=True,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.local_files.columns import Columns, Records
-from synthcli.data.corpora.local_files.files import LICENCE, URL, found
+from synthcli.data.corpora.local_files.files import LICENCE, URL, find_own_files
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
 from synthcli.data.corpora.local_files.split_rule import SplitRule
 from synthcli.data.corpora.source import Folder, Row
@@ -51,11 +51,11 @@ def folder(
     read: ReadRecords,
     rule: SplitRule,
 ) -> Folder | CutFolder:
-    base, files = found(root, name, layout, endings)
+    base, files = find_own_files(root, name, layout, endings)
     columns = columns.counting(lambda: read(tuple(files)))
-    rows = partial(rows_of, columns=columns, read=read)
+    rows = partial(read_record_rows, columns=columns, read=read)
     return split_own_folder(base, [(path,) for path in files], rows, name, layout, rule, columns.classes)
 
 
-def rows_of(files: tuple[Path, ...], columns: Columns, read: ReadRecords) -> Iterator[Row]:
+def read_record_rows(files: tuple[Path, ...], columns: Columns, read: ReadRecords) -> Iterator[Row]:
     return (columns.row(record, where) for record, where in read(files))

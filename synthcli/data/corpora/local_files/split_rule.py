@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from synthcli.data.corpora.local_files.options import one_of, with_options
+from synthcli.data.corpora.local_files.options import choose_value, with_options
 from synthcli.errors import SynthError
 
 Order = Literal["shuffled", "kept", "whole"]
@@ -35,9 +35,9 @@ class SplitRule:
     reads_names: bool = True  # file names say something at all
 
 
-def rule_of(name: str, options: Mapping[str, str], units: tuple[str, ...] = ("rows",)) -> SplitRule:
+def read_split_rule(name: str, options: Mapping[str, str], units: tuple[str, ...] = ("rows",)) -> SplitRule:
     """Return what the options of a name say about splits."""
-    order = cast(Order, one_of(name, options, "split", ORDERS))
+    order = cast(Order, choose_value(name, options, "split", ORDERS))
     seed = options.get("split_seed", "0")
     if not (seed.isascii() and seed.isdecimal() and int(seed) < 2**63):
         raise SynthError(
@@ -47,7 +47,7 @@ def rule_of(name: str, options: Mapping[str, str], units: tuple[str, ...] = ("ro
         raise SynthError(
             f"`{name}` gives `split_seed`, and `split={order}` draws nothing", "leave one of them out"
         )
-    reads_names = one_of(name, options, "splits", NAMES) == "named"
+    reads_names = choose_value(name, options, "splits", NAMES) == "named"
     return SplitRule(order, int(seed), units, "split" in options, reads_names)
 
 

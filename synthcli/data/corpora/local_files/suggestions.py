@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from synthcli.data.corpora.local_files.fields import Field, paths_in, pick
+from synthcli.data.corpora.local_files.fields import Field, find_paths, pick
 from synthcli.data.corpora.local_files.options import with_options
 
 
@@ -14,7 +14,7 @@ def suggest_columns(name: str, fields: Mapping[str, Field], record: Mapping[str,
 
     A column of nearly the same name is taken; else for a text the one of most words, for a class the last.
     """
-    have = list(paths_in(record))
+    have = list(find_paths(record))
     lacking = {key: field.paths[0] for key, field in fields.items() if not set(field.paths) <= set(have)}
     free = [path for path in have if all(path not in field.paths for field in fields.values())]
     changed: dict[str, str | None] = {}

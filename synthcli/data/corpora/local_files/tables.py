@@ -12,14 +12,14 @@ from itertools import chain
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.local_files.columns import MEANINGS, Columns, Records, columns_of
+from synthcli.data.corpora.local_files.columns import MEANINGS, Columns, Records, read_columns
 from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
-from synthcli.data.corpora.local_files.form import OwnForm, form_of
-from synthcli.data.corpora.local_files.options import one_of, options_of, unquoted, with_options
+from synthcli.data.corpora.local_files.form import OwnForm, read_form
+from synthcli.data.corpora.local_files.options import choose_value, read_options, unquote, with_options
 from synthcli.data.corpora.local_files.records import own_records
-from synthcli.data.corpora.local_files.split_rule import CUT, rule_of
+from synthcli.data.corpora.local_files.split_rule import CUT, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
-from synthcli.data.corpora.reading import records, shown
+from synthcli.data.corpora.reading import clip, records
 from synthcli.errors import SynthError
 
 ENDINGS = (".csv", ".tsv")
@@ -77,7 +77,7 @@ class Table:
         missing = [f"`{column}`" for column in wanted if names.count(column) != 1]
         if not missing:
             return
-        held = shown(", ".join(f"`{name}`" for name in names))
+        held = clip(", ".join(f"`{name}`" for name in names))
         message = f"`{path}` has no one column {', '.join(missing)}, but {held}"
         if any(names.count(column) > 1 for column in wanted):
             raise SynthError(message, "give each column a name of its own in the first line")
@@ -101,19 +101,19 @@ class Table:
 
 def own_csv(name: str) -> Corpus:
     """Return the corpus that a name such as `csv:text=review` asks for."""
-    options = options_of(name, OPTIONS)
-    columns, form = columns_of(name, options), form_of(name, options)
+    options = read_options(name, OPTIONS)
+    columns, form = read_columns(name, options), read_form(name, options)
     has_header, has_quotes = (
-        one_of(name, options, key, ("yes", "no")) == "yes" for key in ("header", "quoting")
+        choose_value(name, options, key, ("yes", "no")) == "yes" for key in ("header", "quoting")
     )
-    table = Table(columns, form, has_header, has_quotes, separator_of(name, options))
-    rule = rule_of(name, options)
+    table = Table(columns, form, has_header, has_quotes, read_separator(name, options))
+    rule = read_split_rule(name, options)
     return own_records(name, "Your own tables", LAYOUT, ENDINGS, columns, table.records, rule)
 
 
-def separator_of(name: str, options: Mapping[str, str]) -> str:
+def read_separator(name: str, options: Mapping[str, str]) -> str:
     """Return the character that parts columns; an empty one where the file's name decides."""
-    written = unquoted(options.get("separator", ""))
+    written = unquote(options.get("separator", ""))
     separator = SEPARATORS.get(written, written)
     if written == "by-name":
         return ""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.documents import paragraphs
-from synthcli.data.corpora.local_files.files import LICENCE, URL, found
+from synthcli.data.corpora.local_files.files import LICENCE, URL, find_own_files
 from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
-from synthcli.data.corpora.local_files.form import form_of
+from synthcli.data.corpora.local_files.form import read_form
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
-from synthcli.data.corpora.local_files.options import one_of, options_of
-from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, rule_of
+from synthcli.data.corpora.local_files.options import choose_value, read_options
+from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Parse, Row
@@ -62,17 +62,17 @@ UNITS = {
 
 
 def folder(root: Path, name: str, parse: Parse, rule: SplitRule) -> Folder | CutFolder:
-    base, files = found(root, name, LAYOUT, ENDINGS)
+    base, files = find_own_files(root, name, LAYOUT, ENDINGS)
     groups = [(path,) for path in files]
     return split_own_folder(base, groups, parse, name, LAYOUT, rule)
 
 
 def own_text(name: str) -> Corpus:
     """Return the corpus that a name such as `text:rows=paragraphs` asks for."""
-    options = options_of(name, OPTIONS)
-    unit = one_of(name, options, "rows", tuple(READERS))
-    rule = rule_of(name, options, UNITS[unit])
-    parse = partial(rows, read=READERS[unit], form=form_of(name, options))
+    options = read_options(name, OPTIONS)
+    unit = choose_value(name, options, "rows", tuple(READERS))
+    rule = read_split_rule(name, options, UNITS[unit])
+    parse = partial(rows, read=READERS[unit], form=read_form(name, options))
     return Corpus(
         name=name,
         kind="text",

@@ -10,11 +10,11 @@ import pytest
 
 import synthcli
 from synthcli.data.corpora import find_corpus
-from synthcli.data.corpora.json_items import items_of
+from synthcli.data.corpora.json_items import read_items
 from synthcli.data.corpora.local_files.encodings import likely_encoding
-from synthcli.data.corpora.local_files.fields import field_from, paths_in
-from synthcli.data.corpora.local_files.form import OwnFile, form_of
-from synthcli.data.corpora.local_files.options import options_of, quoted, split_at, unquoted, with_options
+from synthcli.data.corpora.local_files.fields import field_from, find_paths
+from synthcli.data.corpora.local_files.form import OwnFile, read_form
+from synthcli.data.corpora.local_files.options import quote, read_options, split_at, unquote, with_options
 from synthcli.data.corpora.reading import BLOCK, lines
 from synthcli.errors import SynthError
 from tests.data.small import write
@@ -41,12 +41,12 @@ ODD = [
 @pytest.mark.parametrize("value", ODD)
 def test_any_value_comes_back_from_a_name(value: str) -> None:
     name = with_options("csv:text=x", label=value, target="after")
-    options = options_of(name, {"text": "", "label": "", "target": ""})
-    assert {key: unquoted(written) for key, written in options.items()} == {
+    options = read_options(name, {"text": "", "label": "", "target": ""})
+    assert {key: unquote(written) for key, written in options.items()} == {
         "text": "x", "label": value, "target": "after",
     }  # fmt: skip
-    several = "+".join(map(quoted, [value, *ODD]))
-    assert [unquoted(part) for part in split_at("+", several)] == [value, *ODD]
+    several = "+".join(map(quote, [value, *ODD]))
+    assert [unquote(part) for part in split_at("+", several)] == [value, *ODD]
     assert with_options(name, label=None, text=None) == "csv:target=after"
 
 
@@ -80,7 +80,7 @@ def test_an_encoding_is_guessed_and_read(encoding: str, tmp_path: Path) -> None:
     assert likely_encoding(raw) == encoding
     path = tmp_path / "a.txt"
     path.write_bytes(raw)
-    form = form_of("text", {"encoding": encoding})
+    form = read_form("text", {"encoding": encoding})
     assert list(lines(path, form=form)) == [text, "and ascii", text]
 
 
@@ -92,14 +92,14 @@ def test_encodings_are_read_in_chunks(encoding: str, tmp_path: Path) -> None:
     ]
     path = tmp_path / "a.txt"
     path.write_bytes("".join(f"{line}\n" for line in wanted).encode(encoding))
-    assert list(lines(path, form=form_of("text", {"encoding": encoding}))) == wanted
+    assert list(lines(path, form=read_form("text", {"encoding": encoding}))) == wanted
 
 
 def test_what_is_not_of_the_encoding_is_refused_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"abc\n" * BLOCK + b"caf\xe9\n")
     with pytest.raises(SynthError) as error:
-        list(lines(path, form=form_of("text:encoding=ascii", {"encoding": "ascii"})))
+        list(lines(path, form=read_form("text:encoding=ascii", {"encoding": "ascii"})))
     assert error.value.message == f"`{path}` is not ascii at byte {4 * BLOCK + 3}"
     assert error.value.hint == (
         "it seems to be `cp1252`, which reads “café”; name the corpus `text:encoding=cp1252`"
@@ -155,14 +155,14 @@ def test_objects_are_read_one_by_one(form: str, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     text = FORMS[form]()
     path.write_bytes(codecs.BOM_UTF8 + text.encode())
-    items = items_of(path)
+    items = read_items(path)
     assert items is not None
     found = list(items)
     assert [record for _, record in found] == OBJECTS
     assert [number for number, _ in found] == sorted(number for number, _ in found)
     begins = [text.split("\n")[number - 1].lstrip()[:1] for number, _ in found[:: len(found) - 1]]
     assert set(begins) <= {"{", "["}
-    assert items_of(write(tmp_path / "a.jsonl", list(map(json.dumps, OBJECTS)))) is None
+    assert read_items(write(tmp_path / "a.jsonl", list(map(json.dumps, OBJECTS)))) is None
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_fields(written: str, value: object) -> None:
 
 
 def test_paths_of_a_record() -> None:
-    assert list(paths_in(RECORD)) == ["a.0", "a.b.0", "a.b", "on", "none", "{odd}"]
+    assert list(find_paths(RECORD)) == ["a.0", "a.b.0", "a.b", "on", "none", "{odd}"]
     for missing in ("a.c", "a.b.2", "a.b.x", "on.x", "b"):
         with pytest.raises(KeyError):
             field_from(missing).value(RECORD)
