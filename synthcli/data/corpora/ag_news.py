@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, records
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import Folder, Part, Record, Row
 from synthcli.errors import SynthError
 
 URL = "https://arxiv.org/abs/1509.01626"
@@ -41,7 +40,7 @@ def open_folder(root: Path) -> Folder:
     return Folder(root, {split: Part((path,), read_rows) for split, path in found.items()})
 
 
-def hub_row(record: dict[str, Any]) -> Row:
+def hub_row(record: Record) -> Row:
     return {"text": join_lines(record["text"]), "label": record["label"]}
 
 

@@ -1,12 +1,11 @@
 """C4, English: the Colossal Clean Crawled Corpus (Raffel et al. 2020, arXiv 1910.10683)."""
 
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.documents import document_folder
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.source import Folder, Record, Row
 
 URL = "https://huggingface.co/datasets/allenai/c4"
 LAYOUT = (
@@ -19,7 +18,7 @@ def folder(root: Path) -> Folder:
     return document_folder(root, "c4", LAYOUT, "text", {"`c4-*.json`": "c4-*.json"})
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     return {"text": record["text"]}
 
 

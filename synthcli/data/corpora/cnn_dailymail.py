@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.cnn_stories import find_stories, story_rows
 from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, json_document, parallel, records
-from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Row, cut
+from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Record, Row, cut
 from synthcli.errors import SynthError
 
 URL = "https://github.com/abisee/cnn-dailymail"
@@ -148,7 +147,7 @@ def open_groups(root: Path, form: Format, groups: Groups) -> Folder:
     return Folder(root, {split: Part(tuple(groups[split]), form.rows) for split in SPLITS})
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     return {"source": record["article"], "target": record["highlights"]}
 
 

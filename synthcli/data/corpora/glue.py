@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, read_tabbed
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import Folder, Part, Record, Row
 from synthcli.errors import SynthError
 
 URL = "https://gluebenchmark.com"
@@ -84,7 +83,7 @@ class GlueTask:
         if missing:
             raise SynthError(f"`{path}` has no column {', '.join(missing)}", f"expected {self.layout}")
 
-    def row(self, record: dict[str, Any]) -> Row:
+    def row(self, record: Record) -> Row:
         """Return our row of one of the hub's records."""
         text = join_fields({name: record[name] for name in self.fields})
         if not self.classes:

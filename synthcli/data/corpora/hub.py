@@ -9,9 +9,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from synthcli.data.corpora.source import SPLITS, Row
+from synthcli.data.corpora.source import SPLITS, Record, Row
 from synthcli.data.hub_access import ask, is_offline
 from synthcli.disk import AGAIN, explained, of_disk
 from synthcli.errors import SynthError, WorkFailedError
@@ -24,14 +23,14 @@ class Hub:
     id: str
     config: str | None
     revision: str
-    row: Callable[[dict[str, Any]], Row] | None = None
+    row: Callable[[Record], Row] | None = None
     # Ours -> theirs, in the slicing language of `datasets`, such as "test[:100]".
     splits: dict[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
-    rows: Callable[[dict[str, Any]], Iterable[Row]] | None = None  # where a record is several rows
+    rows: Callable[[Record], Iterable[Row]] | None = None  # where a record is several rows
     records: dict[str, int] = field(default_factory=dict)  # in each split, where they are not its rows
     streamed: bool = False  # too large to stand on disk twice
 
-    def rows_of(self, record: dict[str, Any]) -> Iterable[Row]:
+    def rows_of(self, record: Record) -> Iterable[Row]:
         if self.rows is not None:
             return self.rows(record)
         return (self.row(record),) if self.row is not None else ()
@@ -71,7 +70,7 @@ class HubSource:
             raise unreachable(self.corpus, hub, error) from error
         return self.rows(split, records)
 
-    def rows(self, split: str, records: Iterable[dict[str, Any]]) -> Iterator[Row]:
+    def rows(self, split: str, records: Iterable[Record]) -> Iterator[Row]:
         """Yield the rows of records; a stream is counted until its end."""
         number, stream = 0, iter(records)
         while True:
@@ -96,7 +95,7 @@ class HubSource:
                 f" `synth prepare-corpus {self.corpus} --source DIR`",
             )
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         hub = self.hub
         return {"kind": "hub", "id": hub.id, "config": hub.config, "revision": hub.revision}
 

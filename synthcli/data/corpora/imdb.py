@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import Folder, Part, Record, Row
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment"
 CLASS_NAMES = ("neg", "pos")
@@ -45,7 +44,7 @@ def both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda path: (path.name, path.parent.name)))
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     return {"text": join_lines(record["text"]), "label": record["label"]}
 
 

@@ -10,13 +10,12 @@ tried. Its card gives 30,301,028 and 306,688 rows, and what is read must have as
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_file, find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Part, Row, cut
+from synthcli.data.corpora.source import Folder, Part, Record, Row, cut
 from synthcli.errors import SynthError
 
 URL = "https://www.statmt.org/lm-benchmark/"
@@ -63,7 +62,7 @@ def open_folder(root: Path) -> Folder:
     return Folder(root, found, vocabulary=vocabulary)
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     return {"text": record["text"]}
 
 

@@ -1,12 +1,11 @@
 """Multi30k, English to German: captions of pictures (Elliott et al. 2016, arXiv 1605.00459)."""
 
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.parallel_text import parallel_folder
-from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.source import Folder, Record, Row
 
 URL = "https://github.com/multi30k/dataset"
 LAYOUT = (
@@ -24,7 +23,7 @@ def folder(root: Path) -> Folder:
     return parallel_folder(root, "multi30k", LAYOUT, STEMS, ("en", "de"))
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     return {"source": record["en"], "target": record["de"]}
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.reading import clip, json_document, lines, parallel
-from synthcli.data.corpora.source import Row
+from synthcli.data.corpora.source import Record, Row
 from synthcli.errors import SynthError
 
 PERSONA, PARTNER, SILENCE = "your persona: ", "partner's persona: ", "__SILENCE__"
@@ -84,7 +83,7 @@ def json_rows(files: tuple[Path, ...], split: str | None = None) -> Iterator[Row
             yield from rows
 
 
-def dialogue_rows(record: dict[str, Any]) -> list[Row]:
+def dialogue_rows(record: Record) -> list[Row]:
     """Return the rows of a dialogue of ConvAI2 (`personality`), or of one of XPersona (`persona`)."""
     if "persona" in record:
         dialogue = Dialogue(record["persona"])

@@ -121,7 +121,7 @@ def chunks(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
         raise SynthError(f"cannot read `{path}`: {error.strerror}", "check the file's permissions") from error
 
 
-def clip(value: Any) -> str:
+def clip(value: object) -> str:
     """Return what a message shows of a value from a file: one line, and not too long a one."""
     text = " ".join(str(value).split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
@@ -199,7 +199,7 @@ def json_value(path: Path, text: str, first: int = 1, form: TextForm = PUBLISHED
     return value
 
 
-def refuse_half_characters(text: str, value: Any) -> None:
+def refuse_half_characters(text: str, value: object) -> None:
     """Raise ValueError where a value holds half of a pair, which is no character."""
     if "\\ud" in text.lower():
         json.dumps(value, ensure_ascii=False).encode()
@@ -207,10 +207,10 @@ def refuse_half_characters(text: str, value: Any) -> None:
 
 def no_json(path: Path, error: Exception, first: int, form: TextForm) -> SynthError:
     """Say where a text that begins in a given line is no json."""
-    is_syntax = isinstance(error, json.JSONDecodeError)
-    number = first - 1 + (error.lineno if is_syntax else 1)  # type: ignore[attr-defined]
-    reason = error.msg if is_syntax else str(error)  # type: ignore[attr-defined]
-    return SynthError(f"`{path}` is no json at line {number}: {reason.lower()}", form.no_json(path))
+    line, reason = 1, str(error)
+    if isinstance(error, json.JSONDecodeError):
+        line, reason = error.lineno, error.msg
+    return SynthError(f"`{path}` is no json at line {first - 1 + line}: {reason.lower()}", form.no_json(path))
 
 
 def read_tabbed(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -1,6 +1,6 @@
 """Where rows come from: a folder in the publisher's layout, or this Python itself."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,10 @@ class Row(TypedDict):
     score: NotRequired[float]
     choices: NotRequired[Sequence[str]]
     seconds: NotRequired[Sequence[str]]
+
+
+Record = Mapping[str, Any]
+"""What the hub or a json file has in place of a row; what a field holds is checked where it is read."""
 
 
 class ClassNames(Protocol):
@@ -72,7 +76,7 @@ class Source(Protocol):
 
     def read(self, split: str) -> Iterator[Row]: ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return what a manifest records: kind, path or id, revision."""
         ...
 
@@ -116,7 +120,7 @@ class Folder:
     def read(self, split: str) -> Iterator[Row]:
         return self.parts[split].read()
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         return {"kind": "folder", "path": str(self.root.resolve()), "splits_made": self.splits_made}
 
 
@@ -161,5 +165,5 @@ class Builtin:
     def read(self, split: str) -> Iterator[Row]:
         return iter(self.rows[split])
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         return {"kind": "builtin", "python": self.python}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.data.corpora.find_files import lacks_error
 from synthcli.data.corpora.local_files.form import folding_command, name_with
@@ -175,7 +175,7 @@ class CutFolder:
     def read(self, split: str) -> Iterator[Row]:
         return compress(self.parse(self.files), (self.cut.codes == SPLITS.index(split)).tobytes())
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return what a manifest records of it: the rule that cut it among it."""
         rule = {"order": self.rule.order, "seed": self.rule.seed, "unit": self.cut.unit, "of": self.title}
         made = {"splits_made": self.splits_made, "cut": rule | {"lacking": self.cut.lacking}}

@@ -13,9 +13,8 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, json_lines
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import Folder, Part, Record, Row
 from synthcli.data.corpora.superglue_rows import (
-    Record,
     boolq,
     copa,
     entailment,

@@ -2,14 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.reading import clip
-from synthcli.data.corpora.source import Row
+from synthcli.data.corpora.source import Record, Row
 from synthcli.errors import SynthError
-
-Record = dict[str, Any]
 
 SENTENCE_MARK = re.compile(r"<b>Sent \d+: </b>|<br>")  # in the paragraphs of MultiRC
 HIGHLIGHT, PLACEHOLDER = "@highlight", "@placeholder"  # in the passages and queries of ReCoRD
@@ -22,7 +19,7 @@ def named_label(record: Record, fields: dict[str, str], classes: tuple[str, ...]
     return {"text": join_fields(fields), "label": number}
 
 
-def read_label(label: Any, count: int) -> int:
+def read_label(label: object, count: int) -> int:
     """Return a label that is a number below `count`, or true or false."""
     if not isinstance(label, int) or not 0 <= label < count:
         raise ValueError(f"the label {label!r}")

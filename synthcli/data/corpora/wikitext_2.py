@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_file, find_files, find_named, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Part, Row, cut
+from synthcli.data.corpora.source import Folder, Part, Record, Row, cut
 
 URL = "https://huggingface.co/datasets/Salesforce/wikitext"
 REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
@@ -50,7 +49,7 @@ def raw_folder(root: Path) -> Folder:
     return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     return {"text": record["text"].strip(" \n")}
 
 

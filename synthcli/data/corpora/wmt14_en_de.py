@@ -1,12 +1,11 @@
 """WMT14 English to German: Europarl, Common Crawl, News Commentary (Bojar et al. 2014)."""
 
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.parallel_text import parallel_folder
-from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.source import Folder, Record, Row
 
 URL = "https://www.statmt.org/wmt14/translation-task.html"
 LAYOUT = (
@@ -44,7 +43,7 @@ def folder(root: Path) -> Folder:
     return parallel_folder(root, "wmt14-en-de", LAYOUT, STEMS, ("en", "de"), unescape)
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     pair = record["translation"]
     return {"source": unescape(pair["en"]), "target": unescape(pair["de"])}
 

@@ -1,12 +1,11 @@
 """WMT14 English to French (Bojar et al. 2014)."""
 
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.parallel_text import parallel_folder
-from synthcli.data.corpora.source import Folder, Row
+from synthcli.data.corpora.source import Folder, Record, Row
 from synthcli.data.corpora.wmt14_en_de import STEMS, URL, unescape
 
 LAYOUT = (
@@ -19,7 +18,7 @@ def folder(root: Path) -> Folder:
     return parallel_folder(root, "wmt14-en-fr", LAYOUT, STEMS, ("en", "fr"), unescape)
 
 
-def row(record: dict[str, Any]) -> Row:
+def row(record: Record) -> Row:
     pair = record["translation"]
     return {"source": unescape(pair["en"]), "target": unescape(pair["fr"])}
 

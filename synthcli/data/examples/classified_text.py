@@ -1,9 +1,10 @@
 """The special tokens, the length and the segments of a text that is classified."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+import pyarrow
 
 from synthcli.data.examples.collate import Batch, join_ids, pad_rows
 from synthcli.data.store.arrays import flatten, join_numbers
@@ -84,7 +85,7 @@ def fit_pair(first: int, second: int, room: int) -> tuple[int, int]:
     return (shorter, room - shorter) if first <= second else (room - shorter, shorter)
 
 
-def second_starts(data: Any, name: str = "second") -> Indices | None:
+def second_starts(data: pyarrow.Table, name: str = "second") -> Indices | None:
     """Return where the second text of each row begins, of choices one after the other; None without pairs."""
     if name not in data.column_names:
         return None

@@ -4,10 +4,9 @@ Words and bytes of a row are shared by the examples that predict it, each by its
 over all examples are those of the split, and those of any part are in proportion.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
+import pyarrow
 
 from synthcli.data.examples.collate import IGNORED, Batch, Report, join_ids, pad_rows, shift_targets
 from synthcli.data.store.arrays import join_numbers
@@ -72,7 +71,7 @@ class Chunks:
 class Joined:
     """A split as one sequence of ids: bos, and then every row with its eos. Nothing is held in memory."""
 
-    def __init__(self, data: Any, tokenizer: Tokenizer) -> None:
+    def __init__(self, data: pyarrow.Table, tokenizer: Tokenizer) -> None:
         self.rows, self.tokenizer = Ragged(data.column("tokens")), tokenizer
         self.ends = np.cumsum(self.rows.lengths + 1)  # where the eos of each row stands; bos stands at 0
         self.targets = int(self.ends[-1])  # all but bos
@@ -167,7 +166,7 @@ class PackedDocumentExamples(PackedExamples):
         return {**super().collate(indices), "documents": documents}
 
 
-def shares(column: Any, row_ends: Indices, starts: Indices, ends: Indices) -> Shares:
+def shares(column: pyarrow.ChunkedArray, row_ends: Indices, starts: Indices, ends: Indices) -> Shares:
     """Return what each example has of a count by rows; targets are numbered through the split.
 
     `row_ends` is where each row ends, `starts` and `ends` where each example does.

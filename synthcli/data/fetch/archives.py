@@ -86,7 +86,7 @@ def one_by_one(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Yield the members that follow; unlike the tar itself, keep none of hundreds of thousands."""
     while (member := tar.next()) is not None:
         yield member
-        tar.members.clear()  # type: ignore[attr-defined]
+        tar.members.clear()  # type: ignore[attr-defined]  # which typeshed does not know
 
 
 def zip_members(archive: Path) -> Iterator[Member]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow
@@ -16,7 +15,7 @@ from synthcli.data.store.shards import NO_SECOND
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import PLAIN
 
-Columns = dict[str, Any]
+Columns = dict[str, pyarrow.Array]
 """Arrow arrays by name."""
 
 
@@ -27,7 +26,7 @@ class Encoder:
     tokenizer: Tokenizer
     encode: Encode
 
-    def __call__(self, texts: TextBuffer) -> Any:
+    def __call__(self, texts: TextBuffer) -> pyarrow.ListArray:
         """Return the ids of texts as an Arrow array of lists."""
         return pyarrow.concat_arrays([self.encode(part) for part in texts.parts])
 
@@ -73,7 +72,9 @@ def encode_multiple_choice(task: ShardTask, encode: Encoder) -> Columns:
     return {"choices": pyarrow.ListArray.from_arrays(ends, tokens), "label": labels, **nested}
 
 
-def encode_in_form(task: ShardTask, encode: Encoder, first: str, second: str) -> tuple[Any, Columns]:
+def encode_in_form(
+    task: ShardTask, encode: Encoder, first: str, second: str
+) -> tuple[pyarrow.ListArray, Columns]:
     """Return ids, those of a pair one after the other, and in the form `plain` where the second begins."""
     tokens = encode(task.texts[first])
     if encode.tokenizer.form != PLAIN:
@@ -98,7 +99,7 @@ def count_words(texts: TextBuffer) -> Indices:
     return np.concatenate([part.words for part in texts.parts])
 
 
-def token_columns(columns: Columns) -> dict[str, Any]:
+def token_columns(columns: Columns) -> dict[str, pyarrow.ListArray]:
     """Return the columns of ids, one list a text or pair."""
     lists = {name: columns[name] for name in ("tokens", "source", "target", "choices") if name in columns}
     return {name: flatten(column) if name == "choices" else column for name, column in lists.items()}
@@ -126,7 +127,7 @@ def count_shard(task: ShardTask, columns: Columns, tokenizer: Tokenizer) -> dict
 def count_blank_rows(task: ShardTask, words: list[Indices]) -> int:
     """Count the rows of which some text has no word."""
     is_blank = np.zeros(task.rows, np.bool_)
-    rows = np.repeat(np.arange(task.rows), task.values.get("counts", 1))
+    rows = np.repeat(np.arange(task.rows), np.asarray(task.values.get("counts", 1), np.int64))
     for counted in words:
         is_blank[rows[counted == 1]] = True
     return int(is_blank.sum())

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from synthcli import __version__
 from synthcli.data.config import TokenizerConfig
@@ -15,7 +14,7 @@ from synthcli.data.corpora import Corpus, Source
 from synthcli.data.prepare.shard import ShardRecord
 from synthcli.data.prepare.sharding import shard_bytes
 from synthcli.data.prepare.store_build import StoreBuild
-from synthcli.data.store.manifest import FORMAT, describe_files, describe_sources
+from synthcli.data.store.manifest import FORMAT, Manifest, describe_files, describe_sources
 from synthcli.data.store.shards import SECOND, describe_split, write_json
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.base import NAMED, PLAIN
@@ -26,7 +25,7 @@ LIBRARIES = ("pyarrow", "sentencepiece", "tokenizers")  # that decide the bytes 
 
 def describe_request(
     corpus: Corpus, opened: Source, source: Path | None, config: TokenizerConfig
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return all that decides the bytes of a store; files stand for their contents by size and time."""
     return {
         "format": FORMAT,
@@ -40,7 +39,7 @@ def describe_request(
     }
 
 
-def list_source_files(opened: Source) -> list[list[Any]]:
+def list_source_files(opened: Source) -> list[list[str | int]]:
     """Return path, size and time of the files a corpus is read from."""
     stats = ((path, path.stat()) for path in opened.files)
     return [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
@@ -95,14 +94,14 @@ def build_manifest(
     config: TokenizerConfig,
     tokenizer: Tokenizer,
     counts: dict[str, dict[str, int]],
-) -> dict[str, Any]:
+) -> Manifest:
     """Return the manifest."""
     classes = opened.classes
     notes = [*opened.notes, *(() if classes is None else classes.notes)]
     origin = opened.describe() | {"notes": notes}
     if opened.files:
         origin["given"] = None if source is None else str(source.resolve())
-        origin["files"] = describe_sources(source or Path(origin["path"]), opened.files)
+        origin["files"] = describe_sources(source or Path(str(origin["path"])), opened.files)
     known = {name: record.sha256 for name, record in work.records.items()}
     return {
         "format": FORMAT,

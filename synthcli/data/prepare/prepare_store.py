@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source, find_corpus
@@ -29,7 +28,7 @@ from synthcli.data.prepare.vocabulary import Progress, obtain_tokenizer
 from synthcli.data.quality import quality_report
 from synthcli.data.store.inventory import lock_path
 from synthcli.data.store.locking import hold_lock
-from synthcli.data.store.manifest import MANIFEST, QUALITY, remember_verified
+from synthcli.data.store.manifest import MANIFEST, QUALITY, Manifest, remember_verified
 from synthcli.data.store.shards import write_json
 from synthcli.data.store.store import Store, open_store, store_path
 from synthcli.data.tokenizers.training_cache import CACHE
@@ -105,7 +104,7 @@ def make_store(
     config: TokenizerConfig,
     report: Progress,
     encode: Callable[[StoreBuild, Corpus, Source, str], None],
-) -> dict[str, Any]:
+) -> Manifest:
     """Make what is missing of a store in its work folder and return its manifest."""
     tokenizer = obtain_tokenizer(work.tokenizer, config, corpus, opened, report, work.folder.parent / CACHE)
     encode(work, corpus, opened, tokenizer.form)

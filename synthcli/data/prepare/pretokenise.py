@@ -13,10 +13,10 @@ the rest is looking up, which Arrow does for all texts at once. The parts of a k
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow
 
 from synthcli.data.prepare.texts import Mask, TextBuffer
 from synthcli.data.store.arrays import cumulate, int_array, list_array, numbers_in, string_array
@@ -98,14 +98,14 @@ class WholeTexts:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
 
-    def __call__(self, texts: TextBuffer) -> Any:
+    def __call__(self, texts: TextBuffer) -> pyarrow.ListArray:
         return list_array(*encode_texts(self.tokenizer, texts.strings()))
 
 
 class ByteIds:
     """Bytes are ids but for the special ones before them."""
 
-    def __call__(self, texts: TextBuffer) -> Any:
+    def __call__(self, texts: TextBuffer) -> pyarrow.ListArray:
         values = np.delete(texts.array, texts.starts[:-1]).astype(np.int32) + np.int32(OFFSET)
         return list_array(values, texts.starts - np.arange(len(texts.starts)))
 
@@ -135,7 +135,7 @@ class PartCache:
         self.values = np.zeros(0, np.int32)
         self.ends = np.zeros(1, np.int64)  # of the ids of each part, after a 0
 
-    def __call__(self, texts: TextBuffer) -> Any:
+    def __call__(self, texts: TextBuffer) -> pyarrow.ListArray:
         if len(self.numbers) > PARTS_KEPT or self.characters > CHARACTERS_KEPT:
             self.forget()
         places = self.cut(texts)
@@ -145,7 +145,7 @@ class PartCache:
         firsts = np.searchsorted(places, texts.starts)  # part of each text
         return list_array(numbers_in(ids.values), numbers_in(ids.offsets)[firsts])
 
-    def lists_of(self, parts: list[str]) -> Any:
+    def lists_of(self, parts: list[str]) -> pyarrow.ListArray:
         """Return the ids of each part as an Arrow array of lists."""
         numbers = np.fromiter(map(self.numbers.__getitem__, parts), np.int32, len(parts))
         self.learn(self.numbers.new)
@@ -173,7 +173,7 @@ def flatten_ids(ids: list[list[int]]) -> Ids:
     return np.fromiter(chain.from_iterable(ids), np.int32, int(ends[-1])), ends
 
 
-Encode = Callable[[TextBuffer], Any]
+Encode = Callable[[TextBuffer], pyarrow.ListArray]
 """Texts to an Arrow array of lists of ids."""
 
 

@@ -6,7 +6,7 @@ preparation is killed fit those that are made later.
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.forms import shape_row
@@ -51,8 +51,10 @@ def cut_split(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterato
     for row in rows:
         kept.append(row)
         text = row.get("text")
-        is_one = text is not None and text.isascii() and "second" not in row  # as are most of millions
-        size += len(text) if is_one else count_text_bytes(row, split, first + len(kept))  # type: ignore[arg-type]
+        if text is not None and text.isascii() and "second" not in row:  # as are most of millions
+            size += len(text)
+        else:
+            size += count_text_bytes(row, split, first + len(kept))
         if size >= limit:
             yield build_task(split, number, kind, kept, size)
             number, first, size, kept = number + 1, first + len(kept), 0, []
@@ -62,7 +64,8 @@ def cut_split(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterato
 
 def build_task(split: str, number: int, kind: str, rows: list[Row], size: int) -> ShardTask:
     """Turn rows into columns."""
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}  # type: ignore[literal-required]
+    plain = cast("list[dict[str, Any]]", rows)
+    columns = {name: [row[name] for row in plain] for name in plain[0]}
     if (choices := columns.get("choices")) is not None:
         columns |= {"choices": list(chain.from_iterable(choices)), "counts": list(map(len, choices))}
         if (seconds := columns.get("seconds")) is not None:

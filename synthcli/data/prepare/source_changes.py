@@ -9,11 +9,10 @@ import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.label_classes import read_classes
-from synthcli.data.store.manifest import SOURCE, sha256
+from synthcli.data.store.manifest import SOURCE, FileEntry, Manifest, sha256
 from synthcli.data.store.origin import find_given_source, prepare_command
 from synthcli.data.store.store import Store
 from synthcli.durable import write_text
@@ -76,9 +75,7 @@ def find_changes(store: Store) -> list[str]:
     return changes
 
 
-def compare_file(
-    name: str, path: Path, file: dict[str, Any], seen: Seen, hashed: Seen, made: int
-) -> list[str]:
+def compare_file(name: str, path: Path, file: FileEntry, seen: Seen, hashed: Seen, made: int) -> list[str]:
     """Return how a file differs from what was read, or nothing; note it among the hashed if it had to be.
 
     Where its time was not noted, of stores of before, it must be older than the store: `made`, nanoseconds.
@@ -95,7 +92,7 @@ def compare_file(
     return []
 
 
-def source_base(source: dict[str, Any]) -> Path:
+def source_base(source: Manifest) -> Path:
     """Return the folder that the paths of a manifest are relative to."""
     path = Path(source["path"])
     return path.parent if path.is_file() else path
@@ -131,7 +128,7 @@ def find_new_classes(store: Store) -> list[str]:
     return [f"`{path}` lists other classes"]
 
 
-def source_marks(files: tuple[Path, ...], recorded: list[dict[str, Any]]) -> Seen:
+def source_marks(files: tuple[Path, ...], recorded: list[FileEntry]) -> Seen:
     """Return size and time of files that were just read, by the paths that a manifest gives them."""
     stats = [path.stat() for path in files]
     return {

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.prepare.shard import ShardDraft, ShardRecord
 from synthcli.data.prepare.texts import ShardTask
@@ -71,7 +70,7 @@ class StoreBuild:
 
 
 @contextmanager
-def open_build(path: Path, request: dict[str, Any]) -> Iterator[StoreBuild]:
+def open_build(path: Path, request: dict[str, object]) -> Iterator[StoreBuild]:
     """Yield the work for a store, where the last one stopped; it becomes the store at the end.
 
     A user's mistake removes it; whatever else interrupts leaves it for the next time.
@@ -99,7 +98,7 @@ def sync_folders(folder: Path) -> None:
             sync(path)
 
 
-def begin_build(folder: Path, request: dict[str, Any]) -> StoreBuild:
+def begin_build(folder: Path, request: dict[str, object]) -> StoreBuild:
     """Begin with nothing, whatever stands there; the request comes last."""
     shutil.rmtree(folder, ignore_errors=True)
     work = StoreBuild(folder)
@@ -108,7 +107,7 @@ def begin_build(folder: Path, request: dict[str, Any]) -> StoreBuild:
     return work
 
 
-def resume_build(folder: Path, request: dict[str, Any]) -> StoreBuild | None:
+def resume_build(folder: Path, request: dict[str, object]) -> StoreBuild | None:
     """Return the work on an equal request with all that is verified, everything else swept."""
     try:
         if read_json(folder / REQUEST) != request:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +107,7 @@ class ShardTask:
     kind: str
     rows: int
     texts: dict[str, TextBuffer]  # by column, as readers name it
-    values: dict[str, list[Any]]  # what is no text: labels, scores, how many choices a row has
+    values: dict[str, list[int | float]]  # what is no text: labels, scores, how many choices a row has
     bytes: int  # of their text
 
     @property

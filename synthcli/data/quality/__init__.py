@@ -15,12 +15,13 @@ from synthcli.data.quality.quality_warnings import list_warnings
 from synthcli.data.quality.rows import id_columns, read_batches, row_hashes
 from synthcli.data.quality.vocabulary_coverage import VocabularyCoverage
 from synthcli.data.store.hashing import Hashes
+from synthcli.data.store.manifest import Manifest
 from synthcli.data.tokenizers import load_tokenizer
 
 COMPARED_AT_MOST = 2**25  # rows: 256 MiB of hashes
 
 
-def quality_report(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def quality_report(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Return what the finished shards of a store hold, by split, and how many rows two splits share."""
     tokenizer = load_tokenizer(folder / "tokenizer")
     splits = list(manifest["splits"])

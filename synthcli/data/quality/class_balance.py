@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow
 
 from synthcli.data.store.arrays import numbers_in
 
@@ -20,7 +21,7 @@ class ClassCounts:
         self.names = names
         self.counts: npt.NDArray[np.int64] = np.zeros(len(names), np.int64)
 
-    def add(self, labels: Any) -> None:
+    def add(self, labels: pyarrow.Array) -> None:
         """Count the labels of a batch, an Arrow array."""
         self.counts += np.bincount(numbers_in(labels), minlength=len(self.names))
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,19 +30,19 @@ class IdColumn:
         return lengths
 
 
-def read_batches(folder: Path) -> Iterator[Any]:
+def read_batches(folder: Path) -> Iterator[pyarrow.RecordBatch]:
     """Yield the batches of a split's shards in order, mapped from disk."""
     for shard in find_shards(folder):
         with pyarrow.memory_map(str(shard)) as mapped:
             yield from (batch for batch in pyarrow.ipc.open_stream(mapped) if batch.num_rows)
 
 
-def id_columns(batch: Any) -> dict[str, IdColumn]:
+def id_columns(batch: pyarrow.RecordBatch) -> dict[str, IdColumn]:
     """Return the columns of ids by name."""
     return {name: id_column(batch.column(name)) for name in COLUMNS if name in batch.schema.names}
 
 
-def id_column(array: Any) -> IdColumn:
+def id_column(array: pyarrow.ListArray) -> IdColumn:
     """Return the ids of a column of lists, or of lists of lists."""
     rows = list_offsets(array)
     inner = flatten(array)
@@ -52,7 +51,7 @@ def id_column(array: Any) -> IdColumn:
     return IdColumn(numbers_in(flatten(inner)), list_offsets(inner), rows)
 
 
-def list_offsets(array: Any) -> Indices:
+def list_offsets(array: pyarrow.ListArray) -> Indices:
     """Return where each list begins and the last one ends, from 0."""
     offsets = numbers_in(array.offsets).astype(np.int64)
     from_zero: Indices = offsets - offsets[0]

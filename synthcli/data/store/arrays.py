@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow
 
 
-def numbers_in(array: Any) -> npt.NDArray[Any]:
+def numbers_in(array: pyarrow.Array) -> npt.NDArray[Any]:
     """Return a view of an Arrow array of numbers."""
     dtype = np.dtype(str(NAMES.get(str(array.type), array.type)))
     if not len(array):
@@ -15,13 +15,13 @@ def numbers_in(array: Any) -> npt.NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def flatten(lists: Any) -> Any:
+def flatten(lists: pyarrow.ListArray) -> pyarrow.Array:
     """Return what the lists of an Arrow array hold, end to end; Arrow's `flatten` loads all its functions."""
     ends = numbers_in(lists.offsets)
     return lists.values[int(ends[0]) : int(ends[-1])]
 
 
-def take_texts(column: Any, rows: npt.NDArray[Any]) -> list[str]:
+def take_texts(column: pyarrow.ChunkedArray, rows: npt.NDArray[Any]) -> list[str]:
     """Return the texts of some rows of a column; Arrow's `take` loads all its functions."""
     return [column[int(row)].as_py() for row in rows]
 
@@ -29,13 +29,13 @@ def take_texts(column: Any, rows: npt.NDArray[Any]) -> list[str]:
 NAMES = {"float": "float32", "double": "float64"}  # of types that numpy calls otherwise
 
 
-def join_numbers(column: Any) -> npt.NDArray[Any]:
+def join_numbers(column: pyarrow.ChunkedArray) -> npt.NDArray[Any]:
     """Return the numbers of a column, whose chunks are joined."""
     parts = [numbers_in(chunk) for chunk in column.chunks]
     return parts[0] if len(parts) == 1 else np.concatenate([*parts, numbers_in(empty_like(column))])
 
 
-def empty_like(column: Any) -> Any:
+def empty_like(column: pyarrow.ChunkedArray) -> Any:
     return pyarrow.array([], column.type) if not column.chunks else column.chunks[0][:0]
 
 

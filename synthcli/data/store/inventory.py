@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from synthcli import durable
 from synthcli.data.store.locking import hold_lock
-from synthcli.data.store.manifest import MANIFEST, read_manifest, store_hash
+from synthcli.data.store.manifest import MANIFEST, Manifest, read_manifest, store_hash
 from synthcli.data.store.store import is_other_manifest, stores_root
 from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.disk import WAIT, not_removed, remove_here
@@ -25,7 +25,7 @@ class FoundStore:
     path: Path
     kind: Kind
     state: str
-    manifest: dict[str, Any] = field(default_factory=dict)
+    manifest: Manifest = field(default_factory=dict)
 
     @property
     def hash(self) -> str | None:
@@ -68,7 +68,7 @@ def _store_at(path: Path) -> FoundStore:
     return FoundStore(path, "store", "whole", manifest)
 
 
-def refuse_incomplete(path: Path, manifest: dict[str, Any]) -> None:
+def refuse_incomplete(path: Path, manifest: Manifest) -> None:
     """Raise where a file of a store is missing or of another size than it should be."""
     for file in manifest["files"]:
         place = path / file["path"]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from synthcli.data.store.origin import prepare_command
 from synthcli.durable import write_text
@@ -31,6 +31,17 @@ SHAPE: Shape = {
 }
 BLOCK = 2**20
 
+Manifest = dict[str, Any]
+"""What `manifest.json` holds: of the shape above, checked when it is read."""
+
+
+class FileEntry(TypedDict):
+    """What a manifest says of a file."""
+
+    path: str
+    bytes: int
+    sha256: str
+
 
 def sha256(path: Path) -> str:
     with path.open("rb") as stream:
@@ -44,7 +55,7 @@ def files_in(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def describe_files(folder: Path, known: Mapping[str, str]) -> list[dict[str, Any]]:
+def describe_files(folder: Path, known: Mapping[str, str]) -> list[FileEntry]:
     """Return path, size and hash of every file of a store; some hashes are known already."""
     files = ((path.relative_to(folder).as_posix(), path) for path in files_in(folder))
     return [
@@ -53,7 +64,7 @@ def describe_files(folder: Path, known: Mapping[str, str]) -> list[dict[str, Any
     ]
 
 
-def describe_sources(root: Path, files: tuple[Path, ...]) -> list[dict[str, Any]]:
+def describe_sources(root: Path, files: tuple[Path, ...]) -> list[FileEntry]:
     """Return path, size and hash of the files a corpus was read from."""
     whole = root.absolute()
     base = next(folder for folder in (whole, *whole.parents) if folder.is_dir())
@@ -63,13 +74,13 @@ def describe_sources(root: Path, files: tuple[Path, ...]) -> list[dict[str, Any]
     ]
 
 
-def store_hash(files: list[dict[str, Any]]) -> str:
+def store_hash(files: list[FileEntry]) -> str:
     """Return one hash for the contents of a store: equal contents, equal hashes."""
     lines = "".join(f"{file['sha256']}  {file['path']}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a store; a folder without one, or with another format, is refused."""
     path = folder / MANIFEST
     try:
@@ -87,7 +98,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
+def verify_files(folder: Path, manifest: Manifest) -> None:
     """Compare every file with the manifest, sizes first; a file is hashed once, until its time changes."""
     for file in manifest["files"]:
         check_size(inside(folder / file["path"], folder), file, folder, manifest)
@@ -100,7 +111,7 @@ def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
         remember_verified(folder, manifest)
 
 
-def file_marks(folder: Path, manifest: dict[str, Any]) -> dict[str, list[Any]]:
+def file_marks(folder: Path, manifest: Manifest) -> dict[str, list[int | str]]:
     """Return what every file keeps until it is written to or replaced, and its hash."""
     stats = ((file, (folder / file["path"]).stat()) for file in manifest["files"])
     return {
@@ -109,13 +120,13 @@ def file_marks(folder: Path, manifest: dict[str, Any]) -> dict[str, list[Any]]:
     }
 
 
-def remember_verified(folder: Path, manifest: dict[str, Any]) -> None:
+def remember_verified(folder: Path, manifest: Manifest) -> None:
     """Note that all files have the hashes of the manifest, where the store is ours to write."""
     with suppress(OSError):
         write_text(folder / VERIFIED, json.dumps(file_marks(folder, manifest)))
 
 
-def read_seen(folder: Path) -> dict[str, Any]:
+def read_seen(folder: Path) -> dict[str, object]:
     """Return the marks of files verified before, if any."""
     try:
         seen = read_json(folder / VERIFIED)
@@ -124,7 +135,7 @@ def read_seen(folder: Path) -> dict[str, Any]:
     return seen if isinstance(seen, dict) else {}
 
 
-def check_size(path: Path, file: dict[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
+def check_size(path: Path, file: FileEntry, folder: Path, manifest: Manifest) -> None:
     if not path.is_file():
         raise SynthError(
             f"the store lacks `{path}`, which its manifest names", prepare_hint(folder, manifest)
@@ -135,14 +146,14 @@ def check_size(path: Path, file: dict[str, Any], folder: Path, manifest: dict[st
         raise SynthError(message, prepare_hint(folder, manifest))
 
 
-def check_hash(path: Path, file: dict[str, Any], folder: Path, manifest: dict[str, Any]) -> None:
+def check_hash(path: Path, file: FileEntry, folder: Path, manifest: Manifest) -> None:
     if sha256(path) != file["sha256"]:
         raise SynthError(
             f"`{path}` does not match the sha256 in its manifest", prepare_hint(folder, manifest)
         )
 
 
-def prepare_hint(folder: Path, manifest: dict[str, Any] | None = None) -> str:
+def prepare_hint(folder: Path, manifest: Manifest | None = None) -> str:
     """Name the command that makes a store anew, as far as its manifest tells it."""
     command = None if manifest is None else prepare_command(manifest, folder)
     if command is None:

@@ -1,7 +1,5 @@
 """Rows of token ids as they lie in Arrow's files: nothing is read before it is asked for."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow
@@ -15,7 +13,7 @@ Indices = npt.NDArray[np.int64]
 class Ragged:
     """A column of lists: `ragged[row]` is a view of the mapped file."""
 
-    def __init__(self, column: Any) -> None:
+    def __init__(self, column: pyarrow.ChunkedArray) -> None:
         self._values = [numbers_in(chunk.values) for chunk in column.chunks]
         self._offsets = [numbers_in(chunk.offsets) for chunk in column.chunks]
         sizes = [len(offsets) - 1 for offsets in self._offsets]
@@ -36,7 +34,7 @@ class Ragged:
 class NestedRagged:
     """A column of lists of lists: `nested[row]` are views of the mapped file."""
 
-    def __init__(self, column: Any) -> None:
+    def __init__(self, column: pyarrow.ChunkedArray) -> None:
         lists = [flatten(chunk) for chunk in column.chunks]
         self.inner = Ragged(pyarrow.chunked_array(lists, column.type.value_type))
         none = np.zeros(0, dtype=np.int64)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pyarrow
 
@@ -36,7 +35,7 @@ DAMAGED = "prepare the store again: `synth prepare-corpus NAME --force`"
 NAMES = {"float": "float32"}  # of types that `datasets` calls otherwise than Arrow
 
 
-def row_schema(kind: str, has_second: bool = False) -> dict[str, Any]:
+def row_schema(kind: str, has_second: bool = False) -> dict[str, pyarrow.DataType]:
     """Return the columns of a kind of rows, with what the form `plain` adds to them."""
     return SCHEMAS[kind] | ({"second": SECOND[kind]} if has_second else {})
 
@@ -44,7 +43,7 @@ def row_schema(kind: str, has_second: bool = False) -> dict[str, Any]:
 def describe_split(folder: Path, kind: str, shards: dict[str, str], has_second: bool = False) -> None:
     """Write what `datasets` reads of a split beside its shards, given by name with their sha256."""
     digest = hashlib.sha256("".join(shards.values()).encode())
-    state: dict[str, Any] = {
+    state: dict[str, object] = {
         "_data_files": [{"filename": name} for name in shards],
         "_fingerprint": digest.hexdigest()[:16],
         "_format_columns": None,
@@ -59,14 +58,14 @@ def describe_split(folder: Path, kind: str, shards: dict[str, str], has_second: 
     write_json(folder / STATE, state)
 
 
-def describe_feature(type_: Any) -> dict[str, Any]:
+def describe_feature(type_: pyarrow.DataType) -> dict[str, object]:
     """Return what `datasets` calls a type of Arrow."""
     if pyarrow.types.is_list(type_):
         return {"feature": describe_feature(type_.value_type), "_type": "List"}
     return {"dtype": NAMES.get(str(type_), str(type_)), "_type": "Value"}
 
 
-def map_table(folder: Path) -> Any:
+def map_table(folder: Path) -> pyarrow.Table:
     """Return the rows of a split as a table that lies in its files; `datasets` takes long to import."""
     shards = [pyarrow.memory_map(str(path)) for path in find_shards(folder)]
     return pyarrow.concat_tables([pyarrow.ipc.open_stream(shard).read_all() for shard in shards])
@@ -85,6 +84,6 @@ def find_shards(folder: Path) -> list[Path]:
     return [inside(shard, folder) for shard in shards]
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """Write a json file and wait until it is on disk."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

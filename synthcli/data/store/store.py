@@ -15,8 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow
+
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.store.manifest import MANIFEST, QUALITY, read_manifest, store_hash, verify_files
+from synthcli.data.store.manifest import MANIFEST, QUALITY, Manifest, read_manifest, store_hash, verify_files
 from synthcli.data.store.origin import find_given_source, former_name, shorten_name, source_hash, stores_root
 from synthcli.data.store.shards import map_table
 from synthcli.data.tokenizers import Tokenizer, load_given, load_tokenizer
@@ -33,7 +35,7 @@ class Store:
     """A prepared corpus; opening it has verified its files."""
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def corpus(self) -> str:
@@ -88,7 +90,7 @@ class Store:
             return f"`{split}` is {counted[0]} of {cut['of']}, cut {how}: {counted[1]}"
         return f"`{split}` is {counted[0]}, {counted[1]}: {made}" if made.startswith("cut from") else None
 
-    def table(self, split: str) -> Any:
+    def table(self, split: str) -> pyarrow.Table:
         """Return the rows of a split as Arrow's table, mapped from disk."""
         self.counts(split)
         return map_table(self.path / split)
@@ -192,7 +194,7 @@ def stores_named_after(root: Path, corpus: str) -> list[Path]:
     return [path for path in stores_in(root) if path.name.startswith(names)]
 
 
-def read_manifests(root: Path, corpus: str) -> dict[Path, dict[str, Any]]:
+def read_manifests(root: Path, corpus: str) -> dict[Path, Manifest]:
     """Return the manifests of all stores of a corpus."""
     found = {path: read_manifest(path) for path in stores_named_after(root, corpus)}
     return {path: manifest for path, manifest in found.items() if manifest["corpus"] == corpus}

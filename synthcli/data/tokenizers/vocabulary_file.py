@@ -63,10 +63,11 @@ def read_pieces(folder: Path, kind: str = "wordpiece") -> list[str]:
 
 def refuse_repeated(path: Path, entries: list[str]) -> None:
     """Refuse an entry that stands there twice: it would have two ids."""
-    if len(set(entries)) < len(entries):
-        seen = set[str]()
-        twice = next(entry for entry in entries if entry in seen or seen.add(entry))  # type: ignore[func-returns-value]
-        raise SynthError(f"`{path}` names `{twice}` twice", "every entry has one id: delete the second")
+    seen = set[str]()
+    for entry in entries:
+        if entry in seen:
+            raise SynthError(f"`{path}` names `{entry}` twice", "every entry has one id: delete the second")
+        seen.add(entry)
 
 
 def format_entries(entries: list[str]) -> bytes:

@@ -4,8 +4,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from synthcli.data.corpora.base import Kind
 from synthcli.data.corpora.local_files.fields import (
@@ -21,7 +21,7 @@ from synthcli.data.corpora.local_files.label_classes import ALL, MOST, LabelClas
 from synthcli.data.corpora.local_files.options import show_options, unquote, with_options
 from synthcli.data.corpora.local_files.suggestions import suggest_columns
 from synthcli.data.corpora.reading import clip
-from synthcli.data.corpora.source import Row
+from synthcli.data.corpora.source import Record, Row
 from synthcli.errors import SynthError
 
 MEANINGS = {
@@ -41,7 +41,7 @@ KINDS: dict[frozenset[str], Kind] = {
 TEXTS = ("text", "source", "target")
 FEW = 20  # rows whose labels may all differ: a few to evaluate on
 
-Records = Iterable[tuple[Mapping[str, Any], str]]
+Records = Iterable[tuple[Record, str]]
 """Records of files, and where each stands."""
 
 
@@ -54,20 +54,20 @@ class Columns:
     fields: dict[str, Field]  # by what they mean
     classes: LabelClasses | None = None
 
-    def row(self, record: Mapping[str, Any], where: str) -> Row:
+    def row(self, record: Record, where: str) -> Row:
         """Return the row of a record; `where` is its file and line."""
         row: Row = {}
         for meaning, field in self.fields.items():
             value = self.value(field, record, where)
             if meaning in TEXTS:
-                row[meaning] = self.text(meaning, value, where)  # type: ignore[literal-required]
+                row[meaning] = self.text(meaning, value, where)  # type: ignore[literal-required]  # a TypedDict's key, of TEXTS
             elif meaning == "label":
                 row["label"] = self.number_of(value, where)
             else:
                 row["score"] = score(value, where)
         return row
 
-    def value(self, field: Field, record: Mapping[str, Any], where: str) -> Any:
+    def value(self, field: Field, record: Record, where: str) -> object:
         try:
             return field.value(record)
         except KeyError:
@@ -83,11 +83,11 @@ class Columns:
         """The columns or fields that are wanted, each once."""
         return tuple(dict.fromkeys(path for field in self.fields.values() for path in field.paths))
 
-    def suggest(self, record: Mapping[str, Any]) -> str:
+    def suggest(self, record: Record) -> str:
         """Name the corpus with columns that a record has, as far as they can be guessed."""
         return suggest_columns(self.name, self.fields, record)
 
-    def text(self, meaning: str, value: Any, where: str) -> str:
+    def text(self, meaning: str, value: object, where: str) -> str:
         if isinstance(value, str):
             return value
         path = self.fields[meaning].paths[0]
@@ -96,14 +96,14 @@ class Columns:
             hint = f"`{meaning}={{{path}}}` takes a number as text"
         raise SynthError(f"{where} has `{clip(value)}` as `{path}`", hint)
 
-    def label(self, value: Any, where: str) -> str:
+    def label(self, value: object, where: str) -> str:
         """Return the name of a class."""
         label = value.strip() if isinstance(value, str) else json.dumps(value)
         if not label or value is None:
             raise SynthError(f"{where} has no label", "give it one, or take the row out")
         return label
 
-    def number_of(self, value: Any, where: str) -> int:
+    def number_of(self, value: object, where: str) -> int:
         assert self.classes is not None
         label = self.label(value, where)
         number = self.classes.numbers.get(label)
@@ -139,7 +139,7 @@ class Columns:
         raise SynthError(f"the label `{path}` of `{self.name}` has {what}", hint)
 
 
-def has(record: Mapping[str, Any], path: str) -> bool:
+def has(record: Record, path: str) -> bool:
     try:
         pick(record, path)
     except KeyError:
@@ -147,12 +147,12 @@ def has(record: Mapping[str, Any], path: str) -> bool:
     return True
 
 
-def score(value: Any, where: str) -> float:
+def score(value: object, where: str) -> float:
     """Return a finite number."""
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (OverflowError, TypeError, ValueError):
-        number = math.nan
+    number = math.nan
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        with suppress(OverflowError, ValueError):
+            number = float(value)
     if not math.isfinite(number):
         raise SynthError(f"{where} has the score `{clip(value)}`", "expected a number")
     return number

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from synthcli.data.corpora.reading import clip
+from synthcli.data.corpora.source import Record
 from synthcli.errors import SynthError
 
 PIECE = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
@@ -21,7 +22,7 @@ class Field(Protocol):
         """The columns or fields it needs."""
         ...
 
-    def value(self, record: Mapping[str, Any]) -> Any:
+    def value(self, record: Record) -> object:
         """Return the value; KeyError where the record lacks a path."""
         ...
 
@@ -36,7 +37,7 @@ class Single:
     def paths(self) -> tuple[str, ...]:
         return (self.path,)
 
-    def value(self, record: Mapping[str, Any]) -> Any:
+    def value(self, record: Record) -> object:
         return pick(record, self.path)
 
 
@@ -50,7 +51,7 @@ class Template:
     def paths(self) -> tuple[str, ...]:
         return tuple(path for _, path in self.parts if path)
 
-    def value(self, record: Mapping[str, Any]) -> Any:
+    def value(self, record: Record) -> object:
         return "".join(text + (as_text(record, path) if path else "") for text, path in self.parts)
 
 
@@ -81,7 +82,7 @@ def unescape(text: str) -> str:
     return text
 
 
-def pick(record: Any, path: str) -> Any:
+def pick(record: object, path: str) -> object:
     """Return what stands at a path, first a field of exactly that name; KeyError where there is none."""
     if isinstance(record, Mapping) and path in record:
         return record[path]
@@ -99,12 +100,12 @@ def pick(record: Any, path: str) -> Any:
 class NoTextError(Exception):
     """A template names a field that holds fields or a list."""
 
-    def __init__(self, path: str, value: Any) -> None:
+    def __init__(self, path: str, value: object) -> None:
         super().__init__(path)
         self.path, self.value = path, value
 
 
-def as_text(record: Mapping[str, Any], path: str) -> str:
+def as_text(record: Record, path: str) -> str:
     """Return what stands at a path as it is written in a template."""
     value = pick(record, path)
     if isinstance(value, str) or value is None:
@@ -114,15 +115,17 @@ def as_text(record: Mapping[str, Any], path: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def find_paths(value: Any, deep: int = DEEPEST) -> Iterator[str]:
+def find_paths(value: Record | list[object], deep: int = DEEPEST) -> Iterator[str]:
     """Yield the paths of a record, those of lists as far as their first element."""
     inner = value.items() if isinstance(value, Mapping) else enumerate(value[:1])
     for key, held in inner:
-        is_deeper = isinstance(held, (Mapping, list)) and held and deep > 1
-        yield from (f"{key}.{path}" for path in find_paths(held, deep - 1)) if is_deeper else (str(key),)
+        if isinstance(held, Mapping | list) and held and deep > 1:
+            yield from (f"{key}.{path}" for path in find_paths(held, deep - 1))
+        else:
+            yield str(key)
 
 
-def describe_lack(record: Mapping[str, Any], missing: list[str], where: str, hint: str) -> SynthError:
+def describe_lack(record: Record, missing: list[str], where: str, hint: str) -> SynthError:
     """Say which fields a record lacks, and which it has."""
     names = ", ".join(f"`{path}`" for path in missing)
     return SynthError(f"{where} has no {names}, but {clip(', '.join(find_paths(record)) or 'nothing')}", hint)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.json_items import read_items
@@ -21,6 +21,7 @@ from synthcli.data.corpora.local_files.records import own_records
 from synthcli.data.corpora.local_files.split_rule import CUT, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import json_document, json_lines
+from synthcli.data.corpora.source import Record
 from synthcli.errors import SynthError
 
 OPTIONS = MEANINGS | {"records": "FIELD"} | FORM_OPTIONS | SPLIT_OPTIONS
@@ -53,7 +54,7 @@ class JsonForm(OwnForm):
     no_object = no_json
 
 
-def is_objects(value: Any) -> bool:
+def is_objects(value: object) -> TypeGuard[list[Record]]:
     return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
@@ -71,7 +72,7 @@ def records(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Reco
                 yield record, f"`{path}`, line {number},"
 
 
-def read_array(path: Path, field: str, form: JsonForm) -> Iterator[Mapping[str, Any]]:
+def read_array(path: Path, field: str, form: JsonForm) -> Iterator[Record]:
     """Yield the objects of the array that a document holds in a field."""
     document = json_document(path, OwnForm(form.encoding, form.corpus))
     try:

@@ -3,13 +3,13 @@
 import shlex
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
 
 from synthcli.data.corpora.local_files.fields import Field, find_paths, pick
 from synthcli.data.corpora.local_files.options import with_options
+from synthcli.data.corpora.source import Record
 
 
-def suggest_columns(name: str, fields: Mapping[str, Field], record: Mapping[str, Any]) -> str:
+def suggest_columns(name: str, fields: Mapping[str, Field], record: Record) -> str:
     """Name a corpus with columns of a record in the place of those it lacks.
 
     A column of nearly the same name is taken; else for a text the one of most words, for a class the last.
@@ -34,9 +34,9 @@ def nearest(wanted: str, free: list[str]) -> str | None:
     return alike[near[0]] if near else None
 
 
-def likely(meaning: str, free: list[str], record: Mapping[str, Any]) -> str:
+def likely(meaning: str, free: list[str], record: Record) -> str:
     """Return the column that most likely holds a text, or what is learnt of one."""
-    texts = [path for path in free if isinstance(pick(record, path), str)]
+    texts = {path: text for path in free if isinstance(text := pick(record, path), str)}
     if meaning in ("text", "source") and texts:
-        return max(texts, key=lambda path: (len(pick(record, path).split()), len(pick(record, path))))
-    return (texts or free)[-1] if meaning == "target" else free[-1]
+        return max(texts, key=lambda path: (len(texts[path].split()), len(texts[path])))
+    return ([*texts] or free)[-1] if meaning == "target" else free[-1]
