@@ -94,7 +94,7 @@ class BatchConfig(Config):
 
 
 class MaskingConfig(Config):
-    """Of all tokens `rate` are predicted: `mask` of them are hidden, `random` are replaced, the rest stay."""
+    """Of all tokens `rate` are predicted: `mask` of them are masked, `random` are replaced, the rest stay."""
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.15
     mask: Annotated[float, Field(ge=0, le=1)] = 0.8

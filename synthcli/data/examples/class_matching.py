@@ -19,7 +19,7 @@ class ModelClasses:
     number: int
     names: tuple[str, ...] | None = None
 
-    def places_of(self, corpus: str, theirs: tuple[str, ...]) -> Indices:
+    def match_classes(self, corpus: str, theirs: tuple[str, ...]) -> Indices:
         """Return the model's number of each class of a corpus; a class that the model lacks is refused."""
         if self.names is None:
             if len(theirs) != self.number:
@@ -47,7 +47,7 @@ class ModelClasses:
             )
         return found
 
-    def note_on(self, theirs: tuple[str, ...], places: Indices) -> str | None:
+    def describe_match(self, theirs: tuple[str, ...], places: Indices) -> str | None:
         """Say what one has to know of how classes were matched."""
         if self.names is None:
             return UNKNOWN

@@ -34,7 +34,7 @@ class ClassifiedText:
         special = (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id)
         return cls(*special, tokenizer.ends_texts, longest, have_types)
 
-    def room(self, is_pair: bool = False) -> int:
+    def max_tokens(self, is_pair: bool = False) -> int:
         """Return how many ids of a text, or of both, fit beside the special tokens."""
         return max(self.longest - 1 - is_pair - self.has_end, 0)
 
@@ -42,8 +42,8 @@ class ClassifiedText:
         """Return what the model reads of a text; `second` is where the second of a pair begins in it."""
         end = (self.eos,) if self.has_end else ()
         if second == NO_SECOND:
-            return join_ids(self.bos, text[: self.room()], *end)[: self.longest]
-        first, other = fit_pair(second, len(text) - second, self.room(is_pair=True))
+            return join_ids(self.bos, text[: self.max_tokens()], *end)[: self.longest]
+        first, other = fit_pair(second, len(text) - second, self.max_tokens(is_pair=True))
         pair = (text[:first], self.eos, text[second : second + other])
         return join_ids(self.bos, *pair, *end)[: self.longest]
 
@@ -51,7 +51,7 @@ class ClassifiedText:
         """Return the segment of every id that is read: 1 for the second text and what ends it."""
         types = np.zeros(len(ids), np.int32)
         if second != NO_SECOND:
-            first, _ = fit_pair(second, len(text) - second, self.room(is_pair=True))
+            first, _ = fit_pair(second, len(text) - second, self.max_tokens(is_pair=True))
             types[first + 2 :] = 1
         return types
 
@@ -61,7 +61,7 @@ class ClassifiedText:
 
     def cut(self, texts: Indices, is_pair: bool = False) -> int:
         """Return how many of them are cut."""
-        return int((texts > self.room(is_pair)).sum())
+        return int((texts > self.max_tokens(is_pair)).sum())
 
     def collate(self, texts: list[Ids], seconds: list[int]) -> Batch:
         """Return tokens and padding (batch, length), and token_types where texts have them."""
@@ -73,16 +73,16 @@ class ClassifiedText:
         return {"tokens": tokens, "padding": padding, "token_types": pad_rows(types, 0)[0]}
 
 
-def fit_pair(first: int, second: int, room: int) -> tuple[int, int]:
+def fit_pair(first: int, second: int, max_tokens: int) -> tuple[int, int]:
     """Return how much is read of two texts: the longer is cut until they fit, as transformers does it.
 
-    Where both are longer than half the room, each has half of it, and the longer the odd place.
+    Where both are longer than half of what fits, each has half of it, and the longer the odd place.
     """
-    if first + second <= room:
+    if first + second <= max_tokens:
         return first, second
-    shorter, half = min(first, second), room // 2
+    shorter, half = min(first, second), max_tokens // 2
     shorter = min(shorter, half)
-    return (shorter, room - shorter) if first <= second else (room - shorter, shorter)
+    return (shorter, max_tokens - shorter) if first <= second else (max_tokens - shorter, shorter)
 
 
 def second_starts(data: pyarrow.Table, name: str = "second") -> Indices | None:

@@ -93,9 +93,9 @@ class Examples:
             self._form = CLASSIFIED[store.kind](store, split, length, has_types)
         self.note: str | None = None  # on how the corpus's classes were matched with the model's
         if classes is not None and store.kind == "labelled":
-            places = classes.places_of(store.corpus, store.class_names)
+            places = classes.match_classes(store.corpus, store.class_names)
             self._form.labels = places[self._form.labels]
-            self.note = classes.note_on(store.class_names, places)
+            self.note = classes.describe_match(store.class_names, places)
 
     def __len__(self) -> int:
         return len(self._form.lengths)

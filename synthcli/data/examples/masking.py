@@ -1,8 +1,9 @@
 """Masked language modelling  (Devlin et al. 2019, section 3.1).
 
-Of the tokens of an example, marks aside, `rate` are predicted. What the model is shown in their place is the
-mask for 80 % of them, a random token for 10 %, and the token itself for 10 %, or whatever shares are set.
-Which ones is drawn anew in every epoch, a function of (seed, epoch, row) and of nothing beside the row.
+Of the tokens of an example, special tokens aside, `rate` are predicted. What the model is shown in their
+place is the mask for 80 % of them, a random token for 10 %, and the token itself for 10 %, or other shares
+that are set. Which ones is drawn anew in every epoch, a function of (seed, epoch, row) and of nothing beside
+the row.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.errors import SynthError
 
-# what a position draws: its rank among those to be chosen, whether it is hidden or replaced, and by what
+# what a position draws: its rank among those to be chosen, whether it is masked or replaced, and by what
 DRAWS = CHOICE, FATE, SUBSTITUTE = range(3)
 
 
@@ -39,11 +40,11 @@ class Masking:
 
     def collate(self, rows: list[Ids], keys: Numbers) -> Batch:
         original, padding = pad_rows(rows, self.pad_id)
-        chosen = self.chosen(original, keys)
+        chosen = self.choose(original, keys)
         targets = original.where(chosen, torch.tensor(IGNORED))
-        return {"tokens": self.hidden(original, chosen, keys), "targets": targets, "padding": padding}
+        return {"tokens": self.mask_tokens(original, chosen, keys), "targets": targets, "padding": padding}
 
-    def chosen(self, tokens: Int[Tensor, "batch length"], keys: Numbers) -> Bool[Tensor, "batch length"]:
+    def choose(self, tokens: Int[Tensor, "batch length"], keys: Numbers) -> Bool[Tensor, "batch length"]:
         """Choose the share wanted of every row's ordinary tokens, and one at least where there is one."""
         special = self.is_special[tokens]
         scores = draw(keys[:, None], np.arange(tokens.shape[1]), CHOICE)
@@ -54,7 +55,7 @@ class Masking:
         ranks = torch.arange(tokens.shape[1]).expand_as(order)
         return torch.zeros_like(special).scatter(1, order, ranks < wanted)
 
-    def hidden(
+    def mask_tokens(
         self, tokens: Int[Tensor, "batch length"], chosen: Bool[Tensor, "batch length"], keys: Numbers
     ) -> Int[Tensor, "batch length"]:
         """Return what is shown: the mask, a random token or the token itself where one is chosen."""
@@ -77,7 +78,7 @@ class MaskedExamples:
         if max_length < 3:
             raise SynthError(
                 f"`masked-lm` needs a `max_length` of at least 3, received {max_length}",
-                "two positions are for the marks at both ends",
+                "two positions are for the special tokens at both ends",
             )
         self.tokenizer, self.masking = store.tokenizer, Masking(store.tokenizer, config)
         rows = Ragged(store.table(split).column("tokens"))

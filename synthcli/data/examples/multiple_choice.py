@@ -14,7 +14,10 @@ NO_TEXT = np.zeros(0, np.int32)
 
 
 class MultipleChoiceExamples:
-    """Every choice's text in its marks; `lengths` are the tokens a row takes: choices times the longest."""
+    """Every choice's text with its special tokens.
+
+    `lengths` are the tokens a row takes: choices times the longest.
+    """
 
     def __init__(self, store: Store, split: str, max_source: int, has_types: bool = False) -> None:
         data, self.tokenizer = store.table(split), store.tokenizer

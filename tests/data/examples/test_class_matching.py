@@ -29,19 +29,19 @@ def test_each_class_of_a_corpus_has_its_place(
     theirs: tuple[str, ...], places: list[int], note: str | None
 ) -> None:
     classes = ModelClasses(3, NAMES)
-    found = classes.places_of("news", theirs)
+    found = classes.match_classes("news", theirs)
     assert found.tolist() == places
-    assert classes.note_on(theirs, found) == note
+    assert classes.describe_match(theirs, found) == note
 
 
 def test_capitals_tell_classes_apart_where_both_are_there() -> None:
     classes = ModelClasses(3, ("it", "IT", "us"))
-    assert classes.places_of("news", ("IT", "it", "US")).tolist() == [1, 0, 2]
+    assert classes.match_classes("news", ("IT", "it", "US")).tolist() == [1, 0, 2]
     with pytest.raises(SynthError) as error:
-        classes.places_of("news", ("It",))
+        classes.match_classes("news", ("It",))
     assert error.value.message == "`news` has the class `It`, and the model knows `it`, `IT`, `us`"
     with pytest.raises(SynthError) as error:
-        classes.places_of("news", ("us", "US"))
+        classes.match_classes("news", ("us", "US"))
     assert error.value.message == (
         "the classes `us`, `US` of `news` are not told apart by the model's names `it`, `IT`, `us`"
     )
@@ -50,7 +50,7 @@ def test_capitals_tell_classes_apart_where_both_are_there() -> None:
 
 def test_classes_a_model_does_not_know_are_refused_by_name() -> None:
     with pytest.raises(SynthError) as error:
-        ModelClasses(3, NAMES).places_of("news", ("yes", "no", "perhaps", "never", "always"))
+        ModelClasses(3, NAMES).match_classes("news", ("yes", "no", "perhaps", "never", "always"))
     assert str(error.value) == (
         "`news` has the classes `never`, `always`, and the model knows `no`, `yes`, `perhaps`\nhint: " + HINT
     )
@@ -58,12 +58,12 @@ def test_classes_a_model_does_not_know_are_refused_by_name() -> None:
 
 def test_without_names_the_number_has_to_be_the_same() -> None:
     classes = ModelClasses(3)
-    found = classes.places_of("news", ("yes", "perhaps", "no"))
+    found = classes.match_classes("news", ("yes", "perhaps", "no"))
     assert found.tolist() == [0, 1, 2]
-    assert classes.note_on(("yes", "perhaps", "no"), found) == UNKNOWN
+    assert classes.describe_match(("yes", "perhaps", "no"), found) == UNKNOWN
     for theirs in (("yes", "no"), ("a", "b", "c", "d")):
         with pytest.raises(SynthError) as error:
-            classes.places_of("news", theirs)
+            classes.match_classes("news", theirs)
         listed = ", ".join(f"`{name}`" for name in theirs)
         count = f"{len(theirs)} classes, {listed}, and the model has 3, which nobody named"
         assert str(error.value) == f"`news` has {count}\nhint: {HINT}"

@@ -163,7 +163,7 @@ def test_pairs(pairs: Store) -> None:
     assert examples.lengths[[7, 10]].tolist() == [25, 26]
 
 
-def test_long_pairs_lose_their_ends_and_keep_their_marks(pairs: Store) -> None:
+def test_long_pairs_lose_their_ends_and_keep_their_special_tokens(pairs: Store) -> None:
     examples = Examples(pairs, "train", "seq2seq", max_source=5, max_target=8)
     batch = examples.collate(np.array([7, 10]))
     assert [shown(row) for row in tensor(batch, "source")] == ["line$", "line$"]

@@ -47,7 +47,7 @@ def masked(store: Store, length: int, layout: str = "rows", **shares: float) -> 
 
 
 def drawn(rows: torch.Tensor, **shares: float) -> tuple[Tensor, Tensor]:
-    """Return tokens and targets of rows of letters in a vocabulary of marks and letters."""
+    """Return tokens and targets of rows of letters in a vocabulary of special tokens and letters."""
     masking = Masking(WordPieceTokenizer([*SPECIAL_TOKENS, *LETTERS]), MaskingConfig.model_validate(shares))
     keys = derive_keys(0, 0, np.arange(len(rows)))
     batch = masking.collate([row.numpy().astype(np.int32) for row in rows], keys)
@@ -131,7 +131,7 @@ def test_seed_and_epoch_decide_and_torchs_generator_does_not(text: Store) -> Non
 
 
 @pytest.mark.parametrize("layout", ["rows", "packed"])
-def test_what_is_hidden_of_a_row_depends_on_no_other(text: Store, layout: str) -> None:
+def test_what_is_masked_of_a_row_depends_on_no_other(text: Store, layout: str) -> None:
     examples = masked(text, 6, layout, rate=0.5)
     numbers, epochs = np.array([3, 0, 2, 3, 1]), np.array([0, 4, 1, 1, 2])
     together = examples.collate(numbers, 5, epochs)

@@ -82,7 +82,7 @@ def test_choices_side_by_side(choices: Store) -> None:
     assert examples.lengths.tolist() == [3 * 22, 20, 2 * 21]
 
 
-def test_equal_choices_need_no_marks(choices: Store) -> None:
+def test_equal_choices_need_no_special_tokens(choices: Store) -> None:
     examples = Examples(choices, "validation", "classification", max_source=10)
     batch = examples.collate(np.array([2]))
     assert [shown(text) for text in tensor(batch, "tokens")[0]] == ["^query: x ", "^query: y "]
