@@ -7,7 +7,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, records
-from synthcli.data.corpora.source import Folder, Part, Record, Row
+from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles
 from synthcli.errors import SynthError
 
 URL = "https://arxiv.org/abs/1509.01626"
@@ -37,7 +37,7 @@ def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
 
 def open_folder(root: Path) -> Folder:
     found = find_named(root, FILES, "ag-news", LAYOUT)
-    return Folder(root, {split: Part((path,), read_rows) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
 def hub_row(record: Record) -> Row:

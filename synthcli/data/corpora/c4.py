@@ -14,11 +14,11 @@ LAYOUT = (
 )
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     return document_folder(root, "c4", LAYOUT, "text", {"`c4-*.json`": "c4-*.json"})
 
 
-def row(record: Record) -> Row:
+def hub_row(record: Record) -> Row:
     return {"text": record["text"]}
 
 
@@ -34,9 +34,9 @@ C4 = Corpus(
         "allenai/c4",
         "en",
         "1588ec454efa1a09f29cd18ddd04fe05fc8653a2",
-        row,
+        hub_row,
         {"train": "train", "validation": "validation"},
         streamed=True,
     ),
-    folder=folder,
+    folder=open_folder,
 )

@@ -9,7 +9,7 @@ from synthcli.data.corpora.cnn_stories import find_stories, story_rows
 from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, json_document, parallel, records
-from synthcli.data.corpora.source import SPLITS, Folder, Parse, Part, Record, Row, cut
+from synthcli.data.corpora.source import SPLITS, Folder, Parse, Record, Row, SplitFiles, cut
 from synthcli.errors import SynthError
 
 URL = "https://github.com/abisee/cnn-dailymail"
@@ -122,7 +122,7 @@ FORMATS = (
 )
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     """Open the first format found; say which others were passed over."""
     present = [(form, groups) for form in FORMATS if (groups := form.find(root))]
     if not present:
@@ -144,10 +144,10 @@ def open_groups(root: Path, form: Format, groups: Groups) -> Folder:
         raise lacks_error(
             root, [f"the {form.name} files of {split}" for split in missing], "cnn-dailymail", LAYOUT
         )
-    return Folder(root, {split: Part(tuple(groups[split]), form.rows) for split in SPLITS})
+    return Folder(root, {split: SplitFiles(tuple(groups[split]), form.rows) for split in SPLITS})
 
 
-def row(record: Record) -> Row:
+def hub_row(record: Record) -> Row:
     return {"source": record["article"], "target": record["highlights"]}
 
 
@@ -159,6 +159,6 @@ CNN_DAILYMAIL = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 287_113, "validation": 13_368, "test": 11_490},
-    hub=Hub("abisee/cnn_dailymail", "3.0.0", "96df5e686bee6baa90b8bee7c28b81fa3fa6223d", row),
-    folder=folder,
+    hub=Hub("abisee/cnn_dailymail", "3.0.0", "96df5e686bee6baa90b8bee7c28b81fa3fa6223d", hub_row),
+    folder=open_folder,
 )

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.one_file import SHARE, URL, content, folder, layout
+from synthcli.data.corpora.one_file import SHARE, URL, describe_layout, open_folder, read_content
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -20,17 +20,17 @@ NAME = "enwik8"
 UNIT = "bytes"
 
 
-def rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
     (path,) = files
-    data = content(path, NAME)
-    for line in lines(data, *ranges(data)[split]):
+    data = read_content(path, NAME)
+    for line in iterate_lines(data, *ranges(data)[split]):
         try:
             yield {"text": line.decode()}
         except UnicodeDecodeError as error:
             raise SynthError(f"`{path}` is not UTF-8: {error.reason}", "take the publisher's copy") from error
 
 
-def lines(data: bytes, start: int, stop: int) -> Iterator[bytes]:
+def iterate_lines(data: bytes, start: int, stop: int) -> Iterator[bytes]:
     """Yield the lines between two places; a line feed that comes last begins no other line."""
     while (end := data.find(b"\n", start, stop)) >= 0:
         yield data[start:end]
@@ -76,8 +76,8 @@ ENWIK8 = Corpus(
     title="enwik8: the first hundred million bytes of a dump of English Wikipedia",
     licence="CC BY-SA and GFDL",
     url=URL,
-    layout=layout(NAME, UNIT),
+    layout=describe_layout(NAME, UNIT),
     tokenizer="bytes",
     has_words=False,
-    folder=partial(folder, name=NAME, unit=UNIT, read=partial(content, name=NAME), rows=rows),
+    folder=partial(open_folder, name=NAME, unit=UNIT, read=partial(read_content, name=NAME), rows=read_rows),
 )

@@ -14,7 +14,7 @@ from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, read_tabbed
-from synthcli.data.corpora.source import Folder, Part, Record, Row
+from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles
 from synthcli.errors import SynthError
 
 URL = "https://gluebenchmark.com"
@@ -91,14 +91,14 @@ class GlueTask:
         return {"text": text, "label": int(record["label"])}
 
 
-def folder(root: Path, task: GlueTask) -> Folder:
+def open_folder(root: Path, task: GlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
     wanted = {split: [name] for split, name in task.files.items()}
     found = find_named(base, wanted, f"glue-{task.name}", task.layout)
-    return Folder(root, {split: Part((path,), task.read) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), task.read) for split, path in found.items()})
 
 
-def corpus(task: GlueTask) -> Corpus:
+def declare(task: GlueTask) -> Corpus:
     return Corpus(
         name=f"glue-{task.name}",
         kind="labelled" if task.classes else "scored",
@@ -110,7 +110,7 @@ def corpus(task: GlueTask) -> Corpus:
         class_names=task.classes,
         has_fields=True,
         hub=Hub("nyu-mll/glue", task.name, REVISION, task.row, task.hub_splits),
-        folder=partial(folder, task=task),
+        folder=partial(open_folder, task=task),
     )
 
 
@@ -211,4 +211,4 @@ TASKS = (
         classes=("not_entailment", "entailment"),
     ),
 )
-GLUE = tuple(corpus(task) for task in TASKS)
+GLUE = tuple(declare(task) for task in TASKS)

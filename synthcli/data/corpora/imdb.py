@@ -7,7 +7,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Part, Record, Row
+from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment"
 CLASS_NAMES = ("neg", "pos")
@@ -23,19 +23,19 @@ def join_lines(text: str) -> str:
     return " ".join(text.replace("<br />", " ").split())
 
 
-def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         yield {"text": join_lines("\n".join(lines(path))), "label": CLASS_NAMES.index(path.parent.name)}
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     base = root / "aclImdb" if (root / "aclImdb").is_dir() else root
     names = [f"{split}/{name}" for split in SPLITS for name in CLASS_NAMES]
     found = {name: find_files(base / name, "*.txt") for name in names}
     missing = [f"`{name}/*.txt`" for name, files in found.items() if not files]
     if missing:
         raise lacks_error(root, missing, "imdb", LAYOUT)
-    return Folder(root, {split: Part(both(found, split), rows) for split in SPLITS})
+    return Folder(root, {split: SplitFiles(both(found, split), read_rows) for split in SPLITS})
 
 
 def both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
@@ -44,7 +44,7 @@ def both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda path: (path.name, path.parent.name)))
 
 
-def row(record: Record) -> Row:
+def hub_row(record: Record) -> Row:
     return {"text": join_lines(record["text"]), "label": record["label"]}
 
 
@@ -61,8 +61,8 @@ IMDB = Corpus(
         "stanfordnlp/imdb",
         None,
         "e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
-        row,
+        hub_row,
         {split: split for split in SPLITS},
     ),
-    folder=folder,
+    folder=open_folder,
 )

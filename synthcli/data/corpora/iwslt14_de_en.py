@@ -18,7 +18,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_file, lacks_error
 from synthcli.data.corpora.parallel_text import parallel_folder
 from synthcli.data.corpora.reading import lines, parallel
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import Folder, Row, SplitFiles
 from synthcli.errors import SynthError
 
 URL = "https://wit3.fbk.eu/2014-01"
@@ -62,7 +62,7 @@ def read_texts(path: Path) -> Iterator[str]:
     return (unescape(found[1]).strip() for line in lines(path) if (found := SEGMENT.search(line)))
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     base = root / "de-en" if (root / "de-en").is_dir() else root
     if find_file(base, ["train.tags.de-en.de"]) is None:
         return parallel_folder(root, "iwslt14-de-en", LAYOUT, STEMS, LANGUAGES)
@@ -74,9 +74,9 @@ def folder(root: Path) -> Folder:
         raise lacks_error(base, missing, "iwslt14-de-en", LAYOUT)
     files = tuple(path for path in found.values() if path is not None)
     parts = {
-        "train": Part(files[:2], partial(talks, held_out=False)),
-        "validation": Part(files[:2], partial(talks, held_out=True)),
-        "test": Part(files[2:], segments),
+        "train": SplitFiles(files[:2], partial(talks, held_out=False)),
+        "validation": SplitFiles(files[:2], partial(talks, held_out=True)),
+        "test": SplitFiles(files[2:], segments),
     }
     return Folder(root, parts, (f"validation is {MADE}",), splits_made=MADE)
 
@@ -89,5 +89,5 @@ IWSLT14_DE_EN = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 160_239, "validation": 7_283, "test": 6_750},
-    folder=folder,
+    folder=open_folder,
 )

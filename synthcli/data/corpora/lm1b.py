@@ -15,7 +15,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_file, find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Part, Record, Row, cut
+from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles, cut
 from synthcli.errors import SynthError
 
 URL = "https://www.statmt.org/lm-benchmark/"
@@ -37,7 +37,7 @@ def shards(root: Path, folder: str, pattern: str) -> list[Path]:
     return find_files(root / folder, pattern) or find_files(root, pattern)
 
 
-def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         for line in lines(path):
             yield {"text": line}
@@ -51,18 +51,18 @@ def open_folder(root: Path) -> Folder:
     if not held_out:
         raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00000-of-00050`", "lm1b", LAYOUT)
     if not training:
-        return cut(root, tuple(held_out), rows, f"{len(held_out)} held-out shard(s)", vocabulary)
+        return cut(root, tuple(held_out), read_rows, f"{len(held_out)} held-out shard(s)", vocabulary)
     if len(held_out) == 1:
         raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00001-of-00050`", "lm1b", LAYOUT)
     test, validation = held_out[:2]
     if "heldout-00000-" not in test.name:
         raise SynthError(f"`{root}` holds no held-out shard 0, which is test", f"expected {LAYOUT}")
     parts = {"train": training, "validation": [validation], "test": [test]}
-    found = {split: Part(tuple(files), rows) for split, files in parts.items()}
+    found = {split: SplitFiles(tuple(files), read_rows) for split, files in parts.items()}
     return Folder(root, found, vocabulary=vocabulary)
 
 
-def row(record: Record) -> Row:
+def hub_row(record: Record) -> Row:
     return {"text": record["text"]}
 
 
@@ -79,7 +79,7 @@ LM1B = Corpus(
         "billion-word-benchmark/lm1b",
         None,
         "8d52bfd3cc2819fc1166dbb8144c328e2690de3e",
-        row,
+        hub_row,
         {"train": "train", "validation": f"test[{SHARD_ROWS}:]", "test": f"test[:{SHARD_ROWS}]"},
     ),
     tokenizer="words",

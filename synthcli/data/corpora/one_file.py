@@ -13,7 +13,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from synthcli.data.corpora.find_files import find_file, lacks_error
-from synthcli.data.corpora.source import SPLITS, Folder, Part, Row
+from synthcli.data.corpora.source import SPLITS, Folder, Row, SplitFiles
 from synthcli.errors import SynthError
 from synthcli.safe_read import refuse_irregular
 
@@ -28,7 +28,7 @@ DAMAGED = (
 )
 
 
-def content(path: Path, name: str) -> bytes:
+def read_content(path: Path, name: str) -> bytes:
     """Return the bytes of the file, unpacked; of an archive, those of the file called `name`."""
     refuse_irregular(path)
     try:
@@ -61,7 +61,7 @@ def unzip(path: Path, name: str) -> bytes:
     raise SynthError(f"`{path}` holds {held}, expected `{name}`", "unpack it and name the file you mean")
 
 
-def layout(name: str, unit: str) -> str:
+def describe_layout(name: str, unit: str) -> str:
     return f"`{name}`, plain, .gz or .zip, from {URL}; a file of another size is cut 90/5/5 by {unit}"
 
 
@@ -70,16 +70,16 @@ Rows = Callable[..., Iterator[Row]]
 """Called with files, and the name of a split as `split`."""
 
 
-def folder(root: Path, name: str, unit: str, read: Read, rows: Rows) -> Folder:
+def open_folder(root: Path, name: str, unit: str, read: Read, rows: Rows) -> Folder:
     """Return the file of a corpus, and its splits; `unit` is what its length is counted in."""
-    expected = layout(name, unit)
+    expected = describe_layout(name, unit)
     path = root if root.is_file() else find_file(root, [name, f"{name}.zip", f"{name}*"])
     if path is None:
         raise lacks_error(root, f"`{name}`", name, expected)
     size = len(read(path))
     if size < SHARE:
         raise SynthError(f"`{path}` has {size} bytes: too few to cut three splits", f"expected {expected}")
-    parts = {split: Part((path,), partial(rows, split=split)) for split in SPLITS}
+    parts = {split: SplitFiles((path,), partial(rows, split=split)) for split in SPLITS}
     if size == SIZE:
         return Folder(root, parts)
     made = f"cut from the {size:,} {unit} of `{path.name}` into 90, 5 and 5 per cent"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthcli.data.corpora.find_files import find_file, lacks_error
 from synthcli.data.corpora.reading import parallel
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import Folder, Row, SplitFiles
 
 
 def as_is(text: str) -> str:
@@ -31,7 +31,7 @@ def parallel_folder(
     if missing:
         raise lacks_error(root, missing, corpus, layout)
     files = {split: tuple(path for path in pair if isinstance(path, Path)) for split, pair in pairs.items()}
-    return Folder(root, {split: Part(pair, rows) for split, pair in files.items()})
+    return Folder(root, {split: SplitFiles(pair, rows) for split, pair in files.items()})
 
 
 def find_pair(root: Path, patterns: Sequence[str], languages: tuple[str, str]) -> list[Path | str]:

@@ -12,7 +12,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_file, find_files, find_named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.personachat_rows import dialogue_rows, json_rows, parallel_rows, read_numbered
-from synthcli.data.corpora.source import Folder, Part, cut
+from synthcli.data.corpora.source import Folder, SplitFiles, cut
 
 URL = "https://parl.ai/downloads/personachat/personachat.tgz"
 LAYOUT = (
@@ -29,11 +29,11 @@ SIDES = ("per", "src", "tgt")
 Patterns = Mapping[str, Sequence[str]]
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     """Open the first form found; a folder without any lacks ParlAI's files."""
     if (convai2 := one_file(root, CONVAI2)) is not None:
         keys = {"train": "train", "validation": "valid"}
-        parts = {split: Part((convai2,), partial(json_rows, split=key)) for split, key in keys.items()}
+        parts = {split: SplitFiles((convai2,), partial(json_rows, split=key)) for split, key in keys.items()}
         return Folder(root, parts)
     if find_files(root, "src-*.txt"):
         return parallel_folder(root)
@@ -44,14 +44,15 @@ def folder(root: Path) -> Folder:
         return cut(root, (path,), json_rows, f"`{path.name}`")
     if xpersona:
         return Folder(
-            root, {split: Part((path,), json_rows) for split, path in find_splits(root, patterns).items()}
+            root,
+            {split: SplitFiles((path,), json_rows) for split, path in find_splits(root, patterns).items()},
         )
     plain = {
         split: [f"{stem}_self_original.txt", f"{stem}_self_original_no_cands.txt"]
         for split, stem in STEMS.items()
     }
     return Folder(
-        root, {split: Part((path,), read_numbered) for split, path in find_splits(root, plain).items()}
+        root, {split: SplitFiles((path,), read_numbered) for split, path in find_splits(root, plain).items()}
     )
 
 
@@ -76,7 +77,7 @@ def parallel_folder(root: Path) -> Folder:
     wanted = {f"{side}-{stem}.txt": [f"{side}-{stem}.txt"] for stem in stems.values() for side in SIDES}
     found = find_named(root, wanted, "personachat", LAYOUT)
     files = {split: tuple(found[f"{side}-{stem}.txt"] for side in SIDES) for split, stem in stems.items()}
-    return Folder(root, {split: Part(paths, parallel_rows) for split, paths in files.items()})
+    return Folder(root, {split: SplitFiles(paths, parallel_rows) for split, paths in files.items()})
 
 
 PERSONACHAT = Corpus(
@@ -95,5 +96,5 @@ PERSONACHAT = Corpus(
         rows=dialogue_rows,
         records={"train": 17_878, "validation": 1_000},
     ),
-    folder=folder,
+    folder=open_folder,
 )

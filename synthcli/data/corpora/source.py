@@ -85,7 +85,7 @@ Parse = Callable[[tuple[Path, ...]], Iterator[Row]]
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitFiles:
     """The files of a split; with `rows`, only that range of their rows."""
 
     files: tuple[Path, ...]
@@ -102,7 +102,7 @@ class Folder:
     """Files of a publisher, found and sorted into splits."""
 
     root: Path
-    parts: dict[str, Part]
+    parts: dict[str, SplitFiles]
     notes: tuple[str, ...] = ()
     splits_made: str | None = None
     vocabulary: Path | None = None
@@ -133,7 +133,7 @@ def cut(
         raise SynthError(f"{name} in `{root}` have {rows} row(s): too few to cut three splits", "give more")
     ranges = split_ranges(rows)
     first, second = ranges["validation"]
-    parts = {split: Part(files, parse, span) for split, span in ranges.items()}
+    parts = {split: SplitFiles(files, parse, span) for split, span in ranges.items()}
     made = f"cut from the {rows:,} rows of {name} by ranges: 0-{first:,}-{second:,}-{rows:,}"
     notes = (f"no splits in the folder: {made}",)
     return Folder(root, parts, notes, splits_made=made, vocabulary=vocabulary)

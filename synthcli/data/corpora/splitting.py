@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli.data.corpora.find_files import lacks_error
-from synthcli.data.corpora.local_files.form import folding_command, name_with
+from synthcli.data.corpora.local_files.form import fold_command, name_with
 from synthcli.data.corpora.local_files.split_rule import SplitRule
-from synthcli.data.corpora.source import SPLITS, ClassNames, Folder, Parse, Part, Row, cut, split_ranges
+from synthcli.data.corpora.source import SPLITS, ClassNames, Folder, Parse, Row, SplitFiles, cut, split_ranges
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def keep_named_splits(
         )
     if "train" not in files:
         raise lacks_error(root, "files of train", corpus, layout)
-    return Folder(root, {split: Part(paths, parse) for split, paths in files.items()})
+    return Folder(root, {split: SplitFiles(paths, parse) for split, paths in files.items()})
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class CutFolder:
             message = f"{self.title} in `{self.root}` have {rows} row(s): too few to cut three splits"
             hint = f"give at least {len(SPLITS)} rows that are not blank"
             if "lines" in self.rule.units:
-                hint += f", or break long ones into lines: {folding_command(self.files[0])}"
+                hint += f", or break long ones into lines: {fold_command(self.files[0])}"
             raise SynthError(message, hint)
 
     def in_order(self) -> Cut:

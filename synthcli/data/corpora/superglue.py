@@ -13,7 +13,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, json_lines
-from synthcli.data.corpora.source import Folder, Part, Record, Row
+from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles
 from synthcli.data.corpora.superglue_rows import (
     boolq,
     copa,
@@ -71,13 +71,13 @@ class SuperGlueTask:
                 yield from rows
 
 
-def folder(root: Path, task: SuperGlueTask) -> Folder:
+def open_folder(root: Path, task: SuperGlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
     found = find_named(base, FILES, f"superglue-{task.name}", task.layout)
-    return Folder(root, {split: Part((path,), task.read) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), task.read) for split, path in found.items()})
 
 
-def corpus(task: SuperGlueTask) -> Corpus:
+def declare(task: SuperGlueTask) -> Corpus:
     return Corpus(
         name=f"superglue-{task.name}",
         kind="labelled" if task.classes else "choices",
@@ -95,7 +95,7 @@ def corpus(task: SuperGlueTask) -> Corpus:
             task.row,
             {"train": "train", "validation": "validation"},
         ),
-        folder=partial(folder, task=task),
+        folder=partial(open_folder, task=task),
     )
 
 
@@ -166,4 +166,4 @@ TASKS = (
         config="wsc.fixed",
     ),
 )
-SUPERGLUE = tuple(corpus(task) for task in TASKS)
+SUPERGLUE = tuple(declare(task) for task in TASKS)

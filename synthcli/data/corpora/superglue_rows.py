@@ -12,7 +12,7 @@ SENTENCE_MARK = re.compile(r"<b>Sent \d+: </b>|<br>")  # in the paragraphs of Mu
 HIGHLIGHT, PLACEHOLDER = "@highlight", "@placeholder"  # in the passages and queries of ReCoRD
 
 
-def named_label(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -> Row:
+def label_row(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -> Row:
     """Return a row whose class is given by name, by number, or as true or false."""
     label = record["label"]
     number = read_label(classes.index(label) if label in classes else label, len(classes))
@@ -27,13 +27,13 @@ def read_label(label: object, count: int) -> int:
 
 
 def boolq(record: Record) -> Row:
-    return named_label(
+    return label_row(
         record, {"question": record["question"], "passage": record["passage"]}, ("false", "true")
     )
 
 
 def entailment(record: Record, classes: tuple[str, ...]) -> Row:
-    return named_label(record, {"premise": record["premise"], "hypothesis": record["hypothesis"]}, classes)
+    return label_row(record, {"premise": record["premise"], "hypothesis": record["hypothesis"]}, classes)
 
 
 def copa(record: Record) -> Row:
@@ -48,7 +48,7 @@ def wic(record: Record) -> Row:
         f"sentence{i}": star_spans(record[f"sentence{i}"], record[f"start{i}"], record[f"end{i}"])
         for i in (1, 2)
     }
-    return named_label(record, {"word": record["word"], **sentences}, ("false", "true"))
+    return label_row(record, {"word": record["word"], **sentences}, ("false", "true"))
 
 
 def star_spans(text: str, start: int, end: int) -> str:
@@ -65,7 +65,7 @@ def wsc(record: Record) -> Row:
         words[first] = mark + words[first]
         words[last] += mark
     fields = {"text": " ".join(words), "noun": record["span1_text"], "pronoun": record["span2_text"]}
-    return named_label(record, fields, ("false", "true"))
+    return label_row(record, fields, ("false", "true"))
 
 
 def multirc(record: Record) -> Row:
@@ -74,7 +74,7 @@ def multirc(record: Record) -> Row:
         "answer": record["answer"],
         "paragraph": SENTENCE_MARK.sub(" ", record["paragraph"]),
     }
-    return named_label(record, fields, ("false", "true"))
+    return label_row(record, fields, ("false", "true"))
 
 
 def multirc_answers(record: Record) -> Iterator[Record]:

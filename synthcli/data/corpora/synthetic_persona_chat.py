@@ -10,7 +10,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, records
-from synthcli.data.corpora.source import Folder, Part, Row
+from synthcli.data.corpora.source import Folder, Row, SplitFiles
 from synthcli.errors import SynthError
 
 URL = "https://huggingface.co/datasets/google/Synthetic-Persona-Chat"
@@ -22,17 +22,17 @@ FIELDS = ("user 1 personas", "user 2 personas", "Best Generated Conversation")
 STEMS = {"train": "train", "validation": "valid", "test": "test"}
 
 
-def row(record: Mapping[str, str | None]) -> Row:
+def hub_row(record: Mapping[str, str | None]) -> Row:
     """Return a dialogue: what both speakers are told of themselves, and what they say."""
     return {"text": "\n".join((record[name] or "").strip() for name in FIELDS)}
 
 
-def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         header: list[str] = []
         for number, cells in records(path, columns=len(FIELDS)):
             if header:
-                yield row(dict(zip(header, cells, strict=True)))
+                yield hub_row(dict(zip(header, cells, strict=True)))
             elif set(cells) != set(FIELDS):
                 names = clip(", ".join(cells))
                 raise SynthError(f"`{path}` has the columns {names} at line {number}", f"expected {LAYOUT}")
@@ -40,11 +40,11 @@ def rows(files: tuple[Path, ...]) -> Iterator[Row]:
                 header = cells
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     base = root / "data" if (root / "data").is_dir() else root
     wanted = {split: [f"Synthetic-Persona-Chat_{stem}.csv"] for split, stem in STEMS.items()}
     found = find_named(base, wanted, "synthetic-persona-chat", LAYOUT)
-    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
 SYNTHETIC_PERSONA_CHAT = Corpus(
@@ -59,7 +59,7 @@ SYNTHETIC_PERSONA_CHAT = Corpus(
         "google/Synthetic-Persona-Chat",
         None,
         "a520ad7f999ca7e6dfdc25fed9f5070bf6f87b42",
-        row,
+        hub_row,
     ),
-    folder=folder,
+    folder=open_folder,
 )

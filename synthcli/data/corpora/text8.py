@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.one_file import SHARE, URL, content, folder, layout
+from synthcli.data.corpora.one_file import SHARE, URL, describe_layout, open_folder, read_content
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -21,22 +21,22 @@ ROW = 1_000  # characters, and those of the word that goes on
 ALLOWED = b"abcdefghijklmnopqrstuvwxyz \n"
 
 
-def characters(path: Path) -> bytes:
+def read_characters(path: Path) -> bytes:
     """Return the whole text; other characters than those of text8 are refused."""
-    data = content(path, NAME).removesuffix(b"\n")
+    data = read_content(path, NAME).removesuffix(b"\n")
     others = data.translate(None, ALLOWED)
     if others or b"\n" in data:
         place = data.find(others[:1] or b"\n")
         raise SynthError(
             f"`{path}` has the byte {data[place]:#04x} at {place}, and text8 is a to z and spaces alone",
-            f"expected {layout(NAME, UNIT)}",
+            f"expected {describe_layout(NAME, UNIT)}",
         )
     return data
 
 
-def rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
     (path,) = files
-    data = characters(path)
+    data = read_characters(path)
     held_out = len(data) // SHARE
     first, second = len(data) - 2 * held_out, len(data) - held_out
     start, stop = {"train": (0, first), "validation": (first, second), "test": (second, len(data))}[split]
@@ -53,7 +53,7 @@ TEXT8 = Corpus(
     title="text8: a hundred million characters of Wikipedia, a to z and spaces",
     licence="CC BY-SA and GFDL",
     url=URL,
-    layout=layout(NAME, UNIT),
+    layout=describe_layout(NAME, UNIT),
     tokenizer="bytes",
-    folder=partial(folder, name=NAME, unit=UNIT, read=characters, rows=rows),
+    folder=partial(open_folder, name=NAME, unit=UNIT, read=read_characters, rows=read_rows),
 )

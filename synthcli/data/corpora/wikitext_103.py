@@ -5,14 +5,14 @@ from pathlib import Path
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_named
 from synthcli.data.corpora.hub import Hub
-from synthcli.data.corpora.source import Folder, Part
-from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, row, rows
+from synthcli.data.corpora.source import Folder, SplitFiles
+from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, hub_row, read_rows
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
     found = find_named(root, wanted, "wikitext-103", LAYOUT)
-    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
 WIKITEXT_103 = Corpus(
@@ -25,6 +25,6 @@ WIKITEXT_103 = Corpus(
     rows={"train": 1_801_350, "validation": 3_760, "test": 4_358},
     tokenizer="words",
     vocab_size=267_735,
-    hub=Hub("Salesforce/wikitext", "wikitext-103-v1", REVISION, row),
-    folder=folder,
+    hub=Hub("Salesforce/wikitext", "wikitext-103-v1", REVISION, hub_row),
+    folder=open_folder,
 )

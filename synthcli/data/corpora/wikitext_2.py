@@ -7,7 +7,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import find_file, find_files, find_named, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
-from synthcli.data.corpora.source import Folder, Part, Record, Row, cut
+from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles, cut
 
 URL = "https://huggingface.co/datasets/Salesforce/wikitext"
 REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
@@ -15,41 +15,41 @@ ROWS = {"train": 36_718, "validation": 3_760, "test": 4_358}
 STEMS = {"train": "wiki.train", "validation": "wiki.valid", "test": "wiki.test"}
 
 
-def layout(ending: str) -> str:
+def describe_layout(ending: str) -> str:
     return f"`wiki.train.{ending}`, `wiki.valid.{ending}` and `wiki.test.{ending}`, plain or .gz, from {URL}"
 
 
-LAYOUT = layout("tokens")
-RAW_LAYOUT = layout("raw") + "; a folder with one of them alone is cut 90/5/5 by rows"
+LAYOUT = describe_layout("tokens")
+RAW_LAYOUT = describe_layout("raw") + "; a folder with one of them alone is cut 90/5/5 by rows"
 
 
-def rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     """Yield every line, blank ones too, without the spaces at its ends: the official counts have them all."""
     for path in files:
         for line in lines(path):
             yield {"text": line.strip(" ")}
 
 
-def folder(root: Path) -> Folder:
+def open_folder(root: Path) -> Folder:
     if not find_files(root, "wiki.*.tokens") and find_files(root, "wiki.*.raw"):
         raise lacks_error(
             root, "`wiki.train.tokens`", "wikitext-2", "`wikitext-2-raw` for files that end in `.raw`"
         )
     wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
     found = find_named(root, wanted, "wikitext-2", LAYOUT)
-    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
 def raw_folder(root: Path) -> Folder:
     wanted = {split: [f"{stem}.raw"] for split, stem in STEMS.items()}
     present = [path for patterns in wanted.values() if (path := find_file(root, patterns))]
     if len(present) == 1:
-        return cut(root, tuple(present), rows, f"`{present[0].name}`")
+        return cut(root, tuple(present), read_rows, f"`{present[0].name}`")
     found = find_named(root, wanted, "wikitext-2-raw", RAW_LAYOUT)
-    return Folder(root, {split: Part((path,), rows) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
-def row(record: Record) -> Row:
+def hub_row(record: Record) -> Row:
     return {"text": record["text"].strip(" \n")}
 
 
@@ -61,8 +61,8 @@ WIKITEXT_2 = Corpus(
     url=URL,
     layout=LAYOUT,
     rows=ROWS,
-    hub=Hub("Salesforce/wikitext", "wikitext-2-v1", REVISION, row),
-    folder=folder,
+    hub=Hub("Salesforce/wikitext", "wikitext-2-v1", REVISION, hub_row),
+    folder=open_folder,
 )
 WIKITEXT_2_RAW = Corpus(
     name="wikitext-2-raw",
@@ -72,6 +72,6 @@ WIKITEXT_2_RAW = Corpus(
     url=URL,
     layout=RAW_LAYOUT,
     rows=ROWS,
-    hub=Hub("Salesforce/wikitext", "wikitext-2-raw-v1", REVISION, row),
+    hub=Hub("Salesforce/wikitext", "wikitext-2-raw-v1", REVISION, hub_row),
     folder=raw_folder,
 )

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from synthcli.data.examples.classified_text import ClassifiedText, second_starts
-from synthcli.data.examples.collate import Batch, Report
+from synthcli.data.examples.collate import Batch, ExamplesReport
 from synthcli.data.store.arrays import join_numbers
 from synthcli.data.store.ragged import Indices, Ragged
 from synthcli.data.store.shards import NO_SECOND
@@ -20,7 +20,7 @@ class ClassifiedRows:
         is_pair = self.seconds is not None
         self.frame = ClassifiedText.of(self.tokenizer, max_source, has_types and is_pair)
         self.lengths: Indices = self.frame.lengths(self.rows.lengths, is_pair)
-        self.report = Report(
+        self.report = ExamplesReport(
             rows=len(self.rows),
             examples=len(self.rows),
             tokens=int(self.lengths.sum()),

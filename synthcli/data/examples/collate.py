@@ -16,7 +16,7 @@ Batch = dict[str, Tensor | None]
 
 
 @dataclass(frozen=True)
-class Report:
+class ExamplesReport:
     """What became of the rows of a split."""
 
     rows: int

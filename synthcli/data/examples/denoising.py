@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthcli.data.config import DenoisingConfig
-from synthcli.data.examples.collate import Batch, Report, join_ids, pad_rows, shift_targets
+from synthcli.data.examples.collate import Batch, ExamplesReport, join_ids, pad_rows, shift_targets
 from synthcli.data.examples.counter_rng import Numbers, derive_keys, uniform
 from synthcli.data.examples.windows import Chunks
 from synthcli.data.store.ragged import Ids, Indices, Ragged
@@ -34,7 +34,7 @@ class DenoisingExamples:
         sides = by_size[self.chunks.sizes]
         self.lengths: Indices = sides.max(axis=1)
         counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(sides.sum())}
-        self.report = Report(**counts, cut=self.chunks.cut)
+        self.report = ExamplesReport(**counts, cut=self.chunks.cut)
 
     def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
         tokenizer, sources, targets = self.tokenizer, [], []

@@ -7,7 +7,7 @@ from synthcli.data.config import DenoisingConfig, MaskingConfig
 from synthcli.data.corpora import CORPORA
 from synthcli.data.examples.class_matching import ModelClasses
 from synthcli.data.examples.classification import ClassificationExamples
-from synthcli.data.examples.collate import IGNORED, Batch, Report
+from synthcli.data.examples.collate import IGNORED, Batch, ExamplesReport
 from synthcli.data.examples.denoising import DenoisingExamples
 from synthcli.data.examples.known_tokens import count_unknown, refuse_unreadable
 from synthcli.data.examples.masking import MaskedExamples, PackedMaskedExamples
@@ -123,9 +123,9 @@ class Examples:
         return segments
 
     @property
-    def report(self) -> Report:
+    def report(self) -> ExamplesReport:
         """What became of the rows: how many are truncated or cut into chunks."""
-        report: Report = self._form.report
+        report: ExamplesReport = self._form.report
         return report
 
     def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
@@ -265,4 +265,4 @@ def require_length(name: str, value: int | None, task: str) -> int:
     return value
 
 
-__all__ = ["IGNORED", "Batch", "Examples", "Report"]
+__all__ = ["IGNORED", "Batch", "Examples", "ExamplesReport"]

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from synthcli.data.config import MaskingConfig
-from synthcli.data.examples.collate import IGNORED, Batch, Report, join_ids, pad_rows
+from synthcli.data.examples.collate import IGNORED, Batch, ExamplesReport, join_ids, pad_rows
 from synthcli.data.examples.counter_rng import Numbers, Whole, derive_keys, uniform
 from synthcli.data.examples.windows import Chunks, Joined
 from synthcli.data.store.ragged import Ids, Indices, Ragged
@@ -85,7 +85,7 @@ class MaskedExamples:
         self.chunks = Chunks(rows, max_length - 2)
         self.lengths: Indices = self.chunks.sizes + 2
         counts = {"rows": len(rows), "examples": len(self.lengths), "tokens": int(self.lengths.sum())}
-        self.report = Report(**counts, cut=self.chunks.cut)
+        self.report = ExamplesReport(**counts, cut=self.chunks.cut)
 
     def text(self, example: int) -> Ids:
         return join_ids(self.tokenizer.bos_id, self.chunks[example], self.tokenizer.eos_id)
@@ -105,7 +105,7 @@ class PackedMaskedExamples:
         windows = -(-tokens // max_length)
         self.lengths: Indices = np.full(windows, max_length, dtype=np.int64)
         self.lengths[-1] = tokens - (windows - 1) * max_length
-        self.report = Report(rows=len(self.joined.rows), examples=windows, tokens=tokens)
+        self.report = ExamplesReport(rows=len(self.joined.rows), examples=windows, tokens=tokens)
 
     def text(self, window: int) -> Ids:
         start = window * self.max_length + 1  # bos stands at 0

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from synthcli.data.examples.classified_text import ClassifiedText, second_starts
-from synthcli.data.examples.collate import Batch, Report
+from synthcli.data.examples.collate import Batch, ExamplesReport
 from synthcli.data.store.arrays import join_numbers
 from synthcli.data.store.ragged import Ids, Indices, NestedRagged
 from synthcli.data.store.shards import NO_SECOND
@@ -28,7 +28,7 @@ class MultipleChoiceExamples:
         self.labels = join_numbers(data.column("label"))
         self.lengths: Indices = self.rows.counts * self.frame.lengths(self.rows.longest, is_pair)
         shown = self.frame.lengths(self.rows.inner.lengths, is_pair)
-        self.report = Report(
+        self.report = ExamplesReport(
             rows=len(self.rows),
             examples=len(self.rows),
             tokens=int(shown.sum()),

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.data.examples.collate import IGNORED, Batch, Report, join_ids, shift_targets
+from synthcli.data.examples.collate import IGNORED, Batch, ExamplesReport, join_ids, shift_targets
 from synthcli.data.store.arrays import take_texts
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
@@ -26,7 +26,7 @@ class PairTextExamples:
         self.read: Indices = np.clip(self.sources.lengths, 0, np.maximum(max_target - 1 - self.predicted, 0))
         self.lengths: Indices = self.read + self.predicted + 1
         self._shown = self.predicted / whole
-        self.report = Report(
+        self.report = ExamplesReport(
             rows=len(self.sources),
             examples=len(self.sources),
             tokens=int(self.lengths.sum()),

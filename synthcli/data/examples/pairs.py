@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from synthcli.data.examples.collate import Batch, Report, join_ids, pad_rows, shift_targets
+from synthcli.data.examples.collate import Batch, ExamplesReport, join_ids, pad_rows, shift_targets
 from synthcli.data.store.arrays import take_texts
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
@@ -18,7 +18,7 @@ class PairExamples:
         sources = np.minimum(self.sources.lengths + 1, max_source)
         targets = np.minimum(self.targets.lengths + 1, max_target)
         self.lengths: Indices = np.maximum(sources, targets)
-        self.report = Report(
+        self.report = ExamplesReport(
             rows=len(self.sources),
             examples=len(self.sources),
             tokens=int(sources.sum() + targets.sum()),

@@ -8,7 +8,7 @@ one stream, so a batch of `streams` examples in order is a segment of all.
 
 import numpy as np
 
-from synthcli.data.examples.collate import IGNORED, Batch, Report, pad_rows
+from synthcli.data.examples.collate import IGNORED, Batch, ExamplesReport, pad_rows
 from synthcli.data.examples.windows import Joined, shares
 from synthcli.data.store.ragged import Ids, Indices
 from synthcli.data.store.store import Store
@@ -36,7 +36,7 @@ class StreamExamples:
         self.lengths: Indices = ends - starts
         self.words = shares(data.column("words"), self.joined.ends, starts, ends)
         self.bytes = shares(data.column("bytes"), self.joined.ends, starts, ends)
-        self.report = Report(rows=len(self.joined.rows), examples=len(places), tokens=targets)
+        self.report = ExamplesReport(rows=len(self.joined.rows), examples=len(places), tokens=targets)
 
     def spans(self, examples: Indices) -> tuple[Indices, Indices]:
         """Return the first target of each example, counted from 0, and the one after its last."""

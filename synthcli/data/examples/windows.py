@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow
 
-from synthcli.data.examples.collate import IGNORED, Batch, Report, join_ids, pad_rows, shift_targets
+from synthcli.data.examples.collate import IGNORED, Batch, ExamplesReport, join_ids, pad_rows, shift_targets
 from synthcli.data.store.arrays import join_numbers
 from synthcli.data.store.ragged import Ids, Indices, Ragged
 from synthcli.data.store.store import Store
@@ -34,7 +34,7 @@ class RowExamples:
         self.words = shares(data.column("words"), np.cumsum(targets), ends - self.lengths, ends)
         self.bytes = shares(data.column("bytes"), np.cumsum(targets), ends - self.lengths, ends)
         counts = {"rows": len(self.rows), "examples": len(self.lengths), "tokens": int(targets.sum())}
-        self.report = Report(**counts, cut=int((chunks > 1).sum()))
+        self.report = ExamplesReport(**counts, cut=int((chunks > 1).sum()))
 
     def stream(self, example: int) -> Ids:
         """Return what an example is given, and one id more: its last target."""
@@ -106,7 +106,7 @@ class PackedExamples:
         ends = np.cumsum(self.lengths)
         self.words = shares(data.column("words"), self.joined.ends, ends - self.lengths, ends)
         self.bytes = shares(data.column("bytes"), self.joined.ends, ends - self.lengths, ends)
-        self.report = Report(rows=len(self.joined.rows), examples=windows, tokens=targets)
+        self.report = ExamplesReport(rows=len(self.joined.rows), examples=windows, tokens=targets)
 
     def span(self, window: int) -> tuple[int, int]:
         """Return the first position of a window in the sequence and its last target's."""
@@ -138,7 +138,7 @@ class OverlappingExamples:
         self.lengths: Indices = self.ends - self.shown
         self.words = shares(data.column("words"), self.joined.ends, self.starts, self.ends)
         self.bytes = shares(data.column("bytes"), self.joined.ends, self.starts, self.ends)
-        self.report = Report(rows=len(self.joined.rows), examples=len(self.ends), tokens=targets)
+        self.report = ExamplesReport(rows=len(self.joined.rows), examples=len(self.ends), tokens=targets)
 
     def collate(self, indices: Indices) -> Batch:
         """Return windows; targets that the window before has predicted are ignored."""

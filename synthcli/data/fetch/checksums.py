@@ -34,7 +34,7 @@ def read_record(home: Path) -> Record:
     return record
 
 
-def verify(path: Path, remote: Remote, home: Path) -> None:
+def verify_checksum(path: Path, remote: Remote, home: Path) -> None:
     """Compare a file with its checksum, and record it; a wrong one is deleted and both hashes are named."""
     record = read_record(home)
     found = digest(path, "sha256")
@@ -42,17 +42,17 @@ def verify(path: Path, remote: Remote, home: Path) -> None:
     if remote.checksum is not None:
         algorithm, _, expected = remote.checksum.partition(":")
         actual = found if algorithm == "sha256" else digest(path, algorithm)
-        compare(
+        compare_digests(
             path, remote, algorithm, expected, actual, "it ought to have", "the publisher may have changed it"
         )
     elif earlier is not None:
         hint = f"if the publisher has changed it and you want that, delete `{record_path(home)}`"
-        compare(path, remote, "sha256", earlier, found, "it had when first fetched", hint)
+        compare_digests(path, remote, "sha256", earlier, found, "it had when first fetched", hint)
     entry = {"bytes": path.stat().st_size, "sha256": found}
     write_text(record_path(home), json.dumps(record | {remote.url: entry}, indent=2, sort_keys=True) + "\n")
 
 
-def compare(
+def compare_digests(
     path: Path, remote: Remote, algorithm: str, expected: str, actual: str, when: str, hint: str
 ) -> None:
     if actual != expected:

@@ -35,14 +35,14 @@ def download(url: str, path: Path, report: Progress) -> Path:
     """Download to `path.part` and return it; raises where the server refuses or stays away."""
     part = path.with_name(path.name + ".part")
     failures = 0
-    with http.Client(follow_redirects=True, timeout=SECONDS_OF_SILENCE, headers=headers()) as client:
+    with http.Client(follow_redirects=True, timeout=SECONDS_OF_SILENCE, headers=request_headers()) as client:
         while True:
-            before = size(part)
+            before = file_size(part)
             try:
                 receive(client, url, part, path.name, report)
                 break
             except (BrokenOffError, http.TransportError) as error:
-                failures = 1 if size(part) > before else failures + 1
+                failures = 1 if file_size(part) > before else failures + 1
                 if failures == TRIES:
                     raise unreachable(url, path, error) from error
                 time.sleep(SECONDS_BEFORE_ANOTHER * 2 ** (failures - 1))
@@ -51,20 +51,20 @@ def download(url: str, path: Path, report: Progress) -> Path:
     return part
 
 
-def headers() -> dict[str, str]:
+def request_headers() -> dict[str, str]:
     return {"Accept-Encoding": "identity", "User-Agent": f"synth/{__version__}"}
 
 
 def receive(client: http.Client, url: str, part: Path, name: str, report: Progress) -> None:
     """Ask for what is missing and append it; what cannot be continued starts anew."""
-    done, version = size(part), read_version(part)
+    done, version = file_size(part), read_version(part)
     asked = {"Range": f"bytes={done}-", "If-Range": version} if done and version else {}
     with client.stream("GET", url, headers=asked) as answer:
-        check(answer, url, part)
+        check_length(answer, url, part)
         if answer.status_code != http.codes.PARTIAL_CONTENT:
             done = 0
         elif first_byte(answer) != done:
-            remove(part)
+            remove_partial(part)
             raise BrokenOffError(f"it sent another part of the file than bytes from {done}")
         keep_version(answer, part)
         length = answer.headers.get("Content-Length")
@@ -76,13 +76,13 @@ def receive(client: http.Client, url: str, part: Path, name: str, report: Progre
                 report(name, done, total)
 
 
-def check(answer: http.Response, url: str, part: Path) -> None:
+def check_length(answer: http.Response, url: str, part: Path) -> None:
     """Raise unless the server sends the file: passing trouble, or a refusal that is final."""
     if answer.is_success:
         return
     status = f"{answer.status_code} {answer.reason_phrase}".strip()
     if answer.status_code == RANGE_ENDED:
-        remove(part)
+        remove_partial(part)
         raise BrokenOffError(status)
     if answer.status_code in PASSING:
         raise BrokenOffError(status)
@@ -111,13 +111,13 @@ def version_path(part: Path) -> Path:
     return part.with_name(part.name + ".version")
 
 
-def remove(part: Path) -> None:
+def remove_partial(part: Path) -> None:
     """Forget what was received."""
     part.unlink(missing_ok=True)
     version_path(part).unlink(missing_ok=True)
 
 
-def size(part: Path) -> int:
+def file_size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from synthcli.data.corpora import Corpus
 from synthcli.data.corpora.homes import find_home, is_filled, list_homes
 from synthcli.data.fetch.archives import unpack
-from synthcli.data.fetch.checksums import verify
+from synthcli.data.fetch.checksums import verify_checksum
 from synthcli.data.fetch.download import Progress, download
 from synthcli.data.fetch.remote_files import PUBLISHED, Remote
 from synthcli.disk import writing
@@ -66,7 +66,7 @@ def obtain(remote: Remote, work: Path, home: Path, report: Progress) -> None:
     path = work / remote.into / remote.name
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path if path.exists() else download(remote.url, path, report)
-    verify(part, remote, home)
+    verify_checksum(part, remote, home)
     part.replace(path)
 
 

@@ -20,7 +20,7 @@ Columns = dict[str, pyarrow.Array]
 
 
 @dataclass(frozen=True)
-class Encoder:
+class TextEncoder:
     """A tokenizer, and the fastest way to its ids."""
 
     tokenizer: Tokenizer
@@ -31,18 +31,18 @@ class Encoder:
         return pyarrow.concat_arrays([self.encode(part) for part in texts.parts])
 
 
-def load_encoder(folder: Path) -> Encoder:
+def load_encoder(folder: Path) -> TextEncoder:
     """Load the tokenizer of a folder, ready to encode."""
     tokenizer = load_tokenizer(folder)
-    return Encoder(tokenizer, find_fastest_encoding(tokenizer))
+    return TextEncoder(tokenizer, find_fastest_encoding(tokenizer))
 
 
-def encode_text(task: ShardTask, encode: Encoder) -> Columns:
+def encode_text(task: ShardTask, encode: TextEncoder) -> Columns:
     texts = task.texts["text"]
     return {"tokens": encode(texts), "words": int_array(count_words(texts)), "bytes": int_array(texts.bytes)}
 
 
-def encode_pairs(task: ShardTask, encode: Encoder) -> Columns:
+def encode_pairs(task: ShardTask, encode: TextEncoder) -> Columns:
     sources, targets = task.texts["source"], task.texts["target"]
     return {
         "source": encode(sources),
@@ -52,19 +52,19 @@ def encode_pairs(task: ShardTask, encode: Encoder) -> Columns:
     }
 
 
-def encode_classification(task: ShardTask, encode: Encoder) -> Columns:
+def encode_classification(task: ShardTask, encode: TextEncoder) -> Columns:
     labels = pyarrow.array(task.values["label"], pyarrow.int32())
     tokens, second = encode_in_form(task, encode, "text", "second")
     return {"tokens": tokens, "label": labels, **second}
 
 
-def encode_regression(task: ShardTask, encode: Encoder) -> Columns:
+def encode_regression(task: ShardTask, encode: TextEncoder) -> Columns:
     scores = pyarrow.array(task.values["score"], pyarrow.float32())
     tokens, second = encode_in_form(task, encode, "text", "second")
     return {"tokens": tokens, "score": scores, **second}
 
 
-def encode_multiple_choice(task: ShardTask, encode: Encoder) -> Columns:
+def encode_multiple_choice(task: ShardTask, encode: TextEncoder) -> Columns:
     ends = int_array(cumulate(np.array(task.values["counts"])))
     tokens, second = encode_in_form(task, encode, "choices", "seconds")
     nested = {name: pyarrow.ListArray.from_arrays(ends, column) for name, column in second.items()}
@@ -73,7 +73,7 @@ def encode_multiple_choice(task: ShardTask, encode: Encoder) -> Columns:
 
 
 def encode_in_form(
-    task: ShardTask, encode: Encoder, first: str, second: str
+    task: ShardTask, encode: TextEncoder, first: str, second: str
 ) -> tuple[pyarrow.ListArray, Columns]:
     """Return ids, those of a pair one after the other, and in the form `plain` where the second begins."""
     tokens = encode(task.texts[first])
@@ -85,7 +85,7 @@ def encode_in_form(
     return join_lists(tokens, encode(task.texts[second])), {"second": int_array(begins)}
 
 
-ENCODERS: dict[str, Callable[[ShardTask, Encoder], Columns]] = {
+ENCODERS: dict[str, Callable[[ShardTask, TextEncoder], Columns]] = {
     "text": encode_text,
     "pairs": encode_pairs,
     "labelled": encode_classification,

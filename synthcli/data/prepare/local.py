@@ -12,11 +12,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from synthcli.children import Children
-from synthcli.data.prepare.encoding import Encoder, load_encoder
+from synthcli.data.prepare.encoding import TextEncoder, load_encoder
 from synthcli.data.prepare.shard import ShardDraft, make_shard
 from synthcli.data.prepare.sharding import SHARD_BYTES
 from synthcli.data.prepare.texts import ShardTask
-from synthcli.data.prepare.worker import Worker
+from synthcli.data.prepare.worker import ShardWorker
 from synthcli.errors import WorkFailedError
 
 ATTEMPTS = 2  # for a shard whose process was killed
@@ -63,16 +63,16 @@ class WorkerPool:
 
     def __init__(self, tokenizer: Path, drafts: Path, size: int, children: Children) -> None:
         self.tokenizer, self.drafts, self.children = tokenizer, drafts, children
-        self.workers: dict[Connection, Worker] = {}
+        self.workers: dict[Connection, ShardWorker] = {}
         for _ in range(size):
             self.hire()
 
-    def hire(self) -> Worker:
-        worker = Worker(self.tokenizer, self.drafts, self.children)
+    def hire(self) -> ShardWorker:
+        worker = ShardWorker(self.tokenizer, self.drafts, self.children)
         self.workers[worker.connection] = worker
         return worker
 
-    def make(self, tasks: Iterator[ShardTask], encoder: Encoder) -> Iterator[ShardDraft]:
+    def make(self, tasks: Iterator[ShardTask], encoder: TextEncoder) -> Iterator[ShardDraft]:
         """Yield shards: those of the workers as they come, and those this process makes."""
         for task in tasks:
             yield from self.collect_finished(seconds=0)
@@ -96,7 +96,7 @@ class WorkerPool:
             elif isinstance(answer, ShardDraft):
                 yield answer
 
-    def replace(self, worker: Worker) -> None:
+    def replace(self, worker: ShardWorker) -> None:
         """Give the shards of a worker that was killed to a new one."""
         worker.end()
         del self.workers[worker.connection]

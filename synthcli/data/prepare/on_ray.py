@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import synthcli
-from synthcli.data.prepare.encoding import Encoder, load_encoder
+from synthcli.data.prepare.encoding import TextEncoder, load_encoder
 from synthcli.data.prepare.local import ExecutorOptions
 from synthcli.data.prepare.shard import ShardDraft, make_shard
 from synthcli.data.prepare.texts import ShardTask
@@ -115,10 +115,10 @@ def collect_finished(ray: Any, running: set[Any]) -> Iterator[ShardDraft]:
 
 def make_pickled_shard(packed: bytes, tokenizer: Path, description: str, drafts: Path) -> ShardDraft:
     """Make a shard in whichever process this is."""
-    return make_shard(pickle.loads(packed), cached_encoder(tokenizer, description), drafts)
+    return make_shard(pickle.loads(packed), keep_encoder(tokenizer, description), drafts)
 
 
 @cache
-def cached_encoder(tokenizer: Path, description: str) -> Encoder:
+def keep_encoder(tokenizer: Path, description: str) -> TextEncoder:
     """Load a tokenizer once in a process, and again where another has taken its place."""
     return load_encoder(tokenizer)

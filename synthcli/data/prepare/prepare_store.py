@@ -78,7 +78,7 @@ def prepare_store(
         with open_build(path, request) as work:
             manifest = make_store(work, declared, opened, source, tokenizer, report, encode)
             if list_source_files(opened) != request["files"]:
-                raise changed_error(corpus)
+                raise source_changed_error(corpus)
     return Store(path, manifest)
 
 
@@ -144,7 +144,7 @@ def encode_shards(
         report("encoding", done["rows"], total)
 
 
-def changed_error(corpus: str) -> WorkFailedError:
+def source_changed_error(corpus: str) -> WorkFailedError:
     return WorkFailedError(
         f"the files of `{corpus}` changed while they were read", "the same command again reads them anew"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow
 
-from synthcli.data.prepare.encoding import ENCODERS, Encoder, count_shard, longest_texts
+from synthcli.data.prepare.encoding import ENCODERS, TextEncoder, count_shard, longest_texts
 from synthcli.data.prepare.texts import ShardTask
 from synthcli.data.store.manifest import sha256
 from synthcli.data.store.shards import row_schema
@@ -33,7 +33,7 @@ class ShardDraft:
     record: ShardRecord
 
 
-def make_shard(task: ShardTask, encoder: Encoder, drafts: Path) -> ShardDraft:
+def make_shard(task: ShardTask, encoder: TextEncoder, drafts: Path) -> ShardDraft:
     """Encode rows and write them under a name of its own among the drafts, synced."""
     columns = ENCODERS[task.kind](task, encoder)
     path = drafts / f"{task.split}-{task.number:05d}-{uuid.uuid4().hex}.arrow"

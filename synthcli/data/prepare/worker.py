@@ -26,7 +26,7 @@ GIVEN_AT_ONCE = 2  # shards: one is made, one is taken in
 SECONDS_TO_END = 5.0
 
 
-class Worker:
+class ShardWorker:
     """The process, seen from the one that started it."""
 
     def __init__(self, tokenizer: Path, drafts: Path, children: Children) -> None:

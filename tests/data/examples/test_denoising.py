@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from synthcli.data.config import DenoisingConfig
-from synthcli.data.examples.collate import IGNORED, Batch, Report
+from synthcli.data.examples.collate import IGNORED, Batch, ExamplesReport
 from synthcli.data.examples.counter_rng import derive_keys, uniform
 from synthcli.data.examples.denoising import (
     corrupt_spans,
@@ -111,7 +111,7 @@ def denoising(store: Store, source: int, target: int) -> Examples:
 def test_batches_are_those_of_pairs(text: Store) -> None:
     examples = denoising(text, 24, 24)
     assert examples.report.rows == 5
-    assert examples.report == Report(rows=5, examples=5, tokens=examples.report.tokens, cut=1)
+    assert examples.report == ExamplesReport(rows=5, examples=5, tokens=examples.report.tokens, cut=1)
     batch = examples.collate(np.arange(5))
     assert list(batch) == ["source", "source_padding", "tokens", "targets", "padding"]
     ids = []

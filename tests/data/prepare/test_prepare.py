@@ -13,7 +13,7 @@ from datasets import Features
 from synthcli import disk
 from synthcli.data.corpora.source import Folder
 from synthcli.data.prepare import local, shard, sharding
-from synthcli.data.prepare.encoding import Encoder
+from synthcli.data.prepare.encoding import TextEncoder
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.prepare.texts import ShardTask
 from synthcli.data.store.inventory import work_folder
@@ -92,7 +92,7 @@ def count_shards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that will hold the shards made from now on."""
     made: list[str] = []
 
-    def counted(task: ShardTask, encoder: Encoder, drafts: Path) -> shard.ShardDraft:
+    def counted(task: ShardTask, encoder: TextEncoder, drafts: Path) -> shard.ShardDraft:
         made.append(task.shard)
         return shard.make_shard(task, encoder, drafts)
 

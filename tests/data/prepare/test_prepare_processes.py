@@ -11,7 +11,7 @@ import pytest
 
 from synthcli.children import Children
 from synthcli.data.prepare.prepare_store import WAITING, prepare_store
-from synthcli.data.prepare.worker import Worker
+from synthcli.data.prepare.worker import ShardWorker
 from synthcli.data.store.inventory import work_folder
 from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.store import store_path
@@ -26,23 +26,23 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+def given(monkeypatch: pytest.MonkeyPatch) -> list[ShardWorker]:
     """To whom each shard is given that this process does not make itself."""
     wait_for_workers(monkeypatch)
-    given: list[Worker] = []
-    give = Worker.give
+    given: list[ShardWorker] = []
+    give = ShardWorker.give
 
-    def noted(self: Worker, packed: bytes) -> None:
+    def noted(self: ShardWorker, packed: bytes) -> None:
         given.append(self)
         give(self, packed)
 
-    monkeypatch.setattr(Worker, "give", noted)
+    monkeypatch.setattr(ShardWorker, "give", noted)
     return given
 
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_processes_make_the_same_store(
-    workers: int, given: list[Worker], whole: dict[str, bytes], tmp_path: Path, source: Path
+    workers: int, given: list[ShardWorker], whole: dict[str, bytes], tmp_path: Path, source: Path
 ) -> None:
     store = prepare_store("multi30k", PIECES, tmp_path / "two", source, workers=workers)
     assert contents(store.path) == whole
@@ -83,39 +83,39 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_killed_is_replaced(
-    given: list[Worker],
+    given: list[ShardWorker],
     whole: dict[str, bytes],
     tmp_path: Path,
     source: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    give = Worker.give
+    give = ShardWorker.give
 
-    def kill_first(self: Worker, packed: bytes) -> None:
+    def kill_first(self: ShardWorker, packed: bytes) -> None:
         if not given:
             os.kill(self.process.pid, signal.SIGKILL)
         give(self, packed)
 
-    monkeypatch.setattr(Worker, "give", kill_first)
+    monkeypatch.setattr(ShardWorker, "give", kill_first)
     assert contents(prepare_store("multi30k", PIECES, tmp_path / "new", source, workers=2).path) == whole
     assert len(set(given)) == 2
 
 
 def test_a_shard_that_kills_its_processes(
-    given: list[Worker],
+    given: list[ShardWorker],
     tmp_path: Path,
     source: Path,
     small_shards: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    give = Worker.give
+    give = ShardWorker.give
 
-    def killed(self: Worker, packed: bytes) -> None:
+    def killed(self: ShardWorker, packed: bytes) -> None:
         self.process.kill()
         self.process.wait()
         give(self, packed)
 
-    monkeypatch.setattr(Worker, "give", killed)
+    monkeypatch.setattr(ShardWorker, "give", killed)
     with pytest.raises(WorkFailedError) as caught:
         prepare_store("multi30k", BYTES, tmp_path / "stores", source, workers=2)
     assert caught.value.message == (
@@ -134,14 +134,14 @@ def test_a_worker_imports_no_more_than_it_needs() -> None:
 
 def test_what_another_process_raises(tmp_path: Path) -> None:
     with Children() as children, pytest.raises(SynthError) as caught:
-        worker = Worker(tmp_path, tmp_path, children)
+        worker = ShardWorker(tmp_path, tmp_path, children)
         worker.answer()
     worker.end()
     assert caught.value.message == f"`{tmp_path}` holds no tokenizer: `tokenizer.synth.json` is missing"
 
 
 def test_a_mistake_found_beside_another_process(
-    given: list[Worker], tmp_path: Path, small_shards: None
+    given: list[ShardWorker], tmp_path: Path, small_shards: None
 ) -> None:
     source = multi30k(tmp_path / "data")
     write(source / "val.en", [""] * 4)

@@ -64,7 +64,7 @@ class Columns:
             elif meaning == "label":
                 row["label"] = self.number_of(value, where)
             else:
-                row["score"] = score(value, where)
+                row["score"] = read_score(value, where)
         return row
 
     def value(self, field: Field, record: Record, where: str) -> object:
@@ -147,7 +147,7 @@ def has(record: Record, path: str) -> bool:
     return True
 
 
-def score(value: object, where: str) -> float:
+def read_score(value: object, where: str) -> float:
     """Return a finite number."""
     number = math.nan
     if isinstance(value, str | int | float) and not isinstance(value, bool):

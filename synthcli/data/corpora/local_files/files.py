@@ -26,7 +26,7 @@ def find_own_files(root: Path, corpus: str, layout: str, endings: Sequence[str])
     base, pattern = split_pattern(root)
     files = list_files(base, pattern) if pattern else []
     if not files:
-        raise missing_error(root, layout)
+        raise lack_error(root, layout)
     return base, files
 
 
@@ -54,6 +54,6 @@ def split_pattern(path: Path) -> tuple[Path, str]:
     return Path(*parts[:first]), "/".join(parts[first:])
 
 
-def missing_error(root: Path, layout: str) -> SynthError:
+def lack_error(root: Path, layout: str) -> SynthError:
     what = "matches no file" if split_pattern(root)[1] else "does not exist"
     return SynthError(f"the source `{root}` {what}", f"expected {layout}")

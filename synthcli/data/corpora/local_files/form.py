@@ -52,7 +52,7 @@ class OwnFile(TextForm):
         return f"it is cut short: copy it again, until {command(['gzip', '-t', str(path)])} says nothing"
 
     def too_long(self, path: Path) -> str:
-        return f"break it into lines: {folding_command(path)}"
+        return f"break it into lines: {fold_command(path)}"
 
     def no_record(self, path: Path, reason: str) -> str:
         return "check the quotes of that line"
@@ -117,7 +117,7 @@ def iconv_command(path: Path, encoding: str, *more: str) -> str:
     return pipe_command(path, ["iconv", *more, "-f", encoding.replace("_", "-").upper(), "-t", "UTF-8"])
 
 
-def folding_command(path: Path) -> str:
+def fold_command(path: Path) -> str:
     """Name the command that breaks long lines between words."""
     width = next(width for size, width in WIDTHS.items() if path.stat().st_size >= size)
     return pipe_command(path, ["fold", "-s", "-w", str(width)])

@@ -58,7 +58,7 @@ def is_objects(value: object) -> TypeGuard[list[Record]]:
     return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
-def records(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Records:
+def read_objects(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Records:
     """Yield the objects of files and where they stand; those in a field of a document where one is named."""
     for path in files:
         if inside is not None:
@@ -90,5 +90,5 @@ def own_jsonl(name: str) -> Corpus:
     columns, rule = read_columns(name, options), read_split_rule(name, options)
     form = JsonForm(read_form(name, options).encoding, name)
     inside = unquote(options["records"]) if "records" in options else None
-    read = partial(records, form=form, inside=inside)
+    read = partial(read_objects, form=form, inside=inside)
     return own_records(name, "Your own json", LAYOUT, ENDINGS, columns, read, rule)

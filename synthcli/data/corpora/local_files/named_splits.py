@@ -10,7 +10,7 @@ from pathlib import Path
 from synthcli.data.corpora.find_files import lacks_error
 from synthcli.data.corpora.local_files.options import with_options
 from synthcli.data.corpora.local_files.split_rule import SplitRule
-from synthcli.data.corpora.source import ClassNames, Folder, Parse, Part
+from synthcli.data.corpora.source import ClassNames, Folder, Parse, SplitFiles
 from synthcli.data.corpora.splitting import CutFolder, Group, find_split_name, split_word
 from synthcli.errors import SynthError
 
@@ -70,11 +70,11 @@ def split_own_folder(
         if "train" not in splits:
             raise lacks_error(root, "files of train", corpus, f"{layout}; {ignore_names(corpus)}")
         files = {split: join_splits(found) for split, found in splits.items()}
-        return Folder(root, {split: Part(own, parse) for split, own in files.items()}, classes=classes)
+        return Folder(root, {split: SplitFiles(own, parse) for split, own in files.items()}, classes=classes)
     ((split, only),) = splits.items()
     if rule.order != "whole":
         return CutFolder(root, tuple(only), parse, rule, split, corpus, classes)
-    return Folder(root, {split or "test": Part(join_splits(only), parse)}, classes=classes)
+    return Folder(root, {split or "test": SplitFiles(join_splits(only), parse)}, classes=classes)
 
 
 def sort_by_names(root: Path, groups: Iterable[Group], rule: SplitRule) -> dict[str, list[Group]]:

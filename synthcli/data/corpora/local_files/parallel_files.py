@@ -10,7 +10,7 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import lacks_error
-from synthcli.data.corpora.local_files.files import LICENCE, URL, list_files, missing_error, split_pattern
+from synthcli.data.corpora.local_files.files import LICENCE, URL, lack_error, list_files, split_pattern
 from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
 from synthcli.data.corpora.local_files.form import read_form
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
@@ -49,7 +49,7 @@ class Sides:
         if not sources and root.is_dir():
             raise lacks_error(root, f"`*.{self.source}`", name, LAYOUT)
         if not sources:
-            raise missing_error(root, LAYOUT)
+            raise lack_error(root, LAYOUT)
         return base, [(path, self.beside(path, name)) for path in sources]
 
     def stem(self, path: Path) -> str:
@@ -65,15 +65,15 @@ class Sides:
         raise lacks_error(path.parent, f"`{target}`", name, LAYOUT)
 
 
-def rows(files: tuple[Path, ...], form: TextForm) -> Iterator[Row]:
+def read_rows(files: tuple[Path, ...], form: TextForm) -> Iterator[Row]:
     for path, beside in zip(files[::2], files[1::2], strict=True):
         for source, target in parallel(path, beside, form):
             yield {"source": source, "target": target}
 
 
-def folder(root: Path, name: str, sides: Sides, form: TextForm, rule: SplitRule) -> Folder | CutFolder:
+def open_folder(root: Path, name: str, sides: Sides, form: TextForm, rule: SplitRule) -> Folder | CutFolder:
     base, pairs = sides.pairs(root, name)
-    return split_own_folder(base, pairs, partial(rows, form=form), name, LAYOUT, rule)
+    return split_own_folder(base, pairs, partial(read_rows, form=form), name, LAYOUT, rule)
 
 
 def own_parallel(name: str) -> Corpus:
@@ -90,6 +90,6 @@ def own_parallel(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(folder, name=name, sides=sides, form=form, rule=read_split_rule(name, options)),
+        folder=partial(open_folder, name=name, sides=sides, form=form, rule=read_split_rule(name, options)),
         finds_source=True,
     )

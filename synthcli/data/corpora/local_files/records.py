@@ -26,7 +26,7 @@ def own_records(
 ) -> Corpus:
     """Return the corpus of a name; `read` reads files that end as given, if they are found in a folder."""
     opening = partial(
-        folder, name=name, layout=layout, endings=endings, columns=columns, read=read, rule=rule
+        open_folder, name=name, layout=layout, endings=endings, columns=columns, read=read, rule=rule
     )
     return Corpus(
         name=name,
@@ -42,7 +42,7 @@ def own_records(
     )
 
 
-def folder(
+def open_folder(
     root: Path,
     name: str,
     layout: str,
