@@ -14,7 +14,7 @@ from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.distill_block import Distilled, Progress, parts_of, silent
 from synthcli.compress.distill.distill_blocks import Texts, distill_blocks, refuse_misfit
-from synthcli.compress.distill.students import Shape, name_of, student_config
+from synthcli.compress.distill.students import StudentSpec, name_of, student_config
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
@@ -125,8 +125,8 @@ def students_of(
         check_layer(teacher.config, layer, stack)
     if model is not None and not config.names_students:
         return {layer: of_preset(model, stack, layer) for layer in blocks}
-    shapes = {layer: Shape(teacher.config, stack, layer, config.heads, config.d_head) for layer in blocks}
-    return {layer: student_config(config.mixer or MIXER, shape) for layer, shape in shapes.items()}
+    specs = [StudentSpec(teacher.config, stack, layer, config.heads, config.d_head) for layer in blocks]
+    return {spec.layer: student_config(config.mixer or MIXER, spec) for spec in specs}
 
 
 def of_preset(model: ModelConfig, stack: str, layer: int) -> MixerConfig:

@@ -14,7 +14,7 @@ from synthcli.compress.assemble import with_mixers
 from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria.base import Given
 from synthcli.compress.distill.criteria.kl_output import kl_output
-from synthcli.compress.distill.students import Shape, student_config
+from synthcli.compress.distill.students import StudentSpec, student_config
 from synthcli.compress.fidelity.outputs import describe, measure_fidelity
 from synthcli.compress.fidelity.teacher_agreement import StudentTally, evaluate_students
 from synthcli.compress.healing import EveryPosition, Healing
@@ -53,7 +53,7 @@ def layer(bare: Teacher, text: Calibration, tmp_path: Path) -> TeacherLayer:
 
 def student_of(layer: TeacherLayer) -> Any:
     """Return the teacher with a linear map for its middle block's attention."""
-    config = student_config("linear", Shape(layer.teacher.config, "encoder", 1))
+    config = student_config("linear", StudentSpec(layer.teacher.config, "encoder", 1))
     mixer = STARTS["linear-map"](layer, config)
     return with_mixers(layer.teacher.model, layer.teacher.config, {1: (config, mixer)}, "encoder").eval()
 

@@ -16,7 +16,7 @@ from synthcli.model_config.model import ModelConfig
 
 
 @dataclass(frozen=True)
-class Shape:
+class StudentSpec:
     """What is asked of a student, None being the teacher's or its half; and where it is to stand."""
 
     config: ModelConfig
@@ -65,33 +65,33 @@ def rate_of(name: str) -> float:
     return STUDENTS.get(name, MixerSettings).student_learning_rate
 
 
-def student_config(name: str, shape: Shape) -> MixerConfig:
+def student_config(name: str, spec: StudentSpec) -> MixerConfig:
     """Return the configuration of a student; what does not fit is refused with the reason."""
     if name not in STUDENTS:
         raise SynthError(f"unknown mixer `{name}`", did_you_mean(name, STUDENTS))
-    for key, value in (("--heads", shape.heads), ("--d-k", shape.d_head)):
+    for key, value in (("--heads", spec.heads), ("--d-k", spec.d_head)):
         if value is not None and value < 1:
             raise SynthError(f"`{key} {value}` is not a number of columns", "give 1 or more")
-    table = STUDENTS[name].student(name, shape.student)
+    table = STUDENTS[name].student(name, spec.student)
     try:
         config = MIXER.validate_python(table)
     except ValidationError as error:
         raise SynthError(
             f"mixer `{name}`: {error.errors()[0]['msg']}", "change `--heads` or `--d-k`"
         ) from None
-    refuse_problems(config, shape)
+    refuse_problems(config, spec)
     return config
 
 
-def refuse_problems(config: MixerConfig, shape: Shape) -> None:
+def refuse_problems(config: MixerConfig, spec: StudentSpec) -> None:
     """Raise where a mixer does not fit the width of its model, or reads what its stack must not."""
-    if shape.stack == "decoder" and config.reads_future is not None:
+    if spec.stack == "decoder" and config.reads_future is not None:
         raise SynthError(
-            f"block {shape.layer}: {config.reads_future} reads the future, which a decoder has to predict",
+            f"block {spec.layer}: {config.reads_future} reads the future, which a decoder has to predict",
             "choose another mixer",
         )
-    for problem in config.problems(shape.config.d_model):
-        raise SynthError(f"block {shape.layer}: {problem}", "change `--heads` or `--d-k`")
+    for problem in config.problems(spec.config.d_model):
+        raise SynthError(f"block {spec.layer}: {problem}", "change `--heads` or `--d-k`")
 
 
 def name_of(config: MixerConfig, d_model: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.merge.problem import MergeProblem, Shape
+from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
 from synthcli.compress.merge.span import Span
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
@@ -29,7 +29,7 @@ INSTEAD = "use `--init copy-last`, `copy-first`, `mean` or `linear`"
 def concatenate(problem: MergeProblem, blocks: Sequence[Any], mixer: MixerConfig) -> Any:
     """Return the wide block of some layers; `mixer` is that of `concatenate_heads`, or of kind "linear"."""
     width = sum(block.feed_forward.output.in_features for block in blocks)
-    wide = problem.fresh(Shape(mixer, width))
+    wide = problem.fresh(MergedLayerSpec(mixer, width))
     folds = not problem.norms_follow
     mixer_norms = [block.mixer_norm if folds else None for block in blocks]
     norms = [block.feed_forward_norm if folds else None for block in blocks]

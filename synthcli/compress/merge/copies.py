@@ -8,8 +8,8 @@ from torch import nn
 
 from synthcli.compress.assemble import New
 from synthcli.compress.config import MergedLayerConfig
+from synthcli.compress.merge.layer_specs import changes, new_spec, spec_of
 from synthcli.compress.merge.problem import MergeProblem
-from synthcli.compress.merge.shapes import changes, new_shape, shape_of
 from synthcli.errors import SynthError
 
 Start = Callable[[MergeProblem, MergedLayerConfig], New]
@@ -30,29 +30,29 @@ def copy_last(problem: MergeProblem, config: MergedLayerConfig) -> New:
 
 def _copy(problem: MergeProblem, config: MergedLayerConfig, layer: int, name: str) -> New:
     refuse_changes(problem, config, name)
-    shape = shape_of(problem, layer)
+    spec = spec_of(problem, layer)
     block = copy.deepcopy(problem.blocks[layer - problem.span.first]).requires_grad_(True)
-    return New(shape.mixer, shape.d_ff, block)
+    return New(spec.mixer, spec.d_ff, block)
 
 
 @torch.no_grad()
 def mean(problem: MergeProblem, config: MergedLayerConfig) -> New:
     """Return the mean of all parameters; the layers have to be of one shape."""
     refuse_changes(problem, config, "mean")
-    shapes = [shape_of(problem, layer) for layer in problem.span.layers]
-    if any(shape != shapes[0] for shape in shapes):
+    specs = [spec_of(problem, layer) for layer in problem.span.layers]
+    if any(spec != specs[0] for spec in specs):
         raise SynthError(f"layers {problem.span} differ in mixer or width, and have no mean", "use `pooled`")
     block: nn.Module = copy.deepcopy(problem.blocks[0]).requires_grad_(True)
     others = [dict(other.named_parameters()) for other in problem.blocks]
     for name, parameter in block.named_parameters():
         parameter.copy_(torch.stack([other[name] for other in others]).mean(0))
-    return New(shapes[0].mixer, shapes[0].d_ff, block)
+    return New(specs[0].mixer, specs[0].d_ff, block)
 
 
 def random(problem: MergeProblem, config: MergedLayerConfig) -> New:
     """Return a layer by chance, of any shape."""
-    shape = new_shape(config, problem, problem.span.first)
-    return New(shape.mixer, shape.d_ff, problem.fresh(shape, config.seed))
+    spec = new_spec(config, problem, problem.span.first)
+    return New(spec.mixer, spec.d_ff, problem.fresh(spec, config.seed))
 
 
 def refuse_changes(problem: MergeProblem, config: MergedLayerConfig, name: str) -> None:

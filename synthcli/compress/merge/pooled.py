@@ -12,8 +12,8 @@ from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.fitting import Layer
 from synthcli.compress.fidelity.nmse import NMSE
 from synthcli.compress.merge.concatenate import concatenate, concatenate_heads, is_plain, remove_outputs
-from synthcli.compress.merge.problem import MergeProblem, Shape
-from synthcli.compress.merge.shapes import changes, mixer_of, new_shape, shape_of
+from synthcli.compress.merge.layer_specs import changes, mixer_of, new_spec, spec_of
+from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
 from synthcli.compress.merge.solving import solve
 from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
@@ -39,10 +39,10 @@ def linear(problem: MergeProblem, config: MergedLayerConfig) -> New:
     """Return a layer whose mixer is one linear map, with neurons of all layers."""
     if config.heads is not None or config.d_head is not None:
         raise SynthError("`--init linear` has no heads", "leave `--heads` and `--d-head` out")
-    widths = [shape_of(problem, layer).d_ff for layer in problem.span.layers]
-    d_ff = new_shape(MergedLayerConfig(d_ff=config.d_ff), problem, problem.span.first, (1, sum(widths))).d_ff
-    shape = Shape(LinearConfig(), d_ff)
-    return best_matching(problem, concatenate(problem, problem.blocks, shape.mixer), shape)
+    widths = [spec_of(problem, layer).d_ff for layer in problem.span.layers]
+    d_ff = new_spec(MergedLayerConfig(d_ff=config.d_ff), problem, problem.span.first, (1, sum(widths))).d_ff
+    spec = MergedLayerSpec(LinearConfig(), d_ff)
+    return best_matching(problem, concatenate(problem, problem.blocks, spec.mixer), spec)
 
 
 def _from_layers(problem: MergeProblem, config: MergedLayerConfig, layers: Sequence[int]) -> New:
@@ -52,18 +52,18 @@ def _from_layers(problem: MergeProblem, config: MergedLayerConfig, layers: Seque
         return _as_it_is(problem, config, layers[0], blocks[0])
     refuse_width(problem, config, own)
     attention = concatenate_heads(problem.config, problem.span, layers)
-    widths = [shape_of(problem, layer).d_ff for layer in layers]
-    shape = new_shape(config, problem, layers[0], (attention.heads, sum(widths)))
-    return best_matching(problem, concatenate(problem, blocks, attention), shape)
+    widths = [spec_of(problem, layer).d_ff for layer in layers]
+    spec = new_spec(config, problem, layers[0], (attention.heads, sum(widths)))
+    return best_matching(problem, concatenate(problem, blocks, attention), spec)
 
 
 def _as_it_is(problem: MergeProblem, config: MergedLayerConfig, layer: int, block: Any) -> New:
     """Solve for the output maps of a layer whose heads cannot be chosen from."""
-    shape = shape_of(problem, layer)
+    spec = spec_of(problem, layer)
     if asked := changes(config, problem, layer):
         message = f"the heads and neurons of layer {layer} are no plain attention's, and `{asked[0]}` chooses"
         raise SynthError(message, "leave it out, or use `--init random`")
-    return best_matching(problem, remove_outputs(copy.deepcopy(block)), shape)
+    return best_matching(problem, remove_outputs(copy.deepcopy(block)), spec)
 
 
 def refuse_width(problem: MergeProblem, config: MergedLayerConfig, own: Any) -> None:
@@ -76,9 +76,9 @@ def refuse_width(problem: MergeProblem, config: MergedLayerConfig, own: Any) -> 
         raise SynthError(message, "use `--init random` for heads of another width")
 
 
-def best_matching(problem: MergeProblem, wide: Any, shape: Shape) -> New:
+def best_matching(problem: MergeProblem, wide: Any, spec: MergedLayerSpec) -> New:
     """Solve once with every layer of the span as the matching one; keep the smallest error."""
-    solutions = [solve(problem, wide, shape, layer) for layer in range(len(problem.blocks))]
+    solutions = [solve(problem, wide, spec, layer) for layer in range(len(problem.blocks))]
     errors = [error_of(problem, new) for new in solutions]
     return solutions[min(range(len(errors)), key=errors.__getitem__)]
 

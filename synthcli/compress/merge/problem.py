@@ -18,7 +18,7 @@ STRENGTH = 1e-5  # of ridge, as a share of the mean variance of a feature
 
 
 @dataclass(frozen=True)
-class Shape:
+class MergedLayerSpec:
     """What the merged layer is to have: its mixer, and the width of its feed-forward."""
 
     mixer: MixerConfig
@@ -60,8 +60,8 @@ class MergeProblem:
         """Return activations and their padding where the teacher is."""
         return read_on(device_of(self.model), self.activations, point, indices)
 
-    def fresh(self, shape: Shape, seed: int = 0) -> Any:
+    def fresh(self, spec: MergedLayerSpec, seed: int = 0) -> Any:
         """Return a layer by chance, in evaluation mode."""
-        block = new_block(self.config, self.span.first, shape.mixer, shape.d_ff, self.span.stack, seed)
+        block = new_block(self.config, self.span.first, spec.mixer, spec.d_ff, self.span.stack, seed)
         first = next(self.model.parameters())
         return block.to(first.device, first.dtype).eval()

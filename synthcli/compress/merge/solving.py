@@ -20,7 +20,7 @@ from synthcli.compress.activations.moments import Moments
 from synthcli.compress.assemble import New
 from synthcli.compress.distill.closed_forms.ridge import ridge
 from synthcli.compress.merge.concatenate import feed_forward_maps, rows_of, take_rows
-from synthcli.compress.merge.problem import MergeProblem, Shape
+from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
 from synthcli.compress.merge.selection import select_groups
 from synthcli.compress.merge.span import LayerTrace, trace_layer
 from synthcli.model.context import Context
@@ -58,24 +58,24 @@ def trace_batches(problem: MergeProblem, matching_layer: int) -> Iterator[Traced
 
 
 @torch.no_grad()
-def solve(problem: MergeProblem, wide: Any, shape: Shape, matching_layer: int) -> New:
+def solve(problem: MergeProblem, wide: Any, spec: MergedLayerSpec, matching_layer: int) -> New:
     """Return the merged layer out of a wide block; `matching_layer` counts from the first of the span."""
-    block = problem.fresh(shape)
+    block = problem.fresh(spec)
     load_norms(block, wide, problem, matching_layer)
     size = getattr(wide.mixer, "shape", None)
     d_head = 1 if size is None else size.d_head
-    heads = getattr(shape.mixer, "heads", problem.config.d_model)
+    heads = getattr(spec.mixer, "heads", problem.config.d_model)
     moments = sum_moments(problem, matching_layer, lambda batch: to_attend(problem, wide, block, batch))
     chosen = choose_rows(moments, d_head, heads, problem.strength)
     for path in maps_of(wide.mixer, "mixer"):
         take_rows(block, wide, path, chosen)
     write(block.mixer.output, part_of(moments, chosen), problem.strength)
     moments = sum_moments(problem, matching_layer, lambda batch: to_feed(problem, wide, block, batch))
-    chosen = choose_rows(moments, 1, shape.d_ff, problem.strength)
+    chosen = choose_rows(moments, 1, spec.d_ff, problem.strength)
     for path in feed_forward_maps(wide):
         take_rows(block, wide, path, chosen)
     write(block.feed_forward.output, part_of(moments, chosen), problem.strength)
-    return New(shape.mixer, shape.d_ff, block)
+    return New(spec.mixer, spec.d_ff, block)
 
 
 def maps_of(mixer: nn.Module, prefix: str) -> list[str]:

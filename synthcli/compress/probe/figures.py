@@ -13,7 +13,7 @@ from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.hook_points import HookPoint, block_of
 from synthcli.compress.activations.remaining_layers import layers_after
 from synthcli.compress.distill.closed_forms import TeacherLayer
-from synthcli.compress.distill.students import Shape
+from synthcli.compress.distill.students import StudentSpec
 from synthcli.compress.fidelity.nmse import NMSE
 from synthcli.compress.fidelity.outputs import hidden_fidelity
 from synthcli.data.store.ragged import Indices
@@ -35,8 +35,9 @@ class ProbedLayer:
     held_out: ActivationCache
 
     @property
-    def shape(self) -> Shape:
-        return Shape(self.teacher_layer.teacher.config, self.teacher_layer.stack, self.teacher_layer.number)
+    def student_spec(self) -> StudentSpec:
+        layer = self.teacher_layer
+        return StudentSpec(layer.teacher.config, layer.stack, layer.number)
 
     def block(self, layer: int | None = None) -> Any:
         """Return the teacher's block, of this layer if none is named."""

@@ -9,13 +9,14 @@ may fall as well as rise, so that its interval over sequences tells whether ther
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from synthcli.compress.activations.hook_points import HookPoint, layers_of
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.closed_forms import STARTS, starts_for
-from synthcli.compress.distill.students import STUDENTS, Shape, name_of, student_config
+from synthcli.compress.distill.students import STUDENTS, name_of, student_config
 from synthcli.compress.merge import MERGES, MergeProblem, span_of
 from synthcli.compress.probe.figures import Finding, ProbedLayer, Substitute, SubstituteEvaluator
 from synthcli.compress.teacher import Teacher
@@ -35,19 +36,19 @@ def from_formula(layer: ProbedLayer, config: MixerConfig, start: str | None = No
 
 def heads_halved(layer: ProbedLayer) -> Substitute:
     """The better half of the heads, as wide as they are."""
-    shape = layer.shape
-    halved = Shape(shape.config, shape.stack, shape.layer, max(1, shape.own_heads // 2), shape.own_d_head)
+    spec = layer.student_spec
+    halved = replace(spec, heads=max(1, spec.own_heads // 2), d_head=spec.own_d_head)
     return from_formula(layer, student_config("attention", halved), "greedy-heads")
 
 
 def narrow_heads(layer: ProbedLayer) -> Substitute:
     """All heads, half as wide."""
-    return from_formula(layer, student_config("attention", layer.shape), "whitened-svd")
+    return from_formula(layer, student_config("attention", layer.student_spec), "whitened-svd")
 
 
 def student(name: str) -> Replacement:
     """Return what replaces a mixer by one of `STUDENTS`."""
-    return lambda layer: from_formula(layer, student_config(name, layer.shape))
+    return lambda layer: from_formula(layer, student_config(name, layer.student_spec))
 
 
 def merge_with_next(layer: ProbedLayer) -> Substitute:

@@ -18,7 +18,7 @@ from synthcli.compress.distill.closed_forms.greedy_heads import greedy_groups
 from synthcli.compress.distill.closed_forms.mean_map import CONFIDENCE, mean_scores
 from synthcli.compress.distill.closed_forms.ridge import penalty
 from synthcli.compress.distill.closed_forms.whitened_svd import narrow_student
-from synthcli.compress.distill.students import STUDENTS, Shape, student_config
+from synthcli.compress.distill.students import STUDENTS, StudentSpec, student_config
 from synthcli.compress.fidelity.nmse import NMSE, nmse
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
@@ -252,7 +252,7 @@ def test_a_random_student_starts_far_better_from_the_mean_map(layer: TeacherLaye
 
 @pytest.mark.parametrize("name", STUDENTS)
 def test_every_student_has_starts_and_all_of_them_compute(layer: TeacherLayer, name: str) -> None:
-    config = student_config(name, Shape(layer.teacher.config, "encoder", 1))
+    config = student_config(name, StudentSpec(layer.teacher.config, "encoder", 1))
     starts = starts_for(config, layer)
     assert starts and set(starts) <= set(STARTS)
     for start in starts:

@@ -19,7 +19,7 @@ from synthcli.compress.distill.criteria import CRITERIA
 from synthcli.compress.distill.distill_block import distill_block
 from synthcli.compress.distill.distill_blocks import distill_blocks
 from synthcli.compress.distill.student_inputs import PARTS, record_inputs
-from synthcli.compress.distill.students import STUDENTS, Shape, student_config
+from synthcli.compress.distill.students import STUDENTS, StudentSpec, student_config
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.fidelity.outputs import measure_fidelity
 from synthcli.compress.merge import MERGES
@@ -78,7 +78,7 @@ def test_every_kind_of_student_is_distilled(
 ) -> None:
     teacher: Teacher = request.getfixturevalue(kind)
     layer, held_out = layer_on(teacher, pre_norm(texts, teacher), tmp_path)
-    config = student_config(mixer, Shape(teacher.config, layer.stack, 1))
+    config = student_config(mixer, StudentSpec(teacher.config, layer.stack, 1))
     found = distill_block(layer, held_out, config, quick())
     assert found.nmse_after == pytest.approx(nmse(found.student, held_out, layer.source, layer.target))
     assert found.nmse_after <= found.nmse_before
@@ -259,8 +259,8 @@ def test_a_cache_that_would_be_too_large_is_refused(bert: Teacher, texts: Texts,
     assert not list(tmp_path.iterdir())
 
 
-def shape(bert: Teacher, **more: Any) -> Shape:
-    return Shape(bert.config, "encoder", 1, **more)
+def shape(bert: Teacher, **more: Any) -> StudentSpec:
+    return StudentSpec(bert.config, "encoder", 1, **more)
 
 
 def test_a_student_of_attention_is_half_of_its_teacher(bert: Teacher) -> None:
@@ -303,7 +303,7 @@ def test_convolutions_have_heads_without_a_width_of_their_own(bert: Teacher, kin
 @pytest.mark.parametrize("mixer", OF_ENCODERS)
 def test_a_decoder_takes_no_student_that_reads_the_future(gpt2: Teacher, mixer: str) -> None:
     with pytest.raises(SynthError) as caught:
-        student_config(mixer, Shape(gpt2.config, "decoder", 1))
+        student_config(mixer, StudentSpec(gpt2.config, "decoder", 1))
     assert caught.value.message == (
         f'block 1: `kind = "{mixer}"` reads the future, which a decoder has to predict'
     )
@@ -326,7 +326,7 @@ def test_words_are_those_of_the_registries() -> None:
 def test_a_criterion_that_does_not_fit_is_refused_before_anything_is_recorded(
     bert: Teacher, texts: Texts, tmp_path: Path, mixer: str, criterion: str
 ) -> None:
-    students = {1: student_config(mixer, Shape(bert.config, "encoder", 1))}
+    students = {1: student_config(mixer, StudentSpec(bert.config, "encoder", 1))}
     plan = quick(criterion=criterion, cache_limit=1)  # one byte: a recording would be refused
     with pytest.raises(SynthError, match=f"`{criterion}` compares maps .* the student's mixer is `{mixer}`"):
         distill_blocks(bert, texts, "encoder", students, plan, tmp_path)
@@ -336,7 +336,7 @@ def test_a_criterion_that_does_not_fit_is_refused_before_anything_is_recorded(
 def test_a_block_without_a_mixer_teaches_nothing(store: Store, texts: Texts, tmp_path: Path) -> None:
     table = {"layers": 3, "max_length": 32, "layer_mixers": {1: {"kind": "none"}}}
     teacher = small_teacher(bert_config(store.tokenizer.vocab_size, encoder=table), store.tokenizer)
-    students = {1: student_config("attention", Shape(teacher.config, "encoder", 1))}
+    students = {1: student_config("attention", StudentSpec(teacher.config, "encoder", 1))}
     with pytest.raises(SynthError, match="block 1 has no mixer: what stands there is a constant already"):
         distill_blocks(teacher, texts, "encoder", students, quick(cache_limit=1), tmp_path)
 

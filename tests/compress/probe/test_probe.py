@@ -15,7 +15,7 @@ from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import logits_of
 from synthcli.compress.assemble import Kept, New, with_layers, with_mixers
 from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
-from synthcli.compress.distill.students import Shape, student_config
+from synthcli.compress.distill.students import StudentSpec, student_config
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.fidelity.outputs import measure_fidelity
 from synthcli.compress.probe.figures import ProbedLayer, Substitute, SubstituteEvaluator, is_resolved
@@ -53,7 +53,7 @@ def found(layer: ProbedLayer, *names: str) -> dict[str, Any]:
 
 def test_the_divergence_is_that_of_the_model_put_together(layer: ProbedLayer, text: Calibration) -> None:
     teacher_layer = layer.teacher_layer
-    config = student_config("linear", Shape(teacher_layer.teacher.config, "encoder", 1))
+    config = student_config("linear", StudentSpec(teacher_layer.teacher.config, "encoder", 1))
     student = STARTS["linear-map"](teacher_layer, config)
     whole = with_mixers(
         teacher_layer.teacher.model, teacher_layer.teacher.config, {1: (config, student)}, "encoder"
@@ -115,7 +115,7 @@ def test_a_classifier_is_probed_by_its_classes(tmp_path: Path, store: Store) -> 
     text = Calibration(store, "train", teacher, max_length=17, limit=30)
     layer = layer_of(tmp_path / "cache", teacher, text, "encoder", 1)
     results = found(layer, "heads-halved", "none")
-    config = student_config("none", Shape(teacher.config, "encoder", 1))
+    config = student_config("none", StudentSpec(teacher.config, "encoder", 1))
     whole = with_mixers(
         teacher.model, teacher.config, {1: (config, STARTS["mean"](layer.teacher_layer, config))}, "encoder"
     )
@@ -216,7 +216,7 @@ def test_the_rise_of_the_loss_is_that_of_the_model_put_together(
     layer: ProbedLayer, text: Calibration
 ) -> None:
     teacher_layer = layer.teacher_layer
-    config = student_config("none", Shape(teacher_layer.teacher.config, "encoder", 1))
+    config = student_config("none", StudentSpec(teacher_layer.teacher.config, "encoder", 1))
     student = STARTS["mean"](teacher_layer, config)
     whole = with_mixers(
         teacher_layer.teacher.model, teacher_layer.teacher.config, {1: (config, student)}, "encoder"

@@ -1,7 +1,7 @@
 """What a merged layer is to have; what is not said is as in the layers it is made of."""
 
 from synthcli.compress.config import MergedLayerConfig
-from synthcli.compress.merge.problem import MergeProblem, Shape
+from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
 from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import MixerConfig
@@ -9,7 +9,7 @@ from synthcli.model_config.mixers import MixerConfig
 
 def changes(config: MergedLayerConfig, problem: MergeProblem, layer: int) -> list[str]:
     """Return the options that ask for another shape than a layer has."""
-    own, mixer = shape_of(problem, layer), mixer_of(problem, layer)
+    own, mixer = spec_of(problem, layer), mixer_of(problem, layer)
     if isinstance(mixer, AttentionConfig):
         heads, d_head = mixer.heads, mixer.width_of_head(problem.config.d_model)
     else:
@@ -22,18 +22,18 @@ def changes(config: MergedLayerConfig, problem: MergeProblem, layer: int) -> lis
     ]
 
 
-def new_shape(
+def new_spec(
     config: MergedLayerConfig, problem: MergeProblem, layer: int, limits: tuple[int, int] | None = None
-) -> Shape:
+) -> MergedLayerSpec:
     """Return the shape of a merged layer that is like `layer` but for what is asked.
 
     `limits` are the heads and neurons there are to choose from.
     """
-    own = shape_of(problem, layer)
+    own = spec_of(problem, layer)
     if limits is not None:
         refuse_more("heads", config.heads, limits[0])
         refuse_more("d-ff", config.d_ff, limits[1])
-    return Shape(_mixer(config, problem, own.mixer), config.d_ff or own.d_ff)
+    return MergedLayerSpec(_mixer(config, problem, own.mixer), config.d_ff or own.d_ff)
 
 
 def _mixer(config: MergedLayerConfig, problem: MergeProblem, own: MixerConfig) -> MixerConfig:
@@ -54,7 +54,7 @@ def mixer_of(problem: MergeProblem, layer: int) -> MixerConfig:
     return problem.config.mixer_of(getattr(problem.config, problem.span.stack), layer)
 
 
-def shape_of(problem: MergeProblem, layer: int) -> Shape:
+def spec_of(problem: MergeProblem, layer: int) -> MergedLayerSpec:
     """Return the shape a layer of the teacher has."""
     width = problem.config.d_ff_of(getattr(problem.config, problem.span.stack), layer)
     if width is None:
@@ -62,7 +62,7 @@ def shape_of(problem: MergeProblem, layer: int) -> Shape:
         raise SynthError(
             f'`block = "{kind}"` has no feed-forward: its layers cannot be merged', "name another teacher"
         )
-    return Shape(mixer_of(problem, layer), width)
+    return MergedLayerSpec(mixer_of(problem, layer), width)
 
 
 def refuse_more(option: str, asked: int | None, there: int) -> None:
