@@ -21,7 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from synthcli.compress.activations.hook_points import main_stack
 from synthcli.compress.config import HealConfig, MergeConfig
 from synthcli.jobs import heal, merge_layers
-from synthcli.jobs.agreement import AgreementRequest, agree
+from synthcli.jobs.agreement import AgreementConfig, agree
 from synthcli.jobs.students import label_of
 from synthcli.jobs.teachers import find_teacher
 from synthcli.jobs.texts import experiment_of
@@ -106,7 +106,7 @@ def of_half_depth(base: Experiment, steps: int, evaluations: int) -> Experiment:
 def report(rows: dict[str, tuple[Run, float]], teacher: str, options: argparse.Namespace) -> None:
     """Judge all students in one pass; print and write the table."""
     words = tuple(str(run.path) for run, _ in rows.values())
-    found = agree(AgreementRequest(words, teacher, limit=options.judged))
+    found = agree(AgreementConfig(words, teacher, limit=options.judged))
     table = []
     for (name, (run, seconds)), one in zip(rows.items(), found.students, strict=True):
         figures = {figure.name: [figure.value, figure.interval] for figure in one.result.figures}

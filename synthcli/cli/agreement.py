@@ -11,7 +11,7 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import carrying
 
 if TYPE_CHECKING:
-    from synthcli.jobs.agreement import AgreementRequest, Compared, Comparison
+    from synthcli.jobs.agreement import AgreementConfig, Compared, Comparison
 
 SHOWN = {
     "kl": "KL",
@@ -30,7 +30,7 @@ SHOWN = {
 UNITS = ("KL in nats, the others in %", "neighbours in %")
 
 
-def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, as_json: bool) -> None:
+def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_json: bool) -> None:
     """Judge students in one pass, print tables, and draw quality against cost."""
     from synthcli.cli.evaluate import Bar
     from synthcli.cli.preparing_progress import Reporter
@@ -41,13 +41,13 @@ def evaluate_agreement(request: "AgreementRequest", picture_path: Path | None, a
     if picture_path is not None:
         refuse_format(picture_path)
         refuse_unwritable(picture_path, "name another file with `--picture`")
-    if not request.checkpoints:
-        request = replace(request, checkpoints=(str(choose_student(None, STUDENTS)),))
-    for word in request.checkpoints:
+    if not config.checkpoints:
+        config = replace(config, checkpoints=(str(choose_student(None, STUDENTS)),))
+    for word in config.checkpoints:
         choose(word)
     with screen.showing_lost(lambda lost: show(lost, as_json)):
         with screen.progress(is_transient=True) as bar:
-            comparison = agree(request, Bar(bar, "agreement"), Reporter(bar, "store"), screen.say)
+            comparison = agree(config, Bar(bar, "agreement"), Reporter(bar, "store"), screen.say)
         written = [one.written for one in comparison.students if one.written is not None]
         path = picture_path or (written[0].with_suffix(".png") if written else None)
         if path is not None:

@@ -186,12 +186,12 @@ def evaluate(
         return score_outputs(metric, from_, checkpoints, rouge_tokenizer, limit, as_json)
     if metric == AGREEMENT:
         from synthcli.cli.agreement import evaluate_agreement
-        from synthcli.jobs.agreement import AgreementRequest
+        from synthcli.jobs.agreement import AgreementConfig
 
         refuse_given(metric, beam=beam, batch_size=batch_size, rouge_tokenizer=rouge_tokenizer)
         refuse_given(metric, save_outputs=save_outputs, form=form)
         words = tuple(checkpoints or ())
-        request = AgreementRequest(words, teacher, reference, corpus, source, split or "test", limit)
+        request = AgreementConfig(words, teacher, reference, corpus, source, split or "test", limit)
         return evaluate_agreement(request, picture, as_json)
     refuse_given(metric, teacher=teacher, reference=reference, picture=picture)
     if rouge_tokenizer is not None:

@@ -40,7 +40,7 @@ COST_PROTOCOL = "flops: 2 × parameters of the layers, a token; milliseconds: me
 
 
 @dataclass(frozen=True)
-class AgreementRequest:
+class AgreementConfig:
     """Which students, by which teacher; None is whose student the first one is."""
 
     checkpoints: tuple[str, ...]
@@ -84,25 +84,25 @@ class Comparison:
 
 
 def agree(
-    request: AgreementRequest,
+    config: AgreementConfig,
     progress: Progress | None = None,
     preparing: Preparing | None = None,
     say: Say = quiet,
 ) -> Comparison:
     """Judge all students in one pass over the split, and write a result into each one's run."""
-    checkpoints = [load_checkpoint(find_checkpoint(word)) for word in request.checkpoints]
+    checkpoints = [load_checkpoint(find_checkpoint(word)) for word in config.checkpoints]
     for checkpoint in checkpoints:
         if (run := run_of(checkpoint.path)) is not None:
             run.refuse_unwritable()
-    teacher = find_teacher(request.teacher) if request.teacher else own_teacher(checkpoints[0].path, say)
-    reference = None if request.reference is None else find_teacher(request.reference)
+    teacher = find_teacher(config.teacher) if config.teacher else own_teacher(checkpoints[0].path, say)
+    reference = None if config.reference is None else find_teacher(config.reference)
     for checkpoint in checkpoints:
         refuse_other(teacher, checkpoint.path, checkpoint.config, checkpoint.tokenizer.hash, "checkpoint")
     if reference is not None:
         refuse_other(teacher, reference.path, reference.config, reference.tokenizer.hash, "reference")
-    examples = examples_for(teacher, request, preparing)
+    examples = examples_for(teacher, config, preparing)
     size = len(examples)
-    chosen = np.arange(size if request.limit is None else min(request.limit, size))
+    chosen = np.arange(size if config.limit is None else min(config.limit, size))
     students = [
         StudentTally(model_of(one).to(teacher.device), match_layers(one.path, one.config, teacher))
         for one in checkpoints
@@ -113,7 +113,7 @@ def agree(
         students,
         examples,
         chosen,
-        request.seed,
+        config.seed,
         None if reference is None else reference.model,
         progress,
     )
@@ -122,8 +122,8 @@ def agree(
     comparison = Comparison(teacher, own)
     for checkpoint, student, found, cost in zip(checkpoints, students, scores, costs, strict=True):
         layers = layers_of(student)
-        options = options_of(request, teacher, reference, cost, layers)
-        result = result_of(request, examples, chosen, checkpoint, found, options, seconds, teacher.device)
+        options = options_of(config, teacher, reference, cost, layers)
+        result = result_of(config, examples, chosen, checkpoint, found, options, seconds, teacher.device)
         comparison.students.append(Compared(name_of(checkpoint), result, cost, layers))
     return write_results(comparison, checkpoints)
 
@@ -149,10 +149,10 @@ def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what
         raise SynthError(message, "words can be compared only where both have the same")
 
 
-def examples_for(teacher: Teacher, request: AgreementRequest, preparing: Preparing | None) -> Examples:
+def examples_for(teacher: Teacher, config: AgreementConfig, preparing: Preparing | None) -> Examples:
     """Return the split as the teacher was trained to read it."""
-    source = None if request.source is None else str(request.source)
-    data = data_of(teacher, TextConfig(corpus=request.corpus, source=source))
+    source = None if config.source is None else str(config.source)
+    data = data_of(teacher, TextConfig(corpus=config.corpus, source=source))
     used = used_by(teacher, data)
     own = experiment_of(teacher)
     if own is None or own.data != data:
@@ -162,11 +162,11 @@ def examples_for(teacher: Teacher, request: AgreementRequest, preparing: Prepari
     if not teacher.config.has_head:  # nothing is to be guessed, so nothing is masked
         data = data.model_copy(update={"masking": MaskingConfig(mask=0.0, random=0.0)})
     store = store_for(data, preparing, used)
-    if request.split not in store.splits:
+    if config.split not in store.splits:
         have = ", ".join(f"`{name}`" for name in store.splits)
-        raise SynthError(f"`{store.corpus}` has no split `{request.split}`", f"it has {have}")
+        raise SynthError(f"`{store.corpus}` has no split `{config.split}`", f"it has {have}")
     judging = EvaluationConfig(metrics=("perplexity",))
-    return examples_of(store, request.split, teacher.config, data, judging)
+    return examples_of(store, config.split, teacher.config, data, judging)
 
 
 def batch_to_time(examples: Examples, chosen: Any) -> Any:
@@ -186,7 +186,7 @@ def layers_of(student: StudentTally) -> dict[int, float] | None:
 
 
 def options_of(
-    request: AgreementRequest,
+    config: AgreementConfig,
     teacher: Teacher,
     reference: Teacher | None,
     cost: Cost,
@@ -199,8 +199,8 @@ def options_of(
         "teacher": str(teacher.path),
         "teacher_hash": teacher.hash,
         **others,
-        "seed": request.seed,
-        "bootstrap": request.bootstrap,
+        "seed": config.seed,
+        "bootstrap": config.bootstrap,
         "hidden_nmse": layers,
         "hidden_protocol": HIDDEN_PROTOCOL,
         "cost": asdict(cost),
@@ -209,7 +209,7 @@ def options_of(
 
 
 def result_of(
-    request: AgreementRequest,
+    config: AgreementConfig,
     examples: Examples,
     chosen: Sequence[int] | Any,
     checkpoint: Checkpoint,
@@ -220,16 +220,16 @@ def result_of(
 ) -> Result:
     """Return one student's result, in the form of every other metric's."""
     unmatched = "layers are not compared: nobody says which of the teacher's they stand for"
-    cut = examples.store.describe_cut(request.split)
+    cut = examples.store.describe_cut(config.split)
     notes = [*([] if cut is None else [cut]), *([unmatched] if options["hidden_nmse"] is None else [])]
     return Result(
         metric=METRIC,
-        figures=tuple(Figure.of(score, request.bootstrap, request.seed) for score in scores),
+        figures=tuple(Figure.of(score, config.bootstrap, config.seed) for score in scores),
         samples=len(chosen),
         split_size=len(examples),
-        limit=request.limit,
+        limit=config.limit,
         corpus=examples.store.corpus,
-        split=request.split,
+        split=config.split,
         store=examples.store.hash,
         checkpoint=str(checkpoint.path),
         step=checkpoint.step,

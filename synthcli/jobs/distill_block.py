@@ -12,8 +12,8 @@ from synthcli.compress.activations.hook_points import block_of as block_at
 from synthcli.compress.activations.hook_points import check_layer, hook_points_of, layers_of, main_stack
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
-from synthcli.compress.distill.distill_block import Distilled, Progress, parts_of, silent
-from synthcli.compress.distill.distill_blocks import Texts, distill_blocks, refuse_misfit
+from synthcli.compress.distill.distill_block import DistilledBlock, Progress, parts_of, silent
+from synthcli.compress.distill.distill_blocks import TextPair, distill_blocks, refuse_misfit
 from synthcli.compress.distill.students import StudentSpec, name_of, student_config
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.teacher import Teacher, config_of
@@ -52,7 +52,7 @@ class DistillJob:
     stack: str
     students: Mapping[int, MixerConfig]
     data: DataConfig
-    texts: Texts
+    texts: TextPair
     bytes: int
     own_name: str | None = None
 
@@ -74,7 +74,7 @@ class DistillOutcome:
     run: Run
     job: DistillJob
     model: nn.Module
-    blocks: list[Distilled]
+    blocks: list[DistilledBlock]
     fidelity: Fidelity
     before: int
     after: int
@@ -191,7 +191,7 @@ def provenance(job: DistillJob) -> DistillConfig:
 
 
 def result_of(
-    job: DistillJob, blocks: list[Distilled], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
+    job: DistillJob, blocks: list[DistilledBlock], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
 ) -> dict[str, Any]:
     """Return what a distillation found, with what gives its figures their meaning."""
     return {
@@ -209,7 +209,7 @@ def result_of(
     }
 
 
-def block_of(one: Distilled, d_model: int) -> dict[str, Any]:
+def block_of(one: DistilledBlock, d_model: int) -> dict[str, Any]:
     """Return a row of the table."""
     return {
         "block": one.block,

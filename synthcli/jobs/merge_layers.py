@@ -11,11 +11,11 @@ from synthcli.compress.activations.cache import cache_bytes, refuse_size
 from synthcli.compress.activations.hook_points import layers_of, main_stack
 from synthcli.compress.config import MergeConfig
 from synthcli.compress.distill.distill_block import Progress, silent
-from synthcli.compress.distill.distill_blocks import Texts
+from synthcli.compress.distill.distill_blocks import TextPair
 from synthcli.compress.distill.students import name_of
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.merge import Span, all_pairs, span_of
-from synthcli.compress.merge.merge_spans import Merged, merge_spans, stands_for
+from synthcli.compress.merge.merge_spans import MergedLayer, merge_spans, stands_for
 from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
 from synthcli.data.prepare.prepare_store import Progress as Preparing
@@ -53,7 +53,7 @@ class MergeJob:
     teacher: Teacher
     spans: Sequence[Span]
     data: DataConfig
-    texts: Texts
+    texts: TextPair
     bytes: int
     own_name: str | None = None
 
@@ -79,7 +79,7 @@ class MergeOutcome:
     run: Run
     job: MergeJob
     model: nn.Module
-    merged: list[Merged]
+    merged: list[MergedLayer]
     fidelity: Fidelity
     sizes: tuple[int, int]
     seconds: float
@@ -147,7 +147,7 @@ def provenance(job: MergeJob) -> MergeConfig:
 
 
 def result_of(
-    job: MergeJob, merged: Sequence[Merged], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
+    job: MergeJob, merged: Sequence[MergedLayer], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
 ) -> dict[str, Any]:
     """Return what merging found, with what gives its figures their meaning."""
     return {
@@ -165,7 +165,7 @@ def result_of(
     }
 
 
-def row_of(one: Merged, d_model: int) -> dict[str, Any]:
+def row_of(one: MergedLayer, d_model: int) -> dict[str, Any]:
     """Return a row of the table."""
     return {
         "layers": list(one.span.layers),

@@ -8,9 +8,9 @@ from torch import nn
 
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.config import CompressConfig, DistillConfig, MergeConfig
-from synthcli.compress.distill.distill_block import Distilled
-from synthcli.compress.distill.distill_blocks import Texts
-from synthcli.compress.merge.merge_spans import Merged
+from synthcli.compress.distill.distill_block import DistilledBlock
+from synthcli.compress.distill.distill_blocks import TextPair
+from synthcli.compress.merge.merge_spans import MergedLayer
 from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
 from synthcli.device import describe_gpu
@@ -57,7 +57,7 @@ def as_made(config: Made, teacher: Teacher, data: DataConfig, text: Calibration)
     )
 
 
-def text_table(data: DataConfig, texts: Texts) -> dict[str, Any]:
+def text_table(data: DataConfig, texts: TextPair) -> dict[str, Any]:
     """Return the text that a student was made on, for its result."""
     train, _ = texts
     counts = [
@@ -74,7 +74,7 @@ def text_table(data: DataConfig, texts: Texts) -> dict[str, Any]:
     }
 
 
-def figures_of(one: Distilled | Merged) -> dict[str, Any]:
+def figures_of(one: DistilledBlock | MergedLayer) -> dict[str, Any]:
     """Return what a row of a result says of how a block or a layer was made."""
     return {
         "parameters_before": one.parameters_before,

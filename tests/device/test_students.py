@@ -13,7 +13,7 @@ from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import FitConfig
 from synthcli.compress.distill.criteria import Given, criterion
-from synthcli.compress.distill.fitting import Activations, Student, objective
+from synthcli.compress.distill.fitting import ActivationExamples, StudentLoss, objective
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.data.config import BatchConfig
 from synthcli.model import build
@@ -59,8 +59,8 @@ def test_a_step_of_distilling_waits_once(name: str, corpora: Path) -> None:
         model = make(CASES["masked-lm, rows"], corpora).training.model
         teacher: Any = model.encoder.blocks[1].mixer
         student = new_mixer(model.config, 1, AttentionConfig(heads=2, d_head=8), "encoder")
-        wrapped = Student(student, criterion(name, Given(teacher.cpu()), student), "encoder", 32)
-        examples = Activations(Recorded(np.arange(64) % 7 + 2), POINT, POINT)  # type: ignore[arg-type]
+        wrapped = StudentLoss(student, criterion(name, Given(teacher.cpu()), student), "encoder", 32)
+        examples = ActivationExamples(Recorded(np.arange(64) % 7 + 2), POINT, POINT)  # type: ignore[arg-type]
         training = prepare(
             wrapped, examples, objective, FitConfig(steps=9).training(), BatchConfig(size=8), ()
         )

@@ -24,7 +24,7 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.sampling import Sampling
 from synthcli.jobs import heal as healing
 from synthcli.jobs import probe
-from synthcli.jobs.agreement import AgreementRequest, agree
+from synthcli.jobs.agreement import AgreementConfig, agree
 from synthcli.jobs.generate import Asked, Writer
 from synthcli.jobs.texts import texts_for
 from synthcli.jobs.train import Watcher
@@ -198,7 +198,7 @@ def test_healing_and_agreement(runs: Runs) -> None:
 
     def heal() -> tuple[dict[str, Any], dict[str, Any]]:
         run = healed(student, steps=2, hidden=0.5, batch_size=8)
-        compared = agree(AgreementRequest((str(run.path),), reference=str(runs["teacher"]), limit=8))
+        compared = agree(AgreementConfig((str(run.path),), reference=str(runs["teacher"]), limit=8))
         result = compared.students[0].result
         assert result.device == run.read_results()[RESULT]["device"]
         return run.read_results()[RESULT]["after"], {one.name: one.value for one in result.figures}

@@ -20,7 +20,7 @@ from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import FRESH, STARTS, TeacherLayer, starts_for
 from synthcli.compress.distill.criteria import OF_HEADS, Criterion, Given, criterion
-from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
+from synthcli.compress.distill.fitting import BlockAsMixer, Fit, NotLearntError, fit
 from synthcli.compress.distill.student_inputs import PARTS
 from synthcli.compress.distill.value_init import give_values, refit_if_better
 from synthcli.compress.fidelity.nmse import nmse, variance_of
@@ -54,7 +54,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Distilled:
+class DistilledBlock:
     """What became of one block; errors are NMSE on held-out text, of the mixer's output."""
 
     block: int
@@ -78,14 +78,14 @@ def distill_block(
     mixer: MixerConfig,
     config: DistillConfig,
     progress: Progress = silent,
-) -> Distilled:
+) -> DistilledBlock:
     """Return a student of one mixer, begun from whichever start is best after a short trial."""
     began = time.perf_counter()
     student, trials = best_start(layer, held_out, mixer, config, progress)
     chosen = min(trials, key=lambda trial: math.inf if trial.after is None else trial.after)
     before = nmse(student, held_out, layer.source, layer.target)
     found = train_student(student, layer, held_out, config, progress, chosen.start)
-    return Distilled(
+    return DistilledBlock(
         block=layer.number,
         config=mixer,
         student=student,
@@ -205,9 +205,9 @@ def criterion_for(config: DistillConfig, student: nn.Module, layer: TeacherLayer
     return criterion(config.criterion, given, student)
 
 
-def whole_layer(student: nn.Module, layer: TeacherLayer) -> Layer:
+def whole_layer(student: nn.Module, layer: TeacherLayer) -> BlockAsMixer:
     """Return the teacher's block with the student in it; nothing else learns."""
     own = block_of(layer.teacher.model, layer.stack, layer.number)
     block: Any = copy.deepcopy(own).requires_grad_(False)
     block.mixer = student
-    return Layer(block)
+    return BlockAsMixer(block)

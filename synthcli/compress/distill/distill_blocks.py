@@ -15,26 +15,26 @@ from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.criteria import Given, criterion
-from synthcli.compress.distill.distill_block import Distilled, Progress, distill_block, parts_of, silent
+from synthcli.compress.distill.distill_block import DistilledBlock, Progress, distill_block, parts_of, silent
 from synthcli.compress.distill.fitting import refuse_dropout
 from synthcli.compress.distill.student_inputs import record_inputs
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
 
-Texts = tuple[Calibration, Calibration]
-Caches = tuple[ActivationCache, ActivationCache]
+TextPair = tuple[Calibration, Calibration]
+CachePair = tuple[ActivationCache, ActivationCache]
 
 
 def distill_blocks(
     teacher: Teacher,
-    texts: Texts,
+    texts: TextPair,
     stack: str,
     students: Mapping[int, MixerConfig],
     config: DistillConfig,
     folder: Path,
     progress: Progress = silent,
-) -> tuple[nn.Module, list[Distilled]]:
+) -> tuple[nn.Module, list[DistilledBlock]]:
     """Replace the mixers of some layers, in order; return the model and what became of each block.
 
     `texts` are to train on and to evaluate on. Recordings lie below `folder` and are removed again.
@@ -42,7 +42,7 @@ def distill_blocks(
     for layer in students:
         check_layer(teacher.config, layer, stack)
     refuse_misfit(teacher, stack, students, config)
-    done: list[Distilled] = []
+    done: list[DistilledBlock] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
         points = hook_points_of(stack, sorted(students), parts_of(config))
         whole = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
@@ -78,11 +78,11 @@ def refuse_misfit(
 def record_teacher(
     folder: Path,
     teacher: Teacher,
-    texts: Texts,
+    texts: TextPair,
     points: Sequence[HookPoint],
     limit: int | None,
     progress: Progress,
-) -> Caches:
+) -> CachePair:
     """Record the teacher once, on both texts; `limit` is in bytes."""
 
     def report(done: int, total: int) -> None:
@@ -98,13 +98,13 @@ def record_teacher(
 def record_student(
     folder: Path,
     teacher: Teacher,
-    texts: Texts,
-    teacher_caches: Caches,
+    texts: TextPair,
+    teacher_caches: CachePair,
     stack: str,
     layer: int,
-    done: list[Distilled],
+    done: list[DistilledBlock],
     config: DistillConfig,
-) -> Caches:
+) -> CachePair:
     """Record the student up to a block, with the targets that its conditions give."""
     model, point = assemble(teacher, stack, done), HookPoint(stack, layer, "mixer-in")
     train, held_out = (
@@ -116,7 +116,7 @@ def record_student(
     return train, held_out
 
 
-def assemble(teacher: Teacher, stack: str, done: list[Distilled]) -> nn.Module:
+def assemble(teacher: Teacher, stack: str, done: list[DistilledBlock]) -> nn.Module:
     """Return the teacher with the students there are so far."""
     mixers = {one.block: (one.config, one.student) for one in done}
     return with_mixers(teacher.model, teacher.config, mixers, stack)

@@ -55,7 +55,7 @@ class Fit:
     kept: int = 0
 
 
-class Student(nn.Module):
+class StudentLoss(nn.Module):
     """A mixer or a whole layer as the loop trains it: from a batch to its loss; `dropping` parts drop."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Student(nn.Module):
         assert x is not None and y is not None
         return self.criterion.loss(self.student, x, y, context)
 
-    def train(self, mode: bool = True) -> "Student":
+    def train(self, mode: bool = True) -> "StudentLoss":
         super().train(False)
         for part in self.dropping:
             part.training = mode
@@ -93,7 +93,7 @@ def objective(model: nn.Module, batch: Batch, label_smoothing: float) -> tuple[T
     return loss, len(real_targets(batch)[1])
 
 
-class Layer(nn.Module):
+class BlockAsMixer(nn.Module):
     """A whole block, called as a mixer is."""
 
     def __init__(self, block: nn.Module) -> None:
@@ -105,7 +105,7 @@ class Layer(nn.Module):
         return y, None
 
 
-class Activations:
+class ActivationExamples:
     """What a student is shown: x, y and padding of cached sequences; a target a real token."""
 
     is_stream = False
@@ -217,7 +217,7 @@ def fit(
     began, home = time.perf_counter(), device_of(student)
     width = cache.read(source, np.arange(1))[0].shape[-1]
     with dropout_of(student, settings.dropout) as dropping:
-        wrapped = Student(student, criterion, source.stack, width, dropping).eval()
+        wrapped = StudentLoss(student, criterion, source.stack, width, dropping).eval()
         curve = Curve(
             lambda: nmse(student, held_out, source, target), settings, str(target), criterion, watcher
         )
@@ -226,7 +226,7 @@ def fit(
             return Fit(before, before, tuple(curve.points), time.perf_counter() - began, 0)
         size = min(settings.batch_size, len(cache.lengths))
         batch = BatchConfig(size=size, micro_size=micro_size, group_by_length=True)
-        examples = Activations(cache, source, target)
+        examples = ActivationExamples(cache, source, target)
         try:
             outcome = train(wrapped, examples, objective, settings.training(), batch, callbacks=[curve])
         except (NotLearntError, OutOfMemoryError):

@@ -18,8 +18,8 @@ from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.config import FitConfig, MergeConfig
 from synthcli.compress.distill.criteria import Given, criterion
 from synthcli.compress.distill.distill_block import BEST, Progress, Trial, silent
-from synthcli.compress.distill.distill_blocks import Caches, Texts, record_teacher
-from synthcli.compress.distill.fitting import Fit, Layer, NotLearntError, fit
+from synthcli.compress.distill.distill_blocks import CachePair, TextPair, record_teacher
+from synthcli.compress.distill.fitting import BlockAsMixer, Fit, NotLearntError, fit
 from synthcli.compress.fidelity.nmse import nmse, variance_of
 from synthcli.compress.merge import MERGES
 from synthcli.compress.merge.problem import MergeProblem
@@ -31,7 +31,7 @@ from synthcli.model import count_parameters
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergedLayer:
     """What became of one span; errors are NMSE of the stream after it, on held-out text."""
 
     span: Span
@@ -56,17 +56,17 @@ class Merged:
 
 def merge_spans(
     teacher: Teacher,
-    texts: Texts,
+    texts: TextPair,
     spans: Sequence[Span],
     config: MergeConfig,
     folder: Path,
     progress: Progress = silent,
-) -> tuple[nn.Module, list[Merged]]:
+) -> tuple[nn.Module, list[MergedLayer]]:
     """Merge spans that do not overlap, in order; return the model and what became of each.
 
     `texts` are to train on and to evaluate on. Recordings lie below `folder` and are removed again.
     """
-    done: list[Merged] = []
+    done: list[MergedLayer] = []
     with durable.passing_folder(folder, RECORDINGS) as passing:
         points = [point for span in spans for point in (span.source, span.target)]
         teacher_caches = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
@@ -80,12 +80,12 @@ def merge_spans(
 def record_student(
     folder: Path,
     teacher: Teacher,
-    texts: Texts,
-    teacher_caches: Caches,
+    texts: TextPair,
+    teacher_caches: CachePair,
     span: Span,
-    done: Sequence[Merged],
+    done: Sequence[MergedLayer],
     config: MergeConfig,
-) -> Caches:
+) -> CachePair:
     """Return what a span is merged on; nothing before the first has changed."""
     if config.conditioned == "teacher" or not done:
         return teacher_caches
@@ -104,11 +104,11 @@ def record_student(
 def merge(
     teacher: Teacher,
     span: Span,
-    caches: Caches,
+    caches: CachePair,
     teacher_cache: ActivationCache,
     config: MergeConfig,
     progress: Progress,
-) -> Merged:
+) -> MergedLayer:
     """Merge one span, from its own start or from whichever is ahead after a short trial."""
     began = time.perf_counter()
     cache, held_out = caches
@@ -122,7 +122,7 @@ def merge(
     new, start, trials = choose_start(problem, held_out, config, progress)
     before = error_of(new, held_out, span)
     found = train_layer(problem, new, held_out, config, progress, start)
-    return Merged(
+    return MergedLayer(
         span=span,
         new=new,
         start=start,
@@ -197,22 +197,22 @@ def train_layer(
 
     cache: Any = problem.activations
     given = Given(new.block, variance=variance_of(cache, problem.span.target))
-    layer = Layer(new.block.requires_grad_(True))
+    layer = BlockAsMixer(new.block.requires_grad_(True))
     objective = criterion("mse", given, layer)
     return fit(layer, cache, problem.span.source, problem.span.target, objective, config, held_out, report)
 
 
 def error_of(new: New, held_out: ActivationCache, span: Span) -> float:
     """Return the NMSE of a merged layer on held-out text."""
-    return nmse(Layer(new.block), held_out, span.source, span.target)
+    return nmse(BlockAsMixer(new.block), held_out, span.source, span.target)
 
 
-def assemble(teacher: Teacher, stack: str, done: Sequence[Merged]) -> nn.Module:
+def assemble(teacher: Teacher, stack: str, done: Sequence[MergedLayer]) -> nn.Module:
     """Return the teacher with the merged layers there are so far."""
     return with_layers(teacher.model, teacher.config, student_layers(teacher, stack, done), stack)
 
 
-def student_layers(teacher: Teacher, stack: str, done: Sequence[Merged]) -> list[Kept | New]:
+def student_layers(teacher: Teacher, stack: str, done: Sequence[MergedLayer]) -> list[Kept | New]:
     """Return the layers of the student in order."""
     ends = {one.span.last: one.new for one in done}
     gone = {layer for one in done for layer in one.span.layers}

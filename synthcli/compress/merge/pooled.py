@@ -9,7 +9,7 @@ import torch
 from synthcli.compress.activations.capture import context_of
 from synthcli.compress.assemble import New
 from synthcli.compress.config import MergedLayerConfig
-from synthcli.compress.distill.fitting import Layer
+from synthcli.compress.distill.fitting import BlockAsMixer
 from synthcli.compress.fidelity.nmse import NMSE
 from synthcli.compress.merge.concatenate import concatenate, concatenate_heads, is_plain, remove_outputs
 from synthcli.compress.merge.layer_specs import changes, mixer_of, new_spec, spec_of
@@ -86,7 +86,7 @@ def best_matching(problem: MergeProblem, wide: Any, spec: MergedLayerSpec) -> Ne
 @torch.no_grad()
 def error_of(problem: MergeProblem, new: New) -> float:
     """Return the NMSE of a merged layer on the activations it was solved for."""
-    total, layer = NMSE(), Layer(new.block)
+    total, layer = NMSE(), BlockAsMixer(new.block)
     for indices in problem.batches():
         x, padding = problem.read(problem.span.source, indices)
         y, _ = problem.read(problem.span.target, indices)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from synthcli.compress.activations.cache import batches_by_length, read_on
 from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import new_block
-from synthcli.compress.merge.span import Activations, NormsAfter, Span, Wiring, wiring_of
+from synthcli.compress.merge.span import ActivationSource, NormsAfter, Span, Wiring, wiring_of
 from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 from synthcli.model import ModelConfig
@@ -36,8 +36,8 @@ class MergeProblem:
     config: ModelConfig
     model: nn.Module
     span: Span
-    activations: Activations
-    teacher_cache: Activations | None = None
+    activations: ActivationSource
+    teacher_cache: ActivationSource | None = None
     strength: float = STRENGTH
 
     @property

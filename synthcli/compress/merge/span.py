@@ -14,7 +14,7 @@ from synthcli.model import ModelConfig
 from synthcli.model.context import Context
 
 
-class Activations(Readable, Protocol):
+class ActivationSource(Readable, Protocol):
     """A cache of activations, and how long each sequence is."""
 
     @property

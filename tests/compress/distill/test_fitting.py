@@ -13,7 +13,7 @@ from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import new_block, new_mixer
 from synthcli.compress.config import FitConfig
 from synthcli.compress.distill.criteria import CRITERIA, Given, criterion
-from synthcli.compress.distill.fitting import Layer, NotLearntError, fit
+from synthcli.compress.distill.fitting import BlockAsMixer, NotLearntError, fit
 from synthcli.compress.fidelity.nmse import nmse
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.store import Store
@@ -159,5 +159,5 @@ def test_a_layer_is_fitted_to_the_words_of_the_teacher(caches: Any, bert: Teache
 
     made = criterion("kl-output", given(bert, rest=rest), block.mixer)
     points = (HookPoint("encoder", 1, "layer-in"), HookPoint("encoder", 1, "layer-out"))
-    found = fit(Layer(block), caches[0], *points, made, QUICK, caches[1])
+    found = fit(BlockAsMixer(block), caches[0], *points, made, QUICK, caches[1])
     assert found.nmse_after < 0.7 * found.nmse_before
