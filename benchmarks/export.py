@@ -30,11 +30,11 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.allocator import keep_freed_memory
-from synthcli.interop.export import EXPORTERS
-from synthcli.interop.export.folding import fold
-from synthcli.interop.export.leaving import CardFacts, ExportOptions, Leaving
-from synthcli.interop.export.parity.hugging_face_folder import Loaded
-from synthcli.interop.export.parity.programs import Programs
+from synthcli.exporters import EXPORTERS
+from synthcli.exporters.export_bundle import CardFacts, ExportOptions, Leaving
+from synthcli.exporters.folding import fold
+from synthcli.exporters.parity.hugging_face_folder import Loaded
+from synthcli.exporters.parity.programs import Programs
 from synthcli.model import ModelConfig, build, count_parameters
 
 VOCAB, D_MODEL, LAYERS, HEADS, LONGEST = 8192, 256, 4, 4, 128

@@ -14,7 +14,7 @@ from synthcli import safe_read
 from synthcli.data.corpora.reading import lines
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.errors import SynthError
-from synthcli.interop.foreign import read_foreign
+from synthcli.importers.safe_load import read_foreign
 from synthcli.presets.files import read_toml
 from synthcli.presets.overrides import parse_value
 
@@ -142,13 +142,13 @@ def test_a_bomb_of_weights(tmp_path: Path) -> None:
 
 
 OWN = (  # what this process or its child has just written itself, and what it is made of
-    "interop/export/tensors.py",
-    "interop/export/certificate.py",
-    "interop/export/programs/readme.py",
-    "interop/export/parity/",
-    "interop/export/hugging_face/modeling.py",
-    "interop/export/hugging_face/remote_code.py",
-    "interop/export/hugging_face/definitions.py",
+    "exporters/safetensors_export.py",
+    "exporters/parity_report.py",
+    "exporters/programs/readme.py",
+    "exporters/parity/",
+    "exporters/hugging_face/modeling.py",
+    "exporters/hugging_face/remote_code.py",
+    "exporters/hugging_face/definitions.py",
     "kernels/",
     "presets/sizes.py",
     "data/corpora/reading.py",  # its own limits, for lines of gigabytes

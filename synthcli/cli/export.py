@@ -65,7 +65,7 @@ def export(
     synth export wmt14-dense --to onnx -o translator
     ```
     """
-    from synthcli.interop.export.leaving import ExportOptions
+    from synthcli.exporters.export_bundle import ExportOptions
     from synthcli.jobs.export import export_checkpoint
 
     path = choose(checkpoint)

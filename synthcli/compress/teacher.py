@@ -16,8 +16,8 @@ from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError
-from synthcli.interop.hugging_face import form_of, load_hugging_face
-from synthcli.interop.hugging_face.options import CONFIG, read_options
+from synthcli.importers.hugging_face import form_of, load_hugging_face
+from synthcli.importers.hugging_face.options import CONFIG, read_options
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import FOLDER, load_checkpoint, model_of
 from synthcli.training.manifest import MANIFEST

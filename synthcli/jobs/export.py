@@ -10,12 +10,12 @@ from torch import nn
 from synthcli import durable
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.interop.export import EXPORTERS, Exporter
-from synthcli.interop.export.certificate import REPORT, certify
-from synthcli.interop.export.folding import Folded, fold
-from synthcli.interop.export.leaving import ExportOptions, Leaving
-from synthcli.interop.export.recording import Expectation, record
-from synthcli.interop.export.tensors import again, sha256_of, tensors_of
+from synthcli.exporters import EXPORTERS, Exporter
+from synthcli.exporters.export_bundle import ExportOptions, Leaving
+from synthcli.exporters.folding import Folded, fold
+from synthcli.exporters.parity_reference import Expectation, record
+from synthcli.exporters.parity_report import REPORT, certify
+from synthcli.exporters.safetensors_export import again, sha256_of, tensors_of
 from synthcli.jobs.export_benchmarks import add_benchmarks
 from synthcli.jobs.export_card import card_of, name_of, writing_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of

@@ -12,7 +12,7 @@ import huggingface_hub
 
 from synthcli.data.corpora import OWN
 from synthcli.errors import SynthError
-from synthcli.interop.export.leaving import BenchmarkResult, Leaving, Metric
+from synthcli.exporters.export_bundle import BenchmarkResult, Leaving, Metric
 
 FORM = re.compile(r"(?P<figure>\w+)=(?P<dataset>\w[\w.-]*/[\w.-]+):(?P<task>[\w./-]+)", re.ASCII)
 

@@ -8,8 +8,8 @@ import synthcli
 from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.data.tokenizers.base import NAMED
 from synthcli.evaluation.result import Result
-from synthcli.interop.export.folding import Folded
-from synthcli.interop.export.leaving import CardFacts, Metric, Writing
+from synthcli.exporters.export_bundle import CardFacts, Metric, Writing
+from synthcli.exporters.folding import Folded
 from synthcli.jobs.evaluate import experiment_of
 from synthcli.jobs.export_recipe import recipe_of, title_of
 from synthcli.model import count_parameters

@@ -1,7 +1,7 @@
 """How a model was trained, in words that hold: the preset, its scale, and what was changed in it."""
 
 from synthcli.errors import SynthError
-from synthcli.interop.export.markdown import plain
+from synthcli.exporters.markdown import plain
 from synthcli.presets import differences, load_preset, preset_names
 from synthcli.presets.old_names import preset_now
 from synthcli.presets.schema import Experiment

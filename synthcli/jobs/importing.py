@@ -14,10 +14,10 @@ from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
 from synthcli.data.tokenizers.hugging_face import is_published
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.interop.foreign import PICKLED, SAFE
-from synthcli.interop.imported import described_by
-from synthcli.interop.origins import ORIGINS, Arrival, Origin
-from synthcli.interop.origins import Request as Foreign
+from synthcli.importers.origins import ORIGINS, Arrival, Origin
+from synthcli.importers.origins import Request as Foreign
+from synthcli.importers.safe_load import PICKLED, SAFE
+from synthcli.importers.translate import described_by
 from synthcli.jobs.tokenizers import notes_of
 from synthcli.training.checkpoints import write_model
 from synthcli.training.weights import SHOWN

@@ -10,7 +10,7 @@ from typing import Any
 
 from synthcli.data.hub_access import is_offline
 from synthcli.errors import SynthError, WorkFailedError
-from synthcli.interop.foreign import PICKLED
+from synthcli.importers.safe_load import PICKLED
 from synthcli.jobs.push_files import CARD, PARITY, WEIGHTS, File, LeftOut, sort_out
 from synthcli.safe_read import inside, read_json
 

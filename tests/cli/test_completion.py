@@ -82,8 +82,8 @@ def test_closed_sets_are_those_that_are_accepted() -> None:
     from synthcli.data.tokenizers import TOKENIZERS
     from synthcli.evaluation.measure import METRICS
     from synthcli.evaluation.rouge import TOKENIZERS as ROUGE_TOKENIZERS
-    from synthcli.interop.export import EXPORTERS
-    from synthcli.interop.origins import ORIGINS
+    from synthcli.exporters import EXPORTERS
+    from synthcli.importers.origins import ORIGINS
     from synthcli.jobs.compare_equal import Equal
     from synthcli.model import TASKS
     from synthcli.runs.trackers import TRACKERS

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from synthcli import disk
-from synthcli.interop import export as exporters
-from synthcli.interop.export.leaving import ExportOptions, Leaving
-from synthcli.interop.export.tensors import write_tensors
+from synthcli import disk, exporters
+from synthcli.exporters.export_bundle import ExportOptions, Leaving
+from synthcli.exporters.safetensors_export import write_tensors
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import load_model
-from tests.interop.tiny_models import FAMILIES, checkpoint_of, config_of
+from tests.exporters.tiny_models import FAMILIES, checkpoint_of, config_of
 
 from .conftest import Synth
 
@@ -208,14 +207,14 @@ def test_an_unknown_format_and_a_missing_package_are_named(
 def test_the_process_that_proves_refuses_the_project(
     synth: Synth, model: Path, here: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from synthcli.interop.export import certificate
+    from synthcli.exporters import parity_report
 
     scripts = tmp_path / "parity"
     scripts.mkdir()
-    for name in ("__init__.py", "__main__.py", "recorded.py"):
-        (scripts / name).write_text((certificate.SCRIPTS / name).read_text())
+    for name in ("__init__.py", "__main__.py", "reference.py"):
+        (scripts / name).write_text((parity_report.SCRIPTS / name).read_text())
     (scripts / "safetensors_folder.py").write_text("import synthcli.model\n")
-    monkeypatch.setattr(certificate, "SCRIPTS", scripts)
+    monkeypatch.setattr(parity_report, "SCRIPTS", scripts)
     said = synth("export", str(model), "--to", "safetensors", "-o", "out")
     assert said.code == 1
     assert "`synthcli` was imported, and an exported folder must do without it" in said.err

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.interop.hub_folders import LINES, bert_folder, gpt2_folder
+from tests.importers.hub_folders import LINES, bert_folder, gpt2_folder
 
 from .conftest import Said, Synth
 

@@ -15,13 +15,13 @@ import transformers
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
-from synthcli.interop.export.hugging_face.kinds import LOADERS
-from synthcli.interop.export.hugging_face.tokenizer_files import write_tokenizer
+from synthcli.exporters.hugging_face.auto_classes import LOADERS
+from synthcli.exporters.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.jobs.export import export_checkpoint
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import write_model
 from tests.clients.lines import CONTROLS, OWN
-from tests.interop.tiny_models import FAMILIES, model_of
+from tests.exporters.tiny_models import FAMILIES, model_of
 
 WORDS = ["the", "of", "dog", "cat", "man", "woman", "runs", "sees", "red", "blue", "house", "tree", "and"]
 LETTERS = [*string.ascii_lowercase, *(f"##{letter}" for letter in string.ascii_lowercase)]

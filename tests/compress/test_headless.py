@@ -26,12 +26,12 @@ from synthcli.data.examples.examples import Examples
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless
-from synthcli.interop.hugging_face import load_hugging_face
+from synthcli.importers.hugging_face import load_hugging_face
 from synthcli.model import ModelConfig
 from synthcli.model.context import Context
 from tests.cli.conftest import Synth, here, synth  # noqa: F401 - fixtures
 from tests.compress.small import bert_config, small_teacher
-from tests.interop.hub_folders import bert_folder
+from tests.importers.hub_folders import bert_folder
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 
 from synthcli.__main__ import main
 from synthcli.evaluation.result import Figure, Result
-from synthcli.interop.export import certificate
+from synthcli.exporters import parity_report
 from synthcli.jobs import reproduce
 from synthcli.kernels import builder
 from synthcli.kernels.places import FILES
@@ -264,7 +264,7 @@ def at(root: Path) -> Iterator[None]:
         patch.setenv("SYNTH_KERNELS_DIR", str(root / "kernels"))
         patch.setattr("tempfile.tempdir", None)
         patch.setattr("signal.signal", lambda *what: None)
-        patch.setattr(certificate, "run", Proofs(certificate.run))
+        patch.setattr(parity_report, "run", Proofs(parity_report.run))
         patch.setattr(builder, "tried", compiled)
         task = Task("translation", {"dense": "wmt14-dense"}, "accuracy", ("smoke",), "copy")
         patch.setattr(reproduce, "TASKS", (task,))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from synthcli.__main__ import main
-from tests.interop.fuzz_files import export, srupp_file
-from tests.interop.hub_folders import bert_folder, gpt2_folder
+from tests.importers.fuzz_files import export, srupp_file
+from tests.importers.hub_folders import bert_folder, gpt2_folder
 from tests.tiny_presets import teacher_preset, write_claims
 
 WRITER = """\

@@ -125,7 +125,7 @@ class Filled:
 
 
 def transformers_loader(subject: Subject) -> str:
-    from synthcli.interop.export.hugging_face.kinds import LOADERS
+    from synthcli.exporters.hugging_face.auto_classes import LOADERS
 
     return LOADERS[subject.task]
 

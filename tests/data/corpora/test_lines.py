@@ -15,7 +15,7 @@ from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.data.tokenizers.vocabulary_file import read_pieces
 from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.errors import SynthError
-from synthcli.interop.export.hugging_face.definitions import Module
+from synthcli.exporters.hugging_face.definitions import Module
 from synthcli.training.records import read_records
 from tests.data.tokenizers.odd_lines import odd_lines
 

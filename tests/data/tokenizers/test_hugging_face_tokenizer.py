@@ -11,7 +11,7 @@ from synthcli.data.tokenizers import Tokenizer, load_given, load_tokenizer, trai
 from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
 from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.errors import SynthError
-from tests.interop.hub_folders import END, LINES, bert_folder, gpt2_folder
+from tests.importers.hub_folders import END, LINES, bert_folder, gpt2_folder
 
 TEXTS = [
     *LINES,

@@ -1,0 +1,109 @@
+"""Coefficients of a mixture of scores become a part of the scores; tables that are added become one."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from synthcli.config import Config
+from synthcli.exporters.folding.layers import Place, layers_of, listed, with_mixers, with_values
+from synthcli.model import ModelConfig
+from synthcli.model.mixers import Attention
+from synthcli.model.scores.dense import Dense
+from synthcli.model.scores.dot_product import DotProduct
+from synthcli.model.scores.factorized_dense import FactorizedDense
+from synthcli.model.scores.factorized_random import FactorizedRandom
+from synthcli.model.scores.random import Random
+from synthcli.model_config.attention import EVEN
+
+SUMMED = {"mix": "sum", "gate_init": EVEN}
+
+
+def fold_mixtures(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, list[str]]:
+    """Fold the mixtures of self-mixers, that of SRU++ among them, and of cross-attention."""
+    mixers: dict[Place, Config] = {}
+    for layer in layers_of(config, model):
+        attention = attention_of(layer.block.mixer)
+        if attention is not None and can_fold(attention):
+            mixers[layer.place] = layer.config.model_copy(update=folded(attention, layer.config))
+        elif attention is None and folds_without(layer.config):
+            # a layer of SRU++ without attention: alike to those with it
+            mixers[layer.place] = layer.config.model_copy(update=SUMMED)
+    lines = (
+        [f"coefficients of mixed scores are part of the scores ({listed(list(mixers))})"] if mixers else []
+    )
+    return fold_cross(with_mixers(config, mixers), model, lines)
+
+
+def attention_of(mixer: Any) -> Attention | None:
+    """Return the attention of a mixer, or the one within SRU++."""
+    found = mixer if isinstance(mixer, Attention) else getattr(mixer, "attention", None)
+    return found if isinstance(found, Attention) else None
+
+
+def folds_without(config: Any) -> bool:
+    return config.kind == "srupp" and len(config.scores) > 1 and config.mix != "sum"
+
+
+def can_fold(attention: Attention) -> bool:
+    """Return whether several scores have coefficients or tables to add up, and each takes a factor."""
+    if attention.mixing is None or not all(takes_factor(score) for score in attention.scores):
+        return False
+    tables = [score for score in attention.scores if isinstance(score, Random)]
+    return attention.mixing.coefficients() is not None or len(tables) > 1
+
+
+def takes_factor(score: Any) -> bool:
+    """Return whether a score is linear in something of its own; a norm or a cap on it is in the way."""
+    if isinstance(score, DotProduct):
+        return score.is_plain and score.config.qk_norm == "none"
+    return isinstance(score, Dense | Random | FactorizedDense | FactorizedRandom)
+
+
+def folded(attention: Attention, config: Any) -> dict[str, Any]:
+    """Scale the scores in place, add up random tables, and return what changes in the configuration."""
+    assert attention.mixing is not None
+    alpha = attention.mixing.coefficients()
+    if alpha is not None:
+        for score, factor in zip(attention.scores, alpha.unbind(1), strict=True):
+            scale_score(score, factor)
+    keep: list[int] = []
+    for number, score in enumerate(attention.scores):
+        first = next((i for i in keep if isinstance(attention.scores[i], Random)), None)
+        if isinstance(score, Random) and first is not None:
+            attention.scores[first].table.add_(score.table)  # type: ignore[operator]
+        else:
+            keep.append(number)
+    attention.scores = nn.ModuleList(attention.scores[i] for i in keep)  # type: ignore[assignment]
+    return {**SUMMED, "scores": tuple(config.scores[i] for i in keep)}
+
+
+def scale_score(score: Any, factor: Tensor) -> None:
+    """Multiply a score by a factor (heads,)."""
+    if isinstance(score, DotProduct):
+        for tensor in (score.key.weight, score.key.bias):
+            if tensor is not None:
+                by_head(tensor.view(score.heads, -1), factor)
+    elif isinstance(score, Random):
+        by_head(score.table, factor)
+    elif isinstance(score, FactorizedRandom):
+        by_head(score.left, factor)
+    else:
+        columns = slice(0, score.a) if isinstance(score, FactorizedDense) else slice(None)
+        by_head(score.weight[:, columns], factor)
+        by_head(score.bias[:, columns], factor)
+
+
+def by_head(tensor: Tensor, factor: Tensor) -> None:
+    tensor.mul_(factor.view(-1, *[1] * (tensor.dim() - 1)))
+
+
+def fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple[ModelConfig, list[str]]:
+    """Fold the mixtures of cross-attention, whose layers have one configuration."""
+    crosses = [layer.block.cross for layer in layers_of(config, model) if layer.stack == "decoder"]
+    attentions = [cross for cross in crosses if isinstance(cross, Attention)]
+    if config.cross is None or not attentions or not all(can_fold(one) for one in attentions):
+        return config, lines
+    changes = [folded(one, config.cross) for one in attentions]
+    cross = config.cross.model_copy(update=changes[0])
+    line = "coefficients of mixed scores are part of the scores of cross-attention"
+    return with_values(config, cross=cross.model_dump()), [*lines, line]

@@ -1,0 +1,31 @@
+"""`python -m parity MODULE FOLDER EXPECTED REPORT`: judge a folder, and write what was found as JSON."""
+
+import importlib
+import json
+import sys
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from typing import Any
+
+from .reference import Recorded
+
+PROJECT = "synthcli"
+
+
+class Refusal(MetaPathFinder):
+    """Lets nothing import the project, installed or not."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name.partition(".")[0] == PROJECT:
+            raise ImportError(f"`{name}` was imported, and an exported folder must do without it")
+
+
+def main(module: str, folder: str, expected: str, report: str) -> None:
+    sys.meta_path.insert(0, Refusal())
+    judge = importlib.import_module(f".{module}", __package__).judge
+    found = judge(Path(folder), Recorded.read(Path(expected)))
+    Path(report).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

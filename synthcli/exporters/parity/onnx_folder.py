@@ -1,0 +1,24 @@
+"""A folder of ONNX models, run by onnxruntime."""
+
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from .compare import judge as compared
+from .programs import Programs
+from .reference import Array, Recorded
+
+
+def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
+    sessions: dict[str, Any] = {}
+
+    def call(name: str, inputs: dict[str, Array]) -> list[Array]:
+        if name not in sessions:
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = recorded.facts["threads"]
+            providers = ["CPUExecutionProvider"]
+            sessions[name] = onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), options, providers)
+        return list(sessions[name].run(None, inputs))
+
+    return compared(Programs(folder, call, {"onnxruntime": onnxruntime.__version__}), recorded)

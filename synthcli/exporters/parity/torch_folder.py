@@ -1,0 +1,28 @@
+"""A folder of programs of torch.export, run by torch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .compare import judge as compared
+from .programs import Programs
+from .reference import Array, Recorded
+
+
+def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
+    torch.set_num_threads(recorded.facts["threads"])
+    modules: dict[str, Any] = {}
+
+    def call(name: str, inputs: dict[str, Array]) -> list[Array]:
+        if name not in modules:
+            modules[name] = torch.export.load(folder / f"{name}.pt2").module()
+        ports = programs.ports(name)
+        tensors = [torch.from_numpy(np.ascontiguousarray(inputs[port["name"]])) for port in ports]
+        with torch.inference_mode():
+            found = modules[name](*tensors)
+        return [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
+
+    programs = Programs(folder, call, {"torch": torch.__version__})
+    return compared(programs, recorded)

@@ -1,0 +1,108 @@
+"""What the model computes before it leaves: the expectation of the certificate."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.durable import save_tensors
+from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.parity.compare import fastest_seconds, loss, margins
+from synthcli.exporters.parity_inputs import Inputs, begin_id, cases, prompts, steps
+
+WRITES = ("causal-lm", "seq2seq")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Tensors and facts as `parity.reference` reads them."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+    def save(self, path: Path, **more: Any) -> None:
+        save_tensors(path, self.tensors, {"facts": json.dumps(self.facts | more)})
+
+
+@torch.inference_mode()
+def record(leaving: Leaving, model: nn.Module) -> Expectation:
+    """Run `model`, which is as it was trained, on cases for what leaves; time it, too."""
+    tensors: dict[str, Tensor] = {}
+    given = list(cases(leaving))
+    for number, inputs in enumerate(given):
+        outputs = outputs_of(leaving, model, inputs, seed=number)
+        tensors |= {f"{number}.{name}": t.contiguous() for name, t in (inputs | outputs).items()}
+    seconds = {"forward": fastest_seconds(lambda: logits_of(model, given[-1]))}
+    if leaving.config.task in WRITES:
+        written, seconds["greedy"] = greedy_of(leaving, model)
+        tensors |= {f"greedy.{name}": tensor for name, tensor in written.items()}
+    facts = {
+        "task": leaving.config.task,
+        "cases": len(given),
+        "begin": begin_id(leaving),
+        "seconds": seconds,
+        "threads": torch.get_num_threads(),
+    }
+    return Expectation(tensors, facts)
+
+
+def logits_of(model: nn.Module, inputs: Inputs) -> Tensor:
+    """Return the logits of a model of any task."""
+    logits = model(**inputs)
+    return logits[0] if isinstance(logits, tuple) else logits
+
+
+def outputs_of(leaving: Leaving, model: nn.Module, inputs: Inputs, seed: int) -> Inputs:
+    """Return logits, random labels, and the loss of these."""
+    logits = logits_of(model, inputs)
+    generator = torch.Generator().manual_seed(seed)
+    if logits.shape[-1] == 1:
+        labels = torch.randn(len(logits), generator=generator)
+    else:
+        labels = torch.randint(0, logits.shape[-1], logits.shape[:-1], generator=generator)
+    padding = inputs.get("padding")
+    real = torch.ones(labels.shape, dtype=torch.bool)
+    if logits.dim() == 3 and padding is not None:
+        real = ~padding
+    value = loss(logits.numpy(), labels.numpy(), real.numpy(), leaving.config.task)
+    return {"logits": logits, "labels": labels, "loss": torch.tensor(value, dtype=torch.float64)}
+
+
+def greedy_of(leaving: Leaving, model: nn.Module) -> tuple[Inputs, float]:
+    """Return prompts, what greedy decoding adds to each, and the seconds of the first."""
+    texts, count = prompts(leaving), steps(leaving)
+    lengths = torch.tensor([len(text) for text in texts])
+    found = [greedy(leaving, model, text, count) for text in texts]
+    written = {
+        "prompts": nn.utils.rnn.pad_sequence(texts, batch_first=True),
+        "lengths": lengths,
+        "tokens": torch.stack([tokens for tokens, _ in found]),
+        "margins": torch.stack([lead for _, lead in found]),
+    }
+    return written, fastest_seconds(lambda: greedy(leaving, model, texts[0], count), 3, 0)
+
+
+def greedy(leaving: Leaving, model: Any, prompt: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the best next tokens, one after the other with the state, and their leads; nothing ends it."""
+    state, tokens, leads = model.initial_state(), [], []
+    step, start = _stepper(leaving, model, prompt)
+    for _ in range(count):
+        logits, state = step(start, state)
+        start = logits[:, -1:].argmax(-1)
+        tokens.append(start[0, 0])
+        leads.append(torch.tensor(float(margins(logits[0, -1].numpy())), dtype=torch.float64))
+    return torch.stack(tokens), torch.stack(leads)
+
+
+def _stepper(leaving: Leaving, model: Any, prompt: Tensor) -> tuple[Callable[..., Any], Tensor]:
+    """Return what takes tokens and a state, and the first tokens."""
+    if leaving.config.task != "seq2seq":
+        return lambda tokens, state: model(tokens, state=state), prompt[None]
+    memory = model.encode(prompt[None])
+    return lambda tokens, state: model.decode(tokens, memory, state=state), torch.tensor(
+        [[begin_id(leaving)]]
+    )

@@ -1,0 +1,71 @@
+"""The certificate: a process without the project opens the folder and compares it with what was recorded."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from synthcli.children import Children
+from synthcli.disk import writing
+from synthcli.durable import passing_folder
+from synthcli.errors import WorkFailedError
+from synthcli.exporters.parity_reference import Expectation
+
+REPORT = "PARITY.json"
+SCRIPTS = Path(__file__).with_name("parity")
+START = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('parity', run_name='__main__')"
+)
+ELSEWHERE = "set `TMPDIR` to another folder"
+PASSING = "synth-parity-"  # what a killed process left of this name goes when the next one begins
+LAST_LINES = 3  # of what a process that failed said
+
+
+def certify(folder: Path, check: str, expectation: Expectation, **facts: Any) -> dict[str, Any]:
+    """Write `PARITY.json` into the folder and return it; raises where it does not hold.
+
+    The process knows the standard library and what is installed; importing the project is refused there.
+    """
+    temporary = Path(tempfile.gettempdir())
+    with writing("what is compared", temporary, ELSEWHERE), passing_folder(temporary, PASSING) as place:
+        name = str(place)
+        (place / "parity").mkdir()
+        for script in SCRIPTS.glob("*.py"):
+            shutil.copyfile(script, place / "parity" / script.name)
+        expectation.save(place / "expected.safetensors", **facts)
+        command = [sys.executable, "-I", "-c", START, name, check, str(folder.resolve())]
+        files = [str(place / "expected.safetensors"), str(place / REPORT)]
+        code, errors = run(command + files, cwd=name, env=environment(expectation))
+        if code:
+            said = " | ".join(errors.strip().splitlines()[-LAST_LINES:])
+            raise WorkFailedError(f"the exported folder does not open without the project: {said}", KEPT)
+        report: dict[str, Any] = json.loads((place / REPORT).read_text(encoding="utf-8"))
+    if not report["holds"]:
+        raise WorkFailedError(
+            f"the exported model computes something else: {'; '.join(report['reasons'])}", KEPT
+        )
+    report = {"exporter": facts["exporter"], **report}
+    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def run(command: list[str], **options: Any) -> tuple[int, str]:
+    """Run a command to its end, or to that of this process; return its code and what it says of errors."""
+    with Children() as children:
+        process = children.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+        _, errors = process.communicate()
+    return process.returncode, errors.decode(errors="replace")
+
+
+KEPT = "nothing was written; the checkpoint is as it was"
+
+
+def environment(expectation: Expectation) -> dict[str, str]:
+    """Return the environment of the process: as many threads as ours had, and no network."""
+    threads = str(expectation.facts["threads"])
+    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    return {**os.environ, **offline, "OMP_NUM_THREADS": threads}

@@ -1,0 +1,56 @@
+"""Encoders: tokens, a mask and token types in, logits out."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.programs.form import BATCH, LENGTH, Form, Port, mask_port, tokens_port
+
+CHOICES = "choices"
+ABOUT = {
+    "masked-lm": "the logits of every position",
+    "classification": "the logits of each text, or of each set of texts to choose from",
+}
+
+
+class Encoder(nn.Module):
+    """`attention_mask` is 1 at tokens; `token_type_ids` only where the model has them."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *token_type_ids: Tensor) -> Any:
+        more = {"token_types": token_type_ids[0]} if token_type_ids else {}
+        return self.model(input_ids, padding=attention_mask == 0, **more)
+
+
+def masked_forms(leaving: Leaving) -> list[Form]:
+    """Return the one form of a masked-language model."""
+    return [_form(leaving, (BATCH, LENGTH))]
+
+
+def classification_forms(leaving: Leaving) -> list[Form]:
+    """Return the one form of a classifier; one that chooses reads several texts a row."""
+    is_choice = leaving.config.head.output == "choice"
+    return [_form(leaving, (BATCH, CHOICES, LENGTH) if is_choice else (BATCH, LENGTH))]
+
+
+def _form(leaving: Leaving, axes: tuple[str, ...]) -> Form:
+    ports = [tokens_port("input_ids", leaving, *axes), mask_port("attention_mask", leaving, *axes)]
+    if leaving.config.embeddings.token_types:
+        like = ports[0].example
+        types = torch.zeros_like(like)
+        ports.append(Port("token_type_ids", types, dict(enumerate(axes))))
+    longest = leaving.config.max_source_length
+    assert longest is not None
+    return Form(
+        "model",
+        ABOUT[leaving.config.task],
+        Encoder(leaving.model),
+        tuple(ports),
+        ("logits",),
+        {LENGTH: longest},
+    )

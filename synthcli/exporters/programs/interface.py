@@ -1,0 +1,47 @@
+"""`interface.json`: what the programs of a folder take and give, for people and for whatever runs them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.parity_inputs import begin_id, pad_id
+from synthcli.exporters.programs.form import Form, Port
+
+INTERFACE = "interface.json"
+OutputShapes = dict[str, list[int | str]]
+Shapes = dict[str, OutputShapes]
+
+
+def write_interface(folder: Path, leaving: Leaving, forms: list[Form], suffix: str, shapes: Shapes) -> None:
+    """Write the names, types and shapes of every form; free axes have names in place of sizes.
+
+    `shapes` are those of outputs, by program and name.
+    """
+    tokenizer = leaving.tokenizer
+    table = {
+        "name": leaving.name,
+        "task": leaving.config.task,
+        "begin": begin_id(leaving),
+        "end": None if tokenizer is None else tokenizer.eos_id,
+        "pad": pad_id(leaving),
+        "longest_source": leaving.config.max_source_length,
+        "longest_target": leaving.config.max_target_length,
+        "programs": {form.name: _program(form, suffix, shapes[form.name]) for form in forms},
+    }
+    (folder / INTERFACE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+
+def _program(form: Form, suffix: str, shapes: OutputShapes) -> dict[str, Any]:
+    return {
+        "file": f"{form.name}{suffix}",
+        "inputs": [_input(port) for port in form.inputs],
+        "outputs": list(form.outputs),
+        "output_shapes": shapes,
+    }
+
+
+def _input(port: Port) -> dict[str, Any]:
+    shape = [port.axes.get(axis, size) for axis, size in enumerate(port.example.shape)]
+    table = {"name": port.name, "type": str(port.example.dtype).removeprefix("torch."), "shape": shape}
+    return table if port.initial is None else table | {"initial": port.initial}

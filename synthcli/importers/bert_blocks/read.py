@@ -1,0 +1,253 @@
+"""The repository of retrained and merged BERT blocks: whole models, and parts that a base model completes.
+
+| file | holds | needs |
+|---|---|---|
+| `BERTLM-*.pth`, `MergedRetrainedBert-*.pth` | a whole model | |
+| `combined_model_*.pth` | merged layers and the head, no embeddings | `--base` |
+| `MERGE-*.pth` | one layer for two | `--base`, `block` |
+| `BLOCK-*.pth` | one attention | `--base`, `block` |
+| a folder of `block_<number>_<d_k>_<heads>/BLOCK-latest.pth` | several attentions | `--base` |
+
+The repository published no checkpoint; the layouts are those that its code writes.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from synthcli.errors import SynthError
+from synthcli.importers.base import Arrival, Request
+from synthcli.importers.bert_blocks.weight_map import (
+    LAYER,
+    SPARES,
+    attention_entries,
+    attention_root,
+    head_entries,
+    import_bert_blocks,
+    layer_entries,
+    mixer_of,
+)
+from synthcli.importers.hugging_face import import_hugging_face
+from synthcli.importers.infer_sizes import known_options, wanted
+from synthcli.importers.safe_load import read_foreign
+from synthcli.importers.translate import Entry, Imported, translate
+from synthcli.model import ModelConfig
+
+OPTIONS = {
+    "segment": "the type of every token, 1 unless given, as its data had it",
+    "block": "which layer of the base a part replaces, counted from 0",
+}
+STRUCTURES = {
+    "a type of tokens": "`segment={segment}`: there are two types of tokens",
+    "a part without its base": "`{path}` holds a part of a model",
+    "a base of another task": "the base is a model of task `{task}`, not `masked-lm`",
+}
+BLOCK_FOLDER = re.compile(r"^block_(\d{1,9})_(\d{1,9})_(\d{1,9})$")
+COMBINED = re.compile(r"^block_model_(\d{1,9})\.transformer\.")
+DIGITS = 9  # of any number of a layer
+LATEST = "BLOCK-latest.pth"
+
+
+def read_bert_blocks(request: Request) -> Arrival:
+    """Read a whole model, or parts into a base."""
+    given = known_options(request, OPTIONS, "bert-blocks")
+    segment = number_of(given, "segment", 1)
+    if segment > 1:
+        raise SynthError(STRUCTURES["a type of tokens"].format(segment=segment), "give 0 or 1")
+    if blocks := block_folders(request.path):
+        return of_folder(request, blocks, segment)
+    file = read_foreign(request.path)
+    tensors = file.tensors
+    folder = request.path if request.path.is_dir() else request.path.parent
+    if any(LAYER.match(name) for name in tensors):
+        heads = heads_for(request, len({int(m[1]) for n in tensors if (m := LAYER.match(n))}))
+        imported = import_bert_blocks(tensors, heads, segment)
+        return Arrival(imported, (segment_note(segment, given),), folder, tensors)
+    base = base_of(request, segment)
+    imported = merged(base, tensors, request, given)
+    return Arrival(imported, (f"all that the file lacks is of `{request.base}`",), request.base, tensors)
+
+
+def segment_note(segment: int, given: Mapping[str, str]) -> str:
+    how = "given" if "segment" in given else "assumed, as the repository's data has it"
+    return f"{how}: every token is of type {segment}, which is type 0 here"
+
+
+def block_folders(path: Path) -> list[tuple[int, int, Path]]:
+    """Return (block, heads, file) of each trained attention in a folder."""
+    if not path.is_dir():
+        return []
+    found = [
+        (m, folder / LATEST) for folder in sorted(path.iterdir()) if (m := BLOCK_FOLDER.match(folder.name))
+    ]
+    return [(int(m[1]), int(m[3]), file) for m, file in found if file.is_file()]
+
+
+def of_folder(request: Request, blocks: list[tuple[int, int, Path]], segment: int) -> Arrival:
+    """Put every attention of a folder in its place."""
+    imported = base_of(request, segment)
+    tensors: dict[str, Tensor] = {}
+    numbers = [number for number, _, _ in blocks]
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        raise SynthError(f"`{request.path}` holds block {twice} more than once", "leave the one to import")
+    for number, heads, path in blocks:
+        part = read_foreign(path).tensors
+        imported = with_attention(imported, part, number, heads)
+        tensors |= {f"block_{number}.{name}": tensor for name, tensor in part.items()}
+    note = f"replaced the attention of blocks {', '.join(map(str, numbers))}; the rest is of `{request.base}`"
+    return Arrival(imported, (note,), request.base, tensors)
+
+
+def merged(
+    base: Imported, tensors: Mapping[str, Tensor], request: Request, given: Mapping[str, str]
+) -> Imported:
+    """Put a part that stands alone into its base."""
+    if any(COMBINED.match(name) for name in tensors):
+        return with_layers(base, tensors, request)
+    if "block" not in given:
+        raise wanted("block", "a part says nothing of its place", "`--option block=6`")
+    number = number_of(given, "block", 0)
+    heads = heads_for(request, 1)[0]
+    if any(name.startswith("transformer.") for name in tensors):
+        return with_layer(base, tensors, number, heads)
+    return with_attention(base, tensors, number, heads)
+
+
+def with_attention(base: Imported, tensors: Mapping[str, Tensor], number: int, heads: int) -> Imported:
+    """Replace the attention of one block."""
+    check_place(base.config, number, 1)
+    mixers = {n: base.config.mixer_of(stack_of(base), n) for n in range(stack_of(base).layers)}
+    changed = {n: mixer.model_dump() for n, mixer in mixers.items()}
+    changed[number] = mixer_of(tensors, "", heads)
+    ours = f"encoder.blocks.{number}.mixer"
+    kept = {name: t for name, t in base.weights.items() if not name.startswith(f"{ours}.")}
+    return assembled(base, changed, kept, attention_entries(ours, attention_root(tensors, "")), tensors)
+
+
+def with_layer(base: Imported, tensors: Mapping[str, Tensor], number: int, heads: int) -> Imported:
+    """Put one layer in place of two."""
+    check_place(base.config, number, 2)
+    layers = stack_of(base).layers
+    places = {n: n - (n > number) for n in range(layers) if n not in (number, number + 1)}
+    mixers = {places[n]: base.config.mixer_of(stack_of(base), n).model_dump() for n in places}
+    mixers[number] = mixer_of(tensors, "transformer", heads)
+    kept = moved(base.weights, places)
+    entries = layer_entries(f"encoder.blocks.{number}", "transformer", tensors)
+    return assembled(base, mixers, kept, entries, tensors)
+
+
+def with_layers(base: Imported, tensors: Mapping[str, Tensor], request: Request) -> Imported:
+    """Take every layer and the head of the file, and the embeddings of the base."""
+    count = len({int(m[1]) for name in tensors if (m := COMBINED.match(name))})
+    heads = heads_for(request, count)
+    mixers, entries = {}, head_entries()
+    for number in range(count):
+        root = f"block_model_{number}.transformer"
+        mixers[number] = mixer_of(tensors, root, heads[number])
+        entries += layer_entries(f"encoder.blocks.{number}", root, tensors)
+    kept = {name: t for name, t in base.weights.items() if name.startswith("embeddings.")}
+    return assembled(base, mixers, kept, entries, tensors, is_tied=False)
+
+
+def moved(weights: Mapping[str, Tensor], places: Mapping[int, int]) -> dict[str, Tensor]:
+    """Return the weights with layers renumbered, those without a place left out."""
+    kept = {}
+    for name, tensor in weights.items():
+        match = re.match(r"encoder\.blocks\.(\d{1,9})\.(.*)", name)
+        if match is None:
+            kept[name] = tensor
+        elif int(match[1]) in places:
+            kept[f"encoder.blocks.{places[int(match[1])]}.{match[2]}"] = tensor
+    return kept
+
+
+def assembled(
+    base: Imported,
+    mixers: Mapping[int, Mapping[str, Any]],
+    kept: Mapping[str, Tensor],
+    entries: list[Entry],
+    tensors: Mapping[str, Tensor],
+    is_tied: bool = True,
+) -> Imported:
+    """Return the base with other layers; every tensor of both has one place."""
+    table = base.config.model_dump()
+    table["mixer"] = mixers[0]
+    own = {n: mixer for n, mixer in mixers.items() if mixer != mixers[0]}
+    table["encoder"] |= {"layers": len(mixers), "layer_mixers": own, "mixer": None}
+    if not is_tied:
+        table["embeddings"]["tie"] = "none"
+        table["head"] |= {"transform": True, "bias": True}
+    config = ModelConfig.model_validate(table)
+    prefix = "base:"  # names of the base, which the file's own must not meet
+    everything = {**tensors, **{prefix + name: tensor for name, tensor in kept.items()}}
+    both = [*entries, *(Entry(name, prefix + name) for name in kept)]
+    return replace(translate(config, both, everything, SPARES), unused=base.unused, reasons=base.reasons)
+
+
+def base_of(request: Request, segment: int) -> Imported:
+    """Return the model that a part completes: of this repository, or a BERT folder."""
+    if request.base is None:
+        raise SynthError(
+            STRUCTURES["a part without its base"].format(path=request.path),
+            "name the model it belongs in: `--base FILE` of the repository, or a folder of BERT",
+        )
+    if (request.base / "config.json").is_file():
+        imported = import_hugging_face(request.base)
+    else:
+        tensors = read_foreign(request.base).tensors
+        count = len({int(m[1]) for name in tensors if (m := LAYER.match(name))})
+        width = tensors.get("mask_lm.linear.weight")
+        if not count or width is None:
+            raise SynthError(
+                f"`{request.base}` is no whole model", "take the `BERTLM-latest.pth` it came from"
+            )
+        imported = import_bert_blocks(tensors, [base_heads(request, len(width))] * count, segment)
+    if imported.config.task != "masked-lm" or imported.config.encoder is None:
+        message = STRUCTURES["a base of another task"].format(task=imported.config.task)
+        raise SynthError(message, "take the BERT that the part was trained in")
+    return imported
+
+
+def base_heads(request: Request, width: int) -> int:
+    """Return the heads of the repository's BERT: 64 columns each, as Google's have at every size."""
+    if width % 64:
+        raise SynthError(f"the base of width {width} has no heads of 64 columns", "give the folder of a BERT")
+    return width // 64
+
+
+def check_place(config: ModelConfig, number: int, taken: int) -> None:
+    assert config.encoder is not None
+    last = config.encoder.layers - taken
+    if number > last:
+        raise SynthError(
+            f"`block={number}` of a base of {config.encoder.layers} layers", f"allowed: 0 to {last}"
+        )
+
+
+def stack_of(imported: Imported) -> Any:
+    return imported.config.encoder
+
+
+def heads_for(request: Request, layers: int) -> list[int]:
+    """Return the heads of each layer; one number serves them all."""
+    if not request.heads:
+        raise wanted(
+            "heads", "heads share one matrix", "`--heads 12`, or one for each layer: `--heads 12,12,8`"
+        )
+    if len(request.heads) not in (1, layers):
+        message = f"`--heads` names {len(request.heads)} numbers, and there are {layers} layers"
+        raise SynthError(message, "give one, or one for each layer")
+    return list(request.heads) * (layers if len(request.heads) == 1 else 1)
+
+
+def number_of(given: Mapping[str, str], key: str, default: int) -> int:
+    """Return a number from 0 on."""
+    value = given.get(key, str(default))
+    if not value.isdecimal() or len(value) > DIGITS:
+        raise SynthError(f"`{key}={value:.40}` is not a number from 0 on", OPTIONS[key])
+    return int(value)

@@ -1,0 +1,78 @@
+"""The options of an original model, kept as strings; a wrong one is refused by name."""
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from synthcli.errors import SynthError, did_you_mean
+from synthcli.importers.refusals import Only, check_options
+
+T = TypeVar("T")
+
+SWITCHES = {"True": True, "False": False}
+MOST = 1_000_000_000  # of anything that is counted
+NOTES = "_note"  # how a remark beside the options ends
+
+
+@dataclass(frozen=True)
+class OriginalOptions:
+    """`family` names the original in errors; "None" means an absent value."""
+
+    family: str
+    values: Mapping[str, str]
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.values.get(key, "None")
+        if value != "None":
+            return value
+        if default is None:
+            raise SynthError(
+                f"the options of the {self.family} lack `{key}`", "give the options the model was built with"
+            )
+        return default
+
+    def says(self, key: str) -> bool:
+        """Whether the option is there."""
+        return self.values.get(key, "None") != "None"
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Return a number; without a default it must be there."""
+        value = self.text(key, None if default is None else str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            message = f"`{key} = {value:.40}` of the {self.family} is not a number"
+            raise SynthError(message, "give the options the model was built with")
+        return number
+
+    def whole(self, key: str, default: int | None = None, most: int = MOST) -> int:
+        """Return a positive whole number; what counts more than there can be of it is refused, too."""
+        value = self.number(key, default)
+        if value < 1 or value != int(value):
+            message = f"`{key} = {value:g}` of the {self.family} is not a positive whole number"
+            raise SynthError(message, "give the options the model was built with")
+        if value > most:
+            message = f"`{key} = {value:g}` of the {self.family} is more than {most}"
+            raise SynthError(message, "the weights do not belong to these options")
+        return int(value)
+
+    def switch(self, key: str, default: bool = False) -> bool:
+        return self.one_of(key, SWITCHES, str(default))
+
+    def one_of(self, key: str, table: Mapping[str, T], default: str | None = None) -> T:
+        """Return what the table says of the option's word."""
+        value = self.text(key, default)
+        if value not in table:
+            raise SynthError(f"unknown `{key} = {value}` of the {self.family}", did_you_mean(value, table))
+        return table[value]
+
+    def check(self, rules: Iterable[Only], known: Collection[str]) -> None:
+        """Raise where an option is unknown, or has a value that we cannot express."""
+        for key in self.values:
+            if key not in known and not key.endswith(NOTES):
+                raise SynthError(f"unknown option `{key}` of the {self.family}", did_you_mean(key, known))
+        said = {key: value for key, value in self.values.items() if value != "None"}
+        check_options(rules, said, f"the {self.family}")

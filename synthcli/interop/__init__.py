@@ -1,1 +1,0 @@
-"""Models from elsewhere and for elsewhere."""

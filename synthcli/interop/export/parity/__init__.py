@@ -1,5 +1,0 @@
-"""The certificate's other side: opens a folder as anyone would, in a process that refuses the project.
-
-These modules know the standard library, numpy, safetensors and the library that opens the folder. They are
-copied out of the package and run there (`certificate.py`), so imports between them are relative.
-"""
