@@ -14,7 +14,7 @@ from synthcli import safe_read
 from synthcli.data.corpora.reading import lines
 from synthcli.data.tokenizers import load_tokenizer
 from synthcli.errors import SynthError
-from synthcli.importers.safe_load import read_foreign
+from synthcli.importers.safe_load import load_tensors
 from synthcli.presets.files import read_toml
 from synthcli.presets.overrides import parse_value
 
@@ -35,7 +35,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "table": lambda path: safe_read.read_table(path, "hint"),
     "toml": read_toml,
     "lines": lambda path: list(lines(path)),
-    "weights": read_foreign,
+    "weights": load_tensors,
 }
 
 
@@ -137,7 +137,7 @@ def test_a_bomb_of_weights(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/0", bytes(10**7))
-    message, _ = refusal(lambda: read_foreign(path))
+    message, _ = refusal(lambda: load_tensors(path))
     assert message == f"`{path}` has {path.stat().st_size:,} bytes, and its members claim 10,000,000"
 
 

@@ -16,7 +16,7 @@ from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
 from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError
-from synthcli.importers.hugging_face import form_of, load_hugging_face
+from synthcli.importers.hugging_face import load_hugging_face, read_text_form
 from synthcli.importers.hugging_face.options import CONFIG, read_options
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import FOLDER, load_checkpoint, model_of
@@ -78,7 +78,7 @@ def open_teacher(path: Path) -> Teacher:
         checkpoint = load_checkpoint(path)
         return _teacher(path, checkpoint.path, model_of(checkpoint), checkpoint.tokenizer)
     model, tokenizer = load_hugging_face(path), load_published(path)
-    tokenizer.form = form_of(path)
+    tokenizer.form = read_text_form(path)
     teacher = _teacher(path, path, model, tokenizer)
     former = FORMER.get(read_options(path).values["model_type"])
     with suppress(SynthError):

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from synthcli.importers.refusals import Only
 from synthcli.importers.spare import Spare
-from synthcli.importers.translate import Imported
+from synthcli.importers.translate import TranslatedModel
 
 
 @dataclass(frozen=True)
-class Request:
+class ImportSource:
     """`options` are the original's own, as strings; `heads` cannot be read off a weight.
 
     `base` is a checkpoint that lends what parts of a model do not have.
@@ -25,14 +25,14 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class ImportResult:
     """A translated model; `notes` say what was inferred and what was assumed, a line each.
 
     `folder` is where tokenizer files may lie beside the weights. `form` is that in which texts were read,
     None where it is not known.
     """
 
-    imported: Imported
+    imported: TranslatedModel
     notes: tuple[str, ...]
     folder: Path | None
     tensors: Mapping[str, Tensor]
@@ -48,7 +48,7 @@ class Origin:
     """
 
     title: str
-    read: Callable[[Request], Arrival]
+    read: Callable[[ImportSource], ImportResult]
     options: Mapping[str, str]
     takes_heads: bool = False
     takes_base: bool = False

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from synthcli.errors import SynthError, did_you_mean
-from synthcli.importers.base import Request
+from synthcli.errors import SynthError
 
 
 def rows(tensors: Mapping[str, Tensor], name: str, what: str) -> int:
@@ -30,7 +29,7 @@ def shape(tensors: Mapping[str, Tensor], name: str, what: str) -> tuple[int, ...
     return tuple(tensors[name].shape)
 
 
-def count(tensors: Mapping[str, Tensor], pattern: str) -> int:
+def count_layers(tensors: Mapping[str, Tensor], pattern: str) -> int:
     """Return how many layers there are: numbers that the group of `pattern` takes, from 0 on."""
     found = {int(match[1]) for name in tensors if (match := re.match(pattern, name))}
     if found != set(range(len(found))):
@@ -39,31 +38,10 @@ def count(tensors: Mapping[str, Tensor], pattern: str) -> int:
     return len(found)
 
 
-def whole_part(whole: int, part: int, what: str) -> int:
+def divide_exactly(whole: int, part: int, what: str) -> int:
     """Return how often a width goes into another, which it must do wholly."""
     if not part or whole % part:
         raise SynthError(
             f"{what}: {whole} does not divide by {part}", "the weights do not belong to one model"
         )
     return whole // part
-
-
-def known_options(request: Request, known: Mapping[str, str], origin: str) -> dict[str, str]:
-    """Return the options of a request; one that the origin does not have is refused by name."""
-    for key in request.options:
-        if key not in known:
-            raise SynthError(f"unknown option `{key}` of `--from {origin}`", did_you_mean(key, known))
-    return dict(request.options)
-
-
-def wanted(key: str, why: str, examples: str) -> SynthError:
-    """Return the error of something that no tensor shows."""
-    return SynthError(f"no weight shows `{key}`: {why}", f"say it: {examples}")
-
-
-def one_heads(request: Request) -> int | None:
-    """Return the one number of heads that was given, if any."""
-    if len(set(request.heads)) > 1:
-        shown = ",".join(map(str, request.heads))
-        raise SynthError(f"`--heads {shown}` names several, and every layer has the same here", "name one")
-    return request.heads[0] if request.heads else None

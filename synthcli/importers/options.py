@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from synthcli.errors import SynthError, did_you_mean
+from synthcli.importers.base import ImportSource
 from synthcli.importers.refusals import Only, check_options
 
 T = TypeVar("T")
@@ -76,3 +77,29 @@ class OriginalOptions:
                 raise SynthError(f"unknown option `{key}` of the {self.family}", did_you_mean(key, known))
         said = {key: value for key, value in self.values.items() if value != "None"}
         check_options(rules, said, f"the {self.family}")
+
+
+def accept_options(request: ImportSource, known: Mapping[str, str], origin: str) -> dict[str, str]:
+    """Return the options of a request; one that the origin does not have is refused by name."""
+    for key in request.options:
+        if key not in known:
+            raise SynthError(f"unknown option `{key}` of `--from {origin}`", did_you_mean(key, known))
+    return dict(request.options)
+
+
+def missing_option(key: str, why: str, examples: str) -> SynthError:
+    """Return the error of something that no tensor shows."""
+    return SynthError(f"no weight shows `{key}`: {why}", f"say it: {examples}")
+
+
+def single_heads(request: ImportSource) -> int | None:
+    """Return the one number of heads that was given, if any."""
+    if len(set(request.heads)) > 1:
+        shown = ",".join(map(str, request.heads))
+        raise SynthError(f"`--heads {shown}` names several, and every layer has the same here", "name one")
+    return request.heads[0] if request.heads else None
+
+
+def describe_values(how: str, values: Mapping[str, str]) -> str:
+    """Return a line that names options and their values."""
+    return f"{how}: " + ", ".join(f"`{key} = {value}`" for key, value in values.items()) if values else ""

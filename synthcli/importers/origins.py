@@ -1,6 +1,6 @@
 """Where models come from: the registry. Adding an origin is a folder here and a line in `ORIGINS`."""
 
-from synthcli.importers.base import Arrival, Origin, Request
+from synthcli.importers.base import Origin
 from synthcli.importers.bert_blocks import read as bert_blocks
 from synthcli.importers.hugging_face import bert, gpt2, own_export
 from synthcli.importers.hugging_face.read import read_hugging_face
@@ -56,5 +56,3 @@ ORIGINS: dict[str, Origin] = {
         structures=bert_blocks.STRUCTURES,
     ),
 }
-
-__all__ = ["ORIGINS", "Arrival", "Origin", "Request"]

@@ -46,6 +46,6 @@ def check_options(
             raise rule.refusal(shown(value), of, shown)
 
 
-def meanings(rules: Iterable[Only]) -> dict[str, str]:
+def describe_options(rules: Iterable[Only]) -> dict[str, str]:
     """Return what the list of an origin's options says of these: option → what is imported."""
     return {rule.option: "imported: " + ", ".join(map(str, rule.imported)) for rule in rules}

@@ -30,7 +30,7 @@ DAMAGED = "the copy is incomplete or damaged: fetch it anew"
 
 
 @dataclass(frozen=True)
-class Foreign:
+class TensorFile:
     """Every tensor of a file under its own name, and the words that a safetensors file holds beside them."""
 
     path: Path
@@ -38,23 +38,23 @@ class Foreign:
     words: dict[str, str] = field(default_factory=dict)
 
 
-def read_foreign(path: Path) -> Foreign:
+def load_tensors(path: Path) -> TensorFile:
     """Read a file of tensors, or the one such file of a folder."""
-    file = weights_in(path) if path.is_dir() else path
+    file = find_weights(path) if path.is_dir() else path
     refuse_irregular(file)
     if not file.is_file():
         raise SynthError(f"there is no file `{file}`", "name a file of weights, or the folder that holds it")
     if file.suffix in SAFE:
         found = _read_safetensors(file)
     elif file.suffix in (*PICKLED, ""):
-        found = Foreign(file, _read_pickled(file))
+        found = TensorFile(file, _read_pickled(file))
     else:
         known = ", ".join(f"`{suffix}`" for suffix in (*SAFE, *PICKLED))
         raise SynthError(f"`{file}` is of no kind known to hold weights", f"known: {known}")
-    return Foreign(file, without_prefix(found.tensors, file), found.words)
+    return TensorFile(file, strip_prefix(found.tensors, file), found.words)
 
 
-def weights_in(folder: Path) -> Path:
+def find_weights(folder: Path) -> Path:
     """Return the one file of weights in a folder; safetensors go first."""
     for name in USUAL:
         if (folder / name).is_file():
@@ -71,11 +71,11 @@ def weights_in(folder: Path) -> Path:
     raise SynthError(f"`{folder}` holds no weights", f"expected a file that ends in one of {known}")
 
 
-def _read_safetensors(path: Path) -> Foreign:
+def _read_safetensors(path: Path) -> TensorFile:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-            return Foreign(path, tensors, dict(file.metadata() or {}))
+            return TensorFile(path, tensors, dict(file.metadata() or {}))
     except (SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
         raise SynthError(f"`{path}` is not a whole safetensors file", DAMAGED) from error
 
@@ -96,7 +96,7 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # a damaged archive fails in as many ways as it has parts
         raise SynthError(f"`{path}` is not a whole file of `torch.save`", DAMAGED) from error
-    return tensors_of(content, path)
+    return extract_state_dict(content, path)
 
 
 def is_torch_file(path: Path) -> bool:
@@ -118,7 +118,7 @@ def refuse_packed(path: Path) -> None:
         raise SynthError(message, "`torch.save` packs nothing: fetch the file anew")
 
 
-def tensors_of(content: object, path: Path) -> dict[str, Tensor]:
+def extract_state_dict(content: object, path: Path) -> dict[str, Tensor]:
     """Return the state dict that a file holds: all of it, or one of its entries beside an optimizer's."""
     if isinstance(content, Mapping):
         for key in WRAPPINGS:
@@ -135,11 +135,11 @@ def tensors_of(content: object, path: Path) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             what = type(value).__name__
             raise SynthError(f"`{name}` of `{path}` is no tensor but `{what}`", "save the state dict alone")
-        check(name, value, path)
+        check_tensor(name, value, path)
     return {name: value.detach() for name, value in content.items()}
 
 
-def check(name: str, tensor: Tensor, path: Path) -> None:
+def check_tensor(name: str, tensor: Tensor, path: Path) -> None:
     """Refuse what is no plain tensor, or claims more elements than the file holds."""
     is_plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout == torch.strided
     if not is_plain or tensor.device.type != "cpu" or tensor.is_quantized or tensor.is_complex():
@@ -148,7 +148,7 @@ def check(name: str, tensor: Tensor, path: Path) -> None:
         raise SynthError(f"`{name}` of `{path}` claims more elements than the file holds", DAMAGED)
 
 
-def without_prefix(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+def strip_prefix(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Take off what wrappers of a model put before every name."""
     for prefix in PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):

@@ -35,7 +35,7 @@ class Spare:
         return self.check is not without_influence
 
 
-def rules_for(unread: Iterable[str], spares: Iterable[Spare]) -> dict[str, Spare]:
+def match_rules(unread: Iterable[str], spares: Iterable[Spare]) -> dict[str, Spare]:
     """Return the rule of each name that has one."""
     rules = list(spares)
     found = {name: next((one for one in rules if re.search(one.names, name)), None) for name in unread}

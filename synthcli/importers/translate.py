@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
-from synthcli.importers.spare import Spare, check_spare, rules_for
+from synthcli.importers.spare import Spare, check_spare, match_rules
 from synthcli.model import ModelConfig, build
 
 Change = Callable[[Tensor], Tensor]
@@ -22,7 +22,7 @@ OWN_WORDS = "Value error, "  # before a message that a configuration wrote itsel
 OPTIONS_OF = "the options of the {} describe"
 
 
-def unchanged(tensor: Tensor) -> Tensor:
+def identity(tensor: Tensor) -> Tensor:
     """Return the tensor itself."""
     return tensor
 
@@ -33,11 +33,11 @@ class Entry:
 
     name: str
     source: str
-    change: Change = unchanged
+    change: Change = identity
 
 
 @dataclass(frozen=True)
-class Imported:
+class TranslatedModel:
     """A configuration, weights under our names, and the original's tensors that none of them is made of.
 
     `reasons` say of each of these why it may be left.
@@ -57,15 +57,15 @@ def affine(ours: str, theirs: str) -> list[Entry]:
 
 def input_major(ours: str, theirs: str) -> list[Entry]:
     """Return the weight and the bias of a map stored as (in, out), to be multiplied from the right."""
-    return [Entry(f"{ours}.weight", f"{theirs}.weight", transposed), Entry(f"{ours}.bias", f"{theirs}.bias")]
+    return [Entry(f"{ours}.weight", f"{theirs}.weight", transpose), Entry(f"{ours}.bias", f"{theirs}.bias")]
 
 
-def transposed(weight: Tensor) -> Tensor:
+def transpose(weight: Tensor) -> Tensor:
     """Return the map output-major."""
     return weight.transpose(0, 1).contiguous()
 
 
-def part(index: int, count: int, change: Change = unchanged, axis: int = -1) -> Change:
+def take_part(index: int, count: int, change: Change = identity, axis: int = -1) -> Change:
     """Cut an axis into `count` equal parts and change the one at `index`."""
 
     def cut(tensor: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ def part(index: int, count: int, change: Change = unchanged, axis: int = -1) -> 
     return cut
 
 
-def problem_of(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """Return the first thing that is wrong with a configuration, with its place where the text names none."""
     first = error.errors()[0]
     said = first["msg"]
@@ -90,20 +90,31 @@ def problem_of(error: ValidationError) -> str:
 
 
 @contextmanager
-def described_by(what: str) -> Iterator[None]:
+def explain_refusal(what: str) -> Iterator[None]:
     """Turn what a configuration refuses into one message; `what` describes it, and ends in its verb."""
     try:
         yield
     except ValidationError as error:
-        message = f"{what} no model of ours: {problem_of(error)}"
+        message = f"{what} no model of ours: {first_problem(error)}"
         raise SynthError(message, "are the options those it was trained with?") from error
 
 
 def translate(
     config: ModelConfig, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spares: Iterable[Spare]
-) -> Imported:
-    """Return the weights of `config`'s model; what does not fit is an error, as in `fitted`."""
-    return Imported(config, *fitted(build_empty(config), entries, tensors, spares))
+) -> TranslatedModel:
+    """Return the weights of `config`'s model; what does not fit is an error, as in `fit_entries`."""
+    return TranslatedModel(config, *fit_entries(build_empty(config), entries, tensors, spares))
+
+
+def drop_tied_copies(tensors: Mapping[str, Tensor], copies: Mapping[str, str]) -> dict[str, Tensor]:
+    """Leave out each tensor that repeats another (`copies`: its name → the other's); they must be equal."""
+    for name, original in copies.items():
+        if name in tensors and original in tensors and not torch.equal(tensors[name], tensors[original]):
+            raise SynthError(
+                f"`{name}` differs from `{original}`, which the configuration ties to it",
+                "if the model was trained untied, its `config.json` should say `tie_word_embeddings = false`",
+            )
+    return {name: tensor for name, tensor in tensors.items() if name not in copies}
 
 
 def build_empty(config: ModelConfig) -> nn.Module:
@@ -116,7 +127,7 @@ def build_empty(config: ModelConfig) -> nn.Module:
         raise SynthError(message, "the weights do not belong to this configuration") from error
 
 
-def fitted(
+def fit_entries(
     model: nn.Module, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spares: Iterable[Spare]
 ) -> tuple[dict[str, Tensor], dict[str, str], tuple[str, ...], dict[str, str]]:
     """Return the weights of `model`, where each comes from, the tensors that none comes from, and why.
@@ -127,25 +138,27 @@ def fitted(
     entries = list(entries)
     missing = sorted({entry.source for entry in entries} - tensors.keys())
     if missing:
-        raise SynthError(f"the weights lack {_some(missing)}", "the file is incomplete or of another model")
+        raise SynthError(
+            f"the weights lack {_list_some(missing)}", "the file is incomplete or of another model"
+        )
     unread = sorted(tensors.keys() - {entry.source for entry in entries})
-    rules = rules_for(unread, spares)
+    rules = match_rules(unread, spares)
     foreign = [name for name in unread if name not in rules]
     if foreign:
         raise SynthError(
-            f"the weights hold {_some(foreign)}, which the configuration gives no place",
+            f"the weights hold {_list_some(foreign)}, which the configuration gives no place",
             "the weights do not belong to this configuration, or hold a part that our models do not have",
         )
     for name, rule in rules.items():
         check_spare(name, tensors[name], rule)
-    weights = {entry.name: changed(entry, tensors[entry.source]) for entry in entries}
+    weights = {entry.name: apply_entry(entry, tensors[entry.source]) for entry in entries}
     sources = {entry.name: entry.source for entry in entries}
     _check_shapes(model.state_dict(), weights, sources)
     _check_tied(model, weights, sources)
     return weights, sources, tuple(unread), {name: rule.why for name, rule in rules.items()}
 
 
-def changed(entry: Entry, tensor: Tensor) -> Tensor:
+def apply_entry(entry: Entry, tensor: Tensor) -> Tensor:
     """Return what an entry makes of its tensor, which must hold real, finite numbers."""
     if not tensor.is_floating_point():
         raise SynthError(
@@ -163,7 +176,7 @@ def changed(entry: Entry, tensor: Tensor) -> Tensor:
         ) from error
 
 
-def build_imported(imported: Imported) -> nn.Module:
+def build_translated(imported: TranslatedModel) -> nn.Module:
     """Build the model and give it the imported weights, every one."""
     model = build(imported.config)
     model.load_state_dict(imported.weights)
@@ -184,7 +197,7 @@ def _check_shapes(
             )
     absent = sorted(expected.keys() - weights.keys())
     if absent:
-        raise SynthError(f"nothing gives the model's {_some(absent)} a value", "this is our mistake")
+        raise SynthError(f"nothing gives the model's {_list_some(absent)} a value", "this is our mistake")
 
 
 def _check_tied(model: nn.Module, weights: Mapping[str, Tensor], sources: Mapping[str, str]) -> None:
@@ -200,7 +213,7 @@ def _check_tied(model: nn.Module, weights: Mapping[str, Tensor], sources: Mappin
             )
 
 
-def _some(names: list[str]) -> str:
+def _list_some(names: list[str]) -> str:
     """Return the first names in backticks, and how many more there are."""
     shown = ", ".join(f"`{name}`" for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -14,10 +14,10 @@ from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
 from synthcli.data.tokenizers.hugging_face import is_published
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.importers.origins import ORIGINS, Arrival, Origin
-from synthcli.importers.origins import Request as Foreign
+from synthcli.importers.base import ImportResult, ImportSource, Origin
+from synthcli.importers.origins import ORIGINS
 from synthcli.importers.safe_load import PICKLED, SAFE
-from synthcli.importers.translate import described_by
+from synthcli.importers.translate import explain_refusal
 from synthcli.jobs.tokenizers import notes_of
 from synthcli.training.checkpoints import write_model
 from synthcli.training.weights import SHOWN
@@ -66,10 +66,10 @@ def import_model(request: Request) -> Report:
     if output.exists() or output.is_symlink():
         raise SynthError(f"`{output}` exists already", ELSEWHERE)
     refuse_unwritable(output, ELSEWHERE)
-    arrival = arrived(request, origin)
-    tokenizer = tokenizer_for(request, arrival)
-    check_vocabulary(tokenizer, arrival)
-    imported = arrival.imported
+    result = read_origin(request, origin)
+    tokenizer = tokenizer_for(request, result)
+    check_vocabulary(tokenizer, result)
+    imported = result.imported
     report = Report(
         checkpoint=output,
         origin=request.origin,
@@ -77,11 +77,11 @@ def import_model(request: Request) -> Report:
         task=imported.config.task,
         parameters=sum(t.numel() for t in {id(t): t for t in imported.weights.values()}.values()),
         tokenizer=None if tokenizer is None else tokenizer.kind,
-        notes=arrival.notes + notes_of(tokenizer),
+        notes=result.notes + notes_of(tokenizer),
         unused=imported.unused,
         reasons=imported.reasons,
     )
-    text = json.dumps(record(request, report, arrival), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(record(request, report, result), indent=2, ensure_ascii=False) + "\n"
     files = {REPORT: text}
     write_model(output, imported.config, imported.weights, tokenizer, files=files, elsewhere=ELSEWHERE)
     return report
@@ -120,15 +120,15 @@ def output_of(request: Request) -> Path:
     return Path("imported") / (path.stem if is_weights else path.name)
 
 
-def arrived(request: Request, origin: Origin) -> Arrival:
-    foreign = Foreign(request.path, request.options, request.heads, request.base)
-    with described_by(f"`{request.path}` describes"):
-        return origin.read(foreign)
+def read_origin(request: Request, origin: Origin) -> ImportResult:
+    source = ImportSource(request.path, request.options, request.heads, request.base)
+    with explain_refusal(f"`{request.path}` describes"):
+        return origin.read(source)
 
 
-def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
+def tokenizer_for(request: Request, result: ImportResult) -> Tokenizer | None:
     """Return the tokenizer wanted, else the one beside the weights, if any; it keeps the form of texts."""
-    folder = request.tokenizer or arrival.folder
+    folder = request.tokenizer or result.folder
     if request.tokenizer is not None and not request.tokenizer.is_dir():
         raise SynthError(f"there is no folder `{request.tokenizer}`", "name a folder with a tokenizer")
     if folder is None or not folder.is_dir():
@@ -137,13 +137,13 @@ def tokenizer_for(request: Request, arrival: Arrival) -> Tokenizer | None:
     if request.tokenizer is None and not has_files:
         return None
     tokenizer = find_tokenizer(folder)
-    tokenizer.form = request.form or arrival.form or tokenizer.form
+    tokenizer.form = request.form or result.form or tokenizer.form
     return tokenizer
 
 
-def check_vocabulary(tokenizer: Tokenizer | None, arrival: Arrival) -> None:
+def check_vocabulary(tokenizer: Tokenizer | None, result: ImportResult) -> None:
     """Refuse a tokenizer with ids that the model has no vector for."""
-    size = arrival.imported.config.vocab_size
+    size = result.imported.config.vocab_size
     if tokenizer is not None and tokenizer.vocab_size > size:
         raise SynthError(
             f"the tokenizer has {tokenizer.vocab_size} ids, and the model knows {size}",
@@ -151,7 +151,7 @@ def check_vocabulary(tokenizer: Tokenizer | None, arrival: Arrival) -> None:
         )
 
 
-def record(request: Request, report: Report, arrival: Arrival) -> dict[str, object]:
+def record(request: Request, report: Report, result: ImportResult) -> dict[str, object]:
     """Return what the checkpoint keeps of where it came from: every tensor is used, or named with why not."""
     return {
         "synth": synthcli.__version__,
@@ -163,7 +163,7 @@ def record(request: Request, report: Report, arrival: Arrival) -> dict[str, obje
         "notes": list(report.notes),
         "unused": list(report.unused),
         "reasons": dict(report.reasons),
-        "tensors": arrival.imported.original_names,
+        "tensors": result.imported.original_names,
     }
 
 

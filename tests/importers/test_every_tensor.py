@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
-from synthcli.importers.origins import ORIGINS, Request
+from synthcli.importers.base import ImportSource
+from synthcli.importers.origins import ORIGINS
 from synthcli.importers.simplified_blocks import import_simplified_blocks
 from synthcli.importers.synthesizer import import_synthesizer
-from synthcli.importers.translate import Imported, build_imported
+from synthcli.importers.translate import TranslatedModel, build_translated
 from tests.importers.originals import simplified, srupp, synthesizer
 from tests.importers.originals.simplified import Simplified
 from tests.importers.originals.srupp import LanguageModel
@@ -37,20 +38,20 @@ class Case:
     """A file of an origin, how it is read, and the original's logits of any such file."""
 
     weights: Weights
-    read: Callable[[Weights], Imported]
+    read: Callable[[Weights], TranslatedModel]
     original: Callable[[Weights], Tensor]
     ours: Callable[[nn.Module], Tensor]
 
 
 def from_file(
     origin: str, folder: Path, heads: int | None = None, **options: str
-) -> Callable[[Weights], Imported]:
+) -> Callable[[Weights], TranslatedModel]:
     """Return what reads weights as the command does."""
 
-    def read(weights: Weights) -> Imported:
+    def read(weights: Weights) -> TranslatedModel:
         torch.save(weights, folder / "model.pt")
         given = (heads,) if heads is not None else ()
-        return ORIGINS[origin].read(Request(folder / "model.pt", options, given)).imported
+        return ORIGINS[origin].read(ImportSource(folder / "model.pt", options, given)).imported
 
     return read
 
@@ -120,7 +121,7 @@ def srupp_case(name: str, folder: Path) -> Case:
 @torch.no_grad()
 def compared(case: Case, weights: Weights, expected: Tensor) -> None:
     """Import weights and compare with the original's logits of the same."""
-    model = build_imported(case.read(weights)).double().eval()
+    model = build_translated(case.read(weights)).double().eval()
     torch.testing.assert_close(case.ours(model), expected, rtol=1e-6, atol=1e-7)
 
 
@@ -230,8 +231,8 @@ def test_a_trainers_folder_says_the_epsilon_of_norms(eps: str, tmp_path: Path) -
     table = {key: words.get(value, value) for key, value in options.items()}
     (tmp_path / "config.json").write_text(json.dumps(table | {"layer_norm_epsilon": float(eps)}))
     torch.save({f"transformer.{name}": tensor for name, tensor in weights.items()}, tmp_path / "model.pt")
-    imported = ORIGINS["simplified-blocks"].read(Request(tmp_path / "model.pt", {})).imported
-    logits = build_imported(imported).double().eval()(TOKENS)[0]
+    imported = ORIGINS["simplified-blocks"].read(ImportSource(tmp_path / "model.pt", {})).imported
+    logits = build_translated(imported).double().eval()(TOKENS)[0]
     torch.testing.assert_close(logits, Simplified(options, weights, {}).logits(TOKENS), rtol=1e-6, atol=1e-7)
 
 
@@ -247,7 +248,7 @@ def test_a_trainers_folder_that_scales_scores_otherwise_is_refused(
     )
     torch.save(weights, tmp_path / "model.pt")
     with pytest.raises(SynthError) as caught:
-        ORIGINS["simplified-blocks"].read(Request(tmp_path / "model.pt", {}))
+        ORIGINS["simplified-blocks"].read(ImportSource(tmp_path / "model.pt", {}))
     assert caught.value.message == f"`{key} = {value}` of the simplified blocks cannot be expressed"
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from synthcli.errors import SynthError
 from synthcli.importers.simplified_blocks import import_simplified_blocks
-from synthcli.importers.translate import build_imported
+from synthcli.importers.translate import build_translated
 from tests.importers.golden import gradient_norms, group, recorded
 
 FILES = (
@@ -27,7 +27,7 @@ FILES = (
 def test_logits_loss_and_gradients_equal_the_original(name: str, shared: Path) -> None:
     options, tensors = recorded(shared / "golden" / f"simplified_{name}.safetensors")
     imported = import_simplified_blocks(options, group(tensors, "weights."), group(tensors, "fixed."))
-    model = build_imported(imported).eval()
+    model = build_translated(imported).eval()
 
     tokens = tensors["input_ids"]
     logits, _ = model(tokens)

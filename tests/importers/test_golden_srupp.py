@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.importers.srupp import import_sru, import_srupp
-from synthcli.importers.srupp.weight_map import ImportedLayers, build_layers
+from synthcli.importers.srupp.weight_map import TranslatedLayers, build_layers
 from synthcli.model.context import Context
 from synthcli.model.mixers.sru import RecurrentState
 from tests.importers.golden import group, recorded
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("implementation")
 FILES = ("base", "bidirectional", "in_ne_out_rescale", "post_ln_every2")
 
 
-def _built(imported: ImportedLayers) -> nn.ModuleList:
+def _built(imported: TranslatedLayers) -> nn.ModuleList:
     """Build in training mode, where a memory is layer inputs; the original's dropout is 0."""
     layers = build_layers(imported.layers)
     layers.load_state_dict(imported.weights)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.importers.srupp import import_sru, import_srupp
-from synthcli.importers.srupp.weight_map import ImportedLayers, build_layers
+from synthcli.importers.srupp.weight_map import TranslatedLayers, build_layers
 from synthcli.model.context import Context
 from tests.importers.originals import srupp
 from tests.importers.originals.srupp import LanguageModel
@@ -25,13 +25,13 @@ def options_of(name: str, **changes: str | None) -> dict[str, str]:
     return {key: value for key, value in told.items() if value is not None}
 
 
-def stack_of(name: str, options: dict[str, str], weights: dict[str, Tensor]) -> ImportedLayers:
+def stack_of(name: str, options: dict[str, str], weights: dict[str, Tensor]) -> TranslatedLayers:
     layers = {key.removeprefix("rnn."): t for key, t in weights.items() if key.startswith("rnn.")}
     return (import_srupp if "proj_size" in srupp.options_of(name) else import_sru)(options, layers)
 
 
 @torch.no_grad()
-def compare(name: str, imported: ImportedLayers, weights: dict[str, Tensor]) -> None:
+def compare(name: str, imported: TranslatedLayers, weights: dict[str, Tensor]) -> None:
     """Compare h of random inputs with the original's, whose factor is the file's."""
     original = LanguageModel(srupp.options_of(name) | {"rescale": "True"}, weights)
     layers = build_layers(imported.layers)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from synthcli.errors import SynthError
-from synthcli.importers.safe_load import read_foreign
+from synthcli.importers.safe_load import load_tensors
 
 WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "a.bias": torch.ones(2)}
 RUNS_CODE = "is a pickle of more than tensors, which could run any code: nothing of it was run"
@@ -29,7 +29,7 @@ class Runs:
 
 def message(path: Path) -> str:
     with pytest.raises(SynthError) as caught:
-        read_foreign(path)
+        load_tensors(path)
     assert caught.value.hint and "\n" not in caught.value.message
     return caught.value.message
 
@@ -47,14 +47,14 @@ def message(path: Path) -> str:
 def test_a_state_dict_however_wrapped(content: Any, is_old: bool, tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     torch.save(content, path, _use_new_zipfile_serialization=not is_old)
-    found = read_foreign(path).tensors
+    found = load_tensors(path).tensors
     assert found.keys() == WEIGHTS.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in WEIGHTS.items())
 
 
 def test_safetensors_and_their_words(tmp_path: Path) -> None:
     save_file(WEIGHTS, tmp_path / "model.safetensors", metadata={"n_heads": "4"})
-    found = read_foreign(tmp_path)
+    found = load_tensors(tmp_path)
     assert found.words == {"n_heads": "4"} and found.tensors.keys() == WEIGHTS.keys()
 
 
@@ -115,7 +115,7 @@ def test_a_folder_must_say_which_file(tmp_path: Path) -> None:
     assert message(tmp_path) == f"`{tmp_path}` holds several files of weights: `one.pt`, `two.pt`"
     (tmp_path / "two.pt").unlink()
     (tmp_path / "trainer_states.pt").write_bytes(b"not read")
-    assert read_foreign(tmp_path).path == tmp_path / "one.pt"
+    assert load_tensors(tmp_path).path == tmp_path / "one.pt"
 
 
 def test_links_lead_nowhere_else(tmp_path: Path) -> None:

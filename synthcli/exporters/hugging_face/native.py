@@ -21,7 +21,7 @@ from synthcli.exporters.hugging_face.auto_classes import form_of, labels_of, spe
 from synthcli.exporters.hugging_face.pad_layers import Weights, padded
 from synthcli.exporters.safetensors_export import CONFIG, WEIGHTS
 from synthcli.importers.hugging_face import FAMILIES
-from synthcli.importers.hugging_face.bert import entries_of
+from synthcli.importers.hugging_face.bert import bert_entries
 from synthcli.importers.hugging_face.options import ACTIVATIONS, Options
 from synthcli.model import ModelConfig
 
@@ -135,7 +135,7 @@ def bert(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | No
         return None
     is_tied = is_classifier or config.embeddings.tie != "none"
     named = {} if is_tied else {UNTIED_BIAS: torch.empty(0)}
-    entries = entries_of(config, "bert.", named)
+    entries = bert_entries(config, "bert.", named)
     if any(entry.name not in weights for entry in entries):
         return None
     tensors = {entry.source: weights[entry.name] for entry in entries}

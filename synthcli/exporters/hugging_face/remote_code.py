@@ -13,7 +13,7 @@ from synthcli.exporters.hugging_face.modeling import CONFIGURATION, MODELING, mo
 from synthcli.exporters.hugging_face.tree_shake import CONFIGURATION as CONFIGURATION_MODULE
 from synthcli.exporters.hugging_face.tree_shake import REMOTE
 from synthcli.exporters.safetensors_export import CONFIG, WEIGHTS, tensors_of
-from synthcli.importers.hugging_face.own_export_names import name_of
+from synthcli.importers.hugging_face.own_export_names import exported_name
 from synthcli.model import ModelConfig
 
 # auto class → (file of `remote`, class)
@@ -52,7 +52,7 @@ def write_remote_code(leaving: Leaving, folder: Path) -> None:
     (folder / f"{CONFIGURATION}.py").write_text(configuration_source(model_type), encoding="utf-8")
     options = options_of(leaving, config) | {"model_type": model_type}
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
-    tensors = {name_of(name, kind): tensor for name, tensor in tensors_of(leaving.model).items()}
+    tensors = {exported_name(name, kind): tensor for name, tensor in tensors_of(leaving.model).items()}
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 

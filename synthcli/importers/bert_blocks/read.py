@@ -20,7 +20,7 @@ from typing import Any
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.importers.base import Arrival, Request
+from synthcli.importers.base import ImportResult, ImportSource
 from synthcli.importers.bert_blocks.weight_map import (
     LAYER,
     SPARES,
@@ -28,13 +28,13 @@ from synthcli.importers.bert_blocks.weight_map import (
     attention_root,
     head_entries,
     import_bert_blocks,
+    infer_mixer,
     layer_entries,
-    mixer_of,
 )
 from synthcli.importers.hugging_face import import_hugging_face
-from synthcli.importers.infer_sizes import known_options, wanted
-from synthcli.importers.safe_load import read_foreign
-from synthcli.importers.translate import Entry, Imported, translate
+from synthcli.importers.options import accept_options, missing_option
+from synthcli.importers.safe_load import load_tensors
+from synthcli.importers.translate import Entry, TranslatedModel, translate
 from synthcli.model import ModelConfig
 
 OPTIONS = {
@@ -52,24 +52,24 @@ DIGITS = 9  # of any number of a layer
 LATEST = "BLOCK-latest.pth"
 
 
-def read_bert_blocks(request: Request) -> Arrival:
+def read_bert_blocks(request: ImportSource) -> ImportResult:
     """Read a whole model, or parts into a base."""
-    given = known_options(request, OPTIONS, "bert-blocks")
-    segment = number_of(given, "segment", 1)
+    given = accept_options(request, OPTIONS, "bert-blocks")
+    segment = parse_number(given, "segment", 1)
     if segment > 1:
         raise SynthError(STRUCTURES["a type of tokens"].format(segment=segment), "give 0 or 1")
-    if blocks := block_folders(request.path):
-        return of_folder(request, blocks, segment)
-    file = read_foreign(request.path)
+    if blocks := find_block_folders(request.path):
+        return read_block_folder(request, blocks, segment)
+    file = load_tensors(request.path)
     tensors = file.tensors
     folder = request.path if request.path.is_dir() else request.path.parent
     if any(LAYER.match(name) for name in tensors):
-        heads = heads_for(request, len({int(m[1]) for n in tensors if (m := LAYER.match(n))}))
+        heads = heads_by_layer(request, len({int(m[1]) for n in tensors if (m := LAYER.match(n))}))
         imported = import_bert_blocks(tensors, heads, segment)
-        return Arrival(imported, (segment_note(segment, given),), folder, tensors)
-    base = base_of(request, segment)
-    imported = merged(base, tensors, request, given)
-    return Arrival(imported, (f"all that the file lacks is of `{request.base}`",), request.base, tensors)
+        return ImportResult(imported, (segment_note(segment, given),), folder, tensors)
+    base = load_base(request, segment)
+    imported = merge_part(base, tensors, request, given)
+    return ImportResult(imported, (f"all that the file lacks is of `{request.base}`",), request.base, tensors)
 
 
 def segment_note(segment: int, given: Mapping[str, str]) -> str:
@@ -77,7 +77,7 @@ def segment_note(segment: int, given: Mapping[str, str]) -> str:
     return f"{how}: every token is of type {segment}, which is type 0 here"
 
 
-def block_folders(path: Path) -> list[tuple[int, int, Path]]:
+def find_block_folders(path: Path) -> list[tuple[int, int, Path]]:
     """Return (block, heads, file) of each trained attention in a folder."""
     if not path.is_dir():
         return []
@@ -87,74 +87,82 @@ def block_folders(path: Path) -> list[tuple[int, int, Path]]:
     return [(int(m[1]), int(m[3]), file) for m, file in found if file.is_file()]
 
 
-def of_folder(request: Request, blocks: list[tuple[int, int, Path]], segment: int) -> Arrival:
+def read_block_folder(
+    request: ImportSource, blocks: list[tuple[int, int, Path]], segment: int
+) -> ImportResult:
     """Put every attention of a folder in its place."""
-    imported = base_of(request, segment)
+    imported = load_base(request, segment)
     tensors: dict[str, Tensor] = {}
     numbers = [number for number, _, _ in blocks]
     if len(set(numbers)) < len(numbers):
         twice = next(number for number in numbers if numbers.count(number) > 1)
         raise SynthError(f"`{request.path}` holds block {twice} more than once", "leave the one to import")
     for number, heads, path in blocks:
-        part = read_foreign(path).tensors
-        imported = with_attention(imported, part, number, heads)
+        part = load_tensors(path).tensors
+        imported = replace_attention(imported, part, number, heads)
         tensors |= {f"block_{number}.{name}": tensor for name, tensor in part.items()}
     note = f"replaced the attention of blocks {', '.join(map(str, numbers))}; the rest is of `{request.base}`"
-    return Arrival(imported, (note,), request.base, tensors)
+    return ImportResult(imported, (note,), request.base, tensors)
 
 
-def merged(
-    base: Imported, tensors: Mapping[str, Tensor], request: Request, given: Mapping[str, str]
-) -> Imported:
+def merge_part(
+    base: TranslatedModel, tensors: Mapping[str, Tensor], request: ImportSource, given: Mapping[str, str]
+) -> TranslatedModel:
     """Put a part that stands alone into its base."""
     if any(COMBINED.match(name) for name in tensors):
-        return with_layers(base, tensors, request)
+        return replace_all_layers(base, tensors, request)
     if "block" not in given:
-        raise wanted("block", "a part says nothing of its place", "`--option block=6`")
-    number = number_of(given, "block", 0)
-    heads = heads_for(request, 1)[0]
+        raise missing_option("block", "a part says nothing of its place", "`--option block=6`")
+    number = parse_number(given, "block", 0)
+    heads = heads_by_layer(request, 1)[0]
     if any(name.startswith("transformer.") for name in tensors):
-        return with_layer(base, tensors, number, heads)
-    return with_attention(base, tensors, number, heads)
+        return replace_two_layers(base, tensors, number, heads)
+    return replace_attention(base, tensors, number, heads)
 
 
-def with_attention(base: Imported, tensors: Mapping[str, Tensor], number: int, heads: int) -> Imported:
+def replace_attention(
+    base: TranslatedModel, tensors: Mapping[str, Tensor], number: int, heads: int
+) -> TranslatedModel:
     """Replace the attention of one block."""
     check_place(base.config, number, 1)
-    mixers = {n: base.config.mixer_of(stack_of(base), n) for n in range(stack_of(base).layers)}
+    mixers = {n: base.config.mixer_of(get_encoder(base), n) for n in range(get_encoder(base).layers)}
     changed = {n: mixer.model_dump() for n, mixer in mixers.items()}
-    changed[number] = mixer_of(tensors, "", heads)
+    changed[number] = infer_mixer(tensors, "", heads)
     ours = f"encoder.blocks.{number}.mixer"
     kept = {name: t for name, t in base.weights.items() if not name.startswith(f"{ours}.")}
-    return assembled(base, changed, kept, attention_entries(ours, attention_root(tensors, "")), tensors)
+    return assemble(base, changed, kept, attention_entries(ours, attention_root(tensors, "")), tensors)
 
 
-def with_layer(base: Imported, tensors: Mapping[str, Tensor], number: int, heads: int) -> Imported:
+def replace_two_layers(
+    base: TranslatedModel, tensors: Mapping[str, Tensor], number: int, heads: int
+) -> TranslatedModel:
     """Put one layer in place of two."""
     check_place(base.config, number, 2)
-    layers = stack_of(base).layers
+    layers = get_encoder(base).layers
     places = {n: n - (n > number) for n in range(layers) if n not in (number, number + 1)}
-    mixers = {places[n]: base.config.mixer_of(stack_of(base), n).model_dump() for n in places}
-    mixers[number] = mixer_of(tensors, "transformer", heads)
-    kept = moved(base.weights, places)
+    mixers = {places[n]: base.config.mixer_of(get_encoder(base), n).model_dump() for n in places}
+    mixers[number] = infer_mixer(tensors, "transformer", heads)
+    kept = renumber_layers(base.weights, places)
     entries = layer_entries(f"encoder.blocks.{number}", "transformer", tensors)
-    return assembled(base, mixers, kept, entries, tensors)
+    return assemble(base, mixers, kept, entries, tensors)
 
 
-def with_layers(base: Imported, tensors: Mapping[str, Tensor], request: Request) -> Imported:
+def replace_all_layers(
+    base: TranslatedModel, tensors: Mapping[str, Tensor], request: ImportSource
+) -> TranslatedModel:
     """Take every layer and the head of the file, and the embeddings of the base."""
     count = len({int(m[1]) for name in tensors if (m := COMBINED.match(name))})
-    heads = heads_for(request, count)
+    heads = heads_by_layer(request, count)
     mixers, entries = {}, head_entries()
     for number in range(count):
         root = f"block_model_{number}.transformer"
-        mixers[number] = mixer_of(tensors, root, heads[number])
+        mixers[number] = infer_mixer(tensors, root, heads[number])
         entries += layer_entries(f"encoder.blocks.{number}", root, tensors)
     kept = {name: t for name, t in base.weights.items() if name.startswith("embeddings.")}
-    return assembled(base, mixers, kept, entries, tensors, is_tied=False)
+    return assemble(base, mixers, kept, entries, tensors, is_tied=False)
 
 
-def moved(weights: Mapping[str, Tensor], places: Mapping[int, int]) -> dict[str, Tensor]:
+def renumber_layers(weights: Mapping[str, Tensor], places: Mapping[int, int]) -> dict[str, Tensor]:
     """Return the weights with layers renumbered, those without a place left out."""
     kept = {}
     for name, tensor in weights.items():
@@ -166,14 +174,14 @@ def moved(weights: Mapping[str, Tensor], places: Mapping[int, int]) -> dict[str,
     return kept
 
 
-def assembled(
-    base: Imported,
+def assemble(
+    base: TranslatedModel,
     mixers: Mapping[int, Mapping[str, Any]],
     kept: Mapping[str, Tensor],
     entries: list[Entry],
     tensors: Mapping[str, Tensor],
     is_tied: bool = True,
-) -> Imported:
+) -> TranslatedModel:
     """Return the base with other layers; every tensor of both has one place."""
     table = base.config.model_dump()
     table["mixer"] = mixers[0]
@@ -189,7 +197,7 @@ def assembled(
     return replace(translate(config, both, everything, SPARES), unused=base.unused, reasons=base.reasons)
 
 
-def base_of(request: Request, segment: int) -> Imported:
+def load_base(request: ImportSource, segment: int) -> TranslatedModel:
     """Return the model that a part completes: of this repository, or a BERT folder."""
     if request.base is None:
         raise SynthError(
@@ -199,7 +207,7 @@ def base_of(request: Request, segment: int) -> Imported:
     if (request.base / "config.json").is_file():
         imported = import_hugging_face(request.base)
     else:
-        tensors = read_foreign(request.base).tensors
+        tensors = load_tensors(request.base).tensors
         count = len({int(m[1]) for name in tensors if (m := LAYER.match(name))})
         width = tensors.get("mask_lm.linear.weight")
         if not count or width is None:
@@ -213,7 +221,7 @@ def base_of(request: Request, segment: int) -> Imported:
     return imported
 
 
-def base_heads(request: Request, width: int) -> int:
+def base_heads(request: ImportSource, width: int) -> int:
     """Return the heads of the repository's BERT: 64 columns each, as Google's have at every size."""
     if width % 64:
         raise SynthError(f"the base of width {width} has no heads of 64 columns", "give the folder of a BERT")
@@ -229,14 +237,14 @@ def check_place(config: ModelConfig, number: int, taken: int) -> None:
         )
 
 
-def stack_of(imported: Imported) -> Any:
+def get_encoder(imported: TranslatedModel) -> Any:
     return imported.config.encoder
 
 
-def heads_for(request: Request, layers: int) -> list[int]:
+def heads_by_layer(request: ImportSource, layers: int) -> list[int]:
     """Return the heads of each layer; one number serves them all."""
     if not request.heads:
-        raise wanted(
+        raise missing_option(
             "heads", "heads share one matrix", "`--heads 12`, or one for each layer: `--heads 12,12,8`"
         )
     if len(request.heads) not in (1, layers):
@@ -245,7 +253,7 @@ def heads_for(request: Request, layers: int) -> list[int]:
     return list(request.heads) * (layers if len(request.heads) == 1 else 1)
 
 
-def number_of(given: Mapping[str, str], key: str, default: int) -> int:
+def parse_number(given: Mapping[str, str], key: str, default: int) -> int:
     """Return a number from 0 on."""
     value = given.get(key, str(default))
     if not value.isdecimal() or len(value) > DIGITS:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.importers.spare import Spare
-from synthcli.importers.translate import Entry, Imported, affine, translate
+from synthcli.importers.translate import Entry, TranslatedModel, affine, translate
 from synthcli.model import ModelConfig
 from synthcli.model_config.attention import AttentionConfig
 
@@ -23,15 +23,15 @@ ATTENTIONS = ("attention", "attentionblock")
 PARTS = ("scores.0.query", "scores.0.key", "value")  # in the order of its three maps
 
 
-def import_bert_blocks(tensors: Mapping[str, Tensor], heads: Sequence[int], segment: int) -> Imported:
+def import_bert_blocks(tensors: Mapping[str, Tensor], heads: Sequence[int], segment: int) -> TranslatedModel:
     """Translate a whole model; `heads` are those of each layer.
 
     `segment` is the type that every token had: ours reads type 0 where none is given, so that one goes first.
     """
     layers = len({int(match[1]) for name in tensors if (match := LAYER.match(name))})
-    widths = [mixer_of(tensors, layer_root(tensors, n), heads[n]) for n in range(layers)]
+    widths = [infer_mixer(tensors, layer_root(tensors, n), heads[n]) for n in range(layers)]
     root = "bert.embedding" if "bert.embedding.token.weight" in tensors else "embedding"
-    config = config_of(tensors, root, widths)
+    config = infer_config(tensors, root, widths)
     entries = embedding_entries(root, segment) + head_entries()
     for number in range(layers):
         entries += layer_entries(f"encoder.blocks.{number}", layer_root(tensors, number), tensors)
@@ -58,7 +58,7 @@ def attention_root(tensors: Mapping[str, Tensor], layer: str) -> str:
     )
 
 
-def mixer_of(tensors: Mapping[str, Tensor], layer: str, heads: int) -> dict[str, object]:
+def infer_mixer(tensors: Mapping[str, Tensor], layer: str, heads: int) -> dict[str, object]:
     """Return the attention of a layer: the width of a head follows from their number."""
     name = f"{attention_root(tensors, layer)}.linear_layers.0.weight"
     if tensors[name].ndim != 2 or len(tensors[name]) % heads:
@@ -72,7 +72,7 @@ def mixer_of(tensors: Mapping[str, Tensor], layer: str, heads: int) -> dict[str,
     return mixer.model_dump()
 
 
-def config_of(
+def infer_config(
     tensors: Mapping[str, Tensor], root: str, mixers: Sequence[Mapping[str, object]]
 ) -> ModelConfig:
     """Return our configuration; the layers' own mixers stand where they differ from the first."""
@@ -118,7 +118,7 @@ def embedding_entries(root: str, segment: int) -> list[Entry]:
             f"{root}.segment.weight",
             lambda table: table.flip(0) if segment else table,
         ),
-        *norm("embeddings.norm", f"{root}.layer_norm"),
+        *norm_entries("embeddings.norm", f"{root}.layer_norm"),
     ]
 
 
@@ -126,10 +126,10 @@ def layer_entries(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> list
     """Return the entries of a whole layer."""
     return [
         *attention_entries(f"{ours}.mixer", attention_root(tensors, theirs)),
-        *norm(f"{ours}.mixer_norm", f"{theirs}.input_sublayer.norm"),
+        *norm_entries(f"{ours}.mixer_norm", f"{theirs}.input_sublayer.norm"),
         *affine(f"{ours}.feed_forward.expand", f"{theirs}.feed_forward.w_1"),
         *affine(f"{ours}.feed_forward.output", f"{theirs}.feed_forward.w_2"),
-        *norm(f"{ours}.feed_forward_norm", f"{theirs}.output_sublayer.norm"),
+        *norm_entries(f"{ours}.feed_forward_norm", f"{theirs}.output_sublayer.norm"),
     ]
 
 
@@ -146,15 +146,15 @@ def head_entries() -> list[Entry]:
         Entry("head.weight", "mask_lm.decoder.weight"),
         Entry("head.bias", "mask_lm.decoder.bias"),
         *affine("head.transform.dense", "mask_lm.linear"),
-        *norm("head.transform.norm", "mask_lm.layer_norm"),
+        *norm_entries("head.transform.norm", "mask_lm.layer_norm"),
     ]
 
 
-def norm(ours: str, theirs: str) -> list[Entry]:
-    return [Entry(f"{ours}.weight", f"{theirs}.a_2", rescaled), Entry(f"{ours}.bias", f"{theirs}.b_2")]
+def norm_entries(ours: str, theirs: str) -> list[Entry]:
+    return [Entry(f"{ours}.weight", f"{theirs}.a_2", rescale_norm), Entry(f"{ours}.bias", f"{theirs}.b_2")]
 
 
-def rescaled(scale: Tensor) -> Tensor:
+def rescale_norm(scale: Tensor) -> Tensor:
     """Return the scale of a norm by the variance of n, in float64 on the way."""
     n = max(len(scale), 2)
     return (scale.double() / math.sqrt(n / (n - 1))).to(scale.dtype)

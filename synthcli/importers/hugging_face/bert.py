@@ -12,8 +12,7 @@ from synthcli.errors import SynthError
 from synthcli.importers.hugging_face.options import ACTIVATIONS, Options
 from synthcli.importers.refusals import Only
 from synthcli.importers.spare import Spare, counts_up, is_zero
-from synthcli.importers.tied import without_copies
-from synthcli.importers.translate import Entry, Imported, affine, translate
+from synthcli.importers.translate import Entry, TranslatedModel, affine, drop_tied_copies, translate
 from synthcli.model import ModelConfig
 
 PROBLEMS = ("regression", "single_label_classification")
@@ -43,10 +42,10 @@ UNTIED_BIAS = Spare(r"^cls\.predictions\.bias$", "a bias that an untied output h
 SPARES = (COUNTED, NO_TYPES, SENTENCES, POOLER, UNTIED_BIAS)
 
 
-def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
+def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> TranslatedModel:
     """Translate the weights of one of the classes in `TASKS`."""
     options.check(REFUSALS)
-    architecture = options.architecture(TASKS) or _architecture_of(tensors)
+    architecture = options.architecture(TASKS) or _infer_architecture(tensors)
     root = "bert." if any(name.startswith("bert.") for name in tensors) else ""
     options.layers("num_hidden_layers", 12, tensors)
     config = _config(options, tensors, architecture)
@@ -56,8 +55,8 @@ def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
         if config.embeddings.tie == "none":
             spares = (*spares, UNTIED_BIAS)
         else:
-            tensors = without_copies(tensors, _copies(root, tensors))
-    return translate(config, entries_of(config, root, tensors), tensors, spares)
+            tensors = drop_tied_copies(tensors, _copies(root, tensors))
+    return translate(config, bert_entries(config, root, tensors), tensors, spares)
 
 
 def _copies(root: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
@@ -67,7 +66,7 @@ def _copies(root: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     return copies | {f"{decoder}.bias": bias} if bias in tensors else copies
 
 
-def entries_of(config: ModelConfig, root: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
+def bert_entries(config: ModelConfig, root: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
     """Return the place of every tensor; `tensors` tell which of several names a file uses."""
     assert config.encoder is not None
     entries = _embeddings(root, tensors)
@@ -76,7 +75,7 @@ def entries_of(config: ModelConfig, root: str, tensors: Mapping[str, Tensor]) ->
     return entries + _head(config, root, tensors)
 
 
-def _architecture_of(tensors: Mapping[str, Tensor]) -> str:
+def _infer_architecture(tensors: Mapping[str, Tensor]) -> str:
     if "classifier.weight" in tensors:
         return "BertForSequenceClassification"
     is_masked_lm = any(name.startswith(f"{PREDICTIONS}.") for name in tensors)

@@ -10,8 +10,16 @@ from torch import Tensor
 from synthcli.importers.hugging_face.options import ACTIVATIONS, Options
 from synthcli.importers.refusals import Only
 from synthcli.importers.spare import Spare, hides, is_causal_mask
-from synthcli.importers.tied import without_copies
-from synthcli.importers.translate import Entry, Imported, affine, input_major, part, translate, transposed
+from synthcli.importers.translate import (
+    Entry,
+    TranslatedModel,
+    affine,
+    drop_tied_copies,
+    input_major,
+    take_part,
+    translate,
+    transpose,
+)
 from synthcli.model import ModelConfig
 
 ARCHITECTURES = ("GPT2LMHeadModel", "GPT2Model")
@@ -31,7 +39,7 @@ SPARES = (
 )
 
 
-def import_gpt2(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
+def import_gpt2(options: Options, tensors: Mapping[str, Tensor]) -> TranslatedModel:
     """Translate the weights of a language model, or of the decoder alone: its logits are H Eᵀ."""
     options.check(REFUSALS)
     architecture = options.architecture(ARCHITECTURES)
@@ -39,7 +47,7 @@ def import_gpt2(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
     is_tied = architecture == "GPT2Model" or options.switch("tie_word_embeddings", True)
     embedding = f"{root}wte.weight"
     if is_tied:
-        tensors = without_copies(tensors, {"lm_head.weight": embedding})
+        tensors = drop_tied_copies(tensors, {"lm_head.weight": embedding})
     entries = [
         Entry("embeddings.tokens.weight", embedding),
         Entry("embeddings.positions.weight", f"{root}wpe.weight"),
@@ -84,8 +92,8 @@ def _layer(ours: str, theirs: str) -> list[Entry]:
     entries = affine(f"{ours}.mixer_norm", f"{theirs}.ln_1")
     for index, leaf in enumerate(("scores.0.query", "scores.0.key", "value")):
         entries += [
-            Entry(f"{ours}.mixer.{leaf}.weight", f"{fused}.weight", part(index, 3, transposed)),
-            Entry(f"{ours}.mixer.{leaf}.bias", f"{fused}.bias", part(index, 3)),
+            Entry(f"{ours}.mixer.{leaf}.weight", f"{fused}.weight", take_part(index, 3, transpose)),
+            Entry(f"{ours}.mixer.{leaf}.bias", f"{fused}.bias", take_part(index, 3)),
         ]
     return [
         *entries,

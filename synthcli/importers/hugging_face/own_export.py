@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from synthcli.errors import SynthError
 from synthcli.importers.hugging_face.bert import PROBLEM, PROBLEMS
 from synthcli.importers.hugging_face.options import Options
-from synthcli.importers.hugging_face.own_export_names import names_of
+from synthcli.importers.hugging_face.own_export_names import possible_names
 from synthcli.importers.refusals import Only
 from synthcli.importers.spare import Spare
-from synthcli.importers.translate import Entry, Imported, build_empty, translate
+from synthcli.importers.translate import Entry, TranslatedModel, build_empty, translate
 from synthcli.model import ModelConfig
 
 OWN = "synth"  # begins the `model_type` of our own code
@@ -49,7 +49,7 @@ def is_own(options: Options) -> bool:
     return str(options.values["model_type"]).startswith(OWN)
 
 
-def import_own(options: Options, tensors: Mapping[str, Tensor]) -> Imported:
+def import_own(options: Options, tensors: Mapping[str, Tensor]) -> TranslatedModel:
     """Return our configuration and weights, whatever of head and vocabulary was changed."""
     options.check(REFUSALS)
     architecture = _architecture(options)
@@ -102,7 +102,7 @@ def _classifier(
     changed: dict[str, Any] = {"task": "classification", "num_classes": None, "class_names": None, **stack}
     if kind == "choice":
         return changed | {"head": head | {"output": "choice"}}
-    names = names_of("head.output.weight", kind)
+    names = possible_names("head.output.weight", kind)
     found = next((tensors[name] for name in names if name in tensors), None)
     if found is None or not found.dim():
         raise SynthError(f"the weights lack `{names[0]}`", "the file is incomplete or of another model")
@@ -133,6 +133,6 @@ def _entries(model: nn.Module, kind: str, tensors: Mapping[str, Tensor]) -> Iter
         alike.setdefault(id(tensor), []).append(name)
     for name, tensor in saved.items():
         tied = [other for other in alike[id(tensor)] if other != name]
-        candidates = [theirs for ours in (name, *tied) for theirs in names_of(ours, kind)]
+        candidates = [theirs for ours in (name, *tied) for theirs in possible_names(ours, kind)]
         source = next((theirs for theirs in candidates if theirs in tensors), candidates[0])
         yield Entry(name, source)

@@ -12,7 +12,7 @@ RENAMED: dict[str, dict[str, str]] = {
 STACK = "model."
 
 
-def name_of(name: str, kind: str) -> str:
+def exported_name(name: str, kind: str) -> str:
     """Return the name in an exported folder of a tensor of ours."""
     for ours, theirs in RENAMED.get(kind, {}).items():
         if name.startswith(ours):
@@ -20,11 +20,11 @@ def name_of(name: str, kind: str) -> str:
     return f"{STACK}{name}"
 
 
-def names_of(name: str, kind: str) -> tuple[str, ...]:
+def possible_names(name: str, kind: str) -> tuple[str, ...]:
     """Return the names that a tensor of ours may have: as it is written now, as it was, and without a head.
 
     Folders of before put all of the model, its head too, into `model`; a class without a head saves the
     stack alone.
     """
-    now = name_of(name, kind)
+    now = exported_name(name, kind)
     return now, f"{STACK}{name}", now.removeprefix(STACK)

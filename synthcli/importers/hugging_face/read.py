@@ -11,30 +11,30 @@ from torch import Tensor, nn
 
 from synthcli.data.tokenizers.base import FORMS, NAMED, PLAIN
 from synthcli.errors import SynthError
-from synthcli.importers.base import Arrival, Request
+from synthcli.importers.base import ImportResult, ImportSource
 from synthcli.importers.hugging_face.bert import import_bert
 from synthcli.importers.hugging_face.gpt2 import import_gpt2
 from synthcli.importers.hugging_face.options import CONFIG, FORM, Options, read_options
 from synthcli.importers.hugging_face.own_export import import_own, is_own
 from synthcli.importers.hugging_face.weights import read_weights, refuse_adapter
-from synthcli.importers.translate import Imported, build_imported, described_by
+from synthcli.importers.translate import TranslatedModel, build_translated, explain_refusal
 
-FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], Imported]] = {
+FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], TranslatedModel]] = {
     "bert": import_bert,
     "gpt2": import_gpt2,
 }
 
 
-def import_hugging_face(folder: Path) -> Imported:
+def import_hugging_face(folder: Path) -> TranslatedModel:
     """Read a model folder; whatever ours cannot express is refused by name."""
     refuse_adapter(folder)
     options = read_options(folder)
     family = import_own if is_own(options) else FAMILIES[options.one_of("model_type", FAMILIES)]
-    with described_by(f"`{folder / CONFIG}` describes"):
+    with explain_refusal(f"`{folder / CONFIG}` describes"):
         return family(options, read_weights(folder))
 
 
-def form_of(folder: Path) -> str:
+def read_text_form(folder: Path) -> str:
     """Return the form in which a classifier was given its texts: as its folder says.
 
     One that says nothing, and is of other people, was given them as they are.
@@ -47,10 +47,10 @@ def load_hugging_face(folder: Path) -> nn.Module:
     """Build the model of such a folder with its weights, in evaluation mode; no generator notices."""
     imported = import_hugging_face(folder)
     with torch.random.fork_rng(devices=[]):
-        return build_imported(imported).eval()
+        return build_translated(imported).eval()
 
 
-def read_hugging_face(request: Request) -> Arrival:
+def read_hugging_face(request: ImportSource) -> ImportResult:
     """Read a model folder."""
     if request.path.is_file():
         raise SynthError(
@@ -58,5 +58,5 @@ def read_hugging_face(request: Request) -> Arrival:
             "name the folder that holds `config.json` and `model.safetensors`",
         )
     imported = import_hugging_face(request.path)
-    form = form_of(request.path)
-    return Arrival(imported, (), request.path, imported.weights, form)
+    form = read_text_form(request.path)
+    return ImportResult(imported, (), request.path, imported.weights, form)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.importers.safe_load import read_foreign
+from synthcli.importers.safe_load import load_tensors
 from synthcli.safe_read import inside, read_json, refuse_irregular
 
 MERGE = "put it into its model first: `merge_and_unload().save_pretrained(DIR)`, then import `DIR`"
@@ -41,7 +41,7 @@ def _read_tensors(folder: Path) -> dict[str, Tensor]:
     if (folder / WEIGHTS).is_file():
         return _read_file(folder / WEIGHTS)
     if (folder / PICKLED).is_file():
-        return read_foreign(folder / PICKLED).tensors
+        return load_tensors(folder / PICKLED).tensors
     raise SynthError(
         f"`{folder}` holds no weights", f"expected `{WEIGHTS}`, or shards and `{INDEX}`, or `{PICKLED}`"
     )

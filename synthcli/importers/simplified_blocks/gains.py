@@ -40,7 +40,7 @@ def acting_gains(options: OriginalOptions) -> dict[str, str]:
     }
 
 
-def block_of(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int) -> dict[str, object]:
+def infer_block(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int) -> dict[str, object]:
     """Return our block: trainable where a gain is, or where a layer's gain is not what the option says."""
     names = acting_gains(options)
     values = {ours: options.number(theirs) for ours, theirs in names.items()}
@@ -59,7 +59,7 @@ def block_entries(options: OriginalOptions, ours: str, theirs: str) -> list[Entr
     return [Entry(f"{ours}.gains.{name}", f"{theirs}.{gain}", scalar) for name, gain in names]
 
 
-def shaping_of(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int) -> dict[str, object]:
+def infer_shaping(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int) -> dict[str, object]:
     """Return our shaping: constants 0, 1, 0 where the original's attention is plain.
 
     Where it is not centred only the gain of A acts, and learns.

@@ -11,14 +11,14 @@ from pathlib import Path
 from torch import Tensor
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.importers.base import Arrival, Request
-from synthcli.importers.infer_sizes import columns, count, known_options, rows, shape, wanted
-from synthcli.importers.refusals import meanings
-from synthcli.importers.safe_load import read_foreign
+from synthcli.importers.base import ImportResult, ImportSource
+from synthcli.importers.infer_sizes import columns, count_layers, rows, shape
+from synthcli.importers.options import accept_options, describe_values, missing_option
+from synthcli.importers.refusals import describe_options
+from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.simplified_blocks import import_simplified_blocks
 from synthcli.importers.simplified_blocks.weight_map import REFUSALS
-from synthcli.importers.synthesizer.read import noted
-from synthcli.importers.tied import without_copies
+from synthcli.importers.translate import drop_tied_copies
 from synthcli.safe_read import inside, read_json
 
 WHAT = "the simplified blocks"
@@ -57,9 +57,9 @@ ASSUMED = {
 }
 
 
-def imported(option: str) -> str:
+def allowed_values(option: str) -> str:
     """Return which values of an option are imported, where that is known."""
-    return meanings(REFUSALS).get(option, "any number")
+    return describe_options(REFUSALS).get(option, "any number")
 
 
 OPTIONS = {
@@ -67,11 +67,11 @@ OPTIONS = {
     "parallel_layers": "True: attention and feed-forward read the same input",
     "centre_attn": "True: the gains of the identity and of the centring act",
     "layer_norm_epsilon": "of its norms, 1e-5 unless given",
-    **meanings(REFUSALS),
+    **describe_options(REFUSALS),
     "fixed": "a file of these matrices, `h.0.attn.v_attn.id` and so on, unless they are the identity",
     "attn_block_skip_gain": "0: no skip around attention; the first layer's own gain unless given",
     "mlp_block_skip_gain": "0: none around the feed-forward, or around a parallel block",
-    **{key: f"{value} unless given; {imported(key)}" for key, value in ASSUMED.items()},
+    **{key: f"{value} unless given; {allowed_values(key)}" for key, value in ASSUMED.items()},
     "val_init_type": "the fixed matrix beside a trained value map: id, orth or normal",
     "proj_init_type": "that beside a trained output map: id, orth or normal",
 }
@@ -84,36 +84,36 @@ GAINS = (
 MATRIX_GAINS = ("attn_mat_resid_gain", "attn_mat_skip_gain", "centre_attn_gain")
 
 
-def read_simplified_blocks(request: Request) -> Arrival:
+def read_simplified_blocks(request: ImportSource) -> ImportResult:
     """Read a checkpoint of the repository."""
-    given = known_options(request, OPTIONS, "simplified-blocks")
-    file = read_foreign(request.path)
+    given = accept_options(request, OPTIONS, "simplified-blocks")
+    file = load_tensors(request.path)
     folder = request.path if request.path.is_dir() else request.path.parent
-    tensors = of_the_stack(file.tensors)
-    fixed = read_foreign(folder / given.pop("fixed")).tensors if "fixed" in given else {}
-    saved = saved_options(folder)
-    said = {**saved, **told(given)}
-    found = {key: value for key, value in inferred(tensors).items() if key not in said}
-    needed(said, tensors)
+    tensors = strip_shell(file.tensors)
+    fixed = load_tensors(folder / given.pop("fixed")).tensors if "fixed" in given else {}
+    saved = read_saved_options(folder)
+    said = {**saved, **expand_model_name(given)}
+    found = {key: value for key, value in infer_options(tensors).items() if key not in said}
+    require_options(said, tensors)
     imported = import_simplified_blocks({**ASSUMED, **found, **said}, tensors, fixed)
     assumed = {key: value for key, value in ASSUMED.items() if key not in said}
     notes = (
-        noted(f"read in `{folder / CONFIG}`", saved),
-        noted("read off the weights", found),
-        noted("assumed, as the repository has it", assumed),
+        describe_values(f"read in `{folder / CONFIG}`", saved),
+        describe_values("read off the weights", found),
+        describe_values("assumed, as the repository has it", assumed),
     )
-    return Arrival(imported, tuple(filter(None, notes)), folder, tensors | fixed)
+    return ImportResult(imported, tuple(filter(None, notes)), folder, tensors | fixed)
 
 
-def of_the_stack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def strip_shell(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors without the prefix and the copy of the tied output that a language model adds."""
     if f"{SHELL}wte.weight" not in tensors:
         return dict(tensors)
-    tensors = without_copies(tensors, {"lm_head.weight": f"{SHELL}wte.weight"})
+    tensors = drop_tied_copies(tensors, {"lm_head.weight": f"{SHELL}wte.weight"})
     return {name.removeprefix(SHELL): tensor for name, tensor in tensors.items()}
 
 
-def saved_options(folder: Path) -> dict[str, str]:
+def read_saved_options(folder: Path) -> dict[str, str]:
     """Return what a trainer wrote of the options beside the weights, as words."""
     path = folder / CONFIG
     if not path.is_file():
@@ -131,7 +131,7 @@ def saved_options(folder: Path) -> dict[str, str]:
     return {key: str(table[key]) for key in SAVED if key in table}
 
 
-def told(given: Mapping[str, str]) -> dict[str, str]:
+def expand_model_name(given: Mapping[str, str]) -> dict[str, str]:
     """Return the options given, those that a configuration's name stands for among them."""
     options = dict(given)
     name = options.pop("model", None)
@@ -142,7 +142,7 @@ def told(given: Mapping[str, str]) -> dict[str, str]:
     return {**MODELS[name], **options}
 
 
-def needed(said: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+def require_options(said: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
     """Raise where something is left open that no weight shows."""
     models = "`--option model=NAME`, one of " + ", ".join(MODELS)
     for key, why in (
@@ -150,10 +150,10 @@ def needed(said: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
         ("centre_attn", "its gains are stored whether they act or not"),
     ):
         if key not in said:
-            raise wanted(key, why, f"{models}; or `--option {key}=True`")
+            raise missing_option(key, why, f"{models}; or `--option {key}=True`")
     for key, leaf in (("val_init_type", "v_attn"), ("proj_init_type", "c_proj")):
         if key not in said and any(name.endswith(f".attn.{leaf}.resid_gain") for name in tensors):
-            raise wanted(
+            raise missing_option(
                 key, "the fixed matrix is not in the state dict", f"{models}; or `--option {key}=id`"
             )
 
@@ -172,9 +172,9 @@ SAVED = (
 )
 
 
-def inferred(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+def infer_options(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the original's configuration, as far as the weights show it."""
-    layers, width = count(tensors, r"h\.(\d{1,9})\."), columns(tensors, "wte.weight", WHAT)
+    layers, width = count_layers(tensors, r"h\.(\d{1,9})\."), columns(tensors, "wte.weight", WHAT)
     if not layers:
         raise SynthError("the weights lack `h.0.attn.qk_attn.weight`", f"is it a checkpoint of {WHAT}?")
     heads = shape(tensors, "h.0.attn.attn_mat_resid_gain", WHAT)

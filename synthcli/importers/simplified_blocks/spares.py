@@ -34,7 +34,7 @@ SPARES = (
 )
 
 
-def spares_of(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> list[Spare]:
+def list_spares(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> list[Spare]:
     """Return the rules of one model."""
     acting = acting_gains(options)
     rules = [NO_BIAS]

@@ -16,22 +16,22 @@ from synthcli.importers.options import OriginalOptions
 from synthcli.importers.refusals import Only, Word
 from synthcli.importers.simplified_blocks.gains import (
     block_entries,
-    block_of,
+    infer_block,
+    infer_shaping,
     scalar,
     shaping_entries,
-    shaping_of,
 )
-from synthcli.importers.simplified_blocks.spares import spares_of
+from synthcli.importers.simplified_blocks.spares import list_spares
 from synthcli.importers.translate import (
     OPTIONS_OF,
     Entry,
-    Imported,
+    TranslatedModel,
     affine,
-    described_by,
+    explain_refusal,
     input_major,
-    part,
+    take_part,
     translate,
-    transposed,
+    transpose,
 )
 from synthcli.model import ModelConfig
 
@@ -75,14 +75,14 @@ KNOWN = frozenset(
 
 def import_simplified_blocks(
     options: Mapping[str, str], weights: Mapping[str, Tensor], fixed: Mapping[str, Tensor]
-) -> Imported:
+) -> TranslatedModel:
     """Translate a checkpoint; `options` are the original's own, as strings, `fixed` its fixed matrices."""
     given, tensors = OriginalOptions("simplified blocks", options), dict(weights) | dict(fixed)
     given.check(REFUSALS, KNOWN)
     if "wte.weight" not in tensors:
         raise SynthError("the checkpoint lacks `wte.weight`", "is it one of the simplified blocks?")
     layers = given.whole("n_layer", most=len(tensors))
-    with described_by(OPTIONS_OF.format("simplified blocks")):
+    with explain_refusal(OPTIONS_OF.format("simplified blocks")):
         config = simplified_config(given, tensors)
     entries = [
         Entry("embeddings.tokens.weight", "wte.weight"),
@@ -90,7 +90,7 @@ def import_simplified_blocks(
         Entry("head.weight", "wte.weight"),
         *affine("decoder.norm", "ln_f"),
     ]
-    has_gains = block_of(given, tensors, layers)["trainable_gains"]
+    has_gains = infer_block(given, tensors, layers)["trainable_gains"]
     shaping = getattr(config.mixer, "shaping", None)
     learnt = () if shaping is None else shaping.learnt
     for layer in range(layers):
@@ -98,7 +98,7 @@ def import_simplified_blocks(
         if has_gains:
             entries += block_entries(given, f"decoder.blocks.{layer}", f"h.{layer}")
         entries += shaping_entries(learnt, f"decoder.blocks.{layer}.mixer.shaping", f"h.{layer}.attn")
-    return translate(config, entries, tensors, spares_of(given, tensors))
+    return translate(config, entries, tensors, list_spares(given, tensors))
 
 
 def simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> ModelConfig:
@@ -118,7 +118,7 @@ def simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -
             "block": {
                 "norm": options.one_of("norm_type", NORMS),
                 "skip_from": options.one_of("norm_position", POSITIONS),
-                **block_of(options, tensors, layers),
+                **infer_block(options, tensors, layers),
             },
             "embeddings": {"tie": "output", "scale": False, "dropout": options.number("embd_pdrop")},
             "mixer": _mixer(options, tensors, layers),
@@ -160,7 +160,7 @@ def _mixer(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int)
                 "soft_cap": SOFT_CAP if options.text("dot_norm_type", "none") == "tanh" else None,
             }
         ],
-        "shaping": shaping_of(options, tensors, layers),
+        "shaping": infer_shaping(options, tensors, layers),
         "value": _projection(options, tensors, f"h.{inner}.attn.v_attn"),
         "first_value": _projection(options, tensors, "h.0.attn.v_attn"),
         "output": _projection(options, tensors, f"h.{layers - 1 - inner}.attn.c_proj"),
@@ -236,8 +236,8 @@ def _attention(options: OriginalOptions, layer: int, tensors: Mapping[str, Tenso
     for index, name in enumerate(("query", "key")):
         score, fused = f"{ours}.scores.0.{name}", f"{theirs}.qk_attn"
         entries += [
-            Entry(f"{score}.weight", f"{fused}.weight", part(index, 2, transposed)),
-            Entry(f"{score}.bias", f"{fused}.bias", part(index, 2)),
+            Entry(f"{score}.weight", f"{fused}.weight", take_part(index, 2, transpose)),
+            Entry(f"{score}.bias", f"{fused}.bias", take_part(index, 2)),
         ]
     for name, leaf in (("value", "v_attn"), ("output", "c_proj")):
         projection = _projection(options, tensors, f"{theirs}.{leaf}")
@@ -260,7 +260,7 @@ def _fixed(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> Entry:
         hint = "the original leaves it out of its state dict; without it the model cannot be restored"
         message = STRUCTURES["a fixed matrix that is not given"].format(name=f"{theirs}.id")
         raise SynthError(message, hint)
-    return Entry(f"{ours}.initial", f"{theirs}.id", transposed)
+    return Entry(f"{ours}.initial", f"{theirs}.id", transpose)
 
 
 def _feed_forward(config: ModelConfig, layer: int) -> list[Entry]:

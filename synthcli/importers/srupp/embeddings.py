@@ -23,7 +23,7 @@ def plain_embeddings(
         return {"d_embed": own, "projection": "input", "tie": "none"}
     if own != width:
         return {"d_embed": own, "projection": "none", "tie": "none"}
-    return {"tie": "output" if is_same(tensors, EMBEDDING, f"{OUTPUT}.weight") else "none"}
+    return {"tie": "output" if are_equal(tensors, EMBEDDING, f"{OUTPUT}.weight") else "none"}
 
 
 def adaptive_embeddings(tensors: Mapping[str, Tensor], clusters: list[int]) -> dict[str, object]:
@@ -33,25 +33,25 @@ def adaptive_embeddings(tensors: Mapping[str, Tensor], clusters: list[int]) -> d
         (f"embedding_layer.emb_weights.{i}", f"{OUTPUT}.out_layers.{i}.weight") for i in range(len(widths))
     ]
     maps = [(f"embedding_layer.emb_projs.{i}", f"{OUTPUT}.out_projs.{i}") for i in range(len(widths))]
-    tied = all(ours not in tensors or is_same(tensors, ours, theirs) for ours, theirs in pairs)
+    tied = all(ours not in tensors or are_equal(tensors, ours, theirs) for ours, theirs in pairs)
     edges = torch.tensor(clusters).cumsum(0).tolist()[:-1]
     return {
         "d_embed": widths[0],
         "cutoffs": edges,
         "div_val": max(1, round(widths[0] / widths[1])) if len(widths) > 1 else 1,
         "tie": "output" if tied else "none",
-        "tie_projections": tied and all(is_same(tensors, ours, theirs) for ours, theirs in maps),
+        "tie_projections": tied and all(are_equal(tensors, ours, theirs) for ours, theirs in maps),
     }
 
 
-def is_same(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
+def are_equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
     """Whether two tensors are equal; one that is absent is the other's shared."""
     if one not in tensors or other not in tensors:
         return True
     return tensors[one].shape == tensors[other].shape and torch.equal(tensors[one], tensors[other])
 
 
-def entries_of(config: ModelConfig, tensors: Mapping[str, Tensor], layers: Iterable[str]) -> list[Entry]:
+def model_entries(config: ModelConfig, tensors: Mapping[str, Tensor], layers: Iterable[str]) -> list[Entry]:
     """Return the entries of a whole model; `layers` are the names of its stack's tensors, already ours."""
     stack = "encoder" if config.encoder else "decoder"
     entries = [Entry(_block_name(stack, name), name) for name in layers]
@@ -86,25 +86,27 @@ def _adaptive_entries(config: ModelConfig, tensors: Mapping[str, Tensor]) -> lis
         own, shared = f"embedding_layer.emb_weights.{i}", f"{OUTPUT}.out_layers.{i}.weight"
         projection, out = f"embedding_layer.emb_projs.{i}", f"{OUTPUT}.out_projs.{i}"
         entries += [
-            Entry(f"embeddings.tokens.tables.{i}.weight", own if own in tensors else shared, _upto(words)),
+            Entry(
+                f"embeddings.tokens.tables.{i}.weight", own if own in tensors else shared, _keep_words(words)
+            ),
             Entry(f"embeddings.tokens.projections.{i}.weight", projection if projection in tensors else out),
-            Entry(f"head.weights.{i}", shared, _upto(words)),
+            Entry(f"head.weights.{i}", shared, _keep_words(words)),
             Entry(f"head.projections.{i}", out),
-            Entry(f"head.biases.{i}", f"{OUTPUT}.out_layers.{i}.bias", _upto(words)),
+            Entry(f"head.biases.{i}", f"{OUTPUT}.out_layers.{i}.bias", _keep_words(words)),
         ]
     if others:
         entries += [
-            Entry("head.cluster_weight", f"{OUTPUT}.out_layers.0.weight", _clusters_from(edges[1])),
-            Entry("head.cluster_bias", f"{OUTPUT}.out_layers.0.bias", _clusters_from(edges[1])),
+            Entry("head.cluster_weight", f"{OUTPUT}.out_layers.0.weight", _keep_clusters(edges[1])),
+            Entry("head.cluster_bias", f"{OUTPUT}.out_layers.0.bias", _keep_clusters(edges[1])),
         ]
     return entries
 
 
-def _upto(words: int) -> Change:
+def _keep_words(words: int) -> Change:
     """Return a change that keeps the rows of words."""
     return lambda tensor: tensor[:words].contiguous()
 
 
-def _clusters_from(words: int) -> Change:
+def _keep_clusters(words: int) -> Change:
     """Return a change that keeps the rows of clusters, the first cluster first."""
     return lambda tensor: tensor[words:].flip(0).contiguous()

@@ -13,22 +13,27 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.importers.base import Arrival, Request
-from synthcli.importers.infer_sizes import columns, count, known_options, one_heads, rows, wanted
-from synthcli.importers.options import OriginalOptions
-from synthcli.importers.refusals import meanings
-from synthcli.importers.safe_load import read_foreign
+from synthcli.importers.base import ImportResult, ImportSource
+from synthcli.importers.infer_sizes import columns, count_layers, rows
+from synthcli.importers.options import (
+    OriginalOptions,
+    accept_options,
+    describe_values,
+    missing_option,
+    single_heads,
+)
+from synthcli.importers.refusals import describe_options
+from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.srupp import import_sru, import_srupp
 from synthcli.importers.srupp.embeddings import (
     EMBEDDING,
     OUTPUT,
     adaptive_embeddings,
-    entries_of,
+    model_entries,
     plain_embeddings,
 )
-from synthcli.importers.srupp.weight_map import INPUT, REFUSALS, ImportedLayers
-from synthcli.importers.synthesizer.read import noted
-from synthcli.importers.translate import Imported, translate
+from synthcli.importers.srupp.weight_map import INPUT, REFUSALS, TranslatedLayers
+from synthcli.importers.translate import TranslatedModel, translate
 from synthcli.model import ModelConfig
 
 WHAT = "a language model of the SRU repository"
@@ -49,7 +54,7 @@ OPTIONS = {
     "rescale": "False: the skipped input is not rescaled; read off the file unless given",
     "highway_bias": "where the reset gates started; it matters to training alone, the file holds the factor",
     "bidirectional": "True: half of each layer reads backwards, and the model is an encoder",
-    **meanings(REFUSALS),
+    **describe_options(REFUSALS),
 }
 STRUCTURES = {
     "no attention at all": "none of the {depth} layers of an SRU++ has attention",
@@ -65,20 +70,23 @@ BARE = "in Python: `synthcli.importers.srupp.import_srupp(options, weights)`, or
 RNN = "rnn."
 
 
-def read_srupp(request: Request) -> Arrival:
+def read_srupp(request: ImportSource) -> ImportResult:
     """Read a checkpoint of the repository's language models."""
-    given = known_options(request, OPTIONS, "srupp")
-    file = read_foreign(request.path)
+    given = accept_options(request, OPTIONS, "srupp")
+    file = load_tensors(request.path)
     refuse_bare_layers(file.tensors)
     layers = {name.removeprefix(RNN): t for name, t in file.tensors.items() if name.startswith(RNN)}
     directions = 1 + OriginalOptions("SRU", given).switch("bidirectional")
-    found = inferred(layers, one_heads(request), directions)
+    found = infer_layer_options(layers, single_heads(request), directions)
     options = {**ASSUMED, **found, **given}
-    imported = language_model(options, file.tensors, layers)
+    imported = translate_language_model(options, file.tensors, layers)
     assumed = {key: value for key, value in ASSUMED.items() if key not in given}
-    notes = (noted("read off the weights", found), noted("assumed, as the repository has it", assumed))
+    notes = (
+        describe_values("read off the weights", found),
+        describe_values("assumed, as the repository has it", assumed),
+    )
     folder = request.path if request.path.is_dir() else request.path.parent
-    return Arrival(imported, tuple(filter(None, notes)), folder, file.tensors)
+    return ImportResult(imported, tuple(filter(None, notes)), folder, file.tensors)
 
 
 def refuse_bare_layers(tensors: Mapping[str, Tensor]) -> None:
@@ -91,12 +99,12 @@ def refuse_bare_layers(tensors: Mapping[str, Tensor]) -> None:
         raise SynthError("the weights lack `rnn.rnn_lst.0`", f"is it a checkpoint of {WHAT}?")
 
 
-def inferred(layers: Mapping[str, Tensor], heads: int | None, directions: int) -> dict[str, str]:
+def infer_layer_options(layers: Mapping[str, Tensor], heads: int | None, directions: int) -> dict[str, str]:
     """Return the options of the stack, as far as its weights show them.
 
     `directions` is 2 where half of a layer's columns reads backwards, which no shape shows.
     """
-    depth, first = count(layers, r"rnn_lst\.(\d{1,9})\."), "rnn_lst.0.transform_module"
+    depth, first = count_layers(layers, r"rnn_lst\.(\d{1,9})\."), "rnn_lst.0.transform_module"
     first_maps = (f"{first}.weight", f"{first}.0.weight", f"{first}.linear1.weight")
     into = next((name for name in first_maps if name in layers), first_maps[-1])
     is_plain = into != first_maps[-1]
@@ -111,14 +119,14 @@ def inferred(layers: Mapping[str, Tensor], heads: int | None, directions: int) -
         found["proj_input_to_hidden_first"] = True
     if not is_plain:
         found["proj_size"] = rows(layers, into, WHAT)
-        found |= attention_place(layers, depth)
+        found |= infer_attention_place(layers, depth)
         if heads is None:
-            raise wanted("num_heads", "heads share one matrix", "`--heads 1`, as the paper has it")
+            raise missing_option("num_heads", "heads share one matrix", "`--heads 1`, as the paper has it")
         found["num_heads"] = heads
     return {key: str(value) for key, value in found.items()}
 
 
-def attention_place(layers: Mapping[str, Tensor], depth: int) -> dict[str, int]:
+def infer_attention_place(layers: Mapping[str, Tensor], depth: int) -> dict[str, int]:
     """Return whether every k-th layer has attention, or the last n."""
     places = [n for n in range(depth) if f"rnn_lst.{n}.transform_module.alpha" in layers]
     if not places:
@@ -137,26 +145,26 @@ def attention_place(layers: Mapping[str, Tensor], depth: int) -> dict[str, int]:
     )
 
 
-def language_model(
+def translate_language_model(
     options: Mapping[str, str], tensors: Mapping[str, Tensor], layers: Mapping[str, Tensor]
-) -> Imported:
+) -> TranslatedModel:
     """Translate layers, embedding and output; every tensor has a place or is refused."""
     own = {key: value for key, value in options.items() if key not in OWN}
     stack = (import_srupp if "proj_size" in options else import_sru)(own, layers)
-    config = config_of(options, tensors, stack)
+    config = language_model_config(options, tensors, stack)
     parts = dict(stack.weights) if stack.input is None else {**stack.weights, INPUT: stack.input}
     outside = {name: t for name, t in tensors.items() if not name.startswith(RNN)}
-    whole = translate(config, entries_of(config, tensors, stack.weights), outside | parts, ())
+    whole = translate(config, model_entries(config, tensors, stack.weights), outside | parts, ())
     names = {
         ours: RNN + stack.original_names.get(theirs, theirs) if theirs in parts else theirs
         for ours, theirs in whole.original_names.items()
     }
     reasons = {RNN + name: why for name, why in stack.reasons.items()}
-    return Imported(config, whole.weights, names, tuple(sorted(reasons)), reasons)
+    return TranslatedModel(config, whole.weights, names, tuple(sorted(reasons)), reasons)
 
 
-def config_of(
-    options: Mapping[str, str], tensors: Mapping[str, Tensor], stack: ImportedLayers
+def language_model_config(
+    options: Mapping[str, str], tensors: Mapping[str, Tensor], stack: TranslatedLayers
 ) -> ModelConfig:
     given = OriginalOptions("SRU language model", options)
     embeddings: dict[str, object] = {"positions": "none", "scale": given.switch("scale_emb")}
@@ -200,6 +208,6 @@ def has_output_layer(tensors: Mapping[str, Tensor]) -> bool:
 
 def cluster_rows(tensors: Mapping[str, Tensor]) -> list[int]:
     """Return the words of each cluster; the first one's matrix also has a row for each other cluster."""
-    number = count(tensors, r"output_layer\.out_layers\.(\d{1,9})\.")
+    number = count_layers(tensors, r"output_layer\.out_layers\.(\d{1,9})\.")
     sizes = [rows(tensors, f"output_layer.out_layers.{i}.weight", WHAT) for i in range(number)]
     return [sizes[0] - (number - 1), *sizes[1:]] if sizes else []

@@ -20,7 +20,7 @@ HELD = "the factor of the skipped input, which the configuration holds as `resca
 NOT_SKIPPED = "a factor of the skipped input, in a layer that skips none or has a map for it"
 
 
-def factor(expected: float) -> Callable[[Tensor], str | None]:
+def check_factor(expected: float) -> Callable[[Tensor], str | None]:
     """Return a check that a constant is what ours multiplies by."""
 
     def check(tensor: Tensor) -> str | None:
@@ -33,7 +33,7 @@ def factor(expected: float) -> Callable[[Tensor], str | None]:
     return check
 
 
-SPARES = (Spare(r"\.scale_x$", HELD, factor(1.0)), Spare(r"\.scale_x$", NOT_SKIPPED))
+SPARES = (Spare(r"\.scale_x$", HELD, check_factor(1.0)), Spare(r"\.scale_x$", NOT_SKIPPED))
 
 
 def scale_name(layer: int) -> str:
@@ -41,7 +41,7 @@ def scale_name(layer: int) -> str:
     return f"rnn_lst.{layer}.scale_x"
 
 
-def scales_of(
+def infer_scales(
     options: OriginalOptions, tensors: dict[str, Tensor], acts: Sequence[bool]
 ) -> list[dict[str, object]]:
     """Return `rescale`, and `highway_bias` where the options do not say it, of each layer.
@@ -54,14 +54,16 @@ def scales_of(
     return [first if one is None else one for one in found]
 
 
-def spares_of(mixers: Iterable[Any]) -> list[Spare]:
+def scale_spares(mixers: Iterable[Any]) -> list[Spare]:
     """Return what becomes of the constants: no tensor of ours is made of one."""
     rules = []
     for layer, mixer in enumerate(mixers):
         assert isinstance(mixer, Recurrent)
         name = rf"^rnn_lst\.{layer}\.scale_x$"
         is_read = mixer.config.skip and mixer.blocks == 3
-        rules.append(Spare(name, HELD, factor(mixer.skip_scale)) if is_read else Spare(name, NOT_SKIPPED))
+        rules.append(
+            Spare(name, HELD, check_factor(mixer.skip_scale)) if is_read else Spare(name, NOT_SKIPPED)
+        )
     return rules
 
 
@@ -70,7 +72,7 @@ def _scale(options: OriginalOptions, tensors: dict[str, Tensor], layer: int) -> 
     is_said, is_rescaled = options.says("rescale"), options.switch("rescale")
     if name not in tensors:
         return {"rescale": is_rescaled}
-    stored = _factor_of(name, tensors[name])
+    stored = _read_factor(name, tensors[name])
     if stored != 1 and is_said and not is_rescaled:
         raise SynthError(
             f"`{name} = {stored:g}` rescales the skip, and `rescale = False` of the {options.family}",
@@ -84,7 +86,7 @@ def _scale(options: OriginalOptions, tensors: dict[str, Tensor], layer: int) -> 
     return {"rescale": stored}
 
 
-def _factor_of(name: str, tensor: Tensor) -> float:
+def _read_factor(name: str, tensor: Tensor) -> float:
     if tensor.numel() != 1 or not tensor.is_floating_point():
         raise SynthError(
             f"`{name}` of shape {tuple(tensor.shape)} is no single factor", "is the file damaged?"

@@ -16,8 +16,16 @@ from torch import Tensor, nn
 from synthcli.errors import SynthError
 from synthcli.importers.options import OriginalOptions
 from synthcli.importers.refusals import Only
-from synthcli.importers.srupp.scale import scales_of, spares_of
-from synthcli.importers.translate import OPTIONS_OF, Entry, affine, changed, described_by, fitted, part
+from synthcli.importers.srupp.scale import infer_scales, scale_spares
+from synthcli.importers.translate import (
+    OPTIONS_OF,
+    Entry,
+    affine,
+    apply_entry,
+    explain_refusal,
+    fit_entries,
+    take_part,
+)
 from synthcli.model.mixers import MIXERS
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.sru import Recurrent
@@ -45,7 +53,7 @@ NO_ATTENTION = -1  # of `attention_last_n_layers`: it does not act
 
 
 @dataclass(frozen=True)
-class Layer:
+class PlacedMixer:
     """One mixer and where it stands; `site.d_model` is the width of its input."""
 
     config: SRUConfig | SRUppConfig
@@ -53,13 +61,13 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class ImportedLayers:
+class TranslatedLayers:
     """Mixers, their weights under our names, and the original's tensors that none of them is made of.
 
     `input` (D, input_size) is the map before the first layer of `proj_input_to_hidden_first`.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[PlacedMixer, ...]
     weights: dict[str, Tensor]
     original_names: dict[str, str]
     unused: tuple[str, ...]
@@ -67,22 +75,22 @@ class ImportedLayers:
     input: Tensor | None = None
 
 
-def import_sru(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> ImportedLayers:
+def import_sru(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> TranslatedLayers:
     """Translate the weights of a plain SRU; `options` are the original's own, as strings."""
-    given = _checked("SRU", options)
-    with described_by(OPTIONS_OF.format("SRU")):
-        config = SRUConfig.model_validate(_shared(given))
-    return _imported(given, weights, config)
+    given = _check_options("SRU", options)
+    with explain_refusal(OPTIONS_OF.format("SRU")):
+        config = SRUConfig.model_validate(_shared_fields(given))
+    return _translate_layers(given, weights, config)
 
 
-def import_srupp(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> ImportedLayers:
+def import_srupp(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> TranslatedLayers:
     """Translate the weights of an SRU++; `options` are the original's own, as strings."""
-    given = _checked("SRU++", options)
+    given = _check_options("SRU++", options)
     has_norm = any(name.endswith("transform_module.layer_norm.weight") for name in weights)
-    with described_by(OPTIONS_OF.format("SRU++")):
+    with explain_refusal(OPTIONS_OF.format("SRU++")):
         config = SRUppConfig.model_validate(
             {
-                **_shared(given),
+                **_shared_fields(given),
                 "projection": given.whole("proj_size"),
                 "heads": given.whole("num_heads", 1),
                 **_attention(given),
@@ -91,10 +99,10 @@ def import_srupp(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> I
                 "memory_from": "stream",
             }
         )
-    return _imported(given, weights, config)
+    return _translate_layers(given, weights, config)
 
 
-def build_layers(layers: tuple[Layer, ...]) -> nn.ModuleList:
+def build_layers(layers: tuple[PlacedMixer, ...]) -> nn.ModuleList:
     """Build the mixers, each handing on its h."""
     built = nn.ModuleList()
     for layer in layers:
@@ -104,13 +112,13 @@ def build_layers(layers: tuple[Layer, ...]) -> nn.ModuleList:
     return built
 
 
-def _checked(family: str, options: Mapping[str, str]) -> OriginalOptions:
+def _check_options(family: str, options: Mapping[str, str]) -> OriginalOptions:
     given = OriginalOptions(family, options)
     given.check(REFUSALS, KNOWN)
     return given
 
 
-def _shared(options: OriginalOptions) -> dict[str, object]:
+def _shared_fields(options: OriginalOptions) -> dict[str, object]:
     place = "after" if options.switch("normalize_after") else "before"
     return {
         "hidden": options.whole("hidden_size"),
@@ -137,9 +145,9 @@ def _attention(options: OriginalOptions) -> dict[str, object]:
     return {"attention_last": last}
 
 
-def _imported(
+def _translate_layers(
     options: OriginalOptions, weights: Mapping[str, Tensor], config: SRUConfig | SRUppConfig
-) -> ImportedLayers:
+) -> TranslatedLayers:
     tensors = dict(weights)
     first = _input(options, tensors, config)
     layers = _layers(options, tensors, config, first)
@@ -149,7 +157,7 @@ def _imported(
     for number, mixer in enumerate(mixers):
         assert isinstance(mixer, Recurrent)
         entries += _entries(mixer, layers[number].config, number)
-    return ImportedLayers(layers, *fitted(mixers, entries, tensors, spares_of(mixers)), first)
+    return TranslatedLayers(layers, *fit_entries(mixers, entries, tensors, scale_spares(mixers)), first)
 
 
 def _input(
@@ -165,7 +173,7 @@ def _input(
         return None
     if INPUT not in tensors:
         raise SynthError(f"the weights lack `{INPUT}`", "the file is incomplete or of another model")
-    found = changed(Entry("input", INPUT), tensors.pop(INPUT))
+    found = apply_entry(Entry("input", INPUT), tensors.pop(INPUT))
     if found.shape != (width, given):
         raise SynthError(
             f"`{INPUT}` gives a tensor of shape {tuple(found.shape)}, the options ask for {(width, given)}",
@@ -179,15 +187,15 @@ def _layers(
     tensors: dict[str, Tensor],
     config: SRUConfig | SRUppConfig,
     first: Tensor | None,
-) -> tuple[Layer, ...]:
+) -> tuple[PlacedMixer, ...]:
     count, out = options.whole("num_layers", most=len(tensors)), config.width_of_output(0)
     widths = [out if first is not None else options.whole("input_size"), *[out] * (count - 1)]
-    scales = scales_of(options, tensors, [config.skip and width == out for width in widths])
+    scales = infer_scales(options, tensors, [config.skip and width == out for width in widths])
     layers = []
     for number, (width, scale) in enumerate(zip(widths, scales, strict=True)):
         own = config.model_copy(update={**scale, **_projection(options, tensors, config, number)})
         # tables of scores have no limit here: a layer holds none
-        layers.append(Layer(own, Site(width, max_queries=1, max_keys=1, layer=number, layers=count)))
+        layers.append(PlacedMixer(own, Site(width, max_queries=1, max_keys=1, layer=number, layers=count)))
     return tuple(layers)
 
 
@@ -243,8 +251,8 @@ def _entries(mixer: Recurrent, config: SRUConfig | SRUppConfig, number: int) -> 
     pair = f"{transform}.linear2.weight"
     return [
         *entries,
-        Entry(f"{ours}.attention.scores.0.key.weight", pair, part(0, 2, axis=0)),
-        Entry(f"{ours}.attention.value.weight", pair, part(1, 2, axis=0)),
+        Entry(f"{ours}.attention.scores.0.key.weight", pair, take_part(0, 2, axis=0)),
+        Entry(f"{ours}.attention.value.weight", pair, take_part(1, 2, axis=0)),
         Entry(f"{ours}.alpha", f"{transform}.alpha"),
         Entry(f"{ours}.expand.weight", f"{transform}.linear3.weight", planar),
     ]

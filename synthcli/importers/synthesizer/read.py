@@ -10,17 +10,10 @@ import torch
 from torch import Tensor
 
 from synthcli.errors import SynthError
-from synthcli.importers.base import Arrival, Request
-from synthcli.importers.infer_sizes import (
-    columns,
-    count,
-    known_options,
-    one_heads,
-    rows,
-    wanted,
-    whole_part,
-)
-from synthcli.importers.safe_load import read_foreign
+from synthcli.importers.base import ImportResult, ImportSource
+from synthcli.importers.infer_sizes import columns, count_layers, divide_exactly, rows
+from synthcli.importers.options import accept_options, describe_values, missing_option, single_heads
+from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.synthesizer import import_synthesizer
 
 WHAT = "the Synthesizer repository"
@@ -54,38 +47,39 @@ SHOWN = (
 ASSUMED = {"dropout": "0.1", "layer_norm_eps": "1e-05", "synth_fixed_random": "False", "gate_init": "0.5"}
 
 
-def read_synthesizer(request: Request) -> Arrival:
+def read_synthesizer(request: ImportSource) -> ImportResult:
     """Read a checkpoint of the repository."""
-    given = known_options(request, OPTIONS, "synthesizer")
-    file = read_foreign(request.path)
-    found = inferred(file.tensors, one_heads(request))
+    given = accept_options(request, OPTIONS, "synthesizer")
+    file = load_tensors(request.path)
+    found = infer_configuration(file.tensors, single_heads(request))
     imported = import_synthesizer({**ASSUMED, **found, **given}, file.tensors)
     assumed = {key: value for key, value in ASSUMED.items() if key not in given}
-    notes = (noted("read off the weights", found), noted("assumed, as the repository has it", assumed))
+    notes = (
+        describe_values("read off the weights", found),
+        describe_values("assumed, as the repository has it", assumed),
+    )
     folder = request.path if request.path.is_dir() else request.path.parent
-    return Arrival(imported, tuple(filter(None, notes)), folder, file.tensors)
+    return ImportResult(imported, tuple(filter(None, notes)), folder, file.tensors)
 
 
-def noted(how: str, values: Mapping[str, str]) -> str:
-    """Return a line that names options and their values."""
-    return f"{how}: " + ", ".join(f"`{key} = {value}`" for key, value in values.items()) if values else ""
-
-
-def inferred(tensors: Mapping[str, Tensor], heads: int | None) -> dict[str, str]:
+def infer_configuration(tensors: Mapping[str, Tensor], heads: int | None) -> dict[str, str]:
     """Return the original's configuration, as far as the weights show it."""
-    kind = kind_of(tensors)
+    kind = infer_kind(tensors)
     embedding = "tgt_tok" if kind == "seq2seq" else "tok"
     found = {
         "kind": kind,
         "vocab_size": rows(tensors, f"{embedding}.weight", WHAT),
         "d_model": columns(tensors, f"{embedding}.weight", WHAT),
         "d_ff": rows(tensors, f"{side_of(kind)}.layers.0.ff.net.0.weight", WHAT),
-        **{f"n_layers_{s}": count(tensors, rf"{side}\.layers\.(\d{{1,9}})\.") for s, side in SIDES.items()},
+        **{
+            f"n_layers_{s}": count_layers(tensors, rf"{side}\.layers\.(\d{{1,9}})\.")
+            for s, side in SIDES.items()
+        },
         "tie_tgt_embeddings": kind == "classifier" or is_tied(tensors, f"{embedding}.weight"),
-        **lengths(tensors, kind),
-        **modes(tensors, kind),
+        **infer_lengths(tensors, kind),
+        **infer_modes(tensors, kind),
     }
-    found["n_heads"] = heads_of(tensors, found, heads)
+    found["n_heads"] = infer_heads(tensors, found, heads)
     hidden = [tensor for name, tensor in tensors.items() if name.endswith(".synth.0.weight")]
     found["synth_hidden"] = len(hidden[0]) if hidden else 0
     return {key: str(found[key]) for key in SHOWN}
@@ -94,7 +88,7 @@ def inferred(tensors: Mapping[str, Tensor], heads: int | None) -> dict[str, str]
 SIDES = {"enc": "encoder", "dec": "decoder"}
 
 
-def kind_of(tensors: Mapping[str, Tensor]) -> str:
+def infer_kind(tensors: Mapping[str, Tensor]) -> str:
     if "classifier.weight" in tensors:
         return "classifier"
     return "seq2seq" if "src_tok.weight" in tensors else "lm"
@@ -109,7 +103,7 @@ def is_tied(tensors: Mapping[str, Tensor], embedding: str) -> bool:
     return head is None or (head.shape == tensors[embedding].shape and torch.equal(head, tensors[embedding]))
 
 
-def lengths(tensors: Mapping[str, Tensor], kind: str) -> dict[str, int]:
+def infer_lengths(tensors: Mapping[str, Tensor], kind: str) -> dict[str, int]:
     """Return the rows of the tables of positions; a side that is not there has one."""
     names = {"seq2seq": ("src_pos", "tgt_pos"), "lm": (None, "pos"), "classifier": ("pos", None)}[kind]
     keys = ("max_src_len", "max_tgt_len")
@@ -119,7 +113,7 @@ def lengths(tensors: Mapping[str, Tensor], kind: str) -> dict[str, int]:
     }
 
 
-def modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
+def infer_modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
     """Return what fills the scores of each attention, the same in every layer."""
     found = {}
     for key, side, module in (
@@ -127,8 +121,8 @@ def modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
         ("attn_mode_self_dec", "decoder", "self_attn"),
         ("attn_mode_cross", "decoder", "cross_attn"),
     ):
-        layers = count(tensors, rf"{side}\.layers\.(\d{{1,9}})\.")
-        kinds = {mode_of(tensors, f"{side}.layers.{layer}.{module}.") for layer in range(layers)}
+        layers = count_layers(tensors, rf"{side}\.layers\.(\d{{1,9}})\.")
+        kinds = {infer_mode(tensors, f"{side}.layers.{layer}.{module}.") for layer in range(layers)}
         if len(kinds) > 1:
             shown = ", ".join(f"`{one}`" for one in sorted(kinds))
             message = STRUCTURES["layers of several kinds"].format(side=side, option=key, kinds=shown)
@@ -137,7 +131,7 @@ def modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
     return found
 
 
-def mode_of(tensors: Mapping[str, Tensor], prefix: str) -> str:
+def infer_mode(tensors: Mapping[str, Tensor], prefix: str) -> str:
     dense = f"{prefix}synth.0.weight" in tensors or f"{prefix}synth.weight" in tensors
     random = f"{prefix}rand_logits" in tensors
     kind = "dense" if dense else "random" if random else None
@@ -146,22 +140,22 @@ def mode_of(tensors: Mapping[str, Tensor], prefix: str) -> str:
     return f"hybrid_{kind}" if f"{prefix}gate" in tensors else f"synth_{kind}"
 
 
-def heads_of(tensors: Mapping[str, Tensor], found: Mapping[str, object], given: int | None) -> int:
+def infer_heads(tensors: Mapping[str, Tensor], found: Mapping[str, object], given: int | None) -> int:
     """Return the heads that tables show; only plain attention leaves them open."""
-    shown = shown_heads(tensors, found)
+    shown = heads_in_tables(tensors, found)
     if shown is None and given is None:
-        raise wanted("n_heads", "heads share one matrix", "`--heads 8`")
+        raise missing_option("n_heads", "heads share one matrix", "`--heads 8`")
     if shown is not None and given not in (None, shown):
         raise SynthError(f"`--heads {given}`, and the weights show {shown}", "leave `--heads` out")
     return shown or given or 0
 
 
-def shown_heads(tensors: Mapping[str, Tensor], found: Mapping[str, object]) -> int | None:
+def heads_in_tables(tensors: Mapping[str, Tensor], found: Mapping[str, object]) -> int | None:
     for name, tensor in tensors.items():
         if name.endswith((".rand_logits", ".gate")) and tensor.ndim:
             return len(tensor)
         if name.endswith((".synth.2.weight", ".synth.weight")) and tensor.ndim:
             reads_source = name.startswith("encoder.") or ".cross_attn." in name
             keys = found["max_src_len" if reads_source else "max_tgt_len"]
-            return whole_part(len(tensor), int(str(keys)), f"`{name}`")
+            return divide_exactly(len(tensor), int(str(keys)), f"`{name}`")
     return None

@@ -16,10 +16,10 @@ from synthcli.importers.translate import (
     OPTIONS_OF,
     Change,
     Entry,
-    Imported,
-    described_by,
+    TranslatedModel,
+    explain_refusal,
+    identity,
     translate,
-    unchanged,
 )
 from synthcli.model import ModelConfig
 from synthcli.model.scores import SCORES
@@ -67,11 +67,11 @@ NO_CROSS = Spare(
 SPARES = (READS_NONE, NO_CROSS_NORM, NO_CROSS)
 
 
-def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> Imported:
+def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> TranslatedModel:
     """Translate a Synthesizer checkpoint; `options` are the original's own, as strings."""
     given = OriginalOptions("Synthesizer", options)
     given.check(CHOICES, KNOWN)
-    with described_by(OPTIONS_OF.format("Synthesizer")):
+    with explain_refusal(OPTIONS_OF.format("Synthesizer")):
         config = synthesizer_config(given, weights)
     is_lone = "lm_head.weight" not in weights and config.embeddings.tie != "none"
     names = [
@@ -92,7 +92,7 @@ def _change(name: str, heads: int) -> Change:
     """Return what gives a tensor its axis of heads; the one hidden layer of all heads is a group of one."""
     if heads:
         return lambda tensor: tensor.unflatten(0, (heads, -1))
-    return (lambda tensor: tensor[None]) if ".inputs." in name else unchanged
+    return (lambda tensor: tensor[None]) if ".inputs." in name else identity
 
 
 def synthesizer_config(options: OriginalOptions, weights: Mapping[str, Tensor]) -> ModelConfig:
