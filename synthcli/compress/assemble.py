@@ -19,7 +19,7 @@ from synthcli.model.initialise import initialise
 from synthcli.model.stack import Stack
 from synthcli.model_config.blocks import by_depth
 from synthcli.model_config.mixers import MixerConfig
-from synthcli.model_config.model import StackConfig
+from synthcli.model_config.parts import StackConfig
 from synthcli.training.weights import load_weights, weights_of
 
 

@@ -17,7 +17,7 @@ from synthcli.errors import SynthError
 from synthcli.jobs.evaluate import own_tokenizer, refuse_formless
 from synthcli.model import ModelConfig
 from synthcli.model_config.heads import HeadConfig
-from synthcli.model_config.model import STACKS, StackConfig
+from synthcli.model_config.parts import STACKS, StackConfig
 from synthcli.presets import load_preset, preset_names
 from synthcli.presets.fitness import KIND_OF_OUTPUT, KINDS_OF_TASK
 from synthcli.presets.old_names import preset_now

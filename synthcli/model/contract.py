@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.model import build, count_parameters
-from synthcli.model_config.model import ModelConfig, StackConfig
+from synthcli.model_config.model import ModelConfig
+from synthcli.model_config.parts import StackConfig
 
 BATCH, LENGTH, SHORT = 3, 7, 4
 DEPTH = 48

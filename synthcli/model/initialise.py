@@ -14,7 +14,7 @@ from synthcli.model.mixers import Attention
 from synthcli.model.mixers.projections import Residual
 from synthcli.model.scores.dot_product import DotProduct
 from synthcli.model.stack import Stack
-from synthcli.model_config.model import InitConfig
+from synthcli.model_config.parts import InitConfig
 
 # Logits of a tied head have the standard deviation √d · std(E): with 0.3/√d the loss starts within
 # 0.3²/2 of ln(vocabulary), and √d · E enters the stream at 0.3.

@@ -10,7 +10,8 @@ from synthcli.model.context import Context
 from synthcli.model.feed_forward import FeedForward
 from synthcli.model.joined_maps import cast_together
 from synthcli.model.mixers import MIXERS, Attention, Site
-from synthcli.model_config.model import ModelConfig, StackConfig
+from synthcli.model_config.model import ModelConfig
+from synthcli.model_config.parts import StackConfig
 
 # one launch holds about so many; their gradients leave together, so fewer would let processes add up sooner
 CAST_TOGETHER = 4

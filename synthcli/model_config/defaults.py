@@ -1,16 +1,14 @@
 """What a mixer is where a configuration leaves it open and the parts around it decide."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from synthcli.config import Config
 from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.parts import ModelParts, StackConfig
 from synthcli.model_config.projections import IdentityConfig, ResidualConfig
 from synthcli.model_config.scores import DotProductConfig, ScoreConfig
 from synthcli.model_config.shaping import ShapingConfig
-
-if TYPE_CHECKING:
-    from synthcli.model_config.model import ModelConfig, StackConfig
 
 C = TypeVar("C", bound=Config)
 SHAPED_BLOCKS = ("skipless", "skipless-parallel")
@@ -22,7 +20,7 @@ IN_SKIPLESS: dict[str, Any] = {
 }
 
 
-def shape_attention(model: "ModelConfig") -> None:
+def shape_attention(model: ModelParts) -> None:
     """Fill in shaped attention where a block has no skip  (He & Hofmann 2023).
 
     Values and output are identities, the first layer's values an identity that training leaves, and W_q = 0:

@@ -8,7 +8,7 @@ from torch import Tensor
 from synthcli.exporters.export_bundle import CardFacts, Leaving
 from synthcli.exporters.programs.form import BATCH, LENGTH, PAST, SOURCE, Form
 from synthcli.model import ModelConfig
-from synthcli.model_config.model import STACKS
+from synthcli.model_config.parts import STACKS
 from tests.model.combinations import tiny
 
 from .tiny_models import TOKENIZER, model_of

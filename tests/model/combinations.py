@@ -7,7 +7,7 @@ from synthcli.model.blocks import BLOCKS
 from synthcli.model.mixers import MIXERS
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.scores import SCORES
-from synthcli.model_config.model import STACKS
+from synthcli.model_config.parts import STACKS
 
 VOCAB, CLASSES, D_MODEL, HEADS, MAX_SOURCE, MAX_TARGET = 31, 4, 16, 2, 12, 10
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from synthcli.model.scores.factorized_dense import largest_divisor_below_root
-from synthcli.model_config.model import ModelConfig, StackConfig
+from synthcli.model_config.model import ModelConfig
+from synthcli.model_config.parts import StackConfig
 
 NORM = {"layer": lambda d: 2 * d, "rms": lambda d: d, "dyt": lambda d: 2 * d + 1, "none": lambda d: 0}
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from synthcli.model import build
-from synthcli.model_config.model import InitConfig
+from synthcli.model_config.parts import InitConfig
 
 from .combinations import COMBINATIONS, tiny
 

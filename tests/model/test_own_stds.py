@@ -5,7 +5,8 @@ import torch
 from pydantic import ValidationError
 
 from synthcli.model import build
-from synthcli.model_config.model import InitConfig, ModelConfig
+from synthcli.model_config.model import ModelConfig
+from synthcli.model_config.parts import InitConfig
 
 STDS = {"query": 0.3, "key": 0.5, "value": 0.7, "feed_forward": 0.9}
 PARTS = {  # the ends of the names of weights

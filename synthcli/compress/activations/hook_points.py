@@ -13,7 +13,7 @@ from synthcli.compress.teacher import config_of
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
-from synthcli.model_config.model import StackConfig
+from synthcli.model_config.parts import StackConfig
 
 Part = Literal[
     "layer-in",

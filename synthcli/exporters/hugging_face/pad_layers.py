@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthcli.model import ModelConfig
 from synthcli.model_config.attention import AttentionConfig
-from synthcli.model_config.model import StackConfig
+from synthcli.model_config.parts import StackConfig
 from synthcli.model_config.projections import FullConfig
 from synthcli.model_config.scores import DotProductConfig
 

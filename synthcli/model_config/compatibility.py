@@ -1,23 +1,19 @@
 """Combinations that cannot make sense, each with the reason."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import NoneConfig
+from synthcli.model_config.parts import DEFAULT_SLOPE, ModelParts
 from synthcli.model_config.recurrent import RecurrentConfig, SRUppConfig
 
-if TYPE_CHECKING:
-    from synthcli.model_config.model import ModelConfig
-
-DEFAULT_SLOPE = 0.01
 WHAT_SCORES_DO = {
     "rotary": "turns queries and keys",
     "alibi": "lowers scores by the distance of query and key",
 }
 
 
-def problems(config: "ModelConfig") -> Iterator[str]:
+def problems(config: ModelParts) -> Iterator[str]:
     """Yield what keeps the parts of a model from working together."""
     for stack, layer, mixer in config.mixers():
         where = f"layer {layer} of the {stack}: "
@@ -51,7 +47,7 @@ def problems(config: "ModelConfig") -> Iterator[str]:
     yield from embedding_problems(config)
 
 
-def cross_problems(config: "ModelConfig") -> Iterator[str]:
+def cross_problems(config: ModelParts) -> Iterator[str]:
     """Yield what is wrong with cross-attention."""
     if config.task != "seq2seq":
         return
@@ -64,7 +60,7 @@ def cross_problems(config: "ModelConfig") -> Iterator[str]:
         )
 
 
-def embedding_problems(config: "ModelConfig") -> Iterator[str]:
+def embedding_problems(config: ModelParts) -> Iterator[str]:
     """Yield what is wrong with embeddings and head."""
     embeddings, head = config.embeddings, config.head
     if embeddings.cutoffs and embeddings.cutoffs[-1] >= config.vocab_size:
@@ -94,7 +90,7 @@ def embedding_problems(config: "ModelConfig") -> Iterator[str]:
     yield from head_problems(config)
 
 
-def head_problems(config: "ModelConfig") -> Iterator[str]:
+def head_problems(config: ModelParts) -> Iterator[str]:
     """Yield what a head has that its task does not read."""
     head = config.head
     if head.output == "hidden" and config.task != "masked-lm":
@@ -109,7 +105,7 @@ def head_problems(config: "ModelConfig") -> Iterator[str]:
         yield "`head.transform` and `head.bias` belong to language models; a classifier has `pooler`"
 
 
-def unprojected_problems(config: "ModelConfig") -> Iterator[str]:
+def unprojected_problems(config: ModelParts) -> Iterator[str]:
     """Yield what keeps vectors of another width from entering the first layers as they are."""
     embeddings, what = config.embeddings, '`embeddings.projection = "none"`'
     if embeddings.d_embed is None or embeddings.cutoffs:
@@ -123,7 +119,7 @@ def unprojected_problems(config: "ModelConfig") -> Iterator[str]:
             )
 
 
-def relative_problems(config: "ModelConfig") -> Iterator[str]:
+def relative_problems(config: ModelParts) -> Iterator[str]:
     """Yield the layers whose scores have no query and key to turn or to tell the distance of."""
     positions = config.embeddings.positions
     for stack, layer, mixer in config.mixers():
