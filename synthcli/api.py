@@ -44,7 +44,7 @@ class TrainedRun:
 
     def records(self) -> list[dict[str, Any]]:
         """Return the journal: a row for each step that was logged and for each validation."""
-        from synthcli.training.journal import read
+        from synthcli.training.metrics_log import read
 
         return read(self.path / "journal.jsonl")
 

@@ -21,7 +21,7 @@ from synthcli.device import (
     runs_on,
 )
 from synthcli.errors import SynthError
-from synthcli.training.training import accelerate
+from synthcli.training.trainer import accelerate
 from tests.fake_gpus import TORCH, with_gpus
 
 

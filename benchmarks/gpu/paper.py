@@ -9,7 +9,7 @@ from benchmarks.gpu.record import FAILED, PASSED, Row
 from benchmarks.gpu.trainings import SHAPES, forget_peak, make, milliseconds, peak_gigabytes, take
 from synthcli.device import on_device
 from synthcli.model import count_parameters
-from synthcli.training.training import Training
+from synthcli.training.trainer import Trainer
 
 STEPS = {"cuda": 10, "cpu": 2}  # of a profile
 
@@ -29,7 +29,7 @@ def of_shape(bench: Bench, name: str) -> Iterator[Row]:
     yield {"profile": name, **profile(training)}
 
 
-def time_step(training: Training) -> Row:
+def time_step(training: Trainer) -> Row:
     """Time a training's steps; where the model is recurrent its kernel has to have run."""
     device = training.device
     with counting() as calls:
@@ -47,7 +47,7 @@ def time_step(training: Training) -> Row:
     }
 
 
-def profile(training: Training) -> Row:
+def profile(training: Trainer) -> Row:
     steps = STEPS[training.device.type]
     return profiles.record(lambda: void(take(training, steps)), training.device, steps)
 

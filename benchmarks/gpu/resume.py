@@ -12,7 +12,7 @@ from benchmarks.gpu.trainings import forget_peak, make, take, wall_seconds, weig
 from synthcli.device import on_device
 from synthcli.training.checkpoints import Checkpointing, newest_checkpoint, restore
 from synthcli.training.determinism import deterministic, fix_workspace
-from synthcli.training.training import Training
+from synthcli.training.trainer import Trainer
 
 NAMES = ("codeparrot", "enwik8")  # AdamW, RAdam
 STEPS = {"cuda": 6, "cpu": 2}  # before the checkpoint, and after it
@@ -54,7 +54,7 @@ def go_on(bench: Bench, name: str) -> Row:
     }
 
 
-def resume(bench: Bench, name: str, folder: Path) -> Training:
+def resume(bench: Bench, name: str, folder: Path) -> Trainer:
     """Return a training made anew, brought to where its checkpoint was written."""
     training = make(bench, name, "training.deterministic=true")
     checkpoint = newest_checkpoint(folder)
@@ -63,7 +63,7 @@ def resume(bench: Bench, name: str, folder: Path) -> Training:
     return training
 
 
-def milliseconds(training: Training) -> float:
+def milliseconds(training: Trainer) -> float:
     steps = TIMED[training.device.type]
     return round(1e3 * wall_seconds(training, steps) / steps, 3)
 

@@ -13,7 +13,7 @@ from benchmarks.gpu.parts import Bench
 from benchmarks.gpu.record import FAILED, PASSED, SKIPPED, Row
 from benchmarks.gpu.trainings import take
 from synthcli.device import on_device
-from synthcli.training.training import Training
+from synthcli.training.trainer import Trainer
 from tests.device.cases import CASES, make, write_corpora
 
 STEPS = 5
@@ -39,19 +39,19 @@ def run(bench: Bench) -> Iterator[Row]:
             yield compare(name, training, precision, got, want, calls[bench.device.type])
 
 
-def prepare(name: str, corpora: Path, precision: str, *settings: str) -> Training:
+def prepare(name: str, corpora: Path, precision: str, *settings: str) -> Trainer:
     """Return a case's training in a number format."""
     case = CASES[name]
     more = (*WITHOUT_DROPOUT, f"training.precision={precision}", *settings)
     return make(replace(case, settings=(*case.settings, *more)), corpora).training
 
 
-def losses(training: Training) -> list[float]:
+def losses(training: Trainer) -> list[float]:
     return [step.loss for step in take(training, STEPS)]
 
 
 def compare(
-    name: str, training: Training, precision: str, got: list[float], want: list[float], calls: int
+    name: str, training: Trainer, precision: str, got: list[float], want: list[float], calls: int
 ) -> Row:
     """Hold losses against those of the processor in float32."""
     errors = [abs(one - other) / abs(other) for one, other in zip(got, want, strict=True)]

@@ -18,8 +18,7 @@ from synthcli.device import on_device
 from synthcli.jobs import heal
 from synthcli.jobs.train import Watcher
 from synthcli.runs import RESULT
-from synthcli.training.callbacks import Callback
-from synthcli.training.training import Training
+from synthcli.training.trainer import Callback, Trainer
 from tests.tiny_presets import teacher_preset, write_words
 
 NEAR = 1e-3  # relative: formulas solve, which magnifies rounding
@@ -41,10 +40,10 @@ class Profiling(Callback):
         kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if is_cuda else [])]
         self.profile = profile(activities=kinds)
 
-    def on_start(self, training: Training) -> None:
+    def on_start(self, training: Trainer) -> None:
         self.profile.start()
 
-    def on_end(self, training: Training) -> None:
+    def on_end(self, training: Trainer) -> None:
         self.profile.stop()
 
     def summary(self) -> Row:

@@ -16,11 +16,11 @@ from synthcli.jobs.train import fitted
 from synthcli.model import build
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
-from synthcli.training.callbacks import Step
+from synthcli.training.events import Step
 from synthcli.training.interrupts import interrupts
-from synthcli.training.randomness import seed_torch
+from synthcli.training.seeding import seed_torch
 from synthcli.training.step import take_step
-from synthcli.training.training import Training, prepare
+from synthcli.training.trainer import Trainer, prepare
 
 SAMPLES = {"cuda": 9, "cpu": 1}
 PIECES = ("data.tokenizer.kind=sentencepiece-unigram", "data.tokenizer.vocab_size=4000")  # soon trained
@@ -54,7 +54,7 @@ SHAPES = {
 }
 
 
-def make(bench: Bench, name: str, *settings: str) -> Training:
+def make(bench: Bench, name: str, *settings: str) -> Trainer:
     """Return a training of a shape where it is to run; `on_device` has to hold for as long as it does."""
     shape = SHAPES[name]
     scale, own = ("paper", shape.settings) if bench.is_cuda else ("smoke", ())
@@ -70,19 +70,19 @@ def make(bench: Bench, name: str, *settings: str) -> Training:
     return training
 
 
-def take(training: Training, steps: int = 1) -> list[Step]:
+def take(training: Trainer, steps: int = 1) -> list[Step]:
     """Take steps."""
     with interrupts() as interrupt:
         return [take_step(training, interrupt) for _ in range(steps)]
 
 
-def milliseconds(training: Training) -> float:
+def milliseconds(training: Trainer) -> float:
     """Return the median time of a step."""
     samples = SAMPLES[training.device.type]
     return round(1e3 * seconds(lambda: take(training), training.device, samples), 3)
 
 
-def wall_seconds(training: Training, steps: int) -> float:
+def wall_seconds(training: Trainer, steps: int) -> float:
     """Return how long steps take, by the clock on the wall, the device's work included."""
     finish(training.device)
     began = time.perf_counter()
@@ -108,6 +108,6 @@ def peak_gigabytes(device: torch.device) -> float | None:
     return round(torch.cuda.max_memory_allocated(device) / 1e9, 2) if device.type == "cuda" else None
 
 
-def weights(training: Training) -> dict[str, Any]:
+def weights(training: Trainer) -> dict[str, Any]:
     """Return a copy of the weights on the host."""
     return {name: tensor.detach().cpu().clone() for name, tensor in training.model.state_dict().items()}

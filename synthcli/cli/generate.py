@@ -17,7 +17,7 @@ from synthcli.errors import SynthError
 from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
-    from synthcli.evaluation.sampling import Sampling
+    from synthcli.evaluation.token_sampling import Sampling
     from synthcli.jobs.generate import Writer
 
 Checkpoint = Annotated[
@@ -134,7 +134,7 @@ def drawing(
     temperature: float | None, top_k: int | None, top_p: float | None, seed: int | None
 ) -> "Sampling":
     """Return how to draw; any of its options asks for it. The seed is said where none was given."""
-    from synthcli.evaluation.sampling import Sampling, refuse
+    from synthcli.evaluation.token_sampling import Sampling, refuse
 
     if temperature is None and top_k is None and top_p is None:
         if seed is not None:

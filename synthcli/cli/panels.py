@@ -2,7 +2,7 @@
 
 MODEL = "Model"
 TEXT = "Text"
-TRAINING = "Training"
+TRAINING = "Trainer"
 OPTIMIZER = "Optimizer"
 DRAWING = "Search and sampling"
 SETTINGS = "Settings"

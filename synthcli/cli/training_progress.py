@@ -5,9 +5,9 @@ from pathlib import Path
 
 from synthcli.cli import screen
 from synthcli.memory import amount
-from synthcli.training.callbacks import Callback, Evaluation, Step
-from synthcli.training.journal import peaks
-from synthcli.training.training import Training
+from synthcli.training.events import Evaluation, Step
+from synthcli.training.metrics_log import peaks
+from synthcli.training.trainer import Callback, Trainer
 
 SECONDS_BETWEEN_LINES = 30.0
 
@@ -23,14 +23,14 @@ class TrainingProgress(Callback):
         self.tokens = 0
         self.rate = self.saved = ""  # the latter is the first to go where a line has no room
 
-    def on_start(self, training: Training) -> None:
+    def on_start(self, training: Trainer) -> None:
         for warning in training.warnings:
             screen.say(f"warning: {warning}")
         self.progress.update(self.task, total=training.steps, completed=training.step)
         self.began = self.said = time.monotonic()
         self.progress.start()
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         self.tokens += step.tokens
         now = time.monotonic()
         pace = f"{self.tokens / max(now - self.began, 1e-9):,.0f} tokens/s"
@@ -40,14 +40,14 @@ class TrainingProgress(Callback):
             screen.say(f"{self.label}: step {step.step:,} of {training.steps:,}, {self.rate}")
             self.said = now
 
-    def on_evaluate(self, training: Training, evaluation: Evaluation) -> None:
+    def on_evaluate(self, training: Trainer, evaluation: Evaluation) -> None:
         screen.say(f"{self.label}: step {evaluation.step:,}, validation loss {evaluation.loss:.4f}")
 
-    def on_save(self, training: Training, path: Path) -> None:
+    def on_save(self, training: Trainer, path: Path) -> None:
         self.saved = f" · saved at {training.step:,}"
         self.progress.update(self.task, rate=self.rate + self.saved)
 
-    def on_end(self, training: Training) -> None:
+    def on_end(self, training: Trainer) -> None:
         self.close()
 
     def close(self) -> None:

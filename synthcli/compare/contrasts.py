@@ -14,9 +14,9 @@ from synthcli.compare.seeds import correlation, gain_of_pairs, sign_flip_floor, 
 from synthcli.compare.spread import Floor, Spread, spread_of
 from synthcli.compare.verdict import Contrast, Verdict, decide
 from synthcli.errors import SynthError
+from synthcli.evaluation.bootstrap import LEVEL as PER_CENT
+from synthcli.evaluation.bootstrap import Array
 from synthcli.evaluation.figures import FIGURES
-from synthcli.evaluation.sampled import LEVEL as PER_CENT
-from synthcli.evaluation.sampled import Array
 
 RESAMPLES = 2000
 OF_TEXT = ("loss", "bits_per_byte")  # nats and units of stretches of text

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from scipy import special, stats
 
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 STEPS = 2000  # of the probability of U
 LARGEST = 1e4  # standard errors that a quantile may be away

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from synthcli.compare.ladder_error import MeanError, error_of_means
 from synthcli.compare.loss_law import BENT, STRAIGHT, LossLaw, fit_law
-from synthcli.evaluation.sampled import LEVEL as PER_CENT
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import LEVEL as PER_CENT
+from synthcli.evaluation.bootstrap import Array
 
 FEWEST = 3  # rungs
 FEWEST_BENT = 4  # rungs of fits that bend

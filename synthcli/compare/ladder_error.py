@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 SIGNIFICANT = 0.05
 SEED = 12345

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from synthcli.errors import SynthError
-from synthcli.evaluation.sampled import Array, ratio
+from synthcli.evaluation.bootstrap import Array, ratio
 from synthcli.safe_read import Shape, check_shape, parse_json, read_bytes
 
 LARGEST = 2**32  # bytes: documents and prompts stand in full in such files

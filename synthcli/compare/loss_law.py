@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 STRAIGHT, BENT = 1, 2  # degrees: parameters less one
 

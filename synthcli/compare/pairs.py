@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 FEWEST = 30  # parts of a text that an interval may be made of
 ELEMENTS = 2**24  # of the largest table of a part of the resamples

@@ -13,7 +13,7 @@ from scipy import special
 
 from synthcli.compare.fiducial import inflations
 from synthcli.compare.spread import LEVEL
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 POWER = 0.8
 MOST = 1000  # pairs that anybody would be told to run

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import qmc
 
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 BITS = 30  # of a coordinate
 SHIFT = 2**BITS // 3  # in binary 0101…: it leaves a point a third from one end of its stratum or the other

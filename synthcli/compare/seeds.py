@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 EXACT = 16  # pairs whose 2ⁿ signs are all tried; of more, as many are drawn
 EQUAL = 1e-12  # relative: sums of the same numbers in another order

@@ -12,7 +12,7 @@ import numpy as np
 
 from synthcli.compare.fiducial import ErrorDistribution
 from synthcli.compare.pairs import Pairs
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 LEVEL = 0.95
 FEW = 3  # pairs whose own spread says less than a noise floor

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.evaluation.sampled import mean
+from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.score import Score
 
 

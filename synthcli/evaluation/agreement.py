@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synthcli.evaluation.sampled import Array, Sampled, ratio
+from synthcli.evaluation.bootstrap import Array, Sampled, ratio
 from synthcli.evaluation.score import Score
 
 TOPS = (1, 5, 10)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.score import Score
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from synthcli.evaluation.sampled import mean
+from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.score import Score
 
 ORDERS = (1, 2, 3, 4)

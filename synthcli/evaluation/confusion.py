@@ -6,7 +6,7 @@ Which classes there are is the model's to say, never the data's: a split, or a p
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.score import Score
 
 

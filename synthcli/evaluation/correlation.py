@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.score import Score
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from synthcli.evaluation.bleu import bleu_of, chrf_of
+from synthcli.evaluation.bootstrap import Array, ratio
 from synthcli.evaluation.confusion import correlation, f1_of_all, f1_of_one
 from synthcli.evaluation.correlation import pearson
 from synthcli.evaluation.perplexity import bits_of, loss_of, perplexity_of
-from synthcli.evaluation.sampled import Array, ratio
 
 FIGURES: Mapping[str, Callable[[Array], Array]] = {
     "bleu": bleu_of,

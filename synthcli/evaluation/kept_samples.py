@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from synthcli.errors import SynthError
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.figures import FIGURES
-from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
 from synthcli.safe_read import Shape, check_shape, parse_json, read_bytes
 

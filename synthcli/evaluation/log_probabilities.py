@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from synthcli.errors import SynthError
+from synthcli.evaluation.bootstrap import Array
 from synthcli.evaluation.kept_samples import read_samples
 from synthcli.evaluation.protocols.counts import TextCounts
-from synthcli.evaluation.sampled import Array
 from synthcli.evaluation.text_lines import read_lines
 from synthcli.safe_read import parse_json
 

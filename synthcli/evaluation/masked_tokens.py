@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthcli.errors import SynthError
-from synthcli.evaluation.sampled import Array, Sampled, ratio
+from synthcli.evaluation.bootstrap import Array, Sampled, ratio
 from synthcli.evaluation.score import Score
 
 Tokens = npt.NDArray[np.int64]

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from synthcli.evaluation.sampled import Array, Sampled, ratio
+from synthcli.evaluation.bootstrap import Array, Sampled, ratio
 from synthcli.evaluation.score import Score
 
 FIGURES = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeLsum": "ROUGE-L"}

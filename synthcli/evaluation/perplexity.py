@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from synthcli.errors import SynthError
-from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.score import Score
 
 LARGEST = 700.0  # its exponential is the largest a double holds

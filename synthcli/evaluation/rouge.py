@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from synthcli.errors import SynthError
+from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.config import RougeTokenizer
-from synthcli.evaluation.sampled import mean
 from synthcli.evaluation.score import Score
 
 PROTOCOLS = {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from synthcli.evaluation.sampled import Sampled
+from synthcli.evaluation.bootstrap import Sampled
 
 
 @dataclass(frozen=True)

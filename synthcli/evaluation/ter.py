@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthcli.evaluation.bleu import sum_up
-from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.score import Score
 
 

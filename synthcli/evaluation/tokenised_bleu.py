@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from synthcli.evaluation.bleu import CORRECT, LENGTHS, TOTAL, sum_up
-from synthcli.evaluation.sampled import Array, Sampled
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.score import Score
 
 HYPHEN = re.compile(rb"(\S)-(\S)")

@@ -17,7 +17,7 @@ from synthcli.compare.lm_eval_samples import FORM, Document, SampleFile, formula
 from synthcli.compare.pairs import Pairs, bootstrap_differences, centred_bootstrap_p, randomisation_p
 from synthcli.compare.verdict import holm
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.evaluation.sampled import LEVEL
+from synthcli.evaluation.bootstrap import LEVEL
 
 ROUNDING = 1e-9  # of a figure: differences that are equal but for the order of their sums
 

@@ -19,7 +19,7 @@ from synthcli.model import ModelConfig
 from synthcli.model_config.heads import HeadConfig
 from synthcli.model_config.parts import STACKS, StackConfig
 from synthcli.presets import load_preset, preset_names
-from synthcli.presets.fitness import KIND_OF_OUTPUT, KINDS_OF_TASK
+from synthcli.presets.compatibility import KIND_OF_OUTPUT, KINDS_OF_TASK
 from synthcli.presets.old_names import preset_now
 from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import Run, find_checkpoint, read_experiment, run_of

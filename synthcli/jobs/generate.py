@@ -16,10 +16,10 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text, search_options, translate
-from synthcli.evaluation.filling import guesses
+from synthcli.evaluation.fill_mask import guesses
+from synthcli.evaluation.generation import Token, answer, go_on
 from synthcli.evaluation.measure import refuse_headless
-from synthcli.evaluation.sampling import GREEDY, Sampling
-from synthcli.evaluation.writing import Token, answer, go_on
+from synthcli.evaluation.token_sampling import GREEDY, Sampling
 from synthcli.jobs.shortage import suggest_less
 from synthcli.model import CausalLM, MaskedLM, ModelConfig, Seq2Seq
 from synthcli.runs import read_experiment, run_of

@@ -60,7 +60,7 @@ from synthcli.runs.trackers import tracking
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
 from synthcli.training.determinism import fix_workspace
 from synthcli.training.loop import Outcome, train
-from synthcli.training.randomness import seed_torch
+from synthcli.training.seeding import seed_torch
 from synthcli.training.tracking import Tracking
 from synthcli.training.weights import load_weights
 

@@ -19,7 +19,7 @@ from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, read_experiment
 from synthcli.runs.differences import preset_hash
 from synthcli.runs.run import write_json
-from synthcli.training.journal import read
+from synthcli.training.metrics_log import read
 
 TRIALS = "tuning.json"
 OF_ARMS = ("equal.json", TRIALS)  # beside the records: how the settings of arms were found

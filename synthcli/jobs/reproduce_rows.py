@@ -32,7 +32,7 @@ from synthcli.runs.environment import describe_device
 from synthcli.training.determinism import deterministic, fix_workspace
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.step import take_step
-from synthcli.training.training import prepare
+from synthcli.training.trainer import prepare
 
 TIMED_ROUNDS = 7
 STEP_TIME = "step-time"

@@ -10,7 +10,7 @@ from synthcli.jobs.train import Watcher, initialised
 from synthcli.model.blocks.base import Block
 from synthcli.model.mixers.attention import Attention
 from synthcli.presets.schema import Experiment
-from synthcli.training.stream import correlation_of_positions
+from synthcli.training.activation_stats import correlation_of_positions
 
 SEQUENCES, LONGEST = 2, 128
 

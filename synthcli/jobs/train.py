@@ -42,11 +42,10 @@ from synthcli.runs import (
 )
 from synthcli.runs.experiments import START, TOKENIZER, with_places
 from synthcli.runs.trackers import tracking
-from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
-from synthcli.training.randomness import seed_torch
-from synthcli.training.training import refuse_few_streams
+from synthcli.training.seeding import seed_torch
+from synthcli.training.trainer import Callback, refuse_few_streams
 
 WEIGHT_BYTES = 4  # of a parameter in float32
 LEARNING_BYTES = 12  # of its gradient, and of the two moments of the optimizers

@@ -8,7 +8,7 @@ from synthcli.errors import SynthError
 from synthcli.jobs.reproduce_rows import finished_run
 from synthcli.jobs.train import Watcher
 from synthcli.presets.schema import Experiment
-from synthcli.training.journal import read
+from synthcli.training.metrics_log import read
 
 PROJECTION = re.compile(r"(?P<site>.*\.(?:value|output))\.(?P<gain>skip|residual)$")
 Gains = Mapping[str, Any]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from synthcli.compare.search import Axis, OneOf, Point, Range, Value, is_wide
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.compare_arms import Arm
-from synthcli.presets.allowed import SchemaNode, describe, node_at, properties_of
 from synthcli.presets.overrides import parse_value
 from synthcli.presets.schema import Experiment
+from synthcli.presets.schema_hints import SchemaNode, describe, node_at, properties_of
 from synthcli.runs.differences import MAY_CHANGE, SPLIT
 
 SCALES = {"log": True, "linear": False}

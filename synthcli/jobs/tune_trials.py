@@ -17,9 +17,9 @@ from synthcli.jobs.work import Listener, Steps
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, list_runs
 from synthcli.safe_read import Shape, check_shape, read_table
-from synthcli.training.callbacks import Step
-from synthcli.training.journal import read
-from synthcli.training.training import Training
+from synthcli.training.events import Step
+from synthcli.training.metrics_log import read
+from synthcli.training.trainer import Trainer
 
 HINT = "delete it: the trials that are not there any more are made anew"
 TRIAL: Shape = {
@@ -113,7 +113,7 @@ class Until(Steps):
         super().__init__(listener)
         self.until = until
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         super().on_step(training, step)
         if self.until is not None and self.until <= step.step < training.steps:
             training.is_interrupted = True

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from synthcli.errors import NotWrittenError, SynthError
 from synthcli.jobs.train import Watcher
-from synthcli.training.callbacks import Callback, Step
-from synthcli.training.training import Training
+from synthcli.training.events import Step
+from synthcli.training.trainer import Callback, Trainer
 
 
 class Listener(Protocol):
@@ -69,9 +69,9 @@ class Steps(Callback):
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
 
-    def on_start(self, training: Training) -> None:
+    def on_start(self, training: Trainer) -> None:
         for warning in training.warnings:
             self.listener.say(f"warning: {warning}")
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         self.listener.progress(f"training, loss {step.loss:.3f}", step.step, training.steps)

@@ -9,9 +9,9 @@ from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
 from synthcli.model.drawing import draw_by_name
 from synthcli.model.embeddings import Embeddings
 from synthcli.model.feed_forward import FeedForward
-from synthcli.model.heads import ClassifierHead, LanguageModelHead
 from synthcli.model.mixers import Attention
 from synthcli.model.mixers.projections import Residual
+from synthcli.model.output_heads import ClassifierHead, LanguageModelHead
 from synthcli.model.scores.dot_product import DotProduct
 from synthcli.model.stack import Stack
 from synthcli.model_config.parts import InitConfig

@@ -10,7 +10,7 @@ from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead, Rows
 from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
 from synthcli.model.embeddings import Embeddings
-from synthcli.model.heads import ClassifierHead, LanguageModelHead, Transform
+from synthcli.model.output_heads import ClassifierHead, LanguageModelHead, Transform
 from synthcli.model.stack import Stack, State
 from synthcli.model_config.model import ModelConfig
 

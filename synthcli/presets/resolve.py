@@ -131,7 +131,7 @@ def config_layer(path: Path) -> Tree:
 
 def validated(name: str, tree: Tree) -> "Experiment":
     """Return the experiment, or raise with every problem listed."""
-    from synthcli.presets.fitness import misfits
+    from synthcli.presets.compatibility import misfits
     from synthcli.presets.schema import Experiment
 
     sources = sources_of(tree)
@@ -147,7 +147,7 @@ def check(kind: "type[Table]", tree: Tree) -> "tuple[Table | None, list[str]]":
     """Return merged layers as a table of a kind, or None, and everything that is wrong with them."""
     from pydantic import ValidationError
 
-    from synthcli.presets.problems import problems_of
+    from synthcli.presets.validation_errors import problems_of
 
     table, sources = values_of(tree), sources_of(tree)
     try:

@@ -11,8 +11,8 @@ from synthcli.data.config import DataConfig
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model_config.model import ModelConfig
-from synthcli.presets.clashes import clashes
 from synthcli.presets.commands import VERBS
+from synthcli.presets.conflicts import clashes
 from synthcli.presets.files import NAME_PATTERN
 from synthcli.presets.paper import Paper
 from synthcli.training.config import TrainingConfig

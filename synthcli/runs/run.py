@@ -20,9 +20,8 @@ from synthcli.training.manifest import step_folders
 
 if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
-    from synthcli.training.callbacks import Callback
-    from synthcli.training.journal import Rhythm
-    from synthcli.training.training import Examples
+    from synthcli.training.metrics_log import Rhythm
+    from synthcli.training.trainer import Callback, Examples
 
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
 LONGEST_NUMBER = 20  # digits of a process
@@ -220,7 +219,7 @@ class Run:
         from synthcli.runs.sessions import Sessions
         from synthcli.training.checkpoints import Checkpointing
         from synthcli.training.diagnostics import Diagnostics
-        from synthcli.training.journal import Journal
+        from synthcli.training.metrics_log import Journal
         from synthcli.training.validation import Validation
 
         validations = [] if validation is None else [Validation(validation)]
@@ -238,7 +237,7 @@ class Run:
 
     def _rhythms(self) -> "list[Rhythm]":
         """How often its sessions wrote records, as far as they were noted."""
-        from synthcli.training.journal import Rhythm
+        from synthcli.training.metrics_log import Rhythm
 
         known = [one for one in self.sessions if isinstance(one.get("from_step"), int)]
         return [Rhythm(one["from_step"], one.get("log_every"), one.get("evaluate_every")) for one in known]

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.device import describe_gpu
 from synthcli.runs.environment import environment
-from synthcli.training.callbacks import Callback
+from synthcli.training.trainer import Callback
 
 if TYPE_CHECKING:
     from synthcli.runs.run import Run
-    from synthcli.training.training import Training
+    from synthcli.training.trainer import Trainer
 
 # in which order sums are made, and how exactly
 DECIDES_SUMS = ("threads", "processes", "micro_size", "device", "gpu", "precision", "recurrence")
@@ -27,7 +27,7 @@ class Sessions(Callback):
     ) -> None:
         self.run, self.store_hash, self.say, self.trackers = run, store_hash, say, trackers
 
-    def on_start(self, training: "Training") -> None:
+    def on_start(self, training: "Trainer") -> None:
         import torch
 
         from synthcli.model.ops.dispatch import description
@@ -53,7 +53,7 @@ class Sessions(Callback):
                 self.say(line)
         self.run.note_session(**facts)
 
-    def on_end(self, training: "Training") -> None:
+    def on_end(self, training: "Trainer") -> None:
         if training.step == training.steps:
             self.run.finish(steps=training.steps)
 

@@ -26,8 +26,8 @@ from synthcli.memory import refuse_larger
 from synthcli.model import ModelConfig, build
 from synthcli.model.uninitialised import Uninitialised
 from synthcli.safe_read import read_table, read_text
-from synthcli.training import carried, state
-from synthcli.training.callbacks import RESUME, Callback, Step
+from synthcli.training import recurrent_state, state
+from synthcli.training.events import RESUME, Step
 from synthcli.training.manifest import (
     DAMAGED,
     LAST,
@@ -40,10 +40,11 @@ from synthcli.training.manifest import (
     verify,
     write_manifest,
 )
+from synthcli.training.trainer import Callback
 from synthcli.training.weights import check_fit, load_weights, own_weights, weights_of
 
 if TYPE_CHECKING:
-    from synthcli.training.training import Training
+    from synthcli.training.trainer import Trainer
 
 FOLDER, BEST = "checkpoints", "best"
 CONFIG, WEIGHTS, TRAINING = "config.json", "model.safetensors", "training"
@@ -148,7 +149,7 @@ def model_of(checkpoint: Checkpoint) -> nn.Module:
     return model.eval()
 
 
-def restore(training: "Training", checkpoint: Checkpoint) -> None:
+def restore(training: "Trainer", checkpoint: Checkpoint) -> None:
     """Bring a training to where the checkpoint was written."""
     files = checkpoint.manifest.files
     if not any(name.startswith(TRAINING) for name in files):
@@ -162,7 +163,7 @@ def restore(training: "Training", checkpoint: Checkpoint) -> None:
     training.step = checkpoint.step  # which streams are whose is that of a step
     with damage_named(checkpoint.path / TRAINING):
         state.restore(training, checkpoint.path / TRAINING)
-        carried.restore(training, checkpoint.path / TRAINING)
+        recurrent_state.restore(training, checkpoint.path / TRAINING)
 
 
 class Checkpointing(Callback):
@@ -179,12 +180,12 @@ class Checkpointing(Callback):
         self.folder, self.tokenizer, self.then, self.preset = folder, tokenizer, then, preset
         self._saved_at = 0
 
-    def on_start(self, training: "Training") -> None:
+    def on_start(self, training: "Trainer") -> None:
         self._saved_at = training.step
         if training.accelerator.is_main_process:
             self._begin(training)
 
-    def _begin(self, training: "Training") -> None:
+    def _begin(self, training: "Trainer") -> None:
         with writing(f"`{self.folder}`", self.folder, then=self.then):
             self.folder.mkdir(parents=True, exist_ok=True)
             tidy(self.folder, training.config.keep)
@@ -193,22 +194,22 @@ class Checkpointing(Callback):
             message = f"`{self.folder}` holds `{newest[0]}`, newer than step {training.step} to start from"
             raise SynthError(message, "resume from the newest checkpoint, or start a new run")
 
-    def on_step(self, training: "Training", step: Step) -> None:
+    def on_step(self, training: "Trainer", step: Step) -> None:
         if step.step % training.config.save_every == 0:
             self.save(training)
 
-    def on_end(self, training: "Training") -> None:
+    def on_end(self, training: "Trainer") -> None:
         if training.step != self._saved_at:
             self.save(training)
 
-    def save(self, training: "Training") -> None:
+    def save(self, training: "Trainer") -> None:
         """Write the checkpoint of the current step, then forget old ones; every process has to call it."""
-        states = carried.gathered(training)
+        states = recurrent_state.gathered(training)
         self._saved_at = training.step
         if training.accelerator.is_main_process:
             self._write(training, states)
 
-    def _write(self, training: "Training", states: dict[str, Tensor]) -> None:
+    def _write(self, training: "Trainer", states: dict[str, Tensor]) -> None:
         path = self.folder / step_name(training.step)
         needs = bytes_of(weights_of(training.model)) + bytes_of(state.moments(training))
         with writing(f"checkpoint `{path}`", path, then=self.then, needs=needs):
@@ -274,7 +275,7 @@ def _write_config(folder: Path, config: ModelConfig) -> None:
 
 def write(
     folder: Path,
-    training: "Training",
+    training: "Trainer",
     tokenizer: Tokenizer,
     states: dict[str, Tensor],
     preset: str | None = None,
@@ -285,7 +286,7 @@ def write(
     durable.save_tensors(folder / WEIGHTS, weights, {"format": "pt"})
     tokenizer.save(folder)
     state.save(training, folder / TRAINING, preset)
-    carried.save(states, folder / TRAINING)
+    recurrent_state.save(states, folder / TRAINING)
     evaluation = training.evaluation
     is_current = evaluation is not None and evaluation.step == training.step
     write_manifest(folder, training.step, evaluation.loss if evaluation and is_current else None)

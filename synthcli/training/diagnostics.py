@@ -21,22 +21,22 @@ from synthcli.model.mixers import Attention
 from synthcli.model.mixers.masks import visible_keys
 from synthcli.model.mixers.mixing import Mixing
 from synthcli.objectives import Batch
-from synthcli.training import stream
-from synthcli.training.callbacks import RESUME, Callback, Step
-from synthcli.training.journal import append, is_logged
-from synthcli.training.training import Training, moved
+from synthcli.training import activation_stats
+from synthcli.training.events import RESUME, Step
+from synthcli.training.metrics_log import append, is_logged
+from synthcli.training.trainer import Callback, Trainer, moved
 
 Found = dict[str, Any]
 
 OF_STREAM: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "kurtosis": {
-        "of_positions": stream.kurtosis,
-        "of_neurons": stream.kurtosis_of_neurons,
-        "max_to_median": stream.max_to_median,
+        "of_positions": activation_stats.kurtosis,
+        "of_neurons": activation_stats.kurtosis_of_neurons,
+        "max_to_median": activation_stats.max_to_median,
     },
     "correlation": {
-        "of_positions": stream.correlation_of_positions,
-        "of_sequences": stream.correlation_of_sequences,
+        "of_positions": activation_stats.correlation_of_positions,
+        "of_sequences": activation_stats.correlation_of_sequences,
     },
 }
 
@@ -47,13 +47,13 @@ class Diagnostics(Callback):
     def __init__(self, journal: Path, then: str = RESUME) -> None:
         self.journal, self.then = journal, then
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         if training.config.diagnostics and is_logged(training, step.step):
             append(self.journal, {"step": step.step, "diagnostics": diagnose(training)}, self.then)
 
 
 @torch.no_grad()
-def diagnose(training: Training) -> Found:
+def diagnose(training: Trainer) -> Found:
     """Return what the configuration names, by name and then by module or parameter."""
     names, model = training.config.diagnostics, training.model
     found: Found = {name: {} for name in names}
@@ -81,13 +81,13 @@ def mixtures(model: nn.Module) -> Found:
     return {name: alpha.tolist() for name, alpha in weights.items() if alpha is not None}
 
 
-def first_micro_batch(training: Training) -> Batch:
+def first_micro_batch(training: Trainer) -> Batch:
     """Return the step's first micro-batch, drawn as the step drew it; of streams without what came before."""
     return moved(next(training.micro_batches(training.step)), training.device)
 
 
 @contextmanager
-def undisturbed(training: Training) -> Iterator[None]:
+def undisturbed(training: Trainer) -> Iterator[None]:
     """Evaluate within, where nothing is drawn, and leave the mode as it was."""
     model, was_training = training.model, training.model.training
     model.eval()
@@ -140,7 +140,7 @@ def note_entropy(
     """Measure the attention of one call, computed once more from what it was given."""
     x, context = (*given, *named.values())[:2]
     logits, visible = attention_logits(attention, x, context)
-    found["entropy"][name] = number(stream.entropy(logits, visible, real_positions(x, padding)))
+    found["entropy"][name] = number(activation_stats.entropy(logits, visible, real_positions(x, padding)))
 
 
 def attention_logits(attention: Attention, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:

@@ -9,13 +9,13 @@ from torch import nn
 from synthcli.data.config import BatchConfig
 from synthcli.memory import within_memory
 from synthcli.objectives import Objective
-from synthcli.training.callbacks import Callback, Evaluation, Step
 from synthcli.training.checkpoints import Checkpoint, restore
 from synthcli.training.config import TrainingConfig
 from synthcli.training.determinism import deterministic, fix_workspace
+from synthcli.training.events import Evaluation, Step
 from synthcli.training.interrupts import interrupts
 from synthcli.training.step import settle_buffers, take_step
-from synthcli.training.training import Examples, prepare
+from synthcli.training.trainer import Callback, Examples, prepare
 
 
 @dataclass(frozen=True)

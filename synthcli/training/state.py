@@ -15,13 +15,13 @@ from synthcli.training.manifest import DAMAGED
 from synthcli.training.precision import choose
 
 if TYPE_CHECKING:
-    from synthcli.training.training import Training
+    from synthcli.training.trainer import Trainer
 
 COUNT = "step"  # the moment that counts steps: optimizers that are not fused read it on the host
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 
 
-def save(training: "Training", folder: Path, preset: str | None = None) -> None:
+def save(training: "Trainer", folder: Path, preset: str | None = None) -> None:
     """Write the state of optimizer and scaler; random numbers and data position follow from the step.
 
     `preset` is the hash of the settings it was trained by.
@@ -38,7 +38,7 @@ def save(training: "Training", folder: Path, preset: str | None = None) -> None:
     (folder / STATE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 
 
-def moments(training: "Training") -> dict[str, Tensor]:
+def moments(training: "Trainer") -> dict[str, Tensor]:
     """Return the optimizer's tensors as `<parameter>/<moment>`."""
     names: dict[Tensor, str] = {p: name for name, p in training.model.named_parameters()}
     return {
@@ -48,7 +48,7 @@ def moments(training: "Training") -> dict[str, Tensor]:
     }
 
 
-def restore(training: "Training", folder: Path) -> None:
+def restore(training: "Trainer", folder: Path) -> None:
     """Give optimizer and scaler what they had; with `auto` the precision is that of before."""
     table = read_table(folder / STATE, DAMAGED)
     by_name = dict(training.model.named_parameters())

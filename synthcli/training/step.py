@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from synthcli.errors import WorkFailedError
 from synthcli.memory import within_memory
 from synthcli.objectives import Batch, count_targets, count_tokens
-from synthcli.training.callbacks import Step
+from synthcli.training.events import Step
 from synthcli.training.interrupts import Interrupt
 from synthcli.training.optimizers import set_rate
-from synthcli.training.randomness import seed_torch
 from synthcli.training.schedules import learning_rate
-from synthcli.training.training import Training, moved
+from synthcli.training.seeding import seed_torch
+from synthcli.training.trainer import Trainer, moved
 
 SMALLEST_SCALE = 2.0**-14  # a gradient that overflows float16 even so is not finite
 REMEDY = (
@@ -23,7 +23,7 @@ REMEDY = (
 )
 
 
-def take_step(training: Training, interrupt: Interrupt) -> Step:
+def take_step(training: Trainer, interrupt: Interrupt) -> Step:
     """Update the weights by the gradient of the mean loss over all targets of a step.
 
     The mean is over micro-batches and processes: how a step is split does not matter.
@@ -42,7 +42,7 @@ def take_step(training: Training, interrupt: Interrupt) -> Step:
     return Step(training.step, epoch, mean_loss, rate, grad_norm, int(targets), is_skipped, int(tokens))
 
 
-def accumulate_gradient(training: Training, batches: list[Batch], targets: float) -> Tensor:
+def accumulate_gradient(training: Trainer, batches: list[Batch], targets: float) -> Tensor:
     """Add up the gradient of Σ loss / targets; return this process's Σ loss.
 
     Processes' gradients are averaged after the last micro-batch, hence the factor of their number.
@@ -60,7 +60,7 @@ def accumulate_gradient(training: Training, batches: list[Batch], targets: float
     return sum(losses[1:], start=losses[0])
 
 
-def settle_buffers(training: Training) -> None:
+def settle_buffers(training: Trainer) -> None:
     """Have several processes put gradients into buffers as they will in every step from the second on.
 
     DistributedDataParallel orders them anew after its first backward, a resumed training's too, and where in
@@ -80,7 +80,7 @@ def smaller_micro_batch(batch: Batch) -> str:
 
 
 def read_figures(
-    training: Training, loss: Tensor, norm: Tensor, divisor: float, interrupt: Interrupt
+    training: Trainer, loss: Tensor, norm: Tensor, divisor: float, interrupt: Interrupt
 ) -> tuple[float, float]:
     """Return the mean loss over processes and the gradient's norm: a step's only wait for the device.
 
@@ -100,14 +100,14 @@ def read_figures(
     return mean_loss, grad_norm
 
 
-def gradient_norm(training: Training) -> Tensor:
+def gradient_norm(training: Trainer) -> Tensor:
     """Return the norm of the whole gradient, its scale removed."""
     training.scaler.unscale_(training.optimizer)
     gradients = [p.grad for p in training.trainable if p.grad is not None]
     return torch.nn.utils.get_total_norm(gradients)
 
 
-def update(training: Training, rate: float, norm: Tensor, grad_norm: float) -> bool:
+def update(training: Trainer, rate: float, norm: Tensor, grad_norm: float) -> bool:
     """Clip the gradient, apply it, forget the gradient; return False where float16 overflowed.
 
     The norm is given as the device has it, and as a number.
@@ -122,7 +122,7 @@ def update(training: Training, rate: float, norm: Tensor, grad_norm: float) -> b
     return training.scaler.get_scale() >= scale
 
 
-def refuse_non_finite(training: Training, loss: float, grad_norm: float) -> None:
+def refuse_non_finite(training: Trainer, loss: float, grad_norm: float) -> None:
     """Raise before the weights are lost; float16's own overflows are left to the scaler."""
     may_overflow = training.scaler.is_enabled() and training.scaler.get_scale() > SMALLEST_SCALE
     for name, value in (("loss", loss), ("gradient's norm", grad_norm)):

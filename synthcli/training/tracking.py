@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from synthcli.training.callbacks import Callback, Step
-from synthcli.training.journal import is_logged
-from synthcli.training.training import Training
+from synthcli.training.events import Step
+from synthcli.training.metrics_log import is_logged
+from synthcli.training.trainer import Callback, Trainer
 
 NAMES = {
     "loss": "train/loss",
@@ -57,7 +57,7 @@ class Tracking(Callback):
     others: set[threading.Thread] | None = None  # while a tracker works: whose threads are not its own
     before: Callable[[threading.ExceptHookArgs], object] = threading.excepthook
 
-    def on_start(self, training: Training) -> None:
+    def on_start(self, training: Trainer) -> None:
         earlier = self._new_records()
         for tracker in list(self.trackers):
             with self._guarded(tracker):
@@ -67,7 +67,7 @@ class Tracking(Callback):
                     tracker.opened.store_init_configuration(dict(self.configuration))
                     self._tell(tracker, earlier)
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         evaluation = training.evaluation
         if is_logged(training, step.step) or (evaluation is not None and evaluation.step == step.step):
             records = self._new_records()

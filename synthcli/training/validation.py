@@ -10,9 +10,9 @@ import torch
 from synthcli.errors import WorkFailedError
 from synthcli.memory import within_memory
 from synthcli.objectives import Batch, segment_lm
-from synthcli.training.callbacks import Callback, Evaluation, Step
+from synthcli.training.events import Evaluation, Step
 from synthcli.training.step import REMEDY
-from synthcli.training.training import Examples, Indices, Training, moved
+from synthcli.training.trainer import Callback, Examples, Indices, Trainer, moved
 
 
 class Validation(Callback):
@@ -23,14 +23,14 @@ class Validation(Callback):
     def __init__(self, examples: Examples, batch_size: int | None = None) -> None:
         self.examples, self.batch_size = examples, batch_size
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         if step.step % training.config.evaluate_every == 0 or step.step == training.steps:
             evaluation = self.evaluate(training)
             training.evaluation = evaluation
             training.announce("on_evaluate", evaluation)
 
     @torch.no_grad()
-    def evaluate(self, training: Training) -> Evaluation:
+    def evaluate(self, training: Trainer) -> Evaluation:
         """Return the loss in evaluation mode; the mode stays as it was.
 
         What is drawn, such as which tokens are masked, is the same every time, in however many processes.
@@ -50,7 +50,7 @@ class Validation(Callback):
             raise WorkFailedError(f"the validation loss is {loss} at step {training.step}", REMEDY)
         return Evaluation(training.step, loss, int(count))
 
-    def _of_examples(self, training: Training) -> Iterator[tuple[float, int]]:
+    def _of_examples(self, training: Trainer) -> Iterator[tuple[float, int]]:
         yield 0.0, 0
         for indices in self._batches(training):
             with within_memory(setting=smaller_batch(indices)):
@@ -59,7 +59,7 @@ class Validation(Callback):
                 figure = loss.item()
             yield figure, targets
 
-    def _of_streams(self, training: Training) -> Iterator[tuple[float, int]]:
+    def _of_streams(self, training: Trainer) -> Iterator[tuple[float, int]]:
         """Yield the loss of segment after segment, each after the state of the one before."""
         yield 0.0, 0
         streams, model = self.examples.streams, training.model  # type: ignore[attr-defined]
@@ -72,10 +72,10 @@ class Validation(Callback):
             loss, targets, state = segment_lm(model, batch, state, window=window)  # type: ignore[arg-type]
             yield loss.item(), targets
 
-    def _batch(self, training: Training, indices: Indices) -> Batch:
+    def _batch(self, training: Trainer, indices: Indices) -> Batch:
         return moved(training.ready(self.examples.collate(indices, training.config.seed, 0)), training.device)
 
-    def _batches(self, training: Training) -> Iterator[Indices]:
+    def _batches(self, training: Trainer) -> Iterator[Indices]:
         """Yield this process's batches, examples of like length together."""
         count = min(len(self.examples), training.config.validation_examples or len(self.examples))
         chosen = np.linspace(0, len(self.examples), count, endpoint=False, dtype=np.int64)

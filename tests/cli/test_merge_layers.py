@@ -8,8 +8,8 @@ import pytest
 from synthcli.compress.config import HealConfig
 from synthcli.jobs.heal import prepare, resume, run
 from synthcli.jobs.train import Watcher
-from synthcli.training.callbacks import Callback, Step
-from synthcli.training.training import Training
+from synthcli.training.events import Step
+from synthcli.training.trainer import Callback, Trainer
 
 from .conftest import Synth, only
 
@@ -99,7 +99,7 @@ class StopAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         training.is_interrupted = step.step == self.step
 
 

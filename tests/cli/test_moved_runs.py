@@ -17,8 +17,8 @@ from synthcli.jobs.heal import run as heal_student
 from synthcli.jobs.train import Watcher, train_experiment
 from synthcli.runs import find_checkpoint, list_runs
 from synthcli.runs.references import hash_of
-from synthcli.training.callbacks import Callback, Step
-from synthcli.training.training import Training
+from synthcli.training.events import Step
+from synthcli.training.trainer import Callback, Trainer
 from tests.old_runs.make import forget_records, steps_of
 from tests.tiny_presets import teacher_preset
 
@@ -36,7 +36,7 @@ class StopAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         training.is_interrupted = step.step == self.step
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.cli.processes import interrupts_held
-from synthcli.training.journal import read
+from synthcli.training.metrics_log import read
 from tests.processes import end_within, wait_for
 
 from .conftest import Synth

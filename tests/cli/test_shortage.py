@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.runs import list_runs
+from synthcli.training.trainer import Trainer
 from tests.tiny_presets import LANGUAGE_MODEL, write_words
 
 from .conftest import Said, Synth, only
@@ -82,16 +83,15 @@ def test_a_run_that_was_split_otherwise_says_that_bits_may_differ(
 
 def fail_after(step: int, patch: pytest.MonkeyPatch) -> None:
     """Have memory end after a step, as where another program takes it."""
-    from synthcli.training.training import Training
 
-    loss = Training.loss
+    loss = Trainer.loss
 
-    def failing(self: Training, *what: Any) -> Tensor:
+    def failing(self: Trainer, *what: Any) -> Tensor:
         if self.step > step:
             raise torch.OutOfMemoryError(FULL)
         return loss(self, *what)
 
-    patch.setattr(Training, "loss", failing)
+    patch.setattr(Trainer, "loss", failing)
 
 
 def test_one_row_that_is_too_large(synth: Synth, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_memory_of_the_processor(synth: Synth, tiny: str, monkeypatch: pytest.Mo
     def failing(*what: Any) -> Tensor:
         return torch.empty(2**50)
 
-    monkeypatch.setattr("synthcli.training.training.Training.loss", failing)
+    monkeypatch.setattr("synthcli.training.trainer.Trainer.loss", failing)
     said = synth("train", tiny)
     assert said.code == 1
     assert "error: there is not enough memory: 4.5 PB more were asked for\n" in said.err

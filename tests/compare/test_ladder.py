@@ -9,7 +9,7 @@ from scipy import stats
 from synthcli.compare.ladder import Ladder, Multiplier, choose_degree
 from synthcli.compare.ladder_error import error_of_means
 from synthcli.compare.loss_law import LossLaw
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 
 COMPUTE = np.array([1e12, 2e12, 4e12, 8e12])
 EXPONENT = 0.08

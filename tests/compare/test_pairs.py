@@ -9,7 +9,7 @@ from sacrebleu.significance import PairedTest
 
 from synthcli.compare.pairs import SEED, Pairs, align, bootstrap_differences, bootstrap_p, randomisation_p
 from synthcli.evaluation.bleu import bleu
-from synthcli.evaluation.sampled import ratio
+from synthcli.evaluation.bootstrap import ratio
 
 TEXTS = [f"the cat {n} sat on the mat with {n % 7} other cats and a dog" for n in range(60)]
 TRIALS = 200

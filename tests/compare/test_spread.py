@@ -10,7 +10,7 @@ from synthcli.compare.pairs import Pairs, bootstrap_differences
 from synthcli.compare.power import equivalence_power, pairs_to_decide, power_of, smallest_difference
 from synthcli.compare.spread import Floor, Spread, spread_of
 from synthcli.compare.verdict import Contrast, decide, holm
-from synthcli.evaluation.sampled import ratio
+from synthcli.evaluation.bootstrap import ratio
 
 SAMPLES = 100
 KINDS = {  # deviations over seeds, over samples, and of samples by seed

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from synthcli.training.interrupts import interrupts
 from synthcli.training.step import take_step
-from synthcli.training.training import Training
+from synthcli.training.trainer import Trainer
 from tests.device.cases import CASES, make, write_corpora
 from tests.device.double import Device
 
 STEPS = 3  # the last is counted: the first makes the moments
 
 
-def count(device: Device, training: Training) -> None:
+def count(device: Device, training: Trainer) -> None:
     """Take steps, and leave what the last one cost."""
     with interrupts() as interrupt:
         for _ in range(STEPS):

@@ -12,8 +12,8 @@ from synthcli.jobs.train import fitted
 from synthcli.model import build
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
-from synthcli.training.randomness import seed_torch
-from synthcli.training.training import Training, prepare
+from synthcli.training.seeding import seed_torch
+from synthcli.training.trainer import Trainer, prepare
 
 NARROW = [
     *("model.d_model=32", "training.precision=bf16"),
@@ -104,7 +104,7 @@ def list_choices(lines: list[str], rows: int) -> Iterator[dict[str, Any]]:
 class Made:
     """A training, and the examples that it is validated on."""
 
-    training: Training
+    training: Trainer
     validation: Examples
     experiment: Any
 

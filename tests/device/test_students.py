@@ -18,7 +18,7 @@ from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.data.config import BatchConfig
 from synthcli.model import build
 from synthcli.model_config.attention import AttentionConfig
-from synthcli.training.training import prepare
+from synthcli.training.trainer import prepare
 from tests.device.__main__ import count, counts
 from tests.device.cases import CASES, make
 from tests.device.double import Device

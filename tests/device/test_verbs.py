@@ -21,7 +21,7 @@ from synthcli.compress.distill.closed_forms import STARTS
 from synthcli.compress.merge import MERGES
 from synthcli.compress.teacher import open_teacher
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.sampling import Sampling
+from synthcli.evaluation.token_sampling import Sampling
 from synthcli.jobs import heal as healing
 from synthcli.jobs import probe
 from synthcli.jobs.agreement import AgreementConfig, agree

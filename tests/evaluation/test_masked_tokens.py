@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from synthcli.errors import SynthError
+from synthcli.evaluation.bootstrap import Sampled
 from synthcli.evaluation.masked_tokens import accuracy_of_tokens, f1_of_tokens, mean_f1
-from synthcli.evaluation.sampled import Sampled
 
 GENERATOR = np.random.default_rng(3)
 ROWS, COUNT, VOCABULARY = 12, 90, 40

@@ -15,12 +15,12 @@ from synthcli.cli import evaluate
 from synthcli.errors import SynthError
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu, bleu_of, chrf_of
+from synthcli.evaluation.bootstrap import Sampled, mean
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.measure import METRICS, refuse_mismatch
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.rouge import rouge
-from synthcli.evaluation.sampled import Sampled, mean
 
 
 def sentences(count: int, seed: int = 0) -> tuple[list[str], list[str]]:

@@ -8,15 +8,15 @@ from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours
 from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.cider import cider
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.result import Figure
 from synthcli.evaluation.rouge import rouge
-from synthcli.evaluation.sampled import mean
-from synthcli.evaluation.sampling import GREEDY, Sampling, next_tokens, nucleus, refuse, top
 from synthcli.evaluation.score import Score
+from synthcli.evaluation.token_sampling import GREEDY, Sampling, next_tokens, nucleus, refuse, top
 
 ONE = np.ones(2)
 SUMS = np.ones((2, len(COLUMNS)))

@@ -12,7 +12,7 @@ from torch import Tensor
 from synthcli.exporters.hugging_face.auto_classes import LOADERS
 from synthcli.exporters.hugging_face.remote_code import CLASSES
 from synthcli.model.context import Context
-from synthcli.model.heads import pool
+from synthcli.model.output_heads import pool
 from tests.exporters.hugging_face_cases import OWN_CODE, leaving_of
 from tests.exporters.own_code import (
     ENCODER_LOADERS,

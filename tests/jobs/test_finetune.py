@@ -12,7 +12,7 @@ from synthcli.jobs.finetune import TASK_OF_KIND, model_for, task_for, validated
 from synthcli.jobs.start import start_from
 from synthcli.model import ModelConfig, build
 from synthcli.presets import load_preset
-from synthcli.presets.fitness import KINDS_OF_TASK
+from synthcli.presets.compatibility import KINDS_OF_TASK
 
 SIZES = {"vocab_size": 30, "d_model": 12, "d_ff": 20, "mixer": {"heads": 3}}
 STACK = {"layers": 2, "max_length": 8}

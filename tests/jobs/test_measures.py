@@ -17,7 +17,7 @@ from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
 from synthcli.runs import list_runs
 from synthcli.training.checkpoints import load_checkpoint
-from synthcli.training.randomness import seed_torch
+from synthcli.training.seeding import seed_torch
 
 SMALL = ["model.d_model=16", "model.d_ff=32", "model.mixer.heads=2", "model.decoder.layers=3"]
 SHORT = ["training.steps=4", "training.evaluate_every=4", "training.save_every=4", "training.log_every=1"]

@@ -19,7 +19,7 @@ from synthcli.jobs.tune_compare import plan_tuned, prepare_for, tune_arms
 from synthcli.jobs.tune_report import tabulate
 from synthcli.runs import list_runs, read_experiment
 from synthcli.training.checkpoints import load_checkpoint
-from synthcli.training.journal import read
+from synthcli.training.metrics_log import read
 
 from .reproducing import Told
 from .test_reproduce import TOY

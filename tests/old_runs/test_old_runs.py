@@ -15,8 +15,8 @@ from synthcli.jobs.train import Watcher
 from synthcli.presets import old_names
 from synthcli.presets.files import read_toml
 from synthcli.runs import find_checkpoint, list_runs
-from synthcli.training.callbacks import Callback, Step
-from synthcli.training.training import Training
+from synthcli.training.events import Step
+from synthcli.training.trainer import Callback, Trainer
 from tests.cli.conftest import Synth, here, synth, train_teacher
 
 from .make import TABLES, forget_records, old_name, steps_of, write_old_names, write_old_words
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.slow
 class StopAt(Callback):
     """Interrupts a training after a step."""
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         training.is_interrupted = step.step == 1
 
 

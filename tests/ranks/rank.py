@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from synthcli.cli import rank
+from synthcli.training.trainer import Trainer
 
 GPU_IS_FULL = (
     "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 1 has a total capacity of 79.11 GiB of which "
@@ -34,18 +35,17 @@ def main() -> None:
 
 def run_until(run: Callable[[], int], step: int, act: Callable[[Path], None] | None, folder: Path) -> int:
     """Train, and act in the midst of a step."""
-    from synthcli.training.training import Training
 
-    loss = Training.loss
+    loss = Trainer.loss
 
-    def acting(self: Training, *what: Any) -> Any:
+    def acting(self: Trainer, *what: Any) -> Any:
         if self.step == 1:
             (folder / f"trains-{os.environ['RANK']}").touch()
         if self.step == step and act is not None:
             act(folder)
         return loss(self, *what)
 
-    Training.loss = acting  # type: ignore[method-assign]
+    Trainer.loss = acting  # type: ignore[method-assign]
     return run()
 
 

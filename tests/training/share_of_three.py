@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from synthcli.training.callbacks import Callback, Step
 from synthcli.training.checkpoints import newest_checkpoint
-from synthcli.training.training import Training
+from synthcli.training.events import Step
+from synthcli.training.trainer import Callback, Trainer
 from tests.training.toys import LONGEST, toy_batch, toy_callbacks, toy_config, toy_model, toy_train
 
 ENDS = 4  # the step after which the first session ends
@@ -19,7 +19,7 @@ ENDS = 4  # the step after which the first session ends
 class Stop(Callback):
     runs_everywhere = True
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         training.is_interrupted = step.step == ENDS
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from synthcli.training import precision
-from synthcli.training.callbacks import Callback
+from synthcli.training.trainer import Callback
 from tests.training.toys import HiddenText, toy_batch, toy_callbacks, toy_config, toy_model, toy_train
 
 BATCHES = {

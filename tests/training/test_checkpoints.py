@@ -10,10 +10,10 @@ import torch
 
 from synthcli import disk
 from synthcli.errors import SynthError, WorkFailedError
-from synthcli.training import checkpoints, journal
-from synthcli.training.callbacks import Callback
+from synthcli.training import checkpoints, metrics_log
 from synthcli.training.checkpoints import load_checkpoint, model_of, newest_checkpoint
 from synthcli.training.manifest import write_manifest
+from synthcli.training.trainer import Callback
 from synthcli.training.weights import weights_of
 from tests.training.toys import toy_callbacks, toy_config, toy_model, toy_train
 
@@ -106,7 +106,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
 
     class Judge(Callback):
         def on_step(self, training, step) -> None:
-            from synthcli.training.callbacks import Evaluation
+            from synthcli.training.events import Evaluation
 
             training.evaluation = Evaluation(step.step, next(losses), 1)
 
@@ -260,7 +260,7 @@ def test_a_full_disk_is_named_by_the_journal_too(tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr(disk, "free", lambda folder: 7)
     monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "wb", buffering=0))  # noqa: PTH123, SIM115
     with pytest.raises(WorkFailedError) as caught:
-        journal.append(tmp_path / "journal.jsonl", {"step": 1})
+        metrics_log.append(tmp_path / "journal.jsonl", {"step": 1})
     assert caught.value.message == (
         f"`{tmp_path / 'journal.jsonl'}` could not be written: the disk of `{tmp_path}` is full, 7 bytes free"
     )

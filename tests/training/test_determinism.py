@@ -9,8 +9,8 @@ import torch
 
 from synthcli.errors import SynthError
 from synthcli.training import determinism
-from synthcli.training.callbacks import Callback
 from synthcli.training.determinism import FIXED, WORKSPACE, deterministic, fix_workspace, refusal
+from synthcli.training.trainer import Callback
 from tests.fake_gpus import with_gpus
 from tests.training.toys import toy_callbacks, toy_config, toy_model, toy_train
 

@@ -13,11 +13,10 @@ from pydantic import ValidationError
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
 from synthcli.training import diagnostics
-from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import Checkpointing, newest_checkpoint
 from synthcli.training.diagnostics import Diagnostics, attention_logits, diagnose
-from synthcli.training.journal import read
-from synthcli.training.training import prepare
+from synthcli.training.metrics_log import read
+from synthcli.training.trainer import Callback, prepare
 from synthcli.training.weights import weights_of
 from tests.training.toys import (
     HiddenText,

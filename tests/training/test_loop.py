@@ -12,8 +12,8 @@ from synthcli.data.config import BatchConfig
 from synthcli.data.examples.batches import Batches
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.objectives import IGNORED
-from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import load_checkpoint
+from synthcli.training.trainer import Callback
 from synthcli.training.validation import Validation
 from synthcli.training.weights import weights_of
 from tests.training.toys import (

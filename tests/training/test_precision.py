@@ -5,7 +5,7 @@ import torch
 
 from synthcli.errors import WorkFailedError
 from synthcli.training import precision
-from synthcli.training.callbacks import Callback
+from synthcli.training.trainer import Callback
 from tests.training.toys import toy_config, toy_model, toy_train
 
 CPU = torch.device("cpu")

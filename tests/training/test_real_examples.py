@@ -15,7 +15,7 @@ from synthcli.runs import create_run, find_checkpoint
 from synthcli.training.checkpoints import load_model
 from synthcli.training.config import TrainingConfig
 from synthcli.training.loop import train
-from synthcli.training.randomness import seed_torch
+from synthcli.training.seeding import seed_torch
 from synthcli.training.weights import weights_of
 
 STACK = {"layers": 1, "max_length": 24}

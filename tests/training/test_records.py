@@ -12,11 +12,11 @@ import pytest
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import WorkFailedError
 from synthcli.runs import Run, create_run
-from synthcli.training.callbacks import Callback, Step
 from synthcli.training.checkpoints import newest_checkpoint
-from synthcli.training.journal import append
+from synthcli.training.events import Step
+from synthcli.training.metrics_log import append
 from synthcli.training.records import keep, read_records
-from synthcli.training.training import Training
+from synthcli.training.trainer import Callback, Trainer
 from tests.training.toys import ToyText, toy_config, toy_model, toy_train
 
 STEPS, EVERY = 12, 3
@@ -106,7 +106,7 @@ class StopAt(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         training.is_interrupted = step.step == self.step
 
 

@@ -17,7 +17,7 @@ from synthcli.model import flatten_state, unflatten_state
 from synthcli.objectives import OBJECTIVES, segment_lm
 from synthcli.training.checkpoints import Checkpointing, load_checkpoint, load_model, restore
 from synthcli.training.loop import train
-from synthcli.training.training import prepare
+from synthcli.training.trainer import prepare
 from synthcli.training.validation import Validation
 from tests.training.toy_streams import LENGTH, PERIOD, SEGMENTS, SRUPP, STREAMS, Periodic, config, model
 

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from synthcli.cli.processes import free_port
 from synthcli.data.config import BatchConfig
 from synthcli.errors import SynthError
-from synthcli.training import journal
-from synthcli.training.carried import CARRIED
+from synthcli.training import metrics_log
 from synthcli.training.checkpoints import load_checkpoint
-from synthcli.training.training import refuse_few_streams
+from synthcli.training.recurrent_state import CARRIED
+from synthcli.training.trainer import refuse_few_streams
 from tests.training.share_of_streams import AT, CASES, SAVED_AT, STEPS, watched_training
 
 pytestmark = pytest.mark.slow
@@ -83,8 +83,8 @@ def test_two_processes_have_the_gradients_losses_and_weights_of_one(
     for rank in (0, 1):
         found = load_file(shares / name / f"gradients-of-{rank}.safetensors")
         torch.testing.assert_close(found, expected, **CLOSE)
-    records = journal.read(shares / name / "run" / "journal.jsonl")
-    for record, one in zip(records, journal.read(alone / name / "journal.jsonl"), strict=True):
+    records = metrics_log.read(shares / name / "run" / "journal.jsonl")
+    for record, one in zip(records, metrics_log.read(alone / name / "journal.jsonl"), strict=True):
         assert record == pytest.approx(one, rel=1e-9)
     assert_same_weights(shares / name / "run", alone / name)
 

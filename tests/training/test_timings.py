@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from synthcli.memory import peak_memory
-from synthcli.training import journal as journal_module
-from synthcli.training.callbacks import Callback, Step
-from synthcli.training.journal import Journal, peaks
-from synthcli.training.training import Training
+from synthcli.training import metrics_log as journal_module
+from synthcli.training.events import Step
+from synthcli.training.metrics_log import Journal, peaks
+from synthcli.training.trainer import Callback, Trainer
 
 from .toys import ToyText, toy_config, toy_model, toy_train
 
@@ -24,7 +24,7 @@ class Seen(Callback):
     def __init__(self) -> None:
         self.steps: list[Step] = []
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         self.steps.append(step)
 
 

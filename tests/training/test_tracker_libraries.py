@@ -11,7 +11,7 @@ import pytest
 
 from synthcli.runs import Run
 from synthcli.runs.trackers import TRACKERS, title_of
-from synthcli.training.journal import read
+from synthcli.training.metrics_log import read
 
 from .test_tracking import toy_run, tracked
 

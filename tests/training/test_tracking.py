@@ -15,10 +15,10 @@ from synthcli.errors import SynthError
 from synthcli.runs import Run, create_run
 from synthcli.runs import trackers as trackers_module
 from synthcli.runs.trackers import refuse_trackers, tracking
-from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import newest_checkpoint
-from synthcli.training.journal import read
+from synthcli.training.metrics_log import read
 from synthcli.training.tracking import Tracker, Tracking, figures_of, numbers_in
+from synthcli.training.trainer import Callback
 
 from .toys import ToyText, toy_config, toy_model, toy_train
 

@@ -10,10 +10,10 @@ import torch
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.model import build
 from synthcli.model_config.model import ModelConfig
-from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import Checkpointing
 from synthcli.training.config import TrainingConfig
-from synthcli.training.journal import Journal
+from synthcli.training.metrics_log import Journal
+from synthcli.training.trainer import Callback
 from synthcli.training.validation import Validation
 
 STREAMS, SEGMENTS, LENGTH, PERIOD, VOCABULARY = 3, 8, 6, 17, 260

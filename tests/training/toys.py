@@ -12,12 +12,12 @@ from synthcli.data.examples.counter_rng import derive_keys, uniform
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import IGNORED, OBJECTIVES
-from synthcli.training.callbacks import Callback
 from synthcli.training.checkpoints import Checkpointing
 from synthcli.training.config import TrainingConfig
-from synthcli.training.journal import Journal
 from synthcli.training.loop import Outcome, train
-from synthcli.training.randomness import seed_torch
+from synthcli.training.metrics_log import Journal
+from synthcli.training.seeding import seed_torch
+from synthcli.training.trainer import Callback
 from synthcli.training.validation import Validation
 
 VOCABULARY = 260

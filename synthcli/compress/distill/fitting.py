@@ -31,9 +31,9 @@ from synthcli.errors import OutOfMemoryError, SynthError, WorkFailedError
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
 from synthcli.objectives import IGNORED, Batch, real_targets
-from synthcli.training.callbacks import Callback, Step
+from synthcli.training.events import Step
 from synthcli.training.loop import train
-from synthcli.training.training import Training
+from synthcli.training.trainer import Callback, Trainer
 
 SLOWER = "lower the learning rate, or begin from another start"
 Watcher = Callable[[int, int, float], None]  # (step, steps, NMSE on held-out text)
@@ -156,7 +156,7 @@ class Curve(Callback):
             self.watcher(step, self.settings.steps, value)
         return value
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         if step.step % self.settings.evaluate_every == 0 or step.step == training.steps:
             self.refuse_collapse(step.step, self.note(training.model, step.step))
 

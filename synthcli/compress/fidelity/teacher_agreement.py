@@ -24,7 +24,7 @@ from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 from synthcli.errors import WorkFailedError
 from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours, tally
-from synthcli.evaluation.sampled import Array
+from synthcli.evaluation.bootstrap import Array
 from synthcli.evaluation.score import Score
 from synthcli.objectives import IGNORED, Batch
 

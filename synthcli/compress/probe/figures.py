@@ -18,7 +18,7 @@ from synthcli.compress.fidelity.nmse import NMSE
 from synthcli.compress.fidelity.outputs import hidden_fidelity
 from synthcli.data.store.ragged import Indices
 from synthcli.evaluation.agreement import kl_divergence
-from synthcli.evaluation.sampled import Sampled, ratio
+from synthcli.evaluation.bootstrap import Sampled, ratio
 from synthcli.model import count_parameters
 
 TOKENS = 1024  # of a batch: logits are wide

@@ -6,10 +6,10 @@ import numpy as np
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.evaluation.accuracy import exact_match
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.confusion import correlation, counted, f1_of_all, f1_of_one
 from synthcli.evaluation.outputs import Outputs, only_references
 from synthcli.evaluation.protocols.settings import CannotScoreError, ProtocolSettings
-from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
 
 MOST_CELLS = 5 * 10**7  # of 8 bytes

@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
+from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.perplexity import bits_of, loss_of, perplexity_of
 from synthcli.evaluation.protocols.settings import CannotScoreError
-from synthcli.evaluation.sampled import Array, Sampled
 from synthcli.evaluation.score import Score
 
 NEEDS = {

@@ -12,7 +12,7 @@ from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.ragged import NestedRagged
 from synthcli.data.store.store import Store, open_store
 from synthcli.errors import SynthError
-from synthcli.presets.fitness import misfits
+from synthcli.presets.compatibility import misfits
 from tests.data.small import BYTES, write
 
 SCORES = ["0.000", "5.000", "3.800"]

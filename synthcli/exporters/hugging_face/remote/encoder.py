@@ -16,7 +16,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import (
 )
 from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restored, run_stack
 from synthcli.model.context import Context
-from synthcli.model.heads import pool
+from synthcli.model.output_heads import pool
 from synthcli.model.stack import Stack
 from synthcli.model.tasks import build_embeddings
 

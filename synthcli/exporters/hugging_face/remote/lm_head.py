@@ -6,7 +6,7 @@ from torch import nn
 
 from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead
 from synthcli.model.embeddings import Embeddings
-from synthcli.model.heads import Transform
+from synthcli.model.output_heads import Transform
 
 
 def build_lm_head(table: Any, embeddings: Embeddings) -> nn.Module:

@@ -16,22 +16,22 @@ from synthcli.errors import SynthError
 from synthcli.model import flatten_state, select_state, unflatten_state
 from synthcli.model.state import map_state
 from synthcli.training.manifest import DAMAGED
+from synthcli.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from synthcli.training.training import Training
 
 CARRIED = "carried.safetensors"
 
 
-def gathered(training: "Training") -> dict[str, Tensor]:
+def gathered(training: "Trainer") -> dict[str, Tensor]:
     """Return the states of all streams in the main process, nothing in others; all have to call it."""
     rows = {name: rows_of_all(training.accelerator, part) for name, part in own(training).items()}
     return rows if training.accelerator.is_main_process else {}
 
 
-def own(training: "Training") -> dict[str, Tensor]:
+def own(training: "Trainer") -> dict[str, Tensor]:
     """Return the states of this process's streams, one micro-batch after the other."""
     if not training.carried:
         return {}
@@ -59,7 +59,7 @@ def save(states: dict[str, Tensor], folder: Path) -> None:
         save_tensors(folder / CARRIED, states)
 
 
-def restore(training: "Training", folder: Path) -> None:
+def restore(training: "Trainer", folder: Path) -> None:
     """Give every micro-batch of this process the states its streams had after the training's step."""
     path = folder / CARRIED
     if not path.exists():

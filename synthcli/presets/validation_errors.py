@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from synthcli.errors import did_you_mean
-from synthcli.presets.allowed import SchemaNode, describe, kinds_of, node_at, properties_of, tag_of
+from synthcli.presets.schema_hints import SchemaNode, describe, kinds_of, node_at, properties_of, tag_of
 
 LONGEST_VALUE = 60
 

@@ -13,9 +13,9 @@ import torch
 from synthcli import durable
 from synthcli.disk import writing
 from synthcli.memory import peak_memory
-from synthcli.training.callbacks import RESUME, Callback, Evaluation, Step
+from synthcli.training.events import RESUME, Evaluation, Step
 from synthcli.training.records import Expected, keep, read_records
-from synthcli.training.training import Training
+from synthcli.training.trainer import Callback, Trainer
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Journal(Callback):
         self._targets = self._tokens = self._steps = 0
         self._since = time.perf_counter()
 
-    def on_start(self, training: Training) -> None:
+    def on_start(self, training: Trainer) -> None:
         expected = self._expected(training)
         self._go_on(self.journal, training.step, expected)
         self._go_on(self.timings, training.step, {"seconds": expected["loss"]})
@@ -58,7 +58,7 @@ class Journal(Callback):
         if kept.faults and self.say is not None:
             self.say(f"`{path}` is not as it was written: {'; '.join(kept.faults)}")
 
-    def _expected(self, training: Training) -> dict[str, Expected]:
+    def _expected(self, training: Trainer) -> dict[str, Expected]:
         """Return of each kind of record which steps so far have one."""
         config, rhythms = training.config, [Rhythm(0), *self.rhythms]
 
@@ -80,7 +80,7 @@ class Journal(Callback):
             expected["diagnostics"] = logged
         return expected
 
-    def on_step(self, training: Training, step: Step) -> None:
+    def on_step(self, training: Trainer, step: Step) -> None:
         self._steps, self._targets = self._steps + 1, self._targets + step.targets
         self._tokens += step.tokens
         if is_logged(training, step.step):
@@ -92,18 +92,18 @@ class Journal(Callback):
                 append(self.journal, {**record, "grad_norm": None, "is_skipped": True}, self.then)
             self._note_time(training, step.step)
 
-    def on_evaluate(self, training: Training, evaluation: Evaluation) -> None:
+    def on_evaluate(self, training: Trainer, evaluation: Evaluation) -> None:
         named = {"validation_loss": evaluation.loss, "validation_targets": evaluation.targets}
         append(self.journal, {"step": evaluation.step, **named}, self.then)
 
-    def before_save(self, training: Training) -> None:
+    def before_save(self, training: Trainer) -> None:
         if self._steps:  # whoever resumes knows of these
             self._note_time(training, training.step)
         for path in (self.journal, self.timings):
             if path.exists():
                 durable.sync(path)
 
-    def _note_time(self, training: Training, step: int) -> None:
+    def _note_time(self, training: Trainer, step: int) -> None:
         now = time.perf_counter()
         seconds = now - self._since
         append(
@@ -132,7 +132,7 @@ def peaks(device: torch.device) -> dict[str, int]:
     return held
 
 
-def is_logged(training: Training, step: int) -> bool:
+def is_logged(training: Trainer, step: int) -> bool:
     """Whether a step has a record: the first, the last, and every `log_every`-th."""
     return is_due(step, training.steps, training.config.log_every)
 

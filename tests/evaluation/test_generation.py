@@ -5,8 +5,8 @@ import torch
 
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation.decoding import continue_text, translate
-from synthcli.evaluation.sampling import GREEDY, Sampling, next_tokens, refuse
-from synthcli.evaluation.writing import Token, answer, go_on
+from synthcli.evaluation.generation import Token, answer, go_on
+from synthcli.evaluation.token_sampling import GREEDY, Sampling, next_tokens, refuse
 
 from ..model.combinations import VOCAB
 from .test_decoding import BEGIN, END, GENERATING, PAD, model_of, options, sources

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.decoding import Reading
-from synthcli.evaluation.sampling import Sampling, next_tokens
+from synthcli.evaluation.token_sampling import Sampling, next_tokens
 from synthcli.model import CausalLM, Seq2Seq, State, select_state
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]

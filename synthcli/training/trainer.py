@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +18,8 @@ from synthcli.device import chosen_word, count_processes, current_device
 from synthcli.errors import SynthError
 from synthcli.objectives import IGNORED, Batch, Objective, ready, segment_lm
 from synthcli.training.ahead import Ahead
-from synthcli.training.callbacks import Callback, Evaluation
 from synthcli.training.config import PrecisionName, TrainingConfig
+from synthcli.training.events import Evaluation, Step
 from synthcli.training.optimizers import build_optimizer
 from synthcli.training.precision import Precision, choose
 
@@ -42,8 +43,32 @@ class Examples(Protocol):
     def collate(self, indices: Indices, seed: int, epochs: Indices | int) -> Batch: ...
 
 
+class Callback:
+    """Does nothing; override what matters. Called in the order of the list given to `train`."""
+
+    runs_everywhere = False  # else in the main process alone
+
+    def on_start(self, training: "Trainer") -> None:
+        """Before the first step, `training.step` being 0 or the step resumed from."""
+
+    def on_step(self, training: "Trainer", step: Step) -> None:
+        """After every step."""
+
+    def on_evaluate(self, training: "Trainer", evaluation: Evaluation) -> None:
+        """After a validation loss was computed."""
+
+    def before_save(self, training: "Trainer") -> None:
+        """Before a checkpoint is written: what must not be older than it goes to the disk."""
+
+    def on_save(self, training: "Trainer", path: Path) -> None:
+        """After a checkpoint was written."""
+
+    def on_end(self, training: "Trainer") -> None:
+        """After the last step, or the one an interrupt ended; not after an error."""
+
+
 @dataclass
-class Training:
+class Trainer:
     """`model` is the bare module, `forward` the one to call: the same, or wrapped for several processes."""
 
     model: nn.Module
@@ -164,7 +189,7 @@ def prepare(
     config: TrainingConfig,
     batch: BatchConfig,
     callbacks: Sequence[Callback],
-) -> Training:
+) -> Trainer:
     """Place the model, and make what trains it."""
     accelerator = accelerate()
     if accelerator.distributed_type not in WRAPPED:
@@ -177,7 +202,7 @@ def prepare(
         refuse_stateless(model)
         refuse_few_streams(batch)
     batches = Batches(examples.lengths, batch, config.seed, in_order=examples.is_stream, steps=config.steps)
-    training = Training(
+    training = Trainer(
         model=model,
         forward=forward,
         objective=objective,

@@ -12,14 +12,14 @@ from scipy import stats
 from synthcli.errors import SynthError
 from synthcli.evaluation.agreement import mean_cosine, same_neighbours
 from synthcli.evaluation.bleu import bleu
+from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
 from synthcli.evaluation.measure import Judged, measure
 from synthcli.evaluation.result import Result
-from synthcli.evaluation.sampled import mean
-from synthcli.evaluation.sampling import Sampling, refuse
 from synthcli.evaluation.score import Score
+from synthcli.evaluation.token_sampling import Sampling, refuse
 from synthcli.model import ModelConfig, build
 
 DRAW = np.random.default_rng(0)
