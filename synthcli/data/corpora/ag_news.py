@@ -19,12 +19,12 @@ LAYOUT = (
 FILES = {"train": ["train.csv"], "test": ["test.csv"]}
 
 
-def join_lines(text: str) -> str:
+def _join_lines(text: str) -> str:
     """Return a text on one line: the publisher writes a line's end as a backslash."""
     return " ".join(text.replace("\\", " ").split())
 
 
-def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         for number, (label, title, description) in records(path, columns=3):
             if label not in ("1", "2", "3", "4"):
@@ -32,16 +32,16 @@ def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
                     f"`{path}` has class `{clip(label)}` at line {number}, expected 1 to 4",
                     f"expected {LAYOUT}",
                 )
-            yield {"text": join_lines(f"{title} {description}"), "label": int(label) - 1}
+            yield {"text": _join_lines(f"{title} {description}"), "label": int(label) - 1}
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     found = find_named(root, FILES, "ag-news", LAYOUT)
-    return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
+    return Folder(root, {split: SplitFiles((path,), _read_rows) for split, path in found.items()})
 
 
-def hub_row(record: Record) -> Row:
-    return {"text": join_lines(record["text"]), "label": record["label"]}
+def _hub_row(record: Record) -> Row:
+    return {"text": _join_lines(record["text"]), "label": record["label"]}
 
 
 AG_NEWS = Corpus(
@@ -57,8 +57,8 @@ AG_NEWS = Corpus(
         "fancyzhx/ag_news",
         None,
         "eb185aade064a813bc0b7f42de02595523103ca4",
-        hub_row,
+        _hub_row,
         {"train": "train", "test": "test"},
     ),
-    folder=open_folder,
+    folder=_open_folder,
 )

@@ -60,7 +60,7 @@ class Corpus:
                 raise SynthError(f"the source `{source}` does not exist", f"expected {self.layout}")
             return self.folder(source)
         if self.folder is not None and (home := find_home(self.name)) is not None:
-            return note_home(self.folder(home), home)
+            return _note_home(self.folder(home), home)
         if self.generate is not None:
             return Builtin(self.name, platform.python_version(), self.generate())
         if self.hub is None:
@@ -72,7 +72,7 @@ class Corpus:
         return self.open(source).read(split)
 
 
-def note_home(opened: Folder | CutFolder, home: Path) -> Folder:
+def _note_home(opened: Folder | CutFolder, home: Path) -> Folder:
     """Say that a folder was not named but found where the files of a corpus are expected."""
     assert isinstance(opened, Folder), home  # a user's own files have no such place
     return replace(opened, notes=(*opened.notes, f"read from `{home}`; `--source` names another folder"))

@@ -14,11 +14,11 @@ LAYOUT = (
 )
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     return document_folder(root, "c4", LAYOUT, "text", {"`c4-*.json`": "c4-*.json"})
 
 
-def hub_row(record: Record) -> Row:
+def _hub_row(record: Record) -> Row:
     return {"text": record["text"]}
 
 
@@ -34,9 +34,9 @@ C4 = Corpus(
         "allenai/c4",
         "en",
         "1588ec454efa1a09f29cd18ddd04fe05fc8653a2",
-        hub_row,
+        _hub_row,
         {"train": "train", "validation": "validation"},
         streamed=True,
     ),
-    folder=open_folder,
+    folder=_open_folder,
 )

@@ -25,30 +25,30 @@ ARTICLES, SUMMARIES = ("article", "text"), ("highlights", "y")
 Groups = dict[str, list[Path]]
 
 
-def find_split_word(path: Path) -> str:
+def _find_split_word(path: Path) -> str:
     """Return the split a file's name speaks of, or nothing."""
     return next((split for split in SPLITS if split[:3].replace("tes", "test") in path.name.lower()), "")
 
 
-def group_files(root: Path, pattern: str) -> Groups:
+def _group_files(root: Path, pattern: str) -> Groups:
     """Return the files that match, by split; `root` may be such a file itself."""
     files = [root] if root.is_file() and root.match(f"{pattern}*") else find_files(root, pattern)
     groups: Groups = {}
     for path in files:
-        groups.setdefault(find_split_word(path), []).append(path)
+        groups.setdefault(_find_split_word(path), []).append(path)
     return groups
 
 
-def csv_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _csv_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         table = records(path)
         _, names = next(table, (1, []))
-        article, summary = column(path, names, ARTICLES), column(path, names, SUMMARIES)
+        article, summary = _column(path, names, ARTICLES), _column(path, names, SUMMARIES)
         for _, record in table:
             yield {"source": record[article].strip(), "target": record[summary].strip()}
 
 
-def column(path: Path, names: list[str], wanted: tuple[str, str]) -> int:
+def _column(path: Path, names: list[str], wanted: tuple[str, str]) -> int:
     """Return the number of the column that has one of two names."""
     for name in wanted:
         if name in names:
@@ -59,29 +59,29 @@ def column(path: Path, names: list[str], wanted: tuple[str, str]) -> int:
     )
 
 
-def parallel_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _parallel_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     """Read each `.source` beside its `.target`; the marks <t> and </t> part sentences."""
     for path, beside in zip(files[::2], files[1::2], strict=True):
         for source, target in parallel(path, beside):
-            yield {"source": strip_tags(source, " "), "target": strip_tags(target, "\n")}
+            yield {"source": _strip_tags(source, " "), "target": _strip_tags(target, "\n")}
 
 
-def strip_tags(text: str, between: str) -> str:
+def _strip_tags(text: str, between: str) -> str:
     """Return the sentences between <t> marks, joined."""
     sentences = (part.strip() for part in text.replace("</t>", "<t>").split("<t>"))
     return between.join(part for part in sentences if part)
 
 
-def find_parallel(root: Path) -> Groups:
+def _find_parallel(root: Path) -> Groups:
     """Return the files by split, each `.source` before its `.target`."""
-    groups = group_files(root, "*.source")
+    groups = _group_files(root, "*.source")
     for files in groups.values():
-        pairs = [(path, find_target(root, path)) for path in files]
+        pairs = [(path, _find_target(root, path)) for path in files]
         files[:] = [path for pair in pairs for path in pair]
     return groups
 
 
-def find_target(root: Path, source: Path) -> Path:
+def _find_target(root: Path, source: Path) -> Path:
     """Return the `.target` of a `.source`, plain or packed."""
     name = source.name.removesuffix(".gz").replace(".source", ".target")
     for target in (source.with_name(name), source.with_name(f"{name}.gz")):
@@ -90,7 +90,7 @@ def find_target(root: Path, source: Path) -> Path:
     raise lacks_error(root, f"`{name}`", "cnn-dailymail", LAYOUT)
 
 
-def json_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _json_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     """Read PreSumm's documents: lists of sentences, each a list of words."""
     for path in files:
         documents = json_document(path)
@@ -115,26 +115,26 @@ class Format:
 
 
 FORMATS = (
-    Format("csv", lambda root: group_files(root, "*.csv"), csv_rows),
-    Format(".source and .target", find_parallel, parallel_rows),
+    Format("csv", lambda root: _group_files(root, "*.csv"), _csv_rows),
+    Format(".source and .target", _find_parallel, _parallel_rows),
     Format(".story", find_stories, story_rows),
-    Format("json", lambda root: group_files(root, "*.json"), json_rows),
+    Format("json", lambda root: _group_files(root, "*.json"), _json_rows),
 )
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     """Open the first format found; say which others were passed over."""
     present = [(form, groups) for form in FORMATS if (groups := form.find(root))]
     if not present:
         raise lacks_error(root, "all files", "cnn-dailymail", LAYOUT)
     (form, groups), *others = present
-    opened = open_groups(root, form, groups)
+    opened = _open_groups(root, form, groups)
     passed = ", ".join(other.name for other, _ in others)
     note = f"read the {form.name} files; {passed} passed over: name one of them as `--source`"
     return replace(opened, notes=(note, *opened.notes)) if passed else opened
 
 
-def open_groups(root: Path, form: Format, groups: Groups) -> Folder:
+def _open_groups(root: Path, form: Format, groups: Groups) -> Folder:
     """Take three splits as they are; cut a single one."""
     if len(groups) == 1:
         (files,) = groups.values()
@@ -147,7 +147,7 @@ def open_groups(root: Path, form: Format, groups: Groups) -> Folder:
     return Folder(root, {split: SplitFiles(tuple(groups[split]), form.rows) for split in SPLITS})
 
 
-def hub_row(record: Record) -> Row:
+def _hub_row(record: Record) -> Row:
     return {"source": record["article"], "target": record["highlights"]}
 
 
@@ -159,6 +159,6 @@ CNN_DAILYMAIL = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 287_113, "validation": 13_368, "test": 11_490},
-    hub=Hub("abisee/cnn_dailymail", "3.0.0", "96df5e686bee6baa90b8bee7c28b81fa3fa6223d", hub_row),
-    folder=open_folder,
+    hub=Hub("abisee/cnn_dailymail", "3.0.0", "96df5e686bee6baa90b8bee7c28b81fa3fa6223d", _hub_row),
+    folder=_open_folder,
 )

@@ -13,7 +13,7 @@ from synthcli.data.corpora.text_form import PUBLISHED, TextForm
 from synthcli.errors import SynthError
 
 
-def read_documents(files: tuple[Path, ...], field: str) -> Iterator[Row]:
+def _read_documents(files: tuple[Path, ...], field: str) -> Iterator[Row]:
     """Yield a field of json lines or of parquet, or the documents of .txt, which blank lines part."""
     for path in files:
         kind = path.name.removesuffix(".gz").rpartition(".")[2]
@@ -22,10 +22,10 @@ def read_documents(files: tuple[Path, ...], field: str) -> Iterator[Row]:
         elif kind == "parquet":
             yield from parquet(path, field)
         else:
-            yield from read_fields(path, field)
+            yield from _read_fields(path, field)
 
 
-def read_fields(path: Path, field: str) -> Iterator[Row]:
+def _read_fields(path: Path, field: str) -> Iterator[Row]:
     for number, record in json_lines(path):
         if not isinstance(record.get(field), str):
             held = clip(", ".join(record) or "nothing")
@@ -73,5 +73,5 @@ def document_folder(root: Path, corpus: str, layout: str, field: str, patterns: 
     files = [root] if root.is_file() else list(found)
     if not files:
         raise lacks_error(root, list(patterns), corpus, layout)
-    parse = partial(read_documents, field=field)
+    parse = partial(_read_documents, field=field)
     return split_folder(root, [(path,) for path in files], parse, corpus, layout)

@@ -20,17 +20,17 @@ NAME = "enwik8"
 UNIT = "bytes"
 
 
-def read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
     (path,) = files
     data = read_content(path, NAME)
-    for line in iterate_lines(data, *ranges(data)[split]):
+    for line in _iterate_lines(data, *_ranges(data)[split]):
         try:
             yield {"text": line.decode()}
         except UnicodeDecodeError as error:
             raise SynthError(f"`{path}` is not UTF-8: {error.reason}", "take the publisher's copy") from error
 
 
-def iterate_lines(data: bytes, start: int, stop: int) -> Iterator[bytes]:
+def _iterate_lines(data: bytes, start: int, stop: int) -> Iterator[bytes]:
     """Yield the lines between two places; a line feed that comes last begins no other line."""
     while (end := data.find(b"\n", start, stop)) >= 0:
         yield data[start:end]
@@ -39,24 +39,24 @@ def iterate_lines(data: bytes, start: int, stop: int) -> Iterator[bytes]:
         yield data[start:stop]
 
 
-def ranges(data: bytes) -> dict[str, tuple[int, int]]:
+def _ranges(data: bytes) -> dict[str, tuple[int, int]]:
     """Return where each split begins and ends."""
     held_out = len(data) // SHARE
-    first, second = (boundary(data, len(data) - count * held_out) for count in (2, 1))
-    return {"train": (0, first), "validation": (first, second), "test": (second, whole(data))}
+    first, second = (_boundary(data, len(data) - count * held_out) for count in (2, 1))
+    return {"train": (0, first), "validation": (first, second), "test": (second, _whole(data))}
 
 
-def boundary(data: bytes, place: int) -> int:
+def _boundary(data: bytes, place: int) -> int:
     """Return the first place from here on at which no character goes on."""
-    while place < len(data) and goes_on(data[place]):
+    while place < len(data) and _goes_on(data[place]):
         place += 1
     return place
 
 
-def whole(data: bytes) -> int:
+def _whole(data: bytes) -> int:
     """Return where the last whole character ends: a slice of the file may end within one."""
     last = len(data) - 1
-    while last > 0 and goes_on(data[last]):
+    while last > 0 and _goes_on(data[last]):
         last -= 1
     try:
         data[last:].decode()
@@ -65,7 +65,7 @@ def whole(data: bytes) -> int:
     return len(data)
 
 
-def goes_on(byte: int) -> bool:
+def _goes_on(byte: int) -> bool:
     """Whether a byte of UTF-8 is not the first of its character."""
     return byte & 0xC0 == 0x80
 
@@ -79,5 +79,5 @@ ENWIK8 = Corpus(
     layout=describe_layout(NAME, UNIT),
     tokenizer="bytes",
     has_words=False,
-    folder=partial(open_folder, name=NAME, unit=UNIT, read=partial(read_content, name=NAME), rows=read_rows),
+    folder=partial(open_folder, name=NAME, unit=UNIT, read=partial(read_content, name=NAME), rows=_read_rows),
 )

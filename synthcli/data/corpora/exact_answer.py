@@ -16,7 +16,7 @@ SHORTEST, LONGEST = 3, 12
 SEED = 20_210_524
 
 
-def draw_words(count: int, seed: int = SEED) -> list[str]:
+def _draw_words(count: int, seed: int = SEED) -> list[str]:
     """Return distinct random words, their lengths uniform."""
     draw, found = random.Random(seed), dict[str, None]()
     while len(found) < count:
@@ -25,16 +25,16 @@ def draw_words(count: int, seed: int = SEED) -> list[str]:
     return list(found)
 
 
-def make_rows(answer: Callable[[str], str]) -> dict[str, list[Row]]:
+def _make_rows(answer: Callable[[str], str]) -> dict[str, list[Row]]:
     """Return the splits of the task whose answer to a word is `answer(word)`."""
-    pool = iter(draw_words(sum(ROWS.values())))
+    pool = iter(_draw_words(sum(ROWS.values())))
     return {
         split: [{"source": word, "target": answer(word)} for word in islice(pool, count)]
         for split, count in ROWS.items()
     }
 
 
-def declare_task(name: str, title: str, answer: Callable[[str], str]) -> Corpus:
+def _declare_task(name: str, title: str, answer: Callable[[str], str]) -> Corpus:
     """Declare one task."""
     return Corpus(
         name=name,
@@ -45,10 +45,10 @@ def declare_task(name: str, title: str, answer: Callable[[str], str]) -> Corpus:
         layout="nothing: it is made on the spot",
         rows=ROWS,
         tokenizer="bytes",
-        generate=lambda: make_rows(answer),
+        generate=lambda: _make_rows(answer),
     )
 
 
-COPY = declare_task("copy", "Repeat a random word", lambda word: word)
-REVERSE = declare_task("reverse", "Spell a random word backwards", lambda word: word[::-1])
-SORT = declare_task("sort", "Put the letters of a random word in order", lambda word: "".join(sorted(word)))
+COPY = _declare_task("copy", "Repeat a random word", lambda word: word)
+REVERSE = _declare_task("reverse", "Spell a random word backwards", lambda word: word[::-1])
+SORT = _declare_task("sort", "Put the letters of a random word in order", lambda word: "".join(sorted(word)))

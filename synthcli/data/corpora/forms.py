@@ -44,15 +44,15 @@ def shape_row(row: Row, form: str) -> Row:
     if form != PLAIN:
         return row
     if "choices" in row:
-        firsts, seconds = zip(*map(split_fields, row["choices"]), strict=True)
+        firsts, seconds = zip(*map(_split_fields, row["choices"]), strict=True)
         return _with(row, "choices", firsts, "seconds", seconds)
     if "text" in row:
-        first, second = split_fields(row["text"])
+        first, second = _split_fields(row["text"])
         return _with(row, "text", first, "second", second)
     return row
 
 
-def split_fields(text: str) -> Pair:
+def _split_fields(text: str) -> Pair:
     """Return the first field alone, and the others one after the other, None where there is no other."""
     if not isinstance(text, Fields):
         return text, None

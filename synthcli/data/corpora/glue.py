@@ -91,14 +91,14 @@ class GlueTask:
         return {"text": text, "label": int(record["label"])}
 
 
-def open_folder(root: Path, task: GlueTask) -> Folder:
+def _open_folder(root: Path, task: GlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
     wanted = {split: [name] for split, name in task.files.items()}
     found = find_named(base, wanted, f"glue-{task.name}", task.layout)
     return Folder(root, {split: SplitFiles((path,), task.read) for split, path in found.items()})
 
 
-def declare(task: GlueTask) -> Corpus:
+def _declare(task: GlueTask) -> Corpus:
     return Corpus(
         name=f"glue-{task.name}",
         kind="labelled" if task.classes else "scored",
@@ -110,7 +110,7 @@ def declare(task: GlueTask) -> Corpus:
         class_names=task.classes,
         has_fields=True,
         hub=Hub("nyu-mll/glue", task.name, REVISION, task.row, task.hub_splits),
-        folder=partial(open_folder, task=task),
+        folder=partial(_open_folder, task=task),
     )
 
 
@@ -211,4 +211,4 @@ TASKS = (
         classes=("not_entailment", "entailment"),
     ),
 )
-GLUE = tuple(declare(task) for task in TASKS)
+GLUE = tuple(_declare(task) for task in TASKS)

@@ -56,12 +56,12 @@ def scan(files: Iterable[Iterable[Row]]) -> Scanned:
     for rows in files:
         stream = iter(rows)
         while batch := list(islice(stream, ROWS_AT_ONCE)):
-            add(scanned, batch)
+            _add(scanned, batch)
         scanned.ends.append(len(scanned))
     return scanned
 
 
-def add(scanned: Scanned, batch: Sequence[Row]) -> None:
+def _add(scanned: Scanned, batch: Sequence[Row]) -> None:
     if "text" in batch[0]:
         texts = [row["text"] for row in batch]
         scanned.hashes.extend(map(crc32, map(str.encode, texts)))
@@ -83,70 +83,70 @@ class Units:
     is_blank: Mask
 
 
-def rows_as_units(scanned: Scanned) -> Units:
+def _rows_as_units(scanned: Scanned) -> Units:
     """Return every row as a unit of its own."""
     hashes = np.frombuffer(scanned.hashes, np.uint32).astype(np.uint64)
-    return Units(np.arange(len(scanned)), hashes, blank_rows(scanned))
+    return Units(np.arange(len(scanned)), hashes, _blank_rows(scanned))
 
 
-def files_as_units(scanned: Scanned) -> Units:
+def _files_as_units(scanned: Scanned) -> Units:
     """Return the rows of each file as a unit."""
     ends = np.array(scanned.ends, np.int64)
     firsts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-    return units_from(scanned, firsts[ends > firsts])
+    return _units_from(scanned, firsts[ends > firsts])
 
 
-def paragraphs_as_units(scanned: Scanned) -> Units:
+def _paragraphs_as_units(scanned: Scanned) -> Units:
     """Return what stands between blank rows as a unit, with the blank ones after it."""
-    return units_from(scanned, starts(scanned, is_led_by_blank=True))
+    return _units_from(scanned, _starts(scanned, is_led_by_blank=True))
 
 
-def lines_as_units(scanned: Scanned) -> Units:
+def _lines_as_units(scanned: Scanned) -> Units:
     """Return each row that is not blank as a unit, with the blank ones after it; equal ones are equal."""
-    firsts = starts(scanned, is_led_by_blank=False)
-    hashes, blank = np.frombuffer(scanned.hashes, np.uint32), blank_rows(scanned)
-    spoken = np.minimum(firsts + count_leading_blanks(blank, firsts), len(scanned) - 1)
+    firsts = _starts(scanned, is_led_by_blank=False)
+    hashes, blank = np.frombuffer(scanned.hashes, np.uint32), _blank_rows(scanned)
+    spoken = np.minimum(firsts + _count_leading_blanks(blank, firsts), len(scanned) - 1)
     return Units(firsts, hashes[spoken].astype(np.uint64), blank[spoken])
 
 
 UNITS: dict[str, Callable[[Scanned], Units]] = {
-    "files": files_as_units,
-    "paragraphs": paragraphs_as_units,
-    "lines": lines_as_units,
-    "rows": rows_as_units,
+    "files": _files_as_units,
+    "paragraphs": _paragraphs_as_units,
+    "lines": _lines_as_units,
+    "rows": _rows_as_units,
 }
 
 
-def blank_rows(scanned: Scanned) -> Mask:
+def _blank_rows(scanned: Scanned) -> Mask:
     is_space = np.frombuffer(scanned.blanks, np.bool_)
     return is_space | (np.frombuffer(scanned.hashes, np.uint32) == OF_NOTHING)
 
 
-def starts(scanned: Scanned, is_led_by_blank: bool) -> Indices:
+def _starts(scanned: Scanned, is_led_by_blank: bool) -> Indices:
     """Return where units begin: at rows that are not blank, and at files with their leading blank rows."""
-    blank = blank_rows(scanned)
+    blank = _blank_rows(scanned)
     begins = ~blank
     if is_led_by_blank:
         begins[1:] &= blank[:-1]
     firsts = np.array([0, *scanned.ends[:-1]], np.int64)
     firsts = firsts[firsts < len(blank)]
-    begins[np.minimum(firsts + count_leading_blanks(blank, firsts), len(blank) - 1)] = False
+    begins[np.minimum(firsts + _count_leading_blanks(blank, firsts), len(blank) - 1)] = False
     begins[firsts] = True
     return np.flatnonzero(begins)
 
 
-def count_leading_blanks(blank: Mask, firsts: Indices) -> Indices:
+def _count_leading_blanks(blank: Mask, firsts: Indices) -> Indices:
     """Return how many blank rows stand from each of some rows on."""
     spoken = np.append(np.flatnonzero(~blank), len(blank))
     following: Indices = spoken[np.searchsorted(spoken, firsts)]
     return following - firsts
 
 
-def units_from(scanned: Scanned, firsts: Indices) -> Units:
+def _units_from(scanned: Scanned, firsts: Indices) -> Units:
     """Return units that begin at given rows, hashed in the order of their rows."""
     offsets = np.append(firsts, len(scanned))
     rows = np.frombuffer(scanned.hashes, np.int32)
-    spoken = np.concatenate([np.zeros(1, np.int64), np.cumsum(~blank_rows(scanned))])
+    spoken = np.concatenate([np.zeros(1, np.int64), np.cumsum(~_blank_rows(scanned))])
     return Units(firsts, text_hashes(rows, offsets), np.diff(spoken[offsets]) == 0)
 
 
@@ -189,13 +189,13 @@ class HeldOut:
 
 def hold_out(scanned: Scanned, unit: str, seed: int) -> HeldOut:
     """Choose the rows of validation and of test; classes too small to be in all splits are not told apart."""
-    found = hold_out_by_class(scanned, unit, seed, scanned.classes)
+    found = _hold_out_by_class(scanned, unit, seed, scanned.classes)
     if len(np.unique(found.codes)) < len(SPLITS) and scanned.classes is not None:
-        return hold_out_by_class(scanned, unit, seed, None)
+        return _hold_out_by_class(scanned, unit, seed, None)
     return found
 
 
-def hold_out_by_class(
+def _hold_out_by_class(
     scanned: Scanned, unit: str, seed: int, labels: npt.NDArray[np.int32] | None
 ) -> HeldOut:
     """Choose the same share of every class; without labels, of all rows."""
@@ -204,7 +204,7 @@ def hold_out_by_class(
     buckets: Buckets = (splitmix64(units.hashes ^ salt) >> np.uint64(32)).astype(np.uint32)
     sizes: Indices = np.diff(np.append(units.firsts, len(scanned)))
     classes = None if labels is None else labels[units.firsts]
-    strata = group_by_class(classes, sizes)
+    strata = _group_by_class(classes, sizes)
     chosen: dict[int, list[int]] = {split: [] for split in HELD_OUT}
     unfilled = {label for label, stratum in strata.items() if not stratum.is_filled}
     for bucket, rows, label in groups(buckets, sizes, classes, ~units.is_blank):
@@ -224,14 +224,14 @@ def hold_out_by_class(
                 break
     is_fine = all(stratum.is_fine for stratum in strata.values())
     for stratum in strata.values():
-        fill(chosen, stratum)
+        _fill(chosen, stratum)
     codes = np.zeros(len(buckets), np.uint8)
     for split, found in chosen.items():
-        codes[is_among(buckets, np.sort(np.array(found, np.uint32))) & ~units.is_blank] = split
+        codes[_is_among(buckets, np.sort(np.array(found, np.uint32))) & ~units.is_blank] = split
     return HeldOut(np.repeat(codes, sizes), is_fine)
 
 
-def fill(chosen: dict[int, list[int]], stratum: Stratum) -> None:
+def _fill(chosen: dict[int, list[int]], stratum: Stratum) -> None:
     """Give a split that got nothing the lightest unit, as long as train keeps one."""
     for split in HELD_OUT:
         if stratum.rooms[split] and not stratum.held[split] and len(stratum.left) > 1:
@@ -240,7 +240,7 @@ def fill(chosen: dict[int, list[int]], stratum: Stratum) -> None:
             stratum.take(split, rows)
 
 
-def group_by_class(classes: npt.NDArray[np.int32] | None, sizes: Indices) -> dict[int, Stratum]:
+def _group_by_class(classes: npt.NDArray[np.int32] | None, sizes: Indices) -> dict[int, Stratum]:
     """Return a stratum for each class; rows without labels are one."""
     if classes is None:
         return {0: Stratum.of(int(sizes.sum()))}
@@ -266,7 +266,7 @@ def groups(
             )
 
 
-def is_among(buckets: Buckets, held: Buckets) -> Mask:
+def _is_among(buckets: Buckets, held: Buckets) -> Mask:
     """Return which buckets stand among sorted ones."""
     found = np.zeros(len(buckets), np.bool_)
     if len(held):

@@ -67,7 +67,7 @@ class HubSource:
         except SynthError:
             raise
         except Exception as error:  # hub, http and file errors share no base class
-            raise unreachable(self.corpus, hub, error) from error
+            raise _unreachable(self.corpus, hub, error) from error
         return self.rows(split, records)
 
     def rows(self, split: str, records: Iterable[Record]) -> Iterator[Row]:
@@ -77,7 +77,7 @@ class HubSource:
             try:
                 record = next(stream, None)
             except Exception as error:  # the connection breaks off, or a file is damaged
-                raise unreachable(self.corpus, self.hub, error) from error
+                raise _unreachable(self.corpus, self.hub, error) from error
             if record is None:
                 break
             number += 1
@@ -106,11 +106,11 @@ def open_hub(corpus: str, hub: Hub, rows: Mapping[str, int]) -> HubSource:
         try:
             ask("dataset", hub.id, hub.revision)
         except Exception as error:
-            raise unreachable(corpus, hub, error) from error
+            raise _unreachable(corpus, hub, error) from error
     return HubSource(corpus, hub, {**rows, **hub.records})
 
 
-def unreachable(corpus: str, hub: Hub, error: Exception) -> SynthError:
+def _unreachable(corpus: str, hub: Hub, error: Exception) -> SynthError:
     """Say that the hub did not give a dataset, or that it could not be kept, and what to do instead."""
     if (refused := of_disk(error)) is not None:
         cache = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))

@@ -18,34 +18,34 @@ LAYOUT = (
 )
 
 
-def join_lines(text: str) -> str:
+def _join_lines(text: str) -> str:
     """Return a review on one line: the publisher writes a line's end as <br />."""
     return " ".join(text.replace("<br />", " ").split())
 
 
-def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
-        yield {"text": join_lines("\n".join(lines(path))), "label": CLASS_NAMES.index(path.parent.name)}
+        yield {"text": _join_lines("\n".join(lines(path))), "label": CLASS_NAMES.index(path.parent.name)}
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     base = root / "aclImdb" if (root / "aclImdb").is_dir() else root
     names = [f"{split}/{name}" for split in SPLITS for name in CLASS_NAMES]
     found = {name: find_files(base / name, "*.txt") for name in names}
     missing = [f"`{name}/*.txt`" for name, files in found.items() if not files]
     if missing:
         raise lacks_error(root, missing, "imdb", LAYOUT)
-    return Folder(root, {split: SplitFiles(both(found, split), read_rows) for split in SPLITS})
+    return Folder(root, {split: SplitFiles(_both(found, split), _read_rows) for split in SPLITS})
 
 
-def both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
+def _both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
     """Return a split's reviews by file name, so that the first rows hold both classes."""
     files = [path for name in CLASS_NAMES for path in found[f"{split}/{name}"]]
     return tuple(sorted(files, key=lambda path: (path.name, path.parent.name)))
 
 
-def hub_row(record: Record) -> Row:
-    return {"text": join_lines(record["text"]), "label": record["label"]}
+def _hub_row(record: Record) -> Row:
+    return {"text": _join_lines(record["text"]), "label": record["label"]}
 
 
 IMDB = Corpus(
@@ -61,8 +61,8 @@ IMDB = Corpus(
         "stanfordnlp/imdb",
         None,
         "e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
-        hub_row,
+        _hub_row,
         {split: split for split in SPLITS},
     ),
-    folder=open_folder,
+    folder=_open_folder,
 )

@@ -47,10 +47,10 @@ def talks(files: tuple[Path, ...], held_out: bool) -> Iterator[Row]:
                 yield {"source": texts[0], "target": texts[1]}
 
 
-def segments(files: tuple[Path, ...]) -> Iterator[Row]:
+def _segments(files: tuple[Path, ...]) -> Iterator[Row]:
     """Yield the segments of sources beside those of their targets."""
     for path, beside in zip(files[::2], files[1::2], strict=True):
-        for source, target in zip_longest(read_texts(path), read_texts(beside)):
+        for source, target in zip_longest(_read_texts(path), _read_texts(beside)):
             if source is None or target is None:
                 raise SynthError(
                     f"`{path.name}` and `{beside.name}` have unequally many segments", f"expected {LAYOUT}"
@@ -58,11 +58,11 @@ def segments(files: tuple[Path, ...]) -> Iterator[Row]:
             yield {"source": source, "target": target}
 
 
-def read_texts(path: Path) -> Iterator[str]:
+def _read_texts(path: Path) -> Iterator[str]:
     return (unescape(found[1]).strip() for line in lines(path) if (found := SEGMENT.search(line)))
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     base = root / "de-en" if (root / "de-en").is_dir() else root
     if find_file(base, ["train.tags.de-en.de"]) is None:
         return parallel_folder(root, "iwslt14-de-en", LAYOUT, STEMS, LANGUAGES)
@@ -76,7 +76,7 @@ def open_folder(root: Path) -> Folder:
     parts = {
         "train": SplitFiles(files[:2], partial(talks, held_out=False)),
         "validation": SplitFiles(files[:2], partial(talks, held_out=True)),
-        "test": SplitFiles(files[2:], segments),
+        "test": SplitFiles(files[2:], _segments),
     }
     return Folder(root, parts, (f"validation is {MADE}",), splits_made=MADE)
 
@@ -89,5 +89,5 @@ IWSLT14_DE_EN = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 160_239, "validation": 7_283, "test": 6_750},
-    folder=open_folder,
+    folder=_open_folder,
 )

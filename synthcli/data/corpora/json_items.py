@@ -31,16 +31,16 @@ def read_items(path: Path, form: TextForm = PUBLISHED) -> Items | None:
     """Return the objects of an array, or of a file whose first one has several lines; None for one a line."""
     text = JsonText(path, form)
     if text.peek() == "[":
-        return array_items(path, form)
+        return _array_items(path, form)
     try:
         text.value()
         is_spread = text.line > 1 and text.peek() == "{"
     except SynthError:  # whoever reads it line by line says where
         return None
-    return spread_items(path, form) if is_spread else None
+    return _spread_items(path, form) if is_spread else None
 
 
-def array_items(path: Path, form: TextForm) -> Items:
+def _array_items(path: Path, form: TextForm) -> Items:
     """Yield the objects of an array."""
     text = JsonText(path, form)
     text.take("[")
@@ -55,7 +55,7 @@ def array_items(path: Path, form: TextForm) -> Items:
         raise text.error("extra data")
 
 
-def spread_items(path: Path, form: TextForm) -> Items:
+def _spread_items(path: Path, form: TextForm) -> Items:
     """Yield objects that follow each other with nothing between them."""
     text = JsonText(path, form)
     while text.peek():

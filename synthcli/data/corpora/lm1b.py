@@ -37,13 +37,13 @@ def shards(root: Path, folder: str, pattern: str) -> list[Path]:
     return find_files(root / folder, pattern) or find_files(root, pattern)
 
 
-def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         for line in lines(path):
             yield {"text": line}
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     """Sort the shards into splits."""
     training = shards(root, TRAINING, "news.en-*-of-*")
     held_out = shards(root, HELD_OUT, "news.en.heldout-*-of-*")
@@ -51,18 +51,18 @@ def open_folder(root: Path) -> Folder:
     if not held_out:
         raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00000-of-00050`", "lm1b", LAYOUT)
     if not training:
-        return cut(root, tuple(held_out), read_rows, f"{len(held_out)} held-out shard(s)", vocabulary)
+        return cut(root, tuple(held_out), _read_rows, f"{len(held_out)} held-out shard(s)", vocabulary)
     if len(held_out) == 1:
         raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00001-of-00050`", "lm1b", LAYOUT)
     test, validation = held_out[:2]
     if "heldout-00000-" not in test.name:
         raise SynthError(f"`{root}` holds no held-out shard 0, which is test", f"expected {LAYOUT}")
     parts = {"train": training, "validation": [validation], "test": [test]}
-    found = {split: SplitFiles(tuple(files), read_rows) for split, files in parts.items()}
+    found = {split: SplitFiles(tuple(files), _read_rows) for split, files in parts.items()}
     return Folder(root, found, vocabulary=vocabulary)
 
 
-def hub_row(record: Record) -> Row:
+def _hub_row(record: Record) -> Row:
     return {"text": record["text"]}
 
 
@@ -79,11 +79,11 @@ LM1B = Corpus(
         "billion-word-benchmark/lm1b",
         None,
         "8d52bfd3cc2819fc1166dbb8144c328e2690de3e",
-        hub_row,
+        _hub_row,
         {"train": "train", "validation": f"test[{SHARD_ROWS}:]", "test": f"test[:{SHARD_ROWS}]"},
     ),
     tokenizer="words",
     vocab_size=793_470,
     least_count=LEAST_COUNT,
-    folder=open_folder,
+    folder=_open_folder,
 )

@@ -33,7 +33,7 @@ def read_content(path: Path, name: str) -> bytes:
     refuse_irregular(path)
     try:
         if path.suffix == ".zip":
-            return unzip(path, name)
+            return _unzip(path, name)
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             data = stream.read(LARGEST + 1)
     except DAMAGED as error:
@@ -49,7 +49,7 @@ def read_content(path: Path, name: str) -> bytes:
     return data
 
 
-def unzip(path: Path, name: str) -> bytes:
+def _unzip(path: Path, name: str) -> bytes:
     """Return the one file of an archive, or the one of a name among several."""
     with ZipFile(path) as archive:
         names = [held for held in archive.namelist() if not held.endswith("/")]

@@ -8,7 +8,7 @@ from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Row, SplitFiles
 
 
-def as_is(text: str) -> str:
+def _as_is(text: str) -> str:
     return text
 
 
@@ -18,7 +18,7 @@ def parallel_folder(
     layout: str,
     stems: Mapping[str, Sequence[str]],
     languages: tuple[str, str],
-    clean: Callable[[str], str] = as_is,
+    clean: Callable[[str], str] = _as_is,
 ) -> Folder:
     """Find `<stem>.<language>` for both languages of every split; `stems` are patterns, best first."""
 
@@ -26,7 +26,7 @@ def parallel_folder(
         for source, target in parallel(files[0], files[1]):
             yield {"source": clean(source), "target": clean(target)}
 
-    pairs = {split: find_pair(root, patterns, languages) for split, patterns in stems.items()}
+    pairs = {split: _find_pair(root, patterns, languages) for split, patterns in stems.items()}
     missing = [f"`{name}`" for pair in pairs.values() for name in pair if isinstance(name, str)]
     if missing:
         raise lacks_error(root, missing, corpus, layout)
@@ -34,7 +34,7 @@ def parallel_folder(
     return Folder(root, {split: SplitFiles(pair, rows) for split, pair in files.items()})
 
 
-def find_pair(root: Path, patterns: Sequence[str], languages: tuple[str, str]) -> list[Path | str]:
+def _find_pair(root: Path, patterns: Sequence[str], languages: tuple[str, str]) -> list[Path | str]:
     """Return both files of the first pattern that has any; a missing one as the name it should have."""
     for pattern in patterns:
         pair = [find_file(root, [f"{pattern}.{language}"]) for language in languages]

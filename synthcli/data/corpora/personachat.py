@@ -29,14 +29,14 @@ SIDES = ("per", "src", "tgt")
 Patterns = Mapping[str, Sequence[str]]
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     """Open the first form found; a folder without any lacks ParlAI's files."""
-    if (convai2 := one_file(root, CONVAI2)) is not None:
+    if (convai2 := _one_file(root, CONVAI2)) is not None:
         keys = {"train": "train", "validation": "valid"}
         parts = {split: SplitFiles((convai2,), partial(json_rows, split=key)) for split, key in keys.items()}
         return Folder(root, parts)
     if find_files(root, "src-*.txt"):
-        return parallel_folder(root)
+        return _parallel_folder(root)
     patterns = {split: [f"En_persona_{stem}.json"] for split, stem in STEMS.items()}
     xpersona = [path for names in patterns.values() if (path := find_file(root, names))]
     if root.is_file() or len(xpersona) == 1:
@@ -45,31 +45,31 @@ def open_folder(root: Path) -> Folder:
     if xpersona:
         return Folder(
             root,
-            {split: SplitFiles((path,), json_rows) for split, path in find_splits(root, patterns).items()},
+            {split: SplitFiles((path,), json_rows) for split, path in _find_splits(root, patterns).items()},
         )
     plain = {
         split: [f"{stem}_self_original.txt", f"{stem}_self_original_no_cands.txt"]
         for split, stem in STEMS.items()
     }
     return Folder(
-        root, {split: SplitFiles((path,), read_numbered) for split, path in find_splits(root, plain).items()}
+        root, {split: SplitFiles((path,), read_numbered) for split, path in _find_splits(root, plain).items()}
     )
 
 
-def one_file(root: Path, name: str) -> Path | None:
+def _one_file(root: Path, name: str) -> Path | None:
     """Return the file of a name, which may be `root` itself."""
     if root.is_file():
         return root if root.name.removesuffix(".gz") == name else None
     return find_file(root, [name])
 
 
-def find_splits(root: Path, wanted: Patterns) -> dict[str, Path]:
+def _find_splits(root: Path, wanted: Patterns) -> dict[str, Path]:
     """Return the files of all splits; that of test may be absent."""
     kept = {split: names for split, names in wanted.items() if split != "test" or find_file(root, names)}
     return find_named(root, kept, "personachat", LAYOUT)
 
 
-def parallel_folder(root: Path) -> Folder:
+def _parallel_folder(root: Path) -> Folder:
     """Find the three files of every split."""
     stems = {split: stem.removesuffix("id") for split, stem in STEMS.items()}
     if find_file(root, ["src-test.txt"]) is None:
@@ -96,5 +96,5 @@ PERSONACHAT = Corpus(
         rows=dialogue_rows,
         records={"train": 17_878, "validation": 1_000},
     ),
-    folder=open_folder,
+    folder=_open_folder,
 )

@@ -25,10 +25,10 @@ class Dialogue:
     def answer(self, heard: str, reply: str) -> Row:
         """Return the row of a reply to what was heard, and remember both."""
         self.history += [said for said in (heard, reply) if said != SILENCE]
-        return build_row(self.persona, self.history[:-1], reply)
+        return _build_row(self.persona, self.history[:-1], reply)
 
 
-def build_row(persona: Iterable[str], history: list[str], reply: str) -> Row:
+def _build_row(persona: Iterable[str], history: list[str], reply: str) -> Row:
     latest = {"persona": " ".join(persona), "history": " ".join(history[-UTTERANCES:])}
     return {"source": join_fields(latest), "target": reply}
 
@@ -91,6 +91,8 @@ def dialogue_rows(record: Record) -> list[Row]:
     turns = record["utterances"]
     histories = [[said for said in turn["history"] if said != SILENCE] for turn in turns]
     return [
-        build_row(record["personality"], history, turn["candidates"][-1])  # the last of them is the right one
+        _build_row(
+            record["personality"], history, turn["candidates"][-1]
+        )  # the last of them is the right one
         for history, turn in zip(histories, turns, strict=True)
     ]

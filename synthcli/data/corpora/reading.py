@@ -26,13 +26,13 @@ SHOWN = 200  # characters of a file that a message repeats
 
 def lines(path: Path, longest: int = LONGEST_LINE, form: TextForm = PUBLISHED) -> Iterator[str]:
     """Yield lines without their ends: line feeds, or in a file that begins without one, carriage returns."""
-    return chain.from_iterable(lists_of_lines(path, longest, form))
+    return chain.from_iterable(_lists_of_lines(path, longest, form))
 
 
-def lists_of_lines(path: Path, longest: int, form: TextForm) -> Iterator[list[str]]:
+def _lists_of_lines(path: Path, longest: int, form: TextForm) -> Iterator[list[str]]:
     """Yield lines many at once, as they are read."""
     number = offset = 0  # of what was read before this block
-    for raw in blocks(path, longest, form):
+    for raw in _blocks(path, longest, form):
         body = raw if offset else without_mark(path, raw, form)
         try:
             text = body.decode()
@@ -60,10 +60,10 @@ def without_mark(path: Path, start: bytes, form: TextForm = PUBLISHED) -> bytes:
     return start.removeprefix(BOM)
 
 
-def blocks(path: Path, longest: int = LONGEST_LINE, form: TextForm = PUBLISHED) -> Iterator[bytes]:
+def _blocks(path: Path, longest: int = LONGEST_LINE, form: TextForm = PUBLISHED) -> Iterator[bytes]:
     """Yield lines as bytes, many at once; a line too long is refused before it fills the memory."""
     size, number, rest = min(BLOCK, longest), 1, b""
-    for read in with_line_feeds(utf_8(path, size, form)):
+    for read in _with_line_feeds(utf_8(path, size, form)):
         end = read.rfind(b"\n") + 1
         if len(rest) + (read.find(b"\n") + 1 or len(read)) > longest:
             message = f"`{path}` has more than {longest // 2**20} MiB in line {number}"
@@ -76,7 +76,7 @@ def blocks(path: Path, longest: int = LONGEST_LINE, form: TextForm = PUBLISHED) 
         yield rest
 
 
-def with_line_feeds(read: Iterator[bytes]) -> Iterator[bytes]:
+def _with_line_feeds(read: Iterator[bytes]) -> Iterator[bytes]:
     """Yield bytes as they are; of a file that ends its first lines by carriage returns alone, line feeds."""
     first = next(read, b"")
     if b"\n" in first or b"\r" not in first[:-1]:
@@ -94,10 +94,10 @@ def with_line_feeds(read: Iterator[bytes]) -> Iterator[bytes]:
 def utf_8(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
     """Yield the bytes of a file as they come, in UTF-8 whatever it is written in."""
     if form.encoding == "utf-8":
-        yield from chunks(path, size, form)
+        yield from _chunks(path, size, form)
         return
     decoder, place = codecs.getincrementaldecoder(form.encoding)(), 0
-    for raw in chain(chunks(path, size, form), [b""]):
+    for raw in chain(_chunks(path, size, form), [b""]):
         pending = len(decoder.getstate()[0])
         try:
             text = decoder.decode(raw, final=not raw)
@@ -108,7 +108,7 @@ def utf_8(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
         yield text.encode(errors="surrogatepass")
 
 
-def chunks(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
+def _chunks(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked, as they come."""
     refuse_irregular(path)
     try:
@@ -175,7 +175,7 @@ def records(
 
 def json_document(path: Path, form: TextForm = PUBLISHED) -> Any:
     """Return what a json file holds."""
-    return json_value(path, "\n".join(lines(path, LONGEST_DOCUMENT, form)), form=form)
+    return _json_value(path, "\n".join(lines(path, LONGEST_DOCUMENT, form)), form=form)
 
 
 def json_lines(path: Path, form: TextForm = PUBLISHED) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -183,13 +183,13 @@ def json_lines(path: Path, form: TextForm = PUBLISHED) -> Iterator[tuple[int, di
     for number, line in enumerate(lines(path, form=form), start=1):
         if not line.strip():
             continue
-        record = json_value(path, line, number, form)
+        record = _json_value(path, line, number, form)
         if not isinstance(record, dict):
             raise SynthError(f"`{path}` holds no object at line {number}", form.no_object(path))
         yield number, record
 
 
-def json_value(path: Path, text: str, first: int = 1, form: TextForm = PUBLISHED) -> Any:
+def _json_value(path: Path, text: str, first: int = 1, form: TextForm = PUBLISHED) -> Any:
     """Return the value of a json text that begins in a given line of a file."""
     try:
         value = json.loads(text)

@@ -38,7 +38,7 @@ def split_word(path: Path) -> str:
     return words[-1] if words else ""
 
 
-def by_split(root: Path, groups: Iterable[Group]) -> dict[str, list[Group]]:
+def _by_split(root: Path, groups: Iterable[Group]) -> dict[str, list[Group]]:
     """Return the files below a folder by the split their names speak of, in order."""
     splits: dict[str, list[Group]] = {}
     for group in sorted(groups):
@@ -48,15 +48,15 @@ def by_split(root: Path, groups: Iterable[Group]) -> dict[str, list[Group]]:
 
 def split_folder(root: Path, groups: Iterable[Group], parse: Parse, corpus: str, layout: str) -> Folder:
     """Return a publisher's files by split; those of one split alone are cut 90/5/5 by rows, in order."""
-    splits = by_split(root, groups)
+    splits = _by_split(root, groups)
     if len(splits) == 1:
         ((_, only),) = splits.items()
         files = tuple(path for group in only for path in group)
         return cut(root, files, parse, f"{len(files)} file(s)")
-    return keep_named_splits(root, splits, parse, corpus, layout)
+    return _keep_named_splits(root, splits, parse, corpus, layout)
 
 
-def keep_named_splits(
+def _keep_named_splits(
     root: Path, splits: dict[str, list[Group]], parse: Parse, corpus: str, layout: str
 ) -> Folder:
     """Return files of several splits as they are."""

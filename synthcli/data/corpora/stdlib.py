@@ -52,15 +52,15 @@ def functions() -> tuple[Function, ...]:
     found: dict[str, Function] = {}
     for package, text in modules():
         lines = text.split("\n")
-        for node in ast.walk(parse(text)):
+        for node in ast.walk(_parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                function = read_function(package, node, lines)
+                function = _read_function(package, node, lines)
                 if function.source.count("\n") >= 2:
                     found.setdefault(function.source, function)
     return tuple(found.values())
 
 
-def parse(text: str) -> ast.Module:
+def _parse(text: str) -> ast.Module:
     """Parse a module; one that this Python refuses (a template, say) is empty."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of escapes that will be invalid one day
@@ -70,7 +70,7 @@ def parse(text: str) -> ast.Module:
             return ast.Module([], [])
 
 
-def read_function(package: str, node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> Function:
+def _read_function(package: str, node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> Function:
     """Cut a function out of its module's lines."""
     start, stop = node.lineno - 1, node.end_lineno or node.lineno
     docstring = ast.get_docstring(node)

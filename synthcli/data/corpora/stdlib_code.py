@@ -8,7 +8,7 @@ LONGEST_FUNCTION = 4_000  # characters; a handful are longer
 LONGEST_MODULE = 40_000
 
 
-def function_rows() -> dict[str, list[Row]]:
+def _function_rows() -> dict[str, list[Row]]:
     """Return one row a function; the body decides the split, so copies under other names do not leak."""
     return split_rows(
         (function.source.partition("\n")[2], {"text": function.source})
@@ -17,7 +17,7 @@ def function_rows() -> dict[str, list[Row]]:
     )
 
 
-def module_rows() -> dict[str, list[Row]]:
+def _module_rows() -> dict[str, list[Row]]:
     """Return one row a module."""
     return split_rows((text, {"text": text}) for _, text in modules() if 0 < len(text) <= LONGEST_MODULE)
 
@@ -29,7 +29,7 @@ CODE = Corpus(
     licence=LICENCE,
     url=URL,
     layout=LAYOUT,
-    generate=function_rows,
+    generate=_function_rows,
 )
 BYTES = Corpus(
     name="stdlib-bytes",
@@ -40,5 +40,5 @@ BYTES = Corpus(
     layout=LAYOUT,
     tokenizer="bytes",
     has_words=False,
-    generate=module_rows,
+    generate=_module_rows,
 )

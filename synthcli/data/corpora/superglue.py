@@ -35,7 +35,7 @@ COMMITMENT = ("entailment", "contradiction", "neutral")
 ENTAILED = ("entailment", "not_entailment")
 
 
-def only_texts(record: Record) -> Iterable[Record]:
+def _only_texts(record: Record) -> Iterable[Record]:
     return (record,)
 
 
@@ -49,7 +49,7 @@ class SuperGlueTask:
     rows: dict[str, int]
     row: Callable[[Record], Row]
     classes: tuple[str, ...] = ()  # none: choices
-    flat: Callable[[Record], Iterable[Record]] = only_texts
+    flat: Callable[[Record], Iterable[Record]] = _only_texts
     config: str = ""  # the hub's name, where it is another
 
     @property
@@ -71,13 +71,13 @@ class SuperGlueTask:
                 yield from rows
 
 
-def open_folder(root: Path, task: SuperGlueTask) -> Folder:
+def _open_folder(root: Path, task: SuperGlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
     found = find_named(base, FILES, f"superglue-{task.name}", task.layout)
     return Folder(root, {split: SplitFiles((path,), task.read) for split, path in found.items()})
 
 
-def declare(task: SuperGlueTask) -> Corpus:
+def _declare(task: SuperGlueTask) -> Corpus:
     return Corpus(
         name=f"superglue-{task.name}",
         kind="labelled" if task.classes else "choices",
@@ -95,7 +95,7 @@ def declare(task: SuperGlueTask) -> Corpus:
             task.row,
             {"train": "train", "validation": "validation"},
         ),
-        folder=partial(open_folder, task=task),
+        folder=partial(_open_folder, task=task),
     )
 
 
@@ -166,4 +166,4 @@ TASKS = (
         config="wsc.fixed",
     ),
 )
-SUPERGLUE = tuple(declare(task) for task in TASKS)
+SUPERGLUE = tuple(_declare(task) for task in TASKS)

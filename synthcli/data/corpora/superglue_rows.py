@@ -12,14 +12,14 @@ SENTENCE_MARK = re.compile(r"<b>Sent \d+: </b>|<br>")  # in the paragraphs of Mu
 HIGHLIGHT, PLACEHOLDER = "@highlight", "@placeholder"  # in the passages and queries of ReCoRD
 
 
-def label_row(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -> Row:
+def _label_row(record: Record, fields: dict[str, str], classes: tuple[str, ...]) -> Row:
     """Return a row whose class is given by name, by number, or as true or false."""
     label = record["label"]
-    number = read_label(classes.index(label) if label in classes else label, len(classes))
+    number = _read_label(classes.index(label) if label in classes else label, len(classes))
     return {"text": join_fields(fields), "label": number}
 
 
-def read_label(label: object, count: int) -> int:
+def _read_label(label: object, count: int) -> int:
     """Return a label that is a number below `count`, or true or false."""
     if not isinstance(label, int) or not 0 <= label < count:
         raise ValueError(f"the label {label!r}")
@@ -27,31 +27,31 @@ def read_label(label: object, count: int) -> int:
 
 
 def boolq(record: Record) -> Row:
-    return label_row(
+    return _label_row(
         record, {"question": record["question"], "passage": record["passage"]}, ("false", "true")
     )
 
 
 def entailment(record: Record, classes: tuple[str, ...]) -> Row:
-    return label_row(record, {"premise": record["premise"], "hypothesis": record["hypothesis"]}, classes)
+    return _label_row(record, {"premise": record["premise"], "hypothesis": record["hypothesis"]}, classes)
 
 
 def copa(record: Record) -> Row:
     asked = {"premise": record["premise"], "question": f"what was the {record['question']}?"}
     choices = [join_fields({**asked, "answer": record[name]}) for name in ("choice1", "choice2")]
-    return {"choices": choices, "label": read_label(record["label"], len(choices))}
+    return {"choices": choices, "label": _read_label(record["label"], len(choices))}
 
 
 def wic(record: Record) -> Row:
     """Return both sentences with the word marked in them as *word*."""
     sentences = {
-        f"sentence{i}": star_spans(record[f"sentence{i}"], record[f"start{i}"], record[f"end{i}"])
+        f"sentence{i}": _star_spans(record[f"sentence{i}"], record[f"start{i}"], record[f"end{i}"])
         for i in (1, 2)
     }
-    return label_row(record, {"word": record["word"], **sentences}, ("false", "true"))
+    return _label_row(record, {"word": record["word"], **sentences}, ("false", "true"))
 
 
-def star_spans(text: str, start: int, end: int) -> str:
+def _star_spans(text: str, start: int, end: int) -> str:
     return f"{text[:start]}*{text[start:end]}*{text[end:]}"
 
 
@@ -65,7 +65,7 @@ def wsc(record: Record) -> Row:
         words[first] = mark + words[first]
         words[last] += mark
     fields = {"text": " ".join(words), "noun": record["span1_text"], "pronoun": record["span2_text"]}
-    return label_row(record, fields, ("false", "true"))
+    return _label_row(record, fields, ("false", "true"))
 
 
 def multirc(record: Record) -> Row:
@@ -74,7 +74,7 @@ def multirc(record: Record) -> Row:
         "answer": record["answer"],
         "paragraph": SENTENCE_MARK.sub(" ", record["paragraph"]),
     }
-    return label_row(record, fields, ("false", "true"))
+    return _label_row(record, fields, ("false", "true"))
 
 
 def multirc_answers(record: Record) -> Iterator[Record]:

@@ -21,7 +21,7 @@ ROW = 1_000  # characters, and those of the word that goes on
 ALLOWED = b"abcdefghijklmnopqrstuvwxyz \n"
 
 
-def read_characters(path: Path) -> bytes:
+def _read_characters(path: Path) -> bytes:
     """Return the whole text; other characters than those of text8 are refused."""
     data = read_content(path, NAME).removesuffix(b"\n")
     others = data.translate(None, ALLOWED)
@@ -34,9 +34,9 @@ def read_characters(path: Path) -> bytes:
     return data
 
 
-def read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
     (path,) = files
-    data = read_characters(path)
+    data = _read_characters(path)
     held_out = len(data) // SHARE
     first, second = len(data) - 2 * held_out, len(data) - held_out
     start, stop = {"train": (0, first), "validation": (first, second), "test": (second, len(data))}[split]
@@ -55,5 +55,5 @@ TEXT8 = Corpus(
     url=URL,
     layout=describe_layout(NAME, UNIT),
     tokenizer="bytes",
-    folder=partial(open_folder, name=NAME, unit=UNIT, read=read_characters, rows=read_rows),
+    folder=partial(open_folder, name=NAME, unit=UNIT, read=_read_characters, rows=_read_rows),
 )

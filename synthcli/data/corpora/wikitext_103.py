@@ -9,7 +9,7 @@ from synthcli.data.corpora.source import Folder, SplitFiles
 from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, hub_row, read_rows
 
 
-def open_folder(root: Path) -> Folder:
+def _open_folder(root: Path) -> Folder:
     wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
     found = find_named(root, wanted, "wikitext-103", LAYOUT)
     return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
@@ -26,5 +26,5 @@ WIKITEXT_103 = Corpus(
     tokenizer="words",
     vocab_size=267_735,
     hub=Hub("Salesforce/wikitext", "wikitext-103-v1", REVISION, hub_row),
-    folder=open_folder,
+    folder=_open_folder,
 )

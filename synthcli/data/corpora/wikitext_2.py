@@ -15,12 +15,12 @@ ROWS = {"train": 36_718, "validation": 3_760, "test": 4_358}
 STEMS = {"train": "wiki.train", "validation": "wiki.valid", "test": "wiki.test"}
 
 
-def describe_layout(ending: str) -> str:
+def _describe_layout(ending: str) -> str:
     return f"`wiki.train.{ending}`, `wiki.valid.{ending}` and `wiki.test.{ending}`, plain or .gz, from {URL}"
 
 
-LAYOUT = describe_layout("tokens")
-RAW_LAYOUT = describe_layout("raw") + "; a folder with one of them alone is cut 90/5/5 by rows"
+LAYOUT = _describe_layout("tokens")
+RAW_LAYOUT = _describe_layout("raw") + "; a folder with one of them alone is cut 90/5/5 by rows"
 
 
 def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
@@ -40,7 +40,7 @@ def open_folder(root: Path) -> Folder:
     return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
-def raw_folder(root: Path) -> Folder:
+def _raw_folder(root: Path) -> Folder:
     wanted = {split: [f"{stem}.raw"] for split, stem in STEMS.items()}
     present = [path for patterns in wanted.values() if (path := find_file(root, patterns))]
     if len(present) == 1:
@@ -73,5 +73,5 @@ WIKITEXT_2_RAW = Corpus(
     layout=RAW_LAYOUT,
     rows=ROWS,
     hub=Hub("Salesforce/wikitext", "wikitext-2-raw-v1", REVISION, hub_row),
-    folder=raw_folder,
+    folder=_raw_folder,
 )

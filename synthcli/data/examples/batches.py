@@ -43,7 +43,7 @@ class Batches:
             )
         self._epoch = lru_cache(maxsize=2)(self._batches_of)
         self._order = lru_cache(maxsize=2)(self._order_of)
-        self._starts = None if config.ramp is None else ramp_starts(config, steps)
+        self._starts = None if config.ramp is None else _ramp_starts(config, steps)
         self._lock = Lock()  # two threads may ask
         self._ends: list[int] = []  # with max_tokens: the step after the last of each epoch so far
 
@@ -96,7 +96,7 @@ class Batches:
         if self.config.group_by_length:
             order = self._sorted_in_pools(order)
         batches = self._by_size(order) if self.config.size is not None else self._by_tokens(order)
-        return shuffle_batches(batches, generator) if self.config.group_by_length else batches
+        return _shuffle_batches(batches, generator) if self.config.group_by_length else batches
 
     def _sorted_in_pools(self, order: Indices) -> Indices:
         rows = self.config.size or max(1, (self.config.max_tokens or 0) // max(1, int(self.lengths.mean())))
@@ -117,7 +117,7 @@ class Batches:
         return [order[i:j] for i, j in zip(cuts, [*cuts[1:], len(order)], strict=True)]
 
 
-def shuffle_batches(batches: list[Indices], generator: np.random.Generator) -> list[Indices]:
+def _shuffle_batches(batches: list[Indices], generator: np.random.Generator) -> list[Indices]:
     """Shuffle whole batches; the last, which may be short, stays last."""
     *full, last = batches
     return [full[i] for i in generator.permutation(len(full))] + [last]
@@ -141,7 +141,7 @@ def split_in_order(indices: Indices, rank: int, world: int, micro_size: int | No
     return np.array_split(np.array_split(indices, world)[rank], max(1, parts))
 
 
-def ramp_starts(config: BatchConfig, steps: int | None) -> Indices:
+def _ramp_starts(config: BatchConfig, steps: int | None) -> Indices:
     """Return how many rows are read before each step, and before the one after the last, of growing batches.
 
     size_t = from + (size − from) · min(1, t / (until · steps)),  rounded, for t = 0, 1, ...

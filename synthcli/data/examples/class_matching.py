@@ -24,26 +24,26 @@ class ModelClasses:
         if self.names is None:
             if len(theirs) != self.number:
                 raise SynthError(
-                    f"`{corpus}` has {len(theirs)} classes, {quote_names(theirs)}, and the model has"
+                    f"`{corpus}` has {len(theirs)} classes, {_quote_names(theirs)}, and the model has"
                     f" {self.number}, which nobody named",
-                    suggest_teaching(corpus),
+                    _suggest_teaching(corpus),
                 )
             return np.arange(self.number)
-        places = {name: find_class(name, self.names) for name in theirs}
+        places = {name: _find_class(name, self.names) for name in theirs}
         strange = tuple(name for name, place in places.items() if place is None)
         if strange:
             classes = "class" if len(strange) == 1 else "classes"
             raise SynthError(
-                f"`{corpus}` has the {classes} {quote_names(strange)},"
-                f" and the model knows {quote_names(self.names)}",
-                suggest_teaching(corpus),
+                f"`{corpus}` has the {classes} {_quote_names(strange)},"
+                f" and the model knows {_quote_names(self.names)}",
+                _suggest_teaching(corpus),
             )
         found = np.array([place for place in places.values() if place is not None], dtype=np.int64)
         if len(set(found.tolist())) < len(theirs):
             raise SynthError(
-                f"the classes {quote_names(theirs)} of `{corpus}` are not told apart by the model's names"
-                f" {quote_names(self.names)}",
-                suggest_teaching(corpus),
+                f"the classes {_quote_names(theirs)} of `{corpus}` are not told apart by the model's names"
+                f" {_quote_names(self.names)}",
+                _suggest_teaching(corpus),
             )
         return found
 
@@ -54,7 +54,7 @@ class ModelClasses:
         return None if (places == np.arange(len(theirs))).all() else IN_ANOTHER_ORDER
 
 
-def find_class(name: str, names: tuple[str, ...]) -> int | None:
+def _find_class(name: str, names: tuple[str, ...]) -> int | None:
     """Return where a name stands; one that is spelt alike but for capitals will do where no other is."""
     if name in names:
         return names.index(name)
@@ -62,10 +62,10 @@ def find_class(name: str, names: tuple[str, ...]) -> int | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def quote_names(names: tuple[str, ...]) -> str:
+def _quote_names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def suggest_teaching(corpus: str) -> str:
+def _suggest_teaching(corpus: str) -> str:
     command = f"synth finetune … --corpus {shlex.quote(corpus)}"
     return f"name a corpus of the model's classes, or teach it these: `{command}`"

@@ -75,21 +75,21 @@ class Examples:
         classes: ModelClasses | None = None,
         has_types: bool = False,
     ) -> None:
-        check_request(store, task, layout, streams, masking, denoising)
+        _check_request(store, task, layout, streams, masking, denoising)
         refuse_unreadable(store, split)
         self.store, self.split, self.task = store, split, task
         if task == "causal-lm":
-            length = require_length("max_target", max_target, task)
+            length = _require_length("max_target", max_target, task)
             self._form: Any = _build_causal(store, split, length, layout, streams, context)
         elif task == "masked-lm":
-            length = require_length("max_source", max_source, task)
+            length = _require_length("max_source", max_source, task)
             self._form = MASKED[layout](store, split, length, masking or MaskingConfig())
         elif task == "seq2seq":
-            source = require_length("max_source", max_source, task)
-            target = require_length("max_target", max_target, task)
+            source = _require_length("max_source", max_source, task)
+            target = _require_length("max_target", max_target, task)
             self._form = _build_seq2seq(store, split, source, target, denoising)
         else:
-            length = require_length("max_source", max_source, task)
+            length = _require_length("max_source", max_source, task)
             self._form = CLASSIFIED[store.kind](store, split, length, has_types)
         self.note: str | None = None  # on how the corpus's classes were matched with the model's
         if classes is not None and store.kind == "labelled":
@@ -215,7 +215,7 @@ def _build_seq2seq(
     return PairExamples(store, split, source, target)
 
 
-def check_request(
+def _check_request(
     store: Store,
     task: str,
     layout: str,
@@ -258,7 +258,7 @@ def check_rows(corpus: str, kind: str, task: str, denoising: DenoisingConfig | N
     raise SynthError(f"`{corpus}` holds {kind}, and `{task}` needs {' or '.join(KINDS[task])}", hint)
 
 
-def require_length(name: str, value: int | None, task: str) -> int:
+def _require_length(name: str, value: int | None, task: str) -> int:
     """Return a length that a task cannot do without; two ids is the least that says anything."""
     if value is None or value < 2:
         raise SynthError(f"`{task}` needs a `{name}` of at least 2, received {value}", "raise `max_length`")

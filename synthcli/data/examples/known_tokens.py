@@ -28,7 +28,7 @@ def refuse_unreadable(store: Store, split: str) -> None:
     says_something = np.ones(store.tokenizer.vocab_size, dtype=bool)
     says_something[list(special_ids(store.tokenizer).values())] = False
     for column in COLUMNS[store.kind]:
-        if not any(says_something[ids].any() for ids in read_ids(store, split, column)):
+        if not any(says_something[ids].any() for ids in _read_ids(store, split, column)):
             where = "" if column in ("tokens", "choices") else f" in `{column}`"
             raise SynthError(
                 f"`{split}` of `{store.corpus}` holds no token{where} that its tokenizer knows:"
@@ -39,11 +39,11 @@ def refuse_unreadable(store: Store, split: str) -> None:
 
 def count_unknown(store: Store, split: str) -> tuple[int, int]:
     """Return how many tokens of a split are unknown to the tokenizer, and how many there are."""
-    parts = [ids for column in COLUMNS[store.kind] for ids in read_ids(store, split, column)]
+    parts = [ids for column in COLUMNS[store.kind] for ids in _read_ids(store, split, column)]
     return sum(int((ids == store.tokenizer.unk_id).sum()) for ids in parts), sum(map(len, parts))
 
 
-def read_ids(store: Store, split: str, column: str) -> Iterator[npt.NDArray[Any]]:
+def _read_ids(store: Store, split: str, column: str) -> Iterator[npt.NDArray[Any]]:
     """Yield the ids of a column, a part at a time, as they lie in the files."""
     for chunk in store.table(split).column(column).chunks:
         ids = flatten(chunk)

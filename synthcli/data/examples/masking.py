@@ -47,7 +47,7 @@ class Masking:
     def choose(self, tokens: Int[Tensor, "batch length"], keys: Numbers) -> Bool[Tensor, "batch length"]:
         """Choose the share wanted of every row's ordinary tokens, and one at least where there is one."""
         special = self.is_special[tokens]
-        scores = draw(keys[:, None], np.arange(tokens.shape[1]), CHOICE)
+        scores = _draw(keys[:, None], np.arange(tokens.shape[1]), CHOICE)
         scores = scores.masked_fill(special, 1.0)  # the largest: they come last
         ordinary = (~special).sum(1, keepdim=True)
         wanted = (ordinary * self.config.rate).round().long().clamp_min(1).minimum(ordinary)
@@ -60,13 +60,13 @@ class Masking:
     ) -> Int[Tensor, "batch length"]:
         """Return what is shown: the mask, a random token or the token itself where one is chosen."""
         rows, places = chosen.numpy().nonzero()
-        fate, substitute = (draw(keys[rows], places, what) for what in (FATE, SUBSTITUTE))
+        fate, substitute = (_draw(keys[rows], places, what) for what in (FATE, SUBSTITUTE))
         random = self.ordinary[(substitute * len(self.ordinary)).long()]
         shown = tokens[chosen].where(fate >= self.config.mask + self.config.random, random)
         return tokens.masked_scatter(chosen, shown.masked_fill(fate < self.config.mask, self.mask_id))
 
 
-def draw(keys: Numbers, places: Whole, what: int) -> Tensor:
+def _draw(keys: Numbers, places: Whole, what: int) -> Tensor:
     """Return what positions of rows draw for one of their `DRAWS`."""
     return torch.from_numpy(uniform(keys, places * len(DRAWS) + what))
 

@@ -36,7 +36,7 @@ def unpack(archive: Path, folder: str, target: Path) -> None:
     written = 0
     with damage_named(archive):
         if archive.suffix == ".zip":
-            refuse_more_than_fits(count_claimed(archive, prefix), target, archive)
+            refuse_more_than_fits(_count_claimed(archive, prefix), target, archive)
         for member in members(archive):
             if member.name.startswith(prefix):
                 refuse_more_than_fits(member.size, target, archive)
@@ -49,10 +49,10 @@ def unpack(archive: Path, folder: str, target: Path) -> None:
 
 
 def members(archive: Path) -> Iterator[Member]:
-    return zip_members(archive) if archive.suffix == ".zip" else tar_members(archive)
+    return _zip_members(archive) if archive.suffix == ".zip" else _tar_members(archive)
 
 
-def tar_members(archive: Path) -> Iterator[Member]:
+def _tar_members(archive: Path) -> Iterator[Member]:
     with tarfile.open(archive, "r|*", tarinfo=Header) as tar:
         for member in one_by_one(tar):
             if member.isdir():
@@ -77,9 +77,9 @@ class Header(tarfile.TarInfo):
 def refuse_odd(member: tarfile.TarInfo, archive: Path) -> None:
     """Refuse a member of a tar that is no plain file, or one with holes, which a few bytes can claim."""
     if not member.isreg():
-        raise unsafe(archive, member.name, "is a link or a device")
+        raise _unsafe(archive, member.name, "is a link or a device")
     if member.issparse():
-        raise unsafe(archive, member.name, "is a file with holes")
+        raise _unsafe(archive, member.name, "is a file with holes")
 
 
 def one_by_one(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -89,19 +89,19 @@ def one_by_one(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         tar.members.clear()  # type: ignore[attr-defined]  # which typeshed does not know
 
 
-def zip_members(archive: Path) -> Iterator[Member]:
+def _zip_members(archive: Path) -> Iterator[Member]:
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
             if member.is_dir():
                 continue
             mode = member.external_attr >> 16
             if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-                raise unsafe(archive, member.filename, "is a link or a device")
+                raise _unsafe(archive, member.filename, "is a link or a device")
             with packed.open(member) as stream:
                 yield Member(member.filename, member.file_size, stream)
 
 
-def count_claimed(archive: Path, prefix: str) -> int:
+def _count_claimed(archive: Path, prefix: str) -> int:
     """Return the bytes that the members of a zip under a prefix claim together."""
     with zipfile.ZipFile(archive) as packed:
         return sum(member.file_size for member in packed.infolist() if member.filename.startswith(prefix))
@@ -121,7 +121,7 @@ def safe(name: str, archive: Path) -> str:
     parts = PurePosixPath(name).parts
     plain = parts and "/".join(parts) == name and "\\" not in name and "\0" not in name
     if not plain or ".." in parts or parts[0] == "/" or PureWindowsPath(name).drive:
-        raise unsafe(archive, name, "would leave the folder or is no plain path")
+        raise _unsafe(archive, name, "would leave the folder or is no plain path")
     return name
 
 
@@ -131,10 +131,10 @@ def write(stream: IO[bytes], path: Path, archive: Path) -> None:
         with path.open("xb") as out:
             shutil.copyfileobj(stream, out, 2**20)
     except FileExistsError as error:
-        raise unsafe(archive, path.name, "is there twice") from error
+        raise _unsafe(archive, path.name, "is there twice") from error
 
 
-def unsafe(archive: Path, name: str, why: str) -> WorkFailedError:
+def _unsafe(archive: Path, name: str, why: str) -> WorkFailedError:
     return WorkFailedError(f"`{archive}` is refused: `{name}` {why}", "take the publisher's own archive")
 
 

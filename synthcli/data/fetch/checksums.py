@@ -16,13 +16,13 @@ from synthcli.safe_read import read_json
 Record = dict[str, dict[str, Any]]
 
 
-def record_path(home: Path) -> Path:
+def _record_path(home: Path) -> Path:
     return home.with_name(home.name + ".fetched.json")
 
 
-def read_record(home: Path) -> Record:
+def _read_record(home: Path) -> Record:
     """Return what was received for each address in earlier fetches."""
-    path = record_path(home)
+    path = _record_path(home)
     try:
         record = read_json(path)
     except FileNotFoundError:
@@ -36,23 +36,23 @@ def read_record(home: Path) -> Record:
 
 def verify_checksum(path: Path, remote: Remote, home: Path) -> None:
     """Compare a file with its checksum, and record it; a wrong one is deleted and both hashes are named."""
-    record = read_record(home)
+    record = _read_record(home)
     found = digest(path, "sha256")
     earlier = record.get(remote.url, {}).get("sha256")
     if remote.checksum is not None:
         algorithm, _, expected = remote.checksum.partition(":")
         actual = found if algorithm == "sha256" else digest(path, algorithm)
-        compare_digests(
+        _compare_digests(
             path, remote, algorithm, expected, actual, "it ought to have", "the publisher may have changed it"
         )
     elif earlier is not None:
-        hint = f"if the publisher has changed it and you want that, delete `{record_path(home)}`"
-        compare_digests(path, remote, "sha256", earlier, found, "it had when first fetched", hint)
+        hint = f"if the publisher has changed it and you want that, delete `{_record_path(home)}`"
+        _compare_digests(path, remote, "sha256", earlier, found, "it had when first fetched", hint)
     entry = {"bytes": path.stat().st_size, "sha256": found}
-    write_text(record_path(home), json.dumps(record | {remote.url: entry}, indent=2, sort_keys=True) + "\n")
+    write_text(_record_path(home), json.dumps(record | {remote.url: entry}, indent=2, sort_keys=True) + "\n")
 
 
-def compare_digests(
+def _compare_digests(
     path: Path, remote: Remote, algorithm: str, expected: str, actual: str, when: str, hint: str
 ) -> None:
     if actual != expected:

@@ -35,38 +35,38 @@ def download(url: str, path: Path, report: Progress) -> Path:
     """Download to `path.part` and return it; raises where the server refuses or stays away."""
     part = path.with_name(path.name + ".part")
     failures = 0
-    with http.Client(follow_redirects=True, timeout=SECONDS_OF_SILENCE, headers=request_headers()) as client:
+    with http.Client(follow_redirects=True, timeout=SECONDS_OF_SILENCE, headers=_request_headers()) as client:
         while True:
-            before = file_size(part)
+            before = _file_size(part)
             try:
-                receive(client, url, part, path.name, report)
+                _receive(client, url, part, path.name, report)
                 break
             except (BrokenOffError, http.TransportError) as error:
-                failures = 1 if file_size(part) > before else failures + 1
+                failures = 1 if _file_size(part) > before else failures + 1
                 if failures == TRIES:
-                    raise unreachable(url, path, error) from error
+                    raise _unreachable(url, path, error) from error
                 time.sleep(SECONDS_BEFORE_ANOTHER * 2 ** (failures - 1))
-    version_path(part).unlink(missing_ok=True)
+    _version_path(part).unlink(missing_ok=True)
     sync(part)
     return part
 
 
-def request_headers() -> dict[str, str]:
+def _request_headers() -> dict[str, str]:
     return {"Accept-Encoding": "identity", "User-Agent": f"synth/{__version__}"}
 
 
-def receive(client: http.Client, url: str, part: Path, name: str, report: Progress) -> None:
+def _receive(client: http.Client, url: str, part: Path, name: str, report: Progress) -> None:
     """Ask for what is missing and append it; what cannot be continued starts anew."""
-    done, version = file_size(part), read_version(part)
+    done, version = _file_size(part), _read_version(part)
     asked = {"Range": f"bytes={done}-", "If-Range": version} if done and version else {}
     with client.stream("GET", url, headers=asked) as answer:
-        check_length(answer, url, part)
+        _check_length(answer, url, part)
         if answer.status_code != http.codes.PARTIAL_CONTENT:
             done = 0
-        elif first_byte(answer) != done:
-            remove_partial(part)
+        elif _first_byte(answer) != done:
+            _remove_partial(part)
             raise BrokenOffError(f"it sent another part of the file than bytes from {done}")
-        keep_version(answer, part)
+        _keep_version(answer, part)
         length = answer.headers.get("Content-Length")
         total = None if length is None else done + int(length)
         with part.open("ab" if done else "wb") as stream:
@@ -76,59 +76,59 @@ def receive(client: http.Client, url: str, part: Path, name: str, report: Progre
                 report(name, done, total)
 
 
-def check_length(answer: http.Response, url: str, part: Path) -> None:
+def _check_length(answer: http.Response, url: str, part: Path) -> None:
     """Raise unless the server sends the file: passing trouble, or a refusal that is final."""
     if answer.is_success:
         return
     status = f"{answer.status_code} {answer.reason_phrase}".strip()
     if answer.status_code == RANGE_ENDED:
-        remove_partial(part)
+        _remove_partial(part)
         raise BrokenOffError(status)
     if answer.status_code in PASSING:
         raise BrokenOffError(status)
-    raise WorkFailedError(f"`{url}` answers {status}", by_hand(part.with_suffix("")))
+    raise WorkFailedError(f"`{url}` answers {status}", _by_hand(part.with_suffix("")))
 
 
-def first_byte(answer: http.Response) -> int | None:
+def _first_byte(answer: http.Response) -> int | None:
     found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
     return int(found[1]) if found else None
 
 
-def keep_version(answer: http.Response, part: Path) -> None:
+def _keep_version(answer: http.Response, part: Path) -> None:
     """Note which version of the file is being received; a weak `ETag` does not promise equal bytes."""
     tag = answer.headers.get("ETag", "")
     version = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
-    version_path(part).write_text(version)
+    _version_path(part).write_text(version)
 
 
-def read_version(part: Path) -> str:
+def _read_version(part: Path) -> str:
     with suppress(FileNotFoundError):
-        return version_path(part).read_text()
+        return _version_path(part).read_text()
     return ""
 
 
-def version_path(part: Path) -> Path:
+def _version_path(part: Path) -> Path:
     return part.with_name(part.name + ".version")
 
 
-def remove_partial(part: Path) -> None:
+def _remove_partial(part: Path) -> None:
     """Forget what was received."""
     part.unlink(missing_ok=True)
-    version_path(part).unlink(missing_ok=True)
+    _version_path(part).unlink(missing_ok=True)
 
 
-def file_size(part: Path) -> int:
+def _file_size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def unreachable(url: str, path: Path, error: Exception) -> WorkFailedError:
+def _unreachable(url: str, path: Path, error: Exception) -> WorkFailedError:
     """Say that a server stays away, and how to get the file without it."""
     reason = str(error) or type(error).__name__
     return WorkFailedError(
         f"could not download `{url}`: {reason}",
-        f"check the connection (HTTPS_PROXY names a proxy) and give the command again; or {by_hand(path)}",
+        f"check the connection (HTTPS_PROXY names a proxy) and give the command again; or {_by_hand(path)}",
     )
 
 
-def by_hand(path: Path) -> str:
+def _by_hand(path: Path) -> str:
     return f"get the file elsewhere, put it at `{path}`, and give the command again"

@@ -39,10 +39,10 @@ def fetch_corpus(corpus: Corpus, to: Path | None, report: Progress) -> Fetched:
     if is_filled(home):
         return Fetched(home, is_old=True)
     work = home.with_name(f".{home.name}.fetching")
-    with writing(f"`{home}`", home, "give another folder with `--to`", THEN), hold_downloads(work):
+    with writing(f"`{home}`", home, "give another folder with `--to`", THEN), _hold_downloads(work):
         for remote in remotes:
-            obtain(remote, work, home, report)
-        arrange(corpus, remotes, work, home)
+            _obtain(remote, work, home, report)
+        _arrange(corpus, remotes, work, home)
         shutil.rmtree(work)
     return Fetched(home, is_old=False)
 
@@ -61,7 +61,7 @@ def list_remote_files(corpus: Corpus) -> tuple[Remote, ...]:
     return PUBLISHED[corpus.name]
 
 
-def obtain(remote: Remote, work: Path, home: Path, report: Progress) -> None:
+def _obtain(remote: Remote, work: Path, home: Path, report: Progress) -> None:
     """Have one file of a publisher among the downloads, and verified; one put there by hand counts too."""
     path = work / remote.into / remote.name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def obtain(remote: Remote, work: Path, home: Path, report: Progress) -> None:
     part.replace(path)
 
 
-def arrange(corpus: Corpus, remotes: tuple[Remote, ...], work: Path, home: Path) -> None:
+def _arrange(corpus: Corpus, remotes: tuple[Remote, ...], work: Path, home: Path) -> None:
     """Unpack archives, move plain files, and give the folder its name if the corpus opens from it."""
     with new_folder(home) as folder:
         for remote in remotes:
@@ -98,7 +98,7 @@ def link_or_copy(path: Path, target: Path) -> None:
 
 
 @contextmanager
-def hold_downloads(work: Path) -> Iterator[None]:
+def _hold_downloads(work: Path) -> Iterator[None]:
     """Hold a folder of downloads against a second process; a process that dies lets go of it."""
     work.mkdir(parents=True, exist_ok=True)
     with (work / ".lock").open("w") as lock:

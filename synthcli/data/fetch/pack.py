@@ -57,12 +57,12 @@ def pack_folder(contents: Contents, target: Path, report: Progress) -> int:
     if not files:
         raise SynthError(f"`{contents.root}` holds no files to pack", "`synth corpora fetch` gets them")
     refuse_unwritable(target, ELSEWHERE)
-    entries = describe_contents(files, contents.root, report)
+    entries = _describe_contents(files, contents.root, report)
     with (
         writing(f"`{target}`", target, ELSEWHERE),
         parents_of(target),
         new_file(target) as beside,
-        open_compressed(beside, target.suffix) as stream,
+        _open_compressed(beside, target.suffix) as stream,
         tarfile.open(fileobj=stream, mode="w|") as tar,
     ):
         add(tar, LIST, list_contents(contents, entries))
@@ -74,7 +74,7 @@ def pack_folder(contents: Contents, target: Path, report: Progress) -> int:
     return len(files)
 
 
-def describe_contents(files: list[Path], root: Path, report: Progress) -> list[dict[str, Any]]:
+def _describe_contents(files: list[Path], root: Path, report: Progress) -> list[dict[str, Any]]:
     """Return path, size and hash of every file."""
     entries: list[dict[str, Any]] = []
     done = 0
@@ -128,7 +128,7 @@ class Hashing:
 
 
 @contextmanager
-def open_compressed(path: Path, ending: str) -> Iterator[IO[bytes]]:
+def _open_compressed(path: Path, ending: str) -> Iterator[IO[bytes]]:
     """Open a file to write, compressed as the ending of its name says."""
     with path.open("wb") as raw:
         if ending in (".gz", ".tgz"):

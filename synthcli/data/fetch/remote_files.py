@@ -40,11 +40,11 @@ SUPERGLUE = "https://dl.fbaipublicfiles.com/glue/superglue/data/v2"
 C4_AT = "https://huggingface.co/datasets/allenai/c4/resolve/1588ec454efa1a09f29cd18ddd04fe05fc8653a2/en"
 
 
-def glue(folder: str, archive: str | None = None, checksum: str | None = None) -> tuple[Remote, ...]:
+def _glue(folder: str, archive: str | None = None, checksum: str | None = None) -> tuple[Remote, ...]:
     return (Remote(f"{GLUE}/{archive or folder}.zip", checksum, folder),)
 
 
-def superglue(folder: str, checksum: str | None = None) -> tuple[Remote, ...]:
+def _superglue(folder: str, checksum: str | None = None) -> tuple[Remote, ...]:
     return (Remote(f"{SUPERGLUE}/{folder}.zip", checksum, folder),)
 
 
@@ -168,22 +168,22 @@ PUBLISHED: dict[str, tuple[Remote, ...]] = {
             bytes=223_221_886,
         ),
     ),
-    "glue-cola": glue("CoLA"),
-    "glue-sst2": glue("SST-2", checksum="md5:9f81648d4199384278b86e315dac217c"),
-    "glue-stsb": glue("STS-B"),
-    "glue-qqp": glue("QQP", "QQP-clean"),
-    "glue-mnli": glue("MNLI"),
-    "glue-qnli": glue("QNLI", "QNLIv2", "md5:b4efd6554440de1712e9b54e14760e82"),
-    "glue-rte": glue("RTE", checksum="md5:bef554d0cafd4ab6743488101c638539"),
-    "glue-wnli": glue("WNLI", checksum="md5:a1b4bd2861017d302d29e42139657a42"),
-    "superglue-boolq": superglue("BoolQ"),
-    "superglue-cb": superglue("CB"),
-    "superglue-copa": superglue("COPA"),
-    "superglue-multirc": superglue("MultiRC"),
-    "superglue-record": superglue(
+    "glue-cola": _glue("CoLA"),
+    "glue-sst2": _glue("SST-2", checksum="md5:9f81648d4199384278b86e315dac217c"),
+    "glue-stsb": _glue("STS-B"),
+    "glue-qqp": _glue("QQP", "QQP-clean"),
+    "glue-mnli": _glue("MNLI"),
+    "glue-qnli": _glue("QNLI", "QNLIv2", "md5:b4efd6554440de1712e9b54e14760e82"),
+    "glue-rte": _glue("RTE", checksum="md5:bef554d0cafd4ab6743488101c638539"),
+    "glue-wnli": _glue("WNLI", checksum="md5:a1b4bd2861017d302d29e42139657a42"),
+    "superglue-boolq": _superglue("BoolQ"),
+    "superglue-cb": _superglue("CB"),
+    "superglue-copa": _superglue("COPA"),
+    "superglue-multirc": _superglue("MultiRC"),
+    "superglue-record": _superglue(
         "ReCoRD", "sha256:30c7b651ab21b8bf8fab986495cd1084333010e040548f861b839eec0044ac18"
     ),
-    "superglue-rte": superglue("RTE"),
-    "superglue-wic": superglue("WiC"),
-    "superglue-wsc": superglue("WSC"),
+    "superglue-rte": _superglue("RTE"),
+    "superglue-wic": _superglue("WiC"),
+    "superglue-wsc": _superglue("WSC"),
 }

@@ -48,82 +48,82 @@ def unpack_pack(pack: Path, to: Path | None, report: Progress) -> tuple[Listed, 
         raise SynthError(f"there is no pack `{pack}`", "`synth corpora pack NAME -o FILE` makes one")
     with (
         damage_named(pack),
-        open_pack(pack) as stream,
+        _open_pack(pack) as stream,
         tarfile.open(fileobj=stream, mode="r|", tarinfo=Header) as tar,
     ):
-        listed = read_list(tar, pack)
-        target = to or place_path(listed)
+        listed = _read_list(tar, pack)
+        target = to or _place_path(listed)
         if is_filled(target):
             raise SynthError(f"`{target}` is there already", "remove it, or give another one with `--to`")
         refuse_more_than_fits(sum(file["bytes"] for file in listed.files.values()), target, pack)
         with writing(f"`{target}`", target, ELSEWHERE), new_folder(target) as folder:
-            extract(tar, listed, folder, pack, report)
-            read_to_end(stream)
+            _extract(tar, listed, folder, pack, report)
+            _read_to_end(stream)
     return listed, target
 
 
-def place_path(listed: Listed) -> Path:
+def _place_path(listed: Listed) -> Path:
     return (data_root() if listed.kind == "corpus" else stores_root()) / listed.folder
 
 
-def read_list(tar: tarfile.TarFile, pack: Path) -> Listed:
+def _read_list(tar: tarfile.TarFile, pack: Path) -> Listed:
     """Return the list at the beginning of a pack; whatever is wrong with it is refused."""
     first = tar.next()
     if first is None or first.name != LIST or not first.isreg() or first.size > LONGEST_LIST:
-        refuse(pack, f"does not begin with `{LIST}`")
+        _refuse(pack, f"does not begin with `{LIST}`")
     stream = tar.extractfile(first)
     assert stream is not None, first.name  # a plain file has one
     try:
         data = parse_json(stream.read())
         if data["format"] != FORMAT or data["kind"] not in get_args(Kind):
-            refuse(pack, f"is of format {data['format']} and kind `{data['kind']}`")
+            _refuse(pack, f"is of format {data['format']} and kind `{data['kind']}`")
         files = {safe(str(file["path"]), pack): file for file in data["files"]}
         if not all(type(file["bytes"]) is int and file["bytes"] >= 0 for file in files.values()):
-            refuse(pack, f"has a `{LIST}` with a size that is none")
+            _refuse(pack, f"has a `{LIST}` with a size that is none")
         sizes = [len(file["sha256"]) for file in files.values()]
         listed = Listed(data["kind"], str(data["name"]), safe(data["folder"], pack), files)
     except (ValueError, TypeError, KeyError) as error:
-        refuse(pack, f"has a `{LIST}` that cannot be read: {error}")
+        _refuse(pack, f"has a `{LIST}` that cannot be read: {error}")
     if len(sizes) != len(data["files"]) or not files:
-        refuse(pack, f"has a `{LIST}` without files, or with one twice")
+        _refuse(pack, f"has a `{LIST}` without files, or with one twice")
     return listed
 
 
-def extract(tar: tarfile.TarFile, listed: Listed, folder: Path, pack: Path, report: Progress) -> None:
+def _extract(tar: tarfile.TarFile, listed: Listed, folder: Path, pack: Path, report: Progress) -> None:
     """Write every file that the list names; another one, a missing one or an altered one is refused."""
     missing = dict(listed.files)
     done, total = 0, sum(file["bytes"] for file in missing.values())
     for member in one_by_one(tar):
         name = member.name.removeprefix(FILES)
         if not member.isreg() or not member.name.startswith(FILES):
-            refuse(pack, f"holds `{member.name}`, which is no file of its list")
+            _refuse(pack, f"holds `{member.name}`, which is no file of its list")
         if name not in missing:
-            refuse(pack, f"holds `{name}`, which is not in its list, or twice")
+            _refuse(pack, f"holds `{name}`, which is not in its list, or twice")
         refuse_odd(member, pack)
         expected = missing.pop(name)
         if member.size != expected["bytes"]:
-            refuse(pack, f"is altered: `{name}` has {member.size:,} bytes, not {expected['bytes']:,}")
+            _refuse(pack, f"is altered: `{name}` has {member.size:,} bytes, not {expected['bytes']:,}")
         stream = tar.extractfile(member)
         assert stream is not None, name  # a plain file has one
         hashing = Hashing(stream)
         write(cast(IO[bytes], hashing), folder / name, pack)
         if hashing.sha256 != expected["sha256"]:
-            refuse(pack, f"is altered: `{name}` has the sha256 {hashing.sha256}, not {expected['sha256']}")
+            _refuse(pack, f"is altered: `{name}` has the sha256 {hashing.sha256}, not {expected['sha256']}")
         done += member.size
         report(f"unpacking {listed.name}", done, total)
     if missing:
         rest = f" and {len(missing) - 1:,} more files" if len(missing) > 1 else ""
-        refuse(pack, f"is truncated: it lacks `{next(iter(missing))}`{rest} of its list")
+        _refuse(pack, f"is truncated: it lacks `{next(iter(missing))}`{rest} of its list")
 
 
-def read_to_end(stream: IO[bytes]) -> None:
+def _read_to_end(stream: IO[bytes]) -> None:
     """Read to the end, so that a checksum of the compression is compared too."""
     while stream.read(2**20):
         pass
 
 
 @contextmanager
-def open_pack(pack: Path) -> Iterator[IO[bytes]]:
+def _open_pack(pack: Path) -> Iterator[IO[bytes]]:
     """Open a pack to read, compressed as its first bytes say."""
     with pack.open("rb") as raw:
         kind = MAGIC.get(raw.read(2))
@@ -140,5 +140,5 @@ def open_pack(pack: Path) -> Iterator[IO[bytes]]:
             yield raw
 
 
-def refuse(pack: Path, why: str) -> NoReturn:
+def _refuse(pack: Path, why: str) -> NoReturn:
     raise WorkFailedError(f"`{pack}` {why}: nothing is unpacked", "copy it again, or pack it again")

@@ -37,12 +37,12 @@ def load_encoder(folder: Path) -> TextEncoder:
     return TextEncoder(tokenizer, find_fastest_encoding(tokenizer))
 
 
-def encode_text(task: ShardTask, encode: TextEncoder) -> Columns:
+def _encode_text(task: ShardTask, encode: TextEncoder) -> Columns:
     texts = task.texts["text"]
-    return {"tokens": encode(texts), "words": int_array(count_words(texts)), "bytes": int_array(texts.bytes)}
+    return {"tokens": encode(texts), "words": int_array(_count_words(texts)), "bytes": int_array(texts.bytes)}
 
 
-def encode_pairs(task: ShardTask, encode: TextEncoder) -> Columns:
+def _encode_pairs(task: ShardTask, encode: TextEncoder) -> Columns:
     sources, targets = task.texts["source"], task.texts["target"]
     return {
         "source": encode(sources),
@@ -52,27 +52,27 @@ def encode_pairs(task: ShardTask, encode: TextEncoder) -> Columns:
     }
 
 
-def encode_classification(task: ShardTask, encode: TextEncoder) -> Columns:
+def _encode_classification(task: ShardTask, encode: TextEncoder) -> Columns:
     labels = pyarrow.array(task.values["label"], pyarrow.int32())
-    tokens, second = encode_in_form(task, encode, "text", "second")
+    tokens, second = _encode_in_form(task, encode, "text", "second")
     return {"tokens": tokens, "label": labels, **second}
 
 
-def encode_regression(task: ShardTask, encode: TextEncoder) -> Columns:
+def _encode_regression(task: ShardTask, encode: TextEncoder) -> Columns:
     scores = pyarrow.array(task.values["score"], pyarrow.float32())
-    tokens, second = encode_in_form(task, encode, "text", "second")
+    tokens, second = _encode_in_form(task, encode, "text", "second")
     return {"tokens": tokens, "score": scores, **second}
 
 
-def encode_multiple_choice(task: ShardTask, encode: TextEncoder) -> Columns:
+def _encode_multiple_choice(task: ShardTask, encode: TextEncoder) -> Columns:
     ends = int_array(cumulate(np.array(task.values["counts"])))
-    tokens, second = encode_in_form(task, encode, "choices", "seconds")
+    tokens, second = _encode_in_form(task, encode, "choices", "seconds")
     nested = {name: pyarrow.ListArray.from_arrays(ends, column) for name, column in second.items()}
     labels = pyarrow.array(task.values["label"], pyarrow.int32())
     return {"choices": pyarrow.ListArray.from_arrays(ends, tokens), "label": labels, **nested}
 
 
-def encode_in_form(
+def _encode_in_form(
     task: ShardTask, encode: TextEncoder, first: str, second: str
 ) -> tuple[pyarrow.ListArray, Columns]:
     """Return ids, those of a pair one after the other, and in the form `plain` where the second begins."""
@@ -86,20 +86,20 @@ def encode_in_form(
 
 
 ENCODERS: dict[str, Callable[[ShardTask, TextEncoder], Columns]] = {
-    "text": encode_text,
-    "pairs": encode_pairs,
-    "labelled": encode_classification,
-    "scored": encode_regression,
-    "choices": encode_multiple_choice,
+    "text": _encode_text,
+    "pairs": _encode_pairs,
+    "labelled": _encode_classification,
+    "scored": _encode_regression,
+    "choices": _encode_multiple_choice,
 }
 
 
-def count_words(texts: TextBuffer) -> Indices:
+def _count_words(texts: TextBuffer) -> Indices:
     """Count the words of each text, a few texts at a time."""
     return np.concatenate([part.words for part in texts.parts])
 
 
-def token_columns(columns: Columns) -> dict[str, pyarrow.ListArray]:
+def _token_columns(columns: Columns) -> dict[str, pyarrow.ListArray]:
     """Return the columns of ids, one list a text or pair."""
     lists = {name: columns[name] for name in ("tokens", "source", "target", "choices") if name in columns}
     return {name: flatten(column) if name == "choices" else column for name, column in lists.items()}
@@ -107,14 +107,14 @@ def token_columns(columns: Columns) -> dict[str, pyarrow.ListArray]:
 
 def count_shard(task: ShardTask, columns: Columns, tokenizer: Tokenizer) -> dict[str, int]:
     """Count rows, blank ones, words, bytes and tokens; tokens of unknown words where words are ids."""
-    ids = token_columns(columns).values()
+    ids = _token_columns(columns).values()
     words = [
-        numbers_in(columns["words"]) if "words" in columns else count_words(texts)
+        numbers_in(columns["words"]) if "words" in columns else _count_words(texts)
         for texts in task.texts.values()
     ]
     counts = {
         "rows": task.rows,
-        "empty": count_blank_rows(task, words),
+        "empty": _count_blank_rows(task, words),
         "words": sum(int(counted.sum(dtype=np.int64)) for counted in words),
         "bytes": sum(len(texts.data) for texts in task.texts.values()),
         "tokens": sum(len(column.values) for column in ids),
@@ -124,7 +124,7 @@ def count_shard(task: ShardTask, columns: Columns, tokenizer: Tokenizer) -> dict
     return counts
 
 
-def count_blank_rows(task: ShardTask, words: list[Indices]) -> int:
+def _count_blank_rows(task: ShardTask, words: list[Indices]) -> int:
     """Count the rows of which some text has no word."""
     is_blank = np.zeros(task.rows, np.bool_)
     rows = np.repeat(np.arange(task.rows), np.asarray(task.values.get("counts", 1), np.int64))
@@ -137,5 +137,5 @@ def longest_texts(columns: Columns) -> dict[str, int]:
     """Return the most ids that a text of each column has."""
     return {
         f"longest_{name}": int(np.diff(numbers_in(column.offsets)).max(initial=0))
-        for name, column in token_columns(columns).items()
+        for name, column in _token_columns(columns).items()
     }

@@ -35,7 +35,7 @@ def make_locally(
 ) -> Iterator[ShardDraft]:
     """Yield shards as they are done; what is smaller than a shard is not worth a process."""
     encoder = load_encoder(tokenizer)
-    first, is_all = take_first_shard(tasks)
+    first, is_all = _take_first_shard(tasks)
     if options.workers == 1 or is_all:
         yield from (make_shard(task, encoder, drafts) for task in chain(first, tasks))
         return
@@ -47,7 +47,7 @@ def make_locally(
             pool.dismiss()
 
 
-def take_first_shard(tasks: Iterator[ShardTask]) -> tuple[list[ShardTask], bool]:
+def _take_first_shard(tasks: Iterator[ShardTask]) -> tuple[list[ShardTask], bool]:
     """Take tasks until they are a shard's worth of text; return them, and whether they are all."""
     taken: list[ShardTask] = []
     while sum(task.bytes for task in taken) < SHARD_BYTES:

@@ -29,7 +29,7 @@ def describe_request(
     """Return all that decides the bytes of a store; files stand for their contents by size and time."""
     return {
         "format": FORMAT,
-        "program": program_hash(),
+        "program": _program_hash(),
         "versions": [platform.python_version(), *(f"{name} {version(name)}" for name in LIBRARIES)],
         "corpus": corpus.name,
         "source": opened.describe() | {"given": str(source)},
@@ -45,7 +45,7 @@ def list_source_files(opened: Source) -> list[list[str | int]]:
     return [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
 
-def program_hash() -> str:
+def _program_hash() -> str:
     """Return a hash of the code that reads and encodes: shards of two versions never stand side by side."""
     folder, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -75,13 +75,13 @@ def write_descriptions(work: StoreBuild, corpus: Corpus, opened: Source, form: s
     """Write the files by which `datasets` knows a folder of splits."""
     has_second = form == PLAIN and corpus.kind in SECOND
     for split in opened.splits:
-        own = sorted((name for name in work.records if name.startswith(f"{split}/")), key=shard_order)
+        own = sorted((name for name in work.records if name.startswith(f"{split}/")), key=_shard_order)
         shards = {name.partition("/")[2]: work.records[name].sha256 for name in own}
         describe_split(work.store / split, corpus.kind, shards, has_second)
     write_json(work.store / "dataset_dict.json", {"splits": list(opened.splits)})
 
 
-def shard_order(shard: str) -> tuple[int, str]:
+def _shard_order(shard: str) -> tuple[int, str]:
     """Return by what shards are ordered: beyond 99,999 their numbers are longer."""
     return len(shard), shard
 

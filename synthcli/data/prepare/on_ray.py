@@ -39,10 +39,10 @@ def make_on_ray(
         running: set[Any] = set()
         for task in tasks:
             running.add(remote.remote(pickle.dumps(task, pickle.HIGHEST_PROTOCOL), *given))
-            while len(running) >= count_cores(ray) + WAITING:
-                yield from collect_finished(ray, running)
+            while len(running) >= _count_cores(ray) + WAITING:
+                yield from _collect_finished(ray, running)
         while running:
-            yield from collect_finished(ray, running)
+            yield from _collect_finished(ray, running)
     finally:
         if is_ours:
             ray.shutdown()
@@ -71,7 +71,7 @@ def connect(ray: Any, address: str | None) -> bool:
             )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SynthError(
-            f"no cluster answers at `{address}`: {first_line(error)}",
+            f"no cluster answers at `{address}`: {_first_line(error)}",
             "`ray start --head` starts one, and says where",
         ) from error
     return True
@@ -85,19 +85,19 @@ def _refuse_silent(address: str | None) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
     except (OSError, OverflowError) as error:
-        message = f"no cluster answers at `{address}`: {first_line(error)}"
+        message = f"no cluster answers at `{address}`: {_first_line(error)}"
         raise SynthError(message, "`ray start --head` starts one, and says where") from error
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def count_cores(ray: Any) -> int:
+def _count_cores(ray: Any) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def collect_finished(ray: Any, running: set[Any]) -> Iterator[ShardDraft]:
+def _collect_finished(ray: Any, running: set[Any]) -> Iterator[ShardDraft]:
     """Wait for one task or more, and yield what they made."""
     done, _ = ray.wait(list(running))
     for reference in done:
@@ -108,17 +108,17 @@ def collect_finished(ray: Any, running: set[Any]) -> Iterator[ShardDraft]:
             raise error.cause from error
         except ray.exceptions.RayError as error:
             raise WorkFailedError(
-                f"the cluster lost a shard {ATTEMPTS_AFTER_LOSS + 1} times: {first_line(error)}",
+                f"the cluster lost a shard {ATTEMPTS_AFTER_LOSS + 1} times: {_first_line(error)}",
                 "the same command again goes on after the finished shards",
             ) from error
 
 
 def make_pickled_shard(packed: bytes, tokenizer: Path, description: str, drafts: Path) -> ShardDraft:
     """Make a shard in whichever process this is."""
-    return make_shard(pickle.loads(packed), keep_encoder(tokenizer, description), drafts)
+    return make_shard(pickle.loads(packed), _keep_encoder(tokenizer, description), drafts)
 
 
 @cache
-def keep_encoder(tokenizer: Path, description: str) -> TextEncoder:
+def _keep_encoder(tokenizer: Path, description: str) -> TextEncoder:
     """Load a tokenizer once in a process, and again where another has taken its place."""
     return load_encoder(tokenizer)

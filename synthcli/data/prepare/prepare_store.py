@@ -63,26 +63,28 @@ def prepare_store(
     chosen = find_executor(engine, options)
     path = store_path(root, corpus, tokenizer, source)
     if path.exists() and not force:
-        return reuse_store(open_store(path))
+        return _reuse_store(open_store(path))
     opened = declared.open(source)
     report = progress or no_progress
-    encode = partial(encode_shards, executor=chosen, options=options, report=report, count=count or no_count)
+    encode = partial(
+        _encode_shards, executor=chosen, options=options, report=report, count=count or _no_count
+    )
     with (
         writing(f"the store of `{corpus}`", path, ELSEWHERE, THEN),
         parents_of(path),
         hold_lock(lock_path(path), lambda: report(WAITING, 0, None)) as waited,
     ):
         if waited and path.exists():
-            return reuse_store(open_store(path))
+            return _reuse_store(open_store(path))
         request = describe_request(declared, opened, source, tokenizer)
         with open_build(path, request) as work:
-            manifest = make_store(work, declared, opened, source, tokenizer, report, encode)
+            manifest = _make_store(work, declared, opened, source, tokenizer, report, encode)
             if list_source_files(opened) != request["files"]:
-                raise source_changed_error(corpus)
+                raise _source_changed_error(corpus)
     return Store(path, manifest)
 
 
-def reuse_store(store: Store) -> Store:
+def _reuse_store(store: Store) -> Store:
     """Return a store whose source is as it was; another source is refused."""
     refuse_changed(store)
     return store
@@ -92,11 +94,11 @@ def no_progress(what: str, done: int, total: int | None) -> None:
     """Report nothing."""
 
 
-def no_count(done: Mapping[str, int]) -> None:
+def _no_count(done: Mapping[str, int]) -> None:
     """Report nothing."""
 
 
-def make_store(
+def _make_store(
     work: StoreBuild,
     corpus: Corpus,
     opened: Source,
@@ -119,7 +121,7 @@ def make_store(
     return manifest
 
 
-def encode_shards(
+def _encode_shards(
     work: StoreBuild,
     corpus: Corpus,
     opened: Source,
@@ -144,7 +146,7 @@ def encode_shards(
         report("encoding", done["rows"], total)
 
 
-def source_changed_error(corpus: str) -> WorkFailedError:
+def _source_changed_error(corpus: str) -> WorkFailedError:
     return WorkFailedError(
         f"the files of `{corpus}` changed while they were read", "the same command again reads them anew"
     )

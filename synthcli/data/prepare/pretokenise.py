@@ -30,7 +30,7 @@ CHARACTERS_KEPT = 2**24
 BLANK = ord(" ")
 
 
-def mark_sentencepiece(texts: TextBuffer) -> Mask:
+def _mark_sentencepiece(texts: TextBuffer) -> Mask:
     """Mark the first space of each run, but for those that end a text, or stand in one with U+2581."""
     is_blank = texts.array == BLANK
     is_blank[texts.starts[:-1]] = True
@@ -39,12 +39,12 @@ def mark_sentencepiece(texts: TextBuffer) -> Mask:
     ends = texts.starts[1:] - 1  # of each text, or its separator
     runs = np.flatnonzero(begins)
     begins[runs[np.searchsorted(runs, ends[is_blank[ends]], side="right") - 1]] = False
-    for first, last in find_space_symbols(texts):
+    for first, last in _find_space_symbols(texts):
         begins[first:last] = False
     return begins
 
 
-def find_space_symbols(texts: TextBuffer) -> list[tuple[int, int]]:
+def _find_space_symbols(texts: TextBuffer) -> list[tuple[int, int]]:
     """Return where the texts that hold SentencePiece's mark of a space begin and end."""
     if SPACE.encode() not in texts.data:
         return []
@@ -52,12 +52,12 @@ def find_space_symbols(texts: TextBuffer) -> list[tuple[int, int]]:
     return [(first, last) for first, last in spans if SPACE.encode() in texts.data[first:last]]
 
 
-def mark_spaces(texts: TextBuffer) -> Mask:
+def _mark_spaces(texts: TextBuffer) -> Mask:
     """Mark every space."""
     return texts.array == BLANK
 
 
-def mark_lone_spaces(texts: TextBuffer) -> Mask:
+def _mark_lone_spaces(texts: TextBuffer) -> Mask:
     """Mark each space with neither white space before nor after it."""
     begins = texts.array == BLANK
     begins[1:] &= ~texts.is_space[:-1]
@@ -84,11 +84,11 @@ class PreTokeniser:
 
 
 PRE_TOKENISERS = {
-    "sentencepiece-unigram": PreTokeniser(mark_sentencepiece),
-    "sentencepiece-bpe": PreTokeniser(mark_sentencepiece),
-    "wordpiece": PreTokeniser(mark_spaces),
-    "gpt2": PreTokeniser(mark_lone_spaces, is_space_kept=True),
-    "byte-level-bpe": PreTokeniser(mark_lone_spaces, is_space_kept=True),
+    "sentencepiece-unigram": PreTokeniser(_mark_sentencepiece),
+    "sentencepiece-bpe": PreTokeniser(_mark_sentencepiece),
+    "wordpiece": PreTokeniser(_mark_spaces),
+    "gpt2": PreTokeniser(_mark_lone_spaces, is_space_kept=True),
+    "byte-level-bpe": PreTokeniser(_mark_lone_spaces, is_space_kept=True),
 }
 
 
@@ -163,11 +163,11 @@ def encode_texts(tokenizer: Tokenizer, texts: list[str]) -> Ids:
     """Return the ids of texts, by the fast encoding of a tokenizer that has one."""
     encoding = getattr(tokenizer, "fast_encoding", None)
     if encoding is None:
-        return flatten_ids(tokenizer.encode_batch(texts))
-    return encode_flat(encoding, texts, lambda others: flatten_ids(tokenizer.encode_batch(others)))
+        return _flatten_ids(tokenizer.encode_batch(texts))
+    return encode_flat(encoding, texts, lambda others: _flatten_ids(tokenizer.encode_batch(others)))
 
 
-def flatten_ids(ids: list[list[int]]) -> Ids:
+def _flatten_ids(ids: list[list[int]]) -> Ids:
     """Return ids one after the other, and where each list of them ends."""
     ends = cumulate(np.fromiter(map(len, ids), np.int64, len(ids)))
     return np.fromiter(chain.from_iterable(ids), np.int32, int(ends[-1])), ends

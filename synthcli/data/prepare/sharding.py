@@ -56,13 +56,13 @@ def cut_split(rows: Iterator[Row], split: str, kind: str, limit: int) -> Iterato
         else:
             size += count_text_bytes(row, split, first + len(kept))
         if size >= limit:
-            yield build_task(split, number, kind, kept, size)
+            yield _build_task(split, number, kind, kept, size)
             number, first, size, kept = number + 1, first + len(kept), 0, []
     if kept:
-        yield build_task(split, number, kind, kept, size)
+        yield _build_task(split, number, kind, kept, size)
 
 
-def build_task(split: str, number: int, kind: str, rows: list[Row], size: int) -> ShardTask:
+def _build_task(split: str, number: int, kind: str, rows: list[Row], size: int) -> ShardTask:
     """Turn rows into columns."""
     plain = cast("list[dict[str, Any]]", rows)
     columns = {name: [row[name] for row in plain] for name in plain[0]}

@@ -31,22 +31,24 @@ def refuse_changed(store: Store) -> None:
     if changes:
         command = prepare_command(store.manifest, store.path)
         anew = "make it anew" if command is None else f"make it anew, `{command}`"
-        raise SynthError(f"{describe_changes(store, changes)}", f"{anew}, or put the files back as they were")
+        raise SynthError(
+            f"{_describe_changes(store, changes)}", f"{anew}, or put the files back as they were"
+        )
 
 
 def describe_source(store: Store) -> str | None:
     """Say what has become of a store's source: nothing where it is as it was."""
     changes = find_changes(store)
     if changes:
-        return describe_changes(store, changes)
+        return _describe_changes(store, changes)
     source = store.manifest["source"]
     recorded = source.get("files", ()) if source["kind"] == "folder" else ()
-    if recorded and not any((source_base(source) / file["path"]).is_file() for file in recorded):
+    if recorded and not any((_source_base(source) / file["path"]).is_file() for file in recorded):
         return f"the files that `{store.path}` was read from are no longer there; it is whole without them"
     return None
 
 
-def describe_changes(store: Store, changes: list[str]) -> str:
+def _describe_changes(store: Store, changes: list[str]) -> str:
     """Say in a sentence what has become of a store's source."""
     rest = len(changes) - NAMED
     told = ", ".join(changes[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
@@ -59,23 +61,23 @@ def find_changes(store: Store) -> list[str]:
     if source["kind"] != "folder" or not source.get("files"):
         return []
     recorded = {file["path"]: file for file in source["files"]}
-    base = source_base(source)
+    base = _source_base(source)
     there = {name: base / name for name in recorded if (base / name).is_file()}
     if not there:
         return []
-    seen, hashed = read_remembered(store.path), dict[str, list[int]]()
+    seen, hashed = _read_remembered(store.path), dict[str, list[int]]()
     made = int(datetime.fromisoformat(store.manifest["created"]).timestamp() * 1e9)
     changes = [f"`{name}` is gone" for name in recorded if name not in there]
     for name, path in there.items():
-        changes += compare_file(name, path, recorded[name], seen, hashed, made)
-    changes += find_new_files(store, base, set(recorded))
-    changes += find_new_classes(store)
+        changes += _compare_file(name, path, recorded[name], seen, hashed, made)
+    changes += _find_new_files(store, base, set(recorded))
+    changes += _find_new_classes(store)
     if hashed and not changes:
         remember_source(store.path, seen | hashed)
     return changes
 
 
-def compare_file(name: str, path: Path, file: FileEntry, seen: Seen, hashed: Seen, made: int) -> list[str]:
+def _compare_file(name: str, path: Path, file: FileEntry, seen: Seen, hashed: Seen, made: int) -> list[str]:
     """Return how a file differs from what was read, or nothing; note it among the hashed if it had to be.
 
     Where its time was not noted, of stores of before, it must be older than the store: `made`, nanoseconds.
@@ -92,13 +94,13 @@ def compare_file(name: str, path: Path, file: FileEntry, seen: Seen, hashed: See
     return []
 
 
-def source_base(source: Manifest) -> Path:
+def _source_base(source: Manifest) -> Path:
     """Return the folder that the paths of a manifest are relative to."""
     path = Path(source["path"])
     return path.parent if path.is_file() else path
 
 
-def find_new_files(store: Store, base: Path, recorded: set[str]) -> list[str]:
+def _find_new_files(store: Store, base: Path, recorded: set[str]) -> list[str]:
     """Return which files the name of a source stands for today and did not then; a file stands for itself."""
     source = store.manifest["source"]
     try:
@@ -117,7 +119,7 @@ def find_new_files(store: Store, base: Path, recorded: set[str]) -> list[str]:
     return [f"`{name}` is new" for name in names if name not in recorded]
 
 
-def find_new_classes(store: Store) -> list[str]:
+def _find_new_classes(store: Store) -> list[str]:
     """Return whether the file that lists a store's classes, if one does and is there, lists others today."""
     try:
         path = find_corpus(store.corpus).class_file
@@ -142,7 +144,7 @@ def remember_source(folder: Path, seen: Seen) -> None:
         write_text(folder / SOURCE, json.dumps(seen))
 
 
-def read_remembered(folder: Path) -> Seen:
+def _read_remembered(folder: Path) -> Seen:
     """Return the marks of a source's files, if any."""
     try:
         seen = read_json(folder / SOURCE)

@@ -78,11 +78,11 @@ def open_build(path: Path, request: dict[str, object]) -> Iterator[StoreBuild]:
     folder = work_folder(path)
     if (folder / OLD).exists() and not path.exists():
         (folder / OLD).rename(path)  # killed between the two renames of `take_place`
-    work = resume_build(folder, request) or begin_build(folder, request)
+    work = _resume_build(folder, request) or _begin_build(folder, request)
     work.drafts.mkdir()
     try:
         yield work
-        sync_folders(work.store)
+        _sync_folders(work.store)
         take_place(work.store, path, folder / OLD)
         shutil.rmtree(folder, ignore_errors=True)
     except SynthError as error:
@@ -91,14 +91,14 @@ def open_build(path: Path, request: dict[str, object]) -> Iterator[StoreBuild]:
         raise
 
 
-def sync_folders(folder: Path) -> None:
+def _sync_folders(folder: Path) -> None:
     """Wait until the names of all files below a folder are on disk."""
     for path in [folder, *folder.rglob("*")]:
         if path.is_dir():
             sync(path)
 
 
-def begin_build(folder: Path, request: dict[str, object]) -> StoreBuild:
+def _begin_build(folder: Path, request: dict[str, object]) -> StoreBuild:
     """Begin with nothing, whatever stands there; the request comes last."""
     shutil.rmtree(folder, ignore_errors=True)
     work = StoreBuild(folder)
@@ -107,7 +107,7 @@ def begin_build(folder: Path, request: dict[str, object]) -> StoreBuild:
     return work
 
 
-def resume_build(folder: Path, request: dict[str, object]) -> StoreBuild | None:
+def _resume_build(folder: Path, request: dict[str, object]) -> StoreBuild | None:
     """Return the work on an equal request with all that is verified, everything else swept."""
     try:
         if read_json(folder / REQUEST) != request:
@@ -117,15 +117,15 @@ def resume_build(folder: Path, request: dict[str, object]) -> StoreBuild | None:
         return None  # any other error is the disk's, and no reason to forget what is finished
     work = StoreBuild(folder)
     work.store.mkdir(exist_ok=True)
-    records = [record for record in map(parse_record, lines) if record is not None]
-    work.records = {record.shard: record for record in records if is_whole_shard(work.store, record)}
-    sweep_build(work)
+    records = [record for record in map(_parse_record, lines) if record is not None]
+    work.records = {record.shard: record for record in records if _is_whole_shard(work.store, record)}
+    _sweep_build(work)
     kept = [json.dumps(asdict(record)) + "\n" for record in work.records.values()]
     write_text(folder / RECORDS, "".join(kept))
     return work
 
 
-def parse_record(line: str) -> ShardRecord | None:
+def _parse_record(line: str) -> ShardRecord | None:
     """Return the record of a line; the last one may be cut short."""
     try:
         return ShardRecord(**json.loads(line))
@@ -133,13 +133,13 @@ def parse_record(line: str) -> ShardRecord | None:
         return None
 
 
-def is_whole_shard(store: Path, record: ShardRecord) -> bool:
+def _is_whole_shard(store: Path, record: ShardRecord) -> bool:
     """Whether a shard is what its record says."""
     path = store / record.shard
     return path.is_file() and path.stat().st_size == record.size and sha256(path) == record.sha256
 
 
-def sweep_build(work: StoreBuild) -> None:
+def _sweep_build(work: StoreBuild) -> None:
     """Delete all but the finished shards, the tokenizer, the request and the records."""
     for path in work.folder.iterdir():
         if path.is_dir() and path != work.store:

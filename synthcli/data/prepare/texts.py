@@ -63,7 +63,7 @@ class TextBuffer:
         """Whether each byte belongs to white space; separators do."""
         mask: Mask = IS_NARROW[self.array]
         if not self.is_ascii:
-            for first, size in wide_spaces(self.array):
+            for first, size in _wide_spaces(self.array):
                 for place in range(size):
                     mask[first + place] = True
         return mask
@@ -116,7 +116,7 @@ class ShardTask:
         return f"{self.split}/data-{self.number:05d}.arrow"
 
 
-def wide_spaces(array: Bytes) -> Iterator[tuple[Indices, int]]:
+def _wide_spaces(array: Bytes) -> Iterator[tuple[Indices, int]]:
     """Yield where white space of several bytes begins, and of how many."""
     for size, is_lead in LEADS.items():
         first = np.flatnonzero(is_lead[array])

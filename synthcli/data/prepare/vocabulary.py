@@ -49,7 +49,7 @@ def make_tokenizer(
     if config.kind != "words" or config.files is not None:
         return train_or_load_tokenizer(config, texts, cache)
     if opened.vocabulary is not None:
-        return read_word_list(config, opened.vocabulary)
+        return _read_word_list(config, opened.vocabulary)
     return frequent_words(config, texts, corpus.least_count)
 
 
@@ -69,7 +69,7 @@ def read_training_texts(opened: Source, report: Progress, form: str = NAMED) -> 
     report("training the tokenizer", 0, None)
 
 
-def read_word_list(config: TokenizerConfig, path: Path) -> WordTokenizer:
+def _read_word_list(config: TokenizerConfig, path: Path) -> WordTokenizer:
     """Return the most frequent words of a published list, one a line, as many as there is room for.
 
     Words with counts are put in their falling order, on which the clusters of an adaptive softmax depend;

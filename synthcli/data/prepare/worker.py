@@ -80,14 +80,14 @@ class hold_interrupts:  # noqa: N801, a context manager
         signal.pthread_sigmask(signal.SIG_SETMASK, self.before)
 
 
-def run_worker(connection: Connection, tokenizer: Path, drafts: Path) -> None:
+def _run_worker(connection: Connection, tokenizer: Path, drafts: Path) -> None:
     """Make the shards that come, until whoever gives them is gone."""
     with suppress(EOFError, ConnectionError):
         try:
             encoder = load_encoder(tokenizer)
             connection.send(READY)
             given: SimpleQueue[bytes | None] = SimpleQueue()
-            Thread(target=receive_tasks, args=(connection, given), daemon=True).start()
+            Thread(target=_receive_tasks, args=(connection, given), daemon=True).start()
             while (packed := given.get()) is not None:
                 connection.send(make_shard(pickle.loads(packed), encoder, drafts))
         except (EOFError, ConnectionError):
@@ -96,7 +96,7 @@ def run_worker(connection: Connection, tokenizer: Path, drafts: Path) -> None:
             connection.send(error)
 
 
-def receive_tasks(connection: Connection, given: "SimpleQueue[bytes | None]") -> None:
+def _receive_tasks(connection: Connection, given: "SimpleQueue[bytes | None]") -> None:
     """Pass on what comes, and None at its end."""
     with suppress(EOFError, OSError):
         while True:
@@ -106,4 +106,4 @@ def receive_tasks(connection: Connection, given: "SimpleQueue[bytes | None]") ->
 
 if __name__ == "__main__":
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each worker has its core
-    run_worker(Connection(int(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]))
+    _run_worker(Connection(int(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]))

@@ -32,15 +32,17 @@ class ClassCounts:
 def class_warnings(splits: dict[str, dict[str, Any]]) -> list[str]:
     """Return what is unusual about the classes of splits: of one class alone, of lacking ones, of others."""
     labels = {split: counts["labels"] for split, counts in splits.items() if counts.get("labels")}
-    found = [finding for split, counts in labels.items() for finding in warn_absent(split, counts)]
+    found = [finding for split, counts in labels.items() for finding in _warn_absent(split, counts)]
     train = labels.get("train")
     if train is not None:
         others = [split for split in labels if split != "train"]
-        found += [shift for split in others if (shift := warn_shift(split, labels[split], train)) is not None]
+        found += [
+            shift for split in others if (shift := _warn_shift(split, labels[split], train)) is not None
+        ]
     return found
 
 
-def warn_absent(split: str, counts: dict[str, int]) -> list[str]:
+def _warn_absent(split: str, counts: dict[str, int]) -> list[str]:
     """Return which classes a split has no row of; of a split of one class, that one."""
     present = [name for name, count in counts.items() if count]
     absent = [f"`{name}`" for name, count in counts.items() if not count]
@@ -50,7 +52,7 @@ def warn_absent(split: str, counts: dict[str, int]) -> list[str]:
     return [f"no row of `{split}` is {', '.join(absent[:NAMED])}{more}"] if absent else []
 
 
-def warn_shift(split: str, counts: dict[str, int], train: dict[str, int]) -> str | None:
+def _warn_shift(split: str, counts: dict[str, int], train: dict[str, int]) -> str | None:
     """Return the class whose share differs most from train's, where that is much and no chance.
 
     Classes that are not there at all are said already.

@@ -15,9 +15,9 @@ def count_repeats(parts: list[Hashes]) -> tuple[Hashes, dict[str, int]]:
 
     The parts are used up: hashes of many rows are held once.
     """
-    hashes = join_hashes(parts)
+    hashes = _join_hashes(parts)
     hashes.sort()
-    distinct, longest = count_runs(hashes)
+    distinct, longest = _count_runs(hashes)
     counted = {
         "compared": len(hashes),
         "duplicates": len(hashes) - distinct,
@@ -26,7 +26,7 @@ def count_repeats(parts: list[Hashes]) -> tuple[Hashes, dict[str, int]]:
     return hashes, counted
 
 
-def join_hashes(parts: list[Hashes]) -> Hashes:
+def _join_hashes(parts: list[Hashes]) -> Hashes:
     """Return all hashes in one array; each part is let go of once it is there."""
     hashes = np.empty(sum(map(len, parts)), np.uint64)
     end = len(hashes)
@@ -37,7 +37,7 @@ def join_hashes(parts: list[Hashes]) -> Hashes:
     return hashes
 
 
-def count_runs(hashes: Hashes) -> tuple[int, int]:
+def _count_runs(hashes: Hashes) -> tuple[int, int]:
     """Count the runs of equal hashes in sorted ones, and return the length of the longest."""
     if not len(hashes):
         return 0, 0
@@ -57,14 +57,14 @@ def count_overlaps(hashes: dict[str, Hashes]) -> list[dict[str, Any]]:
         {
             "of": later,
             "in": earlier,
-            "rows": count_shared(hashes[later], hashes[earlier]),
+            "rows": _count_shared(hashes[later], hashes[earlier]),
             "compared": len(hashes[later]),
         }
         for earlier, later in combinations(hashes, 2)
     ]
 
 
-def count_shared(rows: Hashes, among: Hashes) -> int:
+def _count_shared(rows: Hashes, among: Hashes) -> int:
     """Return how many rows stand among others; both are sorted."""
     if not len(among):
         return 0

@@ -35,8 +35,8 @@ def draw_picture(report: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(9.5, 2.1 + 2.6 * len(columns)), layout="constrained")
     parts = figure.subplots(len(columns) + 1, 1, height_ratios=[*[2.6] * len(columns), 1.2], squeeze=False)
     for axes, column in zip(parts[:-1, 0], columns, strict=True):
-        draw_lengths(axes, report, column)
-    draw_table(parts[-1, 0], report, columns)
+        _draw_lengths(axes, report, column)
+    _draw_table(parts[-1, 0], report, columns)
     tokenizer = report["tokenizer"]
     title = f"{report['corpus']}, {tokenizer['kind']} with {tokenizer['vocab_size']:,} ids"
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
@@ -44,12 +44,12 @@ def draw_picture(report: dict[str, Any], path: Path) -> None:
         save_picture(path, figure, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def draw_lengths(axes: "Axes", report: dict[str, Any], column: str) -> None:
+def _draw_lengths(axes: "Axes", report: dict[str, Any], column: str) -> None:
     """Draw one line a split, equal areas being equally many texts; empty ones are left out."""
     least = longest = 1
     for number, (split, counts) in enumerate(report["splits"].items()):
         lengths = counts["lengths"][column]
-        edges, shares = length_density(lengths)
+        edges, shares = _length_density(lengths)
         colour = COLOURS.get(split, OTHER)
         line = LINES.get(split, "-.")
         axes.stairs(shares, edges, color=colour, label=split, linewidth=1.6, linestyle=line)
@@ -68,7 +68,7 @@ def draw_lengths(axes: "Axes", report: dict[str, Any], column: str) -> None:
     axes.legend(frameon=False)
 
 
-def length_density(lengths: dict[str, Any]) -> tuple[list[float], list[float]]:
+def _length_density(lengths: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Return where bins begin and end on an axis of lengths, and their per cent of texts per doubling."""
     histogram, texts = lengths["histogram"], max(lengths["texts"], 1)
     edges = [edge - 0.5 for edge in histogram["edges"][1:]]
@@ -79,10 +79,10 @@ def length_density(lengths: dict[str, Any]) -> tuple[list[float], list[float]]:
     return edges, shares
 
 
-def draw_table(axes: "Axes", report: dict[str, Any], columns: list[str]) -> None:
+def _draw_table(axes: "Axes", report: dict[str, Any], columns: list[str]) -> None:
     """Write the counts below."""
     axes.axis("off")
-    cells = [table_row(split, report, columns) for split in report["splits"]]
+    cells = [_table_row(split, report, columns) for split in report["splits"]]
     table = axes.table(cells, colLabels=HEADINGS, loc="center", cellLoc="right", edges="horizontal")
     table.auto_set_font_size(False)
     table.set_fontsize(8.5)
@@ -92,7 +92,7 @@ def draw_table(axes: "Axes", report: dict[str, Any], columns: list[str]) -> None
         cell.set_text_props(color=GREY if row == 0 else "black", ha="left" if column == 0 else "right")
 
 
-def table_row(split: str, report: dict[str, Any], columns: list[str]) -> list[str]:
+def _table_row(split: str, report: dict[str, Any], columns: list[str]) -> list[str]:
     """Return the cells of a split; lengths of several columns stand beside each other."""
     counts = report["splits"][split]
     in_train = [

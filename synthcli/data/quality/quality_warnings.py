@@ -9,7 +9,7 @@ WORTH_SAYING = 0.001  # of all ids or rows; an overlap of splits is always said
 
 def list_warnings(report: dict[str, Any]) -> list[str]:
     """Return what is unusual: leaks, then classes, unknown ids, duplicates and rows without an id."""
-    found = [describe_leak(overlap) for overlap in report["overlaps"] if overlap["rows"]]
+    found = [_describe_leak(overlap) for overlap in report["overlaps"] if overlap["rows"]]
     found += class_warnings(report["splits"])
     for split, counts in report["splits"].items():
         found += [
@@ -27,7 +27,7 @@ COUNTED = (
 )
 
 
-def describe_leak(overlap: dict[str, Any]) -> str:
+def _describe_leak(overlap: dict[str, Any]) -> str:
     share = describe_share(overlap["rows"], overlap["compared"])
     return f"{share} rows of `{overlap['of']}` stand in `{overlap['in']}` too"
 

@@ -44,14 +44,14 @@ def id_columns(batch: pyarrow.RecordBatch) -> dict[str, IdColumn]:
 
 def id_column(array: pyarrow.ListArray) -> IdColumn:
     """Return the ids of a column of lists, or of lists of lists."""
-    rows = list_offsets(array)
+    rows = _list_offsets(array)
     inner = flatten(array)
     if not pyarrow.types.is_list(inner.type):
         return IdColumn(numbers_in(inner), rows, np.arange(len(rows)))
-    return IdColumn(numbers_in(flatten(inner)), list_offsets(inner), rows)
+    return IdColumn(numbers_in(flatten(inner)), _list_offsets(inner), rows)
 
 
-def list_offsets(array: pyarrow.ListArray) -> Indices:
+def _list_offsets(array: pyarrow.ListArray) -> Indices:
     """Return where each list begins and the last one ends, from 0."""
     offsets = numbers_in(array.offsets).astype(np.int64)
     from_zero: Indices = offsets - offsets[0]

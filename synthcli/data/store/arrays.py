@@ -32,10 +32,10 @@ NAMES = {"float": "float32", "double": "float64"}  # of types that numpy calls o
 def join_numbers(column: pyarrow.ChunkedArray) -> npt.NDArray[Any]:
     """Return the numbers of a column, whose chunks are joined."""
     parts = [numbers_in(chunk) for chunk in column.chunks]
-    return parts[0] if len(parts) == 1 else np.concatenate([*parts, numbers_in(empty_like(column))])
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, numbers_in(_empty_like(column))])
 
 
-def empty_like(column: pyarrow.ChunkedArray) -> Any:
+def _empty_like(column: pyarrow.ChunkedArray) -> Any:
     return pyarrow.array([], column.type) if not column.chunks else column.chunks[0][:0]
 
 

@@ -40,7 +40,7 @@ def text_hashes(values: Ids, offsets: Indices) -> Hashes:
         cuts = offsets[first : last + 1].clip(start, stop)
         sizes = np.diff(cuts)
         positions = np.arange(start, stop) - np.repeat(offsets[first:last], sizes)
-        products = (values[start:stop].astype(np.uint64) + ONE) * weights(positions)
+        products = (values[start:stop].astype(np.uint64) + ONE) * _weights(positions)
         is_there = sizes > 0
         sums[first:last][is_there] += np.add.reduceat(products, cuts[:-1][is_there] - start)
     return splitmix64(sums)
@@ -53,12 +53,12 @@ def fold_hashes(texts: Hashes, firsts: Indices) -> Hashes:
         return texts
     positions = np.arange(len(texts)) - np.repeat(firsts[:-1], sizes)
     sums, is_there = sizes.astype(np.uint64), sizes > 0
-    products = texts * weights(positions)
+    products = texts * _weights(positions)
     sums[is_there] += np.add.reduceat(products, firsts[:-1][is_there])
     return splitmix64(sums)
 
 
-def weights(positions: Indices) -> Hashes:
+def _weights(positions: Indices) -> Hashes:
     """Return the odd number of each position."""
     near = positions.max(initial=0) < len(TABLE)
     odd: Hashes = TABLE[positions] if near else splitmix64(positions.astype(np.uint64)) | ONE

@@ -39,10 +39,10 @@ class FoundStore:
 def look_through_stores(root: Path) -> list[FoundStore]:
     """Return what lies in a folder of stores, by name; lock files are none of it."""
     paths = sorted(root.iterdir()) if root.is_dir() else []
-    return [look_at_store(path) for path in paths if not (path.is_file() and path.name.endswith(LOCK))]
+    return [_look_at_store(path) for path in paths if not (path.is_file() and path.name.endswith(LOCK))]
 
 
-def look_at_store(path: Path) -> FoundStore:
+def _look_at_store(path: Path) -> FoundStore:
     """Return what one folder is."""
     if durable.LEFT.fullmatch(path.name):
         return FoundStore(path, "leftover", "in use" if durable.is_in_use(path) else "left over")
@@ -60,7 +60,7 @@ def _store_at(path: Path) -> FoundStore:
     """Return a store; its files are compared with the manifest by size, not by hash."""
     try:
         manifest = read_manifest(path)
-        refuse_incomplete(path, manifest)
+        _refuse_incomplete(path, manifest)
     except SynthError as error:
         return FoundStore(path, "damaged", f"damaged: {error.message}")
     except OSError as error:
@@ -68,7 +68,7 @@ def _store_at(path: Path) -> FoundStore:
     return FoundStore(path, "store", "whole", manifest)
 
 
-def refuse_incomplete(path: Path, manifest: Manifest) -> None:
+def _refuse_incomplete(path: Path, manifest: Manifest) -> None:
     """Raise where a file of a store is missing or of another size than it should be."""
     for file in manifest["files"]:
         place = path / file["path"]
@@ -100,7 +100,7 @@ def find_among(word: str, there: Sequence[FoundStore]) -> FoundStore:
     if named:
         return named[0]
     if (path / MANIFEST).is_file():  # of another folder of stores
-        return look_at_store(path)
+        return _look_at_store(path)
     stores = [one.path.name for one in there if one.kind in ("store", "damaged", "unfinished")]
     if not stores:
         raise SynthError(f"there are no stores in `{stores_root()}`", "`synth prepare-corpus NAME` makes one")
@@ -112,10 +112,10 @@ def refuse_removal(one: FoundStore) -> None:
     if one.kind == "foreign":
         raise SynthError(f"`{one.path}` is no store, and not removed", "remove it yourself if it is yours")
     if one.is_in_use or durable.is_in_use(lock_path(one.path)):
-        refuse_prepared(one.path)
+        _refuse_prepared(one.path)
 
 
-def refuse_prepared(path: Path) -> None:
+def _refuse_prepared(path: Path) -> None:
     raise SynthError(f"`{path}` is in use: it is being prepared", WAIT)
 
 
@@ -124,7 +124,7 @@ def remove_store(one: FoundStore) -> None:
     try:
         with ExitStack() as until_then:
             if one.kind in ("store", "damaged", "unfinished"):
-                until_then.enter_context(hold_lock(lock_path(one.path), lambda: refuse_prepared(one.path)))
+                until_then.enter_context(hold_lock(lock_path(one.path), lambda: _refuse_prepared(one.path)))
             elif one.kind == "leftover":
                 until_then.enter_context(durable.held(one.path))
                 remove_here(one.path)

@@ -10,14 +10,14 @@ from pathlib import Path
 @contextmanager
 def hold_lock(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
     """Hold the lock file `path`, which goes afterwards; yield whether another process held it first."""
-    descriptor, waited = acquire_lock(path, waiting)
+    descriptor, waited = _acquire_lock(path, waiting)
     try:
         yield waited
     finally:
-        release_lock(path, descriptor)
+        _release_lock(path, descriptor)
 
 
-def acquire_lock(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
+def _acquire_lock(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
     """Return the descriptor of the lock held, and whether that took waiting."""
     waited = False
     while True:
@@ -30,10 +30,10 @@ def acquire_lock(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
                 waiting()
                 waited = True
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if is_file_at(descriptor, path):
+            if _is_file_at(descriptor, path):
                 return descriptor, waited
         except OSError:  # a disk without locks: nobody holds one
-            release_lock(path, descriptor)
+            _release_lock(path, descriptor)
             raise
         except BaseException:
             os.close(descriptor)
@@ -41,14 +41,14 @@ def acquire_lock(path: Path, waiting: Callable[[], None]) -> tuple[int, bool]:
         os.close(descriptor)  # who held it has removed the file: the name is free, or someone else's
 
 
-def release_lock(path: Path, descriptor: int) -> None:
+def _release_lock(path: Path, descriptor: int) -> None:
     """Remove a lock file and end its lock; one that cannot be removed is nobody's."""
     with suppress(OSError):
         path.unlink()
     os.close(descriptor)
 
 
-def is_file_at(descriptor: int, path: Path) -> bool:
+def _is_file_at(descriptor: int, path: Path) -> bool:
     """Whether an open file still stands at `path`."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(descriptor), path.stat())

@@ -48,7 +48,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def files_in(folder: Path) -> Iterator[Path]:
+def _files_in(folder: Path) -> Iterator[Path]:
     """Yield every file that belongs to a store, in order; what is said of it does not."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.relative_to(folder).as_posix() not in ABOUT:
@@ -57,7 +57,7 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 def describe_files(folder: Path, known: Mapping[str, str]) -> list[FileEntry]:
     """Return path, size and hash of every file of a store; some hashes are known already."""
-    files = ((path.relative_to(folder).as_posix(), path) for path in files_in(folder))
+    files = ((path.relative_to(folder).as_posix(), path) for path in _files_in(folder))
     return [
         {"path": name, "bytes": path.stat().st_size, "sha256": known.get(name) or sha256(path)}
         for name, path in files
@@ -86,32 +86,32 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         manifest = read_json(inside(path, folder))
     except FileNotFoundError as error:
-        raise SynthError(f"`{folder}` is no store: it has no `{MANIFEST}`", prepare_hint(folder)) from error
+        raise SynthError(f"`{folder}` is no store: it has no `{MANIFEST}`", _prepare_hint(folder)) from error
     except (ValueError, OSError) as error:
-        raise SynthError(f"`{path}` cannot be read: {error}", prepare_hint(folder)) from error
+        raise SynthError(f"`{path}` cannot be read: {error}", _prepare_hint(folder)) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise SynthError(f"`{path}` is not of format {FORMAT}", prepare_hint(folder))
+        raise SynthError(f"`{path}` is not of format {FORMAT}", _prepare_hint(folder))
     try:
         check_shape(manifest, SHAPE)
     except ValueError as error:
-        raise SynthError(f"`{path}` cannot be read: {error}", prepare_hint(folder)) from error
+        raise SynthError(f"`{path}` cannot be read: {error}", _prepare_hint(folder)) from error
     return manifest
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
     """Compare every file with the manifest, sizes first; a file is hashed once, until its time changes."""
     for file in manifest["files"]:
-        check_size(inside(folder / file["path"], folder), file, folder, manifest)
-    seen = read_seen(folder)
-    new = file_marks(folder, manifest)
+        _check_size(inside(folder / file["path"], folder), file, folder, manifest)
+    seen = _read_seen(folder)
+    new = _file_marks(folder, manifest)
     for file in manifest["files"]:
         if seen.get(file["path"]) != new[file["path"]]:
-            check_hash(folder / file["path"], file, folder, manifest)
+            _check_hash(folder / file["path"], file, folder, manifest)
     if seen != new:
         remember_verified(folder, manifest)
 
 
-def file_marks(folder: Path, manifest: Manifest) -> dict[str, list[int | str]]:
+def _file_marks(folder: Path, manifest: Manifest) -> dict[str, list[int | str]]:
     """Return what every file keeps until it is written to or replaced, and its hash."""
     stats = ((file, (folder / file["path"]).stat()) for file in manifest["files"])
     return {
@@ -123,10 +123,10 @@ def file_marks(folder: Path, manifest: Manifest) -> dict[str, list[int | str]]:
 def remember_verified(folder: Path, manifest: Manifest) -> None:
     """Note that all files have the hashes of the manifest, where the store is ours to write."""
     with suppress(OSError):
-        write_text(folder / VERIFIED, json.dumps(file_marks(folder, manifest)))
+        write_text(folder / VERIFIED, json.dumps(_file_marks(folder, manifest)))
 
 
-def read_seen(folder: Path) -> dict[str, object]:
+def _read_seen(folder: Path) -> dict[str, object]:
     """Return the marks of files verified before, if any."""
     try:
         seen = read_json(folder / VERIFIED)
@@ -135,25 +135,25 @@ def read_seen(folder: Path) -> dict[str, object]:
     return seen if isinstance(seen, dict) else {}
 
 
-def check_size(path: Path, file: FileEntry, folder: Path, manifest: Manifest) -> None:
+def _check_size(path: Path, file: FileEntry, folder: Path, manifest: Manifest) -> None:
     if not path.is_file():
         raise SynthError(
-            f"the store lacks `{path}`, which its manifest names", prepare_hint(folder, manifest)
+            f"the store lacks `{path}`, which its manifest names", _prepare_hint(folder, manifest)
         )
     if path.stat().st_size != file["bytes"]:
         size = path.stat().st_size
         message = f"`{path}` has {size} bytes, its manifest says {file['bytes']}"
-        raise SynthError(message, prepare_hint(folder, manifest))
+        raise SynthError(message, _prepare_hint(folder, manifest))
 
 
-def check_hash(path: Path, file: FileEntry, folder: Path, manifest: Manifest) -> None:
+def _check_hash(path: Path, file: FileEntry, folder: Path, manifest: Manifest) -> None:
     if sha256(path) != file["sha256"]:
         raise SynthError(
-            f"`{path}` does not match the sha256 in its manifest", prepare_hint(folder, manifest)
+            f"`{path}` does not match the sha256 in its manifest", _prepare_hint(folder, manifest)
         )
 
 
-def prepare_hint(folder: Path, manifest: Manifest | None = None) -> str:
+def _prepare_hint(folder: Path, manifest: Manifest | None = None) -> str:
     """Name the command that makes a store anew, as far as its manifest tells it."""
     command = None if manifest is None else prepare_command(manifest, folder)
     if command is None:

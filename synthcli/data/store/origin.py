@@ -52,7 +52,7 @@ def find_given_source(manifest: dict[str, Any], folder: Path) -> Path | None:
     if source["kind"] != "folder" or "files" not in source:
         return None
     digits = folder.name.rpartition(".")[2]
-    for candidate in source_candidates(Path(source["path"]), source["files"]):
+    for candidate in _source_candidates(Path(source["path"]), source["files"]):
         if hashlib.sha256(os.fsencode(candidate)).hexdigest()[:DIGITS] == digits:
             return candidate
     raise SynthError(
@@ -62,7 +62,7 @@ def find_given_source(manifest: dict[str, Any], folder: Path) -> Path | None:
     )
 
 
-def source_candidates(base: Path, files: list[dict[str, Any]]) -> Iterator[Path]:
+def _source_candidates(base: Path, files: list[dict[str, Any]]) -> Iterator[Path]:
     """Yield what may have been named where these files of a folder were read."""
     yield base
     for file in files:

@@ -52,16 +52,16 @@ def describe_split(folder: Path, kind: str, shards: dict[str, str], has_second: 
         "_output_all_columns": False,
         "_split": folder.name,
     }
-    features = {name: describe_feature(type_) for name, type_ in row_schema(kind, has_second).items()}
+    features = {name: _describe_feature(type_) for name, type_ in row_schema(kind, has_second).items()}
     info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
     write_json(folder / "dataset_info.json", info)
     write_json(folder / STATE, state)
 
 
-def describe_feature(type_: pyarrow.DataType) -> dict[str, object]:
+def _describe_feature(type_: pyarrow.DataType) -> dict[str, object]:
     """Return what `datasets` calls a type of Arrow."""
     if pyarrow.types.is_list(type_):
-        return {"feature": describe_feature(type_.value_type), "_type": "List"}
+        return {"feature": _describe_feature(type_.value_type), "_type": "List"}
     return {"dtype": NAMES.get(str(type_), str(type_)), "_type": "Value"}
 
 

@@ -131,13 +131,13 @@ def is_other_manifest(folder: Path) -> bool:
 
 def store_path(root: Path, corpus: str, config: TokenizerConfig, source: Path | None) -> Path:
     """Return where the store of a corpus, a tokenizer and a source stands; one of before has its own name."""
-    name, former = store_names(corpus, config)
+    name, former = _store_names(corpus, config)
     rest = "" if source is None else f".{source_hash(source)}"
     path, other = root / f"{name}{rest}", root / f"{former}{rest}"
     return other if not path.exists() and (other / MANIFEST).is_file() else path
 
 
-def store_names(corpus: str, config: TokenizerConfig) -> tuple[str, str]:
+def _store_names(corpus: str, config: TokenizerConfig) -> tuple[str, str]:
     """Return what the stores of a corpus and a tokenizer are called but for their source, and were before."""
     rest = f".{config.kind}-{config.size}"
     form: str | None = config.form
@@ -155,14 +155,14 @@ def find_store(root: Path, corpus: str, config: TokenizerConfig, source: Path | 
     if source is not None:
         path = store_path(root, corpus, config, source)
         return path if (path / MANIFEST).is_file() else None
-    names = tuple(f"{name}." for name in store_names(corpus, config))
+    names = tuple(f"{name}." for name in _store_names(corpus, config))
     matching = [path for path in stores_in(root) if f"{path.name}.".startswith(names)]
-    return max(matching, key=creation_time, default=None)
+    return max(matching, key=_creation_time, default=None)
 
 
 def find_store_by_hash(root: Path, corpus: str, content: str) -> Path | None:
     """Return the path of the store of a corpus that holds exactly what a hash stands for."""
-    for path in stores_named_after(root, corpus):
+    for path in _stores_named_after(root, corpus):
         with suppress(SynthError):  # one that is damaged is not it
             if store_hash(read_manifest(path)["files"]) == content:
                 return path
@@ -171,14 +171,14 @@ def find_store_by_hash(root: Path, corpus: str, content: str) -> Path | None:
 
 def last_source(root: Path, corpus: str) -> Path | None:
     """Return exactly what the newest store of a corpus was asked to read; None where none was named."""
-    stores = read_manifests(root, corpus)
+    stores = _read_manifests(root, corpus)
     newest = max(stores, key=lambda path: str(stores[path]["created"]), default=None)
     return None if newest is None else find_given_source(stores[newest], newest)
 
 
 def all_sources(root: Path, corpus: str) -> list[str]:
     """Return what the stores of a corpus were read from, each once, the newest first."""
-    stores = read_manifests(root, corpus)
+    stores = _read_manifests(root, corpus)
     found: dict[str, None] = {}
     for path in sorted(stores, key=lambda path: str(stores[path]["created"]), reverse=True):
         try:
@@ -188,19 +188,19 @@ def all_sources(root: Path, corpus: str) -> list[str]:
     return list(found)
 
 
-def stores_named_after(root: Path, corpus: str) -> list[Path]:
+def _stores_named_after(root: Path, corpus: str) -> list[Path]:
     """Return the stores whose names begin with a corpus's: its own, and of one that goes on with a dot."""
     names = (f"{shorten_name(corpus)}.", f"{former_name(corpus)}.")
     return [path for path in stores_in(root) if path.name.startswith(names)]
 
 
-def read_manifests(root: Path, corpus: str) -> dict[Path, Manifest]:
+def _read_manifests(root: Path, corpus: str) -> dict[Path, Manifest]:
     """Return the manifests of all stores of a corpus."""
-    found = {path: read_manifest(path) for path in stores_named_after(root, corpus)}
+    found = {path: read_manifest(path) for path in _stores_named_after(root, corpus)}
     return {path: manifest for path, manifest in found.items() if manifest["corpus"] == corpus}
 
 
-def creation_time(path: Path) -> str:
+def _creation_time(path: Path) -> str:
     return str(read_manifest(path)["created"])
 
 

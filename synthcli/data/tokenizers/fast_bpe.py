@@ -87,28 +87,28 @@ def find_known_texts(texts: list[str]) -> npt.NDArray[np.bool_]:
     """Return which texts are short enough, and of known characters alone: the separator's are none."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     is_known: npt.NDArray[np.bool_] = lengths <= LONGEST
-    is_known[np.searchsorted(np.cumsum(lengths), unknown_places("".join(texts)), side="right")] = False
+    is_known[np.searchsorted(np.cumsum(lengths), _unknown_places("".join(texts)), side="right")] = False
     return is_known
 
 
-def unknown_places(text: str) -> npt.NDArray[np.int64]:
+def _unknown_places(text: str) -> npt.NDArray[np.int64]:
     """Return where a text has characters at which engines may cut words each in its own way."""
     if text.isascii():
         return np.zeros(0, np.int64)
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    is_known = find_known_characters()[np.minimum(codes, CHARACTERS)]
+    is_known = _find_known_characters()[np.minimum(codes, CHARACTERS)]
     return np.flatnonzero(~is_known)
 
 
 @cache
-def find_known_characters() -> npt.NDArray[np.bool_]:
+def _find_known_characters() -> npt.NDArray[np.bool_]:
     """Return, by number, whether a character is of one kind in Unicode 3.2 and Python's; the last is not."""
     old = unicodedata.ucd_3_2_0
     kinds = [(unicodedata.category(chr(code)), old.category(chr(code))) for code in range(CHARACTERS)]
-    known = [new not in ("Cn", "Cs") and character_kind(new) == character_kind(then) for new, then in kinds]
+    known = [new not in ("Cn", "Cs") and _character_kind(new) == _character_kind(then) for new, then in kinds]
     return np.array([*known, False])
 
 
-def character_kind(category: str) -> str:
+def _character_kind(category: str) -> str:
     """Return what GPT-2's words ask of a character: a letter, a digit, white space or none of them."""
     return category[0] if category[0] in "LNZ" else "" if category != "Cc" else "Cc"

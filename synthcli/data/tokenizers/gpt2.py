@@ -54,7 +54,7 @@ class Gpt2Tokenizer(Saved):
     def from_hub(cls) -> Self:
         """Fetch the files of the pinned revision, or take them from the hub's cache."""
         try:
-            paths = fetch_files(is_cached=True) or fetch_files(is_cached=False)
+            paths = _fetch_files(is_cached=True) or _fetch_files(is_cached=False)
         except Exception as error:  # http, offline and cache errors share no base class
             message = f"could not read GPT-2's files from the Hugging Face hub: {type(error).__name__}"
             raise SynthError(message, ORIGIN) from error
@@ -102,7 +102,7 @@ class Gpt2Tokenizer(Saved):
         return {VOCABULARY[0]: self.vocabulary, MERGES[0]: self.merges}
 
 
-def fetch_files(is_cached: bool) -> list[Path]:
+def _fetch_files(is_cached: bool) -> list[Path]:
     """Return both files from the hub's cache, an empty list where they are not there, or from the hub."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import LocalEntryNotFoundError

@@ -29,11 +29,11 @@ class RunawayError(ValueError):
 
 def refuse_runaway(description: dict[str, Any]) -> None:
     """Raise for a description of a tokenizer that can take for ever, or all memory, on a short text."""
-    for expression in expressions_in(description):
+    for expression in _expressions_in(description):
         refuse_expression(expression)
     for part in ("normalizer", "decoder"):
         growth = 1
-        for content in replacements_in(description.get(part)):
+        for content in _replacements_in(description.get(part)):
             growth *= max(1, len(content))
         if growth > MOST_GROWTH:
             raise RunawayError(f"its `{part}` makes {growth:,} characters of one")
@@ -55,7 +55,7 @@ def ends_named(longest: int) -> Iterator[None]:
         raise SynthError(message, "break the text into lines") from error
 
 
-def tables_in(value: Any) -> Iterator[dict[str, Any]]:
+def _tables_in(value: Any) -> Iterator[dict[str, Any]]:
     """Yield every table of a description but its vocabulary."""
     waiting = [value]
     while waiting:
@@ -67,12 +67,12 @@ def tables_in(value: Any) -> Iterator[dict[str, Any]]:
             waiting += found
 
 
-def expressions_in(description: Any) -> Iterator[str]:
-    return (table["Regex"] for table in tables_in(description) if isinstance(table.get("Regex"), str))
+def _expressions_in(description: Any) -> Iterator[str]:
+    return (table["Regex"] for table in _tables_in(description) if isinstance(table.get("Regex"), str))
 
 
-def replacements_in(part: Any) -> Iterator[str]:
-    tables = (table for table in tables_in(part) if table.get("type") == "Replace")
+def _replacements_in(part: Any) -> Iterator[str]:
+    tables = (table for table in _tables_in(part) if table.get("type") == "Replace")
     return (table["content"] for table in tables if isinstance(table.get("content"), str))
 
 
@@ -104,10 +104,10 @@ def refuse_expression(expression: str) -> None:
     reader = Reader(expression)
     reader.alternatives(0)
     if reader.place < len(expression):
-        raise RunawayError(f"the expression `{shorten(expression)}` closes a group that it has not opened")
+        raise RunawayError(f"the expression `{_shorten(expression)}` closes a group that it has not opened")
 
 
-def shorten(expression: str) -> str:
+def _shorten(expression: str) -> str:
     return expression if len(expression) <= 80 else f"{expression[:79]}…"
 
 
@@ -118,7 +118,7 @@ class Reader:
         self.text, self.place = text, 0
 
     def refused(self, why: str) -> RunawayError:
-        return RunawayError(f"the expression `{shorten(self.text)}` {why}: it may take for ever")
+        return RunawayError(f"the expression `{_shorten(self.text)}` {why}: it may take for ever")
 
     def next_is(self, *starts: str) -> bool:
         return self.text.startswith(starts, self.place)

@@ -118,12 +118,12 @@ def train(config: "TokenizerConfig", sample: list[str]) -> SentencePieceTokenize
         )
     except RuntimeError as error:
         raise SynthError(
-            f"cannot train `{config.kind}` with `vocab_size = {config.vocab_size}`: {reason(error)}",
+            f"cannot train `{config.kind}` with `vocab_size = {config.vocab_size}`: {_reason(error)}",
             "256 bytes, 4 special ids and every common character must fit: try `--vocab-size 1000` or more",
         ) from error
     return SentencePieceTokenizer(config.kind, model.getvalue())
 
 
-def reason(error: RuntimeError) -> str:
+def _reason(error: RuntimeError) -> str:
     """Return what SentencePiece says after the place in its source and the failed condition."""
     return str(error).strip().rpartition("] ")[2].strip().rstrip(".").lower() or "it did not say why"

@@ -51,27 +51,27 @@ def train_cached(
         "library": f"{library} {version(library)}",
         "sample_sha256": sample.hash,
     }
-    tokenizer = load_cached(decided, load, cache)
+    tokenizer = _load_cached(decided, load, cache)
     is_new = tokenizer is None
     if tokenizer is None:
         tokenizer = train(config, sample.chunks)
     tokenizer.training = decided | sample.describe()
     if is_new and cache is not None:
-        with suppress(OSError), new_folder(cache_folder(cache, decided), replaces=True) as folder:
+        with suppress(OSError), new_folder(_cache_folder(cache, decided), replaces=True) as folder:
             tokenizer.save(folder)
     return tokenizer
 
 
-def load_cached(decided: dict[str, Any], load: Load, cache: Path | None) -> Tokenizer | None:
+def _load_cached(decided: dict[str, Any], load: Load, cache: Path | None) -> Tokenizer | None:
     """Return the tokenizer that the cache holds; a damaged one counts as none, and is replaced."""
-    if cache is None or not (path := cache_folder(cache, decided)).exists():
+    if cache is None or not (path := _cache_folder(cache, decided)).exists():
         return None
     with suppress(SynthError):
         return load(path)
     return None
 
 
-def cache_folder(cache: Path, decided: dict[str, Any]) -> Path:
+def _cache_folder(cache: Path, decided: dict[str, Any]) -> Path:
     """Return where the cache keeps what these decide."""
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
     return cache / f"{decided['kind']}-{decided['requested']}-{digest[:LENGTH]}"

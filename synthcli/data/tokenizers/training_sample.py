@@ -51,7 +51,7 @@ def sample_characters(texts: Iterable[str], characters: int) -> Sample:
     wanted, draw = 0, random.Random(SEED)
     sample: list[str] = []
     length = read = 0
-    for seen, chunk in enumerate(cut_chunks(texts)):
+    for seen, chunk in enumerate(_cut_chunks(texts)):
         read += len(chunk)
         if length + len(chunk) <= characters:
             sample.append(chunk)
@@ -64,7 +64,7 @@ def sample_characters(texts: Iterable[str], characters: int) -> Sample:
     return Sample(sample, read)
 
 
-def cut_chunks(texts: Iterable[str]) -> Iterator[str]:
+def _cut_chunks(texts: Iterable[str]) -> Iterator[str]:
     """Yield texts that are not blank, long ones in pieces."""
     for text in texts:
         if text.strip():

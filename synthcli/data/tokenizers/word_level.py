@@ -70,7 +70,7 @@ def read_word_vocabulary(config: "TokenizerConfig") -> WordTokenizer:
 def frequent_words(config: "TokenizerConfig", texts: Iterable[str], least_count: int = 1) -> WordTokenizer:
     """Return the most frequent words of texts, none of which stands there less than `least_count` times."""
     room = max_words(config)
-    counts, forgotten = count_words(texts)
+    counts, forgotten = _count_words(texts)
     if not counts:
         raise SynthError("no text to take words from", "prepare a corpus that is not empty")
     kept = [word for word, count in counts.items() if count >= least_count]
@@ -88,7 +88,7 @@ def frequent_words(config: "TokenizerConfig", texts: Iterable[str], least_count:
     return tokenizer
 
 
-def count_words(texts: Iterable[str]) -> tuple[Counter[str], int]:
+def _count_words(texts: Iterable[str]) -> tuple[Counter[str], int]:
     """Count the words of texts, and return up to which count rare ones were forgotten on the way.
 
     That is 0 unless there are more than `COUNTED_AT_MOST` words, which bounds memory.

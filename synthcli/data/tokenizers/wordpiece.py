@@ -65,7 +65,7 @@ class WordPieceTokenizer(Saved):
 
         vocabulary = {piece: number for number, piece in enumerate(self.pieces)}
         model = Tokenizer(models.WordPiece(vocabulary, unk_token=UNK))
-        model.normalizer, model.pre_tokenizer = build_reading(is_cased=self.is_cased)
+        model.normalizer, model.pre_tokenizer = _build_reading(is_cased=self.is_cased)
         model.decoder = decoders.WordPiece(prefix=CONTINUED)
         return model
 
@@ -88,7 +88,7 @@ class WordPieceTokenizer(Saved):
         return {FILE: format_entries(self.pieces)}
 
 
-def build_reading(is_cased: bool) -> tuple[Any, Any]:
+def _build_reading(is_cased: bool) -> tuple[Any, Any]:
     """Return how BERT cleans text and cuts it into words."""
     from tokenizers import normalizers, pre_tokenizers
 
@@ -99,10 +99,10 @@ def train(config: "TokenizerConfig", sample: list[str]) -> WordPieceTokenizer:
     """Train lower-cased pieces; words with the rarest characters are left out, and so will be unknown."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    lines = [split_words(chunk) for chunk in sample]
+    lines = [_split_words(chunk) for chunk in sample]
     if not any(lines):
         raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
-    alphabet = common_characters(lines)
+    alphabet = _common_characters(lines)
     # ids of characters are fixed beforehand: the trainer meets words in no fixed order
     known = [*SPECIAL_TOKENS, *alphabet, *(f"{CONTINUED}{character}" for character in alphabet)]
     if len(known) > config.vocab_size:
@@ -125,13 +125,13 @@ def train(config: "TokenizerConfig", sample: list[str]) -> WordPieceTokenizer:
     return WordPieceTokenizer(sorted(vocabulary, key=vocabulary.__getitem__))
 
 
-def split_words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     """Return the words of a text as an uncased vocabulary reads it."""
-    normalizer, pre_tokenizer = build_reading(is_cased=False)
+    normalizer, pre_tokenizer = _build_reading(is_cased=False)
     return [word for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))]
 
 
-def common_characters(lines: list[list[str]]) -> list[str]:
+def _common_characters(lines: list[list[str]]) -> list[str]:
     """Return, sorted, the most frequent characters, which together cover the share wanted."""
     counts = Counter(character for words in lines for word in words for character in word)
     rest, kept = counts.total(), []

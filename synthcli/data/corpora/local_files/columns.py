@@ -64,7 +64,7 @@ class Columns:
             elif meaning == "label":
                 row["label"] = self.number_of(value, where)
             else:
-                row["score"] = read_score(value, where)
+                row["score"] = _read_score(value, where)
         return row
 
     def value(self, field: Field, record: Record, where: str) -> object:
@@ -147,7 +147,7 @@ def has(record: Record, path: str) -> bool:
     return True
 
 
-def read_score(value: object, where: str) -> float:
+def _read_score(value: object, where: str) -> float:
     """Return a finite number."""
     number = math.nan
     if isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -175,10 +175,10 @@ def read_columns(name: str, options: Mapping[str, str]) -> Columns:
         )
     found = classes_from(name, classes or ALL) if kind == "labelled" else None
     order = [meaning for meaning in MEANINGS if meaning in given]
-    return Columns(name, kind, {key: read_field(name, key, given[key]) for key in order}, found)
+    return Columns(name, kind, {key: _read_field(name, key, given[key]) for key in order}, found)
 
 
-def read_field(name: str, meaning: str, written: str) -> Field:
+def _read_field(name: str, meaning: str, written: str) -> Field:
     """Return the field of an option; only a text may be a template."""
     try:
         field = field_from(unquote(written))

@@ -33,7 +33,7 @@ def likely_encoding(raw: bytes) -> str | None:
 
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if (wide := likely_wide(raw[:SAMPLE])) is not None:
+    if (wide := _likely_wide(raw[:SAMPLE])) is not None:
         return wide
     if is_utf_8(raw):
         return "utf-8"
@@ -41,13 +41,13 @@ def likely_encoding(raw: bytes) -> str | None:
     sample = b"\n".join(lines)[:SAMPLE]
     best = from_bytes(sample).best()
     found = [
-        *(("cp1252", "latin-1") if is_western(sample) else ()),
+        *(("cp1252", "latin-1") if _is_western(sample) else ()),
         *([] if best is None else [best.encoding]),
     ]
-    return next((name for name in found if name not in ("ascii", "utf_8") and is_encoding(name, raw)), None)
+    return next((name for name in found if name not in ("ascii", "utf_8") and _is_encoding(name, raw)), None)
 
 
-def likely_wide(raw: bytes) -> str | None:
+def _likely_wide(raw: bytes) -> str | None:
     """Return the UTF-16 without a byte order mark that bytes seem to be: every other one is NUL."""
     odd, even = raw[1::2].count(0), raw[::2].count(0)
     if max(odd, even) < len(raw) // 4 or not raw:
@@ -55,7 +55,7 @@ def likely_wide(raw: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def is_encoding(encoding: str, raw: bytes) -> bool:
+def _is_encoding(encoding: str, raw: bytes) -> bool:
     """Whether bytes, which may end within a character, are of an encoding."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(raw)
@@ -72,7 +72,7 @@ def is_utf_8(line: bytes) -> bool:
     return True
 
 
-def is_western(sample: bytes) -> bool:
+def _is_western(sample: bytes) -> bool:
     """Whether cp1252 makes of bytes a text with a few accents and typographic marks."""
     text = sample.decode("cp1252", "replace")
     beyond = [character for character in text if not character.isascii()]

@@ -52,7 +52,7 @@ class Template:
         return tuple(path for _, path in self.parts if path)
 
     def value(self, record: Record) -> object:
-        return "".join(text + (as_text(record, path) if path else "") for text, path in self.parts)
+        return "".join(text + (_as_text(record, path) if path else "") for text, path in self.parts)
 
 
 def field_from(written: str) -> Field:
@@ -65,7 +65,7 @@ def field_from(written: str) -> Field:
         text += written[place : piece.start()]
         place = piece.end()
         if piece[1]:
-            parts.append((unescape(text), piece[1]))
+            parts.append((_unescape(text), piece[1]))
             text = ""
         elif len(piece[0]) == 1:
             raise ValueError(f"`{piece[0]}` without its partner")
@@ -73,10 +73,10 @@ def field_from(written: str) -> Field:
             text += piece[0][0]
     if not parts:
         return Single(text + written[place:])
-    return Template((*parts, (unescape(text + written[place:]), "")))
+    return Template((*parts, (_unescape(text + written[place:]), "")))
 
 
-def unescape(text: str) -> str:
+def _unescape(text: str) -> str:
     for written, meant in ESCAPES.items():
         text = text.replace(written, meant)
     return text
@@ -105,7 +105,7 @@ class NoTextError(Exception):
         self.path, self.value = path, value
 
 
-def as_text(record: Record, path: str) -> str:
+def _as_text(record: Record, path: str) -> str:
     """Return what stands at a path as it is written in a template."""
     value = pick(record, path)
     if isinstance(value, str) or value is None:

@@ -34,16 +34,18 @@ def list_files(folder: Path, pattern: str) -> list[Path]:
     """Return the files that match, plain or .gz, and none of those in hidden folders or hidden themselves."""
     present = {path for path in (*find_files(folder, pattern), *folder.glob(pattern)) if path.is_file()}
     return [
-        path for path in sorted(present) if not is_packed_twin(path, present) and not is_hidden(path, folder)
+        path
+        for path in sorted(present)
+        if not _is_packed_twin(path, present) and not _is_hidden(path, folder)
     ]
 
 
-def is_packed_twin(path: Path, files: Collection[Path]) -> bool:
+def _is_packed_twin(path: Path, files: Collection[Path]) -> bool:
     """Whether a file stands both plain and packed, and this is the packed one."""
     return path.suffix == ".gz" and path.with_suffix("") in files
 
 
-def is_hidden(path: Path, folder: Path) -> bool:
+def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 

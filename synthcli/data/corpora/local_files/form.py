@@ -22,21 +22,21 @@ class OwnFile(TextForm):
     """A user's own file that no corpus reads."""
 
     def undecodable(self, path: Path, raw: bytes) -> str:
-        if (other := other_format(path)) is not None:
+        if (other := _other_format(path)) is not None:
             return other
         lines = [line for line in raw.split(b"\n") if not line.isascii()]
         if self.encoding == "utf-8" and 2 * sum(map(is_utf_8, lines)) > len(lines):
-            return f"it is UTF-8 elsewhere; without the damaged bytes: {iconv_command(path, 'UTF-8', '-c')}"
+            return f"it is UTF-8 elsewhere; without the damaged bytes: {_iconv_command(path, 'UTF-8', '-c')}"
         likely = likely_encoding(raw)
         if likely is None:
             return "it is no text that we know; write it as UTF-8"
-        return f"it seems to be `{likely}`{excerpt(raw, likely)}; {self.reading_as(path, likely)}"
+        return f"it seems to be `{likely}`{_excerpt(raw, likely)}; {self.reading_as(path, likely)}"
 
     def reading_as(self, path: Path, encoding: str) -> str:
-        return f"convert it: {iconv_command(path, encoding)}"
+        return f"convert it: {_iconv_command(path, encoding)}"
 
     def binary(self, path: Path, raw: bytes) -> str:
-        if (other := other_format(path)) is not None:
+        if (other := _other_format(path)) is not None:
             return other
         likely = likely_encoding(raw)
         if likely is not None and likely.startswith("utf-16"):
@@ -96,7 +96,7 @@ def name_with(corpus: str, **options: str | None) -> str:
     return f"`{shlex.quote(with_options(corpus, **options))}`"
 
 
-def other_format(path: Path) -> str | None:
+def _other_format(path: Path) -> str | None:
     """Say how to make text of a file that begins as one of another format does; None where it does not."""
     with path.open("rb") as stream:
         start = stream.read(8)
@@ -112,7 +112,7 @@ def other_format(path: Path) -> str | None:
     return f"it is packed: `{program} -dc < {shlex.quote(str(path))} > {unpacked}`"
 
 
-def iconv_command(path: Path, encoding: str, *more: str) -> str:
+def _iconv_command(path: Path, encoding: str, *more: str) -> str:
     """Name the command that writes a file in UTF-8 beside it."""
     return pipe_command(path, ["iconv", *more, "-f", encoding.replace("_", "-").upper(), "-t", "UTF-8"])
 
@@ -136,7 +136,7 @@ def command(words: list[str]) -> str:
     return f"`{shlex.join(words)}`"
 
 
-def excerpt(raw: bytes, encoding: str) -> str:
+def _excerpt(raw: bytes, encoding: str) -> str:
     """Return what an encoding makes of the first line that is no ASCII."""
     line = next((line for line in raw.split(b"\n") if not line.isascii()), b"")
     text = "".join(line.decode(encoding, "replace").split("\0"))

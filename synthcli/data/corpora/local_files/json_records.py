@@ -46,7 +46,9 @@ class JsonForm(OwnForm):
             return "mend that line"
         if isinstance(held, list) and all(isinstance(one, str) for one in held):
             return f"make objects of the texts: {pipe_command(path, ['jq', '-c', '.[] | {text: .}'])}"
-        lists = [key for key, value in held.items() if is_objects(value)] if isinstance(held, Mapping) else []
+        lists = (
+            [key for key, value in held.items() if _is_objects(value)] if isinstance(held, Mapping) else []
+        )
         if not lists:
             return 'expected one object a line, or an array of objects, such as `[{"text": "…"}]`'
         return f"it is one object: name the corpus {name_with(self.corpus, records=lists[0])}"
@@ -54,15 +56,15 @@ class JsonForm(OwnForm):
     no_object = no_json
 
 
-def is_objects(value: object) -> TypeGuard[list[Record]]:
+def _is_objects(value: object) -> TypeGuard[list[Record]]:
     return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
-def read_objects(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Records:
+def _read_objects(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Records:
     """Yield the objects of files and where they stand; those in a field of a document where one is named."""
     for path in files:
         if inside is not None:
-            for place, record in enumerate(read_array(path, inside, form), start=1):
+            for place, record in enumerate(_read_array(path, inside, form), start=1):
                 yield record, f"`{path}`, record {place},"
         elif (items := read_items(path, form)) is not None:
             for place, (number, record) in enumerate(items, start=1):
@@ -72,14 +74,14 @@ def read_objects(files: tuple[Path, ...], form: JsonForm, inside: str | None) ->
                 yield record, f"`{path}`, line {number},"
 
 
-def read_array(path: Path, field: str, form: JsonForm) -> Iterator[Record]:
+def _read_array(path: Path, field: str, form: JsonForm) -> Iterator[Record]:
     """Yield the objects of the array that a document holds in a field."""
     document = json_document(path, OwnForm(form.encoding, form.corpus))
     try:
         found = pick(document, field)
     except KeyError:
         raise SynthError(f"`{path}` holds no `{field}`", form.no_json(path)) from None
-    if not is_objects(found):
+    if not _is_objects(found):
         raise SynthError(f"`{path}` holds no array of objects in `{field}`", form.no_json(path))
     yield from found
 
@@ -90,5 +92,5 @@ def own_jsonl(name: str) -> Corpus:
     columns, rule = read_columns(name, options), read_split_rule(name, options)
     form = JsonForm(read_form(name, options).encoding, name)
     inside = unquote(options["records"]) if "records" in options else None
-    read = partial(read_objects, form=form, inside=inside)
+    read = partial(_read_objects, form=form, inside=inside)
     return own_records(name, "Your own json", LAYOUT, ENDINGS, columns, read, rule)

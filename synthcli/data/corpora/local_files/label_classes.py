@@ -36,7 +36,7 @@ class LabelClasses:
     def names(self) -> tuple[str, ...]:
         if self.listed:
             return self.listed
-        return tuple(sorted(self.counts, key=in_order)) if self.file is None else read_classes(self.file)
+        return tuple(sorted(self.counts, key=_in_order)) if self.file is None else read_classes(self.file)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -84,7 +84,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def in_order(name: str) -> tuple[int, int, str]:
+def _in_order(name: str) -> tuple[int, int, str]:
     """Order whole numbers by size, before all other names."""
     is_number = name.removeprefix("-").isdecimal() and name.isascii()
     return (0, int(name), name) if is_number and len(name) < MOST else (1, 0, name)

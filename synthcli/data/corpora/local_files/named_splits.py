@@ -64,40 +64,40 @@ def split_own_folder(
     classes: ClassNames | None = None,
 ) -> Folder | CutFolder:
     """Return a user's own files by split; those of one split alone are cut as a rule says, or not at all."""
-    splits = sort_by_names(root, groups, rule)
+    splits = _sort_by_names(root, groups, rule)
     if len(splits) > 1:
-        refuse_half_named(root, splits, corpus)
+        _refuse_half_named(root, splits, corpus)
         if "train" not in splits:
-            raise lacks_error(root, "files of train", corpus, f"{layout}; {ignore_names(corpus)}")
-        files = {split: join_splits(found) for split, found in splits.items()}
+            raise lacks_error(root, "files of train", corpus, f"{layout}; {_ignore_names(corpus)}")
+        files = {split: _join_splits(found) for split, found in splits.items()}
         return Folder(root, {split: SplitFiles(own, parse) for split, own in files.items()}, classes=classes)
     ((split, only),) = splits.items()
     if rule.order != "whole":
         return CutFolder(root, tuple(only), parse, rule, split, corpus, classes)
-    return Folder(root, {split or "test": SplitFiles(join_splits(only), parse)}, classes=classes)
+    return Folder(root, {split or "test": SplitFiles(_join_splits(only), parse)}, classes=classes)
 
 
-def sort_by_names(root: Path, groups: Iterable[Group], rule: SplitRule) -> dict[str, list[Group]]:
+def _sort_by_names(root: Path, groups: Iterable[Group], rule: SplitRule) -> dict[str, list[Group]]:
     """Return files by the split that their names speak of, in order; empty: of none."""
     splits: dict[str, list[Group]] = {}
     for group in sorted(groups):
         path = group[0].relative_to(root)
-        is_read = rule.reads_names and not is_program(path)
+        is_read = rule.reads_names and not _is_program(path)
         splits.setdefault(find_split_name(path) if is_read else "", []).append(group)
     if "" in splits and rule.is_asked:
         return {"": sorted(group for found in splits.values() for group in found)}
     return splits
 
 
-def is_program(path: Path) -> bool:
+def _is_program(path: Path) -> bool:
     return Path(path.name.removesuffix(".gz")).suffix.lower() in PROGRAMS
 
 
-def join_splits(groups: list[Group]) -> tuple[Path, ...]:
+def _join_splits(groups: list[Group]) -> tuple[Path, ...]:
     return tuple(path for group in groups for path in group)
 
 
-def refuse_half_named(root: Path, splits: dict[str, list[Group]], corpus: str) -> None:
+def _refuse_half_named(root: Path, splits: dict[str, list[Group]], corpus: str) -> None:
     """Raise where some files speak of a split and others do not: a file with the word may hold a test."""
     if "" not in splits:
         return
@@ -107,9 +107,9 @@ def refuse_half_named(root: Path, splits: dict[str, list[Group]], corpus: str) -
     says = f"`{named}`, whose name says `{split_word(named)}`"
     raise SynthError(
         f"`{root}` holds {says}, and `{other}`, whose name says no split",
-        f"name the split of each, or take no notice of names: {ignore_names(corpus)}",
+        f"name the split of each, or take no notice of names: {_ignore_names(corpus)}",
     )
 
 
-def ignore_names(corpus: str) -> str:
+def _ignore_names(corpus: str) -> str:
     return f"`{shlex.quote(with_options(corpus, splits='none'))}` cuts all of them"

@@ -65,15 +65,15 @@ class Sides:
         raise lacks_error(path.parent, f"`{target}`", name, LAYOUT)
 
 
-def read_rows(files: tuple[Path, ...], form: TextForm) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...], form: TextForm) -> Iterator[Row]:
     for path, beside in zip(files[::2], files[1::2], strict=True):
         for source, target in parallel(path, beside, form):
             yield {"source": source, "target": target}
 
 
-def open_folder(root: Path, name: str, sides: Sides, form: TextForm, rule: SplitRule) -> Folder | CutFolder:
+def _open_folder(root: Path, name: str, sides: Sides, form: TextForm, rule: SplitRule) -> Folder | CutFolder:
     base, pairs = sides.pairs(root, name)
-    return split_own_folder(base, pairs, partial(read_rows, form=form), name, LAYOUT, rule)
+    return split_own_folder(base, pairs, partial(_read_rows, form=form), name, LAYOUT, rule)
 
 
 def own_parallel(name: str) -> Corpus:
@@ -90,6 +90,6 @@ def own_parallel(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(open_folder, name=name, sides=sides, form=form, rule=read_split_rule(name, options)),
+        folder=partial(_open_folder, name=name, sides=sides, form=form, rule=read_split_rule(name, options)),
         finds_source=True,
     )

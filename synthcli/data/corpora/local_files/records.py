@@ -26,7 +26,7 @@ def own_records(
 ) -> Corpus:
     """Return the corpus of a name; `read` reads files that end as given, if they are found in a folder."""
     opening = partial(
-        open_folder, name=name, layout=layout, endings=endings, columns=columns, read=read, rule=rule
+        _open_folder, name=name, layout=layout, endings=endings, columns=columns, read=read, rule=rule
     )
     return Corpus(
         name=name,
@@ -42,7 +42,7 @@ def own_records(
     )
 
 
-def open_folder(
+def _open_folder(
     root: Path,
     name: str,
     layout: str,
@@ -53,9 +53,9 @@ def open_folder(
 ) -> Folder | CutFolder:
     base, files = find_own_files(root, name, layout, endings)
     columns = columns.counting(lambda: read(tuple(files)))
-    rows = partial(read_record_rows, columns=columns, read=read)
+    rows = partial(_read_record_rows, columns=columns, read=read)
     return split_own_folder(base, [(path,) for path in files], rows, name, layout, rule, columns.classes)
 
 
-def read_record_rows(files: tuple[Path, ...], columns: Columns, read: ReadRecords) -> Iterator[Row]:
+def _read_record_rows(files: tuple[Path, ...], columns: Columns, read: ReadRecords) -> Iterator[Row]:
     return (columns.row(record, where) for record, where in read(files))

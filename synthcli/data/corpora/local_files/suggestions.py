@@ -21,20 +21,20 @@ def suggest_columns(name: str, fields: Mapping[str, Field], record: Record) -> s
     for meaning, wanted in lacking.items():
         if not free:
             return "name the columns it has"
-        path = nearest(wanted, free) or likely(meaning, free, record)
+        path = _nearest(wanted, free) or _likely(meaning, free, record)
         changed[meaning] = path.replace("{", "{{").replace("}", "}}")
         free.remove(path)
     return f"name the columns it has, such as `{shlex.quote(with_options(name, **changed))}`"
 
 
-def nearest(wanted: str, free: list[str]) -> str | None:
+def _nearest(wanted: str, free: list[str]) -> str | None:
     """Return the column whose name is nearly the one wanted."""
     alike = {path.strip().casefold(): path for path in free}
     near = get_close_matches(wanted.strip().casefold(), alike, n=1)
     return alike[near[0]] if near else None
 
 
-def likely(meaning: str, free: list[str], record: Record) -> str:
+def _likely(meaning: str, free: list[str], record: Record) -> str:
     """Return the column that most likely holds a text, or what is learnt of one."""
     texts = {path: text for path in free if isinstance(text := pick(record, path), str)}
     if meaning in ("text", "source") and texts:

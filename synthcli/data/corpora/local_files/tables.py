@@ -106,12 +106,12 @@ def own_csv(name: str) -> Corpus:
     has_header, has_quotes = (
         choose_value(name, options, key, ("yes", "no")) == "yes" for key in ("header", "quoting")
     )
-    table = Table(columns, form, has_header, has_quotes, read_separator(name, options))
+    table = Table(columns, form, has_header, has_quotes, _read_separator(name, options))
     rule = read_split_rule(name, options)
     return own_records(name, "Your own tables", LAYOUT, ENDINGS, columns, table.records, rule)
 
 
-def read_separator(name: str, options: Mapping[str, str]) -> str:
+def _read_separator(name: str, options: Mapping[str, str]) -> str:
     """Return the character that parts columns; an empty one where the file's name decides."""
     written = unquote(options.get("separator", ""))
     separator = SEPARATORS.get(written, written)

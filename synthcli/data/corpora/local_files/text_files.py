@@ -34,22 +34,22 @@ LAYOUT = (
 Read = Callable[[Path, TextForm], Iterator[Row]]
 
 
-def line_rows(path: Path, form: TextForm) -> Iterator[Row]:
+def _line_rows(path: Path, form: TextForm) -> Iterator[Row]:
     return ({"text": line} for line in lines(path, form=form))
 
 
-def file_rows(path: Path, form: TextForm) -> Iterator[Row]:
+def _file_rows(path: Path, form: TextForm) -> Iterator[Row]:
     yield {"text": "\n".join(lines(path, form=form))}
 
 
 READERS: dict[str, Read] = {
-    "lines": line_rows,
+    "lines": _line_rows,
     "paragraphs": paragraphs,
-    "files": file_rows,
+    "files": _file_rows,
 }
 
 
-def read_rows(files: tuple[Path, ...], read: Read, form: TextForm) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...], read: Read, form: TextForm) -> Iterator[Row]:
     return chain.from_iterable(read(path, form) for path in files)
 
 
@@ -61,7 +61,7 @@ UNITS = {
 }
 
 
-def open_folder(root: Path, name: str, parse: Parse, rule: SplitRule) -> Folder | CutFolder:
+def _open_folder(root: Path, name: str, parse: Parse, rule: SplitRule) -> Folder | CutFolder:
     base, files = find_own_files(root, name, LAYOUT, ENDINGS)
     groups = [(path,) for path in files]
     return split_own_folder(base, groups, parse, name, LAYOUT, rule)
@@ -72,7 +72,7 @@ def own_text(name: str) -> Corpus:
     options = read_options(name, OPTIONS)
     unit = choose_value(name, options, "rows", tuple(READERS))
     rule = read_split_rule(name, options, UNITS[unit])
-    parse = partial(read_rows, read=READERS[unit], form=read_form(name, options))
+    parse = partial(_read_rows, read=READERS[unit], form=read_form(name, options))
     return Corpus(
         name=name,
         kind="text",
@@ -80,6 +80,6 @@ def own_text(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(open_folder, name=name, parse=parse, rule=rule),
+        folder=partial(_open_folder, name=name, parse=parse, rule=rule),
         finds_source=True,
     )
