@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from synthcli.data.examples.collate import pad_rows
-from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.examples.examples import IGNORED, Batch, Examples, ExamplesReport
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.ragged import Ragged
 from synthcli.data.store.store import Store
@@ -86,7 +86,7 @@ def test_rows_are_cut_into_pieces(text: Store) -> None:
         *("abcdef", "g$....", "$.....", "h$....", "ijklmn", "opqrst", "uvw$..", "xyz$.."),
     ]
     assert examples.lengths.tolist() == [6, 2, 1, 2, 6, 6, 4, 4]
-    assert examples.report == Report(rows=5, examples=8, tokens=31, cut=2)
+    assert examples.report == ExamplesReport(rows=5, examples=8, tokens=31, cut=2)
     assert examples.words(np.arange(8)).tolist() == [1.5, 0.5, 1, 2, 0.75, 0.75, 0.5, 2]
     assert examples.bytes(np.arange(8)).tolist() == examples.lengths.tolist()
 
@@ -103,7 +103,7 @@ def test_packed_windows_predict_every_token_once(text: Store) -> None:
 def test_packed_lengths_and_counts(text: Store) -> None:
     examples = Examples(text, "train", "causal-lm", max_target=10, layout="packed")
     assert examples.lengths.tolist() == [10, 10, 10, 1]
-    assert examples.report == Report(rows=5, examples=4, tokens=31)
+    assert examples.report == ExamplesReport(rows=5, examples=4, tokens=31)
     words = [2 + 1 + 1, 1 + 2 * 9 / 16, 2 * 7 / 16 + 2 * 3 / 4, 2 / 4]
     assert examples.words(np.arange(4)).tolist() == pytest.approx(words)
     assert examples.bytes(np.arange(4)).sum() == examples.counts["bytes"] == 31
@@ -170,7 +170,7 @@ def test_long_pairs_lose_their_ends_and_keep_their_special_tokens(pairs: Store) 
     assert [shown(row) for row in tensor(batch, "targets")] == ["Zeile 7$", "Zeile 1$"]
     assert batch["source_padding"] is None
     assert batch["padding"] is None
-    assert examples.report == Report(
+    assert examples.report == ExamplesReport(
         rows=20, examples=20, tokens=20 * 13, truncated_sources=20, truncated_targets=10
     )
 
@@ -181,7 +181,7 @@ def test_labelled_texts(labelled: Store) -> None:
     assert [shown(row) for row in tensor(batch, "tokens")] == ["^Title 5", "^Title 0"]
     assert tensor(batch, "labels").tolist() == [1, 0]
     assert batch["padding"] is None
-    assert examples.report == Report(rows=6, examples=6, tokens=48, truncated_sources=6)
+    assert examples.report == ExamplesReport(rows=6, examples=6, tokens=48, truncated_sources=6)
 
 
 def test_everything_is_int64(pairs: Store, labelled: Store) -> None:

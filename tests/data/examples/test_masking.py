@@ -7,7 +7,7 @@ from torch import Tensor
 
 from synthcli.data.config import MaskingConfig, TokenizerConfig
 from synthcli.data.examples.counter_rng import derive_keys
-from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.examples.examples import IGNORED, Batch, Examples, ExamplesReport
 from synthcli.data.examples.masking import Masking
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
@@ -59,7 +59,7 @@ def test_rows_are_framed_and_cut(text: Store) -> None:
     batch = examples.collate(np.arange(len(examples)))
     assert original(batch) == ["^abcd$", "^efg$.", "^h$...", "^ijkl$", "^mnop$", "^qr$..", "^e?$.."]
     assert examples.lengths.tolist() == [6, 5, 3, 6, 6, 4, 4]
-    assert examples.report == Report(rows=5, examples=7, tokens=34, cut=2)
+    assert examples.report == ExamplesReport(rows=5, examples=7, tokens=34, cut=2)
     assert tensor(batch, "padding").sum(1).tolist() == [0, 1, 3, 0, 0, 2, 2]
     assert (tensor(batch, "targets") != IGNORED).sum(1).tolist() == [1] * 7
 
@@ -70,7 +70,7 @@ def test_packed_windows(text: Store) -> None:
     assert original(batch) == ["abcdefg$", "$h$ijklm", "nopqr$e?"]
     assert examples.lengths.tolist() == [8, 8, 8]  # the last eos alone is no window
     assert batch["padding"] is None
-    assert examples.report == Report(rows=5, examples=3, tokens=24)
+    assert examples.report == ExamplesReport(rows=5, examples=3, tokens=24)
     assert masked(text, 10, "packed").lengths.tolist() == [10, 10, 5]
 
 

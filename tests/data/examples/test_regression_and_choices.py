@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from synthcli.data.examples.collate import Batch
-from synthcli.data.examples.examples import Examples, Report
+from synthcli.data.examples.examples import Examples, ExamplesReport
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.ragged import NestedRagged
 from synthcli.data.store.store import Store, open_store
@@ -64,7 +64,7 @@ def test_scores(scored: Store) -> None:
     assert labels.dtype == torch.float32
     assert torch.equal(labels, torch.tensor([3.8, 0.0]))
     assert batch["padding"] is None
-    assert examples.report == Report(rows=3, examples=3, tokens=54, truncated_sources=3)
+    assert examples.report == ExamplesReport(rows=3, examples=3, tokens=54, truncated_sources=3)
 
 
 def test_choices_side_by_side(choices: Store) -> None:
@@ -88,7 +88,7 @@ def test_equal_choices_need_no_special_tokens(choices: Store) -> None:
     assert [shown(text) for text in tensor(batch, "tokens")[0]] == ["^query: x ", "^query: y "]
     assert batch["absent"] is None
     assert batch["padding"] is None
-    assert examples.report == Report(rows=3, examples=3, tokens=60, truncated_sources=3)
+    assert examples.report == ExamplesReport(rows=3, examples=3, tokens=60, truncated_sources=3)
 
 
 def test_the_counts_are_those_of_all_choices(choices: Store, scored: Store) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from synthcli.data.config import BatchConfig, DataConfig
 from synthcli.data.examples.batches import Batches, split_in_order
-from synthcli.data.examples.examples import IGNORED, Batch, Examples, Report
+from synthcli.data.examples.examples import IGNORED, Batch, Examples, ExamplesReport
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
@@ -75,7 +75,7 @@ def test_every_token_is_predicted_once_and_streams_continue(text: Store, length:
 def test_counts_are_those_of_the_split(text: Store) -> None:
     examples = streams_of(text, length=5, streams=3)
     rows = np.arange(9)
-    assert examples.report == Report(rows=5, examples=9, tokens=31)
+    assert examples.report == ExamplesReport(rows=5, examples=9, tokens=31)
     assert examples.words(rows).sum() == pytest.approx(examples.counts["words"])
     assert examples.bytes(rows).sum() == examples.counts["bytes"] == 31
     assert examples.bytes(rows).tolist() == pytest.approx(examples.lengths.tolist())
