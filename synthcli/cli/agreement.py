@@ -1,4 +1,4 @@
-"""`synth eval teacher-agreement`: judge students by their teacher."""
+"""`synth eval teacher-agreement`: evaluate students by their teacher."""
 
 import json
 from dataclasses import replace
@@ -31,7 +31,7 @@ UNITS = ("KL in nats, the others in %", "neighbours in %")
 
 
 def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_json: bool) -> None:
-    """Judge students in one pass, print tables, and draw quality against cost."""
+    """Evaluate students in one pass, print tables, and draw quality against cost."""
     from synthcli.cli.evaluate import Bar
     from synthcli.cli.preparing_progress import Reporter
     from synthcli.jobs.agreement import agree

@@ -81,16 +81,16 @@ def takes(**flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]
         own = list(inspect.signature(command).parameters.values())[1:]
 
         @wraps(command)
-        def typed(**values: Any) -> None:
+        def run_command(**values: Any) -> None:
             given = {name: values.pop(name) for name in flags}
             command(settings_in(flags, given), **values)
 
         parameters = [*(one.parameter(name) for name, one in flags.items()), *own]
         parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
-        typed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
-        typed.__annotations__ = {one.name: one.annotation for one in parameters}
-        del typed.__wrapped__
-        return typed
+        run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
+        run_command.__annotations__ = {one.name: one.annotation for one in parameters}
+        del run_command.__wrapped__
+        return run_command
 
     return decorate
 

@@ -14,7 +14,7 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compressing import Showing, announce, describe_refused, load_asked
+from synthcli.cli.compress_output import Showing, announce, describe_refused, load_asked
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, TRAINING

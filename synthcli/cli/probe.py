@@ -185,7 +185,7 @@ def show_without(report: dict[str, Any]) -> None:
     known = [one for one in report["without"] if one["rise"] is not None]
     if not known:
         return
-    cells = [shown(one["rise"]) if one["is_resolved"] else "?" for one in known]
+    cells = [format_figure(one["rise"]) if one["is_resolved"] else "?" for one in known]
     columns = ["mixer of layer", *(str(one["layer"]) for one in known)]
     screen.table(
         "Rise of the loss without it, nats a token",
@@ -200,11 +200,11 @@ def show_without(report: dict[str, Any]) -> None:
 def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int]) -> list[str]:
     """Return the figures of a replacement by layer, and the seconds it took in all."""
     its = {one["layer"]: one for one in findings if one["replacement"] == name}
-    cells = [EMPTY if its[layer][key] is None else shown(its[layer][key]) for layer in layers]
+    cells = [EMPTY if its[layer][key] is None else format_figure(its[layer][key]) for layer in layers]
     return [name, *cells, f"{sum(one['seconds'] for one in its.values()):.1f}"]
 
 
-def shown(value: float) -> str:
+def format_figure(value: float) -> str:
     """Return a figure in three places, one too small for them by its order."""
     return f"{value:.3f}" if value >= SMALL else f"{value:.0e}"
 
@@ -223,7 +223,7 @@ def next_step(report: dict[str, Any]) -> str:
             "recommended\nnext: probe a teacher that has learnt more, or other text (`--corpus`)"
         )
     best = min(known, key=lambda one: -one["cosine"] if by_hidden else one["kl"])
-    cost = f"cosine {best['cosine']:.3f}" if by_hidden else f"KL {shown(best['kl'])}"
+    cost = f"cosine {best['cosine']:.3f}" if by_hidden else f"KL {format_figure(best['kl'])}"
     teacher, layer = report["teacher"]["absolute"], best["layer"]
     if best["replacement"] == "merge-next":
         command = f"synth merge-layers {layer} {layer + 1} --teacher {teacher}"

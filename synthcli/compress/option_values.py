@@ -1,4 +1,4 @@
-"""The words that options of compression may be; nothing is loaded, registries hold what they stand for."""
+"""What options of compression may be; nothing is loaded, registries hold what they stand for."""
 
 from typing import Literal, get_args
 

@@ -1,4 +1,4 @@
-"""Judge students by their teacher: agreement, hidden states, and what each costs."""
+"""Evaluate students by their teacher: agreement, hidden states, and what each costs."""
 
 import time
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
 from synthcli.jobs.evaluate import RECORDED, file_name
 from synthcli.jobs.evaluation_source import with_whole_file
-from synthcli.jobs.matching import match_layers
+from synthcli.jobs.layer_matching import match_layers
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher, own_teacher
 from synthcli.jobs.texts import data_of, experiment_of, used_by
@@ -89,7 +89,7 @@ def agree(
     preparing: Preparing | None = None,
     say: Say = quiet,
 ) -> Comparison:
-    """Judge all students in one pass over the split, and write a result into each one's run."""
+    """Evaluate all students in one pass over the split, and write a result into each one's run."""
     checkpoints = [load_checkpoint(find_checkpoint(word)) for word in config.checkpoints]
     for checkpoint in checkpoints:
         if (run := run_of(checkpoint.path)) is not None:
@@ -138,7 +138,7 @@ def write_results(comparison: Comparison, checkpoints: Sequence[Checkpoint]) -> 
 
 
 def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what: str) -> None:
-    """Raise where two models do not predict the same words of the same text."""
+    """Raise where two models do not predict the same tokens of the same text."""
     task = teacher.config.task
     if config.task != task or task not in FORWARDS:
         tasks = ", ".join(f"`{name}`" for name in FORWARDS)

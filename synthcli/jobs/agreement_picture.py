@@ -45,7 +45,7 @@ def picture(comparison: Comparison, path: Path) -> None:
     from matplotlib.figure import Figure
 
     refuse_format(path)
-    names = [named(one) for one in comparison.students]
+    names = [label_of(one) for one in comparison.students]
     columns = 2 if max(map(len, names)) <= BESIDE else 1
     lines = -(-(sum(1 + name.count("\n") for name in names) + 1) // columns)
     figure = Figure(figsize=(PAGE, 2.9 + 0.18 * lines), layout="constrained")
@@ -65,7 +65,7 @@ def picture(comparison: Comparison, path: Path) -> None:
     durable.save_picture(path, figure)
 
 
-def named(one: Compared) -> str:
+def label_of(one: Compared) -> str:
     """Return the name of a student, in lines that a page has room for."""
     return fill(one.name, LEGEND)
 
@@ -114,7 +114,7 @@ def point(axes: "Axes", one: Compared, name: str, x: float, look: tuple[str, str
         color=colour,
         capsize=2,
         markersize=5,
-        label=named(one),
+        label=label_of(one),
         clip_on=False,
         linestyle="none",
     )

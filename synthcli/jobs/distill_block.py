@@ -82,7 +82,7 @@ class DistillOutcome:
 
     @property
     def metric(self) -> str:
-        """What to judge the student by."""
+        """What to evaluate the student by."""
         config = self.job.teacher.config
         return METRIC_OF_TASK[config.task] if config.has_head else "teacher-agreement"
 

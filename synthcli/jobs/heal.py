@@ -23,7 +23,7 @@ from synthcli.jobs.heal_experiment import (
     refuse_mismatch,
     teacher_of,
 )
-from synthcli.jobs.matching import account_of, match_layers
+from synthcli.jobs.layer_matching import account_of, match_layers
 from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.teachers import find_teacher
@@ -172,12 +172,12 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         store = store_for(experiment.data, watcher.preparing, run.store_hash)
         refuse_other_store(run, store)
         split = "validation" if "validation" in store.splits else "train"
-        judged = calibration(store, split, teacher, experiment.data, None, EVALUATED)
+        held_out = calibration(store, split, teacher, experiment.data, None, EVALUATED)
         newest = newest_checkpoint(run.checkpoints)
         account["device"] = describe_device(teacher.device)
         if "before" not in account:
             beginning = student_network(experiment, load_checkpoint(Path(start.checkpoint)), teacher.device)
-            account["before"] = measure_fidelity(teacher.model, beginning.eval(), judged).to_json()
+            account["before"] = measure_fidelity(teacher.model, beginning.eval(), held_out).to_json()
             run.write_result(RESULT, account)
         checkpoint = newest or load_checkpoint(Path(start.checkpoint))
         student = student_network(experiment, checkpoint, teacher.device)
@@ -192,7 +192,7 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
                         run, experiment, student, objective, store, newest, watcher, trackers
                     )
             if outcome is None or not outcome.is_interrupted:
-                after = measure_fidelity(teacher.model, student.eval(), judged).to_json()
+                after = measure_fidelity(teacher.model, student.eval(), held_out).to_json()
                 account["after"] = after
                 with carrying(account):
                     run.write_result(RESULT, account)

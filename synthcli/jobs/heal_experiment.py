@@ -43,7 +43,7 @@ def fit_to_teacher(config: HealConfig, teacher: Teacher) -> HealConfig:
 
 
 def refuse_mismatch(student: Checkpoint, teacher: Teacher, hidden: float) -> None:
-    """Raise where a student and a teacher do not speak of the same words."""
+    """Raise where a student and a teacher do not have the same tokens."""
     ours, theirs = student.config, teacher.config
     if ours.task != theirs.task or ours.task not in FORWARDS:
         tasks = ", ".join(f"`{task}`" for task in FORWARDS)

@@ -86,7 +86,7 @@ class MergeOutcome:
 
     @property
     def metric(self) -> str:
-        """What to judge the student by."""
+        """What to evaluate the student by."""
         return METRIC_OF_TASK[self.job.teacher.config.task]
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The text a model is compressed on: that of its own training, or a corpus named, in the teacher's pieces."""
+"""The text a model is compressed on: that of its own training, or a corpus named, in the teacher's tokens."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,12 @@ from synthcli.jobs.stores import kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of
 
-HELD_OUT = 8  # a sequence to judge by for every so many to learn from
+HELD_OUT = 8  # a sequence to evaluate on for every so many to train on
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Text to learn from, and other text to judge by; `data` says how to make them again."""
+    """Text to train on, and other text to evaluate on; `data` says how to make them again."""
 
     data: DataConfig
     train: Calibration
@@ -62,7 +62,7 @@ def calibration(
 
 
 def data_of(teacher: Teacher, text: TextConfig) -> DataConfig:
-    """Return the data of a teacher's run, or of another corpus in the teacher's own pieces."""
+    """Return the data of a teacher's run, or of another corpus in the teacher's own tokens."""
     experiment = experiment_of(teacher)
     own = None if experiment is None else experiment.data
     source = None if text.source is None else Path(text.source)
@@ -81,7 +81,7 @@ def data_of(teacher: Teacher, text: TextConfig) -> DataConfig:
         | {
             "corpus": corpus,
             "source": None if source is None else str(source.resolve()),
-            "tokenizer": pieces_of(teacher),
+            "tokenizer": tokenizer_of(teacher),
         }
     )
 
@@ -92,7 +92,7 @@ def used_by(teacher: Teacher, data: DataConfig) -> str | None:
     return run.store_hash if run is not None and own is not None and own.data == data else None
 
 
-def pieces_of(teacher: Teacher) -> TokenizerConfig:
+def tokenizer_of(teacher: Teacher) -> TokenizerConfig:
     """Return the teacher's own tokenizer as it is."""
     return kept_tokenizer(teacher.tokenizer, teacher.path.resolve())
 

@@ -29,7 +29,7 @@ from synthcli.model import count_parameters
 from synthcli.model_config.mixers import MixerConfig
 
 BEST = "best"
-MICRO = 8  # sequences whose words are compared at once: logits are wide
+MICRO = 8  # sequences whose tokens are compared at once: logits are wide
 Progress = Callable[[str, int, int, str], None]  # what, done, of how many, a word on it
 
 

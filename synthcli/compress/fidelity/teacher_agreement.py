@@ -1,8 +1,8 @@
 """How far students agree with their teacher on a split: one pass over the text for all of them.
 
-Words are compared where the task predicts: at the hidden tokens of an encoder, at every next token of a
+Predictions are compared where the task predicts: at the masked tokens of an encoder, at every next token of a
 decoder. Hidden states are compared at every real position, each layer with the teacher's that it stands for.
-An encoder that came without a head predicts no words: of it hidden states alone are compared.
+An encoder that came without a head predicts no tokens: of it hidden states alone are compared.
 """
 
 from collections.abc import Callable, Iterator, Sequence

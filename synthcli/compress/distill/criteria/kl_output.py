@@ -1,4 +1,4 @@
-"""The teacher's own words: Σ_t KL(p_t ‖ p̂_t), p̂ what the teacher says with the student's layer in it.
+"""The teacher's own predictions: Σ_t KL(p_t ‖ p̂_t), p̂ those with the student's layer in it.
 
 Everything but the student is frozen. The divergence is in nats, at every real position: the original takes
 one masked position, and the softmax twice. What a classifier says counts for each of the tokens.
@@ -34,7 +34,7 @@ def kl_output(given: Given, student: nn.Module) -> Criterion:
 
 
 def sum_divergence(target: Tensor, prediction: Tensor, length: int, context: Context) -> Tensor:
-    """Return the divergence summed over real tokens, of (batch, length, words) or (batch, classes)."""
+    """Return the divergence summed over real tokens, of (batch, length, tokens) or (batch, classes)."""
     if target.dim() == 2:
         target, prediction = (logits[:, None].expand(-1, length, -1) for logits in (target, prediction))
     p, q = (F.log_softmax(real_rows(logits, context), dim=-1) for logits in (target, prediction))
