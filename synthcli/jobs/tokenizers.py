@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.corpora.local_files.form import OwnFile
+from synthcli.data.corpora.local_files.file_format import OwnFileFormat
 from synthcli.data.corpora.reading import lines
 from synthcli.data.prepare.vocabulary import Progress, make_tokenizer, read_training_texts
 from synthcli.data.store.store import stores_root
@@ -59,7 +59,7 @@ def trained(training: Training, report: Progress) -> Tokenizer:
     config, cache = training.config, stores_root() / CACHE
     if training.corpus is None:
         report("training the tokenizer", 0, None)
-        texts = (line for path in training.files for line in lines(path, form=OwnFile()))
+        texts = (line for path in training.files for line in lines(path, form=OwnFileFormat()))
         if config.kind == "words":
             return frequent_words(config, texts, training.least_count or 1)
         return train_or_load_tokenizer(config, texts, cache)

@@ -9,7 +9,7 @@ from synthcli.data.corpora.find_files import find_files, lacks_error
 from synthcli.data.corpora.reading import clip, json_lines, lines
 from synthcli.data.corpora.source import Folder, Row
 from synthcli.data.corpora.splitting import split_folder
-from synthcli.data.corpora.text_form import PUBLISHED, TextForm
+from synthcli.data.corpora.text_format import PUBLISHED, TextFormat
 from synthcli.errors import SynthError
 
 
@@ -58,7 +58,7 @@ def parquet(path: Path, field: str) -> Iterator[Row]:
         raise SynthError(f"`{path}` cannot be read as parquet: {clip(error)}", "fetch it again") from error
 
 
-def paragraphs(path: Path, form: TextForm = PUBLISHED) -> Iterator[Row]:
+def paragraphs(path: Path, form: TextFormat = PUBLISHED) -> Iterator[Row]:
     for blank, group in groupby(lines(path, form=form), key=lambda line: not line.strip()):
         if not blank:
             yield {"text": "\n".join(group)}

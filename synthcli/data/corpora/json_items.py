@@ -17,7 +17,7 @@ from synthcli.data.corpora.reading import (
     utf_8,
     without_mark,
 )
-from synthcli.data.corpora.text_form import PUBLISHED, TextForm
+from synthcli.data.corpora.text_format import PUBLISHED, TextFormat
 from synthcli.errors import SynthError
 
 WHITE = re.compile(r"[ \t\n\r]*")
@@ -27,7 +27,7 @@ Items = Iterator[tuple[int, dict[str, Any]]]
 """The line of every object, and the object."""
 
 
-def read_items(path: Path, form: TextForm = PUBLISHED) -> Items | None:
+def read_items(path: Path, form: TextFormat = PUBLISHED) -> Items | None:
     """Return the objects of an array, or of a file whose first one has several lines; None for one a line."""
     text = JsonText(path, form)
     if text.peek() == "[":
@@ -40,7 +40,7 @@ def read_items(path: Path, form: TextForm = PUBLISHED) -> Items | None:
     return _spread_items(path, form) if is_spread else None
 
 
-def _array_items(path: Path, form: TextForm) -> Items:
+def _array_items(path: Path, form: TextFormat) -> Items:
     """Yield the objects of an array."""
     text = JsonText(path, form)
     text.take("[")
@@ -55,7 +55,7 @@ def _array_items(path: Path, form: TextForm) -> Items:
         raise text.error("extra data")
 
 
-def _spread_items(path: Path, form: TextForm) -> Items:
+def _spread_items(path: Path, form: TextFormat) -> Items:
     """Yield objects that follow each other with nothing between them."""
     text = JsonText(path, form)
     while text.peek():
@@ -65,7 +65,7 @@ def _spread_items(path: Path, form: TextForm) -> Items:
 class JsonText:
     """The text of a file, read as far as it is needed."""
 
-    def __init__(self, path: Path, form: TextForm) -> None:
+    def __init__(self, path: Path, form: TextFormat) -> None:
         self.path, self.form, self.texts = path, form, texts(path, form)
         self.text, self.at, self.line = "", 0, 1
         self.decoder = json.JSONDecoder()
@@ -143,7 +143,7 @@ class JsonText:
         return no_json(self.path, ValueError(reason), self.line, self.form)
 
 
-def texts(path: Path, form: TextForm) -> Iterator[str]:
+def texts(path: Path, form: TextFormat) -> Iterator[str]:
     """Yield the text of a file as it is read."""
     decoder, place = getincrementaldecoder("utf-8")(), 0
     for raw in chain(utf_8(path, BLOCK, form), [b""]):

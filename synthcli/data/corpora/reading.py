@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
-from synthcli.data.corpora.text_form import PUBLISHED, TextForm, is_packed
+from synthcli.data.corpora.text_format import PUBLISHED, TextFormat, is_packed
 from synthcli.errors import SynthError
 from synthcli.safe_read import refuse_irregular
 
@@ -24,12 +24,12 @@ LONGEST_FIELD = 2**24  # bytes of one csv field
 SHOWN = 200  # characters of a file that a message repeats
 
 
-def lines(path: Path, longest: int = LONGEST_LINE, form: TextForm = PUBLISHED) -> Iterator[str]:
+def lines(path: Path, longest: int = LONGEST_LINE, form: TextFormat = PUBLISHED) -> Iterator[str]:
     """Yield lines without their ends: line feeds, or in a file that begins without one, carriage returns."""
     return chain.from_iterable(_lists_of_lines(path, longest, form))
 
 
-def _lists_of_lines(path: Path, longest: int, form: TextForm) -> Iterator[list[str]]:
+def _lists_of_lines(path: Path, longest: int, form: TextFormat) -> Iterator[list[str]]:
     """Yield lines many at once, as they are read."""
     number = offset = 0  # of what was read before this block
     for raw in _blocks(path, longest, form):
@@ -46,21 +46,21 @@ def _lists_of_lines(path: Path, longest: int, form: TextForm) -> Iterator[list[s
         number, offset = number + len(found), offset + len(raw)
 
 
-def undecodable(path: Path, place: int, raw: bytes, form: TextForm) -> SynthError:
+def undecodable(path: Path, place: int, raw: bytes, form: TextFormat) -> SynthError:
     """Say which byte of a file is not of its encoding."""
     name = "UTF-8" if form.encoding == "utf-8" else form.encoding
     where = f"byte {place}" + (" once unpacked" if is_packed(path) else "")
     return SynthError(f"`{path}` is not {name} at {where}", form.undecodable(path, raw))
 
 
-def without_mark(path: Path, start: bytes, form: TextForm = PUBLISHED) -> bytes:
+def without_mark(path: Path, start: bytes, form: TextFormat = PUBLISHED) -> bytes:
     """Return the start of a file without its byte order mark; one that says it is UTF-16 is refused."""
     if start.startswith(UTF_16):
         raise SynthError(f"`{path}` is UTF-16, expected UTF-8", form.undecodable(path, start))
     return start.removeprefix(BOM)
 
 
-def _blocks(path: Path, longest: int = LONGEST_LINE, form: TextForm = PUBLISHED) -> Iterator[bytes]:
+def _blocks(path: Path, longest: int = LONGEST_LINE, form: TextFormat = PUBLISHED) -> Iterator[bytes]:
     """Yield lines as bytes, many at once; a line too long is refused before it fills the memory."""
     size, number, rest = min(BLOCK, longest), 1, b""
     for read in _with_line_feeds(utf_8(path, size, form)):
@@ -91,7 +91,7 @@ def _with_line_feeds(read: Iterator[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
-def utf_8(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
+def utf_8(path: Path, size: int, form: TextFormat) -> Iterator[bytes]:
     """Yield the bytes of a file as they come, in UTF-8 whatever it is written in."""
     if form.encoding == "utf-8":
         yield from _chunks(path, size, form)
@@ -108,7 +108,7 @@ def utf_8(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
         yield text.encode(errors="surrogatepass")
 
 
-def _chunks(path: Path, size: int, form: TextForm) -> Iterator[bytes]:
+def _chunks(path: Path, size: int, form: TextFormat) -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked, as they come."""
     refuse_irregular(path)
     try:
@@ -127,7 +127,7 @@ def clip(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def parallel(source: Path, target: Path, form: TextForm = PUBLISHED) -> Iterator[tuple[str, str]]:
+def parallel(source: Path, target: Path, form: TextFormat = PUBLISHED) -> Iterator[tuple[str, str]]:
     """Yield the lines of two files side by side; both must have equally many."""
     sides = (lines(path, form=form) for path in (source, target))
     for number, (left, right) in enumerate(zip_longest(*sides), start=1):
@@ -145,7 +145,7 @@ def records(
     path: Path,
     columns: int | None = None,
     delimiter: str = ",",
-    form: TextForm = PUBLISHED,
+    form: TextFormat = PUBLISHED,
     has_quotes: bool = True,
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the line on which each record of a csv file ends, and its fields, as many as `columns` says.
@@ -173,12 +173,12 @@ def records(
         ) from error
 
 
-def json_document(path: Path, form: TextForm = PUBLISHED) -> Any:
+def json_document(path: Path, form: TextFormat = PUBLISHED) -> Any:
     """Return what a json file holds."""
     return _json_value(path, "\n".join(lines(path, LONGEST_DOCUMENT, form)), form=form)
 
 
-def json_lines(path: Path, form: TextForm = PUBLISHED) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_lines(path: Path, form: TextFormat = PUBLISHED) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the object of every line that is not blank."""
     for number, line in enumerate(lines(path, form=form), start=1):
         if not line.strip():
@@ -189,7 +189,7 @@ def json_lines(path: Path, form: TextForm = PUBLISHED) -> Iterator[tuple[int, di
         yield number, record
 
 
-def _json_value(path: Path, text: str, first: int = 1, form: TextForm = PUBLISHED) -> Any:
+def _json_value(path: Path, text: str, first: int = 1, form: TextFormat = PUBLISHED) -> Any:
     """Return the value of a json text that begins in a given line of a file."""
     try:
         value = json.loads(text)
@@ -205,7 +205,7 @@ def refuse_half_characters(text: str, value: object) -> None:
         json.dumps(value, ensure_ascii=False).encode()
 
 
-def no_json(path: Path, error: Exception, first: int, form: TextForm) -> SynthError:
+def no_json(path: Path, error: Exception, first: int, form: TextFormat) -> SynthError:
     """Say where a text that begins in a given line is no json."""
     line, reason = 1, str(error)
     if isinstance(error, json.JSONDecodeError):

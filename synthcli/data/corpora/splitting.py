@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli.data.corpora.find_files import lacks_error
-from synthcli.data.corpora.local_files.form import fold_command, name_with
+from synthcli.data.corpora.local_files.file_format import fold_command, name_with
 from synthcli.data.corpora.local_files.split_rule import SplitRule
 from synthcli.data.corpora.source import SPLITS, ClassNames, Folder, Parse, Row, SplitFiles, cut, split_ranges
 from synthcli.errors import SynthError

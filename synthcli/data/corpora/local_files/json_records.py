@@ -14,8 +14,8 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.json_items import read_items
 from synthcli.data.corpora.local_files.columns import MEANINGS, Records, read_columns
 from synthcli.data.corpora.local_files.fields import pick
-from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
-from synthcli.data.corpora.local_files.form import OwnForm, name_with, pipe_command, read_form
+from synthcli.data.corpora.local_files.file_format import OPTIONS as FORM_OPTIONS
+from synthcli.data.corpora.local_files.file_format import OwnFormat, name_with, pipe_command, read_format
 from synthcli.data.corpora.local_files.options import read_options, unquote
 from synthcli.data.corpora.local_files.records import own_records
 from synthcli.data.corpora.local_files.split_rule import CUT, read_split_rule
@@ -35,13 +35,13 @@ LAYOUT = (
 
 
 @dataclass(frozen=True)
-class JsonForm(OwnForm):
+class JsonFormat(OwnFormat):
     """Files of json, which may be whole documents."""
 
     def no_json(self, path: Path) -> str:
         """Say how to read a document that is one object, or an array of texts."""
         try:
-            held = json_document(path, OwnForm(self.encoding))
+            held = json_document(path, OwnFormat(self.encoding))
         except SynthError:
             return "mend that line"
         if isinstance(held, list) and all(isinstance(one, str) for one in held):
@@ -60,7 +60,7 @@ def _is_objects(value: object) -> TypeGuard[list[Record]]:
     return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
-def _read_objects(files: tuple[Path, ...], form: JsonForm, inside: str | None) -> Records:
+def _read_objects(files: tuple[Path, ...], form: JsonFormat, inside: str | None) -> Records:
     """Yield the objects of files and where they stand; those in a field of a document where one is named."""
     for path in files:
         if inside is not None:
@@ -74,9 +74,9 @@ def _read_objects(files: tuple[Path, ...], form: JsonForm, inside: str | None) -
                 yield record, f"`{path}`, line {number},"
 
 
-def _read_array(path: Path, field: str, form: JsonForm) -> Iterator[Record]:
+def _read_array(path: Path, field: str, form: JsonFormat) -> Iterator[Record]:
     """Yield the objects of the array that a document holds in a field."""
-    document = json_document(path, OwnForm(form.encoding, form.corpus))
+    document = json_document(path, OwnFormat(form.encoding, form.corpus))
     try:
         found = pick(document, field)
     except KeyError:
@@ -90,7 +90,7 @@ def own_jsonl(name: str) -> Corpus:
     """Return the corpus that a name such as `jsonl:text=body` asks for."""
     options = read_options(name, OPTIONS)
     columns, rule = read_columns(name, options), read_split_rule(name, options)
-    form = JsonForm(read_form(name, options).encoding, name)
+    form = JsonFormat(read_format(name, options).encoding, name)
     inside = unquote(options["records"]) if "records" in options else None
     read = partial(_read_objects, form=form, inside=inside)
     return own_records(name, "Your own json", LAYOUT, ENDINGS, columns, read, rule)

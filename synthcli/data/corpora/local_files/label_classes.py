@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from synthcli.data.corpora.local_files.form import OwnFile
+from synthcli.data.corpora.local_files.file_format import OwnFileFormat
 from synthcli.data.corpora.local_files.options import split_at, unquote
 from synthcli.data.corpora.reading import clip, lines
 from synthcli.errors import SynthError
@@ -73,7 +73,7 @@ def read_classes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise SynthError(f"the file of classes `{path}` does not exist", "name a file with one class a line")
     found: dict[str, int] = {}
-    for number, line in enumerate(lines(path, form=OwnFile()), start=1):
+    for number, line in enumerate(lines(path, form=OwnFileFormat()), start=1):
         if (name := line.strip()) in found:
             message = f"`{path}` has the class `{clip(name)}` at lines {found[name]} and {number}"
             raise SynthError(message, "leave one of them out")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.find_files import lacks_error
+from synthcli.data.corpora.local_files.file_format import OPTIONS as FORM_OPTIONS
+from synthcli.data.corpora.local_files.file_format import read_format
 from synthcli.data.corpora.local_files.files import LICENCE, URL, lack_error, list_files, split_pattern
-from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
-from synthcli.data.corpora.local_files.form import read_form
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
 from synthcli.data.corpora.local_files.options import read_options, unquote
 from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, read_split_rule
@@ -20,7 +20,7 @@ from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTION
 from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Row
 from synthcli.data.corpora.splitting import CutFolder, Group
-from synthcli.data.corpora.text_form import TextForm
+from synthcli.data.corpora.text_format import TextFormat
 from synthcli.errors import SynthError
 
 OPTIONS = {"source": "ENDING", "target": "ENDING"} | FORM_OPTIONS | SPLIT_OPTIONS
@@ -65,13 +65,15 @@ class Sides:
         raise lacks_error(path.parent, f"`{target}`", name, LAYOUT)
 
 
-def _read_rows(files: tuple[Path, ...], form: TextForm) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...], form: TextFormat) -> Iterator[Row]:
     for path, beside in zip(files[::2], files[1::2], strict=True):
         for source, target in parallel(path, beside, form):
             yield {"source": source, "target": target}
 
 
-def _open_folder(root: Path, name: str, sides: Sides, form: TextForm, rule: SplitRule) -> Folder | CutFolder:
+def _open_folder(
+    root: Path, name: str, sides: Sides, form: TextFormat, rule: SplitRule
+) -> Folder | CutFolder:
     base, pairs = sides.pairs(root, name)
     return split_own_folder(base, pairs, partial(_read_rows, form=form), name, LAYOUT, rule)
 
@@ -80,7 +82,7 @@ def own_parallel(name: str) -> Corpus:
     """Return the corpus that a name such as `parallel:source=de,target=en` asks for."""
     options = read_options(name, OPTIONS)
     source, target = (unquote(options.get(side, side)) for side in ("source", "target"))
-    sides, form = Sides(source, target), read_form(name, options)
+    sides, form = Sides(source, target), read_format(name, options)
     if sides.source == sides.target:
         raise SynthError(f"`{name}` has one ending for both sides: `{sides.source}`", f"expected {LAYOUT}")
     return Corpus(

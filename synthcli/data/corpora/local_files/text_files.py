@@ -10,9 +10,9 @@ from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.documents import paragraphs
+from synthcli.data.corpora.local_files.file_format import OPTIONS as FORM_OPTIONS
+from synthcli.data.corpora.local_files.file_format import read_format
 from synthcli.data.corpora.local_files.files import LICENCE, URL, find_own_files
-from synthcli.data.corpora.local_files.form import OPTIONS as FORM_OPTIONS
-from synthcli.data.corpora.local_files.form import read_form
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
 from synthcli.data.corpora.local_files.options import choose_value, read_options
 from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, read_split_rule
@@ -20,7 +20,7 @@ from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTION
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Parse, Row
 from synthcli.data.corpora.splitting import CutFolder
-from synthcli.data.corpora.text_form import TextForm
+from synthcli.data.corpora.text_format import TextFormat
 
 OPTIONS = {"rows": "lines|paragraphs|files"} | FORM_OPTIONS | SPLIT_OPTIONS
 ENDINGS = (".txt", ".text", ".md")
@@ -31,14 +31,14 @@ LAYOUT = (
 )
 
 
-Read = Callable[[Path, TextForm], Iterator[Row]]
+Read = Callable[[Path, TextFormat], Iterator[Row]]
 
 
-def _line_rows(path: Path, form: TextForm) -> Iterator[Row]:
+def _line_rows(path: Path, form: TextFormat) -> Iterator[Row]:
     return ({"text": line} for line in lines(path, form=form))
 
 
-def _file_rows(path: Path, form: TextForm) -> Iterator[Row]:
+def _file_rows(path: Path, form: TextFormat) -> Iterator[Row]:
     yield {"text": "\n".join(lines(path, form=form))}
 
 
@@ -49,7 +49,7 @@ READERS: dict[str, Read] = {
 }
 
 
-def _read_rows(files: tuple[Path, ...], read: Read, form: TextForm) -> Iterator[Row]:
+def _read_rows(files: tuple[Path, ...], read: Read, form: TextFormat) -> Iterator[Row]:
     return chain.from_iterable(read(path, form) for path in files)
 
 
@@ -72,7 +72,7 @@ def own_text(name: str) -> Corpus:
     options = read_options(name, OPTIONS)
     unit = choose_value(name, options, "rows", tuple(READERS))
     rule = read_split_rule(name, options, UNITS[unit])
-    parse = partial(_read_rows, read=READERS[unit], form=read_form(name, options))
+    parse = partial(_read_rows, read=READERS[unit], form=read_format(name, options))
     return Corpus(
         name=name,
         kind="text",

@@ -13,7 +13,7 @@ from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.json_items import read_items
 from synthcli.data.corpora.local_files.encodings import likely_encoding
 from synthcli.data.corpora.local_files.fields import field_from, find_paths
-from synthcli.data.corpora.local_files.form import OwnFile, read_form
+from synthcli.data.corpora.local_files.file_format import OwnFileFormat, read_format
 from synthcli.data.corpora.local_files.options import quote, read_options, split_at, unquote, with_options
 from synthcli.data.corpora.reading import BLOCK, lines
 from synthcli.errors import SynthError
@@ -80,7 +80,7 @@ def test_an_encoding_is_guessed_and_read(encoding: str, tmp_path: Path) -> None:
     assert likely_encoding(raw) == encoding
     path = tmp_path / "a.txt"
     path.write_bytes(raw)
-    form = read_form("text", {"encoding": encoding})
+    form = read_format("text", {"encoding": encoding})
     assert list(lines(path, form=form)) == [text, "and ascii", text]
 
 
@@ -92,14 +92,14 @@ def test_encodings_are_read_in_chunks(encoding: str, tmp_path: Path) -> None:
     ]
     path = tmp_path / "a.txt"
     path.write_bytes("".join(f"{line}\n" for line in wanted).encode(encoding))
-    assert list(lines(path, form=read_form("text", {"encoding": encoding}))) == wanted
+    assert list(lines(path, form=read_format("text", {"encoding": encoding}))) == wanted
 
 
 def test_what_is_not_of_the_encoding_is_refused_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"abc\n" * BLOCK + b"caf\xe9\n")
     with pytest.raises(SynthError) as error:
-        list(lines(path, form=read_form("text:encoding=ascii", {"encoding": "ascii"})))
+        list(lines(path, form=read_format("text:encoding=ascii", {"encoding": "ascii"})))
     assert error.value.message == f"`{path}` is not ascii at byte {4 * BLOCK + 3}"
     assert error.value.hint == (
         "it seems to be `cp1252`, which reads “café”; name the corpus `text:encoding=cp1252`"
@@ -115,7 +115,7 @@ def test_bytes_that_are_damaged_here_and_there(tmp_path: Path) -> None:
     path = tmp_path / "a b.txt"
     path.write_bytes("größer\n".encode() * 9 + b"kaputt \xff\n")
     with pytest.raises(SynthError) as error:
-        list(lines(path, form=OwnFile()))
+        list(lines(path, form=OwnFileFormat()))
     mended = tmp_path / "mended-a b.txt"
     assert error.value.hint == (
         "it is UTF-8 elsewhere; without the damaged bytes:"

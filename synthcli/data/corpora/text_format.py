@@ -15,7 +15,7 @@ def is_packed(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class TextForm:
+class TextFormat:
     """The encoding of files, and a hint for each thing that may be wrong with one."""
 
     encoding: str = "utf-8"
@@ -45,4 +45,4 @@ class TextForm:
         return COPY
 
 
-PUBLISHED = TextForm()
+PUBLISHED = TextFormat()

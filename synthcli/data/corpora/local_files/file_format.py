@@ -8,7 +8,7 @@ from pathlib import Path
 
 from synthcli.data.corpora.local_files.encodings import find_encoding, is_utf_8, likely_encoding
 from synthcli.data.corpora.local_files.options import unquote, with_options
-from synthcli.data.corpora.text_form import TextForm, is_packed
+from synthcli.data.corpora.text_format import TextFormat, is_packed
 
 OPTIONS = {"encoding": "utf-8|cp1252|…"}
 WIDTHS = {100_000: 1_000, 0: 80}  # bytes a line of a long one in a file of at least so many
@@ -18,7 +18,7 @@ PACKED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2
 
 
 @dataclass(frozen=True)
-class OwnFile(TextForm):
+class OwnFileFormat(TextFormat):
     """A user's own file that no corpus reads."""
 
     def undecodable(self, path: Path, raw: bytes) -> str:
@@ -65,7 +65,7 @@ class OwnFile(TextForm):
 
 
 @dataclass(frozen=True)
-class OwnForm(OwnFile):
+class OwnFormat(OwnFileFormat):
     """The files of a user's own corpus, whose name may say more of how to read them."""
 
     corpus: str = ""
@@ -85,10 +85,10 @@ class OwnForm(OwnFile):
         return f"put a field that holds the separator in double quotes; {bare}"
 
 
-def read_form(name: str, options: Mapping[str, str]) -> OwnForm:
+def read_format(name: str, options: Mapping[str, str]) -> OwnFormat:
     """Return how the files of a corpus are written, as its name says."""
     encoding = find_encoding(name, unquote(options.get("encoding", "utf-8")))
-    return OwnForm(encoding, name)
+    return OwnFormat(encoding, name)
 
 
 def name_with(corpus: str, **options: str | None) -> str:
