@@ -4,7 +4,7 @@
     dropped   the last of every pair kept, the first dropped, then healed for as many steps
     scratch   that size trained on the text itself, for the processor time that merging and healing took
 
-All are judged by the teacher on the same words. Run as
+All are held against the teacher on the same tokens. Run as
 `python benchmarks/half_depth.py --teacher RUN --heal-steps 300`; runs are written where `SYNTH_RUNS` says.
 """
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--heal-steps", type=int, default=300)
     parser.add_argument("--lr", type=float, default=5e-4, help="peak rate of healing")
     parser.add_argument("--hidden", type=float, default=0.0, help="weight of hidden states in healing")
-    parser.add_argument("--judged", type=int, default=None, help="test sequences; all if left out")
+    parser.add_argument("--evaluated", type=int, default=None, help="test sequences; all if left out")
     parser.add_argument("--out", type=Path, default=None, help="where to write the table as JSON")
     options = parser.parse_args()
     teacher = find_teacher(options.teacher)
@@ -104,9 +104,9 @@ def of_half_depth(base: Experiment, steps: int, evaluations: int) -> Experiment:
 
 
 def report(rows: dict[str, tuple[Run, float]], teacher: str, options: argparse.Namespace) -> None:
-    """Judge all students in one pass; print and write the table."""
+    """Evaluate all students in one pass; print and write the table."""
     words = tuple(str(run.path) for run, _ in rows.values())
-    found = agree(AgreementConfig(words, teacher, limit=options.judged))
+    found = agree(AgreementConfig(words, teacher, limit=options.evaluated))
     table = []
     for (name, (run, seconds)), one in zip(rows.items(), found.students, strict=True):
         figures = {figure.name: [figure.value, figure.interval] for figure in one.result.figures}

@@ -224,7 +224,7 @@ def test_a_segment_passes_its_state_on_without_its_gradient() -> None:
     assert smoothed.item() == pytest.approx(plain.item()) and model.named["window"] is None
 
 
-def test_scores_are_judged_by_their_squared_error() -> None:
+def test_scores_are_evaluated_by_their_squared_error() -> None:
     model = Told(torch.tensor([[1.5, 9.0], [4.0, 9.0], [2.0, 9.0]]))
     labels = torch.tensor([1.0, 6.0, IGNORED])
     loss, count = classification(model, {"tokens": TOKENS, "padding": MARKS, "labels": labels})

@@ -58,7 +58,7 @@ COMMANDS = (
         "eval",
         "evaluate:evaluate",
         EVALUATE,
-        "Judge checkpoints on the whole test split, with 95 % intervals.",
+        "Evaluate checkpoints on the whole test split, with 95 % intervals.",
     ),
     LazyCommand(
         "score",
@@ -76,7 +76,7 @@ COMMANDS = (
         "reproduce",
         "reproduce:reproduce",
         EVALUATE,
-        "Train and judge one experiment of every family, and its variants; print and write one table.",
+        "Train and evaluate one experiment of every family, and its variants; print and write one table.",
     ),
     LazyCommand(
         "compare",

@@ -88,7 +88,7 @@ def show(comparison: "Comparison", as_json: bool) -> None:
     for one in comparison.students:
         for note in one.result.notes:
             screen.say(f"note: {one.name}: {note}")
-    return screen.say(f"judged by `{comparison.teacher.path}` in {first.seconds:.1f} s")
+    return screen.say(f"evaluated against `{comparison.teacher.path}` in {first.seconds:.1f} s")
 
 
 def cell(one: "Compared", name: str) -> str:

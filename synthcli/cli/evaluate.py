@@ -1,4 +1,4 @@
-"""`synth eval`: judge checkpoints."""
+"""`synth eval`: evaluate checkpoints."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ Checkpoints = Annotated[
 Corpus = Annotated[
     str | None,
     typer.Option(
-        help="Judge on another corpus than the preset's.",
+        help="Evaluate on another corpus than the preset's.",
         rich_help_panel=TEXT,
         autocompletion=complete(list_corpora),
     ),
@@ -153,7 +153,7 @@ def evaluate(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Judge checkpoints on the whole test split, with 95 % intervals.
+    """Evaluate checkpoints on the whole test split, with 95 % intervals.
 
     Examples:
 
@@ -204,7 +204,7 @@ def evaluate(
     results: list[Result] = []
     try:
         for word in named:
-            results.append(judged(word, asked))
+            results.append(evaluate_one(word, asked))
     except SynthError as error:
         results += [error.result] if isinstance(error, NotWrittenError) else []
         if results:
@@ -214,9 +214,9 @@ def evaluate(
         if not results:
             raise
         show_all(results, as_json)
-        judged_now = [str(word) for word in named[: len(results)]]
-        kept = f"{len(results)} of {len(named)} checkpoints are judged"
-        raise Stopped(kept, same_command(judged_now), "judges the others") from None
+        evaluated_now = [str(word) for word in named[: len(results)]]
+        kept = f"{len(results)} of {len(named)} checkpoints are evaluated"
+        raise Stopped(kept, same_command(evaluated_now), "evaluates the others") from None
     return show_all(results, as_json)
 
 
@@ -280,8 +280,8 @@ def refuse_rouge_tokenizer(metric: str, name: str) -> None:
         raise SynthError(message, did_you_mean(name, ROUGE_TOKENIZERS))
 
 
-def judged(word: str | None, request: "Request") -> "Result":
-    """Judge one checkpoint; without a word, the newest that the metric fits."""
+def evaluate_one(word: str | None, request: "Request") -> "Result":
+    """Evaluate one checkpoint; without a word, the newest that the metric fits."""
     from synthcli.cli.preparing_progress import Reporter
     from synthcli.evaluation.measure import METRICS as TASKS_OF
     from synthcli.jobs.evaluate import evaluate_checkpoint

@@ -116,8 +116,8 @@ def show(outcome: "MergeOutcome") -> None:
     show_figures(outcome.to_json(), as_json=False)
     run, teacher = outcome.run.path, outcome.job.teacher.path
     screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
-    judge = f"synth eval teacher-agreement {run} --teacher {teacher}"
-    screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{judge}`")
+    evaluate = f"synth eval teacher-agreement {run} --teacher {teacher}"
+    screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{evaluate}`")
 
 
 def show_figures(table: dict[str, Any], as_json: bool) -> None:

@@ -146,7 +146,7 @@ def announce(job: "ProbeJob") -> None:
     tokens = int(train.lengths.sum() + held_out.lengths.sum())
     screen.say(
         f"text: {len(train):,} sequences of {train.name} to compute on, {len(held_out):,} of "
-        f"{held_out.split} to judge by; {tokens:,} tokens, recorded in {shown(job.bytes)}"
+        f"{held_out.split} to evaluate on; {tokens:,} tokens, recorded in {shown(job.bytes)}"
     )
 
 

@@ -55,7 +55,7 @@ def reproduce(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train and judge one experiment of every family, and its variants; print and write one table.
+    """Train and evaluate one experiment of every family, and its variants; print and write one table.
 
     With presets: train these, evaluate them, and say what was printed for them.
     What is done already is kept, what was interrupted is resumed: run it again at any time.

@@ -15,7 +15,7 @@ LARGE = 1e6  # from here on a figure is written with an exponent
 
 
 def show_results(results: "Sequence[Result]") -> None:
-    """Print a table for each text that was judged on, and what gives its figures their meaning."""
+    """Print a table for each text that was evaluated on, and what gives its figures their meaning."""
     if len(results) == 1:
         return show_one(results[0])
     names = names_of([Path(result.checkpoint) for result in results])
@@ -61,17 +61,17 @@ def show_several(results: "list[Named]") -> None:
 
 
 def tell(result: "Result") -> None:
-    """Say what was judged, and where its outputs are."""
+    """Say what was evaluated, and where its outputs are."""
     from synthcli.runs import run_of
 
-    screen.say(f"judged `{result.checkpoint}` in {result.seconds:.1f} s")
+    screen.say(f"evaluated `{result.checkpoint}` in {result.seconds:.1f} s")
     run = run_of(Path(result.checkpoint))
     if run is not None and result.outputs is not None:
         screen.say(f"outputs: `{run.results / result.outputs}`")
 
 
 def title_of(result: "Result", has_count: bool = True) -> str:
-    """Return what was judged on."""
+    """Return what was evaluated on."""
     title = f"{result.corpus}, {result.split}"
     if not has_count:
         return title if result.limit is None else f"{title}: the first {result.limit:,} examples"

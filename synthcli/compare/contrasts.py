@@ -26,7 +26,7 @@ Arms = Mapping[str, Mapping[int, RunRecord]]
 
 @dataclass(frozen=True)
 class PairedArms:
-    """A pair of arms before it is judged with the others."""
+    """A pair of arms before it is decided with the others."""
 
     quantity: Quantity
     contrast: Contrast
@@ -50,7 +50,7 @@ def contrast_figures(
 
     With each figure come the margin and the noise floor.
     """
-    return judge_pairs([pair for figure in figures for pair in pair_arms(arms, *figure)])
+    return decide_pairs([pair for figure in figures for pair in pair_arms(arms, *figure)])
 
 
 def pair_arms(arms: Arms, quantity: Quantity, margin: float, floor: Floor | None = None) -> list[PairedArms]:
@@ -60,7 +60,7 @@ def pair_arms(arms: Arms, quantity: Quantity, margin: float, floor: Floor | None
     return [_compare(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
 
 
-def judge_pairs(found: list[PairedArms]) -> list[dict[str, Any]]:
+def decide_pairs(found: list[PairedArms]) -> list[dict[str, Any]]:
     """Return a table for each pair of arms; all of them are one family of tests."""
     verdicts = decide([one.contrast for one in found])
     return [_table(one, verdict) for one, verdict in zip(found, verdicts, strict=True)]

@@ -1,7 +1,7 @@
 """Agreement of a model with a teacher and with a larger reference, position by position.
 
 KL(p‖q) = Σ_v p_v (log p_v − log q_v), p the teacher's distribution, q the model's  (Hinton et al. 2015);
-agreement in the top k: the model's first choice is among the k words the judge finds most probable.
+agreement in the top k: the model's first choice is among the k words the reference finds most probable.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from synthcli.evaluation.score import Score
 
 TOPS = (1, 5, 10)
 ROWS = 1024  # cosines of so many samples with all others at a time
-COLUMNS = ("kl", *(f"top{k}" for k in TOPS), "right", "judge_right")
+COLUMNS = ("kl", *(f"top{k}" for k in TOPS), "right", "reference_right")
 
 Logits = Float[Tensor, "positions vocabulary"]
 
@@ -26,38 +26,42 @@ def kl_divergence(teacher: Logits, student: Logits) -> Float[Tensor, " positions
     return (log_p.exp() * (log_p - log_q)).sum(-1)
 
 
-def rank_of(choice: Int[Tensor, " positions"], judge: Logits) -> Int[Tensor, " positions"]:
-    """Return how many words the judge finds more probable than the one chosen; equals are not more."""
-    return (judge > judge.gather(-1, choice[:, None])).sum(-1)
+def rank_of(choice: Int[Tensor, " positions"], reference: Logits) -> Int[Tensor, " positions"]:
+    """Return how many words the reference finds more probable than the one chosen; equals are not more."""
+    return (reference > reference.gather(-1, choice[:, None])).sum(-1)
 
 
-def tally(student: Logits, judge: Logits, truth: Int[Tensor, " positions"]) -> Float[Tensor, "positions k"]:
+def tally(
+    student: Logits, reference: Logits, truth: Int[Tensor, " positions"]
+) -> Float[Tensor, "positions k"]:
     """Return for every position what the columns of `COLUMNS` add up."""
     choice = student.argmax(-1)
-    rank = rank_of(choice, judge)
-    right = (choice == truth, judge.argmax(-1) == truth)
+    rank = rank_of(choice, reference)
+    right = (choice == truth, reference.argmax(-1) == truth)
     hits = [rank < k for k in TOPS]
-    columns = [kl_divergence(judge, student).double(), *(hit.double() for hit in (*hits, *right))]
+    columns = [kl_divergence(reference, student).double(), *(hit.double() for hit in (*hits, *right))]
     return torch.stack(columns, dim=-1)
 
 
-def agreement(sums: Array, positions: Array, judge: str) -> list[Score]:
+def agreement(sums: Array, positions: Array, reference: str) -> list[Score]:
     """Return the scores of sums (samples, columns) over so many positions of each sample.
 
     The divergence from a reference says little beside that from the teacher, and is left out.
     """
     scores = []
     for k in TOPS:
-        protocol = f"positions whose first choice is among the {judge}'s first {k}, in per cent"
-        scores.append(Score(f"{judge}_top{k}", _mean(100 * _column(sums, f"top{k}"), positions), protocol))
-    if judge == "teacher":
+        protocol = f"positions whose first choice is among the {reference}'s first {k}, in per cent"
+        scores.append(
+            Score(f"{reference}_top{k}", _mean(100 * _column(sums, f"top{k}"), positions), protocol)
+        )
+    if reference == "teacher":
         protocol = "KL(teacher‖model) of a position, in nats"
         scores.insert(0, Score("kl", _mean(_column(sums, "kl"), positions), protocol, "", False))
         accuracy = "positions whose first choice is the text's own word, in per cent"
         scores.append(Score("accuracy", _mean(100 * _column(sums, "right"), positions), accuracy))
-    protocol = f"the same of the {judge}"
-    own = _mean(100 * _column(sums, "judge_right"), positions)
-    return [*scores, Score(f"{judge}_accuracy", own, protocol)]
+    protocol = f"the same of the {reference}"
+    own = _mean(100 * _column(sums, "reference_right"), positions)
+    return [*scores, Score(f"{reference}_accuracy", own, protocol)]
 
 
 def _column(sums: Array, name: str) -> Array:

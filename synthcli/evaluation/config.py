@@ -1,4 +1,4 @@
-"""How a model is judged: `[evaluation]` of a preset. Importing this imports no torch."""
+"""How a model is evaluated: `[evaluation]` of a preset. Importing this imports no torch."""
 
 from typing import Literal
 

@@ -36,7 +36,7 @@ LOGITS = 2**26  # at a time where every target needs a row of them: 256 MiB in f
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationJob:
     """A model, what it is asked, and how; `chosen` are the examples in the order of the split.
 
     `keep` is given what a model wrote, and its scores.
@@ -72,82 +72,82 @@ class Judged:
         return {name: tensor.to(device) for name, tensor in batch.items() if tensor is not None}
 
 
-def generated(judged: Judged) -> list[str]:
+def generated(job: EvaluationJob) -> list[str]:
     """Return the text the model writes for each source."""
-    model, tokenizer = judged.model, judged.tokenizer
-    options = search_options(tokenizer, judged.config, model.config.max_target_length)
-    texts = [""] * len(judged.chosen)
-    for places in judged.batches():
-        batch = judged.on_device(places)
+    model, tokenizer = job.model, job.tokenizer
+    options = search_options(tokenizer, job.config, model.config.max_target_length)
+    texts = [""] * len(job.chosen)
+    for places in job.batches():
+        batch = job.on_device(places)
         hypotheses = translate(model, batch["source"], batch.get("source_padding"), options)
         for place, found in zip(places, hypotheses, strict=True):
             texts[place] = tokenizer.decode(list(found.tokens))
     return texts
 
 
-def _by_text(metric: str, judged: Judged) -> list[Score]:
-    examples, chosen = judged.examples, judged.chosen
+def _by_text(metric: str, job: EvaluationJob) -> list[Score]:
+    examples, chosen = job.examples, job.chosen
     if not examples.has_texts:
         message = f"`{metric}` compares texts, and `data.denoising` asks for what it hid of them alone"
         raise SynthError(message, "`perplexity` is what fits it")
     references = examples.texts(chosen)
     if metric == "rouge":  # before anything is written
-        refuse_unreadable(references, judged.config.rouge_tokenizer)
-    sources = [None] * len(chosen) if judged.keep is None else examples.sources(chosen)
-    outputs = Outputs(sources, [(text,) for text in references], generated(judged))
-    scores = score(metric, outputs, judged.config)
-    if judged.keep is not None:
-        judged.keep(outputs, scores)
+        refuse_unreadable(references, job.config.rouge_tokenizer)
+    sources = [None] * len(chosen) if job.keep is None else examples.sources(chosen)
+    outputs = Outputs(sources, [(text,) for text in references], generated(job))
+    scores = score(metric, outputs, job.config)
+    if job.keep is not None:
+        job.keep(outputs, scores)
     return scores
 
 
-def _perplexity(judged: Judged) -> list[Score]:
+def _perplexity(job: EvaluationJob) -> list[Score]:
     """Sum −log p of every target, each example by itself, so that batches do not matter."""
-    if judged.examples.is_stream:
-        return of_streams(judged)
-    nats = np.zeros(len(judged.chosen))
-    tokens = np.zeros(len(judged.chosen))
-    for places in judged.batches(LOGITS // judged.model.config.vocab_size):
-        batch = judged.on_device(places)
+    if job.examples.is_stream:
+        return of_streams(job)
+    nats = np.zeros(len(job.chosen))
+    tokens = np.zeros(len(job.chosen))
+    for places in job.batches(LOGITS // job.model.config.vocab_size):
+        batch = job.on_device(places)
         targets = batch.pop("targets")
         real = targets != IGNORED
-        result = judged.model(**batch, select=real)
+        result = job.model(**batch, select=real)
         logits = result[0] if isinstance(result, tuple) else result
         nats[places], tokens[places] = by_row(_nats(logits, targets[real]), real)
-    if judged.model.config.task != "causal-lm":
+    if job.model.config.task != "causal-lm":
         return perplexity(nats, tokens, None, None)
-    return of_text(judged, nats, tokens)
+    return of_text(job, nats, tokens)
 
 
-def of_streams(judged: Judged) -> list[Score]:
+def of_streams(job: EvaluationJob) -> list[Score]:
     """Sum −log p segment after segment, each after the state of the one before; nothing is left out."""
-    model, streams, chosen = judged.model, judged.examples.streams, judged.chosen
+    model, streams, chosen = job.model, job.examples.streams, job.chosen
     nats, tokens = np.zeros(len(chosen)), np.zeros(len(chosen))
     state = model.initial_state()
     for first in range(0, len(chosen), streams):
         places = np.arange(first, min(first + streams, len(chosen)))
-        batch = judged.on_device(places)
+        batch = job.on_device(places)
         if len(places) < streams:  # a limit ends in the midst of a segment
             state = select_state(state, torch.arange(len(places), device=batch["tokens"].device))
-        nats[places], tokens[places], state = of_segment(judged, batch, state)
-        judged.progress(first + len(places), len(chosen))
-    return of_text(judged, nats, tokens)
+        nats[places], tokens[places], state = of_segment(job, batch, state)
+        job.progress(first + len(places), len(chosen))
+    return of_text(job, nats, tokens)
 
 
-def of_text(judged: Judged, nats: Figures, tokens: Figures) -> list[Score]:
+def of_text(job: EvaluationJob, nats: Figures, tokens: Figures) -> list[Score]:
     """Return the figures of a language model: by token, by word where there are words, and by byte."""
-    examples, chosen = judged.examples, judged.chosen
+    examples, chosen = job.examples, job.chosen
     words = None if examples.lacks_words() else examples.words(chosen)
     return perplexity(nats, tokens, words, examples.bytes(chosen))
 
 
-def of_segment(judged: Judged, batch: dict[str, Tensor], state: Any) -> tuple[Figures, Figures, Any]:
+def of_segment(job: EvaluationJob, batch: dict[str, Tensor], state: Any) -> tuple[Figures, Figures, Any]:
     """Return nats and targets of every row of a segment, and the state after it.
 
     It is read in parts whose logits are no more than `LOGITS`: where a segment is cut changes nothing.
     """
-    model, (rows, length) = judged.model, batch["tokens"].shape
-    window = judged.config.window or model.config.max_target_length
+    model, (rows, length) = job.model, batch["tokens"].shape
+    window = job.config.window or model.config.max_target_length
     nats, tokens = np.zeros(rows), np.zeros(rows)
     width = max(1, LOGITS // (rows * model.config.vocab_size))
     for start in range(0, length, width):
@@ -170,59 +170,59 @@ def by_row(loss: Tensor, real: Tensor) -> tuple[Figures, Figures]:
     return sums.cpu().numpy(), real.sum(dim=1).double().cpu().numpy()
 
 
-def _of_masked(metric: OfTokens, judged: Judged) -> list[Score]:
+def _of_masked(metric: OfTokens, job: EvaluationJob) -> list[Score]:
     """Measure by the first choice at every masked token, each with the row it stands in."""
     found: list[tuple[Indices, Indices, Indices]] = []
-    for places in judged.batches(LOGITS // judged.model.config.vocab_size):
-        batch = judged.on_device(places)
+    for places in job.batches(LOGITS // job.model.config.vocab_size):
+        batch = job.on_device(places)
         targets = batch.pop("targets")
         real = targets != IGNORED
-        guesses = _finite(judged.model(**batch, select=real)).argmax(-1)
+        guesses = _finite(job.model(**batch, select=real)).argmax(-1)
         rows = places[real.nonzero()[:, 0].cpu().numpy()]
         found.append((rows, guesses.cpu().numpy(), targets[real].cpu().numpy()))
-    return metric(len(judged.chosen), *(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    return metric(len(job.chosen), *(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _accuracy(judged: Judged) -> list[Score]:
-    if judged.model.config.head.output == "regression":
+def _accuracy(job: EvaluationJob) -> list[Score]:
+    if job.model.config.head.output == "regression":
         hint = "`correlation` is what fits it"
         raise SynthError("`accuracy` counts classes, and this model predicts scores", hint)
-    return accuracy(*classes(judged))
+    return accuracy(*classes(job))
 
 
-def _by_class(metric: ByClass, name: str, judged: Judged) -> list[Score]:
+def _by_class(metric: ByClass, name: str, job: EvaluationJob) -> list[Score]:
     """Measure with a table of the model's classes; the number of a choice says nothing about its text."""
-    config = judged.model.config
+    config = job.model.config
     if config.num_classes is None:
         is_choice = config.head.output == "choice"
         does, fits = ("chooses among texts", "accuracy") if is_choice else ("predicts scores", "correlation")
         raise SynthError(f"`{name}` counts classes, and this model {does}", f"`{fits}` is what fits it")
-    return metric(*classes(judged), config.num_classes)
+    return metric(*classes(job), config.num_classes)
 
 
-def classes(judged: Judged) -> tuple[Indices, Indices]:
+def classes(job: EvaluationJob) -> tuple[Indices, Indices]:
     """Return the most probable class, or choice, of each example, and the right one."""
-    predictions = np.zeros(len(judged.chosen), dtype=np.int64)
-    labels = np.zeros(len(judged.chosen), dtype=np.int64)
-    for places in judged.batches():
-        batch = judged.on_device(places)
+    predictions = np.zeros(len(job.chosen), dtype=np.int64)
+    labels = np.zeros(len(job.chosen), dtype=np.int64)
+    for places in job.batches():
+        batch = job.on_device(places)
         labels[places], absent = batch.pop("labels").cpu().numpy(), batch.pop("absent", None)
-        logits = _finite(judged.model(**batch))
+        logits = _finite(job.model(**batch))
         if absent is not None:
             logits = logits.masked_fill(absent, -torch.inf)
         predictions[places] = logits.argmax(-1).cpu().numpy()
     return predictions, labels
 
 
-def _correlation(judged: Judged) -> list[Score]:
-    if judged.model.config.head.output != "regression":
+def _correlation(job: EvaluationJob) -> list[Score]:
+    if job.model.config.head.output != "regression":
         hint = "`accuracy` is what fits it"
         raise SynthError("`correlation` compares scores, and this model predicts classes", hint)
-    predictions, scores = np.zeros(len(judged.chosen)), np.zeros(len(judged.chosen))
-    for places in judged.batches():
-        batch = judged.on_device(places)
+    predictions, scores = np.zeros(len(job.chosen)), np.zeros(len(job.chosen))
+    for places in job.batches():
+        batch = job.on_device(places)
         scores[places] = batch.pop("labels").cpu().numpy()
-        predictions[places] = _finite(judged.model(**batch))[:, 0].float().cpu().numpy()
+        predictions[places] = _finite(job.model(**batch))[:, 0].float().cpu().numpy()
     return correlation(predictions, scores)
 
 
@@ -233,7 +233,7 @@ def _finite(figures: Tensor) -> Tensor:
     return figures
 
 
-METRICS: dict[str, dict[str, Callable[[Judged], list[Score]]]] = {
+METRICS: dict[str, dict[str, Callable[[EvaluationJob], list[Score]]]] = {
     "bleu": {"seq2seq": partial(_by_text, "bleu")},
     "rouge": {"seq2seq": partial(_by_text, "rouge")},
     "cider": {"seq2seq": partial(_by_text, "cider")},
@@ -260,18 +260,18 @@ def is_compared(metric: str, task: str) -> bool:
     return task in METRICS[metric] and (metric, task) not in UNKEPT
 
 
-def measure(metric: str, judged: Judged) -> list[Score]:
+def measure(metric: str, job: EvaluationJob) -> list[Score]:
     """Return the scores of one metric, the principal one first."""
-    task = judged.model.config.task
+    task = job.model.config.task
     refuse_mismatch(metric, task)
-    refuse_headless(judged.model.config)
-    was_training = judged.model.training
-    judged.model.eval()
+    refuse_headless(job.model.config)
+    was_training = job.model.training
+    job.model.eval()
     try:
         with torch.inference_mode():
-            return METRICS[metric][task](judged)
+            return METRICS[metric][task](job)
     finally:
-        judged.model.train(was_training)
+        job.model.train(was_training)
 
 
 def refuse_mismatch(metric: str, task: str) -> None:

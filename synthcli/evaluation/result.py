@@ -53,7 +53,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """`samples` of `split_size` were judged: the whole split unless `limit` says otherwise."""
+    """`samples` of `split_size` were evaluated: the whole split unless `limit` says otherwise."""
 
     metric: str
     figures: tuple[Figure, ...]

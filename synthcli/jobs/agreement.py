@@ -165,8 +165,8 @@ def examples_for(teacher: Teacher, config: AgreementConfig, preparing: Preparing
     if config.split not in store.splits:
         have = ", ".join(f"`{name}`" for name in store.splits)
         raise SynthError(f"`{store.corpus}` has no split `{config.split}`", f"it has {have}")
-    judging = EvaluationConfig(metrics=("perplexity",))
-    return examples_of(store, config.split, teacher.config, data, judging)
+    evaluating = EvaluationConfig(metrics=("perplexity",))
+    return examples_of(store, config.split, teacher.config, data, evaluating)
 
 
 def batch_to_time(examples: Examples, chosen: Any) -> Any:

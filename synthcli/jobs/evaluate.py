@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint: the data it is judged on, its scores, the result beside its run."""
+"""Evaluate a checkpoint: the data it is evaluated on, its scores, the result beside its run."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.kept_samples import to_lines
-from synthcli.evaluation.measure import Judged, Progress, measure, refuse_headless, refuse_mismatch
+from synthcli.evaluation.measure import EvaluationJob, Progress, measure, refuse_headless, refuse_mismatch
 from synthcli.evaluation.outputs import SCORERS
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
@@ -41,7 +41,7 @@ RECORDED = ("synthcli", "torch", "sacrebleu", "rouge-score", "tokenizers", "sent
 
 @dataclass(frozen=True)
 class Request:
-    """What to judge a checkpoint on where it differs from its preset; None keeps the preset's.
+    """What to evaluate a checkpoint on where it differs from its preset; None keeps the preset's.
 
     `settings` are in place of all of `[evaluation]`.
     """
@@ -66,7 +66,7 @@ def report_nothing(done: int, total: int) -> None:
 def evaluate_checkpoint(
     path: Path, request: Request, progress: Progress = report_nothing, preparing: Preparing | None = None
 ) -> Result:
-    """Judge a checkpoint, and write the result into the run it belongs to."""
+    """Evaluate a checkpoint, and write the result into the run it belongs to."""
     checkpoint = load_checkpoint(path)
     run = run_of(checkpoint.path)
     refuse_mismatch(request.metric, checkpoint.config.task)
@@ -88,7 +88,7 @@ def evaluate_checkpoint(
     lines: list[str] = []
     samples: list[str] = []
     keep = None if run is None or request.save_outputs is False else keeper(lines)
-    result = judge(
+    result = evaluate_model(
         model_of(checkpoint).to(current_device()),
         checkpoint.tokenizer,
         examples,
@@ -111,7 +111,7 @@ def evaluate_checkpoint(
     return result
 
 
-def judge(
+def evaluate_model(
     model: nn.Module,
     tokenizer: Tokenizer,
     examples: Examples,
@@ -126,9 +126,9 @@ def judge(
     size = len(examples)
     chosen = np.arange(size if request.limit is None else min(request.limit, size))
     began = time.monotonic()
-    judged = Judged(model, tokenizer, examples, config, chosen, progress, keep)
-    with suggest_less(sizes_of(judged, request.metric)):
-        scores = measure(request.metric, judged)
+    evaluated = EvaluationJob(model, tokenizer, examples, config, chosen, progress, keep)
+    with suggest_less(sizes_of(evaluated, request.metric)):
+        scores = measure(request.metric, evaluated)
     seconds = time.monotonic() - began
     if take_scores is not None:
         take_scores(scores)
@@ -151,13 +151,13 @@ def judge(
     )
 
 
-def sizes_of(judged: Judged, metric: str) -> dict[str, int]:
+def sizes_of(evaluated: EvaluationJob, metric: str) -> dict[str, int]:
     """Return what decides how much memory a metric takes, by its option; of streams nothing does."""
-    if judged.examples.is_stream:
+    if evaluated.examples.is_stream:
         return {}
-    writes = metric in SCORERS and judged.model.config.task == "seq2seq"
-    beam = {"--beam": judged.config.beam} if writes else {}
-    return {"--batch-size": min(judged.config.batch_size, len(judged.chosen))} | beam
+    writes = metric in SCORERS and evaluated.model.config.task == "seq2seq"
+    beam = {"--beam": evaluated.config.beam} if writes else {}
+    return {"--batch-size": min(evaluated.config.batch_size, len(evaluated.chosen))} | beam
 
 
 def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
@@ -167,7 +167,7 @@ def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
 
 
 def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Request) -> DataConfig:
-    """Return the data to judge on: the preset's, or another corpus in the checkpoint's own pieces."""
+    """Return the data to evaluate on: the preset's, or another corpus in the checkpoint's own pieces."""
     is_own = experiment is not None and is_own_source(experiment.data, request.corpus, request.source)
     if experiment is not None and is_own and request.form in (None, checkpoint.tokenizer.form):
         return experiment.data
@@ -210,7 +210,7 @@ def refuse_formless(form: str | None, task: str) -> None:
 
 
 def options_for(experiment: Experiment | None, request: Request) -> EvaluationConfig:
-    """Return how to judge: the preset's way, and what the request changes."""
+    """Return how to evaluate: the preset's way, and what the request changes."""
     own = experiment.evaluation if experiment else EvaluationConfig(metrics=(request.metric,))
     base = request.settings or own
     asked = {

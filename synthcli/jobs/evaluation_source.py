@@ -1,4 +1,4 @@
-"""What a model is judged on: all of a file that is named for it, and what of a corpus was cut."""
+"""What a model is evaluated on: all of a file that is named for it, and what of a corpus was cut."""
 
 from pathlib import Path
 

@@ -86,7 +86,7 @@ def place_in(paper: Paper) -> str:
 
 
 def search_of(result: Result) -> str:
-    """Return how the texts that were judged were searched for; nothing where none were written."""
+    """Return how the texts that were evaluated were searched for; nothing where none were written."""
     if result.metric not in WRITTEN:
         return ""
     beam = result.options["beam"]

@@ -58,7 +58,7 @@ class Writer:
         self.model = model.to(current_device())
         self.config: ModelConfig = self.model.config  # type: ignore[assignment]
         if self.config.task == "classification":
-            hint = "judge it with `synth eval accuracy`"
+            hint = "evaluate it with `synth eval accuracy`"
             raise SynthError(f"a model of task `{self.config.task}` does not write", hint)
         refuse_headless(self.config)
         self.answers = isinstance(self.model, CausalLM) and has_learnt_to_answer(path)
@@ -177,7 +177,7 @@ def split_at_masks(prompt: str) -> list[str]:
 def refuse_unmasked(tokenizer: Tokenizer, asked: Asked) -> None:
     if tokenizer.mask_id is None:
         message = f"the tokenizer `{tokenizer.kind}` of this masked-lm has no mask to fill"
-        raise SynthError(message, "judge the model with `synth eval perplexity`")
+        raise SynthError(message, "evaluate the model with `synth eval perplexity`")
     if asked.search.beam > 1 or asked.sampling.temperature:
         message = "a masked-lm fills masks with what is most probable: no beam, no temperature"
         raise SynthError(message, "leave `--beam`, `--temperature`, `--top-k` and `--top-p` out")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthcli.compare.contrasts import PairedArms, judge_pairs, pair_arms, value_of
+from synthcli.compare.contrasts import PairedArms, decide_pairs, pair_arms, value_of
 from synthcli.compare.ladder import BEYOND
 from synthcli.jobs.compare_config import CompareConfig
 from synthcli.jobs.compare_report import fairness_of
@@ -89,5 +89,5 @@ def _contrasts_of(config: CompareConfig, rungs: "Comparisons") -> dict[str, list
         baseline, *_ = rung.records.values()
         arms = {arm: records for arm, records in rung.records.items() if baseline.keys() & records.keys()}
         pairs[name] = pair_arms(arms, config.quantity, margin) if baseline else []
-    judged = iter(judge_pairs([one for of_rung in pairs.values() for one in of_rung]))
-    return {name: [next(judged) for _ in of_rung] for name, of_rung in pairs.items()}
+    evaluated = iter(decide_pairs([one for of_rung in pairs.values() for one in of_rung]))
+    return {name: [next(evaluated) for _ in of_rung] for name, of_rung in pairs.items()}

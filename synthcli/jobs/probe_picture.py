@@ -114,7 +114,7 @@ def figure_of(value: float) -> str:
 
 
 def title_of(report: dict[str, Any]) -> str:
-    text, judged = report["text"], report["text"]["judged_by"]
+    text, evaluated = report["text"], report["text"]["judged_by"]
     teacher = Path(report["teacher"]["path"])
     name = teacher.parents[2].name if teacher.parent.name == "checkpoints" else teacher.name
-    return f"{name}: {text['corpus']}, {judged['sequences']:,} sequences of {judged['split']}"
+    return f"{name}: {text['corpus']}, {evaluated['sequences']:,} sequences of {evaluated['split']}"

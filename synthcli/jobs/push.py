@@ -1,4 +1,4 @@
-"""Put a folder on the Hugging Face hub: what would go is known, and judged, before anything is sent."""
+"""Put a folder on the Hugging Face hub: what would go is known, and looked at, before anything is sent."""
 
 import glob
 import os

@@ -1,4 +1,4 @@
-"""The compressed model of a reproduction: one block of a teacher it has trained, distilled and judged."""
+"""The compressed model of a reproduction: one block of a teacher it has trained, distilled and evaluated."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from synthcli.evaluation.result import Result
 from synthcli.jobs import probe
 from synthcli.jobs.distill_block import DistillJob, prepare, provenance, run
 from synthcli.jobs.evaluate import Request as Question
-from synthcli.jobs.evaluate import evaluate_checkpoint, judge, options_for, report_nothing
+from synthcli.jobs.evaluate import evaluate_checkpoint, evaluate_model, options_for, report_nothing
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.train import Watcher
 from synthcli.reproduce.table import Row
@@ -102,8 +102,8 @@ def perplexity_row(run: Run, job: DistillJob, variant: str) -> Row:
     """Return what the whole model is worth on the test split."""
     results = run.read_results()
     known = [Result.from_json(table) for name, table in results.items() if name.startswith(f"{METRIC}.")]
-    judged = known[0] if known else evaluate_checkpoint(find_checkpoint(str(run.path)), Question(METRIC))
-    figure, whole = judged.figures[0], results[RESULT]
+    evaluated = known[0] if known else evaluate_checkpoint(find_checkpoint(str(run.path)), Question(METRIC))
+    figure, whole = evaluated.figures[0], results[RESULT]
     return Row(
         **common(run, job, variant),
         metric=figure.name,
@@ -112,7 +112,7 @@ def perplexity_row(run: Run, job: DistillJob, variant: str) -> Row:
         interval=figure.interval,
         untrained=by_chance(run, job).figures[0].value,
         higher_is_better=figure.higher_is_better,
-        samples=judged.samples,
+        samples=evaluated.samples,
         parameters=whole["model"]["parameters_after"],
         steps=whole["blocks"][0]["steps"],
     )
@@ -132,7 +132,7 @@ def common(run: Run, job: DistillJob, variant: str) -> dict[str, Any]:
 
 
 def by_chance(run: Run, job: DistillJob) -> Result:
-    """Judge the teacher with a student by chance in it, on the same examples."""
+    """Evaluate the teacher with a student by chance in it, on the same examples."""
     known = run.read_results().get(UNTRAINED)
     if known is not None:
         return Result.from_json(known)
@@ -143,9 +143,11 @@ def by_chance(run: Run, job: DistillJob) -> Result:
     }
     model = with_mixers(teacher.model, teacher.config, mixers, job.stack)
     question = Question(METRIC)
-    judging = options_for(experiment, question)
+    evaluation = options_for(experiment, question)
     store = job.texts[0].store
-    examples = examples_of(store, judging.split, teacher.config, experiment.data, judging)
-    result = judge(model, teacher.tokenizer, examples, judging, question, report_nothing, ("untrained", 0))
+    examples = examples_of(store, evaluation.split, teacher.config, experiment.data, evaluation)
+    result = evaluate_model(
+        model, teacher.tokenizer, examples, evaluation, question, report_nothing, ("untrained", 0)
+    )
     run.write_result(UNTRAINED, result.to_json())
     return result

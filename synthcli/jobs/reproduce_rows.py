@@ -17,7 +17,7 @@ from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.measure import Progress
 from synthcli.evaluation.result import Result
 from synthcli.jobs.claims_beside import describe_claims
-from synthcli.jobs.evaluate import Request, evaluate_checkpoint, judge, options_for
+from synthcli.jobs.evaluate import Request, evaluate_checkpoint, evaluate_model, options_for
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.train import Watcher, fitted_to_store, initialised, resume_run, train_experiment
 from synthcli.model import build, count_parameters
@@ -199,13 +199,13 @@ def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Wat
     if known is not None:
         return Result.from_json(known)
     experiment, store = fitted_to_store(experiment, watcher)
-    judging = experiment.evaluation
-    examples = examples_of(store, judging.split, experiment.model, experiment.data, judging)
+    evaluation = experiment.evaluation
+    examples = examples_of(store, evaluation.split, experiment.model, experiment.data, evaluation)
     request = Request(metric, beam=1)
     config = options_for(experiment, request)
     model = initialised(experiment, watcher).to(current_device())
     progress = evaluating(metric, watcher)
-    result = judge(model, store.tokenizer, examples, config, request, progress, ("untrained", 0))
+    result = evaluate_model(model, store.tokenizer, examples, config, request, progress, ("untrained", 0))
     with carrying(result):
         run.write_result(name, result.to_json())
     return result

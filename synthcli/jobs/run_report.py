@@ -84,11 +84,11 @@ def losses_of(run: Run) -> dict[str, Any]:
     """Return the last losses of a journal, and the least validation loss with its step."""
     records = [record.values for record in read_records(run.journal)[0]]
     trained = [one for one in records if isinstance(one.get("loss"), float)]
-    judged = [one for one in records if isinstance(one.get("validation_loss"), float)]
-    best = min(judged, key=lambda one: one["validation_loss"], default=None)
+    evaluated = [one for one in records if isinstance(one.get("validation_loss"), float)]
+    best = min(evaluated, key=lambda one: one["validation_loss"], default=None)
     return {
         "loss": _at(trained[-1], "loss") if trained else None,
-        "validation_loss": _at(judged[-1], "validation_loss") if judged else None,
+        "validation_loss": _at(evaluated[-1], "validation_loss") if evaluated else None,
         "best_validation_loss": None if best is None else _at(best, "validation_loss"),
     }
 

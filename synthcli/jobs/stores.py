@@ -70,10 +70,10 @@ def kept_tokenizer(tokenizer: Tokenizer, path: Path, form: str | None = None) ->
 
 
 def examples_of(
-    store: Store, split: str, model: ModelConfig, data: DataConfig, judging: EvaluationConfig | None = None
+    store: Store, split: str, model: ModelConfig, data: DataConfig, evaluating: EvaluationConfig | None = None
 ) -> Examples:
-    """Return the examples of a split as this model reads them, in training or when it is judged."""
-    streams = data.batch.size if judging is None else judging.streams
+    """Return the examples of a split as this model reads them, in training or when it is evaluated."""
+    streams = data.batch.size if evaluating is None else evaluating.streams
     return Examples(
         store,
         split,
@@ -84,7 +84,7 @@ def examples_of(
         streams=streams if data.layout == "streams" else None,
         masking=data.masking,
         denoising=data.denoising,
-        context=0 if judging is None else judging.context,
+        context=0 if evaluating is None else evaluating.context,
         has_types=model.task == "classification" and model.embeddings.token_types > 1,
         classes=None if model.num_classes is None else ModelClasses(model.num_classes, model.class_names),
     )

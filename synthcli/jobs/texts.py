@@ -36,7 +36,7 @@ def texts_for(teacher: Teacher, text: RecordingConfig, preparing: Progress | Non
     split = "validation" if "validation" in store.splits else "test"
     if split not in store.splits:
         have = ", ".join(f"`{name}`" for name in store.splits)
-        raise SynthError(f"`{store.corpus}` has no text to judge by, only {have}", "name another corpus")
+        raise SynthError(f"`{store.corpus}` has no text to evaluate on, only {have}", "name another corpus")
     held_out = None if text.limit is None else max(1, text.limit // HELD_OUT)
     return Texts(
         data,

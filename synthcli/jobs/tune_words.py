@@ -85,5 +85,7 @@ def sentences(table: Table) -> list[str]:
     how = "the worse half stops at a quarter and at a half of the schedule" if table["halving"] else "no stop"
     what = f"{table['trials']} trials of each arm at the same points ({table['points']}): {ranges}; {how}."
     seeds = ", ".join(dict.fromkeys(str(arm["seed"]) for arm in table["arms"]))
-    judged = f"Trials have seed {seeds}, which no compared run has, and are judged by the validation loss at "
-    return [what, f"{judged}their end; no test text is read.", *warnings_of(table)]
+    evaluated = (
+        f"Trials have seed {seeds}, which no compared run has, and are decided by the validation loss at "
+    )
+    return [what, f"{evaluated}their end; no test text is read.", *warnings_of(table)]

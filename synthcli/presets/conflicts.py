@@ -18,7 +18,7 @@ def clashes(
         yield from of_smoothing(model, training.label_smoothing)
     yield from of_context(model, data.layout, evaluation)
     if data.layout != "streams":
-        yield from of_judging(data.layout, evaluation)
+        yield from of_evaluation(data.layout, evaluation)
     elif model.task == "causal-lm":
         yield from of_streams(model, evaluation)
 
@@ -32,7 +32,7 @@ def of_smoothing(model: "ModelConfig", label_smoothing: float) -> Iterator[str]:
         yield f'{key} spreads a target over classes, and `head.output = "{output}"` has none; set it to 0'
 
 
-def of_judging(layout: str, evaluation: "EvaluationConfig") -> Iterator[str]:
+def of_evaluation(layout: str, evaluation: "EvaluationConfig") -> Iterator[str]:
     """Yield what is said of streams where a split is read in pieces."""
     reason = f'only a split read as streams has, and `data.layout = "{layout}"` reads it in pieces'
     if evaluation.window is not None:

@@ -30,7 +30,7 @@ class Start(Config):
 
 
 class Experiment(Config):
-    """A model, its data, how it is trained and how it is judged."""
+    """A model, its data, how it is trained and how it is evaluated."""
 
     name: str = Field(pattern=NAME_PATTERN)
     title: str

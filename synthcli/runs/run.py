@@ -155,7 +155,7 @@ class Run:
 
     def refuse_unwritable(self) -> None:
         """Raise, before any work, where a result could not be written."""
-        refuse_unwritable(self.results / "result.json", "judge a copy of its checkpoint")
+        refuse_unwritable(self.results / "result.json", "evaluate a copy of its checkpoint")
 
     def write_result(self, name: str, result: Mapping[str, Any]) -> Path:
         """Write `results/<name>.json`, in place of an older one."""

@@ -1,14 +1,15 @@
 """Plausible mistakes: what is typed, the message, and the hint; `…` at its end stands for what follows.
 
-They are made in a folder with runs `tiny` (seq2seq), `lm` (causal-lm), `judge` (classification), `teacher`
-(masked-lm) and `teacher-merge-0-1`, a student; `exported` is a model outside runs. `{tiny}` is a run's path,
+They are made in a folder with runs `tiny` (seq2seq), `lm` (causal-lm), `classifier` (classification),
+`teacher` (masked-lm) and `teacher-merge-0-1`, a student; `exported` is a model outside runs. `{tiny}` is a
+path of a run,
 `{here}` the folder's.
 """
 
 NO_PRESET = "list them with `synth presets ls`"
 HELP = "`synth {} --help` says what there is"
 SHOW = "`synth presets show {}` prints every key of a preset, its value and where it comes from"
-RUNS = "known: `judge`, `lm`, `teacher`, `teacher-merge-0-1`, `tiny`"
+RUNS = "known: `classifier`, `lm`, `teacher`, `teacher-merge-0-1`, `tiny`"
 FOLDER = "name a run, its `checkpoints` folder or a `step-…` folder in it"
 NO_MEANING = "leave it out"
 
@@ -114,7 +115,7 @@ FINETUNE = [
         "tasks: `causal-lm`, `masked-lm`, `seq2seq`, `classification`",
     ),
     (
-        "finetune judge --corpus reverse",
+        "finetune classifier --corpus reverse",
         "a `classification` model has no encoder, which `seq2seq` needs",
         "it can become: `causal-lm`, `classification`",
     ),
@@ -150,12 +151,12 @@ EVALUATE = [
     ("eval blue", "unknown metric `blue`", "did you mean `bleu`?"),
     ("eval bleu lm", "`bleu` does not fit a model of task `causal-lm`", "metrics that fit: `perplexity`"),
     (
-        "eval perplexity judge",
+        "eval perplexity classifier",
         "`perplexity` does not fit a model of task `classification`",
         "metrics that fit: `accuracy`, `f1`, `matthews`, `correlation`",
     ),
     (
-        "eval correlation judge",
+        "eval correlation classifier",
         "`correlation` compares scores, and this model predicts classes",
         "`accuracy` is what fits it",
     ),
@@ -226,9 +227,9 @@ EVALUATE = [
         "both have to be for the same of `masked-lm`, `causal-lm`",
     ),
     (
-        "generate judge --prompt a",
+        "generate classifier --prompt a",
         "a model of task `classification` does not write",
-        "judge it with `synth eval accuracy`",
+        "evaluate it with `synth eval accuracy`",
     ),
     (
         "generate tiny --prompt abcdefghijklmnopqrstuvwxyz",

@@ -29,7 +29,7 @@ def test_a_student_is_made_saved_and_taken_by_other_commands(synth: Synth, teach
     (run,) = students(here)
     assert run.parent.name == "teacher-distil-block-2-attention"
     assert f"teacher: `{teacher.resolve()}/checkpoints/step-00000002`" in said.err
-    assert "24 sequences of text, train to learn from, 3 of validation to judge by" in said.err
+    assert "24 sequences of text, train to learn from, 3 of validation to evaluate on" in said.err
     head, *rows = said.out.splitlines()[1:]
     assert head.split() == [
         "block",
@@ -53,8 +53,8 @@ def test_a_student_is_made_saved_and_taken_by_other_commands(synth: Synth, teach
     assert result["model"]["parameters_after"] < result["model"]["parameters_before"]
     assert result["text"]["judged_by"]["sequences"] == 3
 
-    (judged,) = json.loads(synth("eval", "perplexity", str(run), "--json").out)
-    assert judged["checkpoint"].endswith(f"{run.name}/checkpoints/step-00000000")
+    (evaluated,) = json.loads(synth("eval", "perplexity", str(run), "--json").out)
+    assert evaluated["checkpoint"].endswith(f"{run.name}/checkpoints/step-00000000")
     tuned = synth(
         "finetune", str(run), "--corpus", "text", "--source", str(here / "words"), "--set",
         "training.steps=1", "--set", "training.schedule.warmup_steps=0",
@@ -143,8 +143,8 @@ def test_a_pipeline_probes_distills_and_heals(synth: Synth, teacher: Path, here:
     assert result["probe"]["layers"] == [0, 2]
     assert (teacher / "results" / "probe.json").exists()
     assert [path.parent.name for path in students(here)] == ["pipe", "pipe-healed"]
-    (judged,) = json.loads(synth("eval", "perplexity", "pipe-healed", "--json").out)
-    assert judged["step"] == 3
+    (evaluated,) = json.loads(synth("eval", "perplexity", "pipe-healed", "--json").out)
+    assert evaluated["step"] == 3
 
 
 def test_options_of_the_training_are_kept_with_the_student(synth: Synth, teacher: Path, here: Path) -> None:

@@ -48,7 +48,7 @@ def test_several_checkpoints_make_one_table(capsys: pytest.CaptureFixture[str]) 
     assert err == (
         "note: two: odd\n"
         "note: `perplexity` counts tokens of different tokenizers here, and does not compare\n"
-        "judged `one` in 0.0 s\njudged `two` in 0.0 s\n"
+        "evaluated `one` in 0.0 s\nevaluated `two` in 0.0 s\n"
     )
 
 

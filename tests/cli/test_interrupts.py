@@ -113,21 +113,21 @@ def test_results_of_an_evaluation_are_kept(
     synth: Synth, here: Path, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert synth("train", tiny).code == 0
-    run, judge, judged = str(only(here, "tiny").relative_to(here)), evaluate.evaluate_checkpoint, []
+    run, evaluate_one, evaluated = str(only(here, "tiny").relative_to(here)), evaluate.evaluate_checkpoint, []
 
     def once(*words: Any) -> Any:
-        if judged:
+        if evaluated:
             raise KeyboardInterrupt
-        judged.append(1)
-        return judge(*words)
+        evaluated.append(1)
+        return evaluate_one(*words)
 
     with monkeypatch.context() as patch:
         patch.setattr(evaluate, "evaluate_checkpoint", once)
         said = synth("eval", "accuracy", run, f"{run}/checkpoints/last", "--limit", "4", "--json")
     assert said.code == 130 and said.out.count('"metric"') + said.out.count('"checkpoint"') >= 1
     assert said.err.endswith(
-        "interrupted: 1 of 2 checkpoints are judged\n"
-        f"next: `synth eval accuracy {run}/checkpoints/last --limit 4 --json` judges the others\n"
+        "interrupted: 1 of 2 checkpoints are evaluated\n"
+        f"next: `synth eval accuracy {run}/checkpoints/last --limit 4 --json` evaluates the others\n"
     )
     assert [one.code for one in follow(said, synth)] == [0]
 

@@ -117,16 +117,16 @@ def test_figures_are_shown_before_the_message(synth: Synth, seq2seq: str, here: 
     assert "exact_match" in synth(*words).out
 
 
-def test_a_run_that_cannot_be_written_is_not_judged(
+def test_a_run_that_cannot_be_written_is_not_evaluated(
     synth: Synth, seq2seq: str, here: Path, no_place: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate, "judge", None)  # nothing is computed
+    monkeypatch.setattr(evaluate, "evaluate_model", None)  # nothing is computed
     said = synth("eval", "accuracy", seq2seq)
     path = here / seq2seq / "results" / "result.json"
     assert (said.code, said.out) == (2, "")
     assert said.err == (
         f"error: `{path}` cannot be written: the disk of `{here / seq2seq}` can only be read\n"
-        "hint: mount it to be written, or judge a copy of its checkpoint\n"
+        "hint: mount it to be written, or evaluate a copy of its checkpoint\n"
     )
 
 

@@ -33,7 +33,7 @@ def test_training_names_what_it_wrote_and_what_to_do_next(synth: Synth, tiny: st
     ]  # fmt: skip
 
 
-def test_the_newest_fitting_checkpoint_is_judged_on_the_whole_split(synth: Synth, trained: Path) -> None:
+def test_the_newest_fitting_checkpoint_is_evaluated_on_the_whole_split(synth: Synth, trained: Path) -> None:
     said = synth("eval", "accuracy", "--json")
     assert "the newest that `accuracy` fits" in said.err
     (result,) = json.loads(said.out)
@@ -59,7 +59,7 @@ def test_generate_writes_a_line_for_each_prompt(synth: Synth, trained: Path) -> 
     assert len(said.out.splitlines()) == 2
 
 
-def test_another_corpus_is_judged_in_the_checkpoints_own_pieces(synth: Synth, trained: Path) -> None:
+def test_another_corpus_is_evaluated_in_the_checkpoints_own_pieces(synth: Synth, trained: Path) -> None:
     (result,) = json.loads(synth("eval", "perplexity", "--corpus", "copy", "--limit", "5", "--json").out)
     assert result["corpus"] == "copy"
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 QUICK = ("--steps", "4", "--limit", "24")
 
 
-def test_half_the_depth_is_merged_healed_and_judged(synth: Synth, teacher: Path, here: Path) -> None:
+def test_half_the_depth_is_merged_healed_and_evaluated(synth: Synth, teacher: Path, here: Path) -> None:
     said = synth("merge-layers", "--all-pairs", "--conditioned", "corrected", *QUICK)
     assert said.code == 0, said.err
     student = only(here, "teacher-merge-all-pairs")

@@ -37,7 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             with pytest.raises(SystemExit) as end:
                 main()
             assert not end.value.code, words
-        (folder / "runs" / "lm-on-ag-news").rename(folder / "runs" / "judge")
+        (folder / "runs" / "lm-on-ag-news").rename(folder / "runs" / "classifier")
         yield folder
 
 

@@ -1,4 +1,4 @@
-"""`synth push`: what would be sent is shown and judged without a network; what fails is one message."""
+"""`synth push`: what would be sent is shown and looked at without a network; what fails is one message."""
 
 import io
 import json

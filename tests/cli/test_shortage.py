@@ -101,7 +101,7 @@ def test_one_row_that_is_too_large(synth: Synth, tiny: str, monkeypatch: pytest.
     assert (said.code, said.err.partition("error:")[2]) == (1, f"{MESSAGE[6:]}hint: {hint}\n")
 
 
-def test_what_is_judged_at_once(synth: Synth, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_evaluated_at_once(synth: Synth, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert synth("train", tiny).code == 0
     hold(8, monkeypatch)
     said = synth("eval", "bleu", "--limit", "20")

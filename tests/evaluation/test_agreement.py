@@ -46,17 +46,17 @@ def test_a_model_agrees_with_itself() -> None:
     assert sums[:, 1:].eq(1).all()
 
 
-def test_rank_counts_what_the_judge_prefers() -> None:
-    judge = torch.tensor([[0.0, 3.0, 1.0, 1.0], [5.0, 1.0, 2.0, 3.0]])
-    assert rank_of(torch.tensor([2, 1]), judge).tolist() == [1, 3]
+def test_rank_counts_what_the_reference_prefers() -> None:
+    reference = torch.tensor([[0.0, 3.0, 1.0, 1.0], [5.0, 1.0, 2.0, 3.0]])
+    assert rank_of(torch.tensor([2, 1]), reference).tolist() == [1, 3]
 
 
 def test_top_k_is_falling_in_rank_and_accuracy_is_of_both() -> None:
-    judge = torch.arange(20.0).flip(0).expand(4, 20)  # it prefers 0, then 1, then 2 …
+    reference = torch.arange(20.0).flip(0).expand(4, 20)  # it prefers 0, then 1, then 2 …
     student = torch.full((4, 20), -1.0)
     for row, choice in enumerate((0, 4, 9, 10)):
         student[row, choice] = 1.0
-    sums = tally(student, judge, torch.tensor([0, 0, 9, 1])).numpy()
+    sums = tally(student, reference, torch.tensor([0, 0, 9, 1])).numpy()
     scores = {score.name: score.value for score in agreement(sums, np.ones(4), "teacher")}
     assert scores["teacher_top1"] == 25.0
     assert scores["teacher_top5"] == 50.0

@@ -16,7 +16,7 @@ from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.confusion import f1, matthews
 from synthcli.evaluation.correlation import correlation
-from synthcli.evaluation.measure import Judged, measure
+from synthcli.evaluation.measure import EvaluationJob, measure
 from synthcli.evaluation.result import Result
 from synthcli.evaluation.score import Score
 from synthcli.evaluation.token_sampling import Sampling, refuse
@@ -178,7 +178,7 @@ def test_a_metric_of_other_outputs_names_what_fits(metric: str, output: str, mes
     nothing: Any = None
     config = EvaluationConfig(metrics=("accuracy",))
     with pytest.raises(SynthError) as refused:
-        measure(metric, Judged(model, nothing, nothing, config, np.arange(0), nothing))
+        measure(metric, EvaluationJob(model, nothing, nothing, config, np.arange(0), nothing))
     assert refused.value.message == message
     assert refused.value.hint == f"`{fits}` is what fits it"
 

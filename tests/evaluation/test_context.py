@@ -11,7 +11,7 @@ from synthcli.data.config import TokenizerConfig
 from synthcli.data.examples.examples import Examples
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import Judged, measure
+from synthcli.evaluation.measure import EvaluationJob, measure
 from synthcli.model import ModelConfig, build
 
 LENGTH, CONTEXT = 8, 5
@@ -36,9 +36,9 @@ def test_each_token_is_predicted_from_its_context(tmp_path: Path) -> None:
     examples = Examples(store, "test", "causal-lm", **options, context=CONTEXT)
     config = EvaluationConfig.model_validate({"metrics": ["perplexity"], "context": CONTEXT})
     chosen = np.arange(len(examples))
-    score = measure("perplexity", Judged(model, store.tokenizer, examples, config, chosen, lambda *_: None))[
-        0
-    ]
+    score = measure(
+        "perplexity", EvaluationJob(model, store.tokenizer, examples, config, chosen, lambda *_: None)
+    )[0]
 
     whole = Examples(store, "test", "causal-lm", max_target=10_000, layout="packed").collate(np.array([0]))
     tokens, targets = whole["tokens"][0], whole["targets"][0]

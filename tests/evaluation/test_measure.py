@@ -18,7 +18,7 @@ from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import Judged, generated, measure, refuse_headless
+from synthcli.evaluation.measure import EvaluationJob, generated, measure, refuse_headless
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
 
@@ -64,12 +64,12 @@ def model_for(task: str, **more: Any) -> torch.nn.Module:
     return model
 
 
-def judged(examples: Examples, model: torch.nn.Module | None = None, **options: object) -> Judged:
+def make_job(examples: Examples, model: torch.nn.Module | None = None, **options: object) -> EvaluationJob:
     chosen = options.pop("chosen", np.arange(len(examples)))
     settings = {"metrics": ["accuracy"], "beam": 2, "max_length": 12, **options}
     model = model or model_for(examples.task)
     config = EvaluationConfig.model_validate(settings)
-    return Judged(model, examples.store.tokenizer, examples, config, chosen, lambda done, total: None)
+    return EvaluationJob(model, examples.store.tokenizer, examples, config, chosen, lambda done, total: None)
 
 
 @pytest.mark.parametrize("task", ["causal-lm", "seq2seq"])
@@ -79,7 +79,7 @@ def test_perplexity_is_of_the_objective_over_all_targets(
     examples, model = all_examples[task], model_for(task)
     batch = examples.collate(np.arange(len(examples)))
     loss, targets = OBJECTIVES[task](model, batch, 0.0)
-    by_token = measure("perplexity", judged(examples, model))[0]
+    by_token = measure("perplexity", make_job(examples, model))[0]
     assert by_token.value == pytest.approx(math.exp(loss.item() / targets), rel=1e-12)
     assert by_token.sampled.statistics[:, 1].sum() == targets
 
@@ -88,7 +88,7 @@ def test_perplexities_by_word_and_byte_divide_by_what_the_store_counted(
     all_examples: dict[str, Examples],
 ) -> None:
     examples = all_examples["causal-lm"]
-    by_token, by_word, by_byte = measure("perplexity", judged(examples))
+    by_token, by_word, by_byte = measure("perplexity", make_job(examples))
     nats = by_token.sampled.statistics[:, 0].sum()
     assert by_word.value == pytest.approx(math.exp(min(700, nats / examples.counts["words"])))
     assert by_byte.value == pytest.approx(nats / math.log(2) / examples.counts["bytes"])
@@ -105,19 +105,19 @@ def test_perplexity_does_not_depend_on_batches(
     logits: int,
     batch_size: int,
 ) -> None:
-    want = measure("perplexity", judged(all_examples[task]))[0].sampled.statistics
+    want = measure("perplexity", make_job(all_examples[task]))[0].sampled.statistics
     monkeypatch.setattr(measuring, "LOGITS", logits)
-    found = measure("perplexity", judged(all_examples[task], batch_size=batch_size))[0].sampled.statistics
+    found = measure("perplexity", make_job(all_examples[task], batch_size=batch_size))[0].sampled.statistics
     np.testing.assert_allclose(found, want, rtol=1e-12)
 
 
 @pytest.mark.parametrize("beam", [1, 3])
 def test_texts_come_back_in_the_order_of_the_split(all_examples: dict[str, Examples], beam: int) -> None:
     examples = all_examples["seq2seq"]
-    together = generated(judged(examples, beam=beam))
-    assert together == generated(judged(examples, beam=beam, batch_size=3))
+    together = generated(make_job(examples, beam=beam))
+    assert together == generated(make_job(examples, beam=beam, batch_size=3))
     some = np.array([5, 0, 11])
-    assert generated(judged(examples, beam=beam, chosen=some)) == [together[i] for i in some]
+    assert generated(make_job(examples, beam=beam, chosen=some)) == [together[i] for i in some]
     assert len(set(together)) > 3
 
 
@@ -134,20 +134,20 @@ def uneven(tmp_path: Path) -> Examples:
 def test_a_text_does_not_depend_on_the_sources_beside_it(
     uneven: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = generated(judged(uneven, batch_size=1))
-    assert generated(judged(uneven, batch_size=8)) == alone
+    alone = generated(make_job(uneven, batch_size=1))
+    assert generated(make_job(uneven, batch_size=8)) == alone
     translate = measuring.translate
     monkeypatch.setattr(
         measuring, "translate", lambda model, source, padding, how: translate(model, source, None, how)
     )
-    assert generated(judged(uneven, batch_size=8)) != alone  # else paddings would show nothing here
+    assert generated(make_job(uneven, batch_size=8)) != alone  # else paddings would show nothing here
 
 
 def test_the_longest_come_first_and_few_enough(uneven: Examples) -> None:
     """What does not fit the memory fails at once; a batch of one example is as small as it gets."""
     lengths = uneven.lengths
     for bound, size in ((None, 3), (int(lengths.max()) * 2, 2), (1, 1)):
-        batches = list(judged(uneven, batch_size=3).batches(bound))
+        batches = list(make_job(uneven, batch_size=3).batches(bound))
         assert len(batches[0]) == size
         assert lengths[batches[0]].max() == lengths.max()
         assert sorted(np.concatenate(batches)) == list(range(len(uneven)))
@@ -162,15 +162,15 @@ def test_rouge_is_by_the_tokenizer_that_was_asked_for(
     store = prepare_store("multi30k", BYTES, tmp_path / "stores", tmp_path)
     examples = Examples(store, "train", "seq2seq", LONGEST, LONGEST)
     with monkeypatch.context() as patch, pytest.raises(SynthError, match="drops all 1 letters"):
-        patch.setattr(measuring, "generated", lambda judged: pytest.fail("it is refused before"))
-        measure("rouge", judged(examples))
-    score = measure("rouge", judged(examples, rouge_tokenizer="unicode"))[0]
+        patch.setattr(measuring, "generated", lambda job: pytest.fail("it is refused before"))
+        measure("rouge", make_job(examples))
+    score = measure("rouge", make_job(examples, rouge_tokenizer="unicode"))[0]
     assert score.signature.endswith("tokenizer:unicode")
 
 
 def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examples]) -> None:
     examples = all_examples["seq2seq"]
-    of = judged(examples)
+    of = make_job(examples)
     score = measure("bleu", of)[0]
     references = examples.texts(np.arange(len(examples)))
     assert score.value == BLEU().corpus_score(generated(of), [references]).score
@@ -179,7 +179,7 @@ def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examp
 
 def test_texts_are_kept_with_their_sources(all_examples: dict[str, Examples]) -> None:
     examples, kept = all_examples["seq2seq"], []
-    of = judged(examples, chosen=np.array([5, 0, 11]))
+    of = make_job(examples, chosen=np.array([5, 0, 11]))
     scores = measure("bleu", replace(of, keep=lambda outputs, found: kept.append((outputs, found))))
     ((outputs, found),) = kept
     assert found == scores
@@ -193,7 +193,7 @@ def test_sources_are_read_only_to_be_kept(
 ) -> None:
     examples = all_examples["seq2seq"]
     monkeypatch.setattr(Examples, "sources", lambda self, chosen: pytest.fail("nobody keeps them"))
-    assert measure("bleu", judged(examples))
+    assert measure("bleu", make_job(examples))
 
 
 def test_texts_that_are_not_there_are_not_compared() -> None:
@@ -212,7 +212,7 @@ def test_a_batch_of_perplexity_has_no_more_logits_than_the_bound(
     model, seen = model_for("causal-lm"), []
     monkeypatch.setattr(measuring, "LOGITS", 100 * 260)
     with model.register_forward_hook(lambda module, args, kwargs, out: seen.append(out), with_kwargs=True):
-        measure("perplexity", judged(all_examples["causal-lm"], model, batch_size=64))
+        measure("perplexity", make_job(all_examples["causal-lm"], model, batch_size=64))
     rows = [logits.flatten(0, -2).shape[0] for logits, _ in seen]
     assert len(rows) > 1 and max(rows) <= 100
 
@@ -238,7 +238,7 @@ def test_accuracy_counts_each_example_once(all_examples: dict[str, Examples]) ->
     for i in range(len(examples)):
         batch = examples.collate(np.array([i]))
         right.append(model(batch["tokens"]).argmax(-1).item() == batch["labels"].item())
-    (score,) = measure("accuracy", judged(examples, model, batch_size=4))
+    (score,) = measure("accuracy", make_job(examples, model, batch_size=4))
     assert score.value == pytest.approx(100 * sum(right) / len(right))
 
 
@@ -251,14 +251,14 @@ def test_correlation_is_scipys_of_what_the_model_predicts(
     batches = [examples.collate(np.array([i])) for i in range(len(examples))]
     predicted = [model(batch["tokens"]).item() for batch in batches]
     given = [batch["labels"].item() for batch in batches]
-    pearson, spearman = measure("correlation", judged(examples, model, batch_size=batch_size))
+    pearson, spearman = measure("correlation", make_job(examples, model, batch_size=batch_size))
     assert pearson.value == pytest.approx(100 * stats.pearsonr(predicted, given).statistic, abs=1e-5)
     assert spearman.value == pytest.approx(100 * stats.spearmanr(predicted, given).statistic)
 
 
 @pytest.mark.parametrize("metric", ["bleu", "rouge", "accuracy", "perplexity"])
 def test_the_mode_of_the_model_stays_as_it_was(all_examples: dict[str, Examples], metric: str) -> None:
-    of = judged(all_examples["seq2seq"], chosen=np.arange(2))
+    of = make_job(all_examples["seq2seq"], chosen=np.arange(2))
     of.model.train()
     assert all(math.isfinite(score.value) for score in measure(metric, of))
     assert of.model.training
@@ -271,7 +271,7 @@ def test_progress_counts_up_to_all(all_examples: dict[str, Examples]) -> None:
     model, tokenizer = model_for("classification"), examples.store.tokenizer
     measure(
         "accuracy",
-        Judged(
+        EvaluationJob(
             model, tokenizer, examples, config, np.arange(6), lambda done, total: seen.append((done, total))
         ),
     )
@@ -288,13 +288,13 @@ def test_a_model_that_diverged_is_not_scored(
     model = model_for(task)
     torch.nn.init.constant_(next(model.parameters()), math.nan)
     with pytest.raises(WorkFailedError) as error:
-        measure(metric, judged(all_examples[task], model))
+        measure(metric, make_job(all_examples[task], model))
     assert error.value.message == "the model computes no finite numbers"
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest(all_examples: dict[str, Examples]) -> None:
     with pytest.raises(SynthError) as error:
-        measure("blue", judged(all_examples["seq2seq"]))
+        measure("blue", make_job(all_examples["seq2seq"]))
     assert error.value.message == "unknown metric `blue`"
     assert error.value.hint == "did you mean `bleu`?"
 
@@ -304,10 +304,10 @@ def test_a_part_of_a_split_keeps_the_models_classes(all_examples: dict[str, Exam
     labels = examples.collate(np.arange(len(examples)))["labels"]
     assert labels is not None
     of_two = np.flatnonzero(labels.numpy() < 2)
-    (score,) = measure("f1", judged(examples, chosen=of_two))
+    (score,) = measure("f1", make_job(examples, chosen=of_two))
     assert score.name == "f1_macro"
     assert score.sampled.statistics.shape == (len(of_two), 16)
-    assert measure("matthews", judged(examples, chosen=of_two))[0].sampled.statistics.shape[1] == 16
+    assert measure("matthews", make_job(examples, chosen=of_two))[0].sampled.statistics.shape[1] == 16
 
 
 @pytest.mark.parametrize("metric", ["f1", "matthews"])
@@ -323,6 +323,6 @@ def test_a_model_without_classes_has_no_table_of_them(
 ) -> None:
     model = model_for("classification", num_classes=None, head={"output": output})
     with pytest.raises(SynthError) as error:
-        measure(metric, judged(all_examples["classification"], model))
+        measure(metric, make_job(all_examples["classification"], model))
     assert error.value.message == f"`{metric}` counts classes, and this model {does}"
     assert error.value.hint == f"`{fits}` is what fits it"

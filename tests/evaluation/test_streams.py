@@ -1,4 +1,4 @@
-"""Streams are judged as what they are: one text, of which every token counts once, with its past."""
+"""Streams are evaluated as what they are: one text, of which every token counts once, with its past."""
 
 import math
 from itertools import pairwise
@@ -18,7 +18,7 @@ from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text
-from synthcli.evaluation.measure import Judged, Progress, measure
+from synthcli.evaluation.measure import EvaluationJob, Progress, measure
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, build
 
@@ -72,7 +72,7 @@ def scores(
     examples = Examples(store, "train", "causal-lm", max_target=length, layout="streams", streams=streams)
     chosen = np.arange(options.pop("limit", len(examples)))
     config = EvaluationConfig.model_validate({"metrics": ["perplexity"], "streams": streams, **options})
-    return measure("perplexity", Judged(model, store.tokenizer, examples, config, chosen, progress))
+    return measure("perplexity", EvaluationJob(model, store.tokenizer, examples, config, chosen, progress))
 
 
 def by_hand(model: Any, ids: list[int], window: int) -> Tensor:

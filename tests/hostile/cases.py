@@ -127,7 +127,7 @@ def everything(box: Path) -> dict[str, tuple[int, int, int]]:
 def verdict(
     case: Case, ended: Ended, before: dict[str, tuple[int, int, int]], after: dict[str, tuple[int, int, int]]
 ) -> str:
-    """Judge how a command ended."""
+    """Evaluate how a command ended."""
     wrong = [
         *of_the_end(ended),
         *of_the_screen(ended, case.variables.keys() & {"FORCE_COLOR", "TERM"} == set()),

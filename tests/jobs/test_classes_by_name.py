@@ -1,4 +1,4 @@
-"""A checkpoint keeps the names of its classes: whatever judges or goes on from it finds them by name."""
+"""A checkpoint keeps the names of its classes: whatever evaluates or goes on from it finds them by name."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,7 @@ def written(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def judged(checkpoint: Path, tmp_path: Path, *names: str, metric: str = "f1") -> Result:
+def evaluated(checkpoint: Path, tmp_path: Path, *names: str, metric: str = "f1") -> Result:
     request = Request(metric, corpus=corpus(*names), source=tmp_path / "colours")
     return evaluate_checkpoint(checkpoint, request)
 
@@ -70,13 +70,13 @@ def judged(checkpoint: Path, tmp_path: Path, *names: str, metric: str = "f1") ->
 def test_the_order_of_a_corpus_classes_changes_no_figure(tmp_path: Path) -> None:
     checkpoint = written(tmp_path / "model")
     assert load_checkpoint(checkpoint).config.class_names == NAMES
-    in_order = judged(checkpoint, tmp_path, *NAMES)
-    turned = judged(checkpoint, tmp_path, "blue", "red", "green")
+    in_order = evaluated(checkpoint, tmp_path, *NAMES)
+    turned = evaluated(checkpoint, tmp_path, "blue", "red", "green")
     assert in_order.figures == turned.figures and in_order.figures[0].value > 0
     assert (in_order.notes, turned.notes) == ((), (IN_ANOTHER_ORDER,))
     unnamed = written(tmp_path / "unnamed", class_names=None)
-    wrong = judged(unnamed, tmp_path, "blue", "red", "green")
-    assert judged(unnamed, tmp_path, *NAMES).figures == in_order.figures != wrong.figures
+    wrong = evaluated(unnamed, tmp_path, "blue", "red", "green")
+    assert evaluated(unnamed, tmp_path, *NAMES).figures == in_order.figures != wrong.figures
     assert wrong.notes == (UNKNOWN,)
 
 
@@ -86,7 +86,7 @@ def test_a_corpus_of_four_classes_does_not_pass_through_a_model_of_three(
 ) -> None:
     checkpoint = written(tmp_path / "model", class_names=names)
     with pytest.raises(SynthError) as error:
-        judged(checkpoint, tmp_path, *NAMES, "white")
+        evaluated(checkpoint, tmp_path, *NAMES, "white")
     name = corpus(*NAMES, "white")
     known = "`red`, `green`, `blue`"
     assert error.value.message == (

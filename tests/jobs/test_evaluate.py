@@ -1,4 +1,4 @@
-"""What a checkpoint is judged on."""
+"""What a checkpoint is evaluated on."""
 
 from synthcli.jobs.evaluate import forms_of
 from synthcli.presets import load_preset

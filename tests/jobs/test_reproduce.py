@@ -1,4 +1,4 @@
-"""The main job at a toy size: it trains, judges, reports, skips what is done, resumes what was not."""
+"""The main job at a toy size: it trains, evaluates, reports, skips what is done, resumes what was not."""
 
 import json
 import shutil

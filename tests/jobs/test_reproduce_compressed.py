@@ -36,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_block_of_the_teacher_is_distilled_once_and_judged(here: Path) -> None:
+def test_a_block_of_the_teacher_is_distilled_once_and_evaluated(here: Path) -> None:
     asked = Reproduction("smoke", None, TOY)
     report = reproduce(asked, here / "reports", Told())
     assert report.error is None and report.path is not None

@@ -1,4 +1,4 @@
-"""A corpus of each kind trains at smoke scale and is judged by its own metric; the script has them all."""
+"""A corpus of each kind trains at smoke scale and is evaluated by its own metric; the script has them all."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Train a few steps at smoke scale on every slice of a published corpus, and judge it by its own metric.
+"""Train a few steps at smoke scale on every slice of a published corpus, and evaluate it by its own metric.
 
 SYNTH_SHARED=DIR python -m tests.jobs.train_corpora
 """
@@ -39,9 +39,9 @@ class Case:
     def overrides(self) -> list[str]:
         lengths = [f"model.{stack}.max_length=64" for stack in self.stacks]
         layers = [f"model.{stack}.layers=1" for stack in self.stacks]
-        judged = [f'evaluation.metrics=["{self.metric}"]', f'evaluation.split="{self.split}"']
+        evaluated = [f'evaluation.metrics=["{self.metric}"]', f'evaluation.split="{self.split}"']
         head = [f'model.head.output="{self.output}"'] if self.output else []
-        return [f'data.corpus="{self.corpus}"', *SMALL, *lengths, *layers, *judged, *head]
+        return [f'data.corpus="{self.corpus}"', *SMALL, *lengths, *layers, *evaluated, *head]
 
     def outcome(self, shared: Path) -> dict[str, float]:
         """Train below the current folder and return the scores."""

@@ -104,13 +104,13 @@ def test_a_resumed_training_is_bit_identical_to_one_never_interrupted(whole, tmp
 def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     losses = iter([3.0, 1.0, 2.0, 2.5, 4.0])
 
-    class Judge(Callback):
+    class Evaluates(Callback):
         def on_step(self, training, step) -> None:
             from synthcli.training.events import Evaluation
 
             training.evaluation = Evaluation(step.step, next(losses), 1)
 
-    callbacks = [Judge(), toy_callbacks(tmp_path)[-1]]
+    callbacks = [Evaluates(), toy_callbacks(tmp_path)[-1]]
     toy_train(toy_model(), toy_config(steps=5, save_every=1, keep=2), callbacks=callbacks)
     folder = tmp_path / "checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == [

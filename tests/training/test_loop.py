@@ -83,8 +83,8 @@ def test_what_is_hidden_differs_between_epochs_and_seeds_and_is_the_same_in_ever
     validation = Watched(rows=2)
     config, batch = toy_config(steps=4, seed=9, evaluate_every=2), toy_batch(size=2, micro_size=1)
     toy_train(toy_model(), config, examples=Watched(rows=4), callbacks=[Validation(validation)], batch=batch)
-    first, second, judged = [(9, [0])] * 4, [(9, [1])] * 4, [(9, [0, 0])]
-    assert drawn == [*first, *judged, *second, *judged]
+    first, second, evaluated = [(9, [0])] * 4, [(9, [1])] * 4, [(9, [0, 0])]
+    assert drawn == [*first, *evaluated, *second, *evaluated]
 
 
 def test_a_step_that_ends_an_epoch_and_begins_the_next_draws_for_both() -> None:

@@ -104,7 +104,7 @@ class CutFolder:
 
     @property
     def is_whole(self) -> bool:
-        """Whether one who judges a model on it means all of it: one file, or those of a held-out split."""
+        """Whether one who evaluates a model on it means all of it: one file, or those of a held-out split."""
         return len(self.groups) == 1 or self.named in ("validation", "test")
 
     @property

@@ -27,7 +27,7 @@ class StreamExamples:
         if streams > targets:
             raise SynthError(
                 f"`{split}` of `{store.corpus}` has {targets} tokens, too few for {streams} streams",
-                "lower the number of streams: `data.batch.size`, or `evaluation.streams` while judging",
+                "lower the number of streams: `data.batch.size`, or `evaluation.streams` while evaluating",
             )
         self.stream_length = -(-targets // streams)
         self.segments = -(-self.stream_length // length)

@@ -1,6 +1,6 @@
 """SentencePiece, unigram (Kudo 2018) and BPE, trained on a corpus (Kudo and Richardson 2018).
 
-Text is not normalised (`identity`): NFKC would turn "…" into "..." for good, and a hypothesis is judged
+Text is not normalised (`identity`): NFKC would turn "…" into "..." for good, and a hypothesis is evaluated
 against the reference as it was written. Every space counts, bytes stand in for rare characters, and so
 decoding gives the text back, save that U+2581, the mark of a space, becomes one.
 

@@ -106,7 +106,7 @@ def test_too_many_streams_are_refused(text: Store) -> None:
         streams_of(text, length=5, streams=32)
     assert str(error.value) == (
         "`train` of `wikitext-2` has 31 tokens, too few for 32 streams\n"
-        "hint: lower the number of streams: `data.batch.size`, or `evaluation.streams` while judging"
+        "hint: lower the number of streams: `data.batch.size`, or `evaluation.streams` while evaluating"
     )
 
 
