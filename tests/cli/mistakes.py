@@ -2,8 +2,7 @@
 
 They are made in a folder with runs `tiny` (seq2seq), `lm` (causal-lm), `classifier` (classification),
 `teacher` (masked-lm) and `teacher-merge-0-1`, a student; `exported` is a model outside runs. `{tiny}` is a
-path of a run,
-`{here}` the folder's.
+run's path, `{here}` the folder's.
 """
 
 NO_PRESET = "list them with `synth presets ls`"
