@@ -2,6 +2,7 @@
 # make test        set everything up and run the tests, in as many processes as there are cores; JOBS=1 in one
 # make install-check   install in every way, with and without compilers
 # make check       lint, types, layers and tests
+# make lowest-check    the fast tests with the lowest versions that pyproject.toml allows
 # make clients-check   try exported models in the programs people use, beside native ones; TRY='trl peft' some
 # make mutation    change the code of figures and losses a little, thousands of times: do the tests notice?
 # make gpu-check   on a machine with CUDA: what a GPU has to be asked, in 9 minutes (needs torch, no network)
@@ -13,6 +14,7 @@ VENV ?= .venv
 SCALE ?= smoke
 JOBS ?=
 CLIENTS ?= .venv-clients
+LOWEST ?= .venv-lowest
 WHEELS ?= .venv-wheels
 TRY ?=
 DATA ?=
@@ -20,7 +22,7 @@ BUDGET ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup reproduce test lint check install-check clients-check mutation wheels gpu-check gpu-wheels benchmark clean
+.PHONY: setup reproduce test lint check install-check lowest-check clients-check mutation wheels gpu-check gpu-wheels benchmark clean
 
 setup: $(INSTALLED)
 
@@ -45,6 +47,18 @@ check: lint test
 
 install-check: $(INSTALLED)
 	$(BIN)/python -m tests.install.matrix
+
+$(LOWEST)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) -m tests.install.lowest > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --requirement $(LOWEST)/lowest.txt --editable .
+	touch $@
+
+# torch is that of constraints.txt: releases bring gigabytes
+lowest-check: $(LOWEST)/.installed
+	cat $(LOWEST)/lowest.txt
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(LOWEST)/bin/pytest -n $(or $(JOBS),auto) --dist loadfile \
+		-m "not slow" --override-ini filterwarnings=default
 
 $(CLIENTS)/.installed: pyproject.toml constraints.txt constraints-clients.txt
 	$(PYTHON) -m venv $(CLIENTS)
@@ -100,4 +114,4 @@ gpu-wheels:
 	$(PYTHON) -m benchmarks.gpu.wheels wheels --python $(GPU_PYTHON) --platform $(GPU_PLATFORM) $(if $(GPU_HAS),--has $(GPU_HAS))
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(WHEELS) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(CLIENTS) $(LOWEST) $(WHEELS) build dist .mypy_cache .ruff_cache .pytest_cache
