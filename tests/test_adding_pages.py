@@ -78,6 +78,27 @@ def test_the_mixer_of_the_page_works_everywhere(copy: Path) -> None:
     assert run(copy, "-c", USE).splitlines()[-2:] == ["mean taken", "10 True"]
 
 
+BLOCK = """
+from synthcli import train
+from synthcli.cli import app
+
+app(["check", "my.toml"], standalone_mode=False)
+train("my.toml", scale="smoke", overrides=["training.steps=2", "training.diagnostics=['gains', 'kurtosis']"])
+
+from tests.model.combinations import tiny
+from tests.model.test_contract import has_the_parameters_of_the_formula, keeps_the_contract
+
+config = tiny("seq2seq", "sandwich", "dense")
+print(keeps_the_contract(config, is_tried_deep=True), has_the_parameters_of_the_formula(config))
+"""
+
+
+def test_the_block_of_the_page_works_everywhere(copy: Path) -> None:
+    follow("adding-a-block.md", copy)
+    said = run(copy, "-c", BLOCK).splitlines()
+    assert said[-1].endswith("True") and not [line for line in said if "broken" in line]
+
+
 CRITERION = """
 from synthcli import distill, train
 from synthcli.cli import app

@@ -17,7 +17,7 @@ from .docs_lines import PAGES, ROOT, Line, anchors_of, changes_of, lines_of, lin
 from .verbs import command_of
 
 # in a copy, with what they add: tests/test_adding_pages.py
-FOLLOWED = tuple(f"docs/adding-a-{what}.md" for what in ("mixer", "criterion", "merge", "corpus"))
+FOLLOWED = tuple(f"docs/adding-a-{what}.md" for what in ("mixer", "block", "criterion", "merge", "corpus"))
 LINES = [line for page in PAGES for line in lines_of(page)]
 SYNTH = [line for line in LINES if line.words[0] == "synth" and line.page not in FOLLOWED]
 OTHERS = [line for line in LINES if line.words[0] != "synth"]
