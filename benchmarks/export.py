@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from synthcli.allocator import keep_freed_memory
 from synthcli.exporters import EXPORTERS
-from synthcli.exporters.export_bundle import CardFacts, ExportOptions, Leaving
+from synthcli.exporters.export_bundle import CardFacts, ExportBundle, ExportOptions
 from synthcli.exporters.folding import fold
 from synthcli.exporters.parity.hugging_face_folder import Loaded
 from synthcli.exporters.parity.programs import Programs
@@ -83,11 +83,11 @@ def config_of(name: str) -> ModelConfig:
     return ModelConfig.model_validate({key: value for key, value in table.items() if value is not None})
 
 
-def leaving_of(name: str, config: ModelConfig, model: nn.Module) -> Leaving:
+def bundle_of(name: str, config: ModelConfig, model: nn.Module) -> ExportBundle:
     """Return the folded model as `synth export` hands it to what writes."""
     folded = fold(config, model)
     counts = count_parameters(folded.model), count_parameters(model)
-    return Leaving(name, folded.config, folded.model, None, CardFacts("0", *counts, step=0))
+    return ExportBundle(name, folded.config, folded.model, None, CardFacts("0", *counts, step=0))
 
 
 def inputs_of(config: ModelConfig) -> dict[str, np.ndarray]:
@@ -163,7 +163,7 @@ def contenders(name: str, root: Path, threads: int) -> dict[str, Contender]:
     for kind in ("onnx", "hf"):
         folder = root / f"{name}-{kind}"
         folder.mkdir()
-        EXPORTERS[kind].write(leaving_of(name, config, model), folder, ExportOptions())
+        EXPORTERS[kind].write(bundle_of(name, config, model), folder, ExportOptions())
         found[kind] = exported(kind, config, folder, threads)
     return found
 

@@ -1,4 +1,4 @@
-"""What leaves: a model ready to be written, and what is known of it."""
+"""What an exporter is given: a model ready to be written, and what is known of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,8 +82,8 @@ class CardFacts:
 
 
 @dataclass(frozen=True)
-class Writing:
-    """How the model was judged to write best; `max_length` None is the model's own limit."""
+class GenerationSettings:
+    """How the model was evaluated to write best; `max_length` None is the model's own limit."""
 
     beam: int = 1
     length_penalty: float = 0.0
@@ -91,7 +91,7 @@ class Writing:
 
 
 @dataclass(frozen=True)
-class Leaving:
+class ExportBundle:
     """`model` is in evaluation mode, in float32, on the processor, and folded unless that was not wanted.
 
     `config` is that of this very model. A checkpoint may have come without a tokenizer.
@@ -102,7 +102,7 @@ class Leaving:
     model: nn.Module
     tokenizer: Tokenizer | None
     card: CardFacts
-    writing: Writing = Writing()
+    generation: GenerationSettings = GenerationSettings()
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Exporter:
     difference of logits. A folder that `is_checkpoint` is given a manifest, and every command accepts it.
     """
 
-    write: Callable[[Leaving, Path, ExportOptions], None]
+    write: Callable[[ExportBundle, Path, ExportOptions], None]
     check: str
     tolerance: float
     title: str

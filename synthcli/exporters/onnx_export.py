@@ -11,32 +11,32 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from synthcli.exporters.export_bundle import ExportOptions, Leaving
+from synthcli.exporters.export_bundle import ExportBundle, ExportOptions
 from synthcli.exporters.programs import FORMS, Form
 from synthcli.exporters.programs.interface import Shapes
-from synthcli.exporters.programs.readme import write_about
-from synthcli.exporters.programs.trace import axis_names, exported, output_shapes, rename_sizes
+from synthcli.exporters.programs.readme import write_readme
+from synthcli.exporters.programs.trace import axis_names, output_shapes, rename_sizes, trace_form
 
 SUFFIX, OPSET = ".onnx", 20
 LARGEST_FILE = 2**31 - 2**24  # of a protocol buffer; larger weights stand beside it
 
 
-def write_onnx(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
+def write_onnx(bundle: ExportBundle, folder: Path, options: ExportOptions) -> None:
     """Fill a folder with a model a form, their interface and the tokenizer."""
-    forms, shapes = FORMS[leaving.config.task](leaving), Shapes()
+    forms, shapes = FORMS[bundle.config.task](bundle), Shapes()
     for form in forms:
-        path, program = folder / f"{form.name}{SUFFIX}", exported(form)
+        path, program = folder / f"{form.name}{SUFFIX}", trace_form(form)
         shapes[form.name] = output_shapes(program, form)
-        model = converted(form, options.opset or OPSET, program)
-        model.save(path, external_data=bytes_of(form) > LARGEST_FILE)
-    write_about(folder, leaving, forms, SUFFIX, shapes)
+        model = convert_form(form, options.opset or OPSET, program)
+        model.save(path, external_data=count_bytes(form) > LARGEST_FILE)
+    write_readme(folder, bundle, forms, SUFFIX, shapes)
 
 
-def converted(form: Form, opset: int, program: ExportedProgram | None = None) -> Any:
+def convert_form(form: Form, opset: int, program: ExportedProgram | None = None) -> Any:
     """Return the ONNX program of a form; free axes have the names that `interface.json` gives them."""
-    program = program or exported(form)
+    program = program or trace_form(form)
     names = axis_names(program, form)
-    with quiet():
+    with silence_exporter():
         found = torch.onnx.export(
             program,
             dynamo=True,
@@ -59,17 +59,17 @@ def name_axes(model: Any, names: Mapping[str, str]) -> None:
         values += node.outputs
     for value in values:
         if value.shape is not None:
-            value.shape = Shape([_renamed(size, names) for size in value.shape])
+            value.shape = Shape([_rename_size(size, names) for size in value.shape])
 
 
-def _renamed(size: Any, names: Mapping[str, str]) -> int | str | None:
+def _rename_size(size: Any, names: Mapping[str, str]) -> int | str | None:
     """Return a number as it is, a size that is free by its name, None where nobody knows it."""
     value = size if isinstance(size, int) else size.value
     return rename_sizes(value, names) if isinstance(value, str) else value
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silence_exporter() -> Iterator[None]:
     """Keep the exporter's own reports from the terminal."""
     log = logging.getLogger("torch.onnx")
     level = log.level
@@ -82,7 +82,7 @@ def quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def bytes_of(form: Form) -> int:
+def count_bytes(form: Form) -> int:
     """Return the size of a form's parameters and buffers."""
     tensors = {id(t): t for t in (*form.module.parameters(), *form.module.buffers())}
     return sum(tensor.nbytes for tensor in tensors.values())

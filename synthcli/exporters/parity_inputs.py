@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 
 SHAPES = ((1, 7), (3, 19), (2, 61))  # batch and length; the last is also what is timed
 PROMPTS = (3, 8)  # lengths of the texts that greedy decoding goes on from
@@ -15,42 +15,46 @@ CHOICES = 3
 Inputs = dict[str, Tensor]
 
 
-def cases(leaving: Leaving, seed: int = 0) -> Iterator[Inputs]:
+def draw_cases(bundle: ExportBundle, seed: int = 0) -> Iterator[Inputs]:
     """Yield inputs by name, as the model takes them; all but the first case are padded."""
     generator = torch.Generator().manual_seed(seed)
     for number, (batch, length) in enumerate(SHAPES):
-        yield inputs_of(leaving, batch, length, number > 0, generator)
+        yield draw_inputs(bundle, batch, length, number > 0, generator)
 
 
-def inputs_of(
-    leaving: Leaving, batch: int, length: int, is_padded: bool, generator: torch.Generator
+def draw_inputs(
+    bundle: ExportBundle, batch: int, length: int, is_padded: bool, generator: torch.Generator
 ) -> Inputs:
     """Return one case; where it is padded, all rows but the first are shorter."""
-    config = leaving.config
+    config = bundle.config
     if config.task == "seq2seq":
-        source = drawn(leaving, (batch, min(length, config.max_source_length or length)), generator)
-        target = drawn(leaving, (batch, min(length * 2 // 3, config.max_target_length or length)), generator)
-        return padded(leaving, "source", source, is_padded) | padded(leaving, "tokens", target, is_padded)
+        source = draw_tokens(bundle, (batch, min(length, config.max_source_length or length)), generator)
+        target = draw_tokens(
+            bundle, (batch, min(length * 2 // 3, config.max_target_length or length)), generator
+        )
+        return pad_tokens(bundle, "source", source, is_padded) | pad_tokens(
+            bundle, "tokens", target, is_padded
+        )
     longest = config.max_target_length or config.max_source_length
     assert longest is not None
     is_choice = config.task == "classification" and config.head.output == "choice"
     choices = (CHOICES,) if is_choice else ()
-    tokens = drawn(leaving, (batch, *choices, min(length, longest)), generator)
-    inputs = padded(leaving, "tokens", tokens, is_padded)
+    tokens = draw_tokens(bundle, (batch, *choices, min(length, longest)), generator)
+    inputs = pad_tokens(bundle, "tokens", tokens, is_padded)
     if config.embeddings.token_types > 1 and config.task in ("masked-lm", "classification"):
         inputs["token_types"] = torch.zeros_like(tokens)
         inputs["token_types"][..., tokens.shape[-1] // 2 :] = 1
     return inputs
 
 
-def drawn(leaving: Leaving, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def draw_tokens(bundle: ExportBundle, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Return ids of the vocabulary, none of them padding."""
-    tokens = torch.randint(0, leaving.config.vocab_size, shape, generator=generator)
-    pad = pad_id(leaving)
-    return torch.where(tokens == pad, (pad + 1) % leaving.config.vocab_size, tokens)
+    tokens = torch.randint(0, bundle.config.vocab_size, shape, generator=generator)
+    pad = pad_id(bundle)
+    return torch.where(tokens == pad, (pad + 1) % bundle.config.vocab_size, tokens)
 
 
-def padded(leaving: Leaving, name: str, tokens: Tensor, is_padded: bool) -> Inputs:
+def pad_tokens(bundle: ExportBundle, name: str, tokens: Tensor, is_padded: bool) -> Inputs:
     """Return tokens, and where they are padding: row r of n keeps n − r of n parts of its length."""
     if not is_padded:
         return {name: tokens}
@@ -59,33 +63,33 @@ def padded(leaving: Leaving, name: str, tokens: Tensor, is_padded: bool) -> Inpu
     padding = torch.arange(length) >= kept.view(-1, *[1] * (tokens.dim() - 1))
     padding = padding.expand_as(tokens).contiguous()
     names = {"tokens": "padding", "source": "source_padding"}
-    return {name: tokens.masked_fill(padding, pad_id(leaving)), names[name]: padding}
+    return {name: tokens.masked_fill(padding, pad_id(bundle)), names[name]: padding}
 
 
-def prompts(leaving: Leaving, seed: int = 1) -> list[Tensor]:
+def draw_prompts(bundle: ExportBundle, seed: int = 1) -> list[Tensor]:
     """Return texts (length,) to go on from, or sources to translate."""
-    generator, limit = torch.Generator().manual_seed(seed), longest_prompt(leaving)
-    return [drawn(leaving, (min(length, limit),), generator) for length in PROMPTS]
+    generator, limit = torch.Generator().manual_seed(seed), longest_prompt(bundle)
+    return [draw_tokens(bundle, (min(length, limit),), generator) for length in PROMPTS]
 
 
-def longest_prompt(leaving: Leaving) -> int:
+def longest_prompt(bundle: ExportBundle) -> int:
     """Return how long a prompt may be such that at least one token follows."""
-    config = leaving.config
+    config = bundle.config
     limit = config.max_source_length if config.task == "seq2seq" else config.max_target_length
     assert limit is not None
     return limit
 
 
-def steps(leaving: Leaving) -> int:
+def count_steps(bundle: ExportBundle) -> int:
     """Return how many tokens greedy decoding adds: as many as positions allow."""
-    limit = leaving.config.max_target_length
+    limit = bundle.config.max_target_length
     assert limit is not None
-    return min(STEPS, limit if leaving.config.task == "seq2seq" else limit - min(max(PROMPTS), limit) + 1)
+    return min(STEPS, limit if bundle.config.task == "seq2seq" else limit - min(max(PROMPTS), limit) + 1)
 
 
-def pad_id(leaving: Leaving) -> int:
-    return 0 if leaving.tokenizer is None else leaving.tokenizer.pad_id
+def pad_id(bundle: ExportBundle) -> int:
+    return 0 if bundle.tokenizer is None else bundle.tokenizer.pad_id
 
 
-def begin_id(leaving: Leaving) -> int:
-    return 0 if leaving.tokenizer is None else leaving.tokenizer.bos_id
+def begin_id(bundle: ExportBundle) -> int:
+    return 0 if bundle.tokenizer is None else bundle.tokenizer.bos_id

@@ -1,4 +1,4 @@
-"""What the model computes before it leaves: the expectation of the certificate."""
+"""What the model computes before it is written: the reference that the exported folder is compared with."""
 
 import json
 from collections.abc import Callable
@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.durable import save_tensors
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.parity.compare import fastest_seconds, loss, margins
-from synthcli.exporters.parity_inputs import Inputs, begin_id, cases, prompts, steps
+from synthcli.exporters.parity_inputs import Inputs, begin_id, count_steps, draw_cases, draw_prompts
 
 WRITES = ("causal-lm", "seq2seq")
 
 
 @dataclass(frozen=True)
-class Expectation:
+class ParityReference:
     """Tensors and facts as `parity.reference` reads them."""
 
     tensors: dict[str, Tensor]
@@ -29,36 +29,36 @@ class Expectation:
 
 
 @torch.inference_mode()
-def record(leaving: Leaving, model: nn.Module) -> Expectation:
+def record_reference(bundle: ExportBundle, model: nn.Module) -> ParityReference:
     """Run `model`, which is as it was trained, on cases for what leaves; time it, too."""
     tensors: dict[str, Tensor] = {}
-    given = list(cases(leaving))
+    given = list(draw_cases(bundle))
     for number, inputs in enumerate(given):
-        outputs = outputs_of(leaving, model, inputs, seed=number)
+        outputs = compute_outputs(bundle, model, inputs, seed=number)
         tensors |= {f"{number}.{name}": t.contiguous() for name, t in (inputs | outputs).items()}
-    seconds = {"forward": fastest_seconds(lambda: logits_of(model, given[-1]))}
-    if leaving.config.task in WRITES:
-        written, seconds["greedy"] = greedy_of(leaving, model)
+    seconds = {"forward": fastest_seconds(lambda: compute_logits(model, given[-1]))}
+    if bundle.config.task in WRITES:
+        written, seconds["greedy"] = record_greedy(bundle, model)
         tensors |= {f"greedy.{name}": tensor for name, tensor in written.items()}
     facts = {
-        "task": leaving.config.task,
+        "task": bundle.config.task,
         "cases": len(given),
-        "begin": begin_id(leaving),
+        "begin": begin_id(bundle),
         "seconds": seconds,
         "threads": torch.get_num_threads(),
     }
-    return Expectation(tensors, facts)
+    return ParityReference(tensors, facts)
 
 
-def logits_of(model: nn.Module, inputs: Inputs) -> Tensor:
+def compute_logits(model: nn.Module, inputs: Inputs) -> Tensor:
     """Return the logits of a model of any task."""
     logits = model(**inputs)
     return logits[0] if isinstance(logits, tuple) else logits
 
 
-def outputs_of(leaving: Leaving, model: nn.Module, inputs: Inputs, seed: int) -> Inputs:
+def compute_outputs(bundle: ExportBundle, model: nn.Module, inputs: Inputs, seed: int) -> Inputs:
     """Return logits, random labels, and the loss of these."""
-    logits = logits_of(model, inputs)
+    logits = compute_logits(model, inputs)
     generator = torch.Generator().manual_seed(seed)
     if logits.shape[-1] == 1:
         labels = torch.randn(len(logits), generator=generator)
@@ -68,28 +68,28 @@ def outputs_of(leaving: Leaving, model: nn.Module, inputs: Inputs, seed: int) ->
     real = torch.ones(labels.shape, dtype=torch.bool)
     if logits.dim() == 3 and padding is not None:
         real = ~padding
-    value = loss(logits.numpy(), labels.numpy(), real.numpy(), leaving.config.task)
+    value = loss(logits.numpy(), labels.numpy(), real.numpy(), bundle.config.task)
     return {"logits": logits, "labels": labels, "loss": torch.tensor(value, dtype=torch.float64)}
 
 
-def greedy_of(leaving: Leaving, model: nn.Module) -> tuple[Inputs, float]:
+def record_greedy(bundle: ExportBundle, model: nn.Module) -> tuple[Inputs, float]:
     """Return prompts, what greedy decoding adds to each, and the seconds of the first."""
-    texts, count = prompts(leaving), steps(leaving)
+    texts, count = draw_prompts(bundle), count_steps(bundle)
     lengths = torch.tensor([len(text) for text in texts])
-    found = [greedy(leaving, model, text, count) for text in texts]
+    found = [decode_greedily(bundle, model, text, count) for text in texts]
     written = {
         "prompts": nn.utils.rnn.pad_sequence(texts, batch_first=True),
         "lengths": lengths,
         "tokens": torch.stack([tokens for tokens, _ in found]),
         "margins": torch.stack([lead for _, lead in found]),
     }
-    return written, fastest_seconds(lambda: greedy(leaving, model, texts[0], count), 3, 0)
+    return written, fastest_seconds(lambda: decode_greedily(bundle, model, texts[0], count), 3, 0)
 
 
-def greedy(leaving: Leaving, model: Any, prompt: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def decode_greedily(bundle: ExportBundle, model: Any, prompt: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the best next tokens, one after the other with the state, and their leads; nothing ends it."""
     state, tokens, leads = model.initial_state(), [], []
-    step, start = _stepper(leaving, model, prompt)
+    step, start = _build_step(bundle, model, prompt)
     for _ in range(count):
         logits, state = step(start, state)
         start = logits[:, -1:].argmax(-1)
@@ -98,11 +98,9 @@ def greedy(leaving: Leaving, model: Any, prompt: Tensor, count: int) -> tuple[Te
     return torch.stack(tokens), torch.stack(leads)
 
 
-def _stepper(leaving: Leaving, model: Any, prompt: Tensor) -> tuple[Callable[..., Any], Tensor]:
+def _build_step(bundle: ExportBundle, model: Any, prompt: Tensor) -> tuple[Callable[..., Any], Tensor]:
     """Return what takes tokens and a state, and the first tokens."""
-    if leaving.config.task != "seq2seq":
+    if bundle.config.task != "seq2seq":
         return lambda tokens, state: model(tokens, state=state), prompt[None]
     memory = model.encode(prompt[None])
-    return lambda tokens, state: model.decode(tokens, memory, state=state), torch.tensor(
-        [[begin_id(leaving)]]
-    )
+    return lambda tokens, state: model.decode(tokens, memory, state=state), torch.tensor([[begin_id(bundle)]])

@@ -1,4 +1,4 @@
-"""The certificate: a process without the project opens the folder and compares it with what was recorded."""
+"""The parity report: a process without the project opens the folder and compares it with the reference."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from synthcli.children import Children
 from synthcli.disk import writing
 from synthcli.durable import passing_folder
 from synthcli.errors import WorkFailedError
-from synthcli.exporters.parity_reference import Expectation
+from synthcli.exporters.parity_reference import ParityReference
 
 REPORT = "PARITY.json"
 SCRIPTS = Path(__file__).with_name("parity")
@@ -25,7 +25,7 @@ PASSING = "synth-parity-"  # what a killed process left of this name goes when t
 LAST_LINES = 3  # of what a process that failed said
 
 
-def certify(folder: Path, check: str, expectation: Expectation, **facts: Any) -> dict[str, Any]:
+def check_parity(folder: Path, check: str, reference: ParityReference, **facts: Any) -> dict[str, Any]:
     """Write `PARITY.json` into the folder and return it; raises where it does not hold.
 
     The process knows the standard library and what is installed; importing the project is refused there.
@@ -36,10 +36,10 @@ def certify(folder: Path, check: str, expectation: Expectation, **facts: Any) ->
         (place / "parity").mkdir()
         for script in SCRIPTS.glob("*.py"):
             shutil.copyfile(script, place / "parity" / script.name)
-        expectation.save(place / "expected.safetensors", **facts)
+        reference.save(place / "expected.safetensors", **facts)
         command = [sys.executable, "-I", "-c", START, name, check, str(folder.resolve())]
         files = [str(place / "expected.safetensors"), str(place / REPORT)]
-        code, errors = run(command + files, cwd=name, env=environment(expectation))
+        code, errors = run(command + files, cwd=name, env=make_environment(reference))
         if code:
             said = " | ".join(errors.strip().splitlines()[-LAST_LINES:])
             raise WorkFailedError(f"the exported folder does not open without the project: {said}", KEPT)
@@ -64,8 +64,8 @@ def run(command: list[str], **options: Any) -> tuple[int, str]:
 KEPT = "nothing was written; the checkpoint is as it was"
 
 
-def environment(expectation: Expectation) -> dict[str, str]:
+def make_environment(reference: ParityReference) -> dict[str, str]:
     """Return the environment of the process: as many threads as ours had, and no network."""
-    threads = str(expectation.facts["threads"])
+    threads = str(reference.facts["threads"])
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     return {**os.environ, **offline, "OMP_NUM_THREADS": threads}

@@ -11,13 +11,13 @@ from synthcli import durable
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.exporters import EXPORTERS, Exporter
-from synthcli.exporters.export_bundle import ExportOptions, Leaving
+from synthcli.exporters.export_bundle import ExportBundle, ExportOptions
 from synthcli.exporters.folding import Folded, fold
-from synthcli.exporters.parity_reference import Expectation, record
-from synthcli.exporters.parity_report import REPORT, certify
-from synthcli.exporters.safetensors_export import again, sha256_of, tensors_of
+from synthcli.exporters.parity_reference import ParityReference, record_reference
+from synthcli.exporters.parity_report import REPORT, check_parity
+from synthcli.exporters.safetensors_export import hash_tensors, named_tensors, recompute_logits
 from synthcli.jobs.export_benchmarks import add_benchmarks
-from synthcli.jobs.export_card import card_of, name_of, writing_of
+from synthcli.jobs.export_card import card_of, generation_settings_of, name_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 from synthcli.training.manifest import write_manifest
 
@@ -57,15 +57,15 @@ def export_checkpoint(
     refuse_unwritable(target, ELSEWHERE)
     model = model_of(checkpoint).float()
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
-    leaving = add_benchmarks(leaving_of(checkpoint, folded, model), benchmarks, to)
-    expectation = record(leaving, model)
-    needs = sum(tensor.nbytes for tensor in tensors_of(leaving.model).values())
+    bundle = add_benchmarks(make_bundle(checkpoint, folded, model), benchmarks, to)
+    reference = record_reference(bundle, model)
+    needs = sum(tensor.nbytes for tensor in named_tensors(bundle.model).values())
     with (
         writing(f"export `{target}`", target, ELSEWHERE, needs=needs),
         durable.new_folder(target, replaces=True) as folder,
     ):
-        exporter.write(leaving, folder, options or ExportOptions())
-        certificate = prove(folder, to, exporter, leaving, expectation)
+        exporter.write(bundle, folder, options or ExportOptions())
+        certificate = prove(folder, to, exporter, bundle, reference)
         if exporter.is_checkpoint:
             write_manifest(folder, checkpoint.step, None)
     files = {
@@ -73,7 +73,7 @@ def export_checkpoint(
         for file in sorted(target.rglob("*"))
         if file.is_file()
     }
-    counts = (leaving.card.trained_parameters, leaving.card.parameters)
+    counts = (bundle.card.trained_parameters, bundle.card.parameters)
     return Exported(target, to, folded.changes, counts, certificate, files)
 
 
@@ -105,30 +105,30 @@ def refuse_taken(target: Path, replaces: bool) -> None:
         raise SynthError(message, "name another folder with `-o`, or remove it yourself")
 
 
-def leaving_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> Leaving:
+def make_bundle(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> ExportBundle:
     """Return what leaves; a checkpoint without a tokenizer leaves without one."""
-    return Leaving(
+    return ExportBundle(
         name=name_of(checkpoint),
         config=folded.config,
         model=folded.model.eval(),
         tokenizer=checkpoint.tokenizer if checkpoint.has_tokenizer else None,
         card=card_of(checkpoint, folded, model),
-        writing=writing_of(checkpoint),
+        generation=generation_settings_of(checkpoint),
     )
 
 
 def prove(
-    folder: Path, to: str, exporter: Exporter, leaving: Leaving, expectation: Expectation
+    folder: Path, to: str, exporter: Exporter, bundle: ExportBundle, reference: ParityReference
 ) -> dict[str, Any]:
     """Return the certificate of a folder, which holds it too."""
     if exporter.is_checkpoint:
-        expectation = Expectation(expectation.tensors | again(folder, leaving), expectation.facts)
-    return certify(
+        reference = ParityReference(reference.tensors | recompute_logits(folder, bundle), reference.facts)
+    return check_parity(
         folder,
         exporter.check,
-        expectation,
+        reference,
         exporter=to,
         tolerance=exporter.tolerance,
-        sha256=sha256_of(leaving.model),
-        folded=list(leaving.card.folded),
+        sha256=hash_tensors(bundle.model),
+        folded=list(bundle.card.folded),
     )

@@ -12,15 +12,15 @@ import huggingface_hub
 
 from synthcli.data.corpora import OWN
 from synthcli.errors import SynthError
-from synthcli.exporters.export_bundle import BenchmarkResult, Leaving, Metric
+from synthcli.exporters.export_bundle import BenchmarkResult, ExportBundle, Metric
 
 FORM = re.compile(r"(?P<figure>\w+)=(?P<dataset>\w[\w.-]*/[\w.-]+):(?P<task>[\w./-]+)", re.ASCII)
 
 
-def add_benchmarks(leaving: Leaving, words: Sequence[str], to: str) -> Leaving:
+def add_benchmarks(bundle: ExportBundle, words: Sequence[str], to: str) -> ExportBundle:
     """Return what leaves with the results of each `FIGURE=OWNER/DATASET:TASK`; raise where there is none."""
     if not words:
-        return leaving
+        return bundle
     if to != "hf":
         raise SynthError(
             f"`--benchmark` writes what the hub reads, and `--to {to}` is not for it", "leave it out"
@@ -28,8 +28,8 @@ def add_benchmarks(leaving: Leaving, words: Sequence[str], to: str) -> Leaving:
     if not hasattr(huggingface_hub, "EvalResultEntry"):
         message = "`--benchmark` needs a huggingface_hub that knows `.eval_results`"
         raise SynthError(message, "pip install --upgrade huggingface_hub")
-    results = [result for word in dict.fromkeys(words) for result in find_results(leaving.card.metrics, word)]
-    return replace(leaving, card=replace(leaving.card, benchmarks=tuple(results)))
+    results = [result for word in dict.fromkeys(words) for result in find_results(bundle.card.metrics, word)]
+    return replace(bundle, card=replace(bundle.card, benchmarks=tuple(results)))
 
 
 def find_results(metrics: Sequence[Metric], word: str) -> list[BenchmarkResult]:

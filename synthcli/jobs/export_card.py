@@ -8,7 +8,7 @@ import synthcli
 from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.data.tokenizers.base import NAMED
 from synthcli.evaluation.result import Result
-from synthcli.exporters.export_bundle import CardFacts, Metric, Writing
+from synthcli.exporters.export_bundle import CardFacts, GenerationSettings, Metric
 from synthcli.exporters.folding import Folded
 from synthcli.jobs.evaluate import experiment_of
 from synthcli.jobs.export_recipe import recipe_of, title_of
@@ -30,13 +30,13 @@ def name_of(checkpoint: Checkpoint) -> str:
     return checkpoint.path.name if run is None else run.name
 
 
-def writing_of(checkpoint: Checkpoint) -> Writing:
+def generation_settings_of(checkpoint: Checkpoint) -> GenerationSettings:
     """Return how its preset lets it write."""
     experiment = experiment_of(checkpoint)
     if experiment is None:
-        return Writing()
+        return GenerationSettings()
     config = experiment.evaluation
-    return Writing(config.beam, config.length_penalty, config.max_length)
+    return GenerationSettings(config.beam, config.length_penalty, config.max_length)
 
 
 def card_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> CardFacts:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from synthcli import disk, exporters
-from synthcli.exporters.export_bundle import ExportOptions, Leaving
+from synthcli.exporters.export_bundle import ExportBundle, ExportOptions
 from synthcli.exporters.safetensors_export import write_tensors
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import load_model
@@ -20,7 +20,7 @@ from .conftest import Synth
 
 pytestmark = pytest.mark.slow
 
-Write = Callable[[Leaving, Path, ExportOptions], None]
+Write = Callable[[ExportBundle, Path, ExportOptions], None]
 
 
 @pytest.fixture
@@ -85,10 +85,10 @@ def test_json_says_the_same(synth: Synth, model: Path) -> None:
 def test_what_computes_something_else_is_not_written(
     synth: Synth, model: Path, here: Path, writes: Callable[[Write], None]
 ) -> None:
-    def damaged(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
+    def damaged(bundle: ExportBundle, folder: Path, options: ExportOptions) -> None:
         with torch.no_grad():
-            next(leaving.model.parameters())[5] += 0.1
-        write_tensors(leaving, folder, options)
+            next(bundle.model.parameters())[5] += 0.1
+        write_tensors(bundle, folder, options)
 
     writes(damaged)
     said = synth("export", str(model), "--to", "safetensors", "-o", "out")
@@ -101,8 +101,8 @@ def test_what_computes_something_else_is_not_written(
 def test_tensors_that_were_changed_on_the_way_are_noticed(
     synth: Synth, model: Path, here: Path, writes: Callable[[Write], None]
 ) -> None:
-    def flipped(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
-        write_tensors(leaving, folder, options)
+    def flipped(bundle: ExportBundle, folder: Path, options: ExportOptions) -> None:
+        write_tensors(bundle, folder, options)
         path = folder / "model.safetensors"
         content = bytearray(path.read_bytes())
         content[-1] ^= 1  # the sign or the exponent of one number
@@ -117,8 +117,8 @@ def test_tensors_that_were_changed_on_the_way_are_noticed(
 def test_an_interrupted_export_leaves_nothing(
     synth: Synth, model: Path, here: Path, writes: Callable[[Write], None]
 ) -> None:
-    def full(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
-        write_tensors(leaving, folder, options)
+    def full(bundle: ExportBundle, folder: Path, options: ExportOptions) -> None:
+        write_tensors(bundle, folder, options)
         raise OSError(28, "No space left on device")
 
     writes(full)
@@ -183,7 +183,7 @@ def test_a_failed_replacement_keeps_what_was_there(
     assert synth(*words).code == 0
     before = {path.name: path.read_bytes() for path in (here / "out").iterdir()}
 
-    def nothing(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
+    def nothing(bundle: ExportBundle, folder: Path, options: ExportOptions) -> None:
         raise OSError(5, "Input/output error")
 
     writes(nothing)
@@ -226,11 +226,11 @@ def test_the_newest_checkpoint_is_the_default_and_its_card_has_its_figures(
 ) -> None:
     assert synth("train", tiny).code == 0
     assert synth("eval", "bleu", "--beam", "1", "--limit", "5").code == 0
-    seen: list[Leaving] = []
+    seen: list[ExportBundle] = []
 
-    def noted(leaving: Leaving, folder: Path, options: ExportOptions) -> None:
-        seen.append(leaving)
-        write_tensors(leaving, folder, options)
+    def noted(bundle: ExportBundle, folder: Path, options: ExportOptions) -> None:
+        seen.append(bundle)
+        write_tensors(bundle, folder, options)
 
     exporter = exporters.EXPORTERS["safetensors"]
     exporters.EXPORTERS["safetensors"] = replace(exporter, write=noted)
@@ -241,7 +241,7 @@ def test_the_newest_checkpoint_is_the_default_and_its_card_has_its_figures(
     assert said.code == 0, said.err
     assert said.err.startswith("checkpoint: `") and "`, the newest\n" in said.err
     assert (here / "tiny-safetensors" / "manifest.json").is_file()
-    (card,) = (leaving.card for leaving in seen)
+    (card,) = (bundle.card for bundle in seen)
     assert (card.recipe, card.corpus, card.step) == (None, "reverse", 6)  # no preset of the library
     assert card.corpus_licence and card.paper and card.paper_url
     bleu = next(metric for metric in card.metrics if metric.name == "bleu")

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tests.exporters.hugging_face_cases import CASES, leaving_with
+from tests.exporters.hugging_face_cases import CASES, bundle_with
 from tests.exporters.own_code import ids, modules_of_their_own, opened, padded_on, write_own
 
 CAUSAL = "AutoModelForCausalLM"
@@ -37,7 +37,7 @@ def written_decoders(folder: Path) -> Iterator[dict[str, Any]]:
     """Write every folder, and give the models."""
     with modules_of_their_own(folder / "modules"):
         for name, (task, table) in MODELS.items():
-            write_own(leaving_with(name, task, table), folder / name)
+            write_own(bundle_with(name, task, table), folder / name)
         yield {name: opened(CAUSAL, folder / name) for name in MODELS}
 
 

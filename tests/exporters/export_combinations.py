@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 
 from synthcli.exporters.programs import FORMS, Form
-from synthcli.exporters.programs.trace import exported
+from synthcli.exporters.programs.trace import trace_form
 from tests.model.combinations import COMBINATIONS
 
-from .program_sizes import config_of, largest_difference, leaving_of
+from .program_sizes import bundle_of, config_of, largest_difference
 from .test_programs import in_onnxruntime
 
 TOLERANCE = 1e-4
@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 
 def difference(kind: str, form: Form, path: Path) -> float:
     if kind == "torch":
-        return largest_difference(form, exported(form).module())
+        return largest_difference(form, trace_form(form).module())
     return largest_difference(form, in_onnxruntime(form, path))
 
 
@@ -34,8 +34,8 @@ def main(kind: str, words: list[str]) -> int:
             name = " | ".join(combination)
             if words and not any(word in name for word in words):
                 continue
-            leaving = leaving_of(config_of(*combination, layers=2))
-            for form in FORMS[combination[0]](leaving):
+            bundle = bundle_of(config_of(*combination, layers=2))
+            for form in FORMS[combination[0]](bundle):
                 try:
                     found = difference(kind, form, Path(folder) / "model.onnx")
                 except Exception as error:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError
-from synthcli.exporters.programs.form import BATCH, LENGTH, SOURCE, sizes_of
+from synthcli.exporters.programs.form import BATCH, LENGTH, SOURCE, traced_sizes
 from synthcli.jobs.export import export_checkpoint
 
 from .program_pages import WRITES, expected, shown
-from .program_sizes import leaving_of
+from .program_sizes import bundle_of
 from .tiny_models import FAMILIES, STACKS, checkpoint_of, config_of
 
 PAIRS, PROGRAMS = 3, ("onnx", "torch")
@@ -44,14 +44,14 @@ def judged(kind: str, name: str, task: str, family: str, root: Path) -> tuple[bo
         found = export_checkpoint(path, kind, root / f"{name}-{kind}").certificate
     except SynthError as error:
         return False, " ".join(str(error).split())
-    leaving = leaving_of(config)
+    bundle = bundle_of(config)
     pairs = {(case["batch"], case["length"]) for case in found["cases"]}
-    traced = sizes_of(leaving)
+    traced = traced_sizes(bundle)
     unseen = pairs - {(traced[BATCH], traced.get(axis)) for axis in (LENGTH, SOURCE)}
     holds = found["holds"] and len(unseen) >= PAIRS
     if holds and kind in PROGRAMS:
         names, printed = shown(root / f"{name}-{kind}")
-        holds = bool(printed) and (task not in WRITES or names["written"] == expected(leaving, names))
+        holds = bool(printed) and (task not in WRITES or names["written"] == expected(bundle, names))
     return holds, said_of(found, sorted(unseen))
 
 

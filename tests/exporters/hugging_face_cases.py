@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.exporters import EXPORTERS
-from synthcli.exporters.export_bundle import CardFacts, ExportOptions, Leaving, Writing
-from synthcli.exporters.parity_reference import record
+from synthcli.exporters.export_bundle import CardFacts, ExportBundle, ExportOptions, GenerationSettings
+from synthcli.exporters.parity_reference import record_reference
 from tests.exporters.tiny_models import FAMILIES, STACKS, TOKENIZER, config_of, model_of
 
 TOLERANCE = 1e-5
@@ -152,23 +152,23 @@ OWN_CODE: dict[str, tuple[str, dict[str, Any]]] = {
 CASES = OWN_CODE | NATIVE
 
 
-def leaving_of(name: str) -> Leaving:
+def bundle_of(name: str) -> ExportBundle:
     """Return one of the models, ready to leave."""
-    return leaving_with(name, *CASES[name])
+    return bundle_with(name, *CASES[name])
 
 
-def leaving_with(name: str, task: str, table: dict[str, Any]) -> Leaving:
+def bundle_with(name: str, task: str, table: dict[str, Any]) -> ExportBundle:
     """Return a small model, ready to leave."""
     config = config_of(task, table)
     facts = CardFacts(synth="0", parameters=1, trained_parameters=1, step=1)
-    writing = Writing(beam=2, max_length=12)
-    return Leaving(name.replace(" ", "-"), config, model_of(config), TOKENIZER, facts, writing)
+    generation = GenerationSettings(beam=2, max_length=12)
+    return ExportBundle(name.replace(" ", "-"), config, model_of(config), TOKENIZER, facts, generation)
 
 
 def write(name: str, root: Path) -> None:
     """Write a folder, and beside it what its model computes."""
-    leaving, folder = leaving_of(name), root / name.replace(" ", "-")
+    bundle, folder = bundle_of(name), root / name.replace(" ", "-")
     folder.mkdir(parents=True)
-    EXPORTERS["hf"].write(leaving, folder, ExportOptions())
-    expectation = record(leaving, leaving.model)
-    expectation.save(root / f"{folder.name}.safetensors", tolerance=TOLERANCE, sha256={})
+    EXPORTERS["hf"].write(bundle, folder, ExportOptions())
+    reference = record_reference(bundle, bundle.model)
+    reference.save(root / f"{folder.name}.safetensors", tolerance=TOLERANCE, sha256={})

@@ -28,10 +28,10 @@ class Refusal(MetaPathFinder):
 
 def opened(folder: Path) -> dict[str, Any]:
     """Return the certificate of a folder, what its card's own lines print, and more that a user does."""
-    from parity.hugging_face_folder import judge
-    from parity.recorded import Recorded
+    from parity.hugging_face_folder import check_folder
+    from parity.reference import RecordedModel
 
-    report = judge(folder, Recorded.read(folder.with_suffix(".safetensors")))
+    report = check_folder(folder, RecordedModel.read(folder.with_suffix(".safetensors")))
     return report | {"printed": snippet_of(folder), **generating(folder)}
 
 

@@ -11,8 +11,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from synthcli.exporters.export_bundle import Leaving
-from synthcli.exporters.hugging_face.native import native, write_native
+from synthcli.exporters.export_bundle import ExportBundle
+from synthcli.exporters.hugging_face.native import as_native, write_native
 from synthcli.exporters.hugging_face.remote_code import write_remote_code
 
 MODULES = "transformers_modules"  # the package that transformers makes of the code of folders
@@ -43,17 +43,17 @@ def modules_of_their_own(home: Path) -> Iterator[None]:
             transformers.logging.set_verbosity(level)
 
 
-def write_own(leaving: Leaving, folder: Path) -> Path:
+def write_own(bundle: ExportBundle, folder: Path) -> Path:
     """Write a model with own code, even where transformers has a class for it."""
     folder.mkdir(parents=True)
-    write_remote_code(leaving, folder)
+    write_remote_code(bundle, folder)
     return folder
 
 
-def write_twin(leaving: Leaving, folder: Path) -> Path:
+def write_twin(bundle: ExportBundle, folder: Path) -> Path:
     """Write a model as transformers' own."""
     folder.mkdir(parents=True)
-    found = native(leaving)
+    found = as_native(bundle)
     assert found is not None
     write_native(found, folder)
     return folder

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synthcli.exporters.export_bundle import Leaving
-from synthcli.exporters.parity_reference import greedy
-from synthcli.exporters.programs.readme import longest
+from synthcli.exporters.export_bundle import ExportBundle
+from synthcli.exporters.parity_reference import decode_greedily
+from synthcli.exporters.programs.readme import prompt_limit
 
 WRITES = ("causal-lm", "seq2seq")
 
@@ -25,9 +25,9 @@ def shown(folder: Path) -> tuple[dict[str, Any], str]:
 
 
 @torch.no_grad()
-def expected(leaving: Leaving, names: dict[str, Any]) -> list[int]:
+def expected(bundle: ExportBundle, names: dict[str, Any]) -> list[int]:
     """Return what our model writes in place of the page's `written`."""
     text = names["tokenizer"].encode("Two dogs play in the snow.").ids
-    prompt = torch.tensor(text[: longest(leaving)])
-    tokens: Tensor = greedy(leaving, leaving.model, prompt, len(names["written"]))[0]
+    prompt = torch.tensor(text[: prompt_limit(bundle)])
+    tokens: Tensor = decode_greedily(bundle, bundle.model, prompt, len(names["written"]))[0]
     return [int(token) for token in tokens]

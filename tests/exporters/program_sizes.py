@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from synthcli.exporters.export_bundle import CardFacts, Leaving
+from synthcli.exporters.export_bundle import CardFacts, ExportBundle
 from synthcli.exporters.programs.form import BATCH, LENGTH, PAST, SOURCE, Form
 from synthcli.model import ModelConfig
 from synthcli.model_config.parts import STACKS
@@ -30,9 +30,9 @@ def config_of(task: str, block: str, mixer: str, layers: int = 1, **more: object
     return tiny(task, block, mixer, **{**stacks, **more})
 
 
-def leaving_of(config: ModelConfig) -> Leaving:
+def bundle_of(config: ModelConfig) -> ExportBundle:
     """Return a small model as it leaves."""
-    return Leaving("small", config, model_of(config), TOKENIZER, CardFacts("0", 0, 0, 0))
+    return ExportBundle("small", config, model_of(config), TOKENIZER, CardFacts("0", 0, 0, 0))
 
 
 def arguments(form: Form, sizes: dict[str, int]) -> list[Tensor]:

@@ -10,7 +10,7 @@ import yaml
 from markdown_it import MarkdownIt
 from torch import nn
 
-from synthcli.exporters.export_bundle import CardFacts, Leaving, Metric
+from synthcli.exporters.export_bundle import CardFacts, ExportBundle, Metric
 from synthcli.exporters.hugging_face.card import write_card
 from synthcli.exporters.markdown import code, link, plain
 from tests.compress.small import bert_config
@@ -123,8 +123,8 @@ def card_of(text: str, folder: Path) -> str:
         notes=(f"See {plain(text)}.",),
     )
     config = bert_config(60)
-    leaving = Leaving(text, config, nn.Module(), None, facts)
-    write_card(leaving, folder, "masked-lm", "AutoModelForMaskedLM", False, ())
+    bundle = ExportBundle(text, config, nn.Module(), None, facts)
+    write_card(bundle, folder, "masked-lm", "AutoModelForMaskedLM", False, ())
     return (folder / "README.md").read_text()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.exporters.hugging_face_cases import BERT, leaving_with
+from tests.exporters.hugging_face_cases import BERT, bundle_with
 from tests.exporters.own_code import (
     ENCODER_LOADERS,
     ids,
@@ -32,7 +32,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("graphs")
     with modules_of_their_own(folder / "modules"):
         for name, table in TABLES.items():
-            write_own(leaving_with(name, "masked-lm", table | STACK | {"dropout": 0.1}), folder / name)
+            write_own(bundle_with(name, "masked-lm", table | STACK | {"dropout": 0.1}), folder / name)
         yield folder
 
 

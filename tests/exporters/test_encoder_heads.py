@@ -13,7 +13,7 @@ from synthcli.exporters.hugging_face.auto_classes import LOADERS
 from synthcli.exporters.hugging_face.remote_code import CLASSES
 from synthcli.model.context import Context
 from synthcli.model.output_heads import pool
-from tests.exporters.hugging_face_cases import OWN_CODE, leaving_of
+from tests.exporters.hugging_face_cases import OWN_CODE, bundle_of
 from tests.exporters.own_code import (
     ENCODER_LOADERS,
     ids,
@@ -42,7 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("heads")
     with modules_of_their_own(folder / "modules"):
         for name in ENCODERS:
-            write_own(leaving_of(name), folder / name)
+            write_own(bundle_of(name), folder / name)
         yield folder
 
 
@@ -53,8 +53,8 @@ def inputs() -> dict[str, Tensor]:
 @pytest.mark.parametrize("name", ENCODERS)
 @torch.no_grad()
 def test_hidden_states_are_those_of_the_stack_and_heads_stand_on_them(name: str, root: Path) -> None:
-    leaving, given = leaving_of(name), inputs()
-    model, config = leaving.model, leaving.config
+    bundle, given = bundle_of(name), inputs()
+    model, config = bundle.model, bundle.config
     padding = given["attention_mask"] == 0
     context = Context(causal=config.encoder is None, key_padding=padding)
     hidden, _ = model.get_submodule(config.main_stack)(model.embeddings(given["input_ids"]), context)  # type: ignore[operator]

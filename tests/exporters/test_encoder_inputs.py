@@ -10,7 +10,7 @@ import torch
 import transformers
 from torch import Tensor
 
-from tests.exporters.hugging_face_cases import leaving_of
+from tests.exporters.hugging_face_cases import bundle_of
 from tests.exporters.own_code import (
     ENCODER_LOADERS,
     ids,
@@ -53,7 +53,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
     root = tmp_path_factory.mktemp("inputs")
     with modules_of_their_own(root / "modules"):
         for name in NAMES:
-            write_own(leaving_of(name), root / name)
+            write_own(bundle_of(name), root / name)
         yield Models(root)
 
 

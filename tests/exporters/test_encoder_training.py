@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
 
-from tests.exporters.hugging_face_cases import BERT, leaving_with
+from tests.exporters.hugging_face_cases import BERT, bundle_with
 from tests.exporters.own_code import ids, modules_of_their_own, opened, padded_on, write_own
 
 ROWS, LENGTH, CHOICES, LABELS = 8, 7, 2, 3
@@ -39,11 +39,9 @@ TASKS: dict[str, tuple[str, dict[str, Tensor], dict[str, Any]]] = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("training")
     with modules_of_their_own(root / "modules"):
-        leaving = leaving_with(
-            "encoder", "masked-lm", BERT | {"encoder": {"layers": 1, "max_length": LENGTH}}
-        )
+        bundle = bundle_with("encoder", "masked-lm", BERT | {"encoder": {"layers": 1, "max_length": LENGTH}})
         gc.freeze()  # every training collects garbage, which takes longer than the training
-        yield write_own(leaving, root / "encoder")
+        yield write_own(bundle, root / "encoder")
         gc.unfreeze()
 
 

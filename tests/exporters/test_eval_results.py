@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from torch import nn
 
 from synthcli.errors import SynthError
-from synthcli.exporters.export_bundle import BenchmarkResult, CardFacts, Leaving, Metric
+from synthcli.exporters.export_bundle import BenchmarkResult, CardFacts, ExportBundle, Metric
 from synthcli.exporters.hugging_face.card import write_card
 from synthcli.exporters.hugging_face.eval_results import write_eval_results
 from synthcli.jobs.export_benchmarks import add_benchmarks, find_results
@@ -36,13 +36,13 @@ SLICE = replace(WHOLE, value=90.0, interval=None, samples=10, limit=10, signatur
 OWN = replace(WHOLE, corpus="csv:text=review", dataset=None, dataset_config=None, dataset_split=None)
 
 
-def leaving_with(*metrics: Metric) -> Leaving:
+def bundle_with(*metrics: Metric) -> ExportBundle:
     facts = CardFacts(synth="0", parameters=1, trained_parameters=1, step=3, metrics=metrics)
-    return Leaving("sst2", bert_config(60), nn.Module(), None, facts)
+    return ExportBundle("sst2", bert_config(60), nn.Module(), None, facts)
 
 
 def test_a_card_names_the_dataset_of_the_hub_and_tells_a_slice_and_an_interval(tmp_path: Path) -> None:
-    write_card(leaving_with(WHOLE, SLICE), tmp_path, "masked-lm", "AutoModelForMaskedLM", False, ())
+    write_card(bundle_with(WHOLE, SLICE), tmp_path, "masked-lm", "AutoModelForMaskedLM", False, ())
     whole, part = ModelCard.load(tmp_path / "README.md").data.eval_results
     where = (whole.dataset_type, whole.dataset_config, whole.dataset_split, whole.dataset_name)
     assert where == ("nyu-mll/glue", "sst2", "validation", "SST-2")
@@ -59,8 +59,8 @@ def test_a_card_names_the_dataset_of_the_hub_and_tells_a_slice_and_an_interval(t
 
 
 def test_benchmarks_are_written_as_the_hub_library_reads_them(tmp_path: Path) -> None:
-    leaving = add_benchmarks(leaving_with(WHOLE, SLICE), ["accuracy=nyu-mll/glue:tasks/sst2"], "hf")
-    write_eval_results(leaving.card.benchmarks, tmp_path)
+    bundle = add_benchmarks(bundle_with(WHOLE, SLICE), ["accuracy=nyu-mll/glue:tasks/sst2"], "hf")
+    write_eval_results(bundle.card.benchmarks, tmp_path)
     files = sorted((tmp_path / ".eval_results").iterdir())
     assert [file.name for file in files] == ["nyu-mll-glue-tasks-sst2-2.yaml", "nyu-mll-glue-tasks-sst2.yaml"]
     (part,), (whole,) = (parse_eval_result_entries(yaml.safe_load(file.read_text())) for file in files)
@@ -113,8 +113,8 @@ def test_a_corpus_that_the_hub_has_not_is_no_benchmark() -> None:
 
 def test_other_formats_have_no_benchmarks() -> None:
     with pytest.raises(SynthError, match="`--to onnx` is not for it"):
-        add_benchmarks(leaving_with(WHOLE), ["accuracy=nyu-mll/glue:sst2"], "onnx")
-    assert add_benchmarks(leaving_with(WHOLE), [], "onnx").card.benchmarks == ()
+        add_benchmarks(bundle_with(WHOLE), ["accuracy=nyu-mll/glue:sst2"], "onnx")
+    assert add_benchmarks(bundle_with(WHOLE), [], "onnx").card.benchmarks == ()
 
 
 def test_a_push_sends_results_and_nothing_else_that_is_hidden(tmp_path: Path) -> None:

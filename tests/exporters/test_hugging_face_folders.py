@@ -15,11 +15,11 @@ import torch
 from huggingface_hub import ModelCard
 
 from synthcli.exporters import EXPORTERS, parity_inputs
-from synthcli.exporters.export_bundle import CardFacts, ExportOptions, Leaving, Metric
-from synthcli.exporters.hugging_face.auto_classes import labels_of
+from synthcli.exporters.export_bundle import CardFacts, ExportBundle, ExportOptions, Metric
+from synthcli.exporters.hugging_face.auto_classes import label_entries
 from synthcli.exporters.hugging_face.modeling import modeling_source
-from synthcli.exporters.hugging_face.native import native
-from synthcli.exporters.hugging_face.pad_layers import padded
+from synthcli.exporters.hugging_face.native import as_native
+from synthcli.exporters.hugging_face.pad_layers import pad_to_alike
 from synthcli.exporters.hugging_face.tree_shake import REMOTE
 from synthcli.importers.hugging_face import import_hugging_face
 from synthcli.model import ModelConfig
@@ -30,7 +30,7 @@ from tests.exporters.hugging_face_cases import (
     OWN_CODE,
     SMALLER,
     TOLERANCE,
-    leaving_of,
+    bundle_of,
     write,
 )
 from tests.exporters.tiny_models import FAMILIES, STACKS, config_of
@@ -90,7 +90,7 @@ def test_classes_keep_their_names(name: str, root: Path) -> None:
 
 
 def test_classes_without_names_have_those_of_transformers() -> None:
-    options = labels_of(config_of("classification", {}))
+    options = label_entries(config_of("classification", {}))
     assert options["id2label"] == {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
     assert options["label2id"] == {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2}
 
@@ -158,21 +158,21 @@ def test_the_code_reads_as_ours_does(root: Path) -> None:
 @pytest.mark.parametrize("change", [{"block": "pre-norm"}, {"gated": True}, {"activation": "leaky-relu"}])
 def test_what_bert_is_not_leaves_with_code(change: dict[str, Any]) -> None:
     task, table = CASES["bert"]
-    assert native(_leaving(config_of(task, table))) is not None
-    assert native(_leaving(config_of(task, table | change))) is None
+    assert as_native(_leaving(config_of(task, table))) is not None
+    assert as_native(_leaving(config_of(task, table | change))) is None
 
 
 def test_heads_that_do_not_fit_the_width_leave_with_code() -> None:
     task, table = CASES["bert"]
-    assert native(_leaving(config_of(task, table | {"mixer": {"heads": 3, "d_head": 7}}))) is None
+    assert as_native(_leaving(config_of(task, table | {"mixer": {"heads": 3, "d_head": 7}}))) is None
 
 
 @torch.no_grad()
 def test_padded_layers_attend_as_the_formula_does() -> None:
     """softmax(Q Kᵀ / √d) V W_o + b of 2 heads of 3, against 4 heads of 4 with √4."""
-    leaving = leaving_of("bert of smaller layers")
-    weights = {name: tensor.double() for name, tensor in leaving.model.state_dict().items()}
-    found = padded(leaving.config, weights)
+    bundle = bundle_of("bert of smaller layers")
+    weights = {name: tensor.double() for name, tensor in bundle.model.state_dict().items()}
+    found = pad_to_alike(bundle.config, weights)
     assert found is not None
     config, wide = found
     assert config.mixer.heads == 4 and SMALLER["layer_mixers"][1] == {"heads": 2, "d_head": 3}
@@ -235,9 +235,9 @@ def test_the_card_has_a_header_that_the_hub_reads_and_every_protocol_and_count(t
         folded=("a gain became part of a matrix",),
         notes=("It never saw a number.",),
     )
-    leaving = leaving_of("synthesizer seq2seq")
-    leaving = Leaving("multi30k-dense", leaving.config, leaving.model, leaving.tokenizer, facts)
-    EXPORTERS["hf"].write(leaving, tmp_path, ExportOptions())
+    bundle = bundle_of("synthesizer seq2seq")
+    bundle = ExportBundle("multi30k-dense", bundle.config, bundle.model, bundle.tokenizer, facts)
+    EXPORTERS["hf"].write(bundle, tmp_path, ExportOptions())
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     card = ModelCard(text).data
     assert (card.library_name, card.pipeline_tag, card.datasets) == (
@@ -288,19 +288,19 @@ def test_generation_is_as_the_model_was_judged(root: Path) -> None:
 
 
 def test_a_model_without_a_tokenizer_leaves_without_one(tmp_path: Path) -> None:
-    leaving = replace(leaving_of("srupp causal-lm"), tokenizer=None)
-    EXPORTERS["hf"].write(leaving, tmp_path, ExportOptions())
+    bundle = replace(bundle_of("srupp causal-lm"), tokenizer=None)
+    EXPORTERS["hf"].write(bundle, tmp_path, ExportOptions())
     assert not list(tmp_path.glob("tokenizer*"))
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "it came without a tokenizer" in card and "AutoTokenizer" not in card
     assert "pad_token_id" not in json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
 
 
-def _leaving(config: ModelConfig) -> Leaving:
+def _leaving(config: ModelConfig) -> ExportBundle:
     from tests.exporters.tiny_models import TOKENIZER, model_of
 
     facts = CardFacts(synth="0", parameters=1, trained_parameters=1, step=1)
-    return Leaving("x", config, model_of(config), TOKENIZER, facts)
+    return ExportBundle("x", config, model_of(config), TOKENIZER, facts)
 
 
 def test_the_cases_are_not_empty() -> None:

@@ -11,7 +11,7 @@ import transformers
 from torch import Tensor
 
 from synthcli.exporters.hugging_face.auto_classes import LOADERS
-from tests.exporters.hugging_face_cases import BERT, NAMES, leaving_with
+from tests.exporters.hugging_face_cases import BERT, NAMES, bundle_with
 from tests.exporters.keyword_cases import CASES, Case
 from tests.exporters.keyword_meanings import LENGTH, Batch, batch_for, run
 from tests.exporters.own_code import modules_of_their_own, opened, write_own
@@ -110,7 +110,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
 
 def build_own(name: str, root: Path) -> Any:
     initial, task, table = OWN[name]
-    folder = write_own(leaving_with(name, task, table), root / name.replace(" ", "-"))
+    folder = write_own(bundle_with(name, task, table), root / name.replace(" ", "-"))
     return opened(loader_for(initial), folder)
 
 

@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from synthcli.exporters.export_bundle import ExportOptions
-from synthcli.exporters.onnx_export import OPSET, converted, write_onnx
+from synthcli.exporters.onnx_export import OPSET, convert_form, write_onnx
 from synthcli.exporters.programs import FORMS, Form
 from synthcli.exporters.programs.form import BATCH, LENGTH, PAST, SOURCE
 from synthcli.exporters.programs.interface import write_interface
-from synthcli.exporters.programs.trace import exported, output_shapes
+from synthcli.exporters.programs.trace import output_shapes, trace_form
 from synthcli.exporters.torch_export import write_torch
 from synthcli.model import TASKS
 
 from .program_pages import expected, shown
-from .program_sizes import LONGEST, arguments, config_of, largest_difference, leaving_of
+from .program_sizes import LONGEST, arguments, bundle_of, config_of, largest_difference
 from .tiny_models import TOKENIZER
 
 pytestmark = pytest.mark.slow
@@ -38,8 +38,8 @@ ONE_OF_EACH = [
 
 
 def forms_of(task: str, block: str, mixer: str, **more: Any) -> dict[str, Form]:
-    leaving = leaving_of(config_of(task, block, mixer, **more))
-    return {form.name: form for form in FORMS[task](leaving)}
+    bundle = bundle_of(config_of(task, block, mixer, **more))
+    return {form.name: form for form in FORMS[task](bundle)}
 
 
 @pytest.mark.parametrize(("task", "block", "mixer", "name"), ONE_OF_EACH)
@@ -47,7 +47,7 @@ def test_a_program_of_torch_computes_the_same_at_other_sizes(
     task: str, block: str, mixer: str, name: str
 ) -> None:
     form = forms_of(task, block, mixer)[name]
-    assert largest_difference(form, exported(form).module()) < 1e-5
+    assert largest_difference(form, trace_form(form).module()) < 1e-5
 
 
 def test_what_was_traced_before_decides_no_size() -> None:
@@ -59,7 +59,7 @@ def test_what_was_traced_before_decides_no_size() -> None:
     inputs = tuple(port.example for port in form.inputs)
     with torch.no_grad():
         torch.export.export(form.module, inputs, dynamic_shapes=(ids, tuple(state)), strict=False)
-    assert largest_difference(form, exported(form).module()) < 1e-5
+    assert largest_difference(form, trace_form(form).module()) < 1e-5
 
 
 def test_the_examples_cover_every_task() -> None:
@@ -68,7 +68,7 @@ def test_the_examples_cover_every_task() -> None:
 
 def in_onnxruntime(form: Form, path: Path) -> Any:
     """Return a function of tensors that runs the form in onnxruntime."""
-    converted(form, OPSET).save(path)
+    convert_form(form, OPSET).save(path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [port.name for port in session.get_inputs()]
     assert names == [port.name for port in form.inputs]
@@ -90,12 +90,12 @@ def test_a_model_that_chooses_reads_several_texts_a_row() -> None:
     head = {"output": "choice", "pool": "first"}
     (form,) = forms_of("classification", "pre-norm", "dot-product", head=head, num_classes=None).values()
     assert dict(form.inputs[0].axes) == {0: "batch", 1: "choices", 2: "length"}
-    assert largest_difference(form, exported(form).module()) < 1e-5
+    assert largest_difference(form, trace_form(form).module()) < 1e-5
 
 
 def test_a_program_refuses_what_is_longer_than_its_tables() -> None:
     form = forms_of("causal-lm", "pre-norm", "random")["model"]
-    program = exported(form).module()
+    program = trace_form(form).module()
     with pytest.raises(AssertionError, match=f"<= {LONGEST}"):
         program(torch.zeros(1, LONGEST + 1, dtype=torch.long))
 
@@ -103,7 +103,7 @@ def test_a_program_refuses_what_is_longer_than_its_tables() -> None:
 @pytest.mark.parametrize(("task", "name"), [("causal-lm", "step"), ("seq2seq", "decoder_step")])
 def test_a_text_is_written_to_its_last_position_and_no_further(task: str, name: str) -> None:
     form = forms_of(task, "pre-norm", "dense", layers=2)[name]
-    program, sizes = exported(form).module(), {BATCH: 2, SOURCE: 5, LENGTH: 1}
+    program, sizes = trace_form(form).module(), {BATCH: 2, SOURCE: 5, LENGTH: 1}
     for before in (0, 1, LONGEST - 1):
         inputs = arguments(form, {**sizes, PAST: before})
         torch.testing.assert_close(program(*inputs), form.module(*inputs))
@@ -112,10 +112,10 @@ def test_a_text_is_written_to_its_last_position_and_no_further(task: str, name: 
 
 
 def test_the_interface_names_free_axes_and_what_comes_first(tmp_path: Path) -> None:
-    leaving = leaving_of(config_of("causal-lm", "pre-norm", "dot-product"))
-    forms = FORMS["causal-lm"](leaving)
-    shapes = {form.name: output_shapes(exported(form), form) for form in forms}
-    write_interface(tmp_path, leaving, forms, ".onnx", shapes)
+    bundle = bundle_of(config_of("causal-lm", "pre-norm", "dot-product"))
+    forms = FORMS["causal-lm"](bundle)
+    shapes = {form.name: output_shapes(trace_form(form), form) for form in forms}
+    write_interface(tmp_path, bundle, forms, ".onnx", shapes)
     table = json.loads((tmp_path / "interface.json").read_text())
     assert (table["task"], table["begin"], table["end"], table["longest_target"]) == (
         "causal-lm",
@@ -142,8 +142,8 @@ def test_the_interface_names_free_axes_and_what_comes_first(tmp_path: Path) -> N
 
 def test_axes_of_onnx_have_the_names_of_the_interface(tmp_path: Path) -> None:
     """As two readers find them who know names alone."""
-    leaving = leaving_of(config_of("causal-lm", "pre-norm", "dot-product"))
-    write_onnx(leaving, tmp_path, ExportOptions())
+    bundle = bundle_of(config_of("causal-lm", "pre-norm", "dot-product"))
+    write_onnx(bundle, tmp_path, ExportOptions())
     programs = json.loads((tmp_path / "interface.json").read_text())["programs"]
     assert programs.keys() == {"model", "step"}
     for program in programs.values():
@@ -167,8 +167,8 @@ def sizes_in(port: Any) -> list[int | str]:
 def test_a_consumer_runs_a_model_by_name_alone(tmp_path: Path) -> None:
     """As transformers.js does: it knows the names of inputs, gives those there are, and takes logits."""
     config = config_of("classification", "pre-norm", "dot-product", embeddings={"token_types": 2})
-    leaving = leaving_of(config)
-    write_onnx(leaving, tmp_path, ExportOptions())
+    bundle = bundle_of(config)
+    write_onnx(bundle, tmp_path, ExportOptions())
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     known = {"input_ids", "attention_mask", "token_type_ids"}
     assert {port.name for port in session.get_inputs()} == known
@@ -178,27 +178,27 @@ def test_a_consumer_runs_a_model_by_name_alone(tmp_path: Path) -> None:
         given = {"input_ids": tokens, "attention_mask": (~padding).long(), "token_type_ids": tokens % 2}
         (logits,) = session.run(["logits"], {name: tensor.numpy() for name, tensor in given.items()})
         with torch.no_grad():
-            expected_logits = leaving.model(tokens, padding=padding, token_types=tokens % 2)
+            expected_logits = bundle.model(tokens, padding=padding, token_types=tokens % 2)
         torch.testing.assert_close(torch.from_numpy(logits), expected_logits, rtol=1e-4, atol=1e-5)
 
 
 def test_the_page_of_a_folder_shows_code_that_runs(tmp_path: Path) -> None:
-    leaving = leaving_of(config_of("causal-lm", "recurrent", "sru", vocab_size=TOKENIZER.vocab_size))
-    write_torch(leaving, tmp_path, ExportOptions())
+    bundle = bundle_of(config_of("causal-lm", "recurrent", "sru", vocab_size=TOKENIZER.vocab_size))
+    write_torch(bundle, tmp_path, ExportOptions())
     names, printed = shown(tmp_path)
-    assert names["written"] == expected(leaving, names)
+    assert names["written"] == expected(bundle, names)
     assert len(names["written"]) > 2
     assert printed == names["tokenizer"].decode(names["written"]) + "\n"
 
 
 def test_a_program_that_cannot_be_written_whole_ends_no_process(tmp_path: Path) -> None:
     """The system itself refuses files of more than 4 KiB; torch's own writing would end this process."""
-    leaving = leaving_of(config_of("causal-lm", "recurrent", "sru", vocab_size=TOKENIZER.vocab_size))
+    bundle = bundle_of(config_of("causal-lm", "recurrent", "sru", vocab_size=TOKENIZER.vocab_size))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
         with pytest.raises(OSError) as caught:
-            write_torch(leaving, tmp_path, ExportOptions())
+            write_torch(bundle, tmp_path, ExportOptions())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert caught.value.errno == errno.EFBIG

@@ -20,7 +20,7 @@ from tests.exporters.decoders import (
     left_padded,
     written_decoders,
 )
-from tests.exporters.hugging_face_cases import leaving_of
+from tests.exporters.hugging_face_cases import bundle_of
 from tests.exporters.own_code import ids, opened, padded_on, write_twin
 
 
@@ -32,7 +32,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def models(root: Path) -> Iterator[dict[str, Any]]:
     with written_decoders(root) as found:
-        write_twin(leaving_of("gpt2"), root / "twin")
+        write_twin(bundle_of("gpt2"), root / "twin")
         yield found
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.exporters.hugging_face_cases import BERT, JUDGE, NAMES, NUMBER, leaving_with
+from tests.exporters.hugging_face_cases import BERT, JUDGE, NAMES, NUMBER, bundle_with
 from tests.exporters.own_code import ids, modules_of_their_own, opened, padded_on, write_own, write_twin
 
 BATCH, LENGTH, CHOICES = 4, 9, 3
@@ -36,9 +36,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("encoders")
     with modules_of_their_own(root / "modules"):
         for name, (task, table) in MODELS.items():
-            leaving = leaving_with(name, task, table)
-            write_own(leaving, root / "own" / name)
-            write_twin(leaving, root / "native" / name)
+            bundle = bundle_with(name, task, table)
+            write_own(bundle, root / "own" / name)
+            write_twin(bundle, root / "native" / name)
         yield root
 
 

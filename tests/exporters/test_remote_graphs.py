@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, TextStreamer
 
-from synthcli.exporters.hugging_face.generation import generation_of
+from synthcli.exporters.hugging_face.generation import make_generation_config
 from tests.exporters.decoders import (
     LENGTH,
     SRU,
@@ -16,7 +16,7 @@ from tests.exporters.decoders import (
     left_padded,
     written_decoders,
 )
-from tests.exporters.hugging_face_cases import CASES, leaving_with
+from tests.exporters.hugging_face_cases import CASES, bundle_with
 from tests.exporters.own_code import ids, padded_on
 
 pytestmark = pytest.mark.slow
@@ -107,7 +107,7 @@ def test_a_program_of_any_batch_computes_the_same(name: str, models: dict[str, A
 
 def test_default_generation_ends_where_positions_do() -> None:
     limited, endless = (
-        generation_of(leaving_with(name, "causal-lm", table))
+        make_generation_config(bundle_with(name, "causal-lm", table))
         for name, table in (("gpt2", CASES["gpt2"][1]), ("sru", SRU))
     )
     assert (limited["num_beams"], limited["do_sample"], limited["max_length"]) == (1, False, 80)

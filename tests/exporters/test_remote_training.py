@@ -12,7 +12,7 @@ from accelerate import cpu_offload, disk_offload
 from torch import Tensor, nn
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments
 
-from tests.exporters.hugging_face_cases import CASES, GPT2, leaving_of, leaving_with
+from tests.exporters.hugging_face_cases import CASES, GPT2, bundle_of, bundle_with
 from tests.exporters.own_code import ids, modules_of_their_own, opened, padded_on, write_own, write_twin
 
 pytestmark = pytest.mark.slow
@@ -50,8 +50,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("writers")
     with modules_of_their_own(folder / "modules"):
         for name, (task, table) in MODELS.items():
-            write_own(leaving_with(name, task, table), folder / name)
-        write_twin(leaving_of("gpt2"), folder / "twin")
+            write_own(bundle_with(name, task, table), folder / name)
+        write_twin(bundle_of("gpt2"), folder / "twin")
         yield folder
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from tests.exporters.hugging_face_cases import CASES, leaving_with
+from tests.exporters.hugging_face_cases import CASES, bundle_with
 from tests.exporters.own_code import ids, modules_of_their_own, opened, padded_on, write_own
 
 SEQ2SEQ = "AutoModelForSeq2SeqLM"
@@ -30,7 +30,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
     root = tmp_path_factory.mktemp("translators")
     with modules_of_their_own(root / "modules"):
         yield {
-            name: opened(SEQ2SEQ, write_own(leaving_with(name, task, table), root / name))
+            name: opened(SEQ2SEQ, write_own(bundle_with(name, task, table), root / name))
             for name, (task, table) in MODELS.items()
         }
 

@@ -17,17 +17,17 @@ from transformers import AutoTokenizer
 from synthcli.compress.teacher import open_teacher
 from synthcli.errors import SynthError
 from synthcli.exporters import EXPORTERS
-from synthcli.exporters.export_bundle import ExportOptions, Leaving
+from synthcli.exporters.export_bundle import ExportBundle, ExportOptions
 from synthcli.exporters.folding import Folded
-from synthcli.exporters.hugging_face.auto_classes import LOADERS, kind_of
-from synthcli.exporters.parity_inputs import cases
-from synthcli.exporters.parity_reference import logits_of
+from synthcli.exporters.hugging_face.auto_classes import LOADERS, get_kind
+from synthcli.exporters.parity_inputs import draw_cases
+from synthcli.exporters.parity_reference import compute_logits
 from synthcli.importers.hugging_face import import_hugging_face, load_hugging_face
 from synthcli.importers.hugging_face.own_export_names import RENAMED, exported_name
-from synthcli.jobs.export import leaving_of as leaving_of_checkpoint
+from synthcli.jobs.export import make_bundle as bundle_of_checkpoint
 from synthcli.jobs.importing import Request, import_model
 from synthcli.training.checkpoints import load_checkpoint, model_of
-from tests.exporters.hugging_face_cases import CASES, leaving_of, leaving_with
+from tests.exporters.hugging_face_cases import CASES, bundle_of, bundle_with
 from tests.exporters.own_code import modules_of_their_own, opened
 
 pytestmark = pytest.mark.slow
@@ -53,10 +53,10 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def leave(leaving: Leaving, folder: Path) -> Path:
+def leave(bundle: ExportBundle, folder: Path) -> Path:
     """Write what an export writes, without its certificate."""
     folder.mkdir(parents=True)
-    EXPORTERS["hf"].write(leaving, folder, ExportOptions())
+    EXPORTERS["hf"].write(bundle, folder, ExportOptions())
     return folder
 
 
@@ -64,7 +64,7 @@ def leave_again(checkpoint: Path, folder: Path) -> Path:
     """Export a checkpoint, likewise."""
     found = load_checkpoint(checkpoint)
     model = model_of(found)
-    return leave(leaving_of_checkpoint(found, Folded(found.config, model), model), folder)
+    return leave(bundle_of_checkpoint(found, Folded(found.config, model), model), folder)
 
 
 def given(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -82,19 +82,19 @@ def given(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def compare(ours: nn.Module, theirs: Any, leaving: Leaving) -> None:
+def compare(ours: nn.Module, theirs: Any, bundle: ExportBundle) -> None:
     """Compare the logits of real positions."""
-    for inputs in cases(leaving):
-        expected, found = theirs(**given(inputs)).logits, logits_of(ours, inputs)
+    for inputs in draw_cases(bundle):
+        expected, found = theirs(**given(inputs)).logits, compute_logits(ours, inputs)
         padding = inputs.get("padding")
         if expected.dim() == 3 and padding is not None:
             expected, found = expected[~padding], found[~padding]
         torch.testing.assert_close(found.reshape(expected.shape), expected, **CLOSE)
 
 
-def train(model: Any, leaving: Leaving) -> None:
+def train(model: Any, bundle: ExportBundle) -> None:
     """Take a step of gradient descent that moves every parameter."""
-    inputs = next(cases(leaving))
+    inputs = next(draw_cases(bundle))
     model(**given(inputs)).logits.square().sum().backward()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -124,10 +124,10 @@ def save_as_clients_do(model: Any, tokenizer: Any, folder: Path) -> Any:
 
 @pytest.mark.parametrize("name", TRAVELLERS)
 def test_what_a_client_changed_comes_back_and_leaves_again(name: str, tmp_path: Path) -> None:
-    leaving = leaving_of(name)
-    left, loader = leave(leaving, tmp_path / "left"), LOADERS[kind_of(leaving.config)]
+    bundle = bundle_of(name)
+    left, loader = leave(bundle, tmp_path / "left"), LOADERS[get_kind(bundle.config)]
     model, tokenizer = opened(loader, left), AutoTokenizer.from_pretrained(left, trust_remote_code=True)
-    train(model, leaving)
+    train(model, bundle)
     merge_low_rank(model)
     if name not in IN_CLUSTERS:
         tokenizer.add_tokens(["<ent>", "newword"])
@@ -137,11 +137,11 @@ def test_what_a_client_changed_comes_back_and_leaves_again(name: str, tmp_path: 
     report = import_model(Request("hf", tmp_path / "client", tmp_path / "ours"))
     assert report.unused == ()
     checkpoint = load_checkpoint(tmp_path / "ours")
-    assert checkpoint.config.vocab_size == leaving.config.vocab_size + 2 * (name not in IN_CLUSTERS)
-    assert checkpoint.config.class_names == leaving.config.class_names
-    compare(model_of(checkpoint), theirs, leaving)
+    assert checkpoint.config.vocab_size == bundle.config.vocab_size + 2 * (name not in IN_CLUSTERS)
+    assert checkpoint.config.class_names == bundle.config.class_names
+    compare(model_of(checkpoint), theirs, bundle)
     again = leave_again(tmp_path / "ours", tmp_path / "again")
-    compare(model_of(checkpoint), opened(loader, again), leaving)
+    compare(model_of(checkpoint), opened(loader, again), bundle)
     text = "a line of newword text <ent>"
     expected = tokenizer(text)["input_ids"]
     assert AutoTokenizer.from_pretrained(again, trust_remote_code=True)(text)["input_ids"] == expected
@@ -149,15 +149,15 @@ def test_what_a_client_changed_comes_back_and_leaves_again(name: str, tmp_path: 
 
 
 def test_a_folder_with_own_code_is_a_teacher(tmp_path: Path) -> None:
-    leaving = leaving_of("synthesizer classification")
-    left = leave(leaving, tmp_path / "left")
+    bundle = bundle_of("synthesizer classification")
+    left = leave(bundle, tmp_path / "left")
     teacher = open_teacher(left)
     assert (teacher.config.task, teacher.tokenizer.form) == ("classification", "named")
-    compare(teacher.model, opened("AutoModelForSequenceClassification", left), leaving)
+    compare(teacher.model, opened("AutoModelForSequenceClassification", left), bundle)
 
 
 def test_every_class_and_family_travels() -> None:
-    kinds = {kind_of(leaving_of(name).config) for name in TRAVELLERS}
+    kinds = {get_kind(bundle_of(name).config) for name in TRAVELLERS}
     assert kinds == set(LOADERS) == set(RENAMED)
     assert set(TRAVELLERS) <= set(CASES)
 
@@ -173,8 +173,8 @@ BEFORE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("task", BEFORE)
 def test_a_folder_of_before_comes_back(task: str, tmp_path: Path) -> None:
     """All of a model, its head too, stood in `model`."""
-    leaving = leaving_with("former", task, {"mixer": {"heads": 2}, **BEFORE[task]})
-    left, kind = leave(leaving, tmp_path / "left"), kind_of(leaving.config)
+    bundle = bundle_with("former", task, {"mixer": {"heads": 2}, **BEFORE[task]})
+    left, kind = leave(bundle, tmp_path / "left"), get_kind(bundle.config)
     expected = import_hugging_face(left)
     names = {exported_name(name, kind): f"model.{name}" for name in expected.weights}
     tensors = {names[name]: tensor for name, tensor in load_file(left / "model.safetensors").items()}
@@ -188,29 +188,29 @@ def test_a_folder_of_before_comes_back(task: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("labels", "problem"), [(3, None), (1, None), (2, "single_label_classification")])
 def test_a_new_head_comes_back(labels: int, problem: str | None, tmp_path: Path) -> None:
     """A client put a classifier on an encoder that guessed words."""
-    leaving = leaving_of("synthesizer masked-lm")
-    left = leave(leaving, tmp_path / "left")
+    bundle = bundle_of("synthesizer masked-lm")
+    left = leave(bundle, tmp_path / "left")
     theirs = opened("AutoModelForSequenceClassification", left, num_labels=labels, problem_type=problem)
     theirs.save_pretrained(tmp_path / "client")
     config = import_hugging_face(tmp_path / "client").config
     assert (config.task, config.num_classes) == ("classification", labels if labels > 1 else None)
     assert config.head.output == ("classes" if labels > 1 else "regression")
-    classifier = leaving_with("c", "classification", CASES["synthesizer classification"][1])
+    classifier = bundle_with("c", "classification", CASES["synthesizer classification"][1])
     compare(load_hugging_face(tmp_path / "client"), theirs, classifier)
 
 
 def test_a_new_choice_comes_back(tmp_path: Path) -> None:
-    left = leave(leaving_of("srupp classification"), tmp_path / "left")
+    left = leave(bundle_of("srupp classification"), tmp_path / "left")
     theirs = opened("AutoModelForMultipleChoice", left, ignore_mismatched_sizes=True)
     theirs.save_pretrained(tmp_path / "client")
-    compare(load_hugging_face(tmp_path / "client"), theirs, leaving_of("choice"))
+    compare(load_hugging_face(tmp_path / "client"), theirs, bundle_of("choice"))
 
 
 @pytest.mark.parametrize("task", ["masked-lm", "classification"])
 def test_an_encoder_without_its_head_comes_back(task: str, tmp_path: Path) -> None:
     head = {"head": {"pooler": True}} if task == "classification" else {}
-    leaving = leaving_with("reader", task, {"mixer": {"heads": 2}} | head)
-    theirs = opened("AutoModel", leave(leaving, tmp_path / "left"))
+    bundle = bundle_with("reader", task, {"mixer": {"heads": 2}} | head)
+    theirs = opened("AutoModel", leave(bundle, tmp_path / "left"))
     theirs.save_pretrained(tmp_path / "client")
     ours: Any = load_hugging_face(tmp_path / "client")
     assert not ours.config.has_head
@@ -230,7 +230,7 @@ def test_an_encoder_without_its_head_comes_back(task: str, tmp_path: Path) -> No
     ],
 )
 def test_a_head_that_ours_does_not_have_is_named(loader: str, said: str, tmp_path: Path) -> None:
-    left = leave(leaving_of("synthesizer masked-lm"), tmp_path / "left")
+    left = leave(bundle_of("synthesizer masked-lm"), tmp_path / "left")
     theirs = opened(loader, left)
     theirs.save_pretrained(tmp_path / "client")
     with pytest.raises(SynthError) as caught:
@@ -276,7 +276,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_come_back_is_named(case: str, tmp_path: Path) -> None:
-    left = leave(leaving_of("srupp classification"), tmp_path / "left")
+    left = leave(bundle_of("srupp classification"), tmp_path / "left")
     options, message = REFUSED[case]
     change(left, **options)
     with pytest.raises(SynthError) as caught:
@@ -298,7 +298,7 @@ def test_an_adapter_is_to_be_merged_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["simplified-blocks causal-lm", "gpt2"])
 def test_an_adapter_within_a_model_is_to_be_merged_first(name: str, tmp_path: Path) -> None:
-    left = leave(leaving_of(name), tmp_path / "left")
+    left = leave(bundle_of(name), tmp_path / "left")
     tensors = load_file(left / "model.safetensors")
     tensors["base_model.model.x.lora_A.default.weight"] = torch.zeros(2, 16)
     save_file(tensors, left / "model.safetensors", {"format": "pt"})

@@ -34,7 +34,7 @@ from synthcli.exporters.export_bundle import ExportOptions
 from synthcli.exporters.folding import Folded
 from synthcli.exporters.hugging_face import write_hugging_face
 from synthcli.jobs.evaluate import Request, data_for, own_tokenizer
-from synthcli.jobs.export import leaving_of
+from synthcli.jobs.export import make_bundle
 from synthcli.jobs.finetune import Adaptation, adapted
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.objectives import OBJECTIVES
@@ -338,8 +338,8 @@ def leave(path: Path, target: Path) -> Path:
     checkpoint = load_checkpoint(path)
     model = model_of(checkpoint)
     target.mkdir()
-    leaving = leaving_of(checkpoint, Folded(checkpoint.config, model), model)
-    write_hugging_face(leaving, target, ExportOptions())
+    bundle = make_bundle(checkpoint, Folded(checkpoint.config, model), model)
+    write_hugging_face(bundle, target, ExportOptions())
     return target
 
 

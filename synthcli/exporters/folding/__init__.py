@@ -50,10 +50,10 @@ def fold(config: ModelConfig, model: nn.Module) -> Folded:
     for step in FOLDS.values():
         config, lines = step(config, work)
         changes += lines
-    return Folded(config, rebuilt(config, work), tuple(changes)) if changes else Folded(config, model)
+    return Folded(config, rebuild(config, work), tuple(changes)) if changes else Folded(config, model)
 
 
-def rebuilt(config: ModelConfig, work: nn.Module) -> nn.Module:
+def rebuild(config: ModelConfig, work: nn.Module) -> nn.Module:
     """Return the model of a configuration with the weights of another that has them all."""
     like = next(work.parameters())
     with torch.random.fork_rng(devices=[]):

@@ -3,7 +3,7 @@
 from torch import nn
 
 from synthcli.config import Config
-from synthcli.exporters.folding.layers import Place, layers_of, listed, with_mixers
+from synthcli.exporters.folding.layers import Place, format_places, iterate_layers, with_mixers
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import SRUpp
 
@@ -11,7 +11,7 @@ from synthcli.model.mixers import SRUpp
 def fold_attention_gain(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, list[str]]:
     """Scale the values of each layer that has attention."""
     mixers: dict[Place, Config] = {}
-    for layer in layers_of(config, model):
+    for layer in iterate_layers(config, model):
         mixer = layer.block.mixer
         if not isinstance(mixer, SRUpp) or not mixer.config.attention_gain:
             continue
@@ -21,5 +21,5 @@ def fold_attention_gain(config: ModelConfig, model: nn.Module) -> tuple[ModelCon
     if not mixers:
         return config, []
     return with_mixers(config, mixers), [
-        f"gains of attention are part of its values ({listed(list(mixers))})"
+        f"gains of attention are part of its values ({format_places(list(mixers))})"
     ]

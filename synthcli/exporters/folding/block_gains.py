@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from synthcli.exporters.folding.layers import Layer, layers_of, with_mixers, with_values
+from synthcli.exporters.folding.layers import Layer, iterate_layers, with_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention, NoMixer
 from synthcli.model.mixers.sru import Recurrent
@@ -18,7 +18,7 @@ MIXER, FEED_FORWARD = "mixer_residual", "feed_forward_residual"
 
 def fold_block_gains(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, list[str]]:
     """Merge the gains that can be merged in every layer; what remains is constant where it can be."""
-    layers = [layer for layer in layers_of(config, model) if hasattr(layer.block, "gains")]
+    layers = [layer for layer in iterate_layers(config, model) if hasattr(layer.block, "gains")]
     if not layers:
         return config, []
     names = list(layers[0].block.gains.values)

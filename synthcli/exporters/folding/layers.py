@@ -27,7 +27,7 @@ class Layer:
         return self.stack, self.number
 
 
-def layers_of(config: ModelConfig, model: nn.Module) -> Iterator[Layer]:
+def iterate_layers(config: ModelConfig, model: nn.Module) -> Iterator[Layer]:
     """Yield every block of every stack."""
     for stack, number, mixer in config.mixers():
         blocks: Any = getattr(model, stack).blocks
@@ -56,7 +56,7 @@ def with_values(config: ModelConfig, **values: Any) -> ModelConfig:
     return ModelConfig.model_validate(table)
 
 
-def listed(places: list[Place]) -> str:
+def format_places(places: list[Place]) -> str:
     """Return `encoder 0, 1, decoder 0`."""
     parts = []
     for stack in dict.fromkeys(stack for stack, _ in places):

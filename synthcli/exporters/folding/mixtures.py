@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from synthcli.config import Config
-from synthcli.exporters.folding.layers import Place, layers_of, listed, with_mixers, with_values
+from synthcli.exporters.folding.layers import Place, format_places, iterate_layers, with_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
 from synthcli.model.scores.dense import Dense
@@ -21,20 +21,22 @@ SUMMED = {"mix": "sum", "gate_init": EVEN}
 def fold_mixtures(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, list[str]]:
     """Fold the mixtures of self-mixers, that of SRU++ among them, and of cross-attention."""
     mixers: dict[Place, Config] = {}
-    for layer in layers_of(config, model):
-        attention = attention_of(layer.block.mixer)
+    for layer in iterate_layers(config, model):
+        attention = find_attention(layer.block.mixer)
         if attention is not None and can_fold(attention):
-            mixers[layer.place] = layer.config.model_copy(update=folded(attention, layer.config))
+            mixers[layer.place] = layer.config.model_copy(update=fold_attention(attention, layer.config))
         elif attention is None and folds_without(layer.config):
             # a layer of SRU++ without attention: alike to those with it
             mixers[layer.place] = layer.config.model_copy(update=SUMMED)
     lines = (
-        [f"coefficients of mixed scores are part of the scores ({listed(list(mixers))})"] if mixers else []
+        [f"coefficients of mixed scores are part of the scores ({format_places(list(mixers))})"]
+        if mixers
+        else []
     )
     return fold_cross(with_mixers(config, mixers), model, lines)
 
 
-def attention_of(mixer: Any) -> Attention | None:
+def find_attention(mixer: Any) -> Attention | None:
     """Return the attention of a mixer, or the one within SRU++."""
     found = mixer if isinstance(mixer, Attention) else getattr(mixer, "attention", None)
     return found if isinstance(found, Attention) else None
@@ -59,7 +61,7 @@ def takes_factor(score: Any) -> bool:
     return isinstance(score, Dense | Random | FactorizedDense | FactorizedRandom)
 
 
-def folded(attention: Attention, config: Any) -> dict[str, Any]:
+def fold_attention(attention: Attention, config: Any) -> dict[str, Any]:
     """Scale the scores in place, add up random tables, and return what changes in the configuration."""
     assert attention.mixing is not None
     alpha = attention.mixing.coefficients()
@@ -99,11 +101,11 @@ def by_head(tensor: Tensor, factor: Tensor) -> None:
 
 def fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple[ModelConfig, list[str]]:
     """Fold the mixtures of cross-attention, whose layers have one configuration."""
-    crosses = [layer.block.cross for layer in layers_of(config, model) if layer.stack == "decoder"]
+    crosses = [layer.block.cross for layer in iterate_layers(config, model) if layer.stack == "decoder"]
     attentions = [cross for cross in crosses if isinstance(cross, Attention)]
     if config.cross is None or not attentions or not all(can_fold(one) for one in attentions):
         return config, lines
-    changes = [folded(one, config.cross) for one in attentions]
+    changes = [fold_attention(one, config.cross) for one in attentions]
     cross = config.cross.model_copy(update=changes[0])
     line = "coefficients of mixed scores are part of the scores of cross-attention"
     return with_values(config, cross=cross.model_dump()), [*lines, line]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from synthcli.config import Config
-from synthcli.exporters.folding.layers import Place, layers_of, listed, with_mixers, with_values
+from synthcli.exporters.folding.layers import Place, format_places, iterate_layers, with_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
 from synthcli.model.mixers.projections import Residual
@@ -19,13 +19,13 @@ FIRST_OR_LAST = {"value": "first_value", "output": "last_output"}
 def fold_projections(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, list[str]]:
     """Merge the projections of self-attention and of cross-attention."""
     mixers: dict[Place, Config] = {}
-    for layer in layers_of(config, model):
+    for layer in iterate_layers(config, model):
         attention = layer.block.mixer
         if isinstance(attention, Attention) and has_residual(attention):
-            mixers[layer.place] = merged_config(
-                attention, layer.number == 0, layer.number == layer.layers - 1
-            )
-    lines = [f"projections α W_init + β ΔW are one matrix each ({listed(list(mixers))})"] if mixers else []
+            mixers[layer.place] = merge_config(attention, layer.number == 0, layer.number == layer.layers - 1)
+    lines = (
+        [f"projections α W_init + β ΔW are one matrix each ({format_places(list(mixers))})"] if mixers else []
+    )
     config = with_mixers(config, mixers)
     return fold_cross(config, model, lines)
 
@@ -34,7 +34,7 @@ def has_residual(attention: Attention) -> bool:
     return isinstance(attention.value, Residual) or isinstance(attention.output, Residual)
 
 
-def merged_config(attention: Attention, is_first: bool, is_last: bool) -> AttentionConfig:
+def merge_config(attention: Attention, is_first: bool, is_last: bool) -> AttentionConfig:
     """Merge the projections of one layer in place, and return its configuration."""
     old, changes = attention.config, {"tie_init": "none", "first_value": None, "last_output": None}
     for name, other in FIRST_OR_LAST.items():
@@ -69,7 +69,7 @@ def fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple
     }
     if not changes:
         return config, lines
-    for layer in layers_of(config, model):
+    for layer in iterate_layers(config, model):
         if layer.stack == "decoder":
             for name in FIRST_OR_LAST:
                 merge(getattr(layer.block.cross, name), None, may_vanish=False)

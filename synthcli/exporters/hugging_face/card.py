@@ -6,7 +6,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from synthcli.exporters.export_bundle import CardFacts, Leaving, Metric
+from synthcli.exporters.export_bundle import CardFacts, ExportBundle, Metric
 from synthcli.exporters.markdown import cell, code, link, one_line, plain
 
 CARD = "README.md"
@@ -29,25 +29,25 @@ WIDE = 100_000  # from here on a number is shown in millions
 
 
 def write_card(
-    leaving: Leaving, folder: Path, kind: str, class_name: str, has_code: bool, notes: tuple[str, ...]
+    bundle: ExportBundle, folder: Path, kind: str, class_name: str, has_code: bool, notes: tuple[str, ...]
 ) -> None:
     """Write the card of a model that `class_name` of transformers loads; `notes` are further limits."""
-    code = snippet(leaving, kind, class_name, has_code)
+    code = snippet(bundle, kind, class_name, has_code)
     parts = [
-        f"---\n{header(leaving, kind)}\n---",
-        f"# {plain(leaving.name)}\n\n{summary(leaving, kind)}",
-        f"## Use\n\n```python\n{code}\n```\n\n{certificate(has_code)}",
-        f"## Evaluation\n\n{evaluation(leaving.card)}",
-        f"## Training\n\n{training(leaving.card)}",
-        f"## Licence\n\n{licence(leaving.card, has_code)}",
-        f"## Limits\n\n{limits(leaving, notes)}",
+        f"---\n{header(bundle, kind)}\n---",
+        f"# {plain(bundle.name)}\n\n{summary(bundle, kind)}",
+        f"## Use\n\n```python\n{code}\n```\n\n{parity_note(has_code)}",
+        f"## Evaluation\n\n{evaluation(bundle.card)}",
+        f"## Training\n\n{training(bundle.card)}",
+        f"## Licence\n\n{licence(bundle.card, has_code)}",
+        f"## Limits\n\n{limits(bundle, notes)}",
     ]
     (folder / CARD).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def header(leaving: Leaving, kind: str) -> str:
+def header(bundle: ExportBundle, kind: str) -> str:
     """Return the YAML that the hub reads."""
-    facts, pipeline = leaving.card, PIPELINES[kind]
+    facts, pipeline = bundle.card, PIPELINES[kind]
     results = [entry(metric, pipeline) for metric in facts.metrics]
     found = DATASET.match(facts.corpus_url or "")
     data = ModelCardData(
@@ -57,11 +57,11 @@ def header(leaving: Leaving, kind: str) -> str:
         pipeline_tag=pipeline,
         tags=[
             "synth",
-            leaving.config.block.kind,
-            *sorted({mixer.kind for _, _, mixer in leaving.config.mixers()}),
+            bundle.config.block.kind,
+            *sorted({mixer.kind for _, _, mixer in bundle.config.mixers()}),
         ],
         datasets=[found[1]] if found else None,
-        model_name=one_line(leaving.name) if results else None,
+        model_name=one_line(bundle.name) if results else None,
         eval_results=results or None,
     )
     return str(data.to_yaml(line_break="\n")).strip()
@@ -76,7 +76,7 @@ def entry(metric: Metric, pipeline: str) -> EvalResult:
         dataset_config=metric.dataset_config,
         dataset_split=metric.dataset_split or one_line(metric.split),
         metric_type=one_line(metric.name).lower().replace(" ", "_"),
-        metric_name=one_line(metric.name) + slice_of(metric),
+        metric_name=one_line(metric.name) + describe_slice(metric),
         metric_value=round(metric.value, 4),
         metric_args={
             "protocol": one_line(metric.protocol),
@@ -89,21 +89,21 @@ def entry(metric: Metric, pipeline: str) -> EvalResult:
     )
 
 
-def slice_of(metric: Metric) -> str:
+def describe_slice(metric: Metric) -> str:
     """Return what the name of a figure says of a part of a split; nothing of a whole one."""
     return f" (first {metric.counted} samples)" if metric.is_slice else ""
 
 
-def summary(leaving: Leaving, kind: str) -> str:
-    facts, config = leaving.card, leaving.config
-    mixers = " and ".join(sorted({described(mixer) for _, _, mixer in config.mixers()}))
+def summary(bundle: ExportBundle, kind: str) -> str:
+    facts, config = bundle.card, bundle.config
+    mixers = " and ".join(sorted({describe_mixer(mixer) for _, _, mixer in config.mixers()}))
     title = f"{plain(facts.title).rstrip('.')}. " if facts.title else ""
     stacks = {"encoder": config.encoder, "decoder": config.decoder}
     layers = " and ".join(
         f"{stack.layers} {name} layers" for name, stack in stacks.items() if stack is not None
     )
     text = (
-        f"{title}{NOUNS[kind]} of {amount(facts.parameters)} parameters: "
+        f"{title}{NOUNS[kind]} of {format_count(facts.parameters)} parameters: "
         f"{layers} of width {config.d_model}, `{config.block.kind}` blocks, mixers {mixers}."
     )
     if facts.paper:
@@ -111,23 +111,23 @@ def summary(leaving: Leaving, kind: str) -> str:
     return text
 
 
-def described(mixer: Any) -> str:
+def describe_mixer(mixer: Any) -> str:
     """Return a mixer's kind, and what scores it where it has scores."""
     scores = " + ".join(f"`{score.kind}`" for score in getattr(mixer, "scores", ()))
     return f"`{mixer.kind}` by {scores} scores" if scores else f"`{mixer.kind}`"
 
 
-def amount(count: int) -> str:
+def format_count(count: int) -> str:
     return f"{count / 1e6:.1f} M ({count:,})" if count >= WIDE else f"{count:,}"
 
 
-def snippet(leaving: Leaving, kind: str, class_name: str, has_code: bool) -> str:
+def snippet(bundle: ExportBundle, kind: str, class_name: str, has_code: bool) -> str:
     """Return code that runs where the folder is the current one."""
     trust = ", trust_remote_code=True" if has_code else ""
-    names = sorted([class_name, "AutoTokenizer"] if leaving.tokenizer else [class_name])
+    names = sorted([class_name, "AutoTokenizer"] if bundle.tokenizer else [class_name])
     lines = [f"from transformers import {', '.join(names)}", "", FOLDER]
     lines.append(f"model = {class_name}.from_pretrained(folder{trust})")
-    if leaving.tokenizer is None:
+    if bundle.tokenizer is None:
         return "\n".join(
             [
                 "import torch",
@@ -170,7 +170,7 @@ ALONE = {
 }
 
 
-def certificate(has_code: bool) -> str:
+def parity_note(has_code: bool) -> str:
     text = "`PARITY.json` says how far logits and written tokens are from those of `synth`, as measured here."
     if has_code:
         text += " `modeling_synth.py` is the model itself: it needs torch and transformers, and nothing else."
@@ -210,11 +210,11 @@ def licence(facts: CardFacts, has_code: bool) -> str:
     return f"{code}The weights: whoever publishes them decides.{data}"
 
 
-def limits(leaving: Leaving, notes: tuple[str, ...]) -> str:
-    config = leaving.config
+def limits(bundle: ExportBundle, notes: tuple[str, ...]) -> str:
+    config = bundle.config
     stacks: dict[str, Any] = {"source": config.encoder, "target": config.decoder}
     if config.task != "seq2seq":
         stacks = {"text": config.encoder or config.decoder}
     lengths = [f"a {name} of {stack.max_length} tokens" for name, stack in stacks.items()]
-    lines = [f"It was made for at most {' and '.join(lengths)}.", *leaving.card.notes, *notes]
+    lines = [f"It was made for at most {' and '.join(lengths)}.", *bundle.card.notes, *notes]
     return "\n".join(f"- {one_line(line)}" for line in lines)

@@ -10,29 +10,29 @@ from itertools import chain
 from textwrap import dedent, indent
 
 from synthcli.exporters.hugging_face.definitions import Definition, Module, module_named
-from synthcli.exporters.hugging_face.tree_shake import Reached, found, is_registry
+from synthcli.exporters.hugging_face.tree_shake import Reached, find_definition, is_registry
 
 MARKS = re.compile(r"  # (type: ignore|noqa|fmt:).*$", re.MULTILINE)
 CONFIG = "Config"
 
 
-def written(reached: Reached, definition: Definition) -> str:
+def definition_source(reached: Reached, definition: Definition) -> str:
     """Return the text of a definition."""
     node = definition.node
     if is_registry(definition):
-        return registry(reached, definition)
+        return registry_source(reached, definition)
     if isinstance(node, ast.ClassDef):
         if is_configuration(definition):
-            return configuration(reached, definition)
-        return copied_class(reached, definition)
-    return copied(module_named(definition.place[0]), node)
+            return settings_source(reached, definition)
+        return copy_class(reached, definition)
+    return copy_source(module_named(definition.place[0]), node)
 
 
-def copied(module: Module, node: ast.stmt) -> str:
+def copy_source(module: Module, node: ast.stmt) -> str:
     return MARKS.sub("", module.text(first_line(module, node), node.end_lineno or node.lineno))
 
 
-def copied_class(reached: Reached, definition: Definition) -> str:
+def copy_class(reached: Reached, definition: Definition) -> str:
     """Return the lines of a class without those of methods that nothing needs."""
     module, node = module_named(definition.place[0]), definition.node
     needed = reached.members(definition)
@@ -53,7 +53,7 @@ def first_line(module: Module, node: ast.stmt) -> int:
     return line
 
 
-def registry(reached: Reached, definition: Definition) -> str:
+def registry_source(reached: Reached, definition: Definition) -> str:
     node = definition.node
     assert isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict)
     head = f"{ast.unparse(node.target)}: {ast.unparse(node.annotation)} = {{\n"
@@ -67,7 +67,7 @@ def is_configuration(definition: Definition) -> bool:
     if not isinstance(node, ast.ClassDef):
         return False
     for base in node.bases:
-        place = found(module, base.id) if isinstance(base, ast.Name) else None
+        place = find_definition(module, base.id) if isinstance(base, ast.Name) else None
         if place is None:
             continue
         if place[1] == CONFIG or is_configuration(module_named(place[0]).definitions[place[1]]):
@@ -75,7 +75,7 @@ def is_configuration(definition: Definition) -> bool:
     return False
 
 
-def configuration(reached: Reached, definition: Definition) -> str:
+def settings_source(reached: Reached, definition: Definition) -> str:
     """Return a table of settings as a dataclass; checks are left behind."""
     node = definition.node
     assert isinstance(node, ast.ClassDef)
@@ -86,7 +86,7 @@ def configuration(reached: Reached, definition: Definition) -> str:
                 body.append(f"{ast.unparse(member.target)}: {annotation(member)}{default(member.value)}")
         else:
             gap = "\n" if isinstance(member, ast.FunctionDef) else ""
-            body.append(gap + dedent(copied(module_named(definition.place[0]), member)))
+            body.append(gap + dedent(copy_source(module_named(definition.place[0]), member)))
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     lines = indent("\n".join(body or ["pass"]), "    ")
     return f"@dataclass(frozen=True, kw_only=True)\nclass {node.name}({bases}):\n{lines}"

@@ -104,14 +104,14 @@ def imported_names(node: ast.stmt) -> Iterator[Import]:
 @cache
 def names_read(node: ast.AST) -> frozenset[str]:
     """Return the names that running a definition may read, and not those of its annotations."""
-    return frozenset(item.id for item in running(node) if isinstance(item, ast.Name))
+    return frozenset(item.id for item in walk_executed(node) if isinstance(item, ast.Name))
 
 
 @cache
 def attributes_read(node: ast.AST) -> frozenset[str]:
     """Return the attributes that may be read: after a dot, given by keyword, or as text for `getattr`."""
     found = set()
-    for item in running(node):
+    for item in walk_executed(node):
         if isinstance(item, ast.Attribute):
             found.add(item.attr)
         elif isinstance(item, ast.keyword) and item.arg is not None:
@@ -121,7 +121,7 @@ def attributes_read(node: ast.AST) -> frozenset[str]:
     return frozenset(found)
 
 
-def running(node: ast.AST) -> Iterator[ast.AST]:
+def walk_executed(node: ast.AST) -> Iterator[ast.AST]:
     """Yield a tree without its annotations."""
     yield node
     for field, value in ast.iter_fields(node):
@@ -129,7 +129,7 @@ def running(node: ast.AST) -> Iterator[ast.AST]:
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
-                yield from running(child)
+                yield from walk_executed(child)
 
 
 @cache

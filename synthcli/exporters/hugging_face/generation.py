@@ -4,34 +4,34 @@ import json
 from pathlib import Path
 from typing import Any
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.hugging_face.auto_classes import special_ids
 
 GENERATION = "generation_config.json"
 WRITES = ("causal-lm", "seq2seq")
 
 
-def write_generation(leaving: Leaving, folder: Path) -> None:
+def write_generation(bundle: ExportBundle, folder: Path) -> None:
     """Write the file of a model that writes; others have none."""
-    if leaving.config.task in WRITES:
-        text = json.dumps(generation_of(leaving), indent=2) + "\n"
+    if bundle.config.task in WRITES:
+        text = json.dumps(make_generation_config(bundle), indent=2) + "\n"
         (folder / GENERATION).write_text(text, encoding="utf-8")
 
 
-def generation_of(leaving: Leaving) -> dict[str, Any]:
+def make_generation_config(bundle: ExportBundle) -> dict[str, Any]:
     """Return the options; no padding or begin is written, and no more than there are positions.
 
     A language model writes greedily, as `synth generate` does; an encoder-decoder as it was judged.
     """
-    config, writing, tokenizer = leaving.config, leaving.writing, leaving.tokenizer
+    config, settings, tokenizer = bundle.config, bundle.generation, bundle.tokenizer
     limit, is_lm = config.max_target_length, config.task == "causal-lm"
     assert limit is not None
-    options: dict[str, Any] = {"do_sample": False, "num_beams": 1 if is_lm else writing.beam}
+    options: dict[str, Any] = {"do_sample": False, "num_beams": 1 if is_lm else settings.beam}
     if not config.is_endless:
-        options["max_length"] = limit if is_lm else min(limit, writing.max_length or limit)
+        options["max_length"] = limit if is_lm else min(limit, settings.max_length or limit)
     if options["num_beams"] > 1:
-        options |= {"length_penalty": writing.length_penalty, "early_stopping": True}
+        options |= {"length_penalty": settings.length_penalty, "early_stopping": True}
     if tokenizer is None:
         return options
     banned = sorted({tokenizer.pad_id, tokenizer.bos_id} - {tokenizer.eos_id})
-    return options | special_ids(leaving) | {"suppress_tokens": banned}
+    return options | special_ids(bundle) | {"suppress_tokens": banned}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from synthcli.exporters.hugging_face.definition_source import written
+from synthcli.exporters.hugging_face.definition_source import definition_source
 from synthcli.exporters.hugging_face.definitions import (
     PROJECT,
     Import,
@@ -32,8 +32,8 @@ def modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str:
     """Return the file that holds `wrappers`, classes of `remote`, for models of this configuration."""
     classes = settings_classes(config)
     roots = [*wrappers, *(place_of(kind) for kind in classes.values())]
-    reached = reach(roots, set(words(json.loads(config.model_dump_json()))))
-    modules = in_order([module for module, _ in reached.definitions])
+    reached = reach(roots, set(collect_words(json.loads(config.model_dump_json()))))
+    modules = sort_modules([module for module, _ in reached.definitions])
     check_names(reached)
     parts = [f"{header(modules)}\n\n{imports(reached)}"]
     for module in modules:
@@ -43,13 +43,13 @@ def modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str:
     return "\n\n\n".join(parts) + "\n"
 
 
-def words(value: Any) -> Iterator[str]:
+def collect_words(value: Any) -> Iterator[str]:
     """Yield the keys and the texts of a configuration."""
     if isinstance(value, dict):
         yield from value
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from words(item)
+            yield from collect_words(item)
     if isinstance(value, str):
         yield value
 
@@ -58,14 +58,14 @@ def settings_classes(config: BaseModel, key: str = "model") -> dict[str, type]:
     """Return the class of every table of a configuration, by its kind or else its key."""
     classes: dict[str, type] = {str(getattr(config, "kind", key)): type(config)}
     for name in type(config).model_fields:
-        for part in parts_of(getattr(config, name)):
+        for part in list_parts(getattr(config, name)):
             if isinstance(part, BaseModel):
                 for kind, made in settings_classes(part, name).items():
                     assert classes.setdefault(kind, made) is made, f"two tables are called `{kind}`"
     return classes
 
 
-def parts_of(value: Any) -> Iterable[Any]:
+def list_parts(value: Any) -> Iterable[Any]:
     """Return what a value of a configuration holds, or the value alone."""
     if isinstance(value, dict):
         return value.values()
@@ -81,7 +81,7 @@ def settings_table(classes: dict[str, type]) -> str:
     return f"{SETTINGS}: dict[str, Any] = {{\n{entries}}}"
 
 
-def in_order(names: list[str]) -> list[Module]:
+def sort_modules(names: list[str]) -> list[Module]:
     """Return modules such that each comes after those it imports."""
     order: dict[str, None] = {}
 
@@ -146,7 +146,7 @@ def statements(items: Iterable[Import]) -> list[str]:
 def section(reached: Reached, module: Module) -> str:
     """Return what is reached of a module, under its name and docstring."""
     parts = [
-        written(reached, definition)
+        definition_source(reached, definition)
         for name, definition in module.definitions.items()
         if (module.name, name) in reached.definitions and name != SETTINGS
     ]

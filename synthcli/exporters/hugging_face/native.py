@@ -16,9 +16,9 @@ from torch import Tensor
 
 from synthcli.durable import save_tensors
 from synthcli.errors import SynthError
-from synthcli.exporters.export_bundle import Leaving
-from synthcli.exporters.hugging_face.auto_classes import form_of, labels_of, special_ids
-from synthcli.exporters.hugging_face.pad_layers import Weights, padded
+from synthcli.exporters.export_bundle import ExportBundle
+from synthcli.exporters.hugging_face.auto_classes import label_entries, special_ids, text_form_entry
+from synthcli.exporters.hugging_face.pad_layers import Weights, pad_to_alike
 from synthcli.exporters.safetensors_export import CONFIG, WEIGHTS
 from synthcli.importers.hugging_face import FAMILIES
 from synthcli.importers.hugging_face.bert import bert_entries
@@ -45,46 +45,48 @@ TIED_BIAS, UNTIED_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"
 
 
 @dataclass(frozen=True)
-class Native:
+class NativeModel:
     """A folder's configuration and tensors."""
 
     options: dict[str, Any]
     tensors: Weights
 
 
-def native(leaving: Leaving) -> Native | None:
+def as_native(bundle: ExportBundle) -> NativeModel | None:
     """Return the model as one of transformers' own, or None where it is not one."""
-    if leaving.config.task not in WRITERS:
+    if bundle.config.task not in WRITERS:
         return None
-    weights = {name: tensor.detach() for name, tensor in leaving.model.state_dict().items()}
-    alike = padded(leaving.config, weights)
-    if alike is None or leaving.config.activation not in THEIR_ACTIVATIONS:
+    weights = {name: tensor.detach() for name, tensor in bundle.model.state_dict().items()}
+    alike = pad_to_alike(bundle.config, weights)
+    if alike is None or bundle.config.activation not in THEIR_ACTIVATIONS:
         return None
-    found = WRITERS[leaving.config.task](leaving, *alike)
+    found = WRITERS[bundle.config.task](bundle, *alike)
     return found if found is not None and reads_back(found, *alike) else None
 
 
-def write_native(found: Native, folder: Path) -> None:
+def write_native(found: NativeModel, folder: Path) -> None:
     """Write configuration and weights."""
     (folder / CONFIG).write_text(json.dumps(found.options, indent=2) + "\n", encoding="utf-8")
     tensors = {name: tensor.contiguous() for name, tensor in found.tensors.items()}
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 
-def reads_back(found: Native, config: ModelConfig, weights: Weights) -> bool:
+def reads_back(found: NativeModel, config: ModelConfig, weights: Weights) -> bool:
     """Whether the import makes the same model of it, bit for bit."""
     options = Options(Path(CONFIG), found.options)
     try:
         imported = FAMILIES[found.options["model_type"]](options, found.tensors)
     except (SynthError, ValidationError):
         return False
-    is_same = essence(imported.config) == essence(config) and imported.weights.keys() == weights.keys()
+    is_same = (
+        normal_form(imported.config) == normal_form(config) and imported.weights.keys() == weights.keys()
+    )
     return is_same and all(torch.equal(imported.weights[name], weights[name]) for name in weights)
 
 
-def essence(config: ModelConfig) -> dict[str, Any]:
+def normal_form(config: ModelConfig) -> dict[str, Any]:
     """Return what decides the function of a model, in one way of saying it."""
-    table = without(config.model_dump(), UNREAD)
+    table = drop_keys(config.model_dump(), UNREAD)
     table["block"]["norm_eps"] = (
         config.block.norm_eps or config.norm_eps if hasattr(config.block, "norm_eps") else None
     )
@@ -99,13 +101,13 @@ def essence(config: ModelConfig) -> dict[str, Any]:
     return table
 
 
-def without(value: Any, keys: tuple[str, ...]) -> Any:
+def drop_keys(value: Any, keys: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
-        return {key: without(part, keys) for key, part in value.items() if key not in keys}
-    return [without(part, keys) for part in value] if isinstance(value, list | tuple) else value
+        return {key: drop_keys(part, keys) for key, part in value.items() if key not in keys}
+    return [drop_keys(part, keys) for part in value] if isinstance(value, list | tuple) else value
 
 
-def bert(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | None:
+def as_bert(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
     """Return BERT with the head of its task; a classifier that reads by a decoder is none."""
     encoder = config.encoder
     if encoder is None:
@@ -127,9 +129,9 @@ def bert(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | No
         "type_vocab_size": config.embeddings.token_types,
         "layer_norm_eps": config.norm_eps,
         "tie_word_embeddings": config.embeddings.tie != "none",
-        **special_ids(leaving),
-        **labels_of(config),
-        **form_of(leaving),
+        **special_ids(bundle),
+        **label_entries(config),
+        **text_form_entry(bundle),
     }
     if not is_classifier and not (config.head.transform and config.head.bias):
         return None
@@ -139,10 +141,10 @@ def bert(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | No
     if any(entry.name not in weights for entry in entries):
         return None
     tensors = {entry.source: weights[entry.name] for entry in entries}
-    return Native(options, tensors if is_tied else tensors | {TIED_BIAS: weights["head.bias"].clone()})
+    return NativeModel(options, tensors if is_tied else tensors | {TIED_BIAS: weights["head.bias"].clone()})
 
 
-def gpt2(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | None:
+def as_gpt2(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
     """Return GPT-2's language model; its maps are input-major, and query, key and value are one."""
     decoder = config.decoder
     assert decoder is not None
@@ -162,13 +164,13 @@ def gpt2(leaving: Leaving, config: ModelConfig, weights: Weights) -> Native | No
         "embd_pdrop": config.dropout if config.embeddings.dropout is None else config.embeddings.dropout,
         "layer_norm_epsilon": config.norm_eps,
         "tie_word_embeddings": config.embeddings.tie != "none",
-        **special_ids(leaving),
+        **special_ids(bundle),
     }
     try:
         tensors = gpt2_tensors(weights, decoder.layers, config.embeddings.tie != "none")
     except KeyError:
         return None
-    return Native(options, tensors)
+    return NativeModel(options, tensors)
 
 
 def gpt2_tensors(weights: Weights, layers: int, is_tied: bool) -> Weights:
@@ -187,15 +189,15 @@ def gpt2_tensors(weights: Weights, layers: int, is_tied: bool) -> Weights:
             parts = [
                 weights[f"{ours}.mixer.{leaf}.{end}"] for leaf in ("scores.0.query", "scores.0.key", "value")
             ]
-            tensors[f"{theirs}.attn.c_attn.{end}"] = input_major(torch.cat(parts))
+            tensors[f"{theirs}.attn.c_attn.{end}"] = store_input_major(torch.cat(parts))
             for leaf, place in GPT2_MAPS.items():
-                tensors[f"{theirs}.{leaf}.{end}"] = input_major(weights[f"{ours}.{place}.{end}"])
+                tensors[f"{theirs}.{leaf}.{end}"] = store_input_major(weights[f"{ours}.{place}.{end}"])
             for leaf, place in GPT2_NORMS.items():
                 tensors[f"{theirs}.{leaf}.{end}"] = weights[f"{ours}.{place}.{end}"]
     return tensors
 
 
-def input_major(tensor: Tensor) -> Tensor:
+def store_input_major(tensor: Tensor) -> Tensor:
     """Return a map as (in, out); a bias as it is."""
     return tensor.T if tensor.dim() > 1 else tensor
 
@@ -207,8 +209,8 @@ GPT2_MAPS = {
 }
 GPT2_NORMS = {"ln_1": "mixer_norm", "ln_2": "feed_forward_norm"}
 
-WRITERS: dict[str, Callable[[Leaving, ModelConfig, Weights], Native | None]] = {
-    "masked-lm": bert,
-    "classification": bert,
-    "causal-lm": gpt2,
+WRITERS: dict[str, Callable[[ExportBundle, ModelConfig, Weights], NativeModel | None]] = {
+    "masked-lm": as_bert,
+    "classification": as_bert,
+    "causal-lm": as_gpt2,
 }

@@ -29,12 +29,12 @@ class Sizes:
     d_ff: int
 
 
-def padded(config: ModelConfig, weights: Weights) -> tuple[ModelConfig, Weights] | None:
+def pad_to_alike(config: ModelConfig, weights: Weights) -> tuple[ModelConfig, Weights] | None:
     """Return a model of one stack whose layers are all alike, or None where there is none."""
     name = "encoder" if config.encoder is not None else "decoder"
     stack: StackConfig | None = getattr(config, name)
     mixers = [mixer for _, _, mixer in config.mixers()]
-    sizes = sizes_for(config, mixers)
+    sizes = find_sizes(config, mixers)
     if sizes is None or stack is None or not all(is_plain(mixer) for mixer in mixers):
         return None
     filled = dict(weights)
@@ -57,10 +57,10 @@ def padded(config: ModelConfig, weights: Weights) -> tuple[ModelConfig, Weights]
     return config.model_copy(update=fields), filled
 
 
-def sizes_for(config: ModelConfig, mixers: Sequence[object]) -> Sizes | None:
+def find_sizes(config: ModelConfig, mixers: Sequence[object]) -> Sizes | None:
     """Return the fewest heads that share the width and hold those of every layer, if any do."""
     attentions = [mixer for mixer in mixers if isinstance(mixer, AttentionConfig)]
-    widths = [config.d_ff_of(*place) or 0 for place in layers_of(config)]
+    widths = [config.d_ff_of(*place) or 0 for place in list_places(config)]
     if len(attentions) < len(mixers) or config.d_ff is None:
         return None
     width, d_ff = config.d_model, max(widths)
@@ -73,9 +73,9 @@ def sizes_for(config: ModelConfig, mixers: Sequence[object]) -> Sizes | None:
 def padding_notes(config: ModelConfig) -> list[str]:
     """Return what a card says of layers that are smaller than they look, a line each."""
     mixers = [mixer for _, _, mixer in config.mixers()]
-    sizes, notes = sizes_for(config, mixers), []
+    sizes, notes = find_sizes(config, mixers), []
     assert sizes is not None
-    for layer, (mixer, place) in enumerate(zip(mixers, layers_of(config), strict=True)):
+    for layer, (mixer, place) in enumerate(zip(mixers, list_places(config), strict=True)):
         assert isinstance(mixer, AttentionConfig)
         d_head, d_ff = mixer.width_of_head(config.d_model), config.d_ff_of(*place)
         if Sizes(mixer.heads, d_head, d_ff or 0) != sizes:
@@ -86,7 +86,7 @@ def padding_notes(config: ModelConfig) -> list[str]:
     return notes
 
 
-def layers_of(config: ModelConfig) -> list[tuple[StackConfig, int]]:
+def list_places(config: ModelConfig) -> list[tuple[StackConfig, int]]:
     stacks = [stack for stack in (config.encoder, config.decoder) if stack is not None]
     return [(stack, layer) for stack in stacks for layer in range(stack.layers)]
 
@@ -115,19 +115,21 @@ def pad_layer(weights: Weights, block: str, mixer: AttentionConfig, d_model: int
         scale = (sizes.d_head / d_head) ** 0.5 if leaf.endswith("query") else 1.0
         for end in ("weight", "bias"):
             given = weights.get(f"{name}.{end}", torch.zeros(mixer.heads * d_head))
-            weights[f"{name}.{end}"] = scale * spread(given, mixer.heads, sizes)
+            weights[f"{name}.{end}"] = scale * spread_heads(given, mixer.heads, sizes)
     output = f"{block}.mixer.output"
-    weights[f"{output}.weight"] = spread(weights[f"{output}.weight"].T, mixer.heads, sizes).T.contiguous()
+    weights[f"{output}.weight"] = spread_heads(
+        weights[f"{output}.weight"].T, mixer.heads, sizes
+    ).T.contiguous()
     expand, back = f"{block}.feed_forward.expand", f"{block}.feed_forward.output"
     narrow = len(weights[f"{expand}.weight"])
-    weights[f"{expand}.weight"] = longer(weights[f"{expand}.weight"], sizes.d_ff)
-    weights[f"{expand}.bias"] = longer(weights.get(f"{expand}.bias", torch.zeros(narrow)), sizes.d_ff)
-    weights[f"{back}.weight"] = longer(weights[f"{back}.weight"].T, sizes.d_ff).T.contiguous()
+    weights[f"{expand}.weight"] = pad_rows(weights[f"{expand}.weight"], sizes.d_ff)
+    weights[f"{expand}.bias"] = pad_rows(weights.get(f"{expand}.bias", torch.zeros(narrow)), sizes.d_ff)
+    weights[f"{back}.weight"] = pad_rows(weights[f"{back}.weight"].T, sizes.d_ff).T.contiguous()
     for name in (output, back):
         weights.setdefault(f"{name}.bias", torch.zeros(d_model))
 
 
-def spread(rows: Tensor, heads: int, sizes: Sizes) -> Tensor:
+def spread_heads(rows: Tensor, heads: int, sizes: Sizes) -> Tensor:
     """Put the rows of `heads` heads where they belong among more and wider ones."""
     d_head = len(rows) // heads
     wide = rows.new_zeros(sizes.heads, sizes.d_head, *rows.shape[1:])
@@ -135,6 +137,6 @@ def spread(rows: Tensor, heads: int, sizes: Sizes) -> Tensor:
     return wide.flatten(0, 1)
 
 
-def longer(rows: Tensor, length: int) -> Tensor:
+def pad_rows(rows: Tensor, length: int) -> Tensor:
     """Add rows of zeros."""
     return torch.cat((rows, rows.new_zeros(length - len(rows), *rows.shape[1:])))

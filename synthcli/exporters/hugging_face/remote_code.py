@@ -6,13 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.durable import save_tensors
-from synthcli.exporters.export_bundle import Leaving
-from synthcli.exporters.hugging_face.auto_classes import LOADERS, form_of, kind_of, labels_of, special_ids
+from synthcli.exporters.export_bundle import ExportBundle
+from synthcli.exporters.hugging_face.auto_classes import (
+    LOADERS,
+    get_kind,
+    label_entries,
+    special_ids,
+    text_form_entry,
+)
 from synthcli.exporters.hugging_face.definitions import Place, module_named
 from synthcli.exporters.hugging_face.modeling import CONFIGURATION, MODELING, modeling_source
 from synthcli.exporters.hugging_face.tree_shake import CONFIGURATION as CONFIGURATION_MODULE
 from synthcli.exporters.hugging_face.tree_shake import REMOTE
-from synthcli.exporters.safetensors_export import CONFIG, WEIGHTS, tensors_of
+from synthcli.exporters.safetensors_export import CONFIG, WEIGHTS, named_tensors
 from synthcli.importers.hugging_face.own_export_names import exported_name
 from synthcli.model import ModelConfig
 
@@ -40,23 +46,23 @@ CLASSES: dict[str, dict[str, Place]] = {
 }
 
 
-def write_remote_code(leaving: Leaving, folder: Path) -> None:
+def write_remote_code(bundle: ExportBundle, folder: Path) -> None:
     """Write configuration, weights and Python files."""
-    config = resolved(leaving.config)
-    kind = kind_of(config)
+    config = resolve_defaults(bundle.config)
+    kind = get_kind(config)
     source = modeling_source(
         config, [(f"{REMOTE}.{module}", name) for module, name in CLASSES[kind].values()]
     )
     (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
-    model_type = type_of(source)
+    model_type = name_model_type(source)
     (folder / f"{CONFIGURATION}.py").write_text(configuration_source(model_type), encoding="utf-8")
-    options = options_of(leaving, config) | {"model_type": model_type}
+    options = make_config(bundle, config) | {"model_type": model_type}
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
-    tensors = {exported_name(name, kind): tensor for name, tensor in tensors_of(leaving.model).items()}
+    tensors = {exported_name(name, kind): tensor for name, tensor in named_tensors(bundle.model).items()}
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 
-def type_of(source: str) -> str:
+def name_model_type(source: str) -> str:
     """Return a name for models of this code.
 
     transformers keeps one class a name: two folders of one name would load with the code of the first.
@@ -70,16 +76,16 @@ def configuration_source(model_type: str) -> str:
     return text.replace('model_type = "synth"', f'model_type = "{model_type}"')
 
 
-def resolved(config: ModelConfig) -> ModelConfig:
+def resolve_defaults(config: ModelConfig) -> ModelConfig:
     """Return a configuration that says what it leaves to defaults."""
     if config.task != "seq2seq":
         return config
     return config.model_copy(update={"cross": config.cross_attention})
 
 
-def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
+def make_config(bundle: ExportBundle, config: ModelConfig) -> dict[str, Any]:
     """Return `config.json`: what transformers reads, and our configuration in `synth`."""
-    kind = kind_of(config)
+    kind = get_kind(config)
     classes = {auto: f"{MODELING}.{name}" for auto, (_, name) in CLASSES[kind].items()}
     stack = config.decoder or config.encoder
     assert stack is not None
@@ -90,20 +96,20 @@ def options_of(leaving: Leaving, config: ModelConfig) -> dict[str, Any]:
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,
         "num_hidden_layers": stack.layers,
-        **({"num_attention_heads": heads} if (heads := heads_of(config)) else {}),
+        **({"num_attention_heads": heads} if (heads := count_heads(config)) else {}),
         "is_encoder_decoder": config.task == "seq2seq",
         "tie_word_embeddings": config.embeddings.tie != "none",
         "use_cache": config.max_target_length is not None,
         "window": stack.max_length if config.is_endless else None,
         **({} if config.is_endless else {"max_position_embeddings": stack.max_length}),
-        **special_ids(leaving),
-        **labels_of(config),
-        **form_of(leaving),
+        **special_ids(bundle),
+        **label_entries(config),
+        **text_form_entry(bundle),
         "synth": json.loads(config.model_dump_json()),
     }
 
 
-def heads_of(config: ModelConfig) -> int | None:
+def count_heads(config: ModelConfig) -> int | None:
     """Return the heads of the first layer that has any; None where no layer attends."""
     mixers = [getattr(mixer, "attention", mixer) for _, _, mixer in config.mixers()]
     return next((mixer.heads for mixer in mixers if hasattr(mixer, "heads")), None)

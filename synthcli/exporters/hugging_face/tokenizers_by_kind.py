@@ -145,7 +145,7 @@ def words(tokenizer: Any) -> Converted:
     """Return words between white space; the name of a mark that stands in a text is an unknown word."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-    names = {role: free(name, tokenizer.ids) for role, name in NAMES.items()}
+    names = {role: free_name(name, tokenizer.ids) for role, name in NAMES.items()}
     order = [names[role] for role in ROLES]
     vocabulary = {name: number for number, name in enumerate(order)} | tokenizer.ids
     model = Tokenizer(models.WordLevel(vocabulary, unk_token=names["unk"]))
@@ -158,7 +158,7 @@ def words(tokenizer: Any) -> Converted:
     return Converted(model, names)
 
 
-def published(tokenizer: Any) -> Converted:
+def convert_published(tokenizer: Any) -> Converted:
     """Return a tokenizer that came from such a file; it reads texts as its publisher's does."""
     model = type(tokenizer._model).from_str(tokenizer.description)
     names = {role: model.id_to_token(number) for role, number in tokenizer.ids.items()}
@@ -169,7 +169,7 @@ def published(tokenizer: Any) -> Converted:
     return Converted(model, names, tokenizer.splits_special, notes if not tokenizer.splits_special else ())
 
 
-def free(name: str, taken: Any) -> str:
+def free_name(name: str, taken: Any) -> str:
     """Return a name for a mark that is no word."""
     while name in taken:
         name = f"<{name}>"
@@ -184,5 +184,5 @@ CONVERTERS: dict[str, Callable[[Any], Converted]] = {
     "bytes": single_bytes,
     "wordpiece": wordpiece,
     "words": words,
-    "huggingface": published,
+    "huggingface": convert_published,
 }

@@ -70,19 +70,19 @@ def reach(roots: Iterable[Place], words: Collection[str]) -> Reached:
     """Return all that the roots need, in no order."""
     reached = Reached(words)
     for root in roots:
-        add(reached, root)
+        add_definition(reached, root)
     size = -1
     while size != (size := len(reached.definitions) + len(reached.attributes)):
         for definition in list(reached.definitions.values()):
             for node in needed_nodes(reached, definition):
                 reached.attributes |= attributes_read(node)
                 for name in names_read(node):
-                    if place := found(definition.place[0], name):
-                        add(reached, place)
+                    if place := find_definition(definition.place[0], name):
+                        add_definition(reached, place)
     return reached
 
 
-def add(reached: Reached, place: Place) -> None:
+def add_definition(reached: Reached, place: Place) -> None:
     module, name = place
     reached.definitions.setdefault(place, module_named(module).definitions[name])
 
@@ -105,7 +105,7 @@ def is_registry(definition: Definition) -> bool:
     return is_table and name.isupper() and not module.startswith(REMOTE)
 
 
-def found(module: str, name: str) -> Place | None:
+def find_definition(module: str, name: str) -> Place | None:
     """Return where a name of a module is defined in this project, whatever it is imported through."""
     here = module_named(module)
     if name in here.definitions:
@@ -119,4 +119,4 @@ def found(module: str, name: str) -> Place | None:
         or item.module == CONFIGURATION
     ):
         return None
-    return REPLACED.get((item.module, item.name)) or found(item.module, item.name)
+    return REPLACED.get((item.module, item.name)) or find_definition(item.module, item.name)

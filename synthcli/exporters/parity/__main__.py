@@ -1,4 +1,4 @@
-"""`python -m parity MODULE FOLDER EXPECTED REPORT`: judge a folder, and write what was found as JSON."""
+"""`python -m parity MODULE FOLDER EXPECTED REPORT`: check a folder, and write what was found as JSON."""
 
 import importlib
 import json
@@ -7,7 +7,7 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
-from .reference import Recorded
+from .reference import RecordedModel
 
 PROJECT = "synthcli"
 
@@ -22,8 +22,8 @@ class Refusal(MetaPathFinder):
 
 def main(module: str, folder: str, expected: str, report: str) -> None:
     sys.meta_path.insert(0, Refusal())
-    judge = importlib.import_module(f".{module}", __package__).judge
-    found = judge(Path(folder), Recorded.read(Path(expected)))
+    check_folder = importlib.import_module(f".{module}", __package__).check_folder
+    found = check_folder(Path(folder), RecordedModel.read(Path(expected)))
     Path(report).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 

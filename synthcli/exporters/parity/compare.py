@@ -1,4 +1,4 @@
-"""From what a folder computes to what the certificate says of it."""
+"""From what a folder computes to what the parity report says of it."""
 
 import platform
 import time
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .reference import Array, Case, Greedy, Recorded
+from .reference import Array, Case, Greedy, RecordedModel
 
 REPETITIONS, WARM_UP = 7, 2
 
@@ -26,8 +26,8 @@ class Subject(Protocol):
         ...
 
 
-def judge(subject: Subject, recorded: Recorded) -> dict[str, Any]:
-    """Return the certificate: differences, agreement, latency, and whether it holds."""
+def compare_all(subject: Subject, recorded: RecordedModel) -> dict[str, Any]:
+    """Return the parity report: differences, agreement, latency, and whether it holds."""
     facts, cases = recorded.facts, []
     for case in recorded.cases:
         cases.append(compare(case, subject.logits(case.inputs), facts["task"]))
@@ -41,7 +41,7 @@ def judge(subject: Subject, recorded: Recorded) -> dict[str, Any]:
 
 
 def verdict(
-    recorded: Recorded, cases: list[dict[str, Any]], written: dict[str, Any] | None
+    recorded: RecordedModel, cases: list[dict[str, Any]], written: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return whether the cases and what was written hold, and the reasons why not."""
     tolerance = recorded.facts["tolerance"]
@@ -54,7 +54,7 @@ def verdict(
         reasons.append(f"logits differ by up to {worst:.3g}, allowed is {allowed:.3g}")
     if not all(case["loss_difference"] <= allowed for case in cases):
         reasons.append(f"losses differ by up to {by_loss:.3g}, allowed is {allowed:.3g}")
-    agreement = written if written is not None else agreement_of(recorded, cases)
+    agreement = written if written is not None else sum_agreement(recorded, cases)
     if agreement["agreement"] < 1:
         reasons.append(
             f"of {agreement['tokens']} chosen tokens only {agreement['agreement']:.2%} are the same"
@@ -93,7 +93,7 @@ def compare(case: Case, logits: Array, task: str) -> dict[str, Any]:
     }
 
 
-def agreement_of(recorded: Recorded, cases: list[dict[str, Any]]) -> dict[str, Any]:
+def sum_agreement(recorded: RecordedModel, cases: list[dict[str, Any]]) -> dict[str, Any]:
     """Return how many best classes or words are the same, where no two were equally good."""
     compared, same = (sum(case[name] for case in cases) for name in ("compared", "same"))
     return {"tokens": compared, "agreement": same / compared if compared else 1.0}
@@ -132,7 +132,7 @@ def loss(logits: Array, labels: Array, real: Array, task: str) -> float:
     return float(np.mean(totals - chosen[np.arange(len(chosen)), wanted]))
 
 
-def latency(subject: Subject, recorded: Recorded) -> dict[str, Any]:
+def latency(subject: Subject, recorded: RecordedModel) -> dict[str, Any]:
     """Return seconds of the largest case, and of greedy decoding, beside ours."""
     ours, largest, greedy = recorded.facts["seconds"], recorded.cases[-1].inputs, recorded.greedy
     found = {"forward": fastest_seconds(lambda: subject.logits(largest))}

@@ -8,8 +8,8 @@ import torch
 import transformers
 from torch import Tensor
 
-from .compare import judge as compare_all
-from .reference import Array, Recorded
+from .compare import compare_all
+from .reference import Array, RecordedModel
 
 LOADERS = {
     "causal-lm": "AutoModelForCausalLM",
@@ -83,7 +83,7 @@ class Loaded:
         return added
 
 
-def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
+def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
     task = recorded.facts["task"]
     is_choice = task == "classification" and recorded.cases[0].inputs["tokens"].ndim == 3
     loaded = Loaded(folder, task, is_choice)
@@ -91,7 +91,7 @@ def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
     left = left_padded_difference(loaded, recorded)
     if left is not None:
         report["left_padding_max_difference"] = left
-        require(
+        require_that(
             report, left <= report["allowed_difference"], f"padding on the left changes logits by {left:.3g}"
         )
     if recorded.greedy is not None:
@@ -100,24 +100,24 @@ def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
         without = cache_agreement(loaded, recorded)
         report["greedy"]["without_cache_agreement"] = without
         ties = report["greedy"]["ties"]
-        require(
+        require_that(
             report,
             agreement == 1 or ties > 0,
             f"in a padded batch {agreement:.2%} of the tokens are the same",
         )
-        require(
+        require_that(
             report, without == 1 or ties > 0, f"without the cache {without:.2%} of the tokens are the same"
         )
     return report | {"runs_own_code": loaded.has_code}
 
 
-def require(report: dict[str, Any], holds: bool, reason: str) -> None:
+def require_that(report: dict[str, Any], holds: bool, reason: str) -> None:
     if not holds:
         report["holds"] = False
         report["reasons"].append(reason)
 
 
-def left_padded_difference(loaded: Loaded, recorded: Recorded) -> float | None:
+def left_padded_difference(loaded: Loaded, recorded: RecordedModel) -> float | None:
     """Return how far logits at real positions move when padding moves to the left.
 
     transformers' own encoders count positions from the left, and so have to be padded on the right.
@@ -132,28 +132,28 @@ def left_padded_difference(loaded: Loaded, recorded: Recorded) -> float | None:
         shifts = case.inputs[mask].sum(-1)
         for key in (name, mask, "token_types"):
             if key in moved:
-                moved[key] = rolled(moved[key], shifts)
+                moved[key] = roll_rows(moved[key], shifts)
         logits = loaded.logits(moved)
         expected = case.logits
         if loaded.task in ("causal-lm", "masked-lm"):
-            logits = rolled(logits, -shifts)
+            logits = roll_rows(logits, -shifts)
         worst = max(worst, float(np.abs(logits - expected)[case.real].max()))
     return worst
 
 
-def rolled(rows: Array, shifts: Array) -> Array:
+def roll_rows(rows: Array, shifts: Array) -> Array:
     """Return each row moved to the right by its own shift."""
     return np.stack([np.roll(row, int(shift), axis=0) for row, shift in zip(rows, shifts, strict=True)])
 
 
-def batch_agreement(loaded: Loaded, recorded: Recorded) -> float:
+def batch_agreement(loaded: Loaded, recorded: RecordedModel) -> float:
     """Return the share of tokens that all prompts in one batch get as each does alone."""
     assert recorded.greedy is not None
     alone = np.stack([loaded.greedy(prompt, recorded.greedy.steps) for prompt in recorded.greedy.prompts])
     return float((loaded.written(recorded.greedy.prompts, recorded.greedy.steps) == alone).mean())
 
 
-def cache_agreement(loaded: Loaded, recorded: Recorded) -> float:
+def cache_agreement(loaded: Loaded, recorded: RecordedModel) -> float:
     """Return the share of tokens that the shortest prompt gets without the cache as with it."""
     assert recorded.greedy is not None
     prompt, steps = min(recorded.greedy.prompts, key=len), recorded.greedy.steps

@@ -5,12 +5,12 @@ from typing import Any
 
 import onnxruntime
 
-from .compare import judge as compared
+from .compare import compare_all
 from .programs import Programs
-from .reference import Array, Recorded
+from .reference import Array, RecordedModel
 
 
-def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
+def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
     sessions: dict[str, Any] = {}
 
     def call(name: str, inputs: dict[str, Array]) -> list[Array]:
@@ -21,4 +21,4 @@ def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
             sessions[name] = onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), options, providers)
         return list(sessions[name].run(None, inputs))
 
-    return compared(Programs(folder, call, {"onnxruntime": onnxruntime.__version__}), recorded)
+    return compare_all(Programs(folder, call, {"onnxruntime": onnxruntime.__version__}), recorded)

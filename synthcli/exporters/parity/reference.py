@@ -54,7 +54,7 @@ class Greedy:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedModel:
     """`facts` are numbers and names that are no arrays: task, tolerance, begin, threads, seconds of ours."""
 
     facts: dict[str, Any]
@@ -62,7 +62,7 @@ class Recorded:
     greedy: Greedy | None
 
     @classmethod
-    def read(cls, path: Path) -> "Recorded":
+    def read(cls, path: Path) -> "RecordedModel":
         with safe_open(path, framework="numpy") as file:
             facts = json.loads(file.metadata()["facts"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

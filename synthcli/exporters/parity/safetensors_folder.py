@@ -14,10 +14,10 @@ import safetensors
 from safetensors import safe_open
 
 from .compare import compare, verdict
-from .reference import Recorded
+from .reference import RecordedModel
 
 
-def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
+def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
     json.loads((folder / "config.json").read_text(encoding="utf-8"))
     expected, found = recorded.facts["sha256"], digests(folder / "model.safetensors")
     cases = []

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from .compare import judge as compared
+from .compare import compare_all
 from .programs import Programs
-from .reference import Array, Recorded
+from .reference import Array, RecordedModel
 
 
-def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
+def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
     torch.set_num_threads(recorded.facts["threads"])
     modules: dict[str, Any] = {}
 
@@ -25,4 +25,4 @@ def judge(folder: Path, recorded: Recorded) -> dict[str, Any]:
         return [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
 
     programs = Programs(folder, call, {"torch": torch.__version__})
-    return compared(programs, recorded)
+    return compare_all(programs, recorded)

@@ -5,12 +5,12 @@ A task is one form or several (`FORMS`); `trace.py` makes a form a program of to
 
 from collections.abc import Callable
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.programs.decoders import causal_forms, seq2seq_forms
 from synthcli.exporters.programs.encoders import classification_forms, masked_forms
 from synthcli.exporters.programs.form import Form, Port
 
-FORMS: dict[str, Callable[[Leaving], list[Form]]] = {
+FORMS: dict[str, Callable[[ExportBundle], list[Form]]] = {
     "causal-lm": causal_forms,
     "masked-lm": masked_forms,
     "seq2seq": seq2seq_forms,

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.programs.form import (
     BATCH,
     LENGTH,
@@ -14,9 +14,9 @@ from synthcli.exporters.programs.form import (
     Form,
     Port,
     mask_port,
-    shape_of,
-    sizes_of,
     tokens_port,
+    traced_shape,
+    traced_sizes,
 )
 from synthcli.exporters.programs.states import POSITIONS, Layout
 
@@ -84,15 +84,15 @@ class TargetStep(nn.Module):
         return logits, *self.layout.flat(state)
 
 
-def causal_forms(leaving: Leaving) -> list[Form]:
+def causal_forms(bundle: ExportBundle) -> list[Form]:
     """Return a language model for whole texts, and for steps."""
-    model: Any = leaving.model
+    model: Any = bundle.model
     with torch.inference_mode():
         _, state = model(torch.zeros(1, SHORT, dtype=torch.long), state=model.initial_state())
-    layout, tokens = Layout(state), tokens_port("input_ids", leaving, BATCH, LENGTH)
-    ports = with_position(leaving, layout)
+    layout, tokens = Layout(state), tokens_port("input_ids", bundle, BATCH, LENGTH)
+    ports = state_ports(bundle, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
-    longest = leaving.config.max_target_length
+    longest = bundle.config.max_target_length
     assert longest is not None
     return [
         Form("model", "the logits of a whole text", Whole(model), (tokens,), ("logits",), {LENGTH: longest}),
@@ -100,19 +100,19 @@ def causal_forms(leaving: Leaving) -> list[Form]:
     ]
 
 
-def seq2seq_forms(leaving: Leaving) -> list[Form]:
+def seq2seq_forms(bundle: ExportBundle) -> list[Form]:
     """Return the encoder, the decoder for whole targets, and for steps."""
-    model, config = leaving.model, leaving.config
+    model, config = bundle.model, bundle.config
     with torch.inference_mode():
         zeros = torch.zeros(1, SHORT, dtype=torch.long)
         _, state = model.decode(zeros, model.encode(zeros), state=model.initial_state())  # type: ignore[operator]
     layout = Layout(state)
-    source = tokens_port("input_ids", leaving, BATCH, SOURCE)
-    mask = mask_port("attention_mask", leaving, BATCH, SOURCE)
-    tokens = tokens_port("input_ids", leaving, BATCH, LENGTH)
-    example = torch.randn(*shape_of(leaving, (BATCH, SOURCE)), config.d_model)
+    source = tokens_port("input_ids", bundle, BATCH, SOURCE)
+    mask = mask_port("attention_mask", bundle, BATCH, SOURCE)
+    tokens = tokens_port("input_ids", bundle, BATCH, LENGTH)
+    example = torch.randn(*traced_shape(bundle, (BATCH, SOURCE)), config.d_model)
     memory = Port("memory", example, {0: BATCH, 1: SOURCE})
-    ports = with_position(leaving, layout)
+    ports = state_ports(bundle, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
     whole, step = WholeTarget(model, layout), TargetStep(model, layout)
     longest = {SOURCE: config.max_source_length or 0, LENGTH: config.max_target_length or 0}
@@ -123,17 +123,17 @@ def seq2seq_forms(leaving: Leaving) -> list[Form]:
     ]
 
 
-def with_position(leaving: Leaving, layout: Layout) -> list[Port]:
+def state_ports(bundle: ExportBundle, layout: Layout) -> list[Port]:
     """Return the inputs of a step's state.
 
     Where no tensor grows with the text and the model reads positions, one more is as long as the text so far;
     what it holds is not read.
     """
-    ports = layout.ports(sizes_of(leaving))
+    ports = layout.ports(traced_sizes(bundle))
     grows = any(PAST in port.axes.values() for port in ports)
-    if grows or leaving.config.embeddings.positions in ("none", "rotary", "alibi"):
+    if grows or bundle.config.embeddings.positions in ("none", "rotary", "alibi"):
         return ports
     return [
         *ports,
-        Port(POSITIONS, torch.zeros(sizes_of(leaving)[PAST], dtype=torch.long), {0: PAST}, "empty"),
+        Port(POSITIONS, torch.zeros(traced_sizes(bundle)[PAST], dtype=torch.long), {0: PAST}, "empty"),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.programs.form import BATCH, LENGTH, Form, Port, mask_port, tokens_port
 
 CHOICES = "choices"
@@ -27,29 +27,29 @@ class Encoder(nn.Module):
         return self.model(input_ids, padding=attention_mask == 0, **more)
 
 
-def masked_forms(leaving: Leaving) -> list[Form]:
+def masked_forms(bundle: ExportBundle) -> list[Form]:
     """Return the one form of a masked-language model."""
-    return [_form(leaving, (BATCH, LENGTH))]
+    return [_form(bundle, (BATCH, LENGTH))]
 
 
-def classification_forms(leaving: Leaving) -> list[Form]:
+def classification_forms(bundle: ExportBundle) -> list[Form]:
     """Return the one form of a classifier; one that chooses reads several texts a row."""
-    is_choice = leaving.config.head.output == "choice"
-    return [_form(leaving, (BATCH, CHOICES, LENGTH) if is_choice else (BATCH, LENGTH))]
+    is_choice = bundle.config.head.output == "choice"
+    return [_form(bundle, (BATCH, CHOICES, LENGTH) if is_choice else (BATCH, LENGTH))]
 
 
-def _form(leaving: Leaving, axes: tuple[str, ...]) -> Form:
-    ports = [tokens_port("input_ids", leaving, *axes), mask_port("attention_mask", leaving, *axes)]
-    if leaving.config.embeddings.token_types:
+def _form(bundle: ExportBundle, axes: tuple[str, ...]) -> Form:
+    ports = [tokens_port("input_ids", bundle, *axes), mask_port("attention_mask", bundle, *axes)]
+    if bundle.config.embeddings.token_types:
         like = ports[0].example
         types = torch.zeros_like(like)
         ports.append(Port("token_type_ids", types, dict(enumerate(axes))))
-    longest = leaving.config.max_source_length
+    longest = bundle.config.max_source_length
     assert longest is not None
     return Form(
         "model",
-        ABOUT[leaving.config.task],
-        Encoder(leaving.model),
+        ABOUT[bundle.config.task],
+        Encoder(bundle.model),
         tuple(ports),
         ("logits",),
         {LENGTH: longest},

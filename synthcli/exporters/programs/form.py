@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 
 BATCH, LENGTH, SOURCE, PAST = "batch", "length", "source_length", "past_length"
 OTHERS = 3  # the size of axes that a model has no limit for
@@ -41,31 +41,31 @@ class Form:
     longest: Mapping[str, int] = field(default_factory=dict)
 
 
-def sizes_of(leaving: Leaving) -> dict[str, int]:
+def traced_sizes(bundle: ExportBundle) -> dict[str, int]:
     """Return the sizes that programs are traced at, none of them special.
 
     Lengths are above the root of the longest: the factors of a factorized score are more than one.
     """
-    source, target = leaving.config.max_source_length, leaving.config.max_target_length
+    source, target = bundle.config.max_source_length, bundle.config.max_target_length
     lengths = {LENGTH: target or source, SOURCE: source}
     traced = {axis: min(limit, math.isqrt(limit) + 3) for axis, limit in lengths.items() if limit}
     return {BATCH: 2, PAST: OTHERS, **traced}
 
 
-def tokens_port(name: str, leaving: Leaving, *axes: str) -> Port:
+def tokens_port(name: str, bundle: ExportBundle, *axes: str) -> Port:
     """Return an input of token ids."""
-    shape = shape_of(leaving, axes)
-    example = torch.randint(0, leaving.config.vocab_size, shape, generator=torch.Generator().manual_seed(0))
+    shape = traced_shape(bundle, axes)
+    example = torch.randint(0, bundle.config.vocab_size, shape, generator=torch.Generator().manual_seed(0))
     return Port(name, example, dict(enumerate(axes)))
 
 
-def mask_port(name: str, leaving: Leaving, *axes: str) -> Port:
+def mask_port(name: str, bundle: ExportBundle, *axes: str) -> Port:
     """Return a mask as Hugging Face has it: 1 at tokens, 0 at padding."""
-    example = torch.ones(shape_of(leaving, axes), dtype=torch.long)
+    example = torch.ones(traced_shape(bundle, axes), dtype=torch.long)
     example[-1, ..., -1] = 0
     return Port(name, example, dict(enumerate(axes)))
 
 
-def shape_of(leaving: Leaving, axes: tuple[str, ...]) -> list[int]:
-    sizes = sizes_of(leaving)
+def traced_shape(bundle: ExportBundle, axes: tuple[str, ...]) -> list[int]:
+    sizes = traced_sizes(bundle)
     return [sizes.get(axis, OTHERS) for axis in axes]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.parity_inputs import begin_id, pad_id
 from synthcli.exporters.programs.form import Form, Port
 
@@ -13,20 +13,22 @@ OutputShapes = dict[str, list[int | str]]
 Shapes = dict[str, OutputShapes]
 
 
-def write_interface(folder: Path, leaving: Leaving, forms: list[Form], suffix: str, shapes: Shapes) -> None:
+def write_interface(
+    folder: Path, bundle: ExportBundle, forms: list[Form], suffix: str, shapes: Shapes
+) -> None:
     """Write the names, types and shapes of every form; free axes have names in place of sizes.
 
     `shapes` are those of outputs, by program and name.
     """
-    tokenizer = leaving.tokenizer
+    tokenizer = bundle.tokenizer
     table = {
-        "name": leaving.name,
-        "task": leaving.config.task,
-        "begin": begin_id(leaving),
+        "name": bundle.name,
+        "task": bundle.config.task,
+        "begin": begin_id(bundle),
         "end": None if tokenizer is None else tokenizer.eos_id,
-        "pad": pad_id(leaving),
-        "longest_source": leaving.config.max_source_length,
-        "longest_target": leaving.config.max_target_length,
+        "pad": pad_id(bundle),
+        "longest_source": bundle.config.max_source_length,
+        "longest_target": bundle.config.max_target_length,
         "programs": {form.name: _program(form, suffix, shapes[form.name]) for form in forms},
     }
     (folder / INTERFACE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")

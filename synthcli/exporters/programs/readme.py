@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synthcli.exporters.export_bundle import Leaving
+from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.hugging_face.card import evaluation, licence, limits, training
 from synthcli.exporters.hugging_face.tokenizer_files import write_tokenizer
 from synthcli.exporters.markdown import plain
@@ -95,31 +95,31 @@ GROWING = {
 }
 
 
-def write_about(folder: Path, leaving: Leaving, forms: list[Form], suffix: str, shapes: Shapes) -> None:
+def write_readme(folder: Path, bundle: ExportBundle, forms: list[Form], suffix: str, shapes: Shapes) -> None:
     """Write the interface, the tokenizer and the page about both; `shapes` are those of outputs."""
-    write_interface(folder, leaving, forms, suffix, shapes)
+    write_interface(folder, bundle, forms, suffix, shapes)
     notes: tuple[str, ...] = ()
-    if leaving.tokenizer is not None:
-        notes = write_tokenizer(leaving.tokenizer, leaving.config, folder)
+    if bundle.tokenizer is not None:
+        notes = write_tokenizer(bundle.tokenizer, bundle.config, folder)
     files = "\n".join(f"- `{form.name}{suffix}`: {form.about}" for form in forms)
     parts = [
-        f"# {plain(leaving.name)}\n\n{files}\n\n{CONVENTIONS}",
-        f"## Use\n\n```python\n{snippet(leaving, forms, suffix)}```",
-        f"## Evaluation\n\n{evaluation(leaving.card)}",
-        f"## Training\n\n{training(leaving.card)}",
-        f"## Licence\n\n{licence(leaving.card, has_code=False)}",
-        f"## Limits\n\n{limits(leaving, notes)}",
+        f"# {plain(bundle.name)}\n\n{files}\n\n{CONVENTIONS}",
+        f"## Use\n\n```python\n{program_snippet(bundle, forms, suffix)}```",
+        f"## Evaluation\n\n{evaluation(bundle.card)}",
+        f"## Training\n\n{training(bundle.card)}",
+        f"## Licence\n\n{licence(bundle.card, has_code=False)}",
+        f"## Limits\n\n{limits(bundle, notes)}",
     ]
     (folder / README).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def snippet(leaving: Leaving, forms: list[Form], suffix: str) -> str:
+def program_snippet(bundle: ExportBundle, forms: list[Form], suffix: str) -> str:
     """Return code that runs in the folder: greedy decoding, or the logits of a text."""
-    config, has_text = leaving.config, leaving.tokenizer is not None
+    config, has_text = bundle.config, bundle.tokenizer is not None
     asks = any(port.name == POSITIONS for form in forms for port in form.inputs)
     is_choice = config.task == "classification" and config.head.output == "choice"
     body = BODIES[config.task].format(
-        ids=f"tokenizer.encode({TEXT!r}).ids[:{longest(leaving)}]" if has_text else "[1, 2, 3]",
+        ids=f"tokenizer.encode({TEXT!r}).ids[:{prompt_limit(bundle)}]" if has_text else "[1, 2, 3]",
         shown="tokenizer.decode(written)" if has_text else "written",
         steps=min(STEPS, config.max_target_length or STEPS),
         positions=GROWING.get(config.task, "") if asks else "",
@@ -130,8 +130,8 @@ def snippet(leaving: Leaving, forms: list[Form], suffix: str) -> str:
     return f"{loader}\n{opens}{body}"
 
 
-def longest(leaving: Leaving) -> int:
+def prompt_limit(bundle: ExportBundle) -> int:
     """Return how many tokens of a text to read: half of what a language model may write altogether."""
-    config = leaving.config
+    config = bundle.config
     limit = config.max_source_length or (config.max_target_length or 2) // 2
     return min(limit, STEPS)

@@ -22,7 +22,7 @@ from synthcli.exporters.programs.form import PAST, Form
 SYMBOL = re.compile(r"\bs\d+\b")  # how torch calls a size
 
 
-def exported(form: Form) -> ExportedProgram:
+def trace_form(form: Form) -> ExportedProgram:
     """Trace a form; sizes of free axes are names in the program."""
     dimensions: dict[str, Any] = {}
     shapes = tuple(
@@ -30,7 +30,7 @@ def exported(form: Form) -> ExportedProgram:
         for port in form.inputs
     )
     arguments = tuple(port.example for port in form.inputs)
-    shapes = _matched(form, shapes)
+    shapes = _match_parameters(form, shapes)
     torch.compiler.reset()  # sizes that were constants in what this process traced before need not be here
     # sizes 0 and 1 are sizes like others: nothing is traced for them alone
     oblivious = torch.fx.experimental._config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
@@ -48,13 +48,13 @@ def _free_past(program: ExportedProgram, form: Form) -> None:
     They bound the sum of what is kept and what is read. Torch bounds the first by itself, too, and takes the
     second to be 2 or more: a text could never be written to its last position.
     """
-    for port, tensor in zip(form.inputs, _inputs(program), strict=True):
+    for port, tensor in zip(form.inputs, _traced_inputs(program), strict=True):
         for axis in (axis for axis, name in port.axes.items() if name == PAST):
             size = tensor.shape[axis].node.expr
             program.range_constraints[size] = ValueRanges(program.range_constraints[size].lower, int_oo)
 
 
-def _inputs(program: ExportedProgram) -> list[Any]:
+def _traced_inputs(program: ExportedProgram) -> list[Any]:
     """Return what a program was traced with, in the form's order; free axes have symbols for sizes."""
     given = {
         spec.arg.name for spec in program.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
@@ -66,7 +66,7 @@ def axis_names(program: ExportedProgram, form: Form) -> dict[str, str]:
     """Return the form's name of every size that is free in a program, by the symbol torch gave it."""
     return {
         str(tensor.shape[axis]): name
-        for port, tensor in zip(form.inputs, _inputs(program), strict=True)
+        for port, tensor in zip(form.inputs, _traced_inputs(program), strict=True)
         for axis, name in port.axes.items()
     }
 
@@ -97,7 +97,7 @@ def _dimension(form: Form, name: str) -> Any:
     return Dim.DYNAMIC if longest is None else Dim.DYNAMIC(max=longest)
 
 
-def _matched(form: Form, shapes: tuple[Any, ...]) -> Any:
+def _match_parameters(form: Form, shapes: tuple[Any, ...]) -> Any:
     """Return the shapes as the module's own parameters are named: variadic ones are a tuple of their own."""
     code: Any = type(form.module).forward.__code__
     fixed, has_more = code.co_argcount - 1, bool(code.co_flags & inspect.CO_VARARGS)
