@@ -80,7 +80,7 @@ def open_teacher(path: Path) -> Teacher:
     model, tokenizer = load_hugging_face(path), load_published(path)
     tokenizer.form = read_text_form(path)
     teacher = _teacher(path, path, model, tokenizer)
-    former = FORMER.get(read_options(path).values["model_type"])
+    former = FORMER.get(str(read_options(path).values["model_type"]))
     with suppress(SynthError):
         teacher = teacher if former is None else replace(teacher, former=former(path).hash)
     return teacher

@@ -6,7 +6,6 @@ Each family lists its own; the command line and the functions of Python check th
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
 
@@ -16,10 +15,10 @@ class Only:
     """`option` is imported with the values `imported`; the first is that of a file that does not say."""
 
     option: str
-    imported: tuple[Any, ...]
+    imported: tuple[object, ...]
     why: str
 
-    def refusal(self, value: str, of: str, shown: Callable[[Any], str] = str) -> SynthError:
+    def refusal(self, value: str, of: str, shown: Callable[[object], str] = str) -> SynthError:
         """Return the error of another value; `of` names the model or the file."""
         values = ", ".join(f"`{shown(one)}`" for one in self.imported)
         hint = f"{self.why}; imported: {values}" if values else f"{self.why}; leave the option out"
@@ -30,14 +29,14 @@ class Only:
 class Word(Only):
     """An option whose values are words: one that is unknown may be a slip."""
 
-    def refusal(self, value: str, of: str, shown: Callable[[Any], str] = str) -> SynthError:
+    def refusal(self, value: str, of: str, shown: Callable[[object], str] = str) -> SynthError:
         """Return the error of an unknown word."""
         words = [shown(one) for one in self.imported]
         return SynthError(f"unknown `{self.option} = {value}` of {of}", did_you_mean(value, words))
 
 
 def check_options(
-    rules: Iterable[Only], values: Mapping[str, Any], of: str, shown: Callable[[Any], str] = str
+    rules: Iterable[Only], values: Mapping[str, object], of: str, shown: Callable[[object], str] = str
 ) -> None:
     """Raise for the first option whose value is not imported; what is not said has nothing to check."""
     for rule in rules:

@@ -7,7 +7,6 @@ so a tensor is never left behind in silence, nor unread (`Spare`).
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -184,7 +183,7 @@ def build_translated(imported: TranslatedModel) -> nn.Module:
 
 
 def _check_shapes(
-    expected: Mapping[str, Any], weights: Mapping[str, Tensor], sources: Mapping[str, str]
+    expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], sources: Mapping[str, str]
 ) -> None:
     for name, tensor in weights.items():
         if name not in expected:

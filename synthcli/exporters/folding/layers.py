@@ -48,7 +48,7 @@ def with_mixers(config: ModelConfig, mixers: Mapping[Place, Config]) -> ModelCon
     return ModelConfig.model_validate(table)
 
 
-def with_values(config: ModelConfig, **values: Any) -> ModelConfig:
+def with_values(config: ModelConfig, **values: object) -> ModelConfig:
     """Return the configuration with some values changed; a table is merged into the one there."""
     table = config.model_dump()
     for name, value in values.items():

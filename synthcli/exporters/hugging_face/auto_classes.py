@@ -1,7 +1,5 @@
 """What a model is to transformers: the class that loads it, its special ids and its labels."""
 
-from typing import Any
-
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.importers.hugging_face.options import FORM, NO_NAME
 from synthcli.model import ModelConfig
@@ -39,7 +37,7 @@ def text_form_entry(bundle: ExportBundle) -> dict[str, str]:
     return {FORM: bundle.tokenizer.form}
 
 
-def label_entries(config: ModelConfig) -> dict[str, Any]:
+def label_entries(config: ModelConfig) -> dict[str, object]:
     """Return the names of a classifier's classes, or those that transformers gives to classes without."""
     if get_kind(config) != "classification":
         return {}

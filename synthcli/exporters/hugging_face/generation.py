@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.hugging_face.auto_classes import special_ids
@@ -18,7 +17,7 @@ def write_generation(bundle: ExportBundle, folder: Path) -> None:
         (folder / GENERATION).write_text(text, encoding="utf-8")
 
 
-def make_generation_config(bundle: ExportBundle) -> dict[str, Any]:
+def make_generation_config(bundle: ExportBundle) -> dict[str, object]:
     """Return the options; no padding or begin is written, and no more than there are positions.
 
     A language model writes greedily, as `synth generate` does; an encoder-decoder as it was judged.
@@ -26,10 +25,11 @@ def make_generation_config(bundle: ExportBundle) -> dict[str, Any]:
     config, settings, tokenizer = bundle.config, bundle.generation, bundle.tokenizer
     limit, is_lm = config.max_target_length, config.task == "causal-lm"
     assert limit is not None
-    options: dict[str, Any] = {"do_sample": False, "num_beams": 1 if is_lm else settings.beam}
+    beams = 1 if is_lm else settings.beam
+    options: dict[str, object] = {"do_sample": False, "num_beams": beams}
     if not config.is_endless:
         options["max_length"] = limit if is_lm else min(limit, settings.max_length or limit)
-    if options["num_beams"] > 1:
+    if beams > 1:
         options |= {"length_penalty": settings.length_penalty, "early_stopping": True}
     if tokenizer is None:
         return options

@@ -5,7 +5,6 @@ The sources are those of `synthcli.model`, so there is no second implementation 
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -43,7 +42,7 @@ def modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str:
     return "\n\n\n".join(parts) + "\n"
 
 
-def collect_words(value: Any) -> Iterator[str]:
+def collect_words(value: object) -> Iterator[str]:
     """Yield the keys and the texts of a configuration."""
     if isinstance(value, dict):
         yield from value
@@ -65,7 +64,7 @@ def settings_classes(config: BaseModel, key: str = "model") -> dict[str, type]:
     return classes
 
 
-def list_parts(value: Any) -> Iterable[Any]:
+def list_parts(value: object) -> Iterable[object]:
     """Return what a value of a configuration holds, or the value alone."""
     if isinstance(value, dict):
         return value.values()

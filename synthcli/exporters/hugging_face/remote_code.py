@@ -3,7 +3,6 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from synthcli.durable import save_tensors
 from synthcli.exporters.export_bundle import ExportBundle
@@ -83,7 +82,7 @@ def resolve_defaults(config: ModelConfig) -> ModelConfig:
     return config.model_copy(update={"cross": config.cross_attention})
 
 
-def make_config(bundle: ExportBundle, config: ModelConfig) -> dict[str, Any]:
+def make_config(bundle: ExportBundle, config: ModelConfig) -> dict[str, object]:
     """Return `config.json`: what transformers reads, and our configuration in `synth`."""
     kind = get_kind(config)
     classes = {auto: f"{MODELING}.{name}" for auto, (_, name) in CLASSES[kind].items()}

@@ -5,7 +5,6 @@ A text becomes what the model was trained on: begin before it, end after it, or 
 
 import json
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.exporters.hugging_face.tokenizers_by_kind import CONVERTERS, Converted
@@ -47,7 +46,7 @@ def add_frame(converted: Converted, tokenizer: Tokenizer, config: ModelConfig) -
     )
 
 
-def make_tokenizer_config(converted: Converted, config: ModelConfig) -> dict[str, Any]:
+def make_tokenizer_config(converted: Converted, config: ModelConfig) -> dict[str, object]:
     """Return `tokenizer_config.json`."""
     stack = config.encoder or config.decoder
     assert stack is not None

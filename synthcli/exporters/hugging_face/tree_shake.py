@@ -90,8 +90,8 @@ def add_definition(reached: Reached, place: Place) -> None:
 def needed_nodes(reached: Reached, definition: Definition) -> list[ast.AST]:
     """Return the parts of a definition that will run."""
     node = definition.node
-    if is_registry(definition) and isinstance(node.value, ast.Dict):  # type: ignore[union-attr]
-        return [value for _, value in reached.entries(node.value)]  # type: ignore[union-attr]
+    if is_registry(definition) and isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):
+        return [value for _, value in reached.entries(node.value)]
     members: list[ast.AST] = list(reached.members(definition))
     if isinstance(node, ast.ClassDef):
         members += [*node.bases, *node.decorator_list]

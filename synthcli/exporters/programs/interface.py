@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.parity_inputs import begin_id, pad_id
@@ -34,7 +33,7 @@ def write_interface(
     (folder / INTERFACE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 
 
-def _program(form: Form, suffix: str, shapes: OutputShapes) -> dict[str, Any]:
+def _program(form: Form, suffix: str, shapes: OutputShapes) -> dict[str, object]:
     return {
         "file": f"{form.name}{suffix}",
         "inputs": [_input(port) for port in form.inputs],
@@ -43,7 +42,11 @@ def _program(form: Form, suffix: str, shapes: OutputShapes) -> dict[str, Any]:
     }
 
 
-def _input(port: Port) -> dict[str, Any]:
+def _input(port: Port) -> dict[str, object]:
     shape = [port.axes.get(axis, size) for axis, size in enumerate(port.example.shape)]
-    table = {"name": port.name, "type": str(port.example.dtype).removeprefix("torch."), "shape": shape}
+    table: dict[str, object] = {
+        "name": port.name,
+        "type": str(port.example.dtype).removeprefix("torch."),
+        "shape": shape,
+    }
     return table if port.initial is None else table | {"initial": port.initial}

@@ -33,7 +33,7 @@ def trace_form(form: Form) -> ExportedProgram:
     shapes = _match_parameters(form, shapes)
     torch.compiler.reset()  # sizes that were constants in what this process traced before need not be here
     # sizes 0 and 1 are sizes like others: nothing is traced for them alone
-    oblivious = torch.fx.experimental._config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    oblivious = torch.fx.experimental._config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]  # torch's own, untyped
     with torch.no_grad(), warnings.catch_warnings(), oblivious:
         warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own tree specifications
         program = torch.export.export(form.module, arguments, dynamic_shapes=shapes, strict=False)

@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -36,6 +35,7 @@ from synthcli.importers.options import accept_options, missing_option
 from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.translate import Entry, TranslatedModel, translate
 from synthcli.model import ModelConfig
+from synthcli.model_config.parts import StackConfig
 
 OPTIONS = {
     "segment": "the type of every token, 1 unless given, as its data had it",
@@ -176,7 +176,7 @@ def renumber_layers(weights: Mapping[str, Tensor], places: Mapping[int, int]) ->
 
 def assemble(
     base: TranslatedModel,
-    mixers: Mapping[int, Mapping[str, Any]],
+    mixers: Mapping[int, Mapping[str, object]],
     kept: Mapping[str, Tensor],
     entries: list[Entry],
     tensors: Mapping[str, Tensor],
@@ -237,7 +237,8 @@ def check_place(config: ModelConfig, number: int, taken: int) -> None:
         )
 
 
-def get_encoder(imported: TranslatedModel) -> Any:
+def get_encoder(imported: TranslatedModel) -> StackConfig:
+    assert imported.config.encoder is not None
     return imported.config.encoder
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.importers.refusals import Only, check_options
@@ -31,7 +30,7 @@ class Options:
     """What the file says; an absent key takes the default its family gives."""
 
     path: Path
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
     def whole(self, key: str, default: int) -> int:
         """Return a positive whole number."""
@@ -103,7 +102,7 @@ class Options:
         """Raise where an option has a value that we cannot express."""
         check_options(rules, self.values, f"`{self.path}`", _shown)
 
-    def _value(self, key: str, default: Any) -> Any:
+    def _value(self, key: str, default: object) -> object:
         value = self.values.get(key)
         return default if value is None else value
 

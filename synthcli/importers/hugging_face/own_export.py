@@ -5,7 +5,6 @@ saved the weights tells the head, the head how many classes there are, `vocab_si
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -82,7 +81,7 @@ def _config(options: Options, tensors: Mapping[str, Tensor], architecture: str) 
         raise SynthError(f"`{options.path}` holds no table `{TABLE}`", "copy the folder anew")
     old = ModelConfig.model_validate(table)
     kind, size = KINDS[architecture], options.whole("vocab_size", old.vocab_size)
-    changed: dict[str, Any] = table | {"vocab_size": size}
+    changed: dict[str, object] = table | {"vocab_size": size}
     if kind in ("classification", "choice"):
         changed |= _classifier(options, tensors, old, kind)
     elif architecture == HEADLESS:
@@ -95,11 +94,11 @@ def _config(options: Options, tensors: Mapping[str, Tensor], architecture: str) 
 
 def _classifier(
     options: Options, tensors: Mapping[str, Tensor], old: ModelConfig, kind: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what makes a classifier of a configuration: its own head, or a new one on its encoder."""
-    head: dict[str, Any] = {"pool": old.head.pool, "pooler": old.head.pooler}
+    head: dict[str, object] = {"pool": old.head.pool, "pooler": old.head.pooler}
     stack = {"decoder": None} if old.encoder is not None else {}
-    changed: dict[str, Any] = {"task": "classification", "num_classes": None, "class_names": None, **stack}
+    changed: dict[str, object] = {"task": "classification", "num_classes": None, "class_names": None, **stack}
     if kind == "choice":
         return changed | {"head": head | {"output": "choice"}}
     names = possible_names("head.output.weight", kind)
@@ -114,7 +113,7 @@ def _classifier(
     return changed | classes | {"head": head | {"output": "classes"}}
 
 
-def _headless(options: Options, old: ModelConfig) -> dict[str, Any]:
+def _headless(options: Options, old: ModelConfig) -> dict[str, object]:
     """Return what makes an encoder without a head of a configuration: hidden states are what it is for."""
     if old.encoder is None or old.embeddings.width(old.d_model) != old.d_model:
         why = "it reads by a decoder" if old.encoder is None else "its vectors are narrower than its layers"

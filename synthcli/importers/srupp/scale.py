@@ -6,9 +6,8 @@ The original computes with what stands there, and so does ours, whatever the bia
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from synthcli.errors import SynthError
 from synthcli.importers.options import OriginalOptions
@@ -54,7 +53,7 @@ def infer_scales(
     return [first if one is None else one for one in found]
 
 
-def scale_spares(mixers: Iterable[Any]) -> list[Spare]:
+def scale_spares(mixers: Iterable[nn.Module]) -> list[Spare]:
     """Return what becomes of the constants: no tensor of ours is made of one."""
     rules = []
     for layer, mixer in enumerate(mixers):
