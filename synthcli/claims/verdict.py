@@ -137,9 +137,14 @@ class ClaimVerdict:
 
 
 def rule(findings: Sequence[Finding]) -> list[Ruling]:
-    """Return what is concluded of each relation of a family of claims at one scale."""
-    holds, against = holm([one.p_holds for one in findings]), holm([one.p_against for one in findings])
-    return [_rule_one(*one) for one in zip(findings, holds, against, strict=True)]
+    """Return what is concluded of each relation of a family of claims at one scale.
+
+    What several claims say alike of the same runs is one hypothesis, and is adjusted for once.
+    """
+    distinct = list(dict.fromkeys(findings))
+    holds, against = holm([one.p_holds for one in distinct]), holm([one.p_against for one in distinct])
+    ruled = {one[0]: _rule_one(*one) for one in zip(distinct, holds, against, strict=True)}
+    return [ruled[finding] for finding in findings]
 
 
 def _rule_one(finding: Finding, p_holds: float, p_against: float) -> Ruling:

@@ -74,7 +74,7 @@ def test_many_relations_are_adjusted_for_each_other() -> None:
     lucky = finding([0.5, 0.9, 0.75, 0.2])
     alone = rule([lucky])[0].p_holds
     assert alone < 0.05
-    among = rule([lucky, *(finding([0.1, -0.1, 0.05, -0.05]) for _ in range(9))])[0]
+    among = rule([lucky, *(finding([0.1, -0.1, 0.05, -0.05 - one / 1000]) for one in range(9))])[0]
     assert among.p_holds == pytest.approx(min(1, 10 * alone))
     assert among.word == "undecided"
 
@@ -88,3 +88,9 @@ def test_equal_arms_are_seldom_told_apart() -> None:
 def test_an_open_question_says_what_it_would_take() -> None:
     why = conclude(rule([finding([0.5, 0.1, 0.9])]), "smoke").why
     assert why.startswith("`a > b`: these seeds resolve ") and "more seeds would decide" in why
+
+
+def test_what_two_claims_say_alike_is_one_hypothesis() -> None:
+    lucky, other = finding([0.5, 0.9, 0.75, 0.2]), finding([0.1, -0.2, 0.3])
+    once, twice = rule([lucky, other]), rule([lucky, other, lucky])
+    assert [one.p_holds for one in twice] == [one.p_holds for one in (*once, once[0])]
