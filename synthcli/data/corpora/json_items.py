@@ -114,12 +114,12 @@ class JsonText:
                 refuse_half_characters(self.text[self.at : end], value)
             except (ValueError, RecursionError) as error:
                 if isinstance(error, UnicodeEncodeError) or not self.has_grown():
-                    raise no_json(self.path, self.placed(error), self.line, self.form) from error
+                    raise no_json(self.path, self.move_error(error), self.line, self.form) from error
             else:
                 self.go(end)
                 return value
 
-    def placed(self, error: Exception) -> Exception:
+    def move_error(self, error: Exception) -> Exception:
         """Return an error of json whose line is counted from here."""
         if not isinstance(error, json.JSONDecodeError):
             return error

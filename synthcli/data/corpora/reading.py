@@ -116,7 +116,7 @@ def _chunks(path: Path, size: int, form: TextFormat) -> Iterator[bytes]:
             yield from iter(partial(stream.read, size), b"")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         message = f"`{path}` is truncated or damaged: {str(error).lower()}"
-        raise SynthError(message, form.damaged(path)) from error
+        raise SynthError(message, form.describe_damage(path)) from error
     except OSError as error:
         raise SynthError(f"cannot read `{path}`: {error.strerror}", "check the file's permissions") from error
 

@@ -28,7 +28,7 @@ class TextFormat:
         """Say what to do about a NUL byte."""
         return "it is damaged or no text: remove it, `tr -d '\\000'`"
 
-    def damaged(self, path: Path) -> str:
+    def describe_damage(self, path: Path) -> str:
         return "fetch it again from its publisher, or check it with `gzip -t`"
 
     def too_long(self, path: Path) -> str:

@@ -41,8 +41,8 @@ class Batches:
                 f"`data.batch.max_tokens = {config.max_tokens}` is less than the longest example's {longest}",
                 f"set it to at least {longest}, or lower `max_length`",
             )
-        self._epoch = lru_cache(maxsize=2)(self._batches_of)
-        self._order = lru_cache(maxsize=2)(self._order_of)
+        self._epoch = lru_cache(maxsize=2)(self._cut_batches)
+        self._order = lru_cache(maxsize=2)(self._draw_order)
         self._starts = None if config.ramp is None else _ramp_starts(config, steps)
         self._lock = Lock()  # two threads may ask
         self._ends: list[int] = []  # with max_tokens: the step after the last of each epoch so far
@@ -87,18 +87,18 @@ class Batches:
         epoch = int(np.searchsorted(self._ends, step, side="right"))
         return epoch, step - (self._ends[epoch - 1] if epoch else 0)
 
-    def _order_of(self, epoch: int) -> Indices:
+    def _draw_order(self, epoch: int) -> Indices:
         return np.random.default_rng([self.seed, epoch]).permutation(len(self.lengths))
 
-    def _batches_of(self, epoch: int) -> list[Indices]:
+    def _cut_batches(self, epoch: int) -> list[Indices]:
         generator = np.random.default_rng([self.seed, epoch])
         order = np.arange(len(self.lengths)) if self.in_order else generator.permutation(len(self.lengths))
         if self.config.group_by_length:
-            order = self._sorted_in_pools(order)
+            order = self._sort_in_pools(order)
         batches = self._by_size(order) if self.config.size is not None else self._by_tokens(order)
         return _shuffle_batches(batches, generator) if self.config.group_by_length else batches
 
-    def _sorted_in_pools(self, order: Indices) -> Indices:
+    def _sort_in_pools(self, order: Indices) -> Indices:
         rows = self.config.size or max(1, (self.config.max_tokens or 0) // max(1, int(self.lengths.mean())))
         pools = (order[start : start + rows * POOL] for start in range(0, len(order), rows * POOL))
         return np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])

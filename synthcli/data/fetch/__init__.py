@@ -1,1 +1,1 @@
-"""Publishers' files: where they are expected, fetched from and packed for machines without network."""
+"""Publishers' files: fetched from where they are, and packed for machines without network."""

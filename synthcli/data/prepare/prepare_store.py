@@ -138,7 +138,7 @@ def _encode_shards(
     total = sum(corpus.rows.get(split, 0) for split in opened.splits) or None
     count(done)
     report("encoding", done["rows"], total)
-    tasks = work.missing(cut_corpus(corpus, opened, form))
+    tasks = work.list_missing(cut_corpus(corpus, opened, form))
     for draft in executor(tasks, work.tokenizer, work.drafts, options):
         work.finish(draft)
         done.update(draft.record.counts)

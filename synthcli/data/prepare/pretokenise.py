@@ -140,12 +140,12 @@ class PartCache:
             self.forget()
         places = self.cut(texts)
         parts = string_array(texts.array, places).dictionary_encode()
-        known = self.lists_of(parts.dictionary.to_pylist())
+        known = self.look_up(parts.dictionary.to_pylist())
         ids = known.take(parts.indices)
         firsts = np.searchsorted(places, texts.starts)  # part of each text
         return list_array(numbers_in(ids.values), numbers_in(ids.offsets)[firsts])
 
-    def lists_of(self, parts: list[str]) -> pyarrow.ListArray:
+    def look_up(self, parts: list[str]) -> pyarrow.ListArray:
         """Return the ids of each part as an Arrow array of lists."""
         numbers = np.fromiter(map(self.numbers.__getitem__, parts), np.int32, len(parts))
         self.learn(self.numbers.new)

@@ -46,7 +46,7 @@ class StoreBuild:
         """Where this preparation has shards written: what outlives the last one cannot reach it."""
         return self.folder / f"drafts-{self.session}"
 
-    def missing(self, tasks: Iterable[ShardTask]) -> Iterator[ShardTask]:
+    def list_missing(self, tasks: Iterable[ShardTask]) -> Iterator[ShardTask]:
         """Yield the shards that are not finished, or were made of other rows; forget those there are not."""
         wanted = set()
         for task in tasks:

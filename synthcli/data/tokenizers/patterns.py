@@ -117,7 +117,7 @@ class Reader:
     def __init__(self, text: str) -> None:
         self.text, self.place = text, 0
 
-    def refused(self, why: str) -> RunawayError:
+    def refusal(self, why: str) -> RunawayError:
         return RunawayError(f"the expression `{_shorten(self.text)}` {why}: it may take for ever")
 
     def next_is(self, *starts: str) -> bool:
@@ -126,7 +126,7 @@ class Reader:
     def alternatives(self, depth: int) -> Ways:
         """Read up to the end of a group, or of all; return the ways of the worst alternative."""
         if depth > DEEPEST:
-            raise self.refused(f"nests groups deeper than {DEEPEST} levels")
+            raise self.refusal(f"nests groups deeper than {DEEPEST} levels")
         found = [self.sequence(depth)]
         while self.next_is("|"):
             self.place += 1
@@ -142,9 +142,9 @@ class Reader:
         while self.place < len(self.text) and not self.next_is("|", ")"):
             ways = ways.then(self.piece(depth))
         if ways.before is not None and ways.before > MOST_REPETITIONS:
-            raise self.refused(f"has {ways.before} repetitions before what has to match")
+            raise self.refusal(f"has {ways.before} repetitions before what has to match")
         if ways.choices > MOST_CHOICES:
-            raise self.refused(f"has {ways.choices} choices in a row")
+            raise self.refusal(f"has {ways.choices} choices in a row")
         return ways
 
     def piece(self, depth: int) -> Ways:
@@ -154,7 +154,7 @@ class Reader:
         while (again := self.times()) != (1, 1):  # a repetition of a repetition, `a**`
             inner, least, most = Ways(int(most > MANY), 1, inner.before), *again
         if most > 1 and inner.choices:
-            raise self.refused("repeats what can be read in several ways")
+            raise self.refusal("repeats what can be read in several ways")
         chosen = Ways(inner.repetitions, inner.choices, inner.before if least else None)
         return chosen if least == most else chosen.then(Ways(int(most > MANY), 1))
 
@@ -172,7 +172,7 @@ class Reader:
     def escape(self) -> None:
         kind = self.text[self.place : self.place + 1]
         if (kind.isdecimal() and kind != "0") or kind in ("k", "g"):
-            raise self.refused("refers back to what it has found")
+            raise self.refusal("refers back to what it has found")
         self.place += 1
         if kind in ("p", "P", "x", "o") and self.next_is("{"):
             self.place = (self.text.find("}", self.place) + 1) or len(self.text)
@@ -200,7 +200,7 @@ class Reader:
         """Read what follows `(`: the kind of the group, its options or its name."""
         end = next((n for n in range(self.place, len(self.text)) if self.text[n] in ":=!>)"), len(self.text))
         if self.next_is("?(", "?~", "?#", "?{"):
-            raise self.refused("holds a condition, an absence, a comment or a call")
+            raise self.refusal("holds a condition, an absence, a comment or a call")
         self.place = end if self.text[end : end + 1] == ")" else end + 1
         if self.text[end - 1 : end + 1] in ("<=", "<!"):
             self.place = end + 1
@@ -227,7 +227,7 @@ class Reader:
         if end < 0 or not (least or most) or not all(part.isdecimal() for part in (least, most) if part):
             return None
         if max(len(least), len(most)) > 6:
-            raise self.refused("repeats a part more than a million times")
+            raise self.refusal("repeats a part more than a million times")
         self.place = end + 1
         low = int(least or 0)
         return low, (int(most) if most else UNBOUNDED) if comma else low

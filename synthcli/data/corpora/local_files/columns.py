@@ -62,7 +62,7 @@ class Columns:
             if meaning in TEXTS:
                 row[meaning] = self.text(meaning, value, where)  # type: ignore[literal-required]  # a TypedDict's key, of TEXTS
             elif meaning == "label":
-                row["label"] = self.number_of(value, where)
+                row["label"] = self.read_label(value, where)
             else:
                 row["score"] = _read_score(value, where)
         return row
@@ -103,7 +103,7 @@ class Columns:
             raise SynthError(f"{where} has no label", "give it one, or take the row out")
         return label
 
-    def number_of(self, value: object, where: str) -> int:
+    def read_label(self, value: object, where: str) -> int:
         assert self.classes is not None
         label = self.label(value, where)
         number = self.classes.numbers.get(label)
@@ -114,7 +114,7 @@ class Columns:
             raise SynthError(f"{where} has the label `{clip(label)}`", hint)
         return number
 
-    def counting(self, read: Callable[[], Records]) -> "Columns":
+    def count_classes(self, read: Callable[[], Records]) -> "Columns":
         """Return the columns with classes that are found, if nobody lists them, among records."""
         if self.classes is None or self.classes.listed or self.classes.file is not None:
             return self

@@ -30,9 +30,9 @@ class OwnFileFormat(TextFormat):
         likely = likely_encoding(raw)
         if likely is None:
             return "it is no text that we know; write it as UTF-8"
-        return f"it seems to be `{likely}`{_excerpt(raw, likely)}; {self.reading_as(path, likely)}"
+        return f"it seems to be `{likely}`{_excerpt(raw, likely)}; {self.suggest_encoding(path, likely)}"
 
-    def reading_as(self, path: Path, encoding: str) -> str:
+    def suggest_encoding(self, path: Path, encoding: str) -> str:
         return f"convert it: {_iconv_command(path, encoding)}"
 
     def binary(self, path: Path, raw: bytes) -> str:
@@ -40,11 +40,11 @@ class OwnFileFormat(TextFormat):
             return other
         likely = likely_encoding(raw)
         if likely is not None and likely.startswith("utf-16"):
-            return f"it seems to be `{likely}`; {self.reading_as(path, likely)}"
+            return f"it seems to be `{likely}`; {self.suggest_encoding(path, likely)}"
         without = pipe_command(path, ["tr", "-d", "\\000"])
         return f"it is damaged or no text; without them: {without}"
 
-    def damaged(self, path: Path) -> str:
+    def describe_damage(self, path: Path) -> str:
         with path.open("rb") as stream:
             is_gzip = stream.read(2) == b"\x1f\x8b"
         if not is_gzip:
@@ -70,7 +70,7 @@ class OwnFormat(OwnFileFormat):
 
     corpus: str = ""
 
-    def reading_as(self, path: Path, encoding: str) -> str:
+    def suggest_encoding(self, path: Path, encoding: str) -> str:
         return f"name the corpus {name_with(self.corpus, encoding=encoding)}"
 
     def no_record(self, path: Path, reason: str) -> str:

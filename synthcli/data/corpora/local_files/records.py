@@ -52,7 +52,7 @@ def _open_folder(
     rule: SplitRule,
 ) -> Folder | CutFolder:
     base, files = find_own_files(root, name, layout, endings)
-    columns = columns.counting(lambda: read(tuple(files)))
+    columns = columns.count_classes(lambda: read(tuple(files)))
     rows = partial(_read_record_rows, columns=columns, read=read)
     return split_own_folder(base, [(path,) for path in files], rows, name, layout, rule, columns.classes)
 
