@@ -28,7 +28,7 @@ def write_onnx(bundle: ExportBundle, folder: Path, options: ExportOptions) -> No
         path, program = folder / f"{form.name}{SUFFIX}", trace_form(form)
         shapes[form.name] = output_shapes(program, form)
         model = convert_form(form, options.opset or OPSET, program)
-        model.save(path, external_data=count_bytes(form) > LARGEST_FILE)
+        model.save(path, external_data=_count_bytes(form) > LARGEST_FILE)
     write_readme(folder, bundle, forms, SUFFIX, shapes)
 
 
@@ -36,7 +36,7 @@ def convert_form(form: Form, opset: int, program: ExportedProgram | None = None)
     """Return the ONNX program of a form; free axes have the names that `interface.json` gives them."""
     program = program or trace_form(form)
     names = axis_names(program, form)
-    with silence_exporter():
+    with _silence_exporter():
         found = torch.onnx.export(
             program,
             dynamo=True,
@@ -45,11 +45,11 @@ def convert_form(form: Form, opset: int, program: ExportedProgram | None = None)
             output_names=list(form.outputs),
             verbose=False,
         )
-    name_axes(found.model, names)  # type: ignore[union-attr]
+    _name_axes(found.model, names)  # type: ignore[union-attr]
     return found
 
 
-def name_axes(model: Any, names: Mapping[str, str]) -> None:
+def _name_axes(model: Any, names: Mapping[str, str]) -> None:
     """Give the sizes of every tensor of a model their names in place of torch's symbols."""
     from onnx_ir import Shape, Value
     from onnx_ir.traversal import RecursiveGraphIterator
@@ -69,7 +69,7 @@ def _rename_size(size: Any, names: Mapping[str, str]) -> int | str | None:
 
 
 @contextlib.contextmanager
-def silence_exporter() -> Iterator[None]:
+def _silence_exporter() -> Iterator[None]:
     """Keep the exporter's own reports from the terminal."""
     log = logging.getLogger("torch.onnx")
     level = log.level
@@ -82,7 +82,7 @@ def silence_exporter() -> Iterator[None]:
         log.setLevel(level)
 
 
-def count_bytes(form: Form) -> int:
+def _count_bytes(form: Form) -> int:
     """Return the size of a form's parameters and buffers."""
     tensors = {id(t): t for t in (*form.module.parameters(), *form.module.buffers())}
     return sum(tensor.nbytes for tensor in tensors.values())

@@ -19,42 +19,42 @@ def draw_cases(bundle: ExportBundle, seed: int = 0) -> Iterator[Inputs]:
     """Yield inputs by name, as the model takes them; all but the first case are padded."""
     generator = torch.Generator().manual_seed(seed)
     for number, (batch, length) in enumerate(SHAPES):
-        yield draw_inputs(bundle, batch, length, number > 0, generator)
+        yield _draw_inputs(bundle, batch, length, number > 0, generator)
 
 
-def draw_inputs(
+def _draw_inputs(
     bundle: ExportBundle, batch: int, length: int, is_padded: bool, generator: torch.Generator
 ) -> Inputs:
     """Return one case; where it is padded, all rows but the first are shorter."""
     config = bundle.config
     if config.task == "seq2seq":
-        source = draw_tokens(bundle, (batch, min(length, config.max_source_length or length)), generator)
-        target = draw_tokens(
+        source = _draw_tokens(bundle, (batch, min(length, config.max_source_length or length)), generator)
+        target = _draw_tokens(
             bundle, (batch, min(length * 2 // 3, config.max_target_length or length)), generator
         )
-        return pad_tokens(bundle, "source", source, is_padded) | pad_tokens(
+        return _pad_tokens(bundle, "source", source, is_padded) | _pad_tokens(
             bundle, "tokens", target, is_padded
         )
     longest = config.max_target_length or config.max_source_length
     assert longest is not None
     is_choice = config.task == "classification" and config.head.output == "choice"
     choices = (CHOICES,) if is_choice else ()
-    tokens = draw_tokens(bundle, (batch, *choices, min(length, longest)), generator)
-    inputs = pad_tokens(bundle, "tokens", tokens, is_padded)
+    tokens = _draw_tokens(bundle, (batch, *choices, min(length, longest)), generator)
+    inputs = _pad_tokens(bundle, "tokens", tokens, is_padded)
     if config.embeddings.token_types > 1 and config.task in ("masked-lm", "classification"):
         inputs["token_types"] = torch.zeros_like(tokens)
         inputs["token_types"][..., tokens.shape[-1] // 2 :] = 1
     return inputs
 
 
-def draw_tokens(bundle: ExportBundle, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def _draw_tokens(bundle: ExportBundle, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Return ids of the vocabulary, none of them padding."""
     tokens = torch.randint(0, bundle.config.vocab_size, shape, generator=generator)
     pad = pad_id(bundle)
     return torch.where(tokens == pad, (pad + 1) % bundle.config.vocab_size, tokens)
 
 
-def pad_tokens(bundle: ExportBundle, name: str, tokens: Tensor, is_padded: bool) -> Inputs:
+def _pad_tokens(bundle: ExportBundle, name: str, tokens: Tensor, is_padded: bool) -> Inputs:
     """Return tokens, and where they are padding: row r of n keeps n − r of n parts of its length."""
     if not is_padded:
         return {name: tokens}
@@ -68,11 +68,11 @@ def pad_tokens(bundle: ExportBundle, name: str, tokens: Tensor, is_padded: bool)
 
 def draw_prompts(bundle: ExportBundle, seed: int = 1) -> list[Tensor]:
     """Return texts (length,) to go on from, or sources to translate."""
-    generator, limit = torch.Generator().manual_seed(seed), longest_prompt(bundle)
-    return [draw_tokens(bundle, (min(length, limit),), generator) for length in PROMPTS]
+    generator, limit = torch.Generator().manual_seed(seed), _longest_prompt(bundle)
+    return [_draw_tokens(bundle, (min(length, limit),), generator) for length in PROMPTS]
 
 
-def longest_prompt(bundle: ExportBundle) -> int:
+def _longest_prompt(bundle: ExportBundle) -> int:
     """Return how long a prompt may be such that at least one token follows."""
     config = bundle.config
     limit = config.max_source_length if config.task == "seq2seq" else config.max_target_length

@@ -34,11 +34,11 @@ def record_reference(bundle: ExportBundle, model: nn.Module) -> ParityReference:
     tensors: dict[str, Tensor] = {}
     given = list(draw_cases(bundle))
     for number, inputs in enumerate(given):
-        outputs = compute_outputs(bundle, model, inputs, seed=number)
+        outputs = _compute_outputs(bundle, model, inputs, seed=number)
         tensors |= {f"{number}.{name}": t.contiguous() for name, t in (inputs | outputs).items()}
     seconds = {"forward": fastest_seconds(lambda: compute_logits(model, given[-1]))}
     if bundle.config.task in WRITES:
-        written, seconds["greedy"] = record_greedy(bundle, model)
+        written, seconds["greedy"] = _record_greedy(bundle, model)
         tensors |= {f"greedy.{name}": tensor for name, tensor in written.items()}
     facts = {
         "task": bundle.config.task,
@@ -56,7 +56,7 @@ def compute_logits(model: nn.Module, inputs: Inputs) -> Tensor:
     return logits[0] if isinstance(logits, tuple) else logits
 
 
-def compute_outputs(bundle: ExportBundle, model: nn.Module, inputs: Inputs, seed: int) -> Inputs:
+def _compute_outputs(bundle: ExportBundle, model: nn.Module, inputs: Inputs, seed: int) -> Inputs:
     """Return logits, random labels, and the loss of these."""
     logits = compute_logits(model, inputs)
     generator = torch.Generator().manual_seed(seed)
@@ -72,7 +72,7 @@ def compute_outputs(bundle: ExportBundle, model: nn.Module, inputs: Inputs, seed
     return {"logits": logits, "labels": labels, "loss": torch.tensor(value, dtype=torch.float64)}
 
 
-def record_greedy(bundle: ExportBundle, model: nn.Module) -> tuple[Inputs, float]:
+def _record_greedy(bundle: ExportBundle, model: nn.Module) -> tuple[Inputs, float]:
     """Return prompts, what greedy decoding adds to each, and the seconds of the first."""
     texts, count = draw_prompts(bundle), count_steps(bundle)
     lengths = torch.tensor([len(text) for text in texts])

@@ -39,7 +39,7 @@ def check_parity(folder: Path, check: str, reference: ParityReference, **facts: 
         reference.save(place / "expected.safetensors", **facts)
         command = [sys.executable, "-I", "-c", START, name, check, str(folder.resolve())]
         files = [str(place / "expected.safetensors"), str(place / REPORT)]
-        code, errors = run(command + files, cwd=name, env=make_environment(reference))
+        code, errors = run(command + files, cwd=name, env=_make_environment(reference))
         if code:
             said = " | ".join(errors.strip().splitlines()[-LAST_LINES:])
             raise WorkFailedError(f"the exported folder does not open without the project: {said}", KEPT)
@@ -64,7 +64,7 @@ def run(command: list[str], **options: Any) -> tuple[int, str]:
 KEPT = "nothing was written; the checkpoint is as it was"
 
 
-def make_environment(reference: ParityReference) -> dict[str, str]:
+def _make_environment(reference: ParityReference) -> dict[str, str]:
     """Return the environment of the process: as many threads as ours had, and no network."""
     threads = str(reference.facts["threads"])
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}

@@ -39,7 +39,7 @@ class TensorFile:
 
 def load_tensors(path: Path) -> TensorFile:
     """Read a file of tensors, or the one such file of a folder."""
-    file = find_weights(path) if path.is_dir() else path
+    file = _find_weights(path) if path.is_dir() else path
     refuse_irregular(file)
     if not file.is_file():
         raise SynthError(f"there is no file `{file}`", "name a file of weights, or the folder that holds it")
@@ -50,10 +50,10 @@ def load_tensors(path: Path) -> TensorFile:
     else:
         known = ", ".join(f"`{suffix}`" for suffix in (*SAFE, *PICKLED))
         raise SynthError(f"`{file}` is of no kind known to hold weights", f"known: {known}")
-    return TensorFile(file, strip_prefix(found.tensors, file), found.words)
+    return TensorFile(file, _strip_prefix(found.tensors, file), found.words)
 
 
-def find_weights(folder: Path) -> Path:
+def _find_weights(folder: Path) -> Path:
     """Return the one file of weights in a folder; safetensors go first."""
     for name in USUAL:
         if (folder / name).is_file():
@@ -81,13 +81,13 @@ def _read_safetensors(path: Path) -> TensorFile:
 
 def _read_pickled(path: Path) -> dict[str, Tensor]:
     """Read what `torch.save` wrote; whatever else its pickle asks for is refused, not called."""
-    refuse_packed(path)
+    _refuse_packed(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old formats, which are read all the same
             content: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if not is_torch_file(path):
+        if not _is_torch_file(path):
             raise SynthError(f"`{path}` is not a file that `torch.save` wrote", DAMAGED) from error
         raise SynthError(
             f"`{path}` is a pickle of more than tensors, which could run any code: nothing of it was run",
@@ -95,16 +95,16 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # a damaged archive fails in as many ways as it has parts
         raise SynthError(f"`{path}` is not a whole file of `torch.save`", DAMAGED) from error
-    return extract_state_dict(content, path)
+    return _extract_state_dict(content, path)
 
 
-def is_torch_file(path: Path) -> bool:
+def _is_torch_file(path: Path) -> bool:
     """Whether a file is a zip archive or begins as a pickle does."""
     with path.open("rb") as file:
         return file.read(1) == PICKLE or zipfile.is_zipfile(file)
 
 
-def refuse_packed(path: Path) -> None:
+def _refuse_packed(path: Path) -> None:
     """Refuse an archive whose members claim more bytes than it has: `torch.save` packs none of them."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -117,7 +117,7 @@ def refuse_packed(path: Path) -> None:
         raise SynthError(message, "`torch.save` packs nothing: fetch the file anew")
 
 
-def extract_state_dict(content: object, path: Path) -> dict[str, Tensor]:
+def _extract_state_dict(content: object, path: Path) -> dict[str, Tensor]:
     """Return the state dict that a file holds: all of it, or one of its entries beside an optimizer's."""
     if isinstance(content, Mapping):
         for key in WRAPPINGS:
@@ -134,11 +134,11 @@ def extract_state_dict(content: object, path: Path) -> dict[str, Tensor]:
         if not isinstance(value, Tensor):
             what = type(value).__name__
             raise SynthError(f"`{name}` of `{path}` is no tensor but `{what}`", "save the state dict alone")
-        check_tensor(name, value, path)
+        _check_tensor(name, value, path)
     return {name: value.detach() for name, value in content.items()}
 
 
-def check_tensor(name: str, tensor: Tensor, path: Path) -> None:
+def _check_tensor(name: str, tensor: Tensor, path: Path) -> None:
     """Refuse what is no plain tensor, or claims more elements than the file holds."""
     is_plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout == torch.strided
     if not is_plain or tensor.device.type != "cpu" or tensor.is_quantized or tensor.is_complex():
@@ -147,7 +147,7 @@ def check_tensor(name: str, tensor: Tensor, path: Path) -> None:
         raise SynthError(f"`{name}` of `{path}` claims more elements than the file holds", DAMAGED)
 
 
-def strip_prefix(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+def _strip_prefix(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Take off what wrappers of a model put before every name."""
     for prefix in PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):

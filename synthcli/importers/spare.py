@@ -13,7 +13,7 @@ Check = Callable[[Tensor], str | None]
 MASKED = -1e4  # at most this hides a key: exp(-1e4) is 0 in float32 and float64
 
 
-def without_influence(tensor: Tensor) -> str | None:
+def _without_influence(tensor: Tensor) -> str | None:
     """The original's own model never reads it."""
     return None
 
@@ -28,11 +28,11 @@ class Spare:
 
     names: str
     why: str
-    check: Check = without_influence
+    check: Check = _without_influence
 
     @property
     def is_checked(self) -> bool:
-        return self.check is not without_influence
+        return self.check is not _without_influence
 
 
 def match_rules(unread: Iterable[str], spares: Iterable[Spare]) -> dict[str, Spare]:

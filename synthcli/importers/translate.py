@@ -78,7 +78,7 @@ def take_part(index: int, count: int, change: Change = identity, axis: int = -1)
     return cut
 
 
-def first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> str:
     """Return the first thing that is wrong with a configuration, with its place where the text names none."""
     first = error.errors()[0]
     said = first["msg"]
@@ -94,7 +94,7 @@ def explain_refusal(what: str) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        message = f"{what} no model of ours: {first_problem(error)}"
+        message = f"{what} no model of ours: {_first_problem(error)}"
         raise SynthError(message, "are the options those it was trained with?") from error
 
 

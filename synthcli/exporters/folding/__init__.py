@@ -44,16 +44,16 @@ class Folded:
 @torch.no_grad()
 def fold(config: ModelConfig, model: nn.Module) -> Folded:
     """Return the model in evaluation mode; the one given stays as it is."""
-    if shares_between_layers(model):
+    if _shares_between_layers(model):
         return Folded(config, model)
     work, changes = deepcopy(model), []
     for step in FOLDS.values():
         config, lines = step(config, work)
         changes += lines
-    return Folded(config, rebuild(config, work), tuple(changes)) if changes else Folded(config, model)
+    return Folded(config, _rebuild(config, work), tuple(changes)) if changes else Folded(config, model)
 
 
-def rebuild(config: ModelConfig, work: nn.Module) -> nn.Module:
+def _rebuild(config: ModelConfig, work: nn.Module) -> nn.Module:
     """Return the model of a configuration with the weights of another that has them all."""
     like = next(work.parameters())
     with torch.random.fork_rng(devices=[]):
@@ -63,7 +63,7 @@ def rebuild(config: ModelConfig, work: nn.Module) -> nn.Module:
     return model
 
 
-def shares_between_layers(model: nn.Module) -> bool:
+def _shares_between_layers(model: nn.Module) -> bool:
     """Return whether a tensor inside a stack has several names: to scale one would scale all."""
     names = [
         id(tensor) for name, tensor in model.named_parameters(remove_duplicate=False) if ".blocks." in name

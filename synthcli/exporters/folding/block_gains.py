@@ -23,16 +23,16 @@ def fold_block_gains(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig
         return config, []
     names = list(layers[0].block.gains.values)
     values: dict[str, Any] = {}
-    if all(can_scale(layer.block.mixer) for layer in layers) and are_gains(layers, MIXER):
-        config = scale_mixers(config, layers)
+    if all(_can_scale(layer.block.mixer) for layer in layers) and _are_gains(layers, MIXER):
+        config = _scale_mixers(config, layers)
         values[MIXER] = 1.0
-    if are_gains(layers, FEED_FORWARD):
+    if _are_gains(layers, FEED_FORWARD):
         for layer in layers:
-            scale_linear(layer.block.feed_forward.output, gain(layer, FEED_FORWARD))
+            _scale_linear(layer.block.feed_forward.output, gain(layer, FEED_FORWARD))
         values[FEED_FORWARD] = 1.0
     merged = list(values)
     for name in names:
-        if name not in values and (same := same_everywhere(layers, name)) is not None:
+        if name not in values and (same := _same_everywhere(layers, name)) is not None:
             values[name] = same
     learnt = tuple(name for name in layers[0].block.gains.trainable if name not in values)
     if not merged and len(learnt) == len(layers[0].block.gains.trainable):
@@ -47,19 +47,19 @@ def gain(layer: Layer, name: str) -> Any:
     return layer.block.gains(name)
 
 
-def are_gains(layers: list[Layer], name: str) -> bool:
+def _are_gains(layers: list[Layer], name: str) -> bool:
     """Return whether a gain is there and does anything: it learns, or is not 1."""
     first = layers[0].block.gains
     return name in first.values and (name in first.trainable or first.values[name] != 1)
 
 
-def same_everywhere(layers: list[Layer], name: str) -> float | None:
+def _same_everywhere(layers: list[Layer], name: str) -> float | None:
     """Return a gain's value where it is that of every layer."""
     found = {float(gain(layer, name)) for layer in layers}
     return found.pop() if len(found) == 1 else None
 
 
-def can_scale(mixer: Any) -> bool:
+def _can_scale(mixer: Any) -> bool:
     """Return whether something in a mixer can take a factor of its result."""
     if isinstance(mixer, Attention):
         ends = (mixer.output, mixer.value)
@@ -69,36 +69,36 @@ def can_scale(mixer: Any) -> bool:
     return isinstance(mixer, NoMixer) or getattr(mixer, "writes_stream", False)
 
 
-def scale_mixers(config: ModelConfig, layers: list[Layer]) -> ModelConfig:
+def _scale_mixers(config: ModelConfig, layers: list[Layer]) -> ModelConfig:
     """Scale the result of every mixer by its gain."""
     mixers = {}
     for layer in layers:
-        changes = scale_mixer(layer.block.mixer, gain(layer, MIXER))
+        changes = _scale_mixer(layer.block.mixer, gain(layer, MIXER))
         if changes:
             mixers[layer.place] = layer.config.model_copy(update=changes)
     return with_mixers(config, mixers)
 
 
-def scale_mixer(mixer: Any, factor: Any) -> dict[str, Any]:
+def _scale_mixer(mixer: Any, factor: Any) -> dict[str, Any]:
     """Scale one mixer in place; return what changes in its configuration."""
     if isinstance(mixer, Attention):
-        return scale_attention(mixer, factor)
+        return _scale_attention(mixer, factor)
     if isinstance(mixer, NoMixer):
         mixer.bias.mul_(factor)
     elif mixer.output is not None:
-        scale_linear(mixer.output, factor)
+        _scale_linear(mixer.output, factor)
     else:
-        scale_linear(mixer.norm, factor)
+        _scale_linear(mixer.norm, factor)
     return {}
 
 
-def scale_attention(attention: Attention, factor: Any) -> dict[str, Any]:
+def _scale_attention(attention: Attention, factor: Any) -> dict[str, Any]:
     """Scale the output projection, else the gains of shaping, else the values."""
     if isinstance(attention.output, nn.Linear):
-        scale_linear(attention.output, factor)
+        _scale_linear(attention.output, factor)
         return {}
     if attention.shaping is None:
-        scale_linear(attention.value, factor)
+        _scale_linear(attention.value, factor)
         return {}
     config = attention.shaping.config
     for parameter in attention.shaping.parameters():
@@ -109,7 +109,7 @@ def scale_attention(attention: Attention, factor: Any) -> dict[str, Any]:
     return {"shaping": config.model_copy(update=scaled)} if scaled else {}
 
 
-def scale_linear(module: Any, factor: Tensor | float) -> None:
+def _scale_linear(module: Any, factor: Tensor | float) -> None:
     """Scale the result of an affine map, or of a norm with weights."""
     module.weight.mul_(factor)
     if module.bias is not None:

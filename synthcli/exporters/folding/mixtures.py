@@ -22,10 +22,10 @@ def fold_mixtures(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, l
     """Fold the mixtures of self-mixers, that of SRU++ among them, and of cross-attention."""
     mixers: dict[Place, Config] = {}
     for layer in iterate_layers(config, model):
-        attention = find_attention(layer.block.mixer)
-        if attention is not None and can_fold(attention):
-            mixers[layer.place] = layer.config.model_copy(update=fold_attention(attention, layer.config))
-        elif attention is None and folds_without(layer.config):
+        attention = _find_attention(layer.block.mixer)
+        if attention is not None and _can_fold(attention):
+            mixers[layer.place] = layer.config.model_copy(update=_fold_attention(attention, layer.config))
+        elif attention is None and _folds_without(layer.config):
             # a layer of SRU++ without attention: alike to those with it
             mixers[layer.place] = layer.config.model_copy(update=SUMMED)
     lines = (
@@ -33,41 +33,41 @@ def fold_mixtures(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, l
         if mixers
         else []
     )
-    return fold_cross(with_mixers(config, mixers), model, lines)
+    return _fold_cross(with_mixers(config, mixers), model, lines)
 
 
-def find_attention(mixer: Any) -> Attention | None:
+def _find_attention(mixer: Any) -> Attention | None:
     """Return the attention of a mixer, or the one within SRU++."""
     found = mixer if isinstance(mixer, Attention) else getattr(mixer, "attention", None)
     return found if isinstance(found, Attention) else None
 
 
-def folds_without(config: Any) -> bool:
+def _folds_without(config: Any) -> bool:
     return config.kind == "srupp" and len(config.scores) > 1 and config.mix != "sum"
 
 
-def can_fold(attention: Attention) -> bool:
+def _can_fold(attention: Attention) -> bool:
     """Return whether several scores have coefficients or tables to add up, and each takes a factor."""
-    if attention.mixing is None or not all(takes_factor(score) for score in attention.scores):
+    if attention.mixing is None or not all(_takes_factor(score) for score in attention.scores):
         return False
     tables = [score for score in attention.scores if isinstance(score, Random)]
     return attention.mixing.coefficients() is not None or len(tables) > 1
 
 
-def takes_factor(score: Any) -> bool:
+def _takes_factor(score: Any) -> bool:
     """Return whether a score is linear in something of its own; a norm or a cap on it is in the way."""
     if isinstance(score, DotProduct):
         return score.is_plain and score.config.qk_norm == "none"
     return isinstance(score, Dense | Random | FactorizedDense | FactorizedRandom)
 
 
-def fold_attention(attention: Attention, config: Any) -> dict[str, Any]:
+def _fold_attention(attention: Attention, config: Any) -> dict[str, Any]:
     """Scale the scores in place, add up random tables, and return what changes in the configuration."""
     assert attention.mixing is not None
     alpha = attention.mixing.coefficients()
     if alpha is not None:
         for score, factor in zip(attention.scores, alpha.unbind(1), strict=True):
-            scale_score(score, factor)
+            _scale_score(score, factor)
     keep: list[int] = []
     for number, score in enumerate(attention.scores):
         first = next((i for i in keep if isinstance(attention.scores[i], Random)), None)
@@ -79,33 +79,33 @@ def fold_attention(attention: Attention, config: Any) -> dict[str, Any]:
     return {**SUMMED, "scores": tuple(config.scores[i] for i in keep)}
 
 
-def scale_score(score: Any, factor: Tensor) -> None:
+def _scale_score(score: Any, factor: Tensor) -> None:
     """Multiply a score by a factor (heads,)."""
     if isinstance(score, DotProduct):
         for tensor in (score.key.weight, score.key.bias):
             if tensor is not None:
-                by_head(tensor.view(score.heads, -1), factor)
+                _by_head(tensor.view(score.heads, -1), factor)
     elif isinstance(score, Random):
-        by_head(score.table, factor)
+        _by_head(score.table, factor)
     elif isinstance(score, FactorizedRandom):
-        by_head(score.left, factor)
+        _by_head(score.left, factor)
     else:
         columns = slice(0, score.a) if isinstance(score, FactorizedDense) else slice(None)
-        by_head(score.weight[:, columns], factor)
-        by_head(score.bias[:, columns], factor)
+        _by_head(score.weight[:, columns], factor)
+        _by_head(score.bias[:, columns], factor)
 
 
-def by_head(tensor: Tensor, factor: Tensor) -> None:
+def _by_head(tensor: Tensor, factor: Tensor) -> None:
     tensor.mul_(factor.view(-1, *[1] * (tensor.dim() - 1)))
 
 
-def fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple[ModelConfig, list[str]]:
+def _fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple[ModelConfig, list[str]]:
     """Fold the mixtures of cross-attention, whose layers have one configuration."""
     crosses = [layer.block.cross for layer in iterate_layers(config, model) if layer.stack == "decoder"]
     attentions = [cross for cross in crosses if isinstance(cross, Attention)]
-    if config.cross is None or not attentions or not all(can_fold(one) for one in attentions):
+    if config.cross is None or not attentions or not all(_can_fold(one) for one in attentions):
         return config, lines
-    changes = [fold_attention(one, config.cross) for one in attentions]
+    changes = [_fold_attention(one, config.cross) for one in attentions]
     cross = config.cross.model_copy(update=changes[0])
     line = "coefficients of mixed scores are part of the scores of cross-attention"
     return with_values(config, cross=cross.model_dump()), [*lines, line]

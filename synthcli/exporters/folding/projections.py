@@ -21,20 +21,22 @@ def fold_projections(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig
     mixers: dict[Place, Config] = {}
     for layer in iterate_layers(config, model):
         attention = layer.block.mixer
-        if isinstance(attention, Attention) and has_residual(attention):
-            mixers[layer.place] = merge_config(attention, layer.number == 0, layer.number == layer.layers - 1)
+        if isinstance(attention, Attention) and _has_residual(attention):
+            mixers[layer.place] = _merge_config(
+                attention, layer.number == 0, layer.number == layer.layers - 1
+            )
     lines = (
         [f"projections α W_init + β ΔW are one matrix each ({format_places(list(mixers))})"] if mixers else []
     )
     config = with_mixers(config, mixers)
-    return fold_cross(config, model, lines)
+    return _fold_cross(config, model, lines)
 
 
-def has_residual(attention: Attention) -> bool:
+def _has_residual(attention: Attention) -> bool:
     return isinstance(attention.value, Residual) or isinstance(attention.output, Residual)
 
 
-def merge_config(attention: Attention, is_first: bool, is_last: bool) -> AttentionConfig:
+def _merge_config(attention: Attention, is_first: bool, is_last: bool) -> AttentionConfig:
     """Merge the projections of one layer in place, and return its configuration."""
     old, changes = attention.config, {"tie_init": "none", "first_value": None, "last_output": None}
     for name, other in FIRST_OR_LAST.items():
@@ -56,7 +58,7 @@ def merge(projection: Any, config: Any, may_vanish: bool = True) -> Any:
     return FullConfig(bias=projection.bias is not None)
 
 
-def fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple[ModelConfig, list[str]]:
+def _fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple[ModelConfig, list[str]]:
     """Merge the projections of cross-attention, whose layers have one configuration."""
     cross = config.cross
     if cross is None:

@@ -32,11 +32,11 @@ def write_card(
     bundle: ExportBundle, folder: Path, kind: str, class_name: str, has_code: bool, notes: tuple[str, ...]
 ) -> None:
     """Write the card of a model that `class_name` of transformers loads; `notes` are further limits."""
-    code = snippet(bundle, kind, class_name, has_code)
+    code = _snippet(bundle, kind, class_name, has_code)
     parts = [
         f"---\n{header(bundle, kind)}\n---",
-        f"# {plain(bundle.name)}\n\n{summary(bundle, kind)}",
-        f"## Use\n\n```python\n{code}\n```\n\n{parity_note(has_code)}",
+        f"# {plain(bundle.name)}\n\n{_summary(bundle, kind)}",
+        f"## Use\n\n```python\n{code}\n```\n\n{_parity_note(has_code)}",
         f"## Evaluation\n\n{evaluation(bundle.card)}",
         f"## Training\n\n{training(bundle.card)}",
         f"## Licence\n\n{licence(bundle.card, has_code)}",
@@ -48,7 +48,7 @@ def write_card(
 def header(bundle: ExportBundle, kind: str) -> str:
     """Return the YAML that the hub reads."""
     facts, pipeline = bundle.card, PIPELINES[kind]
-    results = [entry(metric, pipeline) for metric in facts.metrics]
+    results = [_entry(metric, pipeline) for metric in facts.metrics]
     found = DATASET.match(facts.corpus_url or "")
     data = ModelCardData(
         license="other",
@@ -67,7 +67,7 @@ def header(bundle: ExportBundle, kind: str) -> str:
     return str(data.to_yaml(line_break="\n")).strip()
 
 
-def entry(metric: Metric, pipeline: str) -> EvalResult:
+def _entry(metric: Metric, pipeline: str) -> EvalResult:
     """Return a figure as the hub's `model-index` has it; intervals and counts stand among its arguments."""
     return EvalResult(
         task_type=pipeline,
@@ -76,7 +76,7 @@ def entry(metric: Metric, pipeline: str) -> EvalResult:
         dataset_config=metric.dataset_config,
         dataset_split=metric.dataset_split or one_line(metric.split),
         metric_type=one_line(metric.name).lower().replace(" ", "_"),
-        metric_name=one_line(metric.name) + describe_slice(metric),
+        metric_name=one_line(metric.name) + _describe_slice(metric),
         metric_value=round(metric.value, 4),
         metric_args={
             "protocol": one_line(metric.protocol),
@@ -89,21 +89,21 @@ def entry(metric: Metric, pipeline: str) -> EvalResult:
     )
 
 
-def describe_slice(metric: Metric) -> str:
+def _describe_slice(metric: Metric) -> str:
     """Return what the name of a figure says of a part of a split; nothing of a whole one."""
     return f" (first {metric.counted} samples)" if metric.is_slice else ""
 
 
-def summary(bundle: ExportBundle, kind: str) -> str:
+def _summary(bundle: ExportBundle, kind: str) -> str:
     facts, config = bundle.card, bundle.config
-    mixers = " and ".join(sorted({describe_mixer(mixer) for _, _, mixer in config.mixers()}))
+    mixers = " and ".join(sorted({_describe_mixer(mixer) for _, _, mixer in config.mixers()}))
     title = f"{plain(facts.title).rstrip('.')}. " if facts.title else ""
     stacks = {"encoder": config.encoder, "decoder": config.decoder}
     layers = " and ".join(
         f"{stack.layers} {name} layers" for name, stack in stacks.items() if stack is not None
     )
     text = (
-        f"{title}{NOUNS[kind]} of {format_count(facts.parameters)} parameters: "
+        f"{title}{NOUNS[kind]} of {_format_count(facts.parameters)} parameters: "
         f"{layers} of width {config.d_model}, `{config.block.kind}` blocks, mixers {mixers}."
     )
     if facts.paper:
@@ -111,17 +111,17 @@ def summary(bundle: ExportBundle, kind: str) -> str:
     return text
 
 
-def describe_mixer(mixer: Any) -> str:
+def _describe_mixer(mixer: Any) -> str:
     """Return a mixer's kind, and what scores it where it has scores."""
     scores = " + ".join(f"`{score.kind}`" for score in getattr(mixer, "scores", ()))
     return f"`{mixer.kind}` by {scores} scores" if scores else f"`{mixer.kind}`"
 
 
-def format_count(count: int) -> str:
+def _format_count(count: int) -> str:
     return f"{count / 1e6:.1f} M ({count:,})" if count >= WIDE else f"{count:,}"
 
 
-def snippet(bundle: ExportBundle, kind: str, class_name: str, has_code: bool) -> str:
+def _snippet(bundle: ExportBundle, kind: str, class_name: str, has_code: bool) -> str:
     """Return code that runs where the folder is the current one."""
     trust = ", trust_remote_code=True" if has_code else ""
     names = sorted([class_name, "AutoTokenizer"] if bundle.tokenizer else [class_name])
@@ -170,7 +170,7 @@ ALONE = {
 }
 
 
-def parity_note(has_code: bool) -> str:
+def _parity_note(has_code: bool) -> str:
     text = "`PARITY.json` says how far logits and written tokens are from those of `synth`, as measured here."
     if has_code:
         text += " `modeling_synth.py` is the model itself: it needs torch and transformers, and nothing else."

@@ -20,32 +20,32 @@ def definition_source(reached: Reached, definition: Definition) -> str:
     """Return the text of a definition."""
     node = definition.node
     if is_registry(definition):
-        return registry_source(reached, definition)
+        return _registry_source(reached, definition)
     if isinstance(node, ast.ClassDef):
-        if is_configuration(definition):
-            return settings_source(reached, definition)
-        return copy_class(reached, definition)
-    return copy_source(module_named(definition.place[0]), node)
+        if _is_configuration(definition):
+            return _settings_source(reached, definition)
+        return _copy_class(reached, definition)
+    return _copy_source(module_named(definition.place[0]), node)
 
 
-def copy_source(module: Module, node: ast.stmt) -> str:
-    return MARKS.sub("", module.text(first_line(module, node), node.end_lineno or node.lineno))
+def _copy_source(module: Module, node: ast.stmt) -> str:
+    return MARKS.sub("", module.text(_first_line(module, node), node.end_lineno or node.lineno))
 
 
-def copy_class(reached: Reached, definition: Definition) -> str:
+def _copy_class(reached: Reached, definition: Definition) -> str:
     """Return the lines of a class without those of methods that nothing needs."""
     module, node = module_named(definition.place[0]), definition.node
     needed = reached.members(definition)
     unneeded = [member for member in definition.members if member not in needed]
-    ranges = [range(first_line(module, member), (member.end_lineno or 0) + 1) for member in unneeded]
+    ranges = [range(_first_line(module, member), (member.end_lineno or 0) + 1) for member in unneeded]
     gone = set(chain.from_iterable(ranges))
-    first, last = first_line(module, node), node.end_lineno or 0
+    first, last = _first_line(module, node), node.end_lineno or 0
     kept = [module.text(line, line) for line in range(first, last + 1) if line not in gone]
     text = MARKS.sub("", "\n".join(kept).rstrip())
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def first_line(module: Module, node: ast.stmt) -> int:
+def _first_line(module: Module, node: ast.stmt) -> int:
     """Return the line of a definition's first decorator, or of the comment right above it."""
     line = min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))])
     while line > 1 and re.match(r"\s*#", module.text(line - 1, line - 1)):
@@ -53,7 +53,7 @@ def first_line(module: Module, node: ast.stmt) -> int:
     return line
 
 
-def registry_source(reached: Reached, definition: Definition) -> str:
+def _registry_source(reached: Reached, definition: Definition) -> str:
     node = definition.node
     assert isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict)
     head = f"{ast.unparse(node.target)}: {ast.unparse(node.annotation)} = {{\n"
@@ -61,7 +61,7 @@ def registry_source(reached: Reached, definition: Definition) -> str:
     return head + "".join(f"    {ast.unparse(k)}: {ast.unparse(v)},\n" for k, v in entries) + "}"
 
 
-def is_configuration(definition: Definition) -> bool:
+def _is_configuration(definition: Definition) -> bool:
     """Whether a class is a table of settings."""
     node, module = definition.node, definition.place[0]
     if not isinstance(node, ast.ClassDef):
@@ -70,34 +70,34 @@ def is_configuration(definition: Definition) -> bool:
         place = find_definition(module, base.id) if isinstance(base, ast.Name) else None
         if place is None:
             continue
-        if place[1] == CONFIG or is_configuration(module_named(place[0]).definitions[place[1]]):
+        if place[1] == CONFIG or _is_configuration(module_named(place[0]).definitions[place[1]]):
             return True
     return False
 
 
-def settings_source(reached: Reached, definition: Definition) -> str:
+def _settings_source(reached: Reached, definition: Definition) -> str:
     """Return a table of settings as a dataclass; checks are left behind."""
     node = definition.node
     assert isinstance(node, ast.ClassDef)
     body = []
     for member in reached.members(definition):
         if isinstance(member, ast.AnnAssign):
-            if is_read(reached, member):
-                body.append(f"{ast.unparse(member.target)}: {annotation(member)}{default(member.value)}")
+            if _is_read(reached, member):
+                body.append(f"{ast.unparse(member.target)}: {_annotation(member)}{default(member.value)}")
         else:
             gap = "\n" if isinstance(member, ast.FunctionDef) else ""
-            body.append(gap + dedent(copy_source(module_named(definition.place[0]), member)))
+            body.append(gap + dedent(_copy_source(module_named(definition.place[0]), member)))
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     lines = indent("\n".join(body or ["pass"]), "    ")
     return f"@dataclass(frozen=True, kw_only=True)\nclass {node.name}({bases}):\n{lines}"
 
 
-def is_read(reached: Reached, member: ast.AnnAssign) -> bool:
+def _is_read(reached: Reached, member: ast.AnnAssign) -> bool:
     name = ast.unparse(member.target)
     return name == "kind" or name in reached.attributes
 
 
-def annotation(member: ast.AnnAssign) -> str:
+def _annotation(member: ast.AnnAssign) -> str:
     """Return a field's type where the standard library knows it, else Any."""
     text = ast.unparse(member.annotation)
     is_known = {item.id for item in ast.walk(member.annotation) if isinstance(item, ast.Name)} <= KNOWN

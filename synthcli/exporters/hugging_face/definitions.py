@@ -60,14 +60,14 @@ class Module:
         """Return every definition by its name, in the order of the file."""
         found = {}
         for node in self.tree.body:
-            for name in defined_names(node):
+            for name in _defined_names(node):
                 found[name] = Definition((self.name, name), node)  # type: ignore[arg-type]
         return found
 
     @cached_property
     def imports(self) -> dict[str, Import]:
         """Return what is imported, by the name it has here."""
-        found = [item for node in self.tree.body for item in imported_names(node)]
+        found = [item for node in self.tree.body for item in _imported_names(node)]
         return {item.alias: item for item in found}
 
     def text(self, first: int, last: int) -> str:
@@ -83,7 +83,7 @@ def module_named(name: str) -> Module:
     return Module(name, Path(spec.origin).read_text(encoding="utf-8"))
 
 
-def defined_names(node: ast.stmt) -> list[str]:
+def _defined_names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.AnnAssign):
@@ -93,7 +93,7 @@ def defined_names(node: ast.stmt) -> list[str]:
     return []
 
 
-def imported_names(node: ast.stmt) -> Iterator[Import]:
+def _imported_names(node: ast.stmt) -> Iterator[Import]:
     if isinstance(node, ast.Import):
         yield from (Import(alias.name, None, alias.asname or alias.name) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -104,14 +104,14 @@ def imported_names(node: ast.stmt) -> Iterator[Import]:
 @cache
 def names_read(node: ast.AST) -> frozenset[str]:
     """Return the names that running a definition may read, and not those of its annotations."""
-    return frozenset(item.id for item in walk_executed(node) if isinstance(item, ast.Name))
+    return frozenset(item.id for item in _walk_executed(node) if isinstance(item, ast.Name))
 
 
 @cache
 def attributes_read(node: ast.AST) -> frozenset[str]:
     """Return the attributes that may be read: after a dot, given by keyword, or as text for `getattr`."""
     found = set()
-    for item in walk_executed(node):
+    for item in _walk_executed(node):
         if isinstance(item, ast.Attribute):
             found.add(item.attr)
         elif isinstance(item, ast.keyword) and item.arg is not None:
@@ -121,7 +121,7 @@ def attributes_read(node: ast.AST) -> frozenset[str]:
     return frozenset(found)
 
 
-def walk_executed(node: ast.AST) -> Iterator[ast.AST]:
+def _walk_executed(node: ast.AST) -> Iterator[ast.AST]:
     """Yield a tree without its annotations."""
     yield node
     for field, value in ast.iter_fields(node):
@@ -129,7 +129,7 @@ def walk_executed(node: ast.AST) -> Iterator[ast.AST]:
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
-                yield from walk_executed(child)
+                yield from _walk_executed(child)
 
 
 @cache

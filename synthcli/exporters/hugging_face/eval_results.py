@@ -21,19 +21,19 @@ def write_eval_results(results: Sequence[BenchmarkResult], folder: Path) -> None
     """Write a file for each result; without any there is no folder."""
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
-    for name, result in name_files(results):
+    for name, result in _name_files(results):
         entry = EvalResultEntry(
             dataset_id=result.dataset,
             task_id=result.task,
             value=round(result.metric.value, 4),
-            notes=describe(result.metric),
+            notes=_describe(result.metric),
         )
         text = yaml.safe_dump(eval_result_entries_to_yaml([entry]), sort_keys=False, allow_unicode=True)
         (folder / FOLDER).mkdir(exist_ok=True)
         (folder / FOLDER / name).write_text(text, encoding="utf-8")
 
 
-def name_files(results: Sequence[BenchmarkResult]) -> Iterator[tuple[str, BenchmarkResult]]:
+def _name_files(results: Sequence[BenchmarkResult]) -> Iterator[tuple[str, BenchmarkResult]]:
     """Yield each result with the name of its file: those of one task are numbered."""
     taken: Counter[str] = Counter()
     for result in results:
@@ -42,7 +42,7 @@ def name_files(results: Sequence[BenchmarkResult]) -> Iterator[tuple[str, Benchm
         yield f"{name}.yaml" if taken[name] == 1 else f"{name}-{taken[name]}.yaml", result
 
 
-def describe(metric: Metric) -> str:
+def _describe(metric: Metric) -> str:
     """Return a line on how a figure was measured."""
     first = "first " if metric.is_slice else ""
     parts = [metric.name, f"{first}{metric.counted} samples of split {metric.split}"]

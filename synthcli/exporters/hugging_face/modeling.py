@@ -29,58 +29,58 @@ UNWANTED = ("pydantic", "jaxtyping", "__future__")  # shapes stay in annotations
 
 def modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str:
     """Return the file that holds `wrappers`, classes of `remote`, for models of this configuration."""
-    classes = settings_classes(config)
-    roots = [*wrappers, *(place_of(kind) for kind in classes.values())]
-    reached = reach(roots, set(collect_words(json.loads(config.model_dump_json()))))
-    modules = sort_modules([module for module, _ in reached.definitions])
-    check_names(reached)
-    parts = [f"{header(modules)}\n\n{imports(reached)}"]
+    classes = _settings_classes(config)
+    roots = [*wrappers, *(_place_of(kind) for kind in classes.values())]
+    reached = reach(roots, set(_collect_words(json.loads(config.model_dump_json()))))
+    modules = _sort_modules([module for module, _ in reached.definitions])
+    _check_names(reached)
+    parts = [f"{header(modules)}\n\n{_imports(reached)}"]
     for module in modules:
         if module.name == PARSING:
-            parts.append(settings_table(classes))
-        parts.append(section(reached, module))
+            parts.append(_settings_table(classes))
+        parts.append(_section(reached, module))
     return "\n\n\n".join(parts) + "\n"
 
 
-def collect_words(value: object) -> Iterator[str]:
+def _collect_words(value: object) -> Iterator[str]:
     """Yield the keys and the texts of a configuration."""
     if isinstance(value, dict):
         yield from value
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from collect_words(item)
+            yield from _collect_words(item)
     if isinstance(value, str):
         yield value
 
 
-def settings_classes(config: BaseModel, key: str = "model") -> dict[str, type]:
+def _settings_classes(config: BaseModel, key: str = "model") -> dict[str, type]:
     """Return the class of every table of a configuration, by its kind or else its key."""
     classes: dict[str, type] = {str(getattr(config, "kind", key)): type(config)}
     for name in type(config).model_fields:
-        for part in list_parts(getattr(config, name)):
+        for part in _list_parts(getattr(config, name)):
             if isinstance(part, BaseModel):
-                for kind, made in settings_classes(part, name).items():
+                for kind, made in _settings_classes(part, name).items():
                     assert classes.setdefault(kind, made) is made, f"two tables are called `{kind}`"
     return classes
 
 
-def list_parts(value: object) -> Iterable[object]:
+def _list_parts(value: object) -> Iterable[object]:
     """Return what a value of a configuration holds, or the value alone."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, tuple) else (value,)
 
 
-def place_of(kind: type) -> Place:
+def _place_of(kind: type) -> Place:
     return kind.__module__, kind.__name__
 
 
-def settings_table(classes: dict[str, type]) -> str:
+def _settings_table(classes: dict[str, type]) -> str:
     entries = "".join(f'    "{word}": {kind.__name__},\n' for word, kind in sorted(classes.items()))
     return f"{SETTINGS}: dict[str, Any] = {{\n{entries}}}"
 
 
-def sort_modules(names: list[str]) -> list[Module]:
+def _sort_modules(names: list[str]) -> list[Module]:
     """Return modules such that each comes after those it imports."""
     order: dict[str, None] = {}
 
@@ -100,7 +100,7 @@ def sort_modules(names: list[str]) -> list[Module]:
     return sorted(found, key=lambda module: module.name.startswith(REMOTE) and module.name != FIRST)
 
 
-def check_names(reached: Reached) -> None:
+def _check_names(reached: Reached) -> None:
     """Two definitions of one name would hide each other."""
     places: dict[str, Place] = {}
     for place in reached.definitions:
@@ -118,7 +118,7 @@ Shapes stand in annotations, as in `Float[Tensor, "batch length d_model"]`; noth
 from __future__ import annotations'''
 
 
-def imports(reached: Reached) -> str:
+def _imports(reached: Reached) -> str:
     """Return the import statements of all that is reached, annotations included."""
     needed: dict[str, Import] = {name: Import("dataclasses", name, name) for name in ("dataclass", "field")}
     for (module, _), definition in reached.definitions.items():
@@ -128,10 +128,10 @@ def imports(reached: Reached) -> str:
             if item is not None and item.module.split(".")[0] not in (PROJECT, *UNWANTED):
                 other = needed.setdefault(name, item)
                 assert other == item, f"`{name}` means `{other.statement}` and `{item.statement}`"
-    return "\n".join([*statements(needed.values()), "", f"from .{CONFIGURATION} import SynthConfig"])
+    return "\n".join([*_statements(needed.values()), "", f"from .{CONFIGURATION} import SynthConfig"])
 
 
-def statements(items: Iterable[Import]) -> list[str]:
+def _statements(items: Iterable[Import]) -> list[str]:
     """Return sorted import statements, one for each module that names are taken from, Python's own first."""
     whole = [item.statement for item in items if item.name is None]
     modules: dict[str, list[str]] = {}
@@ -142,7 +142,7 @@ def statements(items: Iterable[Import]) -> list[str]:
     return sorted([*whole, *parts], key=lambda line: (line.split()[1].split(".")[0] in FOREIGN, line))
 
 
-def section(reached: Reached, module: Module) -> str:
+def _section(reached: Reached, module: Module) -> str:
     """Return what is reached of a module, under its name and docstring."""
     parts = [
         definition_source(reached, definition)

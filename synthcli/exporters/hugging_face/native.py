@@ -61,7 +61,7 @@ def as_native(bundle: ExportBundle) -> NativeModel | None:
     if alike is None or bundle.config.activation not in THEIR_ACTIVATIONS:
         return None
     found = WRITERS[bundle.config.task](bundle, *alike)
-    return found if found is not None and reads_back(found, *alike) else None
+    return found if found is not None and _reads_back(found, *alike) else None
 
 
 def write_native(found: NativeModel, folder: Path) -> None:
@@ -71,7 +71,7 @@ def write_native(found: NativeModel, folder: Path) -> None:
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 
-def reads_back(found: NativeModel, config: ModelConfig, weights: Weights) -> bool:
+def _reads_back(found: NativeModel, config: ModelConfig, weights: Weights) -> bool:
     """Whether the import makes the same model of it, bit for bit."""
     options = Options(Path(CONFIG), found.options)
     try:
@@ -79,14 +79,14 @@ def reads_back(found: NativeModel, config: ModelConfig, weights: Weights) -> boo
     except (SynthError, ValidationError):
         return False
     is_same = (
-        normal_form(imported.config) == normal_form(config) and imported.weights.keys() == weights.keys()
+        _normal_form(imported.config) == _normal_form(config) and imported.weights.keys() == weights.keys()
     )
     return is_same and all(torch.equal(imported.weights[name], weights[name]) for name in weights)
 
 
-def normal_form(config: ModelConfig) -> dict[str, Any]:
+def _normal_form(config: ModelConfig) -> dict[str, Any]:
     """Return what decides the function of a model, in one way of saying it."""
-    table = drop_keys(config.model_dump(), UNREAD)
+    table = _drop_keys(config.model_dump(), UNREAD)
     table["block"]["norm_eps"] = (
         config.block.norm_eps or config.norm_eps if hasattr(config.block, "norm_eps") else None
     )
@@ -101,13 +101,13 @@ def normal_form(config: ModelConfig) -> dict[str, Any]:
     return table
 
 
-def drop_keys(value: Any, keys: tuple[str, ...]) -> Any:
+def _drop_keys(value: Any, keys: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
-        return {key: drop_keys(part, keys) for key, part in value.items() if key not in keys}
-    return [drop_keys(part, keys) for part in value] if isinstance(value, list | tuple) else value
+        return {key: _drop_keys(part, keys) for key, part in value.items() if key not in keys}
+    return [_drop_keys(part, keys) for part in value] if isinstance(value, list | tuple) else value
 
 
-def as_bert(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
+def _as_bert(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
     """Return BERT with the head of its task; a classifier that reads by a decoder is none."""
     encoder = config.encoder
     if encoder is None:
@@ -144,7 +144,7 @@ def as_bert(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> Nati
     return NativeModel(options, tensors if is_tied else tensors | {TIED_BIAS: weights["head.bias"].clone()})
 
 
-def as_gpt2(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
+def _as_gpt2(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
     """Return GPT-2's language model; its maps are input-major, and query, key and value are one."""
     decoder = config.decoder
     assert decoder is not None
@@ -167,13 +167,13 @@ def as_gpt2(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> Nati
         **special_ids(bundle),
     }
     try:
-        tensors = gpt2_tensors(weights, decoder.layers, config.embeddings.tie != "none")
+        tensors = _gpt2_tensors(weights, decoder.layers, config.embeddings.tie != "none")
     except KeyError:
         return None
     return NativeModel(options, tensors)
 
 
-def gpt2_tensors(weights: Weights, layers: int, is_tied: bool) -> Weights:
+def _gpt2_tensors(weights: Weights, layers: int, is_tied: bool) -> Weights:
     """Return the tensors under GPT-2's names; raises KeyError where the model lacks one."""
     root = "transformer."
     tensors = {
@@ -189,15 +189,15 @@ def gpt2_tensors(weights: Weights, layers: int, is_tied: bool) -> Weights:
             parts = [
                 weights[f"{ours}.mixer.{leaf}.{end}"] for leaf in ("scores.0.query", "scores.0.key", "value")
             ]
-            tensors[f"{theirs}.attn.c_attn.{end}"] = store_input_major(torch.cat(parts))
+            tensors[f"{theirs}.attn.c_attn.{end}"] = _store_input_major(torch.cat(parts))
             for leaf, place in GPT2_MAPS.items():
-                tensors[f"{theirs}.{leaf}.{end}"] = store_input_major(weights[f"{ours}.{place}.{end}"])
+                tensors[f"{theirs}.{leaf}.{end}"] = _store_input_major(weights[f"{ours}.{place}.{end}"])
             for leaf, place in GPT2_NORMS.items():
                 tensors[f"{theirs}.{leaf}.{end}"] = weights[f"{ours}.{place}.{end}"]
     return tensors
 
 
-def store_input_major(tensor: Tensor) -> Tensor:
+def _store_input_major(tensor: Tensor) -> Tensor:
     """Return a map as (in, out); a bias as it is."""
     return tensor.T if tensor.dim() > 1 else tensor
 
@@ -210,7 +210,7 @@ GPT2_MAPS = {
 GPT2_NORMS = {"ln_1": "mixer_norm", "ln_2": "feed_forward_norm"}
 
 WRITERS: dict[str, Callable[[ExportBundle, ModelConfig, Weights], NativeModel | None]] = {
-    "masked-lm": as_bert,
-    "classification": as_bert,
-    "causal-lm": as_gpt2,
+    "masked-lm": _as_bert,
+    "classification": _as_bert,
+    "causal-lm": _as_gpt2,
 }

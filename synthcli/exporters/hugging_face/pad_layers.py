@@ -34,13 +34,13 @@ def pad_to_alike(config: ModelConfig, weights: Weights) -> tuple[ModelConfig, We
     name = "encoder" if config.encoder is not None else "decoder"
     stack: StackConfig | None = getattr(config, name)
     mixers = [mixer for _, _, mixer in config.mixers()]
-    sizes = find_sizes(config, mixers)
-    if sizes is None or stack is None or not all(is_plain(mixer) for mixer in mixers):
+    sizes = _find_sizes(config, mixers)
+    if sizes is None or stack is None or not all(_is_plain(mixer) for mixer in mixers):
         return None
     filled = dict(weights)
     for layer, mixer in enumerate(mixers):
         assert isinstance(mixer, AttentionConfig)
-        pad_layer(filled, f"{name}.blocks.{layer}", mixer, config.d_model, sizes)
+        _pad_layer(filled, f"{name}.blocks.{layer}", mixer, config.d_model, sizes)
     alike = AttentionConfig(heads=sizes.heads)
     stack = stack.model_copy(update={"mixer": None, "layer_mixers": {}, "layer_d_ff": {}})
     embeddings = config.embeddings
@@ -57,10 +57,10 @@ def pad_to_alike(config: ModelConfig, weights: Weights) -> tuple[ModelConfig, We
     return config.model_copy(update=fields), filled
 
 
-def find_sizes(config: ModelConfig, mixers: Sequence[object]) -> Sizes | None:
+def _find_sizes(config: ModelConfig, mixers: Sequence[object]) -> Sizes | None:
     """Return the fewest heads that share the width and hold those of every layer, if any do."""
     attentions = [mixer for mixer in mixers if isinstance(mixer, AttentionConfig)]
-    widths = [config.d_ff_of(*place) or 0 for place in list_places(config)]
+    widths = [config.d_ff_of(*place) or 0 for place in _list_places(config)]
     if len(attentions) < len(mixers) or config.d_ff is None:
         return None
     width, d_ff = config.d_model, max(widths)
@@ -73,9 +73,9 @@ def find_sizes(config: ModelConfig, mixers: Sequence[object]) -> Sizes | None:
 def padding_notes(config: ModelConfig) -> list[str]:
     """Return what a card says of layers that are smaller than they look, a line each."""
     mixers = [mixer for _, _, mixer in config.mixers()]
-    sizes, notes = find_sizes(config, mixers), []
+    sizes, notes = _find_sizes(config, mixers), []
     assert sizes is not None
-    for layer, (mixer, place) in enumerate(zip(mixers, list_places(config), strict=True)):
+    for layer, (mixer, place) in enumerate(zip(mixers, _list_places(config), strict=True)):
         assert isinstance(mixer, AttentionConfig)
         d_head, d_ff = mixer.width_of_head(config.d_model), config.d_ff_of(*place)
         if Sizes(mixer.heads, d_head, d_ff or 0) != sizes:
@@ -86,12 +86,12 @@ def padding_notes(config: ModelConfig) -> list[str]:
     return notes
 
 
-def list_places(config: ModelConfig) -> list[tuple[StackConfig, int]]:
+def _list_places(config: ModelConfig) -> list[tuple[StackConfig, int]]:
     stacks = [stack for stack in (config.encoder, config.decoder) if stack is not None]
     return [(stack, layer) for stack in stacks for layer in range(stack.layers)]
 
 
-def is_plain(mixer: object) -> bool:
+def _is_plain(mixer: object) -> bool:
     """Whether a mixer is softmax attention with full projections, and no more."""
     if not isinstance(mixer, AttentionConfig) or mixer.shaping is not None or len(mixer.scores) != 1:
         return False
@@ -107,7 +107,7 @@ def is_plain(mixer: object) -> bool:
     )
 
 
-def pad_layer(weights: Weights, block: str, mixer: AttentionConfig, d_model: int, sizes: Sizes) -> None:
+def _pad_layer(weights: Weights, block: str, mixer: AttentionConfig, d_model: int, sizes: Sizes) -> None:
     """Give one layer the sizes of all."""
     d_head = mixer.width_of_head(d_model)
     for leaf in ("scores.0.query", "scores.0.key", "value"):
@@ -115,21 +115,21 @@ def pad_layer(weights: Weights, block: str, mixer: AttentionConfig, d_model: int
         scale = (sizes.d_head / d_head) ** 0.5 if leaf.endswith("query") else 1.0
         for end in ("weight", "bias"):
             given = weights.get(f"{name}.{end}", torch.zeros(mixer.heads * d_head))
-            weights[f"{name}.{end}"] = scale * spread_heads(given, mixer.heads, sizes)
+            weights[f"{name}.{end}"] = scale * _spread_heads(given, mixer.heads, sizes)
     output = f"{block}.mixer.output"
-    weights[f"{output}.weight"] = spread_heads(
+    weights[f"{output}.weight"] = _spread_heads(
         weights[f"{output}.weight"].T, mixer.heads, sizes
     ).T.contiguous()
     expand, back = f"{block}.feed_forward.expand", f"{block}.feed_forward.output"
     narrow = len(weights[f"{expand}.weight"])
-    weights[f"{expand}.weight"] = pad_rows(weights[f"{expand}.weight"], sizes.d_ff)
-    weights[f"{expand}.bias"] = pad_rows(weights.get(f"{expand}.bias", torch.zeros(narrow)), sizes.d_ff)
-    weights[f"{back}.weight"] = pad_rows(weights[f"{back}.weight"].T, sizes.d_ff).T.contiguous()
+    weights[f"{expand}.weight"] = _pad_rows(weights[f"{expand}.weight"], sizes.d_ff)
+    weights[f"{expand}.bias"] = _pad_rows(weights.get(f"{expand}.bias", torch.zeros(narrow)), sizes.d_ff)
+    weights[f"{back}.weight"] = _pad_rows(weights[f"{back}.weight"].T, sizes.d_ff).T.contiguous()
     for name in (output, back):
         weights.setdefault(f"{name}.bias", torch.zeros(d_model))
 
 
-def spread_heads(rows: Tensor, heads: int, sizes: Sizes) -> Tensor:
+def _spread_heads(rows: Tensor, heads: int, sizes: Sizes) -> Tensor:
     """Put the rows of `heads` heads where they belong among more and wider ones."""
     d_head = len(rows) // heads
     wide = rows.new_zeros(sizes.heads, sizes.d_head, *rows.shape[1:])
@@ -137,6 +137,6 @@ def spread_heads(rows: Tensor, heads: int, sizes: Sizes) -> Tensor:
     return wide.flatten(0, 1)
 
 
-def pad_rows(rows: Tensor, length: int) -> Tensor:
+def _pad_rows(rows: Tensor, length: int) -> Tensor:
     """Add rows of zeros."""
     return torch.cat((rows, rows.new_zeros(length - len(rows), *rows.shape[1:])))

@@ -47,21 +47,21 @@ CLASSES: dict[str, dict[str, Place]] = {
 
 def write_remote_code(bundle: ExportBundle, folder: Path) -> None:
     """Write configuration, weights and Python files."""
-    config = resolve_defaults(bundle.config)
+    config = _resolve_defaults(bundle.config)
     kind = get_kind(config)
     source = modeling_source(
         config, [(f"{REMOTE}.{module}", name) for module, name in CLASSES[kind].values()]
     )
     (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
-    model_type = name_model_type(source)
-    (folder / f"{CONFIGURATION}.py").write_text(configuration_source(model_type), encoding="utf-8")
-    options = make_config(bundle, config) | {"model_type": model_type}
+    model_type = _name_model_type(source)
+    (folder / f"{CONFIGURATION}.py").write_text(_configuration_source(model_type), encoding="utf-8")
+    options = _make_config(bundle, config) | {"model_type": model_type}
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
     tensors = {exported_name(name, kind): tensor for name, tensor in named_tensors(bundle.model).items()}
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 
-def name_model_type(source: str) -> str:
+def _name_model_type(source: str) -> str:
     """Return a name for models of this code.
 
     transformers keeps one class a name: two folders of one name would load with the code of the first.
@@ -69,20 +69,20 @@ def name_model_type(source: str) -> str:
     return f"synth-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
 
 
-def configuration_source(model_type: str) -> str:
+def _configuration_source(model_type: str) -> str:
     """Return the file of the configuration's class."""
     text = "\n".join(module_named(CONFIGURATION_MODULE).lines) + "\n"
     return text.replace('model_type = "synth"', f'model_type = "{model_type}"')
 
 
-def resolve_defaults(config: ModelConfig) -> ModelConfig:
+def _resolve_defaults(config: ModelConfig) -> ModelConfig:
     """Return a configuration that says what it leaves to defaults."""
     if config.task != "seq2seq":
         return config
     return config.model_copy(update={"cross": config.cross_attention})
 
 
-def make_config(bundle: ExportBundle, config: ModelConfig) -> dict[str, object]:
+def _make_config(bundle: ExportBundle, config: ModelConfig) -> dict[str, object]:
     """Return `config.json`: what transformers reads, and our configuration in `synth`."""
     kind = get_kind(config)
     classes = {auto: f"{MODELING}.{name}" for auto, (_, name) in CLASSES[kind].items()}
@@ -95,7 +95,7 @@ def make_config(bundle: ExportBundle, config: ModelConfig) -> dict[str, object]:
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,
         "num_hidden_layers": stack.layers,
-        **({"num_attention_heads": heads} if (heads := count_heads(config)) else {}),
+        **({"num_attention_heads": heads} if (heads := _count_heads(config)) else {}),
         "is_encoder_decoder": config.task == "seq2seq",
         "tie_word_embeddings": config.embeddings.tie != "none",
         "use_cache": config.max_target_length is not None,
@@ -108,7 +108,7 @@ def make_config(bundle: ExportBundle, config: ModelConfig) -> dict[str, object]:
     }
 
 
-def count_heads(config: ModelConfig) -> int | None:
+def _count_heads(config: ModelConfig) -> int | None:
     """Return the heads of the first layer that has any; None where no layer attends."""
     mixers = [getattr(mixer, "attention", mixer) for _, _, mixer in config.mixers()]
     return next((mixer.heads for mixer in mixers if hasattr(mixer, "heads")), None)

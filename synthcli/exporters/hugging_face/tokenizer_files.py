@@ -24,14 +24,14 @@ FRAMES: dict[str, tuple[bool, bool]] = {
 def write_tokenizer(tokenizer: Tokenizer, config: ModelConfig, folder: Path) -> tuple[str, ...]:
     """Write both files, and return what a reader should know of ids that differ, a sentence each."""
     converted = CONVERTERS[tokenizer.kind](tokenizer)
-    add_frame(converted, tokenizer, config)
+    _add_frame(converted, tokenizer, config)
     (folder / TOKENIZER).write_text(converted.model.to_str(pretty=True), encoding="utf-8")
-    settings = make_tokenizer_config(converted, config)
+    settings = _make_tokenizer_config(converted, config)
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     return converted.notes
 
 
-def add_frame(converted: Converted, tokenizer: Tokenizer, config: ModelConfig) -> None:
+def _add_frame(converted: Converted, tokenizer: Tokenizer, config: ModelConfig) -> None:
     """Let the tokenizer add what the model's texts begin and end with."""
     from tokenizers import processors
 
@@ -46,7 +46,7 @@ def add_frame(converted: Converted, tokenizer: Tokenizer, config: ModelConfig) -
     )
 
 
-def make_tokenizer_config(converted: Converted, config: ModelConfig) -> dict[str, object]:
+def _make_tokenizer_config(converted: Converted, config: ModelConfig) -> dict[str, object]:
     """Return `tokenizer_config.json`."""
     stack = config.encoder or config.decoder
     assert stack is not None

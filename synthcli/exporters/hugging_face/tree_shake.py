@@ -70,7 +70,7 @@ def reach(roots: Iterable[Place], words: Collection[str]) -> Reached:
     """Return all that the roots need, in no order."""
     reached = Reached(words)
     for root in roots:
-        add_definition(reached, root)
+        _add_definition(reached, root)
     size = -1
     while size != (size := len(reached.definitions) + len(reached.attributes)):
         for definition in list(reached.definitions.values()):
@@ -78,11 +78,11 @@ def reach(roots: Iterable[Place], words: Collection[str]) -> Reached:
                 reached.attributes |= attributes_read(node)
                 for name in names_read(node):
                     if place := find_definition(definition.place[0], name):
-                        add_definition(reached, place)
+                        _add_definition(reached, place)
     return reached
 
 
-def add_definition(reached: Reached, place: Place) -> None:
+def _add_definition(reached: Reached, place: Place) -> None:
     module, name = place
     reached.definitions.setdefault(place, module_named(module).definitions[name])
 

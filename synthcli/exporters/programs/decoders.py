@@ -90,7 +90,7 @@ def causal_forms(bundle: ExportBundle) -> list[Form]:
     with torch.inference_mode():
         _, state = model(torch.zeros(1, SHORT, dtype=torch.long), state=model.initial_state())
     layout, tokens = Layout(state), tokens_port("input_ids", bundle, BATCH, LENGTH)
-    ports = state_ports(bundle, layout)
+    ports = _state_ports(bundle, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
     longest = bundle.config.max_target_length
     assert longest is not None
@@ -112,7 +112,7 @@ def seq2seq_forms(bundle: ExportBundle) -> list[Form]:
     tokens = tokens_port("input_ids", bundle, BATCH, LENGTH)
     example = torch.randn(*traced_shape(bundle, (BATCH, SOURCE)), config.d_model)
     memory = Port("memory", example, {0: BATCH, 1: SOURCE})
-    ports = state_ports(bundle, layout)
+    ports = _state_ports(bundle, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
     whole, step = WholeTarget(model, layout), TargetStep(model, layout)
     longest = {SOURCE: config.max_source_length or 0, LENGTH: config.max_target_length or 0}
@@ -123,7 +123,7 @@ def seq2seq_forms(bundle: ExportBundle) -> list[Form]:
     ]
 
 
-def state_ports(bundle: ExportBundle, layout: Layout) -> list[Port]:
+def _state_ports(bundle: ExportBundle, layout: Layout) -> list[Port]:
     """Return the inputs of a step's state.
 
     Where no tensor grows with the text and the model reads positions, one more is as long as the text so far;

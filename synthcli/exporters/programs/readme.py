@@ -104,7 +104,7 @@ def write_readme(folder: Path, bundle: ExportBundle, forms: list[Form], suffix: 
     files = "\n".join(f"- `{form.name}{suffix}`: {form.about}" for form in forms)
     parts = [
         f"# {plain(bundle.name)}\n\n{files}\n\n{CONVENTIONS}",
-        f"## Use\n\n```python\n{program_snippet(bundle, forms, suffix)}```",
+        f"## Use\n\n```python\n{_program_snippet(bundle, forms, suffix)}```",
         f"## Evaluation\n\n{evaluation(bundle.card)}",
         f"## Training\n\n{training(bundle.card)}",
         f"## Licence\n\n{licence(bundle.card, has_code=False)}",
@@ -113,7 +113,7 @@ def write_readme(folder: Path, bundle: ExportBundle, forms: list[Form], suffix: 
     (folder / README).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def program_snippet(bundle: ExportBundle, forms: list[Form], suffix: str) -> str:
+def _program_snippet(bundle: ExportBundle, forms: list[Form], suffix: str) -> str:
     """Return code that runs in the folder: greedy decoding, or the logits of a text."""
     config, has_text = bundle.config, bundle.tokenizer is not None
     asks = any(port.name == POSITIONS for form in forms for port in form.inputs)

@@ -55,29 +55,29 @@ LATEST = "BLOCK-latest.pth"
 def read_bert_blocks(request: ImportSource) -> ImportResult:
     """Read a whole model, or parts into a base."""
     given = accept_options(request, OPTIONS, "bert-blocks")
-    segment = parse_number(given, "segment", 1)
+    segment = _parse_number(given, "segment", 1)
     if segment > 1:
         raise SynthError(STRUCTURES["a type of tokens"].format(segment=segment), "give 0 or 1")
-    if blocks := find_block_folders(request.path):
-        return read_block_folder(request, blocks, segment)
+    if blocks := _find_block_folders(request.path):
+        return _read_block_folder(request, blocks, segment)
     file = load_tensors(request.path)
     tensors = file.tensors
     folder = request.path if request.path.is_dir() else request.path.parent
     if any(LAYER.match(name) for name in tensors):
-        heads = heads_by_layer(request, len({int(m[1]) for n in tensors if (m := LAYER.match(n))}))
+        heads = _heads_by_layer(request, len({int(m[1]) for n in tensors if (m := LAYER.match(n))}))
         imported = import_bert_blocks(tensors, heads, segment)
-        return ImportResult(imported, (segment_note(segment, given),), folder, tensors)
-    base = load_base(request, segment)
-    imported = merge_part(base, tensors, request, given)
+        return ImportResult(imported, (_segment_note(segment, given),), folder, tensors)
+    base = _load_base(request, segment)
+    imported = _merge_part(base, tensors, request, given)
     return ImportResult(imported, (f"all that the file lacks is of `{request.base}`",), request.base, tensors)
 
 
-def segment_note(segment: int, given: Mapping[str, str]) -> str:
+def _segment_note(segment: int, given: Mapping[str, str]) -> str:
     how = "given" if "segment" in given else "assumed, as the repository's data has it"
     return f"{how}: every token is of type {segment}, which is type 0 here"
 
 
-def find_block_folders(path: Path) -> list[tuple[int, int, Path]]:
+def _find_block_folders(path: Path) -> list[tuple[int, int, Path]]:
     """Return (block, heads, file) of each trained attention in a folder."""
     if not path.is_dir():
         return []
@@ -87,11 +87,11 @@ def find_block_folders(path: Path) -> list[tuple[int, int, Path]]:
     return [(int(m[1]), int(m[3]), file) for m, file in found if file.is_file()]
 
 
-def read_block_folder(
+def _read_block_folder(
     request: ImportSource, blocks: list[tuple[int, int, Path]], segment: int
 ) -> ImportResult:
     """Put every attention of a folder in its place."""
-    imported = load_base(request, segment)
+    imported = _load_base(request, segment)
     tensors: dict[str, Tensor] = {}
     numbers = [number for number, _, _ in blocks]
     if len(set(numbers)) < len(numbers):
@@ -99,70 +99,70 @@ def read_block_folder(
         raise SynthError(f"`{request.path}` holds block {twice} more than once", "leave the one to import")
     for number, heads, path in blocks:
         part = load_tensors(path).tensors
-        imported = replace_attention(imported, part, number, heads)
+        imported = _replace_attention(imported, part, number, heads)
         tensors |= {f"block_{number}.{name}": tensor for name, tensor in part.items()}
     note = f"replaced the attention of blocks {', '.join(map(str, numbers))}; the rest is of `{request.base}`"
     return ImportResult(imported, (note,), request.base, tensors)
 
 
-def merge_part(
+def _merge_part(
     base: TranslatedModel, tensors: Mapping[str, Tensor], request: ImportSource, given: Mapping[str, str]
 ) -> TranslatedModel:
     """Put a part that stands alone into its base."""
     if any(COMBINED.match(name) for name in tensors):
-        return replace_all_layers(base, tensors, request)
+        return _replace_all_layers(base, tensors, request)
     if "block" not in given:
         raise missing_option("block", "a part says nothing of its place", "`--option block=6`")
-    number = parse_number(given, "block", 0)
-    heads = heads_by_layer(request, 1)[0]
+    number = _parse_number(given, "block", 0)
+    heads = _heads_by_layer(request, 1)[0]
     if any(name.startswith("transformer.") for name in tensors):
-        return replace_two_layers(base, tensors, number, heads)
-    return replace_attention(base, tensors, number, heads)
+        return _replace_two_layers(base, tensors, number, heads)
+    return _replace_attention(base, tensors, number, heads)
 
 
-def replace_attention(
+def _replace_attention(
     base: TranslatedModel, tensors: Mapping[str, Tensor], number: int, heads: int
 ) -> TranslatedModel:
     """Replace the attention of one block."""
-    check_place(base.config, number, 1)
-    mixers = {n: base.config.mixer_of(get_encoder(base), n) for n in range(get_encoder(base).layers)}
+    _check_place(base.config, number, 1)
+    mixers = {n: base.config.mixer_of(_get_encoder(base), n) for n in range(_get_encoder(base).layers)}
     changed = {n: mixer.model_dump() for n, mixer in mixers.items()}
     changed[number] = infer_mixer(tensors, "", heads)
     ours = f"encoder.blocks.{number}.mixer"
     kept = {name: t for name, t in base.weights.items() if not name.startswith(f"{ours}.")}
-    return assemble(base, changed, kept, attention_entries(ours, attention_root(tensors, "")), tensors)
+    return _assemble(base, changed, kept, attention_entries(ours, attention_root(tensors, "")), tensors)
 
 
-def replace_two_layers(
+def _replace_two_layers(
     base: TranslatedModel, tensors: Mapping[str, Tensor], number: int, heads: int
 ) -> TranslatedModel:
     """Put one layer in place of two."""
-    check_place(base.config, number, 2)
-    layers = get_encoder(base).layers
+    _check_place(base.config, number, 2)
+    layers = _get_encoder(base).layers
     places = {n: n - (n > number) for n in range(layers) if n not in (number, number + 1)}
-    mixers = {places[n]: base.config.mixer_of(get_encoder(base), n).model_dump() for n in places}
+    mixers = {places[n]: base.config.mixer_of(_get_encoder(base), n).model_dump() for n in places}
     mixers[number] = infer_mixer(tensors, "transformer", heads)
-    kept = renumber_layers(base.weights, places)
+    kept = _renumber_layers(base.weights, places)
     entries = layer_entries(f"encoder.blocks.{number}", "transformer", tensors)
-    return assemble(base, mixers, kept, entries, tensors)
+    return _assemble(base, mixers, kept, entries, tensors)
 
 
-def replace_all_layers(
+def _replace_all_layers(
     base: TranslatedModel, tensors: Mapping[str, Tensor], request: ImportSource
 ) -> TranslatedModel:
     """Take every layer and the head of the file, and the embeddings of the base."""
     count = len({int(m[1]) for name in tensors if (m := COMBINED.match(name))})
-    heads = heads_by_layer(request, count)
+    heads = _heads_by_layer(request, count)
     mixers, entries = {}, head_entries()
     for number in range(count):
         root = f"block_model_{number}.transformer"
         mixers[number] = infer_mixer(tensors, root, heads[number])
         entries += layer_entries(f"encoder.blocks.{number}", root, tensors)
     kept = {name: t for name, t in base.weights.items() if name.startswith("embeddings.")}
-    return assemble(base, mixers, kept, entries, tensors, is_tied=False)
+    return _assemble(base, mixers, kept, entries, tensors, is_tied=False)
 
 
-def renumber_layers(weights: Mapping[str, Tensor], places: Mapping[int, int]) -> dict[str, Tensor]:
+def _renumber_layers(weights: Mapping[str, Tensor], places: Mapping[int, int]) -> dict[str, Tensor]:
     """Return the weights with layers renumbered, those without a place left out."""
     kept = {}
     for name, tensor in weights.items():
@@ -174,7 +174,7 @@ def renumber_layers(weights: Mapping[str, Tensor], places: Mapping[int, int]) ->
     return kept
 
 
-def assemble(
+def _assemble(
     base: TranslatedModel,
     mixers: Mapping[int, Mapping[str, object]],
     kept: Mapping[str, Tensor],
@@ -197,7 +197,7 @@ def assemble(
     return replace(translate(config, both, everything, SPARES), unused=base.unused, reasons=base.reasons)
 
 
-def load_base(request: ImportSource, segment: int) -> TranslatedModel:
+def _load_base(request: ImportSource, segment: int) -> TranslatedModel:
     """Return the model that a part completes: of this repository, or a BERT folder."""
     if request.base is None:
         raise SynthError(
@@ -214,21 +214,21 @@ def load_base(request: ImportSource, segment: int) -> TranslatedModel:
             raise SynthError(
                 f"`{request.base}` is no whole model", "take the `BERTLM-latest.pth` it came from"
             )
-        imported = import_bert_blocks(tensors, [base_heads(request, len(width))] * count, segment)
+        imported = import_bert_blocks(tensors, [_base_heads(request, len(width))] * count, segment)
     if imported.config.task != "masked-lm" or imported.config.encoder is None:
         message = STRUCTURES["a base of another task"].format(task=imported.config.task)
         raise SynthError(message, "take the BERT that the part was trained in")
     return imported
 
 
-def base_heads(request: ImportSource, width: int) -> int:
+def _base_heads(request: ImportSource, width: int) -> int:
     """Return the heads of the repository's BERT: 64 columns each, as Google's have at every size."""
     if width % 64:
         raise SynthError(f"the base of width {width} has no heads of 64 columns", "give the folder of a BERT")
     return width // 64
 
 
-def check_place(config: ModelConfig, number: int, taken: int) -> None:
+def _check_place(config: ModelConfig, number: int, taken: int) -> None:
     assert config.encoder is not None
     last = config.encoder.layers - taken
     if number > last:
@@ -237,12 +237,12 @@ def check_place(config: ModelConfig, number: int, taken: int) -> None:
         )
 
 
-def get_encoder(imported: TranslatedModel) -> StackConfig:
+def _get_encoder(imported: TranslatedModel) -> StackConfig:
     assert imported.config.encoder is not None
     return imported.config.encoder
 
 
-def heads_by_layer(request: ImportSource, layers: int) -> list[int]:
+def _heads_by_layer(request: ImportSource, layers: int) -> list[int]:
     """Return the heads of each layer; one number serves them all."""
     if not request.heads:
         raise missing_option(
@@ -254,7 +254,7 @@ def heads_by_layer(request: ImportSource, layers: int) -> list[int]:
     return list(request.heads) * (layers if len(request.heads) == 1 else 1)
 
 
-def parse_number(given: Mapping[str, str], key: str, default: int) -> int:
+def _parse_number(given: Mapping[str, str], key: str, default: int) -> int:
     """Return a number from 0 on."""
     value = given.get(key, str(default))
     if not value.isdecimal() or len(value) > DIGITS:

@@ -29,16 +29,16 @@ def import_bert_blocks(tensors: Mapping[str, Tensor], heads: Sequence[int], segm
     `segment` is the type that every token had: ours reads type 0 where none is given, so that one goes first.
     """
     layers = len({int(match[1]) for name in tensors if (match := LAYER.match(name))})
-    widths = [infer_mixer(tensors, layer_root(tensors, n), heads[n]) for n in range(layers)]
+    widths = [infer_mixer(tensors, _layer_root(tensors, n), heads[n]) for n in range(layers)]
     root = "bert.embedding" if "bert.embedding.token.weight" in tensors else "embedding"
-    config = infer_config(tensors, root, widths)
-    entries = embedding_entries(root, segment) + head_entries()
+    config = _infer_config(tensors, root, widths)
+    entries = _embedding_entries(root, segment) + head_entries()
     for number in range(layers):
-        entries += layer_entries(f"encoder.blocks.{number}", layer_root(tensors, number), tensors)
+        entries += layer_entries(f"encoder.blocks.{number}", _layer_root(tensors, number), tensors)
     return translate(config, entries, tensors, SPARES)
 
 
-def layer_root(tensors: Mapping[str, Tensor], number: int) -> str:
+def _layer_root(tensors: Mapping[str, Tensor], number: int) -> str:
     """Return what the names of one layer begin with."""
     roots = (f"bert.transformer_blocks.{number}", f"layers.{number}")
     for root in roots:
@@ -72,12 +72,12 @@ def infer_mixer(tensors: Mapping[str, Tensor], layer: str, heads: int) -> dict[s
     return mixer.model_dump()
 
 
-def infer_config(
+def _infer_config(
     tensors: Mapping[str, Tensor], root: str, mixers: Sequence[Mapping[str, object]]
 ) -> ModelConfig:
     """Return our configuration; the layers' own mixers stand where they differ from the first."""
     embedding, positions = f"{root}.token.weight", f"{root}.position.pe"
-    inner = f"{layer_root(tensors, 0)}.feed_forward.w_1.weight"
+    inner = f"{_layer_root(tensors, 0)}.feed_forward.w_1.weight"
     for name in (embedding, positions, inner, "mask_lm.decoder.weight"):
         if name not in tensors or tensors[name].ndim < 2:
             raise SynthError(f"the weights lack the matrix `{name}`", "is it one of the BERT blocks?")
@@ -109,7 +109,7 @@ def infer_config(
     )
 
 
-def embedding_entries(root: str, segment: int) -> list[Entry]:
+def _embedding_entries(root: str, segment: int) -> list[Entry]:
     return [
         Entry("embeddings.tokens.weight", f"{root}.token.weight"),
         Entry("embeddings.positions.weight", f"{root}.position.pe", lambda table: table.flatten(0, -2)),
@@ -118,7 +118,7 @@ def embedding_entries(root: str, segment: int) -> list[Entry]:
             f"{root}.segment.weight",
             lambda table: table.flip(0) if segment else table,
         ),
-        *norm_entries("embeddings.norm", f"{root}.layer_norm"),
+        *_norm_entries("embeddings.norm", f"{root}.layer_norm"),
     ]
 
 
@@ -126,10 +126,10 @@ def layer_entries(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> list
     """Return the entries of a whole layer."""
     return [
         *attention_entries(f"{ours}.mixer", attention_root(tensors, theirs)),
-        *norm_entries(f"{ours}.mixer_norm", f"{theirs}.input_sublayer.norm"),
+        *_norm_entries(f"{ours}.mixer_norm", f"{theirs}.input_sublayer.norm"),
         *affine(f"{ours}.feed_forward.expand", f"{theirs}.feed_forward.w_1"),
         *affine(f"{ours}.feed_forward.output", f"{theirs}.feed_forward.w_2"),
-        *norm_entries(f"{ours}.feed_forward_norm", f"{theirs}.output_sublayer.norm"),
+        *_norm_entries(f"{ours}.feed_forward_norm", f"{theirs}.output_sublayer.norm"),
     ]
 
 
@@ -146,15 +146,15 @@ def head_entries() -> list[Entry]:
         Entry("head.weight", "mask_lm.decoder.weight"),
         Entry("head.bias", "mask_lm.decoder.bias"),
         *affine("head.transform.dense", "mask_lm.linear"),
-        *norm_entries("head.transform.norm", "mask_lm.layer_norm"),
+        *_norm_entries("head.transform.norm", "mask_lm.layer_norm"),
     ]
 
 
-def norm_entries(ours: str, theirs: str) -> list[Entry]:
-    return [Entry(f"{ours}.weight", f"{theirs}.a_2", rescale_norm), Entry(f"{ours}.bias", f"{theirs}.b_2")]
+def _norm_entries(ours: str, theirs: str) -> list[Entry]:
+    return [Entry(f"{ours}.weight", f"{theirs}.a_2", _rescale_norm), Entry(f"{ours}.bias", f"{theirs}.b_2")]
 
 
-def rescale_norm(scale: Tensor) -> Tensor:
+def _rescale_norm(scale: Tensor) -> Tensor:
     """Return the scale of a norm by the variance of n, in float64 on the way."""
     n = max(len(scale), 2)
     return (scale.double() / math.sqrt(n / (n - 1))).to(scale.dtype)

@@ -57,7 +57,7 @@ ASSUMED = {
 }
 
 
-def allowed_values(option: str) -> str:
+def _allowed_values(option: str) -> str:
     """Return which values of an option are imported, where that is known."""
     return describe_options(REFUSALS).get(option, "any number")
 
@@ -71,7 +71,7 @@ OPTIONS = {
     "fixed": "a file of these matrices, `h.0.attn.v_attn.id` and so on, unless they are the identity",
     "attn_block_skip_gain": "0: no skip around attention; the first layer's own gain unless given",
     "mlp_block_skip_gain": "0: none around the feed-forward, or around a parallel block",
-    **{key: f"{value} unless given; {allowed_values(key)}" for key, value in ASSUMED.items()},
+    **{key: f"{value} unless given; {_allowed_values(key)}" for key, value in ASSUMED.items()},
     "val_init_type": "the fixed matrix beside a trained value map: id, orth or normal",
     "proj_init_type": "that beside a trained output map: id, orth or normal",
 }
@@ -89,12 +89,12 @@ def read_simplified_blocks(request: ImportSource) -> ImportResult:
     given = accept_options(request, OPTIONS, "simplified-blocks")
     file = load_tensors(request.path)
     folder = request.path if request.path.is_dir() else request.path.parent
-    tensors = strip_shell(file.tensors)
+    tensors = _strip_shell(file.tensors)
     fixed = load_tensors(folder / given.pop("fixed")).tensors if "fixed" in given else {}
-    saved = read_saved_options(folder)
-    said = {**saved, **expand_model_name(given)}
-    found = {key: value for key, value in infer_options(tensors).items() if key not in said}
-    require_options(said, tensors)
+    saved = _read_saved_options(folder)
+    said = {**saved, **_expand_model_name(given)}
+    found = {key: value for key, value in _infer_options(tensors).items() if key not in said}
+    _require_options(said, tensors)
     imported = import_simplified_blocks({**ASSUMED, **found, **said}, tensors, fixed)
     assumed = {key: value for key, value in ASSUMED.items() if key not in said}
     notes = (
@@ -105,7 +105,7 @@ def read_simplified_blocks(request: ImportSource) -> ImportResult:
     return ImportResult(imported, tuple(filter(None, notes)), folder, tensors | fixed)
 
 
-def strip_shell(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _strip_shell(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors without the prefix and the copy of the tied output that a language model adds."""
     if f"{SHELL}wte.weight" not in tensors:
         return dict(tensors)
@@ -113,7 +113,7 @@ def strip_shell(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(SHELL): tensor for name, tensor in tensors.items()}
 
 
-def read_saved_options(folder: Path) -> dict[str, str]:
+def _read_saved_options(folder: Path) -> dict[str, str]:
     """Return what a trainer wrote of the options beside the weights, as words."""
     path = folder / CONFIG
     if not path.is_file():
@@ -131,7 +131,7 @@ def read_saved_options(folder: Path) -> dict[str, str]:
     return {key: str(table[key]) for key in SAVED if key in table}
 
 
-def expand_model_name(given: Mapping[str, str]) -> dict[str, str]:
+def _expand_model_name(given: Mapping[str, str]) -> dict[str, str]:
     """Return the options given, those that a configuration's name stands for among them."""
     options = dict(given)
     name = options.pop("model", None)
@@ -142,7 +142,7 @@ def expand_model_name(given: Mapping[str, str]) -> dict[str, str]:
     return {**MODELS[name], **options}
 
 
-def require_options(said: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+def _require_options(said: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
     """Raise where something is left open that no weight shows."""
     models = "`--option model=NAME`, one of " + ", ".join(MODELS)
     for key, why in (
@@ -172,7 +172,7 @@ SAVED = (
 )
 
 
-def infer_options(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+def _infer_options(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the original's configuration, as far as the weights show it."""
     layers, width = count_layers(tensors, r"h\.(\d{1,9})\."), columns(tensors, "wte.weight", WHAT)
     if not layers:
@@ -188,29 +188,29 @@ def infer_options(tensors: Mapping[str, Tensor]) -> dict[str, str]:
         "n_head": heads[1],
         "context_length": rows(tensors, "wpe.weight", WHAT),
         "norm_type": norm_type(tensors),
-        "qk_norm_type": leaf_norm(tensors, "h.0.attn.q_norm") or "none",
+        "qk_norm_type": _leaf_norm(tensors, "h.0.attn.q_norm") or "none",
         "val_init_type": "normal",
         "proj_init_type": "normal",
-        **{key: block_gain(tensors, key, layers) for key in GAINS},
+        **{key: _block_gain(tensors, key, layers) for key in GAINS},
         **{key: first(tensors, f"h.0.attn.{key}") for key in MATRIX_GAINS},
-        **projection_gains(tensors, layers),
+        **_projection_gains(tensors, layers),
     }
     return {key: str(value) for key, value in found.items()}
 
 
 def norm_type(tensors: Mapping[str, Tensor]) -> str:
     """Return the norm of the blocks; without norms the first one keeps a LayerNorm alone."""
-    own = leaf_norm(tensors, "h.0.ln_1")
-    return own if own and leaf_norm(tensors, "h.0.ln_2") else "none"
+    own = _leaf_norm(tensors, "h.0.ln_1")
+    return own if own and _leaf_norm(tensors, "h.0.ln_2") else "none"
 
 
-def leaf_norm(tensors: Mapping[str, Tensor], name: str) -> str | None:
+def _leaf_norm(tensors: Mapping[str, Tensor], name: str) -> str | None:
     if f"{name}.scale" in tensors:
         return "rmsnorm"
     return "layernorm" if f"{name}.weight" in tensors else None
 
 
-def block_gain(tensors: Mapping[str, Tensor], key: str, layers: int) -> float:
+def _block_gain(tensors: Mapping[str, Tensor], key: str, layers: int) -> float:
     """Return the first layer's gain that is not 0: one that acts in any layer acts in all."""
     values = [first(tensors, f"h.{layer}.{key}") for layer in range(layers)]
     return next((value for value in values if value), 0.0)
@@ -224,7 +224,7 @@ def first(tensors: Mapping[str, Tensor], name: str) -> float:
     return float(tensors[name].flatten()[0])
 
 
-def projection_gains(tensors: Mapping[str, Tensor], layers: int) -> dict[str, float]:
+def _projection_gains(tensors: Mapping[str, Tensor], layers: int) -> dict[str, float]:
     """Return the gains beside trained maps, which the weights themselves hold; 1 where a map has none."""
     found: dict[str, float] = {}
     for kind, leaf in (("value", "v_attn"), ("proj", "c_proj")):

@@ -43,11 +43,11 @@ def list_spares(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> list
     for gain in all_gains() - set(acting.values()):
         rules.append(Spare(rf"^h\.\d+\.{gain}$", SWITCHED_OFF))
     for gain in acting.values():
-        rules.append(Spare(rf"^h\.\d+\.{gain}$", CONSTANT, is_constant(options.number(gain))))
+        rules.append(Spare(rf"^h\.\d+\.{gain}$", CONSTANT, _is_constant(options.number(gain))))
     if not options.switch("centre_attn"):
         for part in ("identity", "centre"):
             rules.append(Spare(rf"^h\.\d+\.attn\.{SHAPING[part]}$", NOT_CENTRED))
-        rules.append(Spare(rf"^h\.\d+\.attn\.{SHAPING['attention']}$", CONSTANT, is_constant(1.0)))
+        rules.append(Spare(rf"^h\.\d+\.attn\.{SHAPING['attention']}$", CONSTANT, _is_constant(1.0)))
     for name in tensors:
         layer, dot, leaf = name.rpartition(".")
         if leaf == "resid_gain" and dot and options.text(_init_of(layer), "normal") == "id":
@@ -55,7 +55,7 @@ def list_spares(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> list
     return rules
 
 
-def is_constant(value: float) -> Callable[[Tensor], str | None]:
+def _is_constant(value: float) -> Callable[[Tensor], str | None]:
     """Return a check that a gain has the value of our configuration, in every head."""
 
     def check(tensor: Tensor) -> str | None:

@@ -83,7 +83,7 @@ def import_simplified_blocks(
         raise SynthError("the checkpoint lacks `wte.weight`", "is it one of the simplified blocks?")
     layers = given.whole("n_layer", most=len(tensors))
     with explain_refusal(OPTIONS_OF.format("simplified blocks")):
-        config = simplified_config(given, tensors)
+        config = _simplified_config(given, tensors)
     entries = [
         Entry("embeddings.tokens.weight", "wte.weight"),
         Entry("embeddings.positions.weight", "wpe.weight"),
@@ -101,7 +101,7 @@ def import_simplified_blocks(
     return translate(config, entries, tensors, list_spares(given, tensors))
 
 
-def simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> ModelConfig:
+def _simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> ModelConfig:
     """Derive our configuration from the original's options and from which tensors there are."""
     layers, d_model = options.whole("n_layer"), options.whole("n_embd")
     return ModelConfig.model_validate(

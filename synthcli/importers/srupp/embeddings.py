@@ -23,7 +23,7 @@ def plain_embeddings(
         return {"d_embed": own, "projection": "input", "tie": "none"}
     if own != width:
         return {"d_embed": own, "projection": "none", "tie": "none"}
-    return {"tie": "output" if are_equal(tensors, EMBEDDING, f"{OUTPUT}.weight") else "none"}
+    return {"tie": "output" if _are_equal(tensors, EMBEDDING, f"{OUTPUT}.weight") else "none"}
 
 
 def adaptive_embeddings(tensors: Mapping[str, Tensor], clusters: list[int]) -> dict[str, object]:
@@ -33,18 +33,18 @@ def adaptive_embeddings(tensors: Mapping[str, Tensor], clusters: list[int]) -> d
         (f"embedding_layer.emb_weights.{i}", f"{OUTPUT}.out_layers.{i}.weight") for i in range(len(widths))
     ]
     maps = [(f"embedding_layer.emb_projs.{i}", f"{OUTPUT}.out_projs.{i}") for i in range(len(widths))]
-    tied = all(ours not in tensors or are_equal(tensors, ours, theirs) for ours, theirs in pairs)
+    tied = all(ours not in tensors or _are_equal(tensors, ours, theirs) for ours, theirs in pairs)
     edges = torch.tensor(clusters).cumsum(0).tolist()[:-1]
     return {
         "d_embed": widths[0],
         "cutoffs": edges,
         "div_val": max(1, round(widths[0] / widths[1])) if len(widths) > 1 else 1,
         "tie": "output" if tied else "none",
-        "tie_projections": tied and all(are_equal(tensors, ours, theirs) for ours, theirs in maps),
+        "tie_projections": tied and all(_are_equal(tensors, ours, theirs) for ours, theirs in maps),
     }
 
 
-def are_equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
+def _are_equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
     """Whether two tensors are equal; one that is absent is the other's shared."""
     if one not in tensors or other not in tensors:
         return True

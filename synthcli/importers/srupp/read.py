@@ -74,12 +74,12 @@ def read_srupp(request: ImportSource) -> ImportResult:
     """Read a checkpoint of the repository's language models."""
     given = accept_options(request, OPTIONS, "srupp")
     file = load_tensors(request.path)
-    refuse_bare_layers(file.tensors)
+    _refuse_bare_layers(file.tensors)
     layers = {name.removeprefix(RNN): t for name, t in file.tensors.items() if name.startswith(RNN)}
     directions = 1 + OriginalOptions("SRU", given).switch("bidirectional")
-    found = infer_layer_options(layers, single_heads(request), directions)
+    found = _infer_layer_options(layers, single_heads(request), directions)
     options = {**ASSUMED, **found, **given}
-    imported = translate_language_model(options, file.tensors, layers)
+    imported = _translate_language_model(options, file.tensors, layers)
     assumed = {key: value for key, value in ASSUMED.items() if key not in given}
     notes = (
         describe_values("read off the weights", found),
@@ -89,7 +89,7 @@ def read_srupp(request: ImportSource) -> ImportResult:
     return ImportResult(imported, tuple(filter(None, notes)), folder, file.tensors)
 
 
-def refuse_bare_layers(tensors: Mapping[str, Tensor]) -> None:
+def _refuse_bare_layers(tensors: Mapping[str, Tensor]) -> None:
     if any(name.startswith("rnn_lst.") for name in tensors):
         raise SynthError(
             STRUCTURES["a stack of layers alone"],
@@ -99,7 +99,7 @@ def refuse_bare_layers(tensors: Mapping[str, Tensor]) -> None:
         raise SynthError("the weights lack `rnn.rnn_lst.0`", f"is it a checkpoint of {WHAT}?")
 
 
-def infer_layer_options(layers: Mapping[str, Tensor], heads: int | None, directions: int) -> dict[str, str]:
+def _infer_layer_options(layers: Mapping[str, Tensor], heads: int | None, directions: int) -> dict[str, str]:
     """Return the options of the stack, as far as its weights show them.
 
     `directions` is 2 where half of a layer's columns reads backwards, which no shape shows.
@@ -119,14 +119,14 @@ def infer_layer_options(layers: Mapping[str, Tensor], heads: int | None, directi
         found["proj_input_to_hidden_first"] = True
     if not is_plain:
         found["proj_size"] = rows(layers, into, WHAT)
-        found |= infer_attention_place(layers, depth)
+        found |= _infer_attention_place(layers, depth)
         if heads is None:
             raise missing_option("num_heads", "heads share one matrix", "`--heads 1`, as the paper has it")
         found["num_heads"] = heads
     return {key: str(value) for key, value in found.items()}
 
 
-def infer_attention_place(layers: Mapping[str, Tensor], depth: int) -> dict[str, int]:
+def _infer_attention_place(layers: Mapping[str, Tensor], depth: int) -> dict[str, int]:
     """Return whether every k-th layer has attention, or the last n."""
     places = [n for n in range(depth) if f"rnn_lst.{n}.transform_module.alpha" in layers]
     if not places:
@@ -145,13 +145,13 @@ def infer_attention_place(layers: Mapping[str, Tensor], depth: int) -> dict[str,
     )
 
 
-def translate_language_model(
+def _translate_language_model(
     options: Mapping[str, str], tensors: Mapping[str, Tensor], layers: Mapping[str, Tensor]
 ) -> TranslatedModel:
     """Translate layers, embedding and output; every tensor has a place or is refused."""
     own = {key: value for key, value in options.items() if key not in OWN}
     stack = (import_srupp if "proj_size" in options else import_sru)(own, layers)
-    config = language_model_config(options, tensors, stack)
+    config = _language_model_config(options, tensors, stack)
     parts = dict(stack.weights) if stack.input is None else {**stack.weights, INPUT: stack.input}
     outside = {name: t for name, t in tensors.items() if not name.startswith(RNN)}
     whole = translate(config, model_entries(config, tensors, stack.weights), outside | parts, ())
@@ -163,19 +163,19 @@ def translate_language_model(
     return TranslatedModel(config, whole.weights, names, tuple(sorted(reasons)), reasons)
 
 
-def language_model_config(
+def _language_model_config(
     options: Mapping[str, str], tensors: Mapping[str, Tensor], stack: TranslatedLayers
 ) -> ModelConfig:
     given = OriginalOptions("SRU language model", options)
     embeddings: dict[str, object] = {"positions": "none", "scale": given.switch("scale_emb")}
     width = stack.layers[-1].config.width_of_output(0)
-    clusters = cluster_rows(tensors)
+    clusters = _cluster_rows(tensors)
     if clusters:
         embeddings |= adaptive_embeddings(tensors, clusters)
         embeddings["scale"] = given.switch("scale_emb", not given.switch("layer_norm"))
     else:
         embeddings |= plain_embeddings(tensors, width, stack.input)
-    is_encoder, has_output = given.switch("bidirectional"), has_output_layer(tensors)
+    is_encoder, has_output = given.switch("bidirectional"), _has_output_layer(tensors)
     if is_encoder and not has_output and embeddings["tie"] == "none":
         own = columns(tensors, EMBEDDING, WHAT)
         raise SynthError(STRUCTURES["an encoder of another width"].format(own=own, width=width), BARE)
@@ -202,11 +202,11 @@ def language_model_config(
     )
 
 
-def has_output_layer(tensors: Mapping[str, Tensor]) -> bool:
+def _has_output_layer(tensors: Mapping[str, Tensor]) -> bool:
     return any(name.startswith(f"{OUTPUT}.") for name in tensors)
 
 
-def cluster_rows(tensors: Mapping[str, Tensor]) -> list[int]:
+def _cluster_rows(tensors: Mapping[str, Tensor]) -> list[int]:
     """Return the words of each cluster; the first one's matrix also has a row for each other cluster."""
     number = count_layers(tensors, r"output_layer\.out_layers\.(\d{1,9})\.")
     sizes = [rows(tensors, f"output_layer.out_layers.{i}.weight", WHAT) for i in range(number)]

@@ -19,7 +19,7 @@ HELD = "the factor of the skipped input, which the configuration holds as `resca
 NOT_SKIPPED = "a factor of the skipped input, in a layer that skips none or has a map for it"
 
 
-def check_factor(expected: float) -> Callable[[Tensor], str | None]:
+def _check_factor(expected: float) -> Callable[[Tensor], str | None]:
     """Return a check that a constant is what ours multiplies by."""
 
     def check(tensor: Tensor) -> str | None:
@@ -32,10 +32,10 @@ def check_factor(expected: float) -> Callable[[Tensor], str | None]:
     return check
 
 
-SPARES = (Spare(r"\.scale_x$", HELD, check_factor(1.0)), Spare(r"\.scale_x$", NOT_SKIPPED))
+SPARES = (Spare(r"\.scale_x$", HELD, _check_factor(1.0)), Spare(r"\.scale_x$", NOT_SKIPPED))
 
 
-def scale_name(layer: int) -> str:
+def _scale_name(layer: int) -> str:
     """Return the name of a layer's constant."""
     return f"rnn_lst.{layer}.scale_x"
 
@@ -61,13 +61,13 @@ def scale_spares(mixers: Iterable[nn.Module]) -> list[Spare]:
         name = rf"^rnn_lst\.{layer}\.scale_x$"
         is_read = mixer.config.skip and mixer.blocks == 3
         rules.append(
-            Spare(name, HELD, check_factor(mixer.skip_scale)) if is_read else Spare(name, NOT_SKIPPED)
+            Spare(name, HELD, _check_factor(mixer.skip_scale)) if is_read else Spare(name, NOT_SKIPPED)
         )
     return rules
 
 
 def _scale(options: OriginalOptions, tensors: dict[str, Tensor], layer: int) -> dict[str, object]:
-    name = scale_name(layer)
+    name = _scale_name(layer)
     is_said, is_rescaled = options.says("rescale"), options.switch("rescale")
     if name not in tensors:
         return {"rescale": is_rescaled}

@@ -51,7 +51,7 @@ def read_synthesizer(request: ImportSource) -> ImportResult:
     """Read a checkpoint of the repository."""
     given = accept_options(request, OPTIONS, "synthesizer")
     file = load_tensors(request.path)
-    found = infer_configuration(file.tensors, single_heads(request))
+    found = _infer_configuration(file.tensors, single_heads(request))
     imported = import_synthesizer({**ASSUMED, **found, **given}, file.tensors)
     assumed = {key: value for key, value in ASSUMED.items() if key not in given}
     notes = (
@@ -62,24 +62,24 @@ def read_synthesizer(request: ImportSource) -> ImportResult:
     return ImportResult(imported, tuple(filter(None, notes)), folder, file.tensors)
 
 
-def infer_configuration(tensors: Mapping[str, Tensor], heads: int | None) -> dict[str, str]:
+def _infer_configuration(tensors: Mapping[str, Tensor], heads: int | None) -> dict[str, str]:
     """Return the original's configuration, as far as the weights show it."""
-    kind = infer_kind(tensors)
+    kind = _infer_kind(tensors)
     embedding = "tgt_tok" if kind == "seq2seq" else "tok"
     found = {
         "kind": kind,
         "vocab_size": rows(tensors, f"{embedding}.weight", WHAT),
         "d_model": columns(tensors, f"{embedding}.weight", WHAT),
-        "d_ff": rows(tensors, f"{side_of(kind)}.layers.0.ff.net.0.weight", WHAT),
+        "d_ff": rows(tensors, f"{_side_of(kind)}.layers.0.ff.net.0.weight", WHAT),
         **{
             f"n_layers_{s}": count_layers(tensors, rf"{side}\.layers\.(\d{{1,9}})\.")
             for s, side in SIDES.items()
         },
-        "tie_tgt_embeddings": kind == "classifier" or is_tied(tensors, f"{embedding}.weight"),
-        **infer_lengths(tensors, kind),
-        **infer_modes(tensors, kind),
+        "tie_tgt_embeddings": kind == "classifier" or _is_tied(tensors, f"{embedding}.weight"),
+        **_infer_lengths(tensors, kind),
+        **_infer_modes(tensors, kind),
     }
-    found["n_heads"] = infer_heads(tensors, found, heads)
+    found["n_heads"] = _infer_heads(tensors, found, heads)
     hidden = [tensor for name, tensor in tensors.items() if name.endswith(".synth.0.weight")]
     found["synth_hidden"] = len(hidden[0]) if hidden else 0
     return {key: str(found[key]) for key in SHOWN}
@@ -88,22 +88,22 @@ def infer_configuration(tensors: Mapping[str, Tensor], heads: int | None) -> dic
 SIDES = {"enc": "encoder", "dec": "decoder"}
 
 
-def infer_kind(tensors: Mapping[str, Tensor]) -> str:
+def _infer_kind(tensors: Mapping[str, Tensor]) -> str:
     if "classifier.weight" in tensors:
         return "classifier"
     return "seq2seq" if "src_tok.weight" in tensors else "lm"
 
 
-def side_of(kind: str) -> str:
+def _side_of(kind: str) -> str:
     return "encoder" if kind == "classifier" else "decoder"
 
 
-def is_tied(tensors: Mapping[str, Tensor], embedding: str) -> bool:
+def _is_tied(tensors: Mapping[str, Tensor], embedding: str) -> bool:
     head = tensors.get("lm_head.weight")
     return head is None or (head.shape == tensors[embedding].shape and torch.equal(head, tensors[embedding]))
 
 
-def infer_lengths(tensors: Mapping[str, Tensor], kind: str) -> dict[str, int]:
+def _infer_lengths(tensors: Mapping[str, Tensor], kind: str) -> dict[str, int]:
     """Return the rows of the tables of positions; a side that is not there has one."""
     names = {"seq2seq": ("src_pos", "tgt_pos"), "lm": (None, "pos"), "classifier": ("pos", None)}[kind]
     keys = ("max_src_len", "max_tgt_len")
@@ -113,7 +113,7 @@ def infer_lengths(tensors: Mapping[str, Tensor], kind: str) -> dict[str, int]:
     }
 
 
-def infer_modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
+def _infer_modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
     """Return what fills the scores of each attention, the same in every layer."""
     found = {}
     for key, side, module in (
@@ -122,7 +122,7 @@ def infer_modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
         ("attn_mode_cross", "decoder", "cross_attn"),
     ):
         layers = count_layers(tensors, rf"{side}\.layers\.(\d{{1,9}})\.")
-        kinds = {infer_mode(tensors, f"{side}.layers.{layer}.{module}.") for layer in range(layers)}
+        kinds = {_infer_mode(tensors, f"{side}.layers.{layer}.{module}.") for layer in range(layers)}
         if len(kinds) > 1:
             shown = ", ".join(f"`{one}`" for one in sorted(kinds))
             message = STRUCTURES["layers of several kinds"].format(side=side, option=key, kinds=shown)
@@ -131,7 +131,7 @@ def infer_modes(tensors: Mapping[str, Tensor], kind: str) -> dict[str, str]:
     return found
 
 
-def infer_mode(tensors: Mapping[str, Tensor], prefix: str) -> str:
+def _infer_mode(tensors: Mapping[str, Tensor], prefix: str) -> str:
     dense = f"{prefix}synth.0.weight" in tensors or f"{prefix}synth.weight" in tensors
     random = f"{prefix}rand_logits" in tensors
     kind = "dense" if dense else "random" if random else None
@@ -140,9 +140,9 @@ def infer_mode(tensors: Mapping[str, Tensor], prefix: str) -> str:
     return f"hybrid_{kind}" if f"{prefix}gate" in tensors else f"synth_{kind}"
 
 
-def infer_heads(tensors: Mapping[str, Tensor], found: Mapping[str, object], given: int | None) -> int:
+def _infer_heads(tensors: Mapping[str, Tensor], found: Mapping[str, object], given: int | None) -> int:
     """Return the heads that tables show; only plain attention leaves them open."""
-    shown = heads_in_tables(tensors, found)
+    shown = _heads_in_tables(tensors, found)
     if shown is None and given is None:
         raise missing_option("n_heads", "heads share one matrix", "`--heads 8`")
     if shown is not None and given not in (None, shown):
@@ -150,7 +150,7 @@ def infer_heads(tensors: Mapping[str, Tensor], found: Mapping[str, object], give
     return shown or given or 0
 
 
-def heads_in_tables(tensors: Mapping[str, Tensor], found: Mapping[str, object]) -> int | None:
+def _heads_in_tables(tensors: Mapping[str, Tensor], found: Mapping[str, object]) -> int | None:
     for name, tensor in tensors.items():
         if name.endswith((".rand_logits", ".gate")) and tensor.ndim:
             return len(tensor)

@@ -72,7 +72,7 @@ def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]
     given = OriginalOptions("Synthesizer", options)
     given.check(CHOICES, KNOWN)
     with explain_refusal(OPTIONS_OF.format("Synthesizer")):
-        config = synthesizer_config(given, weights)
+        config = _synthesizer_config(given, weights)
     is_lone = "lm_head.weight" not in weights and config.embeddings.tie != "none"
     names = [
         (ours, _token_table(config) if is_lone and theirs == "lm_head.weight" else theirs, heads)
@@ -95,7 +95,7 @@ def _change(name: str, heads: int) -> Change:
     return (lambda tensor: tensor[None]) if ".inputs." in name else identity
 
 
-def synthesizer_config(options: OriginalOptions, weights: Mapping[str, Tensor]) -> ModelConfig:
+def _synthesizer_config(options: OriginalOptions, weights: Mapping[str, Tensor]) -> ModelConfig:
     """Derive our configuration from the original's options and the shapes of its tensors."""
     task = options.one_of("kind", TASK_OF_KIND)
     heads = options.whole("n_heads")
