@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcli.compress.merge.concatenate import pooled_attention
+from synthcli.compress.merge.concatenate import concatenate_heads
 from synthcli.compress.merge.span import Span
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
@@ -122,4 +122,4 @@ def test_any_steps_are_the_whole(block: str) -> None:
 def test_heads_whose_slopes_follow_their_numbers_are_not_pooled() -> None:
     config = model_of("pre-norm", {}, embeddings={"positions": "alibi"}).config
     with pytest.raises(SynthError, match='heads with `positions = "alibi"` cannot be pooled'):
-        pooled_attention(config, Span("decoder", 0, 1), [0, 1])
+        concatenate_heads(config, Span("decoder", 0, 1), [0, 1])
