@@ -1,7 +1,6 @@
-"""`synth check`: does the model of a preset keep what every model promises?"""
+"""`synth check`: has the model of a preset the properties that every model must have?"""
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
@@ -15,7 +14,7 @@ from synthcli.presets.scales import smallest_scale
 if TYPE_CHECKING:
     from synthcli.jobs.check import Finding
 
-VERDICTS = {True: "proved ✓", False: "broken ✗"}
+VERDICTS = {True: "holds ✓", False: "fails ✗"}
 
 
 def check(
@@ -23,7 +22,7 @@ def check(
 ) -> None:
     """Prove that a model leaks nothing, learns everywhere, decodes as it trains, and more.
 
-    Without --scale the smoke-sized model is checked where the preset has one: the promises are about
+    Without --scale the smoke-sized model is checked where the preset has one: the properties are about
     structure, not size.
 
     Examples:
@@ -38,26 +37,31 @@ def check(
     from synthcli.jobs.check import findings, size
 
     if chosen != scale:
-        screen.say(f"checking `{preset}` at scale `{chosen}`: the promises are about structure, not size")
+        screen.say(f"checking `{preset}` at scale `{chosen}`: the properties are about structure, not size")
     its = size(experiment)
     deep = f"{its.deep_parameters:,} with {its.layers} layers ({its.memory / 2**30:.1f} GiB)"
     screen.say(f"parameters: {its.parameters:,}, and {deep}")
     refuse_larger(f"a model of {its.deep_parameters:,} parameters", its.memory, "check a smaller `--scale`")
     found = findings(experiment.model)
-    broken = [one.promise for one in found if not one.is_kept]
+    failing = [one.property for one in found if not one.holds]
     if as_json:
         table = {"preset": preset, "scale": experiment.scale, "parameters": its.parameters}
-        screen.data(json.dumps(table | {"promises": [asdict(one) for one in found]}, indent=2))
+        screen.data(json.dumps(table | {"promises": [_to_json(one) for one in found]}, indent=2))
     else:
-        headers = ["promise", "verdict", "detail", "seconds"]
+        headers = ["property", "verdict", "detail", "seconds"]
         screen.table(None, headers, rows_of(found), right=frozenset({3}), least=(3,))
-    if broken:
-        message = f"`{preset}` breaks {len(broken)} of {len(found)} promises: {', '.join(broken)}"
-        raise WorkFailedError(message, "what each promise means: `docs/architecture.md`, contract")
+    if failing:
+        message = f"`{preset}` lacks {len(failing)} of {len(found)} properties: {', '.join(failing)}"
+        raise WorkFailedError(message, "what each property means: `docs/architecture.md`, contract")
     command = build_command(experiment.verb, preset, scale, config, set_ or ())
-    screen.say(f"sound: {len(found)} promises kept\nnext: `{command}`")
+    screen.say(f"sound: {len(found)} properties hold\nnext: `{command}`")
 
 
 def rows_of(found: "list[Finding]") -> list[list[str]]:
-    """Return one row a promise."""
-    return [[one.promise, VERDICTS[one.is_kept], one.detail, f"{one.seconds:.2f}"] for one in found]
+    """Return one row a property."""
+    return [[one.property, VERDICTS[one.holds], one.detail, f"{one.seconds:.2f}"] for one in found]
+
+
+def _to_json(one: "Finding") -> dict[str, object]:
+    """Return a finding under the keys that other programs read."""
+    return {"promise": one.property, "is_kept": one.holds, "detail": one.detail, "seconds": one.seconds}

@@ -1,4 +1,4 @@
-"""Hold a model to what every model promises, and say of each promise whether it is kept."""
+"""Test the properties that every model must have, and say of each whether it holds."""
 
 import time
 import traceback
@@ -17,17 +17,17 @@ BYTES = 16  # a parameter of the deep model: 8 in float64, and in float32 4 for 
 
 @dataclass(frozen=True)
 class Finding:
-    """One promise of a model; `detail` is what was measured, or what went wrong."""
+    """One property of a model; `detail` is what was measured, or what went wrong."""
 
-    promise: str
-    is_kept: bool
+    property: str
+    holds: bool
     detail: str
     seconds: float
 
 
 @dataclass(frozen=True)
 class Size:
-    """Parameters of a model, and of the `layers` deep one that one promise is about; `memory` in bytes."""
+    """Parameters of a model, and of the `layers` deep one that one property is about; `memory` in bytes."""
 
     parameters: int
     deep_parameters: int
@@ -43,24 +43,24 @@ def size(experiment: Experiment) -> Size:
 
 
 def findings(config: ModelConfig) -> list[Finding]:
-    """Try every promise that means something for a model."""
+    """Test every property that means something for a model."""
     with torch.random.fork_rng(devices=[]):
-        return [tried(promise, check, config) for promise, check in checks_of(config).items()]
+        return [_test_one(name, check, config) for name, check in checks_of(config).items()]
 
 
-def tried(promise: str, check: Check, config: ModelConfig) -> Finding:
-    """Try one promise; whatever a check raises is an answer, and the others are still worth knowing."""
+def _test_one(name: str, check: Check, config: ModelConfig) -> Finding:
+    """Test one property; whatever a check raises is an answer, and the others are still worth knowing."""
     start = time.perf_counter()
     try:
-        is_kept, detail = True, check(config)
+        holds, detail = True, check(config)
     except ContractError as error:
-        is_kept, detail = False, str(error)
+        holds, detail = False, str(error)
     except Exception as error:
-        is_kept, detail = False, described(error)
-    return Finding(promise, is_kept, detail, time.perf_counter() - start)
+        holds, detail = False, _describe_error(error)
+    return Finding(name, holds, detail, time.perf_counter() - start)
 
 
-def described(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Return what an exception says and the file and line that raised it."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"

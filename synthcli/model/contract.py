@@ -1,4 +1,5 @@
-"""What every model promises, as checks that can be run on any configuration: tests and `synth check` do.
+"""The properties that every model must have, as checks of any configuration: tests and `synth check` run
+them.
 
 Numbers are float64 and every parameter is moved off its initial value, so that nothing is zero by symmetry.
 """
@@ -22,7 +23,7 @@ PIECES = (1, 2, 1, 1, 2)  # lengths of the calls that must add up to one
 
 
 class ContractError(AssertionError):
-    """A promise was not kept; the message says which and by how much."""
+    """A property does not hold; the message says which and by how much."""
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ from synthcli.model.mixers import Attention
 
 from .conftest import Synth
 
-PROMISES = [*EVERYWHERE, *GENERATIVE]  # of a seq2seq model
+PROPERTIES = [*EVERYWHERE, *GENERATIVE]  # of a seq2seq model
 
 
-def test_a_sound_preset_keeps_every_promise(synth: Synth, tiny: str) -> None:
+def test_a_sound_preset_has_every_property(synth: Synth, tiny: str) -> None:
     said = synth("check", tiny)
     assert said.code == 0
-    assert [line for line in said.out.splitlines() if "proved ✓" in line] == said.out.splitlines()[1:]
-    assert len(said.out.splitlines()) == 1 + len(PROMISES)
+    assert [line for line in said.out.splitlines() if "holds ✓" in line] == said.out.splitlines()[1:]
+    assert len(said.out.splitlines()) == 1 + len(PROPERTIES)
     first, second, *_ = said.err.splitlines()
-    assert first == f"checking `{tiny}` at scale `smoke`: the promises are about structure, not size"
+    assert first == f"checking `{tiny}` at scale `smoke`: the properties are about structure, not size"
     assert second.startswith("parameters: ") and " with 48 layers (" in second
-    assert f"sound: {len(PROMISES)} promises kept" in said.err
+    assert f"sound: {len(PROPERTIES)} properties hold" in said.err
 
 
 def test_a_scale_that_is_named_is_the_one_checked(synth: Synth, tiny: str) -> None:
@@ -31,7 +31,7 @@ def test_a_scale_that_is_named_is_the_one_checked(synth: Synth, tiny: str) -> No
     table = json.loads(said.out)
     assert (table["preset"], table["scale"]) == (tiny, "paper")
     assert table["parameters"] < 50_000  # d_model is 16
-    assert [one["promise"] for one in table["promises"]] == PROMISES
+    assert [one["promise"] for one in table["promises"]] == PROPERTIES
     assert all(one["is_kept"] and one["seconds"] >= 0 and one["detail"] for one in table["promises"])
 
 
@@ -75,11 +75,11 @@ def test_a_broken_mixer_is_named_with_what_it_breaks(
     monkeypatch.setattr(Attention, "forward", seeing_the_future)
     said = synth("check", tiny)
     assert said.code == 1
-    broken = {line.split("  ")[0] for line in said.out.splitlines() if "broken ✗" in line}
+    broken = {line.split("  ")[0] for line in said.out.splitlines() if "fails ✗" in line}
     assert {"nothing leaks from the future", "step by step equals all at once"} <= broken
     assert "a logit depends on a later position" in said.out
-    assert "shapes                           proved ✓" in said.out
-    assert f"error: `{tiny}` breaks {len(broken)} of {len(PROMISES)} promises: " in said.err
+    assert "shapes                           holds ✓" in said.out
+    assert f"error: `{tiny}` lacks {len(broken)} of {len(PROPERTIES)} properties: " in said.err
     assert "next:" not in said.err
 
 

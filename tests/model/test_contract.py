@@ -1,4 +1,4 @@
-"""What every combination in the registries promises."""
+"""The properties of every combination in the registries."""
 
 import sys
 

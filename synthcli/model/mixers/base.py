@@ -1,4 +1,4 @@
-"""Where a mixer stands, and what every mixer promises."""
+"""Where a mixer stands, and what every mixer offers."""
 
 from dataclasses import dataclass
 
