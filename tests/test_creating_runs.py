@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.runs import Run, create_run, list_runs, verb_of
 from synthcli.runs import creating as creating_module
 
@@ -77,11 +77,11 @@ def test_many_at_once_are_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_leftovers_of_killed_processes_are_swept_and_work_under_way_is_not(tmp_path: Path) -> None:
     folder = tmp_path / "toy"
-    dead, alive = (folder / (durable.UNFINISHED + name) for name in (FIRST, SECOND))
+    dead, alive = (folder / (atomic_files.UNFINISHED + name) for name in (FIRST, SECOND))
     for path in (dead, alive):
         path.mkdir(parents=True)
         (path / "preset.toml").write_text(PRESET)
-    with durable.held(alive):
+    with atomic_files.held(alive):
         run = create_run("toy", PRESET, tmp_path)
         assert not dead.exists() and (alive / "preset.toml").is_file()
     assert list_runs(tmp_path) == [run]
@@ -92,8 +92,8 @@ def test_leftovers_of_killed_processes_are_swept_and_work_under_way_is_not(tmp_p
 def test_what_a_kill_left_half_written_is_no_result(tmp_path: Path) -> None:
     run = create_run("toy", PRESET, tmp_path)
     run.write_result("bleu", {"value": 1.0})
-    (run.results / f"{durable.UNFINISHED}rouge.json").write_text('{"val')
-    (run.path / f"{durable.UNFINISHED}environment.json").write_text('{"ver')
+    (run.results / f"{atomic_files.UNFINISHED}rouge.json").write_text('{"val')
+    (run.path / f"{atomic_files.UNFINISHED}environment.json").write_text('{"ver')
     assert run.read_results() == {"bleu": {"value": 1.0}}
     with run.lock():
         assert sorted(path.name for path in run.path.glob(".*")) == [".lock"]

@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from synthcli import disk
+from synthcli.atomic_files import save_picture, save_tensors
 from synthcli.disk import as_os_error, refuse_unwritable, writing
-from synthcli.durable import save_picture, save_tensors
 from synthcli.errors import SynthError, WorkFailedError
 
 ELSEWHERE = "name another with `-o`"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from synthcli.atomic_files import write_text
 from synthcli.claims.printed import figures_by_preset
 from synthcli.cli import screen
 from synthcli.cli.completion import PAPERS, SCALES, complete, list_presets
 from synthcli.cli.panels import SETTINGS
 from synthcli.disk import writing
-from synthcli.durable import write_text
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
 from synthcli.presets.catalogue import summarise

@@ -21,8 +21,8 @@ from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
     from synthcli.cli.training_progress import TrainingProgress
-    from synthcli.jobs.start import LoadReport
     from synthcli.jobs.train import Trained, Watcher
+    from synthcli.jobs.warm_start import LoadReport
     from synthcli.presets.schema import Experiment
     from synthcli.runs import Run
     from synthcli.training.loop import Outcome

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.durable import save_tensors
+from synthcli.atomic_files import save_tensors
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.parity.compare import fastest_seconds, loss, margins
 from synthcli.exporters.parity_inputs import Inputs, begin_id, count_steps, draw_cases, draw_prompts

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from synthcli.atomic_files import passing_folder
 from synthcli.children import Children
 from synthcli.disk import writing
-from synthcli.durable import passing_folder
 from synthcli.errors import WorkFailedError
 from synthcli.exporters.parity_reference import ParityReference
 

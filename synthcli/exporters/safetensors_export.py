@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from synthcli.durable import save_tensors
+from synthcli.atomic_files import save_tensors
 from synthcli.exporters.export_bundle import ExportBundle, ExportOptions
 from synthcli.exporters.parity_inputs import draw_cases
 from synthcli.exporters.parity_reference import compute_logits

@@ -4,7 +4,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.errors import SynthError
 from synthcli.jobs.agreement import Compared, Comparison
 
@@ -62,7 +62,7 @@ def picture(comparison: Comparison, path: Path) -> None:
     title = f"{first.corpus}, {first.split}: {first.samples:,} sequences"
     figure.suptitle(fill(title, int(LETTERS * PAGE)), x=0.01, ha="left", fontsize=10, fontweight="bold")
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable.save_picture(path, figure)
+    atomic_files.save_picture(path, figure)
 
 
 def label_of(one: Compared) -> str:

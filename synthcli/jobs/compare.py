@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compare.record import RunRecord
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, WorkFailedError, carrying
@@ -191,12 +191,12 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
         for record in comparison.all_records():
             write_record(folder / "records", record)
         text = json.dumps(report, indent=2, ensure_ascii=False)
-        durable.write_text(folder / "report.json", text + "\n")
+        atomic_files.write_text(folder / "report.json", text + "\n")
         sections = [markdown(report), *times_markdown(report), *ladder_markdown(report)]
-        durable.write_text(folder / "report.md", "\n".join(sections))
-        durable.write_text(folder / "report.html", page(report, comparison.records))
+        atomic_files.write_text(folder / "report.md", "\n".join(sections))
+        atomic_files.write_text(folder / "report.html", page(report, comparison.records))
         for name, table in make_tables(report, comparison.records).items():
-            durable.write_text(folder / name, table)
+            atomic_files.write_text(folder / name, table)
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
@@ -205,7 +205,7 @@ def write_record(folder: Path, record: RunRecord) -> None:
     with writing(f"`{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
-        durable.write_text(path, text + "\n")
+        atomic_files.write_text(path, text + "\n")
 
 
 def _refuse_failures(comparison: ArmComparison) -> None:

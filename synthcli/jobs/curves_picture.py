@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import writing
 from synthcli.errors import SynthError
 from synthcli.runs import Run
@@ -97,7 +97,7 @@ def picture(curves: Sequence[Curve], path: Path) -> None:
     figure.legend(drawn, labels, loc="outside lower left", ncols=2, frameon=False, handlelength=4, fontsize=9)
     with writing(f"`{path}`", path, "name another file with `-o`"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.save_picture(path, figure)
+        atomic_files.save_picture(path, figure)
 
 
 def draw(axes: "Axes", curve: Points, number: int, is_marked: bool = False) -> "Line2D":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import synthcli
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.data.corpora import CORPORA
 from synthcli.disk import writing
 from synthcli.errors import SynthError
@@ -62,7 +62,7 @@ def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
         with writing(f"`{path}`", path, "name another folder with `-o`"):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                durable.write_text(path, json.dumps(log, indent=2, ensure_ascii=False) + "\n")
+                atomic_files.write_text(path, json.dumps(log, indent=2, ensure_ascii=False) + "\n")
     return paths
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.exporters import EXPORTERS, Exporter
@@ -52,7 +52,7 @@ def export_checkpoint(
     exporter = exporter_named(to)
     checkpoint = load_checkpoint(path)
     target = Path(f"{name_of(checkpoint)}-{to}") if target is None else target
-    durable.sweep(target.parent)  # a kill may have come in the midst of replacing it
+    atomic_files.sweep(target.parent)  # a kill may have come in the midst of replacing it
     refuse_taken(target, replaces)
     refuse_unwritable(target, ELSEWHERE)
     model = model_of(checkpoint).float()
@@ -62,7 +62,7 @@ def export_checkpoint(
     needs = sum(tensor.nbytes for tensor in named_tensors(bundle.model).values())
     with (
         writing(f"export `{target}`", target, ELSEWHERE, needs=needs),
-        durable.new_folder(target, replaces=True) as folder,
+        atomic_files.new_folder(target, replaces=True) as folder,
     ):
         exporter.write(bundle, folder, options or ExportOptions())
         certificate = prove(folder, to, exporter, bundle, reference)

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.claims.diverged import DivergedRun
 from synthcli.claims.files import Named, all_claims, find_claims
 from synthcli.claims.measured import Measured
@@ -159,4 +159,4 @@ def write_small(folder: Path, record: Measured | DivergedRun) -> None:
     path = folder / record.file_name
     with writing(f"`{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        durable.write_text(path, json.dumps(record.to_json(), ensure_ascii=False) + "\n")
+        atomic_files.write_text(path, json.dumps(record.to_json(), ensure_ascii=False) + "\n")

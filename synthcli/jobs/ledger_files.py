@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import writing
 from synthcli.errors import carrying
 from synthcli.jobs.compare import ELSEWHERE, KEPT
@@ -32,7 +32,7 @@ def write_ledger(config: LedgerConfig, evidence: Evidence, folder: Path) -> Writ
     path = folder / "ledger.json"
     with carrying(report), writing(f"the ledger `{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        durable.write_text(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-        durable.write_text(path.with_suffix(".md"), markdown(report))
-        durable.write_text(path.with_suffix(".html"), page(report))
+        atomic_files.write_text(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        atomic_files.write_text(path.with_suffix(".md"), markdown(report))
+        atomic_files.write_text(path.with_suffix(".html"), page(report))
     return WrittenLedger(path, report, controls_that_failed(entries))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tomlkit
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compare.contrasts import figure_of, formula_of, value_of
 from synthcli.compare.figures import Quantity
 from synthcli.compare.pairs import draw_counts
@@ -95,7 +95,7 @@ def write_noise(floors: Sequence[NoiseFloor]) -> Path:
         document["floor"].append(tomlkit.item(asdict(row)))
     with writing(f"`{path}`", path, "presets of an installed package may be nobody's to write"):
         path.parent.mkdir(exist_ok=True)
-        durable.write_text(path, tomlkit.dumps(document))
+        atomic_files.write_text(path, tomlkit.dumps(document))
     return path
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compress.activations.cache import (
     RECORDINGS,
     ActivationCache,
@@ -102,7 +102,7 @@ def run(job: ProbeJob, progress: Progress = quiet) -> dict[str, Any]:
     from synthcli.jobs.probe_picture import picture
 
     began = time.perf_counter()
-    with writing(f"`{job.folder}`", job.folder, ELSEWHERE), durable.parents_of(job.folder / REPORT):
+    with writing(f"`{job.folder}`", job.folder, ELSEWHERE), atomic_files.parents_of(job.folder / REPORT):
         with suggest_less_text(job.texts.train.lengths):
             findings = record_and_probe(job, progress)
         report = report_of(job, findings, time.perf_counter() - began)
@@ -115,7 +115,7 @@ def run(job: ProbeJob, progress: Progress = quiet) -> dict[str, Any]:
 
 def record_and_probe(job: ProbeJob, progress: Progress) -> list[Finding]:
     """Record both texts, for as long as this lasts or in the cache named, and probe layer by layer."""
-    with durable.passing_folder(job.folder, RECORDINGS) as passing:
+    with atomic_files.passing_folder(job.folder, RECORDINGS) as passing:
         root = job.cache or passing
         root.mkdir(parents=True, exist_ok=True)
         train, held_out = (record(job, root, kind, progress) for kind in ("train", "held-out"))

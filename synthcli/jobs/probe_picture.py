@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from synthcli import durable
+from synthcli import atomic_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ def picture(report: dict[str, Any], path: Path) -> None:
     figure.suptitle(
         fill(title_of(report), int(LETTERS * width)), x=0.01, ha="left", fontsize=10, fontweight="bold"
     )
-    durable.save_picture(path, figure)
+    atomic_files.save_picture(path, figure)
 
 
 def cells(report: dict[str, Any], key: str, layers: list[int]) -> list[list[float | None]]:

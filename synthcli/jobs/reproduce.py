@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying, did_you_mean
 from synthcli.jobs.parallel import Board, carry_out_all, default_jobs
@@ -77,7 +77,7 @@ def write_report(rows: list[Row], failures: list[Failure], scale: str, folder: P
     path, table = folder / f"reproduce-{scale}.md", as_json(rows, scale, seed, where, jobs, failed)
     with carrying((rows, table)), writing(f"the report `{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        durable.write_text(path, markdown(rows, scale, seed, where, jobs, failed))
+        atomic_files.write_text(path, markdown(rows, scale, seed, where, jobs, failed))
         text = json.dumps(table, indent=2, ensure_ascii=False)
-        durable.write_text(path.with_suffix(".json"), text + "\n")
+        atomic_files.write_text(path.with_suffix(".json"), text + "\n")
     return path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.device import current_device
 from synthcli.disk import writing
 from synthcli.errors import SynthError
@@ -54,7 +54,7 @@ def find_step_seconds(
     measured, path = StepSeconds(wanted, threads, seconds, describe_device(current_device())), places[-1]
     with writing(f"`{path}`", path, "name another folder with `-o`"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write_text(path, json.dumps(asdict(measured), indent=2) + "\n")
+        atomic_files.write_text(path, json.dumps(asdict(measured), indent=2) + "\n")
     return measured
 
 

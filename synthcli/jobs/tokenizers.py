@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthcli.atomic_files import new_folder
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.file_format import OwnFileFormat
@@ -15,7 +16,6 @@ from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer
 from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.data.tokenizers.word_level import frequent_words
 from synthcli.disk import refuse_unwritable, writing
-from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 from synthcli.runs.finding import find_checkpoint
 

@@ -16,8 +16,8 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless, refuse_mismatch
 from synthcli.jobs.evaluate import own_tokenizer
 from synthcli.jobs.shortage import resumable
-from synthcli.jobs.start import LoadReport, freeze, start_from
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
+from synthcli.jobs.warm_start import LoadReport, freeze, start_from
 from synthcli.memory import refuse_larger
 from synthcli.model import build
 from synthcli.model.ops.dispatch import description, uses_kernels

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 import synthcli
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import carrying
 from synthcli.jobs.compare import ELSEWHERE, KEPT
@@ -70,9 +70,9 @@ def tune_alone(alone: TuneAlone, board: Board, jobs: int = 1) -> dict[str, Any]:
     report = report_alone(alone)
     with carrying(report), writing(f"the report `{alone.folder}`", alone.folder, ELSEWHERE, KEPT):
         text = json.dumps(report, indent=2, ensure_ascii=False)
-        durable.write_text(alone.folder / "report.json", text + "\n")
-        durable.write_text(alone.folder / "report.md", describe_alone(report))
-        durable.write_text(alone.folder / "report.html", tune_page(report))
+        atomic_files.write_text(alone.folder / "report.json", text + "\n")
+        atomic_files.write_text(alone.folder / "report.md", describe_alone(report))
+        atomic_files.write_text(alone.folder / "report.html", tune_page(report))
     return report
 
 

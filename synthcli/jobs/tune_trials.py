@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compare.search import Point
 from synthcli.errors import SynthError
 from synthcli.jobs.compare_arms import Arm
@@ -174,4 +174,4 @@ def write_trials(folder: Path, records: Sequence[TrialRecord]) -> None:
     """Keep what trials came to, so that settings are found again without their runs."""
     text = json.dumps({"trials": [asdict(one) for one in records]}, ensure_ascii=False)
     folder.mkdir(parents=True, exist_ok=True)
-    durable.write_text(folder / TRIALS, text + "\n")
+    atomic_files.write_text(folder / TRIALS, text + "\n")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import writing
 from synthcli.runs.run import ELSEWHERE, ENVIRONMENT, PRESET, Run, is_main_process, runs_root, write_json
 from synthcli.safe_read import parse_toml
@@ -45,29 +45,30 @@ def create_run(
 @contextmanager
 def _named_at_the_end(folder: Path) -> Iterator[Run]:
     """Yield a run that gets its name when this ends; on an error nothing is left of it."""
-    with writing(f"a run in `{folder}`", folder, ELSEWHERE), durable.parents_of(folder / PRESET):
+    with writing(f"a run in `{folder}`", folder, ELSEWHERE), atomic_files.parents_of(folder / PRESET):
         _sweep(folder)
         # of an id that two processes draw at once only one gets it
-        with durable.claimed(
-            lambda: folder / (durable.UNFINISHED + new_id()), is_free=lambda path: not _final(path).exists()
+        with atomic_files.claimed(
+            lambda: folder / (atomic_files.UNFINISHED + new_id()),
+            is_free=lambda path: not _final(path).exists(),
         ) as path:
             yield Run(path)
             for file in sorted(path.rglob("*")):
-                durable.sync(file)
-            durable.sync(path)
+                atomic_files.sync(file)
+            atomic_files.sync(path)
             path.rename(_final(path))
-        durable.sync(folder)
+        atomic_files.sync(folder)
 
 
 def _sweep(folder: Path) -> None:
     """Remove what killed processes left; a folder another works in is locked."""
-    for leftover in folder.glob(f"{durable.UNFINISHED}[0-9]*"):
-        with suppress(OSError), durable.held(leftover):
+    for leftover in folder.glob(f"{atomic_files.UNFINISHED}[0-9]*"):
+        with suppress(OSError), atomic_files.held(leftover):
             shutil.rmtree(leftover)
 
 
 def _final(path: Path) -> Path:
-    return path.with_name(path.name.removeprefix(durable.UNFINISHED))
+    return path.with_name(path.name.removeprefix(atomic_files.UNFINISHED))
 
 
 def new_id() -> str:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Collection
 from pathlib import Path
 
-from synthcli.durable import UNFINISHED
+from synthcli.atomic_files import UNFINISHED
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.old_names import preset_now
 from synthcli.runs.run import PRESET, Run, runs_root

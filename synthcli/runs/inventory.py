@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from synthcli.durable import UNFINISHED, is_in_use
+from synthcli.atomic_files import UNFINISHED, is_in_use
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs.experiments import START, TEACHER, TOKENIZER, reference_in

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from synthcli.durable import UNFINISHED
+from synthcli.atomic_files import UNFINISHED
 from synthcli.errors import SynthError
 from synthcli.presets.files import NAME_PATTERN, library_files
 from synthcli.runs.finding import list_runs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import WAIT, not_removed, remove_here, size_of
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.runs.inventory import RECORDINGS, Found, look_at, look_through, uses_of
@@ -99,11 +99,11 @@ def remove(removal: Removal[Found]) -> None:
     path = removal.found.path
     try:
         if removal.found.kind == "leftover":
-            with durable.held(path):
+            with atomic_files.held(path):
                 remove_here(path)
         else:
             with Run(path).lock():
-                durable.remove_folder(path)
+                atomic_files.remove_folder(path)
     except BlockingIOError as error:
         raise SynthError(f"`{path}` is in use: a process writes to it", WAIT) from error
     except (OSError, WorkFailedError) as error:  # the latter of its lock

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
@@ -129,7 +129,7 @@ class Run:
         with ExitStack() as until_then:
             with self._writing(LOCK):
                 self._hold(until_then.enter_context(self._lock_file()))
-                durable.remove_unfinished(self.path)
+                atomic_files.remove_unfinished(self.path)
             yield
 
     def _lock_file(self) -> TextIO:
@@ -178,7 +178,7 @@ class Run:
         with self._writing(f"results/{path.name}"):
             self.results.mkdir(exist_ok=True)
             if is_main_process():
-                durable.write_text(path, lines)
+                atomic_files.write_text(path, lines)
         return path
 
     def result_path(self, name: str) -> Path:
@@ -246,5 +246,5 @@ class Run:
 def write_json(path: Path, table: Mapping[str, Any]) -> Path:
     """Replace a file at once; processes other than the main one write nothing."""
     if is_main_process():
-        durable.write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+        atomic_files.write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
     return path

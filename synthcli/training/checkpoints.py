@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.disk import writing
@@ -119,7 +119,7 @@ def step_folder(path: Path) -> Path:
 
     That is not left to the link `last`: a kill may have come before it moved.
     """
-    path = durable.followed(path)
+    path = atomic_files.followed(path)
     if not path.exists():
         raise SynthError(f"there is no checkpoint at `{path}`", "`synth train PRESET` makes a run with one")
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
@@ -214,7 +214,7 @@ class Checkpointing(Callback):
         needs = bytes_of(weights_of(training.model)) + bytes_of(state.moments(training))
         with writing(f"checkpoint `{path}`", path, then=self.then, needs=needs):
             training.announce("before_save")
-            with durable.new_folder(path) as folder:
+            with atomic_files.new_folder(path) as folder:
                 write(folder, training, self.tokenizer, states, self.preset)
             tidy(self.folder, training.config.keep)
         training.announce("on_save", path)
@@ -238,9 +238,12 @@ def write_model(
     with torch.device("meta"), Uninitialised():
         own = own_weights(build(config), weights, f"checkpoint `{folder}`")
     needs = bytes_of(own)
-    with writing(f"checkpoint `{folder}`", folder, elsewhere, needs=needs), durable.new_folder(folder) as new:
+    with (
+        writing(f"checkpoint `{folder}`", folder, elsewhere, needs=needs),
+        atomic_files.new_folder(folder) as new,
+    ):
         _write_config(new, config)
-        durable.save_tensors(new / WEIGHTS, own, {"format": "pt"})
+        atomic_files.save_tensors(new / WEIGHTS, own, {"format": "pt"})
         if tokenizer is not None:
             tokenizer.save(new)
         for name, text in (files or {}).items():
@@ -283,7 +286,7 @@ def write(
     """Fill the folder of a checkpoint; `states` are those of streams, `preset` the hash of the settings."""
     _write_config(folder, training.model.config)  # type: ignore[arg-type]
     weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
-    durable.save_tensors(folder / WEIGHTS, weights, {"format": "pt"})
+    atomic_files.save_tensors(folder / WEIGHTS, weights, {"format": "pt"})
     tokenizer.save(folder)
     state.save(training, folder / TRAINING, preset)
     recurrent_state.save(states, folder / TRAINING)
@@ -294,7 +297,7 @@ def write(
 
 def tidy(folder: Path, keep: int) -> None:
     """Remove what a kill left, point `last` and `best`, keep the newest and the best."""
-    durable.remove_unfinished(folder)
+    atomic_files.remove_unfinished(folder)
     for copy in (folder / LAST, folder / BEST):
         if is_copy(copy):
             give_step_name(copy)
@@ -302,10 +305,10 @@ def tidy(folder: Path, keep: int) -> None:
     best = best_step(steps)
     for name, path in ((LAST, steps[-1] if steps else None), (BEST, best)):
         if path is not None and not points_to(folder / name, path):
-            durable.link(folder / name, path.name)
+            atomic_files.link(folder / name, path.name)
     for path in steps[:-keep]:
         if path != best:
-            durable.remove_folder(path)
+            atomic_files.remove_folder(path)
 
 
 def best_step(steps: Sequence[Path]) -> Path | None:
@@ -318,10 +321,10 @@ def give_step_name(copy: Path) -> None:
     """Give a folder that stands where a link belongs the name of its step, unless that is there too."""
     path = copy.with_name(step_name(read_manifest(copy).step))
     if path.exists():
-        durable.remove_folder(copy)
+        atomic_files.remove_folder(copy)
     else:
         copy.rename(path)
 
 
 def points_to(name: Path, path: Path) -> bool:
-    return durable.followed(name) == path
+    return atomic_files.followed(name) == path

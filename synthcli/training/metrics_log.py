@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.disk import writing
 from synthcli.memory import peak_memory
 from synthcli.training.events import RESUME, Evaluation, Step
@@ -54,7 +54,7 @@ class Journal(Callback):
         """Keep the records up to a step; say what of them is not as it was written."""
         kept = keep(path, step, expected)
         with writing(f"`{path}`", path, then=self.then):
-            durable.write_text(path, kept.text)
+            atomic_files.write_text(path, kept.text)
         if kept.faults and self.say is not None:
             self.say(f"`{path}` is not as it was written: {'; '.join(kept.faults)}")
 
@@ -101,7 +101,7 @@ class Journal(Callback):
             self._note_time(training, training.step)
         for path in (self.journal, self.timings):
             if path.exists():
-                durable.sync(path)
+                atomic_files.sync(path)
 
     def _note_time(self, training: Trainer, step: int) -> None:
         now = time.perf_counter()

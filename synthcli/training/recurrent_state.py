@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from synthcli.durable import save_tensors
+from synthcli.atomic_files import save_tensors
 from synthcli.errors import SynthError
 from synthcli.model import flatten_state, select_state, unflatten_state
 from synthcli.model.state import map_state

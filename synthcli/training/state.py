@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from synthcli.durable import save_tensors
+from synthcli.atomic_files import save_tensors
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_table
 from synthcli.training.manifest import DAMAGED

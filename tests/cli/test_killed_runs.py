@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compress.config import HealConfig
 from synthcli.jobs import heal as healing
 from synthcli.jobs import merge_layers as merging
@@ -94,7 +94,7 @@ def test_what_killed_commands_left_is_refused_by_name(synth: Synth, student: Pat
     assert said.code == 2
     assert said.err.splitlines()[-2] == f"error: run `{path}` has no checkpoint yet"
     assert "training" not in synth("train", "--resume").err  # the teacher is complete, and is said to be
-    unfinished = student.rename(student.with_name(durable.UNFINISHED + student.name))
+    unfinished = student.rename(student.with_name(atomic_files.UNFINISHED + student.name))
     for command in (["train", "--resume"], ["eval", "perplexity"], ["heal"]):
         said = synth(*command, str(unfinished))
         assert said.code == 2

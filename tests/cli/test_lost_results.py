@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli import disk, durable
+from synthcli import atomic_files, disk
 from synthcli.jobs import evaluate, reproduce
 from synthcli.reproduce.tasks import Task
 from tests.faults.verbs import ENCODER, SEQ2SEQ, TOY
@@ -25,7 +25,7 @@ Refuse = Callable[..., None]
 @pytest.fixture
 def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
     """Have files whose path matches a pattern find a full disk, after so many that do not."""
-    write = durable.write_bytes
+    write = atomic_files.write_bytes
 
     def refuse_names(pattern: str, after: int = 0) -> None:
         seen: list[Path] = []
@@ -37,7 +37,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             write(path, content)
 
-        monkeypatch.setattr(durable, "write_bytes", write_bytes)
+        monkeypatch.setattr(atomic_files, "write_bytes", write_bytes)
         monkeypatch.setattr(disk, "free", lambda folder: 7 * 2**20)
 
     return refuse_names

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.durable import UNFINISHED
+from synthcli.atomic_files import UNFINISHED
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs import create_run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.durable import UNFINISHED, held
+from synthcli.atomic_files import UNFINISHED, held
 from synthcli.runs import Run, create_run
 from synthcli.runs.removing import WAIT
 from tests.test_runs import trained_run

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from synthcli.atomic_files import UNFINISHED
 from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.manifest import read_manifest, store_hash
 from synthcli.data.store.store import find_store, stores_in
-from synthcli.durable import UNFINISHED
 from synthcli.runs import Run, create_run
 from synthcli.runs.removing import WAIT
 from tests.data.small import BYTES, multi30k

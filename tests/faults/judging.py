@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from synthcli.atomic_files import followed
 from synthcli.data.store.manifest import MANIFEST
 from synthcli.data.store.store import open_store
-from synthcli.durable import followed
 from synthcli.errors import SynthError
 from synthcli.training.checkpoints import WEIGHTS, load_checkpoint
 from synthcli.training.manifest import read_manifest, verify

@@ -13,8 +13,8 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate import Request, evaluate_checkpoint
 from synthcli.jobs.finetune import model_for
-from synthcli.jobs.start import start_from
 from synthcli.jobs.train import Watcher, resume_run, train_experiment
+from synthcli.jobs.warm_start import start_from
 from synthcli.model import ModelConfig, build
 from synthcli.presets import load_preset
 from synthcli.runs import find_run

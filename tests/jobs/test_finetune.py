@@ -9,7 +9,7 @@ import torch
 
 from synthcli.errors import SynthError
 from synthcli.jobs.finetune import TASK_OF_KIND, model_for, task_for, validated
-from synthcli.jobs.start import start_from
+from synthcli.jobs.warm_start import start_from
 from synthcli.model import ModelConfig, build
 from synthcli.presets import load_preset
 from synthcli.presets.compatibility import KINDS_OF_TASK

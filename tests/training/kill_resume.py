@@ -21,8 +21,8 @@ from typing import Any
 
 import torch
 
+from synthcli.atomic_files import UNFINISHED
 from synthcli.device import on_device
-from synthcli.durable import UNFINISHED
 from synthcli.training.checkpoints import newest_checkpoint
 from tests.killing import is_killed, kill_self_at
 from tests.training.toy_streams import SRUPP, Periodic, model, stream_callbacks

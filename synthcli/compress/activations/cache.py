@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.hook_points import HookPoint, width_of
 from synthcli.compress.activations.recording import (
@@ -167,7 +167,7 @@ def build_cache(
     refuse_size(path, size, limit)
     if path.exists():
         raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
-    with writing(f"recording `{path}`", path, needs=size), durable.new_folder(path) as folder:
+    with writing(f"recording `{path}`", path, needs=size), atomic_files.new_folder(path) as folder:
         record(folder, teacher, calibration, wanted, progress)
         write_index(folder, teacher, calibration, wanted)
     return open_cache(path)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import capture
 from synthcli.compress.activations.hook_points import HookPoint, width_of
@@ -122,4 +122,4 @@ def write_index(folder: Path, teacher: Teacher, calibration: Calibration, points
         "sites": {str(point): {"width": width_of(teacher.model, point)} for point in points},
         "bytes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
     }
-    durable.write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
+    atomic_files.write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")

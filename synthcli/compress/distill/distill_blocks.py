@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from torch import nn
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer, hook_points_of
@@ -43,7 +43,7 @@ def distill_blocks(
         check_layer(teacher.config, layer, stack)
     refuse_misfit(teacher, stack, students, config)
     done: list[DistilledBlock] = []
-    with durable.passing_folder(folder, RECORDINGS) as passing:
+    with atomic_files.passing_folder(folder, RECORDINGS) as passing:
         points = hook_points_of(stack, sorted(students), parts_of(config))
         whole = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
         for layer, mixer in sorted(students.items()):

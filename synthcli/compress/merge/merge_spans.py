@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import Kept, New, with_layers
@@ -67,7 +67,7 @@ def merge_spans(
     `texts` are to train on and to evaluate on. Recordings lie below `folder` and are removed again.
     """
     done: list[MergedLayer] = []
-    with durable.passing_folder(folder, RECORDINGS) as passing:
+    with atomic_files.passing_folder(folder, RECORDINGS) as passing:
         points = [point for span in spans for point in (span.source, span.target)]
         teacher_caches = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
         for span in spans:

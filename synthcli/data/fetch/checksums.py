@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from synthcli.atomic_files import write_text
 from synthcli.data.fetch.remote_files import Remote
-from synthcli.durable import write_text
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.safe_read import read_json
 

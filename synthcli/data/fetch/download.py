@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2 as http  # the client that the Hugging Face hub's library uses: same proxies, same certificates
 
 from synthcli import __version__
-from synthcli.durable import sync
+from synthcli.atomic_files import sync
 from synthcli.errors import WorkFailedError
 
 Progress = Callable[[str, int, int | None], None]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthcli.atomic_files import new_folder
 from synthcli.data.corpora import Corpus
 from synthcli.data.corpora.homes import find_home, is_filled, list_homes
 from synthcli.data.fetch.archives import unpack
@@ -18,7 +19,6 @@ from synthcli.data.fetch.checksums import verify_checksum
 from synthcli.data.fetch.download import Progress, download
 from synthcli.data.fetch.remote_files import PUBLISHED, Remote
 from synthcli.disk import writing
-from synthcli.durable import new_folder
 from synthcli.errors import SynthError, WorkFailedError
 
 THEN = "give the same command again: it goes on where it stopped"

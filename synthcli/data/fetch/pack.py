@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
+from synthcli.atomic_files import new_file, parents_of
 from synthcli.data.fetch.checksums import digest
 from synthcli.data.fetch.download import Progress
 from synthcli.disk import refuse_unwritable, writing
-from synthcli.durable import new_file, parents_of
 from synthcli.errors import SynthError, WorkFailedError
 
 FORMAT = 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast, get_args
 
+from synthcli.atomic_files import new_folder
 from synthcli.data.corpora.homes import data_root, is_filled
 from synthcli.data.fetch.archives import (
     Header,
@@ -22,7 +23,6 @@ from synthcli.data.fetch.download import Progress
 from synthcli.data.fetch.pack import FILES, FORMAT, LIST, Hashing, Kind
 from synthcli.data.store.store import stores_root
 from synthcli.disk import writing
-from synthcli.durable import new_folder
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.safe_read import parse_json, refuse_irregular
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from synthcli.atomic_files import parents_of
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source, find_corpus
 from synthcli.data.prepare.executors import Executor, find_executor
@@ -33,7 +34,6 @@ from synthcli.data.store.shards import write_json
 from synthcli.data.store.store import Store, open_store, store_path
 from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.disk import writing
-from synthcli.durable import parents_of
 from synthcli.errors import WorkFailedError
 
 __all__ = ["Progress", "prepare_store"]

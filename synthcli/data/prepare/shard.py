@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow
 
+from synthcli.atomic_files import sync
 from synthcli.data.prepare.encoding import ENCODERS, TextEncoder, count_shard, longest_texts
 from synthcli.data.prepare.texts import ShardTask
 from synthcli.data.store.manifest import sha256
 from synthcli.data.store.shards import row_schema
-from synthcli.durable import sync
 
 
 @dataclass(frozen=True)

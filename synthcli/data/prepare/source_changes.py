@@ -10,12 +10,12 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from synthcli.atomic_files import write_text
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.label_classes import read_classes
 from synthcli.data.store.manifest import SOURCE, FileEntry, Manifest, sha256
 from synthcli.data.store.origin import find_given_source, prepare_command
 from synthcli.data.store.store import Store
-from synthcli.durable import write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_json
 

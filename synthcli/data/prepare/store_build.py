@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from synthcli.atomic_files import remove_unfinished, sync, take_place, write_text
 from synthcli.data.prepare.shard import ShardDraft, ShardRecord
 from synthcli.data.prepare.texts import ShardTask
 from synthcli.data.store.inventory import work_folder
 from synthcli.data.store.manifest import sha256
-from synthcli.durable import remove_unfinished, sync, take_place, write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_json, read_text
 

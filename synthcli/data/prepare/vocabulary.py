@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from synthcli.atomic_files import new_folder
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import Corpus, Source
 from synthcli.data.corpora.forms import shape_row
@@ -11,7 +12,6 @@ from synthcli.data.prepare.sharding import count_text_bytes, row_texts
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.base import NAMED
 from synthcli.data.tokenizers.word_level import UNKNOWN, WordTokenizer, frequent_words, max_words
-from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 
 ROWS_AT_ONCE = 2_000  # between two reports

@@ -5,8 +5,8 @@ from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthcli.atomic_files import save_picture
 from synthcli.disk import writing
-from synthcli.durable import save_picture
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.data.store.locking import hold_lock
 from synthcli.data.store.manifest import MANIFEST, Manifest, read_manifest, store_hash
 from synthcli.data.store.store import is_other_manifest, stores_root
@@ -44,12 +44,12 @@ def look_through_stores(root: Path) -> list[FoundStore]:
 
 def _look_at_store(path: Path) -> FoundStore:
     """Return what one folder is."""
-    if durable.LEFT.fullmatch(path.name):
-        return FoundStore(path, "leftover", "in use" if durable.is_in_use(path) else "left over")
+    if atomic_files.LEFT.fullmatch(path.name):
+        return FoundStore(path, "leftover", "in use" if atomic_files.is_in_use(path) else "left over")
     if path.name == CACHE:
         return FoundStore(path, "cache", "tokenizers trained once")
     if path.name.startswith(".") and path.name.endswith(WORK):
-        is_running = durable.is_in_use(lock_path(path))
+        is_running = atomic_files.is_in_use(lock_path(path))
         return FoundStore(path, "unfinished", "in use" if is_running else "not complete")
     if (path / MANIFEST).is_file() and not is_other_manifest(path):
         return _store_at(path)
@@ -111,7 +111,7 @@ def refuse_removal(one: FoundStore) -> None:
     """Raise for what is being made, and for what is no store."""
     if one.kind == "foreign":
         raise SynthError(f"`{one.path}` is no store, and not removed", "remove it yourself if it is yours")
-    if one.is_in_use or durable.is_in_use(lock_path(one.path)):
+    if one.is_in_use or atomic_files.is_in_use(lock_path(one.path)):
         _refuse_prepared(one.path)
 
 
@@ -126,11 +126,11 @@ def remove_store(one: FoundStore) -> None:
             if one.kind in ("store", "damaged", "unfinished"):
                 until_then.enter_context(hold_lock(lock_path(one.path), lambda: _refuse_prepared(one.path)))
             elif one.kind == "leftover":
-                until_then.enter_context(durable.held(one.path))
+                until_then.enter_context(atomic_files.held(one.path))
                 remove_here(one.path)
             for path in (one.path, work_folder(one.path)):
                 if path.exists():
-                    durable.remove_folder(path, is_swept=True)
+                    atomic_files.remove_folder(path, is_swept=True)
     except BlockingIOError as error:
         raise SynthError(f"`{one.path}` is in use: a process writes to it", WAIT) from error
     except OSError as error:

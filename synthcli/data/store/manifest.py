@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
+from synthcli.atomic_files import write_text
 from synthcli.data.store.origin import prepare_command
-from synthcli.durable import write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import Shape, check_shape, inside, read_json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow
 
-from synthcli.durable import write_text
+from synthcli.atomic_files import write_text
 from synthcli.errors import SynthError
 from synthcli.safe_read import inside, read_table
 

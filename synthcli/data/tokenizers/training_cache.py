@@ -12,9 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthcli.atomic_files import new_folder
 from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.data.tokenizers.training_sample import draw_sample
-from synthcli.durable import new_folder
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:

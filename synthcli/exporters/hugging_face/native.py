@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from synthcli.durable import save_tensors
+from synthcli.atomic_files import save_tensors
 from synthcli.errors import SynthError
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.hugging_face.auto_classes import label_entries, special_ids, text_form_entry

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from synthcli.durable import save_tensors
+from synthcli.atomic_files import save_tensors
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.hugging_face.auto_classes import (
     LOADERS,

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from synthcli import durable
+from synthcli import atomic_files
 from synthcli.jobs import agreement_picture, probe_picture
 
 NAMES = ["heads-halved", "factorized-random", "none"]
@@ -24,7 +24,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         figure.draw_without_rendering()
         figures.append(figure)
 
-    monkeypatch.setattr(durable, "save_picture", keep)
+    monkeypatch.setattr(atomic_files, "save_picture", keep)
     return figures
 
 

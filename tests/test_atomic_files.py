@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from synthcli import durable
-from synthcli.durable import (
+from synthcli import atomic_files
+from synthcli.atomic_files import (
     followed,
     held,
     link,
@@ -26,7 +26,7 @@ from synthcli.durable import (
 HOLD = """
 import sys, time
 from pathlib import Path
-from synthcli.durable import passing_folder
+from synthcli.atomic_files import passing_folder
 with passing_folder(Path(sys.argv[1]), ".passing-") as folder:
     (folder / "large").write_text("x")
     print(folder, flush=True)
@@ -58,7 +58,7 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path:
 LOOP = """
 import sys
 from pathlib import Path
-from synthcli.durable import new_file, new_folder, passing_folder
+from synthcli.atomic_files import new_file, new_folder, passing_folder
 place, me = Path(sys.argv[1]), sys.argv[2]
 for number in range(60):
     with passing_folder(place, ".passing-") as folder:
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_take_a_place_leaves_the_old_one_there(
     if fails == "rename":
         monkeypatch.setattr(Path, "rename", second)
     else:
-        monkeypatch.setattr(durable, "sync", failing(errno.EIO))
+        monkeypatch.setattr(atomic_files, "sync", failing(errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
         take_place(tmp_path / "new", tmp_path / "old", tmp_path / "aside")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
