@@ -69,7 +69,11 @@ def is_met(error: BaseException | None) -> bool:
 
 
 def end_at_once() -> None:
-    """Let signals end this process where there is nothing left to tidy up."""
+    """Let signals end this process where there is nothing left to tidy up.
+
+    An alarm that is on its way must not set the next one, which would end the process with its own code.
+    """
+    signal.signal(signal.SIGALRM, lambda number, frame: None)
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

@@ -115,7 +115,10 @@ def test_two_variants(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.slow
 def test_shrink_an_encoder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("transformers", reason="the extra `hf` is not installed")
-    names = run("shrink-an-encoder")
+    from .exporters.own_code import modules_of_their_own
+
+    with modules_of_their_own(here / "modules"):
+        names = run("shrink-an-encoder")
     before, after = names["smaller"].parameters
     assert before > after == sum(p.numel() for p in names["model"].parameters())
     assert type(names["model"]).__module__.startswith("transformers_modules")

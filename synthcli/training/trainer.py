@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 from torch import Tensor, nn
 
 from synthcli.data.config import BatchConfig
@@ -23,10 +21,13 @@ from synthcli.training.events import Evaluation, Step
 from synthcli.training.optimizers import build_optimizer
 from synthcli.training.precision import Precision, choose
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator  # an evaluation does without
+
 Indices = npt.NDArray[np.int64]
 # what a model keeps without learning it is drawn of the seed or read from a file, alike in every process
-WRAPPING = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
-WRAPPED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+WRAPPING = {"broadcast_buffers": False, "gradient_as_bucket_view": True}
+WRAPPED = ("NO", "MULTI_CPU", "MULTI_GPU")  # kinds of Accelerate's
 
 
 class Examples(Protocol):
@@ -79,7 +80,7 @@ class Trainer:
     batch: BatchConfig
     batches: Batches
     steps: int
-    accelerator: Accelerator
+    accelerator: "Accelerator"
     precision: Precision
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
@@ -244,24 +245,29 @@ def refuse_few_streams(batch: BatchConfig) -> None:
         )
 
 
-def accelerate() -> Accelerator:
+def accelerate() -> "Accelerator":
     """Join the processes of the launcher, on the device that was chosen.
 
     Number formats and loss scaling are the loop's own. Accelerate keeps the first device of a process for
     good, and has no other way to name another than its state.
     """
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
     device = current_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)  # or the first GPU holds a context of half a gigabyte for nothing
     is_cpu = count_processes() > 1 and device.type == "cpu"
-    accelerator = Accelerator(cpu=is_cpu, mixed_precision="no", kwargs_handlers=[WRAPPING])
+    accelerator = Accelerator(
+        cpu=is_cpu, mixed_precision="no", kwargs_handlers=[DistributedDataParallelKwargs(**WRAPPING)]
+    )
     is_known = accelerator.device.type in ("cpu", "cuda")  # `auto` leaves it one of another kind
     if count_processes() == 1 and (is_known or chosen_word() == "cpu"):
         accelerator.state.device = device
     return accelerator
 
 
-def choose_together(asked: PrecisionName, accelerator: Accelerator) -> Precision:
+def choose_together(asked: PrecisionName, accelerator: "Accelerator") -> Precision:
     """Return the format of all processes: with `auto` one that the device of each multiplies natively."""
     precision = choose(asked, accelerator.device)
     if asked != "auto" or accelerator.num_processes == 1:

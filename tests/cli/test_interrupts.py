@@ -190,3 +190,17 @@ def test_a_signal_to_a_process(number: signal.Signals, tmp_path: Path) -> None:
         "interrupted: nothing is left half done\nnext: `synth check wmt14-dense` begins again\n"
     )
     assert end_within([process.pid], 1) == []
+
+
+def test_an_alarm_on_its_way_sets_no_further_one(tmp_path: Path) -> None:
+    """Else a command that has said what a signal left would be ended by the alarm, with its code."""
+    code = """
+import os, signal
+from synthcli.__main__ import end_at_once, take_signals
+take_signals()
+end_at_once()
+os.kill(os.getpid(), signal.SIGALRM)
+print(signal.getitimer(signal.ITIMER_REAL)[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0.0\n", "")

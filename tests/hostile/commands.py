@@ -149,6 +149,12 @@ COMMANDS: dict[str, Command] = {
     "runs plot": Command(
         ("runs", "plot", "teacher", "-o", "out.png"), options(paths="output"), RUN[:1], {2: "path"}
     ),
+    "runs results": Command(
+        ("runs", "results", "teacher", "--as", "ada/model", "-o", "out"),
+        options(paths="output"),
+        RUN,
+        {2: "path"},
+    ),
     "runs rm": Command(("runs", "rm", "teacher"), {}, RUN, {2: "path"}),  # nobody can be asked: nothing goes
     "runs rm --yes": Command(
         ("runs", "rm", "teacher", "--yes"), {}, RUN, {2: "path"}, removes="runs/teacher/*"
