@@ -21,6 +21,7 @@ from synthcli.presets.schema import Experiment
 from synthcli.presets.sizes import size_of
 
 PRINTED = "as printed"
+OF_A_PROCESS = 0.05  # deviation of a ratio of times from one process to the next (docs/claims.md)
 
 
 @dataclass(frozen=True)
@@ -112,12 +113,16 @@ def find_of_measured(test: ClaimTest, measured: Measured) -> Outcome:
 def _findings_of_values(test: ClaimTest, values: Mapping[str, "np.ndarray"]) -> Sequence[RelationFinding]:
     claim, measure = test.named.claim, test.own_measure
     assert measure is not None
+    own = OF_A_PROCESS if measure.is_timed else 0.0
     sign = 1 if measure.higher_is_better else -1
     if isinstance(claim, OrderingClaim):
         return [
             RelationFinding(
                 relation,
-                _spread(sign * (values[relation.first] - values[relation.second])),
+                _spread(
+                    sign * (values[relation.first] - values[relation.second]),
+                    own * float(values[relation.second].mean()),
+                ),
                 _limit(claim, relation),
                 measure.unit,
             )
@@ -125,7 +130,7 @@ def _findings_of_values(test: ClaimTest, values: Mapping[str, "np.ndarray"]) -> 
         ]
     arms = list(test.arms)
     if isinstance(claim, RatioClaim):
-        return [_ratio(claim, arms, values[arms[0]] / values[arms[1]], test.scale)]
+        return [_ratio(claim, arms, values[arms[0]] / values[arms[1]], test.scale, own)]
     assert isinstance(claim, TrajectoryClaim)
     if claim.ends_below is not None:
         relation = Relation(f"{claim.ends_below:g}", "better", arms[0])
@@ -136,18 +141,23 @@ def _findings_of_values(test: ClaimTest, values: Mapping[str, "np.ndarray"]) -> 
     ]
 
 
-def _ratio(claim: RatioClaim, arms: list[str], ratios: "np.ndarray", scale: str) -> RelationFinding:
-    """Return a finding on a ratio: within its interval at the scale of the paper, else on its side of 1."""
+def _ratio(
+    claim: RatioClaim, arms: list[str], ratios: "np.ndarray", scale: str, own: float
+) -> RelationFinding:
+    """Return a finding on a ratio: within its interval at the scale of the paper, else on its side of 1.
+
+    `own` is the deviation of the ratio from one process to the next, which rounds of one do not show.
+    """
     if scale == "paper" or claim.low < 1 < claim.high:
         middle, half = (claim.low + claim.high) / 2, (claim.high - claim.low) / 2
         relation = Relation(f"{arms[0]}/{arms[1]}", "equivalent", f"{middle:g}")
-        return RelationFinding(relation, _spread(ratios - middle), half, "of the ratio")
+        return RelationFinding(relation, _spread(ratios - middle, own), half, "of the ratio")
     if claim.low >= 1:
         return RelationFinding(
-            Relation(f"{arms[0]}/{arms[1]}", "better", "1"), _spread(ratios - 1), 0.0, "of the ratio"
+            Relation(f"{arms[0]}/{arms[1]}", "better", "1"), _spread(ratios - 1, own), 0.0, "of the ratio"
         )
     return RelationFinding(
-        Relation("1", "better", f"{arms[0]}/{arms[1]}"), _spread(1 - ratios), 0.0, "of the ratio"
+        Relation("1", "better", f"{arms[0]}/{arms[1]}"), _spread(1 - ratios, own), 0.0, "of the ratio"
     )
 
 
@@ -162,11 +172,11 @@ def _limit(claim: OrderingClaim, relation: Relation) -> float:
     return claim.by if relation.word == "better" else claim.margin or 0.0
 
 
-def _spread(differences: "np.ndarray") -> Spread:
-    """Return the spread of values that have no samples."""
+def _spread(differences: "np.ndarray", other: float = 0.0) -> Spread:
+    """Return the spread of values that have no samples; `other` is a deviation that all of them share."""
     count = len(differences)
     error = float(np.std(differences, ddof=1)) / count**0.5 if count > 1 else None
-    return Spread(float(differences.mean()), count, error, count - 1, 0.0, 0.0)
+    return Spread(float(differences.mean()), count, error, count - 1, other, other)
 
 
 def count_exactly(test: ClaimTest) -> ClaimVerdict:

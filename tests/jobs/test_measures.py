@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from synthcli.claims.files import all_claims
+from synthcli.claims.measured import Measured
+from synthcli.claims.verdict import conclude, rule
 from synthcli.errors import SynthError
+from synthcli.jobs.claim_findings import find_of_measured
+from synthcli.jobs.claim_tests import find_test
 from synthcli.jobs.start_measures import attention_distance, position_similarity
 from synthcli.jobs.student_measures import student_error, teacher_divergence, teacher_of
 from synthcli.jobs.train import Watcher
@@ -107,3 +112,17 @@ def test_students_are_measured_against_a_teacher_of_their_seed(
 def test_what_compresses_nothing_makes_no_student() -> None:
     with pytest.raises(SynthError, match="preset `lm1b-dense` makes no student"):
         teacher_of(load_preset("lm1b-dense", "smoke"))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "word"), [(1.06, "undecided"), (1.3, "direction holds"), (0.7, "contradicted")]
+)
+def test_a_ratio_of_times_has_the_deviation_between_processes(ratio: float, word: str) -> None:
+    """Twenty rounds of one process that hardly differ say nothing of a few per cent."""
+    test = find_test(all_claims()["synthesizer/narang-random-speed"], "smoke", 0, None)
+    assert test is not None
+    rounds = [10.0 + number / 1000 for number in range(20)]
+    first, second = test.arms
+    values = {first: tuple(ratio * one for one in rounds), second: tuple(rounds)}
+    measured = Measured("steps-per-second", "smoke", "", (0,), values, {}, 1.0)
+    assert conclude(rule(find_of_measured(test, measured).findings), "smoke").word == word
