@@ -7,6 +7,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -72,6 +73,7 @@ def _fewest(power: Callable[[int], float]) -> int | None:
     return bisect_left(range(MOST), True, 2, key=lambda count: power(count) >= POWER)
 
 
+@lru_cache(maxsize=1024)  # a search for a difference asks for the same ones again and again
 def _critical_values(sigma: float, count: int, rest: float, level: float) -> Array:
     """Return the critical value for each estimate of σ: halved until found, all at once."""
     estimates = sigma * np.sqrt(1 / inflations(count - 1, STEPS) / count)
