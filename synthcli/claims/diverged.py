@@ -18,7 +18,7 @@ SHAPE: Shape = {
     "made": {},
 }
 HINT = "delete it: the training is made anew"
-MOST_SEEDS = 50  # of each arm, that are asked for
+MOST = 50  # seeds of each arm that anybody would be told to run
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,13 @@ class DivergenceFinding:
     """How many seeds of each arm of a relation diverged, `(diverged, all)`.
 
     The losses of those that ended are no fair sample, so that these counts alone decide: by Fisher's exact
-    test, two-sided.
+    test, two-sided. `runs` names those that are counted.
     """
 
     relation: Relation
     first: tuple[int, int]
     second: tuple[int, int]
+    runs: frozenset[str] = frozenset()
 
     @property
     def p_holds(self) -> float:
@@ -92,7 +93,7 @@ class DivergenceFinding:
 
     def _seeds_to_decide(self) -> int | None:
         shares = [some / seeds for some, seeds in (self.first, self.second)]
-        for seeds in range(2, MOST_SEEDS + 1):
+        for seeds in range(2, MOST + 1):
             first, second = ((round(share * seeds), seeds) for share in shares)
             if fisher_exact(first, second) < 1 - LEVEL:
                 return seeds

@@ -32,13 +32,15 @@ STRONGEST = "paper"
 class RelationFinding:
     """What was measured for one relation; `difference` is the first arm's less the second's, more is better.
 
-    `limit` is what it has to be more than (better), or its size less than (equivalent).
+    `limit` is what it has to be more than (better), or its size less than (equivalent). `runs` names what
+    was measured.
     """
 
     relation: Relation
     spread: Spread
     limit: float
     unit: str
+    runs: frozenset[str] = frozenset()
 
     @property
     def p_holds(self) -> float:

@@ -52,7 +52,16 @@ def find_of_runs(test: ClaimTest, records: Records) -> Outcome | None:
         for arm, of_arm in ended.items()
     }
     runs = tuple(record for of_arm in ended.values() for record in of_arm.values())
-    return Outcome(tuple(_findings_of_runs(test, records, ended)), figures, runs)
+    findings = (_name_runs(one, records) for one in _findings_of_runs(test, records, ended))
+    return Outcome(tuple(findings), figures, runs)
+
+
+def _name_runs(finding: Finding, records: Records) -> Finding:
+    """Return a finding with the runs that it is of: those of its two arms, or of all where it names none."""
+    of_arms = [records[arm] for arm in (finding.relation.first, finding.relation.second) if arm in records]
+    found = (one for of_arm in of_arms or records.values() for one in of_arm.values())
+    names = frozenset(one.run if isinstance(one, RunRecord) else one.settings for one in found)
+    return replace(finding, runs=names)
 
 
 def _findings_of_runs(test: ClaimTest, records: Records, ended: Finished) -> Iterator[Finding]:
@@ -107,7 +116,9 @@ def find_of_measured(test: ClaimTest, measured: Measured) -> Outcome:
         arm: {str(number): float(value) for number, value in enumerate(of_arm)}
         for arm, of_arm in values.items()
     }
-    return Outcome(tuple(_findings_of_values(test, compared)), figures, (), measured)
+    runs = frozenset({measured.settings})
+    findings = (replace(one, runs=runs) for one in _findings_of_values(test, compared))
+    return Outcome(tuple(findings), figures, (), measured)
 
 
 def _findings_of_values(test: ClaimTest, values: Mapping[str, "np.ndarray"]) -> Sequence[RelationFinding]:

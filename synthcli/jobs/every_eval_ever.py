@@ -21,7 +21,7 @@ from synthcli.data.corpora import CORPORA
 from synthcli.disk import writing
 from synthcli.errors import SynthError
 from synthcli.evaluation.result import Figure, Result
-from synthcli.jobs.export_card import WRITTEN, dataset_of, place_in
+from synthcli.jobs.export_card import WRITTEN, dataset_of, place_in, results_of
 from synthcli.jobs.push import refuse_name
 from synthcli.runs import Run, read_experiment
 
@@ -49,7 +49,7 @@ def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
     `model` is its id on the hub, `owner/name`. The same results have the same file, which is left as it is.
     """
     refuse_name("--as", model)
-    results = [Result.from_json(table) for table in run.read_results().values() if "figures" in table]
+    results = results_of(run)
     if not results:
         raise SynthError(
             f"`{run.path}` has no results", f"make some first: `synth eval perplexity {run.path}`"

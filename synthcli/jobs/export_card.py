@@ -15,7 +15,7 @@ from synthcli.jobs.export_recipe import recipe_of, title_of
 from synthcli.model import count_parameters
 from synthcli.presets.paper import Paper
 from synthcli.presets.schema import Experiment
-from synthcli.runs import run_of
+from synthcli.runs import Run, run_of
 from synthcli.training.checkpoints import Checkpoint
 
 NAMES = (
@@ -110,12 +110,16 @@ def dataset_of(result: Result) -> dict[str, str | None]:
     }
 
 
+def results_of(run: Run) -> list[Result]:
+    """Return the evaluations of a run, by name; whatever else lies among its results is none."""
+    return [Result.from_json(table) for table in run.read_results().values() if "figures" in table]
+
+
 def metrics_of(checkpoint: Checkpoint) -> tuple[Metric, ...]:
     """Return the figures of every evaluation of this checkpoint."""
     run = run_of(checkpoint.path)
     if run is None:
         return ()
-    results = [Result.from_json(table) for table in run.read_results().values() if "figures" in table]
     return tuple(
         Metric(
             name=figure.name,
@@ -131,7 +135,7 @@ def metrics_of(checkpoint: Checkpoint) -> tuple[Metric, ...]:
             limit=result.limit,
             **dataset_of(result),
         )
-        for result in results
+        for result in results_of(run)
         if result.step == checkpoint.step
         for figure in result.figures
     )

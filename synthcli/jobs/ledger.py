@@ -20,10 +20,9 @@ from synthcli.jobs.compare import ELSEWHERE, KEPT, ArmRun, has_diverged, write_r
 from synthcli.jobs.ledger_evidence import RECORDS, Evidence, settings_key
 from synthcli.jobs.ledger_works import rank_works, works_of
 from synthcli.jobs.parallel import Board, carry_out_all
-from synthcli.jobs.records import MADE
+from synthcli.jobs.records import made_here
 from synthcli.jobs.work import Failure
 from synthcli.runs import refuse_unwritable_runs
-from synthcli.runs.environment import environment
 
 
 @dataclass(frozen=True)
@@ -149,9 +148,8 @@ def run(ledger: Ledger, board: Board, jobs: int = 1) -> None:
 def describe_diverged(work: ArmRun, failure: Failure) -> DivergedRun:
     """Return the record of a training that ended since its loss was no longer finite."""
     experiment = work.experiment()
-    made = {key: value for key, value in environment().items() if key in MADE}
     scale, seed = str(experiment.scale), experiment.training.seed
-    return DivergedRun(experiment.name, scale, settings_key(experiment), seed, failure.message, made)
+    return DivergedRun(experiment.name, scale, settings_key(experiment), seed, failure.message, made_here())
 
 
 def write_small(folder: Path, record: Measured | DivergedRun) -> None:

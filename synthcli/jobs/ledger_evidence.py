@@ -57,8 +57,12 @@ class Evidence:
         return self._find_any(run.experiment(), run.metrics) is not None
 
     def _find_any(self, experiment: Experiment, metrics: Sequence[str]) -> RunRecord | DivergedRun | None:
-        key = (experiment.name, settings_key(experiment))
-        return self.find(experiment, metrics) or self.diverged.get(key)
+        return self.find(experiment, metrics) or self._find_diverged(experiment)
+
+    def _find_diverged(self, experiment: Experiment) -> DivergedRun | None:
+        if not self.diverged:
+            return None
+        return self.diverged.get((experiment.name, settings_key(experiment)))
 
     def of_test(self, test: ClaimTest) -> dict[str, dict[int, RunRecord | DivergedRun]]:
         """Return what became of each arm by seed: the test's seeds, and more where all arms have them."""

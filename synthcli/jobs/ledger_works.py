@@ -8,12 +8,11 @@ from synthcli.claims.measured import Measured
 from synthcli.jobs.claim_tests import ClaimTest
 from synthcli.jobs.compare import ArmRun
 from synthcli.jobs.ledger_evidence import Evidence
-from synthcli.jobs.records import MADE
+from synthcli.jobs.records import made_here
 from synthcli.jobs.reproduce_rows import finished_run
 from synthcli.jobs.work import Listener, watcher_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
-from synthcli.runs.environment import environment
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class MeasureWork:
             self.test.settings_hash,
             tuple(self.test.seeds),
             {arm: tuple(of_arm) for arm, of_arm in values.items()},
-            {key: value for key, value in environment().items() if key in MADE},
+            made_here(),
             round(time.monotonic() - start, 2),
         )
 

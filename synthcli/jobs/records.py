@@ -18,6 +18,7 @@ from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, read_experiment
 from synthcli.runs.differences import preset_hash
+from synthcli.runs.environment import environment
 from synthcli.runs.run import write_json
 from synthcli.training.metrics_log import read
 
@@ -56,6 +57,11 @@ def make_record(run: Run, asked: Experiment, metrics: Sequence[str], watcher: Wa
     )
     write_json(record_path(run, metrics), record.to_json())
     return record
+
+
+def made_here() -> dict[str, Any]:
+    """Return what records say of the machine and the code, of what is measured here and now."""
+    return {key: value for key, value in environment().items() if key in MADE}
 
 
 def portable_settings(experiment: Experiment) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The rule that gives a claim its verdict, against independent t-tests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -94,3 +96,8 @@ def test_what_two_claims_say_alike_is_one_hypothesis() -> None:
     lucky, other = finding([0.5, 0.9, 0.75, 0.2]), finding([0.1, -0.2, 0.3])
     once, twice = rule([lucky, other]), rule([lucky, other, lucky])
     assert [one.p_holds for one in twice] == [one.p_holds for one in (*once, once[0])]
+
+
+def test_what_is_alike_of_other_runs_is_another_hypothesis() -> None:
+    here, there = (replace(finding([0.5, 0.9, 0.75, 0.2]), runs=frozenset({run})) for run in "ab")
+    assert rule([here, there])[0].p_holds == pytest.approx(2 * rule([here])[0].p_holds)
