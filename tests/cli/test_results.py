@@ -1,12 +1,16 @@
 """Results that are kept: each is made again from its records alone, and is what the pages quote."""
 
 import json
+import math
 import shlex
+import statistics
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from synthcli.claims.measured import read_measured
+from synthcli.jobs.claim_findings import OF_A_PROCESS
 from synthcli.jobs.ledger_report import sentence
 
 from .conftest import Synth
@@ -88,6 +92,20 @@ def test_the_ledger_follows_from_its_records(synth: Synth, here: Path) -> None:
             assert (one["verdict"], one["says"]) == (other["verdict"], other["says"]), one["id"]
     assert again["counts"] == kept["counts"]
     assert not (here / "runs").exists()
+
+
+def test_ratios_of_times_differ_between_processes_as_much_as_is_said() -> None:
+    """The deviation of a ratio over processes, the mean variance of all ratios that were measured thrice."""
+    ratios: dict[tuple[str, ...], list[float]] = {}
+    for folder in ("ledger", "times"):
+        for path in (RESULTS / "records" / folder).glob("measured.steps-per-second.smoke.*.json"):
+            arms, of_arms = zip(*sorted(read_measured(path).values.items()), strict=True)
+            if len(arms) == 2:
+                of_rounds = [one / other for one, other in zip(*of_arms, strict=True)]
+                ratios.setdefault(arms, []).append(math.log(statistics.median(of_rounds)))
+    variances = [statistics.variance(of_ratio) for of_ratio in ratios.values()]
+    assert len(variances) == 12
+    assert statistics.mean(variances) ** 0.5 == pytest.approx(OF_A_PROCESS, rel=0.1)
 
 
 def test_the_ledger_is_quoted_as_it_is() -> None:
