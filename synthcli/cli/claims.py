@@ -149,7 +149,7 @@ def run(
     from synthcli.jobs.ledger import LedgerConfig, find_scale, prepare
     from synthcli.jobs.ledger import run as run_ledger
     from synthcli.jobs.ledger_files import write_ledger
-    from synthcli.jobs.parallel import default_jobs
+    from synthcli.jobs.parallel.carry_out import default_jobs
 
     jobs = jobs or default_jobs()
     hours = None if budget is None else parse_budget(budget) * jobs

@@ -77,16 +77,16 @@ def compare(
     if samples:
         return compare_files(context, arms, metric or [], as_json)
     from synthcli.cli.reproducing_progress import ReproducingProgress
-    from synthcli.jobs.cluster import on_engine
-    from synthcli.jobs.compare import compare as compare_arms
-    from synthcli.jobs.compare import count_kept, find_noise, prepare
-    from synthcli.jobs.compare_arms import parse_arms
-    from synthcli.jobs.compare_config import CompareConfig
-    from synthcli.jobs.compare_equal import equalise, parse_equal
-    from synthcli.jobs.compare_ladder import check_ladder, prepare_ladder
-    from synthcli.jobs.ladder_rungs import parse_ladder
-    from synthcli.jobs.parallel import default_jobs
-    from synthcli.jobs.tune_compare import plan_tuned, prepare_for, tune_arms
+    from synthcli.jobs.compare.arms import parse_arms
+    from synthcli.jobs.compare.compare import compare as compare_arms
+    from synthcli.jobs.compare.compare import count_kept, find_noise, prepare
+    from synthcli.jobs.compare.config import CompareConfig
+    from synthcli.jobs.compare.equal import equalise, parse_equal
+    from synthcli.jobs.compare.tuning import plan_tuned, prepare_for, tune_arms
+    from synthcli.jobs.ladder.ladder import check_ladder, prepare_ladder
+    from synthcli.jobs.ladder.rungs import parse_ladder
+    from synthcli.jobs.parallel.carry_out import default_jobs
+    from synthcli.jobs.parallel.cluster import on_engine
 
     config = CompareConfig(
         tuple(parse_arms(arms, alone=noise_floor)),

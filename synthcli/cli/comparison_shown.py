@@ -9,9 +9,9 @@ from synthcli.cli import screen
 from synthcli.cli.tuning_shown import show_tuning
 
 if TYPE_CHECKING:
-    from synthcli.jobs.compare import ArmComparison
-    from synthcli.jobs.compare_config import CompareConfig
-    from synthcli.jobs.noise import NoiseFloor
+    from synthcli.jobs.compare.compare import ArmComparison
+    from synthcli.jobs.compare.config import CompareConfig
+    from synthcli.jobs.compare.noise import NoiseFloor
 
 PLANNED = {  # of an arm, and in words
     "parameters": "parameters",
@@ -45,8 +45,8 @@ def show_floor(floor: "NoiseFloor") -> None:
 
 def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     """Print what the arms are and take, and what is not equal."""
-    from synthcli.jobs.compare import plan_of
-    from synthcli.jobs.compare_report import number_words, unequal
+    from synthcli.jobs.compare.compare import plan_of
+    from synthcli.jobs.compare.report import number_words, unequal
 
     config = comparison.config
     parts = {name: plan_of(part) for name, part in comparison.parts().items()}
@@ -76,7 +76,7 @@ def power_lines(config: "CompareConfig") -> list[str]:
     """Say what so many seeds can tell."""
     from synthcli.compare.power import smallest_difference
     from synthcli.compare.seeds import sign_flip_floor
-    from synthcli.jobs.noise import find_floor
+    from synthcli.jobs.compare.noise import find_floor
 
     seeds = config.seeds
     lines = [f"the sign-flip test of {seeds} pairs has no p-value below {sign_flip_floor(seeds):.3g}"]
@@ -91,8 +91,8 @@ def power_lines(config: "CompareConfig") -> list[str]:
 
 def show_report(report: dict[str, Any], as_json: bool) -> None:
     """Print the verdicts, and the paragraph to quote."""
-    from synthcli.jobs.compare_report import verdict_words
-    from synthcli.jobs.ladder_tables import multiplier_lines
+    from synthcli.jobs.compare.report import verdict_words
+    from synthcli.jobs.ladder.tables import multiplier_lines
 
     if as_json:
         return screen.data(json.dumps(report, indent=2, ensure_ascii=False))

@@ -100,8 +100,8 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
     """Train and evaluate presets one after the other, and show their figures beside what was printed."""
     from synthcli.cli.evaluate import show_all
     from synthcli.cli.reproducing_progress import ReproducingProgress
+    from synthcli.jobs.parallel.work import watcher_of
     from synthcli.jobs.reproduce_rows import evaluate_preset
-    from synthcli.jobs.work import watcher_of
 
     with (
         going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),

@@ -24,7 +24,7 @@ COLUMNS = [
 
 def compare_files(context: typer.Context, paths: list[str], metrics: list[str], as_json: bool) -> None:
     """Compare the files, and print a row for each figure of each file but the first."""
-    from synthcli.jobs.compare_samples import compare_samples
+    from synthcli.jobs.compare.samples import compare_samples
 
     refuse_other_options(context)
     contrasts = compare_samples(paths, metrics)

@@ -58,8 +58,8 @@ def tune(
     ```
     """
     from synthcli.cli.reproducing_progress import ReproducingProgress
-    from synthcli.jobs.parallel import default_jobs
-    from synthcli.jobs.tune_alone import TuneRequest, plan_alone, prepare_alone, tune_alone
+    from synthcli.jobs.parallel.carry_out import default_jobs
+    from synthcli.jobs.tune.alone import TuneRequest, plan_alone, prepare_alone, tune_alone
 
     request = TuneRequest(
         preset, tuple(over), trials, scale, tuple(set_ or ()), halving, records, output, same_command()

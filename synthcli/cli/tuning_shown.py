@@ -18,7 +18,7 @@ PLANNED = {  # of a tuning, and in words
 
 def show_tuning(table: Mapping[str, Any]) -> None:
     """Print the trials of every arm, the best marked, and what to look at again."""
-    from synthcli.jobs.tune_words import best_of_k_cells, cells, headers, warnings_of
+    from synthcli.jobs.tune.words import best_of_k_cells, cells, headers, warnings_of
 
     for arm in table["arms"]:
         head = headers(arm)
@@ -35,7 +35,7 @@ def show_tuning(table: Mapping[str, Any]) -> None:
 
 def show_plan_of_tuning(plan: Mapping[str, Any], as_json: bool) -> None:
     """Print what a tuning takes, and where it looks."""
-    from synthcli.jobs.compare_report import number_words
+    from synthcli.jobs.compare.report import number_words
 
     if as_json:
         return screen.data(json.dumps(plan, indent=2))

@@ -9,8 +9,8 @@ from synthcli.claims.files import Named
 from synthcli.claims.schema import Scale, Setup
 from synthcli.compare.figures import QUANTITIES, Quantity
 from synthcli.data.corpora import find_corpus
-from synthcli.jobs.compare import ArmRun
-from synthcli.jobs.compare_arms import Arm, parse_arm
+from synthcli.jobs.compare.arms import Arm, parse_arm
+from synthcli.jobs.compare.compare import ArmRun
 from synthcli.jobs.measures import MEASURES, Measure
 from synthcli.jobs.reproduce_rows import find_folder, source_settings
 from synthcli.jobs.student_measures import teacher_of

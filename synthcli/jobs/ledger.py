@@ -16,12 +16,12 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.claim_budget import TestChoice, choose_tests
 from synthcli.jobs.claim_tests import ClaimTest, find_test
-from synthcli.jobs.compare import ELSEWHERE, KEPT, ArmRun, has_diverged, write_record
+from synthcli.jobs.compare.compare import ELSEWHERE, KEPT, ArmRun, has_diverged, write_record
+from synthcli.jobs.compare.records import made_here
 from synthcli.jobs.ledger_evidence import RECORDS, Evidence, settings_key
 from synthcli.jobs.ledger_works import rank_works, works_of
-from synthcli.jobs.parallel import Board, carry_out_all
-from synthcli.jobs.records import made_here
-from synthcli.jobs.work import Failure
+from synthcli.jobs.parallel.carry_out import Board, carry_out_all
+from synthcli.jobs.parallel.work import Failure
 from synthcli.runs import refuse_unwritable_runs
 
 

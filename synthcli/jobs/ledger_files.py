@@ -8,7 +8,7 @@ from typing import Any
 from synthcli import atomic_files
 from synthcli.disk import writing
 from synthcli.errors import carrying
-from synthcli.jobs.compare import ELSEWHERE, KEPT
+from synthcli.jobs.compare.compare import ELSEWHERE, KEPT
 from synthcli.jobs.ledger import LedgerConfig
 from synthcli.jobs.ledger_evidence import Evidence
 from synthcli.jobs.ledger_page import page

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from synthcli.claims.schema import largest
-from synthcli.jobs.compare_page import DARK, render, to_svg
+from synthcli.jobs.compare.page import DARK, render, to_svg
 from synthcli.jobs.ledger_report import HOW, PARTS, describe_found, parts_of, sentence
 
 if TYPE_CHECKING:

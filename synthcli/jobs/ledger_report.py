@@ -9,7 +9,7 @@ from synthcli.claims.files import CONTROLS
 from synthcli.claims.schema import Scale, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, Word
 from synthcli.jobs.claim_findings import Outcome
-from synthcli.jobs.compare_report import MADE
+from synthcli.jobs.compare.report import MADE
 from synthcli.jobs.ledger_verdicts import LedgerEntry
 from synthcli.jobs.markdown import table_lines
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from synthcli.jobs.parallel.work import Listener, watcher_of
 from synthcli.jobs.reproduce_compressed import compressed_rows
 from synthcli.jobs.reproduce_rows import Reproduction, experiment_of, make_row, step_times
-from synthcli.jobs.work import Listener, watcher_of
 from synthcli.presets import plan
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run

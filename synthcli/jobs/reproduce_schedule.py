@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from synthcli.jobs.parallel.work import Failure
 from synthcli.jobs.reproduce_parts import Part, cost_of
 from synthcli.jobs.reproduce_rows import Reproduction
-from synthcli.jobs.work import Failure
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import TEACHER, Task
 

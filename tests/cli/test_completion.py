@@ -84,7 +84,7 @@ def test_closed_sets_are_those_that_are_accepted() -> None:
     from synthcli.evaluation.rouge import TOKENIZERS as ROUGE_TOKENIZERS
     from synthcli.exporters import EXPORTERS
     from synthcli.importers.origins import ORIGINS
-    from synthcli.jobs.compare_equal import Equal
+    from synthcli.jobs.compare.equal import Equal
     from synthcli.model import TASKS
     from synthcli.runs.trackers import TRACKERS
 

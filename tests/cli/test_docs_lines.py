@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from synthcli.data.corpora import OWN, find_corpus
-from synthcli.jobs.compare_arms import parse_arm
+from synthcli.jobs.compare.arms import parse_arm
 from synthcli.presets import load_preset, preset_names
 
 from .docs_lines import PAGES, ROOT, Line, anchors_of, changes_of, lines_of, links_of, read

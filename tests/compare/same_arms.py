@@ -23,7 +23,7 @@ from synthcli.compare.contrasts import contrast_arms, value_of
 from synthcli.compare.figures import QUANTITIES
 from synthcli.compare.power import smallest_difference
 from synthcli.compare.record import RunRecord
-from synthcli.jobs.records import read_records
+from synthcli.jobs.compare.records import read_records
 
 PRESET, LOSS = "wmt14-vanilla", QUANTITIES["perplexity"]
 SETTINGS = (

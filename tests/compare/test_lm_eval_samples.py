@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from synthcli.compare.lm_eval_samples import read_sample_file
 from synthcli.errors import SynthError
-from synthcli.jobs.compare_samples import compare_samples
+from synthcli.jobs.compare.samples import compare_samples
 
 
 def line(number: int, **values: Any) -> dict[str, Any]:

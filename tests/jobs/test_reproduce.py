@@ -16,8 +16,7 @@ from synthcli.jobs.reproduce import Reproduction, reproduce
 from synthcli.jobs.reproduce_rows import folder_in
 from synthcli.reproduce.table import Row, markdown
 from synthcli.reproduce.tasks import Task, synthesizers
-
-from .reproducing import Told
+from tests.jobs.reproducing import Told
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,7 @@ from synthcli.jobs import reproduce as job
 from synthcli.jobs import reproduce_compressed
 from synthcli.jobs.reproduce import Reproduction, reproduce
 from synthcli.reproduce.tasks import TEACHER, Task
-
-from .reproducing import Told
+from tests.jobs.reproducing import Told
 
 TOY = (
     "model.d_model=16",

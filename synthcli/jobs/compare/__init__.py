@@ -1,0 +1,1 @@
+"""Arms compared: trained with every seed, paired, decided by rule, and reported."""

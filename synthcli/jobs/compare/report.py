@@ -1,0 +1,296 @@
+"""The report of a comparison: what was compared, what is equal and what is not, the verdicts, the runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import synthcli
+from synthcli.compare.contrasts import contrast_figures, figure_of, value_of
+from synthcli.compare.figures import Quantity, find_quantity
+from synthcli.compare.record import RunRecord
+from synthcli.errors import SynthError
+from synthcli.jobs.compare.config import CompareConfig
+from synthcli.jobs.compare.noise import find_floor
+from synthcli.jobs.markdown import table_lines
+from synthcli.jobs.parallel.work import Failure
+from synthcli.jobs.tune.words import describe_tuning
+from synthcli.presets import plan
+from synthcli.presets.planning import flops_of_sequence
+
+FAIR = {  # of an arm, what a fair comparison asks to be equal, and in words
+    "parameters": "parameters",
+    "non_embedding": "parameters without embeddings",
+    "steps": "steps",
+    "tokens": "tokens, at most",
+    "flops": "FLOPs of training",
+    "learning_rate": "peak learning rate",
+    "precision": "precision",
+    "first_seed": "first seed, so that equal numbers are no pairs",
+}
+
+MADE = ("time", "commit", "processor", "device")  # what a report says of how a run was made
+COLUMNS = {  # of the table of arms, beside its figures
+    "diverged": "diverged seeds",
+    "parameters": "parameters",
+    "flops": "FLOPs",
+    "seconds": "seconds a run, others beside",
+}
+
+
+def fairness_of(config: CompareConfig) -> list[dict[str, Any]]:
+    """Return a row an arm: what it is, and what it takes."""
+    rows = []
+    for number, (arm, experiment) in enumerate(zip(config.arms, config.experiments, strict=True)):
+        planned = plan(experiment)
+        rows.append(
+            {
+                "arm": arm.name,
+                "preset": experiment.name,
+                "settings": list(arm.overrides),
+                "parameters": planned.parameters.total,
+                "non_embedding": planned.parameters.non_embedding,
+                "steps": planned.steps,
+                "tokens": planned.max_tokens,
+                "flops": planned.flops,
+                "flops_per_sequence": flops_of_sequence(experiment.model),
+                "learning_rate": getattr(experiment.training.schedule, "peak", None),
+                "precision": experiment.training.precision,
+                "first_seed": config.seed_of(number, config.first_seed),
+            }
+        )
+    return rows
+
+
+def report_of(
+    config: CompareConfig,
+    records: Mapping[str, Mapping[int, RunRecord]],
+    failures: Mapping[str, Mapping[int, Failure]],
+) -> dict[str, Any]:
+    """Return the report as it is written to JSON."""
+    empty = [name for name, of_arm in records.items() if not of_arm]
+    if empty:
+        raise SynthError(f"every run of arm `{empty[0]}` diverged", "lower `training.schedule.peak`")
+    first = next(iter(next(iter(records.values())).values()))
+    arms = fairness_of(config)
+    for row in arms:
+        of_arm = records[row["arm"]]
+        row["figures"] = {one.word: _figures_of(of_arm, one) for one in config.quantities}
+        row["diverged"] = sorted(failures.get(row["arm"], {}))
+        row["seconds"] = float(np.median([record.cost["seconds"] for record in of_arm.values()]))
+    floors = [find_floor(config.experiments[0], one) for one in config.quantities]
+    contrasts = contrast_figures(
+        records,
+        [(one, config.limits[one.word], floor) for one, floor in zip(config.quantities, floors, strict=True)],
+    )
+    return {
+        "name": config.name,
+        "command": config.command,
+        "version": synthcli.__version__,
+        "scale": first.scale,
+        "metrics": {
+            one["metric"]: {
+                **{key: one[key] for key in ("figure", "unit", "higher_is_better", "margin")},
+                "protocol": figure_of(first, find_quantity(one["metric"])).protocol,
+            }
+            for one in contrasts
+        },
+        "corpus": first.corpus,
+        "split": first.split,
+        "seeds": config.seeds_in_turn(),
+        "equal": list(config.equal),
+        "baseline": config.arms[0].name,
+        "arms": arms,
+        **({} if config.tuning is None else {"tuning": config.tuning}),
+        "unequal": [*unequal(arms), *_evaluations(records), *_commits(records)],
+        "contrasts": contrasts,
+        "quote": quote(config, first, contrasts),
+        "runs": [
+            {
+                "arm": arm,
+                "seed": record.seed,
+                "values": {one.word: value_of(record, one) for one in config.quantities},
+                "run": record.run,
+                "made": {key: record.made.get(key) for key in MADE},
+                "cost": dict(record.cost),
+            }
+            for arm, of_arm in records.items()
+            for record in of_arm.values()
+        ],
+    }
+
+
+def _figures_of(records: Mapping[int, RunRecord], quantity: Quantity) -> dict[str, Any]:
+    """Return the values of an arm by seed, their mean, and how far they vary."""
+    values = {seed: value_of(record, quantity) for seed, record in records.items()}
+    found = list(values.values())
+    return {
+        "values": {str(seed): value for seed, value in values.items()},
+        "mean": float(np.mean(found)),
+        "deviation": float(np.std(found, ddof=1)) if len(found) > 1 else None,
+    }
+
+
+def unequal(arms: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each thing that is not the same in all arms."""
+    lines = []
+    for key, words in FAIR.items():
+        values = [row[key] for row in arms]
+        if len(set(map(str, values))) > 1:
+            shown = ", ".join(f"{row['arm']} {number_words(row[key])}" for row in arms)
+            lines.append(f"{words}: {shown}")
+    return lines
+
+
+def _evaluations(records: Mapping[str, Mapping[int, RunRecord]]) -> list[str]:
+    """Return a line for each option of an evaluation that arms do not share."""
+    firsts = {arm: next(iter(of_arm.values())) for arm, of_arm in records.items()}
+    lines = []
+    for metric in next(iter(firsts.values())).metrics:
+        options = {arm: record.options.get(metric, {}) for arm, record in firsts.items()}
+        for key in dict.fromkeys(key for of_arm in options.values() for key in of_arm):
+            if len({str(of_arm.get(key)) for of_arm in options.values()}) > 1:
+                shown = ", ".join(f"{arm} {number_words(of_arm.get(key))}" for arm, of_arm in options.items())
+                lines.append(f"`evaluation.{key}` of {metric}: {shown}")
+    return lines
+
+
+def _commits(records: Mapping[str, Mapping[int, RunRecord]]) -> list[str]:
+    """Return a line where runs were made by more than one version of the code."""
+    made = (str(record.made.get("commit")) for of_arm in records.values() for record in of_arm.values())
+    found = list(dict.fromkeys(commit[:10] for commit in made))
+    return [f"commit: {', '.join(found)}"] if len(found) > 1 else []
+
+
+def quote(config: CompareConfig, first: RunRecord, contrasts: list[dict[str, Any]]) -> str:
+    """Return one paragraph that can be quoted."""
+    sentences = [_sentence(one, config) for one in contrasts]
+    conditions = [first.split, f"scale {first.scale}", _count_seeds(len(config.seeds_in_turn()))]
+    conditions += [f"equal {' and '.join(config.equal)}"] if config.equal else []
+    conditions += [] if config.tuning is None else [f"each arm tuned by {config.tuning['trials']} trials"]
+    where = f"On {first.corpus} ({', '.join(conditions)})"
+    family = "arms and metrics" if len(config.quantities) > 1 else "arms"
+    how = f"95 % intervals over seeds and test samples together; Holm over {family}"
+    return f"{where}: {' '.join(sentences)} ({how}; synth {synthcli.__version__}.)"
+
+
+def _count_seeds(seeds: int) -> str:
+    return "one seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def _sentence(contrast: Mapping[str, Any], config: CompareConfig) -> str:
+    low, high = contrast["both"]["interval"]
+    baseline, unit = config.arms[0].name, contrast["unit"]
+    found = f"{contrast['arm']} − {baseline} = {contrast['difference']:+.3g} {unit} [{low:+.3g}, {high:+.3g}]"
+    return f"{found}: {verdict_words(contrast)}."
+
+
+def verdict_words(contrast: Mapping[str, Any]) -> str:
+    """Return the verdict of a contrast in words."""
+    word = contrast["verdict"]
+    if word == "equivalent":
+        return f"equivalent within {contrast['margin']:g}"
+    if word != "undecided":
+        return str(word)
+    more = contrast["more_seeds"]
+    if more:
+        return f"undecided: about {more} more seed{'s' if more > 1 else ''} would decide"
+    if len(contrast["pairs"]) == 1:
+        return "undecided: one seed says nothing of others"
+    return "undecided: more samples are needed, not seeds"
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """Return the report for people."""
+    head = [
+        f"# {title_of(report)}",
+        "",
+        report["quote"],
+        "",
+        *(f"- {protocol_words(one)}" for one in report["metrics"].values()),
+        "",
+    ]
+    contrasts = [
+        "| arm − baseline | figure | difference | over seeds | over samples | both | p (Holm) | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_row(one) for one in report["contrasts"]),
+        "",
+    ]
+    tuning = describe_tuning(report["tuning"]) if "tuning" in report else []
+    return "\n".join([*head, *contrasts, *_arms(report), *tuning, *_runs(report)])
+
+
+def title_of(report: Mapping[str, Any]) -> str:
+    """Return what is against what."""
+    others = dict.fromkeys(one["arm"] for one in report["contrasts"])
+    return f"{report['baseline']} against {', '.join(others)}"
+
+
+def protocol_words(metric: Mapping[str, Any]) -> str:
+    """Say how a figure is made, and which way is better."""
+    better = "higher" if metric["higher_is_better"] else "lower"
+    return f"{metric['figure']}, {metric['unit']}: {better} is better ({metric['protocol']})"
+
+
+def arms_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the titles and the rows of the table of arms."""
+    titles = ["arm"]
+    for metric in report["metrics"].values():
+        titles += [f"{metric['unit']}, mean", "σ over seeds"]
+    rows = []
+    for arm in report["arms"]:
+        of_figures = [one[key] for one in arm["figures"].values() for key in ("mean", "deviation")]
+        rows.append([number_words(one) for one in (arm["arm"], *of_figures, *(arm[key] for key in COLUMNS))])
+    return [*titles, *COLUMNS.values()], rows
+
+
+def _row(one: Mapping[str, Any]) -> str:
+    cells = [
+        one["arm"],
+        one["unit"],
+        f"{one['difference']:+.4g}",
+        interval_words(one["over_seeds"]["interval"]),
+        interval_words(one["over_samples"]["interval"]),
+        interval_words(one["both"]["interval"]),
+        f"{one['both']['adjusted_p']:.3g}",
+        verdict_words(one),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def interval_words(edges: Any) -> str:
+    """Return an interval of differences."""
+    return "one seed" if edges is None else f"[{edges[0]:+.3g}, {edges[1]:+.3g}]"
+
+
+def _arms(report: Mapping[str, Any]) -> list[str]:
+    unlike = [f"- {line}" for line in report["unequal"]] or ["- nothing that is counted"]
+    return [
+        "## Arms",
+        "",
+        *table_lines(*arms_table(report)),
+        "",
+        "Not equal:",
+        "",
+        *unlike,
+        "",
+    ]
+
+
+def _runs(report: Mapping[str, Any]) -> list[str]:
+    rows = [f"| {one['arm']} | {one['seed']} | {one['run']} |" for one in report["runs"]]
+    again = (
+        ["## Runs", "", f"`{report['command']}` makes this report again.", ""] if report["command"] else []
+    )
+    return [*again, "| arm | seed | run |", "|---|---|---|", *rows, ""]
+
+
+def number_words(value: Any) -> str:
+    """Return a number as tables show it, words and what is not there as well."""
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,9 @@
+"""The report of a tuning alone, as one page that needs nothing else."""
+
+from synthcli.jobs.compare.page import render, show_tuning
+from synthcli.jobs.tune.words import Table
+
+
+def tune_page(report: Table) -> str:
+    """Return the page as HTML; whatever names say is text there."""
+    return render("tune.html", title=f"Tuning {report['name']}", report=report, tuning=show_tuning(report))

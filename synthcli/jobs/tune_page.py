@@ -1,9 +1,0 @@
-"""The report of a tuning alone, as one page that needs nothing else."""
-
-from synthcli.jobs.compare_page import render, show_tuning
-from synthcli.jobs.tune_words import Table
-
-
-def tune_page(report: Table) -> str:
-    """Return the page as HTML; whatever names say is text there."""
-    return render("tune.html", title=f"Tuning {report['name']}", report=report, tuning=show_tuning(report))
