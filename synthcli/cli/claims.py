@@ -145,10 +145,10 @@ def run(
     """
     from synthcli.cli.claims_shown import show_choice, show_ledger
     from synthcli.cli.reproducing_progress import ReproducingProgress
-    from synthcli.jobs.claim_budget import parse_budget
-    from synthcli.jobs.ledger import LedgerConfig, find_scale, prepare
-    from synthcli.jobs.ledger import run as run_ledger
-    from synthcli.jobs.ledger_files import write_ledger
+    from synthcli.jobs.ledger.claim_budget import parse_budget
+    from synthcli.jobs.ledger.files import write_ledger
+    from synthcli.jobs.ledger.ledger import LedgerConfig, find_scale, prepare
+    from synthcli.jobs.ledger.ledger import run as run_ledger
     from synthcli.jobs.parallel.carry_out import default_jobs
 
     jobs = jobs or default_jobs()
@@ -193,8 +193,8 @@ def report(
     ```
     """
     from synthcli.cli.claims_shown import show_ledger
-    from synthcli.jobs.ledger import LedgerConfig, read_evidence
-    from synthcli.jobs.ledger_files import write_ledger
+    from synthcli.jobs.ledger.files import write_ledger
+    from synthcli.jobs.ledger.ledger import LedgerConfig, read_evidence
 
     config = LedgerConfig(tuple(ids or ()), family, None, None, seed, None, records, same_command())
     written = write_ledger(config, read_evidence(config, output), output)

@@ -10,10 +10,10 @@ from synthcli.cli import screen
 if TYPE_CHECKING:
     from synthcli.claims.files import Named
     from synthcli.claims.schema import Scale
-    from synthcli.jobs.claim_budget import TestChoice
-    from synthcli.jobs.claim_tests import ClaimTest
-    from synthcli.jobs.ledger import Ledger
-    from synthcli.jobs.ledger_files import WrittenLedger
+    from synthcli.jobs.ledger.claim_budget import TestChoice
+    from synthcli.jobs.ledger.claim_tests import ClaimTest
+    from synthcli.jobs.ledger.files import WrittenLedger
+    from synthcli.jobs.ledger.ledger import Ledger
 
 
 def show_claim(named: "Named") -> None:
@@ -65,8 +65,8 @@ def _rule(named: "Named") -> str:
 def _scale_lines(named: "Named") -> Iterator[str]:
     """Yield for each scale how the claim is tested there, or why it is not."""
     from synthcli.claims.schema import SCALES
-    from synthcli.jobs.claim_tests import find_test, reason_against
-    from synthcli.jobs.ledger_verdicts import words_of_hours
+    from synthcli.jobs.ledger.claim_tests import find_test, reason_against
+    from synthcli.jobs.ledger.verdicts import words_of_hours
 
     for scale in SCALES:
         test = find_test(named, scale, 0, None)
@@ -119,7 +119,7 @@ def show_choice(ledger: "Ledger", as_json: bool) -> None:
 
 def show_ledger(written: "WrittenLedger", choice: "TestChoice | None", as_json: bool) -> None:
     """Print the verdicts that were reached, and how many there are of each."""
-    from synthcli.jobs.ledger_report import describe_found, sentence
+    from synthcli.jobs.ledger.report import describe_found, sentence
 
     if as_json:
         return screen.data(json.dumps(written.report, indent=2, ensure_ascii=False))
@@ -141,6 +141,6 @@ def _say_left(choice: "TestChoice", scale: "Scale | None") -> None:
 
 
 def _hours(hours: float, scale: "Scale | None") -> str:
-    from synthcli.jobs.ledger_verdicts import words_of_hours
+    from synthcli.jobs.ledger.verdicts import words_of_hours
 
     return words_of_hours(hours, scale)

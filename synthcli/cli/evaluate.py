@@ -257,7 +257,7 @@ def show_all(results: "list[Result]", as_json: bool) -> None:
 
 def _say_claims(results: "list[Result]") -> None:
     """Say what was printed for the presets of runs, and whether it compares."""
-    from synthcli.jobs.claims_beside import describe_claims_of
+    from synthcli.jobs.reproduce.claims_beside import describe_claims_of
 
     for line in dict.fromkeys(line for result in results for line in describe_claims_of(result)):
         screen.say(f"claim: {line}")

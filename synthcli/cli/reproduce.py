@@ -15,7 +15,7 @@ from synthcli.errors import Stopped
 from synthcli.safe_read import read_json
 
 if TYPE_CHECKING:
-    from synthcli.jobs.reproduce_rows import Reproduction
+    from synthcli.jobs.reproduce.rows import Reproduction
     from synthcli.reproduce.table import Row
 
 Presets = Annotated[
@@ -69,8 +69,8 @@ def reproduce(
     ```
     """
     from synthcli.cli.reproducing_progress import ReproducingProgress
-    from synthcli.jobs.reproduce import Reproduction, default_jobs
-    from synthcli.jobs.reproduce import reproduce as reproduce_all
+    from synthcli.jobs.reproduce.reproduce import Reproduction, default_jobs
+    from synthcli.jobs.reproduce.reproduce import reproduce as reproduce_all
 
     asked = Reproduction(scale, data, tuple(set_ or ()))
     if presets:
@@ -101,7 +101,7 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
     from synthcli.cli.evaluate import show_all
     from synthcli.cli.reproducing_progress import ReproducingProgress
     from synthcli.jobs.parallel.work import watcher_of
-    from synthcli.jobs.reproduce_rows import evaluate_preset
+    from synthcli.jobs.reproduce.rows import evaluate_preset
 
     with (
         going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),

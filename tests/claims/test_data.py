@@ -9,8 +9,8 @@ from synthcli.claims.files import Named, all_claims, find_claims, read_claims
 from synthcli.claims.schema import SCALES, CountClaim, OrderingClaim, RatioClaim
 from synthcli.compare.figures import QUANTITIES
 from synthcli.errors import SynthError
-from synthcli.jobs.claim_tests import find_test
-from synthcli.jobs.measures import MEASURES
+from synthcli.jobs.ledger.claim_tests import find_test
+from synthcli.jobs.ledger.measures import MEASURES
 from synthcli.presets.files import preset_names
 
 LEAST = {"synthesizer": 84, "simplified-blocks": 89, "srupp": 41, "bert-blocks": 8}  # rows of the four papers

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from synthcli.claims.measured import read_measured
-from synthcli.jobs.claim_findings import OF_A_PROCESS
-from synthcli.jobs.ledger_report import sentence
+from synthcli.jobs.ledger.claim_findings import OF_A_PROCESS
+from synthcli.jobs.ledger.report import sentence
 
 from .conftest import Synth
 

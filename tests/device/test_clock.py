@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from synthcli.compress.costs import costs_of, time_on
-from synthcli.jobs.reproduce_rows import timed
+from synthcli.jobs.reproduce.rows import timed
 from synthcli.jobs.train import Watcher
 from tests.device.cases import CASES, make
 from tests.device.double import CUDA, Device
@@ -28,7 +28,7 @@ def test_what_was_given_before_is_waited_for_and_what_is_timed_too(monkeypatch: 
 def test_steps_and_forwards_of_different_models_are_apart(
     corpora: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synthcli.jobs.reproduce_rows.TIMED_ROUNDS", 1)
+    monkeypatch.setattr("synthcli.jobs.reproduce.rows.TIMED_ROUNDS", 1)
     monkeypatch.setattr("synthcli.compress.costs.REPEATS", 1)
     with Device() as device:
         made = make(CASES["masked-lm, rows"], corpora)
@@ -47,12 +47,12 @@ def count_waits(device: Device) -> int:
 
 def test_a_step_is_timed_as_it_trains(corpora: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
-    monkeypatch.setattr("synthcli.jobs.reproduce_rows.TIMED_ROUNDS", 0)
+    monkeypatch.setattr("synthcli.jobs.reproduce.rows.TIMED_ROUNDS", 0)
 
     def look(*_: Any) -> None:
         seen.append(torch.are_deterministic_algorithms_enabled())
 
-    monkeypatch.setattr("synthcli.jobs.reproduce_rows.take_step", look)
+    monkeypatch.setattr("synthcli.jobs.reproduce.rows.take_step", look)
     monkeypatch.setattr("statistics.median", lambda values: 0.0)
     case = CASES["masked-lm, rows"]
     for settings in (case.settings, (*case.settings, "training.deterministic=true")):

@@ -16,7 +16,7 @@ import pytest
 from synthcli.__main__ import main
 from synthcli.evaluation.result import Figure, Result
 from synthcli.exporters import parity_report
-from synthcli.jobs import reproduce
+from synthcli.jobs.reproduce import reproduce
 from synthcli.kernels import builder
 from synthcli.kernels.places import FILES
 from synthcli.kernels.report import Part

@@ -84,7 +84,7 @@ def no_trial() -> None:
 
 def few_tasks() -> None:
     """Reproduce two rows of one task."""
-    from synthcli.jobs import reproduce
+    from synthcli.jobs.reproduce import reproduce
 
     task = next(task for task in reproduce.TASKS if task.metric == "perplexity")
     few = dict(list(task.presets.items())[:2])

@@ -23,7 +23,7 @@ from synthcli.jobs.ladder.tables import ladder_markdown
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all
 from synthcli.jobs.parallel.cluster import current_cluster
 from synthcli.jobs.parallel.work import Failure, Listener, watcher_of
-from synthcli.jobs.reproduce_rows import find_trained, finished_run
+from synthcli.jobs.reproduce.rows import find_trained, finished_run
 from synthcli.jobs.tune.words import count_trials
 from synthcli.presets.schema import Experiment
 from synthcli.runs import refuse_unwritable_runs

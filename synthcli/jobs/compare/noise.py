@@ -18,7 +18,7 @@ from synthcli.compare.record import RunRecord
 from synthcli.compare.spread import Floor
 from synthcli.disk import writing
 from synthcli.errors import SynthError
-from synthcli.jobs.reproduce_rows import FITTED
+from synthcli.jobs.reproduce.rows import FITTED
 from synthcli.presets.files import NOISE, find_file, library_folder, read_toml
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash

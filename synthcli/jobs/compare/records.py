@@ -12,7 +12,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.kept_samples import read_samples
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate import Request, evaluate_checkpoint, file_name
-from synthcli.jobs.reproduce_rows import evaluating, trains_alike
+from synthcli.jobs.reproduce.rows import evaluating, trains_alike
 from synthcli.jobs.train import Watcher
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment

@@ -14,7 +14,7 @@ from synthcli.disk import writing
 from synthcli.errors import SynthError
 from synthcli.jobs.parallel.carry_out import Board
 from synthcli.jobs.parallel.work import watcher_of
-from synthcli.jobs.reproduce_rows import timed
+from synthcli.jobs.reproduce.rows import timed
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import describe_device

@@ -12,7 +12,7 @@ from synthcli.errors import SynthError
 from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.compare.records import TRIALS, portable_settings
 from synthcli.jobs.parallel.work import Listener, Steps
-from synthcli.jobs.reproduce_rows import refuse_incomplete, same, trains_alike
+from synthcli.jobs.reproduce.rows import refuse_incomplete, same, trains_alike
 from synthcli.jobs.train import Watcher, resume_run, train_experiment
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, list_runs

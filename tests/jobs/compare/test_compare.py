@@ -19,10 +19,10 @@ from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.records import portable_settings
 from synthcli.jobs.compare.report import markdown
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.reproduce_rows import trains_alike
+from synthcli.jobs.reproduce.rows import trains_alike
 from synthcli.runs import list_runs, read_experiment
+from tests.jobs.reproduce.test_reproduce import TOY
 from tests.jobs.reproducing import Told
-from tests.jobs.test_reproduce import TOY
 
 pytestmark = pytest.mark.slow
 

@@ -11,12 +11,12 @@ from synthcli.device import on_device
 from synthcli.jobs.parallel import carry_out
 from synthcli.jobs.parallel.crew import Crew, environment_of
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.reproduce import Reproduction, reproduce
-from synthcli.jobs.reproduce_parts import Part
+from synthcli.jobs.reproduce.parts import Part
+from synthcli.jobs.reproduce.reproduce import Reproduction, reproduce
 from synthcli.reproduce.tasks import Task
 from tests.fake_gpus import with_gpus
+from tests.jobs.reproduce.test_reproduce import TOY
 from tests.jobs.reproducing import Told
-from tests.jobs.test_reproduce import TOY
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def here(tmp_path: Path, stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SYNTH_STORES", str(stores))
     monkeypatch.delenv("SYNTH_RUNS", raising=False)
-    monkeypatch.setattr("synthcli.jobs.reproduce.TASKS", (TASK,))
+    monkeypatch.setattr("synthcli.jobs.reproduce.reproduce.TASKS", (TASK,))
     return tmp_path
 
 

@@ -20,8 +20,8 @@ from synthcli.jobs.tune.tune import TRIAL_SEED, Tuning, configure, prepare_tunin
 from synthcli.runs import list_runs, read_experiment
 from synthcli.training.checkpoints import load_checkpoint
 from synthcli.training.metrics_log import read
+from tests.jobs.reproduce.test_reproduce import TOY
 from tests.jobs.reproducing import Told
-from tests.jobs.test_reproduce import TOY
 
 pytestmark = pytest.mark.slow
 

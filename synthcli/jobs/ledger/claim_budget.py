@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from synthcli.claims.schema import OrderingClaim
 from synthcli.compare.power import equivalence_power, power_of
 from synthcli.errors import SynthError
-from synthcli.jobs.claim_tests import ClaimTest
-from synthcli.jobs.ledger_evidence import Evidence
+from synthcli.jobs.ledger.claim_tests import ClaimTest
+from synthcli.jobs.ledger.evidence import Evidence
 
 UNITS = {"m": 1 / 60, "h": 1.0}
 UNKNOWN = 0.5  # the power of a test of which nobody knows how far it varies

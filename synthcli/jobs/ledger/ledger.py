@@ -14,12 +14,12 @@ from synthcli.claims.schema import SCALES, Scale
 from synthcli.compare.record import RunRecord
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.jobs.claim_budget import TestChoice, choose_tests
-from synthcli.jobs.claim_tests import ClaimTest, find_test
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT, ArmRun, has_diverged, write_record
 from synthcli.jobs.compare.records import made_here
-from synthcli.jobs.ledger_evidence import RECORDS, Evidence, settings_key
-from synthcli.jobs.ledger_works import rank_works, works_of
+from synthcli.jobs.ledger.claim_budget import TestChoice, choose_tests
+from synthcli.jobs.ledger.claim_tests import ClaimTest, find_test
+from synthcli.jobs.ledger.evidence import RECORDS, Evidence, settings_key
+from synthcli.jobs.ledger.works import rank_works, works_of
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all
 from synthcli.jobs.parallel.work import Failure
 from synthcli.runs import refuse_unwritable_runs

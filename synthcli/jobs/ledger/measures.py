@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from synthcli.jobs.reproduce_rows import time_steps
-from synthcli.jobs.start_measures import attention_distance, position_similarity
-from synthcli.jobs.student_measures import student_error, teacher_divergence
+from synthcli.jobs.ledger.start_measures import attention_distance, position_similarity
+from synthcli.jobs.ledger.student_measures import student_error, teacher_divergence
+from synthcli.jobs.ledger.trajectories import largest_gain_ratio, smallest_gain
+from synthcli.jobs.reproduce.rows import time_steps
 from synthcli.jobs.train import Watcher
-from synthcli.jobs.trajectories import largest_gain_ratio, smallest_gain
 from synthcli.presets.schema import Experiment
 
 ROUNDS = 20  # steps of each arm that are timed, in turn

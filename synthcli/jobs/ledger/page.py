@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.claims.schema import largest
 from synthcli.jobs.compare.page import DARK, render, to_svg
-from synthcli.jobs.ledger_report import HOW, PARTS, describe_found, parts_of, sentence
+from synthcli.jobs.ledger.report import HOW, PARTS, describe_found, parts_of, sentence
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from synthcli.claims.files import Named
 from synthcli.claims.schema import SCALES, Scale, ValueClaim, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, conclude, rule
-from synthcli.jobs.claim_findings import Outcome, count_exactly, find_of_measured, find_of_runs
-from synthcli.jobs.claim_tests import ClaimTest, find_test, group_by_family, reason_against
-from synthcli.jobs.ledger import LedgerConfig
-from synthcli.jobs.ledger_evidence import Evidence
+from synthcli.jobs.ledger.claim_findings import Outcome, count_exactly, find_of_measured, find_of_runs
+from synthcli.jobs.ledger.claim_tests import ClaimTest, find_test, group_by_family, reason_against
+from synthcli.jobs.ledger.evidence import Evidence
+from synthcli.jobs.ledger.ledger import LedgerConfig
 
 
 @dataclass(frozen=True)

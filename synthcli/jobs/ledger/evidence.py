@@ -8,9 +8,9 @@ from synthcli.claims import diverged, measured
 from synthcli.claims.diverged import DivergedRun, read_diverged
 from synthcli.claims.measured import Measured, read_measured
 from synthcli.compare.record import RunRecord, read_record
-from synthcli.jobs.claim_tests import ClaimTest
 from synthcli.jobs.compare.compare import ArmRun
 from synthcli.jobs.compare.records import find_record, holds_run
+from synthcli.jobs.ledger.claim_tests import ClaimTest
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 

@@ -8,9 +8,9 @@ import synthcli
 from synthcli.claims.files import CONTROLS
 from synthcli.claims.schema import Scale, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, Word
-from synthcli.jobs.claim_findings import Outcome
 from synthcli.jobs.compare.report import MADE
-from synthcli.jobs.ledger_verdicts import LedgerEntry
+from synthcli.jobs.ledger.claim_findings import Outcome
+from synthcli.jobs.ledger.verdicts import LedgerEntry
 from synthcli.jobs.markdown import table_lines
 
 PARTS: Mapping[str, tuple[Word, ...]] = {

@@ -13,8 +13,8 @@ from synthcli.claims.verdict import ClaimVerdict, Finding, RelationFinding
 from synthcli.compare.contrasts import pair_arms, value_of
 from synthcli.compare.record import RunRecord
 from synthcli.compare.spread import Spread
-from synthcli.jobs.claim_tests import ClaimTest
 from synthcli.jobs.compare.noise import find_floor
+from synthcli.jobs.ledger.claim_tests import ClaimTest
 from synthcli.model_config.model import ModelConfig
 from synthcli.presets import plan
 from synthcli.presets.schema import Experiment

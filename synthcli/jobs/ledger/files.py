@@ -9,11 +9,11 @@ from synthcli import atomic_files
 from synthcli.disk import writing
 from synthcli.errors import carrying
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT
-from synthcli.jobs.ledger import LedgerConfig
-from synthcli.jobs.ledger_evidence import Evidence
-from synthcli.jobs.ledger_page import page
-from synthcli.jobs.ledger_report import markdown, report_of
-from synthcli.jobs.ledger_verdicts import controls_that_failed, make_entries
+from synthcli.jobs.ledger.evidence import Evidence
+from synthcli.jobs.ledger.ledger import LedgerConfig
+from synthcli.jobs.ledger.page import page
+from synthcli.jobs.ledger.report import markdown, report_of
+from synthcli.jobs.ledger.verdicts import controls_that_failed, make_entries
 
 
 @dataclass(frozen=True)

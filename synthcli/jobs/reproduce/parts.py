@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synthcli.jobs.parallel.work import Listener, watcher_of
-from synthcli.jobs.reproduce_compressed import compressed_rows
-from synthcli.jobs.reproduce_rows import Reproduction, experiment_of, make_row, step_times
+from synthcli.jobs.reproduce.compressed import compressed_rows
+from synthcli.jobs.reproduce.rows import Reproduction, experiment_of, make_row, step_times
 from synthcli.presets import plan
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run

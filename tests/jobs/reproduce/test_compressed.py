@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.jobs import reproduce as job
-from synthcli.jobs import reproduce_compressed
-from synthcli.jobs.reproduce import Reproduction, reproduce
+from synthcli.jobs.reproduce import compressed
+from synthcli.jobs.reproduce import reproduce as job
+from synthcli.jobs.reproduce.reproduce import Reproduction, reproduce
 from synthcli.reproduce.tasks import TEACHER, Task
 from tests.jobs.reproducing import Told
 
@@ -31,7 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SYNTH_STORES", raising=False)
     monkeypatch.delenv("SYNTH_RUNS", raising=False)
     monkeypatch.setattr(job, "TASKS", (Task("hidden words", {"bert": TEACHER}, "perplexity"),))
-    monkeypatch.setitem(reproduce_compressed.SIZES, "smoke", (3, 40))
+    monkeypatch.setitem(compressed.SIZES, "smoke", (3, 40))
     return tmp_path
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthcli.errors import SynthError
-from synthcli.jobs.reproduce_rows import finished_run
+from synthcli.jobs.reproduce.rows import finished_run
 from synthcli.jobs.train import Watcher
 from synthcli.presets.schema import Experiment
 from synthcli.training.metrics_log import read

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from synthcli.errors import SynthError
-from synthcli.jobs import reproduce as job
-from synthcli.jobs import reproduce_rows
-from synthcli.jobs.reproduce import Reproduction, reproduce
-from synthcli.jobs.reproduce_rows import folder_in
+from synthcli.jobs.reproduce import reproduce as job
+from synthcli.jobs.reproduce import rows as reproduce_rows
+from synthcli.jobs.reproduce.reproduce import Reproduction, reproduce
+from synthcli.jobs.reproduce.rows import folder_in
 from synthcli.reproduce.table import Row, markdown
 from synthcli.reproduce.tasks import Task, synthesizers
 from tests.jobs.reproducing import Told

@@ -11,9 +11,9 @@ from synthcli.compare.figures import QUANTITIES, Quantity
 from synthcli.data.corpora import find_corpus
 from synthcli.jobs.compare.arms import Arm, parse_arm
 from synthcli.jobs.compare.compare import ArmRun
-from synthcli.jobs.measures import MEASURES, Measure
-from synthcli.jobs.reproduce_rows import find_folder, source_settings
-from synthcli.jobs.student_measures import teacher_of
+from synthcli.jobs.ledger.measures import MEASURES, Measure
+from synthcli.jobs.ledger.student_measures import teacher_of
+from synthcli.jobs.reproduce.rows import find_folder, source_settings
 from synthcli.presets import plan
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash

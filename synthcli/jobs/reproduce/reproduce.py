@@ -12,8 +12,8 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying, did_you_mean
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all, default_jobs
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.reproduce_rows import Reproduction
-from synthcli.jobs.reproduce_schedule import Schedule
+from synthcli.jobs.reproduce.rows import Reproduction
+from synthcli.jobs.reproduce.schedule import Schedule
 from synthcli.reproduce.table import Row, as_json, markdown
 from synthcli.reproduce.tasks import ANY, TASKS
 from synthcli.runs import Run, read_experiment, refuse_unwritable_runs

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from synthcli.claims.measured import Measured
-from synthcli.jobs.claim_tests import ClaimTest
 from synthcli.jobs.compare.compare import ArmRun
 from synthcli.jobs.compare.records import made_here
-from synthcli.jobs.ledger_evidence import Evidence
+from synthcli.jobs.ledger.claim_tests import ClaimTest
+from synthcli.jobs.ledger.evidence import Evidence
 from synthcli.jobs.parallel.work import Listener, watcher_of
-from synthcli.jobs.reproduce_rows import finished_run
+from synthcli.jobs.reproduce.rows import finished_run
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.reproduce_parts import Part, cost_of
-from synthcli.jobs.reproduce_rows import Reproduction
+from synthcli.jobs.reproduce.parts import Part, cost_of
+from synthcli.jobs.reproduce.rows import Reproduction
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import TEACHER, Task
 

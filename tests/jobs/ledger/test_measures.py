@@ -11,12 +11,12 @@ from synthcli.claims.files import all_claims
 from synthcli.claims.measured import Measured
 from synthcli.claims.verdict import conclude, rule
 from synthcli.errors import SynthError
-from synthcli.jobs.claim_findings import find_of_measured
-from synthcli.jobs.claim_tests import find_test
-from synthcli.jobs.start_measures import attention_distance, position_similarity
-from synthcli.jobs.student_measures import student_error, teacher_divergence, teacher_of
+from synthcli.jobs.ledger.claim_findings import find_of_measured
+from synthcli.jobs.ledger.claim_tests import find_test
+from synthcli.jobs.ledger.start_measures import attention_distance, position_similarity
+from synthcli.jobs.ledger.student_measures import student_error, teacher_divergence, teacher_of
+from synthcli.jobs.ledger.trajectories import largest_gain_ratio, smallest_gain
 from synthcli.jobs.train import Watcher
-from synthcli.jobs.trajectories import largest_gain_ratio, smallest_gain
 from synthcli.model import build
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -97,7 +97,7 @@ def test_students_are_measured_against_a_teacher_of_their_seed(
     wide = teacher_of(student("bert-merge-0-1"))
     assert (wide.name, wide.training.seed) == ("bert-base-wikitext-2", 3)
     teacher = load_preset(wide.name, "smoke", None, [*small, "training.seed=3", "training.evaluate_every=4"])
-    monkeypatch.setattr("synthcli.jobs.student_measures.teacher_of", lambda experiment: teacher)
+    monkeypatch.setattr("synthcli.jobs.ledger.student_measures.teacher_of", lambda experiment: teacher)
     merged = teacher_divergence(student("bert-merge-0-1", "compress.steps=2", "compress.limit=40"), WATCHER)
     block_1 = "bert-distill-block-1-heads-4-dk-16"
     error = student_error(

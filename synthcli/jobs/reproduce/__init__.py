@@ -1,0 +1,1 @@
+"""Results of papers reproduced: every task by every variant, in one table."""
