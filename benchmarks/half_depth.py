@@ -20,11 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from synthcli.compress.activations.hook_points import main_stack
 from synthcli.compress.config import HealConfig, MergeConfig
-from synthcli.jobs import heal, merge_layers
-from synthcli.jobs.agreement import AgreementConfig, agree
-from synthcli.jobs.students import label_of
-from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import experiment_of
+from synthcli.jobs.compress import heal, merge_layers
+from synthcli.jobs.compress.agreement import AgreementConfig, agree
+from synthcli.jobs.compress.students import label_of
+from synthcli.jobs.compress.teachers import find_teacher
+from synthcli.jobs.compress.texts import experiment_of
 from synthcli.jobs.train import Watcher, train_experiment
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from synthcli.data.tokenizers import Tokenizer
     from synthcli.evaluation.result import Result
-    from synthcli.jobs.export import Exported
-    from synthcli.jobs.score import ScoreReport
+    from synthcli.jobs.export.export import Exported
+    from synthcli.jobs.score.score import ScoreReport
     from synthcli.model_config.model import ModelConfig
     from synthcli.presets.compression import Compression
     from synthcli.runs.run import Run
@@ -138,7 +138,7 @@ def evaluate(
     device: str = AUTO,
 ) -> "Result":
     """Evaluate a run by a metric, the first of its preset where none is named; a run keeps the result."""
-    from synthcli.jobs.evaluate import Request, evaluate_checkpoint
+    from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint
 
     path = _checkpoint(run)
     where = None if source is None else Path(source)
@@ -156,8 +156,8 @@ def score(
     **options: Any,
 ) -> "ScoreReport":
     """Score a file of outputs by every protocol of its task, or those named; `options` are the command's."""
-    from synthcli.jobs.score import score_outputs
-    from synthcli.jobs.score_inputs import ScoreRequest
+    from synthcli.jobs.score.inputs import ScoreRequest
+    from synthcli.jobs.score.score import score_outputs
 
     known = {field.name.removeprefix("is_"): field.name for field in fields(ScoreRequest)}
     for name in options:
@@ -203,7 +203,7 @@ def distill(
     `options` are the settings of `[compress]`: `blocks=(2,)` or `"all"`, `mixer`, `heads`, `d_head`, `steps`,
     `criterion`, `corpus`, …
     """
-    from synthcli.jobs.distill_block import prepare, run
+    from synthcli.jobs.compress.distill_block import prepare, run
 
     verb = "distill-block"
     asked = _load_compression(verb, teacher, options, preset, scale, overrides)
@@ -230,7 +230,7 @@ def merge(
 
     `options` are the settings of `[compress]`: `heads`, `start`, `steps`, …
     """
-    from synthcli.jobs.merge_layers import prepare, run
+    from synthcli.jobs.compress.merge_layers import prepare, run
 
     if layers:
         options |= {"blocks": tuple(layers), "group": len(layers)}
@@ -248,7 +248,7 @@ def export(
     run: Which = None, to: str = "hf", target: str | Path | None = None, *, replaces: bool = False
 ) -> "Exported":
     """Write a model as a folder that opens without synth, and prove that it computes the same."""
-    from synthcli.jobs.export import export_checkpoint
+    from synthcli.jobs.export.export import export_checkpoint
 
     return export_checkpoint(
         _checkpoint(run), to, None if target is None else Path(target), replaces=replaces
@@ -269,7 +269,7 @@ def _word(which: Which) -> str | None:
 
 def _metric_of(path: Path) -> str:
     """Return the first metric of a checkpoint's preset, or that of its task."""
-    from synthcli.jobs.evaluate import experiment_of
+    from synthcli.jobs.evaluate.evaluate import experiment_of
     from synthcli.jobs.finetune import METRIC_OF_TASK
     from synthcli.training.checkpoints import load_checkpoint
 

@@ -15,7 +15,7 @@ from benchmarks.gpu.verbs import compare
 from synthcli import api
 from synthcli.compress.config import HealConfig
 from synthcli.device import on_device
-from synthcli.jobs import heal
+from synthcli.jobs.compress import heal
 from synthcli.jobs.train import Watcher
 from synthcli.runs import RESULT
 from synthcli.training.trainer import Callback, Trainer

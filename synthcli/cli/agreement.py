@@ -11,7 +11,7 @@ from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import carrying
 
 if TYPE_CHECKING:
-    from synthcli.jobs.agreement import AgreementConfig, Compared, Comparison
+    from synthcli.jobs.compress.agreement import AgreementConfig, Compared, Comparison
 
 SHOWN = {
     "kl": "KL",
@@ -34,8 +34,8 @@ def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_
     """Evaluate students in one pass, print tables, and draw quality against cost."""
     from synthcli.cli.evaluate import Bar
     from synthcli.cli.preparing_progress import Reporter
-    from synthcli.jobs.agreement import agree
-    from synthcli.jobs.agreement_picture import picture, refuse_format
+    from synthcli.jobs.compress.agreement import agree
+    from synthcli.jobs.compress.agreement_picture import picture, refuse_format
     from synthcli.runs import STUDENTS
 
     if picture_path is not None:

@@ -9,8 +9,8 @@ from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
-    from synthcli.jobs.distill_block import DistillJob
-    from synthcli.jobs.merge_layers import MergeJob
+    from synthcli.jobs.compress.distill_block import DistillJob
+    from synthcli.jobs.compress.merge_layers import MergeJob
     from synthcli.presets.compression import Compression
 
 

@@ -25,7 +25,7 @@ from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
     from synthcli.compress.config import PipelineConfig
-    from synthcli.jobs.distill_block import DistillJob, DistillOutcome
+    from synthcli.jobs.compress.distill_block import DistillJob, DistillOutcome
 
 START = (
     "By a formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), "
@@ -93,8 +93,8 @@ def distill_block(
     asked = load_asked("distill-block", preset, scale, config, set_, settings)
     is_pipeline = asked.config.method == "pipeline"
     with Showing() as showing:
-        from synthcli.jobs import distill_block as distilling
-        from synthcli.jobs import pipeline
+        from synthcli.jobs.compress import distill_block as distilling
+        from synthcli.jobs.compress import pipeline
 
         job = (pipeline if is_pipeline else distilling).prepare(
             asked.config, asked.model, name or asked.name, showing.preparing
@@ -114,7 +114,7 @@ def run_stages(job: "DistillJob", config: "PipelineConfig", showing: Showing, as
     from synthcli.cli.heal import report
     from synthcli.cli.probe import show as show_probe
     from synthcli.cli.train import watching
-    from synthcli.jobs.pipeline import run_distillation, run_healing
+    from synthcli.jobs.compress.pipeline import run_distillation, run_healing
 
     with screen.showing_lost(lambda lost: show_stage(lost, as_json)):
         probed, distilled = run_distillation(job, showing.progress, screen.say)
@@ -144,7 +144,7 @@ def show_stage(table: dict[str, Any], as_json: bool) -> None:
 
 def show_plan(job: "DistillJob", as_json: bool) -> None:
     """Print what would replace what."""
-    from synthcli.jobs.distill_block import plan_rows
+    from synthcli.jobs.compress.distill_block import plan_rows
 
     rows = plan_rows(job)
     if as_json:

@@ -27,7 +27,7 @@ from synthcli.errors import NotWrittenError, Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
-    from synthcli.jobs.evaluate import Request
+    from synthcli.jobs.evaluate.evaluate import Request
 
 
 Metric = Annotated[
@@ -186,7 +186,7 @@ def evaluate(
         return score_outputs(metric, from_, checkpoints, rouge_tokenizer, limit, as_json)
     if metric == AGREEMENT:
         from synthcli.cli.agreement import evaluate_agreement
-        from synthcli.jobs.agreement import AgreementConfig
+        from synthcli.jobs.compress.agreement import AgreementConfig
 
         refuse_given(metric, beam=beam, batch_size=batch_size, rouge_tokenizer=rouge_tokenizer)
         refuse_given(metric, save_outputs=save_outputs, form=form)
@@ -196,7 +196,7 @@ def evaluate(
     refuse_given(metric, teacher=teacher, reference=reference, picture=picture)
     if rouge_tokenizer is not None:
         refuse_rouge_tokenizer(metric, rouge_tokenizer)
-    from synthcli.jobs.evaluate import Request
+    from synthcli.jobs.evaluate.evaluate import Request
 
     options = (limit, beam, batch_size, rouge_tokenizer, form, save_outputs)
     asked = Request(metric, corpus, source, split, *options)
@@ -242,7 +242,7 @@ def score_outputs(
         )
     if rouge_tokenizer is not None:
         refuse_rouge_tokenizer(metric, rouge_tokenizer)
-    from synthcli.jobs.outputs import score_file
+    from synthcli.jobs.evaluate.outputs import score_file
 
     show_all([score_file(path, metric, rouge_tokenizer, limit)], as_json)
 
@@ -284,7 +284,7 @@ def evaluate_one(word: str | None, request: "Request") -> "Result":
     """Evaluate one checkpoint; without a word, the newest that the metric fits."""
     from synthcli.cli.preparing_progress import Reporter
     from synthcli.evaluation.measure import METRICS as TASKS_OF
-    from synthcli.jobs.evaluate import evaluate_checkpoint
+    from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint
 
     path = choose(word, f"the newest that `{request.metric}` fits", TASKS_OF[request.metric].keys())
     with screen.progress(is_transient=True) as bar:

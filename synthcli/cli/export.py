@@ -11,7 +11,7 @@ from synthcli.cli.checkpoints import choose
 from synthcli.cli.completion import FORMATS, complete, list_runs
 
 if TYPE_CHECKING:
-    from synthcli.jobs.export import Exported
+    from synthcli.jobs.export.export import Exported
 
 Checkpoint = Annotated[
     str | None,
@@ -66,7 +66,7 @@ def export(
     ```
     """
     from synthcli.exporters.export_bundle import ExportOptions
-    from synthcli.jobs.export import export_checkpoint
+    from synthcli.jobs.export.export import export_checkpoint
 
     path = choose(checkpoint)
     options, benchmarks = ExportOptions(opset=opset), tuple(benchmark or ())

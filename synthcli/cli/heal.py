@@ -96,7 +96,7 @@ def heal(
     ```
     """
     from synthcli.cli.train import chosen_trackers, watching
-    from synthcli.jobs import heal as job
+    from synthcli.jobs.compress import heal as job
     from synthcli.presets.compression import load_compression
     from synthcli.runs import MADE
     from synthcli.runs.naming import refuse_name

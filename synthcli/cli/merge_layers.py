@@ -22,7 +22,7 @@ from synthcli.compress.option_values import MERGE_STARTS
 from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
-    from synthcli.jobs.merge_layers import MergeJob, MergeOutcome
+    from synthcli.jobs.compress.merge_layers import MergeJob, MergeOutcome
 
 INIT = f"{', '.join(MERGE_STARTS[:-1])}; or `best`, by a trial."
 FLAGS = {
@@ -79,7 +79,7 @@ def merge_layers(
 
     refuse_name(name)
     asked = load_asked("merge-layers", preset, scale, config, set_, settings)
-    from synthcli.jobs.merge_layers import prepare, run
+    from synthcli.jobs.compress.merge_layers import prepare, run
 
     with Showing() as showing:
         job = prepare(asked.config, name or asked.name, showing.preparing)

@@ -26,7 +26,7 @@ from synthcli.cli.presets import Config, Set
 from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
-    from synthcli.jobs.probe import ProbeJob
+    from synthcli.jobs.compress.probe import ProbeJob
 
 FIGURES = {
     "nmse": "NMSE of what is replaced",
@@ -123,7 +123,7 @@ def probe(
     from synthcli.presets.compression import load_compression
 
     asked = load_compression("probe", preset, scale, config, set_ or (), settings)
-    from synthcli.jobs.probe import prepare, run
+    from synthcli.jobs.compress.probe import prepare, run
 
     with screen.progress() as bar:
         job = prepare(asked.config, Reporter(bar, "store"), cache, output)

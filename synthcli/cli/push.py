@@ -32,8 +32,8 @@ def push(
     synth push translator --to me/translator
     ```
     """
-    from synthcli.jobs.push import plan_push
-    from synthcli.jobs.push import push as send
+    from synthcli.jobs.export.push import plan_push
+    from synthcli.jobs.export.push import push as send
 
     plan = plan_push(folder, to, private)
     address = None if dry_run else send(plan)

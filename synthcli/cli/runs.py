@@ -185,7 +185,7 @@ def plot(runs: Plotted, output: Output = None) -> None:
     ```
     """
     from synthcli.disk import refuse_unwritable
-    from synthcli.jobs.agreement_picture import refuse_format
+    from synthcli.jobs.compress.agreement_picture import refuse_format
     from synthcli.jobs.curves_picture import curves_of, picture
     from synthcli.runs import find_run
 
@@ -208,7 +208,7 @@ def results(model: Model, run: One = None, output: Folder = Path("results")) -> 
     synth runs results wmt14-dense --as OWNER/MODEL
     ```
     """
-    from synthcli.jobs.every_eval_ever import write_logs
+    from synthcli.jobs.export.every_eval_ever import write_logs
     from synthcli.runs import find_run
 
     paths = write_logs(find_run(run), model, output)

@@ -29,7 +29,7 @@ from synthcli.cli.score_options import (
 from synthcli.errors import SynthError, did_you_mean
 
 if TYPE_CHECKING:
-    from synthcli.jobs.score import ProtocolFigure, ScoreReport
+    from synthcli.jobs.score.score import ProtocolFigure, ScoreReport
 
 COLUMNS = ["protocol", "value", "95 % interval", "signature", "used by"]
 IN_FULL = ("loss", "bits_per_byte", "bits_per_byte_no_end")  # papers print more digits of them
@@ -70,8 +70,8 @@ def score(
     """
     if task not in SCORE_TASKS:
         raise SynthError(f"`--task {task}` is unknown", did_you_mean(task, SCORE_TASKS))
-    from synthcli.jobs.score import score_outputs
-    from synthcli.jobs.score_inputs import ScoreRequest
+    from synthcli.jobs.score.inputs import ScoreRequest
+    from synthcli.jobs.score.score import score_outputs
 
     request = ScoreRequest(
         task=task,

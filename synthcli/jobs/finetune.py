@@ -14,7 +14,7 @@ from synthcli.data.examples.examples import LAYOUTS_OF
 from synthcli.data.store.origin import shorten_name
 from synthcli.data.tokenizers.base import NAMED
 from synthcli.errors import SynthError
-from synthcli.jobs.evaluate import own_tokenizer, refuse_formless
+from synthcli.jobs.evaluate.evaluate import own_tokenizer, refuse_formless
 from synthcli.model import ModelConfig
 from synthcli.model_config.heads import HeadConfig
 from synthcli.model_config.parts import STACKS, StackConfig

@@ -14,7 +14,7 @@ from synthcli.data.store.store import Store
 from synthcli.device import current_device
 from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless, refuse_mismatch
-from synthcli.jobs.evaluate import own_tokenizer
+from synthcli.jobs.evaluate.evaluate import own_tokenizer
 from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
 from synthcli.jobs.warm_start import LoadReport, freeze, start_from

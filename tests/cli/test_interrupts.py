@@ -17,7 +17,7 @@ import pytest
 from synthcli import __main__ as entry
 from synthcli.cli.training_progress import TrainingProgress
 from synthcli.errors import Stopped
-from synthcli.jobs import evaluate
+from synthcli.jobs.evaluate import evaluate
 from tests.processes import end_within
 
 from .conftest import Said, Synth, only

@@ -10,12 +10,12 @@ import pytest
 
 from synthcli import atomic_files
 from synthcli.compress.config import HealConfig
-from synthcli.jobs import heal as healing
-from synthcli.jobs import merge_layers as merging
-from synthcli.jobs.heal import prepare, resume
-from synthcli.jobs.heal import run as heal_student
-from synthcli.jobs.students import save_student
-from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.compress import heal as healing
+from synthcli.jobs.compress import merge_layers as merging
+from synthcli.jobs.compress.heal import prepare, resume
+from synthcli.jobs.compress.heal import run as heal_student
+from synthcli.jobs.compress.students import save_student
+from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.jobs.train import Watcher
 from synthcli.runs import Run, find_checkpoint, find_run, list_runs, verb_of
 from synthcli.training.checkpoints import load_checkpoint

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from synthcli import atomic_files, disk
-from synthcli.jobs import evaluate
+from synthcli.jobs.evaluate import evaluate
 from synthcli.jobs.reproduce import reproduce
 from synthcli.reproduce.tasks import Task
 from tests.faults.verbs import ENCODER, SEQ2SEQ, TOY

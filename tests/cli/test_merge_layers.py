@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.compress.config import HealConfig
-from synthcli.jobs.heal import prepare, resume, run
+from synthcli.jobs.compress.heal import prepare, resume, run
 from synthcli.jobs.train import Watcher
 from synthcli.training.events import Step
 from synthcli.training.trainer import Callback, Trainer

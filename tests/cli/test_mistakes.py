@@ -82,7 +82,7 @@ def test_a_mistake_is_one_message_with_a_hint(
 def test_an_empty_folder_is_said_to_be_one(
     words: str, message: str, hint: str, synth: Synth, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synthcli.jobs.teachers.in_hub_cache", lambda name: None)
+    monkeypatch.setattr("synthcli.jobs.compress.teachers.in_hub_cache", lambda name: None)
     said = synth(*words.split())
     refused(said, message, hint)
     assert list(here.iterdir()) == []

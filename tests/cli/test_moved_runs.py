@@ -11,9 +11,9 @@ import pytest
 
 from synthcli.__main__ import main
 from synthcli.compress.config import HealConfig
+from synthcli.jobs.compress.heal import prepare
+from synthcli.jobs.compress.heal import run as heal_student
 from synthcli.jobs.finetune import Adaptation, adapted
-from synthcli.jobs.heal import prepare
-from synthcli.jobs.heal import run as heal_student
 from synthcli.jobs.train import Watcher, train_experiment
 from synthcli.runs import find_checkpoint, list_runs
 from synthcli.runs.references import hash_of

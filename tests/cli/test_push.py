@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from synthcli.jobs.push_files import sort_out
+from synthcli.jobs.export.push_files import sort_out
 
 from .conftest import Synth
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from synthcli.evaluation.result import Figure, Result
-from synthcli.jobs.every_eval_ever import BOUNDS, describe_results, path_of
+from synthcli.jobs.export.every_eval_ever import BOUNDS, describe_results, path_of
 from synthcli.runs import find_run
 
 from .conftest import Synth

@@ -14,7 +14,7 @@ from synthcli.evaluation.log_probabilities import BASES
 from synthcli.evaluation.protocols import list_protocols
 from synthcli.evaluation.protocols.counts import NEEDS
 from synthcli.evaluation.protocols.papers import USES
-from synthcli.jobs.score_inputs import ONLY
+from synthcli.jobs.score.inputs import ONLY
 from tests.evaluation.written_texts import OTHERS, OUTPUTS, REFERENCES
 from tests.tiny_presets import LANGUAGE_MODEL, write_words
 

@@ -17,7 +17,7 @@ from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.exporters.hugging_face.auto_classes import LOADERS
 from synthcli.exporters.hugging_face.tokenizer_files import write_tokenizer
-from synthcli.jobs.export import export_checkpoint
+from synthcli.jobs.export.export import export_checkpoint
 from synthcli.model import ModelConfig
 from synthcli.training.checkpoints import write_model
 from tests.clients.lines import CONTROLS, OWN

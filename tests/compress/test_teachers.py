@@ -13,8 +13,8 @@ from synthcli.compress.activations.capture import logits_of
 from synthcli.compress.teacher import model_hash, open_teacher
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
-from synthcli.jobs import teachers
-from synthcli.jobs.teachers import find_teacher
+from synthcli.jobs.compress import teachers
+from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.model import ModelConfig, build
 from synthcli.training.checkpoints import write_model
 from synthcli.training.weights import weights_of

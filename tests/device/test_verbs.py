@@ -22,11 +22,11 @@ from synthcli.compress.merge import MERGES
 from synthcli.compress.teacher import open_teacher
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.token_sampling import Sampling
-from synthcli.jobs import heal as healing
-from synthcli.jobs import probe
-from synthcli.jobs.agreement import AgreementConfig, agree
+from synthcli.jobs.compress import heal as healing
+from synthcli.jobs.compress import probe
+from synthcli.jobs.compress.agreement import AgreementConfig, agree
+from synthcli.jobs.compress.texts import texts_for
 from synthcli.jobs.generate import Asked, Writer
-from synthcli.jobs.texts import texts_for
 from synthcli.jobs.train import Watcher
 from synthcli.runs import RESULT, Run
 from tests.device.__main__ import counts

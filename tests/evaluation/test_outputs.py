@@ -9,7 +9,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.outputs import FORM, SCORERS, Outputs, read_outputs, score, to_lines
 from synthcli.evaluation.result import Figure
-from synthcli.jobs.outputs import score_file
+from synthcli.jobs.evaluate.outputs import score_file
 
 CONFIG = EvaluationConfig(metrics=("bleu",))
 OUTPUTS = Outputs(

@@ -19,8 +19,8 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from synthcli.evaluation.tokenised_bleu import bleu_of_tokens, classical_line
-from synthcli.jobs.score import ScoreReport, score_outputs
-from synthcli.jobs.score_inputs import ScoreRequest
+from synthcli.jobs.score.inputs import ScoreRequest
+from synthcli.jobs.score.score import ScoreReport, score_outputs
 from tests.score_page import RECORDS, read_record
 
 from .test_score_protocols import OPTIONS

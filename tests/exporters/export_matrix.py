@@ -18,7 +18,7 @@ from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.exporters.programs.form import BATCH, LENGTH, SOURCE, traced_sizes
-from synthcli.jobs.export import export_checkpoint
+from synthcli.jobs.export.export import export_checkpoint
 
 from .program_pages import WRITES, expected, shown
 from .program_sizes import bundle_of

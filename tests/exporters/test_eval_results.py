@@ -12,8 +12,8 @@ from synthcli.errors import SynthError
 from synthcli.exporters.export_bundle import BenchmarkResult, CardFacts, ExportBundle, Metric
 from synthcli.exporters.hugging_face.card import write_card
 from synthcli.exporters.hugging_face.eval_results import write_eval_results
-from synthcli.jobs.export_benchmarks import add_benchmarks, find_results
-from synthcli.jobs.push_files import sort_out
+from synthcli.jobs.export.benchmarks import add_benchmarks, find_results
+from synthcli.jobs.export.push_files import sort_out
 from tests.compress.small import bert_config
 
 WHOLE = Metric(

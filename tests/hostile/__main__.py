@@ -58,7 +58,7 @@ def imports() -> None:
 
     import synthcli.__main__
     import synthcli.cli
-    import synthcli.jobs.evaluate
+    import synthcli.jobs.evaluate.evaluate
     import synthcli.jobs.train  # noqa: F401
 
 

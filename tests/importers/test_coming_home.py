@@ -24,7 +24,7 @@ from synthcli.exporters.parity_inputs import draw_cases
 from synthcli.exporters.parity_reference import compute_logits
 from synthcli.importers.hugging_face import import_hugging_face, load_hugging_face
 from synthcli.importers.hugging_face.own_export_names import RENAMED, exported_name
-from synthcli.jobs.export import make_bundle as bundle_of_checkpoint
+from synthcli.jobs.export.export import make_bundle as bundle_of_checkpoint
 from synthcli.jobs.importing import Request, import_model
 from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.exporters.hugging_face_cases import CASES, bundle_of, bundle_with

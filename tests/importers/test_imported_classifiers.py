@@ -33,8 +33,8 @@ from synthcli.errors import SynthError
 from synthcli.exporters.export_bundle import ExportOptions
 from synthcli.exporters.folding import Folded
 from synthcli.exporters.hugging_face import write_hugging_face
-from synthcli.jobs.evaluate import Request, data_for, own_tokenizer
-from synthcli.jobs.export import make_bundle
+from synthcli.jobs.evaluate.evaluate import Request, data_for, own_tokenizer
+from synthcli.jobs.export.export import make_bundle
 from synthcli.jobs.finetune import Adaptation, adapted
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.objectives import OBJECTIVES

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.jobs.evaluate import Request, evaluate_checkpoint
+from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint
 from synthcli.jobs.train import Watcher, train_experiment
 from synthcli.presets import load_preset
 

@@ -9,8 +9,8 @@ import torch
 
 from synthcli import export, load
 from synthcli.compress.config import HealConfig
-from synthcli.jobs.heal import prepare
-from synthcli.jobs.heal import run as heal_student
+from synthcli.jobs.compress.heal import prepare
+from synthcli.jobs.compress.heal import run as heal_student
 from synthcli.jobs.train import Watcher
 from synthcli.presets import old_names
 from synthcli.presets.files import read_toml

@@ -11,7 +11,7 @@ from synthcli.compare.record import RecordedFigure, RunRecord, read_record
 from synthcli.errors import SynthError
 from synthcli.evaluation.kept_samples import read_samples
 from synthcli.evaluation.result import Result
-from synthcli.jobs.evaluate import Request, evaluate_checkpoint, file_name
+from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint, file_name
 from synthcli.jobs.reproduce.rows import evaluating, trains_alike
 from synthcli.jobs.train import Watcher
 from synthcli.presets.planning import parameters_of

@@ -5,7 +5,7 @@ from typing import Any
 from synthcli.compress.config import DistillConfig, HealConfig, MergeConfig
 from synthcli.data.prepare.prepare_store import no_progress
 from synthcli.errors import SynthError
-from synthcli.jobs import distill_block, heal, merge_layers
+from synthcli.jobs.compress import distill_block, heal, merge_layers
 from synthcli.jobs.reproduce.rows import finished_run
 from synthcli.jobs.train import Watcher
 from synthcli.presets import load_preset

@@ -9,10 +9,10 @@ from synthcli.compress.config import DistillConfig, ProbeConfig
 from synthcli.compress.probe.probe_layer import NOTHING
 from synthcli.data.prepare.prepare_store import no_progress
 from synthcli.evaluation.result import Result
-from synthcli.jobs import probe
-from synthcli.jobs.distill_block import DistillJob, prepare, provenance, run
-from synthcli.jobs.evaluate import Request as Question
-from synthcli.jobs.evaluate import evaluate_checkpoint, evaluate_model, options_for, report_nothing
+from synthcli.jobs.compress import probe
+from synthcli.jobs.compress.distill_block import DistillJob, prepare, provenance, run
+from synthcli.jobs.evaluate.evaluate import Request as Question
+from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint, evaluate_model, options_for, report_nothing
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.train import Watcher
 from synthcli.reproduce.table import Row

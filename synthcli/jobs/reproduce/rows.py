@@ -16,7 +16,7 @@ from synthcli.device import current_device
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.measure import Progress
 from synthcli.evaluation.result import Result
-from synthcli.jobs.evaluate import Request, evaluate_checkpoint, evaluate_model, options_for
+from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint, evaluate_model, options_for
 from synthcli.jobs.reproduce.claims_beside import describe_claims
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.train import Watcher, fitted_to_store, initialised, resume_run, train_experiment

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synthcli.jobs.export import export_checkpoint
+from synthcli.jobs.export.export import export_checkpoint
 from synthcli.jobs.importing import Request, import_model
 from tests.clients.examples import difference, encode, logits_of
 from tests.clients.programs.trainer import STEPS, trainer_of

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import torch
 
-from synthcli.jobs.export import export_checkpoint
+from synthcli.jobs.export.export import export_checkpoint
 from tests.clients.examples import encode
 from tests.clients.programs.torch_tools import WithoutCache, plain_inputs
 from tests.clients.subjects import Subject

@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from synthcli import atomic_files
-from synthcli.jobs import agreement_picture, probe_picture
+from synthcli.jobs.compress import agreement_picture, probe_picture
 
 NAMES = ["heads-halved", "factorized-random", "none"]
 PAGE = 6.3  # inches

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from synthcli.errors import SynthError
-from synthcli.jobs import evaluate
 from synthcli.jobs.compare.arms import parse_arms
 from synthcli.jobs.compare.compare import compare, prepare
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.tuning import plan_tuned, prepare_for, tune_arms
+from synthcli.jobs.evaluate import evaluate
 from synthcli.jobs.tune.alone import TuneRequest, prepare_alone, tune_alone
 from synthcli.jobs.tune.report import tabulate
 from synthcli.jobs.tune.tune import TRIAL_SEED, Tuning, configure, prepare_tuning, settle, tune, winner_of

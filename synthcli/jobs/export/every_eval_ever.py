@@ -21,8 +21,8 @@ from synthcli.data.corpora import CORPORA
 from synthcli.disk import writing
 from synthcli.errors import SynthError
 from synthcli.evaluation.result import Figure, Result
-from synthcli.jobs.export_card import WRITTEN, dataset_of, place_in, results_of
-from synthcli.jobs.push import refuse_name
+from synthcli.jobs.export.card import WRITTEN, dataset_of, place_in, results_of
+from synthcli.jobs.export.push import refuse_name
 from synthcli.runs import Run, read_experiment
 
 SCHEMA = "0.3.0"

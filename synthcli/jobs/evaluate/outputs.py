@@ -10,7 +10,7 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.outputs import SCORERS, Outputs, read_outputs, score, to_lines
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
-from synthcli.jobs.reference_notes import notes_on_references
+from synthcli.jobs.evaluate.reference_notes import notes_on_references
 from synthcli.runs import Run
 from synthcli.runs.environment import read_versions
 

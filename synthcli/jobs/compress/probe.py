@@ -24,9 +24,9 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying
+from synthcli.jobs.compress.teachers import find_teacher
+from synthcli.jobs.compress.texts import Texts, texts_for
 from synthcli.jobs.shortage import suggest_less_text
-from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import Texts, texts_for
 from synthcli.runs import Reference, run_of
 from synthcli.runs.environment import describe_device
 from synthcli.runs.run import write_json
@@ -99,7 +99,7 @@ def folder_of(teacher: Teacher) -> Path:
 
 def run(job: ProbeJob, progress: Progress = quiet) -> dict[str, Any]:
     """Probe; write report and picture, and return the report."""
-    from synthcli.jobs.probe_picture import picture
+    from synthcli.jobs.compress.probe_picture import picture
 
     began = time.perf_counter()
     with writing(f"`{job.folder}`", job.folder, ELSEWHERE), atomic_files.parents_of(job.folder / REPORT):

@@ -5,7 +5,7 @@ from pathlib import Path
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.errors import SynthError
 from synthcli.importers.hugging_face.options import CONFIG
-from synthcli.jobs.layer_matching import account_of
+from synthcli.jobs.compress.layer_matching import account_of
 from synthcli.runs import Reference, Run, find_checkpoint, is_student, list_runs, run_of, runs_root
 from synthcli.runs.experiments import HELPS, TEACHER
 from synthcli.runs.references import Say, quiet

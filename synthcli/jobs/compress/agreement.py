@@ -22,12 +22,12 @@ from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
-from synthcli.jobs.evaluate import RECORDED, file_name
-from synthcli.jobs.evaluation_source import with_whole_file
-from synthcli.jobs.layer_matching import match_layers
+from synthcli.jobs.compress.layer_matching import match_layers
+from synthcli.jobs.compress.teachers import find_teacher, own_teacher
+from synthcli.jobs.compress.texts import data_of, experiment_of, used_by
+from synthcli.jobs.evaluate.evaluate import RECORDED, file_name
+from synthcli.jobs.evaluate.source import with_whole_file
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.jobs.teachers import find_teacher, own_teacher
-from synthcli.jobs.texts import data_of, experiment_of, used_by
 from synthcli.runs import find_checkpoint, run_of
 from synthcli.runs.environment import describe_device, read_versions
 from synthcli.runs.references import Say, portable, quiet

@@ -16,8 +16,8 @@ from synthcli.exporters.folding import Folded, fold
 from synthcli.exporters.parity_reference import ParityReference, record_reference
 from synthcli.exporters.parity_report import REPORT, check_parity
 from synthcli.exporters.safetensors_export import hash_tensors, named_tensors, recompute_logits
-from synthcli.jobs.export_benchmarks import add_benchmarks
-from synthcli.jobs.export_card import card_of, generation_settings_of, name_of
+from synthcli.jobs.export.benchmarks import add_benchmarks
+from synthcli.jobs.export.card import card_of, generation_settings_of, name_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 from synthcli.training.manifest import write_manifest
 

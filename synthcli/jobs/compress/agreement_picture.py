@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from synthcli import atomic_files
 from synthcli.errors import SynthError
-from synthcli.jobs.agreement import Compared, Comparison
+from synthcli.jobs.compress.agreement import Compared, Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from synthcli.evaluation.protocols.settings import CannotScoreError
 from synthcli.evaluation.result import Figure
 from synthcli.evaluation.score import Score
 from synthcli.evaluation.tokenised_bleu import classical_line
-from synthcli.jobs.score_inputs import ScoreRequest, read_counts, read_settings, read_texts
-from synthcli.jobs.score_notes import notes_on_texts
+from synthcli.jobs.score.inputs import ScoreRequest, read_counts, read_settings, read_texts
+from synthcli.jobs.score.notes import notes_on_texts
 from synthcli.runs.environment import read_versions
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 from synthcli.compress.config import RecordingConfig
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
-from synthcli.jobs import texts as job
-from synthcli.jobs.texts import data_of, texts_for
+from synthcli.jobs.compress import texts as job
+from synthcli.jobs.compress.texts import data_of, texts_for
 from tests.compress.small import bert_config, small_store, small_teacher
 
 

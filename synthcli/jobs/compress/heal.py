@@ -13,7 +13,7 @@ from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError, carrying, did_you_mean
-from synthcli.jobs.heal_experiment import (
+from synthcli.jobs.compress.heal_experiment import (
     EVALUATED,
     METHOD,
     cut_to,
@@ -23,11 +23,11 @@ from synthcli.jobs.heal_experiment import (
     refuse_mismatch,
     teacher_of,
 )
-from synthcli.jobs.layer_matching import account_of, match_layers
+from synthcli.jobs.compress.layer_matching import account_of, match_layers
+from synthcli.jobs.compress.teachers import find_teacher
+from synthcli.jobs.compress.texts import calibration, data_of, used_by
 from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import calibration, data_of, used_by
 from synthcli.jobs.train import (
     WEIGHT_BYTES,
     Trained,

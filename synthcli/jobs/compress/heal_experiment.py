@@ -11,9 +11,9 @@ from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.jobs.students import student_experiment
-from synthcli.jobs.teachers import find_teacher, own_teacher
-from synthcli.jobs.texts import data_of
+from synthcli.jobs.compress.students import student_experiment
+from synthcli.jobs.compress.teachers import find_teacher, own_teacher
+from synthcli.jobs.compress.texts import data_of
 from synthcli.model import ModelConfig
 from synthcli.presets.schema import Experiment, Start
 from synthcli.runs import run_of

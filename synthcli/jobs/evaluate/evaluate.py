@@ -25,9 +25,9 @@ from synthcli.evaluation.measure import EvaluationJob, Progress, measure, refuse
 from synthcli.evaluation.outputs import SCORERS
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
-from synthcli.jobs.evaluation_notes import notes_on
-from synthcli.jobs.evaluation_source import is_own_source, notes_on_store, with_whole_file
-from synthcli.jobs.outputs import Keep, keeper, refuse_no_outputs
+from synthcli.jobs.evaluate.notes import notes_on
+from synthcli.jobs.evaluate.outputs import Keep, keeper, refuse_no_outputs
+from synthcli.jobs.evaluate.source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.shortage import suggest_less
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment

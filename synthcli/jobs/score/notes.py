@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.outputs import Outputs
-from synthcli.jobs.reference_notes import notes_on_references
-from synthcli.jobs.score_inputs import ScoreRequest, find_rouge_tokenizer
+from synthcli.jobs.evaluate.reference_notes import notes_on_references
+from synthcli.jobs.score.inputs import ScoreRequest, find_rouge_tokenizer
 
 METRICS = {"translation": "bleu", "summarisation": "rouge"}
 MOST = 0.5  # of all texts: then they are tokens

@@ -1,8 +1,8 @@
 """What a model card says of how its model was trained."""
 
 from synthcli.evaluation.result import Result
-from synthcli.jobs.export_card import search_of
-from synthcli.jobs.export_recipe import recipe_of, title_of
+from synthcli.jobs.export.card import search_of
+from synthcli.jobs.export.recipe import recipe_of, title_of
 from synthcli.presets import load_preset
 
 HOUR = "`synth train wmt14-dense --scale hour`"

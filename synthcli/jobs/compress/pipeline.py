@@ -8,9 +8,9 @@ from synthcli.compress.config import DistillConfig, HealConfig, PipelineConfig, 
 from synthcli.compress.distill.distill_block import Progress, silent
 from synthcli.config import Config
 from synthcli.data.prepare.prepare_store import Progress as Preparing
-from synthcli.jobs import distill_block, heal, probe
-from synthcli.jobs.distill_block import DistillJob, DistillOutcome
-from synthcli.jobs.students import quiet
+from synthcli.jobs.compress import distill_block, heal, probe
+from synthcli.jobs.compress.distill_block import DistillJob, DistillOutcome
+from synthcli.jobs.compress.students import quiet
 from synthcli.jobs.train import Trained, Watcher
 from synthcli.model import ModelConfig
 from synthcli.runs import Run

@@ -11,7 +11,7 @@ from typing import Any
 from synthcli.data.hub_access import is_offline
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.importers.safe_load import PICKLED
-from synthcli.jobs.push_files import CARD, PARITY, WEIGHTS, File, LeftOut, sort_out
+from synthcli.jobs.export.push_files import CARD, PARITY, WEIGHTS, File, LeftOut, sort_out
 from synthcli.safe_read import inside, read_json
 
 EXPORT_AGAIN = "export the checkpoint again"

@@ -10,8 +10,8 @@ from synthcli.data.tokenizers.base import NAMED
 from synthcli.evaluation.result import Result
 from synthcli.exporters.export_bundle import CardFacts, GenerationSettings, Metric
 from synthcli.exporters.folding import Folded
-from synthcli.jobs.evaluate import experiment_of
-from synthcli.jobs.export_recipe import recipe_of, title_of
+from synthcli.jobs.evaluate.evaluate import experiment_of
+from synthcli.jobs.export.recipe import recipe_of, title_of
 from synthcli.model import count_parameters
 from synthcli.presets.paper import Paper
 from synthcli.presets.schema import Experiment

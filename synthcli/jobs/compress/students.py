@@ -15,8 +15,8 @@ from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
 from synthcli.device import describe_gpu
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.jobs.compress.texts import experiment_of
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
-from synthcli.jobs.texts import experiment_of
 from synthcli.model import ModelConfig
 from synthcli.presets.schema import Experiment
 from synthcli.runs import RESULT, Run, start_run

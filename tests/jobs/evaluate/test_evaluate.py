@@ -1,6 +1,6 @@
 """What a checkpoint is evaluated on."""
 
-from synthcli.jobs.evaluate import forms_of
+from synthcli.jobs.evaluate.evaluate import forms_of
 from synthcli.presets import load_preset
 
 

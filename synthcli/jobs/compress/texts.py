@@ -11,7 +11,7 @@ from synthcli.data.corpora import find_corpus
 from synthcli.data.prepare.prepare_store import Progress
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
-from synthcli.jobs.evaluation_source import is_own_source
+from synthcli.jobs.evaluate.source import is_own_source
 from synthcli.jobs.stores import kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.runs import read_experiment, run_of

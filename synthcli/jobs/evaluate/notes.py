@@ -7,7 +7,7 @@ from synthcli.data.examples.examples import Examples
 from synthcli.data.tokenizers.base import NAMED, PLAIN
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.rouge import WORTH_SAYING
-from synthcli.jobs.reference_notes import notes_on_references
+from synthcli.jobs.evaluate.reference_notes import notes_on_references
 
 READ_AS = {
     NAMED: "each field after its name; `--form plain` reads them alone",

@@ -21,9 +21,7 @@ from synthcli.data.config import DataConfig
 from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import writing
 from synthcli.errors import carrying
-from synthcli.jobs.finetune import METRIC_OF_TASK
-from synthcli.jobs.shortage import suggest_less_text
-from synthcli.jobs.students import (
+from synthcli.jobs.compress.students import (
     as_made,
     figures_of,
     label_of,
@@ -32,8 +30,10 @@ from synthcli.jobs.students import (
     student_experiment,
     text_table,
 )
-from synthcli.jobs.teachers import find_teacher
-from synthcli.jobs.texts import texts_for
+from synthcli.jobs.compress.teachers import find_teacher
+from synthcli.jobs.compress.texts import texts_for
+from synthcli.jobs.finetune import METRIC_OF_TASK
+from synthcli.jobs.shortage import suggest_less_text
 from synthcli.model import count_parameters
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.environment import describe_device

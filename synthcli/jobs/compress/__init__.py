@@ -1,0 +1,1 @@
+"""Teachers made smaller: probed, distilled, merged, healed, and held against what they were."""

@@ -1,0 +1,1 @@
+"""Checkpoints made ready for elsewhere: exported, described, pushed to the hub."""
