@@ -5,7 +5,7 @@ and without a mask attention takes its fastest form.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from synthcli.errors import SynthError
-from synthcli.model import detach_state
-from synthcli.model.adaptive import Rows, rows_of_clusters
+from synthcli.model import State, detach_state
+from synthcli.model.adaptive import Pieces, Rows, rows_of_clusters
+from synthcli.model.autograd import FunctionContext
 from synthcli.model.launches import counts_launches
 
 IGNORED = -100  # a target that is padding
@@ -39,8 +40,8 @@ def causal_lm(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> t
 
 
 def segment_lm(
-    model: nn.Module, batch: Batch, state: Any, label_smoothing: float = 0.0, window: int | None = None
-) -> tuple[Tensor, int, Any]:
+    model: nn.Module, batch: Batch, state: State, label_smoothing: float = 0.0, window: int | None = None
+) -> tuple[Tensor, int, State]:
     """Cross-entropy of every next token of a segment, given the state before it; and the state after."""
     select, chosen = real_targets(batch)
     output, new = model(
@@ -99,8 +100,9 @@ OBJECTIVES: dict[str, Objective] = {
 
 def count_targets(batch: Batch) -> int:
     """Count the targets of a batch without a model: what every objective returns beside its loss."""
-    targets = batch["labels"] if "labels" in batch else _targets(batch)
-    return int((targets != IGNORED).sum())  # type: ignore[union-attr]
+    targets = batch["labels"] if "labels" in batch else batch["targets"]
+    assert targets is not None
+    return int((targets != IGNORED).sum())
 
 
 def count_tokens(batch: Batch) -> int:
@@ -157,7 +159,7 @@ def _clusters(batch: Batch) -> dict[str, tuple[Rows, Rows]]:
     return {"clusters": (tokens, targets)} if tokens else {}
 
 
-def _of_tokens(output: Any, targets: Tensor, label_smoothing: float) -> tuple[Tensor, int]:
+def _of_tokens(output: Tensor | Pieces, targets: Tensor, label_smoothing: float) -> tuple[Tensor, int]:
     """Return the summed loss of logits, or of the pieces of an adaptive softmax."""
     if isinstance(output, Tensor):
         return cross_entropy(output.flatten(0, -2), targets, label_smoothing), targets.numel()
@@ -174,8 +176,11 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Σ (1 − ε) (−log p_y) + ε/V Σ_v (−log p_v), in float32  (Szegedy et al. 2016, section 7)."""
-    loss: Tensor = _CrossEntropy.apply(logits, targets, label_smoothing)  # type: ignore[no-untyped-call]
-    return loss
+    return _summed_loss(logits, targets, label_smoothing)
+
+
+class _LossContext(FunctionContext, Protocol):
+    dtype: torch.dtype
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -187,7 +192,7 @@ class _CrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+    def forward(ctx: _LossContext, logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
         wide = torch.promote_types(logits.dtype, torch.float32)
         needs_gradient = ctx.needs_input_grad[0]
         loss = torch.zeros((), dtype=wide, device=logits.device)
@@ -207,9 +212,12 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: _LossContext, scale: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient.mul_(scale).to(ctx.dtype), None, None  # in place: a second backward is refused
+
+
+_summed_loss: Callable[[Tensor, Tensor, float], Tensor] = _CrossEntropy.apply
 
 
 def _fill(x: Tensor, y: Tensor, label_smoothing: float, gradient: Tensor | None) -> Tensor:

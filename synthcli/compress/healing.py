@@ -12,13 +12,14 @@ into micro-batches changes nothing.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from synthcli.model.autograd import FunctionContext
 from synthcli.objectives import CACHE_ELEMENTS, IGNORED, Batch, real_targets
 
 Logits = Float[Tensor, "positions vocabulary"]
@@ -111,15 +112,18 @@ def relative_error(student: Tensor, teacher: Tensor, positions: Tensor | None) -
 
 def divergence(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tensor, ""]:
     """Return Σ τ² KL(p_τ‖q_τ) over positions, in float32 at least; the teacher gets no gradient."""
-    loss: Tensor = _Divergence.apply(student, teacher, temperature)  # type: ignore[no-untyped-call]  # torch's own has no types
-    return loss
+    return _summed_divergence(student, teacher, temperature)
+
+
+class _DivergenceContext(FunctionContext, Protocol):
+    dtype: torch.dtype
 
 
 class _Divergence(torch.autograd.Function):
     """The gradient is made beside the loss, a slice of positions at a time: ∂/∂z_v = τ (q_v − p_v)."""
 
     @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    def forward(ctx: _DivergenceContext, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         wide = torch.promote_types(student.dtype, torch.float32)
         loss = torch.zeros((), dtype=wide, device=student.device)
         # float16 gradients stay wide until they are scaled: small ones would vanish
@@ -140,9 +144,12 @@ class _Divergence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: _DivergenceContext, scale: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient.mul_(scale).to(ctx.dtype), None, None  # in place: a second backward is refused
+
+
+_summed_divergence: Callable[[Tensor, Tensor, float], Tensor] = _Divergence.apply
 
 
 class EveryPosition:

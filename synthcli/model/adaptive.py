@@ -6,14 +6,16 @@ width d_embed / div_val^i, and a projection to and from d_model.
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from synthcli.model.module_list import list_of
+
 Rows = tuple[Int[Tensor, " rows"], ...]  # of each cluster, where its words stand in the flattened ids
+Pieces = list[tuple[Tensor, Tensor]]  # logits and targets whose cross-entropies add up to the loss
 
 
 def rows_of_clusters(ids: Int[Tensor, "*rest"], edges: tuple[int, ...]) -> Rows:
@@ -31,11 +33,9 @@ class AdaptiveEmbedding(nn.Module):
         super().__init__()
         self.edges = (0, *cutoffs, vocab_size)
         widths = [d_embed // div_val**i for i in range(len(self.edges) - 1)]
-        self.tables = nn.ModuleList(
-            nn.Embedding(end - start, width)
-            for (start, end), width in zip(pairwise(self.edges), widths, strict=True)
-        )
-        self.projections = nn.ModuleList(nn.Linear(width, d_model, bias=False) for width in widths)
+        sizes = zip(pairwise(self.edges), widths, strict=True)
+        self.tables = list_of(nn.Embedding(end - start, width) for (start, end), width in sizes)
+        self.projections = list_of(nn.Linear(width, d_model, bias=False) for width in widths)
 
     def forward(
         self, tokens: Int[Tensor, "batch length"], rows: Rows | None = None
@@ -68,7 +68,7 @@ class Parameters(nn.Module):
         return self.forward(number)
 
     def __iter__(self) -> Iterator[nn.Parameter]:
-        return iter(self._parameters.values())  # type: ignore[arg-type]
+        return (self.forward(number) for number in range(len(self._parameters)))
 
 
 class AdaptiveHead(nn.Module):
@@ -87,15 +87,10 @@ class AdaptiveHead(nn.Module):
     ) -> None:
         super().__init__()
         self.edges = like.edges
-        tables: list[Any] = list(like.tables)
-        maps: list[Any] = list(like.projections)
-        self.weights = Parameters(
-            table.weight if tied else nn.Parameter(torch.empty_like(table.weight)) for table in tables
-        )
-        self.projections = Parameters(
-            p.weight if tied and tie_projections else nn.Parameter(torch.empty_like(p.weight)) for p in maps
-        )
-        self.is_tied, self.ties_projections = tied, tied and tie_projections
+        ties_maps = tied and tie_projections
+        self.weights = Parameters(_tied_or_like(table.weight, tied) for table in like.tables)
+        self.projections = Parameters(_tied_or_like(one.weight, ties_maps) for one in like.projections)
+        self.is_tied, self.ties_projections = tied, ties_maps
         self.biases = Parameters(nn.Parameter(torch.empty(len(w))) for w in self.weights) if bias else None
         clusters = len(self.edges) - 2
         self.cluster_weight = self.cluster_bias = None
@@ -120,7 +115,7 @@ class AdaptiveHead(nn.Module):
         hidden: Float[Tensor, "targets d_model"],
         targets: Int[Tensor, " targets"],
         rows: Rows | None = None,
-    ) -> list[tuple[Tensor, Tensor]]:
+    ) -> Pieces:
         """Return (logits, targets) pairs whose cross-entropies add up to the loss; no row meets all words.
 
         `rows` are the targets' clusters, where they are known already.
@@ -139,7 +134,7 @@ class AdaptiveHead(nn.Module):
                 pairs.append((self._scores(own[0], i), own[1]))
         return pairs
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Tensor | nn.Module:
         if name == "weight":  # libraries that make logits of hidden states themselves ask for it
             raise AttributeError(
                 "an adaptive head has no `weight`: its words are in clusters, so only the model makes logits"
@@ -159,3 +154,9 @@ class AdaptiveHead(nn.Module):
 
 def _log_softmax(scores: Tensor) -> Tensor:
     return scores.log_softmax(-1, dtype=torch.promote_types(scores.dtype, torch.float32))
+
+
+def _tied_or_like(weight: Tensor, is_tied: bool) -> nn.Parameter:
+    """Return a weight itself, or a new one of its shape."""
+    assert isinstance(weight, nn.Parameter)  # what torch's layers hold, typed as a tensor
+    return weight if is_tied else nn.Parameter(torch.empty_like(weight))

@@ -7,12 +7,11 @@ Numbers are float64 and every parameter is moved off its initial value, so that 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from synthcli.model import build, count_parameters
+from synthcli.model import CausalLM, Seq2Seq, State, TaskModel, build, count_parameters
 from synthcli.model_config.model import ModelConfig
 from synthcli.model_config.parts import StackConfig
 
@@ -31,12 +30,12 @@ class Subject:
     """A model in evaluation mode and tokens it can read."""
 
     config: ModelConfig
-    model: nn.Module
+    model: TaskModel
     inputs: dict[str, Tensor]
 
-    def logits(self, **changes: Any) -> Tensor:
+    def logits(self, **changes: Tensor) -> Tensor:
         """Return the logits with some inputs replaced or added."""
-        result = self.model(**{**self.inputs, **changes})
+        result: Tensor | tuple[Tensor, State | None] = self.model(**{**self.inputs, **changes})
         return result[0] if isinstance(result, tuple) else result
 
 
@@ -159,12 +158,11 @@ def nothing_leaks_from_the_future(config: ModelConfig) -> str:
     it = subject(config)
     seen: list[Tensor] = []
 
-    def keep(module: nn.Module, args: Any, output: Tensor) -> Tensor:
+    def keep(module: nn.Module, args: object, output: Tensor) -> Tensor:
         seen.append(output.detach().requires_grad_())
         return seen[-1]
 
-    embeddings: Any = it.model.embeddings
-    with embeddings.register_forward_hook(keep):
+    with it.model.embeddings.register_forward_hook(keep):
         logits = it.logits()
     cut = logits.shape[1] // 2
     (jacobian,) = torch.autograd.grad((logits[:, :cut] * torch.randn_like(logits[:, :cut])).sum(), seen[0])
@@ -179,13 +177,15 @@ def steps_equal_the_whole(config: ModelConfig) -> str:
     tokens, model = it.inputs["tokens"], it.model
     sizes = [size for size in PIECES if size][: tokens.shape[1]]
     sizes = sizes if sum(sizes) == tokens.shape[1] else [1] * tokens.shape[1]
-    pieces, state = [], model.initial_state()  # type: ignore[operator]
-    memory = model.encode(it.inputs["source"]) if config.task == "seq2seq" else None  # type: ignore[operator]
+    assert isinstance(model, CausalLM | Seq2Seq)
+    memory = model.encode(it.inputs["source"]) if isinstance(model, Seq2Seq) else None
+    pieces: list[Tensor] = []
+    state: State | None = model.initial_state()
     for piece in tokens.split(sizes, dim=1):
-        if memory is None:
-            logits, state = model(piece, state=state)
+        if isinstance(model, Seq2Seq):
+            logits, state = model.decode(piece, memory, state=state)
         else:
-            logits, state = model.decode(piece, memory, state=state)  # type: ignore[operator]
+            logits, state = model(piece, state=state)
         pieces.append(logits)
     return near(torch.cat(pieces, 1), it.logits())
 

@@ -7,7 +7,6 @@ So two models of a comparison that share a part begin with the same part, whatev
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,11 +39,11 @@ class _DrawnByName(TorchFunctionMode):
 
     def __torch_function__(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., object],
         types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+        args: tuple[Tensor, ...] = (),
+        kwargs: Mapping[str, Tensor] | None = None,
+    ) -> object:
         if func in DRAWING:
             self.seed_for(args[0] if args else (kwargs or {})["tensor"])
         return func(*args, **(kwargs or {}))

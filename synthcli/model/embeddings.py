@@ -27,7 +27,7 @@ class Embeddings(nn.Module):
         super().__init__()
         self.config, self.d_model = config, d_model
         self.max_length = config.max_positions or max_length
-        self.tokens: nn.Module = nn.Embedding(vocab_size, d_model)
+        self.tokens: nn.Embedding | AdaptiveEmbedding = nn.Embedding(vocab_size, d_model)
         if config.is_adaptive:
             width = config.d_embed or d_model
             self.tokens = AdaptiveEmbedding(vocab_size, d_model, width, config.cutoffs, config.div_val)

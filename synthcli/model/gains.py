@@ -1,13 +1,15 @@
 """Gains of a block: y = α · skip + β · branch  (He & Hofmann 2023, arXiv 2311.01906, equation 1)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from synthcli.model.autograd import FunctionContext
 from synthcli.model.launches import counts_launches, product
+from synthcli.model.parameters import in_rate_group
 
 
 class Gains(nn.Module):
@@ -19,9 +21,7 @@ class Gains(nn.Module):
         wanted = tuple(self.values) if trainable is True else trainable or ()
         self.trainable = tuple(name for name in self.values if name in wanted)
         for name in self.trainable:
-            parameter = nn.Parameter(torch.empty(()))
-            parameter.rate_group = "gains"  # type: ignore[attr-defined]
-            self.register_parameter(name, parameter)
+            self.register_parameter(name, in_rate_group(nn.Parameter(torch.empty(())), "gains"))
 
     def initialise_parameters(self) -> None:
         for name, parameter in self.named_parameters():
@@ -50,8 +50,7 @@ def weighted_sum(x: Tensor, alpha: Tensor | float, y: Tensor, beta: Tensor | flo
         gain if isinstance(gain, Tensor) else torch.tensor(gain, dtype=x.dtype, device=x.device)
         for gain in (alpha, beta)
     )
-    total: Tensor = WeightedSum.apply(x, alpha, y, beta)  # type: ignore[no-untyped-call]
-    return total
+    return differentiable_sum(x, alpha, y, beta)
 
 
 def plus_scaled(x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
@@ -63,21 +62,24 @@ def plus_scaled(x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
 
 def scale(x: Tensor, gain: Tensor | float) -> Tensor:
     """Return gain · x."""
-    y: Tensor = WeightedSum.apply(x, gain, None, None)  # type: ignore[no-untyped-call]
-    return y
+    return differentiable_sum(x, gain, None, None)
+
+
+class _PlusScaledContext(FunctionContext, Protocol):
+    dtype: torch.dtype
 
 
 class PlusScaled(torch.autograd.Function):
     """x + βy in one operation, and what autocast would cast is cast as it is read and written."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
+    def forward(ctx: _PlusScaledContext, x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
         ctx.save_for_backward(y, beta)
         ctx.dtype, wide = x.dtype, torch.result_type(x, beta)
         return torch.addcmul(x, y, beta, out=torch.empty_like(x, dtype=wide))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: _PlusScaledContext, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y, beta = ctx.saved_tensors
         by_beta = (grad * y).sum().view(beta.shape).to(beta.dtype)
         return grad.to(ctx.dtype), product(grad, beta, y.dtype), by_beta
@@ -90,7 +92,9 @@ class WeightedSum(torch.autograd.Function):
     """αx + βy, or αx; the gradient of a gain is one dot product, without a whole product before it."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, alpha: Tensor, y: Tensor | None, beta: Tensor | None) -> Tensor:
+    def forward(
+        ctx: FunctionContext, x: Tensor, alpha: Tensor, y: Tensor | None, beta: Tensor | None
+    ) -> Tensor:
         ctx.save_for_backward(x, alpha, y, beta)
         if y is None or beta is None:
             return x * alpha
@@ -99,7 +103,7 @@ class WeightedSum(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: FunctionContext, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, alpha, y, beta = ctx.saved_tensors
         needs = ctx.needs_input_grad
         return (
@@ -108,6 +112,11 @@ class WeightedSum(torch.autograd.Function):
             _scaled(grad, beta, y) if needs[2] else None,
             _dot(grad, y, beta) if needs[3] else None,
         )
+
+
+differentiable_sum: Callable[[Tensor, Tensor | float, Tensor | None, Tensor | None], Tensor] = (
+    WeightedSum.apply
+)
 
 
 def _scaled(grad: Tensor, gain: Tensor, like: Tensor) -> Tensor:

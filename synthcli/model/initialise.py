@@ -1,6 +1,6 @@
 """Initial values of every parameter, in one place."""
 
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -19,6 +19,13 @@ from synthcli.model_config.parts import InitConfig
 # Logits of a tied head have the standard deviation √d · std(E): with 0.3/√d the loss starts within
 # 0.3²/2 of ln(vocabulary), and √d · E enters the stream at 0.3.
 EMBEDDING_SCALE = 0.3
+
+
+@runtime_checkable
+class DrawsItself(Protocol):
+    """A module with parameters that are drawn in a way of their own."""
+
+    def initialise_parameters(self) -> None: ...
 
 
 def initialise(model: nn.Module, config: InitConfig) -> None:
@@ -46,8 +53,8 @@ def _draw_all(model: nn.Module, config: InitConfig) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     for module in model.modules():
-        if hasattr(module, "initialise_parameters"):
-            module.initialise_parameters()  # type: ignore[operator]
+        if isinstance(module, DrawsItself):
+            module.initialise_parameters()
     for module in model.modules():
         if isinstance(module, Stack):
             _tie_initial_projections(module)
@@ -93,9 +100,8 @@ def _draw_table(weight: torch.Tensor, config: InitConfig, d_model: int) -> None:
 
 def _draw_embeddings(module: Embeddings, config: InitConfig) -> None:
     d_model = module.d_model
-    tables: list[Any] = [module.tokens]
-    if isinstance(module.tokens, AdaptiveEmbedding):
-        tables = list(module.tokens.tables)
+    tokens = module.tokens
+    tables = list(tokens.tables) if isinstance(tokens, AdaptiveEmbedding) else [tokens]
     for table in tables:
         width = d_model if config.kind == "xavier-uniform" else table.weight.shape[1]
         _draw_table(table.weight, config, width)
@@ -125,10 +131,11 @@ def _draw_adaptive_head(module: AdaptiveHead, config: InitConfig) -> None:
 
 
 def _scale_writes(stack: Stack) -> None:
-    modules: list[Any] = [module for module in stack.modules() if getattr(module, "writes_stream", False)]
+    modules = [module for module in stack.modules() if getattr(module, "writes_stream", False)]
     for module in modules:
-        if isinstance(module.output, nn.Linear) and getattr(module.output, "init", "default") == "default":
-            module.output.weight.data.mul_(len(modules) ** -0.5)
+        output = module.output
+        if isinstance(output, nn.Linear) and getattr(output, "init", "default") == "default":
+            output.weight.data.mul_(len(modules) ** -0.5)
 
 
 @torch.no_grad()

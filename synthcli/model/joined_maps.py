@@ -3,16 +3,17 @@
 Autocast casts each weight and bias by itself, and each gradient back: more launches than all products.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from synthcli.model.autograd import FunctionContext
 from synthcli.model.launches import counts_launches
 
 Mapped = Mapping[nn.Module, Tensor]  # what maps have made of an input
@@ -65,8 +66,8 @@ def cast_together(blocks: nn.Module, x: Tensor) -> Iterator[None]:
             if isinstance(owner, Joining):
                 owner.joined = joined
             else:
-                lent: dict[str, Any] = {"weight": joined.weight, "bias": joined.bias}
-                owner._parameters |= lent
+                lent = {"weight": joined.weight, "bias": joined.bias}
+                owner._parameters |= lent  # type: ignore[arg-type]  # tensors stand where parameters do
         yield
     finally:
         for owner in owners:
@@ -111,8 +112,17 @@ def cast(groups: Iterable[tuple[nn.Linear, ...]], dtype: torch.dtype) -> list[Jo
     groups = list(groups)
     rows = [tuple(one.out_features for one in maps) for maps in groups for _ in NAMES]
     parts = [one._parameters[name] for maps in groups for name in NAMES for one in maps]
-    stacks = _Cast.apply(dtype, rows, *parts)  # type: ignore[no-untyped-call]
-    return [JoinedMaps(*each) for each in zip(groups, stacks[::2], stacks[1::2], strict=True)]
+    stacks = _cast(dtype, rows, *parts)
+    joined = []
+    for maps, weight, bias in zip(groups, stacks[::2], stacks[1::2], strict=True):
+        assert weight is not None  # as every map has one
+        joined.append(JoinedMaps(maps, weight, bias))
+    return joined
+
+
+class _CastContext(FunctionContext, Protocol):
+    rows: list[tuple[int, ...]]
+    types: list[torch.dtype | None]
 
 
 class _Cast(torch.autograd.Function):
@@ -123,7 +133,7 @@ class _Cast(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, dtype: torch.dtype, rows: list[tuple[int, ...]], *parts: Tensor | None
+        ctx: _CastContext, dtype: torch.dtype, rows: list[tuple[int, ...]], *parts: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         ctx.set_materialize_grads(False)
         ctx.rows, ctx.types = rows, [None if part is None else part.dtype for part in parts]
@@ -133,12 +143,11 @@ class _Cast(torch.autograd.Function):
             own = parts[len(views) : len(views) + len(counts)]
             stacks.append(_empty_stack(own, counts, dtype))
             views += _split(stacks[-1], counts)
-        pairs = [(view, part) for view, part in zip(views, parts, strict=True) if part is not None]
-        _copy(pairs)
+        _copy(views, parts)
         return tuple(stacks)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: _CastContext, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         parts = [part for counts, grad in zip(ctx.rows, grads, strict=True) for part in _split(grad, counts)]
         needed = zip(parts, ctx.types, ctx.needs_input_grad[2:], strict=True)
         wanted = [part if dtype is not None and needs else None for part, dtype, needs in needed]
@@ -147,8 +156,11 @@ class _Cast(torch.autograd.Function):
             return None, None, *by
         types = zip(wanted, ctx.types, strict=True)
         results = [t if t is None else torch.empty_like(t, dtype=dtype) for t, dtype in types]
-        _copy([(r, t) for r, t in zip(results, wanted, strict=True) if t is not None])
+        _copy(results, wanted)
         return None, None, *results
+
+
+_cast: Callable[..., tuple[Tensor | None, ...]] = _Cast.apply
 
 
 def _empty_stack(
@@ -167,7 +179,8 @@ def _split(stack: Tensor | None, rows: tuple[int, ...]) -> Iterable[Tensor | Non
     return stack.split_with_sizes(rows)
 
 
-def _copy(pairs: list[tuple[Any, Any]]) -> None:
-    """Copy each second tensor to the first, whatever their types, by one operation."""
+def _copy(targets: Sequence[Tensor | None], sources: Sequence[Tensor | None]) -> None:
+    """Copy each source to its target, whatever their types, by one operation; what is absent is left out."""
+    pairs = [(to, of) for to, of in zip(targets, sources, strict=True) if to is not None and of is not None]
     if pairs:
         torch._foreach_copy_([to for to, _ in pairs], [of for _, of in pairs])

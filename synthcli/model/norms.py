@@ -1,11 +1,12 @@
 """Norms of the stream and of queries and keys."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from synthcli.model.autograd import FunctionContext
 from synthcli.model.launches import counts_launches, product
 from synthcli.model_config.names import NormName
 
@@ -31,6 +32,10 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return (wide * (1 / (size + eps)) * weight).to(x.dtype)
 
 
+class _NormContext(FunctionContext, Protocol):
+    eps: float
+
+
 class JoinedRMSNorm(torch.autograd.Function):
     """The same in 13 operations of a training step in place of 23; torch's own adds ε inside the root.
 
@@ -38,7 +43,7 @@ class JoinedRMSNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    def forward(ctx: _NormContext, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         wide, root = torch.promote_types(x.dtype, torch.float32), x.shape[-1] ** 0.5
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide)
         size = torch.rsub(norm, eps, alpha=-1 / root)  # ε + ‖x‖ d^-½ in one
@@ -47,7 +52,7 @@ class JoinedRMSNorm(torch.autograd.Function):
         return product(x / size, weight, x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _NormContext, g: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, norm, size = ctx.saved_tensors
         if torch.is_grad_enabled():  # what is differentiated again is the formula's
             y = rms_norm(x, weight, ctx.eps)

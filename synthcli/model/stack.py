@@ -10,6 +10,7 @@ from synthcli.model.context import Context
 from synthcli.model.feed_forward import FeedForward
 from synthcli.model.joined_maps import cast_together
 from synthcli.model.mixers import MIXERS, Attention, Site
+from synthcli.model.module_list import list_of
 from synthcli.model_config.model import ModelConfig
 from synthcli.model_config.parts import StackConfig
 
@@ -30,7 +31,7 @@ class Stack(nn.Module):
 
     def __init__(self, config: ModelConfig, stack: StackConfig, memory_length: int | None = None) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
+        self.blocks = list_of(
             _build_block(config, stack, layer, memory_length) for layer in range(stack.layers)
         )
         needs_norm = BLOCKS[config.block.kind].has_final_norm
@@ -56,7 +57,7 @@ class Stack(nn.Module):
 
     def initial_state(self) -> State:
         """Return the state before the first position."""
-        return State(0, tuple(block.initial_state() for block in self.blocks))  # type: ignore[operator]
+        return State(0, tuple(block.initial_state() for block in self.blocks))
 
 
 def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_length: int | None) -> Block:
@@ -89,8 +90,7 @@ def _build_block(config: ModelConfig, stack: StackConfig, layer: int, memory_len
         layer=layer,
         layers=stack.layers,
     )
-    block: Block = kind(config.block, parts)
-    return block
+    return kind(config.block, parts)
 
 
 def _feed_forward(config: ModelConfig, d_ff: int | None) -> FeedForward:

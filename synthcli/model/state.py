@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ def detach_state(state: T) -> T:
     return map_state(state, Tensor.detach)
 
 
-def flatten_state(state: Any, prefix: str = "") -> dict[str, Tensor]:
+def flatten_state(state: object, prefix: str = "") -> dict[str, Tensor]:
     """Return the tensors of a state by dotted path, numbers as tensors of one element."""
     if isinstance(state, Tensor):
         return {prefix: state}
@@ -34,19 +34,25 @@ def flatten_state(state: Any, prefix: str = "") -> dict[str, Tensor]:
 
 def unflatten_state(template: T, tensors: Mapping[str, Tensor], prefix: str = "") -> T:
     """Return a state of the template's form, such as an initial one, with what `flatten_state` returned."""
+    return cast(
+        T, _fill_template(template, tensors, prefix)
+    )  # a part for each of the template's, of its class
+
+
+def _fill_template(template: object, tensors: Mapping[str, Tensor], prefix: str) -> object:
     parts = {
-        name: unflatten_state(part, tensors, f"{prefix}.{name}" if prefix else name)
+        name: _fill_template(part, tensors, f"{prefix}.{name}" if prefix else name)
         for name, part in _parts(template)
     }
     if isinstance(template, tuple):
-        return tuple(parts.values())  # type: ignore[return-value]
+        return tuple(parts.values())
     if is_dataclass(template) and not isinstance(template, type):
         return replace(template, **parts)
-    found: Any = tensors.get(prefix)
-    return int(found) if isinstance(template, int) else found  # type: ignore[return-value]
+    found = tensors.get(prefix)
+    return int(found) if isinstance(template, int) and found is not None else found
 
 
-def _parts(state: Any) -> list[tuple[str, Any]]:
+def _parts(state: object) -> list[tuple[str, object]]:
     """Return what a state is made of, by name or number."""
     if isinstance(state, tuple):
         return [(str(number), part) for number, part in enumerate(state)]
@@ -57,10 +63,10 @@ def _parts(state: Any) -> list[tuple[str, Any]]:
 
 def map_state(state: T, change: Callable[[Tensor], Tensor]) -> T:
     """Return the state with every tensor changed."""
-    return _mapped(state, change)
+    return cast(T, _mapped(state, change))  # the same classes, part by part
 
 
-def _mapped(part: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def _mapped(part: object, change: Callable[[Tensor], Tensor]) -> object:
     if isinstance(part, Tensor):
         return change(part)
     if isinstance(part, tuple):

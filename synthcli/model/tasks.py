@@ -1,12 +1,10 @@
 """Whole models by task: embeddings, stacks and a head."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead, Rows
+from synthcli.model.adaptive import AdaptiveEmbedding, AdaptiveHead, Pieces, Rows
 from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
 from synthcli.model.embeddings import Embeddings
@@ -19,11 +17,27 @@ Padding = Bool[Tensor, "batch length"]
 Selected = Bool[Tensor, "batch length"] | Int[Tensor, " targets"]  # numbers are of flattened positions
 
 
-class CausalLM(nn.Module):
-    """A decoder that predicts each next token."""
+class TaskModel(nn.Module):
+    """A whole model, built as `TaskModel(config)`."""
+
+    embeddings: Embeddings
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.config = config
+
+
+class LanguageModel(TaskModel):
+    """A model whose head makes logits of the vocabulary."""
+
+    head: AdaptiveHead | LanguageModelHead
+
+
+class CausalLM(LanguageModel):
+    """A decoder that predicts each next token."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
         assert config.decoder is not None
         self.config = config
         self.embeddings = build_embeddings(config, config.decoder.max_length)
@@ -40,7 +54,7 @@ class CausalLM(nn.Module):
         window: int | None = None,
         targets: Int[Tensor, " targets"] | None = None,
         clusters: tuple[Rows, Rows] | None = None,
-    ) -> tuple[Any, State | None]:
+    ) -> tuple[Tensor | Pieces, State | None]:
         """Return next-token logits and, where a state was given, the state after these tokens.
 
         `padding` covers every key: the positions of earlier calls too. `select` leaves only the logits of its
@@ -51,7 +65,7 @@ class CausalLM(nn.Module):
         start = 0 if state is None else state.position
         context = Context(start, causal=True, key_padding=padding, documents=documents, window=window)
         hidden, state = self.decoder(self.embeddings(tokens, start, rows=of_tokens), context, state=state)
-        return _logits(self, hidden, select, targets, of_targets), state
+        return _logits(self, _select(hidden, select), targets, of_targets), state
 
     def initial_state(self) -> State:
         return self.decoder.initial_state()
@@ -63,11 +77,11 @@ class CausalLM(nn.Module):
         return tokens.edges if isinstance(tokens, AdaptiveEmbedding) and len(tokens.edges) > 2 else ()
 
 
-class MaskedLM(nn.Module):
+class MaskedLM(LanguageModel):
     """An encoder that predicts tokens hidden from it  (Devlin et al. 2019)."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         assert config.encoder is not None
         self.config = config
         self.embeddings = build_embeddings(config, config.encoder.max_length)
@@ -82,18 +96,18 @@ class MaskedLM(nn.Module):
         documents: Int[Tensor, "batch length"] | None = None,
         select: Selected | None = None,
         targets: Int[Tensor, " targets"] | None = None,
-    ) -> Any:
+    ) -> Tensor | Pieces:
         """Return logits of every position, or (selected, vocabulary) of those in `select` alone."""
         context = Context(key_padding=padding, documents=documents)
         hidden, _ = self.encoder(self.embeddings(tokens, token_types=token_types), context)
-        return _logits(self, hidden, select, targets)
+        return _logits(self, _select(hidden, select), targets)
 
 
-class Seq2Seq(nn.Module):
+class Seq2Seq(LanguageModel):
     """An encoder, and a decoder that reads it by cross-attention."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         assert config.encoder is not None and config.decoder is not None
         self.config = config
         self.source_embeddings = build_embeddings(config, config.encoder.max_length)
@@ -112,11 +126,11 @@ class Seq2Seq(nn.Module):
         padding: Padding | None = None,
         select: Selected | None = None,
         targets: Int[Tensor, " targets"] | None = None,
-    ) -> Any:
+    ) -> Tensor | Pieces:
         """Return the logits of every next target token."""
         memory = self.encode(source, source_padding)
-        logits, _ = self.decode(tokens, memory, source_padding, padding, select, targets=targets)
-        return logits
+        hidden, _ = self._read(tokens, memory, source_padding, padding, None)
+        return _logits(self, _select(hidden, select), targets)
 
     def encode(
         self, source: Tokens, source_padding: Padding | None = None
@@ -133,30 +147,41 @@ class Seq2Seq(nn.Module):
         padding: Padding | None = None,
         select: Selected | None = None,
         state: State | None = None,
-        targets: Int[Tensor, " targets"] | None = None,
-    ) -> tuple[Any, State | None]:
+    ) -> tuple[Tensor, State | None]:
         """Return next-token logits and, where a state was given, the state after these tokens.
 
         `memory` may be None once a state holds what cross-attention reads of it.
         """
+        hidden, state = self._read(tokens, memory, memory_padding, padding, state)
+        return _head_logits(self, _select(hidden, select)), state
+
+    def _read(
+        self,
+        tokens: Tokens,
+        memory: Tensor | None,
+        memory_padding: Padding | None,
+        padding: Padding | None,
+        state: State | None,
+    ) -> tuple[Tensor, State | None]:
+        """Return the last hidden states of the decoder, and its state."""
         start = 0 if state is None else state.position
         context = Context(start, causal=True, key_padding=padding)
         cross = Context(start, key_padding=memory_padding, memory=memory)
         hidden, state = self.decoder(self.embeddings(tokens, start), context, cross, state)
-        return _logits(self, hidden, select, targets), state
+        return hidden, state
 
     def initial_state(self) -> State:
         return self.decoder.initial_state()
 
 
-class Classifier(nn.Module):
+class Classifier(TaskModel):
     """A stack and one decision for the whole sequence, or for a set of sequences to choose from.
 
     The stack is an encoder, or a language model's decoder, of which a position sees none after it.
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         stack = config.encoder or config.decoder
         assert stack is not None
         self.config = config
@@ -192,7 +217,7 @@ def build_embeddings(config: ModelConfig, max_length: int) -> Embeddings:
     )
 
 
-def _head(config: ModelConfig, embeddings: Embeddings) -> nn.Module:
+def _head(config: ModelConfig, embeddings: Embeddings) -> AdaptiveHead | LanguageModelHead:
     is_tied, tokens = config.embeddings.tie != "none", embeddings.tokens
     if isinstance(tokens, AdaptiveEmbedding) and config.embeddings.has_adaptive_head:
         ties_projections = config.embeddings.tie_projections
@@ -200,20 +225,31 @@ def _head(config: ModelConfig, embeddings: Embeddings) -> nn.Module:
     transform = None
     if config.head.transform:
         transform = Transform(config.d_model, config.activation, config.negative_slope, config.norm_eps)
-    tied: Any = tokens.weight if is_tied else None
+    tied = tokens.weight if is_tied and isinstance(tokens, nn.Embedding) else None
     return LanguageModelHead(config.d_model, config.vocab_size, tied, config.head.bias, transform)
 
 
+def _select(hidden: Tensor, select: Tensor | None) -> Tensor:
+    """Return the hidden states of the selected positions, where some are."""
+    if select is None:
+        return hidden
+    is_mask = select.dtype == torch.bool
+    return hidden[select] if is_mask else hidden.flatten(0, -2).index_select(0, select)
+
+
 def _logits(
-    model: Any, hidden: Tensor, select: Tensor | None, targets: Tensor | None, rows: Rows | None = None
-) -> Any:
-    """Return logits, of the selected positions where some are; with targets, an adaptive head's pieces."""
-    if select is not None:
-        is_mask = select.dtype == torch.bool
-        hidden = hidden[select] if is_mask else hidden.flatten(0, -2).index_select(0, select)
-    head = model.head
-    if model.training:
-        hidden = dropout(hidden, model.config.head.dropout)
-    if targets is not None and isinstance(head, AdaptiveHead):
-        return head.pieces(hidden.flatten(0, -2), targets, rows)
-    return head(hidden)
+    model: LanguageModel, hidden: Tensor, targets: Tensor | None, rows: Rows | None = None
+) -> Tensor | Pieces:
+    """Return logits; with targets, an adaptive head's pieces."""
+    if targets is None or not isinstance(model.head, AdaptiveHead):
+        return _head_logits(model, hidden)
+    hidden = _drop_hidden(model, hidden)
+    return model.head.pieces(hidden.flatten(0, -2), targets, rows)
+
+
+def _head_logits(model: LanguageModel, hidden: Tensor) -> Tensor:
+    return model.head(_drop_hidden(model, hidden))
+
+
+def _drop_hidden(model: LanguageModel, hidden: Tensor) -> Tensor:
+    return dropout(hidden, model.config.head.dropout) if model.training else hidden

@@ -107,6 +107,7 @@ def build_layers(layers: tuple[PlacedMixer, ...]) -> nn.ModuleList:
     built = nn.ModuleList()
     for layer in layers:
         mixer = MIXERS[layer.config.kind](layer.config, layer.site)
+        assert isinstance(mixer, Recurrent)
         mixer.output = None
         built.append(mixer)
     return built

@@ -1,7 +1,5 @@
 """Blocks: how mixer and feed-forward are wired. Adding one is a file here and a line in `BLOCKS`."""
 
-from typing import Any
-
 from synthcli.model.blocks.base import Block, BlockParts, BlockState
 from synthcli.model.blocks.parallel import Parallel
 from synthcli.model.blocks.post_norm import PostNorm
@@ -10,7 +8,7 @@ from synthcli.model.blocks.recurrent import RecurrentBlock
 from synthcli.model.blocks.skipless import Skipless
 from synthcli.model.blocks.skipless_parallel import SkiplessParallel
 
-BLOCKS: dict[str, Any] = {
+BLOCKS: dict[str, type[Block]] = {
     "pre-norm": PreNorm,
     "post-norm": PostNorm,
     "parallel": Parallel,

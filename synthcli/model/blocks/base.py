@@ -1,12 +1,14 @@
 """What a block is: how mixers, feed-forward, norms and skips are wired."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor, nn
 
+from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
+from synthcli.model.mixers import Attention, Mixer
 from synthcli.model.norms import build_norm
 from synthcli.model_config.blocks import NormedConfig, SkippingConfig
 
@@ -18,8 +20,8 @@ class BlockParts:
     `mixer` is None in no block, `feed_forward` is where the kind of block has none.
     """
 
-    mixer: nn.Module
-    cross: nn.Module | None
+    mixer: Mixer
+    cross: Attention | None
     feed_forward: nn.Module | None
     d_model: int
     norm_eps: float
@@ -32,17 +34,20 @@ class BlockParts:
 class BlockState:
     """What the mixers of one block keep while decoding."""
 
-    mixer: Any
-    cross: Any = None
+    mixer: object
+    cross: object = None
 
 
 class Block(nn.Module):
-    """`forward(x, context, cross_context, state) -> (x, state)`; state None is plain training."""
+    """A subclass is built as `Block(config, parts)` and defines
+
+    `forward(x, context, cross_context, state) -> (x, state)`; state None is plain training.
+    """
 
     has_final_norm: ClassVar[bool] = True
     has_feed_forward: ClassVar[bool] = True
 
-    def __init__(self, parts: BlockParts) -> None:
+    def __init__(self, config: Config, parts: BlockParts) -> None:
         super().__init__()
         self.mixer, self.cross = parts.mixer, parts.cross
         self.feed_forward = parts.feed_forward
@@ -50,15 +55,15 @@ class Block(nn.Module):
 
     def initial_state(self) -> BlockState:
         """Return the state before the first position."""
-        mixers: tuple[Any, ...] = (self.mixer, self.cross)
-        return BlockState(*(None if mixer is None else mixer.initial_state() for mixer in mixers))
+        cross = None if self.cross is None else self.cross.initial_state()
+        return BlockState(self.mixer.initial_state(), cross)
 
-    def mix(self, x: Tensor, context: Context, state: BlockState | None) -> tuple[Tensor, Any]:
+    def mix(self, x: Tensor, context: Context, state: BlockState | None) -> tuple[Tensor, object]:
         """Run the self-mixer with its part of the state."""
         y, new = self.mixer(x, context, None if state is None else state.mixer)
         return y, new
 
-    def read_memory(self, x: Tensor, context: Context, state: BlockState | None) -> tuple[Tensor, Any]:
+    def read_memory(self, x: Tensor, context: Context, state: BlockState | None) -> tuple[Tensor, object]:
         """Run the cross-mixer with its part of the state."""
         assert self.cross is not None
         y, new = self.cross(x, context, None if state is None else state.cross)
@@ -75,7 +80,7 @@ def block_norm(config: NormedConfig, parts: BlockParts, is_first_of_block: bool 
 
 def mixer_norm(config: SkippingConfig, parts: BlockParts) -> nn.Module:
     """Return the norm before a self-mixer; where nothing reads it there is none."""
-    if not getattr(parts.mixer, "reads_input", True) and config.skip_from == "stream":
+    if not parts.mixer.reads_input and config.skip_from == "stream":
         return nn.Identity()
     return block_norm(config, parts, is_first_of_block=True)
 

@@ -15,7 +15,7 @@ class Parallel(Block):
     """Mixer and feed-forward do not wait for each other."""
 
     def __init__(self, config: WideConfig, parts: BlockParts) -> None:
-        super().__init__(parts)
+        super().__init__(config, parts)
         self.norm = block_norm(config, parts, is_first_of_block=True)
         self.gains = Gains(config.trainable_gains, **config.gains(parts.layers))
         self.skips_norm = config.skip_from == "norm"

@@ -15,7 +15,7 @@ class PostNorm(Block):
     has_final_norm = False
 
     def __init__(self, config: PostNormConfig, parts: BlockParts) -> None:
-        super().__init__(parts)
+        super().__init__(config, parts)
         eps = config.norm_eps or parts.norm_eps
         self.mixer_norm = build_norm(config.norm, parts.d_model, eps)
         self.cross_norm = build_norm(config.norm, parts.d_model, eps) if parts.cross is not None else None

@@ -18,7 +18,7 @@ class PreNorm(Block):
     """Unless skips start behind them, norms leave the stream itself alone; the stack adds one at its end."""
 
     def __init__(self, config: NormsBeforeConfig, parts: BlockParts) -> None:
-        super().__init__(parts)
+        super().__init__(config, parts)
         self.mixer_norm = mixer_norm(config, parts)
         self.cross_norm = cross_norm(config, parts)
         self.feed_forward_norm = block_norm(config, parts)

@@ -14,7 +14,7 @@ class RecurrentBlock(Block):
     has_feed_forward = False
 
     def __init__(self, config: RecurrentBlockConfig, parts: BlockParts) -> None:
-        super().__init__(parts)
+        super().__init__(config, parts)
         self.cross_norm = cross_norm(SkippingConfig(), parts)
 
     def forward(

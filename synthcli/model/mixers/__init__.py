@@ -1,9 +1,7 @@
 """Mixers: what moves information between positions. Adding one is a file here and a line in `MIXERS`."""
 
-from typing import Any
-
 from synthcli.model.mixers.attention import Attention
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model.mixers.convolution import DynamicConvolution, LightweightConvolution
 from synthcli.model.mixers.linear import Linear
 from synthcli.model.mixers.linformer import Linformer
@@ -12,7 +10,7 @@ from synthcli.model.mixers.sru import SRU
 from synthcli.model.mixers.srupp import SRUpp
 from synthcli.model.mixers.transformer_xl import TransformerXL
 
-MIXERS: dict[str, Any] = {
+MIXERS: dict[str, type[Mixer]] = {
     "attention": Attention,
     "sru": SRU,
     "srupp": SRUpp,
@@ -32,6 +30,7 @@ __all__ = [
     "LightweightConvolution",
     "Linear",
     "Linformer",
+    "Mixer",
     "NoMixer",
     "SRUpp",
     "Site",

@@ -1,6 +1,5 @@
 """Attention: Y = softmax(Σ_i α_i S_i + mask) X W_v W_o, whatever fills S_i  (Tay et al. 2021, section 3)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,13 +9,14 @@ from torch import Tensor, nn
 from synthcli.model.context import Context, Once, too_long
 from synthcli.model.joined_maps import NOTHING, Joining, Mapped, read_map
 from synthcli.model.launches import counts_launches
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model.mixers.dot_products import fused
 from synthcli.model.mixers.masks import added_to_scores, visible_distances, visible_keys
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.mixers.projections import build_projection
 from synthcli.model.mixers.shaping import Shaping, running_total
 from synthcli.model.mixers.weighted_values import attention_map, general, shared
+from synthcli.model.module_list import list_of
 from synthcli.model.scores import SCORES, ScoreFunction
 from synthcli.model.scores.base import split_heads
 from synthcli.model.scores.dot_product import DotProduct
@@ -44,19 +44,18 @@ class AttentionState:
         return AttentionState(torch.cat((self.values, new.values), dim=2), keys, self.total)
 
 
-class Attention(Joining):
+class Attention(Mixer, Joining):
     """Only the projections its scores need exist; nothing caches keys that nothing reads."""
 
     writes_stream = True
 
     def __init__(self, config: AttentionConfig, site: Site) -> None:
-        super().__init__()
+        super().__init__(config, site)
         width, d_head = site.d_model, config.width_of_head(site.d_model)
         shape = site.score_shape(width, config.heads, d_head)
-        self.config, self.shape, self.is_cross = config, shape, site.is_cross
-        self.scores: Sequence[ScoreFunction] = nn.ModuleList(
-            SCORES[score.kind](score, shape) for score in config.scores
-        )  # type: ignore[assignment]
+        self.config: AttentionConfig = config
+        self.shape, self.is_cross = shape, site.is_cross
+        self.scores = list_of(SCORES[score.kind](score, shape) for score in config.scores)
         self.mixing = None
         if len(self.scores) > 1:
             self.mixing = MIXINGS[config.mix](config.heads, len(self.scores), config.gate_init)

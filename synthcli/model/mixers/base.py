@@ -1,8 +1,12 @@
 """Where a mixer stands, and what every mixer offers."""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
 
 from synthcli.model.scores.base import ScoreShape
+from synthcli.model_config.mixer import MixerSettings
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,28 @@ class Site:
         """Return what a score function over inputs of `width` is built for."""
         rotary, alibi = self.rotary and not self.is_cross, self.alibi and not self.is_cross
         return ScoreShape(width, heads, d_head, self.max_queries, self.max_keys, rotary, alibi)
+
+
+class Mixer(nn.Module):
+    """A subclass is built as `Mixer(config, site)` and defines
+
+    `forward(x, context, state) -> (y, state)`: x and y are (batch, length, d_model); a state of None is plain
+    training, and None comes back. One that `writes_stream` has an `output` that starts smaller the deeper the
+    model is.
+    """
+
+    reads_input: ClassVar[bool] = True
+    writes_stream: ClassVar[bool] = False
+    config: MixerSettings
+
+    def __init__(self, config: MixerSettings, site: Site) -> None:
+        super().__init__()
+
+    def initial_state(self) -> object:
+        """Return the state before the first position: a dataclass of tensors; None keeps nothing."""
+        raise NotImplementedError
+
+    @property
+    def reads_queries(self) -> bool:
+        """False where a cross-mixer's result does not depend on x."""
+        return True

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model.parameters import without_decay
 from synthcli.model_config.convolution import (
     ConvolutionConfig,
@@ -31,14 +31,15 @@ class ConvolutionState:
     inputs: Tensor | None = None
 
 
-class Convolution(nn.Module):
+class Convolution(Mixer):
     """A subclass defines `logits(u)`, the w of all heads: (batch or 1, length or 1, heads, k)."""
 
     writes_stream = True
 
     def __init__(self, config: ConvolutionConfig, site: Site) -> None:
-        super().__init__()
-        self.config, self.kernel = config, config.kernel_of(site.layer)
+        super().__init__(config, site)
+        self.config: ConvolutionConfig = config
+        self.kernel = config.kernel_of(site.layer)
         self.input = nn.Linear(site.d_model, site.d_model * (2 if config.gated else 1))
         self.output = nn.Linear(site.d_model, site.d_model)
 

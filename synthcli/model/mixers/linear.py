@@ -4,18 +4,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synthcli.model.context import Context
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model_config.mixers import LinearConfig
 
 
-class Linear(nn.Module):
+class Linear(Mixer):
     """No position reads another, so there is no state to keep."""
 
     reads_input = True
     writes_stream = True
 
     def __init__(self, config: LinearConfig, site: Site) -> None:
-        super().__init__()
+        super().__init__(config, site)
         self.config = config
         self.output = nn.Linear(site.d_model, site.d_model)
 

@@ -11,20 +11,21 @@ from torch import Tensor, nn
 
 from synthcli.model.context import Context, too_long
 from synthcli.model.dropout import dropout
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model.scores.base import merge_heads, split_heads
 from synthcli.model_config.linformer import LinformerConfig
 
 
-class Linformer(nn.Module):
+class Linformer(Mixer):
     """k scores a query, however long the text; n is the stack's `max_length`."""
 
     writes_stream = True
 
     def __init__(self, config: LinformerConfig, site: Site) -> None:
-        super().__init__()
+        super().__init__(config, site)
         width = config.heads * config.width_of_head(site.d_model)
-        self.config, self.max_length = config, site.max_keys
+        self.config: LinformerConfig = config
+        self.max_length = site.max_keys
         self.scale: float = config.width_of_head(site.d_model) ** -0.5
         self.query = nn.Linear(site.d_model, width)
         self.key = nn.Linear(site.d_model, width)

@@ -5,17 +5,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from synthcli.model.context import Context
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model_config.mixers import NoneConfig
 
 
-class NoMixer(nn.Module):
+class NoMixer(Mixer):
     """It does not read x, so a block gives it no norm; b starts at 0."""
 
     reads_input = False
 
     def __init__(self, config: NoneConfig, site: Site) -> None:
-        super().__init__()
+        super().__init__(config, site)
         self.config = config
         self.bias = nn.Parameter(torch.empty(site.d_model))
 

@@ -3,12 +3,11 @@
 W = α W_init + β ΔW, ΔW from 0  (He & Hofmann 2023, arXiv 2311.01906, equation 6).
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from synthcli.model.parameters import in_rate_group
 from synthcli.model_config.projections import FullConfig, InitName, ProjectionConfig, ResidualConfig
 
 
@@ -18,14 +17,13 @@ class Residual(nn.Module):
     def __init__(self, config: ResidualConfig, width: int) -> None:
         super().__init__()
         self.config = config
-        self.weight = nn.Parameter(torch.empty(width, width))
-        self.weight.rate_group = "residual"  # type: ignore[attr-defined]
+        self.weight = in_rate_group(nn.Parameter(torch.empty(width, width)), "residual")
         self.bias = nn.Parameter(torch.empty(width)) if config.bias else None
         self.initial: Tensor | None
         self.register_buffer("initial", None if config.init == "identity" else torch.empty(width, width))
         if config.trainable_gains:
-            self.skip, self.residual = nn.Parameter(torch.empty(())), nn.Parameter(torch.empty(()))
-            self.skip.rate_group = self.residual.rate_group = "gains"  # type: ignore[attr-defined]
+            self.skip = in_rate_group(nn.Parameter(torch.empty(())), "gains")
+            self.residual = in_rate_group(nn.Parameter(torch.empty(())), "gains")
 
     def initialise_parameters(self) -> None:
         nn.init.zeros_(self.weight)
@@ -39,8 +37,8 @@ class Residual(nn.Module):
 
     def merged(self) -> Tensor:
         """Return W = α W_init + β ΔW  (out, in)."""
-        alpha: Any = self.skip if self.config.trainable_gains else self.config.skip
-        beta: Any = self.residual if self.config.trainable_gains else self.config.residual
+        alpha: Tensor | float = self.skip if self.config.trainable_gains else self.config.skip
+        beta: Tensor | float = self.residual if self.config.trainable_gains else self.config.residual
         delta = beta * self.weight
         if self.initial is not None:
             return delta + alpha * self.initial

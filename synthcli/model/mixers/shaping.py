@@ -3,15 +3,17 @@
 C V is the mean over the keys a query sees: no length × length matrix is made for it, or for I.
 """
 
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from synthcli.model.autograd import FunctionContext
 from synthcli.model.context import Context
 from synthcli.model.mixers.running import cumulative_sum, mean_of_range, running_sum
+from synthcli.model.parameters import in_rate_group, without_decay
 from synthcli.model_config.shaping import PARTS, PartName, ShapingConfig
 
 
@@ -23,8 +25,7 @@ class Shaping(nn.Module):
         self.config = config
         for name in config.learnt:
             parameter = nn.Parameter(torch.empty(heads if config.per_head else 1))
-            parameter.no_weight_decay, parameter.rate_group = True, "gains"  # type: ignore[attr-defined]
-            self.register_parameter(name, parameter)
+            self.register_parameter(name, without_decay(in_rate_group(parameter, "gains")))
         self.has_centre = "centre" in config.learnt or config.centre != 0
 
     def initialise_parameters(self) -> None:
@@ -51,8 +52,7 @@ class Shaping(nn.Module):
         if not self.has_centre:
             return gains[0] * own + gains[1] * attended
         if context.causal and context.has_plain_window and past is None and own.shape[1] == values.shape[1]:
-            y: Tensor = ShapedCausal.apply(attended, own, *gains)  # type: ignore[no-untyped-call]
-            return y
+            return shaped_causal(attended, own, *gains)
         mean = mean_of_visible(values, attended.shape[1], context, past).to(own.dtype)
         return gains[0] * own + gains[1] * attended - gains[2] * mean
 
@@ -100,14 +100,16 @@ class ShapedCausal(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, v: Tensor, alpha: Tensor, beta: Tensor, gamma: Tensor) -> Tensor:
+    def forward(
+        ctx: FunctionContext, a: Tensor, v: Tensor, alpha: Tensor, beta: Tensor, gamma: Tensor
+    ) -> Tensor:
         ctx.save_for_backward(a, v, alpha, beta, gamma)
         y = running_sum(v.flatten(2)).mul_(_reciprocals(v)).view(v.shape)
         return y.mul_(-gamma).addcmul_(alpha, v).addcmul_(beta, a).to(a.dtype)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: FunctionContext, g: Tensor) -> tuple[Tensor | None, ...]:
         a, v, alpha, beta, gamma = ctx.saved_tensors
         g = g.contiguous()
         product = g.flatten(2) * _reciprocals(g)  # also what the products below are written to
@@ -120,6 +122,9 @@ class ShapedCausal(torch.autograd.Function):
             gains = (d_alpha, d_beta, -d_gamma)
         dv = r.mul_(-gamma).addcmul_(alpha, g).to(v.dtype)
         return (beta * g).to(a.dtype), dv, *gains
+
+
+shaped_causal: Callable[..., Tensor] = ShapedCausal.apply
 
 
 def _reciprocals(x: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from synthcli.model.context import Context
 from synthcli.model.dropout import dropout
 from synthcli.model.joined_maps import products_dtype
 from synthcli.model.launches import counts_launches
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model.ops.recurrence import recurrence
+from synthcli.model.parameters import without_decay
 from synthcli.model_config.recurrent import RecurrentConfig, SRUConfig
 
 
@@ -24,7 +25,7 @@ class RecurrentState:
     memory: Tensor | None = None
 
 
-class Recurrent(nn.Module):
+class Recurrent(Mixer):
     """One layer: U from a transform, then the recurrence; h has the width of the model again.
 
     A subclass defines `transform(x, raw, context, memory) -> (U, what to remember)`, `raw` being x before a
@@ -33,13 +34,14 @@ class Recurrent(nn.Module):
     """
 
     def __init__(self, config: RecurrentConfig, site: Site) -> None:
-        super().__init__()
-        self.config, self.site = config, site
+        super().__init__(config, site)
+        self.config: RecurrentConfig = config
+        self.site = site
         self.width = config.width_of_output(site.width_out)
         self.blocks = 4 if config.skip and self.width != site.d_model else 3
         self.rate = site.dropout if config.dropout is None else config.dropout
-        self.weight_c = nn.Parameter(torch.empty(2, self.width), requires_grad=config.weight_c)
-        self.weight_c.no_weight_decay = True  # type: ignore[attr-defined]
+        weight_c = nn.Parameter(torch.empty(2, self.width), requires_grad=config.weight_c)
+        self.weight_c = without_decay(weight_c)
         self.bias = nn.Parameter(torch.empty(2, self.width))
         norm_width = site.d_model if config.layer_norm == "before" else self.width
         self.norm = nn.LayerNorm(norm_width) if config.layer_norm != "none" else None
@@ -113,8 +115,9 @@ class Recurrent(nn.Module):
         padding = context.key_padding
         padding = None if padding is None else padding[:, context.start : context.start + length]
         starts = _document_starts(context, length)
-        if starts is not None and bidirectional:
-            starts = torch.stack((starts, _document_starts(context, length, reverse=True)))  # type: ignore[arg-type]
+        ends = _document_starts(context, length, reverse=True) if bidirectional else None
+        if starts is not None and ends is not None:
+            starts = torch.stack((starts, ends))
         mask = None
         if self.training and self.rate and not self.site.is_last:
             mask = dropout(self._ones(u, context), self.rate)

@@ -15,6 +15,7 @@ from synthcli.model.mixers.attention import Attention
 from synthcli.model.mixers.base import Site
 from synthcli.model.mixers.remembering import append, context_within, keep_window
 from synthcli.model.mixers.sru import Recurrent
+from synthcli.model.parameters import in_rate_group
 from synthcli.model_config.recurrent import SRUppConfig
 
 
@@ -31,8 +32,7 @@ class SRUpp(Recurrent):
             inner = Site(*sizes, rotary=site.rotary, alibi=site.alibi)
             self.attention = Attention(config.attention, inner)
             if config.attention_gain:
-                self.alpha = nn.Parameter(torch.empty(1))
-                self.alpha.rate_group = "gains"  # type: ignore[attr-defined]
+                self.alpha = in_rate_group(nn.Parameter(torch.empty(1)), "gains")
         self.inner_norm = nn.LayerNorm(config.projection) if config.inner_norm else None
         self.dropout = Dropout(self.rate)
         self.expand = nn.Linear(config.projection, self.blocks * self.width, bias=False)

@@ -7,11 +7,11 @@ Keys and values of m are made by today's weights, and no gradient enters m.
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from synthcli.model.context import Context
 from synthcli.model.mixers.attention import Attention
-from synthcli.model.mixers.base import Site
+from synthcli.model.mixers.base import Mixer, Site
 from synthcli.model.mixers.remembering import append, context_within, keep_window
 from synthcli.model_config.transformer_xl import TransformerXLConfig
 
@@ -23,12 +23,12 @@ class SegmentState:
     memory: Tensor | None = None
 
 
-class TransformerXL(nn.Module):
+class TransformerXL(Mixer):
     """Without a state it is attention within x."""
 
     def __init__(self, config: TransformerXLConfig, site: Site) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config, site)
+        self.config: TransformerXLConfig = config
         self.attention = Attention(config.attention, site)
 
     def initial_state(self) -> SegmentState:

@@ -1,9 +1,9 @@
 """Functions whose result `torch.compile` takes for a constant of the program."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def assume_constant_result(function: Function) -> Function:
@@ -11,5 +11,5 @@ def assume_constant_result(function: Function) -> Function:
 
     torch's own imports all of `torch._dynamo`, as long again as `import torch`, to set this one attribute.
     """
-    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]  # a mark of torch._dynamo's own
     return function

@@ -4,16 +4,18 @@ The kernels take addresses (`kernels/sru_abi.h`): everything about shapes, types
 Second derivatives are the reference's.
 """
 
-from typing import Any
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from synthcli.kernels.abi import ABI, DTYPES, Problem
 from synthcli.kernels.library import Kind, Library, load
+from synthcli.model.autograd import FunctionContext
 from synthcli.model.ops import reference
 from synthcli.model.ops.constant import assume_constant_result
 
+T = TypeVar("T", Tensor, Tensor | None)
 Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -56,7 +58,7 @@ def outputs(u: Tensor, every: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @sru.register_fake
-def _(u: Any, skip: Any, initial: Any, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+def _(u: Tensor, *rest: Tensor | float | None) -> tuple[Tensor, Tensor, Tensor]:
     keeps_checkpoints = rest[-1]
     return outputs(u, checkpoint_every(u) if keeps_checkpoints else 0)
 
@@ -104,20 +106,42 @@ def gradients(u: Tensor, skip: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @sru_backward.register_fake
-def _(grad_h: Any, grad_last: Any, u: Any, skip: Any, initial: Any, weight_c: Any, *rest: Any) -> Gradients:
+def _(
+    grad_h: Tensor,
+    grad_last: Tensor,
+    u: Tensor,
+    skip: Tensor | None,
+    initial: Tensor,
+    weight_c: Tensor,
+    *rest: Tensor | float | None,
+) -> Gradients:
     return (*gradients(u, skip), torch.empty_like(weight_c), torch.empty_like(weight_c))
 
 
 # ------------------------------------------------------------------ autograd
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+Given = tuple[
+    Tensor, Tensor | None, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None
+]  # u, skip, initial, weight_c, bias, padding, starts, mask
+
+
+class _SRUContext(FunctionContext, Protocol):
+    skip_scale: float
+    bidirectional: bool
+
+
+def _save(
+    ctx: _SRUContext, inputs: tuple[*Given, float, bool, bool], output: tuple[Tensor, Tensor, Tensor]
+) -> None:
     *tensors, ctx.skip_scale, ctx.bidirectional, _ = inputs
     ctx.set_materialize_grads(False)  # of checkpoints there is no gradient, of the last c seldom one
     ctx.save_for_backward(*tensors, output[2])
 
 
-def _backward(ctx: Any, grad_h: Any, grad_last: Any, _: Any) -> tuple[Tensor | None, ...]:
+def _backward(
+    ctx: _SRUContext, grad_h: Tensor | None, grad_last: Tensor | None, _: Tensor | None
+) -> tuple[Tensor | None, ...]:
     tensors = ctx.saved_tensors
     u, _, initial = tensors[:3]
     grad_h = torch.zeros_like(u[:, :, 0]) if grad_h is None else grad_h
@@ -126,19 +150,22 @@ def _backward(ctx: Any, grad_h: Any, grad_last: Any, _: Any) -> tuple[Tensor | N
     return by_u, None if tensors[1] is None else by_skip, *others, *[None] * 6
 
 
-def _save_twice(ctx: Any, inputs: tuple[Any, ...], output: Gradients) -> None:
+def _save_twice(
+    ctx: _SRUContext, inputs: tuple[Tensor, Tensor, *Given, Tensor, float, bool], output: Gradients
+) -> None:
     *tensors, _, ctx.skip_scale, ctx.bidirectional = inputs
     ctx.save_for_backward(*tensors)
 
 
-def _backward_twice(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+def _backward_twice(ctx: _SRUContext, *given: Tensor) -> tuple[Tensor | None, ...]:
     """Differentiate the reference's gradients."""
     grad_h, grad_last, u, skip, *others, padding, starts, mask = ctx.saved_tensors
     with torch.enable_grad():
-        leaves: list[Any] = [None if t is None else t.detach().requires_grad_() for t in (u, skip, *others)]
+        leaves = [t if t is None else t.detach().requires_grad_() for t in (u, skip, *others)]
         by = [t.detach().requires_grad_() for t in (grad_h, grad_last)]
-        arguments = (*leaves, padding, starts, mask, ctx.skip_scale, ctx.bidirectional)
-        results = reference.recurrence(*arguments)
+        first, passed, initial, weight_c, bias = leaves
+        flags = (padding, starts, mask, ctx.skip_scale, ctx.bidirectional)
+        results = reference.recurrence(first, passed, initial, weight_c, bias, *flags)
         inputs = [leaf for leaf in leaves if leaf is not None]
         firsts = torch.autograd.grad(results, inputs, by, create_graph=True)
     weights = [g for g, leaf in zip(given, leaves, strict=True) if leaf is not None]
@@ -164,7 +191,7 @@ def checkpoint_every(u: Tensor) -> int:
     return library_of(u).checkpoint_every
 
 
-def rows_of_columns(tensor: Any) -> Any:
+def rows_of_columns(tensor: T) -> T:
     """Return a tensor whose columns are neighbours in memory: itself, or a copy."""
     return tensor if tensor is None or tensor.stride(-1) == 1 else tensor.contiguous()
 
@@ -215,5 +242,5 @@ class Call:
         if library.kind == "cpu":
             library.run(function, self.problem, torch.get_num_threads())
         else:
-            device: Any = self.u.device
+            device = self.u.device
             library.run(function, self.problem, device.index, torch.cuda.current_stream(device).cuda_stream)

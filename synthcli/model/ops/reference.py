@@ -1,11 +1,13 @@
 """SRU's recurrence in plain torch: what the native kernels are held against, and what runs without them."""
 
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from synthcli.model.ops.scanned import is_exporting, scanned_states
+
+T = TypeVar("T", Tensor, Tensor | None)
 
 
 def recurrence(
@@ -29,7 +31,7 @@ def recurrence(
     results = []
     for direction, part in enumerate((slice(0, half), slice(half, None))):
 
-        def turned(tensor: Any, is_reverse: bool = direction == 1) -> Any:
+        def turned(tensor: T, is_reverse: bool = direction == 1) -> T:
             return tensor.flip(1) if tensor is not None and is_reverse else tensor
 
         h, c = one_direction(

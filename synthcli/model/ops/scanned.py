@@ -3,8 +3,6 @@
 A loop of Python would be unrolled at the length of the example.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -20,5 +18,5 @@ def scanned_states(u0: Tensor, f_in: Tensor, c: Tensor, weight: Tensor) -> Tenso
         new = torch.lerp(u0_t, c, torch.sigmoid(torch.addcmul(f_t, weight, c)))
         return new, new.clone()
 
-    states: Any = scan(step, c.contiguous(), (u0.transpose(0, 1), f_in.transpose(0, 1)))[1]
+    _, states = scan(step, c.contiguous(), (u0.transpose(0, 1), f_in.transpose(0, 1)))
     return states.transpose(0, 1)

@@ -6,6 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from synthcli.model_config.scores import ScoreBase
+
 
 @dataclass(frozen=True)
 class ScoreShape:
@@ -36,6 +38,9 @@ class ScoreFunction(nn.Module):
     reads_queries: ClassVar[bool] = True
     reads_keys: ClassVar[bool] = False
     is_shared_by_batch: ClassVar[bool] = False
+
+    def __init__(self, config: ScoreBase, shape: ScoreShape) -> None:
+        super().__init__()
 
     def initialise_parameters(self) -> None:
         """Draw the parameters that are not in submodules; none by default."""

@@ -16,7 +16,7 @@ class Dense(ScoreFunction):
     """Every position writes its own row of scores from itself alone; no pair of tokens is compared."""
 
     def __init__(self, config: DenseConfig, shape: ScoreShape) -> None:
-        super().__init__()
+        super().__init__(config, shape)
         self.inputs = HiddenLayer(config, shape)
         hidden = self.inputs.hidden
         self.weight = nn.Parameter(torch.empty(shape.heads, shape.max_keys, hidden))

@@ -18,7 +18,7 @@ class DotProduct(ScoreFunction):
     reads_keys = True
 
     def __init__(self, config: DotProductConfig, shape: ScoreShape, norm_eps: float = 1e-5) -> None:
-        super().__init__()
+        super().__init__(config, shape)
         self.config, self.heads, self.rotary, self.alibi = config, shape.heads, shape.rotary, shape.alibi
         self.scale: float = shape.d_head**-0.5
         width = shape.heads * shape.d_head

@@ -14,7 +14,7 @@ class FactorizedDense(ScoreFunction):
     """Key j = u·a + v scores A_v · B_u: A is tiled, B interleaved, so all ab products are distinct."""
 
     def __init__(self, config: FactorizedDenseConfig, shape: ScoreShape) -> None:
-        super().__init__()
+        super().__init__(config, shape)
         self.a = config.a or largest_divisor_below_root(shape.max_keys)
         if shape.max_keys % self.a:
             raise SynthError(

@@ -15,7 +15,7 @@ class FactorizedRandom(ScoreFunction):
     is_shared_by_batch = True
 
     def __init__(self, config: FactorizedRandomConfig, shape: ScoreShape) -> None:
-        super().__init__()
+        super().__init__(config, shape)
         self.left = self._factor(shape.heads, shape.max_queries, config)
         self.right = self._factor(shape.heads, shape.max_keys, config)
         # products of two such factors have the standard deviation 1/√max_keys of the full table

@@ -15,7 +15,7 @@ class Random(ScoreFunction):
     is_shared_by_batch = True
 
     def __init__(self, config: RandomConfig, shape: ScoreShape) -> None:
-        super().__init__()
+        super().__init__(config, shape)
         self.init_std = shape.max_keys**-0.5 if config.init_std is None else config.init_std
         table = torch.empty(shape.heads, shape.max_queries, shape.max_keys)
         self.table = without_decay(nn.Parameter(table, requires_grad=config.trainable))

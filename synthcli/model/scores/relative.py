@@ -23,7 +23,7 @@ class Relative(ScoreFunction):
     reads_keys = True
 
     def __init__(self, config: RelativeConfig, shape: ScoreShape) -> None:
-        super().__init__()
+        super().__init__(config, shape)
         self.config, self.heads, self.d_model = config, shape.heads, shape.d_model
         self.scale: float = shape.d_head**-0.5
         width = shape.heads * shape.d_head
