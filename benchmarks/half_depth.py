@@ -25,7 +25,7 @@ from synthcli.jobs.compress.agreement import AgreementConfig, agree
 from synthcli.jobs.compress.students import label_of
 from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.jobs.compress.texts import experiment_of
-from synthcli.jobs.train import Watcher, train_experiment
+from synthcli.jobs.train import Observer, train_experiment
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None, help="where to write the table as JSON")
     options = parser.parse_args()
     teacher = find_teacher(options.teacher)
-    watcher = Watcher(say=print)
+    observer = Observer(say=print)
 
     def student(start: str, steps: int) -> Run:
         word, name = str(teacher.path), f"{label_of(teacher)}-half-{start}"
@@ -58,13 +58,13 @@ def main() -> None:
     def healed(run: Run) -> Run:
         rates = {"learning_rate": options.lr, "hidden": options.hidden}
         config = HealConfig(steps=options.heal_steps, **rates)
-        return heal.run(heal.prepare(config, str(run.path), watcher), watcher).run
+        return heal.run(heal.prepare(config, str(run.path), observer), observer).run
 
     merged, merging = timed(lambda: student("pooled", options.steps))
     merged_healed, healing = timed(lambda: healed(merged))
     dropped, dropping = timed(lambda: student("copy-last", 0))
     dropped_healed, healing_dropped = timed(lambda: healed(dropped))
-    scratch, training = from_scratch(experiment_of(teacher), merging + healing, watcher)
+    scratch, training = from_scratch(experiment_of(teacher), merging + healing, observer)
     rows = {
         "merged": (merged, merging),
         "merged, healed": (merged_healed, merging + healing),
@@ -82,14 +82,14 @@ def timed(work: Callable[[], Run]) -> tuple[Run, float]:
     return run, time.process_time() - began
 
 
-def from_scratch(base: Experiment | None, budget: float, watcher: Watcher) -> tuple[Run, float]:
+def from_scratch(base: Experiment | None, budget: float, observer: Observer) -> tuple[Run, float]:
     """Train a model of half the depth in about so many processor seconds."""
     if base is None:
         raise SystemExit("the teacher belongs to no run whose training could be repeated at half the depth")
-    _, pilot = timed(lambda: train_experiment(of_half_depth(base, PILOT, 1), watcher).run)
+    _, pilot = timed(lambda: train_experiment(of_half_depth(base, PILOT, 1), observer).run)
     steps = max(2 * PILOT, round(PILOT * budget / pilot))
     print(f"from scratch: {steps} steps in {budget:.0f} processor seconds")
-    return timed(lambda: train_experiment(of_half_depth(base, steps, 8), watcher).run)
+    return timed(lambda: train_experiment(of_half_depth(base, steps, 8), observer).run)
 
 
 def of_half_depth(base: Experiment, steps: int, evaluations: int) -> Experiment:

@@ -4,7 +4,7 @@ A function takes the words that its command takes, and where a command prints, i
 shows each. Nothing here loads torch before a function is called.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from synthcli.device import AUTO, on_device
 from synthcli.errors import SynthError as SynthError  # noqa: PLC0414 - of the interface
 from synthcli.errors import did_you_mean
 from synthcli.presets import load_preset as load_preset  # noqa: PLC0414 - of the interface
+from synthcli.progress import Say, say_nothing
 
 if TYPE_CHECKING:
     import pandas
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
     from synthcli.model_config.model import ModelConfig
     from synthcli.presets.compression import Compression
     from synthcli.runs.run import Run
-
-Say = Callable[[str], None]
-
-
-def _say_nothing(line: str) -> None:
-    """Keep a line to oneself."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +92,16 @@ def train(
     overrides: Sequence[str] = (),
     name: str | None = None,
     device: str = AUTO,
-    say: Say = _say_nothing,
+    say: Say = say_nothing,
 ) -> TrainedRun:
     """Train a preset, or the preset in a file, in a new run; `overrides` are those of `--set`."""
-    from synthcli.jobs.train import Watcher, train_experiment
+    from synthcli.jobs.train import Observer, train_experiment
     from synthcli.runs.naming import refuse_name
 
     refuse_name(name, preset)
     experiment = load_preset(preset, scale, None, overrides).called(name)
     with on_device(device, say):
-        trained = train_experiment(experiment, Watcher(say))
+        trained = train_experiment(experiment, Observer(say))
     outcome = trained.outcome
     assert outcome is not None  # of a new run
     evaluation = outcome.evaluation

@@ -5,7 +5,7 @@ Whoever runs a model asks `current_device`, and moves the model there; batches f
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError
+from synthcli.progress import Say, say_nothing
 
 if TYPE_CHECKING:
     import torch
@@ -27,16 +28,12 @@ INSTEAD = "leave `--device` out: models run on the processor"
 DRIVER = tuple(map(Path, ("/sys/module/nvidia/version", "/proc/driver/nvidia/version")))
 
 
-def _say_nothing(line: str) -> None:
-    """Keep a line to oneself."""
-
-
 @dataclass(frozen=True)
 class DeviceChoice:
     """The word of a user; the device is found when it is first needed, and a GPU is said then."""
 
     word: str
-    say: Callable[[str], None]
+    say: Say
 
     @cached_property
     def device(self) -> "torch.device":
@@ -50,7 +47,7 @@ _choice: ContextVar[DeviceChoice | None] = ContextVar("device", default=None)
 
 
 @contextmanager
-def on_device(word: str, say: Callable[[str], None] = _say_nothing) -> Iterator[None]:
+def on_device(word: str, say: Say = say_nothing) -> Iterator[None]:
     """Run models on a device for as long as this lasts; `say` is told of a GPU, once.
 
     Raises SynthError for a word that is no device, and for a GPU that is not there or cannot be used.
@@ -111,7 +108,7 @@ def refuse_one_of_several(word: str, processes: int) -> None:
         raise SynthError(message, f"`--device cuda`; `{VISIBLE}` says which GPUs there are to take")
 
 
-def refuse_few_gpus(processes: int, say: Callable[[str], None] = _say_nothing) -> None:
+def refuse_few_gpus(processes: int, say: Say = say_nothing) -> None:
     """Raise where not each of several processes would have a GPU that this torch can use.
 
     `say` is told where theirs differ: a step takes as long as on the slowest of them.
@@ -145,7 +142,7 @@ def _kind_of(device: "torch.device") -> str:
     return f"{found.name}, {found.total_memory / 1e9:.0f} GB"
 
 
-def find_device(word: str, say: Callable[[str], None] = _say_nothing) -> "torch.device":
+def find_device(word: str, say: Say = say_nothing) -> "torch.device":
     """Return the device a word means here; of a launcher's processes each has a GPU of its own.
 
     `auto` passes over a GPU that this torch cannot use, and says so.
@@ -179,7 +176,7 @@ def _own_gpu() -> "torch.device":
     return torch.device(CUDA, int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
 
 
-def _first_that_fits(say: Callable[[str], None]) -> "torch.device":
+def _first_that_fits(say: Say) -> "torch.device":
     """Return the first GPU that this torch can use, the processor where it can use none."""
     import torch
 

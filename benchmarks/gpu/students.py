@@ -16,7 +16,7 @@ from synthcli import api
 from synthcli.compress.config import HealConfig
 from synthcli.device import on_device
 from synthcli.jobs.compress import heal
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.runs import RESULT
 from synthcli.training.trainer import Callback, Trainer
 from tests.tiny_presets import teacher_preset, write_words
@@ -96,9 +96,9 @@ def healed(bench: Bench, student: Path) -> Row:
     """Heal a student for some steps, profiled."""
     steps = STEPS[bench.device.type]
     profiling = Profiling(bench.is_cuda, steps)
-    watcher = Watcher(lambda line: None, training=lambda name: profiling)
+    observer = Observer(lambda line: None, training=lambda name: profiling)
     with on_device(bench.word):
-        job = heal.prepare(HealConfig(steps=steps, hidden=1.0, batch_size=32), str(student), watcher)
-        outcome = heal.run(job, watcher)
+        job = heal.prepare(HealConfig(steps=steps, hidden=1.0, batch_size=32), str(student), observer)
+        outcome = heal.run(job, observer)
     after = outcome.run.read_results()[RESULT]["after"]
     return {"student": "heal, large", "result": PASSED, "after": after, **profiling.summary()}

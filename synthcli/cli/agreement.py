@@ -32,8 +32,8 @@ UNITS = ("KL in nats, the others in %", "neighbours in %")
 
 def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_json: bool) -> None:
     """Evaluate students in one pass, print tables, and draw quality against cost."""
-    from synthcli.cli.evaluate import Bar
-    from synthcli.cli.preparing_progress import Reporter
+    from synthcli.cli.evaluate import EvaluationBar
+    from synthcli.cli.preparing_progress import PreparationBar
     from synthcli.jobs.compress.agreement import agree
     from synthcli.jobs.compress.agreement_picture import picture, refuse_format
     from synthcli.runs import STUDENTS
@@ -47,7 +47,9 @@ def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_
         choose(word)
     with screen.showing_lost(lambda lost: show(lost, as_json)):
         with screen.progress(is_transient=True) as bar:
-            comparison = agree(config, Bar(bar, "agreement"), Reporter(bar, "store"), screen.say)
+            comparison = agree(
+                config, EvaluationBar(bar, "agreement"), PreparationBar(bar, "store"), screen.say
+            )
         written = [one.written for one in comparison.students if one.written is not None]
         path = picture_path or (written[0].with_suffix(".png") if written else None)
         if path is not None:

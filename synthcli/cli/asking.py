@@ -1,4 +1,4 @@
-"""Showing what is to be removed, and asking before it is."""
+"""CompressionProgress what is to be removed, and asking before it is."""
 
 import json
 import sys

@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from synthcli.presets.compression import Compression
 
 
-class Showing:
+class CompressionProgress:
     """Bars of what is under way; where there is no terminal a line for everything that came to its end."""
 
-    def __enter__(self) -> "Showing":
-        from synthcli.cli.preparing_progress import Reporter
+    def __enter__(self) -> "CompressionProgress":
+        from synthcli.cli.preparing_progress import PreparationBar
 
         self.bar = screen.progress()
         self.bar.start()
         self.tasks: dict[str, Any] = {}
-        self.preparing = Reporter(self.bar, "store")
+        self.preparing = PreparationBar(self.bar, "store")
         return self
 
-    def progress(self, what: str, done: int, total: int, word: str) -> None:
+    def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
         """Show how far a piece of work is."""
         if what not in self.tasks:
             self.tasks[what] = self.bar.add_task(what, total=total, rate="")
-        self.bar.update(self.tasks[what], completed=done, total=total, rate=word)
-        if done == total and word and not screen.err.is_terminal:
-            screen.say(f"{what}: {done:,} steps, {word}")
+        self.bar.update(self.tasks[what], completed=done, total=total, rate=note)
+        if done == total and note and not screen.err.is_terminal:
+            screen.say(f"{what}: {done:,} steps, {note}")
 
     def __exit__(self, *error: object) -> None:
         self.bar.stop()

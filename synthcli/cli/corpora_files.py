@@ -15,8 +15,8 @@ from synthcli.cli.next_training import training_command
 from synthcli.errors import Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
-    from synthcli.data.fetch.download import Progress as Report
     from synthcli.data.fetch.pack import Contents
+    from synthcli.progress import Progress
 
 Names = Annotated[
     list[str],
@@ -164,13 +164,13 @@ def contents_of(what: str, source: Path | None) -> "Contents":
 
 
 @contextmanager
-def reporting() -> "Iterator[Report]":
+def reporting() -> "Iterator[Progress]":
     """Show megabytes done, of how many, and how many a second."""
     with screen.progress(is_transient=True) as bar:
         task = bar.add_task("", total=None, rate="MB")
         shown = ""
 
-        def report(what: str, done: int, total: int | None) -> None:
+        def report(what: str, done: int, total: int | None, note: str = "") -> None:
             nonlocal shown
             if what != shown:
                 shown = what

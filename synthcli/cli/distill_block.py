@@ -14,7 +14,7 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compress_output import Showing, announce, describe_refused, load_asked
+from synthcli.cli.compress_output import CompressionProgress, announce, describe_refused, load_asked
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import resuming
 from synthcli.cli.panels import MODEL, TRAINING
@@ -92,7 +92,7 @@ def distill_block(
     refuse_name(name)
     asked = load_asked("distill-block", preset, scale, config, set_, settings)
     is_pipeline = asked.config.method == "pipeline"
-    with Showing() as showing:
+    with CompressionProgress() as showing:
         from synthcli.jobs.compress import distill_block as distilling
         from synthcli.jobs.compress import pipeline
 
@@ -109,7 +109,9 @@ def distill_block(
     return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
 
 
-def run_stages(job: "DistillJob", config: "PipelineConfig", showing: Showing, as_json: bool) -> None:
+def run_stages(
+    job: "DistillJob", config: "PipelineConfig", showing: CompressionProgress, as_json: bool
+) -> None:
     """Run all stages of a pipeline, and show each."""
     from synthcli.cli.heal import report
     from synthcli.cli.probe import show as show_probe
@@ -124,10 +126,10 @@ def run_stages(job: "DistillJob", config: "PipelineConfig", showing: Showing, as
         show(distilled)
     with (
         resuming("heal"),
-        watching(job.name) as watcher,
+        watching(job.name) as observer,
         screen.showing_lost(lambda lost: show_stage(lost, as_json)),
     ):
-        done = run_healing(config, probed, distilled, watcher)
+        done = run_healing(config, probed, distilled, observer)
     if as_json:
         return screen.data(json.dumps(done.to_json(), indent=2, ensure_ascii=False))
     return report(done.healed, as_json=False)

@@ -282,20 +282,22 @@ def refuse_rouge_tokenizer(metric: str, name: str) -> None:
 
 def evaluate_one(word: str | None, request: "Request") -> "Result":
     """Evaluate one checkpoint; without a word, the newest that the metric fits."""
-    from synthcli.cli.preparing_progress import Reporter
+    from synthcli.cli.preparing_progress import PreparationBar
     from synthcli.evaluation.measure import METRICS as TASKS_OF
     from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint
 
     path = choose(word, f"the newest that `{request.metric}` fits", TASKS_OF[request.metric].keys())
     with screen.progress(is_transient=True) as bar:
-        return evaluate_checkpoint(path, request, Bar(bar, request.metric), Reporter(bar, "store"))
+        return evaluate_checkpoint(
+            path, request, EvaluationBar(bar, request.metric), PreparationBar(bar, "store")
+        )
 
 
-class Bar:
+class EvaluationBar:
     """Shows examples done on a bar."""
 
     def __init__(self, progress: Any, name: str) -> None:
         self.progress, self.task = progress, progress.add_task(name, total=None, rate="")
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int | None, note: str = "") -> None:
         self.progress.update(self.task, completed=done, total=total)

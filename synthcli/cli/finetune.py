@@ -114,8 +114,8 @@ def finetune(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ()), form
     )
     experiment = adapted(choose_start(checkpoint), adaptation, screen.say).called(name)
-    with resuming("train"), watching(experiment.name, trackers) as watcher:
-        trained = train_experiment(experiment, watcher, "finetune")
+    with resuming("train"), watching(experiment.name, trackers) as observer:
+        trained = train_experiment(experiment, observer, "finetune")
     report(trained)
     command = shlex.join(["synth", "eval", experiment.evaluation.metrics[0], str(trained.run.path)])
     screen.say(f"next: `{command}`")

@@ -112,13 +112,13 @@ def heal(
     asked = load_compression("heal", preset, scale, config, set_ or (), settings)
     with (
         resuming("heal"),
-        watching(checkpoint or "healing", trackers) as watcher,
+        watching(checkpoint or "healing", trackers) as observer,
         screen.showing_lost(lambda lost: show(lost, as_json)),
     ):
         if resume:
-            trained = job.resume(checkpoint, watcher, teacher)
+            trained = job.resume(checkpoint, observer, teacher)
         else:
-            trained = job.run(job.prepare(asked.config, checkpoint or "", watcher, name), watcher)
+            trained = job.run(job.prepare(asked.config, checkpoint or "", observer, name), observer)
     elsewhere = ["--teacher", teacher] if teacher else []
     report(trained, as_json, elsewhere)
 

@@ -13,7 +13,7 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compress_output import Showing, announce, describe_refused, load_asked
+from synthcli.cli.compress_output import CompressionProgress, announce, describe_refused, load_asked
 from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
@@ -81,7 +81,7 @@ def merge_layers(
     asked = load_asked("merge-layers", preset, scale, config, set_, settings)
     from synthcli.jobs.compress.merge_layers import prepare, run
 
-    with Showing() as showing:
+    with CompressionProgress() as showing:
         job = prepare(asked.config, name or asked.name, showing.preparing)
         announce(job)
         if dry_run:

@@ -13,7 +13,7 @@ from synthcli.cli.engine_option import Address
 from synthcli.cli.going_on import begin_again, going_on, same_command
 from synthcli.cli.next_training import training_command
 from synthcli.cli.panels import RESULT, TEXT, WORK
-from synthcli.cli.preparing_progress import Reporter
+from synthcli.cli.preparing_progress import PreparationBar
 from synthcli.cli.source_option import Source
 from synthcli.errors import Stopped, SynthError, did_you_mean
 
@@ -196,7 +196,7 @@ def prepare_one(
     from synthcli.data.prepare.prepare_store import prepare_store
 
     with screen.progress(is_transient=True) as bar:
-        report = Reporter(bar, name)
+        report = PreparationBar(bar, name)
         with going_on(lambda: after_rows(report.finished)):
             return prepare_store(name, config, root, source, report, count=report.count, **how)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 MILLION = 1e6
 
 
-class Reporter:
+class PreparationBar:
     """Shows on a bar what is being done, and rows, bytes and tokens a second where they are counted."""
 
     def __init__(self, bar: "Progress", name: str) -> None:
@@ -20,7 +20,7 @@ class Reporter:
         self.counts: Mapping[str, int] = {}
         self.counts_before: Mapping[str, int] | None = None  # what an earlier preparation had finished
 
-    def __call__(self, what: str, done: int, total: int | None) -> None:
+    def __call__(self, what: str, done: int, total: int | None, note: str = "") -> None:
         if what != self.what:
             self.what, self.since, self.first = what, time.monotonic(), done
             if self.task is not None:  # rich keeps the total of a task that is reset

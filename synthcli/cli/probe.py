@@ -119,17 +119,17 @@ def probe(
     synth probe RUN -r heads-halved -r merge-next --json
     ```
     """
-    from synthcli.cli.preparing_progress import Reporter
+    from synthcli.cli.preparing_progress import PreparationBar
     from synthcli.presets.compression import load_compression
 
     asked = load_compression("probe", preset, scale, config, set_ or (), settings)
     from synthcli.jobs.compress.probe import prepare, run
 
     with screen.progress() as bar:
-        job = prepare(asked.config, Reporter(bar, "store"), cache, output)
+        job = prepare(asked.config, PreparationBar(bar, "store"), cache, output)
         announce(job)
         with screen.showing_lost(lambda lost: show(lost, as_json)):
-            report = run(job, Bar(bar))
+            report = run(job, ProbeBars(bar))
     show(report, as_json)
     if not as_json:
         screen.say(f"wrote `{job.folder / 'probe.json'}` and `{job.folder / 'probe.png'}`")
@@ -150,13 +150,13 @@ def announce(job: "ProbeJob") -> None:
     )
 
 
-class Bar:
+class ProbeBars:
     """Shows what is being done on one bar after the other."""
 
     def __init__(self, progress: Any) -> None:
         self.progress, self.tasks = progress, dict[str, Any]()
 
-    def __call__(self, what: str, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int | None, note: str = "") -> None:
         kind = what.partition(" ")[0]
         if kind not in self.tasks:
             self.tasks[kind] = self.progress.add_task(what, total=total, rate="")

@@ -100,7 +100,7 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
     """Train and evaluate presets one after the other, and show their figures beside what was printed."""
     from synthcli.cli.evaluate import show_all
     from synthcli.cli.reproducing_progress import ReproducingProgress
-    from synthcli.jobs.parallel.work import watcher_of
+    from synthcli.jobs.parallel.work import observer_of
     from synthcli.jobs.reproduce.rows import evaluate_preset
 
     with (
@@ -110,7 +110,7 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
         results = [
             result
             for preset in presets
-            for result in evaluate_preset(preset, asked, watcher_of(board.begin(preset)))
+            for result in evaluate_preset(preset, asked, observer_of(board.begin(preset)))
         ]
     show_all(results, as_json)
 

@@ -47,7 +47,7 @@ class Line:
     def say(self, line: str) -> None:
         screen.say(f"{self.part}: {line}")
 
-    def progress(self, what: str, done: int, total: int | None) -> None:
+    def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
         kind = what.partition(",")[0]
         if kind != self.what:
             self.what = kind

@@ -81,9 +81,11 @@ def train(
     refuse(text, output)
     with screen.progress(is_transient=True) as bar:
         task = bar.add_task("", total=None, rate="")
-        tokenizer = trained(
-            text, lambda what, done, total: bar.update(task, description=what, completed=done)
-        )
+
+        def report(what: str, done: int, total: int | None, note: str = "") -> None:
+            bar.update(task, description=what, completed=done)
+
+        tokenizer = trained(text, report)
     write(tokenizer, output)
     if as_json:
         screen.data(json.dumps({"path": str(output), **described(tokenizer)}, indent=2, ensure_ascii=False))

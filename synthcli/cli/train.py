@@ -21,7 +21,7 @@ from synthcli.variables import LARGEST_SEED
 
 if TYPE_CHECKING:
     from synthcli.cli.training_progress import TrainingProgress
-    from synthcli.jobs.train import Trained, Watcher
+    from synthcli.jobs.train import Observer, Trained
     from synthcli.jobs.warm_start import LoadReport
     from synthcli.presets.schema import Experiment
     from synthcli.runs import Run
@@ -182,8 +182,8 @@ def in_processes(
 
     refuse_few_gpus(processes, screen.say)
     for preset in presets or ():
-        with watching(preset) as watcher:
-            fitted_to_store(load_preset(preset, scale, config, overrides), watcher)
+        with watching(preset) as observer:
+            fitted_to_store(load_preset(preset, scale, config, overrides), observer)
     there_before = set(list_runs())
     with resuming("train", f" --processes {processes}"):
         launch(processes, lambda setting: how_to_go_on(processes, begun_since(there_before), setting))
@@ -215,8 +215,8 @@ def one(experiment: "Experiment", trackers: tuple[str, ...] = ()) -> "Trained":
     """Train one preset."""
     from synthcli.jobs.train import train_experiment
 
-    with watching(experiment.name, trackers) as watcher:
-        trained = train_experiment(experiment, watcher)
+    with watching(experiment.name, trackers) as observer:
+        trained = train_experiment(experiment, observer)
     report(trained)
     return trained
 
@@ -240,29 +240,29 @@ def resumed(
     is_preset = word is not None and (word.endswith(".toml") or word in preset_names())
     preset = word if word is not None and is_preset else str(run.preset)
     experiment = load_preset(preset, scale, config, overrides) if is_asked else None
-    with watching(run.name, trackers) as watcher:
-        trained = resume_run(run, experiment, watcher)
+    with watching(run.name, trackers) as observer:
+        trained = resume_run(run, experiment, observer)
     report(trained)
     return trained
 
 
-class watching:  # noqa: N801 - it is used as a word: `with watching(name) as watcher`
+class watching:  # noqa: N801 - it is used as a word: `with watching(name) as observer`
     """Show a training on the screen, and leave the terminal as it was."""
 
     def __init__(self, name: str, trackers: tuple[str, ...] = ()) -> None:
         self.name, self.trackers = name, trackers
 
-    def __enter__(self) -> "Watcher":
-        from synthcli.cli.preparing_progress import Reporter
+    def __enter__(self) -> "Observer":
+        from synthcli.cli.preparing_progress import PreparationBar
         from synthcli.cli.training_progress import TrainingProgress
-        from synthcli.jobs.train import Watcher
+        from synthcli.jobs.train import Observer
 
         self.trainings: list[TrainingProgress] = []
         self.progress_of = TrainingProgress
         self.preparing = screen.progress(is_transient=True)
         self.preparing.start()
-        reporter = Reporter(self.preparing, self.name)
-        return Watcher(self._say, reporter, show_loaded, self._train, self.trackers)
+        reporter = PreparationBar(self.preparing, self.name)
+        return Observer(self._say, reporter, show_loaded, self._train, self.trackers)
 
     def _train(self, name: str) -> "TrainingProgress":
         self.preparing.stop()

@@ -25,10 +25,11 @@ from synthcli.evaluation.rouge import refuse_unreadable
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, select_state
 from synthcli.objectives import IGNORED
+from synthcli.progress import Progress
 
 Indices = npt.NDArray[np.int64]
 Figures = npt.NDArray[np.float64]
-Progress = Callable[[int, int], None]  # (done, of)
+EVALUATING = "evaluating"  # what progress is called
 OfTokens = Callable[[int, Indices, Indices, Indices], list[Score]]
 ByClass = Callable[[Indices, Indices, int], list[Score]]
 
@@ -63,7 +64,7 @@ class EvaluationJob:
                 size = min(size, max(1, max_tokens // int(lengths[order[start]])))
             yield order[start : start + size]
             start = min(start + size, len(order))
-            self.progress(start, len(order))
+            self.progress(EVALUATING, start, len(order))
 
     def on_device(self, places: Indices) -> dict[str, Tensor]:
         """Return a batch where the model is, without the paddings that pad nothing."""
@@ -130,7 +131,7 @@ def of_streams(job: EvaluationJob) -> list[Score]:
         if len(places) < streams:  # a limit ends in the midst of a segment
             state = select_state(state, torch.arange(len(places), device=batch["tokens"].device))
         nats[places], tokens[places], state = of_segment(job, batch, state)
-        job.progress(first + len(places), len(chosen))
+        job.progress(EVALUATING, first + len(places), len(chosen))
     return of_text(job, nats, tokens)
 
 

@@ -22,8 +22,8 @@ from synthcli.presets import load_preset, preset_names
 from synthcli.presets.compatibility import KIND_OF_OUTPUT, KINDS_OF_TASK
 from synthcli.presets.old_names import preset_now
 from synthcli.presets.schema import Experiment, Start
+from synthcli.progress import Say, say_nothing
 from synthcli.runs import Run, find_checkpoint, read_experiment, run_of
-from synthcli.runs.references import Say, quiet
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint
 
 UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -61,7 +61,7 @@ class Adaptation:
     form: str | None = None
 
 
-def adapted(path: Path, adaptation: Adaptation, say: Say = quiet) -> Experiment:
+def adapted(path: Path, adaptation: Adaptation, say: Say = say_nothing) -> Experiment:
     """Return the experiment that finetunes a checkpoint; what is taken that nobody named is said."""
     checkpoint = load_checkpoint(path)
     kind = find_corpus(adaptation.corpus).kind

@@ -6,7 +6,7 @@ from synthcli.data.config import DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples.class_matching import ModelClasses
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import Progress, prepare_store
+from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.data.prepare.source_changes import refuse_changed
 from synthcli.data.store.store import (
     Store,
@@ -22,9 +22,10 @@ from synthcli.data.tokenizers.base import NAMED
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.model import ModelConfig
+from synthcli.progress import Progress, no_progress
 
 
-def store_for(data: DataConfig, progress: Progress | None = None, used: str | None = None) -> Store:
+def store_for(data: DataConfig, progress: Progress = no_progress, used: str | None = None) -> Store:
     """Return the store of a corpus and tokenizer.
 
     One that does not exist yet is prepared: from the source named, from exactly what the newest store of the

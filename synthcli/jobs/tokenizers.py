@@ -8,7 +8,7 @@ from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.local_files.file_format import OwnFileFormat
 from synthcli.data.corpora.reading import lines
-from synthcli.data.prepare.vocabulary import Progress, make_tokenizer, read_training_texts
+from synthcli.data.prepare.vocabulary import make_tokenizer, read_training_texts
 from synthcli.data.store.store import stores_root
 from synthcli.data.tokenizers import TRAINERS, Tokenizer, train_or_load_tokenizer
 from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
@@ -17,6 +17,7 @@ from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.data.tokenizers.word_level import frequent_words
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError
+from synthcli.progress import Progress
 from synthcli.runs.finding import find_checkpoint
 
 ELSEWHERE = "choose another folder with `-o DIR`"

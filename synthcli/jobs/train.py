@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import Progress
 from synthcli.data.store.store import Store
 from synthcli.device import current_device
 from synthcli.errors import SynthError
@@ -26,6 +25,7 @@ from synthcli.presets import Plan, plan, preset_names
 from synthcli.presets.commands import build_command
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
+from synthcli.progress import Progress, Say, no_progress
 from synthcli.runs import (
     Run,
     comparable,
@@ -52,11 +52,11 @@ LEARNING_BYTES = 12  # of its gradient, and of the two moments of the optimizers
 
 
 @dataclass(frozen=True)
-class Watcher:
+class Observer:
     """Who is told what happens; `say` takes one line for people, `training` a name and returns a callback."""
 
-    say: Callable[[str], None]
-    preparing: Progress | None = None
+    say: Say
+    preparing: Progress = no_progress
     loaded: Callable[[LoadReport], None] | None = None
     training: Callable[[str], Callback] | None = None
     trackers: tuple[str, ...] = ()  # of `--track`
@@ -72,11 +72,11 @@ class Trained:
 
 
 def fitted_to_store(
-    experiment: Experiment, watcher: Watcher, used: str | None = None
+    experiment: Experiment, observer: Observer, used: str | None = None
 ) -> tuple[Experiment, Store]:
     """Return the experiment with the sizes its store has, and the store; `used` is the hash of a run's."""
     experiment = in_pieces_of_its_start(with_places(experiment))
-    store = store_for(experiment.data, watcher.preparing, used)
+    store = store_for(experiment.data, observer.preparing, used)
     return fitted(with_source(experiment, store), store), store
 
 
@@ -112,24 +112,24 @@ def planned(experiment: Experiment) -> Plan:
     return plan(fitted(experiment, store), {split: store.rows(split) for split in store.splits})
 
 
-def train_experiment(experiment: Experiment, watcher: Watcher, verb: str = "train") -> Trained:
+def train_experiment(experiment: Experiment, observer: Observer, verb: str = "train") -> Trained:
     """Train in a new run of a command."""
     refuse_unwritable_runs()
     for metric in experiment.evaluation.metrics:
         refuse_mismatch(metric, experiment.model.task)
     refuse_headless(experiment.model)
-    experiment = without_teacher(experiment, watcher)
+    experiment = without_teacher(experiment, observer)
     refuse_larger_than_memory(experiment)  # before its corpus is prepared
     if experiment.start is not None:
         freeze(build_on_meta(experiment), experiment.start.freeze)  # likewise: a part that is not there
-    experiment, store = fitted_to_store(experiment, watcher)
+    experiment, store = fitted_to_store(experiment, observer)
     refuse_larger_than_memory(experiment)
     refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     if examples.is_stream:
         refuse_few_streams(experiment.data.batch)
     run = start_run(experiment, verb, store.hash)
-    return _train(run, experiment, examples, watcher)
+    return _train(run, experiment, examples, observer)
 
 
 def build_on_meta(experiment: Experiment) -> nn.Module:
@@ -137,36 +137,36 @@ def build_on_meta(experiment: Experiment) -> nn.Module:
         return build(experiment.model)
 
 
-def without_teacher(experiment: Experiment, watcher: Watcher) -> Experiment:
+def without_teacher(experiment: Experiment, observer: Observer) -> Experiment:
     """Return what `synth train` makes of a preset with `[compress]`: the model's shape alone; say so."""
     if experiment.compress is None:
         return experiment
     command = build_command(experiment.verb, experiment.name, experiment.scale)
     weights = "random initialisation" if experiment.start is None else f"`{experiment.start.checkpoint}`"
-    watcher.say(f"this trains the shape of `{experiment.name}` from {weights}")
-    watcher.say(f"`{command}` makes it from its teacher")
+    observer.say(f"this trains the shape of `{experiment.name}` from {weights}")
+    observer.say(f"`{command}` makes it from its teacher")
     return experiment.from_scratch()
 
 
-def resume_run(run: Run, experiment: Experiment | None, watcher: Watcher) -> Trained:
+def resume_run(run: Run, experiment: Experiment | None, observer: Observer) -> Trained:
     """Continue a run from its last checkpoint; another configuration is refused, naming what differs."""
     refuse_other_verb(run, "train")
     is_done = run.is_finished or run.last is not None  # then its own checkpoint holds all there is of a start
-    own = read_experiment(run, *([] if is_done else [START]), say=watcher.say)
+    own = read_experiment(run, *([] if is_done else [START]), say=observer.say)
     if experiment is not None:
         again = from_same_source(experiment if own.compress else experiment.from_scratch(), own)
-        wanted = from_same_source(fitted_to_store(again, watcher, run.store_hash)[0], own, experiment)
+        wanted = from_same_source(fitted_to_store(again, observer, run.store_hash)[0], own, experiment)
         if own.model.class_names is None:  # a run from before classes had names
             unnamed = wanted.model.model_copy(update={"class_names": None})
             wanted = wanted.model_copy(update={"model": unnamed})
         refuse_differences(run.path, comparable(own), comparable(wanted))
         own = wanted.model_copy(update={"start": own.start})
     if run.is_finished:
-        watcher.say(f"run `{run.path}` is complete")
+        observer.say(f"run `{run.path}` is complete")
         return Trained(run, own, None)
-    store = store_for(own.data, watcher.preparing, run.store_hash)
+    store = store_for(own.data, observer.preparing, run.store_hash)
     refuse_other_store(run, store)
-    return _train(run, own, examples_of(store, "train", own.model, own.data), watcher)
+    return _train(run, own, examples_of(store, "train", own.model, own.data), observer)
 
 
 def from_same_source(experiment: Experiment, own: Experiment, asked: Experiment | None = None) -> Experiment:
@@ -190,24 +190,24 @@ def run_to_resume(word: str | None) -> Run:
     return find_run(name)
 
 
-def _train(run: Run, experiment: Experiment, examples: Examples, watcher: Watcher) -> Trained:
+def _train(run: Run, experiment: Experiment, examples: Examples, observer: Observer) -> Trained:
     model, data, store = experiment.model, experiment.data, examples.store
     with run.lock():
-        watcher.say(f"run `{run.path}`")
+        observer.say(f"run `{run.path}`")
         if model.has_recurrence:
-            watcher.say(f"recurrence: {recurrence_here()}")
+            observer.say(f"recurrence: {recurrence_here()}")
         newest = newest_checkpoint(run.checkpoints)
-        network = initialised(experiment, watcher, is_resumed=newest is not None)
+        network = initialised(experiment, observer, is_resumed=newest is not None)
         validation = None
         if "validation" in store.splits:
             validation = examples_of(store, "validation", model, data)
         else:
-            watcher.say(f"`{store.corpus}` has no validation split: no checkpoint is called the best")
-        watching = [] if watcher.training is None else [watcher.training(experiment.name)]
+            observer.say(f"`{store.corpus}` has no validation split: no checkpoint is called the best")
+        watching = [] if observer.training is None else [observer.training(experiment.name)]
         writing = run.callbacks(
-            store.tokenizer, validation, store.hash, say=watcher.say, trackers=watcher.trackers
+            store.tokenizer, validation, store.hash, say=observer.say, trackers=observer.trackers
         )
-        with resumable(run, "train", experiment), tracking(run, watcher.trackers, watcher.say) as trackers:
+        with resumable(run, "train", experiment), tracking(run, observer.trackers, observer.say) as trackers:
             outcome = train(
                 network,
                 examples,
@@ -241,7 +241,7 @@ def refuse_larger_than_memory(experiment: Experiment) -> None:
     )
 
 
-def initialised(experiment: Experiment, watcher: Watcher, is_resumed: bool = False) -> nn.Module:
+def initialised(experiment: Experiment, observer: Observer, is_resumed: bool = False) -> nn.Module:
     """Return the model before its first step: by chance, or from a checkpoint.
 
     One that is resumed gets the weights of its own checkpoint later, and needs no other.
@@ -251,19 +251,19 @@ def initialised(experiment: Experiment, watcher: Watcher, is_resumed: bool = Fal
     if experiment.start is not None:
         if not is_resumed:
             start = load_checkpoint(find_checkpoint(experiment.start.checkpoint))
-            say_if_unfinished(start.path, watcher)
+            say_if_unfinished(start.path, observer)
             report = start_from(network, start)
-            if watcher.loaded is not None:
-                watcher.loaded(report)
+            if observer.loaded is not None:
+                observer.loaded(report)
         freeze(network, experiment.start.freeze)
     return network
 
 
-def say_if_unfinished(checkpoint: Path, watcher: Watcher) -> None:
+def say_if_unfinished(checkpoint: Path, observer: Observer) -> None:
     """Say that what a training begins with, or aims at, is not the end of its own training."""
     note = unfinished_note(checkpoint)
     if note is not None:
-        watcher.say(f"note: {note}")
+        observer.say(f"note: {note}")
 
 
 def refuse_other_store(run: Run, store: Store) -> None:

@@ -9,10 +9,11 @@ from synthcli.errors import SynthError
 from synthcli.presets import dump, load_preset
 from synthcli.presets.compare import flat
 from synthcli.presets.files import read_toml
+from synthcli.progress import Say, say_nothing
 from synthcli.runs.creating import create_run
 from synthcli.runs.differences import MAY_CHANGE, PLACES, SPLIT, differences_in_training, preset_hash
 from synthcli.runs.finding import find_checkpoint
-from synthcli.runs.references import Reference, Say, quiet
+from synthcli.runs.references import Reference
 from synthcli.runs.run import Run, runs_root
 from synthcli.runs.verbs import verb_of
 
@@ -68,7 +69,9 @@ def references_of(experiment: "Experiment") -> dict[str, Reference]:
     return found
 
 
-def read_experiment(run: Run, *needed: str, overrides: Sequence[str] = (), say: Say = quiet) -> "Experiment":
+def read_experiment(
+    run: Run, *needed: str, overrides: Sequence[str] = (), say: Say = say_nothing
+) -> "Experiment":
     """Return the experiment of a run, with the places where what it is made of is now.
 
     A preset that was edited is refused. Of the keys `needed` (teacher, start) what is not found is an error;
@@ -173,7 +176,7 @@ def comparable(experiment: "Experiment") -> dict[str, Any]:
     return _with(experiment, words).model_dump(mode="json")
 
 
-def refuse_edited(run: Run, say: Say = quiet) -> None:
+def refuse_edited(run: Run, say: Say = say_nothing) -> None:
     """Raise where a setting that reaches the weights was changed in `preset.toml`; say what else was."""
     now = read_toml(run.preset)
     then = run.record.get("preset")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError
+from synthcli.progress import Say, say_nothing
 from synthcli.runs.finding import find_checkpoint, list_runs
 from synthcli.runs.run import PRESET, Run, runs_root
 from synthcli.safe_read import read_table
@@ -25,12 +26,7 @@ from synthcli.training.manifest import MANIFEST, read_manifest
 
 CHECKPOINTS, CONFIG, WEIGHTS = "checkpoints", "config.json", (".safetensors", ".bin")
 SHOWN = 12  # digits of a hash
-Say = Callable[[str], object]
 Hashed = Callable[[Path], str | None]
-
-
-def quiet(line: str) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Reference:
         self,
         home: Run | None,
         what: str,
-        say: Say = quiet,
+        say: Say = say_nothing,
         hashed: Hashed | None = None,
         helps: str = "copy it there",
     ) -> Path:

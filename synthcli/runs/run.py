@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from synthcli import atomic_files
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
+from synthcli.progress import Say, say_nothing
 from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import environment, now
 from synthcli.safe_read import read_table
@@ -209,7 +210,7 @@ class Run:
         validation: "Examples | None",
         store_hash: str | None = None,
         verb: str = "train",
-        say: Callable[[str], None] | None = None,
+        say: Say = say_nothing,
         trackers: Sequence[str] = (),
     ) -> "list[Callback]":
         """Return what writes this run, in the order it must; without validation no checkpoint is the best.

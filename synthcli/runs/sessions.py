@@ -1,9 +1,10 @@
 """The sessions of a run: on what each computed, and where the next one computes on something else."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from synthcli.device import describe_gpu
+from synthcli.progress import Say, say_nothing
 from synthcli.runs.environment import environment
 from synthcli.training.trainer import Callback
 
@@ -22,7 +23,7 @@ class Sessions(Callback):
         self,
         run: "Run",
         store_hash: str | None,
-        say: Callable[[str], None] | None = None,
+        say: Say = say_nothing,
         trackers: Sequence[str] = (),
     ) -> None:
         self.run, self.store_hash, self.say, self.trackers = run, store_hash, say, trackers
@@ -48,7 +49,7 @@ class Sessions(Callback):
             **({"trackers": list(self.trackers)} if self.trackers else {}),
         }
         before = self.run.sessions
-        if before and training.step and self.say is not None:
+        if before and training.step:
             for line in other_machine(before[-1], {**environment(), **facts}):
                 self.say(line)
         self.run.note_session(**facts)

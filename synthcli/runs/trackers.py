@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.compare import flat
+from synthcli.progress import Say
 from synthcli.runs.run import Run, is_main_process, runs_root
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def refuse_trackers(names: Sequence[str] | None) -> tuple[str, ...]:
     return chosen
 
 
-def tracking(run: Run, names: Sequence[str], say: Callable[[str], None]) -> "Tracking":
+def tracking(run: Run, names: Sequence[str], say: Say) -> "Tracking":
     """Return the trackers of a run, to be told of its training; of several processes the main one tells."""
     from synthcli.training.tracking import Tracker, Tracking
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 from synthcli import atomic_files
 from synthcli.disk import writing
 from synthcli.memory import peak_memory
+from synthcli.progress import Say, say_nothing
 from synthcli.training.events import RESUME, Evaluation, Step
 from synthcli.training.records import Expected, keep, read_records
 from synthcli.training.trainer import Callback, Trainer
@@ -37,7 +38,7 @@ class Journal(Callback):
         then: str = RESUME,
         rhythms: Sequence[Rhythm] = (),
         is_validated: bool = False,
-        say: Callable[[str], None] | None = None,
+        say: Say = say_nothing,
     ) -> None:
         self.journal, self.timings, self.then = journal, timings, then
         self.rhythms, self.is_validated, self.say = rhythms, is_validated, say
@@ -55,7 +56,7 @@ class Journal(Callback):
         kept = keep(path, step, expected)
         with writing(f"`{path}`", path, then=self.then):
             atomic_files.write_text(path, kept.text)
-        if kept.faults and self.say is not None:
+        if kept.faults:
             self.say(f"`{path}` is not as it was written: {'; '.join(kept.faults)}")
 
     def _expected(self, training: Trainer) -> dict[str, Expected]:

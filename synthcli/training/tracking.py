@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from synthcli.progress import Say
 from synthcli.training.events import Step
 from synthcli.training.metrics_log import is_logged
 from synthcli.training.trainer import Callback, Trainer
@@ -51,7 +52,7 @@ class Tracking(Callback):
     trackers: list[Tracker]
     files: Sequence[Path]
     configuration: Mapping[str, Any]
-    say: Callable[[str], None]
+    say: Say
     places: dict[Path, int] = field(default_factory=dict)  # of the next byte to read
     threads: set[threading.Thread] = field(default_factory=set)  # that trackers started
     others: set[threading.Thread] | None = None  # while a tracker works: whose threads are not its own

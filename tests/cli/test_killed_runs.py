@@ -16,7 +16,7 @@ from synthcli.jobs.compress.heal import prepare, resume
 from synthcli.jobs.compress.heal import run as heal_student
 from synthcli.jobs.compress.students import save_student
 from synthcli.jobs.compress.teachers import find_teacher
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.runs import Run, find_checkpoint, find_run, list_runs, verb_of
 from synthcli.training.checkpoints import load_checkpoint
 from tests.killing import is_killed, kill_self_at
@@ -130,8 +130,8 @@ def test_a_verb_resumes_its_own_runs_alone(synth: Synth, teacher: Path, student:
 
 def heal() -> Run:
     """Heal the student for a moment."""
-    watcher = Watcher(print)
-    return heal_student(prepare(HealConfig(steps=4, hidden=0.3), STUDENT, watcher), watcher).run
+    observer = Observer(print)
+    return heal_student(prepare(HealConfig(steps=4, hidden=0.3), STUDENT, observer), observer).run
 
 
 def stop_at_comparison(number: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
@@ -176,7 +176,7 @@ def test_a_healing_that_lost_its_account_makes_it_again(student: Path, here: Pat
     for lost in ("finished.json", "environment.json", "results/compress.json"):
         (whole.path / lost).unlink()
     assert verb_of(whole) == "heal"
-    resume(str(whole.path), Watcher(print))
+    resume(str(whole.path), Observer(print))
     assert whole.read_results()["compress"] == expected
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from synthcli.compress.config import HealConfig
 from synthcli.jobs.compress.heal import prepare, resume, run
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.training.events import Step
 from synthcli.training.trainer import Callback, Trainer
 
@@ -109,13 +109,13 @@ def test_a_healing_that_was_interrupted_ends_with_the_same_bits(
     said = synth("merge-layers", "0", "1", "--closed-form-only", "--limit", "8")
     assert said.code == 0, said.err
     config = HealConfig(steps=6, hidden=0.3, train_only=("encoder.blocks.0.*",))
-    job = prepare(config, "teacher-merge-0-1", Watcher(print))
-    whole = run(job, Watcher(print))
-    broken = run(job, Watcher(print, training=lambda name: StopAt(3)))
+    job = prepare(config, "teacher-merge-0-1", Observer(print))
+    whole = run(job, Observer(print))
+    broken = run(job, Observer(print, training=lambda name: StopAt(3)))
     assert broken.outcome is not None and broken.outcome.is_interrupted
     said = synth("train", "--resume", str(broken.run.path))
     assert said.code == 2 and "`synth heal --resume" in said.err
-    resumed = resume(None, Watcher(print))
+    resumed = resume(None, Observer(print))
     assert resumed.run.path == broken.run.path
     for name in ("checkpoints/last/model.safetensors", "journal.jsonl"):
         assert (whole.run.path / name).read_bytes() == (resumed.run.path / name).read_bytes(), name

@@ -14,7 +14,7 @@ from synthcli.compress.config import HealConfig
 from synthcli.jobs.compress.heal import prepare
 from synthcli.jobs.compress.heal import run as heal_student
 from synthcli.jobs.finetune import Adaptation, adapted
-from synthcli.jobs.train import Watcher, train_experiment
+from synthcli.jobs.train import Observer, train_experiment
 from synthcli.runs import find_checkpoint, list_runs
 from synthcli.runs.references import hash_of
 from synthcli.training.events import Step
@@ -71,14 +71,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command(patch, "train", "other.toml")
         command(patch, "train", "teacher.toml")
         command(patch, "merge-layers", "0", "1", "--closed-form-only", "--limit", "8")
-        stopped = Watcher(print, training=lambda name: StopAt(1))
-        for watcher in (stopped, Watcher(print)):
-            heal_student(prepare(HealConfig(steps=3, hidden=0.3), STUDENT, watcher), watcher)
+        stopped = Observer(print, training=lambda name: StopAt(1))
+        for observer in (stopped, Observer(print)):
+            heal_student(prepare(HealConfig(steps=3, hidden=0.3), STUDENT, observer), observer)
         other = write_text(here / "sentences", "sentence")
         adaptation = Adaptation("text", other, overrides=("training.steps=3", "training.save_every=1"))
         experiment = adapted(find_checkpoint("teacher"), adaptation)
-        for watcher in (stopped, Watcher(print)):
-            train_experiment(experiment, watcher, "finetune")
+        for observer in (stopped, Observer(print)):
+            train_experiment(experiment, observer, "finetune")
         command(patch, "eval", "perplexity", STUDENT)
         command(patch, "eval", "teacher-agreement", HEALED)
     return here

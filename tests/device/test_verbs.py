@@ -27,7 +27,8 @@ from synthcli.jobs.compress import probe
 from synthcli.jobs.compress.agreement import AgreementConfig, agree
 from synthcli.jobs.compress.texts import texts_for
 from synthcli.jobs.generate import Asked, Writer
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
+from synthcli.progress import no_progress
 from synthcli.runs import RESULT, Run
 from tests.device.__main__ import counts
 from tests.device.double import Device
@@ -117,7 +118,7 @@ def test_recordings(runs: Runs, tmp_path: Path) -> None:
 def test_a_probe(runs: Runs, tmp_path: Path) -> None:
     def look() -> list[Any]:
         asked = ProbeConfig(teacher=str(runs["teacher"]), limit=16)
-        findings = probe.record_and_probe(probe.prepare(asked, output=tmp_path), probe.quiet)
+        findings = probe.record_and_probe(probe.prepare(asked, output=tmp_path), no_progress)
         return [replace(one, seconds=0.0) for one in findings]
 
     host, there = on_both(look)
@@ -189,8 +190,8 @@ def test_training_of_a_block(criterion: str, runs: Runs) -> None:
 
 def healed(student: Path, **settings: Any) -> Run:
     """Heal a student for a moment."""
-    watcher = Watcher(lambda line: None)
-    return healing.run(healing.prepare(HealConfig(**settings), str(student), watcher), watcher).run
+    observer = Observer(lambda line: None)
+    return healing.run(healing.prepare(HealConfig(**settings), str(student), observer), observer).run
 
 
 def test_healing_and_agreement(runs: Runs) -> None:
@@ -211,7 +212,7 @@ def test_healing_and_agreement(runs: Runs) -> None:
 def test_a_healing_killed_before_its_student_was_compared(runs: Runs) -> None:
     """Nothing is left to take a step, which would bring the student to its teacher."""
     student = api.merge(runs["teacher"], layers=(0, 1), **CALIBRATION).path
-    quiet = Watcher(lambda line: None)
+    quiet = Observer(lambda line: None)
 
     def heal() -> dict[str, Any]:
         run = healed(student, steps=1, batch_size=8)

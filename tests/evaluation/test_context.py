@@ -13,6 +13,7 @@ from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import EvaluationJob, measure
 from synthcli.model import ModelConfig, build
+from synthcli.progress import no_progress
 
 LENGTH, CONTEXT = 8, 5
 
@@ -37,7 +38,7 @@ def test_each_token_is_predicted_from_its_context(tmp_path: Path) -> None:
     config = EvaluationConfig.model_validate({"metrics": ["perplexity"], "context": CONTEXT})
     chosen = np.arange(len(examples))
     score = measure(
-        "perplexity", EvaluationJob(model, store.tokenizer, examples, config, chosen, lambda *_: None)
+        "perplexity", EvaluationJob(model, store.tokenizer, examples, config, chosen, no_progress)
     )[0]
 
     whole = Examples(store, "test", "causal-lm", max_target=10_000, layout="packed").collate(np.array([0]))

@@ -21,6 +21,7 @@ from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.measure import EvaluationJob, generated, measure, refuse_headless
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
+from synthcli.progress import no_progress
 
 from ..data.small import BYTES, ag_news, multi30k, wikitext
 from ..data.small import write as write_lines
@@ -69,7 +70,7 @@ def make_job(examples: Examples, model: torch.nn.Module | None = None, **options
     settings = {"metrics": ["accuracy"], "beam": 2, "max_length": 12, **options}
     model = model or model_for(examples.task)
     config = EvaluationConfig.model_validate(settings)
-    return EvaluationJob(model, examples.store.tokenizer, examples, config, chosen, lambda done, total: None)
+    return EvaluationJob(model, examples.store.tokenizer, examples, config, chosen, no_progress)
 
 
 @pytest.mark.parametrize("task", ["causal-lm", "seq2seq"])
@@ -272,7 +273,12 @@ def test_progress_counts_up_to_all(all_examples: dict[str, Examples]) -> None:
     measure(
         "accuracy",
         EvaluationJob(
-            model, tokenizer, examples, config, np.arange(6), lambda done, total: seen.append((done, total))
+            model,
+            tokenizer,
+            examples,
+            config,
+            np.arange(6),
+            lambda what, done, total: seen.append((done, total)),
         ),
     )
     assert seen == [(4, 6), (6, 6)]

@@ -18,9 +18,10 @@ from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text
-from synthcli.evaluation.measure import EvaluationJob, Progress, measure
+from synthcli.evaluation.measure import EvaluationJob, measure
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, build
+from synthcli.progress import Progress, no_progress
 
 from ..data.small import BYTES, wikitext
 
@@ -66,7 +67,7 @@ def scores(
     store: Store,
     length: int,
     streams: int = 1,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
     **options: Any,
 ) -> list[Score]:
     examples = Examples(store, "train", "causal-lm", max_target=length, layout="streams", streams=streams)
@@ -168,7 +169,7 @@ def test_a_limit_counts_segments_also_in_the_midst_of_a_row_of_them(
 
 def test_progress_counts_segments(text: Store, model: nn.Module) -> None:
     seen: list[tuple[int, int]] = []
-    scores(model, text, 8, streams=3, limit=8, progress=lambda done, total: seen.append((done, total)))
+    scores(model, text, 8, streams=3, limit=8, progress=lambda what, done, total: seen.append((done, total)))
     assert seen == [(3, 8), (6, 8), (8, 8)]
 
 

@@ -21,5 +21,5 @@ class Told:
     def say(self, line: str) -> None:
         self.lines.append(line)
 
-    def progress(self, what: str, done: int, total: int | None) -> None:
+    def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
         pass

@@ -13,7 +13,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint
 from synthcli.jobs.finetune import model_for
-from synthcli.jobs.train import Watcher, resume_run, train_experiment
+from synthcli.jobs.train import Observer, resume_run, train_experiment
 from synthcli.jobs.warm_start import start_from
 from synthcli.model import ModelConfig, build
 from synthcli.presets import load_preset
@@ -32,7 +32,7 @@ TABLE: dict[str, Any] = {
     "mixer": {"heads": 3},
     "encoder": {"layers": 1, "max_length": 80},
 }
-QUIET = Watcher(say=lambda line: None)
+QUIET = Observer(say=lambda line: None)
 
 
 @pytest.fixture(autouse=True)

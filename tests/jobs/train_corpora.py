@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint
-from synthcli.jobs.train import Watcher, train_experiment
+from synthcli.jobs.train import Observer, train_experiment
 from synthcli.presets import load_preset
 
 STEPS, JUDGED = 3, 16
@@ -47,7 +47,7 @@ class Case:
         """Train below the current folder and return the scores."""
         source = f'data.source="{shared / "data" / self.folder}"'
         experiment = load_preset(self.preset, "smoke", None, [*self.overrides, source])
-        trained = train_experiment(experiment, Watcher(say=lambda line: None))
+        trained = train_experiment(experiment, Observer(say=lambda line: None))
         assert trained.outcome is not None
         request = Request(self.metric, split=self.split, limit=JUDGED, beam=1)
         result = evaluate_checkpoint(trained.run.checkpoints / "last", request)

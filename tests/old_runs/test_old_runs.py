@@ -11,7 +11,7 @@ from synthcli import export, load
 from synthcli.compress.config import HealConfig
 from synthcli.jobs.compress.heal import prepare
 from synthcli.jobs.compress.heal import run as heal_student
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.presets import old_names
 from synthcli.presets.files import read_toml
 from synthcli.runs import find_checkpoint, list_runs
@@ -65,9 +65,9 @@ def runs(synth: Synth, here: Path) -> Path:
     train_teacher(synth, here, layers=2)
     (here / f"{STUDENT}.toml").write_text(PRESET)
     carry_out(synth, "distill-block", "--preset", f"{STUDENT}.toml")
-    stopped = Watcher(print, training=lambda name: StopAt())
-    for watcher in (stopped, Watcher(print)):
-        heal_student(prepare(HealConfig(steps=3), STUDENT, watcher), watcher)
+    stopped = Observer(print, training=lambda name: StopAt())
+    for observer in (stopped, Observer(print)):
+        heal_student(prepare(HealConfig(steps=3), STUDENT, observer), observer)
     return here / "runs"
 
 

@@ -27,7 +27,6 @@ from synthcli.compress.activations.recording import (
     INDEX,
     LENGTHS,
     TOKENS,
-    Progress,
     batches_by_length,
     file_of,
     identity,
@@ -38,6 +37,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
 from synthcli.disk import shown, writing
 from synthcli.errors import SynthError
+from synthcli.progress import Progress, no_progress
 from synthcli.safe_read import read_json
 
 CPU = torch.device("cpu")
@@ -48,7 +48,6 @@ __all__ = [
     "CPU",
     "RECORDINGS",
     "ActivationCache",
-    "Progress",
     "batches_by_length",
     "build_cache",
     "cache_at",
@@ -159,7 +158,7 @@ def build_cache(
     calibration: Calibration,
     points: Iterable[HookPoint],
     limit: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> ActivationCache:
     """Record the hook points of a teacher on a text; `limit` in bytes. The cache is whole or absent."""
     wanted = sorted(set(points))
@@ -198,7 +197,7 @@ def cache_at(
     calibration: Calibration,
     points: Iterable[HookPoint],
     limit: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> ActivationCache:
     """Open the cache of a folder where it is of this teacher, text and hook points, or record it there."""
     wanted = sorted(set(points))

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,13 @@ from synthcli.compress.activations.hook_points import HookPoint, width_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
 from synthcli.errors import WorkFailedError
+from synthcli.progress import Progress
 
 FORMAT = 1
 INDEX, LENGTHS, TOKENS = "index.json", "lengths.i64", "tokens.i32"
 BYTES = 2  # of a number in float16
 BATCH_TOKENS = 4096  # real and padded ones of a batch of the teacher
 LARGEST = float(np.finfo(np.float16).max)
-Progress = Callable[[int, int], None]
 
 
 def file_of(point: HookPoint) -> str:
@@ -46,7 +45,7 @@ def record(
     teacher: Teacher,
     calibration: Calibration,
     points: list[HookPoint],
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     """Fill a folder, sequences of like length together."""
     lengths = calibration.lengths
@@ -62,8 +61,7 @@ def record(
             for point, values in found.items():
                 _write_rows(files[point], point, values, starts[indices], lengths[indices])
             done += len(indices)
-            if progress is not None:
-                progress(done, len(lengths))
+            progress("recording", done, len(lengths))
     finally:
         for file in files.values():
             os.close(file)

@@ -7,7 +7,6 @@ before dropout, skip and norm.
 import copy
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +26,10 @@ from synthcli.compress.fidelity.nmse import nmse, variance_of
 from synthcli.errors import SynthError
 from synthcli.model import count_parameters
 from synthcli.model_config.mixers import MixerConfig
+from synthcli.progress import Progress, no_progress
 
 BEST = "best"
 MICRO = 8  # sequences whose tokens are compared at once: logits are wide
-Progress = Callable[[str, int, int, str], None]  # what, done, of how many, a word on it
-
-
-def silent(what: str, done: int, total: int, word: str) -> None:
-    """Report nothing."""
 
 
 def parts_of(config: DistillConfig) -> tuple[Part, ...]:
@@ -77,7 +72,7 @@ def distill_block(
     held_out: ActivationCache,
     mixer: MixerConfig,
     config: DistillConfig,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> DistilledBlock:
     """Return a student of one mixer, begun from whichever start is best after a short trial."""
     began = time.perf_counter()

@@ -15,12 +15,13 @@ from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.criteria import Given, criterion
-from synthcli.compress.distill.distill_block import DistilledBlock, Progress, distill_block, parts_of, silent
+from synthcli.compress.distill.distill_block import DistilledBlock, distill_block, parts_of
 from synthcli.compress.distill.fitting import refuse_dropout
 from synthcli.compress.distill.student_inputs import record_inputs
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model_config.mixers import MixerConfig
+from synthcli.progress import Progress, no_progress
 
 TextPair = tuple[Calibration, Calibration]
 CachePair = tuple[ActivationCache, ActivationCache]
@@ -33,7 +34,7 @@ def distill_blocks(
     students: Mapping[int, MixerConfig],
     config: DistillConfig,
     folder: Path,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> tuple[nn.Module, list[DistilledBlock]]:
     """Replace the mixers of some layers, in order; return the model and what became of each block.
 
@@ -85,8 +86,8 @@ def record_teacher(
 ) -> CachePair:
     """Record the teacher once, on both texts; `limit` is in bytes."""
 
-    def report(done: int, total: int) -> None:
-        progress("recording the teacher", done, total, "")
+    def report(what: str, done: int, total: int | None, note: str = "") -> None:
+        progress("recording the teacher", done, total)
 
     train, held_out = (
         build_cache(folder / kind, teacher, text, points, limit, report)

@@ -36,7 +36,7 @@ from synthcli.training.loop import train
 from synthcli.training.trainer import Callback, Trainer
 
 SLOWER = "lower the learning rate, or begin from another start"
-Watcher = Callable[[int, int, float], None]  # (step, steps, NMSE on held-out text)
+OnMeasure = Callable[[int, int, float], None]  # (step, steps, NMSE on held-out text)
 
 
 class NotLearntError(WorkFailedError):
@@ -138,7 +138,7 @@ class Curve(Callback):
     settings: FitConfig
     what: str
     criterion: Criterion
-    watcher: Watcher | None = None
+    on_measure: OnMeasure | None = None
     points: list[tuple[int, float]] = field(default_factory=list)
     best: tuple[int, float, dict[str, Tensor]] = (0, math.inf, {})
 
@@ -152,8 +152,8 @@ class Curve(Callback):
             raise NotLearntError(f"the student of {self.what} is not finite after {step} steps", SLOWER)
         if value < self.best[1] or not self.criterion.is_error:
             self.best = (step, value, copy.deepcopy(wrapped.get_submodule("student").state_dict()))
-        if self.watcher is not None:
-            self.watcher(step, self.settings.steps, value)
+        if self.on_measure is not None:
+            self.on_measure(step, self.settings.steps, value)
         return value
 
     def on_step(self, training: Trainer, step: Step) -> None:
@@ -207,7 +207,7 @@ def fit(
     criterion: Criterion,
     settings: FitConfig,
     held_out: ActivationCache,
-    watcher: Watcher | None = None,
+    on_measure: OnMeasure | None = None,
     micro_size: int | None = None,
 ) -> Fit:
     """Train a student in place from `source` to `target`; its weights are those of the lowest NMSE seen.
@@ -219,7 +219,7 @@ def fit(
     with dropout_of(student, settings.dropout) as dropping:
         wrapped = StudentLoss(student, criterion, source.stack, width, dropping).eval()
         curve = Curve(
-            lambda: nmse(student, held_out, source, target), settings, str(target), criterion, watcher
+            lambda: nmse(student, held_out, source, target), settings, str(target), criterion, on_measure
         )
         before = curve.note(wrapped, 0)
         if settings.steps == 0 or not any(p.requires_grad for p in student.parameters()):

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.activations.cache import ActivationCache, Progress, build_cache
+from synthcli.compress.activations.cache import ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.hook_points import HookPoint, Part, block_of, hook_points_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
+from synthcli.progress import Progress, no_progress
 
 PARTS: tuple[Part, ...] = ("layer-in", "mixer-in", "mixer-out", "layer-out")
 
@@ -74,7 +75,7 @@ def record_inputs(
     point: HookPoint,
     conditioned: str,
     limit: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> ActivationCache:
     """Return what a block is fitted on; `teacher_cache` is the teacher's recording of its four parts.
 

@@ -5,7 +5,7 @@ decoder. Hidden states are compared at every real position, each layer with the 
 An encoder that came without a head predicts no tokens: of it hidden states alone are compared.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +27,9 @@ from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_
 from synthcli.evaluation.bootstrap import Array
 from synthcli.evaluation.score import Score
 from synthcli.objectives import IGNORED, Batch
+from synthcli.progress import Progress, no_progress
 
 TOKENS = 1024  # of a batch: logits are wide
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -75,7 +75,7 @@ def evaluate_students(
     chosen: Indices,
     seed: int,
     reference: nn.Module | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> list[list[Score]]:
     """Return the scores of every student; what is hidden from them is a function of the seed."""
     references = ("teacher",) if reference is None else ("teacher", "reference")
@@ -98,15 +98,14 @@ def evaluate_students(
 
 
 def batches(
-    examples: Examples, chosen: Indices, seed: int, progress: Progress | None
+    examples: Examples, chosen: Indices, seed: int, progress: Progress
 ) -> Iterator[tuple[Indices, Batch]]:
     """Yield places in `chosen` and their batch, sequences of like length together."""
     done = 0
     for places in batches_by_length(examples.lengths[chosen], TOKENS):
         yield places, examples.collate(chosen[places], seed)
         done += len(places)
-        if progress is not None:
-            progress(done, len(chosen))
+        progress("agreement", done, len(chosen))
 
 
 def run_model(model: nn.Module, batch: Batch) -> ModelOutputs:

@@ -17,7 +17,7 @@ from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.config import FitConfig, MergeConfig
 from synthcli.compress.distill.criteria import Given, criterion
-from synthcli.compress.distill.distill_block import BEST, Progress, Trial, silent
+from synthcli.compress.distill.distill_block import BEST, Trial
 from synthcli.compress.distill.distill_blocks import CachePair, TextPair, record_teacher
 from synthcli.compress.distill.fitting import BlockAsMixer, Fit, NotLearntError, fit
 from synthcli.compress.fidelity.nmse import nmse, variance_of
@@ -28,6 +28,7 @@ from synthcli.compress.merge.span import Span
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model import count_parameters
+from synthcli.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def merge_spans(
     spans: Sequence[Span],
     config: MergeConfig,
     folder: Path,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> tuple[nn.Module, list[MergedLayer]]:
     """Merge spans that do not overlap, in order; return the model and what became of each.
 

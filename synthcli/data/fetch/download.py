@@ -7,7 +7,6 @@ a file that changed meanwhile starts anew, and so does one of a server without r
 
 import re
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +15,8 @@ import httpx2 as http  # the client that the Hugging Face hub's library uses: sa
 from synthcli import __version__
 from synthcli.atomic_files import sync
 from synthcli.errors import WorkFailedError
+from synthcli.progress import Progress
 
-Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, bytes done, and bytes in all where they are known."""
 
 TRIES = 5  # in a row that bring nothing

@@ -16,10 +16,11 @@ from synthcli.data.corpora import Corpus
 from synthcli.data.corpora.homes import find_home, is_filled, list_homes
 from synthcli.data.fetch.archives import unpack
 from synthcli.data.fetch.checksums import verify_checksum
-from synthcli.data.fetch.download import Progress, download
+from synthcli.data.fetch.download import download
 from synthcli.data.fetch.remote_files import PUBLISHED, Remote
 from synthcli.disk import writing
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.progress import Progress
 
 THEN = "give the same command again: it goes on where it stopped"
 

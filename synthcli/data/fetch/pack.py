@@ -17,9 +17,9 @@ from typing import IO, Any, Literal, cast
 
 from synthcli.atomic_files import new_file, parents_of
 from synthcli.data.fetch.checksums import digest
-from synthcli.data.fetch.download import Progress
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.progress import Progress
 
 FORMAT = 1
 LIST = "pack.json"

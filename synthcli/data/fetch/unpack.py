@@ -19,11 +19,11 @@ from synthcli.data.fetch.archives import (
     safe,
     write,
 )
-from synthcli.data.fetch.download import Progress
 from synthcli.data.fetch.pack import FILES, FORMAT, LIST, Hashing, Kind
 from synthcli.data.store.store import stores_root
 from synthcli.disk import writing
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.progress import Progress
 from synthcli.safe_read import parse_json, refuse_irregular
 
 LONGEST_LIST = 2**28  # bytes

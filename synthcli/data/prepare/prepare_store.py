@@ -25,7 +25,7 @@ from synthcli.data.prepare.manifest_entry import (
 from synthcli.data.prepare.sharding import cut_corpus
 from synthcli.data.prepare.source_changes import refuse_changed, remember_source, source_marks
 from synthcli.data.prepare.store_build import StoreBuild, open_build
-from synthcli.data.prepare.vocabulary import Progress, obtain_tokenizer
+from synthcli.data.prepare.vocabulary import obtain_tokenizer
 from synthcli.data.quality import quality_report
 from synthcli.data.store.inventory import lock_path
 from synthcli.data.store.locking import hold_lock
@@ -35,8 +35,7 @@ from synthcli.data.store.store import Store, open_store, store_path
 from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.disk import writing
 from synthcli.errors import WorkFailedError
-
-__all__ = ["Progress", "prepare_store"]
+from synthcli.progress import Progress, no_progress
 
 WAITING = "waiting for another preparation of the same store"
 ELSEWHERE = "set `SYNTH_STORES` to another folder"
@@ -51,7 +50,7 @@ def prepare_store(
     tokenizer: TokenizerConfig,
     root: Path,
     source: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
     force: bool = False,
     workers: int = 1,
     engine: str = "local",
@@ -65,20 +64,19 @@ def prepare_store(
     if path.exists() and not force:
         return _reuse_store(open_store(path))
     opened = declared.open(source)
-    report = progress or no_progress
     encode = partial(
-        _encode_shards, executor=chosen, options=options, report=report, count=count or _no_count
+        _encode_shards, executor=chosen, options=options, report=progress, count=count or _no_count
     )
     with (
         writing(f"the store of `{corpus}`", path, ELSEWHERE, THEN),
         parents_of(path),
-        hold_lock(lock_path(path), lambda: report(WAITING, 0, None)) as waited,
+        hold_lock(lock_path(path), lambda: progress(WAITING, 0, None)) as waited,
     ):
         if waited and path.exists():
             return _reuse_store(open_store(path))
         request = describe_request(declared, opened, source, tokenizer)
         with open_build(path, request) as work:
-            manifest = _make_store(work, declared, opened, source, tokenizer, report, encode)
+            manifest = _make_store(work, declared, opened, source, tokenizer, progress, encode)
             if list_source_files(opened) != request["files"]:
                 raise _source_changed_error(corpus)
     return Store(path, manifest)
@@ -88,10 +86,6 @@ def _reuse_store(store: Store) -> Store:
     """Return a store whose source is as it was; another source is refused."""
     refuse_changed(store)
     return store
-
-
-def no_progress(what: str, done: int, total: int | None) -> None:
-    """Report nothing."""
 
 
 def _no_count(done: Mapping[str, int]) -> None:

@@ -1,6 +1,6 @@
 """The tokenizer of a store, trained on the training split where nothing else defines it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from synthcli.atomic_files import new_folder
@@ -13,11 +13,11 @@ from synthcli.data.tokenizers import Tokenizer, load_tokenizer, train_or_load_to
 from synthcli.data.tokenizers.base import NAMED
 from synthcli.data.tokenizers.word_level import UNKNOWN, WordTokenizer, frequent_words, max_words
 from synthcli.errors import SynthError
+from synthcli.progress import Progress
 
 ROWS_AT_ONCE = 2_000  # between two reports
 NO_WORDS = (*UNKNOWN, "<S>", "</S>", "<s>", "</s>", "<eos>", "<pad>")  # of a published list
 
-Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, rows done, and rows in all where they are known."""
 
 

@@ -22,7 +22,7 @@ from synthcli.jobs.compare.times import measure_steps, times_markdown
 from synthcli.jobs.ladder.tables import ladder_markdown
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all
 from synthcli.jobs.parallel.cluster import current_cluster
-from synthcli.jobs.parallel.work import Failure, Listener, watcher_of
+from synthcli.jobs.parallel.work import Failure, Listener, observer_of
 from synthcli.jobs.reproduce.rows import find_trained, finished_run
 from synthcli.jobs.tune.words import count_trials
 from synthcli.presets.schema import Experiment
@@ -58,10 +58,10 @@ class ArmRun:
 
     def carry_out(self, listener: Listener) -> RunRecord:
         """Return its record."""
-        watcher = watcher_of(listener)
+        observer = observer_of(listener)
         experiment = self.experiment()
-        run = self.arm.run or finished_run(experiment, watcher)
-        return make_record(run, experiment, self.metrics, watcher)
+        run = self.arm.run or finished_run(experiment, observer)
+        return make_record(run, experiment, self.metrics, observer)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from synthcli.evaluation.kept_samples import read_samples
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint, file_name
 from synthcli.jobs.reproduce.rows import evaluating, trains_alike
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, read_experiment
@@ -29,9 +29,9 @@ FREE = ("batch_size", "bootstrap", "seed")  # of an evaluation: samples are the 
 MADE = ("time", "commit", "processor", "processors", "device", "python", "versions")
 
 
-def make_record(run: Run, asked: Experiment, metrics: Sequence[str], watcher: Watcher) -> RunRecord:
+def make_record(run: Run, asked: Experiment, metrics: Sequence[str], observer: Observer) -> RunRecord:
     """Return the record of a finished run, evaluated as `asked`, and write it beside its preset."""
-    results = {metric: _evaluate(run, asked, metric, watcher) for metric in metrics}
+    results = {metric: _evaluate(run, asked, metric, observer) for metric in metrics}
     result, _ = results[metrics[0]]
     experiment = read_experiment(run)
     parameters = parameters_of(experiment)
@@ -128,7 +128,7 @@ def is_evaluated_so(asked: Experiment, options: Mapping[str, Any], split: str) -
     return is_split and all(options.get(key) == value for key, value in wanted.items())
 
 
-def _evaluate(run: Run, asked: Experiment, metric: str, watcher: Watcher) -> tuple[Result, Path]:
+def _evaluate(run: Run, asked: Experiment, metric: str, observer: Observer) -> tuple[Result, Path]:
     """Return the result of a run and the file of its samples; both are made where one is missing."""
     for name, table in run.read_results().items():
         if name.startswith(f"{metric}.") and "limit" not in name and run.samples_path(name).is_file():
@@ -137,7 +137,7 @@ def _evaluate(run: Run, asked: Experiment, metric: str, watcher: Watcher) -> tup
             if is_whole and is_evaluated_so(asked, result.options, result.split):
                 return result, run.samples_path(name)
     request = Request(metric, settings=asked.evaluation)
-    result = evaluate_checkpoint(run.path, request, evaluating(metric, watcher))
+    result = evaluate_checkpoint(run.path, request, evaluating(metric, observer))
     return result, run.samples_path(file_name(result))
 
 

@@ -12,12 +12,11 @@ import torch
 from synthcli.compress.activations.cache import batches_by_length
 from synthcli.compress.config import TextConfig
 from synthcli.compress.costs import Cost, costs_of
-from synthcli.compress.fidelity.teacher_agreement import Progress, StudentTally, evaluate_students
+from synthcli.compress.fidelity.teacher_agreement import StudentTally, evaluate_students
 from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
 from synthcli.data.examples.examples import Examples
-from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.result import Figure, Result
@@ -28,9 +27,10 @@ from synthcli.jobs.compress.texts import data_of, experiment_of, used_by
 from synthcli.jobs.evaluate.evaluate import RECORDED, file_name
 from synthcli.jobs.evaluate.source import with_whole_file
 from synthcli.jobs.stores import examples_of, store_for
+from synthcli.progress import Progress, Say, no_progress, say_nothing
 from synthcli.runs import find_checkpoint, run_of
 from synthcli.runs.environment import describe_device, read_versions
-from synthcli.runs.references import Say, portable, quiet
+from synthcli.runs.references import portable
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
 
 METRIC = "teacher-agreement"
@@ -85,9 +85,9 @@ class Comparison:
 
 def agree(
     config: AgreementConfig,
-    progress: Progress | None = None,
-    preparing: Preparing | None = None,
-    say: Say = quiet,
+    progress: Progress = no_progress,
+    preparing: Progress = no_progress,
+    say: Say = say_nothing,
 ) -> Comparison:
     """Evaluate all students in one pass over the split, and write a result into each one's run."""
     checkpoints = [load_checkpoint(find_checkpoint(word)) for word in config.checkpoints]
@@ -149,7 +149,7 @@ def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what
         raise SynthError(message, "words can be compared only where both have the same")
 
 
-def examples_for(teacher: Teacher, config: AgreementConfig, preparing: Preparing | None) -> Examples:
+def examples_for(teacher: Teacher, config: AgreementConfig, preparing: Progress) -> Examples:
     """Return the split as the teacher was trained to read it."""
     source = None if config.source is None else str(config.source)
     data = data_of(teacher, TextConfig(corpus=config.corpus, source=source))

@@ -1,7 +1,7 @@
 """Distill blocks of a teacher into other mixers, and save the student as a run."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +12,18 @@ from synthcli.compress.activations.hook_points import block_of as block_at
 from synthcli.compress.activations.hook_points import check_layer, hook_points_of, layers_of, main_stack
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
-from synthcli.compress.distill.distill_block import DistilledBlock, Progress, parts_of, silent
+from synthcli.compress.distill.distill_block import DistilledBlock, parts_of
 from synthcli.compress.distill.distill_blocks import TextPair, distill_blocks, refuse_misfit
 from synthcli.compress.distill.students import StudentSpec, name_of, student_config
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
-from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.compress.students import (
     as_made,
     figures_of,
     label_of,
-    quiet,
     save_student,
     student_experiment,
     text_table,
@@ -36,6 +34,7 @@ from synthcli.jobs.finetune import METRIC_OF_TASK
 from synthcli.jobs.shortage import suggest_less_text
 from synthcli.model import ModelConfig, count_parameters
 from synthcli.model_config.mixers import MixerConfig
+from synthcli.progress import Progress, Say, no_progress, say_nothing
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.environment import describe_device
 from synthcli.runs.run import ELSEWHERE
@@ -97,7 +96,7 @@ def prepare(
     config: DistillConfig,
     model: ModelConfig | None = None,
     name: str | None = None,
-    preparing: Preparing | None = None,
+    preparing: Progress = no_progress,
 ) -> DistillJob:
     """Return everything a distillation needs; whatever is wrong is refused here.
 
@@ -139,7 +138,7 @@ def of_preset(model: ModelConfig, stack: str, layer: int) -> MixerConfig:
     return model.mixer_of(table, layer)
 
 
-def run(job: DistillJob, progress: Progress = silent, say: Callable[[str], None] = quiet) -> DistillOutcome:
+def run(job: DistillJob, progress: Progress = no_progress, say: Say = say_nothing) -> DistillOutcome:
     """Distill, put the student together, compare it with its teacher, and save it."""
     began = time.perf_counter()
     folder = runs_root()

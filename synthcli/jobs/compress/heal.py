@@ -30,8 +30,8 @@ from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, store_for
 from synthcli.jobs.train import (
     WEIGHT_BYTES,
+    Observer,
     Trained,
-    Watcher,
     build_on_meta,
     refuse_other_store,
     say_if_unfinished,
@@ -74,19 +74,19 @@ class HealJob:
     store: str
 
 
-def prepare(config: HealConfig, checkpoint: str, watcher: Watcher, name: str | None = None) -> HealJob:
+def prepare(config: HealConfig, checkpoint: str, observer: Observer, name: str | None = None) -> HealJob:
     """Return everything that healing a student needs; whatever is wrong is refused here."""
     refuse_unwritable_runs()
     student = load_checkpoint(find_checkpoint(checkpoint))
-    teacher = teacher_of(config, student, watcher.say)
+    teacher = teacher_of(config, student, observer.say)
     config = fit_to_teacher(config, teacher)
     refuse_mismatch(student, teacher, config.hidden)
     for path in (student.path, teacher.path):
-        say_if_unfinished(path, watcher)
+        say_if_unfinished(path, observer)
     experiment = experiment_for(config, student, teacher, name)
     freeze_all_but(build_on_meta(experiment), config.train_only)  # refuses a pattern that names nothing
     used = used_by(teacher, data_of(teacher, config))
-    store = store_for(experiment.data, watcher.preparing, used)
+    store = store_for(experiment.data, observer.preparing, used)
     examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
     refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
     account = account_for(student, teacher)
@@ -94,30 +94,30 @@ def prepare(config: HealConfig, checkpoint: str, watcher: Watcher, name: str | N
     return HealJob(experiment, account, store.hash)
 
 
-def run(job: HealJob, watcher: Watcher) -> Trained:
+def run(job: HealJob, observer: Observer) -> Trained:
     """Heal in a new run."""
     made = start_run(job.experiment, METHOD, job.store, lambda run: run.write_result(RESULT, job.account))
-    return _heal(made, job.experiment, watcher)
+    return _heal(made, job.experiment, observer)
 
 
-def resume(word: str | None, watcher: Watcher, teacher: str | None = None) -> Trained:
+def resume(word: str | None, observer: Observer, teacher: str | None = None) -> Trained:
     """Continue a healing from its last checkpoint; without a word the newest that is not complete.
 
     `teacher` says where its teacher is now; another one is refused.
     """
     run = run_to_resume(word)
     if is_complete(run):
-        experiment = read_experiment(run, say=watcher.say)
-        watcher.say(f"run `{run.path}` is complete")
+        experiment = read_experiment(run, say=observer.say)
+        observer.say(f"run `{run.path}` is complete")
         return Trained(run, experiment, None)
     account = account_of(run.checkpoints / "last")
     begins = run.last is None or not {"teacher", "before"} <= account.keys()
     needed = [*([] if teacher else [TEACHER]), *([START] if begins else [])]
-    experiment = read_experiment(run, *needed, say=watcher.say)
+    experiment = read_experiment(run, *needed, say=observer.say)
     if teacher is not None and experiment.compress is not None:
         table = experiment.compress.model_copy(update={"teacher": str(find_teacher(teacher).path)})
         experiment = experiment.model_copy(update={"compress": table})
-    return _heal(run, experiment, watcher)
+    return _heal(run, experiment, observer)
 
 
 def run_to_resume(word: str | None) -> Run:
@@ -158,18 +158,18 @@ def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:
     return account if layers is None else account | {"layers": list(layers)}
 
 
-def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
+def _heal(run: Run, experiment: Experiment, observer: Observer) -> Trained:
     """Take the steps that are left, and compare student and teacher before and after."""
     config, start = settings_of(experiment), experiment.start
     assert start is not None
     with run.lock(), fix_workspace(experiment.training.deterministic):  # before student and teacher compute
-        watcher.say(f"run `{run.path}`")
+        observer.say(f"run `{run.path}`")
         teacher = open_teacher(Path(config.teacher or ""))
         account = account_of(run.checkpoints / "last")
         if "teacher" not in account:
             account |= account_for(load_checkpoint(Path(start.checkpoint)), teacher)
         refuse_other_teacher(run, teacher, account)
-        store = store_for(experiment.data, watcher.preparing, run.store_hash)
+        store = store_for(experiment.data, observer.preparing, run.store_hash)
         refuse_other_store(run, store)
         split = "validation" if "validation" in store.splits else "train"
         held_out = calibration(store, split, teacher, experiment.data, None, EVALUATED)
@@ -182,14 +182,14 @@ def _heal(run: Run, experiment: Experiment, watcher: Watcher) -> Trained:
         checkpoint = newest or load_checkpoint(Path(start.checkpoint))
         student = student_network(experiment, checkpoint, teacher.device)
         outcome = None
-        with tracking(run, watcher.trackers, watcher.say) as trackers:
+        with tracking(run, observer.trackers, observer.say) as trackers:
             if not run.is_finished:
                 objective = Healing(
                     teacher.model, config.temperature, config.hidden, layers_to_compare(account, config)
                 )
                 with resumable(run, METHOD, experiment):
                     outcome = train_towards(
-                        run, experiment, student, objective, store, newest, watcher, trackers
+                        run, experiment, student, objective, store, newest, observer, trackers
                     )
             if outcome is None or not outcome.is_interrupted:
                 after = measure_fidelity(teacher.model, student.eval(), held_out).to_json()
@@ -208,7 +208,7 @@ def train_towards(
     objective: Healing,
     store: Store,
     newest: Checkpoint | None,
-    watcher: Watcher,
+    observer: Observer,
     trackers: Tracking,
 ) -> Outcome:
     """Train a student on every position of a text, from its newest checkpoint."""
@@ -218,7 +218,7 @@ def train_towards(
         for split in ("train", "validation")
         if split in store.splits
     }
-    watching = [] if watcher.training is None else [watcher.training(experiment.name)]
+    watching = [] if observer.training is None else [observer.training(experiment.name)]
     return train(
         student,
         texts["train"],
@@ -231,8 +231,8 @@ def train_towards(
                 texts.get("validation"),
                 store.hash,
                 METHOD,
-                watcher.say,
-                watcher.trackers,
+                observer.say,
+                observer.trackers,
             ),
             *watching,
             trackers,

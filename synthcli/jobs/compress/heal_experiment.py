@@ -16,8 +16,8 @@ from synthcli.jobs.compress.teachers import find_teacher, own_teacher
 from synthcli.jobs.compress.texts import data_of
 from synthcli.model import ModelConfig
 from synthcli.presets.schema import Experiment, Start
+from synthcli.progress import Say, say_nothing
 from synthcli.runs import run_of
-from synthcli.runs.references import Say, quiet
 from synthcli.training.checkpoints import Checkpoint
 from synthcli.training.config import AdamWConfig, TrainingConfig
 from synthcli.training.schedules import CosineConfig
@@ -28,7 +28,7 @@ EVALUATIONS = 8
 EVALUATED = 256  # validation examples, and sequences that tell how near student and teacher are
 
 
-def teacher_of(config: HealConfig, student: Checkpoint, say: Say = quiet) -> Teacher:
+def teacher_of(config: HealConfig, student: Checkpoint, say: Say = say_nothing) -> Teacher:
     """Return the teacher named, or the one a student was made of."""
     if config.teacher is not None:
         return find_teacher(config.teacher)

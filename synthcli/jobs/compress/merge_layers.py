@@ -1,7 +1,7 @@
 """Merge layers of a teacher, and save the student as a run."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ from torch import nn
 from synthcli.compress.activations.cache import cache_bytes, refuse_size
 from synthcli.compress.activations.hook_points import layers_of, main_stack
 from synthcli.compress.config import MergeConfig
-from synthcli.compress.distill.distill_block import Progress, silent
 from synthcli.compress.distill.distill_blocks import TextPair
 from synthcli.compress.distill.students import name_of
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
@@ -18,14 +17,12 @@ from synthcli.compress.merge import Span, all_pairs, span_of
 from synthcli.compress.merge.merge_spans import MergedLayer, merge_spans, stands_for
 from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
-from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import writing
 from synthcli.errors import carrying
 from synthcli.jobs.compress.students import (
     as_made,
     figures_of,
     label_of,
-    quiet,
     save_student,
     student_experiment,
     text_table,
@@ -35,6 +32,7 @@ from synthcli.jobs.compress.texts import texts_for
 from synthcli.jobs.finetune import METRIC_OF_TASK
 from synthcli.jobs.shortage import suggest_less_text
 from synthcli.model import count_parameters
+from synthcli.progress import Progress, Say, no_progress, say_nothing
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.environment import describe_device
 from synthcli.runs.run import ELSEWHERE
@@ -96,7 +94,7 @@ class MergeOutcome:
         }
 
 
-def prepare(config: MergeConfig, name: str | None = None, preparing: Preparing | None = None) -> MergeJob:
+def prepare(config: MergeConfig, name: str | None = None, preparing: Progress = no_progress) -> MergeJob:
     """Return everything a merge needs; whatever is wrong is refused here."""
     refuse_unwritable_runs()
     teacher = find_teacher(config.teacher)
@@ -117,7 +115,7 @@ def spans_of(config: MergeConfig, teacher: Teacher) -> list[Span]:
     return [span_of(teacher.config, layers, stack) for layers in config.groups]
 
 
-def run(job: MergeJob, progress: Progress = silent, say: Callable[[str], None] = quiet) -> MergeOutcome:
+def run(job: MergeJob, progress: Progress = no_progress, say: Say = say_nothing) -> MergeOutcome:
     """Merge, put the student together, compare it with its teacher, and save it."""
     began = time.perf_counter()
     folder = runs_root()

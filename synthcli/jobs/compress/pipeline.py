@@ -1,18 +1,15 @@
 """The whole of it in order: probe, closed forms, short training with corrected targets, healing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from synthcli.compress.config import DistillConfig, HealConfig, PipelineConfig, ProbeConfig
-from synthcli.compress.distill.distill_block import Progress, silent
 from synthcli.config import Config
-from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.jobs.compress import distill_block, heal, probe
 from synthcli.jobs.compress.distill_block import DistillJob, DistillOutcome
-from synthcli.jobs.compress.students import quiet
-from synthcli.jobs.train import Trained, Watcher
+from synthcli.jobs.train import Observer, Trained
 from synthcli.model import ModelConfig
+from synthcli.progress import Progress, Say, no_progress, say_nothing
 from synthcli.runs import Run
 
 Part = TypeVar("Part", bound=Config)
@@ -45,29 +42,29 @@ def prepare(
     config: PipelineConfig,
     model: ModelConfig | None = None,
     name: str | None = None,
-    preparing: Preparing | None = None,
+    preparing: Progress = no_progress,
 ) -> DistillJob:
     """Return everything that distilling needs, which the other stages begin from."""
     return distill_block.prepare(_part(DistillConfig, config), model, name, preparing)
 
 
 def run_distillation(
-    job: DistillJob, progress: Progress = silent, say: Callable[[str], None] = quiet
+    job: DistillJob, progress: Progress = no_progress, say: Say = say_nothing
 ) -> tuple[dict[str, Any], DistillOutcome]:
     """Probe the blocks and distill them; return the report of the one and the student of the other."""
     say("1 of 3: probe")
     blocks, teacher = tuple(sorted(job.students)), str(job.teacher.path)
     settings = _part(ProbeConfig, job.config).model_copy(update={"blocks": blocks, "teacher": teacher})
-    probed = probe.run(probe.prepare(settings), lambda what, done, total: progress(what, done, total, ""))
+    probed = probe.run(probe.prepare(settings), progress)
     say("2 of 3: distill")
     return probed, distill_block.run(job, progress, say)
 
 
 def run_healing(
-    config: PipelineConfig, probed: dict[str, Any], distilled: DistillOutcome, watcher: Watcher
+    config: PipelineConfig, probed: dict[str, Any], distilled: DistillOutcome, observer: Observer
 ) -> Pipeline:
     """Heal the student, on the text of its teacher."""
-    watcher.say("3 of 3: heal")
+    observer.say("3 of 3: heal")
     own = {
         "teacher": str(distilled.job.teacher.path),
         "steps": config.heal_steps,
@@ -75,8 +72,8 @@ def run_healing(
     }
     text = {"corpus": None, "source": None, "max_length": None, "epochs": None}
     settings = _part(HealConfig, config).model_copy(update=own | text)
-    job = heal.prepare(settings, str(distilled.run.path), watcher)
-    return Pipeline(probed, distilled, heal.run(job, watcher))
+    job = heal.prepare(settings, str(distilled.run.path), observer)
+    return Pipeline(probed, distilled, heal.run(job, observer))
 
 
 def _part(kind: type[Part], config: Config) -> Part:

@@ -1,7 +1,7 @@
 """Probe a model: what every replacement costs in every layer, as a report and a heat map."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.probe.figures import Finding, ProbedLayer, is_resolved
 from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, hook_points_for, probe_layer
 from synthcli.compress.teacher import Teacher
-from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.disk import refuse_unwritable, writing
 from synthcli.errors import SynthError, carrying
 from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.jobs.compress.texts import Texts, texts_for
 from synthcli.jobs.shortage import suggest_less_text
+from synthcli.progress import Progress, no_progress
 from synthcli.runs import Reference, run_of
 from synthcli.runs.environment import describe_device
 from synthcli.runs.run import write_json
@@ -39,7 +39,6 @@ PROTOCOL = (
     " held-out text; rise of the loss −log p of the text's own tokens, in nats a token; intervals are 95 %"
     " bootstrap intervals over sequences"
 )
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,9 @@ class ProbeJob:
     folder: Path
 
 
-def quiet(what: str, done: int, total: int) -> None:
-    """Report no progress."""
-
-
 def prepare(
     config: ProbeConfig,
-    preparing: Preparing | None = None,
+    preparing: Progress = no_progress,
     cache: Path | None = None,
     output: Path | None = None,
 ) -> ProbeJob:
@@ -97,7 +92,7 @@ def folder_of(teacher: Teacher) -> Path:
     return Path(f"probe.{teacher.path.resolve().name}") if run is None else run.results
 
 
-def run(job: ProbeJob, progress: Progress = quiet) -> dict[str, Any]:
+def run(job: ProbeJob, progress: Progress = no_progress) -> dict[str, Any]:
     """Probe; write report and picture, and return the report."""
     from synthcli.jobs.compress.probe_picture import picture
 
@@ -133,7 +128,7 @@ def record(job: ProbeJob, root: Path, kind: str, progress: Progress) -> Activati
     """Return the recording of a text, from an earlier probe where it is the same."""
     text = job.texts.train if kind == "train" else job.texts.held_out
 
-    def report(done: int, total: int) -> None:
+    def report(what: str, done: int, total: int | None, note: str = "") -> None:
         progress(f"recording {text.name}", done, total)
 
     return cache_at(root / kind, job.teacher, text, job.points, job.config.cache_limit, report)

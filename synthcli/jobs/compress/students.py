@@ -32,10 +32,6 @@ TRAINING = TrainingConfig(steps=1000, schedule=LinearConfig(peak=1e-4, warmup_st
 Made = TypeVar("Made", DistillConfig, MergeConfig)
 
 
-def quiet(line: str) -> None:
-    """Say nothing."""
-
-
 def label_of(teacher: Teacher) -> str:
     """Return a word for a teacher that may stand in the name of a run."""
     experiment = experiment_of(teacher)

@@ -6,9 +6,9 @@ from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.errors import SynthError
 from synthcli.importers.hugging_face.options import CONFIG
 from synthcli.jobs.compress.layer_matching import account_of
+from synthcli.progress import Say, say_nothing
 from synthcli.runs import Reference, Run, find_checkpoint, is_student, list_runs, run_of, runs_root
 from synthcli.runs.experiments import HELPS, TEACHER
-from synthcli.runs.references import Say, quiet
 
 ENCODERS = ("masked-lm", "classification")
 DEFAULT = "bert-base-uncased"
@@ -46,7 +46,7 @@ def find_named(word: str) -> Teacher:
         raise SynthError(f"unknown teacher `{word}`", hint) from error
 
 
-def own_teacher(student: Path, say: Say = quiet) -> Teacher:
+def own_teacher(student: Path, say: Say = say_nothing) -> Teacher:
     """Open the teacher that a student was made of, by its run's own account; another one is refused."""
     told, run = account_of(student).get("teacher"), run_of(student)
     if not told:
@@ -56,7 +56,7 @@ def own_teacher(student: Path, say: Say = quiet) -> Teacher:
     return open_reference(Reference.parse(told), run, what, say)
 
 
-def open_reference(reference: Reference, run: Run | None, what: str, say: Say = quiet) -> Teacher:
+def open_reference(reference: Reference, run: Run | None, what: str, say: Say = say_nothing) -> Teacher:
     """Open the teacher a reference stands for."""
     teacher = open_teacher(reference.find(run, what, say, helps=HELPS[TEACHER]))
     reference.refuse_other(teacher.path, teacher.hash, what)

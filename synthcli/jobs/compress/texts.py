@@ -8,12 +8,12 @@ from synthcli.compress.config import RecordingConfig, TextConfig
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
-from synthcli.data.prepare.prepare_store import Progress
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluate.source import is_own_source
 from synthcli.jobs.stores import kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
+from synthcli.progress import Progress, no_progress
 from synthcli.runs import read_experiment, run_of
 
 HELD_OUT = 8  # a sequence to evaluate on for every so many to train on
@@ -28,7 +28,7 @@ class Texts:
     held_out: Calibration
 
 
-def texts_for(teacher: Teacher, text: RecordingConfig, preparing: Progress | None = None) -> Texts:
+def texts_for(teacher: Teacher, text: RecordingConfig, preparing: Progress = no_progress) -> Texts:
     """Return the texts; a store that does not exist yet is prepared."""
     data = data_of(teacher, text)
     refuse_other_kind(data.corpus)

@@ -13,7 +13,6 @@ from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.data.corpora.forms import FORMED, check_form
 from synthcli.data.examples.examples import Examples, check_rows
-from synthcli.data.prepare.prepare_store import Progress as Preparing
 from synthcli.data.store.origin import shorten_name
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
@@ -21,7 +20,7 @@ from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError, carrying
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.kept_samples import to_lines
-from synthcli.evaluation.measure import EvaluationJob, Progress, measure, refuse_headless, refuse_mismatch
+from synthcli.evaluation.measure import EvaluationJob, measure, refuse_headless, refuse_mismatch
 from synthcli.evaluation.outputs import SCORERS
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
@@ -31,6 +30,7 @@ from synthcli.jobs.evaluate.source import is_own_source, notes_on_store, with_wh
 from synthcli.jobs.shortage import suggest_less
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
 from synthcli.presets.schema import Experiment
+from synthcli.progress import Progress, no_progress
 from synthcli.runs import read_experiment, run_of
 from synthcli.runs.environment import describe_device, read_versions
 from synthcli.runs.references import portable
@@ -59,12 +59,8 @@ class Request:
     settings: EvaluationConfig | None = None
 
 
-def report_nothing(done: int, total: int) -> None:
-    """Report no progress."""
-
-
 def evaluate_checkpoint(
-    path: Path, request: Request, progress: Progress = report_nothing, preparing: Preparing | None = None
+    path: Path, request: Request, progress: Progress = no_progress, preparing: Progress = no_progress
 ) -> Result:
     """Evaluate a checkpoint, and write the result into the run it belongs to."""
     checkpoint = load_checkpoint(path)

@@ -7,7 +7,7 @@ from synthcli.jobs.ledger.start_measures import attention_distance, position_sim
 from synthcli.jobs.ledger.student_measures import student_error, teacher_divergence
 from synthcli.jobs.ledger.trajectories import largest_gain_ratio, smallest_gain
 from synthcli.jobs.reproduce.rows import time_steps
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.presets.schema import Experiment
 
 ROUNDS = 20  # steps of each arm that are timed, in turn
@@ -30,29 +30,29 @@ class Measure:
     word: str
     unit: str
     higher_is_better: bool
-    take: Callable[[Arms, Watcher], Values]
+    take: Callable[[Arms, Observer], Values]
     is_timed: bool = False
     is_quick: bool = False
     has_teacher: bool = False
     by_factor: bool = False
 
 
-def _steps_per_second(arms: Arms, watcher: Watcher) -> Values:
+def _steps_per_second(arms: Arms, observer: Observer) -> Values:
     """Return how many steps a second each arm takes, round by round, arms in turn."""
     firsts = {arm: experiments[0] for arm, experiments in arms.items()}
-    return {arm: [1 / one for one in taken] for arm, taken in time_steps(firsts, watcher, ROUNDS).items()}
+    return {arm: [1 / one for one in taken] for arm, taken in time_steps(firsts, observer, ROUNDS).items()}
 
 
-def _by_experiment(take: Callable[[Experiment, Watcher], float]) -> Callable[[Arms, Watcher], Values]:
+def _by_experiment(take: Callable[[Experiment, Observer], float]) -> Callable[[Arms, Observer], Values]:
     """Return what measures each seed of each arm by itself."""
 
-    def take_all(arms: Arms, watcher: Watcher) -> Values:
-        return {arm: [take(one, watcher) for one in experiments] for arm, experiments in arms.items()}
+    def take_all(arms: Arms, observer: Observer) -> Values:
+        return {arm: [take(one, observer) for one in experiments] for arm, experiments in arms.items()}
 
     return take_all
 
 
-def _of_student(word: str, unit: str, take: Callable[[Experiment, Watcher], float]) -> Measure:
+def _of_student(word: str, unit: str, take: Callable[[Experiment, Observer], float]) -> Measure:
     return Measure(word, unit, False, _by_experiment(take), has_teacher=True, by_factor=True)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
-from synthcli.jobs.train import Watcher, initialised
+from synthcli.jobs.train import Observer, initialised
 from synthcli.model.blocks.base import Block
 from synthcli.model.mixers.attention import Attention
 from synthcli.presets.schema import Experiment
@@ -15,24 +15,26 @@ from synthcli.training.activation_stats import correlation_of_positions
 SEQUENCES, LONGEST = 2, 128
 
 
-def attention_distance(experiment: Experiment, watcher: Watcher) -> float:
+def attention_distance(experiment: Experiment, observer: Observer) -> float:
     """Return the mean of |Y − X| / |X| over attentions X → Y, as initialised: 0 is the identity."""
-    passed = _run(experiment, watcher, Attention)
+    passed = _run(experiment, observer, Attention)
     if not passed:
         raise SynthError(f"the model of `{experiment.name}` has no attention", "compare models that attend")
     return sum(float((y - x).norm() / x.norm()) for x, y in passed) / len(passed)
 
 
-def position_similarity(experiment: Experiment, watcher: Watcher) -> float:
+def position_similarity(experiment: Experiment, observer: Observer) -> float:
     """Return the mean cosine of two positions behind the last block, as initialised: 1 is rank collapse."""
-    _, last = _run(experiment, watcher, Block)[-1]
+    _, last = _run(experiment, observer, Block)[-1]
     return float(correlation_of_positions(last, torch.ones(last.shape[:2], dtype=torch.bool)))
 
 
 @torch.no_grad()
-def _run(experiment: Experiment, watcher: Watcher, kind: type[nn.Module]) -> Sequence[tuple[Tensor, Tensor]]:
+def _run(
+    experiment: Experiment, observer: Observer, kind: type[nn.Module]
+) -> Sequence[tuple[Tensor, Tensor]]:
     """Return what goes into every module of a kind, and what comes out, for sequences drawn at random."""
-    model, passed = initialised(experiment, watcher).double().eval(), list[tuple[Tensor, Tensor]]()
+    model, passed = initialised(experiment, observer).double().eval(), list[tuple[Tensor, Tensor]]()
 
     def note(module: nn.Module, given: tuple[Tensor, ...], returned: tuple[Tensor, object]) -> None:
         passed.append((given[0], returned[0]))

@@ -3,28 +3,28 @@
 from typing import Any
 
 from synthcli.compress.config import DistillConfig, HealConfig, MergeConfig
-from synthcli.data.prepare.prepare_store import no_progress
 from synthcli.errors import SynthError
 from synthcli.jobs.compress import distill_block, heal, merge_layers
 from synthcli.jobs.reproduce.rows import finished_run
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
+from synthcli.progress import no_progress
 from synthcli.runs import RESULT, Run
 
 STUDENTS = {"bert-heal-merged": "bert-merge-all"}  # what a healing begins with, by its preset
 
 
-def student_error(experiment: Experiment, watcher: Watcher) -> float:
+def student_error(experiment: Experiment, observer: Observer) -> float:
     """Return the NMSE of what was made on held-out text, the mean over blocks: 1 is the teacher's mean."""
-    results = _make_student(experiment, watcher)
+    results = _make_student(experiment, observer)
     blocks = results["blocks"]
     return sum(float(one["nmse_after"]) for one in blocks) / len(blocks)
 
 
-def teacher_divergence(experiment: Experiment, watcher: Watcher) -> float:
+def teacher_divergence(experiment: Experiment, observer: Observer) -> float:
     """Return KL(teacher ‖ student) on held-out text, in nats a masked token."""
-    results = _make_student(experiment, watcher)
+    results = _make_student(experiment, observer)
     near = results["after"] if "after" in results else results["model"]
     return float(near["divergence"])
 
@@ -39,30 +39,30 @@ def teacher_of(experiment: Experiment) -> Experiment:
     )
 
 
-def _make_student(experiment: Experiment, watcher: Watcher) -> dict[str, Any]:
+def _make_student(experiment: Experiment, observer: Observer) -> dict[str, Any]:
     """Return the results of a student, which is made now."""
-    teacher = finished_run(teacher_of(experiment), watcher)
+    teacher = finished_run(teacher_of(experiment), observer)
     assert experiment.compress is not None
     config = experiment.compress.model_copy(update={"teacher": str(teacher.path)})
     if isinstance(config, HealConfig):
-        return _heal(experiment, config, teacher, watcher)
+        return _heal(experiment, config, teacher, observer)
     if isinstance(config, MergeConfig):
         merged = merge_layers.run(
-            merge_layers.prepare(config, experiment.name, watcher.preparing or no_progress)
+            merge_layers.prepare(config, experiment.name, observer.preparing or no_progress)
         )
         return merged.to_json()
     if not isinstance(config, DistillConfig):
         raise SynthError(
             f"`{experiment.name}` is for `synth {experiment.verb}`", "name one that distills, merges or heals"
         )
-    job = distill_block.prepare(config, experiment.model, experiment.name, watcher.preparing or no_progress)
+    job = distill_block.prepare(config, experiment.model, experiment.name, observer.preparing or no_progress)
     return distill_block.run(job).to_json()
 
 
-def _heal(experiment: Experiment, config: HealConfig, teacher: Run, watcher: Watcher) -> dict[str, Any]:
+def _heal(experiment: Experiment, config: HealConfig, teacher: Run, observer: Observer) -> dict[str, Any]:
     """Return the results of a healing; the student that it begins with is made first."""
     seed = f"training.seed={experiment.training.seed}"
     begins = load_preset(STUDENTS[experiment.name], experiment.scale, None, [seed])
-    student = _make_student(begins, watcher)["run"]
-    healed = heal.run(heal.prepare(config, student, watcher), watcher)
+    student = _make_student(begins, observer)["run"]
+    healed = heal.run(heal.prepare(config, student, observer), observer)
     return dict(healed.run.read_results()[RESULT])

@@ -6,7 +6,7 @@ from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.jobs.reproduce.rows import finished_run
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.presets.schema import Experiment
 from synthcli.training.metrics_log import read
 
@@ -14,9 +14,9 @@ PROJECTION = re.compile(r"(?P<site>.*\.(?:value|output))\.(?P<gain>skip|residual
 Gains = Mapping[str, Any]
 
 
-def largest_gain_ratio(experiment: Experiment, watcher: Watcher) -> float:
+def largest_gain_ratio(experiment: Experiment, observer: Observer) -> float:
     """Return the largest |β/α| of values and projections at the end, the first layer's values apart."""
-    _, last = _gains(experiment, watcher)
+    _, last = _gains(experiment, observer)
     found: dict[str, dict[str, float]] = {}
     for name, value in last.items():
         if match := PROJECTION.match(name):
@@ -30,16 +30,16 @@ def largest_gain_ratio(experiment: Experiment, watcher: Watcher) -> float:
     return max(of_others)
 
 
-def smallest_gain(experiment: Experiment, watcher: Watcher) -> float:
+def smallest_gain(experiment: Experiment, observer: Observer) -> float:
     """Return the smallest |gain| of attention and feed-forward at the end, in units of its start."""
-    first, last = _gains(experiment, watcher)
+    first, last = _gains(experiment, observer)
     own = [name for name in last if not PROJECTION.match(name)]
     return min(_mean_size(last[name]) / _mean_size(first[name]) for name in own)
 
 
-def _gains(experiment: Experiment, watcher: Watcher) -> tuple[Gains, Gains]:
+def _gains(experiment: Experiment, observer: Observer) -> tuple[Gains, Gains]:
     """Return the gains of a training at its first and its last note of them."""
-    run = finished_run(experiment, watcher)
+    run = finished_run(experiment, observer)
     notes = [
         row["diagnostics"]["gains"] for row in read(run.journal) if "gains" in row.get("diagnostics", {})
     ]

@@ -9,7 +9,7 @@ from synthcli.jobs.compare.compare import ArmRun
 from synthcli.jobs.compare.records import made_here
 from synthcli.jobs.ledger.claim_tests import ClaimTest
 from synthcli.jobs.ledger.evidence import Evidence
-from synthcli.jobs.parallel.work import Listener, watcher_of
+from synthcli.jobs.parallel.work import Listener, observer_of
 from synthcli.jobs.reproduce.rows import finished_run
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
@@ -31,7 +31,7 @@ class MeasureWork:
         measure = self.test.own_measure
         assert measure is not None
         start = time.monotonic()
-        values = measure.take(self.test.experiments(), watcher_of(listener))
+        values = measure.take(self.test.experiments(), observer_of(listener))
         return Measured(
             measure.word,
             self.test.scale,
@@ -56,7 +56,7 @@ class TeacherWork:
 
     def carry_out(self, listener: Listener) -> str:
         """Return the run of the teacher."""
-        return finished_run(self.experiment, watcher_of(listener)).id
+        return finished_run(self.experiment, observer_of(listener)).id
 
 
 Work = ArmRun | MeasureWork | TeacherWork

@@ -139,7 +139,7 @@ class Teller:
     def say(self, line: str) -> None:
         self.connection.send((SAY, line))
 
-    def progress(self, what: str, done: int, total: int | None) -> None:
+    def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
         now = time.monotonic()
         if now - self.told > SECONDS_BETWEEN_REPORTS:
             self.told = now

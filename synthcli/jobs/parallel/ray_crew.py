@@ -11,6 +11,7 @@ from synthcli.device import AUTO, CUDA, chosen_word, on_device
 from synthcli.jobs.parallel.cluster import Cluster
 from synthcli.jobs.parallel.crew import SECONDS_TO_SAVE
 from synthcli.jobs.parallel.work import Failure, Listener, WorkItem, attempt
+from synthcli.progress import no_progress, say_nothing
 
 RETRIES = 3  # of a task whose process or machine was lost
 AGAIN = "give the same command again: what is done is kept"
@@ -39,11 +40,8 @@ class PlacedWork:
 class SilentListener:
     """Tells nobody: what a task does is seen at its end."""
 
-    def say(self, line: str) -> None:
-        pass
-
-    def progress(self, what: str, done: int, total: int | None) -> None:
-        pass
+    say = staticmethod(say_nothing)
+    progress = staticmethod(no_progress)
 
 
 def carry_out_packed(packed: bytes) -> bytes:

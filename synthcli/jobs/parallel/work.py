@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synthcli.errors import NotWrittenError, SynthError
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.training.events import Step
 from synthcli.training.trainer import Callback, Trainer
 
@@ -16,7 +16,7 @@ class Listener(Protocol):
     def say(self, line: str) -> None:
         """Take one line for people."""
 
-    def progress(self, what: str, done: int, total: int | None) -> None:
+    def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
         """Take how far it is."""
 
 
@@ -58,9 +58,9 @@ def attempt(work: WorkItem, listener: Listener) -> Any:
         return Failure(work.name, f"{type(error).__name__}: {first}", trace=traceback.format_exc())
 
 
-def watcher_of(listener: Listener) -> Watcher:
+def observer_of(listener: Listener) -> Observer:
     """Return who tells a listener of a training."""
-    return Watcher(listener.say, listener.progress, training=lambda name: Steps(listener))
+    return Observer(listener.say, listener.progress, training=lambda name: Steps(listener))
 
 
 class Steps(Callback):

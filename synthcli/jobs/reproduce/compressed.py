@@ -7,14 +7,14 @@ from typing import Any
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig, ProbeConfig
 from synthcli.compress.probe.probe_layer import NOTHING
-from synthcli.data.prepare.prepare_store import no_progress
 from synthcli.evaluation.result import Result
 from synthcli.jobs.compress import probe
 from synthcli.jobs.compress.distill_block import DistillJob, prepare, provenance, run
 from synthcli.jobs.evaluate.evaluate import Request as Question
-from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint, evaluate_model, options_for, report_nothing
+from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint, evaluate_model, options_for
 from synthcli.jobs.stores import examples_of
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
+from synthcli.progress import no_progress
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import TEACHER
 from synthcli.runs import RESULT, Reference, Run, find_checkpoint, list_runs, read_experiment
@@ -26,28 +26,28 @@ TASK, MOST_USED = "one block distilled", "most-used-block"
 SIZES = {"smoke": (60, 1000), "hour": (400, 2000), "day": (1000, 8000), "paper": (4000, 40000)}
 
 
-def compressed_rows(scale: str, teacher: Path, watcher: Watcher) -> Iterator[Row]:
+def compressed_rows(scale: str, teacher: Path, observer: Observer) -> Iterator[Row]:
     """Yield the rows of students of one run: without its most used block, and with half of it.
 
     Of the half: how near its block is, and what the whole model is worth.
     """
-    block = most_used_block(scale, teacher, watcher)
-    without = prepare(settings(scale, teacher, block, NOTHING), preparing=watcher.preparing)
-    yield perplexity_row(student_of(without, watcher), without, f"without block {block}")
-    half = prepare(settings(scale, teacher, block), preparing=watcher.preparing)
-    made, variant = student_of(half, watcher), f"half of block {block}"
+    block = most_used_block(scale, teacher, observer)
+    without = prepare(settings(scale, teacher, block, NOTHING), preparing=observer.preparing)
+    yield perplexity_row(student_of(without, observer), without, f"without block {block}")
+    half = prepare(settings(scale, teacher, block), preparing=observer.preparing)
+    made, variant = student_of(half, observer), f"half of block {block}"
     yield error_row(made, half, variant)
     yield perplexity_row(made, half, variant)
 
 
-def most_used_block(scale: str, teacher: Path, watcher: Watcher) -> int:
+def most_used_block(scale: str, teacher: Path, observer: Observer) -> int:
     """Return the block whose mixer is missed most: where the loss rises most without it."""
     run = Run(teacher)
     known = run.read_results().get(MOST_USED)
     if known is None:
         asked = ProbeConfig(teacher=str(teacher), replacements=(NOTHING,), limit=SIZES[scale][1])
-        job = probe.prepare(asked, watcher.preparing)
-        findings = probe.record_and_probe(job, watcher.preparing or no_progress)
+        job = probe.prepare(asked, observer.preparing)
+        findings = probe.record_and_probe(job, observer.preparing or no_progress)
         rises = {str(one.layer): one.rise for one in findings if one.rise is not None}
         block = int(max(rises, key=lambda layer: rises[layer]))
         known = {"block": block, "rises": rises, "device": describe_device(job.teacher.device)}
@@ -61,13 +61,12 @@ def settings(scale: str, teacher: Path, block: int, mixer: str | None = None) ->
     return DistillConfig(teacher=str(teacher), blocks=(block,), mixer=mixer, steps=steps, limit=limit)
 
 
-def student_of(job: DistillJob, watcher: Watcher) -> Run:
+def student_of(job: DistillJob, observer: Observer) -> Run:
     """Return the run of exactly this student: found, or made."""
     for made in list_runs(name=job.name):
         if RESULT in made.read_results() and is_student_of(made, job):
             return made
-    report = watcher.preparing or no_progress
-    return run(job, lambda what, done, total, word: report(what, done, total)).run
+    return run(job, observer.preparing).run
 
 
 def is_student_of(run: Run, job: DistillJob) -> bool:
@@ -147,7 +146,7 @@ def by_chance(run: Run, job: DistillJob) -> Result:
     store = job.texts[0].store
     examples = examples_of(store, evaluation.split, teacher.config, experiment.data, evaluation)
     result = evaluate_model(
-        model, teacher.tokenizer, examples, evaluation, question, report_nothing, ("untrained", 0)
+        model, teacher.tokenizer, examples, evaluation, question, no_progress, ("untrained", 0)
     )
     run.write_result(UNTRAINED, result.to_json())
     return result

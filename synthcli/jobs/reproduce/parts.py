@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from synthcli.jobs.parallel.work import Listener, watcher_of
+from synthcli.jobs.parallel.work import Listener, observer_of
 from synthcli.jobs.reproduce.compressed import compressed_rows
 from synthcli.jobs.reproduce.rows import Reproduction, experiment_of, make_row, step_times
 from synthcli.presets import plan
@@ -37,13 +37,13 @@ class Part:
 
     def carry_out(self, listener: Listener) -> Any:
         """Return rows, or step times by variant."""
-        watcher = watcher_of(listener)
+        observer = observer_of(listener)
         if self.kind == "row":
-            return [make_row(self.task, self.variant, self.asked, watcher)]
+            return [make_row(self.task, self.variant, self.asked, observer)]
         if self.kind == "step-times":
-            return step_times({variant: Run(Path(path)) for variant, path in self.runs}, watcher)
+            return step_times({variant: Run(Path(path)) for variant, path in self.runs}, observer)
         ((_, teacher),) = self.runs
-        return list(compressed_rows(self.asked.scale, Path(teacher), watcher))
+        return list(compressed_rows(self.asked.scale, Path(teacher), observer))
 
 
 def cost_of(part: Part) -> float:

@@ -14,17 +14,17 @@ from synthcli.data.corpora import find_corpus
 from synthcli.data.examples.examples import Examples
 from synthcli.device import current_device
 from synthcli.errors import SynthError, carrying
-from synthcli.evaluation.measure import Progress
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint, evaluate_model, options_for
 from synthcli.jobs.reproduce.claims_beside import describe_claims
 from synthcli.jobs.stores import examples_of
-from synthcli.jobs.train import Watcher, fitted_to_store, initialised, resume_run, train_experiment
+from synthcli.jobs.train import Observer, fitted_to_store, initialised, resume_run, train_experiment
 from synthcli.model import build, count_parameters
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
 from synthcli.presets.dumping import written
 from synthcli.presets.schema import Experiment
+from synthcli.progress import Progress
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run, differences_in_training, list_runs, read_experiment
@@ -86,12 +86,12 @@ def find_folder(data: Path, corpus: str) -> Path | None:
     return next((path.resolve() for path in named), None)
 
 
-def make_row(task: Task, variant: str, asked: Reproduction, watcher: Watcher) -> Row:
+def make_row(task: Task, variant: str, asked: Reproduction, observer: Observer) -> Row:
     """Return the row of one model, trained and evaluated where that is not done; its step is timed later."""
-    run = finished_run(experiment_of(task, variant, asked), watcher)
+    run = finished_run(experiment_of(task, variant, asked), observer)
     experiment = read_experiment(run)
-    evaluated = result_of(run, task.metric, watcher)
-    untrained = untrained_result(run, experiment, task.metric, watcher)
+    evaluated = result_of(run, task.metric, observer)
+    untrained = untrained_result(run, experiment, task.metric, observer)
     figure = evaluated.figures[0]
     with torch.device("meta"):
         parameters = count_parameters(build(experiment.model))
@@ -116,21 +116,21 @@ def make_row(task: Task, variant: str, asked: Reproduction, watcher: Watcher) ->
     )
 
 
-def finished_run(experiment: Experiment, watcher: Watcher) -> Run:
+def finished_run(experiment: Experiment, observer: Observer) -> Run:
     """Return a complete run of exactly this experiment: found, resumed, or trained."""
     for run in list_runs(name=experiment.name):
         if same(run, experiment):
             if not run.is_finished:
-                resume_run(run, None, watcher)
+                resume_run(run, None, observer)
             return refuse_incomplete(run)
-    return refuse_incomplete(train_experiment(experiment, watcher).run)
+    return refuse_incomplete(train_experiment(experiment, observer).run)
 
 
-def evaluate_preset(name: str, asked: Reproduction, watcher: Watcher) -> list[Result]:
+def evaluate_preset(name: str, asked: Reproduction, observer: Observer) -> list[Result]:
     """Return the results of a preset by each of its metrics; it is trained where it is not yet."""
     experiment = _load(name, asked, asked.overrides)
-    run = finished_run(experiment, watcher)
-    return [result_of(run, metric, watcher) for metric in experiment.evaluation.metrics]
+    run = finished_run(experiment, observer)
+    return [result_of(run, metric, observer) for metric in experiment.evaluation.metrics]
 
 
 def find_trained(experiment: Experiment) -> Run | None:
@@ -174,49 +174,48 @@ def threads_of(run: Run) -> tuple[int, ...]:
     return tuple(dict.fromkeys(count for count in counts if isinstance(count, int)))
 
 
-def result_of(run: Run, metric: str, watcher: Watcher) -> Result:
+def result_of(run: Run, metric: str, observer: Observer) -> Result:
     """Return the result of a run, evaluated now if it is not yet."""
     for name, table in run.read_results().items():
         if name.startswith(f"{metric}.") and "limit" not in name:
             return Result.from_json(table)
-    return evaluate_checkpoint(run.path, Request(metric), evaluating(metric, watcher))
+    return evaluate_checkpoint(run.path, Request(metric), evaluating(metric, observer))
 
 
-def evaluating(metric: str, watcher: Watcher) -> Progress:
-    """Return what tells a watcher how far an evaluation is."""
+def evaluating(metric: str, observer: Observer) -> Progress:
+    """Return what tells a observer how far an evaluation is."""
 
-    def report(done: int, total: int) -> None:
-        if watcher.preparing is not None:
-            watcher.preparing(f"evaluating {metric}", done, total)
+    def report(what: str, done: int, total: int | None, note: str = "") -> None:
+        observer.preparing(f"evaluating {metric}", done, total)
 
     return report
 
 
-def untrained_result(run: Run, experiment: Experiment, metric: str, watcher: Watcher) -> Result:
+def untrained_result(run: Run, experiment: Experiment, metric: str, observer: Observer) -> Result:
     """Evaluate the model a run began with, greedily, on the same examples."""
     name = f"untrained-{metric}"
     known = run.read_results().get(name)
     if known is not None:
         return Result.from_json(known)
-    experiment, store = fitted_to_store(experiment, watcher)
+    experiment, store = fitted_to_store(experiment, observer)
     evaluation = experiment.evaluation
     examples = examples_of(store, evaluation.split, experiment.model, experiment.data, evaluation)
     request = Request(metric, beam=1)
     config = options_for(experiment, request)
-    model = initialised(experiment, watcher).to(current_device())
-    progress = evaluating(metric, watcher)
+    model = initialised(experiment, observer).to(current_device())
+    progress = evaluating(metric, observer)
     result = evaluate_model(model, store.tokenizer, examples, config, request, progress, ("untrained", 0))
     with carrying(result):
         run.write_result(name, result.to_json())
     return result
 
 
-def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
+def step_times(runs: Mapping[str, Run], observer: Observer) -> dict[str, float]:
     """Return the time of a step relative to the first variant, all taking turns in this process."""
     known = {variant: run.read_results().get(STEP_TIME) for variant, run in runs.items()}
     if all(known.values()):
         return {variant: table["relative_to_first"] for variant, table in known.items() if table}
-    seconds = timed({variant: read_experiment(run) for variant, run in runs.items()}, watcher)
+    seconds = timed({variant: read_experiment(run) for variant, run in runs.items()}, observer)
     first, device = next(iter(seconds.values())), describe_device(current_device())
     for variant, run in runs.items():
         relative = seconds[variant] / first
@@ -226,30 +225,30 @@ def step_times(runs: Mapping[str, Run], watcher: Watcher) -> dict[str, float]:
 
 
 def timed(
-    experiments: dict[str, Experiment], watcher: Watcher, rounds: int | None = None
+    experiments: dict[str, Experiment], observer: Observer, rounds: int | None = None
 ) -> dict[str, float]:
     """Return the median seconds of a step by variant, of so many steps each."""
-    seconds = time_steps(experiments, watcher, TIMED_ROUNDS if rounds is None else rounds)
+    seconds = time_steps(experiments, observer, TIMED_ROUNDS if rounds is None else rounds)
     return {variant: statistics.median(values) for variant, values in seconds.items()}
 
 
 def time_steps(
-    experiments: Mapping[str, Experiment], watcher: Watcher, rounds: int
+    experiments: Mapping[str, Experiment], observer: Observer, rounds: int
 ) -> dict[str, list[float]]:
     """Return the seconds of so many steps of each variant, all taking turns in this process."""
     with fix_workspace(any(experiment.training.deterministic for experiment in experiments.values())):
-        return _time_steps(experiments, watcher, rounds)
+        return _time_steps(experiments, observer, rounds)
 
 
 def _time_steps(
-    experiments: Mapping[str, Experiment], watcher: Watcher, rounds: int
+    experiments: Mapping[str, Experiment], observer: Observer, rounds: int
 ) -> dict[str, list[float]]:
     trainings = {}
     for variant, experiment in experiments.items():
-        fitted, store = fitted_to_store(experiment, watcher)
+        fitted, store = fitted_to_store(experiment, observer)
         examples: Examples = examples_of(store, "train", fitted.model, fitted.data)
         objective = OBJECTIVES[fitted.model.task]
-        network = initialised(fitted, watcher).train()
+        network = initialised(fitted, observer).train()
         trainings[variant] = prepare(network, examples, objective, fitted.training, fitted.data.batch, ())
     seconds: dict[str, list[float]] = {variant: [] for variant in trainings}
     for turn in range(rounds + 1):

@@ -13,7 +13,7 @@ from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.compare.records import TRIALS, portable_settings
 from synthcli.jobs.parallel.work import Listener, Steps
 from synthcli.jobs.reproduce.rows import refuse_incomplete, same, trains_alike
-from synthcli.jobs.train import Watcher, resume_run, train_experiment
+from synthcli.jobs.train import Observer, resume_run, train_experiment
 from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, list_runs
 from synthcli.safe_read import Shape, check_shape, read_table
@@ -88,12 +88,14 @@ class Trial:
 
     def train(self, listener: Listener) -> Run:
         """Return the run of the trial: found, resumed, or begun."""
-        watcher = Watcher(listener.say, listener.progress, training=lambda name: Until(listener, self.until))
+        observer = Observer(
+            listener.say, listener.progress, training=lambda name: Until(listener, self.until)
+        )
         run = self.run()
         if run is None:
-            run = train_experiment(self.experiment(), watcher).run
+            run = train_experiment(self.experiment(), observer).run
         elif not self.is_reached(run):
-            resume_run(run, None, watcher)
+            resume_run(run, None, observer)
         return run if self.is_reached(run) else refuse_incomplete(run)
 
     def run(self) -> Run | None:

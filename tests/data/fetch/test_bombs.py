@@ -15,8 +15,9 @@ from synthcli.data.fetch.archives import Header, unpack
 from synthcli.data.fetch.pack import Contents, pack_folder
 from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.progress import no_progress
 from tests.data.fetch.test_archives import zip_of
-from tests.data.fetch.test_pack import altered, contents, listed, quiet
+from tests.data.fetch.test_pack import altered, contents, listed
 
 __all__ = ["contents"]
 ROOM = 5_000_000
@@ -105,10 +106,10 @@ def test_a_file_with_holes(tmp_path: Path) -> None:
 
 
 def test_a_pack_that_claims_more_than_fits(tmp_path: Path, contents: Contents, little_room: None) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
     entry = {"path": "a", "bytes": 10**12, "sha256": "0" * 64}
     changed = altered(tmp_path / "x.tar", tmp_path / "y.tar", listed(files=[entry]))
-    message = refusal(lambda: unpack_pack(changed, tmp_path / "out", quiet), tmp_path / "out")
+    message = refusal(lambda: unpack_pack(changed, tmp_path / "out", no_progress), tmp_path / "out")
     assert (
         message
         == f"`{changed}` claims 1,000,000,000,000 bytes, and there is room for 5,000,000 in `{tmp_path}`"
@@ -117,10 +118,10 @@ def test_a_pack_that_claims_more_than_fits(tmp_path: Path, contents: Contents, l
 
 @pytest.mark.parametrize("size", [-1, 1.5, True, "9", 1e308, None])
 def test_a_size_that_is_none(tmp_path: Path, contents: Contents, size: object) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
     entry = {"path": "a", "bytes": size, "sha256": "0" * 64}
     changed = altered(tmp_path / "x.tar", tmp_path / "y.tar", listed(files=[entry]))
-    message = refusal(lambda: unpack_pack(changed, tmp_path / "out", quiet), tmp_path / "out")
+    message = refusal(lambda: unpack_pack(changed, tmp_path / "out", no_progress), tmp_path / "out")
     assert message.startswith(f"`{changed}` has a `pack.json`")
 
 
@@ -131,7 +132,7 @@ def test_a_member_larger_than_listed_is_not_written(tmp_path: Path, contents: Co
     with tarfile.open(target, "w") as tar:
         packing.add(tar, "pack.json", packing.list_contents(contents, [entry]))
         tar.addfile(packing.header("files/a", 10**7), io.BytesIO(bytes(10**7)))
-    message = refusal(lambda: unpack_pack(target, tmp_path / "out", quiet), tmp_path / "out")
+    message = refusal(lambda: unpack_pack(target, tmp_path / "out", no_progress), tmp_path / "out")
     assert message == f"`{target}` is altered: `a` has 10,000,000 bytes, not 1: nothing is unpacked"
 
 

@@ -8,17 +8,14 @@ import pytest
 from synthcli.data.fetch import download as module
 from synthcli.data.fetch.download import download
 from synthcli.errors import WorkFailedError
+from synthcli.progress import no_progress
 from tests.data.fetch.server import Server
 
 DATA = bytes(range(256)) * 4_000  # about a megabyte
 
 
-def quiet(name: str, done: int, total: int | None) -> None:
-    pass
-
-
 def got(url: str, folder: Path) -> bytes:
-    part = download(url, folder / "file", quiet)
+    part = download(url, folder / "file", no_progress)
     assert part == folder / "file.part"
     assert sorted(path.name for path in folder.iterdir()) == ["file.part"]
     return part.read_bytes()
@@ -43,7 +40,7 @@ def test_a_later_process_continues_it(server: Server, tmp_path: Path) -> None:
     url = server.add("/file", DATA, breaks_at=[300_000], statuses=[])
     server.pages["/file"].breaks_at += [0] * module.TRIES
     with pytest.raises(WorkFailedError, match="could not download"):
-        download(url, tmp_path / "file", quiet)
+        download(url, tmp_path / "file", no_progress)
     assert (tmp_path / "file.part").stat().st_size == 300_000
     server.pages["/file"].breaks_at = []
     assert got(url, tmp_path) == DATA
@@ -57,7 +54,7 @@ def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> 
 def test_a_file_that_changed_meanwhile_is_never_mixed(server: Server, tmp_path: Path) -> None:
     url = server.add("/file", DATA, breaks_at=[300_000] + [0] * module.TRIES)
     with pytest.raises(WorkFailedError):
-        download(url, tmp_path / "file", quiet)
+        download(url, tmp_path / "file", no_progress)
     changed = DATA[::-1]
     server.add("/file", changed, version='"2"')
     assert got(url, tmp_path) == changed
@@ -104,7 +101,7 @@ def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path, status: in
 
 def test_a_file_that_is_not_there(server: Server, tmp_path: Path) -> None:
     with pytest.raises(WorkFailedError) as error:
-        download(server.url + "/gone", tmp_path / "file", quiet)
+        download(server.url + "/gone", tmp_path / "file", no_progress)
     assert str(error.value) == (
         f"`{server.url}/gone` answers 404 Not Found\n"
         f"hint: get the file elsewhere, put it at `{tmp_path / 'file'}`, and give the command again"
@@ -118,7 +115,7 @@ def test_no_network(server: Server, tmp_path: Path) -> None:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/file"
         with pytest.raises(WorkFailedError) as error:
-            download(url, tmp_path / "file", quiet)
+            download(url, tmp_path / "file", no_progress)
     assert error.value.exit_code == 1
     assert error.value.message.startswith(f"could not download `{url}`: ")
     assert "refused" in error.value.message

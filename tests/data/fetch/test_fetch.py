@@ -17,15 +17,12 @@ from synthcli.data.fetch import fetch_corpus as module
 from synthcli.data.fetch.fetch_corpus import fetch_corpus
 from synthcli.data.fetch.remote_files import C4_AT, PUBLISHED, Remote
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.progress import no_progress
 from tests.data.fetch.server import Server
 from tests.data.fetch.test_archives import tar_of, tree
 from tests.data.small import ag_news
 
 CSV = b'"1","Title","Words of it"\n"2","Other","More words"\n'
-
-
-def quiet(name: str, done: int, total: int | None) -> None:
-    pass
 
 
 def publish(
@@ -44,12 +41,12 @@ def sha256(data: bytes) -> str:
 
 def test_files_are_fetched_then_found(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(monkeypatch, server, f"sha256:{sha256(CSV)}")
-    fetched = fetch_corpus(find_corpus("ag-news"), None, quiet)
+    fetched = fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert (fetched.home, fetched.is_old) == (root / "ag-news", False)
     assert tree(root / "ag-news") == {"test.csv": CSV, "train.csv": CSV}
     assert sorted(path.name for path in root.iterdir()) == ["ag-news", "ag-news.fetched.json"]
     asked = len(server.seen)
-    assert fetch_corpus(find_corpus("ag-news"), None, quiet).is_old
+    assert fetch_corpus(find_corpus("ag-news"), None, no_progress).is_old
     assert len(server.seen) == asked
     source = find_corpus("ag-news").open()
     assert len(list(source.read("train"))) == 2
@@ -65,7 +62,7 @@ def test_an_archive_is_laid_out_as_source_expects(
     data = tar_of(tmp_path / "x.tar.gz", {**files, "aclImdb/README": b"read", "junk/y": b"no"}).read_bytes()
     remote = Remote(server.add("/aclImdb_v1.tar.gz", data), f"md5:{hashlib.md5(data).hexdigest()}", "aclImdb")
     monkeypatch.setitem(PUBLISHED, "imdb", (remote,))
-    home = fetch_corpus(find_corpus("imdb"), tmp_path / "elsewhere", quiet).home
+    home = fetch_corpus(find_corpus("imdb"), tmp_path / "elsewhere", no_progress).home
     assert set(tree(home)) == {name.removeprefix("aclImdb/") for name in files} | {"README"}
     assert not root.exists()
 
@@ -77,7 +74,7 @@ def test_a_wrong_checksum(
     expected = hashlib.new(algorithm, b"other").hexdigest()
     publish(monkeypatch, server, f"{algorithm}:{expected}")
     with pytest.raises(WorkFailedError) as error:
-        fetch_corpus(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert error.value.message == (
         f"`{server.url}/train.csv` has the {algorithm} {hashlib.new(algorithm, CSV).hexdigest()},"
         f" it ought to have {expected}: it is not kept"
@@ -88,7 +85,7 @@ def test_a_wrong_checksum(
 
 def test_the_first_fetch_is_remembered(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(monkeypatch, server)
-    fetch_corpus(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, no_progress)
     record = root / "ag-news.fetched.json"
     entry = {"bytes": len(CSV), "sha256": sha256(CSV)}
     assert json.loads(record.read_text())[f"{server.url}/train.csv"] == entry
@@ -97,12 +94,12 @@ def test_the_first_fetch_is_remembered(root: Path, server: Server, monkeypatch: 
     changed = CSV + CSV
     publish(monkeypatch, server, data=changed)
     with pytest.raises(WorkFailedError) as error:
-        fetch_corpus(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert sha256(CSV) in error.value.message
     assert sha256(changed) in error.value.message
     assert f"delete `{record}`" in error.value.hint
     record.unlink()
-    fetch_corpus(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert (root / "ag-news" / "train.csv").read_bytes() == changed
 
 
@@ -110,10 +107,10 @@ def test_a_second_fetch_goes_on(root: Path, server: Server, monkeypatch: pytest.
     publish(monkeypatch, server)
     page = server.pages.pop("/test.csv")
     with pytest.raises(WorkFailedError, match="404"):
-        fetch_corpus(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert find_home("ag-news") is None
     server.pages["/test.csv"] = page
-    fetch_corpus(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert [path for path, _ in server.seen] == ["/train.csv", "/test.csv", "/test.csv"]
 
 
@@ -121,11 +118,11 @@ def test_a_file_put_there_by_hand_counts(root: Path, server: Server, monkeypatch
     publish(monkeypatch, server, f"sha256:{sha256(CSV)}")
     del server.pages["/test.csv"]
     with pytest.raises(WorkFailedError) as error:
-        fetch_corpus(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, no_progress)
     found = re.search(r"put it at `([^`]+)`", error.value.hint)
     assert found is not None
     Path(found[1]).write_bytes(CSV)
-    fetch_corpus(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert set(tree(root / "ag-news")) == {"train.csv", "test.csv"}
 
 
@@ -134,7 +131,7 @@ def test_files_of_another_layout(root: Path, server: Server, monkeypatch: pytest
     with pytest.raises(
         WorkFailedError, match=r"fetched for `ag-news` are not as expected: .* lacks `test\.csv`"
     ):
-        fetch_corpus(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert find_home("ag-news") is None
 
 
@@ -148,14 +145,14 @@ def test_a_full_disk(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
         patch.setattr(module, "link_or_copy", full)
         patch.setattr(disk, "free", lambda folder: 7)
         with pytest.raises(WorkFailedError) as error:
-            fetch_corpus(find_corpus("ag-news"), None, quiet)
+            fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert (
         error.value.message
         == f"`{root / 'ag-news'}` could not be written: the disk of `{root}` is full, 7 bytes free"
     )
     assert "goes on where it stopped" in error.value.hint
     assert find_home("ag-news") is None
-    fetch_corpus(find_corpus("ag-news"), None, quiet)
+    fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert len(server.seen) == 2
 
 
@@ -165,7 +162,7 @@ def test_two_at_once(root: Path, server: Server, monkeypatch: pytest.MonkeyPatch
     with (root / ".ag-news.fetching" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(SynthError, match="another process is fetching into"):
-            fetch_corpus(find_corpus("ag-news"), None, quiet)
+            fetch_corpus(find_corpus("ag-news"), None, no_progress)
     assert not server.seen
 
 
@@ -175,14 +172,14 @@ def test_a_broken_record(root: Path, server: Server, monkeypatch: pytest.MonkeyP
     root.mkdir()
     (root / "ag-news.fetched.json").write_text(record)
     with pytest.raises(SynthError, match=r"ag-news\.fetched\.json` (cannot be read|is no record)"):
-        fetch_corpus(find_corpus("ag-news"), None, quiet)
+        fetch_corpus(find_corpus("ag-news"), None, no_progress)
 
 
 def test_what_cannot_be_fetched(root: Path) -> None:
     with pytest.raises(SynthError, match="`copy` is built in: there is nothing to fetch"):
-        fetch_corpus(find_corpus("copy"), None, quiet)
+        fetch_corpus(find_corpus("copy"), None, no_progress)
     with pytest.raises(SynthError) as error:
-        fetch_corpus(find_corpus("wmt14-en-fr"), None, quiet)
+        fetch_corpus(find_corpus("wmt14-en-fr"), None, no_progress)
     assert error.value.message == "`wmt14-en-fr` has no files that `synth` could fetch by itself"
     assert "`newstest2014`" in error.value.hint
 

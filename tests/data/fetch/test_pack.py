@@ -17,13 +17,10 @@ from synthcli.data.fetch import pack as packing
 from synthcli.data.fetch.pack import ENDINGS, Contents, pack_folder
 from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
+from synthcli.progress import no_progress
 from tests.data.fetch.test_archives import tree
 
 FILES = {"train.csv": b"a,b\n" * 20_000, "empty": b"", "sub/deep/x.bin": random.Random(0).randbytes(70_000)}
-
-
-def quiet(name: str, done: int, total: int | None) -> None:
-    pass
 
 
 @pytest.fixture
@@ -57,7 +54,7 @@ def listed(**changes: Any) -> Callable[[str, bytes], list[tuple[str, bytes]]]:
 
 def refused(pack_file: Path, root: Path) -> str:
     with pytest.raises(WorkFailedError) as error:
-        unpack_pack(pack_file, None, quiet)
+        unpack_pack(pack_file, None, no_progress)
     assert str(pack_file) in error.value.message
     assert not [path for path in root.rglob("*") if path.is_file()] if root.exists() else True
     return error.value.message
@@ -65,8 +62,8 @@ def refused(pack_file: Path, root: Path) -> str:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_packed_is_unpacked(root: Path, contents: Contents, tmp_path: Path, ending: str) -> None:
-    assert pack_folder(contents, tmp_path / f"x{ending}", quiet) == 3
-    found, target = unpack_pack(tmp_path / f"x{ending}", None, quiet)
+    assert pack_folder(contents, tmp_path / f"x{ending}", no_progress) == 3
+    found, target = unpack_pack(tmp_path / f"x{ending}", None, no_progress)
     assert (found.kind, found.name, target) == ("corpus", "glue-cola", root / "glue" / "CoLA")
     assert tree(target) == dict(sorted(FILES.items()))
     assert sorted(path.name for path in target.parent.iterdir()) == ["CoLA"]
@@ -74,11 +71,11 @@ def test_what_is_packed_is_unpacked(root: Path, contents: Contents, tmp_path: Pa
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_equal_contents_give_equal_bytes(contents: Contents, tmp_path: Path, ending: str) -> None:
-    pack_folder(contents, tmp_path / f"one{ending}", quiet)
+    pack_folder(contents, tmp_path / f"one{ending}", no_progress)
     for path in contents.root.rglob("*"):
         path.chmod(0o700)
         os.utime(path, (1, 1))
-    pack_folder(contents, tmp_path / f"two{ending}", quiet)
+    pack_folder(contents, tmp_path / f"two{ending}", no_progress)
     assert (tmp_path / f"one{ending}").read_bytes() == (tmp_path / f"two{ending}").read_bytes()
 
 
@@ -86,7 +83,7 @@ def test_equal_contents_give_equal_bytes(contents: Contents, tmp_path: Path, end
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.85])  # the last tenth of a small tar is padding
 def test_a_truncated_pack(root: Path, contents: Contents, tmp_path: Path, ending: str, kept: float) -> None:
     path = tmp_path / f"x{ending}"
-    pack_folder(contents, path, quiet)
+    pack_folder(contents, path, no_progress)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])
     refused(path, root)
@@ -97,7 +94,7 @@ def test_a_flipped_bit_of_a_compressed_pack(
     root: Path, contents: Contents, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / f"x{ending}"
-    pack_folder(contents, path, quiet)
+    pack_folder(contents, path, no_progress)
     data = path.read_bytes()
     places = random.Random(1)
     for _ in range(12):
@@ -108,7 +105,7 @@ def test_a_flipped_bit_of_a_compressed_pack(
 
 def test_a_flipped_bit_of_a_plain_pack(root: Path, contents: Contents, tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
-    pack_folder(contents, path, quiet)
+    pack_folder(contents, path, no_progress)
     data = path.read_bytes()
     for inside in (FILES["train.csv"], FILES["sub/deep/x.bin"], b'"sha256"', b"files/empty"):
         place = data.index(inside) + len(inside) // 2
@@ -117,7 +114,7 @@ def test_a_flipped_bit_of_a_plain_pack(root: Path, contents: Contents, tmp_path:
 
 
 def test_an_altered_file_is_named(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
     path = altered(
         tmp_path / "x.tar",
         tmp_path / "y.tar",
@@ -127,7 +124,7 @@ def test_an_altered_file_is_named(root: Path, contents: Contents, tmp_path: Path
 
 
 def test_a_missing_a_further_and_a_repeated_file(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
 
     def changed(change: Callable[[str, bytes], list[tuple[str, bytes]]]) -> str:
         return refused(altered(tmp_path / "x.tar", tmp_path / "y.tar", change), root)
@@ -148,7 +145,7 @@ def test_a_missing_a_further_and_a_repeated_file(root: Path, contents: Contents,
 
 @pytest.mark.parametrize("name", ["../x", "/x", "sub/../../x", "sub\\..\\..\\x", "C:/x"])
 def test_names_that_leave_the_folder(root: Path, contents: Contents, tmp_path: Path, name: str) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
 
     def rename(member: str, data: bytes) -> list[tuple[str, bytes]]:
         return (
@@ -164,7 +161,7 @@ def test_names_that_leave_the_folder(root: Path, contents: Contents, tmp_path: P
 
 
 def test_a_link_in_a_pack(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
     with tarfile.open(tmp_path / "x.tar") as old, tarfile.open(tmp_path / "y.tar", "w") as new:
         first = old.next()
         assert first is not None
@@ -190,7 +187,7 @@ def test_a_link_in_a_pack(root: Path, contents: Contents, tmp_path: Path) -> Non
 def test_a_list_that_is_wrong(
     root: Path, contents: Contents, tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
     assert said in refused(altered(tmp_path / "x.tar", tmp_path / "y.tar", listed(**changes)), root)
 
 
@@ -210,11 +207,11 @@ def test_another_tar(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_stands_there_is_not_replaced(root: Path, contents: Contents, tmp_path: Path) -> None:
-    pack_folder(contents, tmp_path / "x.tar", quiet)
+    pack_folder(contents, tmp_path / "x.tar", no_progress)
     (root / "glue" / "CoLA").mkdir(parents=True)
     (root / "glue" / "CoLA" / "mine").touch()
     with pytest.raises(SynthError) as error:
-        unpack_pack(tmp_path / "x.tar", None, quiet)
+        unpack_pack(tmp_path / "x.tar", None, no_progress)
     assert str(error.value) == (
         f"`{root / 'glue' / 'CoLA'}` is there already\nhint: remove it, or give another one with `--to`"
     )
@@ -229,7 +226,7 @@ def test_a_full_disk_leaves_no_pack(
 
     monkeypatch.setattr(packing, "add_file", full)
     with pytest.raises(WorkFailedError, match=r"out/x\.tar` could not be written: the disk of `.*` is full"):
-        pack_folder(contents, tmp_path / "out" / "x.tar", quiet)
+        pack_folder(contents, tmp_path / "out" / "x.tar", no_progress)
     assert not (tmp_path / "out").exists()
 
 
@@ -245,7 +242,7 @@ def test_a_file_that_changes_while_it_is_packed(contents: Contents, tmp_path: Pa
 
 def test_what_cannot_be_packed(contents: Contents, tmp_path: Path) -> None:
     with pytest.raises(SynthError, match=r"`x\.zip` does not say how to pack"):
-        pack_folder(contents, Path("x.zip"), quiet)
+        pack_folder(contents, Path("x.zip"), no_progress)
     (tmp_path / "empty").mkdir()
     with pytest.raises(SynthError, match="holds no files to pack"):
-        pack_folder(Contents("corpus", "x", "x", tmp_path / "empty"), tmp_path / "x.tar", quiet)
+        pack_folder(Contents("corpus", "x", "x", tmp_path / "empty"), tmp_path / "x.tar", no_progress)

@@ -82,7 +82,7 @@ def test_an_interrupted_comparison_ends_with_the_same_report(here: Path) -> None
             outer = self
 
             class Line(Told):
-                def progress(self, what: str, done: int, total: int | None) -> None:
+                def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
                     outer.left -= what.startswith("training")
                     if outer.left == 0:
                         raise KeyboardInterrupt

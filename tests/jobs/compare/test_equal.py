@@ -71,7 +71,7 @@ def test_time_is_measured_once_and_travels_with_the_records(
 ) -> None:
     measured = []
 
-    def timed(experiments: dict[str, object], watcher: object, rounds: int) -> dict[str, float]:
+    def timed(experiments: dict[str, object], observer: object, rounds: int) -> dict[str, float]:
         measured.append(tuple(experiments))
         return {"lm1b-vanilla": 0.1, "wide": 0.2}
 

@@ -26,7 +26,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts measurements, in whose place stand numbers."""
     rounds: list[int] = []
 
-    def timed(arms: dict[str, Any], watcher: object, count: int) -> dict[str, float]:
+    def timed(arms: dict[str, Any], observer: object, count: int) -> dict[str, float]:
         rounds.append(count)
         return {name: SECONDS[name] for name in arms}
 

@@ -16,7 +16,7 @@ from synthcli.jobs.ledger.claim_tests import find_test
 from synthcli.jobs.ledger.start_measures import attention_distance, position_similarity
 from synthcli.jobs.ledger.student_measures import student_error, teacher_divergence, teacher_of
 from synthcli.jobs.ledger.trajectories import largest_gain_ratio, smallest_gain
-from synthcli.jobs.train import Watcher
+from synthcli.jobs.train import Observer
 from synthcli.model import build
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -26,7 +26,7 @@ from synthcli.training.seeding import seed_torch
 
 SMALL = ["model.d_model=16", "model.d_ff=32", "model.mixer.heads=2", "model.decoder.layers=3"]
 SHORT = ["training.steps=4", "training.evaluate_every=4", "training.save_every=4", "training.log_every=1"]
-WATCHER = Watcher(lambda line: None)
+OBSERVER = Observer(lambda line: None)
 
 
 BYTES = ["data.corpus=stdlib-bytes", "data.tokenizer.kind=bytes"]
@@ -45,10 +45,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_shaped_attention_begins_as_the_identity() -> None:
-    assert attention_distance(block("codeparrot-skipless"), WATCHER) < 1e-12
-    assert attention_distance(block("codeparrot-pre-norm"), WATCHER) > 0.5
+    assert attention_distance(block("codeparrot-skipless"), OBSERVER) < 1e-12
+    assert attention_distance(block("codeparrot-pre-norm"), OBSERVER) > 0.5
     with pytest.raises(SynthError, match="has no attention"):
-        attention_distance(load_preset("lm1b-vanilla", "smoke", None, ["model.mixer.kind=none"]), WATCHER)
+        attention_distance(load_preset("lm1b-vanilla", "smoke", None, ["model.mixer.kind=none"]), OBSERVER)
 
 
 def test_positions_are_alike_as_a_direct_sum_says() -> None:
@@ -63,12 +63,12 @@ def test_positions_are_alike_as_a_direct_sum_says() -> None:
     units = F.normalize(passed[0], dim=-1)
     pairs = [(units[row] @ units[row].T).fill_diagonal_(0).sum() / (128 * 127) for row in range(2)]
     expected = float(sum(pairs) / 2)
-    assert position_similarity(experiment, WATCHER) == pytest.approx(expected, rel=1e-9)
+    assert position_similarity(experiment, OBSERVER) == pytest.approx(expected, rel=1e-9)
 
 
 def test_gains_are_those_of_the_last_checkpoint(here: Path) -> None:
     experiment = block("codeparrot-value-gains", *SHORT, 'training.diagnostics=["gains"]')
-    ratio, smallest = largest_gain_ratio(experiment, WATCHER), smallest_gain(experiment, WATCHER)
+    ratio, smallest = largest_gain_ratio(experiment, OBSERVER), smallest_gain(experiment, OBSERVER)
     (run,) = list_runs()
     weights = load_checkpoint(run.checkpoints / "last").weights
     sites = {name.rpartition(".")[0] for name in weights if name.endswith(".skip") and ".mixer." in name}
@@ -83,7 +83,7 @@ def test_gains_are_those_of_the_last_checkpoint(here: Path) -> None:
 
 def test_gains_that_nobody_noted_are_refused(here: Path) -> None:
     with pytest.raises(SynthError, match="notes no gains while it learns"):
-        largest_gain_ratio(block("codeparrot-skipless-no-values", *SHORT), WATCHER)
+        largest_gain_ratio(block("codeparrot-skipless-no-values", *SHORT), OBSERVER)
 
 
 def student(name: str, *settings: str) -> Experiment:
@@ -98,10 +98,10 @@ def test_students_are_measured_against_a_teacher_of_their_seed(
     assert (wide.name, wide.training.seed) == ("bert-base-wikitext-2", 3)
     teacher = load_preset(wide.name, "smoke", None, [*small, "training.seed=3", "training.evaluate_every=4"])
     monkeypatch.setattr("synthcli.jobs.ledger.student_measures.teacher_of", lambda experiment: teacher)
-    merged = teacher_divergence(student("bert-merge-0-1", "compress.steps=2", "compress.limit=40"), WATCHER)
+    merged = teacher_divergence(student("bert-merge-0-1", "compress.steps=2", "compress.limit=40"), OBSERVER)
     block_1 = "bert-distill-block-1-heads-4-dk-16"
     error = student_error(
-        student(block_1, "compress.mixer=attention", "compress.steps=2", "compress.limit=40"), WATCHER
+        student(block_1, "compress.mixer=attention", "compress.steps=2", "compress.limit=40"), OBSERVER
     )
     results = [json.loads((run.path / "results/compress.json").read_text()) for run in list_runs()[:2]]
     assert merged in [one["model"].get("divergence") for one in results]

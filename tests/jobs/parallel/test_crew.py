@@ -114,7 +114,7 @@ class Interrupting(Told):
             super().__init__()
             self.board, self.part = board, part
 
-        def progress(self, what: str, done: int, total: int | None) -> None:
+        def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
             if what.startswith("training"):
                 self.board.training.add(self.part)
             if len(self.board.training) == 2:

@@ -154,7 +154,7 @@ class Interrupts(Told):
         outer = self
 
         class Line(Told):
-            def progress(self, what: str, done: int, total: int | None) -> None:
+            def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
                 outer.left -= what.startswith("training")
                 if outer.left == 0:
                     raise KeyboardInterrupt
