@@ -167,7 +167,7 @@ def run() -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except (MemoryError, OSError, RuntimeError, ValueError) as error:
-        if (problem := told(error)) is None:
+        if (problem := explain_error(error)) is None:
             raise
         raise problem from error
     return code if isinstance(code, int) else 0
@@ -208,7 +208,7 @@ def is_near(name: str, given: str) -> bool:
     return SequenceMatcher(None, name.strip("-"), given.strip("-")).ratio() >= NEAR_ENOUGH
 
 
-def told(error: Exception) -> SynthError | None:
+def explain_error(error: Exception) -> SynthError | None:
     """Return what to say of an error that nobody nearer to it made a message of; None: a fault of ours."""
     from pydantic import ValidationError
 

@@ -99,7 +99,7 @@ def train(
     from synthcli.runs.naming import refuse_name
 
     refuse_name(name, preset)
-    experiment = load_preset(preset, scale, None, overrides).called(name)
+    experiment = load_preset(preset, scale, None, overrides).with_name(name)
     with on_device(device, say):
         trained = train_experiment(experiment, Observer(say))
     outcome = trained.outcome

@@ -49,7 +49,7 @@ def new_file(path: Path) -> Iterator[Path]:
     Each process fills one of its own, locked; what killed processes have left there is removed.
     """
     sweep(path.parent)
-    with claimed(lambda: _beside(path), make=lambda file: file.touch(exist_ok=False)) as beside:
+    with claim_path(lambda: _beside(path), make=lambda file: file.touch(exist_ok=False)) as beside:
         yield beside
         sync(beside)
         beside.replace(path)
@@ -85,7 +85,7 @@ def new_folder(path: Path, replaces: bool = False) -> Iterator[Path]:
     """
     with parents_of(path):
         sweep(path.parent)
-        with claimed(lambda: _beside(path)) as beside:
+        with claim_path(lambda: _beside(path)) as beside:
             yield beside
             for file in sorted(beside.rglob("*")):
                 sync(file)
@@ -123,7 +123,7 @@ def sweep(parent: Path) -> None:
         match = LEFT.fullmatch(leftover.name)
         if match is None:
             continue
-        with suppress(OSError), held(leftover):
+        with suppress(OSError), hold_lock(leftover):
             path = parent / match["name"]
             if match["before"] and not path.exists():
                 leftover.rename(path)
@@ -162,22 +162,22 @@ def parents_of(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
+def hold_temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Make a folder for as long as this lasts; those that killed processes left of the name are removed.
 
     Nobody else may look into it.
     """
     for leftover in parent.glob(prefix + "*"):
-        with suppress(OSError), held(leftover):  # one in use is another's
+        with suppress(OSError), hold_lock(leftover):  # one in use is another's
             shutil.rmtree(leftover)
     draw = lambda: parent / f"{prefix}{secrets.token_hex(DIGITS // 2)}"  # noqa: E731
-    with claimed(draw, make=lambda folder: folder.mkdir(0o700)) as folder:
+    with claim_path(draw, make=lambda folder: folder.mkdir(0o700)) as folder:
         yield folder
         _remove(folder)
 
 
 @contextmanager
-def claimed(
+def claim_path(
     draw: Callable[[], Path],
     make: Callable[[Path], object] = Path.mkdir,
     is_free: Callable[[Path], bool] = lambda path: True,
@@ -222,7 +222,7 @@ def _remove(path: Path) -> None:
 def _is_held(path: Path, stack: ExitStack) -> bool:
     """Lock a new folder for as long as `stack` lasts; False where one that sweeps was quicker."""
     try:
-        stack.enter_context(held(path))
+        stack.enter_context(hold_lock(path))
     except (BlockingIOError, FileNotFoundError):
         return False
     except OSError:  # no locks here
@@ -231,7 +231,7 @@ def _is_held(path: Path, stack: ExitStack) -> bool:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Lock a folder or a file until this ends or its process does; BlockingIOError if another holds it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -270,7 +270,7 @@ def link(path: Path, target: str) -> None:
     return sync(path.parent)
 
 
-def followed(path: Path) -> Path:
+def follow_link(path: Path) -> Path:
     """Return where a link of `link` leads; any other path is returned as it is."""
     if path.is_symlink():
         return path.parent / path.readlink()

@@ -59,7 +59,9 @@ OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, err
 
 
 @contextmanager
-def writing(what: str, place: Path, elsewhere: str = "", then: str = AGAIN, needs: int = 0) -> Iterator[None]:
+def guard_write(
+    what: str, place: Path, elsewhere: str = "", then: str = AGAIN, needs: int = 0
+) -> Iterator[None]:
     """Turn a failed write within into an error that names `what`, why it failed, and what helps.
 
     `place` is where it was to be; `elsewhere` says how to name another place, `then` what to do afterwards;
@@ -68,13 +70,13 @@ def writing(what: str, place: Path, elsewhere: str = "", then: str = AGAIN, need
     try:
         yield
     except OSError as error:
-        why, helps = explained(error, place, elsewhere, needs)
+        why, helps = explain_write_error(error, place, elsewhere, needs)
         raise WorkFailedError(f"{what} could not be written: {why}", f"{helps}, then {then}") from error
 
 
-def explained(error: OSError, place: Path, elsewhere: str = "", needs: int = 0) -> tuple[str, str]:
+def explain_write_error(error: OSError, place: Path, elsewhere: str = "", needs: int = 0) -> tuple[str, str]:
     """Return why a write at a place failed, and what helps."""
-    found = existing(place)
+    found = nearest_existing(place)
     folder = found if found.is_dir() else found.parent
     cause = CAUSES.get(error.errno or 0)
     if cause is None or (error.errno == errno.ENOENT and found == place.absolute()):
@@ -104,8 +106,8 @@ def as_os_error(error: Exception) -> Exception:
 def room(folder: Path, needs: int) -> str:
     """Say how much may still be written, and how much is to be."""
     left = free(folder)
-    known = "" if left is None else f", {shown(left)} free"
-    return f"{known}, {shown(needs)} needed" if needs else known
+    known = "" if left is None else f", {format_bytes(left)} free"
+    return f"{known}, {format_bytes(needs)} needed" if needs else known
 
 
 def of_disk(error: BaseException | None) -> OSError | None:
@@ -122,7 +124,7 @@ def refuse_unwritable(target: Path, elsewhere: str, needs: int = 0, locks: bool 
 
     `needs` are bytes that it takes at least; `locks` asks whether the disk has any.
     """
-    found, what = existing(target), f"`{target}` cannot be written"
+    found, what = nearest_existing(target), f"`{target}` cannot be written"
     is_target = found == target.absolute()
     if not found.is_dir() and not is_target:
         raise SynthError(f"{what}: `{found}` is no folder", f"move it away, or {elsewhere}")
@@ -136,11 +138,11 @@ def refuse_unwritable(target: Path, elsewhere: str, needs: int = 0, locks: bool 
         if left is not None and left < needs:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        why, helps = explained(error, target, elsewhere, needs)
+        why, helps = explain_write_error(error, target, elsewhere, needs)
         raise SynthError(f"{what}: {why}", helps) from error
 
 
-def existing(place: Path) -> Path:
+def nearest_existing(place: Path) -> Path:
     """Return what there is of a path: itself, or the nearest of the folders above it."""
     whole = place.absolute()
     return next(path for path in (whole, *whole.parents) if os.path.lexists(path))
@@ -176,9 +178,9 @@ def not_removed(
     `root` where that is another.
     """
     verb, variable = of
-    refused = error if isinstance(error, OSError) else error.__cause__  # as `writing` raises it
+    refused = error if isinstance(error, OSError) else error.__cause__  # as `guard_write` raises it
     assert isinstance(refused, OSError)
-    why, helps = explained(refused, path)
+    why, helps = explain_write_error(refused, path)
     command = shlex.join(["synth", verb, "rm", str(path)])
     if not os.path.lexists(path):  # moved aside
         elsewhere = "" if folder.resolve() == root.resolve() else f"{variable}={shlex.quote(str(folder))} "
@@ -195,7 +197,7 @@ def free(folder: Path) -> int | None:
     return usage.free if usage.total else None  # some disks do not tell
 
 
-def shown(size: float) -> str:
+def format_bytes(size: float) -> str:
     """Return a number of bytes for people."""
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:

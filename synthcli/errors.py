@@ -60,7 +60,7 @@ class NotWrittenError(WorkFailedError):
 
 
 @contextmanager
-def carrying(result: Any) -> Iterator[None]:
+def carry_result(result: Any) -> Iterator[None]:
     """Carry a result to whoever shows it where writing it, within, fails."""
     try:
         yield

@@ -155,25 +155,25 @@ def check_shape(value: Any, shape: Shape, key: str = "") -> None:
     """Raise ValueError for the first value of a table that is not of the shape it ought to have."""
     if isinstance(shape, tuple):
         if not any(has_shape(value, one) for one in shape):
-            raise ValueError(f"`{key}` is {described(value)}")
+            raise ValueError(f"`{key}` is {shorten_json(value)}")
     elif isinstance(shape, dict):
         if not isinstance(value, dict):
             raise ValueError(f"`{key}` is no table" if key else "it is no table")
         for name, inner in shape.items():
             if name != "*" and name.removesuffix("?") not in value:
                 if not name.endswith("?"):
-                    raise ValueError(f"it lacks `{joined(key, name)}`")
+                    raise ValueError(f"it lacks `{join_keys(key, name)}`")
                 continue
             names = list(value) if name == "*" else [name.removesuffix("?")]
             for one in names:
-                check_shape(value[one], inner, joined(key, one))
+                check_shape(value[one], inner, join_keys(key, one))
     elif isinstance(shape, list):
         if not isinstance(value, list):
             raise ValueError(f"`{key}` is no list")
         for number, part in enumerate(value):
-            check_shape(part, shape[0], joined(key, str(number)))
+            check_shape(part, shape[0], join_keys(key, str(number)))
     elif not (value is None if shape is None else is_of(value, shape)):
-        raise ValueError(f"`{key}` is {described(value)}")
+        raise ValueError(f"`{key}` is {shorten_json(value)}")
 
 
 def has_shape(value: Any, shape: Shape) -> bool:
@@ -191,11 +191,11 @@ def is_of(value: Any, kind: type) -> bool:
     return isinstance(value, int | float) if kind is float else isinstance(value, kind)
 
 
-def joined(key: str, name: str) -> str:
+def join_keys(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
 
-def described(value: Any) -> str:
+def shorten_json(value: Any) -> str:
     text = json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:39]}…"
 

@@ -16,10 +16,10 @@ HANDLER = "synth-escape"
 
 def visible(text: str) -> str:
     """Return a text that no terminal obeys: each character that would command it is written out."""
-    return COMMANDS.sub(lambda found: escaped(found[0]), text)
+    return COMMANDS.sub(lambda found: escape_units(found[0]), text)
 
 
-def escaped(text: str) -> str:
+def escape_units(text: str) -> str:
     """Return the UTF-16 units of a text as JSON writes them."""
     units = text.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[n] << 8 | units[n + 1]:04x}" for n in range(0, len(units), 2))
@@ -27,7 +27,7 @@ def escaped(text: str) -> str:
 
 def _escape_unencodable(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
-    return escaped(error.object[error.start : error.end]), error.end
+    return escape_units(error.object[error.start : error.end]), error.end
 
 
 codecs.register_error(HANDLER, _escape_unencodable)

@@ -12,11 +12,11 @@ import pytest
 
 from synthcli import atomic_files
 from synthcli.atomic_files import (
-    followed,
-    held,
+    follow_link,
+    hold_lock,
+    hold_temporary_folder,
     link,
     new_folder,
-    passing_folder,
     sweep,
     sync,
     take_place,
@@ -35,7 +35,7 @@ with passing_folder(Path(sys.argv[1]), ".passing-") as folder:
 
 
 def test_a_passing_folder_is_gone_afterwards_whatever_happens(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), passing_folder(tmp_path, ".passing-") as folder:
+    with pytest.raises(ZeroDivisionError), hold_temporary_folder(tmp_path, ".passing-") as folder:
         assert folder.is_dir() and folder.parent == tmp_path
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
@@ -47,11 +47,11 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path:
     ) as other:
         assert other.stdout is not None
         left = Path(other.stdout.readline().strip())
-        with passing_folder(tmp_path, ".passing-"):
+        with hold_temporary_folder(tmp_path, ".passing-"):
             assert left.is_dir()
         other.kill()
     assert (left / "large").exists()
-    with passing_folder(tmp_path, ".passing-") as own:
+    with hold_temporary_folder(tmp_path, ".passing-") as own:
         assert list(tmp_path.iterdir()) == [own]
 
 
@@ -96,7 +96,7 @@ def test_a_folder_swept_before_it_is_locked_is_made_again(
             path.rmdir()
 
     monkeypatch.setattr(Path, "mkdir", make_and_lose)
-    with passing_folder(tmp_path, ".passing-") as folder:
+    with hold_temporary_folder(tmp_path, ".passing-") as folder:
         assert folder.is_dir() and [folder] == made[1:]
 
 
@@ -106,7 +106,7 @@ def test_what_a_kill_left_of_a_new_folder_goes_when_the_next_is_made(tmp_path: P
     (tmp_path / ".unfinished-plain-01234567").write_text("x")
     (tmp_path / ".unfinished-somebody-else").mkdir()
     (tmp_path / "b").mkdir()
-    with held(tmp_path / ".unfinished-a-0123abcd"), new_folder(tmp_path / "c"):
+    with hold_lock(tmp_path / ".unfinished-a-0123abcd"), new_folder(tmp_path / "c"):
         pass
     kept = [".unfinished-a-0123abcd", ".unfinished-somebody-else", "b", "c"]
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
@@ -179,12 +179,12 @@ def test_a_disk_without_links_has_files_that_say_where(
     (tmp_path / "step-1").mkdir()
     (tmp_path / "step-2").mkdir()
     link(tmp_path / "last", "step-1")
-    assert (tmp_path / "last").is_symlink() and followed(tmp_path / "last") == tmp_path / "step-1"
+    assert (tmp_path / "last").is_symlink() and follow_link(tmp_path / "last") == tmp_path / "step-1"
     monkeypatch.setattr(Path, "symlink_to", failing(number))
     link(tmp_path / "last", "step-2")
     assert (tmp_path / "last").read_text() == "step-2\n"
-    assert followed(tmp_path / "last") == tmp_path / "step-2"
-    assert followed(tmp_path / "step-1") == tmp_path / "step-1"
+    assert follow_link(tmp_path / "last") == tmp_path / "step-2"
+    assert follow_link(tmp_path / "step-1") == tmp_path / "step-1"
     monkeypatch.setattr(Path, "symlink_to", failing(errno.ENOSPC))
     with pytest.raises(OSError, match="No space"):
         link(tmp_path / "last", "step-1")
@@ -204,6 +204,6 @@ def test_a_disk_without_locks_has_passing_folders_too(
 ) -> None:
     (tmp_path / ".passing-left").mkdir()
     monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
-    with passing_folder(tmp_path, ".passing-") as own:
+    with hold_temporary_folder(tmp_path, ".passing-") as own:
         assert own.is_dir()
     assert [path.name for path in tmp_path.iterdir()] == [".passing-left"]  # may be in use

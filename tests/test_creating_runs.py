@@ -81,7 +81,7 @@ def test_leftovers_of_killed_processes_are_swept_and_work_under_way_is_not(tmp_p
     for path in (dead, alive):
         path.mkdir(parents=True)
         (path / "preset.toml").write_text(PRESET)
-    with atomic_files.held(alive):
+    with atomic_files.hold_lock(alive):
         run = create_run("toy", PRESET, tmp_path)
         assert not dead.exists() and (alive / "preset.toml").is_file()
     assert list_runs(tmp_path) == [run]

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from synthcli import disk
 from synthcli.atomic_files import save_picture, save_tensors
-from synthcli.disk import as_os_error, refuse_unwritable, writing
+from synthcli.disk import as_os_error, guard_write, refuse_unwritable
 from synthcli.errors import SynthError, WorkFailedError
 
 ELSEWHERE = "name another with `-o`"
@@ -48,7 +48,7 @@ def test_every_error_of_the_system_has_its_message_and_its_hint(
     why, helps = (text.format(tmp_path, ELSEWHERE) for text in SAID[number])
     with (
         pytest.raises(WorkFailedError) as caught,
-        writing("model `x`", tmp_path / "new" / "x", ELSEWHERE, "begin again"),
+        guard_write("model `x`", tmp_path / "new" / "x", ELSEWHERE, "begin again"),
     ):
         raise OSError(number, os.strerror(number))
     assert str(caught.value) == f"model `x` could not be written: {why}\nhint: {helps}, then begin again"
@@ -56,13 +56,13 @@ def test_every_error_of_the_system_has_its_message_and_its_hint(
 
 def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WorkFailedError) as caught, writing("it", tmp_path / "file" / "x"):
+    with pytest.raises(WorkFailedError) as caught, guard_write("it", tmp_path / "file" / "x"):
         (tmp_path / "file" / "x").mkdir()
     assert str(caught.value) == (
         f"it could not be written: `{tmp_path / 'file'}` is no folder\n"
         "hint: move it away, then give the same command again"
     )
-    with pytest.raises(WorkFailedError) as caught, writing("it", tmp_path / "file"):
+    with pytest.raises(WorkFailedError) as caught, guard_write("it", tmp_path / "file"):
         (tmp_path / "file").mkdir()
     assert caught.value.message == f"it could not be written: `{tmp_path / 'file'}` is there already"
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from synthcli import memory
-from synthcli.__main__ import told
+from synthcli.__main__ import explain_error
 from synthcli.cli import screen
 from synthcli.config import Config
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
@@ -133,17 +133,19 @@ def test_temperatures(value: float, message: str) -> None:
 
 def test_errors_that_nobody_named() -> None:
     """The last resort: what the system, torch or a configuration says becomes one message, faults do not."""
-    no_memory = told(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried…"))
+    no_memory = explain_error(
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried…")
+    )
     assert no_memory is not None and (no_memory.message, no_memory.exit_code) == (
         "there is not enough memory",
         1,
     )
-    assert told(MemoryError()) is not None
-    name = told(OSError(36, "File name too long", "x"))
+    assert explain_error(MemoryError()) is not None
+    name = explain_error(OSError(36, "File name too long", "x"))
     assert name is not None and (name.message, name.exit_code) == ("`x`: file name too long", 2)
-    assert told(OSError(28, "No space left on device", "x")) is None  # others say what that means
-    assert told(RuntimeError("size mismatch")) is None and told(ValueError("x")) is None
-    assert told(BrokenPipeError(32, "Broken pipe", "x")) is None
+    assert explain_error(OSError(28, "No space left on device", "x")) is None  # others say what that means
+    assert explain_error(RuntimeError("size mismatch")) is None and explain_error(ValueError("x")) is None
+    assert explain_error(BrokenPipeError(32, "Broken pipe", "x")) is None
 
 
 def test_a_message_can_be_read() -> None:

@@ -116,7 +116,7 @@ def without_few_columns(bench: Bench, bandwidth: float) -> Iterator[Row]:
     sources = places.sources().resolve()
     own = builder.Bench(bench.folder, sources, places.interface_version(sources), "", builder.PATIENT_SECONDS)
     with mock.patch.dict(os.environ, {"NVCC": f"{nvcc} {NO_FEW_COLUMNS}"}):
-        built = builder.tried("cuda", own)
+        built = builder.try_compile("cuda", own)
     if not built.is_built:
         yield {"built_with": NO_FEW_COLUMNS, "result": FAILED, "reason": built.reason}
         return

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose, choose_student
-from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import carrying
+from synthcli.disk import guard_write, refuse_unwritable
+from synthcli.errors import carry_result
 
 if TYPE_CHECKING:
     from synthcli.jobs.compress.agreement import AgreementConfig, Compared, Comparison
@@ -45,7 +45,7 @@ def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_
         config = replace(config, checkpoints=(str(choose_student(None, STUDENTS)),))
     for word in config.checkpoints:
         choose(word)
-    with screen.showing_lost(lambda lost: show(lost, as_json)):
+    with screen.show_lost_result(lambda lost: show(lost, as_json)):
         with screen.progress(is_transient=True) as bar:
             comparison = agree(
                 config, EvaluationBar(bar, "agreement"), PreparationBar(bar, "store"), screen.say
@@ -53,7 +53,7 @@ def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_
         written = [one.written for one in comparison.students if one.written is not None]
         path = picture_path or (written[0].with_suffix(".png") if written else None)
         if path is not None:
-            with carrying(comparison), writing(f"`{path}`", path):
+            with carry_result(comparison), guard_write(f"`{path}`", path):
                 picture(comparison, path)
     show(comparison, as_json)
     if not as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.going_on import going_on
+from synthcli.cli.going_on import tell_how_to_go_on
 from synthcli.errors import Stopped, SynthError
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def say_damaged(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def confirm(removals: "Sequence[Removal[Any]]", yes: bool) -> None:
     """Say what would go and who will miss it, and ask; raise where nobody can be asked, end at a no."""
-    from synthcli.disk import shown
+    from synthcli.disk import format_bytes
 
     for one in removals:
-        screen.say(f"{one.found.path}  {one.found.state}  {shown(one.bytes)}")
+        screen.say(f"{one.found.path}  {one.found.state}  {format_bytes(one.bytes)}")
     for note in [note for one in removals for note in one.notes]:
         screen.say(f"note: {note}")
     if yes:
@@ -39,7 +39,7 @@ def confirm(removals: "Sequence[Removal[Any]]", yes: bool) -> None:
     if not sys.stdin.isatty():
         raise SynthError("nobody can be asked, and nothing was removed", "give `--yes` to remove it")
     what = "it" if len(removals) == 1 else f"these {len(removals)}"
-    if not typer.confirm(f"remove {what} ({shown(sum(one.bytes for one in removals))})?", err=True):
+    if not typer.confirm(f"remove {what} ({format_bytes(sum(one.bytes for one in removals))})?", err=True):
         screen.say("nothing was removed")
         raise typer.Exit(1)
 
@@ -55,18 +55,18 @@ def remove_all(
     if not removals:
         return screen.say("nothing is left over")
     confirm(removals, yes)
-    with removing(verb):
+    with report_stopped_removal(verb):
         for one in removals:
             remove(one)
             screen.say(f"removed `{one.found.path}`")
     return show_removed(removals) if as_json else None
 
 
-def removing(verb: str) -> AbstractContextManager[None]:
+def report_stopped_removal(verb: str) -> AbstractContextManager[None]:
     """Say what becomes of a removal that a signal ends within."""
     kept = "what was not begun is whole"
     command = f"synth {verb} rm --leftovers --yes"
-    return going_on(lambda: Stopped(kept, command, "removes what was begun"))
+    return tell_how_to_go_on(lambda: Stopped(kept, command, "removes what was begun"))
 
 
 def show_removed(removals: "Sequence[Removal[Any]]") -> None:

@@ -35,8 +35,8 @@ def choose_student(word: str | None, verbs: Collection[str], which: str = "the n
 
 def say_if_unfinished(path: Path) -> None:
     """Say that more steps of a checkpoint's training are to come."""
-    from synthcli.runs import unfinished_note
+    from synthcli.runs import note_unfinished
 
-    note = unfinished_note(path)
+    note = note_unfinished(path)
     if note is not None:
         screen.say(f"note: {note}")

@@ -10,7 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.compare_options import AsJson, Jobs, OnlyPlan
 from synthcli.cli.completion import SCALES, complete, list_claims
 from synthcli.cli.device_option import Device
-from synthcli.cli.going_on import going_on, same_command
+from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
 from synthcli.errors import Stopped, SynthError
 
@@ -163,7 +163,7 @@ def run(
     if only_plan:
         return show_choice(ledger, as_json)
     with (
-        going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
+        tell_how_to_go_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
         ReproducingProgress() as board,
     ):
         run_ledger(ledger, board, jobs)

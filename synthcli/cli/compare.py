@@ -27,7 +27,7 @@ from synthcli.cli.compare_options import (
 from synthcli.cli.comparison_shown import show_noise, show_plan, show_report
 from synthcli.cli.device_option import Device
 from synthcli.cli.engine_option import Address, Engine
-from synthcli.cli.going_on import going_on, same_command
+from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.samples_shown import compare_files
 from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, count_trials
@@ -103,8 +103,8 @@ def compare(
     )
     number = count_trials(tune, trials, halving, noise_floor)
     with (
-        going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
-        screen.showing_lost(lambda lost: screen.data(json.dumps(lost, indent=2))),
+        tell_how_to_go_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
+        screen.show_lost_result(lambda lost: screen.data(json.dumps(lost, indent=2))),
         on_engine(engine, address, is_used=not only_plan),
         ReproducingProgress() as board,
     ):

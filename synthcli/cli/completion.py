@@ -54,7 +54,7 @@ def complete(*sources: Callable[[], Iterable[str]] | Iterable[str]) -> Completer
     return words
 
 
-def listed(words: Sequence[str]) -> str:
+def join_or(words: Sequence[str]) -> str:
     """Return `a, b or c`."""
     return f"{', '.join(words[:-1])} or {words[-1]}"
 

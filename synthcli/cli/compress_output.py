@@ -70,7 +70,7 @@ def load_asked(
 
 def announce(job: "DistillJob | MergeJob") -> None:
     """Say what was chosen where nobody said, and the size of what is about to be recorded."""
-    from synthcli.compress.activations.cache import shown
+    from synthcli.compress.activations.cache import format_bytes
 
     train, held_out = job.texts
     screen.say(f"teacher: `{job.teacher.path}`")
@@ -78,7 +78,7 @@ def announce(job: "DistillJob | MergeJob") -> None:
     tokens = int(train.lengths.sum() + held_out.lengths.sum())
     screen.say(
         f"text: {len(train):,} sequences of {train.name} to learn from, {len(held_out):,} of "
-        f"{held_out.split} to evaluate on; {tokens:,} tokens, recorded in {shown(job.bytes)}"
+        f"{held_out.split} to evaluate on; {tokens:,} tokens, recorded in {format_bytes(job.bytes)}"
     )
 
 

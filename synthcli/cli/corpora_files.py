@@ -10,7 +10,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.completion import complete, list_corpora, list_stores
-from synthcli.cli.going_on import going_on, same_command
+from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.next_training import training_command
 from synthcli.errors import Stopped, SynthError, did_you_mean
 
@@ -79,7 +79,10 @@ def fetch(names: Names, to: To = None) -> None:
     for corpus in corpora:
         list_remote_files(corpus)  # refuses before anything is fetched
     for corpus in corpora:
-        with going_on(lambda: Stopped(DOWNLOADED, same_command(), "goes on there")), reporting() as report:
+        with (
+            tell_how_to_go_on(lambda: Stopped(DOWNLOADED, same_command(), "goes on there")),
+            show_downloads() as report,
+        ):
             fetched = fetch_files(corpus, to, report)
         old = ", fetched before; remove it to fetch it again" if fetched.is_old else ""
         screen.say(f"{'found' if fetched.is_old else 'wrote'} `{fetched.home}`{old}")
@@ -100,7 +103,7 @@ def pack(what: What, output: Output, source: Source = None) -> None:
     from synthcli.data.fetch.pack import pack_folder as pack_files
 
     contents = contents_of(what, source)
-    with reporting() as report:
+    with show_downloads() as report:
         count = pack_files(contents, output, report)
     size = output.stat().st_size / MEGABYTE
     screen.say(f"wrote `{output}`: {count:,} files of the {contents.kind} `{contents.name}`, {size:,.1f} MB")
@@ -120,7 +123,7 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
     from synthcli.data.corpora.homes import list_homes
     from synthcli.data.fetch.unpack import unpack_pack
 
-    with reporting() as report:
+    with show_downloads() as report:
         listed, target = unpack_pack(file, to, report)
     screen.say(f"wrote `{target}`: {len(listed.files):,} files of the {listed.kind} `{listed.name}`")
     if listed.kind == "store":
@@ -164,7 +167,7 @@ def contents_of(what: str, source: Path | None) -> "Contents":
 
 
 @contextmanager
-def reporting() -> "Iterator[Progress]":
+def show_downloads() -> "Iterator[Progress]":
     """Show megabytes done, of how many, and how many a second."""
     with screen.progress(is_transient=True) as bar:
         task = bar.add_task("", total=None, rate="MB")

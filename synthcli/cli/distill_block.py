@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from synthcli.cli import screen
-from synthcli.cli.completion import list_mixers, listed
+from synthcli.cli.completion import join_or, list_mixers
 from synthcli.cli.compress_flags import (
     FITTING_FLAGS,
     STEPS,
@@ -16,7 +16,7 @@ from synthcli.cli.compress_flags import (
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
 from synthcli.cli.compress_output import CompressionProgress, announce, describe_refused, load_asked
 from synthcli.cli.device_option import Device
-from synthcli.cli.going_on import resuming
+from synthcli.cli.going_on import tell_how_to_resume
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName
@@ -43,12 +43,12 @@ FLAGS = {
         read=lambda words: {"blocks": blocks_in(words)},
     ),
     "teacher": TEACHER,
-    "mixer": flag("mixer", str, f"{listed(list_mixers())}.", MODEL, shown="attention", words=list_mixers),
+    "mixer": flag("mixer", str, f"{join_or(list_mixers())}.", MODEL, shown="attention", words=list_mixers),
     "heads": flag("heads", int, "Heads of the student.", MODEL, shown="the teacher's"),
     "d_k": flag(
         "d_head", int, "Columns of a head.", MODEL, "--d-k", "--d-head", shown="half of the teacher's"
     ),
-    "criterion": flag("criterion", str, f"{listed(CRITERIA)}.", TRAINING, shown="mse", words=CRITERIA),
+    "criterion": flag("criterion", str, f"{join_or(CRITERIA)}.", TRAINING, shown="mse", words=CRITERIA),
     "relation_heads": flag("relation_heads", int, "Of the criterion `relation`.", TRAINING, min=1),
     "start": flag("start", str, START, MODEL, "--start", "--init", shown="best", words=FORMULAS),
     "steps": flag("steps", int, "Training steps of each block.", TRAINING, **STEPS),
@@ -104,7 +104,7 @@ def distill_block(
             return show_plan(job, as_json)
         if is_pipeline:
             return run_stages(job, asked.config, showing, as_json)
-        with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
+        with screen.show_lost_result(lambda lost: show_figures(lost, as_json)):
             outcome = distilling.run(job, showing.progress, screen.say)
     return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
 
@@ -118,16 +118,16 @@ def run_stages(
     from synthcli.cli.train import watching
     from synthcli.jobs.compress.pipeline import run_distillation, run_healing
 
-    with screen.showing_lost(lambda lost: show_stage(lost, as_json)):
+    with screen.show_lost_result(lambda lost: show_stage(lost, as_json)):
         probed, distilled = run_distillation(job, showing.progress, screen.say)
     showing.bar.stop()  # a training shows its own
     if not as_json:
         show_probe(probed, as_json)
         show(distilled)
     with (
-        resuming("heal"),
+        tell_how_to_resume("heal"),
         watching(job.name) as observer,
-        screen.showing_lost(lambda lost: show_stage(lost, as_json)),
+        screen.show_lost_result(lambda lost: show_stage(lost, as_json)),
     ):
         done = run_healing(config, probed, distilled, observer)
     if as_json:

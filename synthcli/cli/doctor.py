@@ -62,7 +62,7 @@ def kernel_lines() -> dict[str, str]:
     from synthcli.jobs.machine import status_of_kernels
 
     return {
-        kind: f"built: {kernels.built(found)}; in use: {kernels.in_use(found, reason)}"
+        kind: f"built: {kernels.describe_build(found)}; in use: {kernels.in_use(found, reason)}"
         for kind, (found, reason) in status_of_kernels().items()
     }
 

@@ -9,7 +9,7 @@ from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_start
 from synthcli.cli.completion import FORMS, TASKS, complete, list_corpora, list_presets, list_runs
 from synthcli.cli.device_option import Device
-from synthcli.cli.going_on import resuming
+from synthcli.cli.going_on import tell_how_to_resume
 from synthcli.cli.panels import MODEL, SETTINGS, TEXT
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.run_options import RunName, Track
@@ -113,8 +113,8 @@ def finetune(
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ()), form
     )
-    experiment = adapted(choose_start(checkpoint), adaptation, screen.say).called(name)
-    with resuming("train"), watching(experiment.name, trackers) as observer:
+    experiment = adapted(choose_start(checkpoint), adaptation, screen.say).with_name(name)
+    with tell_how_to_resume("train"), watching(experiment.name, trackers) as observer:
         trained = train_experiment(experiment, observer, "finetune")
     report(trained)
     command = shlex.join(["synth", "eval", experiment.evaluation.metrics[0], str(trained.run.path)])

@@ -114,7 +114,7 @@ def generate(
 
     if beam > 1 and (temperature or top_k or top_p):
         raise SynthError("`--beam` searches, and `--temperature` draws", "leave one out")
-    sampling = drawing(temperature, top_k, top_p, seed)
+    sampling = choose_sampling(temperature, top_k, top_p, seed)
     if interactive and prompt:
         raise SynthError("`--interactive` reads lines, and `--prompt` is given", "leave one out")
     if not prompt and not interactive and sys.stdin.isatty():
@@ -126,11 +126,11 @@ def generate(
         metrics=("bleu",), beam=beam, max_length=max_length, length_penalty=length_penalty
     )
     asked = Asked(search, sampling, 1 if interactive else batch_size)
-    prompts = typed() if interactive else prompt or lines()
+    prompts = read_prompts() if interactive else prompt or lines()
     show(Writer(path, asked), prompts, as_json)
 
 
-def drawing(
+def choose_sampling(
     temperature: float | None, top_k: int | None, top_p: float | None, seed: int | None
 ) -> "Sampling":
     """Return how to draw; any of its options asks for it. The seed is said where none was given."""
@@ -149,7 +149,7 @@ def drawing(
     return Sampling(wanted.temperature, top_k, top_p, drawn)
 
 
-def typed() -> Iterator[str]:
+def read_prompts() -> Iterator[str]:
     """Yield what a user types, asking for it on a terminal; empty lines ask again."""
     source = lines()
     while True:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def going_on(tell: "Callable[[], Stopped]") -> Iterator[None]:
+def tell_how_to_go_on(tell: "Callable[[], Stopped]") -> Iterator[None]:
     """Say what is kept of the work within and how to go on, where a signal ends it."""
     try:
         yield
@@ -36,7 +36,7 @@ def same_command(without: Collection[str] = ()) -> str:
 
 
 @contextmanager
-def resuming(verb: str, more: str = "", done: Sequence[str] = (), then: str = "") -> Iterator[None]:
+def tell_how_to_resume(verb: str, more: str = "", done: Sequence[str] = (), then: str = "") -> Iterator[None]:
     """Name the run that `synth VERB --resume` goes on with, where a signal ends the making of it within.
 
     Presets on the command line that are `done` are not made again; `then` makes those that come after.
@@ -45,7 +45,7 @@ def resuming(verb: str, more: str = "", done: Sequence[str] = (), then: str = ""
 
     there_before = set(list_runs())
     try:
-        with going_on(lambda: resume(begun_since(there_before), verb, more, done)):
+        with tell_how_to_go_on(lambda: resume(find_begun_runs(there_before), verb, more, done)):
             yield
     except Stopped as stop:
         if "--resume" in stop.command:
@@ -53,7 +53,7 @@ def resuming(verb: str, more: str = "", done: Sequence[str] = (), then: str = ""
         raise
 
 
-def begun_since(there_before: "Collection[Run]") -> "list[Run]":
+def find_begun_runs(there_before: "Collection[Run]") -> "list[Run]":
     """Return the runs that were begun since and are not finished."""
     from synthcli.runs import list_runs
 

@@ -12,7 +12,7 @@ from synthcli.cli.completion import complete, list_runs
 from synthcli.cli.compress_flags import CORPUS, MAX_LENGTH, SEED, SOURCE, flag, takes
 from synthcli.cli.compress_options import AsJson, Preset, Scale
 from synthcli.cli.device_option import Device
-from synthcli.cli.going_on import resuming
+from synthcli.cli.going_on import tell_how_to_resume
 from synthcli.cli.panels import MODEL, RESULT, TEXT, TRAINING
 from synthcli.cli.presets import Config, Set
 from synthcli.cli.run_options import RunName, Track
@@ -111,9 +111,9 @@ def heal(
         checkpoint = str(choose_student(None, MADE, "the newest student that is not healed"))
     asked = load_compression("heal", preset, scale, config, set_ or (), settings)
     with (
-        resuming("heal"),
+        tell_how_to_resume("heal"),
         watching(checkpoint or "healing", trackers) as observer,
-        screen.showing_lost(lambda lost: show(lost, as_json)),
+        screen.show_lost_result(lambda lost: show(lost, as_json)),
     ):
         if resume:
             trained = job.resume(checkpoint, observer, teacher)
@@ -125,13 +125,13 @@ def heal(
 
 def report(trained: "Trained", as_json: bool, elsewhere: Sequence[str] = ()) -> None:
     """Say how near student and teacher have come; an interrupted run ends the command."""
-    from synthcli.cli.train import saved
+    from synthcli.cli.train import stop_after_saved_step
     from synthcli.runs.verbs import tracker_words
 
     outcome, run = trained.outcome, trained.run
     account: dict[str, Any] = run.read_results()["compress"]
     if outcome is not None and outcome.is_interrupted:
-        raise saved("heal", outcome, run.path, *elsewhere, *tracker_words(run))
+        raise stop_after_saved_step("heal", outcome, run.path, *elsewhere, *tracker_words(run))
     show(account | {"run": str(run.path)}, as_json)
     if not as_json:
         screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")

@@ -80,7 +80,7 @@ def status(as_json: AsJson = False) -> None:
         folders = {"sources": str(places.sources()), "build_folder": str(places.build_folder())}
         distrust = {"distrust": distrusted, "warning": warning}
         return screen.data(json.dumps(folders | distrust | {"libraries": as_data(found)}, indent=2))
-    rows = [[kind, built(one), in_use(one, reason)] for kind, (one, reason) in found.items()]
+    rows = [[kind, describe_build(one), in_use(one, reason)] for kind, (one, reason) in found.items()]
     screen.table(None, ["library", "built", "in use"], rows)
     folders_of_libraries = {str(one.folder): None for one, _ in found.values() if one.loads}
     for folder in folders_of_libraries:
@@ -135,7 +135,7 @@ def as_data(found: Status) -> dict[str, Any]:
     }
 
 
-def built(found: "Found") -> str:
+def describe_build(found: "Found") -> str:
     """Say by what a library was compiled and for what, or why it was not."""
     part = found.part
     if part is None:
@@ -149,7 +149,7 @@ def in_use(found: "Found", reason: str) -> str:
     """Say as what a library runs, or why it does not."""
     if not reason:
         return f"yes, as {found.target}"
-    is_told = found.part is not None and found.part.reason == reason  # by `built`
+    is_told = found.part is not None and found.part.reason == reason  # by `describe_build`
     return "no" if is_told else f"no: {reason}"
 
 

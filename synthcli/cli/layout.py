@@ -74,7 +74,7 @@ def _keep(columns: list[Column], room: int, least: Sequence[int]) -> list[int]:
     """Return the columns that stand beside the first whole."""
     order = [*least, *(index for index in reversed(range(1, len(columns))) if index not in least)]
     kept = list(range(len(columns)))
-    while len(kept) > 1 and len(columns) > 2 and needed(columns, kept) > room:
+    while len(kept) > 1 and len(columns) > 2 and least_width(columns, kept) > room:
         kept.remove(order.pop(0))
     return kept
 
@@ -83,13 +83,13 @@ def split_columns(columns: list[Column], room: int) -> list[list[int]]:
     """Return what stands in each part of a table whose columns go on below, each beside the first."""
     parts = [[0]]
     for index in range(1, len(columns)):
-        if len(parts[-1]) > 1 and needed(columns, [*parts[-1], index]) > room:
+        if len(parts[-1]) > 1 and least_width(columns, [*parts[-1], index]) > room:
             parts.append([0])
         parts[-1].append(index)
     return parts
 
 
-def needed(columns: list[Column], kept: Sequence[int]) -> int:
+def least_width(columns: list[Column], kept: Sequence[int]) -> int:
     """Return the least width at which columns stand beside each other."""
     return sum(columns[index].narrowest for index in kept) + GAP * (len(kept) - 1)
 

@@ -17,7 +17,7 @@ class LazyCommand(TyperCommand):
         self.place = place
 
     @cached_property
-    def loaded(self) -> Any:
+    def command(self) -> Any:
         """The command itself: of a function, or of the `typer.Typer` of several."""
         found = resolve_name(f"synthcli.cli.{self.place}")
         parent = typer.Typer(rich_markup_mode="markdown")
@@ -30,8 +30,8 @@ class LazyCommand(TyperCommand):
     @property
     def commands(self) -> dict[str, Any]:
         """The commands below this one, none where it is one itself."""
-        return getattr(self.loaded, "commands", {})
+        return getattr(self.command, "commands", {})
 
     def make_context(self, *args: Any, **settings: Any) -> Any:
         """Parse words as the command itself does, which the context then names."""
-        return self.loaded.make_context(*args, **settings)
+        return self.command.make_context(*args, **settings)

@@ -86,7 +86,7 @@ def merge_layers(
         announce(job)
         if dry_run:
             return show_plan(job, as_json)
-        with screen.showing_lost(lambda lost: show_figures(lost, as_json)):
+        with screen.show_lost_result(lambda lost: show_figures(lost, as_json)):
             outcome = run(job, showing.progress, screen.say)
     return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
 

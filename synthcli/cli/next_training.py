@@ -58,21 +58,21 @@ def training_command(store: "Store", source: Path | None = None) -> str:
 def overrides_of(store: "Store") -> list[str]:
     """Return the settings by which training finds this store and no other."""
     from synthcli.data.config import FIXED_SIZES
-    from synthcli.presets.dumping import written
+    from synthcli.presets.dumping import write_toml_value
 
     tokenizer, name = store.manifest["tokenizer"], store.corpus
-    settings = [f"data.corpus={name if name == name.strip() else written(name)}"]
+    settings = [f"data.corpus={name if name == name.strip() else write_toml_value(name)}"]
     settings.append(f"data.tokenizer.kind={tokenizer['kind']}")
     if tokenizer["kind"] not in FIXED_SIZES:
         settings.append(f"data.tokenizer.vocab_size={tokenizer['requested']}")
     if "files" in tokenizer:
-        settings.append(f"data.tokenizer.files={written(tokenizer['files'])}")
+        settings.append(f"data.tokenizer.files={write_toml_value(tokenizer['files'])}")
     if "form" in tokenizer:
         settings.append(f"data.tokenizer.form={tokenizer['form']}")
     return settings
 
 
-def preparing_command(
+def prepare_corpus_command(
     corpus: str, source: Path | str | None, kind: str, vocab_size: int | None, files: Path | str | None
 ) -> str:
     """Name the preparation of a corpus with a tokenizer; without a size, as large as kind or files say."""

@@ -7,7 +7,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.completion import complete, list_presets
-from synthcli.cli.next_training import preparing_command
+from synthcli.cli.next_training import prepare_corpus_command
 from synthcli.cli.presets import AsJson, Config, Scale, Set
 from synthcli.data.config import FIXED_SIZES
 from synthcli.presets import Plan, load_preset
@@ -47,7 +47,9 @@ def plan(
     command = build_command(experiments[0].verb, presets[0], scale, config, set_ or ())
     data = experiments[0].data
     size = None if data.tokenizer.kind in FIXED_SIZES else data.tokenizer.vocab_size
-    prepare = preparing_command(data.corpus, data.source, data.tokenizer.kind, size, data.tokenizer.files)
+    prepare = prepare_corpus_command(
+        data.corpus, data.source, data.tokenizer.kind, size, data.tokenizer.files
+    )
     return screen.say(f"next: `{prepare}`, then `{command}`")
 
 

@@ -10,7 +10,7 @@ from synthcli.children import cores
 from synthcli.cli import screen
 from synthcli.cli.completion import ENGINES, FORMS, TOKENIZERS, complete, list_corpora
 from synthcli.cli.engine_option import Address
-from synthcli.cli.going_on import begin_again, going_on, same_command
+from synthcli.cli.going_on import begin_again, same_command, tell_how_to_go_on
 from synthcli.cli.next_training import training_command
 from synthcli.cli.panels import RESULT, TEXT, WORK
 from synthcli.cli.preparing_progress import PreparationBar
@@ -197,7 +197,7 @@ def prepare_one(
 
     with screen.progress(is_transient=True) as bar:
         report = PreparationBar(bar, name)
-        with going_on(lambda: after_rows(report.finished)):
+        with tell_how_to_go_on(lambda: after_rows(report.finished)):
             return prepare_store(name, config, root, source, report, count=report.count, **how)
 
 

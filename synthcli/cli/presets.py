@@ -13,7 +13,7 @@ from synthcli.claims.printed import figures_by_preset
 from synthcli.cli import screen
 from synthcli.cli.completion import PAPERS, SCALES, complete, list_presets
 from synthcli.cli.panels import SETTINGS
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
 from synthcli.presets.catalogue import summarise
@@ -21,7 +21,7 @@ from synthcli.presets.commands import build_command, verb_of
 from synthcli.presets.files import NAME_PATTERN
 from synthcli.presets.merge import values_of
 from synthcli.presets.planning import parameters_of
-from synthcli.presets.resolve import inherited
+from synthcli.presets.resolve import inherit_preset
 from synthcli.presets.scales import scales_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def of_paper(paper: str | None) -> list[str]:
         return names
     papers: dict[str, list[str]] = {}
     for name in names:
-        table = inherited(find_preset(name)).get("paper", {})
+        table = inherit_preset(find_preset(name)).get("paper", {})
         for key in ("name", "arxiv"):
             value = getattr(table.get(key), "value", None) if isinstance(table, dict) else None
             if value is not None:
@@ -183,9 +183,9 @@ def cp(
     if not path.parent.is_dir():
         raise SynthError(f"no folder `{path.parent}`", "create it, or choose another with `-o FILE`")
     parent = preset if not preset.endswith(".toml") else str(source.resolve())
-    with writing(f"`{path}`", path, "choose another file with `-o FILE`"):
+    with guard_write(f"`{path}`", path, "choose another file with `-o FILE`"):
         write_text(path, STARTING_POINT.format(parent=json.dumps(parent), preset=preset))
-    command = build_command(verb_of(values_of(inherited(path))), str(path))
+    command = build_command(verb_of(values_of(inherit_preset(path))), str(path))
     check = shlex.join(["synth", "presets", "validate", str(path)])
     screen.say(f"wrote {path}\nnext: edit it, then `{check}` and `{command}`")
 
@@ -221,7 +221,7 @@ def validate(
         faults += faults_of(word)
     if faults:
         raise SynthError("\n".join(faults), "`synth presets show NAME` prints every key of a sound preset")
-    command = build_command(verb_of(values_of(inherited(find_preset(files[0])))), files[0])
+    command = build_command(verb_of(values_of(inherit_preset(find_preset(files[0])))), files[0])
     screen.say(f"sound: {', '.join(files)}\nnext: `{command}`")
 
 

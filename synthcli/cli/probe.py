@@ -43,7 +43,7 @@ FLAGS = {
         MODEL_HELP,
         lambda word: {"teacher": word},
         metavar="MODEL",
-        shown="the newest encoder",
+        format_bytes="the newest encoder",
         words=list_runs,
     ),
     "layers": flag(
@@ -53,7 +53,7 @@ FLAGS = {
         MODEL,
         "--layers",
         metavar="LIST",
-        shown="all",
+        format_bytes="all",
         read=lambda words: {"blocks": layers_in(words)},
     ),
     "replacement": flag(
@@ -65,9 +65,11 @@ FLAGS = {
         "-r",
         words=list_replacements,
     ),
-    "corpus": flag("corpus", str, "Text to compute on.", TEXT, shown="the teacher's own", words=list_corpora),
+    "corpus": flag(
+        "corpus", str, "Text to compute on.", TEXT, format_bytes="the teacher's own", words=list_corpora
+    ),
     "source": SOURCE,
-    "limit": flag("limit", int, "Sequences to compute on.", TEXT, min=8, shown="500"),
+    "limit": flag("limit", int, "Sequences to compute on.", TEXT, min=8, format_bytes="500"),
     "max_length": MAX_LENGTH,
     "cache_limit": flag(
         "cache_limit",
@@ -128,7 +130,7 @@ def probe(
     with screen.progress() as bar:
         job = prepare(asked.config, PreparationBar(bar, "store"), cache, output)
         announce(job)
-        with screen.showing_lost(lambda lost: show(lost, as_json)):
+        with screen.show_lost_result(lambda lost: show(lost, as_json)):
             report = run(job, ProbeBars(bar))
     show(report, as_json)
     if not as_json:
@@ -138,7 +140,7 @@ def probe(
 
 def announce(job: "ProbeJob") -> None:
     """Say what is probed on what, and the size of what is about to be recorded."""
-    from synthcli.compress.activations.cache import shown
+    from synthcli.compress.activations.cache import format_bytes
 
     train, held_out = job.texts.train, job.texts.held_out
     screen.say(f"teacher: `{job.teacher.path}`")
@@ -146,7 +148,7 @@ def announce(job: "ProbeJob") -> None:
     tokens = int(train.lengths.sum() + held_out.lengths.sum())
     screen.say(
         f"text: {len(train):,} sequences of {train.name} to compute on, {len(held_out):,} of "
-        f"{held_out.split} to evaluate on; {tokens:,} tokens, recorded in {shown(job.bytes)}"
+        f"{held_out.split} to evaluate on; {tokens:,} tokens, recorded in {format_bytes(job.bytes)}"
     )
 
 

@@ -61,7 +61,7 @@ class Rank:
         return not self.is_running and (self.failure is not None or self.code not in (0, Stopped.exit_code))
 
     @property
-    def ended_by(self) -> str:
+    def cause(self) -> str:
         """Return one of `CAUSES`."""
         if self.failure is not None:
             return self.failure.kind
@@ -94,7 +94,7 @@ def launch(processes: int, hint: Hint) -> None:
     Raises what one of them raised, WorkFailedError where one was killed, or KeyboardInterrupt where a signal
     ended all. `hint` says how to go on, with a setting that needs less memory if there is one.
     """
-    with Children() as children, noted() as signals:
+    with Children() as children, note_signals() as signals:
         ranks = start(processes, children)
         wait(ranks, signals)
     raise_failure(ranks, signals.interrupts > 0, hint)
@@ -139,7 +139,7 @@ def words_without_processes() -> list[str]:
 
 
 @contextmanager
-def noted() -> Iterator[Signals]:
+def note_signals() -> Iterator[Signals]:
     """Note the signals that are for all processes of the training."""
     signals = Signals()
     before = {
@@ -199,7 +199,7 @@ def stop(ranks: list[Rank]) -> None:
 def raise_failure(ranks: list[Rank], is_interrupted: bool, hint: Hint) -> None:
     """Raise the failure that others are the consequence of, if there is one."""
     failed = [rank for rank in ranks if rank.has_failed and not rank.is_ended_by_us]
-    first = min(failed, key=lambda rank: CAUSES.index(rank.ended_by), default=None)
+    first = min(failed, key=lambda rank: CAUSES.index(rank.cause), default=None)
     if first is None:
         return
     which = f"process {first.number} of {len(ranks)} (pid {first.process.pid})"

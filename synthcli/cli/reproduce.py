@@ -9,7 +9,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.completion import SCALES, complete, list_presets
 from synthcli.cli.device_option import Device
-from synthcli.cli.going_on import going_on, same_command
+from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.presets import Set
 from synthcli.errors import Stopped
 from synthcli.safe_read import read_json
@@ -76,8 +76,8 @@ def reproduce(
     if presets:
         return _reproduce_presets(presets, asked, as_json)
     with (
-        going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
-        screen.showing_lost(lambda lost: show_lost(lost, scale, as_json)),
+        tell_how_to_go_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
+        screen.show_lost_result(lambda lost: show_lost(lost, scale, as_json)),
         ReproducingProgress() as board,
     ):
         report = reproduce_all(asked, output, board, jobs or default_jobs())
@@ -104,7 +104,7 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
     from synthcli.jobs.reproduce.rows import evaluate_preset
 
     with (
-        going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
+        tell_how_to_go_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
         ReproducingProgress() as board,
     ):
         results = [

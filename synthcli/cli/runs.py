@@ -66,7 +66,7 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
     synth runs ls wmt14-dense --json
     ```
     """
-    from synthcli.disk import shown
+    from synthcli.disk import format_bytes
     from synthcli.jobs.run_report import row_of
     from synthcli.runs import runs_root
     from synthcli.runs.inventory import look_through
@@ -85,7 +85,7 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
     if others:
         screen.table("also here", ["path", "state", "size"], others, right=frozenset({2}))
     say_damaged(rows)
-    screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{runs_root()}`")
+    screen.say(f"{format_bytes(sum(row['bytes'] for row in rows))} in `{runs_root()}`")
     left = sum(one.kind == "leftover" and not one.is_in_use for one in found)
     if left:
         screen.say(f"{left:,} left over by killed commands: `synth runs rm --leftovers`")
@@ -94,9 +94,9 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
 
 def ends(row: dict[str, Any]) -> list[str]:
     """Return how far a row is, and its size; why one is damaged stands below the table."""
-    from synthcli.disk import shown
+    from synthcli.disk import format_bytes
 
-    return [row["state"].partition(": ")[0], shown(row["bytes"])]
+    return [row["state"].partition(": ")[0], format_bytes(row["bytes"])]
 
 
 @app.command()
@@ -126,7 +126,7 @@ def show(run: One = None, as_json: AsJson = False) -> None:
 
 def rows_of(report: dict[str, Any]) -> list[list[str]]:
     """Return what is shown of a run, a row each; empty ones are left out."""
-    from synthcli.disk import shown
+    from synthcli.disk import format_bytes
 
     speed, store = report["speed"], report["store"]
     rows = [
@@ -143,9 +143,9 @@ def rows_of(report: dict[str, Any]) -> list[list[str]]:
         *(["result", result_line(name, one)] for name, one in report["results"].items()),
         ["trained", f"{speed['seconds']:,.0f} s" if speed["seconds"] else ""],
         ["tokens/s", f"{speed['tokens_per_second']:,.0f}" if speed["tokens_per_second"] else ""],
-        ["peak memory", shown(speed["peak_memory"]) if speed["peak_memory"] else ""],
-        ["peak GPU memory", shown(speed["peak_gpu_memory"]) if speed["peak_gpu_memory"] else ""],
-        ["size", shown(report["bytes"])],
+        ["peak memory", format_bytes(speed["peak_memory"]) if speed["peak_memory"] else ""],
+        ["peak GPU memory", format_bytes(speed["peak_gpu_memory"]) if speed["peak_gpu_memory"] else ""],
+        ["size", format_bytes(report["bytes"])],
         *(["note", note] for note in report["notes"]),
     ]
     return [*rows, *([f"session {n}", session_line(one)] for n, one in enumerate(report["sessions"], 1))]
@@ -156,10 +156,10 @@ def at(found: dict[str, Any] | None) -> str:
 
 
 def checkpoint_line(one: dict[str, Any]) -> str:
-    from synthcli.disk import shown
+    from synthcli.disk import format_bytes
 
     loss = "" if one["validation_loss"] is None else f", validation loss {one['validation_loss']:.4f}"
-    return f"{one['name']}, {shown(one['bytes'])}{loss}"
+    return f"{one['name']}, {format_bytes(one['bytes'])}{loss}"
 
 
 def result_line(name: str, figures: dict[str, Any]) -> str:

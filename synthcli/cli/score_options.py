@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from synthcli.cli.completion import LOG_BASES, ROUGE_TOKENIZERS, SCORE_TASKS, complete, list_protocols, listed
+from synthcli.cli.completion import (
+    LOG_BASES,
+    ROUGE_TOKENIZERS,
+    SCORE_TASKS,
+    complete,
+    join_or,
+    list_protocols,
+)
 from synthcli.cli.panels import COUNTS, PROTOCOL, RESULT, TEXT
 
 MOST = 10**15  # what a double counts one by one
@@ -23,7 +30,7 @@ ScoreTask = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help=f"{listed(SCORE_TASKS)}.",
+        help=f"{join_or(SCORE_TASKS)}.",
         rich_help_panel=TEXT,
         autocompletion=complete(SCORE_TASKS),
     ),

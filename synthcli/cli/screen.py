@@ -21,13 +21,13 @@ from synthcli.cli.layout import (
     Column,
     choose_columns,
     fit,
+    least_width,
     make_columns,
-    needed,
     split_columns,
 )
 from synthcli.errors import NotWrittenError, SynthError, WorkFailedError
 from synthcli.variables import columns_of
-from synthcli.visible import HANDLER, escaped, visible
+from synthcli.visible import HANDLER, escape_units, visible
 
 # Of several processes only the first speaks.
 IS_SILENT = os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
@@ -107,7 +107,7 @@ def one_message(text: str, longest: int = LONGEST) -> str:
     """
     if len(text) > longest:
         text = f"{text[: longest // 2]}… {len(text) - longest:,} characters …{text[-longest // 2 :]}"
-    return POSING.sub(lambda found: escaped(found[0]), visible(text))
+    return POSING.sub(lambda found: escape_units(found[0]), visible(text))
 
 
 def data(text: str) -> None:
@@ -121,7 +121,7 @@ def data(text: str) -> None:
 def stream(text: str) -> None:
     """Write a part of a command's result at once, without an end of the line."""
     if not IS_SILENT:
-        with printing():
+        with guard_stdout():
             sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
             sys.stdout.flush()
 
@@ -145,14 +145,14 @@ def table(
         parts = [list(range(len(columns)))]
     else:
         parts = split_columns(columns, room) if is_continued else [choose_columns(columns, room, least)]
-    with printing():
+    with guard_stdout():
         if title:
             out.print(Text(visible(title), style="italic"))
         for part in parts:
             out.print(grid([columns[index] for index in part], room))
     absent = [f"`{column.header}`" for index, column in enumerate(columns) if not is_in(index, parts)]
     if absent:
-        wide = f"`COLUMNS={needed(columns, range(len(columns)))}`"
+        wide = f"`COLUMNS={least_width(columns, range(len(columns)))}`"
         say(f"note: {room} columns have no room for {', '.join(absent)}; with {wide} all is shown")
 
 
@@ -187,7 +187,7 @@ def columns_of_terminal() -> int | None:
 
 
 @contextmanager
-def printing() -> Iterator[None]:
+def guard_stdout() -> Iterator[None]:
     """Turn a failed write to standard output into one message; who reads no further ends the command."""
     try:
         yield
@@ -202,7 +202,7 @@ def printing() -> Iterator[None]:
 
 
 @contextmanager
-def showing_lost(show: Callable[[Any], object]) -> Iterator[None]:
+def show_lost_result(show: Callable[[Any], object]) -> Iterator[None]:
     """Show the result of work within that could not be written, before its message ends the command."""
     try:
         yield

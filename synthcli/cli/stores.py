@@ -30,7 +30,7 @@ def ls(as_json: AsJson = False) -> None:
     """List stores: of which corpus, how large, and how many runs read each; and what else lies there."""
     from synthcli.data.store.inventory import look_through_stores
     from synthcli.data.store.store import stores_root
-    from synthcli.disk import shown
+    from synthcli.disk import format_bytes
     from synthcli.jobs.cleaning import readers, row_of_store
     from synthcli.runs import runs_root
     from synthcli.runs.inventory import look_through
@@ -40,23 +40,29 @@ def ls(as_json: AsJson = False) -> None:
     if as_json:
         return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
     cells = [
-        [one.path.name, row["corpus"] or "", counted(row), said(row), shown(row["bytes"])]
+        [
+            one.path.name,
+            row["corpus"] or "",
+            count_all_rows(row),
+            describe_state(row),
+            format_bytes(row["bytes"]),
+        ]
         for one, row in zip(found, rows, strict=True)
     ]
     screen.table(
         None, ["store", "corpus", "rows", "state", "size"], cells, right=frozenset({2, 4}), least=(1,)
     )
     say_damaged(rows)
-    screen.say(f"{shown(sum(row['bytes'] for row in rows))} in `{stores_root()}`")
+    screen.say(f"{format_bytes(sum(row['bytes'] for row in rows))} in `{stores_root()}`")
     return screen.say("next: `synth stores rm STORE...`, `synth prepare-corpus NAME`")
 
 
-def counted(row: dict[str, Any]) -> str:
+def count_all_rows(row: dict[str, Any]) -> str:
     """Return the rows of all splits."""
     return f"{sum(row['rows'].values()):,}" if row["rows"] else ""
 
 
-def said(row: dict[str, Any]) -> str:
+def describe_state(row: dict[str, Any]) -> str:
     """Say what a folder is, and how many runs read it."""
     runs, state = len(row["runs"]), row["state"].partition(": ")[0]  # why one is damaged stands below
     return f"{state}, of {runs} run{'s' * (runs != 1)}" if row["kind"] == "store" else str(state)

@@ -10,7 +10,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.completion import TOKENIZERS, complete, list_corpora, list_runs, list_stores
-from synthcli.cli.next_training import preparing_command
+from synthcli.cli.next_training import prepare_corpus_command
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
 
@@ -88,10 +88,14 @@ def train(
         tokenizer = trained(text, report)
     write(tokenizer, output)
     if as_json:
-        screen.data(json.dumps({"path": str(output), **described(tokenizer)}, indent=2, ensure_ascii=False))
+        screen.data(
+            json.dumps({"path": str(output), **tokenizer_facts(tokenizer)}, indent=2, ensure_ascii=False)
+        )
     if tokenizer.vocab_size < config.size:
         screen.say(f"note: the text supports {tokenizer.vocab_size:,} ids; {config.size:,} were asked for")
-    screen.say(f"wrote `{output}`: {kind}, {tokenizer.vocab_size:,} ids\nnext: {following(output, text)}")
+    screen.say(
+        f"wrote `{output}`: {kind}, {tokenizer.vocab_size:,} ids\nnext: {name_next_step(output, text)}"
+    )
 
 
 @app.command()
@@ -112,11 +116,11 @@ def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
     tokenizer = tokenizer_named(place)
     trial = None if text is None else asdict(try_text(tokenizer, text))
     if as_json:
-        table = described(tokenizer) | ({} if trial is None else {"text": text, **trial})
+        table = tokenizer_facts(tokenizer) | ({} if trial is None else {"text": text, **trial})
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
     for note in notes_of(tokenizer):
         screen.say(f"note: {note}")
-    screen.table(None, ["", place], rows_of(described(tokenizer)))
+    screen.table(None, ["", place], rows_of(tokenizer_facts(tokenizer)))
     if trial is None:
         return screen.say(f'next: `{shlex.join(["synth", "tokenizer", "inspect", place])} --text "…"`')
     pairs = zip(trial["pieces"], trial["ids"], strict=True)
@@ -129,7 +133,7 @@ def is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def described(tokenizer: "Tokenizer") -> dict[str, Any]:
+def tokenizer_facts(tokenizer: "Tokenizer") -> dict[str, Any]:
     """Return what a tokenizer is, for `--json` and the table."""
     from synthcli.data.tokenizers.base import special_ids
 
@@ -163,7 +167,7 @@ def summary(trial: dict[str, Any]) -> str:
     return f"{counts}; decoding gives other text: {trial['decoded']}"
 
 
-def following(output: Path, text: "Training") -> str:
+def name_next_step(output: Path, text: "Training") -> str:
     """Name what to do with a new tokenizer: look at it, and prepare what it learnt from, if one thing."""
     look = f'`{shlex.join(["synth", "tokenizer", "inspect", str(output)])} --text "…"`'
     corpus, source = text.corpus, text.source
@@ -171,4 +175,4 @@ def following(output: Path, text: "Training") -> str:
         corpus, source = "text", text.files[0]
     if corpus is None:
         return look
-    return f"{look}, `{preparing_command(corpus, source, text.config.kind, None, output)}`"
+    return f"{look}, `{prepare_corpus_command(corpus, source, text.config.kind, None, output)}`"

@@ -10,7 +10,7 @@ import typer
 from synthcli.cli import screen
 from synthcli.cli.completion import complete, list_presets, list_runs
 from synthcli.cli.device_option import Device
-from synthcli.cli.going_on import begun_since, resuming, same_command
+from synthcli.cli.going_on import find_begun_runs, same_command, tell_how_to_resume
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
 from synthcli.cli.presets import Config, Scale, Set
 from synthcli.cli.run_options import RunName, Track
@@ -111,11 +111,11 @@ def train(
     for number, (word, experiment) in enumerate(zip(words, experiments, strict=True), start=1):
         done = (presets or [])[:number]
         then = same_command(done) if number < len(words) else ""
-        with resuming("train", done=done[:-1], then=then):
+        with tell_how_to_resume("train", done=done[:-1], then=then):
             if experiment:
                 trained.append(one(experiment, trackers))
             else:
-                trained.append(resumed(word, scale, config, overrides, trackers))
+                trained.append(resume_training(word, scale, config, overrides, trackers))
     metric = trained[-1].experiment.evaluation.metrics[0]
     command = shlex.join(["synth", "eval", metric, str(trained[-1].run.path)])
     return screen.say(f"next: `{command}`")
@@ -147,9 +147,9 @@ def chosen_trackers(track: list[str] | None, trains: bool = True) -> tuple[str, 
 
 def shorthands(source: Path | None, seed: int | None) -> list[str]:
     """Return the overrides that short options stand for."""
-    from synthcli.presets.dumping import written
+    from synthcli.presets.dumping import write_toml_value
 
-    named = [] if source is None else [f"data.source={written(str(source))}"]
+    named = [] if source is None else [f"data.source={write_toml_value(str(source))}"]
     return named if seed is None else [*named, f"training.seed={seed}"]
 
 
@@ -185,8 +185,8 @@ def in_processes(
         with watching(preset) as observer:
             fitted_to_store(load_preset(preset, scale, config, overrides), observer)
     there_before = set(list_runs())
-    with resuming("train", f" --processes {processes}"):
-        launch(processes, lambda setting: how_to_go_on(processes, begun_since(there_before), setting))
+    with tell_how_to_resume("train", f" --processes {processes}"):
+        launch(processes, lambda setting: how_to_go_on(processes, find_begun_runs(there_before), setting))
 
 
 def how_to_go_on(processes: int, begun: "Sequence[Run]", setting: str = "") -> str:
@@ -208,7 +208,7 @@ def read(
     """Read a preset, all before any is trained: a mistake in the last is told at once, and without torch."""
     from synthcli.presets import load_preset
 
-    return load_preset(preset, scale, config, overrides).called(name)
+    return load_preset(preset, scale, config, overrides).with_name(name)
 
 
 def one(experiment: "Experiment", trackers: tuple[str, ...] = ()) -> "Trained":
@@ -221,7 +221,7 @@ def one(experiment: "Experiment", trackers: tuple[str, ...] = ()) -> "Trained":
     return trained
 
 
-def resumed(
+def resume_training(
     word: str | None,
     scale: str | None,
     config: Path | None,
@@ -293,13 +293,13 @@ def report(trained: "Trained") -> None:
     if outcome is None:
         return
     if outcome.is_interrupted:
-        raise saved("train", outcome, path, *tracker_words(trained.run))
+        raise stop_after_saved_step("train", outcome, path, *tracker_words(trained.run))
     where = f"step {outcome.step:,} of {outcome.steps:,}"
     loss = "" if outcome.evaluation is None else f", validation loss {outcome.evaluation.loss:.4f}"
     screen.say(f"wrote `{path / 'checkpoints' / 'last'}` ({where}, {outcome.precision}{loss})")
 
 
-def saved(verb: str, outcome: "Outcome", path: Path, *more: str) -> Stopped:
+def stop_after_saved_step(verb: str, outcome: "Outcome", path: Path, *more: str) -> Stopped:
     """Return how an interrupted training goes on: it ended after a step, which is saved."""
     command = shlex.join(["synth", verb, "--resume", str(path), *more, *device_words()])
     return Stopped(f"step {outcome.step:,} of {outcome.steps:,} is saved", command, "goes on after it")

@@ -10,7 +10,7 @@ from synthcli.cli import screen
 from synthcli.cli.compare_options import AsJson, Jobs, OnlyPlan, Output
 from synthcli.cli.completion import complete, list_presets
 from synthcli.cli.device_option import Device
-from synthcli.cli.going_on import going_on, same_command
+from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.panels import WORK
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.tune_options import TRIALS, Halving, Over, Trials
@@ -68,8 +68,8 @@ def tune(
     if only_plan:
         return show_plan_of_tuning(plan_alone(alone), as_json)
     with (
-        going_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
-        screen.showing_lost(lambda lost: screen.data(json.dumps(lost, indent=2))),
+        tell_how_to_go_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
+        screen.show_lost_result(lambda lost: screen.data(json.dumps(lost, indent=2))),
         ReproducingProgress() as board,
     ):
         report = tune_alone(alone, board, jobs or default_jobs())

@@ -13,12 +13,12 @@ from synthcli.evaluation.score import Score
 def matthews(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> list[Score]:
     """Return the correlation of predicted and true classes  (Matthews 1975; of many, Gorodkin 2004)."""
     protocol = "100 · Matthews' correlation of predicted and true classes; 0 where one of them is constant"
-    return [Score("matthews", Sampled(counted(predictions, labels, classes), correlation), protocol)]
+    return [Score("matthews", Sampled(count_cells(predictions, labels, classes), correlation), protocol)]
 
 
 def f1(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> list[Score]:
     """Return F1 of class 1 of a model with two, else the mean over all of its classes."""
-    table = counted(predictions, labels, classes)
+    table = count_cells(predictions, labels, classes)
     if classes == 2:
         return [Score("f1", Sampled(table, f1_of_one), "100 · F1 of class 1")]
     protocol = (
@@ -27,7 +27,7 @@ def f1(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> list[
     return [Score("f1_macro", Sampled(table, f1_of_all), protocol)]
 
 
-def counted(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> Array:
+def count_cells(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> Array:
     """Return (samples, classes²): 1 where a sample stands in the table of labels by predictions."""
     cells = np.asarray(labels) * classes + np.asarray(predictions)
     table = np.zeros((len(cells), classes * classes))

@@ -37,7 +37,7 @@ class Row:
     forced: list[int] = field(default_factory=list)
 
 
-def written(
+def write_tokens(
     step: Step,
     select: Callable[[Any, Tensor], Any],
     state: Any,
@@ -113,7 +113,7 @@ def answer(
     rows = rows_for(len(sources), first, [options.max_length] * len(sources), sampling)
     start = Reading(model.initial_state(), torch.arange(len(sources), device=device), memory, padding)
     begins = torch.full((len(sources),), options.begin)
-    yield from written(step, select, start, begins, rows, options, sampling)
+    yield from write_tokens(step, select, start, begins, rows, options, sampling)
 
 
 @torch.inference_mode()
@@ -149,7 +149,7 @@ def go_on(
     for row, ids in zip(rows, prompts, strict=True):
         row.forced = ids[shared + 1 :]
     nexts = torch.tensor([ids[shared] for ids in prompts])
-    yield from written(step, select, state, nexts, rows, options, sampling)
+    yield from write_tokens(step, select, state, nexts, rows, options, sampling)
 
 
 def rows_for(count: int, first: int, lengths: list[int], sampling: Sampling) -> list[Row]:

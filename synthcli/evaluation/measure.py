@@ -73,7 +73,7 @@ class EvaluationJob:
         return {name: tensor.to(device) for name, tensor in batch.items() if tensor is not None}
 
 
-def generated(job: EvaluationJob) -> list[str]:
+def generate_outputs(job: EvaluationJob) -> list[str]:
     """Return the text the model writes for each source."""
     model, tokenizer = job.model, job.tokenizer
     options = search_options(tokenizer, job.config, model.config.max_target_length)
@@ -95,7 +95,7 @@ def _by_text(metric: str, job: EvaluationJob) -> list[Score]:
     if metric == "rouge":  # before anything is written
         refuse_unreadable(references, job.config.rouge_tokenizer)
     sources = [None] * len(chosen) if job.keep is None else examples.sources(chosen)
-    outputs = Outputs(sources, [(text,) for text in references], generated(job))
+    outputs = Outputs(sources, [(text,) for text in references], generate_outputs(job))
     scores = score(metric, outputs, job.config)
     if job.keep is not None:
         job.keep(outputs, scores)

@@ -22,18 +22,22 @@ def perplexity(nats: Array, tokens: Array, words: Array | None, text_bytes: Arra
         raise SynthError(message, "evaluate more examples, or a split with text in it")
     ends = "the end of a row counts as one"
     scores = [
-        Score("perplexity", _sampled(nats, tokens, perplexity_of), f"exp(nats / token); {ends}", "", False)
+        Score(
+            "perplexity", _resample_sums(nats, tokens, perplexity_of), f"exp(nats / token); {ends}", "", False
+        )
     ]
     if words is not None and words.any():
         protocol = f"exp(nats / word); words stand between white space, {ends}"
-        scores.append(Score("perplexity_per_word", _sampled(nats, words, perplexity_of), protocol, "", False))
+        scores.append(
+            Score("perplexity_per_word", _resample_sums(nats, words, perplexity_of), protocol, "", False)
+        )
     if text_bytes is not None and text_bytes.any():
         protocol = f"bits / byte of UTF-8; {ends}"
-        scores.append(Score("bits_per_byte", _sampled(nats, text_bytes, bits_of), protocol, "", False))
+        scores.append(Score("bits_per_byte", _resample_sums(nats, text_bytes, bits_of), protocol, "", False))
     return scores
 
 
-def _sampled(nats: Array, units: Array, figure: Callable[[Array], Array]) -> Sampled:
+def _resample_sums(nats: Array, units: Array, figure: Callable[[Array], Array]) -> Sampled:
     return Sampled(np.stack((nats, units), axis=1), figure)
 
 

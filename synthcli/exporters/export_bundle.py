@@ -35,7 +35,7 @@ class Metric:
     dataset_split: str | None = None
 
     @property
-    def counted(self) -> str:
+    def sample_count(self) -> str:
         """How many samples there were, of how many: `16 of 1,000`."""
         return f"{self.samples:,} of {self.split_size:,}"
 

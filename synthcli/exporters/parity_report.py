@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from synthcli.atomic_files import passing_folder
+from synthcli.atomic_files import hold_temporary_folder
 from synthcli.children import Children
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import WorkFailedError
 from synthcli.exporters.parity_reference import ParityReference
 
@@ -31,7 +31,10 @@ def check_parity(folder: Path, check: str, reference: ParityReference, **facts: 
     The process knows the standard library and what is installed; importing the project is refused there.
     """
     temporary = Path(tempfile.gettempdir())
-    with writing("what is compared", temporary, ELSEWHERE), passing_folder(temporary, PASSING) as place:
+    with (
+        guard_write("what is compared", temporary, ELSEWHERE),
+        hold_temporary_folder(temporary, PASSING) as place,
+    ):
         name = str(place)
         (place / "parity").mkdir()
         for script in SCRIPTS.glob("*.py"):

@@ -19,12 +19,12 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 def write_tensors(bundle: ExportBundle, folder: Path, options: ExportOptions) -> None:
     """Fill a folder with the files of a checkpoint, but no manifest."""
     (folder / CONFIG).write_text(bundle.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    save_tensors(folder / WEIGHTS, named_tensors(bundle.model), {"format": "pt"})
+    save_tensors(folder / WEIGHTS, collect_tensors(bundle.model), {"format": "pt"})
     if bundle.tokenizer is not None:
         bundle.tokenizer.save(folder)
 
 
-def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+def collect_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Return parameters and saved buffers by name, each tied one once."""
     saved = model.state_dict(keep_vars=True)
     named = [*model.named_parameters(), *model.named_buffers()]
@@ -35,7 +35,7 @@ def hash_tensors(model: nn.Module) -> dict[str, str]:
     """Return the sha256 of each tensor's bytes, by name."""
     return {
         name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
-        for name, tensor in named_tensors(model).items()
+        for name, tensor in collect_tensors(model).items()
     }
 
 
@@ -45,7 +45,7 @@ def recompute_logits(folder: Path, bundle: ExportBundle) -> dict[str, Tensor]:
     config = ModelConfig.model_validate_json((folder / CONFIG).read_text(encoding="utf-8"))
     with torch.random.fork_rng(devices=[]):
         model = build(config).eval()
-    own, saved = named_tensors(model), load_file(folder / WEIGHTS)
+    own, saved = collect_tensors(model), load_file(folder / WEIGHTS)
     for name, tensor in own.items():
         tensor.copy_(saved[name])
     given = enumerate(draw_cases(bundle))

@@ -87,7 +87,7 @@ def accept_options(request: ImportSource, known: Mapping[str, str], origin: str)
     return dict(request.options)
 
 
-def missing_option(key: str, why: str, examples: str) -> SynthError:
+def refuse_unseen_option(key: str, why: str, examples: str) -> SynthError:
     """Return the error of something that no tensor shows."""
     return SynthError(f"no weight shows `{key}`: {why}", f"say it: {examples}")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli import atomic_files
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.runs import Run
 from synthcli.training.records import read_records
@@ -95,7 +95,7 @@ def picture(curves: Sequence[Curve], path: Path) -> None:
         finish(panels[1], "validation loss")
     labels = [curve.label for curve in curves]
     figure.legend(drawn, labels, loc="outside lower left", ncols=2, frameon=False, handlelength=4, fontsize=9)
-    with writing(f"`{path}`", path, "name another file with `-o`"):
+    with guard_write(f"`{path}`", path, "name another file with `-o`"):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_files.save_picture(path, figure)
 

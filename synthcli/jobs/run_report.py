@@ -9,7 +9,7 @@ from synthcli.disk import size_of
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs import Run
-from synthcli.runs.inventory import ROLES, Found, describe, named_in, uses_of
+from synthcli.runs.inventory import ROLES, Found, describe, read_ingredients, uses_of
 from synthcli.runs.verbs import TRAINED, verb_of
 from synthcli.training.manifest import read_manifest, step_folders
 from synthcli.training.records import read_records
@@ -39,7 +39,7 @@ def report_of(found: Found, there: Sequence[Found]) -> dict[str, Any]:
         **row_of(found, run.path.parent.parent),
         "title": preset.get("title"),
         "scale": preset.get("scale"),
-        "made_of": {ROLES[key]: word for key, word in named_in(run).items()},
+        "made_of": {ROLES[key]: word for key, word in read_ingredients(run).items()},
         "used_by": [{"run": str(use.by.path), "role": use.role} for use in uses_of(run, there)],
         "store": store_of(run, preset),
         "checkpoints": [checkpoint_of(path) for path in step_folders(run.checkpoints)],

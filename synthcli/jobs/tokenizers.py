@@ -15,7 +15,7 @@ from synthcli.data.tokenizers.find_tokenizer import find_tokenizer
 from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer
 from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.data.tokenizers.word_level import frequent_words
-from synthcli.disk import refuse_unwritable, writing
+from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError
 from synthcli.progress import Progress
 from synthcli.runs.finding import find_checkpoint
@@ -73,7 +73,7 @@ def trained(training: Training, report: Progress) -> Tokenizer:
 
 def write(tokenizer: Tokenizer, output: Path) -> None:
     """Write a tokenizer to a new folder, whole or not at all."""
-    with writing(f"`{output}`", output, ELSEWHERE), new_folder(output, replaces=True) as folder:
+    with guard_write(f"`{output}`", output, ELSEWHERE), new_folder(output, replaces=True) as folder:
         tokenizer.save(folder)
 
 

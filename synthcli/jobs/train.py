@@ -33,15 +33,15 @@ from synthcli.runs import (
     find_run,
     is_training,
     list_runs,
+    note_unfinished,
     read_experiment,
     refuse_differences,
     refuse_other_verb,
     refuse_unwritable_runs,
     start_run,
-    unfinished_note,
 )
 from synthcli.runs.experiments import START, TOKENIZER, with_places
-from synthcli.runs.trackers import tracking
+from synthcli.runs.trackers import start_tracking
 from synthcli.training.checkpoints import load_checkpoint, newest_checkpoint
 from synthcli.training.loop import Outcome, train
 from synthcli.training.seeding import seed_torch
@@ -85,7 +85,7 @@ def with_source(experiment: Experiment, store: Store) -> Experiment:
     given = store.manifest["source"].get("given")
     if experiment.data.source is not None or given is None:
         return experiment
-    return experiment.reading(given, "the store")
+    return experiment.with_source(given, "the store")
 
 
 def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
@@ -101,7 +101,7 @@ def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
 
 def fitted(experiment: Experiment, store: Store) -> Experiment:
     """Return the experiment with the vocabulary and the classes of a store."""
-    return experiment.fitted(store.tokenizer.vocab_size, store.class_names)
+    return experiment.fit_to_store(store.tokenizer.vocab_size, store.class_names)
 
 
 def planned(experiment: Experiment) -> Plan:
@@ -173,7 +173,7 @@ def from_same_source(experiment: Experiment, own: Experiment, asked: Experiment 
     """Return an experiment that reads what a run was told to, unless it is asked to read something else."""
     if (asked or experiment).data.source is not None:
         return experiment
-    return experiment.reading(own.data.source, "the run")
+    return experiment.with_source(own.data.source, "the run")
 
 
 def run_to_resume(word: str | None) -> Run:
@@ -207,7 +207,10 @@ def _train(run: Run, experiment: Experiment, examples: Examples, observer: Obser
         writing = run.callbacks(
             store.tokenizer, validation, store.hash, say=observer.say, trackers=observer.trackers
         )
-        with resumable(run, "train", experiment), tracking(run, observer.trackers, observer.say) as trackers:
+        with (
+            resumable(run, "train", experiment),
+            start_tracking(run, observer.trackers, observer.say) as trackers,
+        ):
             outcome = train(
                 network,
                 examples,
@@ -261,7 +264,7 @@ def initialised(experiment: Experiment, observer: Observer, is_resumed: bool = F
 
 def say_if_unfinished(checkpoint: Path, observer: Observer) -> None:
     """Say that what a training begins with, or aims at, is not the end of its own training."""
-    note = unfinished_note(checkpoint)
+    note = note_unfinished(checkpoint)
     if note is not None:
         observer.say(f"note: {note}")
 

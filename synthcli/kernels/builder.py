@@ -43,7 +43,7 @@ class Bench:
     seconds: float
 
 
-def checked_mode(mode: str, key: str) -> str:
+def check_mode(mode: str, key: str) -> str:
     """Return a mode that exists."""
     if mode not in MODES:
         raise SynthError(f"`{key}` is `{mode}`", did_you_mean(mode, MODES))
@@ -52,7 +52,7 @@ def checked_mode(mode: str, key: str) -> str:
 
 def mode_of_environment() -> str:
     """Return `SYNTH_BUILD_KERNELS`, or `auto`."""
-    return checked_mode(os.environ.get("SYNTH_BUILD_KERNELS") or "auto", "SYNTH_BUILD_KERNELS")
+    return check_mode(os.environ.get("SYNTH_BUILD_KERNELS") or "auto", "SYNTH_BUILD_KERNELS")
 
 
 def build(
@@ -71,7 +71,7 @@ def build(
     try:
         with workplace(target.absolute()) as work:
             bench = Bench(work, sources, report.abi, architectures, seconds)
-            report = report.but({kind: tried(kind, bench) for kind in MODES[mode]})
+            report = report.but({kind: try_compile(kind, bench) for kind in MODES[mode]})
             install(work, target, report)
     except OSError as error:
         failed = Part("failed", reason=f"`{target}` cannot be written: {error.strerror or error}")
@@ -90,7 +90,7 @@ def insist(report: Report) -> None:
         raise WorkFailedError(f"native kernels could not be built: {'; '.join(reasons)}", hint)
 
 
-def tried(kind: str, bench: Bench) -> Part:
+def try_compile(kind: str, bench: Bench) -> Part:
     """Compile a library and load it once; a failure is told, not raised."""
     start = time.monotonic()
     part = Part("failed")
@@ -120,7 +120,7 @@ def compile_cuda(nvcc: Sequence[str], bench: Bench) -> tuple[str, ...]:
     """Compile the library for CUDA; return its architectures."""
     codes = recipes.parse_architectures(bench.architectures)
     if codes in ([], [recipes.ALL_MAJOR]):
-        known = recipes.known_architectures(nvcc, bench.seconds)
+        known = recipes.list_architectures(nvcc, bench.seconds)
         default = recipes.default_architectures
         codes = (
             recipes.major_architectures(known) if codes else default(known, recipes.present_architectures())

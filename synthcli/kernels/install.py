@@ -19,7 +19,7 @@ def workplace(target: Path) -> Iterator[Path]:
     """Yield an empty folder inside another, alone there; remove what killed builds left."""
     target.mkdir(parents=True, exist_ok=True)
     keep_others_out(target)
-    with locked(target / LOCK):
+    with hold_file_lock(target / LOCK):
         for leftover in target.glob(UNFINISHED + "*"):
             shutil.rmtree(leftover, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=target))
@@ -30,7 +30,7 @@ def workplace(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_file_lock(path: Path) -> Iterator[None]:
     """Hold a file's lock, which ends with the process whatever ends it."""
     import fcntl  # absent where there is no POSIX, and nothing is compiled
 

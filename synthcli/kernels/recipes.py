@@ -94,7 +94,7 @@ def major_architectures(known: Sequence[int]) -> list[str]:
     return [*codes, f"compute_{max(known)}"]
 
 
-def known_architectures(nvcc: Sequence[str], seconds: float) -> list[int]:
+def list_architectures(nvcc: Sequence[str], seconds: float) -> list[int]:
     """Return the architectures that an nvcc compiles for."""
     said = run([[*nvcc, "--list-gpu-arch"]], min(seconds, PROBE_SECONDS))[0]
     known = [int(number) for number in re.findall(r"compute_(\d+)\s", said + "\n")]

@@ -54,10 +54,10 @@ def _subject(text: str, seed: int) -> Subject:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
-    return Subject(config, model, drawn(config))
+    return Subject(config, model, draw_batch(config))
 
 
-def drawn(config: ModelConfig) -> dict[str, Tensor]:
+def draw_batch(config: ModelConfig) -> dict[str, Tensor]:
     """Draw tokens that a model can read."""
     limits = [stack.max_length for stack in (config.encoder, config.decoder) if stack is not None]
     length = min(LENGTH, *limits)
@@ -207,7 +207,7 @@ def gradients_are_finite_at_depth(config: ModelConfig) -> str:
     torch.manual_seed(1)
     config = deeper(config, DEPTH)
     model = build(config)
-    logits = Subject(config, model, drawn(config)).logits()
+    logits = Subject(config, model, draw_batch(config)).logits()
     logits.square().mean().backward()
     broken = [n for n, p in model.named_parameters() if p.grad is not None and not p.grad.isfinite().all()]
     require(not broken, f"gradients are not finite: {', '.join(broken[:5])}")

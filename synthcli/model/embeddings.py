@@ -47,9 +47,9 @@ class Embeddings(nn.Module):
     ) -> Float[Tensor, "batch length d_model"]:
         """Return what enters the stack; `rows` are the tokens' clusters, where they are known already."""
         vectors = self.tokens(tokens) if rows is None else self.tokens(tokens, rows)
-        return self.placed(vectors, start, token_types)
+        return self.add_positions(vectors, start, token_types)
 
-    def placed(
+    def add_positions(
         self,
         x: Float[Tensor, "batch length d_model"],
         start: int = 0,

@@ -107,9 +107,9 @@ class WeightedSum(torch.autograd.Function):
         x, alpha, y, beta = ctx.saved_tensors
         needs = ctx.needs_input_grad
         return (
-            _scaled(grad, alpha, x) if needs[0] else None,
+            _scale_gradient(grad, alpha, x) if needs[0] else None,
             _dot(grad, x, alpha) if needs[1] else None,
-            _scaled(grad, beta, y) if needs[2] else None,
+            _scale_gradient(grad, beta, y) if needs[2] else None,
             _dot(grad, y, beta) if needs[3] else None,
         )
 
@@ -119,7 +119,7 @@ differentiable_sum: Callable[[Tensor, Tensor | float, Tensor | None, Tensor | No
 )
 
 
-def _scaled(grad: Tensor, gain: Tensor, like: Tensor) -> Tensor:
+def _scale_gradient(grad: Tensor, gain: Tensor, like: Tensor) -> Tensor:
     return (grad * gain).to(like.dtype)
 
 

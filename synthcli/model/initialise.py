@@ -147,7 +147,7 @@ def _tie_initial_projections(stack: Stack) -> None:
         output, tie = attention.output, attention.config.tie_init
         if tie == "none" or not isinstance(output, Residual) or output.initial is None:
             continue
-        value = _fixed_part(attention.value, like=output.initial)
+        value = _get_fixed_part(attention.value, like=output.initial)
         if tie == "all-blocks":
             output.initial.copy_(value.T)
             continue
@@ -158,7 +158,7 @@ def _tie_initial_projections(stack: Stack) -> None:
             product = output.initial @ product
 
 
-def _fixed_part(projection: nn.Module, like: torch.Tensor) -> torch.Tensor:
+def _get_fixed_part(projection: nn.Module, like: torch.Tensor) -> torch.Tensor:
     """Return W_init of a projection that is not a full one."""
     if isinstance(projection, Residual) and projection.initial is not None:
         return projection.initial

@@ -62,7 +62,7 @@ def cast_together(blocks: nn.Module, x: Tensor) -> Iterator[None]:
         return
     kept = {one: dict(one._parameters) for one in owners if not isinstance(one, Joining)}
     try:
-        for owner, joined in zip(owners, cast(owners.values(), dtype), strict=True):
+        for owner, joined in zip(owners, cast_groups(owners.values(), dtype), strict=True):
             if isinstance(owner, Joining):
                 owner.joined = joined
             else:
@@ -107,7 +107,7 @@ def is_castable(module: nn.Linear) -> bool:
     return is_whole and type(module).forward is nn.Linear.forward and not is_watched
 
 
-def cast(groups: Iterable[tuple[nn.Linear, ...]], dtype: torch.dtype) -> list[JoinedMaps]:
+def cast_groups(groups: Iterable[tuple[nn.Linear, ...]], dtype: torch.dtype) -> list[JoinedMaps]:
     """Return the maps of each group in one matrix, all of them made by one operation."""
     groups = list(groups)
     rows = [tuple(one.out_features for one in maps) for maps in groups for _ in NAMES]

@@ -63,14 +63,14 @@ def _parts(state: object) -> list[tuple[str, object]]:
 
 def map_state(state: T, change: Callable[[Tensor], Tensor]) -> T:
     """Return the state with every tensor changed."""
-    return cast(T, _mapped(state, change))  # the same classes, part by part
+    return cast(T, _map_tensors(state, change))  # the same classes, part by part
 
 
-def _mapped(part: object, change: Callable[[Tensor], Tensor]) -> object:
+def _map_tensors(part: object, change: Callable[[Tensor], Tensor]) -> object:
     if isinstance(part, Tensor):
         return change(part)
     if isinstance(part, tuple):
-        return tuple(_mapped(item, change) for item in part)
+        return tuple(_map_tensors(item, change) for item in part)
     if is_dataclass(part) and not isinstance(part, type):
-        return replace(part, **{f.name: _mapped(getattr(part, f.name), change) for f in fields(part)})
+        return replace(part, **{f.name: _map_tensors(getattr(part, f.name), change) for f in fields(part)})
     return part

@@ -100,9 +100,9 @@ class AttentionConfig(MixerSettings):
         if fixed and inner != d_model:
             sizes = f"`heads = {self.heads}` times `d_head = {self.d_head}` is {inner}"
             return [f'a projection of kind "{fixed[0].kind}" needs {d_model} columns, and {sizes}']
-        return [] if self.tie_init == "none" else self._untied()
+        return [] if self.tie_init == "none" else self._find_untied()
 
-    def _untied(self) -> list[str]:
+    def _find_untied(self) -> list[str]:
         """Return the projections that have no fixed part to tie, or an output one that cannot change."""
         values = {"value": self.value, "first_value": self.first_value}
         outputs = {"output": self.output, "last_output": self.last_output}

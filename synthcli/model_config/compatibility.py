@@ -84,7 +84,7 @@ def embedding_problems(config: ModelParts) -> Iterator[str]:
         projection = f'`embeddings.projection = "{embeddings.projection}"`'
         yield f'{projection} leaves vectors too narrow for logits: use `tie = "none"`, not "{embeddings.tie}"'
     if embeddings.projection == "none":
-        yield from unprojected_problems(config)
+        yield from find_projection_problems(config)
     if embeddings.positions in WHAT_SCORES_DO:
         yield from relative_problems(config)
     yield from head_problems(config)
@@ -105,7 +105,7 @@ def head_problems(config: ModelParts) -> Iterator[str]:
         yield "`head.transform` and `head.bias` belong to language models; a classifier has `pooler`"
 
 
-def unprojected_problems(config: ModelParts) -> Iterator[str]:
+def find_projection_problems(config: ModelParts) -> Iterator[str]:
     """Yield what keeps vectors of another width from entering the first layers as they are."""
     embeddings, what = config.embeddings, '`embeddings.projection = "none"`'
     if embeddings.d_embed is None or embeddings.cutoffs:

@@ -28,32 +28,32 @@ def shape_attention(model: ModelParts) -> None:
     """
     if model.block.kind not in SHAPED_BLOCKS:
         return
-    change(model, mixer=shaped(model.mixer))
+    change(model, mixer=fill_shaping(model.mixer))
     for name in ("encoder", "decoder"):
         stack: StackConfig | None = getattr(model, name)
         if stack is not None:
-            layers = {layer: shaped(mixer) for layer, mixer in stack.layer_mixers.items()}
-            own = None if stack.mixer is None else shaped(stack.mixer)
+            layers = {layer: fill_shaping(mixer) for layer, mixer in stack.layer_mixers.items()}
+            own = None if stack.mixer is None else fill_shaping(stack.mixer)
             change(model, **{name: stack.model_copy(update={"mixer": own, "layer_mixers": layers})})
 
 
-def shaped(mixer: Any) -> Any:
+def fill_shaping(mixer: Any) -> Any:
     """Return attention fit for a block without skip where it leaves that open; other mixers as they are."""
     if not isinstance(mixer, AttentionConfig):
         return mixer
     # heads of another width cannot do without projections
     wanted = IN_SKIPLESS if mixer.d_head is None else {"shaping": ShapingConfig()}
     open_to = {name: value for name, value in wanted.items() if name not in mixer.model_fields_set}
-    scores = filled_scores(mixer.scores, zero_query=True)
+    scores = fill_scores(mixer.scores, zero_query=True)
     return mixer.model_copy(update={**open_to, "scores": scores})
 
 
-def filled_scores(scores: Sequence[ScoreConfig], **wanted: Any) -> tuple[ScoreConfig, ...]:
+def fill_scores(scores: Sequence[ScoreConfig], **wanted: Any) -> tuple[ScoreConfig, ...]:
     """Return scores whose dot products have what is wanted, unless they say otherwise."""
-    return tuple(filled(s, **wanted) if isinstance(s, DotProductConfig) else s for s in scores)
+    return tuple(fill_unset(s, **wanted) if isinstance(s, DotProductConfig) else s for s in scores)
 
 
-def filled(config: C, **wanted: Any) -> C:
+def fill_unset(config: C, **wanted: Any) -> C:
     """Return the configuration with wanted values at the keys it does not set."""
     return config.model_copy(
         update={key: value for key, value in wanted.items() if key not in config.model_fields_set}

@@ -27,7 +27,7 @@ class ShapingConfig(Config):
         return self
 
     @property
-    def learnt(self) -> tuple[PartName, ...]:
+    def trainable_parts(self) -> tuple[PartName, ...]:
         """The parts whose gains are parameters."""
         wanted = PARTS if self.trainable is True else self.trainable or ()
         return tuple(name for name in PARTS if name in wanted)

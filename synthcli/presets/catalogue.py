@@ -5,14 +5,16 @@ from typing import Any
 
 from synthcli.presets.commands import verb_of
 from synthcli.presets.merge import values_of
-from synthcli.presets.resolve import load_preset, merged
-from synthcli.presets.sizes import key_of, recorded_sizes, size_of
+from synthcli.presets.resolve import load_preset, merge_tree
+from synthcli.presets.sizes import key_of, read_recorded_sizes, size_of
 
 
 def summarise(name: str) -> dict[str, Any]:
     """Return a preset's row; one that is not as it was recorded is validated, and its model built."""
-    table = values_of(merged(name, None, None, ()))
-    size = recorded_sizes().get(key_of_preset(table)) or size_of(load_preset(name).model.model_dump_json())
+    table = values_of(merge_tree(name, None, None, ()))
+    size = read_recorded_sizes().get(key_of_preset(table)) or size_of(
+        load_preset(name).model.model_dump_json()
+    )
     return {
         "name": table["name"],
         "title": table["title"],

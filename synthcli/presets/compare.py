@@ -12,7 +12,7 @@ def differences(old: "Experiment", new: "Experiment") -> list[str]:
     before, after = (flat(experiment.model_dump(mode="json")) for experiment in (old, new))
     keys = [*before, *(key for key in after if key not in before)]
     return [
-        f"`{key}`: {shown(before.get(key))} → {shown(after.get(key))}"
+        f"`{key}`: {show_difference_value(before.get(key))} → {show_difference_value(after.get(key))}"
         for key in keys
         if before.get(key) != after.get(key)
     ]
@@ -26,5 +26,5 @@ def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return values
 
 
-def shown(value: Any) -> str:
+def show_difference_value(value: Any) -> str:
     return "absent" if value is None else json.dumps(value, ensure_ascii=False)

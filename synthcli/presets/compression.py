@@ -9,7 +9,7 @@ from synthcli.errors import SynthError
 from synthcli.presets.commands import build_command, verb_of
 from synthcli.presets.merge import Tree, merge, trace, values_of
 from synthcli.presets.overrides import parse_overrides
-from synthcli.presets.resolve import check, config_layer, merged, resolve
+from synthcli.presets.resolve import check, config_layer, merge_tree, resolve
 
 if TYPE_CHECKING:
     from synthcli.compress.config import CompressConfig
@@ -54,7 +54,7 @@ def load_compression(
         if scale is not None:
             raise SynthError("`--scale` belongs to a preset, and none is named", "give `--preset NAME`")
         return Compression(_alone(verb, asked))
-    tree = merged(preset, scale, None, ())
+    tree = merge_tree(preset, scale, None, ())
     refuse_other_verb(preset, values_of(tree), verb)
     experiment = resolve(preset, merge(tree, asked))
     own = asked.get("compress")

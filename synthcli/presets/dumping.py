@@ -20,27 +20,27 @@ def lines_of(table: dict[str, Any], path: tuple[str, ...], experiment: "Experime
     tables = {key: value for key, value in table.items() if isinstance(value, dict) and value}
     plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
     if path and plain:
-        yield f"\n[{'.'.join(written_key(key) for key in path)}]"
+        yield f"\n[{'.'.join(write_key(key) for key in path)}]"
     for key, value in plain.items():
-        line = f"{written_key(key)} = {written(value)}"
+        line = f"{write_key(key)} = {write_toml_value(value)}"
         yield f"{line:<{COMMENT_COLUMN}}  # {experiment.source_of('.'.join((*path, key)))}"
     for key, value in tables.items():
         yield from lines_of(value, (*path, key), experiment)
 
 
-def written_key(key: str) -> str:
+def write_key(key: str) -> str:
     import tomlkit
 
     return str(tomlkit.key(key).as_string())
 
 
-def written(value: Any) -> str:
+def write_toml_value(value: Any) -> str:
     """Return a value in TOML on one line; the tables of a list stand inline."""
     import tomlkit
 
     if isinstance(value, list):
-        return f"[{', '.join(written(item) for item in value)}]"
+        return f"[{', '.join(write_toml_value(item) for item in value)}]"
     if isinstance(value, dict):
-        pairs = ", ".join(f"{written_key(key)} = {written(item)}" for key, item in value.items())
+        pairs = ", ".join(f"{write_key(key)} = {write_toml_value(item)}" for key, item in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
     return str(tomlkit.item(value).as_string())

@@ -113,7 +113,7 @@ def _instead_of(word: str, beside: Path) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the tables of a TOML file; a mistake names the file and the line."""
     try:
-        return dict(parsed(read_bytes(path, LARGEST)))
+        return dict(parse_preset(read_bytes(path, LARGEST)))
     except OSError as error:
         raise SynthError(f"cannot read `{path}`: {str(error.strerror).lower()}", "check the path") from None
     except UnicodeDecodeError as error:
@@ -124,7 +124,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 @cache
-def parsed(text: bytes) -> dict[str, Any]:
+def parse_preset(text: bytes) -> dict[str, Any]:
     """Parse a text once: a family is read again for each of its presets. Nobody changes the tables."""
     return parse_toml(text.decode())
 

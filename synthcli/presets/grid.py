@@ -41,7 +41,7 @@ def cells(family: str, grid: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
     axes = {name: [_split(entry) for entry in entries] for name, entries in grid.items() if name not in PARTS}
     for chosen in product(*axes.values()):
         points = {axis: point for axis, (point, _) in zip(axes, chosen, strict=True)}
-        tree = trace({"extends": family} | _filled(grid["preset"], points), family)
+        tree = trace({"extends": family} | _fill_template(grid["preset"], points), family)
         for _, settings in chosen:
             tree = merge(tree, trace(settings, family))
         yield grid["name"].format(**points), values_of(tree)
@@ -55,12 +55,12 @@ def _split(entry: Any) -> tuple[Point, dict[str, Any]]:
     return point, {key: value for key, value in entry.items() if key not in FIELDS}
 
 
-def _filled(template: Any, points: dict[str, Point]) -> Any:
+def _fill_template(template: Any, points: dict[str, Point]) -> Any:
     """Return a table with `{axis}` filled in; a text that is nothing else becomes the value itself."""
     if isinstance(template, dict):
-        return {key.format(**points): _filled(value, points) for key, value in template.items()}
+        return {key.format(**points): _fill_template(value, points) for key, value in template.items()}
     if isinstance(template, list):
-        return [_filled(value, points) for value in template]
+        return [_fill_template(value, points) for value in template]
     if not isinstance(template, str):
         return template
     alone = points.get(template[1:-1]) if template[:1] + template[-1:] == "{}" else None

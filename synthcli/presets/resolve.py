@@ -34,20 +34,20 @@ def load_preset(
     `name` is a preset of the library or the path of a TOML file. No scale means the paper's, or the
     one a run's own `preset.toml` was resolved at.
     """
-    return resolve(name, merged(name, scale, config_file, overrides))
+    return resolve(name, merge_tree(name, scale, config_file, overrides))
 
 
 def resolve(name: str, tree: Tree) -> "Experiment":
     """Return the experiment of merged layers, with what one value says of another."""
     from synthcli.presets.derived import derive  # a name that does not exist costs no pydantic
 
-    return validated(name, derive(drop_idle(tree)))
+    return validate_tree(name, derive(drop_idle(tree)))
 
 
-def merged(name: str, scale: str | None, config_file: Path | None, overrides: Sequence[str]) -> Tree:
+def merge_tree(name: str, scale: str | None, config_file: Path | None, overrides: Sequence[str]) -> Tree:
     """Return all layers as one table, unchecked."""
     path = find_preset(name)
-    tree = at_scale(inherited(path), name, scale)
+    tree = at_scale(inherit_preset(path), name, scale)
     origin = f"the name of {path.name}" if path.exists() else origin_of(path)
     tree.setdefault("name", Sourced(path.stem, origin))
     if config_file is not None:
@@ -55,7 +55,7 @@ def merged(name: str, scale: str | None, config_file: Path | None, overrides: Se
     return merge(tree, parse_overrides(overrides))
 
 
-def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
+def inherit_preset(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     """Return a preset file merged over what it extends, overlays of scales included."""
     here = Path(os.path.abspath(path))  # noqa: PTH100, links stay
     chain = (*below, here)
@@ -66,13 +66,13 @@ def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     parent = table.pop("extends", None)
     if table.pop("abstract", False) and is_of_library(path):
         table.pop(GRID, None)  # presets of their own
-    own = traced(table, origin_of(path))
+    own = trace_with_overlays(table, origin_of(path))
     if parent is None:
         return own
     if not isinstance(parent, str):
         message = f"`extends` = {json.dumps(parent)} in `{path.name}` is not one name"
         raise SynthError(message, "a preset extends one parent: its name, or the path of its file")
-    base = inherited(find_file(parent, path.parent), chain)
+    base = inherit_preset(find_file(parent, path.parent), chain)
     base.pop("name", None)  # a name is the file's own
     overlays = base.get("scale")
     if isinstance(overlays, dict):
@@ -83,7 +83,7 @@ def inherited(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     return merge(base, own)
 
 
-def traced(table: dict[str, Any], file: str) -> Tree:
+def trace_with_overlays(table: dict[str, Any], file: str) -> Tree:
     """Return the table with its sources; overlays say that they are overlays."""
     tree = trace({key: value for key, value in table.items() if key != "scale"}, file)
     scales = table.get("scale", {})
@@ -129,7 +129,7 @@ def config_layer(path: Path) -> Tree:
     return trace(rename(table), f"--config {path}")
 
 
-def validated(name: str, tree: Tree) -> "Experiment":
+def validate_tree(name: str, tree: Tree) -> "Experiment":
     """Return the experiment, or raise with every problem listed."""
     from synthcli.presets.compatibility import misfits
     from synthcli.presets.schema import Experiment
@@ -138,7 +138,7 @@ def validated(name: str, tree: Tree) -> "Experiment":
     experiment, problems = check(Experiment, tree)
     problems += misfits(values_of(tree), f" (from {sources.get('data.corpus')})")
     if experiment is None or problems:
-        raise refused(name, problems)
+        raise refuse_preset(name, problems)
     experiment._sources = sources
     return experiment
 
@@ -160,7 +160,7 @@ def check(kind: "type[Table]", tree: Tree) -> "tuple[Table | None, list[str]]":
 ASKED = "(from --"  # an option of the command line
 
 
-def refused(name: str, problems: list[str]) -> SynthError:
+def refuse_preset(name: str, problems: list[str]) -> SynthError:
     """Return the one error that lists all problems of a preset."""
     is_asked = all(ASKED in problem for problem in problems)  # then the preset itself can be shown
     command = shlex.join(["synth", "presets", "show", name if is_asked else "NAME"])

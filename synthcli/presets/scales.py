@@ -1,7 +1,7 @@
 """The scales of a preset, from its file alone."""
 
 from synthcli.presets.files import find_preset, read_preset
-from synthcli.presets.resolve import PAPER_SCALE, inherited
+from synthcli.presets.resolve import PAPER_SCALE, inherit_preset
 
 SMALLEST_SCALE = "smoke"
 
@@ -11,7 +11,7 @@ def scales_of(word: str) -> list[str | None]:
     path = find_preset(word)
     if isinstance(read_preset(path).get("scale"), str):
         return [None]
-    overlays = inherited(path).get("scale", {})
+    overlays = inherit_preset(path).get("scale", {})
     return list({PAPER_SCALE: None} | dict.fromkeys(overlays)) if isinstance(overlays, dict) else [None]
 
 
@@ -20,5 +20,5 @@ def smallest_scale(name: str) -> str | None:
     path = find_preset(name)
     if isinstance(read_preset(path).get("scale"), str):
         return None  # a run's own file has been resolved
-    overlays = inherited(path).get("scale", {})
+    overlays = inherit_preset(path).get("scale", {})
     return SMALLEST_SCALE if isinstance(overlays, dict) and SMALLEST_SCALE in overlays else None

@@ -69,7 +69,7 @@ class Experiment(Config):
         """Return the experiment that trains this model's shape without a teacher."""
         return self if self.compress is None else self.model_copy(update={"compress": None})
 
-    def fitted(self, vocab_size: int, class_names: tuple[str, ...] = ()) -> "Experiment":
+    def fit_to_store(self, vocab_size: int, class_names: tuple[str, ...] = ()) -> "Experiment":
         """Return the experiment for a store: a tokenizer may hold fewer pieces than were asked for.
 
         A vocabulary larger than the tokenizer's that the preset names itself is kept, and so are classes
@@ -89,11 +89,11 @@ class Experiment(Config):
             model = model.model_copy(update=names)
         return self.model_copy(update={"model": model})
 
-    def called(self, name: str | None) -> "Experiment":
+    def with_name(self, name: str | None) -> "Experiment":
         """Return the experiment by another name, if one is given."""
         return self if name is None else self.model_copy(update={"name": name})
 
-    def reading(self, source: str | None, by: str) -> "Experiment":
+    def with_source(self, source: str | None, by: str) -> "Experiment":
         """Return the experiment with another source of its corpus; `by` is who says so."""
         read = self.model_copy(update={"data": self.data.model_copy(update={"source": source})})
         read._sources = {**self._sources, "data.source": by}

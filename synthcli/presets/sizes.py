@@ -41,11 +41,11 @@ def size_of(text: str) -> Size:
     """Return the size of a model, its configuration given as JSON."""
     from synthcli.model_config.model import ModelConfig
 
-    return recorded_sizes().get(key_of(text)) or measure(ModelConfig.model_validate_json(text))
+    return read_recorded_sizes().get(key_of(text)) or measure(ModelConfig.model_validate_json(text))
 
 
 @cache
-def recorded_sizes() -> dict[str, Size]:
+def read_recorded_sizes() -> dict[str, Size]:
     """Return the sizes of the record, by the key of a model's configuration or of a whole preset."""
     record: dict[str, list[int]] = json.loads(RECORD.read_bytes())
     return {key: Size(*figures) for key, figures in record.items()}

@@ -37,7 +37,7 @@ class Place:
     def __init__(self, table: dict[str, Any], sources: Mapping[str, str], schema: SchemaNode) -> None:
         self.table, self.sources, self.schema = table, sources, schema
 
-    def allowed(self, path: Sequence[str | int]) -> str:
+    def describe_allowed(self, path: Sequence[str | int]) -> str:
         return describe(node_at(self.schema, path, self.table), self.schema)
 
     def known_keys(self, path: Sequence[str | int]) -> list[str]:
@@ -73,7 +73,7 @@ def explain(kind: str, path: list[str | int], error: Any, place: Place) -> str:
         known = did_you_mean(str(path[-1]), place.known_keys(path[:-1]))
         return f"{key}{place.origin(path)} is no key; {known}"
     if kind == "missing":
-        return f"{key} is missing, allowed: {place.allowed(path)}"
+        return f"{key} is missing, allowed: {place.describe_allowed(path)}"
     if kind == "union_tag_not_found":
         kinds = place.kinds(path)
         words = ", ".join(f"`{word}`" for word in kinds)
@@ -86,8 +86,8 @@ def explain(kind: str, path: list[str | int], error: Any, place: Place) -> str:
     if kind == "value_error":
         return f"{key}: {error['ctx']['error']}" if path else str(error["ctx"]["error"])
     value = place.value(path)
-    received = f"{key} = {shown(value)}{place.origin(path)}"
-    return f"{received}, allowed: {place.allowed(path)}{nearest(value, path, place)}"
+    received = f"{key} = {shorten_value(value)}{place.origin(path)}"
+    return f"{received}, allowed: {place.describe_allowed(path)}{nearest(value, path, place)}"
 
 
 def nearest(value: Any, path: list[str | int], place: Place) -> str:
@@ -112,7 +112,7 @@ def real_path(location: Sequence[str | int], table: Any, is_missing: bool) -> li
     return [*path, location[-1]] if is_missing else path
 
 
-def shown(value: Any) -> str:
+def shorten_value(value: Any) -> str:
     """Return a value as it would be written, shortened."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -31,7 +31,7 @@ class Row:
     threads: tuple[int, ...] = ()  # of its training, session after session
 
     @property
-    def learned(self) -> bool:
+    def has_learned(self) -> bool:
         """Whether training made the model better."""
         return self.value > self.untrained if self.higher_is_better else self.value < self.untrained
 
@@ -56,7 +56,7 @@ def cells(row: Row) -> list[str]:
         f"{row.task} ({row.corpus})",
         row.variant,
         row.metric,
-        f"{row.value:.2f}" + ("" if row.learned else " (!)"),
+        f"{row.value:.2f}" + ("" if row.has_learned else " (!)"),
         spread,
         f"{row.untrained:.2f}",
         f"{row.parameters:,}",
@@ -91,7 +91,7 @@ def markdown(rows: list[Row], scale: str, seed: int, environment: str, jobs: int
         )
     elif claims:
         lines += ["Claims:", "", *(f"- {claim}" for claim in sorted(claims))]
-    unlearned = [row for row in rows if not row.learned]
+    unlearned = [row for row in rows if not row.has_learned]
     if unlearned:
         names = ", ".join(f"{row.preset} on {row.corpus}" for row in unlearned)
         lines += ["", f"**Not better than untrained (!): {names}.**"]
@@ -121,6 +121,6 @@ def as_json(
     rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed
 ) -> dict[str, Any]:
     """Return the report as data."""
-    table = [{**asdict(row), "learned": row.learned} for row in rows]
+    table = [{**asdict(row), "learned": row.has_learned} for row in rows]
     head = {"scale": scale, "seed": seed, "environment": environment, "jobs": jobs}
     return {**head, "rows": table, "failed": dict(failed)}

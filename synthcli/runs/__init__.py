@@ -14,8 +14,8 @@ from synthcli.runs.finding import (
     is_named,
     list_runs,
     newest_student,
+    note_unfinished,
     run_of,
-    unfinished_note,
 )
 from synthcli.runs.references import Reference
 from synthcli.runs.run import PRESET, Run, is_main_process, refuse_unwritable_runs, runs_root
@@ -39,6 +39,7 @@ __all__ = [
     "is_training",
     "list_runs",
     "newest_student",
+    "note_unfinished",
     "read_experiment",
     "refuse_differences",
     "refuse_other_verb",
@@ -46,6 +47,5 @@ __all__ = [
     "run_of",
     "runs_root",
     "start_run",
-    "unfinished_note",
     "verb_of",
 ]

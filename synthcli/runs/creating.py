@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import atomic_files
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.runs.run import ELSEWHERE, ENVIRONMENT, PRESET, Run, is_main_process, runs_root, write_json
 from synthcli.safe_read import parse_toml
 
@@ -33,7 +33,7 @@ def create_run(
     folder = (root or runs_root()) / name
     if not is_main_process():
         return Run(folder / new_id())
-    with _named_at_the_end(folder) as run:
+    with _name_at_the_end(folder) as run:
         run.preset.write_text(preset, encoding="utf-8")
         record = {"verb": verb, "preset": parse_toml(preset), **(facts or {}), "sessions": []}
         write_json(run.path / ENVIRONMENT, record)
@@ -43,12 +43,15 @@ def create_run(
 
 
 @contextmanager
-def _named_at_the_end(folder: Path) -> Iterator[Run]:
+def _name_at_the_end(folder: Path) -> Iterator[Run]:
     """Yield a run that gets its name when this ends; on an error nothing is left of it."""
-    with writing(f"a run in `{folder}`", folder, ELSEWHERE), atomic_files.parents_of(folder / PRESET):
+    with (
+        guard_write(f"a run in `{folder}`", folder, ELSEWHERE),
+        atomic_files.parents_of(folder / PRESET),
+    ):
         _sweep(folder)
         # of an id that two processes draw at once only one gets it
-        with atomic_files.claimed(
+        with atomic_files.claim_path(
             lambda: folder / (atomic_files.UNFINISHED + new_id()),
             is_free=lambda path: not _final(path).exists(),
         ) as path:
@@ -63,7 +66,7 @@ def _named_at_the_end(folder: Path) -> Iterator[Run]:
 def _sweep(folder: Path) -> None:
     """Remove what killed processes left; a folder another works in is locked."""
     for leftover in folder.glob(f"{atomic_files.UNFINISHED}[0-9]*"):
-        with suppress(OSError), atomic_files.held(leftover):
+        with suppress(OSError), atomic_files.hold_lock(leftover):
             shutil.rmtree(leftover)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError
-from synthcli.presets.compare import flat, shown
+from synthcli.presets.compare import flat, show_difference_value
 
 # What a training may be resumed with another value of: none of it reaches the weights.
 MAY_CHANGE = (
@@ -32,7 +32,7 @@ def differences_in_training(
     """Return a line for each setting that reaches the weights and differs; both are resolved presets."""
     before, after = flat(dict(old)), flat(dict(new))
     return [
-        f"`{key}`: {shown(before.get(key))} → {shown(after.get(key))}"
+        f"`{key}`: {show_difference_value(before.get(key))} → {show_difference_value(after.get(key))}"
         for key in dict.fromkeys([*before, *after])
         if before.get(key) != after.get(key) and not key.startswith(may_change)
     ]

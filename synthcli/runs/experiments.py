@@ -141,13 +141,13 @@ def _source(run: Run, reference: Reference, value: str) -> str | None:
 def _tokenizer(run: Run, experiment: "Experiment", reference: Reference, what: str, say: Say) -> Path:
     """Return a folder with the tokenizer: the run's own checkpoint first, which always moves with it."""
 
-    def hashed(path: Path) -> str | None:
+    def hash_tokenizer(path: Path) -> str | None:
         return tokenizer_hash(experiment, path)
 
     own = run.last
-    if own is not None and reference.sha256 in (None, hashed(own)):
+    if own is not None and reference.sha256 in (None, hash_tokenizer(own)):
         return own.resolve()
-    return reference.find(run, what, say, hashed)
+    return reference.find(run, what, say, hash_tokenizer)
 
 
 def tokenizer_hash(experiment: "Experiment", path: Path) -> str | None:
@@ -183,7 +183,7 @@ def refuse_edited(run: Run, say: Say = say_nothing) -> None:
     if isinstance(then, dict):
         lines = differences_in_training(then, now, (*MAY_CHANGE, *SPLIT, *PLACES))
         if lines:
-            raise _edited(run, f"was edited after the run began: {', '.join(lines)}")
+            raise _refuse_edited(run, f"was edited after the run began: {', '.join(lines)}")
         others = differences_in_training(then, now, may_change=())
         if others:
             say(f"`{run.preset}` was edited after the run began: {', '.join(others)}")
@@ -192,10 +192,10 @@ def refuse_edited(run: Run, say: Say = say_nothing) -> None:
 
     trained = None if run.last is None else preset_of(run.last)
     if trained not in (None, preset_hash(now)):
-        raise _edited(run, f"was edited after `{run.last}` was trained by it")
+        raise _refuse_edited(run, f"was edited after `{run.last}` was trained by it")
 
 
-def _edited(run: Run, what: str) -> SynthError:
+def _refuse_edited(run: Run, what: str) -> SynthError:
     verb = verb_of(run)
     words = ["synth", verb if verb != "finetune" else "train"]
     if verb == "heal":
@@ -223,13 +223,13 @@ def value_at(experiment: "Experiment", key: str) -> str | None:
 def _with(experiment: "Experiment", values: Mapping[str, str]) -> "Experiment":
     """Return an experiment with other texts at dotted keys."""
     for key, value in values.items():
-        experiment = _changed(experiment, key.split("."), value)
+        experiment = _change(experiment, key.split("."), value)
     return experiment
 
 
-def _changed(table: Any, names: Sequence[str], value: str) -> Any:
+def _change(table: Any, names: Sequence[str], value: str) -> Any:
     first, *rest = names
-    return table.model_copy(update={first: _changed(getattr(table, first), rest, value) if rest else value})
+    return table.model_copy(update={first: _change(getattr(table, first), rest, value) if rest else value})
 
 
 def _with_hash(reference: Reference, sha256: str | None) -> Reference:

@@ -57,7 +57,7 @@ def find_checkpoint(
     owner, _, which = word.partition("/")
     for run in trained:
         if owner == run.id or is_named(run, owner):
-            return named(run, which or "last")
+            return pick_checkpoint(run, which or "last")
     if Path(word).exists():
         refuse_file(Path(word))
         return _checkpoint_at(Path(word))
@@ -72,7 +72,7 @@ def newest_of(trained: list[Run], root: Path | None, tasks: Collection[str] | No
     """Return the last checkpoint of the newest run whose model is for one of `tasks`."""
     for run in trained:
         if tasks is None or run.task in tasks:
-            return named(run, "last")
+            return pick_checkpoint(run, "last")
     which = f" of a {' or '.join(sorted(tasks))} model" if tasks else ""
     message = f"there is no checkpoint{which} in `{root or runs_root()}`"
     raise SynthError(message, "`synth train PRESET` makes a run with one")
@@ -82,12 +82,12 @@ def newest_student(verbs: Collection[str] = STUDENTS, root: Path | None = None) 
     """Return the last checkpoint of the newest run by which one of the commands made a student."""
     for run in list_runs(root):
         if run.last is not None and verb_of(run) in verbs:
-            return named(run, "last")
+            return pick_checkpoint(run, "last")
     message = f"there is no student of a teacher in `{root or runs_root()}`"
     raise SynthError(message, "`synth distill-block --block 0` makes one of the newest encoder")
 
 
-def named(run: Run, which: str) -> Path:
+def pick_checkpoint(run: Run, which: str) -> Path:
     """Return one of a run's checkpoints: `last`, `best` or `step-…`.
 
     The first two do not hang on their links: a kill may have come before they moved.
@@ -150,7 +150,7 @@ def _instead_of(word: str, runs: list[Run]) -> str:
     return near if near.startswith("did") else did_you_mean(word, names)
 
 
-def unfinished_note(checkpoint: Path) -> str | None:
+def note_unfinished(checkpoint: Path) -> str | None:
     """Say that a checkpoint is of a training that is not complete; None where it is, or nobody knows."""
     run = run_of(checkpoint)
     if run is None or run.is_finished or not run.sessions:

@@ -153,7 +153,7 @@ def uses_of(target: Run, found: Sequence[Found]) -> list[Use]:
     ]
 
 
-def named_in(run: Run) -> dict[str, str]:
+def read_ingredients(run: Run) -> dict[str, str]:
     """Return what a preset names a run is made of, by key: teacher, start, tokenizer."""
     preset, named = read_toml(run.preset), {}
     for key in ROLES:
@@ -168,7 +168,7 @@ def named_in(run: Run) -> dict[str, str]:
 def _roles(run: Run, target: Run) -> Iterator[str]:
     """Yield what a run has another for."""
     inside = target.path.resolve()
-    for key, word in named_in(run).items():
+    for key, word in read_ingredients(run).items():
         reference = reference_in(run, key, word)
         if reference is None:
             continue

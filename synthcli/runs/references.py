@@ -60,9 +60,9 @@ class Reference:
             for name in ("run", "step"):
                 if Path(values.get(name, "")).name != values.get(name, "") or values.get(name) == "..":
                     del values[name]  # no id, and no name of a checkpoint
-            known = {"path": path, "absolute": path, **_named_by(path), **values}
+            known = {"path": path, "absolute": path, **_parse_reference(path), **values}
             return cls(**known)
-        return cls(path=str(told), absolute=str(told), **_named_by(str(told)))
+        return cls(path=str(told), absolute=str(told), **_parse_reference(str(told)))
 
     def to_json(self) -> dict[str, str]:
         """Return what is written of it; what is not known is left out."""
@@ -95,10 +95,10 @@ class Reference:
         for root in roots_of(home):
             path = root / self.path
             if not Path(self.path).is_absolute() and path.is_dir():
-                return self._checked(path, what, hashed)
+                return self._check_hash(path, what, hashed)
         path = Path(self.absolute)
         if path.is_absolute() and path.is_dir():
-            found = self._checked(path, what, hashed)
+            found = self._check_hash(path, what, hashed)
             if self.run is not None:
                 say(f"{what} is not in `{roots_of(home)[0]}`: `{path}`, where it was, is taken")
             return found
@@ -114,7 +114,7 @@ class Reference:
         folder = runs[0] / CHECKPOINTS
         named = folder / (self.step or "last")
         if named.is_dir():
-            return self._checked(named, what, hashed)
+            return self._check_hash(named, what, hashed)
         there = sorted(path for path in folder.glob("*") if (path / MANIFEST).is_file())
         for path in there:
             if self.sha256 is not None and hashed(path) == self.sha256:
@@ -132,7 +132,7 @@ class Reference:
                     return path.resolve()
         return None
 
-    def _checked(self, path: Path, what: str, hashed: Hashed) -> Path:
+    def _check_hash(self, path: Path, what: str, hashed: Hashed) -> Path:
         found = hashed(path)
         if self.sha256 is not None and found is not None and found != self.sha256:
             raise _another(what, path, self.sha256, found)
@@ -217,7 +217,7 @@ def _step_of(path: Path) -> str:
     return f"step-{step:08d}" if isinstance(step, int) else path.name
 
 
-def _named_by(word: str) -> dict[str, str]:
+def _parse_reference(word: str) -> dict[str, str]:
     """Read id and step out of a path that was kept alone, or out of a word."""
     parts = Path(word).parts
     if len(parts) >= 3 and parts[-2] == CHECKPOINTS:

@@ -99,7 +99,7 @@ def remove(removal: Removal[Found]) -> None:
     path = removal.found.path
     try:
         if removal.found.kind == "leftover":
-            with atomic_files.held(path):
+            with atomic_files.hold_lock(path):
                 remove_here(path)
         else:
             with Run(path).lock():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from synthcli import atomic_files
-from synthcli.disk import refuse_unwritable, writing
+from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.progress import Say, say_nothing
@@ -128,7 +128,7 @@ class Run:
             yield
             return
         with ExitStack() as until_then:
-            with self._writing(LOCK):
+            with self._explain_writes(LOCK):
                 self._hold(until_then.enter_context(self._lock_file()))
                 atomic_files.remove_unfinished(self.path)
             yield
@@ -151,8 +151,8 @@ class Run:
             os.ftruncate(file.fileno(), 0)
             os.write(file.fileno(), str(os.getpid()).encode())
 
-    def _writing(self, name: str) -> AbstractContextManager[None]:
-        return writing(f"`{self.path / name}`", self.path)
+    def _explain_writes(self, name: str) -> AbstractContextManager[None]:
+        return guard_write(f"`{self.path / name}`", self.path)
 
     def refuse_unwritable(self) -> None:
         """Raise, before any work, where a result could not be written."""
@@ -160,7 +160,7 @@ class Run:
 
     def write_result(self, name: str, result: Mapping[str, Any]) -> Path:
         """Write `results/<name>.json`, in place of an older one."""
-        with self._writing(f"results/{name}.json"):
+        with self._explain_writes(f"results/{name}.json"):
             self.results.mkdir(exist_ok=True)
             return write_json(self.result_path(name), result)
 
@@ -176,7 +176,7 @@ class Run:
         return self.results / f"{name}.samples.jsonl"
 
     def _write_lines(self, path: Path, lines: str) -> Path:
-        with self._writing(f"results/{path.name}"):
+        with self._explain_writes(f"results/{path.name}"):
             self.results.mkdir(exist_ok=True)
             if is_main_process():
                 atomic_files.write_text(path, lines)
@@ -195,13 +195,13 @@ class Run:
         if not is_main_process():
             return
         sessions = [*self.sessions, {**environment(), **facts}]
-        with self._writing(ENVIRONMENT):
+        with self._explain_writes(ENVIRONMENT):
             record = {**self.record, "preset": self._began_with(), "sessions": sessions}
             write_json(self.path / ENVIRONMENT, record)
 
     def finish(self, **facts: Any) -> None:
         """Mark the training as complete."""
-        with self._writing(FINISHED):
+        with self._explain_writes(FINISHED):
             write_json(self.path / FINISHED, {"time": now(), **facts})
 
     def callbacks(

@@ -66,11 +66,11 @@ def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     return [
         f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"
         for key, old, new in pairs
-        if None not in (old, new) and acting(key, old) != acting(key, new)
+        if None not in (old, new) and strip_choice(key, old) != strip_choice(key, new)
     ]
 
 
-def acting(key: str, value: Any) -> Any:
+def strip_choice(key: str, value: Any) -> Any:
     """Return what sums depend on: the format of a precision, whoever chose it, and the kind of a device."""
     separator = {"precision": ",", "device": ":"}.get(key)
     return value if separator is None else value.partition(separator)[0]

@@ -37,7 +37,7 @@ def refuse_trackers(names: Sequence[str] | None) -> tuple[str, ...]:
     return chosen
 
 
-def tracking(run: Run, names: Sequence[str], say: Say) -> "Tracking":
+def start_tracking(run: Run, names: Sequence[str], say: Say) -> "Tracking":
     """Return the trackers of a run, to be told of its training; of several processes the main one tells."""
     from synthcli.training.tracking import Tracker, Tracking
 

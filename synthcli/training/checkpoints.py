@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from synthcli import atomic_files
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
 from synthcli.data.tokenizers.base import DESCRIPTION
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.memory import refuse_larger
 from synthcli.model import ModelConfig, build
@@ -119,7 +119,7 @@ def step_folder(path: Path) -> Path:
 
     That is not left to the link `last`: a kill may have come before it moved.
     """
-    path = atomic_files.followed(path)
+    path = atomic_files.follow_link(path)
     if not path.exists():
         raise SynthError(f"there is no checkpoint at `{path}`", "`synth train PRESET` makes a run with one")
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
@@ -186,7 +186,7 @@ class Checkpointing(Callback):
             self._begin(training)
 
     def _begin(self, training: "Trainer") -> None:
-        with writing(f"`{self.folder}`", self.folder, then=self.then):
+        with guard_write(f"`{self.folder}`", self.folder, then=self.then):
             self.folder.mkdir(parents=True, exist_ok=True)
             tidy(self.folder, training.config.keep)
         newest = [path.name for path in step_folders(self.folder)[-1:]]
@@ -204,7 +204,7 @@ class Checkpointing(Callback):
 
     def save(self, training: "Trainer") -> None:
         """Write the checkpoint of the current step, then forget old ones; every process has to call it."""
-        states = recurrent_state.gathered(training)
+        states = recurrent_state.gather_states(training)
         self._saved_at = training.step
         if training.accelerator.is_main_process:
             self._write(training, states)
@@ -212,7 +212,7 @@ class Checkpointing(Callback):
     def _write(self, training: "Trainer", states: dict[str, Tensor]) -> None:
         path = self.folder / step_name(training.step)
         needs = bytes_of(weights_of(training.model)) + bytes_of(state.moments(training))
-        with writing(f"checkpoint `{path}`", path, then=self.then, needs=needs):
+        with guard_write(f"checkpoint `{path}`", path, then=self.then, needs=needs):
             training.announce("before_save")
             with atomic_files.new_folder(path) as folder:
                 write(folder, training, self.tokenizer, states, self.preset)
@@ -239,7 +239,7 @@ def write_model(
         own = own_weights(build(config), weights, f"checkpoint `{folder}`")
     needs = bytes_of(own)
     with (
-        writing(f"checkpoint `{folder}`", folder, elsewhere, needs=needs),
+        guard_write(f"checkpoint `{folder}`", folder, elsewhere, needs=needs),
         atomic_files.new_folder(folder) as new,
     ):
         _write_config(new, config)
@@ -327,4 +327,4 @@ def give_step_name(copy: Path) -> None:
 
 
 def points_to(name: Path, path: Path) -> bool:
-    return atomic_files.followed(name) == path
+    return atomic_files.follow_link(name) == path

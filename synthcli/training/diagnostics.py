@@ -24,7 +24,7 @@ from synthcli.objectives import Batch
 from synthcli.training import activation_stats
 from synthcli.training.events import RESUME, Step
 from synthcli.training.metrics_log import append, is_logged
-from synthcli.training.trainer import Callback, Trainer, moved
+from synthcli.training.trainer import Callback, Trainer, to_device
 
 Found = dict[str, Any]
 
@@ -62,9 +62,9 @@ def diagnose(training: Trainer) -> Found:
     if "mixtures" in names:
         found["mixtures"] = mixtures(model)
     if "entropy" in names or OF_STREAM.keys() & set(names):
-        with undisturbed(training):
+        with evaluate_undisturbed(training):
             batch = first_micro_batch(training)
-            with watched(model, batch, found):
+            with watch_blocks(model, batch, found):
                 training.objective(model, batch, 0.0)
     return found
 
@@ -83,11 +83,11 @@ def mixtures(model: nn.Module) -> Found:
 
 def first_micro_batch(training: Trainer) -> Batch:
     """Return the step's first micro-batch, drawn as the step drew it; of streams without what came before."""
-    return moved(next(training.micro_batches(training.step)), training.device)
+    return to_device(next(training.micro_batches(training.step)), training.device)
 
 
 @contextmanager
-def undisturbed(training: Trainer) -> Iterator[None]:
+def evaluate_undisturbed(training: Trainer) -> Iterator[None]:
     """Evaluate within, where nothing is drawn, and leave the mode as it was."""
     model, was_training = training.model, training.model.training
     model.eval()
@@ -99,7 +99,7 @@ def undisturbed(training: Trainer) -> Iterator[None]:
 
 
 @contextmanager
-def watched(model: nn.Module, batch: Batch, found: Found) -> Iterator[None]:
+def watch_blocks(model: nn.Module, batch: Batch, found: Found) -> Iterator[None]:
     """Measure what passes through blocks and attentions within."""
     with ExitStack() as hooks:
         for name, module in model.named_modules():

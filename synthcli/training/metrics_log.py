@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from synthcli import atomic_files
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.memory import peak_memory
 from synthcli.progress import Say, say_nothing
 from synthcli.training.events import RESUME, Evaluation, Step
@@ -46,7 +46,7 @@ class Journal(Callback):
         self._since = time.perf_counter()
 
     def on_start(self, training: Trainer) -> None:
-        expected = self._expected(training)
+        expected = self._list_expected(training)
         self._go_on(self.journal, training.step, expected)
         self._go_on(self.timings, training.step, {"seconds": expected["loss"]})
         self._since = time.perf_counter()
@@ -54,12 +54,12 @@ class Journal(Callback):
     def _go_on(self, path: Path, step: int, expected: Mapping[str, Expected]) -> None:
         """Keep the records up to a step; say what of them is not as it was written."""
         kept = keep(path, step, expected)
-        with writing(f"`{path}`", path, then=self.then):
+        with guard_write(f"`{path}`", path, then=self.then):
             atomic_files.write_text(path, kept.text)
         if kept.faults:
             self.say(f"`{path}` is not as it was written: {'; '.join(kept.faults)}")
 
-    def _expected(self, training: Trainer) -> dict[str, Expected]:
+    def _list_expected(self, training: Trainer) -> dict[str, Expected]:
         """Return of each kind of record which steps so far have one."""
         config, rhythms = training.config, [Rhythm(0), *self.rhythms]
 
@@ -67,18 +67,18 @@ class Journal(Callback):
             """A later session that began before the step wrote over what an earlier one had."""
             return next(one for one in reversed(rhythms) if one.from_step < step)
 
-        def logged(step: int) -> bool:
+        def is_logged(step: int) -> bool:
             return is_due(step, training.steps, rhythm(step).log_every or config.log_every)
 
-        def validated(step: int) -> bool:
+        def is_validated(step: int) -> bool:
             every = rhythm(step).evaluate_every or config.evaluate_every
             return step == training.steps or step % every == 0
 
-        expected: dict[str, Expected] = {"loss": logged}
+        expected: dict[str, Expected] = {"loss": is_logged}
         if self.is_validated:
-            expected["validation_loss"] = validated
+            expected["validation_loss"] = is_validated
         if config.diagnostics:
-            expected["diagnostics"] = logged
+            expected["diagnostics"] = is_logged
         return expected
 
     def on_step(self, training: Trainer, step: Step) -> None:
@@ -145,7 +145,7 @@ def is_due(step: int, steps: int, every: int) -> bool:
 def append(path: Path, record: dict[str, Any], then: str = RESUME) -> None:
     """Write one more line; where that fails, nothing of it stays."""
     line = (json.dumps(record) + "\n").encode()
-    with writing(f"`{path}`", path, then=then), path.open("ab", buffering=0) as file:
+    with guard_write(f"`{path}`", path, then=then), path.open("ab", buffering=0) as file:
         size = file.tell()
         try:
             while line:  # a disk may take a part

@@ -52,7 +52,7 @@ def read_records(path: Path) -> tuple[list[Record], list[int]]:
         return records, damaged
     lines = read_bytes(path).decode(errors="replace").split("\n")
     for number, line in enumerate(lines, 1):
-        values = _parsed(line) if number < len(lines) else None  # the last was not ended
+        values = _parse_record(line) if number < len(lines) else None  # the last was not ended
         if values is not None:
             records.append(Record(number, line + "\n", values))
         elif line:
@@ -60,7 +60,7 @@ def read_records(path: Path) -> tuple[list[Record], list[int]]:
     return records, damaged
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
+def _parse_record(line: str) -> dict[str, Any] | None:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):
@@ -87,21 +87,23 @@ def keep(path: Path, step: int, expected: Mapping[str, Expected]) -> Kept:
     in_order = sorted(first.values(), key=lambda record: record.step)
     twice = sorted({at for (at, _), count in seen.items() if count > 1})
     faults = [
-        *_missing({kind: {s for s, k in seen if k == kind} for kind in expected}, step, expected),
-        *_said("step", twice, "{} twice, the first counts"),
+        *_find_missing({kind: {s for s, k in seen if k == kind} for kind in expected}, step, expected),
+        *_number_steps("step", twice, "{} twice, the first counts"),
         *(["out of order, now in order"] if early or in_order != list(first.values()) else []),
-        *_said("line", torn, "{} not whole, and left out"),
+        *_number_steps("line", torn, "{} not whole, and left out"),
     ]
     return Kept("".join(record.line for record in in_order), tuple(faults))
 
 
-def _missing(there: Mapping[str, set[int]], step: int, expected: Mapping[str, Expected]) -> Iterator[str]:
+def _find_missing(
+    there: Mapping[str, set[int]], step: int, expected: Mapping[str, Expected]
+) -> Iterator[str]:
     for kind, is_due in expected.items():
         gone = [s for s in range(1, step + 1) if is_due(s) and s not in there[kind]]
-        yield from _said("step", gone, f"no {KINDS[kind]} of {{}}")
+        yield from _number_steps("step", gone, f"no {KINDS[kind]} of {{}}")
 
 
-def _said(what: str, numbers: Sequence[int], words: str) -> Iterable[str]:
+def _number_steps(what: str, numbers: Sequence[int], words: str) -> Iterable[str]:
     """Put numbers into words: a few are named, of many the first, the last and the count."""
     if not numbers:
         return []

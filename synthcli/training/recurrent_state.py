@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CARRIED = "carried.safetensors"
 
 
-def gathered(training: "Trainer") -> dict[str, Tensor]:
+def gather_states(training: "Trainer") -> dict[str, Tensor]:
     """Return the states of all streams in the main process, nothing in others; all have to call it."""
     rows = {name: rows_of_all(training.accelerator, part) for name, part in own(training).items()}
     return rows if training.accelerator.is_main_process else {}

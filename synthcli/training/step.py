@@ -14,7 +14,7 @@ from synthcli.training.interrupts import Interrupt
 from synthcli.training.optimizers import set_rate
 from synthcli.training.schedules import learning_rate
 from synthcli.training.seeding import seed_torch
-from synthcli.training.trainer import Trainer, moved
+from synthcli.training.trainer import Trainer, to_device
 
 SMALLEST_SCALE = 2.0**-14  # a gradient that overflows float16 even so is not finite
 REMEDY = (
@@ -54,7 +54,7 @@ def accumulate_gradient(training: Trainer, batches: list[Batch], targets: float)
         syncing = nullcontext() if is_last else training.accelerator.no_sync(training.forward)
         with syncing, within_memory(setting=smaller_micro_batch(batch)):
             with training.precision.autocast(training.device):
-                loss = training.loss(moved(batch, training.device), number)
+                loss = training.loss(to_device(batch, training.device), number)
             training.scaler.scale(loss * factor).backward()
         losses.append(loss.detach())
     return sum(losses[1:], start=losses[0])

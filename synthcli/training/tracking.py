@@ -61,7 +61,7 @@ class Tracking(Callback):
     def on_start(self, training: Trainer) -> None:
         earlier = self._new_records()
         for tracker in list(self.trackers):
-            with self._guarded(tracker):
+            with self._guard_tracker(tracker):
                 tracker.opened = tracker.make(training.step, tracker.is_known)
                 tracker.opened.start()
                 if not tracker.is_known:
@@ -73,14 +73,14 @@ class Tracking(Callback):
         if is_logged(training, step.step) or (evaluation is not None and evaluation.step == step.step):
             records = self._new_records()
             for tracker in list(self.trackers):
-                with self._guarded(tracker):
+                with self._guard_tracker(tracker):
                     self._tell(tracker, records)
 
     def tell_results(self, results: Mapping[str, Any], step: int) -> None:
         """Tell what a run came to: every number of a table, by dotted key."""
         figures = {f"result/{key}": value for key, value in numbers_in(results)}
         for tracker in list(self.trackers):
-            with self._guarded(tracker):
+            with self._guard_tracker(tracker):
                 if tracker.opened is not None:
                     tracker.opened.log(figures, step=step)
 
@@ -107,7 +107,7 @@ class Tracking(Callback):
                     yield record
 
     @contextmanager
-    def _guarded(self, tracker: Tracker) -> Iterator[None]:
+    def _guard_tracker(self, tracker: Tracker) -> Iterator[None]:
         """Say once that a tracker failed, and go on without it; its library prints nothing among our data."""
         self.others = set(threading.enumerate()) - self.threads
         try:
@@ -136,7 +136,7 @@ class Tracking(Callback):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for tracker in list(self.trackers):
-            with self._guarded(tracker):
+            with self._guard_tracker(tracker):
                 if tracker.opened is not None:
                     tracker.opened.finish()
         threading.excepthook = self.before

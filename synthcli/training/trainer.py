@@ -121,7 +121,7 @@ class Trainer:
         pass forward and backward equally often.
         """
         (_, rows), epochs = self.batches.at(step - 1), self.batches.epochs_at(step - 1)
-        for part, when in zip(self.divided(rows), self.divided(epochs), strict=True):
+        for part, when in zip(self.divide_rows(rows), self.divide_rows(epochs), strict=True):
             if len(part):
                 yield self.ready(self.examples.collate(part, self.config.seed, when))
             else:
@@ -147,7 +147,7 @@ class Trainer:
         """Return a zero with a gradient of zeros, by way of every parameter; nothing is carried on."""
         _, rows = self.batches.at(self.step)
         batch = self.ready(without_targets(self.examples.collate(rows[:1], self.config.seed, 0)))
-        batch = moved(batch, self.device)
+        batch = to_device(batch, self.device)
         if not self.examples.is_stream:
             return self.objective(self.forward, batch, 0.0)[0]
         return segment_lm(self.forward, batch, self.model.initial_state())[0]  # type: ignore[operator]
@@ -155,9 +155,9 @@ class Trainer:
     def parts(self) -> list[Indices]:
         """Return the rows of this process's micro-batches: of streams the same streams at every step."""
         _, rows = self.batches.at(self.step - 1)
-        return self.divided(rows)
+        return self.divide_rows(rows)
 
-    def divided(self, of_rows: Indices) -> list[Indices]:
+    def divide_rows(self, of_rows: Indices) -> list[Indices]:
         """Divide what there is for each row of a step into this process's micro-batches."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         divide = split_in_order if self.examples.is_stream else split
@@ -279,7 +279,7 @@ def choose_together(asked: PrecisionName, accelerator: "Accelerator") -> Precisi
     return precision
 
 
-def moved(batch: Batch, device: torch.device) -> Batch:
+def to_device(batch: Batch, device: torch.device) -> Batch:
     """Return a batch on a device."""
     if device.type == "cpu":
         return batch

@@ -12,7 +12,7 @@ from synthcli.memory import within_memory
 from synthcli.objectives import Batch, segment_lm
 from synthcli.training.events import Evaluation, Step
 from synthcli.training.step import REMEDY
-from synthcli.training.trainer import Callback, Examples, Indices, Trainer, moved
+from synthcli.training.trainer import Callback, Examples, Indices, Trainer, to_device
 
 
 class Validation(Callback):
@@ -73,7 +73,9 @@ class Validation(Callback):
             yield loss.item(), targets
 
     def _batch(self, training: Trainer, indices: Indices) -> Batch:
-        return moved(training.ready(self.examples.collate(indices, training.config.seed, 0)), training.device)
+        return to_device(
+            training.ready(self.examples.collate(indices, training.config.seed, 0)), training.device
+        )
 
     def _batches(self, training: Trainer) -> Iterator[Indices]:
         """Yield this process's batches, examples of like length together."""

@@ -65,15 +65,15 @@ def check_fit(config: ModelConfig, weights: Mapping[str, Tensor], where: str) ->
 
 def _check(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], where: str) -> None:
     if missing := [name for name in own if name not in weights]:
-        raise SynthError(f"{where} lacks {listed(missing)}", FOREIGN)
+        raise SynthError(f"{where} lacks {list_names(missing)}", FOREIGN)
     if unknown := [name for name in weights if name not in own]:
-        raise SynthError(f"{where} holds {listed(unknown)}, which the model has not", FOREIGN)
+        raise SynthError(f"{where} holds {list_names(unknown)}, which the model has not", FOREIGN)
     for name, tensor in own.items():
         if tensor.shape != weights[name].shape:
             shapes = f"{tuple(weights[name].shape)}, the model's is {tuple(tensor.shape)}"
             raise SynthError(f"`{name}` of {where} has the shape {shapes}", FOREIGN)
 
 
-def listed(names: list[str]) -> str:
+def list_names(names: list[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -10,7 +10,7 @@ from synthcli.cli.lazy import LazyCommand
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_list_of_commands_says_what_the_help_of_each_begins_with(command: LazyCommand) -> None:
-    first = inspect.cleandoc(command.loaded.help).split("\n\n")[0]
+    first = inspect.cleandoc(command.command.help).split("\n\n")[0]
     assert command.help == first.replace("\n", " ")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.atomic_files import UNFINISHED, held
+from synthcli.atomic_files import UNFINISHED, hold_lock
 from synthcli.runs import Run, create_run
 from synthcli.runs.removing import WAIT
 from tests.test_runs import trained_run
@@ -211,7 +211,7 @@ def test_a_compression_under_way_may_read_any_model(synth: Synth, root: Path) ->
     run = create_run("a", 'name = "a"\n', root)
     recording = root / ".activations-0a"
     recording.mkdir()
-    with held(recording):
+    with hold_lock(recording):
         said = synth("runs", "rm", "a", "--yes")
         assert synth("runs", "rm", "--leftovers", "--yes").err == "nothing is left over\n"
     message = f"`runs/a/{run.id}` may be in use: a model is being compressed, in `runs/.activations-0a`"

@@ -18,7 +18,7 @@ from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import EvaluationJob, generated, measure, refuse_headless
+from synthcli.evaluation.measure import EvaluationJob, generate_outputs, measure, refuse_headless
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
 from synthcli.progress import no_progress
@@ -115,10 +115,10 @@ def test_perplexity_does_not_depend_on_batches(
 @pytest.mark.parametrize("beam", [1, 3])
 def test_texts_come_back_in_the_order_of_the_split(all_examples: dict[str, Examples], beam: int) -> None:
     examples = all_examples["seq2seq"]
-    together = generated(make_job(examples, beam=beam))
-    assert together == generated(make_job(examples, beam=beam, batch_size=3))
+    together = generate_outputs(make_job(examples, beam=beam))
+    assert together == generate_outputs(make_job(examples, beam=beam, batch_size=3))
     some = np.array([5, 0, 11])
-    assert generated(make_job(examples, beam=beam, chosen=some)) == [together[i] for i in some]
+    assert generate_outputs(make_job(examples, beam=beam, chosen=some)) == [together[i] for i in some]
     assert len(set(together)) > 3
 
 
@@ -135,13 +135,13 @@ def uneven(tmp_path: Path) -> Examples:
 def test_a_text_does_not_depend_on_the_sources_beside_it(
     uneven: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = generated(make_job(uneven, batch_size=1))
-    assert generated(make_job(uneven, batch_size=8)) == alone
+    alone = generate_outputs(make_job(uneven, batch_size=1))
+    assert generate_outputs(make_job(uneven, batch_size=8)) == alone
     translate = measuring.translate
     monkeypatch.setattr(
         measuring, "translate", lambda model, source, padding, how: translate(model, source, None, how)
     )
-    assert generated(make_job(uneven, batch_size=8)) != alone  # else paddings would show nothing here
+    assert generate_outputs(make_job(uneven, batch_size=8)) != alone  # else paddings would show nothing here
 
 
 def test_the_longest_come_first_and_few_enough(uneven: Examples) -> None:
@@ -163,7 +163,7 @@ def test_rouge_is_by_the_tokenizer_that_was_asked_for(
     store = prepare_store("multi30k", BYTES, tmp_path / "stores", tmp_path)
     examples = Examples(store, "train", "seq2seq", LONGEST, LONGEST)
     with monkeypatch.context() as patch, pytest.raises(SynthError, match="drops all 1 letters"):
-        patch.setattr(measuring, "generated", lambda job: pytest.fail("it is refused before"))
+        patch.setattr(measuring, "generate_outputs", lambda job: pytest.fail("it is refused before"))
         measure("rouge", make_job(examples))
     score = measure("rouge", make_job(examples, rouge_tokenizer="unicode"))[0]
     assert score.signature.endswith("tokenizer:unicode")
@@ -174,7 +174,7 @@ def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examp
     of = make_job(examples)
     score = measure("bleu", of)[0]
     references = examples.texts(np.arange(len(examples)))
-    assert score.value == BLEU().corpus_score(generated(of), [references]).score
+    assert score.value == BLEU().corpus_score(generate_outputs(of), [references]).score
     assert score.signature == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" + score.signature[-5:]
 
 
@@ -186,7 +186,7 @@ def test_texts_are_kept_with_their_sources(all_examples: dict[str, Examples]) ->
     assert found == scores
     assert list(outputs.sources) == [f"line {n} of a small corpus" for n in (5, 0, 11)]
     assert list(outputs.references) == [(f"Zeile {n}",) for n in (5, 0, 11)]
-    assert list(outputs.hypotheses) == generated(of)
+    assert list(outputs.hypotheses) == generate_outputs(of)
 
 
 def test_sources_are_read_only_to_be_kept(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError
-from synthcli.exporters.programs.form import BATCH, LENGTH, SOURCE, traced_sizes
+from synthcli.exporters.programs.form import BATCH, LENGTH, SOURCE, get_traced_sizes
 from synthcli.jobs.export.export import export_checkpoint
 
 from .program_pages import WRITES, expected, shown
@@ -46,7 +46,7 @@ def judged(kind: str, name: str, task: str, family: str, root: Path) -> tuple[bo
         return False, " ".join(str(error).split())
     bundle = bundle_of(config)
     pairs = {(case["batch"], case["length"]) for case in found["cases"]}
-    traced = traced_sizes(bundle)
+    traced = get_traced_sizes(bundle)
     unseen = pairs - {(traced[BATCH], traced.get(axis)) for axis in (LENGTH, SOURCE)}
     holds = found["holds"] and len(unseen) >= PAIRS
     if holds and kind in PROGRAMS:

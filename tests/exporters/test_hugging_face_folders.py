@@ -17,7 +17,7 @@ from huggingface_hub import ModelCard
 from synthcli.exporters import EXPORTERS, parity_inputs
 from synthcli.exporters.export_bundle import CardFacts, ExportBundle, ExportOptions, Metric
 from synthcli.exporters.hugging_face.auto_classes import label_entries
-from synthcli.exporters.hugging_face.modeling import modeling_source
+from synthcli.exporters.hugging_face.modeling import write_modeling_source
 from synthcli.exporters.hugging_face.native import as_native
 from synthcli.exporters.hugging_face.pad_layers import pad_to_alike
 from synthcli.exporters.hugging_face.tree_shake import REMOTE
@@ -138,7 +138,7 @@ def test_every_task_of_every_family_is_opened() -> None:
 @pytest.mark.parametrize("kind", SCORES)
 def test_only_the_scores_of_a_configuration_are_in_its_code(kind: str) -> None:
     config = config_of("causal-lm", {"mixer": {"heads": 2, "scores": [{"kind": kind}]}})
-    source = modeling_source(config, [(f"{REMOTE}.causal_lm", "SynthForCausalLM")])
+    source = write_modeling_source(config, [(f"{REMOTE}.causal_lm", "SynthForCausalLM")])
     classes = {node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
     scores = {score.__name__ for score in SCORES.values()}
     always = {"DotProduct"}  # attention asks whether a score is one

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from synthcli.atomic_files import followed
+from synthcli.atomic_files import follow_link
 from synthcli.data.store.manifest import MANIFEST
 from synthcli.data.store.store import open_store
 from synthcli.errors import SynthError
@@ -54,7 +54,7 @@ def names(root: Path) -> list[str]:
 def digest(path: Path) -> str:
     """Return what a file says, without what two equal commands say differently."""
     if path.is_symlink() or path.name in ("last", "best"):
-        return f"link to {RUN.sub('RUN', followed(path).name)}"
+        return f"link to {RUN.sub('RUN', follow_link(path).name)}"
     content = path.read_bytes()
     if TIMED.match(path.name):
         return "there" if content else "empty"

@@ -265,7 +265,7 @@ def at(root: Path) -> Iterator[None]:
         patch.setattr("tempfile.tempdir", None)
         patch.setattr("signal.signal", lambda *what: None)
         patch.setattr(parity_report, "run", Proofs(parity_report.run))
-        patch.setattr(builder, "tried", compiled)
+        patch.setattr(builder, "try_compile", compiled)
         task = Task("translation", {"dense": "wmt14-dense"}, "accuracy", ("smoke",), "copy")
         patch.setattr(reproduce, "TASKS", (task,))
         patch.chdir(root)

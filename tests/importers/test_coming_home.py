@@ -23,7 +23,7 @@ from synthcli.exporters.hugging_face.auto_classes import LOADERS, get_kind
 from synthcli.exporters.parity_inputs import draw_cases
 from synthcli.exporters.parity_reference import compute_logits
 from synthcli.importers.hugging_face import import_hugging_face, load_hugging_face
-from synthcli.importers.hugging_face.own_export_names import RENAMED, exported_name
+from synthcli.importers.hugging_face.own_export_names import RENAMED, export_name
 from synthcli.jobs.export.export import make_bundle as bundle_of_checkpoint
 from synthcli.jobs.importing import Request, import_model
 from synthcli.training.checkpoints import load_checkpoint, model_of
@@ -176,7 +176,7 @@ def test_a_folder_of_before_comes_back(task: str, tmp_path: Path) -> None:
     bundle = bundle_with("former", task, {"mixer": {"heads": 2}, **BEFORE[task]})
     left, kind = leave(bundle, tmp_path / "left"), get_kind(bundle.config)
     expected = import_hugging_face(left)
-    names = {exported_name(name, kind): f"model.{name}" for name in expected.weights}
+    names = {export_name(name, kind): f"model.{name}" for name in expected.weights}
     tensors = {names[name]: tensor for name, tensor in load_file(left / "model.safetensors").items()}
     assert tensors.keys() != load_file(left / "model.safetensors").keys()
     save_file(tensors, left / "model.safetensors", {"format": "pt"})

@@ -151,7 +151,7 @@ def test_a_training_names_its_classes_and_resumes_by_them(tmp_path: Path) -> Non
 
 def test_classes_beyond_the_stores_are_named_by_number(tmp_path: Path) -> None:
     experiment = load_preset("agnews-dense", "smoke", None, ["model.num_classes=6"])
-    model = experiment.fitted(300, ("a", "b", "c", "d")).model
+    model = experiment.fit_to_store(300, ("a", "b", "c", "d")).model
     assert model.class_names == ("a", "b", "c", "d", "class 4", "class 5")
 
 

@@ -18,7 +18,7 @@ from synthcli.presets.planning import parameters_of
 def test_shapes_are_the_models_of_the_papers(name: str) -> None:
     """But for the text they read, and its length."""
     shape, pieces = SHAPES[name], 4000 if name.startswith(("codeparrot", "wmt14")) else 260
-    ours = load_preset(shape.preset, "paper", None, shape.settings).fitted(pieces)
+    ours = load_preset(shape.preset, "paper", None, shape.settings).fit_to_store(pieces)
     papers = load_preset(shape.preset, "paper")
     assert parameters_of(ours).non_embedding == parameters_of(papers).non_embedding
     assert ours.model.vocab_size == papers.model.vocab_size

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from synthcli.model.mixers import dot_products
-from synthcli.model.mixers.dot_products import FORMS, Form, form_for, fused
-from synthcli.model.mixers.masks import added_to_scores
+from synthcli.model.mixers.dot_products import FORMS, Form, attend_fused, form_for
+from synthcli.model.mixers.masks import additive_mask
 
 QUERIES, KEYS, WIDTH = 5, 9, 24
 
@@ -37,7 +37,7 @@ CASES: dict[str, tuple[Any, bool, int]] = {
     "all keys": (None, False, KEYS),
     "causal": (None, True, QUERIES),
     "a mask": (visible(KEYS), False, KEYS),
-    "a mask that is added": (added_to_scores(visible(KEYS), torch.float64), False, KEYS),
+    "a mask that is added": (additive_mask(visible(KEYS), torch.float64), False, KEYS),
 }
 
 
@@ -94,4 +94,4 @@ def test_attention_goes_through_the_switch(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(dot_products, "form_for", lambda query: "products")
     monkeypatch.setitem(FORMS, "products", lambda *given: given[0] * 2)
     query = drawn(1, 1, 2, 3)
-    assert torch.equal(fused(query, query, query, None, 0.0, True), query * 2)
+    assert torch.equal(attend_fused(query, query, query, None, 0.0, True), query * 2)

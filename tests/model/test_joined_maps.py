@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.model import build, joined_maps
-from synthcli.model.joined_maps import JoinedMaps, Joining, cast, cast_together
+from synthcli.model.joined_maps import JoinedMaps, Joining, cast_groups, cast_together
 from synthcli.model.mixers import sru
 from synthcli.model.stack import CAST_TOGETHER
 from tests.model.combinations import tiny
@@ -23,7 +23,7 @@ def _maps(*biases: bool) -> tuple[nn.Linear, ...]:
 def test_joined_maps_are_each_map_and_so_are_their_derivatives(biases: tuple[bool, ...]) -> None:
     maps, x = _maps(*biases), torch.randn(2, 4, 5, dtype=torch.float64, requires_grad=True)
     leaves = [x, *(p for one in maps for p in one.parameters())]
-    (joined,) = cast([maps], torch.float64)
+    (joined,) = cast_groups([maps], torch.float64)
     pairs = []
     for outputs in (joined(x), {one: one(x) for one in maps}):
         total = sum(y.pow(3).sum() for y in outputs.values())
@@ -38,7 +38,7 @@ def test_joined_maps_are_each_map_and_so_are_their_derivatives(biases: tuple[boo
 def test_what_is_cast_has_the_bits_and_the_gradient_of_a_cast() -> None:
     maps = tuple(one.float() for one in _maps(True, False, True))
     groups = [maps[:2], maps[2:]]
-    joined = cast(groups, torch.bfloat16)
+    joined = cast_groups(groups, torch.bfloat16)
     for group, one in zip(groups, joined, strict=True):
         assert torch.equal(one.weight, torch.cat([m.weight for m in group]).bfloat16())
     assert torch.equal(joined[0].bias[:3], maps[0].bias.bfloat16()) and not joined[0].bias[3:].any()  # type: ignore[index]
@@ -51,7 +51,7 @@ def test_what_is_cast_has_the_bits_and_the_gradient_of_a_cast() -> None:
 def test_a_frozen_map_stays_without_gradient() -> None:
     maps = _maps(True, True)
     maps[0].requires_grad_(False)
-    (joined,) = cast([maps], torch.float64)
+    (joined,) = cast_groups([maps], torch.float64)
     sum(y.sum() for y in joined(torch.ones(1, 5, dtype=torch.float64)).values()).backward()  # type: ignore[union-attr]
     assert maps[0].weight.grad is None and maps[1].weight.grad is not None
 
@@ -90,7 +90,7 @@ def test_a_stack_is_cast_a_few_blocks_at_a_time(monkeypatch: pytest.MonkeyPatch)
     counts: list[int] = []
     monkeypatch.setattr(joined_maps, "products_dtype", lambda x: torch.float64)
     monkeypatch.setattr(
-        joined_maps, "cast", lambda maps, dtype: counts.append(len(maps)) or cast(maps, dtype)
+        joined_maps, "cast_groups", lambda maps, dtype: counts.append(len(maps)) or cast_groups(maps, dtype)
     )
     torch.testing.assert_close(loss_of(model, "causal-lm"), want, rtol=1e-9, atol=1e-10)
     of_a_block = 4  # query, key and value; output; two of the feed-forward

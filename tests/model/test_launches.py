@@ -93,7 +93,7 @@ def test_an_added_mask_is_what_fused_attention_makes_of_a_bool_one(keys: int) ->
     torch.manual_seed(0)
     visible = torch.rand(2, 1, 5, keys) < 0.5
     visible[..., 0] = True
-    added = masks.added_to_scores(visible, torch.float64)
+    added = masks.additive_mask(visible, torch.float64)
     assert not added[visible].any() and bool((added[~visible] == -torch.inf).all())
     assert all(stride % 16 == 0 for stride in added.stride()[:-1])
     query, key, value = (torch.randn(2, 3, n, 4, dtype=torch.float64) for n in (5, keys, keys))

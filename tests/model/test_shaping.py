@@ -113,7 +113,7 @@ def test_the_state_of_decoding_holds_the_sum_of_real_values_and_their_number() -
     attention, x = shaped({}), inputs().detach()
     _, state = attention(x[:, :4], Context(causal=True, key_padding=LEFT[:, :4]), AttentionState())
     _, state = attention(x[:, 4:], Context(4, True, LEFT), state)
-    values = x @ attention.value.merged().T + attention.value.bias
+    values = x @ attention.value.merge_weight().T + attention.value.bias
     real = (~LEFT)[..., None]
     torch.testing.assert_close(state.total[:, 0, :-1], (values * real).sum(1), rtol=1e-12, atol=1e-12)
     assert state.total[:, 0, -1].tolist() == real.sum((1, 2)).tolist() == [4, 6, 7]

@@ -105,7 +105,7 @@ def assert_same_with_gradients(mixer: SRUpp, x: Tensor, got: Tensor, want: Tenso
 def u_of(mixer: SRUpp, x: Tensor, context: Context, memory: Tensor | None = None) -> Tensor:
     """U as a layer makes it of its inputs and of what it remembers."""
     norm = mixer.norm if mixer.config.layer_norm == "before" else None
-    remembered = mixer.remembered(memory, norm)
+    remembered = mixer.recall_memory(memory, norm)
     return mixer.transform(x if norm is None else norm(x), x, context, remembered)[0]
 
 

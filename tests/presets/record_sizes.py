@@ -5,7 +5,7 @@ import json
 from synthcli.presets import load_preset, preset_names
 from synthcli.presets.catalogue import key_of_preset
 from synthcli.presets.merge import values_of
-from synthcli.presets.resolve import merged
+from synthcli.presets.resolve import merge_tree
 from synthcli.presets.scales import scales_of
 from synthcli.presets.sizes import RECORD, Size, key_of, measure
 
@@ -19,7 +19,7 @@ def measured() -> dict[str, Size]:
             key = key_of(model.model_dump_json())
             if key not in sizes:
                 sizes[key] = measure(model)
-        table = values_of(merged(name, None, None, ()))
+        table = values_of(merge_tree(name, None, None, ()))
         sizes[key_of_preset(table)] = sizes[key_of(load_preset(name).model.model_dump_json())]
     return sizes
 

@@ -17,7 +17,7 @@ from synthcli.presets.files import (
     preset_names,
     read_toml,
 )
-from synthcli.presets.resolve import inherited
+from synthcli.presets.resolve import inherit_preset
 
 
 def message_of(word: str) -> str:
@@ -95,7 +95,7 @@ def test_presets_that_extend_each_other_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('extends = "b.toml"\n')
     (tmp_path / "b.toml").write_text('extends = "a.toml"\n')
     with pytest.raises(SynthError) as caught:
-        inherited(tmp_path / "a.toml")
+        inherit_preset(tmp_path / "a.toml")
     assert str(caught.value) == (
         "presets extend each other in a circle: `a.toml` → `b.toml` → `a.toml`\nhint: remove one `extends`"
     )
@@ -105,7 +105,7 @@ def test_a_preset_has_one_parent(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text('extends = ["wmt14", "lm1b"]\n')
     with pytest.raises(SynthError) as caught:
-        inherited(path)
+        inherit_preset(path)
     assert str(caught.value) == (
         '`extends` = ["wmt14", "lm1b"] in `a.toml` is not one name\n'
         "hint: a preset extends one parent: its name, or the path of its file"

@@ -10,7 +10,7 @@ from synthcli.model import build, count_parameters
 from synthcli.presets import find_preset, load_preset, preset_names
 from synthcli.presets.scales import scales_of
 from synthcli.presets.schema import Experiment
-from synthcli.presets.sizes import RECORD, key_of, recorded_sizes, size_of
+from synthcli.presets.sizes import RECORD, key_of, read_recorded_sizes, size_of
 
 from .record_sizes import measured, text_of
 
@@ -64,7 +64,7 @@ def test_every_model_builds_and_is_as_large_as_the_record_says() -> None:
     """Where it is not, `python -m tests.presets.record_sizes` writes the record anew."""
     sizes = measured()
     assert len(sizes) > 100
-    assert recorded_sizes() == sizes and RECORD.read_text() == text_of(sizes)
+    assert read_recorded_sizes() == sizes and RECORD.read_text() == text_of(sizes)
 
 
 def test_another_model_is_built_to_be_measured() -> None:
@@ -72,7 +72,7 @@ def test_another_model_is_built_to_be_measured() -> None:
     with torch.device("meta"):
         model = build(experiment.model)
     text = experiment.model.model_dump_json()
-    assert key_of(text) not in recorded_sizes()
+    assert key_of(text) not in read_recorded_sizes()
     size = size_of(text)
     assert size.total == size.trainable == count_parameters(model)
     assert size.encoder == count_parameters(model.encoder)

@@ -112,12 +112,12 @@ def test_classes_follow_the_corpus() -> None:
 
 def test_a_vocabulary_follows_the_tokenizer_unless_it_was_given() -> None:
     experiment = load_preset("wmt14-dense")
-    assert experiment.fitted(31_990).model.vocab_size == 31_990
+    assert experiment.fit_to_store(31_990).model.vocab_size == 31_990
     padded = load_preset("wmt14-dense", overrides=["model.vocab_size=32768"])
-    assert padded.fitted(32_000).model.vocab_size == 32_768
+    assert padded.fit_to_store(32_000).model.vocab_size == 32_768
     small = load_preset("wmt14-dense", overrides=["model.vocab_size=100"])
     with pytest.raises(SynthError) as caught:
-        small.fitted(32_000)
+        small.fit_to_store(32_000)
     assert str(caught.value) == (
         "`model.vocab_size` = 100 is less than the tokenizer's 32000\n"
         "hint: leave `model.vocab_size` out: it follows the tokenizer"

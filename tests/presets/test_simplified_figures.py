@@ -62,7 +62,7 @@ def test_a_smaller_rate_is_that_of_values_and_projections_alone() -> None:
 def test_uncentred_attention_is_that_of_value_skipinit(block: str) -> None:
     before, after = mixer_of(f"codeparrot-{block}"), mixer_of(f"codeparrot-{block}-uncentred")
     assert after.model_copy(update={"shaping": before.shaping}) == before
-    assert after.shaping is not None and after.shaping.learnt == ("identity", "attention")
+    assert after.shaping is not None and after.shaping.trainable_parts == ("identity", "attention")
     assert (after.shaping.identity, after.shaping.attention, after.shaping.centre) == (1.0, 0.0, 0.0)
 
 

@@ -101,9 +101,9 @@ def test_an_hour_keeps_the_corpus() -> None:
 def test_clusters_that_a_store_has_no_words_for(size: int, hint: str) -> None:
     experiment = load_preset("srupp-lm1b-base", "hour")
     with pytest.raises(SynthError) as caught:
-        experiment.fitted(size)
+        experiment.fit_to_store(size)
     assert str(caught.value) == (
         f"`model.embeddings.cutoffs` = [4000, 16000], but the store's vocabulary ends at {size}\n"
         f"hint: name clusters it has: {hint}"
     )
-    assert experiment.fitted(16_001).model.vocab_size == 16_001
+    assert experiment.fit_to_store(16_001).model.vocab_size == 16_001

@@ -14,7 +14,7 @@ from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import SynthError
 from synthcli.runs import Run, create_run
 from synthcli.runs import trackers as trackers_module
-from synthcli.runs.trackers import refuse_trackers, tracking
+from synthcli.runs.trackers import refuse_trackers, start_tracking
 from synthcli.training.checkpoints import newest_checkpoint
 from synthcli.training.metrics_log import read
 from synthcli.training.tracking import Tracker, Tracking, figures_of, numbers_in
@@ -87,7 +87,7 @@ def tracked(
     config = toy_config(steps=6, save_every=2, evaluate_every=3, log_every=2, diagnostics=("mixtures",))
     writing = run.callbacks(ByteTokenizer(), ToyText(rows=5), "f00d", trackers=names)
     stopping = [] if stop is None else [StopAfter(stop)]
-    with run.lock(), tracking(run, names, say) as trackers:
+    with run.lock(), start_tracking(run, names, say) as trackers:
         resume = newest_checkpoint(run.checkpoints)
         callbacks = [*writing, trackers, *stopping]
         outcome = toy_train(toy_model(), config, callbacks=callbacks, resume=resume)
@@ -176,7 +176,7 @@ def test_a_tracker_whose_thread_fails_leaves_no_traceback() -> None:
 
 def test_a_training_that_fails_finishes_its_trackers(tmp_path: Path, fakes: dict[str, Fake]) -> None:
     run = toy_run(tmp_path)
-    with pytest.raises(KeyError), tracking(run, ("one",), print) as trackers:
+    with pytest.raises(KeyError), start_tracking(run, ("one",), print) as trackers:
         toy_train(toy_model(), toy_config(steps=1), callbacks=[trackers])
         raise KeyError
     assert fakes["one"].of("finish") == [[]]
@@ -187,7 +187,7 @@ def test_of_several_processes_the_main_one_tells(
 ) -> None:
     run = toy_run(tmp_path)
     monkeypatch.setenv("RANK", "1")
-    with tracking(run, ("one",), print) as trackers:
+    with start_tracking(run, ("one",), print) as trackers:
         toy_train(toy_model(), toy_config(steps=1), callbacks=[trackers])
     assert fakes["one"].told == []
 

@@ -35,7 +35,7 @@ from synthcli.compress.activations.recording import (
 )
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
-from synthcli.disk import shown, writing
+from synthcli.disk import format_bytes, guard_write
 from synthcli.errors import SynthError
 from synthcli.progress import Progress, no_progress
 from synthcli.safe_read import read_json
@@ -52,11 +52,11 @@ __all__ = [
     "build_cache",
     "cache_at",
     "cache_bytes",
+    "format_bytes",
     "open_cache",
     "read_on",
     "refuse_other",
     "refuse_size",
-    "shown",
 ]
 
 
@@ -166,7 +166,10 @@ def build_cache(
     refuse_size(path, size, limit)
     if path.exists():
         raise SynthError(f"`{path}` exists already", "open it, remove it, or name another folder")
-    with writing(f"recording `{path}`", path, needs=size), atomic_files.new_folder(path) as folder:
+    with (
+        guard_write(f"recording `{path}`", path, needs=size),
+        atomic_files.new_folder(path) as folder,
+    ):
         record(folder, teacher, calibration, wanted, progress)
         write_index(folder, teacher, calibration, wanted)
     return open_cache(path)
@@ -222,12 +225,14 @@ def refuse_other(cache: ActivationCache, teacher: Teacher, calibration: Calibrat
 def refuse_size(path: Path, size: int, limit: int | None) -> None:
     """Refuse a cache that is larger than allowed, or than the disk has room for."""
     if limit is not None and size > limit:
-        message = f"the cache would take {shown(size)}, and `--cache-limit` allows {shown(limit)}"
+        message = (
+            f"the cache would take {format_bytes(size)}, and `--cache-limit` allows {format_bytes(limit)}"
+        )
         raise SynthError(message, "raise it, or read less: `--limit`, `--max-length`, fewer blocks")
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     free = shutil.disk_usage(folder).free
     if size > free:
-        message = f"the cache would take {shown(size)}, and `{folder}` has {shown(free)} left"
+        message = f"the cache would take {format_bytes(size)}, and `{folder}` has {format_bytes(free)} left"
         raise SynthError(message, "free space there, name another disk, or read less: `--limit`")
 
 

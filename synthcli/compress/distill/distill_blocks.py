@@ -44,7 +44,7 @@ def distill_blocks(
         check_layer(teacher.config, layer, stack)
     refuse_misfit(teacher, stack, students, config)
     done: list[DistilledBlock] = []
-    with atomic_files.passing_folder(folder, RECORDINGS) as passing:
+    with atomic_files.hold_temporary_folder(folder, RECORDINGS) as passing:
         points = hook_points_of(stack, sorted(students), parts_of(config))
         whole = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
         for layer, mixer in sorted(students.items()):

@@ -68,7 +68,7 @@ def merge_spans(
     `texts` are to train on and to evaluate on. Recordings lie below `folder` and are removed again.
     """
     done: list[MergedLayer] = []
-    with atomic_files.passing_folder(folder, RECORDINGS) as passing:
+    with atomic_files.hold_temporary_folder(folder, RECORDINGS) as passing:
         points = [point for span in spans for point in (span.source, span.target)]
         teacher_caches = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
         for span in spans:

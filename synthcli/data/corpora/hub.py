@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synthcli.data.corpora.source import SPLITS, Record, Row
 from synthcli.data.hub_access import ask, is_offline
-from synthcli.disk import AGAIN, explained, of_disk
+from synthcli.disk import AGAIN, explain_write_error, of_disk
 from synthcli.errors import SynthError, WorkFailedError
 
 
@@ -114,7 +114,7 @@ def _unreachable(corpus: str, hub: Hub, error: Exception) -> SynthError:
     """Say that the hub did not give a dataset, or that it could not be kept, and what to do instead."""
     if (refused := of_disk(error)) is not None:
         cache = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-        why, helps = explained(refused, cache, "set `HF_HOME` to another folder")
+        why, helps = explain_write_error(refused, cache, "set `HF_HOME` to another folder")
         message = f"`{hub.id}` could not be kept in the hub's cache: {why}"
         return WorkFailedError(message, f"{helps}, then {AGAIN}")
     is_script = "scripts are no longer supported" in str(error)

@@ -18,7 +18,7 @@ from synthcli.data.fetch.archives import unpack
 from synthcli.data.fetch.checksums import verify_checksum
 from synthcli.data.fetch.download import download
 from synthcli.data.fetch.remote_files import PUBLISHED, Remote
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.progress import Progress
 
@@ -40,7 +40,10 @@ def fetch_corpus(corpus: Corpus, to: Path | None, report: Progress) -> Fetched:
     if is_filled(home):
         return Fetched(home, is_old=True)
     work = home.with_name(f".{home.name}.fetching")
-    with writing(f"`{home}`", home, "give another folder with `--to`", THEN), _hold_downloads(work):
+    with (
+        guard_write(f"`{home}`", home, "give another folder with `--to`", THEN),
+        _hold_downloads(work),
+    ):
         for remote in remotes:
             _obtain(remote, work, home, report)
         _arrange(corpus, remotes, work, home)

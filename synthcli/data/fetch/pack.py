@@ -17,7 +17,7 @@ from typing import IO, Any, Literal, cast
 
 from synthcli.atomic_files import new_file, parents_of
 from synthcli.data.fetch.checksums import digest
-from synthcli.disk import refuse_unwritable, writing
+from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.progress import Progress
 
@@ -59,7 +59,7 @@ def pack_folder(contents: Contents, target: Path, report: Progress) -> int:
     refuse_unwritable(target, ELSEWHERE)
     entries = _describe_contents(files, contents.root, report)
     with (
-        writing(f"`{target}`", target, ELSEWHERE),
+        guard_write(f"`{target}`", target, ELSEWHERE),
         parents_of(target),
         new_file(target) as beside,
         _open_compressed(beside, target.suffix) as stream,

@@ -21,7 +21,7 @@ from synthcli.data.fetch.archives import (
 )
 from synthcli.data.fetch.pack import FILES, FORMAT, LIST, Hashing, Kind
 from synthcli.data.store.store import stores_root
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.progress import Progress
 from synthcli.safe_read import parse_json, refuse_irregular
@@ -56,7 +56,7 @@ def unpack_pack(pack: Path, to: Path | None, report: Progress) -> tuple[Listed, 
         if is_filled(target):
             raise SynthError(f"`{target}` is there already", "remove it, or give another one with `--to`")
         refuse_more_than_fits(sum(file["bytes"] for file in listed.files.values()), target, pack)
-        with writing(f"`{target}`", target, ELSEWHERE), new_folder(target) as folder:
+        with guard_write(f"`{target}`", target, ELSEWHERE), new_folder(target) as folder:
             _extract(tar, listed, folder, pack, report)
             _read_to_end(stream)
     return listed, target

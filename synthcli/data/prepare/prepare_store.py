@@ -33,7 +33,7 @@ from synthcli.data.store.manifest import MANIFEST, QUALITY, Manifest, remember_v
 from synthcli.data.store.shards import write_json
 from synthcli.data.store.store import Store, open_store, store_path
 from synthcli.data.tokenizers.training_cache import CACHE
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import WorkFailedError
 from synthcli.progress import Progress, no_progress
 
@@ -68,7 +68,7 @@ def prepare_store(
         _encode_shards, executor=chosen, options=options, report=progress, count=count or _no_count
     )
     with (
-        writing(f"the store of `{corpus}`", path, ELSEWHERE, THEN),
+        guard_write(f"the store of `{corpus}`", path, ELSEWHERE, THEN),
         parents_of(path),
         hold_lock(lock_path(path), lambda: progress(WAITING, 0, None)) as waited,
     ):

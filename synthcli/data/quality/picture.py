@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.atomic_files import save_picture
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def draw_picture(report: dict[str, Any], path: Path) -> None:
     tokenizer = report["tokenizer"]
     title = f"{report['corpus']}, {tokenizer['kind']} with {tokenizer['vocab_size']:,} ids"
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    with writing(f"`{path}`", path, "name another file with `--picture`"):
+    with guard_write(f"`{path}`", path, "name another file with `--picture`"):
         save_picture(path, figure, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 

@@ -126,7 +126,7 @@ def remove_store(one: FoundStore) -> None:
             if one.kind in ("store", "damaged", "unfinished"):
                 until_then.enter_context(hold_lock(lock_path(one.path), lambda: _refuse_prepared(one.path)))
             elif one.kind == "leftover":
-                until_then.enter_context(atomic_files.held(one.path))
+                until_then.enter_context(atomic_files.hold_lock(one.path))
                 remove_here(one.path)
             for path in (one.path, work_folder(one.path)):
                 if path.exists():

@@ -7,7 +7,7 @@ import numpy as np
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.evaluation.accuracy import exact_match
 from synthcli.evaluation.bootstrap import Array, Sampled
-from synthcli.evaluation.confusion import correlation, counted, f1_of_all, f1_of_one
+from synthcli.evaluation.confusion import correlation, count_cells, f1_of_all, f1_of_one
 from synthcli.evaluation.outputs import Outputs, only_references
 from synthcli.evaluation.protocols.settings import CannotScoreError, ProtocolSettings
 from synthcli.evaluation.score import Score
@@ -69,7 +69,7 @@ def _count(outputs: Outputs, order: list[str] | None = None) -> Array:
         raise CannotScoreError(message, "a line is the name of a class, and nothing else")
     predictions = [places[text.strip()] for text in outputs.hypotheses]
     labels = [places[text.strip()] for text in only_references(outputs, "accuracy")]
-    return counted(np.array(predictions), np.array(labels), len(places))
+    return count_cells(np.array(predictions), np.array(labels), len(places))
 
 
 CLASSIFICATION: dict[str, Callable[[Outputs, ProtocolSettings], Score]] = {

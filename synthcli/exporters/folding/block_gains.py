@@ -104,7 +104,7 @@ def _scale_attention(attention: Attention, factor: Any) -> dict[str, Any]:
     for parameter in attention.shaping.parameters():
         parameter.mul_(factor)
     scaled: dict[str, Any] = {
-        name: getattr(config, name) * float(factor) for name in PARTS if name not in config.learnt
+        name: getattr(config, name) * float(factor) for name in PARTS if name not in config.trainable_parts
     }
     return {"shaping": config.model_copy(update=scaled)} if scaled else {}
 

@@ -50,7 +50,7 @@ def merge(projection: Any, config: Any, may_vanish: bool = True) -> Any:
     """Write the merged matrix in place, and return the configuration of the projection now."""
     if not isinstance(projection, Residual):
         return config
-    weight = projection.merged()
+    weight = projection.merge_weight()
     eye = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
     if may_vanish and projection.bias is None and torch.equal(weight, eye):
         return IdentityConfig()

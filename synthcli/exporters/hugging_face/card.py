@@ -91,7 +91,7 @@ def _entry(metric: Metric, pipeline: str) -> EvalResult:
 
 def _describe_slice(metric: Metric) -> str:
     """Return what the name of a figure says of a part of a split; nothing of a whole one."""
-    return f" (first {metric.counted} samples)" if metric.is_slice else ""
+    return f" (first {metric.sample_count} samples)" if metric.is_slice else ""
 
 
 def _summary(bundle: ExportBundle, kind: str) -> str:
@@ -184,7 +184,7 @@ def evaluation(facts: CardFacts) -> str:
     rows = ["| metric | value | 95 % | corpus | judged | protocol |", "|---|---|---|---|---|---|"]
     for metric in facts.metrics:
         spread = "" if metric.interval is None else f"{metric.interval[0]:.2f} to {metric.interval[1]:.2f}"
-        judged = f"{metric.counted} of {code(metric.split)}"
+        judged = f"{metric.sample_count} of {code(metric.split)}"
         protocol = plain(metric.protocol) + (f"; {code(metric.signature)}" if metric.signature else "")
         cells = (plain(metric.name), f"{metric.value:.2f}", spread, code(metric.corpus), judged, protocol)
         rows.append("| " + " | ".join(map(cell, cells)) + " |")

@@ -60,14 +60,14 @@ class Module:
         """Return every definition by its name, in the order of the file."""
         found = {}
         for node in self.tree.body:
-            for name in _defined_names(node):
+            for name in _bind_names(node):
                 found[name] = Definition((self.name, name), node)  # type: ignore[arg-type]
         return found
 
     @cached_property
     def imports(self) -> dict[str, Import]:
         """Return what is imported, by the name it has here."""
-        found = [item for node in self.tree.body for item in _imported_names(node)]
+        found = [item for node in self.tree.body for item in _find_imports(node)]
         return {item.alias: item for item in found}
 
     def text(self, first: int, last: int) -> str:
@@ -83,7 +83,7 @@ def module_named(name: str) -> Module:
     return Module(name, Path(spec.origin).read_text(encoding="utf-8"))
 
 
-def _defined_names(node: ast.stmt) -> list[str]:
+def _bind_names(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.AnnAssign):
@@ -93,7 +93,7 @@ def _defined_names(node: ast.stmt) -> list[str]:
     return []
 
 
-def _imported_names(node: ast.stmt) -> Iterator[Import]:
+def _find_imports(node: ast.stmt) -> Iterator[Import]:
     if isinstance(node, ast.Import):
         yield from (Import(alias.name, None, alias.asname or alias.name) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -133,6 +133,6 @@ def _walk_executed(node: ast.AST) -> Iterator[ast.AST]:
 
 
 @cache
-def annotated_names(node: ast.AST) -> frozenset[str]:
+def collect_all_names(node: ast.AST) -> frozenset[str]:
     """Return the names of a definition, annotations included."""
     return frozenset(item.id for item in ast.walk(node) if isinstance(item, ast.Name))

@@ -45,7 +45,7 @@ def _name_files(results: Sequence[BenchmarkResult]) -> Iterator[tuple[str, Bench
 def _describe(metric: Metric) -> str:
     """Return a line on how a figure was measured."""
     first = "first " if metric.is_slice else ""
-    parts = [metric.name, f"{first}{metric.counted} samples of split {metric.split}"]
+    parts = [metric.name, f"{first}{metric.sample_count} samples of split {metric.split}"]
     if metric.interval is not None:
         parts.append(f"95 % {metric.interval[0]:.2f} to {metric.interval[1]:.2f}")
     return one_line("; ".join(filter(None, (*parts, metric.protocol, metric.signature))))

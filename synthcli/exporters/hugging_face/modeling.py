@@ -14,10 +14,10 @@ from synthcli.exporters.hugging_face.definitions import (
     Import,
     Module,
     Place,
-    annotated_names,
+    collect_all_names,
     module_named,
 )
-from synthcli.exporters.hugging_face.tree_shake import REMOTE, Reached, needed_nodes, reach
+from synthcli.exporters.hugging_face.tree_shake import REMOTE, Reached, find_needed_nodes, reach
 from synthcli.model import ModelConfig
 
 MODELING, CONFIGURATION = "modeling_synth", "configuration_synth"
@@ -27,7 +27,7 @@ FOREIGN = ("torch", "transformers")
 UNWANTED = ("pydantic", "jaxtyping", "__future__")  # shapes stay in annotations, which nothing evaluates
 
 
-def modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str:
+def write_modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str:
     """Return the file that holds `wrappers`, classes of `remote`, for models of this configuration."""
     classes = _settings_classes(config)
     roots = [*wrappers, *(_place_of(kind) for kind in classes.values())]
@@ -123,7 +123,9 @@ def _imports(reached: Reached) -> str:
     needed: dict[str, Import] = {name: Import("dataclasses", name, name) for name in ("dataclass", "field")}
     for (module, _), definition in reached.definitions.items():
         available = module_named(module).imports
-        for name in frozenset().union(*(annotated_names(node) for node in needed_nodes(reached, definition))):
+        for name in frozenset().union(
+            *(collect_all_names(node) for node in find_needed_nodes(reached, definition))
+        ):
             item = available.get(name)
             if item is not None and item.module.split(".")[0] not in (PROJECT, *UNWANTED):
                 other = needed.setdefault(name, item)

@@ -14,11 +14,11 @@ from synthcli.exporters.hugging_face.auto_classes import (
     text_form_entry,
 )
 from synthcli.exporters.hugging_face.definitions import Place, module_named
-from synthcli.exporters.hugging_face.modeling import CONFIGURATION, MODELING, modeling_source
+from synthcli.exporters.hugging_face.modeling import CONFIGURATION, MODELING, write_modeling_source
 from synthcli.exporters.hugging_face.tree_shake import CONFIGURATION as CONFIGURATION_MODULE
 from synthcli.exporters.hugging_face.tree_shake import REMOTE
-from synthcli.exporters.safetensors_export import CONFIG, WEIGHTS, named_tensors
-from synthcli.importers.hugging_face.own_export_names import exported_name
+from synthcli.exporters.safetensors_export import CONFIG, WEIGHTS, collect_tensors
+from synthcli.importers.hugging_face.own_export_names import export_name
 from synthcli.model import ModelConfig
 
 # auto class → (file of `remote`, class)
@@ -49,7 +49,7 @@ def write_remote_code(bundle: ExportBundle, folder: Path) -> None:
     """Write configuration, weights and Python files."""
     config = _resolve_defaults(bundle.config)
     kind = get_kind(config)
-    source = modeling_source(
+    source = write_modeling_source(
         config, [(f"{REMOTE}.{module}", name) for module, name in CLASSES[kind].values()]
     )
     (folder / f"{MODELING}.py").write_text(source, encoding="utf-8")
@@ -57,7 +57,7 @@ def write_remote_code(bundle: ExportBundle, folder: Path) -> None:
     (folder / f"{CONFIGURATION}.py").write_text(_configuration_source(model_type), encoding="utf-8")
     options = _make_config(bundle, config) | {"model_type": model_type}
     (folder / CONFIG).write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
-    tensors = {exported_name(name, kind): tensor for name, tensor in named_tensors(bundle.model).items()}
+    tensors = {export_name(name, kind): tensor for name, tensor in collect_tensors(bundle.model).items()}
     save_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
 
 

@@ -24,7 +24,10 @@ CONFIGURATION = f"{REMOTE}.configuration_synth"  # a file of its own in the fold
 # what another definition of the same name stands for in an exported folder
 REPLACED: dict[Place, Place] = {
     (f"{OPS}.recurrence", "recurrence"): (f"{OPS}.reference", "recurrence"),  # native kernels stay at home
-    (f"{MIXERS}.dot_products", "fused"): (f"{MIXERS}.weighted_values", "fused"),  # torch chooses there
+    (f"{MIXERS}.dot_products", "attend_fused"): (
+        f"{MIXERS}.weighted_values",
+        "attend_fused",
+    ),  # torch chooses there
     (f"{PROJECT}.config", "Config"): (f"{REMOTE}.base_config", "Config"),
 }
 
@@ -74,7 +77,7 @@ def reach(roots: Iterable[Place], words: Collection[str]) -> Reached:
     size = -1
     while size != (size := len(reached.definitions) + len(reached.attributes)):
         for definition in list(reached.definitions.values()):
-            for node in needed_nodes(reached, definition):
+            for node in find_needed_nodes(reached, definition):
                 reached.attributes |= attributes_read(node)
                 for name in names_read(node):
                     if place := find_definition(definition.place[0], name):
@@ -87,7 +90,7 @@ def _add_definition(reached: Reached, place: Place) -> None:
     reached.definitions.setdefault(place, module_named(module).definitions[name])
 
 
-def needed_nodes(reached: Reached, definition: Definition) -> list[ast.AST]:
+def find_needed_nodes(reached: Reached, definition: Definition) -> list[ast.AST]:
     """Return the parts of a definition that will run."""
     node = definition.node
     if is_registry(definition) and isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict):

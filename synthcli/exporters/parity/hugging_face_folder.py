@@ -58,10 +58,10 @@ class Loaded:
     @torch.inference_mode()
     def greedy(self, prompt: Array, steps: int) -> Array:
         """Return what `generate` adds."""
-        return self.written([prompt], steps)[0]
+        return self.write_continuations([prompt], steps)[0]
 
     @torch.inference_mode()
-    def written(self, prompts: list[Array], steps: int, use_cache: bool = True) -> Array:
+    def write_continuations(self, prompts: list[Array], steps: int, use_cache: bool = True) -> Array:
         """Return what `generate` adds to prompts, which are padded on the left."""
         longest = max(map(len, prompts))
         tokens = torch.zeros(len(prompts), longest, dtype=torch.long)
@@ -88,7 +88,7 @@ def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
     is_choice = task == "classification" and recorded.cases[0].inputs["tokens"].ndim == 3
     loaded = Loaded(folder, task, is_choice)
     report = compare_all(loaded, recorded)
-    left = left_padded_difference(loaded, recorded)
+    left = measure_left_padding(loaded, recorded)
     if left is not None:
         report["left_padding_max_difference"] = left
         require_that(
@@ -117,7 +117,7 @@ def require_that(report: dict[str, Any], holds: bool, reason: str) -> None:
         report["reasons"].append(reason)
 
 
-def left_padded_difference(loaded: Loaded, recorded: RecordedModel) -> float | None:
+def measure_left_padding(loaded: Loaded, recorded: RecordedModel) -> float | None:
     """Return how far logits at real positions move when padding moves to the left.
 
     transformers' own encoders count positions from the left, and so have to be padded on the right.
@@ -150,11 +150,15 @@ def batch_agreement(loaded: Loaded, recorded: RecordedModel) -> float:
     """Return the share of tokens that all prompts in one batch get as each does alone."""
     assert recorded.greedy is not None
     alone = np.stack([loaded.greedy(prompt, recorded.greedy.steps) for prompt in recorded.greedy.prompts])
-    return float((loaded.written(recorded.greedy.prompts, recorded.greedy.steps) == alone).mean())
+    return float((loaded.write_continuations(recorded.greedy.prompts, recorded.greedy.steps) == alone).mean())
 
 
 def cache_agreement(loaded: Loaded, recorded: RecordedModel) -> float:
     """Return the share of tokens that the shortest prompt gets without the cache as with it."""
     assert recorded.greedy is not None
     prompt, steps = min(recorded.greedy.prompts, key=len), recorded.greedy.steps
-    return float((loaded.written([prompt], steps, use_cache=False)[0] == loaded.greedy(prompt, steps)).mean())
+    return float(
+        (
+            loaded.write_continuations([prompt], steps, use_cache=False)[0] == loaded.greedy(prompt, steps)
+        ).mean()
+    )

@@ -23,7 +23,7 @@ class Programs:
     def logits(self, inputs: dict[str, Array]) -> Array:
         """Run a whole sequence; what comes later changes nothing for a decoder, so it takes no mask."""
         if self.is_seq2seq:
-            source = self.encoded(inputs["source"], inputs.get("source_padding"))
+            source = self.encode_source(inputs["source"], inputs.get("source_padding"))
             return self.call("decoder", {"input_ids": inputs["tokens"], **source})[0]
         given = {
             "input_ids": inputs["tokens"],
@@ -33,7 +33,7 @@ class Programs:
         taken = [port["name"] for port in self.ports("model")]
         return self.call("model", {name: given[name] for name in taken})[0]
 
-    def encoded(self, source: Array, padding: Array | None) -> dict[str, Array]:
+    def encode_source(self, source: Array, padding: Array | None) -> dict[str, Array]:
         """Return the memory of a source, and its mask."""
         given = {"input_ids": source, "attention_mask": mask(source, padding)}
         return {"memory": self.call("encoder", given)[0], "attention_mask": given["attention_mask"]}
@@ -41,7 +41,7 @@ class Programs:
     def greedy(self, prompt: Array, steps: int) -> Array:
         """Return the best next tokens of one prompt, or of one source."""
         if self.is_seq2seq:
-            source = self.encoded(prompt[None], None)
+            source = self.encode_source(prompt[None], None)
             name, memory = "decoder_step", {"attention_mask": source["attention_mask"]}
             outputs = self.call("decoder", {"input_ids": np.array([[self.interface["begin"]]]), **source})
             position = 1

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.programs.decoders import causal_forms, seq2seq_forms
-from synthcli.exporters.programs.encoders import classification_forms, masked_forms
+from synthcli.exporters.programs.encoders import classification_forms, make_masked_lm_forms
 from synthcli.exporters.programs.form import Form, Port
 
 FORMS: dict[str, Callable[[ExportBundle], list[Form]]] = {
     "causal-lm": causal_forms,
-    "masked-lm": masked_forms,
+    "masked-lm": make_masked_lm_forms,
     "seq2seq": seq2seq_forms,
     "classification": classification_forms,
 }

@@ -13,10 +13,10 @@ from synthcli.exporters.programs.form import (
     SOURCE,
     Form,
     Port,
+    get_traced_shape,
+    get_traced_sizes,
     mask_port,
     tokens_port,
-    traced_shape,
-    traced_sizes,
 )
 from synthcli.exporters.programs.states import POSITIONS, Layout
 
@@ -110,7 +110,7 @@ def seq2seq_forms(bundle: ExportBundle) -> list[Form]:
     source = tokens_port("input_ids", bundle, BATCH, SOURCE)
     mask = mask_port("attention_mask", bundle, BATCH, SOURCE)
     tokens = tokens_port("input_ids", bundle, BATCH, LENGTH)
-    example = torch.randn(*traced_shape(bundle, (BATCH, SOURCE)), config.d_model)
+    example = torch.randn(*get_traced_shape(bundle, (BATCH, SOURCE)), config.d_model)
     memory = Port("memory", example, {0: BATCH, 1: SOURCE})
     ports = _state_ports(bundle, layout)
     names = ("logits", *(f"present.{name}" for name in layout.names))
@@ -129,11 +129,11 @@ def _state_ports(bundle: ExportBundle, layout: Layout) -> list[Port]:
     Where no tensor grows with the text and the model reads positions, one more is as long as the text so far;
     what it holds is not read.
     """
-    ports = layout.ports(traced_sizes(bundle))
+    ports = layout.ports(get_traced_sizes(bundle))
     grows = any(PAST in port.axes.values() for port in ports)
     if grows or bundle.config.embeddings.positions in ("none", "rotary", "alibi"):
         return ports
     return [
         *ports,
-        Port(POSITIONS, torch.zeros(traced_sizes(bundle)[PAST], dtype=torch.long), {0: PAST}, "empty"),
+        Port(POSITIONS, torch.zeros(get_traced_sizes(bundle)[PAST], dtype=torch.long), {0: PAST}, "empty"),
     ]

@@ -27,7 +27,7 @@ class Encoder(nn.Module):
         return self.model(input_ids, padding=attention_mask == 0, **more)
 
 
-def masked_forms(bundle: ExportBundle) -> list[Form]:
+def make_masked_lm_forms(bundle: ExportBundle) -> list[Form]:
     """Return the one form of a masked-language model."""
     return [_form(bundle, (BATCH, LENGTH))]
 

@@ -41,7 +41,7 @@ class Form:
     longest: Mapping[str, int] = field(default_factory=dict)
 
 
-def traced_sizes(bundle: ExportBundle) -> dict[str, int]:
+def get_traced_sizes(bundle: ExportBundle) -> dict[str, int]:
     """Return the sizes that programs are traced at, none of them special.
 
     Lengths are above the root of the longest: the factors of a factorized score are more than one.
@@ -54,18 +54,18 @@ def traced_sizes(bundle: ExportBundle) -> dict[str, int]:
 
 def tokens_port(name: str, bundle: ExportBundle, *axes: str) -> Port:
     """Return an input of token ids."""
-    shape = traced_shape(bundle, axes)
+    shape = get_traced_shape(bundle, axes)
     example = torch.randint(0, bundle.config.vocab_size, shape, generator=torch.Generator().manual_seed(0))
     return Port(name, example, dict(enumerate(axes)))
 
 
 def mask_port(name: str, bundle: ExportBundle, *axes: str) -> Port:
     """Return a mask as Hugging Face has it: 1 at tokens, 0 at padding."""
-    example = torch.ones(traced_shape(bundle, axes), dtype=torch.long)
+    example = torch.ones(get_traced_shape(bundle, axes), dtype=torch.long)
     example[-1, ..., -1] = 0
     return Port(name, example, dict(enumerate(axes)))
 
 
-def traced_shape(bundle: ExportBundle, axes: tuple[str, ...]) -> list[int]:
-    sizes = traced_sizes(bundle)
+def get_traced_shape(bundle: ExportBundle, axes: tuple[str, ...]) -> list[int]:
+    sizes = get_traced_sizes(bundle)
     return [sizes.get(axis, OTHERS) for axis in axes]

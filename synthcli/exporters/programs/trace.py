@@ -48,13 +48,13 @@ def _free_past(program: ExportedProgram, form: Form) -> None:
     They bound the sum of what is kept and what is read. Torch bounds the first by itself, too, and takes the
     second to be 2 or more: a text could never be written to its last position.
     """
-    for port, tensor in zip(form.inputs, _traced_inputs(program), strict=True):
+    for port, tensor in zip(form.inputs, _get_traced_inputs(program), strict=True):
         for axis in (axis for axis, name in port.axes.items() if name == PAST):
             size = tensor.shape[axis].node.expr
             program.range_constraints[size] = ValueRanges(program.range_constraints[size].lower, int_oo)
 
 
-def _traced_inputs(program: ExportedProgram) -> list[Any]:
+def _get_traced_inputs(program: ExportedProgram) -> list[Any]:
     """Return what a program was traced with, in the form's order; free axes have symbols for sizes."""
     given = {
         spec.arg.name for spec in program.graph_signature.input_specs if spec.kind is InputKind.USER_INPUT
@@ -66,7 +66,7 @@ def axis_names(program: ExportedProgram, form: Form) -> dict[str, str]:
     """Return the form's name of every size that is free in a program, by the symbol torch gave it."""
     return {
         str(tensor.shape[axis]): name
-        for port, tensor in zip(form.inputs, _traced_inputs(program), strict=True)
+        for port, tensor in zip(form.inputs, _get_traced_inputs(program), strict=True)
         for axis, name in port.axes.items()
     }
 

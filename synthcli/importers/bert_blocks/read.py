@@ -31,7 +31,7 @@ from synthcli.importers.bert_blocks.weight_map import (
     layer_entries,
 )
 from synthcli.importers.hugging_face import import_hugging_face
-from synthcli.importers.options import accept_options, missing_option
+from synthcli.importers.options import accept_options, refuse_unseen_option
 from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.translate import Entry, TranslatedModel, translate
 from synthcli.model import ModelConfig
@@ -112,7 +112,7 @@ def _merge_part(
     if any(COMBINED.match(name) for name in tensors):
         return _replace_all_layers(base, tensors, request)
     if "block" not in given:
-        raise missing_option("block", "a part says nothing of its place", "`--option block=6`")
+        raise refuse_unseen_option("block", "a part says nothing of its place", "`--option block=6`")
     number = _parse_number(given, "block", 0)
     heads = _heads_by_layer(request, 1)[0]
     if any(name.startswith("transformer.") for name in tensors):
@@ -245,7 +245,7 @@ def _get_encoder(imported: TranslatedModel) -> StackConfig:
 def _heads_by_layer(request: ImportSource, layers: int) -> list[int]:
     """Return the heads of each layer; one number serves them all."""
     if not request.heads:
-        raise missing_option(
+        raise refuse_unseen_option(
             "heads", "heads share one matrix", "`--heads 12`, or one for each layer: `--heads 12,12,8`"
         )
     if len(request.heads) not in (1, layers):

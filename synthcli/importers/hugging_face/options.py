@@ -65,7 +65,7 @@ class Options:
         """Return the value, one of the words in `known`."""
         value, words = self._value(key, default), list(known)
         if not isinstance(value, str) or value not in words:
-            raise SynthError(f"`{key} = {_shown(value)}` of `{self.path}`", did_you_mean(str(value), words))
+            raise SynthError(f"`{key} = {_as_json(value)}` of `{self.path}`", did_you_mean(str(value), words))
         return value
 
     def activation(self, key: str, default: str) -> str:
@@ -100,7 +100,7 @@ class Options:
 
     def check(self, rules: Iterable[Only]) -> None:
         """Raise where an option has a value that we cannot express."""
-        check_options(rules, self.values, f"`{self.path}`", _shown)
+        check_options(rules, self.values, f"`{self.path}`", _as_json)
 
     def _value(self, key: str, default: object) -> object:
         value = self.values.get(key)
@@ -108,7 +108,7 @@ class Options:
 
     def _wrong(self, key: str, value: object, wanted: str) -> SynthError:
         return SynthError(
-            f"`{key} = {_shown(value)}` of `{self.path}` is not {wanted}", "is the file damaged?"
+            f"`{key} = {_as_json(value)}` of `{self.path}` is not {wanted}", "is the file damaged?"
         )
 
 
@@ -131,5 +131,5 @@ def read_options(folder: Path) -> Options:
     return Options(path, values)
 
 
-def _shown(value: object) -> str:
+def _as_json(value: object) -> str:
     return json.dumps(value, default=str)

@@ -12,7 +12,7 @@ RENAMED: dict[str, dict[str, str]] = {
 STACK = "model."
 
 
-def exported_name(name: str, kind: str) -> str:
+def export_name(name: str, kind: str) -> str:
     """Return the name in an exported folder of a tensor of ours."""
     for ours, theirs in RENAMED.get(kind, {}).items():
         if name.startswith(ours):
@@ -26,5 +26,5 @@ def possible_names(name: str, kind: str) -> tuple[str, ...]:
     Folders of before put all of the model, its head too, into `model`; a class without a head saves the
     stack alone.
     """
-    now = exported_name(name, kind)
+    now = export_name(name, kind)
     return now, f"{STACK}{name}", now.removeprefix(STACK)

@@ -32,7 +32,7 @@ def all_gains() -> set[str]:
     return {*SEQUENTIAL.values(), *PARALLEL.values()}
 
 
-def acting_gains(options: OriginalOptions) -> dict[str, str]:
+def find_acting_gains(options: OriginalOptions) -> dict[str, str]:
     """Return the gains of a block that act: our name → the original's."""
     names = PARALLEL if options.switch("parallel_layers") else SEQUENTIAL
     return {
@@ -42,7 +42,7 @@ def acting_gains(options: OriginalOptions) -> dict[str, str]:
 
 def infer_block(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int) -> dict[str, object]:
     """Return our block: trainable where a gain is, or where a layer's gain is not what the option says."""
-    names = acting_gains(options)
+    names = find_acting_gains(options)
     values = {ours: options.number(theirs) for ours, theirs in names.items()}
     absent = dict.fromkeys(_gains(options).keys() - names.keys())
     stored = [f"h.{layer}.{theirs}" for layer in range(layers) for theirs in names.values()]
@@ -55,7 +55,7 @@ def infer_block(options: OriginalOptions, tensors: Mapping[str, Tensor], layers:
 
 def block_entries(options: OriginalOptions, ours: str, theirs: str) -> list[Entry]:
     """Return the trainable gains of one block, ours without an axis."""
-    names = acting_gains(options).items()
+    names = find_acting_gains(options).items()
     return [Entry(f"{ours}.gains.{name}", f"{theirs}.{gain}", scalar) for name, gain in names]
 
 
@@ -74,7 +74,7 @@ def infer_shaping(options: OriginalOptions, tensors: Mapping[str, Tensor], layer
     return {"identity": 0.0, "attention": values["attention"], "centre": 0.0, "trainable": ("attention",)}
 
 
-def shaping_entries(learnt: Iterable[str], ours: str, theirs: str) -> list[Entry]:
+def make_shaping_entries(learnt: Iterable[str], ours: str, theirs: str) -> list[Entry]:
     """Return the gains of one attention that are parameters of ours, by head."""
     return [Entry(f"{ours}.{name}", f"{theirs}.{SHAPING[name]}", torch.flatten) for name in learnt]
 

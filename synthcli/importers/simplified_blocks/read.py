@@ -13,7 +13,7 @@ from torch import Tensor
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.importers.base import ImportResult, ImportSource
 from synthcli.importers.infer_sizes import columns, count_layers, rows, shape
-from synthcli.importers.options import accept_options, describe_values, missing_option
+from synthcli.importers.options import accept_options, describe_values, refuse_unseen_option
 from synthcli.importers.refusals import describe_options
 from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.simplified_blocks import import_simplified_blocks
@@ -57,7 +57,7 @@ ASSUMED = {
 }
 
 
-def _allowed_values(option: str) -> str:
+def _describe_allowed_values(option: str) -> str:
     """Return which values of an option are imported, where that is known."""
     return describe_options(REFUSALS).get(option, "any number")
 
@@ -71,7 +71,7 @@ OPTIONS = {
     "fixed": "a file of these matrices, `h.0.attn.v_attn.id` and so on, unless they are the identity",
     "attn_block_skip_gain": "0: no skip around attention; the first layer's own gain unless given",
     "mlp_block_skip_gain": "0: none around the feed-forward, or around a parallel block",
-    **{key: f"{value} unless given; {_allowed_values(key)}" for key, value in ASSUMED.items()},
+    **{key: f"{value} unless given; {_describe_allowed_values(key)}" for key, value in ASSUMED.items()},
     "val_init_type": "the fixed matrix beside a trained value map: id, orth or normal",
     "proj_init_type": "that beside a trained output map: id, orth or normal",
 }
@@ -150,10 +150,10 @@ def _require_options(said: Mapping[str, str], tensors: Mapping[str, Tensor]) -> 
         ("centre_attn", "its gains are stored whether they act or not"),
     ):
         if key not in said:
-            raise missing_option(key, why, f"{models}; or `--option {key}=True`")
+            raise refuse_unseen_option(key, why, f"{models}; or `--option {key}=True`")
     for key, leaf in (("val_init_type", "v_attn"), ("proj_init_type", "c_proj")):
         if key not in said and any(name.endswith(f".attn.{leaf}.resid_gain") for name in tensors):
-            raise missing_option(
+            raise refuse_unseen_option(
                 key, "the fixed matrix is not in the state dict", f"{models}; or `--option {key}=id`"
             )
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from synthcli.importers.options import OriginalOptions
-from synthcli.importers.simplified_blocks.gains import SHAPING, acting_gains, all_gains
+from synthcli.importers.simplified_blocks.gains import SHAPING, all_gains, find_acting_gains
 from synthcli.importers.spare import Spare, is_identity, is_zero
 
 NO_BIAS = Spare(
@@ -36,7 +36,7 @@ SPARES = (
 
 def list_spares(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> list[Spare]:
     """Return the rules of one model."""
-    acting = acting_gains(options)
+    acting = find_acting_gains(options)
     rules = [NO_BIAS]
     if options.switch("parallel_layers"):
         rules.append(SECOND_NORM)

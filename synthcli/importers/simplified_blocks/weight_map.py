@@ -18,8 +18,8 @@ from synthcli.importers.simplified_blocks.gains import (
     block_entries,
     infer_block,
     infer_shaping,
+    make_shaping_entries,
     scalar,
-    shaping_entries,
 )
 from synthcli.importers.simplified_blocks.spares import list_spares
 from synthcli.importers.translate import (
@@ -83,7 +83,7 @@ def import_simplified_blocks(
         raise SynthError("the checkpoint lacks `wte.weight`", "is it one of the simplified blocks?")
     layers = given.whole("n_layer", most=len(tensors))
     with explain_refusal(OPTIONS_OF.format("simplified blocks")):
-        config = _simplified_config(given, tensors)
+        config = _derive_simplified_config(given, tensors)
     entries = [
         Entry("embeddings.tokens.weight", "wte.weight"),
         Entry("embeddings.positions.weight", "wpe.weight"),
@@ -92,16 +92,16 @@ def import_simplified_blocks(
     ]
     has_gains = infer_block(given, tensors, layers)["trainable_gains"]
     shaping = getattr(config.mixer, "shaping", None)
-    learnt = () if shaping is None else shaping.learnt
+    learnt = () if shaping is None else shaping.trainable_parts
     for layer in range(layers):
         entries += _norms(given, layer) + _attention(given, layer, tensors) + _feed_forward(config, layer)
         if has_gains:
             entries += block_entries(given, f"decoder.blocks.{layer}", f"h.{layer}")
-        entries += shaping_entries(learnt, f"decoder.blocks.{layer}.mixer.shaping", f"h.{layer}.attn")
+        entries += make_shaping_entries(learnt, f"decoder.blocks.{layer}.mixer.shaping", f"h.{layer}.attn")
     return translate(config, entries, tensors, list_spares(given, tensors))
 
 
-def _simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> ModelConfig:
+def _derive_simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> ModelConfig:
     """Derive our configuration from the original's options and from which tensors there are."""
     layers, d_model = options.whole("n_layer"), options.whole("n_embd")
     return ModelConfig.model_validate(
@@ -251,11 +251,11 @@ def _attention(options: OriginalOptions, layer: int, tensors: Mapping[str, Tenso
                 Entry(f"{ours}.{name}.{our}", f"{theirs}.{leaf}.{their}", scalar) for our, their in gains
             ]
             if projection["init"] != "identity":
-                entries.append(_fixed(f"{ours}.{name}", f"{theirs}.{leaf}", tensors))
+                entries.append(_map_fixed_matrix(f"{ours}.{name}", f"{theirs}.{leaf}", tensors))
     return entries
 
 
-def _fixed(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> Entry:
+def _map_fixed_matrix(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> Entry:
     if f"{theirs}.id" not in tensors:
         hint = "the original leaves it out of its state dict; without it the model cannot be restored"
         message = STRUCTURES["a fixed matrix that is not given"].format(name=f"{theirs}.id")

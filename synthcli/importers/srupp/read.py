@@ -19,7 +19,7 @@ from synthcli.importers.options import (
     OriginalOptions,
     accept_options,
     describe_values,
-    missing_option,
+    refuse_unseen_option,
     single_heads,
 )
 from synthcli.importers.refusals import describe_options
@@ -121,7 +121,9 @@ def _infer_layer_options(layers: Mapping[str, Tensor], heads: int | None, direct
         found["proj_size"] = rows(layers, into, WHAT)
         found |= _infer_attention_place(layers, depth)
         if heads is None:
-            raise missing_option("num_heads", "heads share one matrix", "`--heads 1`, as the paper has it")
+            raise refuse_unseen_option(
+                "num_heads", "heads share one matrix", "`--heads 1`, as the paper has it"
+            )
         found["num_heads"] = heads
     return {key: str(value) for key, value in found.items()}
 

@@ -79,7 +79,7 @@ def import_sru(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> Tra
     """Translate the weights of a plain SRU; `options` are the original's own, as strings."""
     given = _check_options("SRU", options)
     with explain_refusal(OPTIONS_OF.format("SRU")):
-        config = SRUConfig.model_validate(_shared_fields(given))
+        config = SRUConfig.model_validate(_derive_shared_fields(given))
     return _translate_layers(given, weights, config)
 
 
@@ -90,7 +90,7 @@ def import_srupp(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> T
     with explain_refusal(OPTIONS_OF.format("SRU++")):
         config = SRUppConfig.model_validate(
             {
-                **_shared_fields(given),
+                **_derive_shared_fields(given),
                 "projection": given.whole("proj_size"),
                 "heads": given.whole("num_heads", 1),
                 **_attention(given),
@@ -119,7 +119,7 @@ def _check_options(family: str, options: Mapping[str, str]) -> OriginalOptions:
     return given
 
 
-def _shared_fields(options: OriginalOptions) -> dict[str, object]:
+def _derive_shared_fields(options: OriginalOptions) -> dict[str, object]:
     place = "after" if options.switch("normalize_after") else "before"
     return {
         "hidden": options.whole("hidden_size"),

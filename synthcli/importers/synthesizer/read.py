@@ -12,7 +12,7 @@ from torch import Tensor
 from synthcli.errors import SynthError
 from synthcli.importers.base import ImportResult, ImportSource
 from synthcli.importers.infer_sizes import columns, count_layers, divide_exactly, rows
-from synthcli.importers.options import accept_options, describe_values, missing_option, single_heads
+from synthcli.importers.options import accept_options, describe_values, refuse_unseen_option, single_heads
 from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.synthesizer import import_synthesizer
 
@@ -144,7 +144,7 @@ def _infer_heads(tensors: Mapping[str, Tensor], found: Mapping[str, object], giv
     """Return the heads that tables show; only plain attention leaves them open."""
     shown = _heads_in_tables(tensors, found)
     if shown is None and given is None:
-        raise missing_option("n_heads", "heads share one matrix", "`--heads 8`")
+        raise refuse_unseen_option("n_heads", "heads share one matrix", "`--heads 8`")
     if shown is not None and given not in (None, shown):
         raise SynthError(f"`--heads {given}`, and the weights show {shown}", "leave `--heads` out")
     return shown or given or 0

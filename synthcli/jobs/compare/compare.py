@@ -9,8 +9,8 @@ from typing import Any
 
 from synthcli import atomic_files
 from synthcli.compare.record import RunRecord
-from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import SynthError, WorkFailedError, carrying
+from synthcli.disk import guard_write, refuse_unwritable
+from synthcli.errors import SynthError, WorkFailedError, carry_result
 from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.noise import NoiseFloor, measure_noise, noise_file, write_noise
@@ -186,7 +186,7 @@ def make_runs(comparison: ArmComparison, board: Board, jobs: int) -> None:
 
 def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path) -> None:
     """Write the report as JSON, Markdown, a page and tables, and the record of every run that it counts."""
-    with carrying(report), writing(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
+    with carry_result(report), guard_write(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
         (folder / "records").mkdir(parents=True, exist_ok=True)
         for record in comparison.all_records():
             write_record(folder / "records", record)
@@ -202,7 +202,7 @@ def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path
 def write_record(folder: Path, record: RunRecord) -> None:
     """Write a record into a folder, which is made where it is not there."""
     path = folder / record_name(record)
-    with writing(f"`{path}`", path, ELSEWHERE, KEPT):
+    with guard_write(f"`{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
         atomic_files.write_text(path, text + "\n")

@@ -16,7 +16,7 @@ from synthcli.compare.figures import Quantity
 from synthcli.compare.pairs import draw_counts
 from synthcli.compare.record import RunRecord
 from synthcli.compare.spread import Floor
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.jobs.reproduce.rows import FITTED
 from synthcli.presets.files import NOISE, find_file, library_folder, read_toml
@@ -93,7 +93,7 @@ def write_noise(floors: Sequence[NoiseFloor]) -> Path:
     document.add("floor", tomlkit.aot())
     for row in rows:
         document["floor"].append(tomlkit.item(asdict(row)))
-    with writing(f"`{path}`", path, "presets of an installed package may be nobody's to write"):
+    with guard_write(f"`{path}`", path, "presets of an installed package may be nobody's to write"):
         path.parent.mkdir(exist_ok=True)
         atomic_files.write_text(path, tomlkit.dumps(document))
     return path

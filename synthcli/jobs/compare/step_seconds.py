@@ -10,7 +10,7 @@ import torch
 
 from synthcli import atomic_files
 from synthcli.device import current_device
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.jobs.parallel.carry_out import Board
 from synthcli.jobs.parallel.work import observer_of
@@ -52,7 +52,7 @@ def find_step_seconds(
         seconds = timed(dict(arms), observer_of(listener), ROUNDS)
     board.end(TIMING, ", ".join(f"{name} {value:.3g} s" for name, value in seconds.items()), 0, 0)
     measured, path = StepSeconds(wanted, threads, seconds, describe_device(current_device())), places[-1]
-    with writing(f"`{path}`", path, "name another folder with `-o`"):
+    with guard_write(f"`{path}`", path, "name another folder with `-o`"):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_files.write_text(path, json.dumps(asdict(measured), indent=2) + "\n")
     return measured

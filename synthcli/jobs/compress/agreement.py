@@ -17,7 +17,7 @@ from synthcli.compress.healing import FORWARDS
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import MaskingConfig
 from synthcli.data.examples.examples import Examples
-from synthcli.errors import SynthError, carrying
+from synthcli.errors import SynthError, carry_result
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
@@ -244,7 +244,7 @@ def result_of(
 def write(result: Result, checkpoint: Checkpoint, comparison: Comparison) -> Path | None:
     """Write a result into the run a checkpoint belongs to."""
     run = run_of(checkpoint.path)
-    with carrying(comparison):
+    with carry_result(comparison):
         if run is None:
             return None
         return run.write_result(file_name(result), portable(result.to_json(), run))

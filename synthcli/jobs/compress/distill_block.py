@@ -18,8 +18,8 @@ from synthcli.compress.distill.students import StudentSpec, name_of, student_con
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
-from synthcli.disk import writing
-from synthcli.errors import SynthError, carrying
+from synthcli.disk import guard_write
+from synthcli.errors import SynthError, carry_result
 from synthcli.jobs.compress.students import (
     as_made,
     figures_of,
@@ -142,7 +142,7 @@ def run(job: DistillJob, progress: Progress = no_progress, say: Say = say_nothin
     """Distill, put the student together, compare it with its teacher, and save it."""
     began = time.perf_counter()
     folder = runs_root()
-    with writing(f"`{folder}`", folder, ELSEWHERE):
+    with guard_write(f"`{folder}`", folder, ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
     teacher, texts = job.teacher, job.texts
     with suggest_less_text(texts[0].lengths):
@@ -154,7 +154,7 @@ def run(job: DistillJob, progress: Progress = no_progress, say: Say = say_nothin
     config = config_of(model)
     experiment = student_experiment(job.name, title_of(job), teacher, config, job.data, provenance(job))
     result = result_of(job, blocks, fidelity, sizes, seconds)
-    with carrying(result):
+    with carry_result(result):
         saved = save_student(experiment, model, teacher, result)
     return DistillOutcome(saved, job, model, blocks, fidelity, *sizes, seconds)
 

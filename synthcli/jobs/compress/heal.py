@@ -12,7 +12,7 @@ from synthcli.compress.fidelity.outputs import measure_fidelity
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.teacher import Teacher, open_teacher
 from synthcli.data.store.store import Store
-from synthcli.errors import SynthError, carrying, did_you_mean
+from synthcli.errors import SynthError, carry_result, did_you_mean
 from synthcli.jobs.compress.heal_experiment import (
     EVALUATED,
     METHOD,
@@ -56,7 +56,7 @@ from synthcli.runs import (
 )
 from synthcli.runs.environment import describe_device
 from synthcli.runs.experiments import START, TEACHER
-from synthcli.runs.trackers import tracking
+from synthcli.runs.trackers import start_tracking
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint
 from synthcli.training.determinism import fix_workspace
 from synthcli.training.loop import Outcome, train
@@ -182,7 +182,7 @@ def _heal(run: Run, experiment: Experiment, observer: Observer) -> Trained:
         checkpoint = newest or load_checkpoint(Path(start.checkpoint))
         student = student_network(experiment, checkpoint, teacher.device)
         outcome = None
-        with tracking(run, observer.trackers, observer.say) as trackers:
+        with start_tracking(run, observer.trackers, observer.say) as trackers:
             if not run.is_finished:
                 objective = Healing(
                     teacher.model, config.temperature, config.hidden, layers_to_compare(account, config)
@@ -194,7 +194,7 @@ def _heal(run: Run, experiment: Experiment, observer: Observer) -> Trained:
             if outcome is None or not outcome.is_interrupted:
                 after = measure_fidelity(teacher.model, student.eval(), held_out).to_json()
                 account["after"] = after
-                with carrying(account):
+                with carry_result(account):
                     run.write_result(RESULT, account)
                 near = {key: account[key] for key in ("before", "after")}
                 trackers.tell_results(near, 0 if outcome is None else outcome.step)

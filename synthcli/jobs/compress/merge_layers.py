@@ -17,8 +17,8 @@ from synthcli.compress.merge import Span, all_pairs, span_of
 from synthcli.compress.merge.merge_spans import MergedLayer, merge_spans, stands_for
 from synthcli.compress.teacher import Teacher, config_of
 from synthcli.data.config import DataConfig
-from synthcli.disk import writing
-from synthcli.errors import carrying
+from synthcli.disk import guard_write
+from synthcli.errors import carry_result
 from synthcli.jobs.compress.students import (
     as_made,
     figures_of,
@@ -119,7 +119,7 @@ def run(job: MergeJob, progress: Progress = no_progress, say: Say = say_nothing)
     """Merge, put the student together, compare it with its teacher, and save it."""
     began = time.perf_counter()
     folder = runs_root()
-    with writing(f"`{folder}`", folder, ELSEWHERE):
+    with guard_write(f"`{folder}`", folder, ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
     teacher = job.teacher
     with suggest_less_text(job.texts[0].lengths):
@@ -133,7 +133,7 @@ def run(job: MergeJob, progress: Progress = no_progress, say: Say = say_nothing)
     title = f"{label_of(teacher)}, layers {shown} merged"
     experiment = student_experiment(job.name, title, teacher, config, job.data, provenance(job))
     result = result_of(job, merged, fidelity, sizes, seconds)
-    with carrying(result):
+    with carry_result(result):
         saved = save_student(experiment, model, teacher, result)
     return MergeOutcome(saved, job, model, merged, fidelity, sizes, seconds)
 

@@ -21,8 +21,8 @@ from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.probe.figures import Finding, ProbedLayer, is_resolved
 from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, hook_points_for, probe_layer
 from synthcli.compress.teacher import Teacher
-from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import SynthError, carrying
+from synthcli.disk import guard_write, refuse_unwritable
+from synthcli.errors import SynthError, carry_result
 from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.jobs.compress.texts import Texts, texts_for
 from synthcli.jobs.shortage import suggest_less_text
@@ -97,20 +97,20 @@ def run(job: ProbeJob, progress: Progress = no_progress) -> dict[str, Any]:
     from synthcli.jobs.compress.probe_picture import picture
 
     began = time.perf_counter()
-    with writing(f"`{job.folder}`", job.folder, ELSEWHERE), atomic_files.parents_of(job.folder / REPORT):
+    with guard_write(f"`{job.folder}`", job.folder, ELSEWHERE), atomic_files.parents_of(job.folder / REPORT):
         with suggest_less_text(job.texts.train.lengths):
             findings = record_and_probe(job, progress)
         report = report_of(job, findings, time.perf_counter() - began)
-        with carrying(report), writing(f"`{job.folder / REPORT}`", job.folder, ELSEWHERE):
+        with carry_result(report), guard_write(f"`{job.folder / REPORT}`", job.folder, ELSEWHERE):
             write_json(job.folder / REPORT, report)
-    with carrying(report), writing(f"`{job.folder / PICTURE}`", job.folder, ELSEWHERE):
+    with carry_result(report), guard_write(f"`{job.folder / PICTURE}`", job.folder, ELSEWHERE):
         picture(report, job.folder / PICTURE)
     return report
 
 
 def record_and_probe(job: ProbeJob, progress: Progress) -> list[Finding]:
     """Record both texts, for as long as this lasts or in the cache named, and probe layer by layer."""
-    with atomic_files.passing_folder(job.folder, RECORDINGS) as passing:
+    with atomic_files.hold_temporary_folder(job.folder, RECORDINGS) as passing:
         root = job.cache or passing
         root.mkdir(parents=True, exist_ok=True)
         train, held_out = (record(job, root, kind, progress) for kind in ("train", "held-out"))

@@ -17,7 +17,7 @@ from synthcli.data.store.origin import shorten_name
 from synthcli.data.store.store import Store
 from synthcli.data.tokenizers import Tokenizer
 from synthcli.device import current_device, device_of
-from synthcli.errors import SynthError, carrying
+from synthcli.errors import SynthError, carry_result
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.kept_samples import to_lines
 from synthcli.evaluation.measure import EvaluationJob, measure, refuse_headless, refuse_mismatch
@@ -98,7 +98,7 @@ def evaluate_checkpoint(
     result = replace(result, notes=(*notes_on_store(store, config.split, run, experiment), *result.notes))
     if run is not None:
         name = file_name(result, request.form)
-        with carrying(result):
+        with carry_result(result):
             if lines:
                 outputs = run.write_outputs(name, lines[0])
                 result = replace(result, outputs=outputs.name)

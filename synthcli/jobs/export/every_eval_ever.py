@@ -18,7 +18,7 @@ from typing import Any
 import synthcli
 from synthcli import atomic_files
 from synthcli.data.corpora import CORPORA
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.evaluation.result import Figure, Result
 from synthcli.jobs.export.card import WRITTEN, dataset_of, place_in, results_of
@@ -59,7 +59,7 @@ def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
         log = describe_results(run, model, [one for one in results if one.corpus == corpus])
         path = folder / path_of(log, corpus)
         paths.append(path)
-        with writing(f"`{path}`", path, "name another folder with `-o`"):
+        with guard_write(f"`{path}`", path, "name another folder with `-o`"):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():
                 atomic_files.write_text(path, json.dumps(log, indent=2, ensure_ascii=False) + "\n")

@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from synthcli import atomic_files
-from synthcli.disk import refuse_unwritable, writing
+from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.exporters import EXPORTERS, Exporter
 from synthcli.exporters.export_bundle import ExportBundle, ExportOptions
 from synthcli.exporters.folding import Folded, fold
 from synthcli.exporters.parity_reference import ParityReference, record_reference
 from synthcli.exporters.parity_report import REPORT, check_parity
-from synthcli.exporters.safetensors_export import hash_tensors, named_tensors, recompute_logits
+from synthcli.exporters.safetensors_export import collect_tensors, hash_tensors, recompute_logits
 from synthcli.jobs.export.benchmarks import add_benchmarks
 from synthcli.jobs.export.card import card_of, generation_settings_of, name_of
 from synthcli.training.checkpoints import Checkpoint, load_checkpoint, model_of
@@ -59,9 +59,9 @@ def export_checkpoint(
     folded = fold(checkpoint.config, model) if folds else Folded(checkpoint.config, model)
     bundle = add_benchmarks(make_bundle(checkpoint, folded, model), benchmarks, to)
     reference = record_reference(bundle, model)
-    needs = sum(tensor.nbytes for tensor in named_tensors(bundle.model).values())
+    needs = sum(tensor.nbytes for tensor in collect_tensors(bundle.model).values())
     with (
-        writing(f"export `{target}`", target, ELSEWHERE, needs=needs),
+        guard_write(f"export `{target}`", target, ELSEWHERE, needs=needs),
         atomic_files.new_folder(target, replaces=True) as folder,
     ):
         exporter.write(bundle, folder, options or ExportOptions())

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from synthcli import atomic_files
-from synthcli.disk import writing
-from synthcli.errors import carrying
+from synthcli.disk import guard_write
+from synthcli.errors import carry_result
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT
 from synthcli.jobs.ledger.evidence import Evidence
 from synthcli.jobs.ledger.ledger import LedgerConfig
@@ -30,7 +30,7 @@ def write_ledger(config: LedgerConfig, evidence: Evidence, folder: Path) -> Writ
     entries = make_entries(config, evidence)
     report = report_of(entries, config.scale, config.command)
     path = folder / "ledger.json"
-    with carrying(report), writing(f"the ledger `{path}`", path, ELSEWHERE, KEPT):
+    with carry_result(report), guard_write(f"the ledger `{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
         atomic_files.write_text(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         atomic_files.write_text(path.with_suffix(".md"), markdown(report))

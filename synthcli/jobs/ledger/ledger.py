@@ -12,7 +12,7 @@ from synthcli.claims.files import Named, all_claims, find_claims
 from synthcli.claims.measured import Measured
 from synthcli.claims.schema import SCALES, Scale
 from synthcli.compare.record import RunRecord
-from synthcli.disk import refuse_unwritable, writing
+from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT, ArmRun, has_diverged, write_record
 from synthcli.jobs.compare.records import made_here
@@ -155,6 +155,6 @@ def describe_diverged(work: ArmRun, failure: Failure) -> DivergedRun:
 def write_small(folder: Path, record: Measured | DivergedRun) -> None:
     """Write a record that is no finished run's into a folder, which is made where it is not there."""
     path = folder / record.file_name
-    with writing(f"`{path}`", path, ELSEWHERE, KEPT):
+    with guard_write(f"`{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
         atomic_files.write_text(path, json.dumps(record.to_json(), ensure_ascii=False) + "\n")

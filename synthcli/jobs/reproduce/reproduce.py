@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from synthcli import atomic_files
-from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import SynthError, carrying, did_you_mean
+from synthcli.disk import guard_write, refuse_unwritable
+from synthcli.errors import SynthError, carry_result, did_you_mean
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all, default_jobs
 from synthcli.jobs.parallel.work import Failure
 from synthcli.jobs.reproduce.rows import Reproduction
@@ -75,7 +75,7 @@ def write_report(rows: list[Row], failures: list[Failure], scale: str, folder: P
     where = ", ".join([versions, *gpus_of(rows)])
     failed = {one.part: one.message for one in failures}
     path, table = folder / f"reproduce-{scale}.md", as_json(rows, scale, seed, where, jobs, failed)
-    with carrying((rows, table)), writing(f"the report `{path}`", path, ELSEWHERE, KEPT):
+    with carry_result((rows, table)), guard_write(f"the report `{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
         atomic_files.write_text(path, markdown(rows, scale, seed, where, jobs, failed))
         text = json.dumps(table, indent=2, ensure_ascii=False)

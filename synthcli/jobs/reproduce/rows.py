@@ -13,7 +13,7 @@ from synthcli.compress.costs import time_on
 from synthcli.data.corpora import find_corpus
 from synthcli.data.examples.examples import Examples
 from synthcli.device import current_device
-from synthcli.errors import SynthError, carrying
+from synthcli.errors import SynthError, carry_result
 from synthcli.evaluation.result import Result
 from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint, evaluate_model, options_for
 from synthcli.jobs.reproduce.claims_beside import describe_claims
@@ -22,7 +22,7 @@ from synthcli.jobs.train import Observer, fitted_to_store, initialised, resume_r
 from synthcli.model import build, count_parameters
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
-from synthcli.presets.dumping import written
+from synthcli.presets.dumping import write_toml_value
 from synthcli.presets.schema import Experiment
 from synthcli.progress import Progress
 from synthcli.reproduce.table import Row
@@ -65,7 +65,7 @@ def source_settings(corpus: str, data: Path | None) -> tuple[str, ...]:
     """Return the setting of where a corpus lies in a folder of corpora; none where it needs no files."""
     if data is None or find_corpus(corpus).builtin:
         return ()
-    return (f"data.source={written(str(folder_in(data, corpus)))}",)
+    return (f"data.source={write_toml_value(str(folder_in(data, corpus)))}",)
 
 
 def folder_in(data: Path, corpus: str) -> Path:
@@ -205,7 +205,7 @@ def untrained_result(run: Run, experiment: Experiment, metric: str, observer: Ob
     model = initialised(experiment, observer).to(current_device())
     progress = evaluating(metric, observer)
     result = evaluate_model(model, store.tokenizer, examples, config, request, progress, ("untrained", 0))
-    with carrying(result):
+    with carry_result(result):
         run.write_result(name, result.to_json())
     return result
 

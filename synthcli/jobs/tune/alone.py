@@ -10,8 +10,8 @@ from typing import Any
 
 import synthcli
 from synthcli import atomic_files
-from synthcli.disk import refuse_unwritable, writing
-from synthcli.errors import carrying
+from synthcli.disk import guard_write, refuse_unwritable
+from synthcli.errors import carry_result
 from synthcli.jobs.compare.arms import parse_arm
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT
 from synthcli.jobs.compare.tuning import RECORDS, count_missing
@@ -68,7 +68,7 @@ def tune_alone(alone: TuneAlone, board: Board, jobs: int = 1) -> dict[str, Any]:
     refuse_unwritable(alone.folder / "report.json", ELSEWHERE)
     tune(alone.tuning, alone.folder / RECORDS, board, jobs)
     report = report_alone(alone)
-    with carrying(report), writing(f"the report `{alone.folder}`", alone.folder, ELSEWHERE, KEPT):
+    with carry_result(report), guard_write(f"the report `{alone.folder}`", alone.folder, ELSEWHERE, KEPT):
         text = json.dumps(report, indent=2, ensure_ascii=False)
         atomic_files.write_text(alone.folder / "report.json", text + "\n")
         atomic_files.write_text(alone.folder / "report.md", describe_alone(report))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from synthcli.compare.search import SHARES, Axis, Point, Range, keep_better, points_on, rungs
-from synthcli.disk import writing
+from synthcli.disk import guard_write
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT, has_diverged
@@ -193,7 +193,7 @@ def tune(tuning: Tuning, folder: Path, board: Board, jobs: int = 1) -> None:
         refuse_failures(tuning)
     for arm in config.arms:
         refuse_diverged(tuning, arm)
-    with writing(f"the trials in `{folder}`", folder, ELSEWHERE, KEPT):
+    with guard_write(f"the trials in `{folder}`", folder, ELSEWHERE, KEPT):
         write_trials(folder, [one for arm in config.arms for one in tuning.records_of(arm)])
 
 

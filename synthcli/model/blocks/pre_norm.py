@@ -33,18 +33,18 @@ class PreNorm(Block):
             context = replace(context, memory=x)
         h = self.mixer_norm(x)
         y, mixer_state = self.mix(h, context, state)
-        x = self.gains.add(self.skipped(x, h), "mixer_skip", self.dropout(y), "mixer_residual")
+        x = self.gains.add(self.choose_skip(x, h), "mixer_skip", self.dropout(y), "mixer_residual")
         cross_state = None
         if self.cross_norm is not None and cross_context is not None:
             h = self.cross_norm(x)
             y, cross_state = self.read_memory(h, cross_context, state)
-            x = self.skipped(x, h) + self.dropout(y)
+            x = self.choose_skip(x, h) + self.dropout(y)
         assert self.feed_forward is not None
         h = self.feed_forward_norm(x)
         y = self.dropout(self.feed_forward(h))
-        x = self.gains.add(self.skipped(x, h), "feed_forward_skip", y, "feed_forward_residual")
+        x = self.gains.add(self.choose_skip(x, h), "feed_forward_skip", y, "feed_forward_residual")
         return x, None if state is None else BlockState(mixer_state, cross_state)
 
-    def skipped(self, x: Tensor, normed: Tensor) -> Tensor:
+    def choose_skip(self, x: Tensor, normed: Tensor) -> Tensor:
         """Return what a skip hands on: the stream, or its norm."""
         return normed if self.skips_norm else x

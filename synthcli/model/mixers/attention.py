@@ -10,12 +10,12 @@ from synthcli.model.context import Context, Once, too_long
 from synthcli.model.joined_maps import NOTHING, Joining, Mapped, read_map
 from synthcli.model.launches import counts_launches
 from synthcli.model.mixers.base import Mixer, Site
-from synthcli.model.mixers.dot_products import fused
-from synthcli.model.mixers.masks import added_to_scores, visible_distances, visible_keys
+from synthcli.model.mixers.dot_products import attend_fused
+from synthcli.model.mixers.masks import additive_mask, visible_distances, visible_keys
 from synthcli.model.mixers.mixing import MIXINGS
 from synthcli.model.mixers.projections import build_projection
 from synthcli.model.mixers.shaping import Shaping, running_total
-from synthcli.model.mixers.weighted_values import attention_map, general, shared
+from synthcli.model.mixers.weighted_values import attention_map, general, weigh_shared
 from synthcli.model.module_list import list_of
 from synthcli.model.scores import SCORES, ScoreFunction
 from synthcli.model.scores.base import split_heads
@@ -34,7 +34,7 @@ class AttentionState:
     keys: tuple[Tensor | None, ...] = ()
     total: Tensor | None = None
 
-    def followed_by(self, new: "AttentionState") -> "AttentionState":
+    def append_positions(self, new: "AttentionState") -> "AttentionState":
         """Append the positions of `new`."""
         assert self.values is not None and new.values is not None
         keys = tuple(
@@ -131,7 +131,7 @@ class Attention(Mixer, Joining):
         new = AttentionState(
             values, tuple(_keys(score, source, start, done, context.once) for score in self.scores)
         )
-        return state.followed_by(new) if state is not None and has_past else new
+        return state.append_positions(new) if state is not None and has_past else new
 
     def _with_total(self, kept: AttentionState, queries: int, context: Context) -> AttentionState:
         """Add the new values to the running sum that shaped attention decodes with."""
@@ -156,14 +156,16 @@ class Attention(Mixer, Joining):
             query, key = only.project_queries(x, context.start, done, context.once), kept.keys[0]
             assert key is not None
             if is_causal and context.has_plain_window and queries == num_keys and not only.alibi:
-                return fused(query, key, values, None, dropout, True)
-            return fused(query, key, values, self._mask(query, num_keys, context, only), dropout, False)
+                return attend_fused(query, key, values, None, dropout, True)
+            return attend_fused(
+                query, key, values, self._mask(query, num_keys, context, only), dropout, False
+            )
         logits = self._logits(x, kept.keys, context.start, num_keys)
         if logits.dim() == 3 and context.documents is None:
             limits = replace(context, key_padding=None)
             causal = visible_keys(limits, is_causal, queries, num_keys, x.device)
             causal = None if causal is None else causal[0, 0]
-            return shared(logits, values, causal, context.key_padding, dropout)
+            return weigh_shared(logits, values, causal, context.key_padding, dropout)
         return general(logits, values, self._visible(x, num_keys, context), dropout)
 
     def _logits(self, x: Tensor, keys: tuple[Tensor | None, ...], start: int, num_keys: int) -> Tensor:
@@ -186,7 +188,7 @@ class Attention(Mixer, Joining):
         if visible is None or not counts_launches(query):
             return visible
         name = ("added", context.start, context.window, is_causal, queries, num_keys, query.dtype)
-        return context.once(name, lambda: added_to_scores(visible, query.dtype))
+        return context.once(name, lambda: additive_mask(visible, query.dtype))
 
     def _check_length(self, queries: int, keys: int) -> None:
         if not any(score.has_length_limit for score in self.config.scores):

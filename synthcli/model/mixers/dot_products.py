@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synthcli.model.mixers.weighted_values import fused as torchs_choice
+from synthcli.model.mixers.weighted_values import attend_fused as torchs_choice
 from synthcli.model.mixers.weighted_values import general
 
 Form = Literal["fused", "math", "products"]
@@ -22,7 +22,7 @@ FLASH_WIDTH = 256  # the widest head that torch's flash attention takes
 WIDE_FORM: Form = "fused"  # no GPU has timed them beside each other yet
 
 
-def fused(
+def attend_fused(
     query: Float[Tensor, "batch heads queries d_head"],
     key: Float[Tensor, "batch heads keys d_head"],
     values: Float[Tensor, "batch heads keys d_head"],

@@ -23,7 +23,7 @@ def visible_keys(
     return context.once(name, lambda: _visible_keys(context, is_causal, queries, keys, device))
 
 
-def added_to_scores(visible: Bool[Tensor, "*rest keys"], dtype: torch.dtype) -> Float[Tensor, "*rest keys"]:
+def additive_mask(visible: Bool[Tensor, "*rest keys"], dtype: torch.dtype) -> Float[Tensor, "*rest keys"]:
     """Return 0 where a key may be read, else -inf, in rows that fused attention takes without a copy."""
     keys = visible.shape[-1]
     padded = -(-keys // ROW) * ROW
@@ -40,7 +40,7 @@ def visible_distances(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Float[Tensor, "batch heads queries keys"]:
-    """Return what ALiBi adds to scores where a key may be read, else -inf; rows as of `added_to_scores`."""
+    """Return what ALiBi adds to scores where a key may be read, else -inf; rows as of `additive_mask`."""
     bias = distance_bias(heads, start, queries, -(-keys // ROW) * ROW, dtype, device)[None, ..., :keys]
     if visible is None:
         return bias

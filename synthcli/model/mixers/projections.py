@@ -35,7 +35,7 @@ class Residual(nn.Module):
             nn.init.constant_(self.skip, self.config.skip)
             nn.init.constant_(self.residual, self.config.residual)
 
-    def merged(self) -> Tensor:
+    def merge_weight(self) -> Tensor:
         """Return W = α W_init + β ΔW  (out, in)."""
         alpha: Tensor | float = self.skip if self.config.trainable_gains else self.config.skip
         beta: Tensor | float = self.residual if self.config.trainable_gains else self.config.residual
@@ -46,7 +46,7 @@ class Residual(nn.Module):
         return delta + torch.diag(alpha * ones)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.merged(), self.bias)
+        return F.linear(x, self.merge_weight(), self.bias)
 
 
 class Full(nn.Linear):

@@ -23,10 +23,10 @@ class Shaping(nn.Module):
     def __init__(self, config: ShapingConfig, heads: int) -> None:
         super().__init__()
         self.config = config
-        for name in config.learnt:
+        for name in config.trainable_parts:
             parameter = nn.Parameter(torch.empty(heads if config.per_head else 1))
             self.register_parameter(name, without_decay(in_rate_group(parameter, "gains")))
-        self.has_centre = "centre" in config.learnt or config.centre != 0
+        self.has_centre = "centre" in config.trainable_parts or config.centre != 0
 
     def initialise_parameters(self) -> None:
         for name, parameter in self.named_parameters():
@@ -34,7 +34,7 @@ class Shaping(nn.Module):
 
     def gain(self, name: PartName, like: Tensor) -> Tensor:
         """Return α, β or γ, (heads or 1, 1)."""
-        if name not in self.config.learnt:
+        if name not in self.config.trainable_parts:
             return like.new_full((1, 1), getattr(self.config, name))
         return getattr(self, name)[:, None].to(like.dtype)
 

@@ -85,7 +85,7 @@ class Recurrent(Mixer):
         if norm is None and self.output is None:
             x = x.to(products_dtype(x) or x.dtype)  # everything that reads x would cast it
         inputs = x if norm is None else norm(x)
-        memory = self.remembered(state.memory, norm)
+        memory = self.recall_memory(state.memory, norm)
         u, new_memory = self.transform(inputs, x, context, memory)
         u = u.unflatten(-1, (self.blocks, self.width))
         initial = state.c if state.c is not None else x.new_zeros(x.shape[0], self.width)
@@ -94,7 +94,7 @@ class Recurrent(Mixer):
             h = self.norm(h)
         return h, RecurrentState(c, new_memory if new_memory is not None else self.to_remember(x))
 
-    def remembered(self, memory: Tensor | None, norm: nn.Module | None) -> Tensor | None:
+    def recall_memory(self, memory: Tensor | None, norm: nn.Module | None) -> Tensor | None:
         """Return what attention reads of the past; SRU reads nothing."""
         return None
 

@@ -44,7 +44,7 @@ class SRUpp(Recurrent):
         with torch.no_grad():
             self.expand.weight.mul_((1 - self.rate) ** 0.5)
 
-    def remembered(self, memory: Tensor | None, norm: nn.Module | None) -> Tensor | None:
+    def recall_memory(self, memory: Tensor | None, norm: nn.Module | None) -> Tensor | None:
         """Return z of the past; layer inputs are projected by today's weights, which learn from them."""
         if memory is None or not self.training:
             return memory

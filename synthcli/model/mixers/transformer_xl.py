@@ -40,9 +40,9 @@ class TransformerXL(Mixer):
         memory = None if state is None else state.memory
         everything = append(memory, x)
         y, _ = self.attention(x, context_within(context, everything, x.shape[1]))
-        return y, None if state is None else SegmentState(self._kept(everything, x.shape[1], context))
+        return y, None if state is None else SegmentState(self._cut_memory(everything, x.shape[1], context))
 
-    def _kept(self, everything: Tensor, length: int, context: Context) -> Tensor:
+    def _cut_memory(self, everything: Tensor, length: int, context: Context) -> Tensor:
         """Return the memory of the next segment: in training of a fixed length, and cut off."""
         if not self.training:
             return keep_window(everything, context)

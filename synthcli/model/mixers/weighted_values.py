@@ -25,7 +25,7 @@ def general(
     return y if visible is None else y * visible.any(dim=-1, keepdim=True)
 
 
-def fused(
+def attend_fused(
     query: Float[Tensor, "batch heads queries d_head"],
     key: Float[Tensor, "batch heads keys d_head"],
     values: Float[Tensor, "batch heads keys d_head"],
@@ -38,7 +38,7 @@ def fused(
     return F.scaled_dot_product_attention(query, key, values, mask, rate, is_causal)
 
 
-def shared(
+def weigh_shared(
     logits: Float[Tensor, "heads queries keys"],
     values: Float[Tensor, "batch heads keys d_head"],
     visible: Bool[Tensor, "queries keys"] | None,

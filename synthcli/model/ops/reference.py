@@ -31,20 +31,20 @@ def recurrence(
     results = []
     for direction, part in enumerate((slice(0, half), slice(half, None))):
 
-        def turned(tensor: T, is_reverse: bool = direction == 1) -> T:
+        def flip(tensor: T, is_reverse: bool = direction == 1) -> T:
             return tensor.flip(1) if tensor is not None and is_reverse else tensor
 
         h, c = one_direction(
-            turned(u[..., part]),
-            turned(None if skip is None else skip[..., part]),
+            flip(u[..., part]),
+            flip(None if skip is None else skip[..., part]),
             initial[:, part],
             weight_c[:, part],
             bias[:, part],
-            turned(padding),
-            turned(None if starts is None else starts[direction]),
+            flip(padding),
+            flip(None if starts is None else starts[direction]),
             None if mask is None else mask[:, part],
         )
-        results.append((turned(h), c))
+        results.append((flip(h), c))
     return torch.cat([h for h, _ in results], -1), torch.cat([c for _, c in results], -1)
 
 

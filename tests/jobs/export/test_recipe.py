@@ -10,7 +10,7 @@ HOUR = "`synth train wmt14-dense --scale hour`"
 
 def test_a_preset_as_it_is_repeats_the_model() -> None:
     experiment = load_preset("wmt14-dense", "hour")
-    assert recipe_of(experiment.fitted(experiment.model.vocab_size - 7)) == f"{HOUR} repeats it."
+    assert recipe_of(experiment.fit_to_store(experiment.model.vocab_size - 7)) == f"{HOUR} repeats it."
 
 
 def test_what_was_changed_is_said_but_not_where_files_lie() -> None:
@@ -57,6 +57,6 @@ def test_a_figure_of_written_texts_says_how_they_were_searched_for() -> None:
 
 def test_the_names_of_classes_are_the_stores() -> None:
     experiment = load_preset("agnews-dense", "hour")
-    fitted = experiment.fitted(experiment.model.vocab_size, ("World", "Sports", "Business", "Sci/Tech"))
+    fitted = experiment.fit_to_store(experiment.model.vocab_size, ("World", "Sports", "Business", "Sci/Tech"))
     assert fitted.model.class_names is not None
     assert recipe_of(fitted) == "`synth train agnews-dense --scale hour` repeats it."

@@ -61,4 +61,4 @@ class SynthForCausalLM(SynthGenerationMixin, SynthPreTrainedModel):
             hidden_states=seen.hidden_states,
             attentions=seen.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)

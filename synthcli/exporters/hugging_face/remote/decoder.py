@@ -14,7 +14,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import (
     table_of,
     vectors_of,
 )
-from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restored, run_stack
+from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restore_rows, run_stack
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
 from synthcli.model.stack import Stack
@@ -76,13 +76,13 @@ class SynthDecoderModel(SynthPreTrainedModel):
             hidden_states=seen.hidden if every else None,
             attentions=seen.maps if maps else None,
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)
 
     def at_once(self, vectors: Tensor, mask: Tensor | None, positions: Tensor | None, maps: bool) -> Seen:
         """Return what all positions see, as they stand in the caller's rows."""
         layout = layout_of(mask, positions, vectors.shape[1])
         seen, _ = self.run(layout.to_front(vectors), layout.padding, None, maps)
-        return restored(layout, seen)
+        return restore_rows(layout, seen)
 
     def run(self, vectors: Tensor, padding: Tensor | None, state: Any, maps: bool) -> tuple[Seen, Any]:
         """Return what positions see, the first real one of a row at 0, and the state after them."""
@@ -90,9 +90,9 @@ class SynthDecoderModel(SynthPreTrainedModel):
             refuse_maps(self.decoder)
         start = 0 if state is None else state.position
         context = Context(start, causal=True, key_padding=padding, window=self.config.window)
-        x = self.embeddings.placed(vectors, start)
+        x = self.embeddings.add_positions(vectors, start)
         seen, state = run_stack(
-            self.decoder, x, context, state=state, checkpointing=self.checkpointing, maps=maps
+            self.decoder, x, context, state=state, checkpointing=self.checkpoint_function, maps=maps
         )
         return seen._replace(hidden=(*seen.hidden[:-1], self.read(seen.hidden[-1]))), state
 

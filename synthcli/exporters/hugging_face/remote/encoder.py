@@ -14,7 +14,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import (
     table_of,
     vectors_of,
 )
-from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restored, run_stack
+from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restore_rows, run_stack
 from synthcli.model.context import Context
 from synthcli.model.output_heads import pool
 from synthcli.model.stack import Stack
@@ -67,8 +67,8 @@ class SynthEncoderModel(SynthPreTrainedModel):
         maps = self.says("output_attentions", output_attentions)
         seen = self.run(layout, vectors, self.types_of(token_type_ids), maps)
         is_packed = isinstance(layout, Unpacked)
-        vector = None if is_packed else self.pooled(seen.hidden[-1], layout.padding)
-        seen = restored(layout, seen)
+        vector = None if is_packed else self.pool_hidden(seen.hidden[-1], layout.padding)
+        seen = restore_rows(layout, seen)
         every = self.says("output_hidden_states", output_hidden_states)
         output = BaseModelOutputWithPooling(
             last_hidden_state=seen.hidden[-1],
@@ -76,7 +76,7 @@ class SynthEncoderModel(SynthPreTrainedModel):
             hidden_states=seen.hidden if every else None,
             attentions=seen.maps if maps else None,
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)
 
     def run(self, layout: Turn | Unpacked, vectors: Tensor, types: Tensor | None, maps: bool) -> Seen:
         """Return what positions see, the first real one of a row at 0."""
@@ -84,9 +84,9 @@ class SynthEncoderModel(SynthPreTrainedModel):
         if maps:
             refuse_maps(stack)
         types = None if types is None else layout.to_front(types)
-        x = self.embeddings.placed(layout.to_front(vectors), token_types=types)
+        x = self.embeddings.add_positions(layout.to_front(vectors), token_types=types)
         context = Context(causal=self.main_stack == "decoder", key_padding=layout.padding)
-        return run_stack(stack, x, context, checkpointing=self.checkpointing, maps=maps)[0]
+        return run_stack(stack, x, context, checkpointing=self.checkpoint_function, maps=maps)[0]
 
     def types_of(self, types: Tensor | None) -> Tensor | None:
         """Return the types of words, or None in a model that has one alone: it takes zeros."""
@@ -96,7 +96,7 @@ class SynthEncoderModel(SynthPreTrainedModel):
             raise ValueError("`token_type_ids` are not all 0, but words of this model have no types")
         return None
 
-    def pooled(self, hidden: Tensor, padding: Tensor | None) -> Tensor:
+    def pool_hidden(self, hidden: Tensor, padding: Tensor | None) -> Tensor:
         vector = pool(hidden, padding, self.pool)
         return vector if self.pooler is None else torch.tanh(self.pooler(vector))
 

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import GenerationMixin
 
-from synthcli.exporters.hugging_face.remote.lm_head import replaced
+from synthcli.exporters.hugging_face.remote.lm_head import replace_head
 
 
 class SynthGenerationMixin(GenerationMixin):
@@ -32,7 +32,7 @@ class SynthGenerationMixin(GenerationMixin):
         return self.head
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        self.head = replaced(self.head, new_embeddings)
+        self.head = replace_head(self.head, new_embeddings)
 
     def prepare_inputs_for_generation(  # type: ignore[override]
         self,

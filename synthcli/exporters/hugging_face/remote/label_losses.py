@@ -24,8 +24,8 @@ def label_loss(config: Any, logits: Tensor, labels: Tensor, count: Tensor | int 
     logits = logits.float()
     targets = labels.view_as(logits).to(logits.dtype)
     if problem == REGRESSION:
-        return averaged(F.mse_loss(logits, targets, reduction="none"), count)
-    return averaged(F.binary_cross_entropy_with_logits(logits, targets, reduction="none"), count)
+        return average_errors(F.mse_loss(logits, targets, reduction="none"), count)
+    return average_errors(F.binary_cross_entropy_with_logits(logits, targets, reduction="none"), count)
 
 
 def problem_of(config: Any, labels: Tensor) -> str:
@@ -59,7 +59,7 @@ def refuse_labels(problem: str, logits: Tensor, labels: Tensor) -> None:
         )
 
 
-def averaged(errors: Tensor, count: Tensor | int | None) -> Tensor:
+def average_errors(errors: Tensor, count: Tensor | int | None) -> Tensor:
     """Return the mean of errors, or their sum divided by the `count` of a whole batch."""
     if count is None:
         return errors.mean()

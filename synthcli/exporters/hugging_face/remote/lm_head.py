@@ -28,7 +28,7 @@ def build_transform(table: Any) -> Transform | None:
     return Transform(table.d_model, table.activation, table.negative_slope, table.norm_eps)
 
 
-def replaced(head: nn.Module, new: nn.Module) -> nn.Module:
+def replace_head(head: nn.Module, new: nn.Module) -> nn.Module:
     """Return a new head, or raise where the words of the present one are in clusters."""
     if isinstance(head, AdaptiveHead) and new is not head:
         raise NotImplementedError(

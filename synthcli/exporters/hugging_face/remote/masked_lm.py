@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import MaskedLMOutput
 
 from synthcli.exporters.hugging_face.remote.encoder import SynthEncoderHead
-from synthcli.exporters.hugging_face.remote.lm_head import build_lm_head, build_transform, replaced
+from synthcli.exporters.hugging_face.remote.lm_head import build_lm_head, build_transform, replace_head
 from synthcli.exporters.hugging_face.remote.losses import token_loss
 from synthcli.exporters.hugging_face.remote.pretrained import table_of
 from synthcli.model.dropout import Dropout
@@ -27,7 +27,7 @@ class SynthForMaskedLM(SynthEncoderHead):
         return self.head
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        self.head = replaced(self.head, new_embeddings)
+        self.head = replace_head(self.head, new_embeddings)
 
     def forward(
         self,
@@ -52,4 +52,4 @@ class SynthForMaskedLM(SynthEncoderHead):
         output = MaskedLMOutput(
             loss=loss, logits=logits, hidden_states=seen.hidden_states, attentions=seen.attentions
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)

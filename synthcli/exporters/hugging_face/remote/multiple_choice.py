@@ -46,4 +46,4 @@ class SynthForMultipleChoice(SynthEncoderHead):
         output = MultipleChoiceModelOutput(
             loss=loss, logits=logits, hidden_states=seen.hidden_states, attentions=seen.attentions
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)

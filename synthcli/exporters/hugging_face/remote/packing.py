@@ -44,7 +44,7 @@ def layout_of(mask: Tensor | None, positions: Tensor | None, length: int) -> Tur
     real, counted = real_and_counted(mask, positions, length)
     if bool((positions == counted)[real].all()):
         return Turn(mask)
-    return unpacked(real, positions.expand_as(real))
+    return unpack_rows(real, positions.expand_as(real))
 
 
 def refuse_positions(
@@ -71,7 +71,7 @@ def real_and_counted(mask: Tensor | None, positions: Tensor, length: int) -> tup
     return mask != 0, torch.arange(length, device=mask.device) - starts_of(mask)[:, None]
 
 
-def unpacked(real: Tensor, positions: Tensor) -> Unpacked:
+def unpack_rows(real: Tensor, positions: Tensor) -> Unpacked:
     """Return the texts of packed rows, or raise where positions do not count each from 0."""
     columns = torch.arange(real.shape[1], device=real.device)
     starts = real & (positions == 0)

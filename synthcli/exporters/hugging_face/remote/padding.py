@@ -26,14 +26,14 @@ class Turn:
         self.padding = padding_of(None if mask is None else self.to_front(mask))
 
     def to_front(self, rows: Tensor) -> Tensor:
-        return rows if self.starts is None else self._turned(rows, self.starts)
+        return rows if self.starts is None else self._rotate(rows, self.starts)
 
     def back(self, rows: Tensor) -> Tensor:
         """Return rows as the caller has them; what they begin with is 0, since it has seen nothing."""
         if self.starts is None:
             return rows
         before = torch.arange(rows.shape[1], device=rows.device) < self.starts[:, None]
-        return self._turned(rows, -self.starts).masked_fill(
+        return self._rotate(rows, -self.starts).masked_fill(
             before.view(*before.shape, *[1] * (rows.dim() - 2)), 0
         )
 
@@ -45,7 +45,7 @@ class Turn:
         return self.back(by_query.transpose(1, 3)).transpose(1, 3)
 
     @staticmethod
-    def _turned(rows: Tensor, by: Tensor) -> Tensor:
+    def _rotate(rows: Tensor, by: Tensor) -> Tensor:
         length = rows.shape[1]
         index = (torch.arange(length, device=rows.device) + by[:, None]) % length
         return rows.gather(1, index.view(*index.shape, *[1] * (rows.dim() - 2)).expand_as(rows))

@@ -88,14 +88,14 @@ class SynthPreTrainedModel(PreTrainedModel):
         return table
 
     @property
-    def checkpointing(self) -> Any:
+    def checkpoint_function(self) -> Any:
         """The function that runs a block again in the backward pass, or None."""
         is_wanted = getattr(self, "gradient_checkpointing", False) and self.training
         return self._gradient_checkpointing_func if is_wanted else None
 
     def keeps(self, use_cache: bool | None) -> bool:
         """Whether to return a cache where none was given; a traced graph returns none unless asked."""
-        if self.checkpointing is not None:
+        if self.checkpoint_function is not None:
             return False
         is_plain = not self.training and not torch.compiler.is_compiling()
         return use_cache if use_cache is not None else self.config.use_cache and is_plain
@@ -104,7 +104,7 @@ class SynthPreTrainedModel(PreTrainedModel):
         """Return an option of the call, or that of the configuration."""
         return bool(getattr(self.config, name, False) if given is None else given)
 
-    def returned(self, output: Any, return_dict: bool | None) -> Any:
+    def wrap_output(self, output: Any, return_dict: bool | None) -> Any:
         """Return an output as the caller wants it, a tuple where `return_dict` is False."""
         is_dict = getattr(self.config, "return_dict", True) if return_dict is None else return_dict
         return output if is_dict else output.to_tuple()

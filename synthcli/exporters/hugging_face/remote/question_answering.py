@@ -55,4 +55,4 @@ class SynthForQuestionAnswering(SynthEncoderHead):
             hidden_states=seen.hidden_states,
             attentions=seen.attentions,
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)

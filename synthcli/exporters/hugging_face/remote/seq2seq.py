@@ -66,7 +66,7 @@ class SynthForSeq2SeqLM(SynthGenerationMixin, SynthPreTrainedModel):
         logits = self.head(seen.last_hidden_state)
         loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
         parts = {name: seen[name] for name in seen if name != "last_hidden_state"}
-        return self.returned(Seq2SeqLMOutput(loss=loss, logits=logits, **parts), return_dict)
+        return self.wrap_output(Seq2SeqLMOutput(loss=loss, logits=logits, **parts), return_dict)
 
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor | None) -> Tensor:
         """Return what the decoder reads to predict labels: the start token, then all but the last."""

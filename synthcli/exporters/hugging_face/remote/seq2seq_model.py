@@ -14,7 +14,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import (
     table_of,
     vectors_of,
 )
-from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restored, run_stack
+from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restore_rows, run_stack
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
 from synthcli.model.stack import Stack
@@ -46,14 +46,14 @@ class SynthEncoder(nn.Module):
         vectors = vectors_of(model.source_embeddings.tokens, input_ids, inputs_embeds)
         refuse_mask(attention_mask, length=vectors.shape[1])
         maps = model.says("output_attentions", output_attentions)
-        seen = model.encoded(vectors, attention_mask, maps)
+        seen = model.encode_source(vectors, attention_mask, maps)
         every = model.says("output_hidden_states", output_hidden_states)
         output = BaseModelOutput(
             last_hidden_state=seen.hidden[-1],
             hidden_states=seen.hidden if every else None,
             attentions=seen.maps if maps else None,
         )
-        return model.returned(output, return_dict)
+        return model.wrap_output(output, return_dict)
 
 
 class SynthSeq2SeqModel(SynthPreTrainedModel):
@@ -114,7 +114,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
             cache = cache or SynthCache.before(decoder_attention_mask, vectors, self.decoder.initial_state())
 
             def run(rows: Tensor, new: Tensor, padding: Any, state: Any) -> Any:
-                return self.decoded(new, padding, source, rows, state, maps)
+                return self.run_decoder(new, padding, source, rows, state, maps)
 
             seen = cache.step(run, vectors, decoder_attention_mask)
         output = Seq2SeqModelOutput(
@@ -122,30 +122,30 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
             past_key_values=cache,  # type: ignore[arg-type]
             decoder_hidden_states=seen.hidden if every else None,
             decoder_attentions=seen.maps if maps else None,
-            cross_attentions=source.restored(seen.cross_maps) if maps else None,
+            cross_attentions=source.restore_maps(seen.cross_maps) if maps else None,
             encoder_last_hidden_state=encoder_outputs[0],
             encoder_hidden_states=getattr(encoder_outputs, "hidden_states", None),
             encoder_attentions=getattr(encoder_outputs, "attentions", None),
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)
 
-    def encoded(self, vectors: Tensor, mask: Tensor | None, maps: bool) -> Seen:
+    def encode_source(self, vectors: Tensor, mask: Tensor | None, maps: bool) -> Seen:
         """Return what source positions see, as they stand in the caller's rows."""
         if maps:
             refuse_maps(self.encoder)
         turn = Turn(mask)
-        x = self.source_embeddings.placed(turn.to_front(vectors))
+        x = self.source_embeddings.add_positions(turn.to_front(vectors))
         context = Context(key_padding=turn.padding)
-        seen, _ = run_stack(self.encoder, x, context, checkpointing=self.checkpointing, maps=maps)
-        return restored(turn, seen)
+        seen, _ = run_stack(self.encoder, x, context, checkpointing=self.checkpoint_function, maps=maps)
+        return restore_rows(turn, seen)
 
     def at_once(self, vectors: Tensor, mask: Tensor | None, source: "Source", maps: bool) -> Seen:
         """Return what all target positions see, as they stand in the caller's rows."""
         turn = Turn(mask)
-        seen, _ = self.decoded(turn.to_front(vectors), turn.padding, source, slice(None), None, maps)
-        return restored(turn, seen)
+        seen, _ = self.run_decoder(turn.to_front(vectors), turn.padding, source, slice(None), None, maps)
+        return restore_rows(turn, seen)
 
-    def decoded(
+    def run_decoder(
         self, vectors: Tensor, padding: Any, source: "Source", rows: Any, state: Any, maps: bool
     ) -> tuple[Seen, Any]:
         """Return what target positions of some rows see, the first real one at 0, and the state."""
@@ -156,9 +156,9 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
             Context(start, causal=True, key_padding=padding),
             Context(start, key_padding=hides, memory=memory),
         )
-        x = self.embeddings.placed(vectors, start)
+        x = self.embeddings.add_positions(vectors, start)
         seen, state = run_stack(
-            self.decoder, x, context, cross, state, checkpointing=self.checkpointing, maps=maps
+            self.decoder, x, context, cross, state, checkpointing=self.checkpoint_function, maps=maps
         )
         hidden = self.dropout(seen.hidden[-1])
         hidden = hidden if self.transform is None else self.transform(hidden)
@@ -172,6 +172,6 @@ class Source:
         self.turn = Turn(mask)
         self.memory, self.padding = self.turn.to_front(hidden), self.turn.padding
 
-    def restored(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def restore_maps(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return maps (batch, heads, queries, keys) with the keys as they stand in the caller's rows."""
         return tuple(self.turn.back(x.transpose(1, 3)).transpose(1, 3) for x in maps)

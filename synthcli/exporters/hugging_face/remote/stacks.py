@@ -32,7 +32,7 @@ def run_stack(
 ) -> tuple[Seen, State | None]:
     """Return what `stack(x, …)` computes on its way, the norm at its end included."""
     hidden, states = [x], []
-    with recorded(stack, maps) as (own, across):
+    with record_maps(stack, maps) as (own, across):
         for layer, block in enumerate(stack.blocks):
             past = None if state is None else state.blocks[layer]
             if checkpointing is None:
@@ -59,7 +59,7 @@ def again(
 
 
 @contextmanager
-def recorded(stack: nn.Module, wanted: bool) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+def record_maps(stack: nn.Module, wanted: bool) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
     """Record the maps of every attention that is called inside: of itself, and across to a memory."""
     own: list[Tensor] = []
     across: list[Tensor] = []
@@ -87,7 +87,7 @@ def refuse_maps(stack: nn.Module) -> None:
         )
 
 
-def restored(layout: Any, seen: Seen) -> Seen:
+def restore_rows(layout: Any, seen: Seen) -> Seen:
     """Return what was seen as it stands in the rows of the caller."""
     hidden = tuple(layout.back(x) for x in seen.hidden)
     across = tuple(layout.back(x.transpose(1, 2)).transpose(1, 2) for x in seen.cross_maps)

@@ -39,4 +39,4 @@ class SynthForTokenClassification(SynthEncoderHead):
         output = TokenClassifierOutput(
             loss=loss, logits=logits, hidden_states=seen.hidden_states, attentions=seen.attentions
         )
-        return self.returned(output, return_dict)
+        return self.wrap_output(output, return_dict)
