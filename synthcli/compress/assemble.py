@@ -7,7 +7,6 @@ refused by name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,9 @@ from torch import Tensor, nn
 from synthcli.compress.activations.hook_points import check_layer
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig, build
+from synthcli.model.blocks import Block
 from synthcli.model.initialise import initialise
+from synthcli.model.mixers import Mixer
 from synthcli.model.stack import Stack
 from synthcli.model_config.blocks import by_depth
 from synthcli.model_config.mixers import MixerConfig
@@ -89,7 +90,7 @@ def renumber(
 
     A gain that follows from the number of layers keeps its value: the layers that stay were trained with it.
     """
-    table: dict[str, Any] = config.model_dump()
+    table = config.model_dump()
     usual = getattr(config, stack).mixer or config.mixer
     table[stack] |= {
         "layers": len(mixers),
@@ -123,14 +124,14 @@ def below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in weights.items() if name.startswith(prefix)}
 
 
-def new_mixer(config: ModelConfig, layer: int, mixer: MixerConfig, stack: str, seed: int = 0) -> nn.Module:
+def new_mixer(config: ModelConfig, layer: int, mixer: MixerConfig, stack: str, seed: int = 0) -> Mixer:
     """Return a mixer by chance, as it stands in a layer of a model; no generator notices."""
-    return new_block(config, layer, mixer, None, stack, seed).get_submodule("mixer")
+    return new_block(config, layer, mixer, None, stack, seed).mixer
 
 
 def new_block(
     config: ModelConfig, layer: int, mixer: MixerConfig, d_ff: int | None, stack: str, seed: int = 0
-) -> nn.Module:
+) -> Block:
     """Return a whole block by chance; without a width the feed-forward is the layer's own."""
     table: StackConfig = getattr(config, stack)
     check_layer(config, layer, stack)
@@ -141,6 +142,6 @@ def new_block(
     memory = config.max_source_length if (config.task, stack) == ("seq2seq", "decoder") else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        block: nn.Module = Stack(changed, getattr(changed, stack), memory).blocks[layer]
+        block = Stack(changed, getattr(changed, stack), memory).blocks[layer]
         initialise(block, config.init)
     return block

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from synthcli.compress.activations.capture import logits_of
-from synthcli.compress.teacher import config_of
 from synthcli.device import device_of
 from synthcli.model import count_parameters
+from synthcli.model.interface import get_config
 from synthcli.objectives import Batch
 
 FLOPS_PER_PARAMETER = 2  # a multiplication and an addition for each token (Kaplan et al. 2020, section 2.1)
@@ -49,7 +49,7 @@ def costs_of(models: Sequence[nn.Module], batch: Batch) -> list[Cost]:
 
 
 def cost_of(model: nn.Module, milliseconds: float) -> Cost:
-    own, config = layer_parameters(model), config_of(model)
+    own, config = layer_parameters(model), get_config(model)
     depth = sum(stack.layers for stack in (config.encoder, config.decoder) if stack is not None)
     return Cost(count_parameters(model), own, depth, float(FLOPS_PER_PARAMETER * own), milliseconds)
 

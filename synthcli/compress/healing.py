@@ -9,18 +9,23 @@ states after layers that belong together. Whatever is summed is of one position,
 into micro-batches changes nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from synthcli.model.autograd import FunctionContext
+from synthcli.model.interface import get_config, get_stack
+from synthcli.model.stack import Stack
 from synthcli.objectives import CACHE_ELEMENTS, IGNORED, Batch, real_targets
+from synthcli.training.trainer import Examples, Indices
 
 Logits = Float[Tensor, "positions vocabulary"]
 Forward = Callable[[nn.Module, Batch, Tensor | None], Tensor]  # logits of the positions that are selected
@@ -40,7 +45,7 @@ class Healing:
         assert tokens is not None
         teacher = self.teacher.to(tokens.device)
         positions, targets = real_targets(batch)
-        config: Any = teacher.config
+        config = get_config(teacher)
         forward = FORWARDS[config.task]
         predicted = positions if config.has_head else targets.new_empty(0)
         with torch.no_grad(), hidden_states(teacher, [theirs for _, theirs in self._pairs]) as h:
@@ -80,12 +85,12 @@ def hidden_states(model: nn.Module, layers: Sequence[int]) -> Iterator[dict[int,
     found: dict[int, Tensor] = {}
 
     def record(layer: int) -> Callable[..., None]:
-        def hook(module: nn.Module, given: Any, output: Any) -> None:
+        def hook(module: nn.Module, given: object, output: tuple[Tensor, object]) -> None:
             found[layer] = output[0]
 
         return hook
 
-    blocks: Any = stack_of(model).blocks if layers else []
+    blocks = list(stack_of(model).blocks) if layers else []
     hooks = [blocks[layer].register_forward_hook(record(layer)) for layer in layers]
     try:
         yield found
@@ -94,9 +99,9 @@ def hidden_states(model: nn.Module, layers: Sequence[int]) -> Iterator[dict[int,
             hook.remove()
 
 
-def stack_of(model: nn.Module) -> nn.Module:
+def stack_of(model: nn.Module) -> Stack:
     """Return the stack whose last hidden states the head reads."""
-    return model.get_submodule("decoder" if hasattr(model, "decoder") else "encoder")
+    return get_stack(model, "decoder" if hasattr(model, "decoder") else "encoder")
 
 
 def relative_error(student: Tensor, teacher: Tensor, positions: Tensor | None) -> Float[Tensor, ""]:
@@ -152,26 +157,35 @@ class _Divergence(torch.autograd.Function):
 _summed_divergence: Callable[[Tensor, Tensor, float], Tensor] = _Divergence.apply
 
 
+class _TaskExamples(Examples, Protocol):
+    task: str
+
+
 class EveryPosition:
     """Examples whose every real position has a target, so that all of them count.
 
     Of masked text what is hidden stays hidden.
     """
 
-    def __init__(self, examples: Any) -> None:
+    is_stream = False
+
+    def __init__(self, examples: _TaskExamples) -> None:
         self.examples = examples
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.examples, name)
+    @property
+    def lengths(self) -> npt.NDArray[np.integer]:
+        return self.examples.lengths
 
-    def collate(self, indices: Any, seed: int = 0, epochs: Any = 0) -> Mapping[str, Tensor | None]:
+    def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
         """Return a batch; a decoder's targets are at every real position already."""
         batch, padding = self.examples.collate(indices, seed, epochs), None
         if self.examples.task == "masked-lm":
             padding = batch.get("padding")
-            targets = batch["tokens"] if padding is None else batch["tokens"].masked_fill(padding, IGNORED)
+            tokens = batch["tokens"]
+            assert tokens is not None
+            targets = tokens if padding is None else tokens.masked_fill(padding, IGNORED)
             batch = {**batch, "targets": targets}
         return batch

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from synthcli.errors import SynthError
 from synthcli.importers.hugging_face import load_hugging_face, read_text_form
 from synthcli.importers.hugging_face.options import CONFIG, read_options
 from synthcli.model import ModelConfig
+from synthcli.model.interface import get_config
 from synthcli.training.checkpoints import FOLDER, load_checkpoint, model_of
 from synthcli.training.manifest import MANIFEST
 from synthcli.training.weights import weights_of
@@ -52,7 +53,7 @@ class Teacher:
 
     def with_model(self, model: nn.Module) -> "Teacher":
         """Return another model, such as a student, in this one's place."""
-        config = config_of(model)
+        config = get_config(model)
         return replace(self, model=frozen(model), config=config, hash=model_hash(config, model))
 
     def reads_like(self, tokenizer_hash: str) -> bool:
@@ -87,18 +88,13 @@ def open_teacher(path: Path) -> Teacher:
 
 
 def _teacher(named: Path, path: Path, model: nn.Module, tokenizer: Tokenizer) -> Teacher:
-    config = config_of(model)
+    config = get_config(model)
     if config.task not in TASKS:
         allowed = ", ".join(f"`{task}`" for task in TASKS)
         raise SynthError(f"teacher `{named}` is a `{config.task}` model", f"teachers are for {allowed}")
     own_hash = model_hash(config, model)
     model = frozen(model).to(current_device())
     return Teacher(str(named), path, config, model, tokenizer, own_hash)
-
-
-def config_of(model: nn.Module) -> ModelConfig:
-    """Return the configuration that a model of ours was built from."""
-    return cast(ModelConfig, model.config)
 
 
 def frozen(model: nn.Module) -> nn.Module:

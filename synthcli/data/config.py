@@ -1,6 +1,6 @@
 """What a preset says about data; importing this is cheap."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -32,13 +32,13 @@ class TokenizerConfig(Config):
     form: Literal["named", "plain"] | None = None
 
     @model_serializer(mode="wrap")
-    def _without_no_form(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        table: dict[str, Any] = write(self)
+    def _without_no_form(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        table: dict[str, object] = write(self)
         return {key: value for key, value in table.items() if key != "form" or value is not None}
 
     @model_validator(mode="before")
     @classmethod
-    def _size_by_kind(cls, values: Any) -> Any:
+    def _size_by_kind(cls, values: object) -> object:
         if isinstance(values, dict) and "kind" in values and values.get("vocab_size") is None:
             return {**values, "vocab_size": FIXED_SIZES.get(str(values["kind"]), DEFAULT_VOCAB_SIZE)}
         return values
@@ -63,7 +63,7 @@ class RampConfig(Config):
     until: Annotated[float, Field(gt=0, le=1)]
 
     @model_serializer
-    def _as_written(self) -> dict[str, Any]:
+    def _as_written(self) -> dict[str, object]:
         return {"from": self.first, "until": self.until}
 
 

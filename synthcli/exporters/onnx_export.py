@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.export import ExportedProgram
@@ -16,6 +16,9 @@ from synthcli.exporters.programs import FORMS, Form
 from synthcli.exporters.programs.interface import Shapes
 from synthcli.exporters.programs.readme import write_readme
 from synthcli.exporters.programs.trace import axis_names, output_shapes, rename_sizes, trace_form
+
+if TYPE_CHECKING:
+    import onnx_ir
 
 SUFFIX, OPSET = ".onnx", 20
 LARGEST_FILE = 2**31 - 2**24  # of a protocol buffer; larger weights stand beside it
@@ -32,7 +35,7 @@ def write_onnx(bundle: ExportBundle, folder: Path, options: ExportOptions) -> No
     write_readme(folder, bundle, forms, SUFFIX, shapes)
 
 
-def convert_form(form: Form, opset: int, program: ExportedProgram | None = None) -> Any:
+def convert_form(form: Form, opset: int, program: ExportedProgram | None = None) -> torch.onnx.ONNXProgram:
     """Return the ONNX program of a form; free axes have the names that `interface.json` gives them."""
     program = program or trace_form(form)
     names = axis_names(program, form)
@@ -45,11 +48,12 @@ def convert_form(form: Form, opset: int, program: ExportedProgram | None = None)
             output_names=list(form.outputs),
             verbose=False,
         )
-    _name_axes(found.model, names)  # type: ignore[union-attr]
+    assert found is not None  # as `dynamo` gives a program
+    _name_axes(found.model, names)
     return found
 
 
-def _name_axes(model: Any, names: Mapping[str, str]) -> None:
+def _name_axes(model: "onnx_ir.Model", names: Mapping[str, str]) -> None:
     """Give the sizes of every tensor of a model their names in place of torch's symbols."""
     from onnx_ir import Shape, Value
     from onnx_ir.traversal import RecursiveGraphIterator
@@ -62,7 +66,7 @@ def _name_axes(model: Any, names: Mapping[str, str]) -> None:
             value.shape = Shape([_rename_size(size, names) for size in value.shape])
 
 
-def _rename_size(size: Any, names: Mapping[str, str]) -> int | str | None:
+def _rename_size(size: "int | onnx_ir.SymbolicDim", names: Mapping[str, str]) -> int | str | None:
     """Return a number as it is, a size that is free by its name, None where nobody knows it."""
     value = size if isinstance(size, int) else size.value
     return rename_sizes(value, names) if isinstance(value, str) else value

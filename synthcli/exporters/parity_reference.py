@@ -1,10 +1,9 @@
 """What the model computes before it is written: the reference that the exported folder is compared with."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,10 @@ from synthcli.atomic_files import save_tensors
 from synthcli.exporters.export_bundle import ExportBundle
 from synthcli.exporters.parity.compare import fastest_seconds, loss, margins
 from synthcli.exporters.parity_inputs import Inputs, begin_id, count_steps, draw_cases, draw_prompts
+from synthcli.model import Seq2Seq, State
+from synthcli.model.interface import get_initial_state
 
+NextStep = Callable[[Tensor, State | None], tuple[Tensor, State | None]]
 WRITES = ("causal-lm", "seq2seq")
 
 
@@ -22,10 +24,10 @@ class ParityReference:
     """Tensors and facts as `parity.reference` reads them."""
 
     tensors: dict[str, Tensor]
-    facts: dict[str, Any]
+    facts: Mapping[str, object]
 
-    def save(self, path: Path, **more: Any) -> None:
-        save_tensors(path, self.tensors, {"facts": json.dumps(self.facts | more)})
+    def save(self, path: Path, **more: object) -> None:
+        save_tensors(path, self.tensors, {"facts": json.dumps({**self.facts, **more})})
 
 
 @torch.inference_mode()
@@ -86,9 +88,12 @@ def _record_greedy(bundle: ExportBundle, model: nn.Module) -> tuple[Inputs, floa
     return written, fastest_seconds(lambda: decode_greedily(bundle, model, texts[0], count), 3, 0)
 
 
-def decode_greedily(bundle: ExportBundle, model: Any, prompt: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def decode_greedily(
+    bundle: ExportBundle, model: nn.Module, prompt: Tensor, count: int
+) -> tuple[Tensor, Tensor]:
     """Return the best next tokens, one after the other with the state, and their leads; nothing ends it."""
-    state, tokens, leads = model.initial_state(), [], []
+    state: State | None = get_initial_state(model)
+    tokens, leads = [], []
     step, start = _build_step(bundle, model, prompt)
     for _ in range(count):
         logits, state = step(start, state)
@@ -98,9 +103,9 @@ def decode_greedily(bundle: ExportBundle, model: Any, prompt: Tensor, count: int
     return torch.stack(tokens), torch.stack(leads)
 
 
-def _build_step(bundle: ExportBundle, model: Any, prompt: Tensor) -> tuple[Callable[..., Any], Tensor]:
+def _build_step(bundle: ExportBundle, model: nn.Module, prompt: Tensor) -> tuple[NextStep, Tensor]:
     """Return what takes tokens and a state, and the first tokens."""
-    if bundle.config.task != "seq2seq":
+    if not isinstance(model, Seq2Seq):
         return lambda tokens, state: model(tokens, state=state), prompt[None]
     memory = model.encode(prompt[None])
     return lambda tokens, state: model.decode(tokens, memory, state=state), torch.tensor([[begin_id(bundle)]])

@@ -25,7 +25,7 @@ PASSING = "synth-parity-"  # what a killed process left of this name goes when t
 LAST_LINES = 3  # of what a process that failed said
 
 
-def check_parity(folder: Path, check: str, reference: ParityReference, **facts: Any) -> dict[str, Any]:
+def check_parity(folder: Path, check: str, reference: ParityReference, **facts: object) -> dict[str, object]:
     """Write `PARITY.json` into the folder and return it; raises where it does not hold.
 
     The process knows the standard library and what is installed; importing the project is refused there.
@@ -56,7 +56,7 @@ def check_parity(folder: Path, check: str, reference: ParityReference, **facts: 
     return report
 
 
-def run(command: list[str], **options: Any) -> tuple[int, str]:
+def run(command: list[str], **options: object) -> tuple[int, str]:
     """Run a command to its end, or to that of this process; return its code and what it says of errors."""
     with Children() as children:
         process = children.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)

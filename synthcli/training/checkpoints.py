@@ -24,6 +24,7 @@ from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.memory import refuse_larger
 from synthcli.model import ModelConfig, build
+from synthcli.model.interface import get_config
 from synthcli.model.uninitialised import Uninitialised
 from synthcli.safe_read import read_table, read_text
 from synthcli.training import recurrent_state, state
@@ -284,7 +285,7 @@ def write(
     preset: str | None = None,
 ) -> None:
     """Fill the folder of a checkpoint; `states` are those of streams, `preset` the hash of the settings."""
-    _write_config(folder, training.model.config)  # type: ignore[arg-type]
+    _write_config(folder, get_config(training.model))
     weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
     atomic_files.save_tensors(folder / WEIGHTS, weights, {"format": "pt"})
     tokenizer.save(folder)

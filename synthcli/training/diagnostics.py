@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,8 @@ from synthcli.training.events import RESUME, Step
 from synthcli.training.metrics_log import append, is_logged
 from synthcli.training.trainer import Callback, Trainer, to_device
 
-Found = dict[str, Any]
+Figure = float | None | list[float] | list[list[float]] | dict[str, float | None]
+Found = dict[str, dict[str, Figure]]  # by name, and then by module or parameter
 
 OF_STREAM: dict[str, dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "kurtosis": {
@@ -69,13 +69,13 @@ def diagnose(training: Trainer) -> Found:
     return found
 
 
-def gains(model: nn.Module) -> Found:
+def gains(model: nn.Module) -> dict[str, Figure]:
     """Return every gain by its name in the state dict: a number, or one a head."""
     named = model.named_parameters()
     return {name: p.tolist() for name, p in named if getattr(p, "rate_group", None) == "gains"}
 
 
-def mixtures(model: nn.Module) -> Found:
+def mixtures(model: nn.Module) -> dict[str, Figure]:
     """Return α of every mixture of scores, a row a head; a plain sum has none."""
     weights = {name: m.coefficients() for name, m in model.named_modules() if isinstance(m, Mixing)}
     return {name: alpha.tolist() for name, alpha in weights.items() if alpha is not None}
@@ -105,11 +105,11 @@ def watch_blocks(model: nn.Module, batch: Batch, found: Found) -> Iterator[None]
         for name, module in model.named_modules():
             padding = padding_of(name, batch)
             if isinstance(module, Block):
-                watch: Any = partial(note_stream, found, name, padding)
+                watch = partial(note_stream, found, name, padding)
                 hooks.enter_context(module.register_forward_hook(watch))
             elif isinstance(module, Attention) and "entropy" in found:
-                watch = partial(note_entropy, found, name, padding)
-                hooks.enter_context(module.register_forward_hook(watch, with_kwargs=True))
+                attend = partial(note_entropy, found, name, padding)
+                hooks.enter_context(module.register_forward_hook(attend, with_kwargs=True))
         yield
 
 
@@ -119,7 +119,14 @@ def padding_of(name: str, batch: Batch) -> Tensor | None:
     return batch.get("source_padding" if is_source else "padding")
 
 
-def note_stream(found: Found, name: str, padding: Tensor | None, block: Any, given: Any, output: Any) -> None:
+def note_stream(
+    found: Found,
+    name: str,
+    padding: Tensor | None,
+    block: nn.Module,
+    given: object,
+    output: tuple[Tensor, object],
+) -> None:
     """Measure what a block returns."""
     x = wide(output[0])
     real = real_positions(x, padding)
@@ -133,12 +140,13 @@ def note_entropy(
     name: str,
     padding: Tensor | None,
     attention: Attention,
-    given: tuple[Any, ...],
-    named: Mapping[str, Any],
-    output: Any,
+    given: tuple[object, ...],
+    named: Mapping[str, object],
+    output: object,
 ) -> None:
     """Measure the attention of one call, computed once more from what it was given."""
     x, context = (*given, *named.values())[:2]
+    assert isinstance(x, Tensor) and isinstance(context, Context)
     logits, visible = attention_logits(attention, x, context)
     found["entropy"][name] = number(activation_stats.entropy(logits, visible, real_positions(x, padding)))
 

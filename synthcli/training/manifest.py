@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
@@ -50,7 +49,7 @@ def read_manifest(folder: Path) -> Manifest:
         hint = "name a run, its `checkpoints` folder or a `step-…` folder in it"
         raise SynthError(f"`{folder}` is not a checkpoint: it has no `{MANIFEST}`", hint)
     try:
-        table: Any = read_json(inside(path, folder))
+        table = read_json(inside(path, folder))
         if isinstance(table, dict) and table.get("format") != FORMAT:
             message = f"checkpoint `{folder}` has the format {table.get('format')}, known is {FORMAT}"
             raise SynthError(message, "use the version of `synth` that wrote it, or a newer one")

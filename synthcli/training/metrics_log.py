@@ -142,7 +142,7 @@ def is_due(step: int, steps: int, every: int) -> bool:
     return step in (1, steps) or step % every == 0
 
 
-def append(path: Path, record: dict[str, Any], then: str = RESUME) -> None:
+def append(path: Path, record: Mapping[str, object], then: str = RESUME) -> None:
     """Write one more line; where that fails, nothing of it stays."""
     line = (json.dumps(record) + "\n").encode()
     with guard_write(f"`{path}`", path, then=then), path.open("ab", buffering=0) as file:

@@ -1,7 +1,6 @@
 """Optimizers, and which parameters decay and at what rate they learn."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import nn
@@ -11,31 +10,36 @@ from synthcli.training.config import AdamWConfig, OptimizerConfig, RAdamConfig
 FUSED_ON = ("cpu", "cuda")  # 22 ms against 75 for 42M parameters on one core
 
 
+class ParameterGroup(TypedDict):
+    """Parameters that learn alike, as torch's optimizers take them."""
+
+    params: list[nn.Parameter]
+    weight_decay: float
+    multiplier: float
+
+
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
     """Return the optimizer of a configuration; the learning rate is set before every step."""
-    return OPTIMIZERS[config.kind](parameter_groups(model, config), config)
+    groups = parameter_groups(model, config)
+    return adamw(groups, config) if isinstance(config, AdamWConfig) else radam(groups, config)
 
 
-def adamw(groups: list[dict[str, Any]], config: AdamWConfig) -> torch.optim.Optimizer:
+def adamw(groups: list[ParameterGroup], config: AdamWConfig) -> torch.optim.Optimizer:
     """AdamW  (Loshchilov & Hutter 2019)."""
     fused = all(p.device.type in FUSED_ON for group in groups for p in group["params"])
-    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, eps=config.eps, fused=fused)
+    tables = [{**group} for group in groups]
+    return torch.optim.AdamW(tables, lr=0.0, betas=config.betas, eps=config.eps, fused=fused)
 
 
-def radam(groups: list[dict[str, Any]], config: RAdamConfig) -> torch.optim.Optimizer:
+def radam(groups: list[ParameterGroup], config: RAdamConfig) -> torch.optim.Optimizer:
     """RAdam, its decay decoupled as in AdamW  (Liu et al. 2020)."""
+    tables = [{**group} for group in groups]
     return torch.optim.RAdam(
-        groups, lr=0.0, betas=config.betas, eps=config.eps, decoupled_weight_decay=True, foreach=True
+        tables, lr=0.0, betas=config.betas, eps=config.eps, decoupled_weight_decay=True, foreach=True
     )
 
 
-OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], Any], torch.optim.Optimizer]] = {
-    "adamw": adamw,
-    "radam": radam,
-}
-
-
-def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, config: OptimizerConfig) -> list[ParameterGroup]:
     """Return the trainable parameters by decay and `multiplier` of the learning rate, none empty."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():

@@ -14,6 +14,7 @@ from torch import Tensor
 from synthcli.atomic_files import save_tensors
 from synthcli.errors import SynthError
 from synthcli.model import flatten_state, select_state, unflatten_state
+from synthcli.model.interface import get_initial_state
 from synthcli.model.state import map_state
 from synthcli.training.manifest import DAMAGED
 from synthcli.training.trainer import Trainer
@@ -66,7 +67,7 @@ def restore(training: "Trainer", folder: Path) -> None:
         return
     tensors, streams = load_file(path), training.batch.size or 0
     refuse_other_streams(tensors, streams, path)
-    everything = unflatten_state(training.model.initial_state(), tensors)  # type: ignore[operator]
+    everything = unflatten_state(get_initial_state(training.model), tensors)
     for number, part in enumerate(training.parts(), start=1):
         if len(part):
             # copied: a tensor that lies askew in memory, as in a file, is multiplied in another order

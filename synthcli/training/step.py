@@ -2,6 +2,7 @@
 
 import math
 from contextlib import nullcontext
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -130,5 +131,13 @@ def refuse_non_finite(training: Trainer, loss: float, grad_norm: float) -> None:
             raise WorkFailedError(f"the {name} is {value} at step {training.step}", REMEDY)
 
 
+@runtime_checkable
+class _HasWidth(Protocol):
+    d_model: int
+
+
 def d_model_of(model: nn.Module) -> int:
-    return int(model.config.d_model)  # type: ignore[union-attr, arg-type]
+    """Return the width that schedules know: a model's, or that of the layer a student stands for."""
+    config = model.config
+    assert isinstance(config, _HasWidth)
+    return config.d_model

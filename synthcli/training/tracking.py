@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Protocol, TypeGuard
 
 from synthcli.progress import Say
 from synthcli.training.events import Step
@@ -35,14 +35,26 @@ NAMES = {
 LONGEST = 300  # characters of what a library says of its failure
 
 
+class TrackerClient(Protocol):
+    """What a tracker of Accelerate's does."""
+
+    def start(self) -> None: ...
+
+    def store_init_configuration(self, values: dict[str, object]) -> None: ...
+
+    def log(self, values: dict[str, float], step: int) -> None: ...
+
+    def finish(self) -> None: ...
+
+
 @dataclass
 class Tracker:
     """A library's tracker by name; `make` is given the step to go on after, and whether it knows the run."""
 
     name: str
-    make: Callable[[int, bool], Any]
+    make: Callable[[int, bool], TrackerClient]
     is_known: bool = False  # an earlier session of the run told it
-    opened: Any = None
+    opened: TrackerClient | None = None
 
 
 @dataclass
@@ -51,7 +63,7 @@ class Tracking(Callback):
 
     trackers: list[Tracker]
     files: Sequence[Path]
-    configuration: Mapping[str, Any]
+    configuration: Mapping[str, object]
     say: Say
     places: dict[Path, int] = field(default_factory=dict)  # of the next byte to read
     threads: set[threading.Thread] = field(default_factory=set)  # that trackers started
@@ -76,7 +88,7 @@ class Tracking(Callback):
                 with self._guard_tracker(tracker):
                     self._tell(tracker, records)
 
-    def tell_results(self, results: Mapping[str, Any], step: int) -> None:
+    def tell_results(self, results: Mapping[str, object], step: int) -> None:
         """Tell what a run came to: every number of a table, by dotted key."""
         figures = {f"result/{key}": value for key, value in numbers_in(results)}
         for tracker in list(self.trackers):
@@ -85,6 +97,7 @@ class Tracking(Callback):
                     tracker.opened.log(figures, step=step)
 
     def _tell(self, tracker: Tracker, records: Mapping[int, Mapping[str, float]]) -> None:
+        assert tracker.opened is not None  # told after it started
         for step, figures in sorted(records.items()):
             tracker.opened.log(dict(figures), step=step)
 
@@ -92,19 +105,19 @@ class Tracking(Callback):
         """Return by step the figures of the lines that were written since the last call."""
         found: dict[int, dict[str, float]] = {}
         for path in self.files:
-            for record in self._new_lines(path):
-                found.setdefault(record["step"], {}).update(figures_of(record))
+            for step, record in self._new_lines(path):
+                found.setdefault(step, {}).update(figures_of(record))
         return found
 
-    def _new_lines(self, path: Path) -> Iterator[dict[str, Any]]:
-        """Yield the records after the place last read; what cannot be read is nobody's but the journal's."""
+    def _new_lines(self, path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+        """Yield steps and records after the place last read; what cannot be read is the journal's alone."""
         with suppress(OSError, ValueError), path.open("rb") as file:
             file.seek(self.places.get(path, 0))
             for line in file:
                 self.places[path] = self.places.get(path, 0) + len(line)
                 record = json.loads(line)
                 if isinstance(record, dict) and isinstance(record.get("step"), int):
-                    yield record
+                    yield record["step"], record
 
     @contextmanager
     def _guard_tracker(self, tracker: Tracker) -> Iterator[None]:
@@ -142,7 +155,7 @@ class Tracking(Callback):
         threading.excepthook = self.before
 
 
-def figures_of(record: Mapping[str, Any]) -> dict[str, float]:
+def figures_of(record: Mapping[str, object]) -> dict[str, float]:
     """Return the numbers of a record by the names that trackers show."""
     named = {NAMES[key]: value for key, value in record.items() if key in NAMES and is_number(value)}
     return named | {
@@ -150,7 +163,7 @@ def figures_of(record: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def numbers_in(value: Any, mark: str = ".", key: str = "") -> Iterator[tuple[str, float]]:
+def numbers_in(value: object, mark: str = ".", key: str = "") -> Iterator[tuple[str, float]]:
     """Yield every number of nested tables and lists by its keys, joined by a mark."""
     if is_number(value):
         yield key, value
@@ -161,5 +174,5 @@ def numbers_in(value: Any, mark: str = ".", key: str = "") -> Iterator[tuple[str
         yield from numbers_in(one, mark, f"{key}{mark}{name}" if key else str(name))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

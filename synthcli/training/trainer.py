@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from synthcli.data.config import BatchConfig
 from synthcli.data.examples.batches import Batches, split, split_in_order
 from synthcli.device import chosen_word, count_processes, current_device
 from synthcli.errors import SynthError
+from synthcli.model import State
+from synthcli.model.interface import get_config, get_initial_state
 from synthcli.objectives import IGNORED, Batch, Objective, ready, segment_lm
 from synthcli.training.ahead import Ahead
 from synthcli.training.config import PrecisionName, TrainingConfig
@@ -36,7 +38,7 @@ class Examples(Protocol):
     def __len__(self) -> int: ...
 
     @property
-    def lengths(self) -> npt.NDArray[np.integer[Any]]: ...
+    def lengths(self) -> npt.NDArray[np.integer]: ...
 
     @property
     def is_stream(self) -> bool: ...
@@ -89,7 +91,7 @@ class Trainer:
     evaluation: Evaluation | None = None
     is_interrupted: bool = False
     trainable: list[nn.Parameter] = field(default_factory=list)
-    carried: dict[int, Any] = field(default_factory=dict)  # streams: the state after the last segment
+    carried: dict[int, State] = field(default_factory=dict)  # streams: the state after the last segment
     ahead: Ahead[list[Batch]] | None = None  # where a device computes: the micro-batches of the next step
 
     @property
@@ -150,7 +152,7 @@ class Trainer:
         batch = to_device(batch, self.device)
         if not self.examples.is_stream:
             return self.objective(self.forward, batch, 0.0)[0]
-        return segment_lm(self.forward, batch, self.model.initial_state())[0]  # type: ignore[operator]
+        return segment_lm(self.forward, batch, get_initial_state(self.model))[0]
 
     def parts(self) -> list[Indices]:
         """Return the rows of this process's micro-batches: of streams the same streams at every step."""
@@ -171,7 +173,7 @@ class Trainer:
             return loss
         state = self.carried.get(number)
         if state is None:
-            state = self.model.initial_state()  # type: ignore[operator]
+            state = get_initial_state(self.model)
         loss, _, self.carried[number] = segment_lm(self.forward, batch, state, smoothing)
         return loss
 
@@ -226,7 +228,7 @@ def prepare(
 
 def refuse_stateless(model: nn.Module) -> None:
     """Raise where a model has no state to carry from segment to segment."""
-    config: Any = model.config
+    config = get_config(model)
     if not config.is_recurrent:
         kinds = ", ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in config.mixers()}))
         carried = '`data.layout = "streams"` carries a state of a fixed size from segment to segment'

@@ -2,17 +2,23 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from synthcli.errors import WorkFailedError
 from synthcli.memory import within_memory
+from synthcli.model.interface import get_config, get_initial_state
 from synthcli.objectives import Batch, segment_lm
 from synthcli.training.events import Evaluation, Step
 from synthcli.training.step import REMEDY
 from synthcli.training.trainer import Callback, Examples, Indices, Trainer, to_device
+
+
+@runtime_checkable
+class _Streams(Protocol):
+    streams: int  # that stand side by side
 
 
 class Validation(Callback):
@@ -62,14 +68,14 @@ class Validation(Callback):
     def _of_streams(self, training: Trainer) -> Iterator[tuple[float, int]]:
         """Yield the loss of segment after segment, each after the state of the one before."""
         yield 0.0, 0
-        streams, model = self.examples.streams, training.model  # type: ignore[attr-defined]
+        assert isinstance(self.examples, _Streams)
+        streams, model = self.examples.streams, training.model
         count = min(len(self.examples), training.config.validation_examples or len(self.examples))
         mine = np.arange(streams)[training.accelerator.process_index :: training.accelerator.num_processes]
-        state: Any = model.initial_state()  # type: ignore[operator]
-        window = model.config.max_target_length  # type: ignore[union-attr]
+        state, window = get_initial_state(model), get_config(model).max_target_length
         for first in range(0, count if len(mine) else 0, streams):
             batch = self._batch(training, first + mine)
-            loss, targets, state = segment_lm(model, batch, state, window=window)  # type: ignore[arg-type]
+            loss, targets, state = segment_lm(model, batch, state, window=window)
             yield loss.item(), targets
 
     def _batch(self, training: Trainer, indices: Indices) -> Batch:

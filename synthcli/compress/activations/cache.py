@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -60,12 +60,21 @@ __all__ = [
 ]
 
 
+class Index(TypedDict):
+    """What a cache holds: hash and name of teacher, tokenizer and text, and each hook point's width."""
+
+    of: dict[str, dict[str, str]]
+    text: dict[str, object]
+    sites: dict[str, dict[str, int]]
+    bytes: dict[str, int]
+
+
 @dataclass(frozen=True)
 class ActivationCache:
     """Opened activations; a sequence is named by its number in the calibration text."""
 
     path: Path
-    index: dict[str, Any]
+    index: Index
 
     @cached_property
     def points(self) -> tuple[HookPoint, ...]:
@@ -90,7 +99,7 @@ class ActivationCache:
         return int(self.ends[-1])
 
     def width(self, point: HookPoint) -> int:
-        return int(self._describe(point)["width"])
+        return self._describe(point)["width"]
 
     def tokens(self, indices: Indices | Sequence[int]) -> tuple[Tensor, Tensor | None]:
         """Return token ids (batch, length), 0 where padded, and the padding or None."""
@@ -107,20 +116,20 @@ class ActivationCache:
         """Return rows of real tokens (rows, width) in float32."""
         return torch.from_numpy(self._map(point)[start:stop].astype(np.float32))
 
-    def _describe(self, point: HookPoint) -> dict[str, Any]:
-        described: dict[str, Any] | None = self.index["sites"].get(str(point))
+    def _describe(self, point: HookPoint) -> dict[str, int]:
+        described = self.index["sites"].get(str(point))
         if described is None:
             held = ", ".join(f"`{name}`" for name in self.index["sites"])
             raise SynthError(f"cache `{self.path}` holds nothing of `{point}`", f"it holds {held}")
         return described
 
-    def _map(self, point: HookPoint) -> npt.NDArray[Any]:
+    def _map(self, point: HookPoint) -> npt.NDArray[np.float16]:
         width = self._describe(point)["width"]
         return np.memmap(self.path / file_of(point), dtype=np.float16, mode="r").reshape(-1, width)
 
     def _fill(
-        self, rows: npt.NDArray[Any], indices: Indices, dtype: type
-    ) -> tuple[npt.NDArray[Any], Tensor | None]:
+        self, rows: npt.NDArray[np.generic], indices: Indices, dtype: type
+    ) -> tuple[npt.NDArray[np.generic], Tensor | None]:
         lengths = self.lengths[indices]
         longest = int(lengths.max(initial=0))
         filled = np.zeros((len(indices), longest, *rows.shape[1:]), dtype=dtype)
@@ -191,7 +200,7 @@ def open_cache(path: Path) -> ActivationCache:
             raise SynthError(
                 f"`{path / name}` has {size} bytes, its index says {expected}", _remove_hint(path)
             )
-    return ActivationCache(path, index)
+    return ActivationCache(path, cast(Index, index))  # of this format, and with its keys
 
 
 def cache_at(

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from synthcli.compress.activations.hook_points import HookPoint, block_of, check_hook_point, main_stack
-from synthcli.compress.teacher import Teacher, config_of
+from synthcli.compress.teacher import Teacher
 from synthcli.device import device_of
 from synthcli.errors import SynthError
+from synthcli.model.blocks import Block
 from synthcli.model.context import Context
+from synthcli.model.interface import get_config
 from synthcli.model.mixers import Attention
 
 Batch = Mapping[str, Tensor | None]  # tokens, padding and token_types (batch, length)
@@ -49,7 +51,7 @@ def capture_model(model: nn.Module, batch: Batch, points: Iterable[HookPoint]) -
 
 def logits_of(model: nn.Module, batch: Batch) -> Tensor:
     """Return what a model says of a batch: logits of every position, or of every class."""
-    config = config_of(model)
+    config = get_config(model)
     there = batch_on(device_of(model), {name: batch.get(name) for name in READ})
     said = model(**{name: part for name, part in there.items() if part is not None})
     logits: Tensor = said[0] if config.task == "causal-lm" else said
@@ -64,10 +66,10 @@ def batch_on(device: torch.device, batch: Batch) -> Batch:
 @torch.no_grad()
 def last_hidden_of(model: nn.Module, batch: Batch) -> Tensor:
     """Return what the head reads: the last hidden states  (batch, length, d_model), after the final norm."""
-    config = config_of(model)
+    config = get_config(model)
     found: list[Tensor] = []
 
-    def keep(_: nn.Module, args: Any, result: Any) -> None:
+    def keep(_: nn.Module, args: object, result: tuple[Tensor, object]) -> None:
         found.append(result[0])
         raise _CompleteError
 
@@ -115,7 +117,7 @@ def _hooks(model: nn.Module, points: list[HookPoint], found: Captured, wanted: i
             handle.remove()
 
 
-def _listen(block: Any, point: HookPoint, keep: Keep) -> Any:
+def _listen(block: Block, point: HookPoint, keep: Keep) -> RemovableHandle:
     """Give `keep` what passes a hook point."""
     if getattr(block, "reads_stream", False):
         message = f"`{point}` belongs to a block whose mixer reads two streams"
@@ -125,22 +127,20 @@ def _listen(block: Any, point: HookPoint, keep: Keep) -> Any:
             lambda mixer, args: keep(scores_of(mixer, args[0], args[1]))
         )
     if point.part in INPUTS:
-        return INPUTS[point.part](block).register_forward_pre_hook(lambda _, args: keep(args[0]))
-    return OUTPUTS[point.part](block).register_forward_hook(
+        return block.get_submodule(INPUTS[point.part]).register_forward_pre_hook(
+            lambda _, args: keep(args[0])
+        )
+    return block.get_submodule(OUTPUTS[point.part]).register_forward_hook(
         lambda _, args, result: keep(result[0] if isinstance(result, tuple) else result)
     )
 
 
-# the module that receives, or returns, what is read at a part
-INPUTS: dict[str, Callable[[Any], nn.Module]] = {
-    "layer-in": lambda block: block,
-    "mixer-in": lambda block: block.mixer,
-    "context": lambda block: block.mixer.output,
-    "feed-forward-in": lambda block: block.feed_forward,
-    "feed-forward-hidden": lambda block: block.feed_forward.output,
+# the module that receives, or returns, what is read at a part, by its path in the block
+INPUTS = {
+    "layer-in": "",
+    "mixer-in": "mixer",
+    "context": "mixer.output",
+    "feed-forward-in": "feed_forward",
+    "feed-forward-hidden": "feed_forward.output",
 }
-OUTPUTS: dict[str, Callable[[Any], nn.Module]] = {
-    "mixer-out": lambda block: block.mixer,
-    "feed-forward-out": lambda block: block.feed_forward,
-    "layer-out": lambda block: block,
-}
+OUTPUTS = {"mixer-out": "mixer", "feed-forward-out": "feed_forward", "layer-out": ""}

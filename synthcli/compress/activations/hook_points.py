@@ -5,13 +5,14 @@ x → [mixer-in → mixer (scores, context) → mixer-out] → [feed-forward-in 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
 from torch import nn
 
-from synthcli.compress.teacher import config_of
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
+from synthcli.model.blocks import Block
+from synthcli.model.interface import get_config, get_stack
 from synthcli.model.mixers import Attention
 from synthcli.model_config.parts import StackConfig
 
@@ -93,14 +94,14 @@ def check_layer(config: ModelConfig, layer: int, stack: str | None = None) -> No
         raise SynthError(message, f"blocks count from 0, allowed: 0 to {layers - 1}")
 
 
-def block_of(model: nn.Module, stack: str, layer: int) -> Any:
+def block_of(model: nn.Module, stack: str, layer: int) -> Block:
     """Return a block of a model."""
-    return getattr(model, stack).blocks[layer]
+    return get_stack(model, stack).blocks[layer]
 
 
 def check_hook_point(model: nn.Module, point: HookPoint) -> None:
     """Refuse a hook point that the model does not have."""
-    config = config_of(model)
+    config = get_config(model)
     check_layer(config, point.layer, point.stack)
     if point.part == "logits" and point != logits_hook_point(config):
         raise SynthError(f"there is no hook point `{point}`", f"logits are at `{logits_hook_point(config)}`")
@@ -118,14 +119,14 @@ def check_hook_point(model: nn.Module, point: HookPoint) -> None:
 def width_of(model: nn.Module, point: HookPoint) -> int:
     """Return the width of what is read at a hook point; scores have none of their own."""
     check_hook_point(model, point)
-    config = config_of(model)
+    config = get_config(model)
     block = block_of(model, point.stack, point.layer)
     if point.part == "context":
-        heads: int = block.mixer.shape.heads * block.mixer.shape.d_head
-        return heads
+        assert isinstance(block.mixer, Attention)  # others have no such hook point
+        return block.mixer.shape.heads * block.mixer.shape.d_head
     if point.part == "feed-forward-hidden":
-        hidden: int = block.feed_forward.output.in_features
-        return hidden
+        assert block.feed_forward is not None  # nor have others such a one
+        return block.feed_forward.output.in_features
     if point.part == "scores":
         raise SynthError(f"`{point}` has no fixed width", "read `mixer-in` and compute the scores from it")
     return int(config.vocab_size if point.part == "logits" else config.d_model)

@@ -8,7 +8,6 @@ import copy
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -25,6 +24,7 @@ from synthcli.compress.distill.value_init import give_values, refit_if_better
 from synthcli.compress.fidelity.nmse import nmse, variance_of
 from synthcli.errors import SynthError
 from synthcli.model import count_parameters
+from synthcli.model.mixers import Attention
 from synthcli.model_config.mixers import MixerConfig
 from synthcli.progress import Progress, no_progress
 
@@ -135,6 +135,7 @@ def start_student(name: str, layer: TeacherLayer, mixer: MixerConfig, config: Di
         student = STARTS[name](layer, mixer).requires_grad_(True)
     if config.criterion in OF_HEADS and name == FRESH:
         criterion_for(config, student, layer)  # refuses what does not fit
+        assert isinstance(student, Attention)  # the criterion refused others
         give_values(student, layer)
     return student
 
@@ -203,6 +204,6 @@ def criterion_for(config: DistillConfig, student: nn.Module, layer: TeacherLayer
 def whole_layer(student: nn.Module, layer: TeacherLayer) -> BlockAsMixer:
     """Return the teacher's block with the student in it; nothing else learns."""
     own = block_of(layer.teacher.model, layer.stack, layer.number)
-    block: Any = copy.deepcopy(own).requires_grad_(False)
-    block.mixer = student
+    block = copy.deepcopy(own).requires_grad_(False)
+    block.register_module("mixer", student)
     return BlockAsMixer(block)

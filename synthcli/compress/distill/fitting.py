@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,10 +116,10 @@ class ActivationExamples:
         return len(self.cache.lengths)
 
     @property
-    def lengths(self) -> npt.NDArray[np.integer[Any]]:
+    def lengths(self) -> npt.NDArray[np.integer]:
         return self.cache.lengths
 
-    def collate(self, indices: npt.NDArray[np.int64], seed: int = 0, epochs: Any = 0) -> Batch:
+    def collate(self, indices: npt.NDArray[np.int64], seed: int = 0, epochs: object = 0) -> Batch:
         """Return a batch, in which nothing is drawn."""
         x, padding = self.cache.read(self.source, indices)
         y, _ = self.cache.read(self.target, indices)

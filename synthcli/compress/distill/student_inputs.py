@@ -11,7 +11,6 @@ The first is from one recording of all blocks; for the others the student is run
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +20,7 @@ from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.hook_points import HookPoint, Part, block_of, hook_points_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
+from synthcli.model.gains import Gains
 from synthcli.progress import Progress, no_progress
 
 PARTS: tuple[Part, ...] = ("layer-in", "mixer-in", "mixer-out", "layer-out")
@@ -58,8 +58,8 @@ class CorrectedCache(ActivationCache):
 
 def skip_ratio(block: nn.Module) -> float:
     """Return α / β of what a block adds its mixer's output to; where nothing is skipped, 0."""
-    gains: Any = getattr(block, "gains", None)
-    if gains is None:
+    gains = getattr(block, "gains", None)
+    if not isinstance(gains, Gains):
         return 0.0
     names = ("mixer_skip",) if "mixer_skip" in gains.values else ("skip",)
     alpha, beta = (float(gains(name)) for name in (*names, "mixer_residual"))

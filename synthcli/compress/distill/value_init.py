@@ -1,7 +1,6 @@
 """Values and outputs beside trained scores: a criterion on maps of attention says nothing of them."""
 
 import copy
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,10 +11,11 @@ from synthcli.compress.distill.closed_forms.refit import refit_output
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.distill.closed_forms.whitened_svd import narrow_to
 from synthcli.compress.fidelity.nmse import nmse
+from synthcli.model.mixers import Attention
 
 
 @torch.no_grad()
-def give_values(student: Any, layer: TeacherLayer) -> None:
+def give_values(student: Attention, layer: TeacherLayer) -> None:
     """Give a student with the teacher's heads the teacher's values, as wide as it has room for."""
     heads = Heads.of(layer.mixer, f"the mixer of block {layer.number}")
     room = student.shape.d_head

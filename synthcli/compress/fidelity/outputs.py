@@ -7,7 +7,6 @@ same nearest neighbour; logits through its embedding matrix were never trained t
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from synthcli.compress.activations.cache import batches_by_length
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import batch_on, last_hidden_of, logits_of
-from synthcli.compress.teacher import config_of
 from synthcli.device import device_of
 from synthcli.evaluation.agreement import kl_divergence, same_neighbours
+from synthcli.model.interface import get_config
 from synthcli.objectives import Batch
 
 TOKENS = 1024  # of a batch: logits are wide
@@ -40,7 +39,7 @@ class Fidelity:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def describe(near: dict[str, Any]) -> str:
+def describe(near: dict[str, float]) -> str:
     """Return the figures of a fidelity in words: `0.0123 nats from its teacher, …`."""
     if "cosine" in near:
         return (
@@ -56,7 +55,7 @@ def describe(near: dict[str, Any]) -> str:
 @torch.no_grad()
 def measure_fidelity(teacher: nn.Module, student: nn.Module, text: Calibration) -> Fidelity:
     """Compare two models at every real position of a text."""
-    config = config_of(teacher)
+    config = get_config(teacher)
     compare = _compare_logits if config.has_head else _compare_hidden
     return compare(teacher, student, text)
 

@@ -7,7 +7,6 @@ An encoder that came without a head predicts no tokens: of it hidden states alon
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,6 @@ from synthcli.compress.activations.capture import batch_on
 from synthcli.compress.fidelity.nmse import NMSE
 from synthcli.compress.fidelity.outputs import hidden_cosine, mean_hidden
 from synthcli.compress.healing import FORWARDS, hidden_states, stack_of
-from synthcli.compress.teacher import config_of
 from synthcli.data.examples.examples import Examples
 from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
@@ -26,6 +24,7 @@ from synthcli.errors import WorkFailedError
 from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours, tally
 from synthcli.evaluation.bootstrap import Array
 from synthcli.evaluation.score import Score
+from synthcli.model.interface import get_config
 from synthcli.objectives import IGNORED, Batch
 from synthcli.progress import Progress, no_progress
 
@@ -80,9 +79,9 @@ def evaluate_students(
     """Return the scores of every student; what is hidden from them is a function of the seed."""
     references = ("teacher",) if reference is None else ("teacher", "reference")
     positions = np.zeros(len(chosen))
-    config = config_of(teacher)
+    config = get_config(teacher)
     for student in students:
-        theirs = config_of(student.model)
+        theirs = get_config(student.model)
         student.begin(len(chosen), theirs.d_model, references, config.has_head)
     vectors = torch.zeros(len(chosen), config.d_model)
     device = device_of(teacher)
@@ -110,9 +109,8 @@ def batches(
 
 def run_model(model: nn.Module, batch: Batch) -> ModelOutputs:
     """Run a model over a batch."""
-    config = config_of(model)
-    blocks: Any = stack_of(model).blocks
-    with hidden_states(model, range(len(blocks))) as hidden:
+    config = get_config(model)
+    with hidden_states(model, range(len(stack_of(model).blocks))) as hidden:
         logits = FORWARDS[config.task](model, batch, where_predicted(batch))
     if not logits.isfinite().all():
         raise WorkFailedError("the model computes no finite numbers", "take an earlier checkpoint")

@@ -6,15 +6,15 @@ so that heads of several layers can read one norm.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
-from synthcli.compress.merge.span import Span
+from synthcli.compress.merge.span import SequentialBlock, Span, as_sequential
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
+from synthcli.model.feed_forward import FeedForward
 from synthcli.model.norms import RMSNorm
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import MixerConfig
@@ -26,10 +26,12 @@ FEED_FORWARD_MAPS = ("feed_forward.expand", "feed_forward.gate")
 INSTEAD = "use `--init copy-last`, `copy-first`, `mean` or `linear`"
 
 
-def concatenate(problem: MergeProblem, blocks: Sequence[Any], mixer: MixerConfig) -> Any:
+def concatenate(
+    problem: MergeProblem, blocks: Sequence[SequentialBlock], mixer: MixerConfig
+) -> SequentialBlock:
     """Return the wide block of some layers; `mixer` is that of `concatenate_heads`, or of kind "linear"."""
-    width = sum(block.feed_forward.output.in_features for block in blocks)
-    wide = problem.fresh(MergedLayerSpec(mixer, width))
+    width = sum(neurons(block).output.in_features for block in blocks)
+    wide = as_sequential(problem.fresh(MergedLayerSpec(mixer, width)))
     folds = not problem.norms_follow
     mixer_norms = [block.mixer_norm if folds else None for block in blocks]
     norms = [block.feed_forward_norm if folds else None for block in blocks]
@@ -40,7 +42,8 @@ def concatenate(problem: MergeProblem, blocks: Sequence[Any], mixer: MixerConfig
     for norm in (wide.mixer_norm, wide.feed_forward_norm) if folds else ():
         refuse_unfoldable(norm)
         reset_norm(norm)
-    return remove_outputs(wide)
+    remove_outputs(wide)
+    return wide
 
 
 def concatenate_heads(config: ModelConfig, span: Span, layers: Sequence[int]) -> AttentionConfig:
@@ -74,19 +77,22 @@ def is_plain(mixer: AttentionConfig) -> bool:
 
 
 @torch.no_grad()
-def stack_maps(wide: Any, path: str, blocks: Sequence[Any], norms: Sequence[Any]) -> None:
+def stack_maps(
+    wide: nn.Module, path: str, blocks: Sequence[nn.Module], norms: Sequence[nn.Module | None]
+) -> None:
     """Put the rows of one map of every block under each other."""
     pairs = zip(blocks, norms, strict=True)
-    maps = [fold_norm(block.get_submodule(path), norm, path) for block, norm in pairs]
-    linear: Any = wide.get_submodule(path)
+    maps = [fold_norm(linear_at(block, path), norm, path) for block, norm in pairs]
+    linear = linear_at(wide, path)
     linear.weight.copy_(torch.cat([weight for weight, _ in maps]))
     if linear.bias is not None:
         linear.bias.copy_(torch.cat([bias for _, bias in maps if bias is not None]))
 
 
-def fold_norm(linear: Any, norm: Any, path: str) -> tuple[Tensor, Tensor | None]:
+def fold_norm(linear: nn.Linear, norm: nn.Module | None, path: str) -> tuple[Tensor, Tensor | None]:
     """Return weight and bias of a map that reads a norm without gain and shift."""
-    weight, bias = linear.weight, linear.bias
+    weight: Tensor = linear.weight
+    bias: Tensor | None = linear.bias
     gain, shift = getattr(norm, "weight", None), getattr(norm, "bias", None)
     if shift is not None and bool(shift.any()):
         if bias is None:
@@ -97,27 +103,28 @@ def fold_norm(linear: Any, norm: Any, path: str) -> tuple[Tensor, Tensor | None]
 
 
 @torch.no_grad()
-def reset_norm(norm: Any) -> None:
+def reset_norm(norm: nn.Module) -> None:
     """Give a norm no gain and no shift."""
     for name, value in (("weight", 1.0), ("bias", 0.0)):
         if getattr(norm, name, None) is not None:
             getattr(norm, name).fill_(value)
 
 
-def remove_outputs(block: Any) -> Any:
-    """Return the block itself with its maps into the stream taken out, in evaluation mode."""
-    for part in (block.mixer, block.feed_forward):
+def remove_outputs(block: SequentialBlock) -> None:
+    """Take the maps into the stream out of a block, and put it into evaluation mode."""
+    parts: list[nn.Module] = [block.mixer, neurons(block)]
+    for part in parts:
         if not isinstance(getattr(part, "output", None), nn.Linear):
             message = "the mixer has no output map of its own that could be solved for"
             raise SynthError(message, "use `--init copy-first`, `copy-last` or `mean`")
         part.output = nn.Identity()
-    return block.eval().requires_grad_(False)
+    block.eval().requires_grad_(False)
 
 
 @torch.no_grad()
-def take_rows(target: Any, wide: Any, path: str, rows: Tensor) -> None:
+def take_rows(target: nn.Module, wide: nn.Module, path: str, rows: Tensor) -> None:
     """Copy some rows of one map."""
-    own, theirs = target.get_submodule(path), wide.get_submodule(path)
+    own, theirs = linear_at(target, path), linear_at(wide, path)
     rows = rows.to(theirs.weight.device)
     own.weight.copy_(theirs.weight[rows])
     if own.bias is not None:
@@ -129,9 +136,22 @@ def rows_of(groups: Sequence[int], size: int) -> Tensor:
     return torch.cat([torch.arange(g * size, (g + 1) * size) for g in sorted(groups)])
 
 
-def feed_forward_maps(block: Any) -> tuple[str, ...]:
+def linear_at(block: nn.Module, path: str) -> nn.Linear:
+    """Return a linear map of a block."""
+    found = block.get_submodule(path)
+    assert isinstance(found, nn.Linear), path
+    return found
+
+
+def neurons(block: SequentialBlock) -> FeedForward:
+    """Return the feed-forward of a block, which every one of these kinds has."""
+    assert block.feed_forward is not None
+    return block.feed_forward
+
+
+def feed_forward_maps(block: SequentialBlock) -> tuple[str, ...]:
     """Return the maps that make neurons."""
-    return ("feed_forward.expand",) if block.feed_forward.gate is None else FEED_FORWARD_MAPS
+    return ("feed_forward.expand",) if neurons(block).gate is None else FEED_FORWARD_MAPS
 
 
 def refuse_unfoldable(norm: nn.Module) -> None:

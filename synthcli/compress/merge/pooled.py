@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
@@ -15,9 +14,10 @@ from synthcli.compress.merge.concatenate import concatenate, concatenate_heads, 
 from synthcli.compress.merge.layer_specs import changes, mixer_of, new_spec, spec_of
 from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
 from synthcli.compress.merge.solving import solve
+from synthcli.compress.merge.span import SequentialBlock
 from synthcli.errors import SynthError
 from synthcli.model_config.attention import AttentionConfig
-from synthcli.model_config.mixers import LinearConfig
+from synthcli.model_config.mixers import LinearConfig, MixerConfig
 
 
 def pool(problem: MergeProblem, config: MergedLayerConfig) -> New:
@@ -42,12 +42,12 @@ def linear(problem: MergeProblem, config: MergedLayerConfig) -> New:
     widths = [spec_of(problem, layer).d_ff for layer in problem.span.layers]
     d_ff = new_spec(MergedLayerConfig(d_ff=config.d_ff), problem, problem.span.first, (1, sum(widths))).d_ff
     spec = MergedLayerSpec(LinearConfig(), d_ff)
-    return best_matching(problem, concatenate(problem, problem.blocks, spec.mixer), spec)
+    return best_matching(problem, concatenate(problem, problem.sequential_blocks, spec.mixer), spec)
 
 
 def _from_layers(problem: MergeProblem, config: MergedLayerConfig, layers: Sequence[int]) -> New:
     own = mixer_of(problem, layers[0])
-    blocks = [problem.blocks[layer - problem.span.first] for layer in layers]
+    blocks = [problem.sequential_blocks[layer - problem.span.first] for layer in layers]
     if len(layers) == 1 and not (isinstance(own, AttentionConfig) and is_plain(own)):
         return _as_it_is(problem, config, layers[0], blocks[0])
     refuse_width(problem, config, own)
@@ -57,16 +57,18 @@ def _from_layers(problem: MergeProblem, config: MergedLayerConfig, layers: Seque
     return best_matching(problem, concatenate(problem, blocks, attention), spec)
 
 
-def _as_it_is(problem: MergeProblem, config: MergedLayerConfig, layer: int, block: Any) -> New:
+def _as_it_is(problem: MergeProblem, config: MergedLayerConfig, layer: int, block: SequentialBlock) -> New:
     """Solve for the output maps of a layer whose heads cannot be chosen from."""
     spec = spec_of(problem, layer)
     if asked := changes(config, problem, layer):
         message = f"the heads and neurons of layer {layer} are no plain attention's, and `{asked[0]}` chooses"
         raise SynthError(message, "leave it out, or use `--init random`")
-    return best_matching(problem, remove_outputs(copy.deepcopy(block)), spec)
+    wide = copy.deepcopy(block)
+    remove_outputs(wide)
+    return best_matching(problem, wide, spec)
 
 
-def refuse_width(problem: MergeProblem, config: MergedLayerConfig, own: Any) -> None:
+def refuse_width(problem: MergeProblem, config: MergedLayerConfig, own: MixerConfig) -> None:
     """Raise where heads of another width than the teacher's are asked for."""
     width = own.width_of_head(problem.config.d_model) if isinstance(own, AttentionConfig) else None
     if config.d_head not in (None, width):
@@ -76,7 +78,7 @@ def refuse_width(problem: MergeProblem, config: MergedLayerConfig, own: Any) -> 
         raise SynthError(message, "use `--init random` for heads of another width")
 
 
-def best_matching(problem: MergeProblem, wide: Any, spec: MergedLayerSpec) -> New:
+def best_matching(problem: MergeProblem, wide: SequentialBlock, spec: MergedLayerSpec) -> New:
     """Solve once with every layer of the span as the matching one; keep the smallest error."""
     solutions = [solve(problem, wide, spec, layer) for layer in range(len(problem.blocks))]
     errors = [error_of(problem, new) for new in solutions]

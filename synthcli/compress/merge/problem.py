@@ -1,17 +1,25 @@
 """Layers to be merged, what they are merged on, and the shape of what they become."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import batches_by_length, read_on
 from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import new_block
-from synthcli.compress.merge.span import ActivationSource, NormsAfter, Span, Wiring, wiring_of
+from synthcli.compress.merge.span import (
+    ActivationSource,
+    NormsAfter,
+    SequentialBlock,
+    Span,
+    Wiring,
+    as_sequential,
+    wiring_of,
+)
 from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 from synthcli.model import ModelConfig
+from synthcli.model.blocks import Block
 from synthcli.model_config.mixers import MixerConfig
 
 STRENGTH = 1e-5  # of ridge, as a share of the mean variance of a feature
@@ -41,8 +49,13 @@ class MergeProblem:
     strength: float = STRENGTH
 
     @property
-    def blocks(self) -> list[Any]:
+    def blocks(self) -> list[Block]:
         return self.span.blocks(self.model)
+
+    @property
+    def sequential_blocks(self) -> list[SequentialBlock]:
+        """The same; blocks of other kinds have no `wiring`, which refuses them."""
+        return [as_sequential(block) for block in self.blocks]
 
     @property
     def wiring(self) -> Wiring:
@@ -60,7 +73,7 @@ class MergeProblem:
         """Return activations and their padding where the teacher is."""
         return read_on(device_of(self.model), self.activations, point, indices)
 
-    def fresh(self, spec: MergedLayerSpec, seed: int = 0) -> Any:
+    def fresh(self, spec: MergedLayerSpec, seed: int = 0) -> Block:
         """Return a layer by chance, in evaluation mode."""
         block = new_block(self.config, self.span.first, spec.mixer, spec.d_ff, self.span.stack, seed)
         first = next(self.model.parameters())

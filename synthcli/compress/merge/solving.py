@@ -9,7 +9,6 @@ after it forgets. A token counts by what that norm leaves of its error.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +18,10 @@ from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.moments import Moments
 from synthcli.compress.assemble import New
 from synthcli.compress.distill.closed_forms.ridge import ridge
-from synthcli.compress.merge.concatenate import feed_forward_maps, rows_of, take_rows
+from synthcli.compress.merge.concatenate import feed_forward_maps, neurons, rows_of, take_rows
 from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
 from synthcli.compress.merge.selection import select_groups
-from synthcli.compress.merge.span import LayerTrace, trace_layer
+from synthcli.compress.merge.span import LayerTrace, SequentialBlock, as_sequential, trace_layer
 from synthcli.model.context import Context
 
 PIECE = 4096  # rows whose products are summed in float32; pieces are added in float64
@@ -51,16 +50,16 @@ def trace_batches(problem: MergeProblem, matching_layer: int) -> Iterator[Traced
         stream, teacher_cache = x, problem.teacher_cache
         if teacher_cache is not None:
             stream, _ = read_on(x.device, teacher_cache, problem.span.source, indices)
-        for block in problem.blocks:
+        for block in problem.sequential_blocks:
             traces.append(trace_layer(problem.wiring, block, stream, context))
             stream = traces[-1].output
         yield TracedBatch(x, context, traces[matching_layer], traces[-1])
 
 
 @torch.no_grad()
-def solve(problem: MergeProblem, wide: Any, spec: MergedLayerSpec, matching_layer: int) -> New:
+def solve(problem: MergeProblem, wide: SequentialBlock, spec: MergedLayerSpec, matching_layer: int) -> New:
     """Return the merged layer out of a wide block; `matching_layer` counts from the first of the span."""
-    block = problem.fresh(spec)
+    block = as_sequential(problem.fresh(spec))
     load_norms(block, wide, problem, matching_layer)
     size = getattr(wide.mixer, "shape", None)
     d_head = 1 if size is None else size.d_head
@@ -74,7 +73,7 @@ def solve(problem: MergeProblem, wide: Any, spec: MergedLayerSpec, matching_laye
     chosen = choose_rows(moments, 1, spec.d_ff, problem.strength)
     for path in feed_forward_maps(wide):
         take_rows(block, wide, path, chosen)
-    write(block.feed_forward.output, part_of(moments, chosen), problem.strength)
+    write(neurons(block).output, part_of(moments, chosen), problem.strength)
     return New(spec.mixer, spec.d_ff, block)
 
 
@@ -86,13 +85,15 @@ def maps_of(mixer: nn.Module, prefix: str) -> list[str]:
 Pair = tuple[Tensor, Tensor, Tensor | None]
 
 
-def to_attend(problem: MergeProblem, wide: Any, block: Any, batch: TracedBatch) -> Pair:
+def to_attend(
+    problem: MergeProblem, wide: SequentialBlock, block: SequentialBlock, batch: TracedBatch
+) -> Pair:
     """Return what enters W_o, (u − α x) / β, and the size of u where a norm follows."""
     context, _ = wide.mixer(problem.wiring.into_mixer(wide, batch.x), batch.context)
     return context, *rest(problem, block, "mixer", batch.matching.middle, batch.x)
 
 
-def to_feed(problem: MergeProblem, wide: Any, block: Any, batch: TracedBatch) -> Pair:
+def to_feed(problem: MergeProblem, wide: SequentialBlock, block: SequentialBlock, batch: TracedBatch) -> Pair:
     """Return what enters W_2, (z − α' a) / β', and the size of z where a norm follows."""
     mixed, _ = block.mixer(problem.wiring.into_mixer(block, batch.x), batch.context)
     middle = block.gains.add(batch.x, "mixer_skip", mixed, "mixer_residual")
@@ -100,12 +101,12 @@ def to_feed(problem: MergeProblem, wide: Any, block: Any, batch: TracedBatch) ->
     end = batch.last.end
     if problem.norms_follow:
         end = rescale(end, batch.matching.end)
-    hidden = wide.feed_forward(problem.wiring.into_feed_forward(wide, a))
+    hidden = neurons(wide)(problem.wiring.into_feed_forward(wide, a))
     return hidden, *rest(problem, block, "feed_forward", end, a)
 
 
 def rest(
-    problem: MergeProblem, block: Any, part: str, target: Tensor, stream: Tensor
+    problem: MergeProblem, block: SequentialBlock, part: str, target: Tensor, stream: Tensor
 ) -> tuple[Tensor, Tensor | None]:
     """Return what a branch has to add, and the size that the norm after it divides by."""
     skip, residual = (float(block.gains(f"{part}_{name}")) for name in ("skip", "residual"))
@@ -182,17 +183,20 @@ def part_of(moments: Moments, rows: Tensor) -> Moments:
     )
 
 
-def write(output: Any, moments: Moments, strength: float) -> None:
+def write(output: Tensor | nn.Module, moments: Moments, strength: float) -> None:
     """Solve for a map into the stream."""
+    assert isinstance(output, nn.Linear)  # a block whose outputs are of another kind is refused
     weight, bias = ridge(moments, strength)
     output.weight.copy_(weight)
     if output.bias is not None:
         output.bias.copy_(bias)
 
 
-def load_norms(block: Any, wide: Any, problem: MergeProblem, matching_layer: int) -> None:
+def load_norms(
+    block: SequentialBlock, wide: SequentialBlock, problem: MergeProblem, matching_layer: int
+) -> None:
     """Give the merged layer the norms that its maps read, or the matching layer's where norms follow."""
-    matching, last = problem.blocks[matching_layer], problem.blocks[-1]
+    matching, last = problem.sequential_blocks[matching_layer], problem.sequential_blocks[-1]
     first_norm, second_norm = (matching, last) if problem.norms_follow else (wide, wide)
     block.mixer_norm.load_state_dict(first_norm.mixer_norm.state_dict())
     block.feed_forward_norm.load_state_dict(second_norm.feed_forward_norm.state_dict())

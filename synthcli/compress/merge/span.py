@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -11,6 +11,9 @@ from synthcli.compress.activations.hook_points import HookPoint, block_of, check
 from synthcli.data.store.ragged import Indices
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
+from synthcli.model.blocks import Block
+from synthcli.model.blocks.post_norm import PostNorm
+from synthcli.model.blocks.pre_norm import PreNorm
 from synthcli.model.context import Context
 
 
@@ -46,7 +49,7 @@ class Span:
         """What it should write."""
         return HookPoint(self.stack, self.last, "layer-out")
 
-    def blocks(self, model: nn.Module) -> list[Any]:
+    def blocks(self, model: nn.Module) -> list[Block]:
         return [block_of(model, self.stack, layer) for layer in self.layers]
 
 
@@ -80,47 +83,50 @@ class LayerTrace:
     output: Tensor
 
 
+SequentialBlock = PreNorm | PostNorm  # a layer can be solved for: one branch after the other
+
+
 class Wiring(Protocol):
     """Where a block has its norms."""
 
-    def into_mixer(self, block: Any, x: Tensor) -> Tensor: ...
+    def into_mixer(self, block: SequentialBlock, x: Tensor) -> Tensor: ...
 
-    def after_mixer(self, block: Any, middle: Tensor) -> Tensor: ...
+    def after_mixer(self, block: SequentialBlock, middle: Tensor) -> Tensor: ...
 
-    def into_feed_forward(self, block: Any, a: Tensor) -> Tensor: ...
+    def into_feed_forward(self, block: SequentialBlock, a: Tensor) -> Tensor: ...
 
-    def after_feed_forward(self, block: Any, end: Tensor) -> Tensor: ...
+    def after_feed_forward(self, block: SequentialBlock, end: Tensor) -> Tensor: ...
 
 
 class NormsBefore:
     """Pre-norm: each branch reads a norm of the stream."""
 
-    def into_mixer(self, block: Any, x: Tensor) -> Tensor:
+    def into_mixer(self, block: SequentialBlock, x: Tensor) -> Tensor:
         return block.mixer_norm(x)
 
-    def after_mixer(self, block: Any, middle: Tensor) -> Tensor:
+    def after_mixer(self, block: SequentialBlock, middle: Tensor) -> Tensor:
         return middle
 
-    def into_feed_forward(self, block: Any, a: Tensor) -> Tensor:
+    def into_feed_forward(self, block: SequentialBlock, a: Tensor) -> Tensor:
         return block.feed_forward_norm(a)
 
-    def after_feed_forward(self, block: Any, end: Tensor) -> Tensor:
+    def after_feed_forward(self, block: SequentialBlock, end: Tensor) -> Tensor:
         return end
 
 
 class NormsAfter:
     """Post-norm: the stream itself is normalised after each branch is added."""
 
-    def into_mixer(self, block: Any, x: Tensor) -> Tensor:
+    def into_mixer(self, block: SequentialBlock, x: Tensor) -> Tensor:
         return x
 
-    def after_mixer(self, block: Any, middle: Tensor) -> Tensor:
+    def after_mixer(self, block: SequentialBlock, middle: Tensor) -> Tensor:
         return block.mixer_norm(middle)
 
-    def into_feed_forward(self, block: Any, a: Tensor) -> Tensor:
+    def into_feed_forward(self, block: SequentialBlock, a: Tensor) -> Tensor:
         return a
 
-    def after_feed_forward(self, block: Any, end: Tensor) -> Tensor:
+    def after_feed_forward(self, block: SequentialBlock, end: Tensor) -> Tensor:
         return block.feed_forward_norm(end)
 
 
@@ -147,8 +153,15 @@ def wiring_of(config: ModelConfig) -> Wiring:
     return WIRINGS[kind]
 
 
-def trace_layer(wiring: Wiring, block: Any, x: Tensor, context: Context) -> LayerTrace:
+def as_sequential(block: nn.Module) -> SequentialBlock:
+    """Return a block of a kind that has a wiring."""
+    assert isinstance(block, SequentialBlock)
+    return block
+
+
+def trace_layer(wiring: Wiring, block: SequentialBlock, x: Tensor, context: Context) -> LayerTrace:
     """Run one block and keep what it computes on the way."""
+    assert block.feed_forward is not None
     mixed, _ = block.mixer(wiring.into_mixer(block, x), context)
     middle = block.gains.add(x, "mixer_skip", mixed, "mixer_residual")
     a = wiring.after_mixer(block, middle)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +19,8 @@ from synthcli.data.store.ragged import Indices
 from synthcli.evaluation.agreement import kl_divergence
 from synthcli.evaluation.bootstrap import Sampled, ratio
 from synthcli.model import count_parameters
+from synthcli.model.blocks import Block
+from synthcli.model.context import Context
 
 TOKENS = 1024  # of a batch: logits are wide
 POSITIONS = 2048  # real ones that a divergence is the mean of, about
@@ -39,7 +40,7 @@ class ProbedLayer:
         layer = self.teacher_layer
         return StudentSpec(layer.teacher.config, layer.stack, layer.number)
 
-    def block(self, layer: int | None = None) -> Any:
+    def block(self, layer: int | None = None) -> Block:
         """Return the teacher's block, of this layer if none is named."""
         number = self.teacher_layer.number if layer is None else layer
         return block_of(self.teacher_layer.teacher.model, self.teacher_layer.stack, number)
@@ -164,16 +165,15 @@ class SubstituteEvaluator:
             prediction = rest(self.stream(substitute, x, context), context)
             yield self.target(number, x, context), prediction, padding
 
-    def stream(self, substitute: Substitute, x: Tensor, context: Any) -> Tensor:
+    def stream(self, substitute: Substitute, x: Tensor, context: Context) -> Tensor:
         """Return the stream after the layers that a substitute touches."""
-        block = self.layer.block()
         if substitute.layers:
-            block = substitute.module
-            return block(x, context, None, None)[0]
+            return substitute.module(x, context, None, None)[0]
+        block = self.layer.block()
         with swap_mixer(block, substitute.module):
             return block(x, context, None, None)[0]
 
-    def target(self, number: int, x: Tensor, context: Any) -> Tensor:
+    def target(self, number: int, x: Tensor, context: Context) -> Tensor:
         """Return what the teacher's end makes of a batch, computed once a layer."""
         if number not in self.targets:
             layer = self.layer.teacher_layer
@@ -194,14 +194,14 @@ def is_resolved(interval: Interval) -> bool:
 
 
 @contextmanager
-def swap_mixer(block: Any, mixer: nn.Module) -> Iterator[None]:
+def swap_mixer(block: nn.Module, mixer: nn.Module) -> Iterator[None]:
     """Give a block another mixer for as long as this lasts."""
-    own = block.mixer
-    block.mixer = mixer
+    own = block.get_submodule("mixer")
+    block.register_module("mixer", mixer)
     try:
         yield
     finally:
-        block.mixer = own
+        block.register_module("mixer", own)
 
 
 def first_tokens(lengths: Indices, most: int) -> list[Indices]:

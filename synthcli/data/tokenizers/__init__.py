@@ -1,8 +1,8 @@
 """Tokenizers: text to ids and back, trained or loaded, saved beside what uses them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.data.tokenizers import byte_level_bpe, sentencepiece, wordpiece
 from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS, FORMS, NAMED, Tokenizer
@@ -117,14 +117,14 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def _form_in(description: Any, path: Path) -> str:
+def _form_in(description: Mapping[str, object], path: Path) -> str:
     form = description.get("form", NAMED)
     if form not in FORMS:
         raise SynthError(f"`{path}` names no known `form` of texts", "use a newer version of `synth`")
     return str(form)
 
 
-def find_loader(description: Any, path: Path) -> Callable[[Path], Tokenizer]:
+def find_loader(description: object, path: Path) -> Callable[[Path], Tokenizer]:
     """Return what loads the kind that a description names."""
     kind = description.get("kind") if isinstance(description, dict) else None
     if not isinstance(kind, str):

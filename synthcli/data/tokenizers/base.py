@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 NAMED, PLAIN = "named", "plain"  # forms of a classifier's texts: `data.forms`
 FORMS = (NAMED, PLAIN)
@@ -65,12 +65,12 @@ class Tokenizer(Protocol):
         ...
 
     @property
-    def training(self) -> dict[str, Any] | None:
+    def training(self) -> dict[str, object] | None:
         """What its description records of the text it was trained on, if it was."""
         ...
 
     @training.setter
-    def training(self, record: dict[str, Any] | None) -> None: ...
+    def training(self, record: dict[str, object] | None) -> None: ...
 
     def files(self) -> dict[str, bytes]:
         """Return its own files by name."""
@@ -86,14 +86,14 @@ class Saved:
 
     mask_id: int | None = None
     form: str = NAMED
-    training: dict[str, Any] | None = None
+    training: dict[str, object] | None = None
 
     @property
     def ends_texts(self) -> bool:
         return False
 
     def save(self: Tokenizer, folder: Path) -> None:
-        description: dict[str, Any] = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}
+        description: dict[str, object] = {"kind": self.kind, "vocab_size": self.vocab_size, "hash": self.hash}
         if self.form != NAMED:
             description["form"] = self.form
         if self.training is not None:

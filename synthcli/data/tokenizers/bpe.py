@@ -4,7 +4,10 @@ A vocabulary is json, its entries written in characters that stand for bytes one
 pair a line. Nothing is unknown, and decoding gives the text back.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tokenizers
 
 
 def read_merges(merges: bytes) -> list[tuple[str, str]]:
@@ -23,7 +26,7 @@ def read_merges(merges: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def byte_pair_model(vocabulary: dict[str, int], pairs: list[tuple[str, str]]) -> Any:
+def byte_pair_model(vocabulary: dict[str, int], pairs: list[tuple[str, str]]) -> "tokenizers.Tokenizer":
     """Return what encodes and decodes; words are cut as GPT-2's."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 

@@ -7,13 +7,16 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from synthcli.data.tokenizers.base import Saved, special_name
 from synthcli.data.tokenizers.bpe import byte_pair_model, entry_text, read_merges
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
+    import tiktoken
+    import tokenizers
+
     from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 VOCABULARY, MERGES = "vocab.json", "merges.txt"
@@ -37,11 +40,11 @@ class ByteLevelBpeTokenizer(Saved):
         return cls((folder / VOCABULARY).read_bytes(), (folder / MERGES).read_bytes())
 
     @cached_property
-    def _bpe(self) -> Any:
+    def _bpe(self) -> "tokenizers.Tokenizer":
         return byte_pair_model(self.entries, read_merges(self.merges))
 
     @cached_property
-    def fast_encoding(self) -> Any:
+    def fast_encoding(self) -> "tiktoken.Encoding | None":
         """What encodes texts in less time, None where its ids may be others."""
         from synthcli.data.tokenizers.fast_bpe import fast_encoding
 
@@ -58,7 +61,7 @@ class ByteLevelBpeTokenizer(Saved):
         return str(self._bpe.decode([int(i) for i in ids if i < self.pad_id]))
 
     def token(self, number: int) -> str:
-        return special_name(self, number) or entry_text(self._bpe.id_to_token(number))
+        return special_name(self, number) or entry_text(self._bpe.id_to_token(number) or "")
 
     def files(self) -> dict[str, bytes]:
         return {VOCABULARY: self.vocabulary, MERGES: self.merges}

@@ -77,7 +77,7 @@ def _pieces(folder: Path, model: Mapping[str, Any]) -> list[str]:
 def _refuse_other(
     folder: Path,
     own: WordPieceTokenizer | Gpt2Tokenizer,
-    table: Mapping[str, Any],
+    table: Mapping[str, object],
     published: HuggingFaceTokenizer,
     known: set[str],
 ) -> None:
@@ -96,7 +96,7 @@ def _refuse_other(
             raise _refuse_kind(folder, own.kind, f"it adds the token `{token['content']}`")
 
 
-def _settle_accents(values: dict[str, Any]) -> dict[str, Any]:
+def _settle_accents(values: dict[str, object]) -> dict[str, object]:
     """Return the values with the one that another decides while it is null."""
     if values.get("normalizer.strip_accents", 0) is None:
         values["normalizer.strip_accents"] = values["normalizer.lowercase"]

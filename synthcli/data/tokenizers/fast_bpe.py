@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from synthcli.data.tokenizers.bpe import BYTES
 
 if TYPE_CHECKING:
+    import tiktoken
     from tiktoken import Encoding
 
 # GPT-2's words, as tiktoken writes them for its engine
@@ -31,7 +32,9 @@ Ids = tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]
 """Ids of texts one after the other, and where those of each text end, after a 0."""
 
 
-def fast_encoding(vocabulary: dict[str, int], pairs: list[tuple[str, str]], is_proved: bool = False) -> Any:
+def fast_encoding(
+    vocabulary: dict[str, int], pairs: list[tuple[str, str]], is_proved: bool = False
+) -> "tiktoken.Encoding | None":
     """Return tiktoken's encoding of a vocabulary, None where its ids may be others.
 
     `is_proved` says of a published vocabulary that it was tried.

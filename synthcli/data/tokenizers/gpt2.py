@@ -8,13 +8,17 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from synthcli.data.hub_access import ask
 from synthcli.data.tokenizers.base import ENDINGS, Saved, special_name
 from synthcli.data.tokenizers.bpe import byte_pair_model, entry_text, read_merges
 from synthcli.errors import SynthError
 from synthcli.safe_read import check_files
+
+if TYPE_CHECKING:
+    import tiktoken
+    import tokenizers
 
 VOCABULARY, MERGES = ("encoder.json", "vocab.json"), ("vocab.bpe", "merges.txt")
 ORIGIN = (
@@ -74,11 +78,11 @@ class Gpt2Tokenizer(Saved):
             )
 
     @cached_property
-    def _bpe(self) -> Any:
+    def _bpe(self) -> "tokenizers.Tokenizer":
         return byte_pair_model(json.loads(self.vocabulary), read_merges(self.merges))
 
     @cached_property
-    def fast_encoding(self) -> Any:
+    def fast_encoding(self) -> "tiktoken.Encoding | None":
         """What encodes texts in less time, None where its ids may be others."""
         from synthcli.data.tokenizers.fast_bpe import fast_encoding
 
@@ -96,7 +100,7 @@ class Gpt2Tokenizer(Saved):
         return str(self._bpe.decode([i for i in ids if i < self.unk_id]))
 
     def token(self, number: int) -> str:
-        return special_name(self, number) or entry_text(self._bpe.id_to_token(number))
+        return special_name(self, number) or entry_text(self._bpe.id_to_token(number) or "")
 
     def files(self) -> dict[str, bytes]:
         return {VOCABULARY[0]: self.vocabulary, MERGES[0]: self.merges}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from synthcli.data.tokenizers.base import ENDINGS, Saved, special_name
 from synthcli.data.tokenizers.patterns import ends_named
@@ -37,6 +37,9 @@ from synthcli.data.tokenizers.published.settings import (
 )
 from synthcli.errors import SynthError
 from synthcli.safe_read import check_files, read_json, read_text
+
+if TYPE_CHECKING:
+    import tokenizers
 
 FILE, SPECIAL, ENDS = DESCRIBED, "special-ids.json", "ends_texts"
 HINT = "is it the folder of a tokenizer of the transformers library, whole?"
@@ -92,7 +95,7 @@ class HuggingFaceTokenizer(Saved):
         return tokenizer
 
     @cached_property
-    def _model(self) -> Any:
+    def _model(self) -> "tokenizers.Tokenizer":
         model = parse(self.description)
         model.encode_special_tokens = self.splits_special
         return model
@@ -154,7 +157,7 @@ def load_published(folder: Path) -> HuggingFaceTokenizer:
         raise SynthError(f"the tokenizer in `{folder}` cannot be read: {error}", HINT) from error
 
 
-def _ends_texts(model: Any, settings: Settings, eos: int) -> bool:
+def _ends_texts(model: "tokenizers.Tokenizer", settings: Settings, eos: int) -> bool:
     """Whether the files put eos after a text: BERT's class always does, another's `tokenizer.json` may."""
     if settings.family in (BERT, GPT2):
         return settings.family == BERT
@@ -165,7 +168,7 @@ def _ends_texts(model: Any, settings: Settings, eos: int) -> bool:
         return False
 
 
-def _clean_decoded(model: Any, settings: Settings) -> None:
+def _clean_decoded(model: "tokenizers.Tokenizer", settings: Settings) -> None:
     """Let decoding take out the spaces that the files ask for, of byte pairs only where they insist."""
     from tokenizers import decoders
 
@@ -175,7 +178,7 @@ def _clean_decoded(model: Any, settings: Settings) -> None:
         model.decoder = decoders.Sequence([model.decoder or decoders.Fuse(), decoders.Fuse(), *replaced])
 
 
-def _notes(model: Any, settings: Settings) -> Iterator[str]:
+def _notes(model: "tokenizers.Tokenizer", settings: Settings) -> Iterator[str]:
     """Yield what the files leave to the library's default, where they seem to mean something else."""
     if settings.family != BERT or CASE in settings.values:
         return

@@ -9,7 +9,6 @@ most: time is then the square of a run of like characters, at worst. So the expr
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from synthcli.errors import SynthError
 
@@ -27,7 +26,7 @@ class RunawayError(ValueError):
     """An expression, or a replacement, that may take for ever."""
 
 
-def refuse_runaway(description: dict[str, Any]) -> None:
+def refuse_runaway(description: dict[str, object]) -> None:
     """Raise for a description of a tokenizer that can take for ever, or all memory, on a short text."""
     for expression in _expressions_in(description):
         refuse_expression(expression)
@@ -55,7 +54,7 @@ def ends_named(longest: int) -> Iterator[None]:
         raise SynthError(message, "break the text into lines") from error
 
 
-def _tables_in(value: Any) -> Iterator[dict[str, Any]]:
+def _tables_in(value: object) -> Iterator[dict[str, object]]:
     """Yield every table of a description but its vocabulary."""
     waiting = [value]
     while waiting:
@@ -67,13 +66,14 @@ def _tables_in(value: Any) -> Iterator[dict[str, Any]]:
             waiting += found
 
 
-def _expressions_in(description: Any) -> Iterator[str]:
-    return (table["Regex"] for table in _tables_in(description) if isinstance(table.get("Regex"), str))
+def _expressions_in(description: object) -> Iterator[str]:
+    found = (table.get("Regex") for table in _tables_in(description))
+    return (expression for expression in found if isinstance(expression, str))
 
 
-def _replacements_in(part: Any) -> Iterator[str]:
-    tables = (table for table in _tables_in(part) if table.get("type") == "Replace")
-    return (table["content"] for table in tables if isinstance(table.get("content"), str))
+def _replacements_in(part: object) -> Iterator[str]:
+    found = (table.get("content") for table in _tables_in(part) if table.get("type") == "Replace")
+    return (content for content in found if isinstance(content, str))
 
 
 @dataclass(frozen=True)

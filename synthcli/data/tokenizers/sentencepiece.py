@@ -15,13 +15,15 @@ import re
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from synthcli.data.tokenizers.base import Saved, special_name
 from synthcli.data.tokenizers.training_sample import CHUNK
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
+    import sentencepiece
+
     from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 FILE = "tokenizer.model"
@@ -48,7 +50,7 @@ class SentencePieceTokenizer(Saved):
         return cls(kind, (folder / FILE).read_bytes())
 
     @cached_property
-    def _processor(self) -> Any:
+    def _processor(self) -> "sentencepiece.SentencePieceProcessor":
         import sentencepiece
 
         return sentencepiece.SentencePieceProcessor(model_proto=self.model)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.atomic_files import new_folder
 from synthcli.data.tokenizers.base import Tokenizer
@@ -45,7 +45,7 @@ def train_cached(
     sample = draw_sample(config.vocab_size, texts)
     if not sample.chunks:
         raise SynthError("no text to train a tokenizer on", "prepare a corpus that is not empty")
-    decided = {
+    decided: dict[str, object] = {
         "kind": config.kind,
         "requested": config.vocab_size,
         "library": f"{library} {version(library)}",
@@ -62,7 +62,7 @@ def train_cached(
     return tokenizer
 
 
-def _load_cached(decided: dict[str, Any], load: Load, cache: Path | None) -> Tokenizer | None:
+def _load_cached(decided: dict[str, object], load: Load, cache: Path | None) -> Tokenizer | None:
     """Return the tokenizer that the cache holds; a damaged one counts as none, and is replaced."""
     if cache is None or not (path := _cache_folder(cache, decided)).exists():
         return None
@@ -71,7 +71,7 @@ def _load_cached(decided: dict[str, Any], load: Load, cache: Path | None) -> Tok
     return None
 
 
-def _cache_folder(cache: Path, decided: dict[str, Any]) -> Path:
+def _cache_folder(cache: Path, decided: dict[str, object]) -> Path:
     """Return where the cache keeps what these decide."""
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
     return cache / f"{decided['kind']}-{decided['requested']}-{digest[:LENGTH]}"

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from synthcli.data.tokenizers.base import PLAIN, Saved
 from synthcli.data.tokenizers.sentencepiece import COVERAGE
@@ -17,6 +17,8 @@ from synthcli.data.tokenizers.vocabulary_file import FILE, format_entries, read_
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
+    import tokenizers
+
     from synthcli.data.config import TokenizerConfig  # pydantic takes long to import
 
 PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -60,7 +62,7 @@ class WordPieceTokenizer(Saved):
         return any(CAPITAL.search(piece) for piece in self.pieces if not piece.startswith("["))
 
     @cached_property
-    def _model(self) -> Any:
+    def _model(self) -> "tokenizers.Tokenizer":
         from tokenizers import Tokenizer, decoders, models
 
         vocabulary = {piece: number for number, piece in enumerate(self.pieces)}
@@ -88,7 +90,9 @@ class WordPieceTokenizer(Saved):
         return {FILE: format_entries(self.pieces)}
 
 
-def _build_reading(is_cased: bool) -> tuple[Any, Any]:
+def _build_reading(
+    is_cased: bool,
+) -> "tuple[tokenizers.normalizers.Normalizer, tokenizers.pre_tokenizers.PreTokenizer]":
     """Return how BERT cleans text and cuts it into words."""
     from tokenizers import normalizers, pre_tokenizers
 

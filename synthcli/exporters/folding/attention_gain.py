@@ -16,7 +16,9 @@ def fold_attention_gain(config: ModelConfig, model: nn.Module) -> tuple[ModelCon
         if not isinstance(mixer, SRUpp) or not mixer.config.attention_gain:
             continue
         if mixer.attention is not None and mixer.alpha is not None:
-            mixer.attention.value.weight.mul_(mixer.alpha)  # type: ignore[operator]
+            value = mixer.attention.value
+            assert isinstance(value, nn.Linear)
+            value.weight.mul_(mixer.alpha)
         mixers[layer.place] = layer.config.model_copy(update={"attention_gain": False})
     if not mixers:
         return config, []

@@ -1,7 +1,5 @@
 """√d · E becomes the table itself, where no output reads the same table."""
 
-from typing import Any
-
 from torch import nn
 
 from synthcli.exporters.folding.layers import with_values
@@ -17,8 +15,7 @@ def fold_embedding_scale(config: ModelConfig, model: nn.Module) -> tuple[ModelCo
         return config, []
     for module in model.modules():
         if isinstance(module, Embeddings):
-            tokens: Any = module.tokens
-            maps: Any = tokens.projections if isinstance(tokens, AdaptiveEmbedding) else [tokens]
-            for one in maps:
+            tokens = module.tokens
+            for one in tokens.projections if isinstance(tokens, AdaptiveEmbedding) else [tokens]:
                 one.weight.mul_(module.d_model**0.5)
     return with_values(config, embeddings={"scale": False}), ["the scale √d_model is part of the embeddings"]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
 from synthcli.config import Config
 from synthcli.model import ModelConfig
+from synthcli.model.blocks import Block
+from synthcli.model.interface import get_stack
+from synthcli.model_config.mixers import MixerConfig
 
 Place = tuple[str, int]  # a stack and a layer
 
@@ -19,8 +21,8 @@ class Layer:
     stack: str
     number: int
     layers: int
-    config: Any
-    block: Any
+    config: MixerConfig
+    block: Block
 
     @property
     def place(self) -> Place:
@@ -30,7 +32,7 @@ class Layer:
 def iterate_layers(config: ModelConfig, model: nn.Module) -> Iterator[Layer]:
     """Yield every block of every stack."""
     for stack, number, mixer in config.mixers():
-        blocks: Any = getattr(model, stack).blocks
+        blocks = get_stack(model, stack).blocks
         yield Layer(stack, number, len(blocks), mixer, blocks[number])
 
 

@@ -1,7 +1,5 @@
 """W = α W_init + β ΔW becomes one matrix, or none where it is the identity."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -11,7 +9,7 @@ from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
 from synthcli.model.mixers.projections import Residual
 from synthcli.model_config.attention import AttentionConfig
-from synthcli.model_config.projections import FullConfig, IdentityConfig, ResidualConfig
+from synthcli.model_config.projections import FullConfig, IdentityConfig, ProjectionConfig, ResidualConfig
 
 FIRST_OR_LAST = {"value": "first_value", "output": "last_output"}
 
@@ -38,7 +36,8 @@ def _has_residual(attention: Attention) -> bool:
 
 def _merge_config(attention: Attention, is_first: bool, is_last: bool) -> AttentionConfig:
     """Merge the projections of one layer in place, and return its configuration."""
-    old, changes = attention.config, {"tie_init": "none", "first_value": None, "last_output": None}
+    old = attention.config
+    changes: dict[str, object] = {"tie_init": "none", "first_value": None, "last_output": None}
     for name, other in FIRST_OR_LAST.items():
         projection, special = getattr(attention, name), getattr(old, other)
         takes_place = is_first if name == "value" else is_last
@@ -46,7 +45,9 @@ def _merge_config(attention: Attention, is_first: bool, is_last: bool) -> Attent
     return old.model_copy(update=changes)
 
 
-def merge(projection: Any, config: Any, may_vanish: bool = True) -> Any:
+def merge(
+    projection: nn.Module, config: ProjectionConfig | None, may_vanish: bool = True
+) -> ProjectionConfig | None:
     """Write the merged matrix in place, and return the configuration of the projection now."""
     if not isinstance(projection, Residual):
         return config

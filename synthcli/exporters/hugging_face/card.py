@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from synthcli.exporters.export_bundle import CardFacts, ExportBundle, Metric
 from synthcli.exporters.markdown import cell, code, link, one_line, plain
+from synthcli.model_config.mixers import MixerConfig
 
 CARD = "README.md"
 DATASET = re.compile(r"https://huggingface\.co/datasets/([\w.-]+/[\w.-]+|[\w.-]+)/?$")
@@ -111,7 +111,7 @@ def _summary(bundle: ExportBundle, kind: str) -> str:
     return text
 
 
-def _describe_mixer(mixer: Any) -> str:
+def _describe_mixer(mixer: MixerConfig) -> str:
     """Return a mixer's kind, and what scores it where it has scores."""
     scores = " + ".join(f"`{score.kind}`" for score in getattr(mixer, "scores", ()))
     return f"`{mixer.kind}` by {scores} scores" if scores else f"`{mixer.kind}`"
@@ -212,9 +212,9 @@ def licence(facts: CardFacts, has_code: bool) -> str:
 
 def limits(bundle: ExportBundle, notes: tuple[str, ...]) -> str:
     config = bundle.config
-    stacks: dict[str, Any] = {"source": config.encoder, "target": config.decoder}
+    stacks = {"source": config.encoder, "target": config.decoder}
     if config.task != "seq2seq":
         stacks = {"text": config.encoder or config.decoder}
-    lengths = [f"a {name} of {stack.max_length} tokens" for name, stack in stacks.items()]
+    lengths = [f"a {name} of {stack.max_length} tokens" for name, stack in stacks.items() if stack]
     lines = [f"It was made for at most {' and '.join(lengths)}.", *bundle.card.notes, *notes]
     return "\n".join(f"- {one_line(line)}" for line in lines)

@@ -3,14 +3,23 @@
 Adding a kind is a function and a line in `CONVERTERS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from synthcli.data.tokenizers.base import Tokenizer
 from synthcli.data.tokenizers.bpe import BYTES
 from synthcli.data.tokenizers.byte_level import OFFSET
-from synthcli.data.tokenizers.wordpiece import CLS, MASK, PAD, SEP, UNK
+from synthcli.data.tokenizers.byte_level_bpe import ByteLevelBpeTokenizer
+from synthcli.data.tokenizers.gpt2 import Gpt2Tokenizer
+from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer
+from synthcli.data.tokenizers.sentencepiece import SentencePieceTokenizer
+from synthcli.data.tokenizers.word_level import WordTokenizer
+from synthcli.data.tokenizers.wordpiece import CLS, MASK, PAD, SEP, UNK, WordPieceTokenizer
 from synthcli.exporters.markdown import code
+
+if TYPE_CHECKING:
+    import tokenizers
 
 ROLES = ("pad", "bos", "eos", "unk")
 NAMES = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "unk": "<unk>"}
@@ -32,13 +41,15 @@ class Converted:
     Where it `splits_marks`, a special token's name that stands in a text is text. `notes` say what differs.
     """
 
-    model: Any
+    model: "tokenizers.Tokenizer"
     names: dict[str, str]
     splits_marks: bool = True
     notes: tuple[str, ...] = ()
 
 
-def sentence_pieces(model: Any, names: dict[str, str], notes: tuple[str, ...] = ()) -> Converted:
+def sentence_pieces(
+    model: "tokenizers.models.Model", names: dict[str, str], notes: tuple[str, ...] = ()
+) -> Converted:
     """Return SentencePiece around a model: a space before the text, and every space a mark."""
     from tokenizers import Tokenizer, decoders, normalizers
 
@@ -51,7 +62,7 @@ def sentence_pieces(model: Any, names: dict[str, str], notes: tuple[str, ...] = 
     return Converted(whole, names, notes=notes)
 
 
-def unigram(tokenizer: Any) -> Converted:
+def unigram(tokenizer: SentencePieceTokenizer) -> Converted:
     """Return SentencePiece's unigram: the same pieces and scores.
 
     The library's model reads the names of special tokens as pieces, too. At their score it never does, if all
@@ -83,7 +94,7 @@ def names_beside(pieces: set[str]) -> dict[str, str]:
     )
 
 
-def pair_encoding(tokenizer: Any) -> Converted:
+def pair_encoding(tokenizer: SentencePieceTokenizer) -> Converted:
     """Return SentencePiece's BPE: each piece is merged from any two, the best piece first."""
     from tokenizers import models
 
@@ -104,13 +115,13 @@ def pair_encoding(tokenizer: Any) -> Converted:
     return sentence_pieces(model, NAMES)
 
 
-def byte_pairs(tokenizer: Any) -> Converted:
+def byte_pairs(tokenizer: ByteLevelBpeTokenizer | Gpt2Tokenizer) -> Converted:
     """Return byte-level BPE with its special tokens after the merges."""
     model = tokenizer._bpe
     names = (
         NAMES
         if tokenizer.unk_id >= len(model.get_vocab())
-        else NAMES | {"unk": model.id_to_token(tokenizer.unk_id)}
+        else NAMES | {"unk": name_of(model, tokenizer.unk_id)}
     )
     model = type(model).from_str(model.to_str())
     ids = {"pad": tokenizer.pad_id, "bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "unk": tokenizer.unk_id}
@@ -118,7 +129,7 @@ def byte_pairs(tokenizer: Any) -> Converted:
     return Converted(model, names)
 
 
-def single_bytes(tokenizer: Any) -> Converted:
+def single_bytes(tokenizer: Tokenizer) -> Converted:
     """Return bytes: BPE that joins nothing."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -131,7 +142,7 @@ def single_bytes(tokenizer: Any) -> Converted:
     return Converted(model, NAMES)
 
 
-def wordpiece(tokenizer: Any) -> Converted:
+def wordpiece(tokenizer: WordPieceTokenizer) -> Converted:
     """Return WordPiece; BERT's marks in a text are marks, as users of BERT expect."""
     model = type(tokenizer._model).from_str(tokenizer._model.to_str())
     names = {"pad": PAD, "bos": CLS, "eos": SEP, "unk": UNK, "mask": MASK}
@@ -141,7 +152,7 @@ def wordpiece(tokenizer: Any) -> Converted:
     return Converted(model, names, splits_marks=False, notes=(note,))
 
 
-def words(tokenizer: Any) -> Converted:
+def words(tokenizer: WordTokenizer) -> Converted:
     """Return words between white space; the name of a mark that stands in a text is an unknown word."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -158,10 +169,10 @@ def words(tokenizer: Any) -> Converted:
     return Converted(model, names)
 
 
-def convert_published(tokenizer: Any) -> Converted:
+def convert_published(tokenizer: HuggingFaceTokenizer) -> Converted:
     """Return a tokenizer that came from such a file; it reads texts as its publisher's does."""
     model = type(tokenizer._model).from_str(tokenizer.description)
-    names = {role: model.id_to_token(number) for role, number in tokenizer.ids.items()}
+    names = {role: name_of(model, number) for role, number in tokenizer.ids.items()}
     added = {token.content for token in model.get_added_tokens_decoder().values()}
     notes: tuple[str, ...] = ()
     if new := ", ".join(code(name) for name in dict.fromkeys(names.values()) if name not in added):
@@ -169,14 +180,21 @@ def convert_published(tokenizer: Any) -> Converted:
     return Converted(model, names, tokenizer.splits_special, notes if not tokenizer.splits_special else ())
 
 
-def free_name(name: str, taken: Any) -> str:
+def name_of(model: "tokenizers.Tokenizer", number: int) -> str:
+    """Return the name of an id that a tokenizer has."""
+    name = model.id_to_token(number)
+    assert name is not None, number
+    return name
+
+
+def free_name(name: str, taken: Container[str]) -> str:
     """Return a name for a mark that is no word."""
     while name in taken:
         name = f"<{name}>"
     return name
 
 
-CONVERTERS: dict[str, Callable[[Any], Converted]] = {
+CONVERTERS: dict[str, Callable[[Any], Converted]] = {  # each is given the kind it is written for
     "sentencepiece-unigram": unigram,
     "sentencepiece-bpe": pair_encoding,
     "byte-level-bpe": byte_pairs,

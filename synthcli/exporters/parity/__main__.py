@@ -5,7 +5,6 @@ import json
 import sys
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import Any
 
 from .reference import RecordedModel
 
@@ -15,7 +14,7 @@ PROJECT = "synthcli"
 class Refusal(MetaPathFinder):
     """Lets nothing import the project, installed or not."""
 
-    def find_spec(self, name: str, *_: Any) -> None:
+    def find_spec(self, name: str, *_: object) -> None:
         if name.partition(".")[0] == PROJECT:
             raise ImportError(f"`{name}` was imported, and an exported folder must do without it")
 

@@ -3,11 +3,12 @@
 import platform
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from .reference import Array, Case, Greedy, RecordedModel
+from .report import Agreement, CaseReport, Latency, Report
 
 REPETITIONS, WARM_UP = 7, 2
 
@@ -26,7 +27,7 @@ class Subject(Protocol):
         ...
 
 
-def compare_all(subject: Subject, recorded: RecordedModel) -> dict[str, Any]:
+def compare_all(subject: Subject, recorded: RecordedModel) -> Report:
     """Return the parity report: differences, agreement, latency, and whether it holds."""
     facts, cases = recorded.facts, []
     for case in recorded.cases:
@@ -40,9 +41,7 @@ def compare_all(subject: Subject, recorded: RecordedModel) -> dict[str, Any]:
     }
 
 
-def verdict(
-    recorded: RecordedModel, cases: list[dict[str, Any]], written: dict[str, Any] | None
-) -> dict[str, Any]:
+def verdict(recorded: RecordedModel, cases: list[CaseReport], written: Agreement | None) -> Report:
     """Return whether the cases and what was written hold, and the reasons why not."""
     tolerance = recorded.facts["tolerance"]
     largest = max(float(np.abs(case.logits[case.real]).max()) for case in recorded.cases)
@@ -73,7 +72,7 @@ def verdict(
     }
 
 
-def compare(case: Case, logits: Array, task: str) -> dict[str, Any]:
+def compare(case: Case, logits: Array, task: str) -> CaseReport:
     """Return how far logits are from the recorded ones, at real positions."""
     if logits.shape != case.logits.shape:
         raise ValueError(f"logits of shape {logits.shape}, recorded are {case.logits.shape}")
@@ -93,13 +92,13 @@ def compare(case: Case, logits: Array, task: str) -> dict[str, Any]:
     }
 
 
-def sum_agreement(recorded: RecordedModel, cases: list[dict[str, Any]]) -> dict[str, Any]:
+def sum_agreement(recorded: RecordedModel, cases: list[CaseReport]) -> Agreement:
     """Return how many best classes or words are the same, where no two were equally good."""
-    compared, same = (sum(case[name] for case in cases) for name in ("compared", "same"))
+    compared, same = sum(case["compared"] for case in cases), sum(case["same"] for case in cases)
     return {"tokens": compared, "agreement": same / compared if compared else 1.0}
 
 
-def compare_greedy(subject: Subject, greedy: Greedy, tolerance: float) -> dict[str, Any]:
+def compare_greedy(subject: Subject, greedy: Greedy, tolerance: float) -> Agreement:
     """Return how many tokens are the same, up to where two were equally good."""
     compared = same = ties = 0
     for prompt, tokens, leads in zip(greedy.prompts, greedy.tokens, greedy.margins, strict=True):
@@ -132,16 +131,16 @@ def loss(logits: Array, labels: Array, real: Array, task: str) -> float:
     return float(np.mean(totals - chosen[np.arange(len(chosen)), wanted]))
 
 
-def latency(subject: Subject, recorded: RecordedModel) -> dict[str, Any]:
+def latency(subject: Subject, recorded: RecordedModel) -> dict[str, Latency | int]:
     """Return seconds of the largest case, and of greedy decoding, beside ours."""
     ours, largest, greedy = recorded.facts["seconds"], recorded.cases[-1].inputs, recorded.greedy
     found = {"forward": fastest_seconds(lambda: subject.logits(largest))}
     if greedy is not None:
         found["greedy"] = fastest_seconds(lambda: subject.greedy(greedy.prompts[0], greedy.steps), 3, 0)
-    return {
-        name: {"ours_seconds": ours[name], "seconds": seconds, "ratio": seconds / ours[name]}
-        for name, seconds in found.items()
-    } | {"threads": recorded.facts["threads"]}
+    report: dict[str, Latency | int] = {}
+    for name, seconds in found.items():
+        report[name] = Latency(ours_seconds=ours[name], seconds=seconds, ratio=seconds / ours[name])
+    return report | {"threads": recorded.facts["threads"]}
 
 
 def fastest_seconds(work: Callable[[], object], times: int = REPETITIONS, warm_up: int = WARM_UP) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .compare import compare_all
 from .reference import Array, RecordedModel
+from .report import Report
 
 LOADERS = {
     "causal-lm": "AutoModelForCausalLM",
@@ -83,7 +84,7 @@ class Loaded:
         return added
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
+def check_folder(folder: Path, recorded: RecordedModel) -> Report:
     task = recorded.facts["task"]
     is_choice = task == "classification" and recorded.cases[0].inputs["tokens"].ndim == 3
     loaded = Loaded(folder, task, is_choice)
@@ -99,7 +100,7 @@ def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
         report["greedy"]["padded_batch_agreement"] = agreement
         without = cache_agreement(loaded, recorded)
         report["greedy"]["without_cache_agreement"] = without
-        ties = report["greedy"]["ties"]
+        ties = report["greedy"].get("ties", 0)
         require_that(
             report,
             agreement == 1 or ties > 0,
@@ -111,7 +112,7 @@ def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
     return report | {"runs_own_code": loaded.has_code}
 
 
-def require_that(report: dict[str, Any], holds: bool, reason: str) -> None:
+def require_that(report: Report, holds: bool, reason: str) -> None:
     if not holds:
         report["holds"] = False
         report["reasons"].append(reason)

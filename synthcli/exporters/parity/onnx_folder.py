@@ -1,17 +1,17 @@
 """A folder of ONNX models, run by onnxruntime."""
 
 from pathlib import Path
-from typing import Any
 
 import onnxruntime
 
 from .compare import compare_all
 from .programs import Programs
 from .reference import Array, RecordedModel
+from .report import Report
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
-    sessions: dict[str, Any] = {}
+def check_folder(folder: Path, recorded: RecordedModel) -> Report:
+    sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def call(name: str, inputs: dict[str, Array]) -> list[Array]:
         if name not in sessions:

@@ -7,7 +7,7 @@ tokens that greedy decoding adds to each, and by how much each led the second be
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +53,23 @@ class Greedy:
         return int(self.tokens.shape[1])
 
 
+class Facts(TypedDict):
+    """What is no array: numbers and names, `seconds` ours, `sha256` of tensors that must be equal."""
+
+    task: str
+    cases: int
+    begin: int | None
+    seconds: dict[str, float]
+    threads: int
+    tolerance: float
+    sha256: dict[str, str]
+
+
 @dataclass(frozen=True)
 class RecordedModel:
     """`facts` are numbers and names that are no arrays: task, tolerance, begin, threads, seconds of ours."""
 
-    facts: dict[str, Any]
+    facts: Facts
     cases: list[Case]
     greedy: Greedy | None
 

@@ -7,7 +7,6 @@ computes from the folder, which it recorded too (`again`).
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -15,9 +14,10 @@ from safetensors import safe_open
 
 from .compare import compare, verdict
 from .reference import RecordedModel
+from .report import Report
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
+def check_folder(folder: Path, recorded: RecordedModel) -> Report:
     json.loads((folder / "config.json").read_text(encoding="utf-8"))
     expected, found = recorded.facts["sha256"], digests(folder / "model.safetensors")
     cases = []

@@ -1,7 +1,6 @@
 """A folder of programs of torch.export, run by torch."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,11 +8,12 @@ import torch
 from .compare import compare_all
 from .programs import Programs
 from .reference import Array, RecordedModel
+from .report import Report
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> dict[str, Any]:
+def check_folder(folder: Path, recorded: RecordedModel) -> Report:
     torch.set_num_threads(recorded.facts["threads"])
-    modules: dict[str, Any] = {}
+    modules: dict[str, torch.nn.Module] = {}
 
     def call(name: str, inputs: dict[str, Array]) -> list[Array]:
         if name not in modules:

@@ -1,7 +1,5 @@
 """Decoders: a form for whole sequences, and a step that takes and gives the state."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +17,7 @@ from synthcli.exporters.programs.form import (
     tokens_port,
 )
 from synthcli.exporters.programs.states import POSITIONS, Layout
+from synthcli.model import CausalLM, Seq2Seq
 
 SHORT = 2  # positions that a state is made with to see what it holds
 
@@ -30,18 +29,18 @@ class Whole(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor) -> Any:
+    def forward(self, input_ids: Tensor) -> Tensor:
         return self.model(input_ids)[0]
 
 
 class Step(nn.Module):
     """Logits of the next positions after a state, which may be that before the first."""
 
-    def __init__(self, model: Any, layout: Layout) -> None:
+    def __init__(self, model: CausalLM, layout: Layout) -> None:
         super().__init__()
         self.model, self.layout = model, layout
 
-    def forward(self, input_ids: Tensor, *past: Tensor) -> Any:
+    def forward(self, input_ids: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
         before = self.layout.before(past)
         logits, state = self.model(input_ids, state=before)
         return logits, *self.layout.flat(state)
@@ -50,22 +49,22 @@ class Step(nn.Module):
 class SourceEncoder(nn.Module):
     """What a decoder reads of a source."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Seq2Seq) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Any:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         return self.model.encode(input_ids, attention_mask == 0)
 
 
 class WholeTarget(nn.Module):
     """Logits of every position of a target, and the state after it: the first step, too."""
 
-    def __init__(self, model: Any, layout: Layout) -> None:
+    def __init__(self, model: Seq2Seq, layout: Layout) -> None:
         super().__init__()
         self.model, self.layout = model, layout
 
-    def forward(self, input_ids: Tensor, memory: Tensor, attention_mask: Tensor) -> Any:
+    def forward(self, input_ids: Tensor, memory: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         start = self.model.initial_state()
         logits, state = self.model.decode(input_ids, memory, attention_mask == 0, state=start)
         return logits, *self.layout.flat(state)
@@ -74,11 +73,11 @@ class WholeTarget(nn.Module):
 class TargetStep(nn.Module):
     """Logits of the next positions of a target; the state holds what is read of the source."""
 
-    def __init__(self, model: Any, layout: Layout) -> None:
+    def __init__(self, model: Seq2Seq, layout: Layout) -> None:
         super().__init__()
         self.model, self.layout = model, layout
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, *past: Tensor) -> Any:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
         before = self.layout.before(past)
         logits, state = self.model.decode(input_ids, None, attention_mask == 0, state=before)
         return logits, *self.layout.flat(state)
@@ -86,7 +85,8 @@ class TargetStep(nn.Module):
 
 def causal_forms(bundle: ExportBundle) -> list[Form]:
     """Return a language model for whole texts, and for steps."""
-    model: Any = bundle.model
+    model = bundle.model
+    assert isinstance(model, CausalLM)
     with torch.inference_mode():
         _, state = model(torch.zeros(1, SHORT, dtype=torch.long), state=model.initial_state())
     layout, tokens = Layout(state), tokens_port("input_ids", bundle, BATCH, LENGTH)
@@ -103,9 +103,11 @@ def causal_forms(bundle: ExportBundle) -> list[Form]:
 def seq2seq_forms(bundle: ExportBundle) -> list[Form]:
     """Return the encoder, the decoder for whole targets, and for steps."""
     model, config = bundle.model, bundle.config
+    assert isinstance(model, Seq2Seq)
     with torch.inference_mode():
         zeros = torch.zeros(1, SHORT, dtype=torch.long)
-        _, state = model.decode(zeros, model.encode(zeros), state=model.initial_state())  # type: ignore[operator]
+        _, state = model.decode(zeros, model.encode(zeros), state=model.initial_state())
+    assert state is not None  # as one was given
     layout = Layout(state)
     source = tokens_port("input_ids", bundle, BATCH, SOURCE)
     mask = mask_port("attention_mask", bundle, BATCH, SOURCE)

@@ -1,7 +1,5 @@
 """Encoders: tokens, a mask and token types in, logits out."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +20,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, *token_type_ids: Tensor) -> Any:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *token_type_ids: Tensor) -> Tensor:
         more = {"token_types": token_type_ids[0]} if token_type_ids else {}
         return self.model(input_ids, padding=attention_mask == 0, **more)
 

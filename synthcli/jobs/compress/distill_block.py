@@ -16,7 +16,7 @@ from synthcli.compress.distill.distill_block import DistilledBlock, parts_of
 from synthcli.compress.distill.distill_blocks import TextPair, distill_blocks, refuse_misfit
 from synthcli.compress.distill.students import StudentSpec, name_of, student_config
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
-from synthcli.compress.teacher import Teacher, config_of
+from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.disk import guard_write
 from synthcli.errors import SynthError, carry_result
@@ -33,6 +33,7 @@ from synthcli.jobs.compress.texts import texts_for
 from synthcli.jobs.finetune import METRIC_OF_TASK
 from synthcli.jobs.shortage import suggest_less_text
 from synthcli.model import ModelConfig, count_parameters
+from synthcli.model.interface import get_config
 from synthcli.model_config.mixers import MixerConfig
 from synthcli.progress import Progress, Say, no_progress, say_nothing
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
@@ -151,7 +152,7 @@ def run(job: DistillJob, progress: Progress = no_progress, say: Say = say_nothin
         fidelity = measure_fidelity(teacher.model, model, texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
-    config = config_of(model)
+    config = get_config(model)
     experiment = student_experiment(job.name, title_of(job), teacher, config, job.data, provenance(job))
     result = result_of(job, blocks, fidelity, sizes, seconds)
     with carry_result(result):

@@ -15,7 +15,7 @@ from synthcli.compress.distill.students import name_of
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.merge import Span, all_pairs, span_of
 from synthcli.compress.merge.merge_spans import MergedLayer, merge_spans, stands_for
-from synthcli.compress.teacher import Teacher, config_of
+from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.disk import guard_write
 from synthcli.errors import carry_result
@@ -32,6 +32,7 @@ from synthcli.jobs.compress.texts import texts_for
 from synthcli.jobs.finetune import METRIC_OF_TASK
 from synthcli.jobs.shortage import suggest_less_text
 from synthcli.model import count_parameters
+from synthcli.model.interface import get_config
 from synthcli.progress import Progress, Say, no_progress, say_nothing
 from synthcli.runs import Reference, Run, refuse_unwritable_runs, runs_root
 from synthcli.runs.environment import describe_device
@@ -128,7 +129,7 @@ def run(job: MergeJob, progress: Progress = no_progress, say: Say = say_nothing)
         fidelity = measure_fidelity(teacher.model, model, job.texts[1])
     sizes = (count_parameters(teacher.model), count_parameters(model))
     seconds = time.perf_counter() - began
-    config = config_of(model)
+    config = get_config(model)
     shown = ", ".join(str(span) for span in job.spans)
     title = f"{label_of(teacher)}, layers {shown} merged"
     experiment = student_experiment(job.name, title, teacher, config, job.data, provenance(job))

@@ -11,13 +11,14 @@ from synthcli.compress.config import CompressConfig, DistillConfig, MergeConfig
 from synthcli.compress.distill.distill_block import DistilledBlock
 from synthcli.compress.distill.distill_blocks import TextPair
 from synthcli.compress.merge.merge_spans import MergedLayer
-from synthcli.compress.teacher import Teacher, config_of
+from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.device import describe_gpu
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.jobs.compress.texts import experiment_of
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
 from synthcli.model import ModelConfig
+from synthcli.model.interface import get_config
 from synthcli.presets.schema import Experiment
 from synthcli.runs import RESULT, Run, start_run
 from synthcli.training.checkpoints import step_name, tidy, write_model
@@ -113,7 +114,7 @@ def save_student(
     experiment: Experiment, model: nn.Module, teacher: Teacher, result: Mapping[str, Any]
 ) -> Run:
     """Write a new run: its preset, one checkpoint at step 0, and `results/compress.json`."""
-    config = config_of(model)
+    config = get_config(model)
     store = result["text"]["store"]
 
     def fill(run: Run) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from synthcli.config import Config
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
+from synthcli.model.feed_forward import FeedForward
 from synthcli.model.mixers import Attention, Mixer
 from synthcli.model.norms import build_norm
 from synthcli.model_config.blocks import NormedConfig, SkippingConfig
@@ -22,7 +23,7 @@ class BlockParts:
 
     mixer: Mixer
     cross: Attention | None
-    feed_forward: nn.Module | None
+    feed_forward: FeedForward | None
     d_model: int
     norm_eps: float
     dropout: float

@@ -37,8 +37,8 @@ def starts_for(config: MixerConfig, layer: TeacherLayer) -> tuple[str, ...]:
     kinds = [score.kind for score in config.scores]
     if kinds == ["dot-product"]:
         own, d_model = layer.mixer.config, layer.teacher.config.d_model
-        has_heads = isinstance(own, AttentionConfig)
-        is_as_wide = has_heads and config.width_of_head(d_model) == own.width_of_head(d_model)
+        theirs = own.width_of_head(d_model) if isinstance(own, AttentionConfig) else None
+        is_as_wide = config.width_of_head(d_model) == theirs
         return ("whitened-svd", *(("greedy-heads",) if is_as_wide else ()), FRESH)
     if len(kinds) == 1 and kinds[0] in TABLES:
         return ("mean-map", "ridge", FRESH)

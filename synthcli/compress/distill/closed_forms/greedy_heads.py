@@ -17,6 +17,7 @@ from synthcli.compress.distill.closed_forms.refit import refit_output
 from synthcli.compress.distill.closed_forms.ridge import penalty
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.errors import SynthError
+from synthcli.model.mixers import Attention
 from synthcli.model_config.mixers import MixerConfig
 
 
@@ -75,11 +76,12 @@ def chosen_heads(layer: TeacherLayer, moments: Moments, count: int) -> tuple[Hea
 def greedy_heads(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return a student of the teacher's best heads, each as wide as it was."""
     count, d_head = student_shape(layer, config)
-    own = layer.mixer.config.width_of_head(layer.teacher.config.d_model)
+    own = layer.attention.config.width_of_head(layer.teacher.config.d_model)
     if d_head != own:
         message = f"heads of `--d-k {d_head}` are not the teacher's, which have {own}"
         raise SynthError(message, "begin from `whitened-svd`, which makes heads narrower")
     student = layer.fresh(config)
+    assert isinstance(student, Attention)
     heads, _ = chosen_heads(layer, context_moments(layer.mixer, layer), count)
     heads.write_scores(student)
     heads.write_values(student)

@@ -6,7 +6,6 @@ and adds W_o (W_v x + b_v) to y.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from synthcli.errors import SynthError
 from synthcli.model.mixers import Attention
 from synthcli.model.scores.dot_product import DotProduct
 from synthcli.model_config.attention import AttentionConfig
+from synthcli.model_config.mixers import MixerConfig
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,10 @@ class Heads:
     output_bias: Tensor
 
     @classmethod
-    def of(cls, mixer: Any, what: str) -> "Heads":
+    def of(cls, mixer: nn.Module, what: str) -> "Heads":
         """Return the heads of a plain attention; any other is refused."""
         score = plain_score(mixer, what)
+        assert isinstance(mixer, Attention)
         heads = mixer.config.heads
         return cls(
             *split_map(score.query, heads),
@@ -76,16 +77,17 @@ class Heads:
         return self.output_bias + torch.einsum("hdk,hk->d", self.output, self.value_bias)
 
     @torch.no_grad()
-    def write_values(self, student: Any) -> None:
+    def write_values(self, student: Attention) -> None:
         """Give a student values and output; where it has no bias of values, that of the output holds it."""
         set_map(student.value, self.value.flatten(0, 1), self.value_bias.flatten())
-        has_bias = student.value.bias is not None
+        has_bias = as_linear(student.value).bias is not None
         set_map(student.output, self.output_map, self.output_bias if has_bias else self.constant_output)
 
     @torch.no_grad()
-    def write_scores(self, student: Any) -> None:
+    def write_scores(self, student: Attention) -> None:
         """Give a student queries and keys."""
         score = student.scores[0]
+        assert isinstance(score, DotProduct)
         set_map(score.query, self.query.flatten(0, 1), self.query_bias.flatten())
         set_map(score.key, self.key.flatten(0, 1), self.key_bias.flatten())
 
@@ -93,35 +95,41 @@ class Heads:
 BIAS = "output_bias"
 
 
-def split_map(module: Any, heads: int) -> tuple[Tensor, Tensor]:
+def as_linear(module: nn.Module) -> nn.Linear:
+    """Return a map that is known to be linear."""
+    assert isinstance(module, nn.Linear)
+    return module
+
+
+def split_map(module: nn.Module, heads: int) -> tuple[Tensor, Tensor]:
     """Return weight and bias of a linear map by head."""
     weight, bias = weight_of(module), bias_of(module)
     return weight.unflatten(0, (heads, -1)), bias.unflatten(0, (heads, -1))
 
 
-def weight_of(module: Any) -> Tensor:
+def weight_of(module: nn.Module) -> Tensor:
     """Return the weight of a linear map, in float64 on the processor."""
-    weight: Tensor = module.weight.detach().cpu().double()
-    return weight
+    return as_linear(module).weight.detach().cpu().double()
 
 
-def bias_of(module: Any) -> Tensor:
+def bias_of(module: nn.Module) -> Tensor:
     """Return the bias of a linear map, zeros where it has none, in float64 on the processor."""
-    if module.bias is None:
-        return torch.zeros(len(module.weight), dtype=torch.float64)
-    bias: Tensor = module.bias.detach().cpu().double()
-    return bias
+    linear = as_linear(module)
+    if linear.bias is None:
+        return torch.zeros(len(linear.weight), dtype=torch.float64)
+    return linear.bias.detach().cpu().double()
 
 
 @torch.no_grad()
-def set_map(module: Any, weight: Tensor, bias: Tensor) -> None:
+def set_map(module: nn.Module, weight: Tensor, bias: Tensor) -> None:
     """Write a linear map; a bias that has no place is left out."""
-    module.weight.copy_(weight)
-    if module.bias is not None:
-        module.bias.copy_(bias)
+    linear = as_linear(module)
+    linear.weight.copy_(weight)
+    if linear.bias is not None:
+        linear.bias.copy_(bias)
 
 
-def plain_score(mixer: Any, what: str) -> DotProduct:
+def plain_score(mixer: nn.Module, what: str) -> DotProduct:
     """Return the dot product of an attention that is nothing but softmax(q kᵀ / √d_head) V W_o."""
     hint = "begin from another start, such as `random`"
     if not isinstance(mixer, Attention):
@@ -142,12 +150,13 @@ def plain_score(mixer: Any, what: str) -> DotProduct:
     return score
 
 
-def student_shape(layer: TeacherLayer, config: Any) -> tuple[int, int]:
+def student_shape(layer: TeacherLayer, config: MixerConfig) -> tuple[int, int]:
     """Return heads and d_head of a student made of the teacher's heads; refuse what does not fit."""
-    teacher, d_model = layer.mixer.config, layer.teacher.config.d_model
+    d_model = layer.teacher.config.d_model
     if not isinstance(config, AttentionConfig):
         raise SynthError(f"a `{config.kind}` student has no heads", "begin it from another start")
     plain_score(layer.mixer, f"`{layer.target}`")
+    teacher = layer.attention.config
     shape = (config.heads, config.width_of_head(d_model))
     most = (teacher.heads, teacher.width_of_head(d_model))
     for key, asked, there in zip(("--heads", "--d-k"), shape, most, strict=True):
@@ -158,11 +167,12 @@ def student_shape(layer: TeacherLayer, config: Any) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def contexts(mixer: Any, layer: TeacherLayer) -> Iterator[tuple[Tensor, Tensor]]:
+def contexts(mixer: nn.Module, layer: TeacherLayer) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield what enters the output map of a mixer, and y of the teacher: rows of real tokens."""
     seen: list[Tensor] = []
-    handle = mixer.output.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
-    dtype = mixer.output.weight.dtype
+    output = as_linear(mixer.get_submodule("output"))
+    handle = output.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    dtype = output.weight.dtype
     try:
         for x, y, padding in passages(layer.cache, layer.source, layer.target, None, layer.device):
             mixer(x.to(dtype), context_of(layer.stack, padding))
@@ -174,6 +184,6 @@ def contexts(mixer: Any, layer: TeacherLayer) -> Iterator[tuple[Tensor, Tensor]]
         handle.remove()
 
 
-def context_moments(mixer: Any, layer: TeacherLayer) -> Moments:
+def context_moments(mixer: nn.Module, layer: TeacherLayer) -> Moments:
     """Return the moments of what enters the output map of a mixer and of the teacher's y."""
     return sum_moments(contexts(mixer, layer))

@@ -19,7 +19,7 @@ def linear_map(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
         )
     student = layer.fresh(config)
     parts = sum_split_moments(pieces_of(layer.cache, layer.source, layer.target, layer.device))
-    set_map(student.output, *fit_ridge(parts, layer.strength))
+    set_map(student.get_submodule("output"), *fit_ridge(parts, layer.strength))
     return student
 
 

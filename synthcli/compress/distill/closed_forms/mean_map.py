@@ -6,20 +6,21 @@ Values are the teacher's, of its best heads and narrowed as need be; the output 
 table is the best of its rank.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from synthcli.compress.activations.capture import context_of, scores_of
 from synthcli.compress.distill.closed_forms.greedy_heads import chosen_heads
-from synthcli.compress.distill.closed_forms.heads import context_moments, student_shape
+from synthcli.compress.distill.closed_forms.heads import as_linear, context_moments, student_shape
 from synthcli.compress.distill.closed_forms.refit import refit_output
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.distill.closed_forms.whitened_svd import narrow_to
 from synthcli.compress.fidelity.nmse import passages
 from synthcli.errors import SynthError
+from synthcli.model.mixers import Attention
 from synthcli.model.mixers.masks import visible_keys
+from synthcli.model.scores import ScoreFunction
+from synthcli.model.scores.factorized_random import FactorizedRandom
 from synthcli.model.scores.random import Random
 from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.mixers import MixerConfig
@@ -39,16 +40,20 @@ def mean_map(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
         kinds = " + ".join(f"`{score.kind}`" for score in config.scores)
         message = f"the mean map starts one table of scores, not {kinds}"
         raise SynthError(message, "begin it from `ridge` or `random`")
-    its = layer.mixer.config
+    its = layer.attention.config
     whole_config = AttentionConfig(heads=its.heads, d_head=its.d_head, scores=(RandomConfig(),))
-    whole: Any = layer.fresh(whole_config)
-    table = mean_scores(layer, whole.scores[0].table.shape[-1])
-    write_table(whole.scores[0], table)
+    whole = layer.fresh(whole_config)
+    assert isinstance(whole, Attention)
+    score = whole.scores[0]
+    assert isinstance(score, Random)
+    table = mean_scores(layer, score.table.shape[-1])
+    write_table(score, table)
     for part in ("value", "output"):
-        getattr(whole, part).load_state_dict(getattr(layer.mixer, part).state_dict())
+        whole.get_submodule(part).load_state_dict(layer.mixer.get_submodule(part).state_dict())
     moments = context_moments(whole, layer)
     heads, numbers = chosen_heads(layer, moments, count)
-    student: Any = layer.fresh(config)
+    student = layer.fresh(config)
+    assert isinstance(student, Attention)
     write_table(student.scores[0], table[numbers])
     narrow_to(heads, numbers, moments, d_head).write_values(student)
     refit_output(student, layer)
@@ -57,13 +62,14 @@ def mean_map(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
 
 def mean_scores(layer: TeacherLayer, size: int) -> Tensor:
     """Return log E[n a] (heads, size, size), leaning on the mean of each offset."""
-    heads = layer.mixer.config.heads
+    mixer = layer.attention
+    heads = mixer.config.heads
     total = torch.zeros(heads, size, size, dtype=torch.float64, device=layer.device)
     seen = torch.zeros(size, size, dtype=torch.float64, device=layer.device)
-    dtype = layer.mixer.output.weight.dtype
+    dtype = as_linear(mixer.output).weight.dtype
     for x, _, padding in passages(layer.cache, layer.source, layer.source, None, layer.device):
         length, context = x.shape[1], context_of(layer.stack, padding)
-        scores = scores_of(layer.mixer, x.to(dtype), context).double()
+        scores = scores_of(mixer, x.to(dtype), context).double()
         visible = visible_keys(context, context.causal, length, length, x.device)
         real = x.new_ones(len(x), length) if padding is None else (~padding).double()
         keys = x.new_ones(1, 1, length, length) if visible is None else visible.double()
@@ -85,11 +91,12 @@ def smooth_means(total: Tensor, seen: Tensor) -> Tensor:
     return (total + CONFIDENCE * mean[:, offset]) / (seen + CONFIDENCE)
 
 
-def write_table(score: Any, table: Tensor) -> None:
+def write_table(score: ScoreFunction, table: Tensor) -> None:
     """Give a score function a table (heads, N, N), or the best one of its rank."""
     if isinstance(score, Random):
         score.table.copy_(table)
         return
+    assert isinstance(score, FactorizedRandom)
     U, S, V = torch.linalg.svd(table - table.mean(-1, keepdim=True), full_matrices=False)
     rank = score.left.shape[-1]
     root = S[:, :rank].sqrt()[:, None]

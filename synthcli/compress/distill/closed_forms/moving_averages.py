@@ -5,7 +5,6 @@ Every column takes of `FORGET` the f that explains its y best; training then fin
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from synthcli.compress.distill.closed_forms.ridge import STRENGTHS, penalty
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
 from synthcli.compress.fidelity.nmse import passages
 from synthcli.errors import SynthError
+from synthcli.model.mixers import SRU
 from synthcli.model_config.mixers import MixerConfig
 from synthcli.model_config.recurrent import SRUConfig
 
@@ -25,8 +25,8 @@ RESET = 0.95  # r: near 1, where its gate can still learn
 @torch.no_grad()
 def moving_averages(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return an SRU by ridge."""
-    student: Any = layer.fresh(config)
-    if not isinstance(config, SRUConfig) or not fits(student):
+    student = layer.fresh(config)
+    if not isinstance(config, SRUConfig) or not isinstance(student, SRU) or not fits(student):
         message = f"a `{config.kind}` student is not an SRU of one map, as wide as the model"
         raise SynthError(message, "begin it from `random`")
     width = student.width
@@ -39,13 +39,13 @@ def moving_averages(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     return student
 
 
-def fits(student: Any) -> bool:
+def fits(student: SRU) -> bool:
     """Whether h is the output, from one map without a norm."""
     is_plain = isinstance(student.reduce, nn.Identity) and student.norm is None
     return is_plain and student.output is None and student.blocks == 3
 
 
-def write_columns(student: Any, layer: TeacherLayer, columns: slice, is_reverse: bool) -> None:
+def write_columns(student: SRU, layer: TeacherLayer, columns: slice, is_reverse: bool) -> None:
     """Fit the columns of one direction."""
     weight, best = fit_columns(layer, columns, is_reverse, skip_of(student))
     student.expand.weight[: student.width][columns] = weight.to(student.expand.weight)
@@ -53,7 +53,7 @@ def write_columns(student: Any, layer: TeacherLayer, columns: slice, is_reverse:
     student.bias[0][columns] = gates.to(student.bias.device)
 
 
-def skip_of(student: Any) -> float:
+def skip_of(student: SRU) -> float:
     """Return what x counts for in h."""
     return (1 - RESET) * student.skip_scale if student.config.skip else 0.0
 
@@ -81,8 +81,7 @@ class Sums:
     """Σzzᵀ (forgets, d_model, d_model) and Σzyᵀ (forgets, d_model, columns), nothing centred."""
 
     def __init__(self) -> None:
-        self.zz: Any = 0.0
-        self.zy: Any = 0.0
+        self.zz = self.zy = torch.zeros((), dtype=torch.float64)
 
     def add(self, z: Tensor, y: Tensor) -> None:
         self.zz = self.zz + torch.einsum("fnd,fne->fde", z, z)

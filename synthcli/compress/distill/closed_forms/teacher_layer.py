@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -11,9 +11,13 @@ from synthcli.compress.activations.cache import ActivationCache
 from synthcli.compress.activations.hook_points import HookPoint, Part, block_of
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.teacher import Teacher
+from synthcli.model.mixers import Attention, Mixer
 from synthcli.model_config.mixers import MixerConfig
 
 STRENGTH = 1e-4  # of ridge where it only ranks, as a share of the mean variance of an input
+
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,15 @@ class TeacherLayer:
         return self.point("mixer-out")
 
     @property
-    def mixer(self) -> Any:
+    def mixer(self) -> Mixer:
         """The teacher's own."""
         return block_of(self.teacher.model, self.stack, self.number).mixer
+
+    @property
+    def attention(self) -> Attention:
+        """The teacher's own mixer, where others were refused."""
+        assert isinstance(self.mixer, Attention)
+        return self.mixer
 
     @property
     def device(self) -> torch.device:
@@ -57,11 +67,11 @@ class TeacherLayer:
         """The strength with which heads are ranked."""
         return STRENGTH if self.strength is None else self.strength
 
-    def fresh(self, config: MixerConfig) -> nn.Module:
+    def fresh(self, config: MixerConfig) -> Mixer:
         """Return a student drawn as a model's own mixers are, in the teacher's precision."""
         return self.like_teacher(new_mixer(self.teacher.config, self.number, config, self.stack))
 
-    def like_teacher(self, student: nn.Module) -> nn.Module:
+    def like_teacher(self, student: M) -> M:
         """Return a student itself, where the teacher is and in its precision."""
         first = next(self.teacher.model.parameters())
         return student.eval().to(first.device, first.dtype)

@@ -18,6 +18,7 @@ from synthcli.compress.distill.closed_forms.greedy_heads import chosen_heads
 from synthcli.compress.distill.closed_forms.heads import Heads, context_moments, student_shape
 from synthcli.compress.distill.closed_forms.refit import refit_output
 from synthcli.compress.distill.closed_forms.teacher_layer import TeacherLayer
+from synthcli.model.mixers import Attention
 from synthcli.model_config.mixers import MixerConfig
 
 FLAT = 1e-12  # of the largest eigenvalue: below it the text has nothing in that direction
@@ -34,6 +35,7 @@ def narrow_student(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return that student before its output map is fitted."""
     count, d_head = student_shape(layer, config)
     student = layer.fresh(config)
+    assert isinstance(student, Attention)
     moments = context_moments(layer.mixer, layer)
     heads, numbers = chosen_heads(layer, moments, count)
     inputs = moments_of(layer.cache, layer.source, layer.source, layer.device)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from synthcli.compress.activations.remaining_layers import LayersAfter
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
-from synthcli.model.mixers import Attention
+from synthcli.model.mixers import Attention, Mixer
 
 POSITIONS = "positions of real tokens"  # what a context has once they are known
 
@@ -66,7 +65,7 @@ def refuse_other_mixers(name: str, teacher: nn.Module, student: nn.Module) -> No
     """Raise where a criterion reads attention and there is none."""
     for who, mixer in (("teacher", teacher), ("student", student)):
         if not isinstance(mixer, Attention):
-            config: Any = mixer.config
-            kind = config.kind
+            assert isinstance(mixer, Mixer)
+            kind = mixer.config.name()
             message = f"criterion `{name}` compares maps of attention, and the {who}'s mixer is `{kind}`"
             raise SynthError(message, "use `--criterion mse`, which every mixer can be held to")

@@ -3,8 +3,6 @@
 The student needs as many heads as the teacher. Values and output are no part of it and are fitted besides.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +20,8 @@ def ce_scores(given: Given, student: nn.Module) -> Criterion:
     refuse_other_heads("ce-scores", teacher, student)
     assert isinstance(teacher, Attention), "others are refused"
 
-    def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
+    def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
+        assert isinstance(student, Attention)
         with torch.no_grad():
             target = scores_of(teacher, x, context)
         return map_divergence(target, scores_of(student, x, context), context)

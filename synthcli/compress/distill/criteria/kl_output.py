@@ -4,8 +4,6 @@ Everything but the student is frozen. The divergence is in nats, at every real p
 one masked position, and the softmax twice. What a classifier says counts for each of the tokens.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +17,7 @@ def kl_output(given: Given, student: nn.Module) -> Criterion:
     """Return the criterion; the student is a whole layer, y the teacher's stream after it."""
     rest = given.rest
     assert rest is not None, "kl-output needs the rest of the teacher"
-    config: Any = getattr(given.model, "config", None)
+    config = getattr(given.model, "config", None)
     if config is not None and not config.has_head:
         message = "`--criterion kl-output` compares what models predict, and the teacher came without a head"
         raise SynthError(message, "use `--criterion mse` or `cosine`, which compare hidden states")

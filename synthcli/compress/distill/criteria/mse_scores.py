@@ -3,8 +3,6 @@
 The student needs as many heads as the teacher. Values and output are no part of it and are fitted besides.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +20,8 @@ def mse_scores(given: Given, student: nn.Module) -> Criterion:
     refuse_other_heads("mse-scores", teacher, student)
     assert isinstance(teacher, Attention), "others are refused"
 
-    def loss(student: Any, x: Tensor, y: Tensor, context: Context) -> Tensor:
+    def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
+        assert isinstance(student, Attention)
         with torch.no_grad():
             target = scores_of(teacher, x, context)
         seen = visible(target, context)
@@ -33,9 +32,10 @@ def mse_scores(given: Given, student: nn.Module) -> Criterion:
     return Criterion("mse-scores", loss, fits_output=False, fixed=(teacher,))
 
 
-def refuse_other_heads(name: str, teacher: Any, student: Any) -> None:
+def refuse_other_heads(name: str, teacher: nn.Module, student: nn.Module) -> None:
     """Raise where heads cannot be compared one by one."""
     refuse_other_mixers(name, teacher, student)
+    assert isinstance(teacher, Attention) and isinstance(student, Attention)
     ours, theirs = student.shape.heads, teacher.shape.heads
     if ours != theirs:
         raise SynthError(

@@ -6,7 +6,7 @@ says another id is refused: transformers would give the token the free one witho
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthcli.data.tokenizers.published.options import LISTS, NAMED
 from synthcli.data.tokenizers.published.pipelines import content
@@ -25,6 +25,9 @@ from synthcli.data.tokenizers.published.settings import (
 )
 from synthcli.errors import SynthError
 
+if TYPE_CHECKING:
+    import tokenizers
+
 END_OF_TEXT = "<|endoftext|>"
 DEFAULTS: dict[str, dict[str, str]] = {
     BERT: {
@@ -39,7 +42,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
 FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 
 
-def list_named(settings: Settings) -> dict[str, Any]:
+def list_named(settings: Settings) -> dict[str, object]:
     """Return the tokens that have a name, such as `pad_token`, as the files write them; null is none."""
     given = {key: value for key, value in settings.values.items() if _is_name(key, value)}
     for key in LISTS:
@@ -51,14 +54,14 @@ def list_named(settings: Settings) -> dict[str, Any]:
     return {key: _check_token(settings, key, value) for key, value in ordered.items() if value is not None}
 
 
-def add_tokens(model: Any, settings: Settings) -> None:
+def add_tokens(model: "tokenizers.Tokenizer", settings: Settings) -> None:
     """Add every token that the files name, and check that each has the id they say."""
     numbered = _read_numbered(settings)
     named = list_named(settings)
     names = {content(token) for token in named.values()}
     tokens = [_token(settings, token) for _, token in sorted(numbered.items())]
     known = {token.content for token in (*model.get_added_tokens_decoder().values(), *tokens)}
-    others: list[Any] = []
+    others: list[object] = []
     for token in (*named.values(), *_others(settings)):
         if content(token) not in known and token not in others:
             others.append(token)  # of one token in two forms the later one's flags count
@@ -69,7 +72,7 @@ def add_tokens(model: Any, settings: Settings) -> None:
     model.add_tokens(tokens)
     _refuse_alike(model, settings)
     for number, token in sorted(numbered.items()):
-        if (own := model.token_to_id(content(token))) != number:
+        if (own := model.token_to_id(str(content(token)))) != number:
             message = f"the files in `{settings.folder}` give `{content(token)}` the id {number}"
             raise SynthError(
                 f"{message}, and its place in the vocabulary is {own}",
@@ -77,7 +80,7 @@ def add_tokens(model: Any, settings: Settings) -> None:
             )
 
 
-def _refuse_unsure(tokens: list[Any], settings: Settings) -> None:
+def _refuse_unsure(tokens: "list[tokenizers.AddedToken]", settings: Settings) -> None:
     """Refuse a token that is special and then, in a later place, is not: the library keeps to both."""
     special: set[str] = set()
     for token in tokens:
@@ -90,7 +93,7 @@ def _refuse_unsure(tokens: list[Any], settings: Settings) -> None:
             raise SynthError(f"{message}, and not in another", "write `special` alike in both")
 
 
-def _refuse_alike(model: Any, settings: Settings) -> None:
+def _refuse_alike(model: "tokenizers.Tokenizer", settings: Settings) -> None:
     """Refuse tokens that normalising makes one: which of them a text means is left to chance."""
     seen: dict[str, str] = {}
     for token in model.get_added_tokens_decoder().values():
@@ -105,7 +108,7 @@ def _is_name(key: str, value: object) -> bool:
     return key in NAMED or (key.endswith("_token") and isinstance(value, str | dict))
 
 
-def _others(settings: Settings) -> Iterator[Any]:
+def _others(settings: Settings) -> Iterator[object]:
     """Yield special tokens without a name."""
     key = EXTRA if EXTRA in settings.values else ADDITIONAL
     tokens = settings.values.get(key) or []
@@ -117,11 +120,11 @@ def _others(settings: Settings) -> Iterator[Any]:
         yield _check_token(settings, key, token)
 
 
-def _read_numbered(settings: Settings) -> dict[int, Any]:
+def _read_numbered(settings: Settings) -> dict[int, object]:
     """Return the tokens that the files number, by their ids."""
     if DECODER in settings.values:
         return _decoder(settings)
-    found: dict[int, Any] = {}
+    found: dict[int, object] = {}
     if ADDED in settings.files:
         tokens = [settings.values.get(key) for key in NAMED]
         tokens += _others(settings) if EXTRA in settings.values else []
@@ -136,7 +139,7 @@ def _read_numbered(settings: Settings) -> dict[int, Any]:
     return found
 
 
-def _put(settings: Settings, found: dict[int, Any], number: int, token: Any) -> None:
+def _put(settings: Settings, found: dict[int, object], number: int, token: object) -> None:
     """Put a token under its id; the later file's flags count, and another token is refused."""
     if number in found and content(found[number]) != content(token):
         message = (
@@ -146,7 +149,7 @@ def _put(settings: Settings, found: dict[int, Any], number: int, token: Any) -> 
     found[number] = token
 
 
-def _decoder(settings: Settings) -> dict[int, Any]:
+def _decoder(settings: Settings) -> dict[int, object]:
     """Return `added_tokens_decoder`; in BERT's and GPT-2's classes a token that it leaves out is refused.
 
     There the list of `tokenizer.json` is one more file that transformers 5 does not read, and 4 did.
@@ -154,7 +157,7 @@ def _decoder(settings: Settings) -> dict[int, Any]:
     table = settings.values[DECODER]
     if not isinstance(table, dict):
         raise wrong(settings.folder / CONFIG, DECODER, table, "a table of tokens by their ids")
-    found = {}
+    found: dict[int, object] = {}
     for number, token in table.items():
         if not isinstance(token, dict) or not number.isdecimal():
             raise wrong(
@@ -173,7 +176,7 @@ def _decoder(settings: Settings) -> dict[int, Any]:
     return found
 
 
-def _describe_tokens(settings: Settings) -> list[Mapping[str, Any]]:
+def _describe_tokens(settings: Settings) -> list[Mapping[str, object]]:
     tokens = (settings.description or {}).get("added_tokens") or []
     if not isinstance(tokens, list) or not all(content(token) is not None for token in tokens):
         raise ValueError(f"`added_tokens` of `{DESCRIBED}` is no list of tokens")
@@ -186,24 +189,28 @@ def _number(settings: Settings, file: str, text: object, number: object) -> int:
     return number
 
 
-def _check_token(settings: Settings, key: str, token: Any) -> Any:
+def _check_token(settings: Settings, key: str, token: object) -> object:
     """Return a token as text or as a table with its text; anything else is refused."""
     if content(token) is None:
         raise wrong(settings.folder / CONFIG, key, token, "a token: its text, or a table with its `content`")
     return token
 
 
-def _token(settings: Settings, token: Any) -> Any:
+def _token(settings: Settings, token: object) -> "tokenizers.AddedToken":
     """Return a token as the library takes it: text alone is special, a table has its own flags."""
     from tokenizers import AddedToken
 
     if isinstance(token, str):
         return AddedToken(token, special=True)
-    flags = {key: value for key, value in token.items() if key not in ("content", "id", "__type")}
-    for key, value in flags.items():
+    text, flags = content(token), dict[str, bool]()
+    assert isinstance(token, dict) and text is not None  # `_check_token`
+    for key, value in token.items():
+        if key in ("content", "id", "__type"):
+            continue
         if key not in FLAGS:
-            message = f"the token `{content(token)}` in `{settings.folder}` has the flag `{key}`"
+            message = f"the token `{text}` in `{settings.folder}` has the flag `{key}`"
             raise SynthError(message, "flags of a token are " + ", ".join(f"`{flag}`" for flag in FLAGS))
         if not isinstance(value, bool):
-            raise wrong(settings.folder / CONFIG, f"{content(token)}.{key}", value, "true or false")
-    return AddedToken(content(token), **flags)
+            raise wrong(settings.folder / CONFIG, f"{text}.{key}", value, "true or false")
+        flags[key] = value
+    return AddedToken(text, **flags)

@@ -1,7 +1,6 @@
 """Which settings decide how text is read, which do not, and which are refused by their name."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from synthcli.data.tokenizers.published.settings import (
     ADDITIONAL,
@@ -128,7 +127,7 @@ def _check_unread(settings: Settings, key: str, value: object) -> None:
         raise _refuse(settings, key, value, f"`{name}` does not read it{says}: take the line out")
 
 
-def read_option(table: Mapping[str, Any], key: str) -> bool | None:
+def read_option(table: Mapping[str, object], key: str) -> bool | None:
     """Return what a `tokenizer.json` says of an option, None where its parts disagree."""
     found = {
         value
@@ -139,7 +138,7 @@ def read_option(table: Mapping[str, Any], key: str) -> bool | None:
     return False if not found else found.pop() if len(found) == 1 else None
 
 
-def _steps(tree: object) -> Iterator[Mapping[str, Any]]:
+def _steps(tree: object) -> Iterator[Mapping[str, object]]:
     """Yield every step of a normalizer or pre-tokenizer, those of sequences too."""
     if isinstance(tree, dict):
         yield tree
@@ -150,16 +149,21 @@ def _steps(tree: object) -> Iterator[Mapping[str, Any]]:
             yield from _steps(inner)
 
 
-def _option_of_step(step: Mapping[str, Any], key: str) -> bool | None:
+def _option_of_step(step: Mapping[str, object], key: str) -> bool | None:
     """Return what one step says of an option, None where it has nothing to do with it."""
     kind = step.get("type")
     if key == PREFIX:
         scheme = step.get("prepend_scheme")
-        return step.get(PREFIX) if scheme is None else scheme != "never"
+        return _as_flag(step.get(PREFIX)) if scheme is None else scheme != "never"
     if kind == "BertNormalizer":
         found = step.get({CASE: "lowercase", CHINESE: "handle_chinese_chars"}.get(key, key))
-        return bool(step.get("lowercase")) if key == ACCENTS and found is None else found
+        return bool(step.get("lowercase")) if key == ACCENTS and found is None else _as_flag(found)
     return True if kind == {CASE: "Lowercase", ACCENTS: "StripAccents"}.get(key) else None
+
+
+def _as_flag(value: object) -> bool | None:
+    """Return true or false where a value is one."""
+    return value if isinstance(value, bool) else None
 
 
 def _refuse(settings: Settings, key: str, value: object, hint: str) -> SynthError:

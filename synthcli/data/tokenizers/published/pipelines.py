@@ -7,7 +7,7 @@ options; where the file says otherwise in what no option sets, it is refused. An
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthcli.data.tokenizers.bpe import BYTES, byte_pair_model, read_merges
 from synthcli.data.tokenizers.patterns import refuse_runaway
@@ -29,6 +29,9 @@ from synthcli.data.tokenizers.vocabulary_file import read_pieces
 from synthcli.errors import SynthError
 from synthcli.safe_read import parse_json, read_bytes, read_text
 
+if TYPE_CHECKING:
+    import tokenizers
+
 UNKNOWN = "[UNK]"
 PARTS = ("normalizer", "pre_tokenizer", "model", "decoder")
 TYPES = {BERT: "WordPiece", GPT2: "BPE"}
@@ -40,7 +43,7 @@ DECIDED = {
 }
 
 
-def build_pipeline(settings: Settings) -> Any:
+def build_pipeline(settings: Settings) -> "tokenizers.Tokenizer":
     """Return what reads text in a folder, without its special and added tokens."""
     if settings.family == BERT:
         model = _bert(settings, _pieces(settings))
@@ -58,7 +61,7 @@ def build_pipeline(settings: Settings) -> Any:
     return model
 
 
-def parse(description: str) -> Any:
+def parse(description: str) -> "tokenizers.Tokenizer":
     """Build what encodes and decodes; the library says of a bad description no more than `Exception`."""
     from tokenizers import Tokenizer
 
@@ -74,7 +77,7 @@ def parse(description: str) -> Any:
     return model
 
 
-def _bert(settings: Settings, vocabulary: dict[str, int]) -> Any:
+def _bert(settings: Settings, vocabulary: dict[str, int]) -> "tokenizers.Tokenizer":
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
     unknown = content(settings.values.get("unk_token", UNKNOWN))
@@ -93,7 +96,9 @@ def _bert(settings: Settings, vocabulary: dict[str, int]) -> Any:
     return model
 
 
-def _gpt2(settings: Settings, vocabulary: dict[str, int], pairs: list[tuple[str, str]]) -> Any:
+def _gpt2(
+    settings: Settings, vocabulary: dict[str, int], pairs: list[tuple[str, str]]
+) -> "tokenizers.Tokenizer":
     from tokenizers import pre_tokenizers
 
     try:
@@ -127,10 +132,11 @@ def _pairs(settings: Settings) -> tuple[dict[str, int], list[tuple[str, str]]]:
         return dict(model["vocab"]), merges
     if not {ENTRIES, MERGES} <= settings.files:
         raise ValueError(f"there is no `{DESCRIBED}`, `{PIECES}`, or `{ENTRIES}` with `{MERGES}`")
-    return read_json_table(settings.folder / ENTRIES), read_merges(read_bytes(settings.folder / MERGES))
+    vocabulary: dict[str, Any] = read_json_table(settings.folder / ENTRIES)
+    return vocabulary, read_merges(read_bytes(settings.folder / MERGES))
 
 
-def _model_of(settings: Settings) -> Mapping[str, Any]:
+def _model_of(settings: Settings) -> dict[str, Any]:
     """Return the model of `tokenizer.json`, which has to be of the kind that the class builds."""
     assert settings.description is not None
     model, wanted = settings.description.get("model"), TYPES[settings.family]
@@ -145,7 +151,7 @@ def _model_of(settings: Settings) -> Mapping[str, Any]:
     return model
 
 
-def _refuse_other(settings: Settings, model: Any) -> None:
+def _refuse_other(settings: Settings, model: "tokenizers.Tokenizer") -> None:
     """Refuse a `tokenizer.json` that says what the class would read otherwise, and no option could set."""
     theirs = dict(leaves(json.loads(parse(json.dumps(settings.description)).to_str())))
     ours = dict(leaves(json.loads(model.to_str())))
@@ -162,17 +168,19 @@ def _refuse_other(settings: Settings, model: Any) -> None:
         raise SynthError(message, hint)
 
 
-def leaves(table: Mapping[str, Any], parts: tuple[str, ...] = PARTS) -> Iterator[tuple[str, Any]]:
+def leaves(table: Mapping[str, object], parts: tuple[str, ...] = PARTS) -> Iterator[tuple[str, object]]:
     """Yield every value of a description by its dotted path, vocabulary and merges aside."""
     for part in parts:
         if part == "model":
-            model = {key: value for key, value in table[part].items() if key not in ("vocab", "merges")}
+            whole = table[part]
+            assert isinstance(whole, dict)  # the library has read it
+            model = {key: value for key, value in whole.items() if key not in ("vocab", "merges")}
             yield from _values(part, model)
         else:
             yield from _values(part, table.get(part))
 
 
-def _values(path: str, tree: Any) -> Iterator[tuple[str, Any]]:
+def _values(path: str, tree: object) -> Iterator[tuple[str, object]]:
     if isinstance(tree, dict):
         for key, inner in tree.items():
             yield from _values(f"{path}.{key}", inner)

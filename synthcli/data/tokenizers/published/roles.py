@@ -3,12 +3,15 @@
 A role that has no token has that of its nearest relative.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthcli.data.tokenizers.published.added import DEFAULTS, END_OF_TEXT, list_named
 from synthcli.data.tokenizers.published.pipelines import content
 from synthcli.data.tokenizers.published.settings import BERT, CONFIG, Settings
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    import tokenizers
 
 ROLES = ("pad", "bos", "eos", "unk", "mask")
 # what stands in for a role that a publisher gave no token, in order
@@ -16,7 +19,7 @@ INSTEAD = {"bos": ("cls", "eos"), "eos": ("sep", "bos"), "pad": ("eos", "sep"), 
 ENDS = ("bos", "eos", "cls", "sep")
 
 
-def find_special_ids(model: Any, settings: Settings) -> dict[str, int]:
+def find_special_ids(model: "tokenizers.Tokenizer", settings: Settings) -> dict[str, int]:
     """Return the id of every role."""
     tokens = list_named(settings)
     named = {role: _id(model, tokens.get(f"{role}_token")) for role in (*ROLES, "cls", "sep")}
@@ -33,7 +36,7 @@ def find_special_ids(model: Any, settings: Settings) -> dict[str, int]:
     return {role: number for role, number in ids.items() if number is not None}
 
 
-def _id(model: Any, token: object) -> int | None:
+def _id(model: "tokenizers.Tokenizer", token: object) -> int | None:
     text = content(token)
     return None if text is None else model.token_to_id(text)
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_json
@@ -53,15 +52,15 @@ class Settings:
     """`values` are the options of `tokenizer_config.json`, those of older files put in where they count."""
 
     folder: Path
-    values: Mapping[str, Any]
-    model: Mapping[str, Any]  # `config.json`
+    values: Mapping[str, object]
+    model: Mapping[str, object]  # `config.json`
 
     @cached_property
     def files(self) -> frozenset[str]:
         return frozenset(path.name for path in self.folder.iterdir())
 
     @cached_property
-    def description(self) -> dict[str, Any] | None:
+    def description(self) -> dict[str, object] | None:
         """What `tokenizer.json` says, if there is one."""
         return read_json_table(self.folder / DESCRIBED) if DESCRIBED in self.files else None
 
@@ -110,7 +109,7 @@ def read_settings(folder: Path) -> Settings:
     return Settings(folder, values, _table(folder / MODEL_CONFIG))
 
 
-def _special_map(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+def _special_map(path: Path, values: Mapping[str, object]) -> dict[str, object]:
     """Return the map as it joins the options: tokens written as tables are special, lists are joined."""
     found = read_json_table(path)
     for key, value in found.items():
@@ -118,15 +117,16 @@ def _special_map(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
             found[key] = value | {"special": True}
         elif key == EXTRA and isinstance(value, list):
             own = values.get(key) or []
+            assert isinstance(own, list)
             found[key] = [*own, *(token for token in value if token not in own)]
     return found
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: Path) -> dict[str, object]:
     return read_json_table(path) if path.is_file() else {}
 
 
-def read_json_table(path: Path) -> dict[str, Any]:
+def read_json_table(path: Path) -> dict[str, object]:
     """Return the table of a JSON file."""
     found = read_json(path)
     if not isinstance(found, dict):

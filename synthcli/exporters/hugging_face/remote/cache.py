@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from synthcli.exporters.hugging_face.remote.padding import padding_of, starts_of
 from synthcli.exporters.hugging_face.remote.stacks import Seen
+from synthcli.model.stack import State
 from synthcli.model.state import select_state
 
-Run = Callable[[Tensor, Tensor, Tensor | None, Any], tuple[Seen, Any]]
+Run = Callable[[Tensor, Tensor, Tensor | None, State], tuple[Seen, State | None]]
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Group:
 
     rows: Tensor
     start: int
-    state: Any
+    state: State
 
 
 class SynthCache:
@@ -32,7 +32,7 @@ class SynthCache:
         self.groups = groups
 
     @classmethod
-    def before(cls, mask: Tensor | None, vectors: Tensor, state: Any) -> "SynthCache":
+    def before(cls, mask: Tensor | None, vectors: Tensor, state: State) -> "SynthCache":
         """Return the cache before the first position."""
         if mask is None:
             return cls([Group(torch.arange(len(vectors), device=vectors.device), 0, state)])
@@ -71,7 +71,9 @@ class SynthCache:
         for group in self.groups:
             new = vectors[group.rows, max(group.start - seen, 0) :]
             padding = padding_of(None if mask is None else mask[group.rows, group.start :])
-            part, group.state = run(group.rows, new, padding, group.state)
+            part, state = run(group.rows, new, padding, group.state)
+            assert state is not None  # of a call that was given one
+            group.state = state
             whole = whole or room_for(part, len(vectors), vectors.shape[1], seen)
             put(whole, part, group)
         assert whole is not None
@@ -113,7 +115,7 @@ def put(whole: Seen, part: Seen, group: Group) -> None:
         all_rows[group.rows, :, all_rows.shape[2] - x.shape[2] :] = x
 
 
-def cache_of(past: Any) -> SynthCache | None:
+def cache_of(past: object) -> SynthCache | None:
     """Return the cache that a call goes on from; another library's is refused."""
     if past is None or isinstance(past, SynthCache):
         return past

@@ -1,11 +1,11 @@
 """A language model for `AutoModelForCausalLM`."""
 
-from typing import Any
-
 from torch import Tensor
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.cache import SynthCache
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.decoder import SynthDecoderModel
 from synthcli.exporters.hugging_face.remote.generating import SynthGenerationMixin
 from synthcli.exporters.hugging_face.remote.lm_head import build_lm_head
@@ -16,7 +16,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import SynthPreTrainedMod
 class SynthForCausalLM(SynthGenerationMixin, SynthPreTrainedModel):
     """Logits of every next token; padding may stand on either side."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         table = table_of(config)
         self.model = SynthDecoderModel(config)
@@ -35,8 +35,8 @@ class SynthForCausalLM(SynthGenerationMixin, SynthPreTrainedModel):
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Tensor | int | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return logits, the loss where there are labels, and what the next call goes on from.
 
         `logits_to_keep` are the last positions, or the positions themselves, whose logits are wanted. Losses
@@ -51,6 +51,7 @@ class SynthForCausalLM(SynthGenerationMixin, SynthPreTrainedModel):
         logits = self.head(seen.last_hidden_state[:, kept])
         loss = None
         if shifted is not None:
+            assert isinstance(shifted, Tensor)
             loss = token_loss(logits, shifted, num_items_in_batch)
         elif labels is not None:
             loss = token_loss(logits[:, :-1], labels[:, 1:], num_items_in_batch)

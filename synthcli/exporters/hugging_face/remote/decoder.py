@@ -1,11 +1,11 @@
 """The stack of a language model without its head, for `AutoModel`."""
 
-from typing import Any
-
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.cache import SynthCache, cache_of
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.keywords import PACKING, refuse, refuse_mask
 from synthcli.exporters.hugging_face.remote.lm_head import build_transform
 from synthcli.exporters.hugging_face.remote.packing import layout_of, refuse_positions
@@ -17,7 +17,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import (
 from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restore_rows, run_stack
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
-from synthcli.model.stack import Stack
+from synthcli.model.stack import Stack, State
 from synthcli.model.tasks import build_embeddings
 
 
@@ -26,9 +26,10 @@ class SynthDecoderModel(SynthPreTrainedModel):
 
     _keys_to_ignore_on_load_unexpected = [r"^head\."]  # noqa: RUF012
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         table = table_of(config)
+        assert table.decoder is not None
         self.embeddings = build_embeddings(table, table.decoder.max_length)
         self.decoder = Stack(table, table.decoder)
         self.transform = build_transform(table)
@@ -47,8 +48,8 @@ class SynthDecoderModel(SynthPreTrainedModel):
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return hidden states, and what the next call goes on from.
 
         `position_ids` restart at 0 where the next text of a packed row begins.
@@ -66,7 +67,9 @@ class SynthDecoderModel(SynthPreTrainedModel):
             cache = cache or SynthCache.before(attention_mask, vectors, self.decoder.initial_state())
             refuse_positions(position_ids, attention_mask, cache.starts, past, vectors.shape[1])
 
-            def run(rows: Tensor, new: Tensor, padding: Any, state: Any) -> Any:
+            def run(
+                rows: Tensor, new: Tensor, padding: Tensor | None, state: State
+            ) -> tuple[Seen, State | None]:
                 return self.run(new, padding, state, maps)
 
             seen = cache.step(run, vectors, attention_mask)
@@ -84,7 +87,9 @@ class SynthDecoderModel(SynthPreTrainedModel):
         seen, _ = self.run(layout.to_front(vectors), layout.padding, None, maps)
         return restore_rows(layout, seen)
 
-    def run(self, vectors: Tensor, padding: Tensor | None, state: Any, maps: bool) -> tuple[Seen, Any]:
+    def run(
+        self, vectors: Tensor, padding: Tensor | None, state: State | None, maps: bool
+    ) -> tuple[Seen, State | None]:
         """Return what positions see, the first real one of a row at 0, and the state after them."""
         if maps:
             refuse_maps(self.decoder)

@@ -1,11 +1,11 @@
 """The stack of an encoder without its head, for `AutoModel`."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.utils.generic import ModelOutput
 
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.keywords import PACKING, refuse, refuse_mask
 from synthcli.exporters.hugging_face.remote.packing import Unpacked, layout_of
 from synthcli.exporters.hugging_face.remote.padding import Turn
@@ -30,10 +30,11 @@ class SynthEncoderModel(SynthPreTrainedModel):
 
     _keys_to_ignore_on_load_unexpected = [r"^(head|transform|classifier|qa_outputs)\."]  # noqa: RUF012
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         table = table_of(config)
         stack = table.encoder or table.decoder
+        assert stack is not None
         self.embeddings = build_embeddings(table, stack.max_length)
         self.add_module(table.main_stack, Stack(table, stack))
         self.pooler = nn.Linear(table.d_model, table.d_model) if table.head.pooler else None
@@ -51,8 +52,8 @@ class SynthEncoderModel(SynthPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return hidden states (batch, length, d_model) and the vector of each text.
 
         `position_ids` restart at 0 where the next text of a packed row begins; packed rows have no vector.
@@ -81,6 +82,7 @@ class SynthEncoderModel(SynthPreTrainedModel):
     def run(self, layout: Turn | Unpacked, vectors: Tensor, types: Tensor | None, maps: bool) -> Seen:
         """Return what positions see, the first real one of a row at 0."""
         stack = self.get_submodule(self.main_stack)
+        assert isinstance(stack, Stack)
         if maps:
             refuse_maps(stack)
         types = None if types is None else layout.to_front(types)
@@ -104,7 +106,7 @@ class SynthEncoderModel(SynthPreTrainedModel):
 class SynthEncoderHead(SynthPreTrainedModel):
     """What stands on an encoder; a subclass makes its head, and then calls `finish`."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         self.model = SynthEncoderModel(config)
 
@@ -113,14 +115,14 @@ class SynthEncoderHead(SynthPreTrainedModel):
         inputs: tuple[Tensor | None, ...],
         output_attentions: bool | None,
         output_hidden_states: bool | None,
-        others: dict[str, Any],
-    ) -> Any:
+        others: dict[str, object],
+    ) -> BaseModelOutputWithPooling:
         """Return what the encoder makes of tokens, mask, types, positions and vectors, in this order."""
         refuse(self, others, () if inputs[3] is None else PACKING)
         return self.model(*inputs, output_attentions, output_hidden_states, return_dict=True)
 
 
-def vector_of(seen: Any) -> Tensor:
+def vector_of(seen: BaseModelOutputWithPooling) -> Tensor:
     """Return the vector of each text, or raise where rows hold several texts."""
     if seen.pooler_output is None:
         raise ValueError(

@@ -3,7 +3,8 @@
 import inspect
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Any
+
+from torch import Tensor, nn
 
 # what models of transformers take and these do not, and why
 REASONS: dict[str, str] = {
@@ -28,7 +29,7 @@ REASONS: dict[str, str] = {
 PACKING = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx")
 
 
-def refuse(model: Any, others: Mapping[str, Any], told: Collection[str] = ()) -> None:
+def refuse(model: nn.Module, others: Mapping[str, object], told: Collection[str] = ()) -> None:
     """Raise for the first argument but those that were `told` otherwise; None and False ask for nothing."""
     for name, value in others.items():
         if name in told or (name in REASONS and (value is None or value is False)):
@@ -41,7 +42,7 @@ def refuse(model: Any, others: Mapping[str, Any], told: Collection[str] = ()) ->
         raise TypeError(f"{kind} got an unknown argument `{name}`{meant}")
 
 
-def refuse_mask(mask: Any, name: str = "attention_mask", length: int | None = None) -> None:
+def refuse_mask(mask: Tensor | None, name: str = "attention_mask", length: int | None = None) -> None:
     """Raise for a mask that is not 1 at tokens and 0 at padding, of all `length` positions."""
     if mask is None:
         return

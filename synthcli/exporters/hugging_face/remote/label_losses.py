@@ -1,18 +1,23 @@
 """Losses of classes, of numbers and of answers, as the configuration's `problem_type` says."""
 
-from typing import Any
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from transformers import PretrainedConfig
 
 from synthcli.exporters.hugging_face.remote.losses import token_loss
 
-REGRESSION, SINGLE, MULTI = "regression", "single_label_classification", "multi_label_classification"
+REGRESSION: Final = "regression"
+SINGLE: Final = "single_label_classification"
+MULTI: Final = "multi_label_classification"
 IGNORED = -100  # a label that counts for nothing
 
 
-def label_loss(config: Any, logits: Tensor, labels: Tensor, count: Tensor | int | None = None) -> Tensor:
+def label_loss(
+    config: PretrainedConfig, logits: Tensor, labels: Tensor, count: Tensor | int | None = None
+) -> Tensor:
     """Return squared error, cross-entropy of one class a text, or binary cross-entropy of every class.
 
     `labels` are (batch,), or (batch, labels) of several numbers or of classes that do not exclude each other.
@@ -28,7 +33,7 @@ def label_loss(config: Any, logits: Tensor, labels: Tensor, count: Tensor | int 
     return average_errors(F.binary_cross_entropy_with_logits(logits, targets, reduction="none"), count)
 
 
-def problem_of(config: Any, labels: Tensor) -> str:
+def problem_of(config: PretrainedConfig, labels: Tensor) -> str:
     """Return `problem_type`; where there is none it is what the first labels look like, and stays so."""
     if config.problem_type is None and config.num_labels == 1:
         config.problem_type = REGRESSION

@@ -1,10 +1,10 @@
 """A masked language model for `AutoModelForMaskedLM`."""
 
-from typing import Any
-
 from torch import Tensor, nn
 from transformers.modeling_outputs import MaskedLMOutput
+from transformers.utils.generic import ModelOutput
 
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.encoder import SynthEncoderHead
 from synthcli.exporters.hugging_face.remote.lm_head import build_lm_head, build_transform, replace_head
 from synthcli.exporters.hugging_face.remote.losses import token_loss
@@ -15,7 +15,7 @@ from synthcli.model.dropout import Dropout
 class SynthForMaskedLM(SynthEncoderHead):
     """Logits of every position; padding may stand on either side."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         table = table_of(config)
         self.dropout = Dropout(table.head.dropout)
@@ -41,8 +41,8 @@ class SynthForMaskedLM(SynthEncoderHead):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return logits and, where there are labels, the mean loss of those that are not −100."""
         inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
         seen = self.read(inputs, output_attentions, output_hidden_states, others)

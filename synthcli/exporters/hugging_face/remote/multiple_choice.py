@@ -1,10 +1,10 @@
 """A model that chooses one of several texts, for `AutoModelForMultipleChoice`."""
 
-from typing import Any
-
 from torch import Tensor, nn
 from transformers.modeling_outputs import MultipleChoiceModelOutput
+from transformers.utils.generic import ModelOutput
 
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.encoder import SynthEncoderHead, vector_of
 from synthcli.exporters.hugging_face.remote.losses import token_loss
 
@@ -12,7 +12,7 @@ from synthcli.exporters.hugging_face.remote.losses import token_loss
 class SynthForMultipleChoice(SynthEncoderHead):
     """A logit for each text of a row: (batch, choices, length) → (batch, choices)."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         self.classifier = nn.Linear(config.hidden_size, 1)
         self.finish()
@@ -29,18 +29,19 @@ class SynthForMultipleChoice(SynthEncoderHead):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return logits and, where there are labels, the mean cross-entropy of the right choice.
 
         Inputs have an axis of choices after the batch's; hidden states are those of batch · choices texts.
         """
         given = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        texts: Any = input_ids if inputs_embeds is None else inputs_embeds
+        texts = input_ids if inputs_embeds is None else inputs_embeds
         if texts is not None and texts.dim() < (3 if inputs_embeds is None else 4):
             raise ValueError("a row holds several texts to choose from: inputs are (batch, choices, length)")
         inputs = tuple(None if x is None else x.flatten(0, 1) for x in given)
         seen = self.read(inputs, output_attentions, output_hidden_states, others)
+        assert texts is not None  # or nothing was read
         logits = self.classifier(vector_of(seen)).view(texts.shape[:2])
         loss = None if labels is None else token_loss(logits, labels, num_items_in_batch)
         output = MultipleChoiceModelOutput(

@@ -15,20 +15,20 @@ class Unpacked:
     def __init__(self, shape: tuple[int, int], rows: Tensor, firsts: Tensor, lengths: Tensor) -> None:
         self.shape, self.rows = shape, rows
         steps = torch.arange(int(lengths.max()), device=rows.device)
-        self.padding: Tensor | None = steps >= lengths[:, None]
+        self.padding = steps >= lengths[:, None]
         self.columns = (firsts[:, None] + steps).clamp_max(shape[1] - 1)  # (texts, longest)
 
     def to_front(self, rows: Tensor) -> Tensor:
         return rows[self.rows[:, None], self.columns]
 
     def back(self, texts: Tensor) -> Tensor:
-        text, step = (self.columns >= 0).logical_and(~self.padding).nonzero(as_tuple=True)  # type: ignore[operator]
+        text, step = (self.columns >= 0).logical_and(~self.padding).nonzero(as_tuple=True)
         found = texts.new_zeros(*self.shape, *texts.shape[2:])
         return found.index_put((self.rows[text], self.columns[text, step]), texts[text, step])
 
     def back_map(self, maps: Tensor) -> Tensor:
         """Return maps (batch, heads, queries, keys) that are 0 from one text to another."""
-        real = ~self.padding  # type: ignore[operator]
+        real = ~self.padding
         text, query, key = (real[:, :, None] & real[:, None, :]).nonzero(as_tuple=True)
         found = maps.new_zeros(self.shape[0], self.shape[1], self.shape[1], maps.shape[1])
         places = (self.rows[text], self.columns[text, query], self.columns[text, key])

@@ -5,11 +5,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.settings import settings
+from synthcli.exporters.hugging_face.remote.stacks import Checkpointing
 from synthcli.model.adaptive import AdaptiveEmbedding
+from synthcli.model.embeddings import Embeddings
+from synthcli.model.initialise import DrawsItself
 from synthcli.model.stack import Stack
+from synthcli.model_config.model import ModelConfig
 
 
 class SynthPreTrainedModel(PreTrainedModel):
@@ -31,7 +36,7 @@ class SynthPreTrainedModel(PreTrainedModel):
         blocks = [block for stack in stacks for block in stack.blocks]
         self._no_split_modules = sorted({type(block).__name__ for block in blocks})
         self._tied_weights_keys = tied_names(self)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()  # type: ignore[no-untyped-call]  # of transformers, without types
 
     def _init_weights(self, module: nn.Module) -> None:
         """Draw what the weights lack, or all of a model that has none: N(0, 0.02²), biases 0, norms 1."""
@@ -41,21 +46,20 @@ class SynthPreTrainedModel(PreTrainedModel):
                 nn.init.normal_(parameter, std=0.02)
             else:
                 nn.init.constant_(parameter, 1.0 if is_norm and name == "weight" else 0.0)
-        if hasattr(module, "initialise_parameters"):
-            module.initialise_parameters()  # type: ignore[operator]
+        if isinstance(module, DrawsItself):
+            module.initialise_parameters()
 
-    def embeddings_of_words(self) -> list[Any]:
+    def embeddings_of_words(self) -> list[Embeddings]:
         """Return what holds a table of words: the reader of the input first."""
-        stack: Any = self.base_model
         names = ("source_embeddings", "embeddings")
-        return [getattr(stack, name) for name in names if hasattr(stack, name)]
+        return [getattr(self.base_model, name) for name in names if hasattr(self.base_model, name)]
 
     def get_input_embeddings(self) -> nn.Module:
-        tokens: nn.Module = self.embeddings_of_words()[0].tokens
-        return tokens
+        return self.embeddings_of_words()[0].tokens
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         value, old = self.replaceable(value), self.get_input_embeddings()
+        assert isinstance(value, nn.Embedding)
         for holder in self.embeddings_of_words():
             if holder.tokens is old:
                 holder.tokens = value
@@ -82,13 +86,14 @@ class SynthPreTrainedModel(PreTrainedModel):
         self.replaceable(nn.Identity())
         size = (new_num_tokens, pad_to_multiple_of, mean_resizing)
         for holder in self.embeddings_of_words()[1:]:
+            assert isinstance(holder.tokens, nn.Embedding)
             self._get_resized_embeddings(holder.tokens, *size)
         table = super().resize_token_embeddings(*size)
         self.config.synth = self.config.synth | {"vocab_size": self.config.vocab_size}
         return table
 
     @property
-    def checkpoint_function(self) -> Any:
+    def checkpoint_function(self) -> Checkpointing | None:
         """The function that runs a block again in the backward pass, or None."""
         is_wanted = getattr(self, "gradient_checkpointing", False) and self.training
         return self._gradient_checkpointing_func if is_wanted else None
@@ -104,18 +109,20 @@ class SynthPreTrainedModel(PreTrainedModel):
         """Return an option of the call, or that of the configuration."""
         return bool(getattr(self.config, name, False) if given is None else given)
 
-    def wrap_output(self, output: Any, return_dict: bool | None) -> Any:
+    def wrap_output(self, output: ModelOutput, return_dict: bool | None) -> ModelOutput | tuple[object, ...]:
         """Return an output as the caller wants it, a tuple where `return_dict` is False."""
         is_dict = getattr(self.config, "return_dict", True) if return_dict is None else return_dict
         return output if is_dict else output.to_tuple()
 
 
-def table_of(config: SynthConfig) -> Any:
+def table_of(config: SynthConfig) -> ModelConfig:
     """Return the model's own settings; its vocabulary is as large as transformers says."""
-    return settings(config.synth | {"vocab_size": config.vocab_size})
+    table = settings(config.synth | {"vocab_size": config.vocab_size})
+    assert isinstance(table, ModelConfig)
+    return table
 
 
-def vectors_of(model: Any, ids: Tensor | None, vectors: Tensor | None) -> Tensor:
+def vectors_of(model: nn.Module, ids: Tensor | None, vectors: Tensor | None) -> Tensor:
     """Return the vectors of `input_ids`, or `inputs_embeds`: one of them is given."""
     if (ids is None) == (vectors is None):
         raise ValueError("give either `input_ids` or `inputs_embeds`")

@@ -1,10 +1,10 @@
 """A model that finds where in a text its answer begins and ends, for `AutoModelForQuestionAnswering`."""
 
-from typing import Any
-
 from torch import Tensor, nn
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
+from transformers.utils.generic import ModelOutput
 
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.encoder import SynthEncoderHead
 from synthcli.exporters.hugging_face.remote.label_losses import span_loss
 
@@ -14,7 +14,7 @@ EDGES = 2  # a logit of the first position of an answer, and one of its last
 class SynthForQuestionAnswering(SynthEncoderHead):
     """Two logits at every position; padding may stand on either side."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         self.qa_outputs = nn.Linear(config.hidden_size, EDGES)
         self.finish()
@@ -32,8 +32,8 @@ class SynthForQuestionAnswering(SynthEncoderHead):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return logits (batch, length) of both edges and, where both are given, the mean of their losses.
 
         An edge that is not in the text counts for nothing.

@@ -1,12 +1,12 @@
 """An encoder-decoder for `AutoModelForSeq2SeqLM`."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import Seq2SeqLMOutput
+from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.cache import SynthCache
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.generating import SynthGenerationMixin
 from synthcli.exporters.hugging_face.remote.lm_head import build_lm_head
 from synthcli.exporters.hugging_face.remote.losses import token_loss
@@ -19,7 +19,7 @@ IGNORED = -100  # a label that counts for nothing
 class SynthForSeq2SeqLM(SynthGenerationMixin, SynthPreTrainedModel):
     """Logits of every next target token; padding of sources and targets may stand on either side."""
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         self.model = SynthSeq2SeqModel(config)
         self.head = build_lm_head(table_of(config), self.model.embeddings)
@@ -34,7 +34,7 @@ class SynthForSeq2SeqLM(SynthGenerationMixin, SynthPreTrainedModel):
         attention_mask: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
-        encoder_outputs: Any = None,
+        encoder_outputs: ModelOutput | tuple[object, ...] | None = None,
         past_key_values: SynthCache | None = None,
         inputs_embeds: Tensor | None = None,
         decoder_inputs_embeds: Tensor | None = None,
@@ -42,8 +42,8 @@ class SynthForSeq2SeqLM(SynthGenerationMixin, SynthPreTrainedModel):
         use_cache: bool | None = None,
         num_items_in_batch: Tensor | int | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return logits, the loss where there are labels, and what the next call goes on from.
 
         Losses are averaged over labels that are not −100, or summed and divided by `num_items_in_batch`.

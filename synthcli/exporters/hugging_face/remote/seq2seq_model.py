@@ -1,11 +1,11 @@
 """An encoder and a decoder without their head, for `AutoModel`."""
 
-from typing import Any
-
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqModelOutput
+from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.cache import SynthCache, cache_of
+from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
 from synthcli.exporters.hugging_face.remote.keywords import refuse, refuse_mask
 from synthcli.exporters.hugging_face.remote.lm_head import build_transform
 from synthcli.exporters.hugging_face.remote.padding import Turn
@@ -17,7 +17,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import (
 from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restore_rows, run_stack
 from synthcli.model.context import Context
 from synthcli.model.dropout import Dropout
-from synthcli.model.stack import Stack
+from synthcli.model.stack import Stack, State
 from synthcli.model.tasks import build_embeddings
 
 
@@ -26,9 +26,9 @@ class SynthEncoder(nn.Module):
 
     main_input_name = "input_ids"
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "SynthSeq2SeqModel") -> None:
         super().__init__()
-        self.owner: tuple[Any, ...] = (model,)
+        self.owner = (model,)
 
     def forward(
         self,
@@ -38,8 +38,8 @@ class SynthEncoder(nn.Module):
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return the hidden states that a decoder reads."""
         (model,) = self.owner
         refuse(self, others)
@@ -61,9 +61,10 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
 
     _keys_to_ignore_on_load_unexpected = [r"^head\."]  # noqa: RUF012
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SynthConfig) -> None:
         super().__init__(config)
         table = table_of(config)
+        assert table.encoder is not None and table.decoder is not None
         self.source_embeddings = build_embeddings(table, table.encoder.max_length)
         self.embeddings = build_embeddings(table, table.decoder.max_length)
         if table.embeddings.tie == "all":
@@ -84,7 +85,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         attention_mask: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
         decoder_attention_mask: Tensor | None = None,
-        encoder_outputs: Any = None,
+        encoder_outputs: ModelOutput | tuple[object, ...] | None = None,
         past_key_values: SynthCache | None = None,
         inputs_embeds: Tensor | None = None,
         decoder_inputs_embeds: Tensor | None = None,
@@ -92,8 +93,8 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> ModelOutput | tuple[object, ...]:
         """Return hidden states of the target, of the source, and what the next call goes on from."""
         refuse(self, others)
         maps = self.says("output_attentions", output_attentions)
@@ -102,8 +103,10 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
             encoder_outputs = self.get_encoder()(
                 input_ids, attention_mask, inputs_embeds, every, maps, return_dict=True
             )
-        refuse_mask(attention_mask, length=encoder_outputs[0].shape[1])
-        source = Source(encoder_outputs[0], attention_mask)
+        memory = encoder_outputs[0]
+        assert isinstance(memory, Tensor)
+        refuse_mask(attention_mask, length=memory.shape[1])
+        source = Source(memory, attention_mask)
         vectors = vectors_of(self.embeddings.tokens, decoder_input_ids, decoder_inputs_embeds)
         cache = cache_of(past_key_values)
         past = 0 if cache is None else cache.get_seq_length()
@@ -113,7 +116,9 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         else:
             cache = cache or SynthCache.before(decoder_attention_mask, vectors, self.decoder.initial_state())
 
-            def run(rows: Tensor, new: Tensor, padding: Any, state: Any) -> Any:
+            def run(
+                rows: Tensor, new: Tensor, padding: Tensor | None, state: State
+            ) -> tuple[Seen, State | None]:
                 return self.run_decoder(new, padding, source, rows, state, maps)
 
             seen = cache.step(run, vectors, decoder_attention_mask)
@@ -123,7 +128,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
             decoder_hidden_states=seen.hidden if every else None,
             decoder_attentions=seen.maps if maps else None,
             cross_attentions=source.restore_maps(seen.cross_maps) if maps else None,
-            encoder_last_hidden_state=encoder_outputs[0],
+            encoder_last_hidden_state=memory,
             encoder_hidden_states=getattr(encoder_outputs, "hidden_states", None),
             encoder_attentions=getattr(encoder_outputs, "attentions", None),
         )
@@ -146,8 +151,14 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         return restore_rows(turn, seen)
 
     def run_decoder(
-        self, vectors: Tensor, padding: Any, source: "Source", rows: Any, state: Any, maps: bool
-    ) -> tuple[Seen, Any]:
+        self,
+        vectors: Tensor,
+        padding: Tensor | None,
+        source: "Source",
+        rows: Tensor | slice,
+        state: State | None,
+        maps: bool,
+    ) -> tuple[Seen, State | None]:
         """Return what target positions of some rows see, the first real one at 0, and the state."""
         start = 0 if state is None else state.position
         memory = None if start else source.memory[rows]  # later a state holds what is read of it

@@ -6,7 +6,7 @@ from typing import Any
 SETTINGS: dict[str, Any] = {}  # by kind, or by key; the exported file has those of its configuration
 
 
-def settings(table: Any, key: str = "model") -> Any:
+def settings(table: object, key: str = "model") -> object:
     """Return the settings of a table and of the tables in it; what only training reads is left out."""
     if isinstance(table, list):
         return tuple(settings(item, key) for item in table)

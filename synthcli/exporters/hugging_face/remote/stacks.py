@@ -1,15 +1,21 @@
 """A stack run block by block: hidden states, maps of attention, and blocks run again for gradients."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from synthcli.exporters.hugging_face.remote.packing import Unpacked
+from synthcli.exporters.hugging_face.remote.padding import Turn
+from synthcli.model.blocks.base import Block, BlockState
 from synthcli.model.context import Context
-from synthcli.model.mixers.attention import Attention
-from synthcli.model.stack import State
+from synthcli.model.mixers.attention import Attention, AttentionState
+from synthcli.model.stack import Stack, State
+
+# runs a function of tensors now, and once more in the backward pass
+Checkpointing = Callable[..., tuple[Tensor, BlockState | None]]
 
 
 class Seen(NamedTuple):
@@ -21,13 +27,13 @@ class Seen(NamedTuple):
 
 
 def run_stack(
-    stack: Any,
+    stack: Stack,
     x: Tensor,
     context: Context,
     cross: Context | None = None,
     state: State | None = None,
     *,
-    checkpointing: Any = None,
+    checkpointing: Checkpointing | None = None,
     maps: bool = False,
 ) -> tuple[Seen, State | None]:
     """Return what `stack(x, …)` computes on its way, the norm at its end included."""
@@ -47,11 +53,16 @@ def run_stack(
 
 
 def again(
-    checkpointing: Any, block: Any, x: Tensor, context: Context, cross: Context | None, state: Any
-) -> Any:
+    checkpointing: Checkpointing,
+    block: Block,
+    x: Tensor,
+    context: Context,
+    cross: Context | None,
+    state: BlockState | None,
+) -> tuple[Tensor, BlockState | None]:
     """Run a block now, and once more in the backward pass; what gradients flow to is given as tensors."""
 
-    def run(x: Tensor, memory: Tensor | None) -> Any:
+    def run(x: Tensor, memory: Tensor | None) -> tuple[Tensor, BlockState | None]:
         across = cross if cross is None else replace(cross, memory=memory)
         return block(x, context, across, state)
 
@@ -64,8 +75,10 @@ def record_maps(stack: nn.Module, wanted: bool) -> Iterator[tuple[list[Tensor], 
     own: list[Tensor] = []
     across: list[Tensor] = []
 
-    def record(module: Any, given: tuple[Any, ...]) -> None:
-        (across if module.is_cross else own).append(module.attention_map(*given))
+    def record(module: nn.Module, given: tuple[Tensor, Context, AttentionState | None]) -> None:
+        assert isinstance(module, Attention)
+        maps = across if module.is_cross else own
+        maps.append(module.attention_map(*given))
 
     hooks = [module.register_forward_pre_hook(record) for module in attentions(stack)] if wanted else []
     try:
@@ -87,7 +100,7 @@ def refuse_maps(stack: nn.Module) -> None:
         )
 
 
-def restore_rows(layout: Any, seen: Seen) -> Seen:
+def restore_rows(layout: Turn | Unpacked, seen: Seen) -> Seen:
     """Return what was seen as it stands in the rows of the caller."""
     hidden = tuple(layout.back(x) for x in seen.hidden)
     across = tuple(layout.back(x.transpose(1, 2)).transpose(1, 2) for x in seen.cross_maps)
