@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -32,6 +32,9 @@ from synthcli.cli.presets import Scale, Set
 from synthcli.cli.samples_shown import compare_files
 from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, count_trials
 from synthcli.errors import Stopped
+
+if TYPE_CHECKING:
+    from synthcli.compare.contrasts import ContrastTable
 
 
 def compare(
@@ -119,8 +122,8 @@ def compare(
         comparison = (prepare_ladder if config.ladder else prepare)(config)
         if noise_floor and not only_plan:
             return show_noise(*find_noise(comparison, board, jobs), as_json)
-        report = {} if only_plan else compare_arms(comparison, output, board, jobs)
-    if only_plan:
+        report = None if only_plan else compare_arms(comparison, output, board, jobs)
+    if report is None:
         return show_plan(comparison, as_json)
     show_report(report, as_json)
     if not as_json:
@@ -132,7 +135,7 @@ def compare(
     return None
 
 
-def may_be_worse(contrast: dict[str, Any], difference: float) -> bool:
+def may_be_worse(contrast: "ContrastTable", difference: float) -> bool:
     """Whether the interval of seeds and samples together reaches as far on the worse side."""
     low, high = contrast["both"]["interval"]
-    return bool(-low >= difference if contrast["higher_is_better"] else high >= difference)
+    return -low >= difference if contrast["higher_is_better"] else high >= difference

@@ -1,9 +1,10 @@
 """What `synth compare` prints: the plan, the verdicts, noise floors."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
 from synthcli.cli.tuning_shown import show_tuning
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from synthcli.jobs.compare.compare import ArmComparison
     from synthcli.jobs.compare.config import CompareConfig
     from synthcli.jobs.compare.noise import NoiseFloor
+    from synthcli.jobs.compare.report_types import CompareReport
 
 PLANNED = {  # of an arm, and in words
     "parameters": "parameters",
@@ -58,11 +60,10 @@ def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
         ladder = {} if config.ladder is None else {"ladder": parts}
         return screen.data(json.dumps({**table, **tuning, **ladder}, indent=2))
     keys = [key for key in PLANNED if key in rows[0]]
-    cells = [
-        [", ".join(filter(None, (row["arm"], name))), *(number_words(row[key]) for key in keys)]
-        for name, of_part in parts.items()
-        for row in of_part
+    named: list[tuple[str, Mapping[str, object]]] = [
+        (", ".join(filter(None, (row["arm"], name))), row) for name, part in parts.items() for row in part
     ]
+    cells = [[name, *(number_words(row[key]) for key in keys)] for name, row in named]
     head = ["arm", *(PLANNED[key] for key in keys)]
     screen.table("Arms", head, cells, frozenset(range(1, len(head))))
     for line in lines:
@@ -89,7 +90,7 @@ def power_lines(config: "CompareConfig") -> list[str]:
     return lines
 
 
-def show_report(report: dict[str, Any], as_json: bool) -> None:
+def show_report(report: "CompareReport", as_json: bool) -> None:
     """Print the verdicts, and the paragraph to quote."""
     from synthcli.jobs.compare.report import verdict_words
     from synthcli.jobs.ladder.tables import multiplier_lines

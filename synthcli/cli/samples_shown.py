@@ -1,12 +1,16 @@
 """`synth compare --samples`: files of lm-eval's samples, and what is said of them."""
 
 import json
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from synthcli.cli import screen
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.compare.samples import SampleContrast
 
 FITTING = ("arms", "samples", "metric", "as_json")  # parameters that mean something of files
 COLUMNS = [
@@ -29,7 +33,7 @@ def compare_files(context: typer.Context, paths: list[str], metrics: list[str], 
     refuse_other_options(context)
     contrasts = compare_samples(paths, metrics)
     if as_json:
-        return screen.data(json.dumps(contrasts, indent=2, ensure_ascii=False))
+        return screen.data(json.dumps([asdict(one) for one in contrasts], indent=2, ensure_ascii=False))
     return show_contrasts(contrasts)
 
 
@@ -43,18 +47,18 @@ def refuse_other_options(context: typer.Context) -> None:
             raise SynthError(message, "leave it out")
 
 
-def show_contrasts(contrasts: list[dict[str, Any]]) -> None:
+def show_contrasts(contrasts: "list[SampleContrast]") -> None:
     """Print the differences, and what they are not."""
     rows = []
     for one in contrasts:
-        low, high = one["interval"]
-        values = [f"{one['baseline_value']:.4g}", f"{one['arm_value']:.4g}", f"{one['difference']:+.3g}"]
-        tests = [f"{one[key]:.3g}" for key in ("bootstrap_p", "randomisation_p", "adjusted_p")]
-        rows.append([one["arm"], one["figure"], *values, f"{low:+.3g} to {high:+.3g}", *tests])
+        low, high = one.interval
+        values = [f"{one.baseline_value:.4g}", f"{one.arm_value:.4g}", f"{one.difference:+.3g}"]
+        tests = [f"{p:.3g}" for p in (one.bootstrap_p, one.randomisation_p, one.adjusted_p)]
+        rows.append([one.arm, one.figure, *values, f"{low:+.3g} to {high:+.3g}", *tests])
     first = contrasts[0]
-    title = f"Differences to {first['baseline']}, {first['documents']:,} documents"
+    title = f"Differences to {first.baseline}, {first.documents:,} documents"
     screen.table(title, COLUMNS, rows, right=frozenset({2, 3, 4, 6, 7, 8}))
-    for arm, count in {one["arm"]: one["other_prompts"] for one in contrasts}.items():
+    for arm, count in {one.arm: one.other_prompts for one in contrasts}.items():
         if count:
             screen.say(f"note: `{arm}` was asked otherwise in {count:,} documents: their prompts differ")
     screen.say("one run of each: over documents alone; nothing is said of other seeds")

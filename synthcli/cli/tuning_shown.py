@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
+
+if TYPE_CHECKING:
+    from synthcli.jobs.tune.report_types import TunePlan, TuningReport
 
 PLANNED = {  # of a tuning, and in words
     "parameters": "parameters",
@@ -16,7 +19,7 @@ PLANNED = {  # of a tuning, and in words
 }
 
 
-def show_tuning(table: Mapping[str, Any]) -> None:
+def show_tuning(table: "TuningReport") -> None:
     """Print the trials of every arm, the best marked, and what to look at again."""
     from synthcli.jobs.tune.words import best_of_k_cells, cells, headers, warnings_of
 
@@ -33,13 +36,14 @@ def show_tuning(table: Mapping[str, Any]) -> None:
         screen.warn(line)
 
 
-def show_plan_of_tuning(plan: Mapping[str, Any], as_json: bool) -> None:
+def show_plan_of_tuning(plan: "TunePlan", as_json: bool) -> None:
     """Print what a tuning takes, and where it looks."""
     from synthcli.jobs.compare.report import number_words
 
     if as_json:
         return screen.data(json.dumps(plan, indent=2))
-    cells = [[plan["arm"], *(number_words(plan[key]) for key in PLANNED)]]
+    table: Mapping[str, object] = plan
+    cells = [[plan["arm"], *(number_words(table[key]) for key in PLANNED)]]
     screen.table(None, ["arm", *PLANNED.values()], cells, frozenset(range(1, 1 + len(PLANNED))))
     keys = list(plan["points"][0])
     rows = [

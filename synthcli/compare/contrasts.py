@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -35,9 +35,61 @@ class PairedArms:
     seeds: tuple[int, ...]
 
 
+class OverSeeds(TypedDict):
+    """A difference over seeds: Student's interval, and what the signs of pairs say."""
+
+    differences: list[float]
+    error: float | None
+    is_noise_floor: bool
+    interval: tuple[float, float] | None
+    sign_flip_p: float
+    smallest_sign_flip_p: float
+    correlation: float | None
+    gain_of_pairs: float | None
+
+
+class OverSamples(TypedDict):
+    """A difference over test samples."""
+
+    samples: int
+    error: float
+    interval: list[float]
+    bootstrap_p: float
+    randomisation_p: float
+
+
+class OverBoth(TypedDict):
+    """A difference over seeds and samples together; adjusted p-values are those of the family."""
+
+    error: float
+    interval: list[float]
+    p: float
+    adjusted_p: float
+    adjusted_equivalence_p: float
+    smallest_difference: float | None
+
+
+class ContrastTable(TypedDict):
+    """All that is said of an arm beside the baseline, by one figure."""
+
+    arm: str
+    metric: str
+    figure: str
+    unit: str
+    higher_is_better: bool
+    difference: float
+    margin: float
+    pairs: list[int]
+    over_seeds: OverSeeds
+    over_samples: OverSamples
+    both: OverBoth
+    verdict: str
+    more_seeds: int | None
+
+
 def contrast_arms(
     arms: Arms, quantity: Quantity, margin: float | None, floor: Floor | None = None
-) -> list[dict[str, Any]]:
+) -> list[ContrastTable]:
     """Return a table for each arm but the baseline; seeds that both have are pairs."""
     limit = quantity.margin if margin is None else margin
     return contrast_figures(arms, [(quantity, limit, floor)])
@@ -45,7 +97,7 @@ def contrast_arms(
 
 def contrast_figures(
     arms: Arms, figures: Sequence[tuple[Quantity, float, Floor | None]]
-) -> list[dict[str, Any]]:
+) -> list[ContrastTable]:
     """Return a table for each figure of each arm but the baseline, all of them one family.
 
     With each figure come the margin and the noise floor.
@@ -60,7 +112,7 @@ def pair_arms(arms: Arms, quantity: Quantity, margin: float, floor: Floor | None
     return [_compare(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
 
 
-def decide_pairs(found: list[PairedArms]) -> list[dict[str, Any]]:
+def decide_pairs(found: list[PairedArms]) -> list[ContrastTable]:
     """Return a table for each pair of arms; all of them are one family of tests."""
     verdicts = decide([one.contrast for one in found])
     return [_table(one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
@@ -150,7 +202,7 @@ def _same_samples(arm: Array, baseline: Array, quantity: Quantity) -> tuple[Arra
     return aligned
 
 
-def _table(one: PairedArms, verdict: Verdict) -> dict[str, Any]:
+def _table(one: PairedArms, verdict: Verdict) -> ContrastTable:
     """Return all that is said of a contrast."""
     contrast, pairs = one.contrast, one.pairs
     spread, differences = contrast.spread, pairs.differences()

@@ -39,7 +39,7 @@ class RecordedFigure:
     def name(self) -> str:
         return self.kept.figure
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {**vars(self), "kept": self.kept.to_json()}
 
     @classmethod
@@ -65,12 +65,12 @@ class RunRecord:
     corpus: str
     split: str
     store: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Mapping[str, object]]
     steps: int
     parameters: int
     non_embedding: int
-    made: Mapping[str, Any]
-    cost: Mapping[str, Any]
+    made: Mapping[str, object]
+    cost: Mapping[str, float]
     curve: tuple[tuple[float, float], ...]
     figures: tuple[RecordedFigure, ...]
     clock: tuple[tuple[float, float, float], ...] = ()
@@ -78,7 +78,7 @@ class RunRecord:
     def figure(self, name: str) -> RecordedFigure | None:
         return next((figure for figure in self.figures if figure.name == name), None)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {**asdict(self), "figures": [figure.to_json() for figure in self.figures]}
 
     @classmethod

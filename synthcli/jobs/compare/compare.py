@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TypeVar
 
 from synthcli import atomic_files
 from synthcli.compare.record import RunRecord
@@ -17,6 +17,7 @@ from synthcli.jobs.compare.noise import NoiseFloor, measure_noise, noise_file, w
 from synthcli.jobs.compare.page import page
 from synthcli.jobs.compare.records import find_record, make_record, read_records, record_name, training_cost
 from synthcli.jobs.compare.report import fairness_of, markdown, report_of
+from synthcli.jobs.compare.report_types import ArmPlan, CompareReport
 from synthcli.jobs.compare.tables import make_tables
 from synthcli.jobs.compare.times import measure_steps, times_markdown
 from synthcli.jobs.ladder.tables import ladder_markdown
@@ -31,6 +32,7 @@ from synthcli.runs.differences import preset_hash
 
 ELSEWHERE = "name another folder with `-o`"
 KEPT = "give the same command again: what is done is kept"
+Ended = TypeVar("Ended", RunRecord, Failure)
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,14 @@ class ArmComparison:
     def number_done(self) -> int:
         return sum(len(of_arm) for side in (self.records, self.failures) for of_arm in side.values())
 
-    def end(self, work: ArmRun, result: Any) -> None:
+    def end(self, work: ArmRun, result: object) -> None:
         """Take the record of a run, or why there is none; they stand in order, whichever ends first."""
-        side: dict[str, dict[int, Any]] = self.failures if isinstance(result, Failure) else self.records
-        of_arm = {**side.get(work.arm.name, {}), work.pair: result}
-        side[work.arm.name] = dict(sorted(of_arm.items()))
-        if self.home is not None and isinstance(result, RunRecord):
+        if isinstance(result, Failure):
+            _insert(self.failures, work, result)
+            return
+        assert isinstance(result, RunRecord)
+        _insert(self.records, work, result)
+        if self.home is not None:
             write_record(self.home, result)
 
     def all_records(self) -> Iterator[RunRecord]:
@@ -99,14 +103,20 @@ class ArmComparison:
         """Return the comparisons that this one is made of, by what they are called beside an arm."""
         return {"": self}
 
-    def extend(self, report: dict[str, Any]) -> None:
+    def extend(self, report: CompareReport) -> None:
         """Add to the report what this comparison has beside its contrasts."""
 
-    def outcome_of(self, result: Any) -> str:
+    def outcome_of(self, result: object) -> str:
         """Say what a run came to in a few words."""
         if isinstance(result, Failure):
             return f"failed: {result.message}"
+        assert isinstance(result, RunRecord)
         return ", ".join(f"{figure.name} {figure.value:.4g}" for figure in result.figures[:1])
+
+
+def _insert(side: dict[str, dict[int, Ended]], work: ArmRun, ended: Ended) -> None:
+    of_arm = {**side.get(work.arm.name, {}), work.pair: ended}
+    side[work.arm.name] = dict(sorted(of_arm.items()))
 
 
 def prepare(config: CompareConfig) -> ArmComparison:
@@ -143,7 +153,7 @@ def refuse_equal_runs(runs: Sequence[ArmRun]) -> None:
             raise SynthError(message, f"let one of them differ, or have seeds of its own: {words}")
 
 
-def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1) -> dict[str, Any]:
+def compare(comparison: ArmComparison, folder: Path, board: Board, jobs: int = 1) -> CompareReport:
     """Make the runs that are missing, `jobs` at a time, and write the report; return it."""
     config = comparison.config
     refuse_unwritable(folder / config.name / "report.json", ELSEWHERE)
@@ -184,7 +194,7 @@ def make_runs(comparison: ArmComparison, board: Board, jobs: int) -> None:
     _refuse_failures(comparison)
 
 
-def write_report(report: dict[str, Any], comparison: ArmComparison, folder: Path) -> None:
+def write_report(report: CompareReport, comparison: ArmComparison, folder: Path) -> None:
     """Write the report as JSON, Markdown, a page and tables, and the record of every run that it counts."""
     with carry_result(report), guard_write(f"the report `{folder}`", folder, ELSEWHERE, KEPT):
         (folder / "records").mkdir(parents=True, exist_ok=True)
@@ -229,7 +239,7 @@ def has_diverged(failure: Failure) -> bool:
     return any(sign in failure.message for sign in (" is nan at step ", " is inf at step "))
 
 
-def plan_of(comparison: ArmComparison) -> list[dict[str, Any]]:
+def plan_of(comparison: ArmComparison) -> list[ArmPlan]:
     """Return what each arm is and takes: how many runs are to be made, and how long, where one says it."""
     table = fairness_of(comparison.config)
     for row in table:

@@ -11,6 +11,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.measure import is_compared
 from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.ladder.rungs import LadderField
+from synthcli.jobs.tune.report_types import TrialsPlan, TuningReport
 from synthcli.presets.schema import Experiment
 
 
@@ -33,7 +34,7 @@ class CompareConfig:
     records: Path | None = None
     command: str = ""
     equal: tuple[str, ...] = ()
-    tuning: Mapping[str, object] | None = None
+    tuning: TuningReport | TrialsPlan | None = None
     ladder: LadderField | None = None
     has_times: bool = False
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from synthcli.compare.record import RunRecord
+from synthcli.jobs.compare.report_types import CompareReport
 from synthcli.jobs.curves_picture import GREY, LOOKS, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 Records = Mapping[str, Mapping[int, RunRecord]]
 AXES = {"step": "step", "flops": "FLOPs of training", "seconds": "seconds of training"}
@@ -42,11 +45,11 @@ class ArmCurve:
     """
 
     arm: str
-    at: Mapping[str, np.ndarray[Any, Any]]
-    losses: np.ndarray[Any, Any]
+    at: Mapping[str, npt.NDArray[np.float64]]
+    losses: npt.NDArray[np.float64]
 
 
-def list_points(report: Mapping[str, Any], records: Records) -> Iterator[CurvePoint]:
+def list_points(report: CompareReport, records: Records) -> Iterator[CurvePoint]:
     """Yield the points of all runs: arm by arm, seed by seed."""
     flops = {row["arm"]: row["flops"] for row in report["arms"]}
     for arm, of_arm in records.items():
@@ -54,7 +57,8 @@ def list_points(report: Mapping[str, Any], records: Records) -> Iterator[CurvePo
             clock = {step: (tokens, seconds) for step, seconds, tokens in record.clock}
             for step, loss in record.curve:
                 tokens, seconds = clock.get(step, (None, None))
-                share = None if flops[arm] is None else flops[arm] * step / record.steps
+                whole = flops[arm]
+                share = None if whole is None else whole * step / record.steps
                 yield CurvePoint(arm, pair, record.seed, int(step), tokens, share, seconds, loss)
 
 
@@ -74,7 +78,7 @@ def gather_curve(arm: str, points: list[CurvePoint]) -> ArmCurve:
     return ArmCurve(arm, at, np.array(losses).reshape(len(runs), len(steps)))
 
 
-def draw_curves(report: Mapping[str, Any], records: Records) -> "Figure":
+def draw_curves(report: CompareReport, records: Records) -> "Figure":
     """Draw the mean of each arm and a band of one σ over seeds, a panel for each axis that all arms know."""
     from matplotlib.figure import Figure
 
@@ -94,7 +98,7 @@ def draw_curves(report: Mapping[str, Any], records: Records) -> "Figure":
     return figure
 
 
-def _draw_arm(panel: "Axes", axis: str, curve: ArmCurve, number: int) -> Any:
+def _draw_arm(panel: "Axes", axis: str, curve: ArmCurve, number: int) -> "Line2D":
     """Draw one arm in one panel; return its line."""
     mean, at = curve.losses.mean(axis=0), curve.at[axis]
     if len(curve.losses) > 1:

@@ -1,9 +1,9 @@
 """The report of a comparison as one page that needs nothing else: no scripts, no files from elsewhere."""
 
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from synthcli.compare.contrasts import ContrastTable
 from synthcli.jobs.compare.curves import Records, draw_curves
 from synthcli.jobs.compare.report import (
     arms_table,
@@ -13,6 +13,7 @@ from synthcli.jobs.compare.report import (
     title_of,
     verdict_words,
 )
+from synthcli.jobs.compare.report_types import CompareReport
 from synthcli.jobs.compare.times import COLUMNS, times_table, times_words
 from synthcli.jobs.ladder.picture import draw_ladder
 from synthcli.jobs.ladder.tables import (
@@ -24,6 +25,7 @@ from synthcli.jobs.ladder.tables import (
     rung_rows,
 )
 from synthcli.jobs.tune.picture import draw_tuning
+from synthcli.jobs.tune.report_types import TuningReport
 from synthcli.jobs.tune.words import best_of_k_cells, cells, headers, sentences
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ DARK = "#111827"
 LEGEND = "line: 95 %, seeds and samples; grey: samples alone; ticks: pairs; shade: too small to matter"
 
 
-def page(report: Mapping[str, Any], records: Records) -> str:
+def page(report: CompareReport, records: Records) -> str:
     """Return the page as HTML; whatever names say is text there."""
     return render(
         "compare.html",
@@ -45,7 +47,7 @@ def page(report: Mapping[str, Any], records: Records) -> str:
         protocol=protocol_words,
         forest=to_svg(draw_forest(report)),
         curves=to_svg(draw_curves(report, records)),
-        tuning=show_tuning(report),
+        tuning=show_tuning(report.get("tuning")),
         interval=interval_words,
         number=number_words,
         ladder=ladder_section(report),
@@ -55,19 +57,19 @@ def page(report: Mapping[str, Any], records: Records) -> str:
     )
 
 
-def times_section(report: Mapping[str, Any]) -> dict[str, object] | None:
+def times_section(report: CompareReport) -> dict[str, object] | None:
     """Return what the page shows of times measured apart, None where none were."""
     rows = times_table(report)
     return {"words": times_words(report), "columns": COLUMNS, "rows": rows} if rows else None
 
 
-def ladder_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
+def ladder_section(report: CompareReport) -> dict[str, object] | None:
     """Return what the page shows of a ladder, None where there is none."""
     ladder = report.get("ladder")
     if ladder is None:
         return None
     return {
-        "picture": to_svg(draw_ladder(report)),
+        "picture": to_svg(draw_ladder(ladder)),
         "law": fit_line(ladder),
         "lines": multiplier_lines(report),
         "tables": [(RUNG_COLUMNS, list(rung_rows(ladder))), (FIT_COLUMNS, list(fit_rows(ladder)))],
@@ -84,9 +86,8 @@ def render(template: str, **words: object) -> str:
     return environment.get_template(template).render(**words)
 
 
-def show_tuning(report: Mapping[str, Any]) -> dict[str, object] | None:
+def show_tuning(table: TuningReport | None) -> dict[str, object] | None:
     """Return what a page shows of a tuning, None where there was none."""
-    table = report.get("tuning")
     if table is None:
         return None
     return {
@@ -97,7 +98,7 @@ def show_tuning(report: Mapping[str, Any]) -> dict[str, object] | None:
     }
 
 
-def draw_forest(report: Mapping[str, Any]) -> "Figure":
+def draw_forest(report: CompareReport) -> "Figure":
     """Draw each difference with its interval over seeds and samples, and that over samples alone, thicker."""
     from matplotlib.figure import Figure
 
@@ -122,7 +123,7 @@ def draw_forest(report: Mapping[str, Any]) -> "Figure":
     return figure
 
 
-def _draw_difference(axes: "Axes", row: int, one: Mapping[str, Any]) -> None:
+def _draw_difference(axes: "Axes", row: int, one: ContrastTable) -> None:
     low, high = one["both"]["interval"]
     samples, seeds = one["over_samples"]["interval"], one["over_seeds"]["differences"]
     axes.plot([low, high], [row, row], color=DARK, linewidth=1.5)

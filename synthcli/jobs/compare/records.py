@@ -59,7 +59,7 @@ def make_record(run: Run, asked: Experiment, metrics: Sequence[str], observer: O
     return record
 
 
-def made_here() -> dict[str, Any]:
+def made_here() -> dict[str, object]:
     """Return what records say of the machine and the code, of what is measured here and now."""
     return {key: value for key, value in environment().items() if key in MADE}
 
@@ -118,7 +118,7 @@ def record_name(record: RunRecord) -> str:
     return ".".join((*words, "json"))
 
 
-def is_evaluated_so(asked: Experiment, options: Mapping[str, Any], split: str) -> bool:
+def is_evaluated_so(asked: Experiment, options: Mapping[str, object], split: str) -> bool:
     """Whether an evaluation had these options on this split; how many at a time and intervals may differ.
 
     A file of one's own may have one split alone, which is evaluated whatever is asked.
@@ -146,7 +146,7 @@ def _last_step(run: Run) -> int:
     return int(run.last.name.removeprefix("step-"))
 
 
-def training_cost(run: Run) -> dict[str, Any]:
+def training_cost(run: Run) -> dict[str, float]:
     """Return seconds and tokens of training, and the most bytes that were held."""
     timings = _timings(run)
     peaks = {"peak_memory": max((row.get("peak_memory", 0) for row in timings), default=0)}

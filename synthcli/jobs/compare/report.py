@@ -1,17 +1,24 @@
 """The report of a comparison: what was compared, what is equal and what is not, the verdicts, the runs."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 import synthcli
-from synthcli.compare.contrasts import contrast_figures, figure_of, value_of
+from synthcli.compare.contrasts import ContrastTable, contrast_figures, figure_of, value_of
 from synthcli.compare.figures import Quantity, find_quantity
 from synthcli.compare.record import RunRecord
 from synthcli.errors import SynthError
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.noise import find_floor
+from synthcli.jobs.compare.report_types import (
+    ArmFigures,
+    ArmPlan,
+    ArmRow,
+    AskedParts,
+    CompareReport,
+    MetricRow,
+)
 from synthcli.jobs.markdown import table_lines
 from synthcli.jobs.parallel.work import Failure
 from synthcli.jobs.tune.words import describe_tuning
@@ -38,9 +45,9 @@ COLUMNS = {  # of the table of arms, beside its figures
 }
 
 
-def fairness_of(config: CompareConfig) -> list[dict[str, Any]]:
+def fairness_of(config: CompareConfig) -> list[ArmPlan]:
     """Return a row an arm: what it is, and what it takes."""
-    rows = []
+    rows: list[ArmPlan] = []
     for number, (arm, experiment) in enumerate(zip(config.arms, config.experiments, strict=True)):
         planned = plan(experiment)
         rows.append(
@@ -66,18 +73,16 @@ def report_of(
     config: CompareConfig,
     records: Mapping[str, Mapping[int, RunRecord]],
     failures: Mapping[str, Mapping[int, Failure]],
-) -> dict[str, Any]:
+) -> CompareReport:
     """Return the report as it is written to JSON."""
     empty = [name for name, of_arm in records.items() if not of_arm]
     if empty:
         raise SynthError(f"every run of arm `{empty[0]}` diverged", "lower `training.schedule.peak`")
     first = next(iter(next(iter(records.values())).values()))
-    arms = fairness_of(config)
-    for row in arms:
-        of_arm = records[row["arm"]]
-        row["figures"] = {one.word: _figures_of(of_arm, one) for one in config.quantities}
-        row["diverged"] = sorted(failures.get(row["arm"], {}))
-        row["seconds"] = float(np.median([record.cost["seconds"] for record in of_arm.values()]))
+    arms = [
+        _arm_row(row, config, records[row["arm"]], failures.get(row["arm"], {}))
+        for row in fairness_of(config)
+    ]
     floors = [find_floor(config.experiments[0], one) for one in config.quantities]
     contrasts = contrast_figures(
         records,
@@ -90,7 +95,10 @@ def report_of(
         "scale": first.scale,
         "metrics": {
             one["metric"]: {
-                **{key: one[key] for key in ("figure", "unit", "higher_is_better", "margin")},
+                "figure": one["figure"],
+                "unit": one["unit"],
+                "higher_is_better": one["higher_is_better"],
+                "margin": one["margin"],
                 "protocol": figure_of(first, find_quantity(one["metric"])).protocol,
             }
             for one in contrasts
@@ -101,7 +109,7 @@ def report_of(
         "equal": list(config.equal),
         "baseline": config.arms[0].name,
         "arms": arms,
-        **({} if config.tuning is None else {"tuning": config.tuning}),
+        **_tuned(config),
         "unequal": [*unequal(arms), *_evaluations(records), *_commits(records)],
         "contrasts": contrasts,
         "quote": quote(config, first, contrasts),
@@ -120,7 +128,29 @@ def report_of(
     }
 
 
-def _figures_of(records: Mapping[int, RunRecord], quantity: Quantity) -> dict[str, Any]:
+def _tuned(config: CompareConfig) -> AskedParts:
+    """Return what found the settings of the arms, where something did."""
+    if config.tuning is None or "missing" in config.tuning:
+        return {}
+    return {"tuning": config.tuning}
+
+
+def _arm_row(
+    planned: ArmPlan,
+    config: CompareConfig,
+    records: Mapping[int, RunRecord],
+    failures: Mapping[int, Failure],
+) -> ArmRow:
+    """Return an arm and what its runs came to."""
+    return {
+        **planned,
+        "figures": {one.word: _figures_of(records, one) for one in config.quantities},
+        "diverged": sorted(failures),
+        "seconds": float(np.median([record.cost["seconds"] for record in records.values()])),
+    }
+
+
+def _figures_of(records: Mapping[int, RunRecord], quantity: Quantity) -> ArmFigures:
     """Return the values of an arm by seed, their mean, and how far they vary."""
     values = {seed: value_of(record, quantity) for seed, record in records.items()}
     found = list(values.values())
@@ -131,7 +161,7 @@ def _figures_of(records: Mapping[int, RunRecord], quantity: Quantity) -> dict[st
     }
 
 
-def unequal(arms: list[dict[str, Any]]) -> list[str]:
+def unequal(arms: Sequence[Mapping[str, object]]) -> list[str]:
     """Return a line for each thing that is not the same in all arms."""
     lines = []
     for key, words in FAIR.items():
@@ -162,7 +192,7 @@ def _commits(records: Mapping[str, Mapping[int, RunRecord]]) -> list[str]:
     return [f"commit: {', '.join(found)}"] if len(found) > 1 else []
 
 
-def quote(config: CompareConfig, first: RunRecord, contrasts: list[dict[str, Any]]) -> str:
+def quote(config: CompareConfig, first: RunRecord, contrasts: list[ContrastTable]) -> str:
     """Return one paragraph that can be quoted."""
     sentences = [_sentence(one, config) for one in contrasts]
     conditions = [first.split, f"scale {first.scale}", _count_seeds(len(config.seeds_in_turn()))]
@@ -178,20 +208,20 @@ def _count_seeds(seeds: int) -> str:
     return "one seed" if seeds == 1 else f"{seeds} seeds"
 
 
-def _sentence(contrast: Mapping[str, Any], config: CompareConfig) -> str:
+def _sentence(contrast: ContrastTable, config: CompareConfig) -> str:
     low, high = contrast["both"]["interval"]
     baseline, unit = config.arms[0].name, contrast["unit"]
     found = f"{contrast['arm']} − {baseline} = {contrast['difference']:+.3g} {unit} [{low:+.3g}, {high:+.3g}]"
     return f"{found}: {verdict_words(contrast)}."
 
 
-def verdict_words(contrast: Mapping[str, Any]) -> str:
+def verdict_words(contrast: ContrastTable) -> str:
     """Return the verdict of a contrast in words."""
     word = contrast["verdict"]
     if word == "equivalent":
         return f"equivalent within {contrast['margin']:g}"
     if word != "undecided":
-        return str(word)
+        return word
     more = contrast["more_seeds"]
     if more:
         return f"undecided: about {more} more seed{'s' if more > 1 else ''} would decide"
@@ -200,7 +230,7 @@ def verdict_words(contrast: Mapping[str, Any]) -> str:
     return "undecided: more samples are needed, not seeds"
 
 
-def markdown(report: Mapping[str, Any]) -> str:
+def markdown(report: CompareReport) -> str:
     """Return the report for people."""
     head = [
         f"# {title_of(report)}",
@@ -220,31 +250,33 @@ def markdown(report: Mapping[str, Any]) -> str:
     return "\n".join([*head, *contrasts, *_arms(report), *tuning, *_runs(report)])
 
 
-def title_of(report: Mapping[str, Any]) -> str:
+def title_of(report: CompareReport) -> str:
     """Return what is against what."""
     others = dict.fromkeys(one["arm"] for one in report["contrasts"])
     return f"{report['baseline']} against {', '.join(others)}"
 
 
-def protocol_words(metric: Mapping[str, Any]) -> str:
+def protocol_words(metric: MetricRow) -> str:
     """Say how a figure is made, and which way is better."""
     better = "higher" if metric["higher_is_better"] else "lower"
     return f"{metric['figure']}, {metric['unit']}: {better} is better ({metric['protocol']})"
 
 
-def arms_table(report: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def arms_table(report: CompareReport) -> tuple[list[str], list[list[str]]]:
     """Return the titles and the rows of the table of arms."""
     titles = ["arm"]
     for metric in report["metrics"].values():
         titles += [f"{metric['unit']}, mean", "σ over seeds"]
     rows = []
     for arm in report["arms"]:
-        of_figures = [one[key] for one in arm["figures"].values() for key in ("mean", "deviation")]
-        rows.append([number_words(one) for one in (arm["arm"], *of_figures, *(arm[key] for key in COLUMNS))])
+        of_figures = [value for one in arm["figures"].values() for value in (one["mean"], one["deviation"])]
+        table: Mapping[str, object] = arm
+        cells = (arm["arm"], *of_figures, *(table[key] for key in COLUMNS))
+        rows.append([number_words(one) for one in cells])
     return [*titles, *COLUMNS.values()], rows
 
 
-def _row(one: Mapping[str, Any]) -> str:
+def _row(one: ContrastTable) -> str:
     cells = [
         one["arm"],
         one["unit"],
@@ -258,12 +290,12 @@ def _row(one: Mapping[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def interval_words(edges: Any) -> str:
+def interval_words(edges: Sequence[float] | None) -> str:
     """Return an interval of differences."""
     return "one seed" if edges is None else f"[{edges[0]:+.3g}, {edges[1]:+.3g}]"
 
 
-def _arms(report: Mapping[str, Any]) -> list[str]:
+def _arms(report: CompareReport) -> list[str]:
     unlike = [f"- {line}" for line in report["unequal"]] or ["- nothing that is counted"]
     return [
         "## Arms",
@@ -277,7 +309,7 @@ def _arms(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _runs(report: Mapping[str, Any]) -> list[str]:
+def _runs(report: CompareReport) -> list[str]:
     rows = [f"| {one['arm']} | {one['seed']} | {one['run']} |" for one in report["runs"]]
     again = (
         ["## Runs", "", f"`{report['command']}` makes this report again.", ""] if report["command"] else []
@@ -285,7 +317,7 @@ def _runs(report: Mapping[str, Any]) -> list[str]:
     return [*again, "| arm | seed | run |", "|---|---|---|", *rows, ""]
 
 
-def number_words(value: Any) -> str:
+def number_words(value: object) -> str:
     """Return a number as tables show it, words and what is not there as well."""
     if value is None:
         return "–"

@@ -6,9 +6,8 @@ training may differ by more; nothing here says so.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -44,7 +43,7 @@ class SampleContrast:
     adjusted_p: float = 1.0
 
 
-def compare_samples(paths: Sequence[str], metrics: Sequence[str] = ()) -> list[dict[str, Any]]:
+def compare_samples(paths: Sequence[str], metrics: Sequence[str] = ()) -> list[SampleContrast]:
     """Return a table for each figure of each file but the first, beside the first."""
     if len(paths) < 2:
         raise SynthError("`--samples` compares two files or more", FORM)
@@ -53,7 +52,7 @@ def compare_samples(paths: Sequence[str], metrics: Sequence[str] = ()) -> list[d
     baseline, *arms = (read_sample_file(Path(path)) for path in paths)
     found = [one for arm in arms for one in contrast_files(arm, baseline, metrics)]
     adjusted = holm([one.randomisation_p for one in found])
-    return [asdict(one) | {"adjusted_p": p} for one, p in zip(found, adjusted, strict=True)]
+    return [replace(one, adjusted_p=p) for one, p in zip(found, adjusted, strict=True)]
 
 
 def contrast_files(arm: SampleFile, baseline: SampleFile, metrics: Sequence[str]) -> list[SampleContrast]:

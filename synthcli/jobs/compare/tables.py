@@ -5,12 +5,13 @@ import io
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any
 
+from synthcli.compare.contrasts import ContrastTable
 from synthcli.compare.record import RunRecord
 from synthcli.jobs.compare.curves import CurvePoint, Records, list_points
+from synthcli.jobs.compare.report_types import CompareReport
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 RUNS = (
     *("arm", "preset", "scale", "settings", "pair", "seed", "outcome", "metric", "figure", "unit", "value"),
     *("corpus", "split", "steps", "seconds", "tokens", "peak_memory", "peak_gpu_memory"),
@@ -25,7 +26,7 @@ CONTRASTS = (
 )
 
 
-def make_tables(report: Mapping[str, Any], records: Records) -> dict[str, str]:
+def make_tables(report: CompareReport, records: Records) -> dict[str, str]:
     """Return the text of each file by its name; what is not known is an empty field."""
     points = [asdict(point) for point in list_points(report, records)]
     return {
@@ -44,11 +45,11 @@ def csv_text(columns: Sequence[str], rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def list_runs(report: Mapping[str, Any], records: Records) -> Iterator[Row]:
+def list_runs(report: CompareReport, records: Records) -> Iterator[Row]:
     """Yield a row for each metric of each run; a training that diverged has a row without a value."""
     for arm in report["arms"]:
-        own = {key: report[key] for key in ("scale", "corpus", "split")}
-        own |= {key: arm[key] for key in ("arm", "preset", "parameters", "non_embedding")}
+        own = _pick(report, "scale", "corpus", "split")
+        own |= _pick(arm, "arm", "preset", "parameters", "non_embedding")
         own["settings"] = shlex.join(arm["settings"])
         for pair, record in sorted(records[arm["arm"]].items()):
             for word, metric in report["metrics"].items():
@@ -59,7 +60,11 @@ def list_runs(report: Mapping[str, Any], records: Records) -> Iterator[Row]:
             yield {**own, "pair": pair, "outcome": "diverged"}
 
 
-def flatten_run(record: RunRecord) -> dict[str, Any]:
+def _pick(table: Row, *keys: str) -> dict[str, object]:
+    return {key: table[key] for key in keys}
+
+
+def flatten_run(record: RunRecord) -> dict[str, object]:
     """Return what a record says of its run, in columns."""
     kept = ("preset", "scale", "seed", "corpus", "split", "steps", "parameters", "non_embedding", "run")
     made = {key: record.made[key] for key in ("time", "commit", "processor", "device") if key in record.made}
@@ -67,12 +72,12 @@ def flatten_run(record: RunRecord) -> dict[str, Any]:
     return {**{key: getattr(record, key) for key in kept}, **made, **cost, "outcome": "finished"}
 
 
-def flatten_contrast(one: Mapping[str, Any], report: Mapping[str, Any]) -> Row:
+def flatten_contrast(one: ContrastTable, report: CompareReport) -> Row:
     """Return a contrast in columns; `pairs` counts them."""
-    row = {key: value for key, value in one.items() if key in CONTRASTS}
+    row: dict[str, object] = {key: value for key, value in one.items() if key in CONTRASTS}
     row |= {"baseline": report["baseline"], "pairs": len(one["pairs"])}
-    for side in ("seeds", "samples", "both"):
-        table = one[side if side == "both" else f"over_{side}"]
+    sides = {"seeds": one["over_seeds"], "samples": one["over_samples"], "both": one["both"]}
+    for side, table in sides.items():
         row[f"{side}_low"], row[f"{side}_high"] = table["interval"] or (None, None)
         row[f"{side}_error"] = table["error"]
         row |= {key: value for key, value in table.items() if key in CONTRASTS}

@@ -1,12 +1,12 @@
 """Times of a comparison, measured apart: a step of each arm in turn, when all runs are done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from synthcli.compare.record import RunRecord
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.report import number_words
+from synthcli.jobs.compare.report_types import CompareReport, Peaks, StepTimes
 from synthcli.jobs.compare.step_seconds import ROUNDS, find_step_seconds
 from synthcli.jobs.markdown import table_lines
 from synthcli.jobs.parallel.carry_out import Board
@@ -18,13 +18,12 @@ COLUMNS = (
     *("arm", "seconds a step, measured apart", "of the baseline's", "seconds a run, others beside"),
     "peak memory of a process, at most",
 )
-KINDS = {"peak_memory": "", "peak_gpu_memory": " of the GPU"}  # of peaks, and in words
 Records = Mapping[str, Mapping[int, RunRecord]]
 
 
 def measure_steps(
     config: CompareConfig, records: Records, folder: Path, board: Board, jobs: int
-) -> dict[str, Any]:
+) -> StepTimes:
     """Return what a report says of times: medians of a step, in seconds, each arm on the threads of a run.
 
     They are measured once and kept in `folder`. The peak, in bytes, is the least of an arm's runs, as the
@@ -44,18 +43,22 @@ def measure_steps(
     }
 
 
-def find_peaks(records: Mapping[int, RunRecord]) -> dict[str, int]:
+def find_peaks(records: Mapping[int, RunRecord]) -> Peaks:
     """Return the least peak of the runs of an arm, of each kind that all of them know."""
-    found = {}
-    for kind in KINDS:
-        peaks = [record.cost.get(kind) for record in records.values()]
-        known = [peak for peak in peaks if peak]
-        if known and len(known) == len(peaks):
-            found[kind] = min(known)
+    found: Peaks = {}
+    if (peak := _least([record.cost.get("peak_memory") for record in records.values()])) is not None:
+        found["peak_memory"] = peak
+    if (peak := _least([record.cost.get("peak_gpu_memory") for record in records.values()])) is not None:
+        found["peak_gpu_memory"] = peak
     return found
 
 
-def times_table(report: Mapping[str, Any]) -> list[list[str]]:
+def _least(peaks: Sequence[float | None]) -> float | None:
+    known = [peak for peak in peaks if peak]
+    return min(known) if known and len(known) == len(peaks) else None
+
+
+def times_table(report: CompareReport) -> list[list[str]]:
     """Return the rows of the table, none where nothing was measured."""
     times = report.get("step_seconds")
     if times is None:
@@ -67,13 +70,19 @@ def times_table(report: Mapping[str, Any]) -> list[list[str]]:
             number_words(one["seconds"]),
             f"{one['relative']:.3f}",
             number_words(of_runs[name]),
-            ", ".join(amount(one[kind]) + word for kind, word in KINDS.items() if kind in one) or "–",
+            _peak_words(one),
         ]
         for name, one in times["arms"].items()
     ]
 
 
-def times_words(report: Mapping[str, Any]) -> str:
+def _peak_words(peaks: Peaks) -> str:
+    words = [amount(int(peaks["peak_memory"]))] if "peak_memory" in peaks else []
+    words += [amount(int(peaks["peak_gpu_memory"])) + " of the GPU"] if "peak_gpu_memory" in peaks else []
+    return ", ".join(words) or "–"
+
+
+def times_words(report: CompareReport) -> str:
     """Say how times were measured."""
     times = report["step_seconds"]
     threads = f"{times['threads']} thread{'s' * (times['threads'] != 1)}"
@@ -81,7 +90,7 @@ def times_words(report: Mapping[str, Any]) -> str:
     return f"{steps}, on {times['device']}, {threads}."
 
 
-def times_markdown(report: Mapping[str, Any]) -> list[str]:
+def times_markdown(report: CompareReport) -> list[str]:
     """Return the section of a report on times, nothing where none were measured."""
     rows = times_table(report)
     if not rows:

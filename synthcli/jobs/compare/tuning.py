@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from synthcli.compare.search import rungs
 from synthcli.errors import SynthError
@@ -11,6 +10,7 @@ from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.parallel.carry_out import Board
 from synthcli.jobs.tune.report import tabulate
+from synthcli.jobs.tune.report_types import MissingTrials, TrialsPlan
 from synthcli.jobs.tune.tune import (
     TRIAL_SEED,
     TuneConfig,
@@ -83,7 +83,7 @@ def plan_tuned(config: CompareConfig, tuning: Tuning) -> CompareConfig:
     return replace(config, tuning=trials_plan(tuning))
 
 
-def trials_plan(tuning: Tuning) -> dict[str, object]:
+def trials_plan(tuning: Tuning) -> TrialsPlan:
     """Return what is looked through, and what of it each arm lacks."""
     config = tuning.config
     return {
@@ -93,7 +93,7 @@ def trials_plan(tuning: Tuning) -> dict[str, object]:
     }
 
 
-def count_missing(tuning: Tuning, arm: Arm) -> dict[str, Any]:
+def count_missing(tuning: Tuning, arm: Arm) -> MissingTrials:
     """Return the trials an arm lacks, what they cost in whole runs, and the seconds of those there are."""
     there = tuning.records_of(arm)
     missing = tuning.config.trials - len(there)

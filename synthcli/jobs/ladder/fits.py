@@ -1,16 +1,23 @@
 """The fits of a ladder's report: loss over compute by arm, and what the baseline needs to be as good."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from synthcli.compare.ladder import FEWEST, Ladder, choose_degree
 from synthcli.compare.loss_law import BENT
-from synthcli.jobs.ladder.rungs import Row
+from synthcli.jobs.ladder.report_types import (
+    FitRow,
+    LadderFits,
+    MissingRow,
+    MultiplierRow,
+    RungArm,
+    RungTable,
+)
 
 BAND_POINTS = 25
-Tables = Sequence[Row]
+Tables = Sequence[RungTable]
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class SharedRungs:
     ladder: Ladder
 
 
-def fits_of(names: Sequence[str], tables: Tables) -> Row:
+def fits_of(names: Sequence[str], tables: Tables) -> LadderFits:
     """Return the fit of each arm, and the multipliers of each but the first, which is the baseline."""
     alone = {name: _share(tables, [name]) for name in names}
     degree = choose_degree(one.ladder for one in alone.values() if not isinstance(one, str))
@@ -35,7 +42,7 @@ def fits_of(names: Sequence[str], tables: Tables) -> Row:
     }
 
 
-def _fit_row(arm: str, found: SharedRungs | str, degree: int) -> Row:
+def _fit_row(arm: str, found: SharedRungs | str, degree: int) -> FitRow | MissingRow:
     """Return the fit of one arm: the law, how sure it is, and how far off it the means lie."""
     if isinstance(found, str):
         return {"arm": arm, "missing": found}
@@ -59,7 +66,9 @@ def _fit_row(arm: str, found: SharedRungs | str, degree: int) -> Row:
     }
 
 
-def _multiplier_row(baseline: str, arm: str, found: SharedRungs | str, degree: int) -> Row:
+def _multiplier_row(
+    baseline: str, arm: str, found: SharedRungs | str, degree: int
+) -> MultiplierRow | MissingRow:
     """Return what compute the baseline needs to be as good as the arm at each rung, and where fits cross."""
     if isinstance(found, str):
         return {"arm": arm, "missing": found}
@@ -74,11 +83,17 @@ def _multiplier_row(baseline: str, arm: str, found: SharedRungs | str, degree: i
         "freedom": ladder.error.freedom,
         "misfit_p": ladder.error.misfit_p,
         "rungs": [
-            {"rung": rung, **asdict(one)}
+            {
+                "rung": rung,
+                "value": one.value,
+                "bound": one.bound,
+                "interval": one.interval,
+                "limits": one.limits,
+            }
             for rung, one in zip(found.rungs, multipliers, strict=True)
             if one is not None
         ],
-        "crossings": [asdict(one) for one in ladder.crossings()],
+        "crossings": [{"flops": one.flops, "interval": one.interval} for one in ladder.crossings()],
     }
 
 
@@ -98,5 +113,5 @@ def _share(tables: Tables, arms: Sequence[str]) -> SharedRungs | str:
     return SharedRungs(tuple(rows), tuple(seeds), Ladder(compute, losses))
 
 
-def _rows(table: Row, arms: Sequence[str]) -> list[Row]:
+def _rows(table: RungTable, arms: Sequence[str]) -> list[RungArm]:
     return [row for arm in arms for row in table["arms"] if row["arm"] == arm]

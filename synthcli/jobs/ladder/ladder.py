@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
 
 from synthcli.compare.record import RunRecord
 from synthcli.errors import SynthError
@@ -11,6 +10,7 @@ from synthcli.evaluation.measure import METRICS
 from synthcli.jobs.compare.arms import Arm, Rung
 from synthcli.jobs.compare.compare import ArmComparison, ArmRun, prepare
 from synthcli.jobs.compare.config import CompareConfig
+from synthcli.jobs.compare.report_types import CompareReport
 from synthcli.jobs.ladder.report import ladder_of
 from synthcli.jobs.ladder.rungs import STEPS, LadderField
 from synthcli.presets.planning import plan
@@ -32,7 +32,7 @@ class LadderComparison(ArmComparison):
     def number_done(self) -> int:
         return sum(rung.number_done for rung in self.rungs.values())
 
-    def end(self, work: ArmRun, result: Any) -> None:
+    def end(self, work: ArmRun, result: object) -> None:
         assert work.arm.rung is not None
         self.rungs[work.arm.rung.name].end(work, result)
 
@@ -42,7 +42,7 @@ class LadderComparison(ArmComparison):
     def parts(self) -> Mapping[str, ArmComparison]:
         return self.rungs
 
-    def extend(self, report: dict[str, Any]) -> None:
+    def extend(self, report: CompareReport) -> None:
         report["ladder"] = ladder_of(self.config, self.rungs)
 
 

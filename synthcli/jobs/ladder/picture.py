@@ -3,18 +3,17 @@
 from typing import TYPE_CHECKING
 
 from synthcli.jobs.curves_picture import LOOKS
-from synthcli.jobs.ladder.rungs import Row
+from synthcli.jobs.ladder.report_types import FitRow, LadderReport, MissingRow, RungArm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def draw_ladder(report: Row) -> "Figure":
+def draw_ladder(ladder: LadderReport) -> "Figure":
     """Draw losses over FLOPs, both by factors."""
     from matplotlib.figure import Figure
 
-    ladder = report["ladder"]
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(xscale="log", yscale="log")
     for place, fit in enumerate(ladder["fits"]):
@@ -30,12 +29,12 @@ def draw_ladder(report: Row) -> "Figure":
     return figure
 
 
-def _draw_arm(axes: "Axes", fit: Row, rows: list[Row], place: int) -> None:
+def _draw_arm(axes: "Axes", fit: FitRow | MissingRow, rows: list[RungArm], place: int) -> None:
     """Draw the runs of an arm, and its fit with the band of 95 %."""
     colour, dashes, mark = LOOKS[place % len(LOOKS)]
     points = [(row["flops"], loss) for row in rows for loss in row["losses"].values()]
     axes.plot(*zip(*points, strict=True), mark, color=colour, markersize=5, markerfacecolor="none")
-    if fit["missing"]:
+    if fit["missing"] is not None:
         axes.plot([], [], mark, color=colour, label=fit["arm"])
         return
     compute, losses, low, high = fit["curve"]

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthcli.compare.contrasts import PairedArms, decide_pairs, pair_arms, value_of
+from synthcli.compare.contrasts import ContrastTable, PairedArms, decide_pairs, pair_arms, value_of
 from synthcli.compare.ladder import BEYOND
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.report import fairness_of
+from synthcli.jobs.compare.report_types import ArmPlan
 from synthcli.jobs.ladder.fits import fits_of
-from synthcli.jobs.ladder.rungs import Row
+from synthcli.jobs.ladder.report_types import LadderReport, RungArm, RungTable
 
 if TYPE_CHECKING:
     from synthcli.jobs.compare.compare import ArmComparison
@@ -21,7 +22,7 @@ PLANNED = "6 · parameters a token passes through · tokens, at full length"
 COUNTED = "6 · parameters a token passes through · tokens that the runs counted"
 
 
-def ladder_of(config: CompareConfig, rungs: "Comparisons") -> Row:
+def ladder_of(config: CompareConfig, rungs: "Comparisons") -> LadderReport:
     """Return the report of all rungs; `config` is that of the last."""
     assert config.ladder is not None
     tables, formula = _rungs_of(config, rungs)
@@ -38,12 +39,12 @@ def ladder_of(config: CompareConfig, rungs: "Comparisons") -> Row:
     }
 
 
-def _rungs_of(config: CompareConfig, rungs: "Comparisons") -> tuple[list[Row], str]:
+def _rungs_of(config: CompareConfig, rungs: "Comparisons") -> tuple[list[RungTable], str]:
     """Return a table for each rung, and what their FLOPs are."""
     rows = {name: fairness_of(rung.config) for name, rung in rungs.items()}
     is_planned = all(row["flops"] for of_rung in rows.values() for row in of_rung)
     contrasts = _contrasts_of(config, rungs)
-    tables: list[Row] = [
+    tables: list[RungTable] = [
         {
             "rung": name,
             "arms": [_arm_row(row, rung, is_planned) for row in rows[name]],
@@ -54,7 +55,7 @@ def _rungs_of(config: CompareConfig, rungs: "Comparisons") -> tuple[list[Row], s
     return tables, PLANNED if is_planned else COUNTED
 
 
-def _arm_row(planned: Row, rung: "ArmComparison", is_planned: bool) -> Row:
+def _arm_row(planned: ArmPlan, rung: "ArmComparison", is_planned: bool) -> RungArm:
     """Return an arm at a rung."""
     name, config = planned["arm"], rung.config
     records = dict(sorted(rung.records[name].items()))
@@ -68,7 +69,9 @@ def _arm_row(planned: Row, rung: "ArmComparison", is_planned: bool) -> Row:
         longest = (model.max_source_length or 0) + (model.max_target_length or 0)
         flops = planned["flops_per_sequence"] / longest * float(np.mean(tokens)) if tokens else None
     return {
-        **{key: planned[key] for key in ("arm", "steps", "parameters")},
+        "arm": name,
+        "steps": planned["steps"],
+        "parameters": planned["parameters"],
         "flops": flops,
         "tokens": float(np.mean(tokens)) if tokens else None,
         "seconds": float(np.median([record.cost["seconds"] for record in records.values()]))
@@ -81,7 +84,7 @@ def _arm_row(planned: Row, rung: "ArmComparison", is_planned: bool) -> Row:
     }
 
 
-def _contrasts_of(config: CompareConfig, rungs: "Comparisons") -> dict[str, list[Row]]:
+def _contrasts_of(config: CompareConfig, rungs: "Comparisons") -> dict[str, list[ContrastTable]]:
     """Return the contrasts of each rung; all rungs and arms together are one family of tests."""
     margin = config.limits[config.quantity.word]
     pairs: dict[str, list[PairedArms]] = {}

@@ -1,9 +1,8 @@
 """`--ladder FIELD=VALUE,VALUE,…`: the values of one field that every arm is trained with."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.lengths import settings_for_steps
@@ -13,8 +12,6 @@ from synthcli.presets.schema import Experiment
 FEWEST = 3
 FORM = "write `--ladder steps=250,500,1000`, or another field with its values: `--ladder size=0.5,1,2`"
 STEPS, SIZE = "steps", "size"
-Row = Mapping[str, Any]
-"""A part of a report."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from synthcli import atomic_files
 from synthcli.claims.diverged import DivergedRun
@@ -19,7 +18,7 @@ from synthcli.jobs.compare.records import made_here
 from synthcli.jobs.ledger.claim_budget import TestChoice, choose_tests
 from synthcli.jobs.ledger.claim_tests import ClaimTest, find_test
 from synthcli.jobs.ledger.evidence import RECORDS, Evidence, settings_key
-from synthcli.jobs.ledger.works import rank_works, works_of
+from synthcli.jobs.ledger.works import LedgerWork, rank_works, works_of
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all
 from synthcli.jobs.parallel.work import Failure
 from synthcli.runs import refuse_unwritable_runs
@@ -65,13 +64,13 @@ class Ledger:
     choice: TestChoice
     evidence: Evidence
     folder: Path
-    waiting: list[Any] = field(default_factory=list)
+    waiting: list[LedgerWork] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     without_text: list[ClaimTest] = field(default_factory=list)
     number_done: int = 0
     total: int = 0
 
-    def end(self, work: Any, result: Any) -> None:
+    def end(self, work: LedgerWork, result: object) -> None:
         """Take what a work came to, and keep it at once; a training that diverged came to something too."""
         self.number_done += 1
         if isinstance(result, Failure) and isinstance(work, ArmRun) and has_diverged(result):
@@ -81,13 +80,14 @@ class Ledger:
             return
         if isinstance(result, str):
             return
+        assert isinstance(result, RunRecord | Measured | DivergedRun)
         self.evidence.add(result)
         if isinstance(result, RunRecord):
             write_record(self.folder / RECORDS, result)
         else:
             write_small(self.folder / RECORDS, result)
 
-    def outcome_of(self, result: Any) -> str:
+    def outcome_of(self, result: object) -> str:
         """Say what a work came to in a few words."""
         if isinstance(result, Failure):
             return f"failed: {result.message}"
@@ -96,6 +96,7 @@ class Ledger:
         if isinstance(result, Measured):
             means = (f"{arm} {sum(values) / len(values):.4g}" for arm, values in result.values.items())
             return ", ".join(means)
+        assert isinstance(result, RunRecord)
         return ", ".join(f"{figure.name} {figure.value:.4g}" for figure in result.figures[:1])
 
 

@@ -59,10 +59,10 @@ class TeacherWork:
         return finished_run(self.experiment, observer_of(listener)).id
 
 
-Work = ArmRun | MeasureWork | TeacherWork
+LedgerWork = ArmRun | MeasureWork | TeacherWork
 
 
-def works_of(tests: Sequence[ClaimTest], evidence: Evidence) -> Iterator[Work]:
+def works_of(tests: Sequence[ClaimTest], evidence: Evidence) -> Iterator[LedgerWork]:
     """Yield what tests need and nothing has yet, what several need once; what is timed comes last."""
     seen: set[str] = set()
     for test in tests:
@@ -94,7 +94,7 @@ def _run_key(run: ArmRun) -> str:
     return preset_hash(settings) + experiment.evaluation.model_dump_json() + repr(run.metrics)
 
 
-def rank_works(works: Sequence[Work]) -> Iterator[int]:
+def rank_works(works: Sequence[LedgerWork]) -> Iterator[int]:
     """Yield when each work is done: 0 for a training, 1 for what may need one, 2 for what is timed.
 
     Of two runs with one training and two evaluations the second needs the first.

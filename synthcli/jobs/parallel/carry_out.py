@@ -1,7 +1,7 @@
 """Carry out pieces of work, several at a time, each on its share of the machine."""
 
 import os
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
@@ -10,7 +10,7 @@ from synthcli.device import CUDA, VISIBLE, chosen_word, current_device
 from synthcli.jobs.parallel.cluster import current_cluster
 from synthcli.jobs.parallel.crew import Crew
 from synthcli.jobs.parallel.ray_crew import TaskCrew
-from synthcli.jobs.parallel.work import Listener, WorkItem, attempt
+from synthcli.jobs.parallel.work import Listener, Work, attempt
 from synthcli.memory import memory
 
 WORKER_BYTES = 2**30  # about what a process takes at scale smoke
@@ -26,10 +26,10 @@ class Board(Protocol):
         """Take what it came to, and how many of all parts have ended."""
 
 
-class Queue(Protocol):
+class Queue(Protocol[Work]):
     """What is to be carried out, in order; more may come as some of it ends."""
 
-    waiting: list[Any]
+    waiting: list[Work]
     """The works whose turn comes."""
 
     @property
@@ -40,10 +40,10 @@ class Queue(Protocol):
     def total(self) -> int:
         """How many there are, those to come too."""
 
-    def end(self, work: Any, result: Any) -> None:
+    def end(self, work: Work, result: object) -> None:
         """Take what has become of one."""
 
-    def outcome_of(self, result: Any) -> str:
+    def outcome_of(self, result: object) -> str:
         """Say it in a few words."""
 
 
@@ -54,7 +54,7 @@ def default_jobs() -> int:
     return len(visible_gpus()) or max(1, min(cores(), memory() // WORKER_BYTES))
 
 
-def carry_out_all(queue: Queue, board: Board, jobs: int) -> None:
+def carry_out_all(queue: Queue[Work], board: Board, jobs: int) -> None:
     """Carry out all of a queue, `jobs` at a time; what fails leaves the others alone."""
     if (cluster := current_cluster()) is not None:
         _by_crew(queue, board, TaskCrew(cluster, jobs))
@@ -65,14 +65,14 @@ def carry_out_all(queue: Queue, board: Board, jobs: int) -> None:
         _here(queue, board)
 
 
-def _here(queue: Queue, board: Board) -> None:
+def _here(queue: Queue[Work], board: Board) -> None:
     """Carry out one after the other in this process."""
     while queue.waiting:
         work = queue.waiting.pop(0)
         _end(queue, board, work, attempt(work, board.begin(work.name)))
 
 
-def _by_crew(queue: Queue, board: Board, crew: Crew | TaskCrew) -> None:
+def _by_crew(queue: Queue[Work], board: Board, crew: Crew[Work] | TaskCrew[Work]) -> None:
     """Carry out works beside each other; an interrupt lets each save itself first."""
     try:
         while queue.waiting or crew.busy:
@@ -87,7 +87,7 @@ def _by_crew(queue: Queue, board: Board, crew: Crew | TaskCrew) -> None:
         raise
 
 
-def _end(queue: Queue, board: Board, work: WorkItem, result: object) -> None:
+def _end(queue: Queue[Work], board: Board, work: Work, result: object) -> None:
     """Note what has become of a work, and show it."""
     queue.end(work, result)
     board.end(work.name, queue.outcome_of(result), queue.number_done, queue.total)

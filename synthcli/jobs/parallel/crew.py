@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Generic
 
 from synthcli.children import Children, cores
 from synthcli.device import VISIBLE
-from synthcli.jobs.parallel.work import Failure, Listener, WorkItem, attempt
+from synthcli.jobs.parallel.work import Failure, Listener, Work, attempt
 
 SECONDS_BETWEEN_REPORTS = 0.2
 SECONDS_TO_END = 5.0
@@ -26,7 +26,7 @@ SAY, PROGRESS, RESULT = "say", "progress", "result"
 MEMORY = "the system kills what needs more memory than there is: a lower `--jobs` needs less"
 
 
-class Worker:
+class Worker(Generic[Work]):
     """A process, seen from the one that started it; `part` is what it does."""
 
     def __init__(self, children: Children, environment: dict[str, str]) -> None:
@@ -37,15 +37,15 @@ class Worker:
         )
         theirs.close()
         self.environment = environment
-        self.part: WorkItem | None = None
+        self.part: Work | None = None
         self.listener: Listener | None = None
 
-    def give(self, part: WorkItem, listener: Listener) -> None:
+    def give(self, part: Work, listener: Listener) -> None:
         self.part, self.listener = part, listener
         with suppress(OSError):  # it was killed: `read` will find out
             self.connection.send(part)
 
-    def read(self) -> Any:
+    def read(self) -> object:
         """Return the result of its part, a failure where it was killed, or None where it has none yet."""
         assert self.part is not None and self.listener is not None
         try:
@@ -58,7 +58,7 @@ class Worker:
         (self.listener.say if kind == SAY else self.listener.progress)(*words)
         return None
 
-    def failure(self, part: WorkItem) -> Failure:
+    def failure(self, part: Work) -> Failure:
         """Say how the process ended."""
         try:
             code = self.process.wait(SECONDS_TO_END)
@@ -71,26 +71,26 @@ class Worker:
         return Failure(part.name, f"its process was killed by signal {-code} ({name})", hint)
 
 
-class Crew:
+class Crew(Generic[Work]):
     """Workers, each on its share of the cores or on a GPU of its own."""
 
     def __init__(self, jobs: int, gpus: list[str], children: Children) -> None:
         self.children = children
         self.environments = [environment_of(number, jobs, gpus) for number in range(jobs)]
-        self.workers: list[Worker] = [self._hire(one) for one in self.environments]
+        self.workers: list[Worker[Work]] = [self._hire(one) for one in self.environments]
 
-    def _hire(self, environment: dict[str, str]) -> Worker:
+    def _hire(self, environment: dict[str, str]) -> Worker[Work]:
         return Worker(self.children, environment)
 
     @property
-    def idle(self) -> Iterator[Worker]:
+    def idle(self) -> Iterator[Worker[Work]]:
         return (worker for worker in self.workers if worker.part is None)
 
     @property
-    def busy(self) -> list[Worker]:
+    def busy(self) -> list[Worker[Work]]:
         return [worker for worker in self.workers if worker.part is not None]
 
-    def results(self) -> Iterator[tuple[WorkItem, Any]]:
+    def results(self) -> Iterator[tuple[Work, object]]:
         """Wait until workers say something; yield the parts that have ended, and their results."""
         there = wait([worker.connection for worker in self.busy])
         for worker in [worker for worker in self.busy if worker.connection in there]:

@@ -5,12 +5,12 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic
 
 from synthcli.device import AUTO, CUDA, chosen_word, on_device
 from synthcli.jobs.parallel.cluster import Cluster
 from synthcli.jobs.parallel.crew import SECONDS_TO_SAVE
-from synthcli.jobs.parallel.work import Failure, Listener, WorkItem, attempt
+from synthcli.jobs.parallel.work import Failure, Listener, Work, WorkItem, attempt
 from synthcli.progress import no_progress, say_nothing
 
 RETRIES = 3  # of a task whose process or machine was lost
@@ -22,7 +22,7 @@ VERSIONS = "all machines of a cluster need the same versions of Python and `synt
 class PlacedWork:
     """A work, and the folder of the command, which is made where a machine does not share it."""
 
-    work: WorkItem
+    work: WorkItem[object]
     folder: Path
     device: str
 
@@ -30,7 +30,7 @@ class PlacedWork:
     def name(self) -> str:
         return self.work.name
 
-    def carry_out(self, listener: Listener) -> Any:
+    def carry_out(self, listener: Listener) -> object:
         self.folder.mkdir(parents=True, exist_ok=True)
         os.chdir(self.folder)
         with on_device(self.device):
@@ -52,18 +52,18 @@ def carry_out_packed(packed: bytes) -> bytes:
     return pickle.dumps(attempt(pickle.loads(packed), SilentListener()))
 
 
-class TaskSlot:
+class TaskSlot(Generic[Work]):
     """Room for one task; `part` is what it does."""
 
-    def __init__(self, crew: "TaskCrew") -> None:
+    def __init__(self, crew: "TaskCrew[Work]") -> None:
         self.crew = crew
-        self.part: WorkItem | None = None
-        self.task: Any = None
+        self.part: Work | None = None
+        self.task: object = None
 
-    def give(self, part: WorkItem, listener: Listener) -> None:
+    def give(self, part: Work, listener: Listener) -> None:
         self.part, self.task = part, self.crew.submit(part)
 
-    def read(self) -> Any:
+    def read(self) -> object:
         """Return the result of its task, a failure where the cluster has none."""
         assert self.part is not None
         errors = self.crew.ray.exceptions
@@ -76,7 +76,7 @@ class TaskSlot:
             return Failure(self.part.name, message, AGAIN)
 
 
-class TaskCrew:
+class TaskCrew(Generic[Work]):
     """As many tasks at a time as are asked for; the cluster says which of its machines takes one."""
 
     def __init__(self, cluster: Cluster, jobs: int) -> None:
@@ -86,21 +86,21 @@ class TaskCrew:
         self.remote = self.ray.remote(**options, runtime_env=environment)(carry_out_packed)
         word = chosen_word()
         self.device = CUDA if word.startswith(CUDA) else AUTO
-        self.slots = [TaskSlot(self) for _ in range(jobs)]
+        self.slots: list[TaskSlot[Work]] = [TaskSlot(self) for _ in range(jobs)]
 
-    def submit(self, part: WorkItem) -> Any:
+    def submit(self, part: Work) -> object:
         placed = PlacedWork(part, Path.cwd(), self.device)
         return self.remote.remote(pickle.dumps(placed, pickle.HIGHEST_PROTOCOL))
 
     @property
-    def idle(self) -> Iterator[TaskSlot]:
+    def idle(self) -> Iterator[TaskSlot[Work]]:
         return (slot for slot in self.slots if slot.part is None)
 
     @property
-    def busy(self) -> list[TaskSlot]:
+    def busy(self) -> list[TaskSlot[Work]]:
         return [slot for slot in self.slots if slot.part is not None]
 
-    def results(self) -> Iterator[tuple[WorkItem, Any]]:
+    def results(self) -> Iterator[tuple[Work, object]]:
         """Wait until a task has ended; yield the works that have, and their results."""
         done, _ = self.ray.wait([slot.task for slot in self.busy])
         for slot in self.busy:

@@ -2,12 +2,15 @@
 
 import traceback
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from synthcli.errors import NotWrittenError, SynthError
 from synthcli.jobs.train import Observer
 from synthcli.training.events import Step
 from synthcli.training.trainer import Callback, Trainer
+
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
 
 class Listener(Protocol):
@@ -20,15 +23,18 @@ class Listener(Protocol):
         """Take how far it is."""
 
 
-class WorkItem(Protocol):
+class WorkItem(Protocol[Result_co]):
     """A piece of work, sent to the process that carries it out."""
 
     @property
     def name(self) -> str:
         """How it is called on the screen."""
 
-    def carry_out(self, listener: Listener) -> Any:
+    def carry_out(self, listener: Listener) -> Result_co:
         """Do it; what it returns is sent back."""
+
+
+Work = TypeVar("Work", bound=WorkItem[object])
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,11 @@ class Failure:
     message: str
     hint: str = ""
     exit_code: int = 1
-    lost: Any = None
+    lost: object = None
     trace: str = ""
 
 
-def attempt(work: WorkItem, listener: Listener) -> Any:
+def attempt(work: WorkItem[Result], listener: Listener) -> Result | Failure:
     """Carry out a piece of work; return the failure in place of what it raises."""
     try:
         return work.carry_out(listener)

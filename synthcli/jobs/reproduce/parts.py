@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from synthcli.jobs.parallel.work import Listener, observer_of
 from synthcli.jobs.reproduce.compressed import compressed_rows
 from synthcli.jobs.reproduce.rows import Reproduction, experiment_of, make_row, step_times
 from synthcli.presets import plan
+from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run
+
+PartResult = list[Row] | dict[str, float]
+"""Rows, or the step time of each variant."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Part:
             return f"step times, {self.task.name}{corpus}"
         return f"one block of {self.task.presets[self.variant]}"
 
-    def carry_out(self, listener: Listener) -> Any:
+    def carry_out(self, listener: Listener) -> PartResult:
         """Return rows, or step times by variant."""
         observer = observer_of(listener)
         if self.kind == "row":

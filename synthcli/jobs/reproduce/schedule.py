@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.reproduce.parts import Part, cost_of
+from synthcli.jobs.reproduce.parts import Part, PartResult, cost_of
 from synthcli.jobs.reproduce.rows import Reproduction
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import TEACHER, Task
@@ -21,7 +20,7 @@ class Schedule:
     tasks: Sequence[Task]
     asked: Reproduction
     waiting: list[Part] = field(default_factory=list)
-    results: dict[str, Any] = field(default_factory=dict)  # rows or step times, by the name of the part
+    results: dict[str, PartResult | Failure] = field(default_factory=dict)  # by the name of the part
 
     def __post_init__(self) -> None:
         parts = [part for task in self.tasks for part in self._rows_of(task)]
@@ -41,25 +40,27 @@ class Schedule:
             for task in self.tasks
         )
 
-    def end(self, part: Part, result: Any) -> None:
+    def end(self, work: Part, result: object) -> None:
         """Take what has become of a part; what waited for it alone comes next."""
-        self.results[part.name] = result
-        if isinstance(result, Failure) or part.kind != "row":
+        assert isinstance(result, list | dict | Failure)
+        self.results[work.name] = result
+        row = self._row(work)
+        if row is None or work.kind != "row":
             return
-        if is_teacher(part):
-            run = ((part.variant, result[0].run),)
-            self.waiting.insert(0, replace(part, kind="compressed", runs=run))
-        rows = [self._row(one) for one in self._rows_of(part.task)]
+        if is_teacher(work):
+            self.waiting.insert(0, replace(work, kind="compressed", runs=((work.variant, row.run),)))
+        rows = [self._row(one) for one in self._rows_of(work.task)]
         if len(rows) > 1 and all(rows):
             runs = tuple((row.variant, row.run) for row in rows if row is not None)
-            self.waiting.insert(0, Part("step-times", part.task, self.asked, runs=runs))
+            self.waiting.insert(0, Part("step-times", work.task, self.asked, runs=runs))
 
-    def outcome_of(self, result: Any) -> str:
+    def outcome_of(self, result: object) -> str:
         """Say what a part came to in a few words."""
         if isinstance(result, Failure):
             return f"failed: {result.message}"
         if isinstance(result, dict):
             return ", ".join(f"{variant} {time:.2f}" for variant, time in result.items())
+        assert isinstance(result, list)
         return ", ".join(f"{row.metric} {row.value:.2f}, untrained {row.untrained:.2f}" for row in result)
 
     @property

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import synthcli
 from synthcli import atomic_files
@@ -18,8 +17,9 @@ from synthcli.jobs.compare.tuning import RECORDS, count_missing
 from synthcli.jobs.parallel.carry_out import Board
 from synthcli.jobs.tune.page import tune_page
 from synthcli.jobs.tune.report import tabulate
+from synthcli.jobs.tune.report_types import TunePlan, TuneReport
 from synthcli.jobs.tune.tune import Tuning, complete, configure, prepare_tuning, tune
-from synthcli.jobs.tune.words import Table, describe_tuning
+from synthcli.jobs.tune.words import describe_tuning
 from synthcli.presets import plan
 
 
@@ -63,7 +63,7 @@ def prepare_alone(request: TuneRequest) -> TuneAlone:
     return TuneAlone(request, prepare_tuning(config, [request.records, folder / RECORDS]), folder)
 
 
-def tune_alone(alone: TuneAlone, board: Board, jobs: int = 1) -> dict[str, Any]:
+def tune_alone(alone: TuneAlone, board: Board, jobs: int = 1) -> TuneReport:
     """Make the trials that are missing, and write the report; return it."""
     refuse_unwritable(alone.folder / "report.json", ELSEWHERE)
     tune(alone.tuning, alone.folder / RECORDS, board, jobs)
@@ -76,7 +76,7 @@ def tune_alone(alone: TuneAlone, board: Board, jobs: int = 1) -> dict[str, Any]:
     return report
 
 
-def report_alone(alone: TuneAlone) -> dict[str, Any]:
+def report_alone(alone: TuneAlone) -> TuneReport:
     """Return the report as it is written to JSON."""
     config = alone.tuning.config
     table = tabulate(alone.tuning)
@@ -99,7 +99,7 @@ def next_command(alone: TuneAlone, best: Sequence[str]) -> str:
     return shlex.join([*words, *(word for setting in settings for word in ("--set", setting))])
 
 
-def describe_alone(report: Table) -> str:
+def describe_alone(report: TuneReport) -> str:
     """Return the report for people."""
     lines = [f"# Tuning {report['name']}", "", *describe_tuning(report["tuning"])]
     lines += [f"`{report['next']}` trains with the best settings.", ""]
@@ -107,18 +107,19 @@ def describe_alone(report: Table) -> str:
     return "\n".join([*lines, *again])
 
 
-def plan_alone(alone: TuneAlone) -> dict[str, Any]:
+def plan_alone(alone: TuneAlone) -> TunePlan:
     """Return what the tuning takes: how many trials are to be made, of how many steps, in how many hours."""
     config = alone.tuning.config
     complete(alone.tuning)
     arm, missing = config.arms[0], count_missing(alone.tuning, config.arms[0])
-    planned, seconds = plan(arm.experiment(config.scale, config.overrides, None)), missing.pop("seconds")
+    planned, seconds = plan(arm.experiment(config.scale, config.overrides, None)), missing["seconds"]
     return {
         "arm": arm.name,
         "parameters": planned.parameters.total,
         "steps": config.steps[0],
         "flops": planned.flops,
-        **missing,
+        "trials": missing["trials"],
+        "runs": missing["runs"],
         "hours": missing["runs"] * median(seconds) / 3600 if seconds else None,
         "points": [dict(point) for point in config.points],
     }

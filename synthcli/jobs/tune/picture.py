@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from synthcli.jobs.curves_picture import LOOKS
-from synthcli.jobs.tune.words import Table
+from synthcli.jobs.tune.report_types import TuningReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 3.4, 3.0  # of a panel, in inches
 
 
-def draw_tuning(table: Table) -> "Figure":
+def draw_tuning(table: TuningReport) -> "Figure":
     """Draw a panel for each setting, a mark a trial, and one of the best of k where none was stopped."""
     from matplotlib.figure import Figure
 
@@ -32,14 +32,14 @@ def draw_tuning(table: Table) -> "Figure":
     return figure
 
 
-def _draw_setting(axes: "Axes", table: Table, key: str) -> None:
+def _draw_setting(axes: "Axes", table: TuningReport, key: str) -> None:
     """Draw the losses of trials that came to their end over one setting, the best of an arm filled."""
     for arm, (colour, _, mark) in zip(table["arms"], LOOKS * len(table["arms"]), strict=False):
-        there = [row for row in arm["trials"] if row["loss"] is not None]
-        values, losses = [row["values"][key] for row in there], [row["loss"] for row in there]
+        there = [(row, loss) for row in arm["trials"] if (loss := row["loss"]) is not None]
+        values, losses = [row["values"][key] for row, _ in there], [loss for _, loss in there]
         values = values if key in table["intervals"] else list(map(str, values))
         axes.plot(values, losses, mark, color=colour, markerfacecolor="none", label=arm["arm"])
-        place = [row["trial"] for row in there].index(arm["best"]["trial"])
+        place = [row["trial"] for row, _ in there].index(arm["best"]["trial"])
         axes.plot(values[place], losses[place], mark, color=colour)
     if key in table["logarithmic"]:
         axes.set_xscale("log")
@@ -48,9 +48,9 @@ def _draw_setting(axes: "Axes", table: Table, key: str) -> None:
     axes.set_xlabel(key)
 
 
-def _draw_best_of_k(axes: "Axes", table: Table) -> None:
+def _draw_best_of_k(axes: "Axes", table: TuningReport) -> None:
     for arm, (colour, dashes, mark) in zip(table["arms"], LOOKS * len(table["arms"]), strict=False):
-        points = [(k, loss) for k, loss in enumerate(arm["best_of_k"], 1) if loss is not None]
+        points = [(k, loss) for k, loss in enumerate(arm["best_of_k"] or [], 1) if loss is not None]
         axes.plot(*zip(*points, strict=True), color=colour, linestyle=dashes, marker=mark, label=arm["arm"])
     axes.set_xlim(0.8, table["trials"] + 0.2)
     axes.set_xlabel("expected best of so many trials")

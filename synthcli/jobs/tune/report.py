@@ -1,19 +1,18 @@
 """What a tuning came to, as it is written to JSON: trials, the best, best of k, what to look at again."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from synthcli.compare.search import Range, Value, best_of_k
 from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.tune.axes import settings_of
+from synthcli.jobs.tune.report_types import TrialRow, TunedArm, TuningReport
 from synthcli.jobs.tune.tune import Tuning, winner_of
 
-Table = Mapping[str, Any]
 POINTS = "Sobol', every digit shifted by 1/3"
 
 
-def tabulate(tuning: Tuning) -> dict[str, Any]:
+def tabulate(tuning: Tuning) -> TuningReport:
     """Return what a tuning came to as it is written to JSON."""
     config = tuning.config
     return {
@@ -29,7 +28,7 @@ def tabulate(tuning: Tuning) -> dict[str, Any]:
     }
 
 
-def arm_row(tuning: Tuning, arm: Arm) -> dict[str, Any]:
+def arm_row(tuning: Tuning, arm: Arm) -> TunedArm:
     """Return the trials of an arm, the best of them, and how good the best of k is expected to be."""
     config, best = tuning.config, winner_of(tuning, arm)
     rows = [trial_row(tuning, arm, number) for number in range(1, config.trials + 1)]
@@ -52,7 +51,7 @@ def arm_row(tuning: Tuning, arm: Arm) -> dict[str, Any]:
     }
 
 
-def trial_row(tuning: Tuning, arm: Arm, number: int) -> dict[str, Any]:
+def trial_row(tuning: Tuning, arm: Arm, number: int) -> TrialRow:
     """Return what a trial came to; of one that diverged, or that stopped early, the loss is None."""
     config, record = tuning.config, tuning.records[arm.name, number]
     last = len(config.rungs_of(arm)) - 1

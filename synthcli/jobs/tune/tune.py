@@ -122,12 +122,14 @@ class Tuning:
     number_done: int = 0
     total: int = 0
 
-    def end(self, work: Trial, result: TrialRecord | Failure) -> None:
+    def end(self, work: Trial, result: object) -> None:
         """Take the record of a trial; one that diverged has one too."""
         self.number_done += 1
         if isinstance(result, TrialRecord):
             self.records[work.arm.name, work.number] = result
-        elif has_diverged(result):
+            return
+        assert isinstance(result, Failure)
+        if has_diverged(result):
             run = work.run()
             assert run is not None  # it diverged in it
             record = record_of(run, work.experiment(), result.message)
@@ -135,10 +137,11 @@ class Tuning:
         else:
             self.failures.append(result)
 
-    def outcome_of(self, result: TrialRecord | Failure) -> str:
+    def outcome_of(self, result: object) -> str:
         """Say what a trial came to in a few words."""
         if isinstance(result, Failure):
             return f"failed: {result.message}"
+        assert isinstance(result, TrialRecord)
         return f"validation loss {result.losses[-1][1]:.4g}" if result.losses else result.diverged
 
     def records_of(self, arm: Arm) -> list[TrialRecord]:

@@ -1,21 +1,18 @@
 """What a tuning came to, in words and tables for people."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from synthcli.jobs.compare.config import CompareConfig
+from synthcli.jobs.compare.report_types import ArmPlan
 from synthcli.jobs.markdown import table_lines
+from synthcli.jobs.tune.report_types import TrialRow, TunedArm, TuningReport
 
-Table = Mapping[str, Any]
 
-
-def count_trials(row: dict[str, Any], config: CompareConfig, known: list[float]) -> float:
+def count_trials(row: ArmPlan, config: CompareConfig, known: list[float]) -> float:
     """Put into a row of a plan the trials that are to be made; return how many runs they cost.
 
     Until they are there nobody knows with which settings an arm is compared: all its runs are to be made.
     """
-    planned: Table = config.tuning or {}
-    if "missing" not in planned:
+    planned = config.tuning
+    if planned is None or "missing" not in planned:
         return 0.0
     missing = planned["missing"][row["arm"]]
     row["trials"], row["missing"] = missing["trials"], config.seeds
@@ -27,17 +24,17 @@ def count_trials(row: dict[str, Any], config: CompareConfig, known: list[float])
     return float(missing["runs"])
 
 
-def warnings_of(table: Table) -> list[str]:
+def warnings_of(table: TuningReport) -> list[str]:
     """Return what is to be looked at again, of all arms."""
     return [*table["warnings"], *(line for arm in table["arms"] for line in arm["warnings"])]
 
 
-def headers(arm: Table) -> list[str]:
+def headers(arm: TunedArm) -> list[str]:
     """Return the head of the table of an arm's trials."""
     return ["trial", *arm["best"]["values"], "validation loss"]
 
 
-def cells(arm: Table) -> list[list[str]]:
+def cells(arm: TunedArm) -> list[list[str]]:
     """Return the table of an arm's trials, the best marked."""
     return [
         [
@@ -49,16 +46,17 @@ def cells(arm: Table) -> list[list[str]]:
     ]
 
 
-def loss_words(row: Table) -> str:
+def loss_words(row: TrialRow) -> str:
     """Return the loss of a trial, or why there is none."""
     if row["loss"] is not None:
         return f"{row['loss']:.4f}"
     if row["diverged"]:
         return "diverged"
-    return f"{dict(map(tuple, row['losses']))[row['stopped']]:.4f}, stopped at step {row['stopped']}"
+    loss = next(loss for step, loss in row["losses"] if step == row["stopped"])
+    return f"{loss:.4f}, stopped at step {row['stopped']}"
 
 
-def best_of_k_cells(table: Table) -> list[list[str]]:
+def best_of_k_cells(table: TuningReport) -> list[list[str]]:
     """Return the expected best loss by number of trials, a row an arm; none where trials were stopped."""
     return [
         [arm["arm"], *("–" if loss is None else f"{loss:.4f}" for loss in arm["best_of_k"])]
@@ -67,7 +65,7 @@ def best_of_k_cells(table: Table) -> list[list[str]]:
     ]
 
 
-def describe_tuning(table: Table, level: str = "##") -> list[str]:
+def describe_tuning(table: TuningReport, level: str = "##") -> list[str]:
     """Return the lines of a report that tell of a tuning."""
     lines = [f"{level} Tuning", "", *(f"{one}\n" for one in sentences(table))]
     for arm in table["arms"]:
@@ -79,7 +77,7 @@ def describe_tuning(table: Table, level: str = "##") -> list[str]:
     return lines
 
 
-def sentences(table: Table) -> list[str]:
+def sentences(table: TuningReport) -> list[str]:
     """Return what was done, and what to look at again."""
     ranges = ", ".join(f"`{key}` in {text}" for key, text in table["ranges"].items())
     how = "the worse half stops at a quarter and at a half of the schedule" if table["halving"] else "no stop"
