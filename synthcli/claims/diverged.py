@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from synthcli.claims.order import Relation
 from synthcli.compare.spread import LEVEL
@@ -21,6 +21,15 @@ HINT = "delete it: the training is made anew"
 MOST = 50  # seeds of each arm that anybody would be told to run
 
 
+class DivergenceTable(TypedDict):
+    """A relation whose arms diverged, as the ledger has it: how many seeds of each, of how many in all."""
+
+    relation: str
+    interval: None
+    diverged: dict[str, int]
+    seeds: int
+
+
 @dataclass(frozen=True)
 class DivergedRun:
     """A training whose loss was no longer finite, as `message` says; `settings` is a hash of all of it."""
@@ -30,13 +39,13 @@ class DivergedRun:
     settings: str
     seed: int
     message: str
-    made: Mapping[str, Any]
+    made: Mapping[str, object]
 
     @property
     def file_name(self) -> str:
         return f"{PREFIX}{self.preset}.{self.scale}.seed-{self.seed}.{self.settings[:16]}.json"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -99,7 +108,7 @@ class DivergenceFinding:
                 return seeds
         return None
 
-    def to_table(self) -> dict[str, Any]:
+    def to_table(self) -> DivergenceTable:
         """Return what the ledger says of it."""
         diverged = {self.relation.first: self.first[0], self.relation.second: self.second[0]}
         seeds = self.first[1] + self.second[1]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.safe_read import Shape, check_shape, read_table
@@ -28,14 +27,14 @@ class Measured:
     settings: str
     seeds: tuple[int, ...]
     values: Mapping[str, tuple[float, ...]]
-    made: Mapping[str, Any]
+    made: Mapping[str, object]
     seconds: float
 
     @property
     def file_name(self) -> str:
         return f"{PREFIX}{self.measure}.{self.scale}.{self.settings[:16]}.json"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
 

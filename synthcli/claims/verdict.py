@@ -16,7 +16,7 @@ nothing is concluded. Where seeds diverged, their number decides (diverged.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from synthcli.claims.diverged import DivergenceFinding
 from synthcli.claims.order import Relation
@@ -26,6 +26,19 @@ from synthcli.compare.verdict import holm
 
 Word = Literal["reproduced", "direction holds", "undecided", "contradicted", "not comparable", "not run"]
 STRONGEST = "paper"
+
+
+class RelationTable(TypedDict):
+    """A relation as the ledger has it; its interval is None of one seed."""
+
+    relation: str
+    difference: float
+    interval: list[float] | None
+    limit: float
+    unit: str
+    seeds: int
+    resolves: float | None
+    more_seeds: int | None
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,7 @@ class RelationFinding:
         )
         return f"`{self.relation}`: these seeds resolve {self.resolves:.3g} {self.unit}; {then}"
 
-    def to_table(self) -> dict[str, Any]:
+    def to_table(self) -> RelationTable:
         """Return what the ledger says of it."""
         return {
             "relation": str(self.relation),

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthcli import atomic_files
 from synthcli.disk import guard_write
@@ -13,6 +12,7 @@ from synthcli.jobs.ledger.evidence import Evidence
 from synthcli.jobs.ledger.ledger import LedgerConfig
 from synthcli.jobs.ledger.page import page
 from synthcli.jobs.ledger.report import markdown, report_of
+from synthcli.jobs.ledger.report_types import LedgerReport
 from synthcli.jobs.ledger.verdicts import controls_that_failed, make_entries
 
 
@@ -21,7 +21,7 @@ class WrittenLedger:
     """Where it is, what it says, and the controls that came out wrong."""
 
     path: Path
-    report: dict[str, Any]
+    report: LedgerReport
     failed_controls: list[str]
 
 

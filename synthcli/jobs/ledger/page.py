@@ -1,11 +1,12 @@
 """The ledger as one page that needs nothing else, with one forest plot a family."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from synthcli.claims.schema import largest
 from synthcli.jobs.compare.page import DARK, render, to_svg
 from synthcli.jobs.ledger.report import HOW, PARTS, describe_found, parts_of, sentence
+from synthcli.jobs.ledger.report_types import LedgerReport, RuledRelation
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -14,7 +15,7 @@ COLOURS = {"holds": "#15803d", "contradicted": "#b91c1c", "undecided": "#6b7280"
 FARTHEST = 6.0  # standard errors that a picture shows
 
 
-def page(report: Mapping[str, Any]) -> str:
+def page(report: LedgerReport) -> str:
     """Return the page as HTML."""
     return render(
         "ledger.html",
@@ -29,7 +30,7 @@ def page(report: Mapping[str, Any]) -> str:
     )
 
 
-def draw_family(report: Mapping[str, Any], family: str) -> "Markup | None":
+def draw_family(report: LedgerReport, family: str) -> "Markup | None":
     """Draw each relation of a family in units of its standard error; None where nothing was measured."""
     from matplotlib.figure import Figure
 
@@ -52,20 +53,23 @@ def draw_family(report: Mapping[str, Any], family: str) -> "Markup | None":
     return to_svg(figure)
 
 
-def _relations(report: Mapping[str, Any], family: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _relations(report: LedgerReport, family: str) -> Iterator[tuple[str, RuledRelation]]:
     """Yield the relations of a family at the largest scale of each claim, with what they are called."""
     for claim in (*report["claims"], *report["controls"]):
         if claim["id"].startswith(f"{family}/") and claim["scales"] and claim["word"] != "not comparable":
             scale = largest(claim["scales"])
             relations = claim["scales"][scale].get("relations", ())
-            for one in (one for one in relations if one["interval"] is not None):
+            for one in relations:
+                if "diverged" in one or one["interval"] is None:
+                    continue
                 own = claim["id"].removeprefix(f"{family}/")
                 which = f": {one['relation']}" if len(relations) > 1 else ""
                 yield f"{own}{which} ({scale})", one
 
 
-def _in_errors(one: Mapping[str, Any]) -> tuple[float, float]:
+def _in_errors(one: RuledRelation) -> tuple[float, float]:
     """Return the interval's ends beyond the limit, in half widths of it, as far as a picture shows."""
+    assert one["interval"] is not None  # it is drawn
     low, high = one["interval"]
     half = max((high - low) / 2, 1e-12)
     distance = one["difference"] - one["limit"]

@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import synthcli
+from synthcli.claims.diverged import DivergenceFinding
 from synthcli.claims.files import CONTROLS
 from synthcli.claims.schema import Scale, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, Word
 from synthcli.jobs.compare.report import MADE
 from synthcli.jobs.ledger.claim_findings import Outcome
+from synthcli.jobs.ledger.report_types import ClaimRow, LedgerReport, Relation, ScaleVerdict
 from synthcli.jobs.ledger.verdicts import LedgerEntry
 from synthcli.jobs.markdown import table_lines
 
@@ -22,7 +23,7 @@ PARTS: Mapping[str, tuple[Word, ...]] = {
 }
 
 
-def report_of(entries: Sequence[LedgerEntry], scale: Scale | None, command: str) -> dict[str, Any]:
+def report_of(entries: Sequence[LedgerEntry], scale: Scale | None, command: str) -> LedgerReport:
     """Return the ledger as JSON has it; `scale` is the one that was run, None of records alone."""
     return {
         "command": command,
@@ -42,7 +43,7 @@ def _counts(entries: Sequence[LedgerEntry]) -> dict[str, dict[str, int]]:
     return {family: dict(sorted(counter.items())) for family, counter in found.items()}
 
 
-def _entry(entry: LedgerEntry) -> dict[str, Any]:
+def _entry(entry: LedgerEntry) -> ClaimRow:
     claim = entry.named.claim
     return {
         "id": entry.named.id,
@@ -61,8 +62,8 @@ def _entry(entry: LedgerEntry) -> dict[str, Any]:
     }
 
 
-def _verdict(verdict: ClaimVerdict, found: Outcome | None) -> dict[str, Any]:
-    table: dict[str, Any] = {"verdict": verdict.word, "why": verdict.why}
+def _verdict(verdict: ClaimVerdict, found: Outcome | None) -> ScaleVerdict:
+    table: ScaleVerdict = {"verdict": verdict.word, "why": verdict.why}
     if verdict.figures:
         table["figures"] = dict(verdict.figures)
     if verdict.rulings:
@@ -83,12 +84,14 @@ def _verdict(verdict: ClaimVerdict, found: Outcome | None) -> dict[str, Any]:
     return table
 
 
-def _table_of_ruling(ruling: Ruling) -> dict[str, Any]:
-    verdict = {"verdict": ruling.word, "p_holds": ruling.p_holds, "p_against": ruling.p_against}
-    return {**ruling.finding.to_table(), **verdict}
+def _table_of_ruling(ruling: Ruling) -> Relation:
+    finding, p_holds, p_against = ruling.finding, ruling.p_holds, ruling.p_against
+    if isinstance(finding, DivergenceFinding):
+        return {**finding.to_table(), "verdict": ruling.word, "p_holds": p_holds, "p_against": p_against}
+    return {**finding.to_table(), "verdict": ruling.word, "p_holds": p_holds, "p_against": p_against}
 
 
-def markdown(report: Mapping[str, Any]) -> str:
+def markdown(report: LedgerReport) -> str:
     """Return the ledger in Markdown."""
     lines = ["# Ledger of claims", "", sentence(report), "", *_counts_table(report), ""]
     for title, there in parts_of(report).items():
@@ -97,7 +100,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def parts_of(report: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+def parts_of(report: LedgerReport) -> dict[str, list[ClaimRow]]:
     """Return the claims of each part that has some, by its title; what was only counted stands last."""
     parts = {
         title: [one for one in report["claims"] if one["word"] in words] for title, words in PARTS.items()
@@ -109,39 +112,39 @@ def parts_of(report: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     }
 
 
-def sentence(report: Mapping[str, Any]) -> str:
+def sentence(report: LedgerReport) -> str:
     """Say in one sentence how many claims came out how."""
     total: Counter[str] = Counter(one["word"] for one in report["claims"])
     words = [word for of_part in PARTS.values() for word in of_part if total[word]]
     return f"{sum(total.values())} claims: " + ", ".join(f"{total[word]} {word}" for word in words) + "."
 
 
-def _counts_table(report: Mapping[str, Any]) -> list[str]:
+def _counts_table(report: LedgerReport) -> list[str]:
     words = [word for of_part in PARTS.values() for word in of_part]
     families = [family for family in report["counts"] if family != CONTROLS]
     rows = [[family, *(str(report["counts"][family].get(word, 0)) for word in words)] for family in families]
     return table_lines(["family", *words], rows)
 
 
-def _part(title: str, claims: Sequence[Mapping[str, Any]]) -> list[str]:
+def _part(title: str, claims: Sequence[ClaimRow]) -> list[str]:
     if title == "Not run":
         return table_lines(["claim", "it says", "what it takes, or why not"], map(_not_run, claims))
     return table_lines(["claim", "it says", "verdict", "found"], map(_row, claims))
 
 
-def _not_run(one: Mapping[str, Any]) -> list[str]:
+def _not_run(one: ClaimRow) -> list[str]:
     return [f"`{one['id']}`", _describe(one), one["why"]]
 
 
-def _row(one: Mapping[str, Any]) -> list[str]:
+def _row(one: ClaimRow) -> list[str]:
     return [f"`{one['id']}`", _describe(one), one["verdict"], describe_found(one)]
 
 
-def _describe(one: Mapping[str, Any]) -> str:
+def _describe(one: ClaimRow) -> str:
     return f"{one['says']} ({one['where']})"
 
 
-def describe_found(one: Mapping[str, Any]) -> str:
+def describe_found(one: ClaimRow) -> str:
     """Return what was found for a claim at its largest scale: each relation with its interval, or a count."""
     scales = one["scales"]
     if not scales:
@@ -153,7 +156,7 @@ def describe_found(one: Mapping[str, Any]) -> str:
     )
 
 
-def _relation_words(one: Mapping[str, Any]) -> str:
+def _relation_words(one: Relation) -> str:
     if "diverged" in one:
         counts = ", ".join(f"{arm} {count}" for arm, count in one["diverged"].items())
         return f"{one['relation']}: of {one['seeds']} seeds diverged {counts}: {one['verdict']}"
@@ -169,7 +172,7 @@ HOW = (
 )
 
 
-def _how(report: Mapping[str, Any]) -> Iterator[str]:
+def _how(report: LedgerReport) -> Iterator[str]:
     """Yield the lines that say how numbers and words are made."""
     yield from HOW
     if report["command"]:
