@@ -4,7 +4,7 @@ A function takes the words that its command takes, and where a command prints, i
 shows each. Nothing here loads torch before a function is called.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ class StudentRun:
     parameters: tuple[int, int]
     divergence: float | None
     agreement: float | None
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[Mapping[str, object], ...]
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return a row for each block or layer that was made."""
@@ -160,7 +160,7 @@ def score(
             raise SynthError(f"unknown option `{name}`", did_you_mean(name, known))
     paths = tuple(Path(path) for path in references)
     for name in {"text", "rouge_data"} & options.keys():
-        options[name] = Path(options[name])
+        options[name] = Path(str(options[name]))
     table = {known[name]: value for name, value in options.items()}
     path = None if outputs is None else Path(outputs)
     return score_outputs(ScoreRequest(task, path, paths, tuple(protocols), **table))
@@ -191,7 +191,7 @@ def distill(
     overrides: Sequence[str] = (),
     name: str | None = None,
     device: str = AUTO,
-    **options: Any,
+    **options: object,
 ) -> StudentRun:
     """Replace the mixers of blocks by others and fit them to a teacher.
 
@@ -206,7 +206,8 @@ def distill(
         raise SynthError("no block is named", 'name one, `blocks=(6,)`, or `blocks="all"`, or a preset')
     with on_device(device):
         outcome = run(prepare(asked.config, asked.model, name or asked.name))
-    return _student(outcome.run, outcome.to_json(), "blocks")
+    result = outcome.to_json()
+    return _student(outcome.run, result["model"], result["blocks"])
 
 
 def merge(
@@ -219,7 +220,7 @@ def merge(
     overrides: Sequence[str] = (),
     name: str | None = None,
     device: str = AUTO,
-    **options: Any,
+    **options: object,
 ) -> StudentRun:
     """Put one layer in the place of neighbours.
 
@@ -236,7 +237,8 @@ def merge(
         raise SynthError("no layers are named", "name neighbours, `layers=(6, 7)`, or give `all_pairs=True`")
     with on_device(device):
         outcome = run(prepare(asked.config, name or asked.name))
-    return _student(outcome.run, outcome.to_json(), "merges")
+    result = outcome.to_json()
+    return _student(outcome.run, result["model"], result["merges"])
 
 
 def export(
@@ -276,7 +278,7 @@ def _metric_of(path: Path) -> str:
 def _load_compression(
     verb: str,
     teacher: Which,
-    options: dict[str, Any],
+    options: dict[str, object],
     preset: str | None,
     scale: str | None,
     overrides: Sequence[str],
@@ -296,8 +298,7 @@ def _load_compression(
     return load_compression(verb, preset, scale, None, overrides, trace(named, "the call"))
 
 
-def _student(run: "Run", table: dict[str, Any], rows: str) -> StudentRun:
+def _student(run: "Run", model: Mapping[str, float], rows: Sequence[Mapping[str, object]]) -> StudentRun:
     """Return a student by what its run keeps of it."""
-    model = table["model"]
-    counts = (model["parameters_before"], model["parameters_after"])
-    return StudentRun(run.path, counts, model.get("divergence"), model.get("agreement"), tuple(table[rows]))
+    counts = (int(model["parameters_before"]), int(model["parameters_after"]))
+    return StudentRun(run.path, counts, model.get("divergence"), model.get("agreement"), tuple(rows))

@@ -1,7 +1,7 @@
 """What `distill-block` and `merge-layers` show: of what, how far, and which starts came to nothing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
@@ -9,8 +9,11 @@ from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from synthcli.jobs.compress.distill_block import DistillJob
     from synthcli.jobs.compress.merge_layers import MergeJob
+    from synthcli.jobs.compress.report_types import LayerFigures
     from synthcli.presets.compression import Compression
 
 
@@ -22,7 +25,7 @@ class CompressionProgress:
 
         self.bar = screen.progress()
         self.bar.start()
-        self.tasks: dict[str, Any] = {}
+        self.tasks: dict[str, TaskID] = {}
         self.preparing = PreparationBar(self.bar, "store")
         return self
 
@@ -82,7 +85,7 @@ def announce(job: "DistillJob | MergeJob") -> None:
     )
 
 
-def describe_refused(one: dict[str, Any], where: str) -> list[str]:
+def describe_refused(one: "LayerFigures", where: str) -> list[str]:
     """Say which starts came to nothing, and why."""
     refused = [trial for trial in one["trials"] if trial["after"] is None]
     return [f"note: start `{trial['start']}` is left out in {where}: {trial['why']}" for trial in refused]

@@ -1,7 +1,7 @@
 """`synth distill-block`: replace the mixer of a block by another, from a formula and by training."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
 from synthcli.cli.completion import join_or, list_mixers
@@ -26,6 +26,7 @@ from synthcli.presets.merge import Tree
 if TYPE_CHECKING:
     from synthcli.compress.config import PipelineConfig
     from synthcli.jobs.compress.distill_block import DistillJob, DistillOutcome
+    from synthcli.jobs.compress.report_types import BlockRow, DistillResult, HealAccount, ProbeReport
 
 START = (
     "By a formula (whitened-svd, greedy-heads, mean-map, moving-averages, ridge, linear-map, mean), "
@@ -135,13 +136,14 @@ def run_stages(
     return report(done.healed, as_json=False)
 
 
-def show_stage(table: dict[str, Any], as_json: bool) -> None:
+def show_stage(table: "ProbeReport | DistillResult | HealAccount", as_json: bool) -> None:
     """Print what one stage of a pipeline found."""
     from synthcli.cli.heal import show as show_healing
     from synthcli.cli.probe import show as show_probe
 
-    shows = {"findings": show_probe, "blocks": show_figures, "after": show_healing}
-    next(one for key, one in shows.items() if key in table)(table, as_json)
+    if "findings" in table:
+        return show_probe(table, as_json)
+    return show_figures(table, as_json) if "blocks" in table else show_healing(table, as_json)
 
 
 def show_plan(job: "DistillJob", as_json: bool) -> None:
@@ -174,7 +176,7 @@ def show(outcome: "DistillOutcome") -> None:
     screen.say(f"next: `synth eval {metric} {run}`, `synth heal {run} --teacher {teacher}`")
 
 
-def show_figures(table: dict[str, Any], as_json: bool) -> None:
+def show_figures(table: "DistillResult", as_json: bool) -> None:
     """Print the table, what was tried, and what it came to."""
     if as_json:
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
@@ -194,7 +196,7 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
     )
 
 
-def rows_of(one: dict[str, Any]) -> list[list[str]]:
+def rows_of(one: "BlockRow") -> list[list[str]]:
     """Return the row of a block, and below it one for every other start that was tried to its end."""
     head = [str(one["block"]), one["mixer"], one["start"]]
     sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,8 @@ from synthcli.cli.source_option import Source
 from synthcli.errors import NotWrittenError, Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from synthcli.evaluation.result import Result
     from synthcli.jobs.evaluate.evaluate import Request
 
@@ -296,7 +298,7 @@ def evaluate_one(word: str | None, request: "Request") -> "Result":
 class EvaluationBar:
     """Shows examples done on a bar."""
 
-    def __init__(self, progress: Any, name: str) -> None:
+    def __init__(self, progress: "Progress", name: str) -> None:
         self.progress, self.task = progress, progress.add_task(name, total=None, rate="")
 
     def __call__(self, what: str, done: int, total: int | None, note: str = "") -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree, values_of
 
 if TYPE_CHECKING:
+    from synthcli.jobs.compress.report_types import HealAccount
     from synthcli.jobs.train import Trained
 
 Checkpoint = Annotated[
@@ -126,19 +127,20 @@ def heal(
 def report(trained: "Trained", as_json: bool, elsewhere: Sequence[str] = ()) -> None:
     """Say how near student and teacher have come; an interrupted run ends the command."""
     from synthcli.cli.train import stop_after_saved_step
+    from synthcli.jobs.compress.layer_matching import account_of
     from synthcli.runs.verbs import tracker_words
 
     outcome, run = trained.outcome, trained.run
-    account: dict[str, Any] = run.read_results()["compress"]
+    account = account_of(run.checkpoints / "last")
     if outcome is not None and outcome.is_interrupted:
         raise stop_after_saved_step("heal", outcome, run.path, *elsewhere, *tracker_words(run))
-    show(account | {"run": str(run.path)}, as_json)
+    show({**account, "run": str(run.path)}, as_json)
     if not as_json:
         screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")
         screen.say(f"next: `synth eval teacher-agreement {run.path}`")
 
 
-def show(account: dict[str, Any], as_json: bool) -> None:
+def show(account: "HealAccount", as_json: bool) -> None:
     """Print how near student and teacher were, and are."""
     if as_json:
         return screen.data(json.dumps(account, indent=2, ensure_ascii=False))

@@ -1,7 +1,7 @@
 """`synth merge-layers`: make one layer of neighbours, from a formula and by training."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
 from synthcli.cli.compress_flags import (
@@ -23,6 +23,7 @@ from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
     from synthcli.jobs.compress.merge_layers import MergeJob, MergeOutcome
+    from synthcli.jobs.compress.report_types import MergeResult, MergeRow
 
 INIT = f"{', '.join(MERGE_STARTS[:-1])}; or `best`, by a trial."
 FLAGS = {
@@ -120,7 +121,7 @@ def show(outcome: "MergeOutcome") -> None:
     screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{evaluate}`")
 
 
-def show_figures(table: dict[str, Any], as_json: bool) -> None:
+def show_figures(table: "MergeResult", as_json: bool) -> None:
     """Print the table, what was tried, and what it came to."""
     if as_json:
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
@@ -142,7 +143,7 @@ def show_figures(table: dict[str, Any], as_json: bool) -> None:
     )
 
 
-def describe_drops(one: dict[str, Any]) -> str:
+def describe_drops(one: "MergeRow") -> str:
     """Say that a copy in place of several layers drops the others."""
     words = " and ".join(str(layer) for layer in one["drops"])
     verb = "is" if len(one["drops"]) == 1 else "are"
@@ -151,7 +152,7 @@ def describe_drops(one: dict[str, Any]) -> str:
     return first + (" (for a pair that is LaCo's merge)" if known else "")
 
 
-def rows_of(one: dict[str, Any]) -> list[list[str]]:
+def rows_of(one: "MergeRow") -> list[list[str]]:
     """Return the row of a merge, and below it one for every other start that was tried to its end."""
     head = ["+".join(str(layer) for layer in one["layers"]), one["start"]]
     sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]

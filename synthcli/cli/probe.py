@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,9 +26,12 @@ from synthcli.cli.presets import Config, Set
 from synthcli.presets.merge import Tree
 
 if TYPE_CHECKING:
-    from synthcli.jobs.compress.probe import ProbeJob
+    from rich.progress import Progress, TaskID
 
-FIGURES = {
+    from synthcli.jobs.compress.probe import ProbeJob
+    from synthcli.jobs.compress.report_types import FindingRow, ProbedFigure, ProbeReport
+
+FIGURES: "dict[ProbedFigure, str]" = {
     "nmse": "NMSE of what is replaced",
     "kl": "KL of the whole model, nats",
     "cosine": "cosine of hidden states",
@@ -155,8 +158,9 @@ def announce(job: "ProbeJob") -> None:
 class ProbeBars:
     """Shows what is being done on one bar after the other."""
 
-    def __init__(self, progress: Any) -> None:
-        self.progress, self.tasks = progress, dict[str, Any]()
+    def __init__(self, progress: "Progress") -> None:
+        self.progress = progress
+        self.tasks: dict[str, TaskID] = {}
 
     def __call__(self, what: str, done: int, total: int | None, note: str = "") -> None:
         kind = what.partition(" ")[0]
@@ -165,7 +169,7 @@ class ProbeBars:
         self.progress.update(self.tasks[kind], description=what, completed=done, total=total)
 
 
-def show(report: dict[str, Any], as_json: bool) -> None:
+def show(report: "ProbeReport", as_json: bool) -> None:
     """Print a table a figure, layers across, and what did not fit."""
     if as_json:
         return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
@@ -182,13 +186,13 @@ def show(report: dict[str, Any], as_json: bool) -> None:
     return screen.say(f"NMSE 0 is the teacher, 1 the mean of what it says; {nearness}")
 
 
-def show_without(report: dict[str, Any]) -> None:
+def show_without(report: "ProbeReport") -> None:
     """Say how much the loss rises where a layer's mixer does nothing, and where that is too weak to tell."""
-    known = [one for one in report["without"] if one["rise"] is not None]
+    known = [(one, rise) for one in report["without"] if (rise := one["rise"]) is not None]
     if not known:
         return
-    cells = [format_figure(one["rise"]) if one["is_resolved"] else "?" for one in known]
-    columns = ["mixer of layer", *(str(one["layer"]) for one in known)]
+    cells = [format_figure(rise) if one["is_resolved"] else "?" for one, rise in known]
+    columns = ["mixer of layer", *(str(one["layer"]) for one, _ in known)]
     screen.table(
         "Rise of the loss without it, nats a token",
         columns,
@@ -199,10 +203,11 @@ def show_without(report: dict[str, Any]) -> None:
         screen.say("?: too weak to tell, the 95 % interval of the sample holds 0")
 
 
-def row_of(name: str, key: str, findings: list[dict[str, Any]], layers: list[int]) -> list[str]:
+def row_of(name: str, key: "ProbedFigure", findings: "list[FindingRow]", layers: list[int]) -> list[str]:
     """Return the figures of a replacement by layer, and the seconds it took in all."""
     its = {one["layer"]: one for one in findings if one["replacement"] == name}
-    cells = [EMPTY if its[layer][key] is None else format_figure(its[layer][key]) for layer in layers]
+    values = [its[layer][key] for layer in layers]
+    cells = [EMPTY if value is None else format_figure(value) for value in values]
     return [name, *cells, f"{sum(one['seconds'] for one in its.values()):.1f}"]
 
 
@@ -211,21 +216,22 @@ def format_figure(value: float) -> str:
     return f"{value:.3f}" if value >= SMALL else f"{value:.0e}"
 
 
-def next_step(report: dict[str, Any]) -> str:
+def next_step(report: "ProbeReport") -> str:
     """Name what costs least, and the command that does it."""
     by_hidden = any(one.get("cosine") is not None for one in report["findings"])
-    known = [one for one in report["findings"] if one.get("cosine" if by_hidden else "kl") is not None]
+    found = [(one["cosine"] if by_hidden else one["kl"], one) for one in report["findings"]]
+    known = [(figure, one) for figure, one in found if figure is not None]
     if not known:
         return "nothing fitted: name other replacements"
     weak = {one["layer"] for one in report["without"] if one["is_resolved"] is False}
-    known = [one for one in known if not layers_of(one) <= weak]
+    known = [(figure, one) for figure, one in known if not layers_of(one) <= weak]
     if not known:
         return (
             "too weak to tell: what a layer's mixer does is below what this text resolves, and nothing is "
             "recommended\nnext: probe a teacher that has learnt more, or other text (`--corpus`)"
         )
-    best = min(known, key=lambda one: -one["cosine"] if by_hidden else one["kl"])
-    cost = f"cosine {best['cosine']:.3f}" if by_hidden else f"KL {format_figure(best['kl'])}"
+    figure, best = min(known, key=lambda one: -one[0] if by_hidden else one[0])
+    cost = f"cosine {figure:.3f}" if by_hidden else f"KL {format_figure(figure)}"
     teacher, layer = report["teacher"]["absolute"], best["layer"]
     if best["replacement"] == "merge-next":
         command = f"synth merge-layers {layer} {layer + 1} --teacher {teacher}"
@@ -234,7 +240,7 @@ def next_step(report: dict[str, Any]) -> str:
     return f"least costly: {best['replacement']} in layer {layer}, {cost}\nnext: `{command}`"
 
 
-def layers_of(finding: dict[str, Any]) -> set[int]:
+def layers_of(finding: "FindingRow") -> set[int]:
     """Return the layers a replacement stands for."""
     layer = finding["layer"]
     return {layer, layer + 1} if finding["replacement"] == "merge-next" else {layer}

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,6 +15,7 @@ from synthcli.errors import Stopped
 from synthcli.safe_read import read_json
 
 if TYPE_CHECKING:
+    from synthcli.jobs.compress.report_types import DistillResult
     from synthcli.jobs.reproduce.rows import Reproduction
     from synthcli.reproduce.table import Row
 
@@ -115,7 +116,7 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
     show_all(results, as_json)
 
 
-def show(rows: "list[Row]", table: Any, scale: str, as_json: bool) -> None:
+def show(rows: "list[Row]", table: object, scale: str, as_json: bool) -> None:
     """Print the rows as a table, or what the report holds as JSON."""
     from synthcli.reproduce.table import COLUMNS, cells
 
@@ -125,7 +126,7 @@ def show(rows: "list[Row]", table: Any, scale: str, as_json: bool) -> None:
     return screen.table(title, list(COLUMNS), lines, frozenset({3, 5, 6, 7}))
 
 
-def show_lost(lost: Any, scale: str, as_json: bool) -> None:
+def show_lost(lost: object, scale: str, as_json: bool) -> None:
     """Print what could not be written: all rows, the result of one run, or what became of a block."""
     from synthcli.cli.distill_block import show_figures
     from synthcli.cli.evaluate import show_all
@@ -134,6 +135,7 @@ def show_lost(lost: Any, scale: str, as_json: bool) -> None:
     if isinstance(lost, Result):
         return show_all([lost], as_json)
     if isinstance(lost, dict):
-        return show_figures(lost, as_json)
+        return show_figures(cast("DistillResult", lost), as_json)
+    assert isinstance(lost, tuple)
     rows, table = lost
     return show(rows, table, scale, as_json)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from synthcli.data.config import MaskingConfig
 from synthcli.data.examples.examples import Examples
 from synthcli.errors import SynthError, carry_result
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.evaluation.measure import Indices
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
 from synthcli.jobs.compress.layer_matching import match_layers
@@ -27,6 +27,8 @@ from synthcli.jobs.compress.texts import data_of, experiment_of, used_by
 from synthcli.jobs.evaluate.evaluate import RECORDED, file_name
 from synthcli.jobs.evaluate.source import with_whole_file
 from synthcli.jobs.stores import examples_of, store_for
+from synthcli.model import ModelConfig
+from synthcli.objectives import Batch
 from synthcli.progress import Progress, Say, no_progress, say_nothing
 from synthcli.runs import find_checkpoint, run_of
 from synthcli.runs.environment import describe_device, read_versions
@@ -76,7 +78,7 @@ class Comparison:
     teacher_cost: Cost
     students: list[Compared] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {
             "teacher": {"path": str(self.teacher.path), "cost": asdict(self.teacher_cost)},
             "students": [one.result.to_json() for one in self.students],
@@ -137,7 +139,7 @@ def write_results(comparison: Comparison, checkpoints: Sequence[Checkpoint]) -> 
     return replace(comparison, students=students)
 
 
-def refuse_other(teacher: Teacher, path: Path, config: Any, tokenizer: str, what: str) -> None:
+def refuse_other(teacher: Teacher, path: Path, config: ModelConfig, tokenizer: str, what: str) -> None:
     """Raise where two models do not predict the same tokens of the same text."""
     task = teacher.config.task
     if config.task != task or task not in FORWARDS:
@@ -169,7 +171,7 @@ def examples_for(teacher: Teacher, config: AgreementConfig, preparing: Progress)
     return examples_of(store, config.split, teacher.config, data, evaluating)
 
 
-def batch_to_time(examples: Examples, chosen: Any) -> Any:
+def batch_to_time(examples: Examples, chosen: Indices) -> Batch:
     """Return the batch whose forward is timed: sequences of middle length."""
     lengths = examples.lengths[chosen]
     middle = batches_by_length(lengths, int(TIMED * np.median(lengths)))
@@ -191,7 +193,7 @@ def options_of(
     reference: Teacher | None,
     cost: Cost,
     layers: dict[int, float] | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return what gives the figures their meaning, and what has no interval."""
     others = {} if reference is None else {"reference": str(reference.path), "reference_hash": reference.hash}
     return {
@@ -211,10 +213,10 @@ def options_of(
 def result_of(
     config: AgreementConfig,
     examples: Examples,
-    chosen: Sequence[int] | Any,
+    chosen: Indices,
     checkpoint: Checkpoint,
     scores: Sequence[Score],
-    options: dict[str, Any],
+    options: dict[str, object],
     seconds: float,
     device: torch.device,
 ) -> Result:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -20,6 +19,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.disk import guard_write
 from synthcli.errors import SynthError, carry_result
+from synthcli.jobs.compress.report_types import BlockRow, DistillResult, PlannedBlock
 from synthcli.jobs.compress.students import (
     as_made,
     figures_of,
@@ -86,11 +86,11 @@ class DistillOutcome:
         config = self.job.teacher.config
         return METRIC_OF_TASK[config.task] if config.has_head else "teacher-agreement"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> DistillResult:
         """Return what `results/compress.json` holds."""
-        return result_of(self.job, self.blocks, self.fidelity, (self.before, self.after), self.seconds) | {
-            "run": str(self.run.path)
-        }
+        sizes = (self.before, self.after)
+        result = result_of(self.job, self.blocks, self.fidelity, sizes, self.seconds)
+        return {**result, "run": str(self.run.path)}
 
 
 def prepare(
@@ -160,7 +160,7 @@ def run(job: DistillJob, progress: Progress = no_progress, say: Say = say_nothin
     return DistillOutcome(saved, job, model, blocks, fidelity, *sizes, seconds)
 
 
-def plan_rows(job: DistillJob) -> list[dict[str, Any]]:
+def plan_rows(job: DistillJob) -> list[PlannedBlock]:
     """Return a row for every block, of what is known before anything is computed."""
     model, d_model = job.teacher.model, job.teacher.config.d_model
     return [
@@ -192,7 +192,7 @@ def provenance(job: DistillJob) -> DistillConfig:
 
 def result_of(
     job: DistillJob, blocks: list[DistilledBlock], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
-) -> dict[str, Any]:
+) -> DistillResult:
     """Return what a distillation found, with what gives its figures their meaning."""
     return {
         "method": job.config.method,
@@ -209,7 +209,7 @@ def result_of(
     }
 
 
-def block_of(one: DistilledBlock, d_model: int) -> dict[str, Any]:
+def block_of(one: DistilledBlock, d_model: int) -> BlockRow:
     """Return a row of the table."""
     return {
         "block": one.block,

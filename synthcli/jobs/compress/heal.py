@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -24,6 +23,7 @@ from synthcli.jobs.compress.heal_experiment import (
     teacher_of,
 )
 from synthcli.jobs.compress.layer_matching import account_of, match_layers
+from synthcli.jobs.compress.report_types import HealAccount
 from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.jobs.compress.texts import calibration, data_of, used_by
 from synthcli.jobs.shortage import resumable
@@ -70,7 +70,7 @@ class HealJob:
     """A healing with everything found and refused that can be, before there is a run."""
 
     experiment: Experiment
-    account: dict[str, Any]
+    account: HealAccount
     store: str
 
 
@@ -147,15 +147,15 @@ def is_complete(run: Run) -> bool:
     return run.is_finished and "after" in account_of(run.checkpoints / "last")
 
 
-def account_for(student: Checkpoint, teacher: Teacher) -> dict[str, Any]:
+def account_for(student: Checkpoint, teacher: Teacher) -> HealAccount:
     """Return whose student is healed, and which layers belong together where that is known."""
     layers = match_layers(student.path, student.config, teacher)
-    account: dict[str, Any] = {
+    account: HealAccount = {
         "method": METHOD,
         "teacher": Reference.to(teacher.path, model=teacher.hash).to_json(),
         "student": Reference.to(student.path).to_json(),
     }
-    return account if layers is None else account | {"layers": list(layers)}
+    return account if layers is None else {**account, "layers": list(layers)}
 
 
 def _heal(run: Run, experiment: Experiment, observer: Observer) -> Trained:
@@ -167,7 +167,7 @@ def _heal(run: Run, experiment: Experiment, observer: Observer) -> Trained:
         teacher = open_teacher(Path(config.teacher or ""))
         account = account_of(run.checkpoints / "last")
         if "teacher" not in account:
-            account |= account_for(load_checkpoint(Path(start.checkpoint)), teacher)
+            account.update(account_for(load_checkpoint(Path(start.checkpoint)), teacher))
         refuse_other_teacher(run, teacher, account)
         store = store_for(experiment.data, observer.preparing, run.store_hash)
         refuse_other_store(run, store)
@@ -196,7 +196,7 @@ def _heal(run: Run, experiment: Experiment, observer: Observer) -> Trained:
                 account["after"] = after
                 with carry_result(account):
                     run.write_result(RESULT, account)
-                near = {key: account[key] for key in ("before", "after")}
+                near = {"before": account["before"], "after": after}
                 trackers.tell_results(near, 0 if outcome is None else outcome.step)
     return Trained(run, experiment, outcome)
 
@@ -258,7 +258,7 @@ def settings_of(experiment: Experiment) -> HealConfig:
     return experiment.compress
 
 
-def layers_to_compare(account: dict[str, Any], config: HealConfig) -> tuple[tuple[int, int], ...]:
+def layers_to_compare(account: HealAccount, config: HealConfig) -> tuple[tuple[int, int], ...]:
     """Return the pairs of layers whose hidden states are compared."""
     if not config.hidden:
         return ()
@@ -268,7 +268,7 @@ def layers_to_compare(account: dict[str, Any], config: HealConfig) -> tuple[tupl
     return tuple(enumerate(account["layers"]))
 
 
-def refuse_other_teacher(run: Run, teacher: Teacher, account: dict[str, Any]) -> None:
+def refuse_other_teacher(run: Run, teacher: Teacher, account: HealAccount) -> None:
     """Raise where a run would go on with another teacher than it began with."""
     own = Reference.parse(account["teacher"])
     own.refuse_other(teacher.path, teacher.hash, f"the teacher of run `{run.path}`")

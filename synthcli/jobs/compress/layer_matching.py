@@ -1,11 +1,12 @@
 """Which layer of a teacher each layer of a student stands for."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from synthcli.compress.activations.hook_points import layers_of, main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
+from synthcli.jobs.compress.report_types import HealAccount
 from synthcli.model import ModelConfig
 from synthcli.runs import RESULT, Reference, run_of
 from synthcli.safe_read import Shape, check_shape, read_table
@@ -14,7 +15,7 @@ DELETE = "delete it: layers are then matched by their number"
 SHAPE: Shape = {"teacher?": (str, {"hash?": str, "path?": str}), "layers?": [int]}
 
 
-def account_of(checkpoint: Path) -> dict[str, Any]:
+def account_of(checkpoint: Path) -> HealAccount:
     """Return what the run of a student says of how it was made; nothing where there is none."""
     run = run_of(checkpoint)
     path = None if run is None else run.result_path(RESULT)
@@ -25,10 +26,10 @@ def account_of(checkpoint: Path) -> dict[str, Any]:
         check_shape(account, SHAPE)
     except ValueError as error:
         raise SynthError(f"`{path}` cannot be read: {error}", DELETE) from error
-    return account
+    return cast(HealAccount, account)
 
 
-def is_of(account: dict[str, Any], teacher: Teacher) -> bool:
+def is_of(account: HealAccount, teacher: Teacher) -> bool:
     """Whether an account is that of a student of this teacher."""
     own = Reference.parse(account.get("teacher", {}))
     return own.is_same(Reference.to(teacher.path).sha256, teacher.hash)

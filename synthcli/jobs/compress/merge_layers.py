@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -19,6 +18,7 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.disk import guard_write
 from synthcli.errors import carry_result
+from synthcli.jobs.compress.report_types import MergeResult, MergeRow
 from synthcli.jobs.compress.students import (
     as_made,
     figures_of,
@@ -88,11 +88,10 @@ class MergeOutcome:
         """What to evaluate the student by."""
         return METRIC_OF_TASK[self.job.teacher.config.task]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> MergeResult:
         """Return what `results/compress.json` holds."""
-        return result_of(self.job, self.merged, self.fidelity, self.sizes, self.seconds) | {
-            "run": str(self.run.path)
-        }
+        result = result_of(self.job, self.merged, self.fidelity, self.sizes, self.seconds)
+        return {**result, "run": str(self.run.path)}
 
 
 def prepare(config: MergeConfig, name: str | None = None, preparing: Progress = no_progress) -> MergeJob:
@@ -147,7 +146,7 @@ def provenance(job: MergeJob) -> MergeConfig:
 
 def result_of(
     job: MergeJob, merged: Sequence[MergedLayer], fidelity: Fidelity, sizes: tuple[int, int], seconds: float
-) -> dict[str, Any]:
+) -> MergeResult:
     """Return what merging found, with what gives its figures their meaning."""
     return {
         "method": METHOD,
@@ -164,7 +163,7 @@ def result_of(
     }
 
 
-def row_of(one: MergedLayer, d_model: int) -> dict[str, Any]:
+def row_of(one: MergedLayer, d_model: int) -> MergeRow:
     """Return a row of the table."""
     return {
         "layers": list(one.span.layers),

@@ -1,12 +1,13 @@
 """The whole of it in order: probe, closed forms, short training with corrected targets, healing."""
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from synthcli.compress.config import DistillConfig, HealConfig, PipelineConfig, ProbeConfig
 from synthcli.config import Config
 from synthcli.jobs.compress import distill_block, heal, probe
 from synthcli.jobs.compress.distill_block import DistillJob, DistillOutcome
+from synthcli.jobs.compress.report_types import ProbeReport
 from synthcli.jobs.train import Observer, Trained
 from synthcli.model import ModelConfig
 from synthcli.progress import Progress, Say, no_progress, say_nothing
@@ -19,7 +20,7 @@ Part = TypeVar("Part", bound=Config)
 class Pipeline:
     """What each stage came to; the run of the healed student is the result."""
 
-    probed: dict[str, Any]
+    probed: ProbeReport
     distilled: DistillOutcome
     healed: Trained
 
@@ -27,7 +28,7 @@ class Pipeline:
     def run(self) -> Run:
         return self.healed.run
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return what `--json` prints."""
         healing = self.run.read_results()["compress"]
         return {
@@ -50,7 +51,7 @@ def prepare(
 
 def run_distillation(
     job: DistillJob, progress: Progress = no_progress, say: Say = say_nothing
-) -> tuple[dict[str, Any], DistillOutcome]:
+) -> tuple[ProbeReport, DistillOutcome]:
     """Probe the blocks and distill them; return the report of the one and the student of the other."""
     say("1 of 3: probe")
     blocks, teacher = tuple(sorted(job.students)), str(job.teacher.path)
@@ -61,7 +62,7 @@ def run_distillation(
 
 
 def run_healing(
-    config: PipelineConfig, probed: dict[str, Any], distilled: DistillOutcome, observer: Observer
+    config: PipelineConfig, probed: ProbeReport, distilled: DistillOutcome, observer: Observer
 ) -> Pipeline:
     """Heal the student, on the text of its teacher."""
     observer.say("3 of 3: heal")

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthcli import atomic_files
 from synthcli.compress.activations.cache import (
@@ -23,6 +22,8 @@ from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, ho
 from synthcli.compress.teacher import Teacher
 from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError, carry_result
+from synthcli.jobs.compress.report_types import FindingRow, ProbeReport, WithoutRow
+from synthcli.jobs.compress.students import count_text
 from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.jobs.compress.texts import Texts, texts_for
 from synthcli.jobs.shortage import suggest_less_text
@@ -92,7 +93,7 @@ def folder_of(teacher: Teacher) -> Path:
     return Path(f"probe.{teacher.path.resolve().name}") if run is None else run.results
 
 
-def run(job: ProbeJob, progress: Progress = no_progress) -> dict[str, Any]:
+def run(job: ProbeJob, progress: Progress = no_progress) -> ProbeReport:
     """Probe; write report and picture, and return the report."""
     from synthcli.jobs.compress.probe_picture import picture
 
@@ -134,31 +135,56 @@ def record(job: ProbeJob, root: Path, kind: str, progress: Progress) -> Activati
     return cache_at(root / kind, job.teacher, text, job.points, job.config.cache_limit, report)
 
 
-def without(finding: Finding) -> dict[str, Any]:
+def without(finding: Finding) -> WithoutRow:
     """Return how much the loss rises where a layer's mixer does nothing, and whether the sample can tell."""
     interval = finding.rise_interval
-    known = {"layer": finding.layer, "rise": finding.rise, "rise_interval": interval}
-    return known | {"is_resolved": None if finding.rise is None else is_resolved(interval)}
-
-
-def report_of(job: ProbeJob, findings: Sequence[Finding], seconds: float) -> dict[str, Any]:
-    """Return what a probe found, with what gives its figures their meaning."""
-    texts = {"computed_on": job.texts.train, "judged_by": job.texts.held_out}
-    counts = {
-        key: {"split": text.split, "sequences": len(text), "tokens": int(text.lengths.sum())}
-        for key, text in texts.items()
+    resolved = None if finding.rise is None else is_resolved(interval)
+    return {
+        "layer": finding.layer,
+        "rise": finding.rise,
+        "rise_interval": interval,
+        "is_resolved": resolved,
     }
+
+
+def row_of(finding: Finding) -> FindingRow:
+    """Return a finding as it is written."""
+    return {
+        "layer": finding.layer,
+        "replacement": finding.replacement,
+        "what": finding.what,
+        "start": finding.start,
+        "share": finding.share,
+        "nmse": finding.nmse,
+        "kl": finding.kl,
+        "cosine": finding.cosine,
+        "neighbours": finding.neighbours,
+        "seconds": finding.seconds,
+        "why": finding.why,
+        "kl_interval": finding.kl_interval,
+        "rise": finding.rise,
+        "rise_interval": finding.rise_interval,
+    }
+
+
+def report_of(job: ProbeJob, findings: Sequence[Finding], seconds: float) -> ProbeReport:
+    """Return what a probe found, with what gives its figures their meaning."""
     store = job.texts.train.store
     return {
         "teacher": Reference.to(job.teacher.path, model=job.teacher.hash).to_json(),
-        "text": {"corpus": store.corpus, "store": store.hash, "max_length": job.texts.train.max_length}
-        | counts,
+        "text": {
+            "corpus": store.corpus,
+            "store": store.hash,
+            "max_length": job.texts.train.max_length,
+            "computed_on": count_text(job.texts.train),
+            "judged_by": count_text(job.texts.held_out),
+        },
         "protocol": PROTOCOL,
         "device": describe_device(job.teacher.device),
         "stack": job.stack,
         "layers": list(job.layers),
         "replacements": list(job.names),
-        "findings": [asdict(one) for one in findings if one.replacement in job.names],
+        "findings": [row_of(one) for one in findings if one.replacement in job.names],
         "without": [without(one) for one in findings if one.replacement == NOTHING],
         "seconds": round(seconds, 2),
     }

@@ -3,17 +3,21 @@
 from math import ceil, floor, log10
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli import atomic_files
+from synthcli.jobs.compress.report_types import FindingRow, ProbedFigure, ProbeReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import LogNorm
     from matplotlib.image import AxesImage
 
-PANELS = {"nmse": "NMSE of what is replaced", "kl": "KL of the whole model, nats a position"}
-HEADLESS = {"nmse": PANELS["nmse"], "cosine": "1 − cosine of hidden states"}
+PANELS: dict[ProbedFigure, str] = {
+    "nmse": "NMSE of what is replaced",
+    "kl": "KL of the whole model, nats a position",
+}
+HEADLESS: dict[ProbedFigure, str] = {"nmse": PANELS["nmse"], "cosine": "1 − cosine of hidden states"}
 COLOURS = "YlOrRd"  # lighter is less in grey, too
 GREY = "#4b5563"
 DARK = 0.6  # of the scale: from here on figures are written in white
@@ -25,7 +29,7 @@ LETTERS = 11  # of a title to an inch
 ROW, HEAD = 0.2, 0.62  # inches of a replacement, and of the title and the axis of a panel
 
 
-def picture(report: dict[str, Any], path: Path) -> None:
+def picture(report: ProbeReport, path: Path) -> None:
     """Draw a panel a figure, what is wider than the page below it; a cell without a figure stays empty."""
     from matplotlib.figure import Figure
 
@@ -56,19 +60,19 @@ def picture(report: dict[str, Any], path: Path) -> None:
     atomic_files.save_picture(path, figure)
 
 
-def cells(report: dict[str, Any], key: str, layers: list[int]) -> list[list[float | None]]:
+def cells(report: ProbeReport, key: ProbedFigure, layers: list[int]) -> list[list[float | None]]:
     """Return a row a replacement of a figure a layer."""
     found = {(one["replacement"], one["layer"]): cost(one, key) for one in report["findings"]}
     return [[found.get((name, layer)) for layer in layers] for name in report["replacements"]]
 
 
-def cost(finding: dict[str, Any], key: str) -> float | None:
+def cost(finding: FindingRow, key: ProbedFigure) -> float | None:
     """Return a figure of which less is better."""
-    value: float | None = finding[key]
+    value = finding[key]
     return 1 - value if key == "cosine" and value is not None else value
 
 
-def scale_of(report: dict[str, Any], key: str) -> "LogNorm":
+def scale_of(report: ProbeReport, key: ProbedFigure) -> "LogNorm":
     """Return a logarithmic scale over all figures there are."""
     from matplotlib.colors import LogNorm
 
@@ -113,7 +117,7 @@ def figure_of(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
-def title_of(report: dict[str, Any]) -> str:
+def title_of(report: ProbeReport) -> str:
     text, evaluated = report["text"], report["text"]["judged_by"]
     teacher = Path(report["teacher"]["path"])
     name = teacher.parents[2].name if teacher.parent.name == "checkpoints" else teacher.name

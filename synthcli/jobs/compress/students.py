@@ -1,8 +1,7 @@
 """A student that no training made, saved as a run, which every other command accepts."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import nn
 
@@ -15,6 +14,13 @@ from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
 from synthcli.device import describe_gpu
 from synthcli.evaluation.config import EvaluationConfig
+from synthcli.jobs.compress.report_types import (
+    DistillResult,
+    LayerFigures,
+    MergeResult,
+    StudentText,
+    TextCounts,
+)
 from synthcli.jobs.compress.texts import experiment_of
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
 from synthcli.model import ModelConfig
@@ -54,24 +60,26 @@ def as_made(config: Made, teacher: Teacher, data: DataConfig, text: Calibration)
     )
 
 
-def text_table(data: DataConfig, texts: TextPair) -> dict[str, Any]:
+def text_table(data: DataConfig, texts: TextPair) -> StudentText:
     """Return the text that a student was made on, for its result."""
     train, _ = texts
-    counts = [
-        {"split": text.split, "sequences": len(text.lengths), "tokens": int(text.lengths.sum())}
-        for text in texts
-    ]
+    learnt, judged = (count_text(text) for text in texts)
     return {
         "corpus": data.corpus,
         "store": train.store.hash,
         "layout": train.layout,
         "max_length": train.max_length,
-        "learnt_from": counts[0],
-        "judged_by": counts[1],
+        "learnt_from": learnt,
+        "judged_by": judged,
     }
 
 
-def figures_of(one: DistilledBlock | MergedLayer) -> dict[str, Any]:
+def count_text(text: Calibration) -> TextCounts:
+    """Return how much of a split is read."""
+    return {"split": text.split, "sequences": len(text.lengths), "tokens": int(text.lengths.sum())}
+
+
+def figures_of(one: DistilledBlock | MergedLayer) -> LayerFigures:
     """Return what a row of a result says of how a block or a layer was made."""
     return {
         "parameters_before": one.parameters_before,
@@ -94,7 +102,7 @@ def student_experiment(
 ) -> Experiment:
     """Return the experiment of a student: the teacher's, with another model, on the text it was made on."""
     base = experiment_of(teacher)
-    table: dict[str, Any] = {"scale": "paper", "training": TRAINING.model_dump()}
+    table: dict[str, object] = {"scale": "paper", "training": TRAINING.model_dump()}
     table["evaluation"] = EvaluationConfig(metrics=(METRIC_OF_TASK[config.task],)).model_dump()
     if base is not None:
         table = base.model_dump() | {"paper": None, "start": None}
@@ -111,7 +119,7 @@ def student_experiment(
 
 
 def save_student(
-    experiment: Experiment, model: nn.Module, teacher: Teacher, result: Mapping[str, Any]
+    experiment: Experiment, model: nn.Module, teacher: Teacher, result: DistillResult | MergeResult
 ) -> Run:
     """Write a new run: its preset, one checkpoint at step 0, and `results/compress.json`."""
     config = get_config(model)

@@ -1,32 +1,40 @@
 """How near a student is to its teacher, which is trained with the seed and compressed as a preset says."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from synthcli.compress.config import DistillConfig, HealConfig, MergeConfig
 from synthcli.errors import SynthError
 from synthcli.jobs.compress import distill_block, heal, merge_layers
+from synthcli.jobs.compress.layer_matching import account_of
 from synthcli.jobs.reproduce.rows import finished_run
 from synthcli.jobs.train import Observer
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
-from synthcli.progress import no_progress
-from synthcli.runs import RESULT, Run
+from synthcli.runs import Run
 
 STUDENTS = {"bert-heal-merged": "bert-merge-all"}  # what a healing begins with, by its preset
 
 
+@dataclass(frozen=True)
+class MadeStudent:
+    """A student that was made now: the NMSE of its blocks, and its KL from its teacher if that predicts."""
+
+    run: Run
+    errors: tuple[float, ...]
+    divergence: float | None
+
+
 def student_error(experiment: Experiment, observer: Observer) -> float:
     """Return the NMSE of what was made on held-out text, the mean over blocks: 1 is the teacher's mean."""
-    results = _make_student(experiment, observer)
-    blocks = results["blocks"]
-    return sum(float(one["nmse_after"]) for one in blocks) / len(blocks)
+    errors = _make_student(experiment, observer).errors
+    return sum(errors) / len(errors)
 
 
 def teacher_divergence(experiment: Experiment, observer: Observer) -> float:
     """Return KL(teacher ‖ student) on held-out text, in nats a masked token."""
-    results = _make_student(experiment, observer)
-    near = results["after"] if "after" in results else results["model"]
-    return float(near["divergence"])
+    divergence = _make_student(experiment, observer).divergence
+    assert divergence is not None  # its teacher predicts tokens
+    return divergence
 
 
 def teacher_of(experiment: Experiment) -> Experiment:
@@ -39,30 +47,32 @@ def teacher_of(experiment: Experiment) -> Experiment:
     )
 
 
-def _make_student(experiment: Experiment, observer: Observer) -> dict[str, Any]:
-    """Return the results of a student, which is made now."""
+def _make_student(experiment: Experiment, observer: Observer) -> MadeStudent:
+    """Return a student, which is made now."""
     teacher = finished_run(teacher_of(experiment), observer)
     assert experiment.compress is not None
     config = experiment.compress.model_copy(update={"teacher": str(teacher.path)})
     if isinstance(config, HealConfig):
         return _heal(experiment, config, teacher, observer)
     if isinstance(config, MergeConfig):
-        merged = merge_layers.run(
-            merge_layers.prepare(config, experiment.name, observer.preparing or no_progress)
-        )
-        return merged.to_json()
+        merged = merge_layers.run(merge_layers.prepare(config, experiment.name, observer.preparing))
+        errors = tuple(one.nmse_after for one in merged.merged)
+        return MadeStudent(merged.run, errors, merged.fidelity.divergence)
     if not isinstance(config, DistillConfig):
         raise SynthError(
             f"`{experiment.name}` is for `synth {experiment.verb}`", "name one that distills, merges or heals"
         )
-    job = distill_block.prepare(config, experiment.model, experiment.name, observer.preparing or no_progress)
-    return distill_block.run(job).to_json()
+    job = distill_block.prepare(config, experiment.model, experiment.name, observer.preparing)
+    distilled = distill_block.run(job)
+    errors = tuple(one.nmse_after for one in distilled.blocks)
+    return MadeStudent(distilled.run, errors, distilled.fidelity.divergence)
 
 
-def _heal(experiment: Experiment, config: HealConfig, teacher: Run, observer: Observer) -> dict[str, Any]:
-    """Return the results of a healing; the student that it begins with is made first."""
+def _heal(experiment: Experiment, config: HealConfig, teacher: Run, observer: Observer) -> MadeStudent:
+    """Return the student of a healing; the student that it begins with is made first."""
     seed = f"training.seed={experiment.training.seed}"
     begins = load_preset(STUDENTS[experiment.name], experiment.scale, None, [seed])
-    student = _make_student(begins, observer)["run"]
-    healed = heal.run(heal.prepare(config, student, observer), observer)
-    return dict(healed.run.read_results()[RESULT])
+    student = _make_student(begins, observer)
+    healed = heal.run(heal.prepare(config, str(student.run.path), observer), observer)
+    near = account_of(healed.run.checkpoints / "last")["after"]
+    return MadeStudent(healed.run, (), near.get("divergence"))
