@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from synthcli.presets.files import CLAIMS, library_folder, read_toml
 
@@ -10,9 +9,9 @@ FIGURES = ("value", "count")  # kinds of claims that are one number
 
 
 @cache
-def figures_by_preset() -> Mapping[str, Mapping[str, dict[str, Any]]]:
+def figures_by_preset() -> Mapping[str, Mapping[str, dict[str, object]]]:
     """Return the claims that are one figure of one preset, by preset and id."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    found: dict[str, dict[str, dict[str, object]]] = {}
     for path in sorted(library_folder().glob(f"*/{CLAIMS}")):
         for name, table in read_toml(path).items():
             arms = [*table.get("arms", {}).values()]

@@ -1,10 +1,11 @@
-"""CompressionProgress what is to be removed, and asking before it is."""
+"""Showing what is to be removed, and asking before it is."""
 
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
 
@@ -15,18 +16,31 @@ from synthcli.errors import Stopped, SynthError
 if TYPE_CHECKING:
     from synthcli.runs.removing import Removal
 
+
+class Removable(Protocol):
+    """What can be removed: where it is, and in which state."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def state(self) -> str: ...
+
+
+Thing = TypeVar("Thing", bound=Removable)
+
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def say_damaged(rows: Sequence[Mapping[str, Any]]) -> None:
+def say_damaged(rows: Sequence[Mapping[str, object]]) -> None:
     """Say of each row that is damaged why."""
     for row in rows:
         if row["kind"] == "damaged":
             screen.say(f"note: `{row['path']}` is {row['state']}")
 
 
-def confirm(removals: "Sequence[Removal[Any]]", yes: bool) -> None:
+def confirm(removals: "Sequence[Removal[Thing]]", yes: bool) -> None:
     """Say what would go and who will miss it, and ask; raise where nobody can be asked, end at a no."""
     from synthcli.disk import format_bytes
 
@@ -45,9 +59,9 @@ def confirm(removals: "Sequence[Removal[Any]]", yes: bool) -> None:
 
 
 def remove_all(
-    removals: "Sequence[Removal[Any]]",
+    removals: "Sequence[Removal[Thing]]",
     verb: str,
-    remove: "Callable[[Removal[Any]], None]",
+    remove: "Callable[[Removal[Thing]], None]",
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -69,7 +83,7 @@ def report_stopped_removal(verb: str) -> AbstractContextManager[None]:
     return tell_how_to_go_on(lambda: Stopped(kept, command, "removes what was begun"))
 
 
-def show_removed(removals: "Sequence[Removal[Any]]") -> None:
+def show_removed(removals: "Sequence[Removal[Thing]]") -> None:
     """Print what was removed as JSON."""
     rows = [{"path": str(one.found.path), "bytes": one.bytes, "notes": one.notes} for one in removals]
     screen.data(json.dumps(rows, indent=2, ensure_ascii=False))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -210,7 +210,7 @@ def _fail_loudly(controls: list[str], has_failures: bool) -> None:
         raise typer.Exit(1)
 
 
-def _table(named: "Named") -> dict[str, Any]:
+def _table(named: "Named") -> dict[str, object]:
     return {"id": named.id, **named.claim.model_dump(mode="json")}
 
 

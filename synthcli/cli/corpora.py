@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -128,7 +128,7 @@ def citation(corpus: "Corpus") -> str:
     return str(getattr(corpus, "citation", ""))
 
 
-def as_data(corpus: "Corpus") -> dict[str, Any]:
+def as_data(corpus: "Corpus") -> dict[str, object]:
     """Return a corpus for `--json`."""
     from synthcli.data.corpora.homes import find_home, list_homes
     from synthcli.data.fetch.remote_files import PUBLISHED

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -127,7 +127,7 @@ def test(as_json: AsJson = False) -> None:
 Status = dict[str, "tuple[Found, str]"]
 
 
-def as_data(found: Status) -> dict[str, Any]:
+def as_data(found: Status) -> dict[str, object]:
     """Return the state of every library for `--json`."""
     return {
         kind: one.as_data() | {"in_use": not reason, "why_not": reason}

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -145,7 +145,7 @@ def prepare_corpus(
         for name, config in wanted.items()
         if (path := store_path(root, name, config, source)).exists() and not force
     }
-    how = {"force": force, "workers": workers or cores(), "engine": engine, "address": address}
+    how: HowToPrepare = {"force": force, "workers": workers or cores(), "engine": engine, "address": address}
     made = [prepare_one(name, config, root, source, how) for name, config in wanted.items()]
     if as_json:
         screen.data(json.dumps([as_data(store) for store in made], indent=2, ensure_ascii=False))
@@ -189,8 +189,17 @@ def tokenizer_config(
         ) from error
 
 
+class HowToPrepare(TypedDict):
+    """Options of a preparation that change nothing of the store."""
+
+    force: bool
+    workers: int
+    engine: str
+    address: str | None
+
+
 def prepare_one(
-    name: str, config: "TokenizerConfig", root: Path, source: Path | None, how: dict[str, Any]
+    name: str, config: "TokenizerConfig", root: Path, source: Path | None, how: HowToPrepare
 ) -> "Store":
     """Prepare one corpus under a progress bar; interrupted, say how to go on."""
     from synthcli.data.prepare.prepare_store import prepare_store
@@ -243,7 +252,7 @@ def notes(store: "Store") -> list[str]:
     return [*said, *list_warnings(store.quality)] if store.quality else said
 
 
-def as_data(store: "Store") -> dict[str, Any]:
+def as_data(store: "Store") -> dict[str, object]:
     """Return a store for `--json`: its path, its hash and its manifest but for the list of files."""
     manifest = {key: value for key, value in store.manifest.items() if key != "files"}
     return {"path": str(store.path), "hash": store.hash, **manifest}

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,8 @@ from synthcli.presets.resolve import inherit_preset
 from synthcli.presets.scales import scales_of
 
 if TYPE_CHECKING:
-    pass
+    from synthcli.presets.catalogue import ListedPreset
+
 
 app = typer.Typer(help="List, show, copy and check presets.", no_args_is_help=True)
 
@@ -116,7 +118,7 @@ def _describe_claims(name: str) -> str:
     return ", ".join(map(_describe_figure, sorted(found, key=lambda table: table["kind"] == "count")))
 
 
-def _describe_figure(table: dict[str, Any]) -> str:
+def _describe_figure(table: Mapping[str, Any]) -> str:
     value, measure = table["value"], table.get("measure", "parameters")
     if measure in {"parameters", "trainable"}:
         shown = f"{value / 1e6:g} M"
@@ -126,7 +128,7 @@ def _describe_figure(table: dict[str, Any]) -> str:
     return f"{who}{measure} {shown}{'' if table.get('second') else '*'}"
 
 
-def _json_row(row: dict[str, Any]) -> dict[str, Any]:
+def _json_row(row: "ListedPreset") -> dict[str, object]:
     """Return a row with every key of its paper, and the claims of a printed figure by id."""
     from synthcli.presets.paper import Paper
 
@@ -134,7 +136,8 @@ def _json_row(row: dict[str, Any]) -> dict[str, Any]:
     keys = ("kind", "measure", "value", "says", "where", "source", "seen", "second")
     claims = {own: {key: table.get(key) for key in keys} for own, table in found.items()}
     paper = row["paper"]
-    return row | {"paper": None if paper is None else Paper(**paper).model_dump(), "claims": claims}
+    whole = None if paper is None else Paper.model_validate(paper).model_dump()
+    return {**row, "paper": whole, "claims": claims}
 
 
 @app.command()

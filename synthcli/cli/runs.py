@@ -2,8 +2,9 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,10 @@ from synthcli.cli import screen
 from synthcli.cli.asking import AsJson, Yes, remove_all, say_damaged
 from synthcli.cli.completion import complete, list_runs
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.run_report import ListedCheckpoint, ListedRun, RunReport, StepValue
+
 
 app = typer.Typer(
     help="List runs, show one, draw learning curves, remove what is done with.", no_args_is_help=True
@@ -76,7 +81,7 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
     if as_json:
         return screen.data(json.dumps(rows, indent=2, ensure_ascii=False))
     runs = [
-        [row["id"], row["name"], " ".join(filter(None, (row["command"], row["corpus"]))), *ends(row)]
+        [row["id"], row["name"] or "", " ".join(filter(None, (row["command"], row["corpus"]))), *ends(row)]
         for row in rows
         if row["id"]
     ]
@@ -92,7 +97,7 @@ def ls(name: Name = None, as_json: AsJson = False) -> None:
     return screen.say("next: `synth runs show RUN`, `synth runs plot RUN...`, `synth runs rm RUN...`")
 
 
-def ends(row: dict[str, Any]) -> list[str]:
+def ends(row: "ListedRun") -> list[str]:
     """Return how far a row is, and its size; why one is damaged stands below the table."""
     from synthcli.disk import format_bytes
 
@@ -119,20 +124,20 @@ def show(run: One = None, as_json: AsJson = False) -> None:
     report = report_of(found, look_through(runs_root()))
     if as_json:
         return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
-    screen.table(None, ["", report["name"]], [row for row in rows_of(report) if row[1]])
+    screen.table(None, ["", report["name"] or ""], [row for row in rows_of(report) if row[1]])
     metric = shlex.join(["synth", "runs", "plot", str(found.path)])
     return screen.say(f"next: `{metric}`")
 
 
-def rows_of(report: dict[str, Any]) -> list[list[str]]:
+def rows_of(report: "RunReport") -> list[list[str]]:
     """Return what is shown of a run, a row each; empty ones are left out."""
     from synthcli.disk import format_bytes
 
     speed, store = report["speed"], report["store"]
     rows = [
         ["run", report["path"]],
-        ["title", report["title"] or ""],
-        ["scale", report["scale"] or ""],
+        ["title", str(report["title"] or "")],
+        ["scale", str(report["scale"] or "")],
         ["state", report["state"]],
         ["corpus", report["corpus"] or ""],
         ["store", "" if store is None else store["path"] or f"{store['hash'][:12]}…, not here"],
@@ -151,23 +156,23 @@ def rows_of(report: dict[str, Any]) -> list[list[str]]:
     return [*rows, *([f"session {n}", session_line(one)] for n, one in enumerate(report["sessions"], 1))]
 
 
-def at(found: dict[str, Any] | None) -> str:
+def at(found: "StepValue | None") -> str:
     return "" if found is None else f"{found['value']:.4f} at step {found['step']:,}"
 
 
-def checkpoint_line(one: dict[str, Any]) -> str:
+def checkpoint_line(one: "ListedCheckpoint") -> str:
     from synthcli.disk import format_bytes
 
     loss = "" if one["validation_loss"] is None else f", validation loss {one['validation_loss']:.4f}"
     return f"{one['name']}, {format_bytes(one['bytes'])}{loss}"
 
 
-def result_line(name: str, figures: dict[str, Any]) -> str:
+def result_line(name: str, figures: Mapping[str, object]) -> str:
     said = ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if isinstance(value, float))
     return f"{name}: {said}" if said else name
 
 
-def session_line(session: dict[str, Any]) -> str:
+def session_line(session: Mapping[str, object]) -> str:
     """Say when a session began, by which command, of which commit, and on what."""
     said = [session.get(key) for key in ("time", "command", "commit", "device", "gpu", "processor")]
     return ", ".join(str(word) for word in said if word)

@@ -1,7 +1,7 @@
 """`synth stores`: which corpora are prepared here, and removing them."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,10 @@ from synthcli.cli import screen
 from synthcli.cli.asking import AsJson, Yes, remove_all, say_damaged
 from synthcli.cli.completion import complete, list_stores
 from synthcli.errors import SynthError
+
+if TYPE_CHECKING:
+    from synthcli.jobs.cleaning import ListedStore
+
 
 app = typer.Typer(help="List prepared corpora, and remove what is done with.", no_args_is_help=True)
 
@@ -57,12 +61,12 @@ def ls(as_json: AsJson = False) -> None:
     return screen.say("next: `synth stores rm STORE...`, `synth prepare-corpus NAME`")
 
 
-def count_all_rows(row: dict[str, Any]) -> str:
+def count_all_rows(row: "ListedStore") -> str:
     """Return the rows of all splits."""
     return f"{sum(row['rows'].values()):,}" if row["rows"] else ""
 
 
-def describe_state(row: dict[str, Any]) -> str:
+def describe_state(row: "ListedStore") -> str:
     """Say what a folder is, and how many runs read it."""
     runs, state = len(row["runs"]), row["state"].partition(": ")[0]  # why one is damaged stands below
     return f"{state}, of {runs} run{'s' * (runs != 1)}" if row["kind"] == "store" else str(state)

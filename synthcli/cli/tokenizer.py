@@ -4,7 +4,7 @@ import json
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
+    from synthcli.data.tokenizers.trial import RoundTrip
     from synthcli.jobs.tokenizers import Training
 
 app = typer.Typer(help="Train tokenizers, and look at what one does to a text.", no_args_is_help=True)
@@ -114,16 +115,16 @@ def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
     if text is not None and not is_text(text):
         raise SynthError("`--text` is not UTF-8", "give it in the encoding of your terminal, UTF-8")
     tokenizer = tokenizer_named(place)
-    trial = None if text is None else asdict(try_text(tokenizer, text))
+    trial = None if text is None else try_text(tokenizer, text)
     if as_json:
-        table = tokenizer_facts(tokenizer) | ({} if trial is None else {"text": text, **trial})
+        table = tokenizer_facts(tokenizer) | ({} if trial is None else {"text": text, **asdict(trial)})
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
     for note in notes_of(tokenizer):
         screen.say(f"note: {note}")
-    screen.table(None, ["", place], rows_of(tokenizer_facts(tokenizer)))
+    screen.table(None, ["", place], rows_of(tokenizer))
     if trial is None:
         return screen.say(f'next: `{shlex.join(["synth", "tokenizer", "inspect", place])} --text "…"`')
-    pairs = zip(trial["pieces"], trial["ids"], strict=True)
+    pairs = zip(trial.pieces, trial.ids, strict=True)
     screen.data("\n" + " ".join(f"{piece}·{number}" for piece, number in pairs))
     return screen.say(summary(trial))
 
@@ -133,7 +134,7 @@ def is_text(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def tokenizer_facts(tokenizer: "Tokenizer") -> dict[str, Any]:
+def tokenizer_facts(tokenizer: "Tokenizer") -> dict[str, object]:
     """Return what a tokenizer is, for `--json` and the table."""
     from synthcli.data.tokenizers.base import special_ids
 
@@ -146,25 +147,29 @@ def tokenizer_facts(tokenizer: "Tokenizer") -> dict[str, Any]:
     }
 
 
-def rows_of(table: dict[str, Any]) -> list[list[str]]:
+def rows_of(tokenizer: "Tokenizer") -> list[list[str]]:
     """Return the table to print: special ids in one row, and a row for each record of training."""
-    specials = ", ".join(f"{name} {number}" for name, number in table["special_ids"].items())
-    rows = [["kind", table["kind"]], ["ids", f"{table['vocab_size']:,}"], ["hash", table["hash"]]]
-    training = table["training"] or {}
-    rows.append(["special", specials])
-    told = {key: value for key, value in training.items() if key != "kind"}
-    return rows + [[key.replace("_", " "), str(value)] for key, value in told.items()]
+    from synthcli.data.tokenizers.base import special_ids
+
+    specials = ", ".join(f"{name} {number}" for name, number in special_ids(tokenizer).items())
+    rows = [["kind", tokenizer.kind], ["ids", f"{tokenizer.vocab_size:,}"], ["hash", tokenizer.hash]]
+    told = {key: value for key, value in (tokenizer.training or {}).items() if key != "kind"}
+    return [
+        *rows,
+        ["special", specials],
+        *([key.replace("_", " "), str(value)] for key, value in told.items()),
+    ]
 
 
-def summary(trial: dict[str, Any]) -> str:
+def summary(trial: "RoundTrip") -> str:
     """Return in a line how well a text was served."""
-    if not trial["ids"]:
+    if not trial.ids:
         return "no ids"
-    unknown = f"{100 * trial['unknown'] / len(trial['ids']):.3g} % unknown"
-    counts = f"{len(trial['ids']):,} ids, {trial['bytes_per_token']:.2f} bytes each, {unknown}"
-    if trial["is_round_trip"]:
+    unknown = f"{100 * trial.unknown / len(trial.ids):.3g} % unknown"
+    counts = f"{len(trial.ids):,} ids, {trial.bytes_per_token:.2f} bytes each, {unknown}"
+    if trial.is_round_trip:
         return f"{counts}; decoding gives the text back"
-    return f"{counts}; decoding gives other text: {trial['decoded']}"
+    return f"{counts}; decoding gives other text: {trial.decoded}"
 
 
 def name_next_step(output: Path, text: "Training") -> str:

@@ -169,7 +169,8 @@ def _refuse_other_stores(records: Sequence[RunRecord]) -> None:
     """Raise where runs of one corpus and one tokenizer have read two versions of it."""
     stores: dict[tuple[str, str], RunRecord] = {}
     for record in records:
-        tokenizer = record.configuration.get("data", {}).get("tokenizer")
+        data = record.configuration.get("data")
+        tokenizer = data.get("tokenizer") if isinstance(data, dict) else None
         first = stores.setdefault((record.corpus, str(tokenizer)), record)
         if first.store != record.store:
             which = f"run `{first.run}` {first.store[:8]}, run `{record.run}` {record.store[:8]}"

@@ -113,7 +113,7 @@ def _add_line(found: SampleFile, line: bytes, number: int) -> None:
         of_figure[document] = value
 
 
-def _values_of(row: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def _values_of(row: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """Return numerator and weight of each metric of a line that is a number, or a weighted one."""
     names = row.get("metrics") or [name for name in row if name not in OTHER_KEYS]
     of = "" if row.get("filter", "none") == "none" else f", {row['filter']}"

@@ -60,7 +60,7 @@ class RunRecord:
     scale: str
     seed: int
     run: str
-    configuration: Mapping[str, Any]
+    configuration: Mapping[str, object]
     metrics: tuple[str, ...]
     corpus: str
     split: str

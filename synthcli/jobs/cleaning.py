@@ -1,7 +1,7 @@
 """Removing stores: who reads one is known to the runs, which a store knows nothing of."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from synthcli.data.store.inventory import FoundStore, find_among, look_through_stores, refuse_removal
 from synthcli.data.store.store import stores_root
@@ -10,6 +10,22 @@ from synthcli.errors import SynthError
 from synthcli.runs import runs_root
 from synthcli.runs.inventory import Found, look_through
 from synthcli.runs.removing import Removal
+
+
+class ListedStore(TypedDict):
+    """A folder among stores: null is what it does not say."""
+
+    path: str
+    kind: str
+    state: str
+    bytes: int
+    corpus: str | None
+    tokenizer: str | None
+    vocab_size: int | None
+    rows: dict[str, int] | None
+    created: str | None
+    hash: str | None
+    runs: list[str]
 
 
 def plan_store_removal(words: Sequence[str], leftovers: bool = False) -> list[Removal[FoundStore]]:
@@ -48,7 +64,7 @@ def planned(one: FoundStore, runs: dict[str, list[Found]]) -> Removal[FoundStore
     return Removal(one, size_of(one.path), tuple(notes))
 
 
-def row_of_store(one: FoundStore, runs: dict[str, list[Found]]) -> dict[str, Any]:
+def row_of_store(one: FoundStore, runs: dict[str, list[Found]]) -> ListedStore:
     """Return one row of the list; null is what a folder does not say."""
     manifest = one.manifest
     splits = {name: counts["rows"] for name, counts in manifest.get("splits", {}).items()}

@@ -1,10 +1,10 @@
 """Finetune: an experiment that starts from a checkpoint, on another corpus or for another task."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -93,7 +93,7 @@ def adapted(path: Path, adaptation: Adaptation, say: Say = say_nothing) -> Exper
     if (task, model.head.output) != (base.model.task, base.model.head.output):
         is_regression = model.head.output == "regression"
         evaluation["metrics"] = ("correlation" if is_regression else METRIC_OF_TASK[task],)
-    table: dict[str, Any] = base.model_dump() | {
+    table: dict[str, object] = base.model_dump() | {
         "name": f"{base.name}-on-{as_name(adaptation.corpus)}",
         "title": f"{base.title}, finetuned on {adaptation.corpus}",
         "model": model.model_dump(),
@@ -123,7 +123,7 @@ def as_name(corpus: str) -> str:
     return UNFIT.sub("-", shorten_name(corpus)).strip("-")
 
 
-def validated(table: dict[str, Any]) -> Experiment:
+def validated(table: Mapping[str, object]) -> Experiment:
     """Return the experiment, or raise with what the checkpoint, the corpus and the settings do not share."""
     try:
         return Experiment.model_validate(table)

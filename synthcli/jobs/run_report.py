@@ -2,22 +2,90 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from synthcli.data.store.store import find_store_by_hash, stores_root
 from synthcli.disk import size_of
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs import Run
-from synthcli.runs.inventory import ROLES, Found, describe, read_ingredients, uses_of
+from synthcli.runs.inventory import ROLES, Found, RunFacts, describe, read_ingredients, uses_of
 from synthcli.runs.verbs import TRAINED, verb_of
 from synthcli.training.manifest import read_manifest, step_folders
 from synthcli.training.records import read_records
 
+
+class ListedRun(RunFacts):
+    """A folder among runs: null is what it does not say."""
+
+    path: str
+    id: str | None
+    name: str | None
+    kind: str
+    state: str
+    bytes: int
+
+
+class StepValue(TypedDict):
+    """A value at a step."""
+
+    step: int
+    value: float
+
+
+class RunSpeed(TypedDict):
+    """Seconds of training, tokens a second, and the most bytes that were held."""
+
+    seconds: float
+    tokens_per_second: float | None
+    peak_memory: int | None
+    peak_gpu_memory: int | None
+
+
+class ListedCheckpoint(TypedDict):
+    """A checkpoint of a run."""
+
+    name: str
+    step: int
+    validation_loss: float | None
+    bytes: int
+
+
+class RunUse(TypedDict):
+    """A run that points to another, and as what."""
+
+    run: str
+    role: str
+
+
+class RunStore(TypedDict):
+    """The store a run reads: its hash, and where it is now."""
+
+    hash: str
+    path: str | None
+
+
+class RunReport(ListedRun):
+    """All that a run says of itself."""
+
+    title: object
+    scale: object
+    made_of: dict[str, str]
+    used_by: list[RunUse]
+    store: RunStore | None
+    checkpoints: list[ListedCheckpoint]
+    losses: dict[str, StepValue | None]
+    speed: RunSpeed
+    results: dict[str, dict[str, object]]
+    sizes: dict[str, int]
+    sessions: list[dict[str, object]]
+    notes: list[str]
+
+
 PARTS = ("checkpoints", "results")  # folders of a run whose sizes are told apart
 
 
-def row_of(found: Found, root: Path) -> dict[str, Any]:
+def row_of(found: Found, root: Path) -> ListedRun:
     """Return one row of the list; null is what a folder does not say."""
     is_run = found.kind in ("run", "damaged")
     return {
@@ -31,7 +99,7 @@ def row_of(found: Found, root: Path) -> dict[str, Any]:
     }
 
 
-def report_of(found: Found, there: Sequence[Found]) -> dict[str, Any]:
+def report_of(found: Found, there: Sequence[Found]) -> RunReport:
     """Return all that a run says of itself, and which runs point to it."""
     run = found.run
     preset, sessions = read_toml(run.preset), run.sessions
@@ -65,7 +133,7 @@ def notes_of(run: Run) -> list[str]:
     return notes
 
 
-def store_of(run: Run, preset: Mapping[str, Any]) -> dict[str, Any] | None:
+def store_of(run: Run, preset: Mapping[str, object]) -> RunStore | None:
     """Return the hash of the store a run reads, and where it stands now."""
     data = preset.get("data")
     if run.store_hash is None or not isinstance(data, dict):
@@ -74,13 +142,17 @@ def store_of(run: Run, preset: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"hash": run.store_hash, "path": None if path is None else str(path)}
 
 
-def checkpoint_of(path: Path) -> dict[str, Any]:
+def checkpoint_of(path: Path) -> ListedCheckpoint:
     manifest = read_manifest(path)
-    loss = {"validation_loss": manifest.validation_loss}
-    return {"name": path.name, "step": manifest.step, **loss, "bytes": size_of(path)}
+    return {
+        "name": path.name,
+        "step": manifest.step,
+        "validation_loss": manifest.validation_loss,
+        "bytes": size_of(path),
+    }
 
 
-def losses_of(run: Run) -> dict[str, Any]:
+def losses_of(run: Run) -> dict[str, StepValue | None]:
     """Return the last losses of a journal, and the least validation loss with its step."""
     records = [record.values for record in read_records(run.journal)[0]]
     trained = [one for one in records if isinstance(one.get("loss"), float)]
@@ -93,11 +165,11 @@ def losses_of(run: Run) -> dict[str, Any]:
     }
 
 
-def _at(record: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _at(record: Mapping[str, Any], key: str) -> StepValue:
     return {"step": record["step"], "value": record[key]}
 
 
-def speed_of(run: Run) -> dict[str, Any]:
+def speed_of(run: Run) -> RunSpeed:
     """Return seconds, tokens a second and the most memory; null is what was not noted."""
     records = [record.values for record in read_records(run.timings)[0]]
     timed = [one for one in records if _has(one, "seconds") and _has(one, "tokens_per_second")]
@@ -106,19 +178,20 @@ def speed_of(run: Run) -> dict[str, Any]:
     return {
         "seconds": round(sum(one["seconds"] for one in records if _has(one, "seconds")), 1),
         "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
-        **{key: _most(one.get(key) for one in records) for key in ("peak_memory", "peak_gpu_memory")},
+        "peak_memory": _most(one.get("peak_memory") for one in records),
+        "peak_gpu_memory": _most(one.get("peak_gpu_memory") for one in records),
     }
 
 
-def _has(record: Mapping[str, Any], key: str) -> bool:
+def _has(record: Mapping[str, object], key: str) -> bool:
     return isinstance(record.get(key), int | float)
 
 
-def _most(values: Iterable[Any]) -> int | None:
+def _most(values: Iterable[object]) -> int | None:
     return max((value for value in values if isinstance(value, int)), default=None)
 
 
-def figures_of(table: Mapping[str, Any]) -> dict[str, Any]:
+def figures_of(table: Mapping[str, object]) -> dict[str, object]:
     """Return the figures of a result by name; one that holds none, a student's say, is empty."""
     figures = table.get("figures")
     rows = figures if isinstance(figures, list) else []

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +64,7 @@ def suggest_less(options: Mapping[str, int]) -> Iterator[None]:
 
 
 @contextmanager
-def suggest_less_text(lengths: npt.NDArray[np.integer[Any]]) -> Iterator[None]:
+def suggest_less_text(lengths: npt.NDArray[np.int64]) -> Iterator[None]:
     """Name what needs less memory where a student is made: shorter texts, or fewer of them in a step."""
     with suggest_less({"--max-length": int(lengths.max())}):
         try:

@@ -1,9 +1,8 @@
 """The command that makes the model of a preset, and its words, to be copied as they stand."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from synthcli.compress.option_values import Method
 
@@ -16,7 +15,7 @@ VERBS: dict[Method, str] = {
 }
 
 
-def verb_of(table: dict[str, Any]) -> str:
+def verb_of(table: Mapping[str, object]) -> str:
     """Return the command that a preset is for, its table unchecked."""
     compress = table.get("compress")
     method = compress.get("method") if isinstance(compress, dict) else None

@@ -1,7 +1,8 @@
 """In what two experiments differ, key by key."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from synthcli.presets.schema import Experiment
@@ -18,13 +19,13 @@ def differences(old: "Experiment", new: "Experiment") -> list[str]:
     ]
 
 
-def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Return the values of nested tables by dotted key."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for key, value in table.items():
         values |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return values
 
 
-def show_difference_value(value: Any) -> str:
+def show_difference_value(value: object) -> str:
     return "absent" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,9 +1,10 @@
 """Whether the parts of an experiment fit each other: the corpus the task, the task its rows."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from synthcli.data.corpora import CORPORA, find_corpus
 from synthcli.errors import SynthError
+from synthcli.presets.merge import tables
 
 KINDS_OF_TASK: dict[str, tuple[str, ...]] = {
     "causal-lm": ("text", "pairs"),
@@ -14,10 +15,10 @@ KINDS_OF_TASK: dict[str, tuple[str, ...]] = {
 KIND_OF_OUTPUT = {"classes": "labelled", "regression": "scored", "choice": "choices"}
 
 
-def misfits(table: dict[str, Any], origin: str) -> list[str]:
+def misfits(table: Mapping[str, object], origin: str) -> list[str]:
     """Return what is wrong with the corpus: it is unknown, or its rows are not what the task reads."""
-    data, model = table.get("data"), table.get("model")
-    name = data.get("corpus") if isinstance(data, dict) else None
+    data, model = tables(table, "data", "model")
+    name = data.get("corpus")
     if not isinstance(name, str):
         return []  # the schema has said so
     key = f'`data.corpus` = "{name}"{origin}'
@@ -25,12 +26,12 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
         corpus = find_corpus(name)
     except SynthError as error:
         return [f"{key} is no corpus; {reason(name, error)}"]
-    task = model.get("task") if isinstance(model, dict) else None
+    task = model.get("task")
     if not isinstance(task, str) or task not in KINDS_OF_TASK:
         return []  # likewise
     kind, wanted = corpus.kind, KINDS_OF_TASK[task]
     reader = f"`{task}`"
-    if task == "seq2seq" and isinstance(data, dict) and "denoising" in data:
+    if task == "seq2seq" and "denoising" in data:
         wanted = ("text",)  # the pairs are made from it
     if task == "classification" and kind in wanted:
         output = output_of(model)
@@ -44,7 +45,7 @@ def misfits(table: dict[str, Any], origin: str) -> list[str]:
     return [f"{key} holds {kind}, and {reader} reads {' or '.join(wanted)}, allowed: {fitting}"]
 
 
-def unfit_layout(data: Any, key: str) -> list[str]:
+def unfit_layout(data: Mapping[str, object], key: str) -> list[str]:
     """Return what is wrong with a layout of running text where rows are pairs."""
     layout = data.get("layout", "rows")
     if layout == "rows":
@@ -57,7 +58,7 @@ def reason(name: str, error: SynthError) -> str:
     return f"{error.message}: {error.hint}" if ":" in name else error.hint
 
 
-def output_of(model: Any) -> str:
+def output_of(model: Mapping[str, object]) -> str:
     """Return what the head of a classifier is asked to give."""
-    head = model.get("head") if isinstance(model, dict) else None
+    head = model.get("head")
     return str(head.get("output", "classes")) if isinstance(head, dict) else "classes"

@@ -1,7 +1,5 @@
 """Values a preset leaves out because another one fixes them."""
 
-from typing import Any
-
 from pydantic import ValidationError
 
 from synthcli.compress.config import CONFIGS
@@ -9,7 +7,7 @@ from synthcli.compress.distill.students import rate_of
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.errors import SynthError
-from synthcli.presets.merge import Sourced, Tree, merge, trace, values_of
+from synthcli.presets.merge import Sourced, Tree, merge, tables, trace, values_of
 
 OF_PRESETS = ("--scale", "default")  # who says the scale of a preset that is no run's
 
@@ -33,26 +31,20 @@ def derive_compression(tree: Tree) -> Tree:
     """
     table = values_of(tree)
     compress, training, data = tables(table, "compress", "training", "data")
-    fields = CONFIGS[compress["method"]].model_fields if compress.get("method") in CONFIGS else {}
+    method = compress.get("method")
+    fields = CONFIGS[method].model_fields if isinstance(method, str) and method in CONFIGS else {}
     below: Tree = {}
     if not isinstance(scale := tree.get("scale"), Sourced) or scale.source in OF_PRESETS:
         for key, own, source in (("seed", training, "training.seed"), ("source", data, "data.source")):
             if key in fields and key in own:
                 below = merge(below, trace({"compress": {key: own[key]}}, f"derived from {source}"))
-    if "mixer" in fields and isinstance(compress.get("mixer"), str):
-        rate = trace(
-            {"compress": {"learning_rate": rate_of(compress["mixer"])}}, "derived from compress.mixer"
-        )
+    if "mixer" in fields and isinstance(mixer := compress.get("mixer"), str):
+        rate = trace({"compress": {"learning_rate": rate_of(mixer)}}, "derived from compress.mixer")
         below = merge(below, rate)
     return merge(below, tree) if below else tree
 
 
-def tables(table: dict[str, Any], *keys: str) -> list[dict[str, Any]]:
-    """Return tables by key; whatever is no table counts as an empty one."""
-    return [table[key] if isinstance(table.get(key), dict) else {} for key in keys]
-
-
-def vocabulary(tokenizer: Any) -> int:
+def vocabulary(tokenizer: object) -> int:
     """Return the size a tokenizer is asked to have."""
     try:
         return TokenizerConfig.model_validate(tokenizer).size
@@ -60,7 +52,7 @@ def vocabulary(tokenizer: Any) -> int:
         return 1  # the tokenizer will be refused by name; a missing size is no second mistake
 
 
-def num_classes(corpus: Any) -> int:
+def num_classes(corpus: object) -> int:
     """Return how many classes a corpus has, 0 where it has none or is unknown."""
     try:
         return find_corpus(corpus).num_classes if isinstance(corpus, str) else 0

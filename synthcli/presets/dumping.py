@@ -1,7 +1,7 @@
 """An experiment as TOML that loads back equal, every value with a comment that says where it came from."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from synthcli.presets.schema import Experiment
@@ -15,7 +15,7 @@ def dump(experiment: "Experiment") -> str:
     return "\n".join(lines_of(table, (), experiment)).strip() + "\n"
 
 
-def lines_of(table: dict[str, Any], path: tuple[str, ...], experiment: "Experiment") -> Iterator[str]:
+def lines_of(table: Mapping[str, object], path: tuple[str, ...], experiment: "Experiment") -> Iterator[str]:
     """Yield the values of a table, then its tables."""
     tables = {key: value for key, value in table.items() if isinstance(value, dict) and value}
     plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
@@ -34,7 +34,7 @@ def write_key(key: str) -> str:
     return str(tomlkit.key(key).as_string())
 
 
-def write_toml_value(value: Any) -> str:
+def write_toml_value(value: object) -> str:
     """Return a value in TOML on one line; the tables of a list stand inline."""
     import tomlkit
 

@@ -13,7 +13,7 @@ extends = "glue-{variant}"
 title = "GLUE {task.label}, {variant}"
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -29,25 +29,27 @@ FIELDS = ("value", "label")  # of a value on an axis; every other key is a setti
 class Point:
     """A value on an axis, and the words for it in titles."""
 
-    value: Any
+    value: object
     label: str
 
     def __str__(self) -> str:
         return str(self.value)
 
 
-def cells(family: str, grid: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def cells(family: str, grid: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the presets of a grid: name, and tables as a file of its own would have them."""
     axes = {name: [_split(entry) for entry in entries] for name, entries in grid.items() if name not in PARTS}
     for chosen in product(*axes.values()):
         points = {axis: point for axis, (point, _) in zip(axes, chosen, strict=True)}
-        tree = trace({"extends": family} | _fill_template(grid["preset"], points), family)
+        filled = _fill_template(grid["preset"], points)
+        assert isinstance(filled, dict)
+        tree = trace({"extends": family} | filled, family)
         for _, settings in chosen:
             tree = merge(tree, trace(settings, family))
         yield grid["name"].format(**points), values_of(tree)
 
 
-def _split(entry: Any) -> tuple[Point, dict[str, Any]]:
+def _split(entry: object) -> tuple[Point, dict[str, object]]:
     """Return a value of an axis, and the settings that come with it."""
     if not isinstance(entry, dict):
         return Point(entry, str(entry)), {}
@@ -55,7 +57,7 @@ def _split(entry: Any) -> tuple[Point, dict[str, Any]]:
     return point, {key: value for key, value in entry.items() if key not in FIELDS}
 
 
-def _fill_template(template: Any, points: dict[str, Point]) -> Any:
+def _fill_template(template: object, points: dict[str, Point]) -> object:
     """Return a table with `{axis}` filled in; a text that is nothing else becomes the value itself."""
     if isinstance(template, dict):
         return {key.format(**points): _fill_template(value, points) for key, value in template.items()}

@@ -1,14 +1,14 @@
 """How settings from several places become one table, each value remembering where it came from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
 class Sourced:
     """A value (anything but a table) and the place that set it."""
 
-    value: Any
+    value: object
     source: str
 
 
@@ -57,7 +57,7 @@ def without_overruled(overlay: Tree, base: Tree, over: Tree) -> Tree:
     return kept
 
 
-def trace(table: dict[str, Any], source: str) -> Tree:
+def trace(table: Mapping[str, object], source: str) -> Tree:
     """Return a table whose every value remembers `source`."""
     return {
         key: trace(value, source) if isinstance(value, dict) else Sourced(value, source)
@@ -65,9 +65,15 @@ def trace(table: dict[str, Any], source: str) -> Tree:
     }
 
 
-def values_of(tree: Tree) -> dict[str, Any]:
+def values_of(tree: Tree) -> dict[str, object]:
     """Return the plain table, without sources."""
     return {key: values_of(v) if isinstance(v, dict) else v.value for key, v in tree.items()}
+
+
+def tables(table: Mapping[str, object], *keys: str) -> list[dict[str, object]]:
+    """Return tables by key; whatever is no table counts as an empty one."""
+    found = (table.get(key) for key in keys)
+    return [one if isinstance(one, dict) else {} for one in found]
 
 
 def sources_of(tree: Tree, prefix: str = "") -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What presets and runs once held under another name, or hold no more: still read, all listed here."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from synthcli.presets.merge import Sourced, Tree
 
@@ -29,15 +29,14 @@ def preset_now(name: str) -> str:
     return name
 
 
-def rename(table: dict[str, Any]) -> dict[str, Any]:
+def rename(table: Mapping[str, object]) -> dict[str, object]:
     """Return a preset's table in the words of now, `[compress]` of overlays too."""
     new = {key: value for key, value in table.items() if key != GONE}
-    if isinstance(table.get("compress"), dict):
-        new["compress"] = {KEYS.get(key, key): _word(key, one) for key, one in table["compress"].items()}
-    if isinstance(table.get("scale"), dict):
-        new["scale"] = {
-            scale: rename(one) if isinstance(one, dict) else one for scale, one in table["scale"].items()
-        }
+    compress, scales = table.get("compress"), table.get("scale")
+    if isinstance(compress, dict):
+        new["compress"] = {KEYS.get(key, key): _word(key, one) for key, one in compress.items()}
+    if isinstance(scales, dict):
+        new["scale"] = {scale: rename(one) if isinstance(one, dict) else one for scale, one in scales.items()}
     return new
 
 

@@ -3,9 +3,9 @@
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.files import find_file, find_preset, is_of_library, origin_of, read_preset, read_toml
@@ -83,7 +83,7 @@ def inherit_preset(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     return merge(base, own)
 
 
-def trace_with_overlays(table: dict[str, Any], file: str) -> Tree:
+def trace_with_overlays(table: Mapping[str, object], file: str) -> Tree:
     """Return the table with its sources; overlays say that they are overlays."""
     tree = trace({key: value for key, value in table.items() if key != "scale"}, file)
     scales = table.get("scale", {})
@@ -94,7 +94,7 @@ def trace_with_overlays(table: dict[str, Any], file: str) -> Tree:
     return tree
 
 
-def overlay(scale: str, table: Any, file: str) -> Tree:
+def overlay(scale: str, table: object, file: str) -> Tree:
     """Return one `[scale.X]` with its sources."""
     if not isinstance(table, dict):
         raise SynthError(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from synthcli.errors import did_you_mean
 from synthcli.presets.schema_hints import SchemaNode, describe, kinds_of, node_at, properties_of, tag_of
@@ -13,7 +14,7 @@ LONGEST_VALUE = 60
 
 
 def problems_of(
-    error: ValidationError, table: dict[str, Any], sources: Mapping[str, str], schema: SchemaNode
+    error: ValidationError, table: Mapping[str, object], sources: Mapping[str, str], schema: SchemaNode
 ) -> list[str]:
     """Return one line for each thing pydantic found wrong."""
     place = Place(table, sources, schema)
@@ -34,7 +35,7 @@ def problems_of(
 class Place:
     """The table a problem is in, where its values came from, and what its schema allows."""
 
-    def __init__(self, table: dict[str, Any], sources: Mapping[str, str], schema: SchemaNode) -> None:
+    def __init__(self, table: Mapping[str, object], sources: Mapping[str, str], schema: SchemaNode) -> None:
         self.table, self.sources, self.schema = table, sources, schema
 
     def describe_allowed(self, path: Sequence[str | int]) -> str:
@@ -49,7 +50,7 @@ class Place:
     def kinds(self, path: Sequence[str | int]) -> list[str]:
         return kinds_of(node_at(self.schema, path, self.table), self.schema)
 
-    def value(self, path: Sequence[str | int]) -> Any:
+    def value(self, path: Sequence[str | int]) -> object:
         found: Any = self.table
         for key in path:
             found = found[key]
@@ -66,7 +67,7 @@ class Place:
         return ""
 
 
-def explain(kind: str, path: list[str | int], error: Any, place: Place) -> str:
+def explain(kind: str, path: list[str | int], error: ErrorDetails, place: Place) -> str:
     """Return the line for one problem of pydantic's."""
     key = f"`{'.'.join(str(part) for part in path)}`"
     if kind == "extra_forbidden":
@@ -90,7 +91,7 @@ def explain(kind: str, path: list[str | int], error: Any, place: Place) -> str:
     return f"{received}, allowed: {place.describe_allowed(path)}{nearest(value, path, place)}"
 
 
-def nearest(value: Any, path: list[str | int], place: Place) -> str:
+def nearest(value: object, path: list[str | int], place: Place) -> str:
     """Return `; did you mean …?` where the value is a misspelt word."""
     words = node_at(place.schema, path, place.table).get("enum", [])
     if not isinstance(value, str) or not words:
@@ -99,7 +100,7 @@ def nearest(value: Any, path: list[str | int], place: Place) -> str:
     return f"; {hint}" if hint.startswith("did") else ""
 
 
-def real_path(location: Sequence[str | int], table: Any, is_missing: bool) -> list[str | int]:
+def real_path(location: Sequence[str | int], table: object, is_missing: bool) -> list[str | int]:
     """Return pydantic's location without the names of union members it passes through."""
     path: list[str | int] = []
     for part in location[:-1] if is_missing else location:
@@ -112,7 +113,7 @@ def real_path(location: Sequence[str | int], table: Any, is_missing: bool) -> li
     return [*path, location[-1]] if is_missing else path
 
 
-def shorten_value(value: Any) -> str:
+def shorten_value(value: object) -> str:
     """Return a value as it would be written, shortened."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

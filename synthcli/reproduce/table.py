@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 Failed = Mapping[str, str]
 """What has no row, and why."""
@@ -119,7 +118,7 @@ def threads_of(rows: list[Row]) -> str:
 
 def as_json(
     rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the report as data."""
     table = [{**asdict(row), "learned": row.has_learned} for row in rows]
     head = {"scale": scale, "seed": seed, "environment": environment, "jobs": jobs}

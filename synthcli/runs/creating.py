@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from synthcli import atomic_files
 from synthcli.disk import guard_write
@@ -23,7 +22,7 @@ def create_run(
     root: Path | None = None,
     verb: str = "train",
     fill: Callable[[Run], object] | None = None,
-    facts: Mapping[str, Any] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> Run:
     """Make a new run of a command, with its resolved preset and what `fill` writes; ids sort by time.
 

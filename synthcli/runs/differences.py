@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.compare import flat, show_difference_value
@@ -27,7 +26,7 @@ PLACES = ("data.source",)  # where a corpus lies: the hash of the store says wha
 
 
 def differences_in_training(
-    old: Mapping[str, Any], new: Mapping[str, Any], may_change: tuple[str, ...] = (*MAY_CHANGE, *SPLIT)
+    old: Mapping[str, object], new: Mapping[str, object], may_change: tuple[str, ...] = (*MAY_CHANGE, *SPLIT)
 ) -> list[str]:
     """Return a line for each setting that reaches the weights and differs; both are resolved presets."""
     before, after = flat(dict(old)), flat(dict(new))
@@ -38,7 +37,7 @@ def differences_in_training(
     ]
 
 
-def refuse_differences(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def refuse_differences(run: Path, old: Mapping[str, object], new: Mapping[str, object]) -> None:
     """Raise where a run would be resumed with settings that reach the weights."""
     lines = differences_in_training(old, new)
     if lines:
@@ -46,7 +45,7 @@ def refuse_differences(run: Path, old: Mapping[str, Any], new: Mapping[str, Any]
         raise SynthError(message, "leave out what differs, or start a new run without `--resume`")
 
 
-def preset_hash(table: Mapping[str, Any]) -> str:
+def preset_hash(table: Mapping[str, object]) -> str:
     """Return one hash of all settings of a resolved preset that reach the weights."""
     free = (*MAY_CHANGE, *PLACES)
     kept = {key: value for key, value in flat(dict(table)).items() if not key.startswith(free)}

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import synthcli
 from synthcli.device import CUDA, name_device
@@ -29,7 +29,7 @@ LONGEST = 4_000  # characters of a command line
 SECONDS = 5.0  # that git may take
 
 
-def environment() -> dict[str, Any]:
+def environment() -> dict[str, object]:
     """Return what a training runs on, as far as it is known without torch, and by which command."""
     versions = read_versions(RECORDED)
     machine = {"platform": platform.platform(), "processor": processor(), "processors": os.cpu_count()}

@@ -3,12 +3,13 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from synthcli.errors import SynthError
 from synthcli.presets import dump, load_preset
 from synthcli.presets.compare import flat
 from synthcli.presets.files import read_toml
+from synthcli.presets.merge import tables
 from synthcli.progress import Say, say_nothing
 from synthcli.runs.creating import create_run
 from synthcli.runs.differences import MAY_CHANGE, PLACES, SPLIT, differences_in_training, preset_hash
@@ -18,7 +19,10 @@ from synthcli.runs.run import Run, runs_root
 from synthcli.runs.verbs import verb_of
 
 if TYPE_CHECKING:
+    from synthcli.config import Config
     from synthcli.presets.schema import Experiment
+
+Table = TypeVar("Table", bound="Config")
 
 TEACHER, START, TOKENIZER, SOURCE = (
     "compress.teacher",
@@ -160,7 +164,7 @@ def tokenizer_hash(experiment: "Experiment", path: Path) -> str | None:
         return None
 
 
-def comparable(experiment: "Experiment") -> dict[str, Any]:
+def comparable(experiment: "Experiment") -> dict[str, object]:
     """Return an experiment's table with words in place of places, to be compared with another's."""
     words = {}
     for key in (TEACHER, START, TOKENIZER):
@@ -208,13 +212,13 @@ def _refuse_edited(run: Run, what: str) -> SynthError:
 
 
 def _student_of(run: Run) -> str:
-    table = read_toml(run.preset)
-    return str(table.get("start", {}).get("checkpoint", "STUDENT"))
+    (start,) = tables(read_toml(run.preset), "start")
+    return str(start.get("checkpoint", "STUDENT"))
 
 
 def value_at(experiment: "Experiment", key: str) -> str | None:
     """Return the text at a dotted key; None where a table on the way is absent."""
-    value: Any = experiment
+    value: object = experiment
     for name in key.split("."):
         value = getattr(value, name, None)
     return value if isinstance(value, str) else None
@@ -227,7 +231,7 @@ def _with(experiment: "Experiment", values: Mapping[str, str]) -> "Experiment":
     return experiment
 
 
-def _change(table: Any, names: Sequence[str], value: str) -> Any:
+def _change(table: Table, names: Sequence[str], value: str) -> Table:
     first, *rest = names
     return table.model_copy(update={first: _change(getattr(table, first), rest, value) if rest else value})
 

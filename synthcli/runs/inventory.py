@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from synthcli.atomic_files import UNFINISHED, is_in_use
 from synthcli.errors import SynthError
@@ -124,7 +124,15 @@ def refuse_incomplete(checkpoint: Path) -> int:
     return manifest.step
 
 
-def describe(one: Found) -> dict[str, Any]:
+class RunFacts(TypedDict):
+    """What a run says of itself; null is what cannot be read."""
+
+    command: str | None
+    corpus: str | None
+    started: str | None
+
+
+def describe(one: Found) -> RunFacts:
     """Return what a run says of itself, as far as it can be read: command, corpus, when it began."""
     if one.kind != "run":
         return {"command": None, "corpus": None, "started": None}
@@ -157,7 +165,7 @@ def read_ingredients(run: Run) -> dict[str, str]:
     """Return what a preset names a run is made of, by key: teacher, start, tokenizer."""
     preset, named = read_toml(run.preset), {}
     for key in ROLES:
-        value: Any = preset
+        value: object = preset
         for name in key.split("."):
             value = value.get(name) if isinstance(value, dict) else None
         if isinstance(value, str):

@@ -51,7 +51,7 @@ class Reference:
         return cls(path_from(root or runs_root(), whole), str(whole), run, step, hash_of(whole), model)
 
     @classmethod
-    def parse(cls, told: Any) -> "Reference":
+    def parse(cls, told: object) -> "Reference":
         """Return a reference from JSON, or from the path or the word that stood for it before."""
         if isinstance(told, Mapping):
             names = ("absolute", "run", "step", "sha256", "hash")
@@ -171,7 +171,7 @@ def path_from(root: Path, path: Path) -> str:
     return os.path.relpath(whole, root) if is_near else str(whole)
 
 
-def portable(result: Mapping[str, Any], run: Run) -> dict[str, Any]:
+def portable(result: Mapping[str, Any], run: Run) -> dict[str, object]:
     """Return a result of a run with the paths in it counted from the folder of runs: its tree may move."""
     root, options = run.path.resolve().parent.parent, dict(result["options"])
     for key in {"teacher", "reference"} & options.keys():

@@ -158,7 +158,7 @@ class Run:
         """Raise, before any work, where a result could not be written."""
         refuse_unwritable(self.results / "result.json", "evaluate a copy of its checkpoint")
 
-    def write_result(self, name: str, result: Mapping[str, Any]) -> Path:
+    def write_result(self, name: str, result: Mapping[str, object]) -> Path:
         """Write `results/<name>.json`, in place of an older one."""
         with self._explain_writes(f"results/{name}.json"):
             self.results.mkdir(exist_ok=True)
@@ -190,7 +190,7 @@ class Run:
         paths = [path for path in sorted(self.results.glob("*.json")) if not path.name.startswith(".")]
         return {path.stem: read_table(path, ANEW) for path in paths}
 
-    def note_session(self, **facts: Any) -> None:
+    def note_session(self, **facts: object) -> None:
         """Add a start or a resumption to `environment.json`."""
         if not is_main_process():
             return
@@ -199,7 +199,7 @@ class Run:
             record = {**self.record, "preset": self._began_with(), "sessions": sessions}
             write_json(self.path / ENVIRONMENT, record)
 
-    def finish(self, **facts: Any) -> None:
+    def finish(self, **facts: object) -> None:
         """Mark the training as complete."""
         with self._explain_writes(FINISHED):
             write_json(self.path / FINISHED, {"time": now(), **facts})
@@ -231,7 +231,7 @@ class Run:
         logs = [journal, Diagnostics(self.journal, then)]
         return [*logs, *validations, checkpointing, Sessions(self, store_hash, say, trackers)]
 
-    def _began_with(self) -> dict[str, Any]:
+    def _began_with(self) -> dict[str, object]:
         """Return its preset as it was at the start; one that noted none has never said what it was."""
         preset = self.record.get("preset")
         return preset if isinstance(preset, dict) else read_toml(self.preset)
@@ -244,7 +244,7 @@ class Run:
         return [Rhythm(one["from_step"], one.get("log_every"), one.get("evaluate_every")) for one in known]
 
 
-def write_json(path: Path, table: Mapping[str, Any]) -> Path:
+def write_json(path: Path, table: Mapping[str, object]) -> Path:
     """Replace a file at once; processes other than the main one write nothing."""
     if is_main_process():
         atomic_files.write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")

@@ -1,9 +1,10 @@
 """The sessions of a run: on what each computed, and where the next one computes on something else."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.device import describe_gpu
+from synthcli.presets.merge import tables
 from synthcli.progress import Say, say_nothing
 from synthcli.runs.environment import environment
 from synthcli.training.trainer import Callback
@@ -59,10 +60,11 @@ class Sessions(Callback):
             self.run.finish(steps=training.steps)
 
 
-def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def other_machine(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Return a line for each thing that sums depend on and that differs between two sessions of a run."""
     pairs = [(key, before.get(key), now.get(key)) for key in DECIDES_SUMS]
-    pairs.append(("torch", before.get("versions", {}).get("torch"), now["versions"]["torch"]))
+    old, new = (tables(one, "versions")[0].get("torch") for one in (before, now))
+    pairs.append(("torch", old, new))
     return [
         f"`{key}` was {old} and is {new}: the bits may differ from those of a run never stopped"
         for key, old, new in pairs
@@ -70,7 +72,7 @@ def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
     ]
 
 
-def strip_choice(key: str, value: Any) -> Any:
+def strip_choice(key: str, value: object) -> object:
     """Return what sums depend on: the format of a precision, whoever chose it, and the kind of a device."""
     separator = {"precision": ",", "device": ":"}.get(key)
-    return value if separator is None else value.partition(separator)[0]
+    return value if separator is None else str(value).partition(separator)[0]

@@ -1,7 +1,6 @@
 """Which command a run belongs to, and with what it may be gone on with."""
 
 import shlex
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
@@ -78,7 +77,7 @@ def _verb_by_files(run: Run) -> str:
     return "finetune" if start else "train"
 
 
-def _preset(run: Run) -> dict[str, Any]:
+def _preset(run: Run) -> dict[str, object]:
     try:
         return read_toml(run.preset)
     except SynthError:

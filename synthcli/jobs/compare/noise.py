@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tomlkit
@@ -20,6 +19,7 @@ from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.jobs.reproduce.rows import FITTED
 from synthcli.presets.files import NOISE, find_file, library_folder, read_toml
+from synthcli.presets.merge import tables
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 from synthcli.safe_read import Shape, check_shape
@@ -129,10 +129,11 @@ def find_floor(experiment: Experiment, quantity: Quantity) -> Floor | None:
     return None
 
 
-def hash_settings(configuration: Mapping[str, Any]) -> str:
+def hash_settings(configuration: Mapping[str, object]) -> str:
     """Return a hash of what reaches the weights, but for the seed and for sizes that follow a store."""
-    model = {key: value for key, value in configuration["model"].items() if key not in FITTED}
-    training = {key: value for key, value in configuration["training"].items() if key != "seed"}
+    model, training = tables(configuration, "model", "training")
+    model = {key: value for key, value in model.items() if key not in FITTED}
+    training = {key: value for key, value in training.items() if key != "seed"}
     return preset_hash({**configuration, "model": model, "training": training, "name": ""})[:16]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,7 +63,7 @@ def made_here() -> dict[str, object]:
     return {key: value for key, value in environment().items() if key in MADE}
 
 
-def portable_settings(experiment: Experiment) -> dict[str, Any]:
+def portable_settings(experiment: Experiment) -> dict[str, object]:
     """Return the settings of an experiment, but for where its corpus lies on this machine."""
     settings = experiment.model_dump(mode="json")
     return settings | {"data": settings["data"] | {"source": None}}
@@ -156,11 +155,11 @@ def training_cost(run: Run) -> dict[str, float]:
     return {"seconds": round(seconds, 2), "tokens": round(sum(map(_tokens, timings))), **peaks}
 
 
-def _timings(run: Run) -> list[dict[str, Any]]:
+def _timings(run: Run) -> list[dict[str, float]]:
     return [row for row in read(run.timings) if "seconds" in row]
 
 
-def _tokens(row: dict[str, Any]) -> float:
+def _tokens(row: Mapping[str, float]) -> float:
     """Return the tokens between two records of the clock; older ones say how many a second brought."""
     return float(row.get("tokens", row["seconds"] * row.get("tokens_per_second", 0.0)))
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -181,7 +180,7 @@ def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Req
     return with_whole_file(DataConfig.model_validate(table | forms_of(experiment, corpus)))
 
 
-def forms_of(experiment: Experiment | None, corpus: str) -> dict[str, Any]:
+def forms_of(experiment: Experiment | None, corpus: str) -> dict[str, object]:
     """Return how rows became examples in training, as far as it means something for a corpus."""
     if experiment is None:
         return {}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.jobs.reproduce.rows import finished_run
@@ -11,7 +10,8 @@ from synthcli.presets.schema import Experiment
 from synthcli.training.metrics_log import read
 
 PROJECTION = re.compile(r"(?P<site>.*\.(?:value|output))\.(?P<gain>skip|residual)$")
-Gains = Mapping[str, Any]
+Gains = Mapping[str, float | list[float]]
+"""Gains by name; some are one a head."""
 
 
 def largest_gain_ratio(experiment: Experiment, observer: Observer) -> float:
@@ -20,6 +20,7 @@ def largest_gain_ratio(experiment: Experiment, observer: Observer) -> float:
     found: dict[str, dict[str, float]] = {}
     for name, value in last.items():
         if match := PROJECTION.match(name):
+            assert not isinstance(value, list)  # one gain of a whole projection
             found.setdefault(match["site"], {})[match["gain"]] = abs(float(value))
     ratios = {site: pair["residual"] / pair["skip"] for site, pair in found.items() if len(pair) == 2}
     of_others = [ratio for site, ratio in ratios.items() if not re.search(r"\.0\..*value$", site)]
@@ -51,7 +52,7 @@ def _gains(experiment: Experiment, observer: Observer) -> tuple[Gains, Gains]:
     return notes[0], notes[-1]
 
 
-def _mean_size(value: Any) -> float:
+def _mean_size(value: float | list[float]) -> float:
     """Return the mean size of a gain, which may be one a head."""
     values = value if isinstance(value, list) else [value]
     return sum(abs(float(one)) for one in values) / len(values)

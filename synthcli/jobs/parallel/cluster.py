@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
 
 from synthcli.data.prepare.executors import check_executor
 from synthcli.data.prepare.on_ray import connect, import_ray
@@ -23,7 +23,7 @@ THREADS = "OMP_NUM_THREADS"
 class Cluster:
     """`ray` is the library, connected; a work takes `threads` and `gpus`, and so many `works` have room."""
 
-    ray: Any
+    ray: ModuleType
     threads: int
     gpus: int
     works: int
@@ -73,7 +73,7 @@ def on_cluster(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
-def describe_cluster(ray: Any) -> Cluster:
+def describe_cluster(ray: ModuleType) -> Cluster:
     """Return what a work takes: as many threads as the user has set, else one, and a GPU if there is any."""
     there, word = ray.cluster_resources(), chosen_word()
     gpus = int(there.get("GPU", 0)) if word != CPU else 0

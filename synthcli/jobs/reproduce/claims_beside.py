@@ -1,8 +1,7 @@
 """What was printed beside a figure of ours: by which protocol, and whether the two compare."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from synthcli.claims.printed import figures_by_preset
 from synthcli.compare.figures import QUANTITIES
@@ -17,7 +16,7 @@ def describe_claims(experiment: Experiment, result: Result) -> Iterator[str]:
     """Yield a line for each printed figure of an experiment that a result has a figure of."""
     figures = {figure.name: figure for figure in result.figures}
     for own, table in figures_by_preset().get(experiment.name, {}).items():
-        quantity = QUANTITIES.get(table.get("measure", ""))
+        quantity = QUANTITIES.get(str(table.get("measure", "")))
         figure = None if quantity is None else figures.get(quantity.figure_names[0])
         if figure is not None:
             printed = table.get("printed") or f"{table['value']:g}"
@@ -33,7 +32,7 @@ def describe_claims_of(result: Result) -> Iterator[str]:
         yield from describe_claims(read_experiment(run), result)
 
 
-def _comparable(experiment: Experiment, table: dict[str, Any]) -> str:
+def _comparable(experiment: Experiment, table: Mapping[str, object]) -> str:
     """Say whether two figures compare, and where not, why."""
     if experiment.scale != PUBLISHED:
         return (

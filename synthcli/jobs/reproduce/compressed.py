@@ -1,8 +1,8 @@
 """The compressed model of a reproduction: one block of a teacher it has trained, distilled and evaluated."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig, ProbeConfig
@@ -83,8 +83,7 @@ def error_row(run: Run, job: DistillJob, variant: str) -> Row:
     (one,) = run.read_results()[RESULT]["blocks"]
     fresh = next(trial["before"] for trial in one["trials"] if trial["start"] == "random")
     held_out = job.texts[1]
-    return Row(
-        **common(run, job, variant),
+    return _start_row(run, job, variant)(
         metric="nmse",
         protocol=run.read_results()[RESULT]["protocol"] + "; untrained: a block by chance",
         value=one["nmse_after"],
@@ -103,8 +102,7 @@ def perplexity_row(run: Run, job: DistillJob, variant: str) -> Row:
     known = [Result.from_json(table) for name, table in results.items() if name.startswith(f"{METRIC}.")]
     evaluated = known[0] if known else evaluate_checkpoint(find_checkpoint(str(run.path)), Question(METRIC))
     figure, whole = evaluated.figures[0], results[RESULT]
-    return Row(
-        **common(run, job, variant),
+    return _start_row(run, job, variant)(
         metric=figure.name,
         protocol=" ".join(filter(None, (figure.protocol, figure.signature))),
         value=figure.value,
@@ -117,17 +115,18 @@ def perplexity_row(run: Run, job: DistillJob, variant: str) -> Row:
     )
 
 
-def common(run: Run, job: DistillJob, variant: str) -> dict[str, Any]:
-    """Return what both rows share."""
-    return {
-        "task": TASK,
-        "preset": TEACHER,
-        "variant": variant,
-        "corpus": job.data.corpus,
-        "step_time": None,
-        "claim": "",
-        "run": str(run.path),
-    }
+def _start_row(run: Run, job: DistillJob, variant: str) -> "partial[Row]":
+    """Return a row that lacks what the two have of their own."""
+    return partial(
+        Row,
+        task=TASK,
+        preset=TEACHER,
+        variant=variant,
+        corpus=job.data.corpus,
+        step_time=None,
+        claim="",
+        run=str(run.path),
+    )
 
 
 def by_chance(run: Run, job: DistillJob) -> Result:

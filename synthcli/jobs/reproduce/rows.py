@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -23,6 +22,7 @@ from synthcli.model import build, count_parameters
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
 from synthcli.presets.dumping import write_toml_value
+from synthcli.presets.merge import tables
 from synthcli.presets.schema import Experiment
 from synthcli.progress import Progress
 from synthcli.reproduce.table import Row
@@ -148,16 +148,17 @@ def same(run: Run, experiment: Experiment) -> bool:
     return trains_alike(own.model_dump(mode="json"), experiment)
 
 
-def trains_alike(own: Mapping[str, Any], experiment: Experiment) -> bool:
+def trains_alike(own: Mapping[str, object], experiment: Experiment) -> bool:
     """Return whether a resolved preset trains this experiment; sizes that follow its store may differ.
 
     So may the place of its corpus where one side names none: a run notes where its store came from, a record
     does not, and the hash of the store says what it holds.
     """
     asked = experiment.model_dump(mode="json")
-    if None in (asked["data"]["source"], own["data"].get("source")):
-        asked["data"]["source"] = own["data"].get("source")
-    asked["model"] |= {key: own["model"].get(key) for key in FITTED}
+    data, model = tables(own, "data", "model")
+    if None in (asked["data"]["source"], data.get("source")):
+        asked["data"]["source"] = data.get("source")
+    asked["model"] |= {key: model.get(key) for key in FITTED}
     return not differences_in_training(own, asked)
 
 

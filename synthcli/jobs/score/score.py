@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.evaluation.config import EvaluationConfig
@@ -32,7 +32,7 @@ class ProtocolFigure:
     papers: tuple[str, ...]
     line: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         line = {} if self.line is None else {"line": self.line}
         return asdict(self.figure) | {"papers": list(self.papers)} | line
 
@@ -57,7 +57,7 @@ class ScoreReport:
 
         return pandas.DataFrame([one.to_json() for one in self.figures])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self) | {"figures": [one.to_json() for one in self.figures]}
 
 
