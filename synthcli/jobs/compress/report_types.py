@@ -48,7 +48,7 @@ class MergeRow(LayerFigures):
     drops: list[int]
 
 
-class TextCounts(TypedDict):
+class SplitCounts(TypedDict):
     """How much of a split was read."""
 
     split: str
@@ -63,8 +63,8 @@ class StudentText(TypedDict):
     store: str
     layout: str
     max_length: int
-    learnt_from: TextCounts
-    judged_by: TextCounts
+    learnt_from: SplitCounts
+    judged_by: SplitCounts
 
 
 @final
@@ -162,8 +162,8 @@ class ProbedText(TypedDict):
     corpus: str
     store: str
     max_length: int
-    computed_on: TextCounts
-    judged_by: TextCounts
+    computed_on: SplitCounts
+    judged_by: SplitCounts
 
 
 @final

@@ -18,8 +18,8 @@ from synthcli.jobs.compress.report_types import (
     DistillResult,
     LayerFigures,
     MergeResult,
+    SplitCounts,
     StudentText,
-    TextCounts,
 )
 from synthcli.jobs.compress.texts import experiment_of
 from synthcli.jobs.finetune import METRIC_OF_TASK, validated
@@ -74,7 +74,7 @@ def text_table(data: DataConfig, texts: TextPair) -> StudentText:
     }
 
 
-def count_text(text: Calibration) -> TextCounts:
+def count_text(text: Calibration) -> SplitCounts:
     """Return how much of a split is read."""
     return {"split": text.split, "sequences": len(text.lengths), "tokens": int(text.lengths.sum())}
 
