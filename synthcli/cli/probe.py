@@ -46,7 +46,7 @@ FLAGS = {
         MODEL_HELP,
         lambda word: {"teacher": word},
         metavar="MODEL",
-        format_bytes="the newest encoder",
+        shown="the newest encoder",
         words=list_runs,
     ),
     "layers": flag(
@@ -56,7 +56,7 @@ FLAGS = {
         MODEL,
         "--layers",
         metavar="LIST",
-        format_bytes="all",
+        shown="all",
         read=lambda words: {"blocks": layers_in(words)},
     ),
     "replacement": flag(
@@ -68,11 +68,9 @@ FLAGS = {
         "-r",
         words=list_replacements,
     ),
-    "corpus": flag(
-        "corpus", str, "Text to compute on.", TEXT, format_bytes="the teacher's own", words=list_corpora
-    ),
+    "corpus": flag("corpus", str, "Text to compute on.", TEXT, shown="the teacher's own", words=list_corpora),
     "source": SOURCE,
-    "limit": flag("limit", int, "Sequences to compute on.", TEXT, min=8, format_bytes="500"),
+    "limit": flag("limit", int, "Sequences to compute on.", TEXT, min=8, shown="500"),
     "max_length": MAX_LENGTH,
     "cache_limit": flag(
         "cache_limit",
