@@ -37,7 +37,7 @@ class TrainedRun:
     loss: float | None
     validation_loss: float | None
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return the journal: a row for each step that was logged and for each validation."""
         from synthcli.training.metrics_log import read
 

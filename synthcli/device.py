@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.errors import SynthError
 from synthcli.progress import Say, say_nothing
@@ -242,7 +242,7 @@ def name_device(device: "torch.device") -> str:
     return f"{device} {torch.cuda.get_device_name(device)}" if device.type == CUDA else str(device)
 
 
-def describe_gpu(device: "torch.device") -> dict[str, Any]:
+def describe_gpu(device: "torch.device") -> dict[str, object]:
     """Return what figures of a GPU depend on: the card, how many there are, driver, CUDA and NCCL.
 
     Of processors it is empty; what cannot be told is left out.
@@ -251,7 +251,7 @@ def describe_gpu(device: "torch.device") -> dict[str, Any]:
 
     if device.type != CUDA:
         return {}
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "gpu": torch.cuda.get_device_name(device),
         "gpus": torch.cuda.device_count(),
         "capability": ".".join(map(str, torch.cuda.get_device_capability(device))),

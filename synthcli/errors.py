@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
 
 
 class SynthError(Exception):
@@ -54,13 +53,13 @@ class Stopped(BaseException):
 class NotWrittenError(WorkFailedError):
     """The work is done, and its result could not be written: `result` is to be shown before the message."""
 
-    def __init__(self, error: WorkFailedError, result: Any) -> None:
+    def __init__(self, error: WorkFailedError, result: object) -> None:
         super().__init__(error.message, error.hint)
         self.result = result
 
 
 @contextmanager
-def carry_result(result: Any) -> Iterator[None]:
+def carry_result(result: object) -> Iterator[None]:
     """Carry a result to whoever shows it where writing it, within, fails."""
     try:
         yield

@@ -135,7 +135,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     return tables
 
 
-def refuse_depth(value: Any) -> None:
+def refuse_depth(value: object) -> None:
     """Raise ValueError for tables and lists nested deeper than anything meant."""
     level = [value]
     for _ in range(DEEPEST):
@@ -151,7 +151,7 @@ Shape = type | dict[str, "Shape"] | list["Shape"] | tuple["Shape", ...] | None
 shape; one of several shapes; null."""
 
 
-def check_shape(value: Any, shape: Shape, key: str = "") -> None:
+def check_shape(value: object, shape: Shape, key: str = "") -> None:
     """Raise ValueError for the first value of a table that is not of the shape it ought to have."""
     if isinstance(shape, tuple):
         if not any(has_shape(value, one) for one in shape):
@@ -176,7 +176,7 @@ def check_shape(value: Any, shape: Shape, key: str = "") -> None:
         raise ValueError(f"`{key}` is {shorten_json(value)}")
 
 
-def has_shape(value: Any, shape: Shape) -> bool:
+def has_shape(value: object, shape: Shape) -> bool:
     try:
         check_shape(value, shape)
     except ValueError:
@@ -184,7 +184,7 @@ def has_shape(value: Any, shape: Shape) -> bool:
     return True
 
 
-def is_of(value: Any, kind: type) -> bool:
+def is_of(value: object, kind: type) -> bool:
     """Whether a value is of a kind: true is no number, and a whole number is a number."""
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
@@ -195,12 +195,12 @@ def join_keys(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
 
-def shorten_json(value: Any) -> str:
+def shorten_json(value: object) -> str:
     text = json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def refuse_halves(value: Any) -> None:
+def refuse_halves(value: object) -> None:
     """Raise ValueError for a text with half of a surrogate pair."""
     try:
         json.dumps(value, ensure_ascii=False).encode()

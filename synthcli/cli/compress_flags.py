@@ -5,7 +5,7 @@ An option of the four commands that compress is one line here and one field in `
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -22,7 +22,7 @@ from synthcli.errors import SynthError
 from synthcli.presets.merge import Sourced, Tree
 from synthcli.variables import LARGEST_SEED
 
-Read = Callable[[Any], dict[str, Any]]  # from what was given to settings
+Read = Callable[[Any], dict[str, object]]  # from what was given to settings
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def takes(**flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]
         own = list(inspect.signature(command).parameters.values())[1:]
 
         @wraps(command)
-        def run_command(**values: Any) -> None:
+        def run_command(**values: object) -> None:
             given = {name: values.pop(name) for name in flags}
             command(settings_in(flags, given), **values)
 
@@ -95,7 +95,7 @@ def takes(**flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]
     return decorate
 
 
-def settings_in(flags: dict[str, Flag], given: dict[str, Any]) -> Tree:
+def settings_in(flags: dict[str, Flag], given: Mapping[str, object]) -> Tree:
     """Return the settings that options stand for; two that say different things of one exclude each other."""
     settings: Tree = {}
     said: dict[str, str] = {}

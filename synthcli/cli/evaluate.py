@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -208,7 +208,7 @@ def evaluate(
         for word in named:
             results.append(evaluate_one(word, asked))
     except SynthError as error:
-        results += [error.result] if isinstance(error, NotWrittenError) else []
+        results += [cast("Result", error.result)] if isinstance(error, NotWrittenError) else []
         if results:
             show_all(results, as_json)
         raise

@@ -1,6 +1,6 @@
 """From a preset, or none, and what is asked to the settings of a compression: resolved like every preset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ def _alone(verb: str, asked: Tree) -> "CompressConfig":
     return found.compress
 
 
-def refuse_other_verb(preset: str, table: dict[str, Any], verb: str) -> None:
+def refuse_other_verb(preset: str, table: Mapping[str, object], verb: str) -> None:
     """Raise where a preset is for another command."""
     own = verb_of(table)
     if own == verb:

@@ -43,7 +43,7 @@ def files_on_disk() -> tuple[Path, ...]:
 
 
 @cache
-def _grid_presets() -> Mapping[Path, tuple[Path, dict[str, Any]]]:
+def _grid_presets() -> Mapping[Path, tuple[Path, dict[str, object]]]:
     """Return the presets of all grids by their path: the family's file, and their tables."""
     found = {}
     for path in files_on_disk():
@@ -92,13 +92,13 @@ def find_file(word: str, beside: Path | None = None) -> Path:
     return found
 
 
-def read_preset(path: Path) -> dict[str, Any]:
+def read_preset(path: Path) -> dict[str, object]:
     """Return the tables of a preset file; one of the library is read once, however many extend it."""
     return dict(_read_once(path)) if is_of_library(path) else read_toml(path)
 
 
 @cache
-def _read_once(path: Path) -> dict[str, Any]:
+def _read_once(path: Path) -> dict[str, object]:
     return _grid_presets()[path][1] if path in _grid_presets() else read_toml(path)
 
 

@@ -1,12 +1,13 @@
 """`--set key.path=value`: the value is written as in TOML; a bare word is a string."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.presets.merge import Tree, merge, trace
 from synthcli.presets.old_names import rename
 from synthcli.safe_read import DEEPEST, parse_toml
+
+TomlValue = str | bool | int | float | list[object] | dict[str, object]
 
 
 def parse_overrides(words: Iterable[str]) -> Tree:
@@ -17,7 +18,7 @@ def parse_overrides(words: Iterable[str]) -> Tree:
     return tree
 
 
-def parse_override(word: str) -> dict[str, Any]:
+def parse_override(word: str) -> dict[str, object]:
     """Return `{"training": {"seed": 3}}` for `training.seed=3`."""
     path, equals, text = word.partition("=")
     keys = path.strip().split(".")
@@ -26,13 +27,14 @@ def parse_override(word: str) -> dict[str, Any]:
         raise SynthError(f"`--set {word}` names no key and value", hint)
     if len(keys) > DEEPEST:
         raise SynthError(f"`--set {word}` names {len(keys):,} keys within each other", "no key is so deep")
-    table: Any = parse_value(text.strip())
-    for key in reversed(keys):
-        table = {key: table}
-    return dict(table)
+    first, *below = keys
+    value: object = parse_value(text.strip())
+    for key in reversed(below):
+        value = {key: value}
+    return {first: value}
 
 
-def parse_value(text: str) -> Any:
+def parse_value(text: str) -> TomlValue:
     """Return the TOML value, or the text itself where it is none (`multi30k`) or a date."""
     try:
         parsed = parse_toml(f"value = {text}")

@@ -32,7 +32,7 @@ def resolve(node: SchemaNode, root: SchemaNode) -> SchemaNode:
             return node
 
 
-def node_at(root: SchemaNode, path: Sequence[str | int], table: Any) -> SchemaNode:
+def node_at(root: SchemaNode, path: Sequence[str | int], table: object) -> SchemaNode:
     """Return the schema of a key; among the kinds of a union, that of the table's own `kind`."""
     node = resolve(root, root)
     for key in path:
@@ -47,14 +47,15 @@ def node_at(root: SchemaNode, path: Sequence[str | int], table: Any) -> SchemaNo
     return of_kind(node, table, root)
 
 
-def child_of(table: Any, key: str | int) -> Any:
+def child_of(table: object, key: str | int) -> object:
     if isinstance(table, dict):
         return table.get(key)
-    is_there = isinstance(table, list) and isinstance(key, int) and key < len(table)
-    return table[key] if is_there else None
+    if isinstance(table, list) and isinstance(key, int) and key < len(table):
+        return table[key]
+    return None
 
 
-def of_kind(node: SchemaNode, table: Any, root: SchemaNode) -> SchemaNode:
+def of_kind(node: SchemaNode, table: object, root: SchemaNode) -> SchemaNode:
     """Return the member of a union that the `kind` of `table` names, or the union itself.
 
     A union that needs no `kind` means its first member where there is none.
@@ -111,5 +112,5 @@ def bounds_of(node: SchemaNode) -> str:
     return " and ".join(words.format(node[key]) for key, words in BOUNDS.items() if key in node)
 
 
-def either(words: Sequence[Any]) -> str:
+def either(words: Sequence[object]) -> str:
     return " or ".join(f"`{word}`" for word in words)

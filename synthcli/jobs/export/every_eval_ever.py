@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import synthcli
 from synthcli import atomic_files
@@ -40,7 +39,7 @@ BOUNDS: Mapping[str, tuple[str, float, float | str]] = {
 """The unit of a figure, the least and the most it can be; of others the schema is told nothing."""
 
 SPLITS = {"validation": "val"}  # the schema's word
-Table = dict[str, Any]
+Table = dict[str, object]
 
 
 def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
@@ -57,7 +56,7 @@ def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
     paths = []
     for corpus in dict.fromkeys(result.corpus for result in results):
         log = describe_results(run, model, [one for one in results if one.corpus == corpus])
-        path = folder / path_of(log, corpus)
+        path = folder / path_of(log, model, corpus)
         paths.append(path)
         with guard_write(f"`{path}`", path, "name another folder with `-o`"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,13 +65,13 @@ def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
     return paths
 
 
-def path_of(log: Table, corpus: str) -> Path:
+def path_of(log: Table, model: str, corpus: str) -> Path:
     """Return where a file lies in the datastore; its name is made of what was measured, not of when."""
     own = {key: log[key] for key in ("model_info", "evaluation_results")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).digest()
     name = uuid.UUID(bytes=digest[:16], version=4)
     collection = re.sub(r"[^\w.-]+", "-", corpus).strip("-.") or "corpus"
-    return Path("data", collection, *log["model_info"]["id"].split("/"), f"{name}.json")
+    return Path("data", collection, *model.split("/"), f"{name}.json")
 
 
 def describe_results(run: Run, model: str, results: list[Result]) -> Table:
@@ -122,22 +121,23 @@ def _describe_figure(result: Result, figure: Figure) -> Table:
         "device": result.device,
         "notes": notes,
     }
+    score: Table = {
+        "score": figure.value,
+        "details": {
+            **{key: word for key, word in details.items() if word},
+            "step": str(result.step),
+            "split_size": str(result.split_size),
+            "store": result.store,
+        },
+    }
+    if figure.interval is not None:
+        score["uncertainty"] = _describe_interval(result, figure.interval)
     table: Table = {
         "evaluation_name": f"{result.corpus}, {result.split}",
         "source_data": _describe_data(result),
         "metric_config": _describe_metric(figure),
-        "score_details": {
-            "score": figure.value,
-            "details": {
-                **{key: word for key, word in details.items() if word},
-                "step": str(result.step),
-                "split_size": str(result.split_size),
-                "store": result.store,
-            },
-        },
+        "score_details": score,
     }
-    if figure.interval is not None:
-        table["score_details"]["uncertainty"] = _describe_interval(result, figure.interval)
     if result.metric in WRITTEN:
         table["generation_config"] = {
             "additional_details": {

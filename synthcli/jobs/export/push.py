@@ -3,10 +3,9 @@
 import glob
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthcli.data.hub_access import is_offline
 from synthcli.errors import SynthError, WorkFailedError
@@ -73,7 +72,7 @@ def refuse_failed_parity(folder: Path) -> None:
     if not path.is_file():
         return  # there is none
     try:
-        report: Any = read_json(inside(path, folder))
+        report: object = read_json(inside(path, folder))
     except (OSError, ValueError) as error:
         raise SynthError(f"`{path}` cannot be read as JSON", EXPORT_AGAIN) from error
     if isinstance(report, dict) and report.get("holds", True) is not True:
@@ -103,7 +102,7 @@ def push(plan: Plan) -> str:
     return f"{api.endpoint}/{plan.to}"
 
 
-def with_reason(call: Any, plan: Plan) -> None:
+def with_reason(call: Callable[[], object], plan: Plan) -> None:
     """Run one request; whatever fails becomes one message."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -118,7 +117,7 @@ def with_reason(call: Any, plan: Plan) -> None:
         raise WorkFailedError(message, "check the network and `HTTPS_PROXY`, then push again") from error
 
 
-def of_status(error: Any, plan: Plan) -> SynthError:
+def of_status(error: Exception, plan: Plan) -> SynthError:
     """Return what an answer of the hub means."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status == 401:

@@ -58,11 +58,11 @@ def parse_ladder(word: str) -> LadderField:
 
 def _refuse_no_number(name: str, value: str) -> None:
     """Raise where `steps` or `size` has a value that is none."""
-    number = parse_value(value)
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    if name == STEPS and not (isinstance(number, int) and is_number and number > 0):
+    parsed = parse_value(value)
+    number = parsed if isinstance(parsed, int | float) and not isinstance(parsed, bool) else None
+    if name == STEPS and not (isinstance(number, int) and number > 0):
         raise SynthError(f"`--ladder steps`: `{value}` is no number of steps", FORM)
-    if name == SIZE and not (is_number and math.isfinite(number) and number > 0):
+    if name == SIZE and not (number is not None and math.isfinite(number) and number > 0):
         raise SynthError(f"`--ladder size`: `{value}` is no factor of a width", FORM)
 
 

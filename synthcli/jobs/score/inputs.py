@@ -14,7 +14,7 @@ from synthcli.evaluation.config import RougeTokenizer
 from synthcli.evaluation.log_probabilities import BASES, count_text, read_kept, read_log_probabilities
 from synthcli.evaluation.outputs import Outputs, read_outputs
 from synthcli.evaluation.perl_stems import read_stems
-from synthcli.evaluation.protocols.counts import SplitCounts
+from synthcli.evaluation.protocols.counts import TextCounts
 from synthcli.evaluation.protocols.settings import ProtocolSettings, take_tokens
 from synthcli.evaluation.text_lines import pair_lines
 from synthcli.safe_read import refuse_irregular
@@ -131,7 +131,7 @@ def make_moses(language: str) -> tuple[Callable[[str], str], str]:
     return cache(lambda text: moses.tokenize(text, return_str=True)), name
 
 
-def read_counts(request: ScoreRequest) -> SplitCounts:
+def read_counts(request: ScoreRequest) -> TextCounts:
     """Return nats and counts: as given, of log probabilities, or of a result of ours."""
     if request.nats is not None:
         return _sum_counts(request)
@@ -150,7 +150,7 @@ def read_counts(request: ScoreRequest) -> SplitCounts:
     return read_log_probabilities(path, request.log_base, request.text)
 
 
-def _sum_counts(request: ScoreRequest) -> SplitCounts:
+def _sum_counts(request: ScoreRequest) -> TextCounts:
     if not math.isfinite(request.nats or 0):
         raise SynthError(f"`--nats {request.nats}` is no sum of nats", "give a finite one, 0 or more")
     if request.outputs is not None:
@@ -167,4 +167,4 @@ def _sum_counts(request: ScoreRequest) -> SplitCounts:
     arrays = [
         None if count is None else np.array([float(count)]) for count in (request.tokens, *given.values())
     ]
-    return SplitCounts.of(np.array([request.nats]), *arrays)
+    return TextCounts.of(np.array([request.nats]), *arrays)

@@ -38,9 +38,10 @@ def parse_axis(word: str, option: str) -> Axis:
     options = tuple(parse_value(one.strip()) for one in text.split("|"))
     if len(options) < 2 or len(set(map(repr, options))) < len(options) or "" in options:
         raise SynthError(f"`{option} {word}` is no range and no choice of different values", FORM)
-    if any(isinstance(one, dict | list) for one in options):
+    plain = tuple(one for one in options if not isinstance(one, dict | list))
+    if len(plain) < len(options):
         raise SynthError(f"`{option} {word}`: a choice is of numbers and words", FORM)
-    return OneOf(key, options)
+    return OneOf(key, plain)
 
 
 def _parse_range(key: str, text: str, where: str) -> Range:
