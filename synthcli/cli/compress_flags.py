@@ -5,10 +5,11 @@ An option of the four commands that compress is one line here and one field in `
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from types import GenericAlias
 from typing import Annotated, Any
 
 import typer
@@ -23,13 +24,14 @@ from synthcli.presets.merge import Sourced, Tree
 from synthcli.variables import LARGEST_SEED
 
 Read = Callable[[Any], dict[str, object]]  # from what was given to settings
+Words = Callable[[], Iterable[str]] | Iterable[str]  # what a shell offers
 
 
 @dataclass(frozen=True)
 class Flag:
     """An option as typer takes it, and the settings that a value of it stands for."""
 
-    kind: Any
+    kind: type | GenericAlias
     info: OptionInfo | ArgumentInfo
     read: Read
 
@@ -52,26 +54,50 @@ class Flag:
         return " ".join([*self.names[:1], *([] if self.kind is bool else [shown])])
 
 
-def flag(key: str, kind: Any, told: str, panel: str, *names: str, **more: Any) -> Flag:
+def flag(
+    key: str,
+    kind: type | GenericAlias,
+    told: str,
+    panel: str,
+    *names: str,
+    read: Read | None = None,
+    words: Words | None = None,
+    shown: str | bool = True,
+    metavar: str | None = None,
+    min: float | None = None,
+    max: float | None = None,
+) -> Flag:
     """Return the option of a setting, told in its help.
 
     `read` says what a value stands for where it is not just that, `words` what a shell offers, `shown` the
     default; the rest is typer's.
     """
-    names = names or (f"--{key.replace('_', '-')}",)
-    read = more.pop("read", None) or (lambda value: {key: value})
-    return Flag(kind, typer.Option(*names, help=told, rich_help_panel=panel, **_for_typer(more)), read)
+    info = typer.Option(
+        *(names or (f"--{key.replace('_', '-')}",)),
+        help=told,
+        rich_help_panel=panel,
+        autocompletion=None if words is None else complete(words),
+        show_default=shown,
+        metavar=metavar,
+        min=min,
+        max=max,
+    )
+    return Flag(kind, info, read or (lambda value: {key: value}))
 
 
-def argument(kind: Any, told: str, read: Read, **more: Any) -> Flag:
+def argument(
+    kind: type | GenericAlias,
+    told: str,
+    read: Read,
+    *,
+    words: Words | None = None,
+    shown: str | bool = True,
+    metavar: str | None = None,
+) -> Flag:
     """Return a setting that is given without a name."""
-    return Flag(kind, typer.Argument(help=told, **_for_typer(more)), read)
-
-
-def _for_typer(more: dict[str, Any]) -> dict[str, Any]:
-    renamed = {"shown": "show_default", "words": "autocompletion"}
-    table = {renamed.get(key, key): value for key, value in more.items()}
-    return table | ({"autocompletion": complete(table["autocompletion"])} if "words" in more else {})
+    offered = None if words is None else complete(words)
+    info = typer.Argument(help=told, autocompletion=offered, show_default=shown, metavar=metavar)
+    return Flag(kind, info, read)
 
 
 def takes(**flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -147,7 +173,7 @@ def blocks_in(words: list[str]) -> list[int] | str:
 
 MODEL_HELP = "A run, id, preset, checkpoint, or a BERT or GPT-2 folder."
 TEACHER = flag("teacher", str, MODEL_HELP, MODEL, shown="the newest encoder", words=list_runs)
-STEPS: dict[str, Any] = {"min": 0, "shown": "400"}
+STEPS_SHOWN = "400"  # of every training of a student, where nobody says
 BATCH_SIZE = flag("batch_size", int, "Sequences of a step.", TRAINING, min=1, shown="32")
 CLOSED_FORM_ONLY = flag(
     "steps",

@@ -7,7 +7,7 @@ from synthcli.cli import screen
 from synthcli.cli.completion import join_or, list_mixers
 from synthcli.cli.compress_flags import (
     FITTING_FLAGS,
-    STEPS,
+    STEPS_SHOWN,
     TEACHER,
     blocks_in,
     flag,
@@ -52,7 +52,7 @@ FLAGS = {
     "criterion": flag("criterion", str, f"{join_or(CRITERIA)}.", TRAINING, shown="mse", words=CRITERIA),
     "relation_heads": flag("relation_heads", int, "Of the criterion `relation`.", TRAINING, min=1),
     "start": flag("start", str, START, MODEL, "--start", "--init", shown="best", words=FORMULAS),
-    "steps": flag("steps", int, "Training steps of each block.", TRAINING, **STEPS),
+    "steps": flag("steps", int, "Training steps of each block.", TRAINING, min=0, shown=STEPS_SHOWN),
     "lr": flag(
         "learning_rate",
         float,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from synthcli.cli import screen
 from synthcli.cli.compress_flags import (
     FITTING_FLAGS,
-    STEPS,
+    STEPS_SHOWN,
     TEACHER,
     argument,
     flag,
@@ -48,7 +48,7 @@ FLAGS = {
         "d_head", int, "Columns of a head, with --init random.", MODEL, "--d-head", "--d-k", min=1
     ),
     "d_ff": flag("d_ff", int, "Neurons of a merged layer.", MODEL, min=1, shown="one layer's"),
-    "steps": flag("steps", int, "Training steps of each layer.", TRAINING, **STEPS),
+    "steps": flag("steps", int, "Training steps of each layer.", TRAINING, min=0, shown=STEPS_SHOWN),
     "lr": flag("learning_rate", float, "Peak learning rate.", TRAINING, "--lr", min=1e-9, shown="1e-3"),
     **FITTING_FLAGS,
 }
