@@ -4,7 +4,7 @@ import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,14 +24,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         return screen.data(json.dumps(found, indent=2))
     rows = [[key, str(value)] for key, value in found.items() if not isinstance(value, dict)]
     rows += [[f"kernels: {kind}", line] for kind, line in kernel_lines().items()]
-    rows += [[name, number] for name, number in found["libraries"].items()]
+    rows += [[name, _version_of(name)] for name in LIBRARIES]
     screen.table(None, ["", ""], rows)
     if warning:
         screen.warn(warning)
     return None
 
 
-def findings() -> dict[str, Any]:
+def findings() -> dict[str, object]:
     """Collect what a bug report should hold."""
     from synthcli.data.store.origin import stores_root
     from synthcli.jobs.machine import driver, look, status_of_kernels

@@ -47,7 +47,7 @@ def most_used_block(scale: str, teacher: Path, observer: Observer) -> int:
     if known is None:
         asked = ProbeConfig(teacher=str(teacher), replacements=(NOTHING,), limit=SIZES[scale][1])
         job = probe.prepare(asked, observer.preparing)
-        findings = probe.record_and_probe(job, observer.preparing or no_progress)
+        findings = probe.record_and_probe(job, observer.preparing)
         rises = {str(one.layer): one.rise for one in findings if one.rise is not None}
         block = int(max(rises, key=lambda layer: rises[layer]))
         known = {"block": block, "rises": rises, "device": describe_device(job.teacher.device)}
