@@ -15,7 +15,7 @@ def leaves() -> dict[str, Any]:
 
 def _below(parent: str, commands: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, command in commands.items():
-        loaded, words = getattr(command, "loaded", command), f"{parent} {name}".strip()
+        loaded, words = getattr(command, "command", command), f"{parent} {name}".strip()
         if below := getattr(loaded, "commands", {}):
             yield from _below(words, below)
         else:
@@ -38,5 +38,5 @@ def command_of(words: Sequence[str]) -> tuple[Any, list[str]]:
     rest = list(words)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]
-        command = getattr(command, "loaded", command)
+        command = getattr(command, "command", command)
     return command, rest

@@ -42,14 +42,14 @@ def test_means_and_tests_are_those_of_the_documents_in_any_order(
     first = write(tmp_path / "a.jsonl", [line(n, acc=float(x)) for n, x in enumerate(one)])
     rows = [line(n, acc=bool(x)) for n, x in enumerate(other)]
     (found,) = compare_samples([first, write(tmp_path / "b.jsonl", rows[::-1])])
-    assert (found["documents"], found["other_prompts"], found["figure"]) == (300, 0, "acc")
-    assert found["difference"] == pytest.approx(other.mean() - one.mean(), abs=1e-12)
+    assert (found.documents, found.other_prompts, found.figure) == (300, 0, "acc")
+    assert found.difference == pytest.approx(other.mean() - one.mean(), abs=1e-12)
     won, lost = int((other & ~one).sum()), int((one & ~other).sum())
     exact = binomtest(won, won + lost).pvalue  # changing places is a coin for each document that differs
-    assert found["randomisation_p"] == pytest.approx(exact, abs=0.015)
-    assert found["bootstrap_p"] == pytest.approx(exact, abs=0.03)
+    assert found.randomisation_p == pytest.approx(exact, abs=0.015)
+    assert found.bootstrap_p == pytest.approx(exact, abs=0.03)
     error = float(np.std(other.astype(float) - one) / math.sqrt(300))
-    low, high = found["interval"]
+    low, high = found.interval
     assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
 
 
@@ -63,10 +63,10 @@ def test_perplexities_are_those_of_sums(tmp_path: Path) -> None:
     ]
     found = compare_samples([write(tmp_path / "a.jsonl", a), write(tmp_path / "b.jsonl", b)])
     words, bits = found
-    assert words["baseline_value"] == pytest.approx(math.exp(9 / 17))
-    assert words["arm_value"] == pytest.approx(math.exp(6 / 17))
-    assert bits["baseline_value"] == pytest.approx(9 / 68 / math.log(2))
-    assert all(one["adjusted_p"] >= one["randomisation_p"] for one in found)
+    assert words.baseline_value == pytest.approx(math.exp(9 / 17))
+    assert words.arm_value == pytest.approx(math.exp(6 / 17))
+    assert bits.baseline_value == pytest.approx(9 / 68 / math.log(2))
+    assert all(one.adjusted_p >= one.randomisation_p for one in found)
 
 
 def test_lambada_keeps_log_likelihoods_under_perplexity(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_lambada_keeps_log_likelihoods_under_perplexity(tmp_path: Path) -> None:
         for name, scale in (("a", 1.0), ("b", 0.5))
     ]
     (found,) = compare_samples(files)
-    assert (found["baseline_value"], found["arm_value"]) == pytest.approx((math.exp(2), math.exp(1)))
+    assert (found.baseline_value, found.arm_value) == pytest.approx((math.exp(2), math.exp(1)))
 
 
 def test_filters_are_figures_apart_and_corpus_metrics_are_none(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_filters_are_figures_apart_and_corpus_metrics_are_none(tmp_path: Path) -
     ]
     files = [write(tmp_path / name, rows) for name in ("a.jsonl", "b.jsonl")]
     found = compare_samples(files, ["exact_match"])
-    assert [one["figure"] for one in found] == ["exact_match, strict", "exact_match, loose"]
-    assert [(one["randomisation_p"], one["bootstrap_p"]) for one in found] == [(1, 1)] * 2  # they are equal
+    assert [one.figure for one in found] == ["exact_match, strict", "exact_match, loose"]
+    assert [(one.randomisation_p, one.bootstrap_p) for one in found] == [(1, 1)] * 2  # they are equal
     with pytest.raises(SynthError, match="share no `bleu` by document"):
         compare_samples(files, ["bleu"])
 

@@ -56,7 +56,7 @@ def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
     paths = []
     for corpus in dict.fromkeys(result.corpus for result in results):
         log = describe_results(run, model, [one for one in results if one.corpus == corpus])
-        path = folder / path_of(log, model, corpus)
+        path = folder / path_of(log, corpus)
         paths.append(path)
         with guard_write(f"`{path}`", path, "name another folder with `-o`"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,13 +65,15 @@ def write_logs(run: Run, model: str, folder: Path) -> list[Path]:
     return paths
 
 
-def path_of(log: Table, model: str, corpus: str) -> Path:
+def path_of(log: Table, corpus: str) -> Path:
     """Return where a file lies in the datastore; its name is made of what was measured, not of when."""
     own = {key: log[key] for key in ("model_info", "evaluation_results")}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).digest()
     name = uuid.UUID(bytes=digest[:16], version=4)
     collection = re.sub(r"[^\w.-]+", "-", corpus).strip("-.") or "corpus"
-    return Path("data", collection, *model.split("/"), f"{name}.json")
+    model = log["model_info"]
+    assert isinstance(model, dict)
+    return Path("data", collection, *model["id"].split("/"), f"{name}.json")
 
 
 def describe_results(run: Run, model: str, results: list[Result]) -> Table:
