@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import comb
 from pathlib import Path
-from typing import TypedDict
 
 from synthcli.claims.order import Relation
+from synthcli.claims.tables import DivergenceTable
 from synthcli.compare.spread import LEVEL
 from synthcli.errors import SynthError
 from synthcli.safe_read import Shape, check_shape, read_table
@@ -19,15 +19,6 @@ SHAPE: Shape = {
 }
 HINT = "delete it: the training is made anew"
 MOST = 50  # seeds of each arm that anybody would be told to run
-
-
-class DivergenceTable(TypedDict):
-    """A relation whose arms diverged, as the ledger has it: how many seeds of each, of how many in all."""
-
-    relation: str
-    interval: None
-    diverged: dict[str, int]
-    seeds: int
 
 
 @dataclass(frozen=True)

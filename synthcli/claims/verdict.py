@@ -16,29 +16,17 @@ nothing is concluded. Where seeds diverged, their number decides (diverged.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Literal
 
 from synthcli.claims.diverged import DivergenceFinding
 from synthcli.claims.order import Relation
+from synthcli.claims.tables import RelationTable
 from synthcli.compare.power import pairs_to_decide, smallest_difference
 from synthcli.compare.spread import LEVEL, Spread
 from synthcli.compare.verdict import holm
 
 Word = Literal["reproduced", "direction holds", "undecided", "contradicted", "not comparable", "not run"]
 STRONGEST = "paper"
-
-
-class RelationTable(TypedDict):
-    """A relation as the ledger has it; its interval is None of one seed."""
-
-    relation: str
-    difference: float
-    interval: list[float] | None
-    limit: float
-    unit: str
-    seeds: int
-    resolves: float | None
-    more_seeds: int | None
 
 
 @dataclass(frozen=True)

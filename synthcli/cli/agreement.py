@@ -32,7 +32,7 @@ UNITS = ("KL in nats, the others in %", "neighbours in %")
 
 def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_json: bool) -> None:
     """Evaluate students in one pass, print tables, and draw quality against cost."""
-    from synthcli.cli.evaluate import EvaluationBar
+    from synthcli.cli.evaluation_progress import EvaluationBar
     from synthcli.cli.preparing_progress import PreparationBar
     from synthcli.jobs.compress.agreement import agree
     from synthcli.jobs.compress.agreement_picture import picture, refuse_format

@@ -34,7 +34,7 @@ from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, count_trials
 from synthcli.errors import Stopped
 
 if TYPE_CHECKING:
-    from synthcli.compare.contrasts import ContrastTable
+    from synthcli.compare.contrast_types import ContrastTable
 
 
 def compare(

@@ -48,7 +48,8 @@ def show_floor(floor: "NoiseFloor") -> None:
 def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
     """Print what the arms are and take, and what is not equal."""
     from synthcli.jobs.compare.compare import plan_of
-    from synthcli.jobs.compare.report import number_words, unequal
+    from synthcli.jobs.compare.report import unequal
+    from synthcli.jobs.compare.words import number_words
 
     config = comparison.config
     parts = {name: plan_of(part) for name, part in comparison.parts().items()}
@@ -92,7 +93,7 @@ def power_lines(config: "CompareConfig") -> list[str]:
 
 def show_report(report: "CompareReport", as_json: bool) -> None:
     """Print the verdicts, and the paragraph to quote."""
-    from synthcli.jobs.compare.report import verdict_words
+    from synthcli.jobs.compare.words import verdict_words
     from synthcli.jobs.ladder.tables import multiplier_lines
 
     if as_json:

@@ -26,8 +26,6 @@ from synthcli.cli.source_option import Source
 from synthcli.errors import NotWrittenError, Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from synthcli.evaluation.result import Result
     from synthcli.jobs.evaluate.evaluate import Request
 
@@ -284,6 +282,7 @@ def refuse_rouge_tokenizer(metric: str, name: str) -> None:
 
 def evaluate_one(word: str | None, request: "Request") -> "Result":
     """Evaluate one checkpoint; without a word, the newest that the metric fits."""
+    from synthcli.cli.evaluation_progress import EvaluationBar
     from synthcli.cli.preparing_progress import PreparationBar
     from synthcli.evaluation.measure import METRICS as TASKS_OF
     from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint
@@ -293,13 +292,3 @@ def evaluate_one(word: str | None, request: "Request") -> "Result":
         return evaluate_checkpoint(
             path, request, EvaluationBar(bar, request.metric), PreparationBar(bar, "store")
         )
-
-
-class EvaluationBar:
-    """Shows examples done on a bar."""
-
-    def __init__(self, progress: "Progress", name: str) -> None:
-        self.progress, self.task = progress, progress.add_task(name, total=None, rate="")
-
-    def __call__(self, what: str, done: int, total: int | None, note: str = "") -> None:
-        self.progress.update(self.task, completed=done, total=total)

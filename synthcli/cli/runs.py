@@ -14,7 +14,7 @@ from synthcli.cli.completion import complete, list_runs
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
-    from synthcli.jobs.run_report import ListedCheckpoint, ListedRun, RunReport, StepValue
+    from synthcli.jobs.run_report_types import ListedCheckpoint, ListedRun, RunReport, StepValue
 
 
 app = typer.Typer(

@@ -38,7 +38,7 @@ def show_tuning(table: "TuningReport") -> None:
 
 def show_plan_of_tuning(plan: "TunePlan", as_json: bool) -> None:
     """Print what a tuning takes, and where it looks."""
-    from synthcli.jobs.compare.report import number_words
+    from synthcli.jobs.compare.words import number_words
 
     if as_json:
         return screen.data(json.dumps(plan, indent=2))

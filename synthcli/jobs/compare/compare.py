@@ -16,10 +16,11 @@ from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.noise import NoiseFloor, measure_noise, noise_file, write_noise
 from synthcli.jobs.compare.page import page
 from synthcli.jobs.compare.records import find_record, make_record, read_records, record_name, training_cost
-from synthcli.jobs.compare.report import fairness_of, markdown, report_of
+from synthcli.jobs.compare.report import fairness_of, report_of
 from synthcli.jobs.compare.report_types import ArmPlan, CompareReport
 from synthcli.jobs.compare.tables import make_tables
 from synthcli.jobs.compare.times import measure_steps, times_markdown
+from synthcli.jobs.compare.words import markdown
 from synthcli.jobs.ladder.tables import ladder_markdown
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all
 from synthcli.jobs.parallel.cluster import current_cluster

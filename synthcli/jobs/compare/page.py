@@ -3,9 +3,11 @@
 import io
 from typing import TYPE_CHECKING
 
-from synthcli.compare.contrasts import ContrastTable
+from synthcli.compare.contrast_types import ContrastTable
 from synthcli.jobs.compare.curves import Records, draw_curves
-from synthcli.jobs.compare.report import (
+from synthcli.jobs.compare.report_types import CompareReport
+from synthcli.jobs.compare.times import COLUMNS, times_table, times_words
+from synthcli.jobs.compare.words import (
     arms_table,
     interval_words,
     number_words,
@@ -13,8 +15,6 @@ from synthcli.jobs.compare.report import (
     title_of,
     verdict_words,
 )
-from synthcli.jobs.compare.report_types import CompareReport
-from synthcli.jobs.compare.times import COLUMNS, times_table, times_words
 from synthcli.jobs.ladder.picture import draw_ladder
 from synthcli.jobs.ladder.tables import (
     FIT_COLUMNS,

@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from synthcli.compare.contrasts import ContrastTable
+from synthcli.compare.contrast_types import ContrastTable
 from synthcli.jobs.ladder.report_types import LadderReport
 from synthcli.jobs.tune.report_types import TuningReport
 

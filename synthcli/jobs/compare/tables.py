@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 
-from synthcli.compare.contrasts import ContrastTable
+from synthcli.compare.contrast_types import ContrastTable
 from synthcli.compare.record import RunRecord
 from synthcli.jobs.compare.curves import CurvePoint, Records, list_points
 from synthcli.jobs.compare.report_types import CompareReport

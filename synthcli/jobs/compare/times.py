@@ -5,9 +5,9 @@ from pathlib import Path
 
 from synthcli.compare.record import RunRecord
 from synthcli.jobs.compare.config import CompareConfig
-from synthcli.jobs.compare.report import number_words
 from synthcli.jobs.compare.report_types import CompareReport, Peaks, StepTimes
 from synthcli.jobs.compare.step_seconds import ROUNDS, find_step_seconds
+from synthcli.jobs.compare.words import number_words
 from synthcli.jobs.markdown import table_lines
 from synthcli.jobs.parallel.carry_out import Board
 from synthcli.jobs.parallel.crew import threads_of_worker

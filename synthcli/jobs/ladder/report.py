@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthcli.compare.contrasts import ContrastTable, PairedArms, decide_pairs, pair_arms, value_of
+from synthcli.compare.contrast_types import ContrastTable
+from synthcli.compare.contrasts import PairedArms, decide_pairs, pair_arms, value_of
 from synthcli.compare.ladder import BEYOND
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.report import fairness_of

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from synthcli.compare.contrasts import ContrastTable
+from synthcli.compare.contrast_types import ContrastTable
 from synthcli.compare.ladder import Interval
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from synthcli.compare.contrasts import ContrastTable
-from synthcli.jobs.compare.report import interval_words, number_words, verdict_words
+from synthcli.compare.contrast_types import ContrastTable
 from synthcli.jobs.compare.report_types import CompareReport
+from synthcli.jobs.compare.words import interval_words, number_words, verdict_words
 from synthcli.jobs.ladder.report_types import CrossingRow, LadderReport, RungMultiplier
 from synthcli.jobs.markdown import table_lines
 

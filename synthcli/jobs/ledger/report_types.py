@@ -2,9 +2,8 @@
 
 from typing import NotRequired, TypedDict, final
 
-from synthcli.claims.diverged import DivergenceTable
 from synthcli.claims.schema import Scale
-from synthcli.claims.verdict import RelationTable
+from synthcli.claims.tables import DivergenceTable, RelationTable
 
 
 @final

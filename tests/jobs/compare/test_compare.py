@@ -17,7 +17,7 @@ from synthcli.jobs.compare.arms import Arm, parse_arm, parse_arms
 from synthcli.jobs.compare.compare import compare, prepare
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.records import portable_settings
-from synthcli.jobs.compare.report import markdown
+from synthcli.jobs.compare.words import markdown
 from synthcli.jobs.parallel.work import Failure
 from synthcli.jobs.reproduce.rows import trains_alike
 from synthcli.runs import list_runs, read_experiment

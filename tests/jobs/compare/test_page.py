@@ -12,7 +12,7 @@ from synthcli.compare.figures import QUANTITIES
 from synthcli.compare.record import RecordedFigure, RunRecord
 from synthcli.evaluation.kept_samples import KeptSamples
 from synthcli.jobs.compare.page import page
-from synthcli.jobs.compare.report import markdown
+from synthcli.jobs.compare.words import markdown
 
 NAME = "<script>alert(1)</script>"
 LOSS = QUANTITIES["perplexity"]
