@@ -47,7 +47,7 @@ class KernelsHook(BuildHookInterface):
 
         try:
             mode = builder.mode_of_environment()
-            report = builder.build(target, mode, sources=Path(self.root, "kernels"))
+            report = builder.build_kernels(target, mode, sources=Path(self.root, "kernels"))
         except SynthError as error:
             self.clean()
             sys.exit(f"error: {error}")

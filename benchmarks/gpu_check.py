@@ -48,9 +48,13 @@ def build(target: Path, device: str) -> Row:
     os.environ["SYNTH_KERNELS_DIR"] = str(target)
     os.environ["SYNTH_KERNELS"] = "native"
     began = time.monotonic()
-    found, kind = report.read(target), "cuda" if device == "cuda" else "cpu"
-    if found is None or found.sources != places.digest(places.sources()) or not found.parts[kind].is_built:
-        found = builder.build(target, mode="require" if device == "cuda" else "cpu")
+    found, kind = report.read_report(target), "cuda" if device == "cuda" else "cpu"
+    if (
+        found is None
+        or found.sources != places.hash_sources(places.sources())
+        or not found.parts[kind].is_built
+    ):
+        found = builder.build_kernels(target, mode="require" if device == "cuda" else "cpu")
     told = ("status", "version", "reason", "targets")
     parts = {kind: {name: getattr(part, name) for name in told} for kind, part in found.parts.items()}
     return {**parts, "seconds": round(time.monotonic() - began, 1)}

@@ -24,7 +24,7 @@ from synthcli.model import build, count_parameters
 from synthcli.objectives import causal_lm, segment_lm
 from synthcli.presets import load_preset
 from synthcli.training.optimizers import build_optimizer
-from synthcli.training.precision import choose
+from synthcli.training.precision import choose_precision
 
 PAIR = ["srupp-enwik8-base", "enwik8-pre-norm"]
 WARM_UP = 3  # steps that are not counted
@@ -38,7 +38,7 @@ class Stepper:
         torch.manual_seed(0)
         self.model = build(experiment.model).train()
         self.optimizer = build_optimizer(self.model, experiment.training.optimizer)
-        self.precision = choose(experiment.training.precision, torch.device("cpu"))
+        self.precision = choose_precision(experiment.training.precision, torch.device("cpu"))
         self.is_stream = experiment.data.layout == "streams"
         self.state: Any = self.model.initial_state() if self.is_stream else None  # type: ignore[operator]
         self.seconds: list[float] = []

@@ -36,7 +36,7 @@ def main() -> None:
         end_at_once()
     except Stopped as stop:
         end_at_once()
-        code = tell(stop)
+        code = tell_stop(stop)
     except KeyboardInterrupt:  # before there was a command
         end_at_once()
         sys.stderr.write("interrupted\n")
@@ -79,7 +79,7 @@ def end_at_once() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def tell(stop: Stopped) -> int:
+def tell_stop(stop: Stopped) -> int:
     """Say what a signal left of the command, and how to go on; return the exit code."""
     from synthcli.cli import screen
 
@@ -101,20 +101,20 @@ def run_and_tell() -> int:
         variables.refuse_ranks(os.environ, words)
     except SynthError as problem:
         screen.speak()
-        screen.error(problem)
+        screen.show_error(problem)
         return problem.exit_code
     try:
         variables.refuse_words(words)
         return run()
     except SynthError as problem:
-        screen.error(of_this_process(problem))
+        screen.show_error(of_this_process(problem))
         return problem.exit_code
     except BrokenPipeError:  # who reads the result has seen enough
         screen.abandon(sys.stdout)
         return 1
     except OSError as error:
         screen.let_go()
-        screen.error(of_this_process(unforeseen(error)))
+        screen.show_error(of_this_process(unforeseen(error)))
         return WorkFailedError.exit_code
 
 
@@ -163,7 +163,7 @@ def run() -> int:
         leave_processes()
         raise
     except misuse as error:
-        raise refusal(error) from None
+        raise describe_usage_error(error) from None
     except typer.Abort:
         raise KeyboardInterrupt from None
     except (MemoryError, OSError, RuntimeError, ValueError) as error:
@@ -180,7 +180,7 @@ def leave_processes() -> None:
         torch.distributed.destroy_process_group()
 
 
-def refusal(error: Any) -> SynthError:
+def describe_usage_error(error: Any) -> SynthError:
     """Return what typer says of the words of a command."""
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.exit(error.exit_code)  # the help is shown already

@@ -39,9 +39,9 @@ class TrainedRun:
 
     def records(self) -> list[dict[str, object]]:
         """Return the journal: a row for each step that was logged and for each validation."""
-        from synthcli.training.metrics_log import read
+        from synthcli.training.metrics_log import read_journal
 
-        return read(self.path / "journal.jsonl")
+        return read_journal(self.path / "journal.jsonl")
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return the journal as a table, a column for each thing that was logged."""
@@ -96,9 +96,9 @@ def train(
 ) -> TrainedRun:
     """Train a preset, or the preset in a file, in a new run; `overrides` are those of `--set`."""
     from synthcli.jobs.train import Observer, train_experiment
-    from synthcli.runs.naming import refuse_name
+    from synthcli.runs.naming import refuse_run_name
 
-    refuse_name(name, preset)
+    refuse_run_name(name, preset)
     experiment = load_preset(preset, scale, None, overrides).with_name(name)
     with on_device(device, say):
         trained = train_experiment(experiment, Observer(say))
@@ -256,10 +256,10 @@ def _checkpoint(run: Which) -> Path:
     """Return the checkpoint that is meant: of a result, by the word of a command, or the newest."""
     from synthcli.runs.finding import find_checkpoint
 
-    return find_checkpoint(_word(run))
+    return find_checkpoint(_command_word(run))
 
 
-def _word(which: Which) -> str | None:
+def _command_word(which: Which) -> str | None:
     """Return how a command names it."""
     return None if which is None else str(getattr(which, "path", which))
 
@@ -292,7 +292,7 @@ def _load_compression(
     for key in options:
         if key not in known:
             raise SynthError(f"unknown option `{key}`", did_you_mean(key, known))
-    given = options | {"teacher": _word(teacher)}
+    given = options | {"teacher": _command_word(teacher)}
     settings = {key: list(one) if isinstance(one, tuple) else one for key, one in given.items()}
     named = {key: one for key, one in settings.items() if one is not None}
     return load_compression(verb, preset, scale, None, overrides, trace(named, "the call"))

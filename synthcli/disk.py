@@ -148,7 +148,7 @@ def nearest_existing(place: Path) -> Path:
     return next(path for path in (whole, *whole.parents) if os.path.lexists(path))
 
 
-def size_of(path: Path) -> int:
+def count_bytes(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder; links count nothing, nor what has gone."""
     if path.is_symlink():
         return 0
@@ -158,7 +158,7 @@ def size_of(path: Path) -> int:
         inside = list(path.iterdir())
     except OSError:  # gone, or not ours to read
         return 0
-    return sum(map(size_of, inside))
+    return sum(map(count_bytes, inside))
 
 
 def remove_here(path: Path) -> None:

@@ -96,13 +96,13 @@ def read_table(path: Path, hint: str) -> dict[str, Any]:
             f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}", hint
         ) from error
     except ValueError as error:
-        raise SynthError(f"`{path}` is no JSON: {reason(error)}", hint) from error
+        raise SynthError(f"`{path}` is no JSON: {explain_bad_text(error)}", hint) from error
     if not isinstance(found, dict):
         raise SynthError(f"`{path}` holds no table", hint)
     return found
 
 
-def reason(error: ValueError) -> str:
+def explain_bad_text(error: ValueError) -> str:
     """Return in a line what is wrong with a text."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.lower()} at line {error.lineno}"

@@ -17,13 +17,13 @@ UNSET = "unset `RANK`, `WORLD_SIZE`, `LOCAL_RANK` and `LOCAL_WORLD_SIZE`: launch
 def drop_odd_sizes(variables: MutableMapping[str, str]) -> None:
     """Forget a size of the terminal that is none: rich takes it at its word."""
     for name in SIZES:
-        if name in variables and _number(variables[name]) not in WIDTHS:
+        if name in variables and _read_digits(variables[name]) not in WIDTHS:
             del variables[name]
 
 
 def columns_of(variables: Mapping[str, str]) -> int | None:
     """Return how many columns `COLUMNS` says there are; None where it says nothing, or no width."""
-    said = _number(variables.get("COLUMNS", ""))
+    said = _read_digits(variables.get("COLUMNS", ""))
     return said if said in WIDTHS else None
 
 
@@ -48,7 +48,7 @@ def refuse_ranks(variables: Mapping[str, str], words: list[str]) -> None:
     values = {}
     for name in NUMBERS:
         if name in variables:
-            values[name] = value = _number(variables[name])
+            values[name] = value = _read_digits(variables[name])
             if value is None or (name in (WORLD_SIZE, "LOCAL_WORLD_SIZE") and value < 1):
                 raise SynthError(f"`{name}` is `{variables[name]}`, expected a whole number", UNSET)
     rank, size = values.get(RANK) or 0, values.get(WORLD_SIZE) or 1
@@ -64,6 +64,6 @@ def refuse_ranks(variables: Mapping[str, str], words: list[str]) -> None:
         raise SynthError(f"`{WORLD_SIZE}` is {size}, and there is no `{missing[0]}`", UNSET)
 
 
-def _number(text: str) -> int | None:
+def _read_digits(text: str) -> int | None:
     """Return what a short run of ASCII digits says."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthcli import atomic_files
-from synthcli.runs import Run, create_run, list_runs, verb_of
+from synthcli.runs import Run, create_run, find_run_verb, list_runs
 from synthcli.runs import creating as creating_module
 
 PRESET = 'name = "toy"\n'
@@ -17,7 +17,7 @@ def test_a_run_says_whose_it_is_and_how_it_began(tmp_path: Path) -> None:
     run = create_run("toy", PRESET, tmp_path, "finetune")
     assert run.record == {"verb": "finetune", "preset": {"name": "toy"}, "sessions": []}
     run.note_session(steps=3)
-    assert (verb_of(run), run.record["preset"], len(run.sessions)) == ("finetune", {"name": "toy"}, 1)
+    assert (find_run_verb(run), run.record["preset"], len(run.sessions)) == ("finetune", {"name": "toy"}, 1)
 
 
 def test_nothing_of_a_run_that_failed_or_is_being_made_is_found(tmp_path: Path) -> None:

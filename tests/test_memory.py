@@ -13,7 +13,7 @@ from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import search_options
-from synthcli.evaluation.token_sampling import Sampling, refuse
+from synthcli.evaluation.token_sampling import Sampling, refuse_bad_sampling
 from synthcli.presets import load_preset
 from synthcli.presets.planning import parameters_of
 from synthcli.training.config import TrainingConfig
@@ -127,7 +127,7 @@ def test_seeds() -> None:
 )
 def test_temperatures(value: float, message: str) -> None:
     with pytest.raises(SynthError) as caught:
-        refuse(Sampling(value))
+        refuse_bad_sampling(Sampling(value))
     assert caught.value.message == message
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmarks.gpu.kernel_calls import counting
 from benchmarks.gpu.parts import Bench
 from benchmarks.gpu.record import FAILED, PASSED, SKIPPED, Row
-from synthcli.kernels.library import load, refusal
+from synthcli.kernels.library import find_refusal, load_library
 from synthcli.model.ops import native, reference
 from synthcli.model.ops.recurrence import recurrence
 from tests.kernels.sru_calls import Given, Results, by_the_equations, draw, results_of
@@ -92,8 +92,8 @@ def agree(device: torch.device, given: Given, tolerance: float) -> None:
 def the_kernel_runs(device: torch.device) -> None:
     """A library is loaded that can run on this device, and does: all else would measure plain torch."""
     kind = "cuda" if device.type == "cuda" else "cpu"
-    load(kind)
-    assert (reason := refusal(kind, device.index)) == "", reason
+    load_library(kind)
+    assert (reason := find_refusal(kind, device.index)) == "", reason
     with counting() as calls:
         on_device(device, draw())
     assert calls[kind] == 2, f"{calls[kind]} calls of forward and backward"
@@ -107,7 +107,7 @@ def every_option(device: torch.device) -> None:
 
 
 def every_length_around_chunks(device: torch.device) -> None:
-    every = load("cuda" if device.type == "cuda" else "cpu").checkpoint_every
+    every = load_library("cuda" if device.type == "cuda" else "cpu").checkpoint_every
     lengths = (0, 1, every - 1, every, every + 1, 3 * every + 2, 16, 17, 50)
     for length, options in product(lengths, ((), ("padding", "starts", "bidirectional"))):
         agree(device, draw(length=length, options=options), EXACT)

@@ -20,7 +20,7 @@ from benchmarks.gpu.layers import PAPER, layer
 from benchmarks.gpu.parts import Bench
 from benchmarks.gpu.record import FAILED, SKIPPED, Row
 from synthcli.kernels import builder, compilers, places
-from synthcli.kernels.library import Library, load, open_library
+from synthcli.kernels.library import Library, load_library, open_library
 from tests.kernels.sru_calls import Given, fill, problem_of
 
 Shapes = tuple[tuple[int, int, int], ...]
@@ -129,7 +129,7 @@ def run(bench: Bench) -> Iterator[Row]:
     """Time a copy, the kernels beside it, and a layer of SRU++."""
     bandwidth = copy_bandwidth(bench.device, COPIED[bench.device.type])
     yield {"copy_gigabytes_per_second": round(bandwidth / 1e9, 1)}
-    library = load("cuda" if bench.is_cuda else "cpu")
+    library = load_library("cuda" if bench.is_cuda else "cpu")
     yield from rows(library, bench.device, bandwidth, SHAPES if bench.is_cuda else QUICK_SHAPES)
     if bench.is_cuda:
         yield from without_few_columns(bench, bandwidth)

@@ -8,7 +8,7 @@ from benchmarks.gpu.record import Row
 from synthcli.model import build
 from synthcli.model.context import Context
 from synthcli.presets import load_preset
-from synthcli.training.precision import choose
+from synthcli.training.precision import choose_precision
 
 PRESET, PAPER = "srupp-enwik8-base", "paper"
 
@@ -19,7 +19,7 @@ def layer(device: torch.device, scale: str, batch: int, length: int) -> Row:
     config = load_preset(PRESET, scale).model
     with device:
         block = build(config).train().decoder.blocks[-1]
-    precision = choose("auto", device)
+    precision = choose_precision("auto", device)
     x = torch.randn(batch, length, config.d_model, device=device, dtype=precision.dtype, requires_grad=True)
     weight = torch.randn_like(x)
     context = Context(causal=True)

@@ -10,7 +10,7 @@ from benchmarks.gpu.parts import Bench
 from benchmarks.gpu.record import FAILED, PASSED, Row
 from benchmarks.gpu.trainings import forget_peak, make, take, wall_seconds, weights
 from synthcli.device import on_device
-from synthcli.training.checkpoints import Checkpointing, newest_checkpoint, restore
+from synthcli.training.checkpoints import Checkpointing, newest_checkpoint, restore_training
 from synthcli.training.determinism import deterministic, fix_workspace
 from synthcli.training.trainer import Trainer
 
@@ -59,7 +59,7 @@ def resume(bench: Bench, name: str, folder: Path) -> Trainer:
     training = make(bench, name, "training.deterministic=true")
     checkpoint = newest_checkpoint(folder)
     assert checkpoint is not None
-    restore(training, checkpoint)
+    restore_training(training, checkpoint)
     return training
 
 

@@ -61,13 +61,13 @@ def find_claims(ids: Sequence[str], family: str | None = None) -> list[Named]:
         raise SynthError(f"no family of claims is called `{family}`", did_you_mean(family, families))
     for word in ids:
         if word not in all_claims() and word not in families:
-            raise SynthError(f"no claim is called `{word}`", _instead_of(word, known))
+            raise SynthError(f"no claim is called `{word}`", _suggest_claim(word, known))
     asked = all_claims() if ids else known
     chosen = [one for name, one in asked.items() if not ids or name in ids or one.family in ids]
     return [*own, *(one for one in chosen if family is None or one.family == family)]
 
 
-def _instead_of(word: str, known: Mapping[str, Named]) -> str:
+def _suggest_claim(word: str, known: Mapping[str, Named]) -> str:
     nearest = did_you_mean(word, known)
     return nearest if nearest.startswith("did") else "`synth claims ls` lists them"
 

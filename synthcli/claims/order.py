@@ -36,8 +36,8 @@ def parse_order(text: str) -> tuple[Relation, ...]:
     between = [
         Relation(better, "better", worse)
         for upper, lower in pairwise(groups)
-        for better in _arms(upper)
-        for worse in _arms(lower)
+        for better in _list_arms(upper)
+        for worse in _list_arms(lower)
     ]
     if not inside and not between:
         raise ValueError(f"`{text}` says nothing of two arms: write `a > b`, or `a = b`")
@@ -58,5 +58,5 @@ def _parse_group(text: str) -> list[list[str]]:
     return parts
 
 
-def _arms(group: list[list[str]]) -> list[str]:
+def _list_arms(group: list[list[str]]) -> list[str]:
     return [arm for part in group for arm in part]

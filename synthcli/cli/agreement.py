@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthcli.cli import screen
-from synthcli.cli.checkpoints import choose, choose_student
+from synthcli.cli.checkpoints import choose_checkpoint, choose_student
 from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import carry_result
 
@@ -44,8 +44,8 @@ def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_
     if not config.checkpoints:
         config = replace(config, checkpoints=(str(choose_student(None, STUDENTS)),))
     for word in config.checkpoints:
-        choose(word)
-    with screen.show_lost_result(lambda lost: show(lost, as_json)):
+        choose_checkpoint(word)
+    with screen.show_lost_result(lambda lost: show_comparison(lost, as_json)):
         with screen.progress(is_transient=True) as bar:
             comparison = agree(
                 config, EvaluationBar(bar, "agreement"), PreparationBar(bar, "store"), screen.say
@@ -55,20 +55,20 @@ def evaluate_agreement(config: "AgreementConfig", picture_path: Path | None, as_
         if path is not None:
             with carry_result(comparison), guard_write(f"`{path}`", path):
                 picture(comparison, path)
-    show(comparison, as_json)
+    show_comparison(comparison, as_json)
     if not as_json:
         for file in [*written, *([path] if path else [])]:
             screen.say(f"wrote `{file}`")
 
 
-def show(comparison: "Comparison", as_json: bool) -> None:
+def show_comparison(comparison: "Comparison", as_json: bool) -> None:
     """Print agreement, costs, and errors of hidden states."""
     if as_json:
         return screen.data(json.dumps(comparison.to_json(), indent=2, ensure_ascii=False))
     first = comparison.students[0].result
     part = "" if first.limit is None else f" (the first {first.samples:,} of {first.split_size:,})"
     names = [name for name in SHOWN if comparison.students[0].figure(name) is not None]
-    rows = [[one.name, *(cell(one, name) for name in names)] for one in comparison.students]
+    rows = [[one.name, *(format_cell(one, name) for name in names)] for one in comparison.students]
     title = f"{first.corpus}, {first.split}: {first.samples:,} sequences{part}; {UNITS['cosine' in names]}"
     columns = ["student", *(SHOWN[name] for name in names)]
     screen.table(title, columns, rows, right=frozenset(range(1, len(columns))))
@@ -93,7 +93,7 @@ def show(comparison: "Comparison", as_json: bool) -> None:
     return screen.say(f"evaluated against `{comparison.teacher.path}` in {first.seconds:.1f} s")
 
 
-def cell(one: "Compared", name: str) -> str:
+def format_cell(one: "Compared", name: str) -> str:
     """Return a figure with half the width of its interval; the result has both ends."""
     figure = one.figure(name)
     if figure is None:

@@ -49,7 +49,7 @@ def check(
         screen.data(json.dumps(table | {"promises": [_to_json(one) for one in found]}, indent=2))
     else:
         headers = ["property", "verdict", "detail", "seconds"]
-        screen.table(None, headers, rows_of(found), right=frozenset({3}), least=(3,))
+        screen.table(None, headers, list_findings(found), right=frozenset({3}), least=(3,))
     if failing:
         message = f"`{preset}` lacks {len(failing)} of {len(found)} properties: {', '.join(failing)}"
         raise WorkFailedError(message, "what each property means: `docs/architecture.md`, contract")
@@ -57,7 +57,7 @@ def check(
     screen.say(f"sound: {len(found)} properties hold\nnext: `{command}`")
 
 
-def rows_of(found: "list[Finding]") -> list[list[str]]:
+def list_findings(found: "list[Finding]") -> list[list[str]]:
     """Return one row a property."""
     return [[one.property, VERDICTS[one.holds], one.detail, f"{one.seconds:.2f}"] for one in found]
 

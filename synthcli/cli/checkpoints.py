@@ -6,7 +6,9 @@ from pathlib import Path
 from synthcli.cli import screen
 
 
-def choose(word: str | None, newest: str = "the newest", tasks: Collection[str] | None = None) -> Path:
+def choose_checkpoint(
+    word: str | None, newest: str = "the newest", tasks: Collection[str] | None = None
+) -> Path:
     """Return the checkpoint to work on, and say where more steps of its training are to come."""
     path = choose_start(word, newest, tasks)
     say_if_unfinished(path)

@@ -8,7 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.compare_options import AsJson, Jobs, OnlyPlan
-from synthcli.cli.completion import SCALES, complete, list_claims
+from synthcli.cli.completion import SCALES, list_claims, make_completer
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
@@ -24,11 +24,11 @@ Ids = Annotated[
     typer.Argument(
         metavar="[ID]...",
         help="Claims, or families of them.",
-        autocompletion=complete(list_claims),
+        autocompletion=make_completer(list_claims),
         show_default=False,
     ),
 ]
-Id = Annotated[str, typer.Argument(metavar="ID", help="A claim.", autocompletion=complete(list_claims))]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A claim.", autocompletion=make_completer(list_claims))]
 Family = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Those of one paper: synthesizer, srupp, …", rich_help_panel=SETTINGS),
@@ -38,7 +38,7 @@ Scale = Annotated[
     str,
     typer.Option(
         help="How large: smoke, hour, day or paper.",
-        autocompletion=complete(SCALES),
+        autocompletion=make_completer(SCALES),
         rich_help_panel=SETTINGS,
     ),
 ]
@@ -85,7 +85,7 @@ def list_them(ids: Ids = None, family: Family = None, kind: Kind = None, as_json
 
     chosen = [one for one in find_claims(ids or (), family) if kind in (None, one.claim.kind)]
     if as_json:
-        return screen.data(json.dumps([_table(one) for one in chosen], indent=2, ensure_ascii=False))
+        return screen.data(json.dumps([_claim_table(one) for one in chosen], indent=2, ensure_ascii=False))
     rows = [
         [one.id, one.claim.kind, one.claim.where, one.claim.says, ", ".join(_scales(one))] for one in chosen
     ]
@@ -111,7 +111,9 @@ def show(claim: Id, as_json: AsJson = False) -> None:
         raise SynthError(f"`{claim}` is a family of claims", f"`synth claims ls {claim}` lists them")
     named = all_claims()[claim]
     return (
-        screen.data(json.dumps(_table(named), indent=2, ensure_ascii=False)) if as_json else show_claim(named)
+        screen.data(json.dumps(_claim_table(named), indent=2, ensure_ascii=False))
+        if as_json
+        else show_claim(named)
     )
 
 
@@ -210,7 +212,7 @@ def _fail_loudly(controls: list[str], has_failures: bool) -> None:
         raise typer.Exit(1)
 
 
-def _table(named: "Named") -> dict[str, object]:
+def _claim_table(named: "Named") -> dict[str, object]:
     return {"id": named.id, **named.claim.model_dump(mode="json")}
 
 

@@ -24,13 +24,13 @@ from synthcli.cli.compare_options import (
     Seeds,
     Times,
 )
-from synthcli.cli.comparison_shown import show_noise, show_plan, show_report
+from synthcli.cli.comparison_shown import show_comparison_plan, show_noise, show_report
 from synthcli.cli.device_option import Device
 from synthcli.cli.engine_option import Address, Engine
 from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.presets import Scale, Set
 from synthcli.cli.samples_shown import compare_files
-from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, count_trials
+from synthcli.cli.tune_options import Halving, TrialsOfArms, Tune, read_trial_count
 from synthcli.errors import Stopped
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def compare(
         ladder=None if ladder is None else parse_ladder(ladder),
         has_times=times,
     )
-    number = count_trials(tune, trials, halving, noise_floor)
+    number = read_trial_count(tune, trials, halving, noise_floor)
     with (
         tell_how_to_go_on(lambda: Stopped("what is done is kept", same_command(), "goes on")),
         screen.show_lost_result(lambda lost: screen.data(json.dumps(lost, indent=2))),
@@ -124,7 +124,7 @@ def compare(
             return show_noise(*find_noise(comparison, board, jobs), as_json)
         report = None if only_plan else compare_arms(comparison, output, board, jobs)
     if report is None:
-        return show_plan(comparison, as_json)
+        return show_comparison_plan(comparison, as_json)
     show_report(report, as_json)
     if not as_json:
         screen.say(f"wrote `{output / config.name}`")

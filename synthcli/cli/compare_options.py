@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synthcli.cli.completion import EQUAL, complete, list_presets, list_quantities
+from synthcli.cli.completion import EQUAL, list_presets, list_quantities, make_completer
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
 
 Arms = Annotated[
@@ -13,7 +13,7 @@ Arms = Annotated[
     typer.Argument(
         metavar="ARM ARM...",
         help="Presets, files, or 'NAME=PRESET: KEY=VALUE …'; the first is the baseline.",
-        autocompletion=complete(list_presets),
+        autocompletion=make_completer(list_presets),
     ),
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Runs of each arm.", rich_help_panel=SETTINGS)]
@@ -21,7 +21,7 @@ Metric = Annotated[
     list[str] | None,
     typer.Option(
         metavar="METRIC",
-        autocompletion=complete(list_quantities),
+        autocompletion=make_completer(list_quantities),
         help="What is compared; may be given several times.",
         show_default="the first metric of the baseline's preset",
         rich_help_panel=SETTINGS,
@@ -41,7 +41,7 @@ Equal = Annotated[
     typer.Option(
         metavar="WHAT",
         help="What every arm has as much of as the baseline: steps, tokens, flops or time; parameters.",
-        autocompletion=complete(EQUAL),
+        autocompletion=make_completer(EQUAL),
         rich_help_panel=SETTINGS,
     ),
 ]

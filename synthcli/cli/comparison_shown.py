@@ -45,7 +45,7 @@ def show_floor(floor: "NoiseFloor") -> None:
     screen.table(title, ["deviation", "σ"], rows, frozenset({1}))
 
 
-def show_plan(comparison: "ArmComparison", as_json: bool) -> None:
+def show_comparison_plan(comparison: "ArmComparison", as_json: bool) -> None:
     """Print what the arms are and take, and what is not equal."""
     from synthcli.jobs.compare.compare import plan_of
     from synthcli.jobs.compare.report import unequal

@@ -38,7 +38,7 @@ PAPERS = ("synthesizer", "simplified-blocks", "srupp", "bert-blocks")
 Completer = Callable[[str], list[str]]
 
 
-def complete(*sources: Callable[[], Iterable[str]] | Iterable[str]) -> Completer:
+def make_completer(*sources: Callable[[], Iterable[str]] | Iterable[str]) -> Completer:
     """Return what offers the words of lists, and of functions called when a shell asks."""
 
     def words(incomplete: str) -> list[str]:
@@ -59,7 +59,7 @@ def join_or(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def list_protocols() -> list[str]:
+def complete_protocols() -> list[str]:
     """Return what `--protocol` may be."""
     from synthcli.evaluation.protocols import list_protocols as find_protocols
 
@@ -101,7 +101,7 @@ def list_claims() -> list[str]:
     return [*dict.fromkeys(one.family for one in found.values()), *found]
 
 
-def list_runs() -> list[str]:
+def complete_runs() -> list[str]:
     """Return the names of runs, each once, and all ids, the newest first."""
     from synthcli.runs.finding import list_runs as find_runs
 

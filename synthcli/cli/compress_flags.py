@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from synthcli.cli.completion import complete, list_corpora, list_runs
+from synthcli.cli.completion import complete_runs, list_corpora, make_completer
 from synthcli.cli.panels import MODEL, OPTIMIZER, SETTINGS, TEXT, TRAINING
 from synthcli.cli.source_option import SOURCE_HELP
 from synthcli.compress.option_values import CONDITIONED
@@ -76,7 +76,7 @@ def flag(
         *(names or (f"--{key.replace('_', '-')}",)),
         help=told,
         rich_help_panel=panel,
-        autocompletion=None if words is None else complete(words),
+        autocompletion=None if words is None else make_completer(words),
         show_default=shown,
         metavar=metavar,
         min=min,
@@ -95,7 +95,7 @@ def argument(
     metavar: str | None = None,
 ) -> Flag:
     """Return a setting that is given without a name."""
-    offered = None if words is None else complete(words)
+    offered = None if words is None else make_completer(words)
     info = typer.Argument(help=told, autocompletion=offered, show_default=shown, metavar=metavar)
     return Flag(kind, info, read)
 
@@ -138,7 +138,7 @@ def settings_in(flags: dict[str, Flag], given: Mapping[str, object]) -> Tree:
     return settings
 
 
-def bytes_of(word: str) -> int:
+def parse_bytes(word: str) -> int:
     """Return a size such as `500MB` in bytes."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", word.strip(), re.IGNORECASE)
     if found is None:
@@ -172,7 +172,7 @@ def blocks_in(words: list[str]) -> list[int] | str:
 
 
 MODEL_HELP = "A run, id, preset, checkpoint, or a BERT or GPT-2 folder."
-TEACHER = flag("teacher", str, MODEL_HELP, MODEL, shown="the newest encoder", words=list_runs)
+TEACHER = flag("teacher", str, MODEL_HELP, MODEL, shown="the newest encoder", words=complete_runs)
 STEPS_SHOWN = "400"  # of every training of a student, where nobody says
 BATCH_SIZE = flag("batch_size", int, "Sequences of a step.", TRAINING, min=1, shown="32")
 CLOSED_FORM_ONLY = flag(
@@ -201,7 +201,7 @@ CACHE_LIMIT = flag(
     "Largest recording, such as 4GB.",
     TEXT,
     metavar="SIZE",
-    read=lambda word: {"cache_limit": bytes_of(word)},
+    read=lambda word: {"cache_limit": parse_bytes(word)},
 )
 SEED = flag("seed", int, "Of random starts and of the order of the text.", SETTINGS, min=0, max=LARGEST_SEED)
 OPTIMIZER_FLAGS = {

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from synthcli.cli.completion import SCALES, complete, list_presets
+from synthcli.cli.completion import SCALES, list_presets, make_completer
 from synthcli.cli.panels import RESULT, SETTINGS
 
 Preset = Annotated[
@@ -12,7 +12,7 @@ Preset = Annotated[
     typer.Option(
         help="Take all of it from a preset with `[compress]`.",
         rich_help_panel=SETTINGS,
-        autocompletion=complete(list_presets),
+        autocompletion=make_completer(list_presets),
     ),
 ]
 Scale = Annotated[
@@ -20,7 +20,7 @@ Scale = Annotated[
     typer.Option(
         help="With --preset: smoke, hour, day or paper.",
         rich_help_panel=SETTINGS,
-        autocompletion=complete(SCALES),
+        autocompletion=make_completer(SCALES),
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]

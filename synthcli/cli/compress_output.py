@@ -71,7 +71,7 @@ def load_asked(
     return asked
 
 
-def announce(job: "DistillJob | MergeJob") -> None:
+def announce_compression(job: "DistillJob | MergeJob") -> None:
     """Say what was chosen where nobody said, and the size of what is about to be recorded."""
     from synthcli.compress.activations.cache import format_bytes
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import complete, list_corpora
+from synthcli.cli.completion import list_corpora, make_completer
 from synthcli.cli.corpora_files import fetch, pack, unpack
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ app.command()(fetch)
 app.command()(pack)
 app.command()(unpack)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A corpus.", autocompletion=complete(list_corpora))]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A corpus.", autocompletion=make_completer(list_corpora))
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 TASKS = {
@@ -45,7 +47,7 @@ def ls(as_json: AsJson = False) -> None:
     from synthcli.data.corpora import CORPORA
 
     if as_json:
-        return screen.data(json.dumps([as_data(corpus) for corpus in CORPORA.values()], indent=2))
+        return screen.data(json.dumps([corpus_to_json(corpus) for corpus in CORPORA.values()], indent=2))
     rows = [
         [corpus.name, TASKS[corpus.kind], train_rows(corpus), corpus.licence, where(corpus)]
         for corpus in CORPORA.values()
@@ -70,7 +72,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
     corpus = find_corpus(name)
     if as_json:
-        return screen.data(json.dumps(as_data(corpus), indent=2))
+        return screen.data(json.dumps(corpus_to_json(corpus), indent=2))
     hub, files = corpus.hub, to_fetch(name)
     rows = [
         ["what", corpus.title],
@@ -128,7 +130,7 @@ def citation(corpus: "Corpus") -> str:
     return str(getattr(corpus, "citation", ""))
 
 
-def as_data(corpus: "Corpus") -> dict[str, object]:
+def corpus_to_json(corpus: "Corpus") -> dict[str, object]:
     """Return a corpus for `--json`."""
     from synthcli.data.corpora.homes import find_home, list_homes
     from synthcli.data.fetch.remote_files import PUBLISHED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import complete, list_corpora, list_stores
+from synthcli.cli.completion import list_corpora, list_stores, make_completer
 from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.next_training import training_command
 from synthcli.errors import Stopped, SynthError, did_you_mean
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Names = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME...", help="Corpora: `synth corpora` lists them.", autocompletion=complete(list_corpora)
+        metavar="NAME...",
+        help="Corpora: `synth corpora` lists them.",
+        autocompletion=make_completer(list_corpora),
     ),
 ]
 To = Annotated[
@@ -35,7 +37,7 @@ What = Annotated[
     typer.Argument(
         metavar="NAME|STORE",
         help="A corpus, or a store, by name or path.",
-        autocompletion=complete(list_corpora, list_stores),
+        autocompletion=make_completer(list_corpora, list_stores),
     ),
 ]
 Source = Annotated[
@@ -127,13 +129,13 @@ def unpack(file: Pack, to: UnpackTo = None) -> None:
         listed, target = unpack_pack(file, to, report)
     screen.say(f"wrote `{target}`: {len(listed.files):,} files of the {listed.kind} `{listed.name}`")
     if listed.kind == "store":
-        from synthcli.data.store.manifest import read_manifest
+        from synthcli.data.store.manifest import read_store_manifest
         from synthcli.data.store.store import Store, stores_root
 
         if target.name != listed.name:
             move = shlex.join(["mv", str(target), str(stores_root() / listed.name)])
             return screen.say(f"next: `{move}`: a store is found by its name")
-        return screen.say(f"next: `{training_command(Store(target, read_manifest(target)))}`")
+        return screen.say(f"next: `{training_command(Store(target, read_store_manifest(target)))}`")
     is_found = to is None and target in list_homes(listed.name)
     source = [] if is_found else ["--source", str(target)]
     return screen.say(f"next: `{shlex.join(['synth', 'prepare-corpus', listed.name, *source])}`")

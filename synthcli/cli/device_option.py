@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import DEVICES, complete
+from synthcli.cli.completion import DEVICES, make_completer
 from synthcli.cli.panels import WORK
 from synthcli.device import on_device
 
@@ -23,7 +23,7 @@ Device = Annotated[
         metavar="DEVICE",
         help="auto: a GPU if there is one; cpu, cuda, or cuda:N for GPU N.",
         rich_help_panel=WORK,
-        autocompletion=complete(DEVICES),
+        autocompletion=make_completer(DEVICES),
         callback=enter_device,
     ),
 ]

@@ -14,7 +14,12 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compress_output import CompressionProgress, announce, describe_refused, load_asked
+from synthcli.cli.compress_output import (
+    CompressionProgress,
+    announce_compression,
+    describe_refused,
+    load_asked,
+)
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import tell_how_to_resume
 from synthcli.cli.panels import MODEL, TRAINING
@@ -88,9 +93,9 @@ def distill_block(
     synth distill-block --preset bert-half-pipeline --scale smoke
     ```
     """
-    from synthcli.runs.naming import refuse_name
+    from synthcli.runs.naming import refuse_run_name
 
-    refuse_name(name)
+    refuse_run_name(name)
     asked = load_asked("distill-block", preset, scale, config, set_, settings)
     is_pipeline = asked.config.method == "pipeline"
     with CompressionProgress() as showing:
@@ -100,22 +105,22 @@ def distill_block(
         job = (pipeline if is_pipeline else distilling).prepare(
             asked.config, asked.model, name or asked.name, showing.preparing
         )
-        announce(job)
+        announce_compression(job)
         if dry_run:
-            return show_plan(job, as_json)
+            return show_distill_plan(job, as_json)
         if is_pipeline:
             return run_stages(job, asked.config, showing, as_json)
-        with screen.show_lost_result(lambda lost: show_figures(lost, as_json)):
+        with screen.show_lost_result(lambda lost: show_distill_figures(lost, as_json)):
             outcome = distilling.run(job, showing.progress, screen.say)
-    return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
+    return show_distill_figures(outcome.to_json(), as_json) if as_json else show_distillation(outcome)
 
 
 def run_stages(
     job: "DistillJob", config: "PipelineConfig", showing: CompressionProgress, as_json: bool
 ) -> None:
     """Run all stages of a pipeline, and show each."""
-    from synthcli.cli.heal import report
-    from synthcli.cli.probe import show as show_probe
+    from synthcli.cli.heal import report_healing
+    from synthcli.cli.probe import show_probe
     from synthcli.cli.train import watching
     from synthcli.jobs.compress.pipeline import run_distillation, run_healing
 
@@ -124,7 +129,7 @@ def run_stages(
     showing.bar.stop()  # a training shows its own
     if not as_json:
         show_probe(probed, as_json)
-        show(distilled)
+        show_distillation(distilled)
     with (
         tell_how_to_resume("heal"),
         watching(job.name) as observer,
@@ -133,20 +138,20 @@ def run_stages(
         done = run_healing(config, probed, distilled, observer)
     if as_json:
         return screen.data(json.dumps(done.to_json(), indent=2, ensure_ascii=False))
-    return report(done.healed, as_json=False)
+    return report_healing(done.healed, as_json=False)
 
 
 def show_stage(table: "ProbeReport | DistillResult | HealAccount", as_json: bool) -> None:
     """Print what one stage of a pipeline found."""
-    from synthcli.cli.heal import show as show_healing
-    from synthcli.cli.probe import show as show_probe
+    from synthcli.cli.heal import show_healing
+    from synthcli.cli.probe import show_probe
 
     if "findings" in table:
         return show_probe(table, as_json)
-    return show_figures(table, as_json) if "blocks" in table else show_healing(table, as_json)
+    return show_distill_figures(table, as_json) if "blocks" in table else show_healing(table, as_json)
 
 
-def show_plan(job: "DistillJob", as_json: bool) -> None:
+def show_distill_plan(job: "DistillJob", as_json: bool) -> None:
     """Print what would replace what."""
     from synthcli.jobs.compress.distill_block import plan_rows
 
@@ -167,36 +172,36 @@ def show_plan(job: "DistillJob", as_json: bool) -> None:
     return screen.say("nothing was written\nnext: the same without `--dry-run`")
 
 
-def show(outcome: "DistillOutcome") -> None:
+def show_distillation(outcome: "DistillOutcome") -> None:
     """Print the figures, what was written, and what to do next."""
-    show_figures(outcome.to_json(), as_json=False)
+    show_distill_figures(outcome.to_json(), as_json=False)
     run, teacher = outcome.run.path, outcome.job.teacher.path
     screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
     metric = outcome.metric
     screen.say(f"next: `synth eval {metric} {run}`, `synth heal {run} --teacher {teacher}`")
 
 
-def show_figures(table: "DistillResult", as_json: bool) -> None:
+def show_distill_figures(table: "DistillResult", as_json: bool) -> None:
     """Print the table, what was tried, and what it came to."""
     if as_json:
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
-    rows = [row for one in table["blocks"] for row in rows_of(one)]
+    rows = [row for one in table["blocks"] for row in list_block_rows(one)]
     columns = ["block", "mixer", "start", "parameters", "after", "NMSE before", "after", "seconds"]
     title = "NMSE on held-out text: 0 is the teacher, 1 the mean"
     screen.table(title, columns, rows, right=frozenset(range(3, 8)), least=(7, 3, 4, 2))
     for one in table["blocks"]:
         for line in describe_refused(one, f"block {one['block']}"):
             screen.say(line)
-    from synthcli.compress.fidelity.outputs import describe
+    from synthcli.compress.fidelity.outputs import describe_outputs
 
     near = table["model"]
     return screen.say(
         f"whole model: {near['parameters_before']:,} → {near['parameters_after']:,} parameters, "
-        f"{describe(near)}"
+        f"{describe_outputs(near)}"
     )
 
 
-def rows_of(one: "BlockRow") -> list[list[str]]:
+def list_block_rows(one: "BlockRow") -> list[list[str]]:
     """Return the row of a block, and below it one for every other start that was tried to its end."""
     head = [str(one["block"]), one["mixer"], one["start"]]
     sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]

@@ -18,7 +18,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """Show versions, processor, accelerator and the folders in use."""
     from synthcli.jobs.machine import kernel_warning, status_of_kernels
 
-    found = findings()
+    found = collect_diagnosis()
     warning = kernel_warning(status_of_kernels())
     if as_json:
         return screen.data(json.dumps(found, indent=2))
@@ -31,7 +31,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     return None
 
 
-def findings() -> dict[str, object]:
+def collect_diagnosis() -> dict[str, object]:
     """Collect what a bug report should hold."""
     from synthcli.data.store.origin import stores_root
     from synthcli.jobs.machine import driver, look, status_of_kernels
@@ -52,7 +52,7 @@ def findings() -> dict[str, object]:
         "bf16": machine.bf16,
         "stores": str(stores_root()),
         "runs": str(runs_root()),
-        "kernels": kernels.as_data(status_of_kernels()),
+        "kernels": kernels.kernels_to_json(status_of_kernels()),
         "libraries": {name: _version_of(name) for name in LIBRARIES},
     }
 

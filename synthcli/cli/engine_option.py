@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from synthcli.cli.completion import ENGINES, complete
+from synthcli.cli.completion import ENGINES, make_completer
 from synthcli.cli.panels import WORK
 
 Engine = Annotated[
@@ -12,7 +12,7 @@ Engine = Annotated[
     typer.Option(
         help="local: runs on this machine; ray: on a cluster, whose records come back.",
         rich_help_panel=WORK,
-        autocompletion=complete(ENGINES),
+        autocompletion=make_completer(ENGINES),
     ),
 ]
 Address = Annotated[

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.checkpoints import choose
+from synthcli.cli.checkpoints import choose_checkpoint
 from synthcli.cli.completion import (
     AGREEMENT,
     FORMS,
     METRICS,
     ROUGE_TOKENIZERS,
     SPLITS,
-    complete,
+    complete_runs,
     list_corpora,
-    list_runs,
+    make_completer,
 )
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import same_command
@@ -35,7 +35,7 @@ Metric = Annotated[
     typer.Argument(
         metavar="METRIC",
         help=f"{', '.join(METRICS)} or {AGREEMENT}.",
-        autocompletion=complete(METRICS, (AGREEMENT,)),
+        autocompletion=make_completer(METRICS, (AGREEMENT,)),
     ),
 ]
 Checkpoints = Annotated[
@@ -44,7 +44,7 @@ Checkpoints = Annotated[
         metavar="CHECKPOINT...",
         help="Runs, ids, presets or folders.",
         show_default="the newest that fits",
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Corpus = Annotated[
@@ -52,7 +52,7 @@ Corpus = Annotated[
     typer.Option(
         help="Evaluate on another corpus than the preset's.",
         rich_help_panel=TEXT,
-        autocompletion=complete(list_corpora),
+        autocompletion=make_completer(list_corpora),
     ),
 ]
 Split = Annotated[
@@ -61,7 +61,7 @@ Split = Annotated[
         help="train, validation (or dev) or test.",
         show_default="the preset's",
         rich_help_panel=TEXT,
-        autocompletion=complete(SPLITS),
+        autocompletion=make_completer(SPLITS),
     ),
 ]
 Limit = Annotated[
@@ -79,7 +79,7 @@ RougeTokenizer = Annotated[
     typer.Option(
         help="Of rouge: ascii, which keeps a to z alone, or unicode.",
         rich_help_panel=DRAWING,
-        autocompletion=complete(ROUGE_TOKENIZERS),
+        autocompletion=make_completer(ROUGE_TOKENIZERS),
     ),
 ]
 Form = Annotated[
@@ -88,7 +88,7 @@ Form = Annotated[
         help="How a classifier reads texts of several fields: named or plain.",
         show_default="the checkpoint's",
         rich_help_panel=TEXT,
-        autocompletion=complete(FORMS),
+        autocompletion=make_completer(FORMS),
     ),
 ]
 Teacher = Annotated[
@@ -97,7 +97,7 @@ Teacher = Annotated[
         help="Whose students they are.",
         show_default="the teacher they were made of",
         rich_help_panel=MODEL,
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Reference = Annotated[
@@ -105,7 +105,7 @@ Reference = Annotated[
     typer.Option(
         help="A larger model of the same pieces to agree with, too.",
         rich_help_panel=MODEL,
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Picture = Annotated[
@@ -183,7 +183,7 @@ def evaluate(
             "device": None if device == "auto" else device,
         }
         refuse_given("--from", **model, **others)
-        return score_outputs(metric, from_, checkpoints, rouge_tokenizer, limit, as_json)
+        return evaluate_outputs_file(metric, from_, checkpoints, rouge_tokenizer, limit, as_json)
     if metric == AGREEMENT:
         from synthcli.cli.agreement import evaluate_agreement
         from synthcli.jobs.compress.agreement import AgreementConfig
@@ -220,7 +220,7 @@ def evaluate(
     return show_all(results, as_json)
 
 
-def score_outputs(
+def evaluate_outputs_file(
     metric: str,
     path: Path,
     checkpoints: list[str] | None,
@@ -287,7 +287,9 @@ def evaluate_one(word: str | None, request: "Request") -> "Result":
     from synthcli.evaluation.measure import METRICS as TASKS_OF
     from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint
 
-    path = choose(word, f"the newest that `{request.metric}` fits", TASKS_OF[request.metric].keys())
+    path = choose_checkpoint(
+        word, f"the newest that `{request.metric}` fits", TASKS_OF[request.metric].keys()
+    )
     with screen.progress(is_transient=True) as bar:
         return evaluate_checkpoint(
             path, request, EvaluationBar(bar, request.metric), PreparationBar(bar, "store")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.checkpoints import choose
-from synthcli.cli.completion import FORMATS, complete, list_runs
+from synthcli.cli.checkpoints import choose_checkpoint
+from synthcli.cli.completion import FORMATS, complete_runs, make_completer
 
 if TYPE_CHECKING:
     from synthcli.jobs.export.export import Exported
@@ -19,12 +19,14 @@ Checkpoint = Annotated[
         metavar="CHECKPOINT",
         help="A run, id, preset or folder.",
         show_default="the newest checkpoint",
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 To = Annotated[
     str,
-    typer.Option(metavar="FORMAT", help="hf, onnx, torch or safetensors.", autocompletion=complete(FORMATS)),
+    typer.Option(
+        metavar="FORMAT", help="hf, onnx, torch or safetensors.", autocompletion=make_completer(FORMATS)
+    ),
 ]
 Output = Annotated[
     Path | None,
@@ -68,15 +70,15 @@ def export(
     from synthcli.exporters.export_bundle import ExportOptions
     from synthcli.jobs.export.export import export_checkpoint
 
-    path = choose(checkpoint)
+    path = choose_checkpoint(checkpoint)
     options, benchmarks = ExportOptions(opset=opset), tuple(benchmark or ())
     exported = export_checkpoint(path, to, output, not no_fold, force, options, benchmarks)
     if as_json:
-        return screen.data(json.dumps(as_data(exported), indent=2))
-    return show(exported)
+        return screen.data(json.dumps(export_to_json(exported), indent=2))
+    return show_export(exported)
 
 
-def as_data(exported: "Exported") -> dict[str, Any]:
+def export_to_json(exported: "Exported") -> dict[str, Any]:
     """Return what `--json` prints."""
     return {
         "path": str(exported.path),
@@ -89,7 +91,7 @@ def as_data(exported: "Exported") -> dict[str, Any]:
     }
 
 
-def show(exported: "Exported") -> None:
+def show_export(exported: "Exported") -> None:
     """Print the files and what the certificate says."""
     rows = [[name, f"{size:,}"] for name, size in exported.files.items()]
     screen.table(str(exported.path), ["file", "bytes"], rows, right=frozenset({1}))

@@ -7,7 +7,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_start
-from synthcli.cli.completion import FORMS, TASKS, complete, list_corpora, list_presets, list_runs
+from synthcli.cli.completion import FORMS, TASKS, complete_runs, list_corpora, list_presets, make_completer
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import tell_how_to_resume
 from synthcli.cli.panels import MODEL, SETTINGS, TEXT
@@ -21,7 +21,7 @@ Checkpoint = Annotated[
         metavar="CHECKPOINT",
         help="A run, its id, its preset, or a folder.",
         show_default="the newest",
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Corpus = Annotated[
@@ -29,7 +29,7 @@ Corpus = Annotated[
     typer.Option(
         help="What to train on: `synth corpora` lists them.",
         rich_help_panel=TEXT,
-        autocompletion=complete(list_corpora),
+        autocompletion=make_completer(list_corpora),
     ),
 ]
 Task = Annotated[
@@ -38,7 +38,7 @@ Task = Annotated[
         help="causal-lm, masked-lm, seq2seq or classification.",
         show_default="what the corpus is for",
         rich_help_panel=MODEL,
-        autocompletion=complete(TASKS),
+        autocompletion=make_completer(TASKS),
     ),
 ]
 Preset = Annotated[
@@ -46,7 +46,7 @@ Preset = Annotated[
     typer.Option(
         help="Take training settings from here, not from the checkpoint's preset.",
         rich_help_panel=SETTINGS,
-        autocompletion=complete(list_presets),
+        autocompletion=make_completer(list_presets),
     ),
 ]
 Freeze = Annotated[
@@ -55,7 +55,7 @@ Freeze = Annotated[
         metavar="PART",
         help="A part that does not learn: `encoder`, `embeddings`; repeatable.",
         rich_help_panel=MODEL,
-        autocompletion=complete(("encoder", "decoder", "embeddings")),
+        autocompletion=make_completer(("encoder", "decoder", "embeddings")),
     ),
 ]
 Form = Annotated[
@@ -64,7 +64,7 @@ Form = Annotated[
         help="How a classifier reads texts of several fields: named or plain.",
         show_default="the checkpoint's",
         rich_help_panel=TEXT,
-        autocompletion=complete(FORMS),
+        autocompletion=make_completer(FORMS),
     ),
 ]
 NewVocabulary = Annotated[
@@ -103,12 +103,12 @@ def finetune(
     synth finetune RUN --source reviews.csv --corpus csv:text=review,label=mood
     ```
     """
-    from synthcli.cli.train import chosen_trackers, report, watching
+    from synthcli.cli.train import chosen_trackers, report_training, watching
     from synthcli.jobs.finetune import Adaptation, adapted
     from synthcli.jobs.train import train_experiment
-    from synthcli.runs.naming import refuse_name
+    from synthcli.runs.naming import refuse_run_name
 
-    refuse_name(name)
+    refuse_run_name(name)
     trackers = chosen_trackers(track)
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ()), form
@@ -116,6 +116,6 @@ def finetune(
     experiment = adapted(choose_start(checkpoint), adaptation, screen.say).with_name(name)
     with tell_how_to_resume("train"), watching(experiment.name, trackers) as observer:
         trained = train_experiment(experiment, observer, "finetune")
-    report(trained)
+    report_training(trained)
     command = shlex.join(["synth", "eval", experiment.evaluation.metrics[0], str(trained.run.path)])
     screen.say(f"next: `{command}`")

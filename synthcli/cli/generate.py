@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.checkpoints import choose
-from synthcli.cli.completion import complete, list_runs
+from synthcli.cli.checkpoints import choose_checkpoint
+from synthcli.cli.completion import complete_runs, make_completer
 from synthcli.cli.device_option import Device
 from synthcli.cli.panels import DRAWING, RESULT, TEXT
 from synthcli.errors import SynthError
@@ -26,7 +26,7 @@ Checkpoint = Annotated[
         metavar="CHECKPOINT",
         help="A run, id, preset or folder.",
         show_default="the newest that writes",
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Prompt = Annotated[
@@ -121,27 +121,27 @@ def generate(
         raise SynthError(
             "there is nothing to go on from", "give `--prompt TEXT`, `-i`, or lines on standard input"
         )
-    path = choose(checkpoint, "the newest that writes", ("seq2seq", "causal-lm"))
+    path = choose_checkpoint(checkpoint, "the newest that writes", ("seq2seq", "causal-lm"))
     search = EvaluationConfig(
         metrics=("bleu",), beam=beam, max_length=max_length, length_penalty=length_penalty
     )
     asked = Asked(search, sampling, 1 if interactive else batch_size)
-    prompts = read_prompts() if interactive else prompt or lines()
-    show(Writer(path, asked), prompts, as_json)
+    prompts = read_prompts() if interactive else prompt or read_stdin_lines()
+    show_texts(Writer(path, asked), prompts, as_json)
 
 
 def choose_sampling(
     temperature: float | None, top_k: int | None, top_p: float | None, seed: int | None
 ) -> "Sampling":
     """Return how to draw; any of its options asks for it. The seed is said where none was given."""
-    from synthcli.evaluation.token_sampling import Sampling, refuse
+    from synthcli.evaluation.token_sampling import Sampling, refuse_bad_sampling
 
     if temperature is None and top_k is None and top_p is None:
         if seed is not None:
             raise SynthError("`--seed` is of drawing, and nothing is drawn", "add `--temperature 1`")
         return Sampling()
     wanted = Sampling(1.0 if temperature is None else temperature, top_k, top_p, seed or 0)
-    refuse(wanted)
+    refuse_bad_sampling(wanted)
     if seed is not None or wanted.temperature == 0:
         return wanted
     drawn = secrets.randbelow(2**31)
@@ -151,7 +151,7 @@ def choose_sampling(
 
 def read_prompts() -> Iterator[str]:
     """Yield what a user types, asking for it on a terminal; empty lines ask again."""
-    source = lines()
+    source = read_stdin_lines()
     while True:
         if sys.stdin.isatty():
             screen.err.print("> ", end="")
@@ -162,7 +162,7 @@ def read_prompts() -> Iterator[str]:
             yield line
 
 
-def lines() -> Iterator[str]:
+def read_stdin_lines() -> Iterator[str]:
     """Yield lines of standard input."""
     source = getattr(sys.stdin, "buffer", None)
     for number, line in enumerate(sys.stdin if source is None else source, start=1):
@@ -174,7 +174,7 @@ def lines() -> Iterator[str]:
         yield text.rstrip("\r\n")
 
 
-def show(writer: "Writer", prompts: Iterable[str], as_json: bool) -> None:
+def show_texts(writer: "Writer", prompts: Iterable[str], as_json: bool) -> None:
     """Write text as it comes, or an object for each prompt once it is whole.
 
     Away from a terminal each prompt has one line, whatever the model writes.

@@ -45,7 +45,7 @@ def tell_how_to_resume(verb: str, more: str = "", done: Sequence[str] = (), then
 
     there_before = set(list_runs())
     try:
-        with tell_how_to_go_on(lambda: resume(find_begun_runs(there_before), verb, more, done)):
+        with tell_how_to_go_on(lambda: name_continuation(find_begun_runs(there_before), verb, more, done)):
             yield
     except Stopped as stop:
         if "--resume" in stop.command:
@@ -60,7 +60,7 @@ def find_begun_runs(there_before: "Collection[Run]") -> "list[Run]":
     return [run for run in list_runs() if run not in there_before and not run.is_finished]
 
 
-def resume(begun: "Sequence[Run]", verb: str, more: str = "", done: Sequence[str] = ()) -> Stopped:
+def name_continuation(begun: "Sequence[Run]", verb: str, more: str = "", done: Sequence[str] = ()) -> Stopped:
     """Return how a run that a signal ended is gone on with; the same command where none was begun."""
     from synthcli.runs.verbs import tracker_words
 

@@ -8,7 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import choose_student
-from synthcli.cli.completion import complete, list_runs
+from synthcli.cli.completion import complete_runs, make_completer
 from synthcli.cli.compress_flags import CORPUS, MAX_LENGTH, SEED, SOURCE, flag, takes
 from synthcli.cli.compress_options import AsJson, Preset, Scale
 from synthcli.cli.device_option import Device
@@ -29,7 +29,7 @@ Checkpoint = Annotated[
         metavar="CHECKPOINT",
         help="A student: a run, its id, its name, or a folder.",
         show_default="the newest",
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Resume = Annotated[
@@ -43,7 +43,7 @@ FLAGS = {
         "A run, id, preset, checkpoint or folder.",
         MODEL,
         shown="whose student it is",
-        words=list_runs,
+        words=complete_runs,
     ),
     "steps": flag("steps", int, "Training steps.", TRAINING, min=1, shown="1,000"),
     "lr": flag("learning_rate", float, "Peak learning rate.", TRAINING, "--lr", min=1e-9, shown="1e-4"),
@@ -100,12 +100,12 @@ def heal(
     from synthcli.jobs.compress import heal as job
     from synthcli.presets.compression import load_compression
     from synthcli.runs import MADE
-    from synthcli.runs.naming import refuse_name
+    from synthcli.runs.naming import refuse_run_name
 
     if resume and (settings.keys() - {"teacher"} or preset or scale or config or set_ or name):
         message = "`--resume` goes on with the run's own settings, and others are given"
         raise SynthError(message, "leave them out, or begin anew without `--resume`")
-    refuse_name(name)
+    refuse_run_name(name)
     teacher = str(values_of(settings)["teacher"]) if resume and settings else None
     trackers = chosen_trackers(track)
     if checkpoint is None and not resume:
@@ -114,17 +114,17 @@ def heal(
     with (
         tell_how_to_resume("heal"),
         watching(checkpoint or "healing", trackers) as observer,
-        screen.show_lost_result(lambda lost: show(lost, as_json)),
+        screen.show_lost_result(lambda lost: show_healing(lost, as_json)),
     ):
         if resume:
             trained = job.resume(checkpoint, observer, teacher)
         else:
             trained = job.run(job.prepare(asked.config, checkpoint or "", observer, name), observer)
     elsewhere = ["--teacher", teacher] if teacher else []
-    report(trained, as_json, elsewhere)
+    report_healing(trained, as_json, elsewhere)
 
 
-def report(trained: "Trained", as_json: bool, elsewhere: Sequence[str] = ()) -> None:
+def report_healing(trained: "Trained", as_json: bool, elsewhere: Sequence[str] = ()) -> None:
     """Say how near student and teacher have come; an interrupted run ends the command."""
     from synthcli.cli.train import stop_after_saved_step
     from synthcli.jobs.compress.layer_matching import account_of
@@ -134,13 +134,13 @@ def report(trained: "Trained", as_json: bool, elsewhere: Sequence[str] = ()) -> 
     account = account_of(run.checkpoints / "last")
     if outcome is not None and outcome.is_interrupted:
         raise stop_after_saved_step("heal", outcome, run.path, *elsewhere, *tracker_words(run))
-    show({**account, "run": str(run.path)}, as_json)
+    show_healing({**account, "run": str(run.path)}, as_json)
     if not as_json:
         screen.say(f"wrote `{run.path / 'checkpoints' / 'last'}`")
         screen.say(f"next: `synth eval teacher-agreement {run.path}`")
 
 
-def show(account: "HealAccount", as_json: bool) -> None:
+def show_healing(account: "HealAccount", as_json: bool) -> None:
     """Print how near student and teacher were, and are."""
     if as_json:
         return screen.data(json.dumps(account, indent=2, ensure_ascii=False))

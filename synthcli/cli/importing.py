@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import FORMS, ORIGINS, complete
+from synthcli.cli.completion import FORMS, ORIGINS, make_completer
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ From = Annotated[
         "--from",
         metavar="ORIGIN",
         help="hf, srupp, simplified-blocks, synthesizer or bert-blocks.",
-        autocompletion=complete(ORIGINS),
+        autocompletion=make_completer(ORIGINS),
     ),
 ]
 Output = Annotated[
@@ -50,7 +50,7 @@ Form = Annotated[
     typer.Option(
         help="How it reads texts of several fields: named or plain.",
         show_default="what the origin did",
-        autocompletion=complete(FORMS),
+        autocompletion=make_completer(FORMS),
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
@@ -85,11 +85,11 @@ def import_(
         rows = [[key, meaning] for key, meaning in origin_of(origin).options.items()]
         title = f"options of `--from {origin}`, {origin_of(origin).title}"
         return screen.table(title if rows else f"{title}: none", ["option", "what it says"], rows)
-    request = Request(origin, path, output, pairs(option or []), numbers(heads), base, tokenizer, form)
+    request = Request(origin, path, output, pairs(option or []), parse_heads(heads), base, tokenizer, form)
     report = import_model(request)
     if as_json:
         return screen.data(json.dumps(vars(report) | {"checkpoint": str(report.checkpoint)}, indent=2))
-    return show(report)
+    return show_import(report)
 
 
 def pairs(words: list[str]) -> dict[str, str]:
@@ -105,7 +105,7 @@ def pairs(words: list[str]) -> dict[str, str]:
     return found
 
 
-def numbers(heads: str | None) -> tuple[int, ...]:
+def parse_heads(heads: str | None) -> tuple[int, ...]:
     """Return one number of heads, or one for each layer."""
     parts = [] if heads is None else heads.split(",")
     if not all(part.strip().isdecimal() and len(part) <= DIGITS and int(part) > 0 for part in parts):
@@ -115,7 +115,7 @@ def numbers(heads: str | None) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def show(report: "Report") -> None:
+def show_import(report: "Report") -> None:
     """Say what was inferred and assumed, and what the checkpoint is good for."""
     from synthcli.jobs.importing import unused_lines
 

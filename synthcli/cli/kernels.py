@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import BUILDS, complete
+from synthcli.cli.completion import BUILDS, make_completer
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Mode = Annotated[
     typer.Option(
         metavar="MODE",
         help="`cpu`, `auto` (CUDA too) or `require` (a failure is an error).",
-        autocompletion=complete(BUILDS),
+        autocompletion=make_completer(BUILDS),
     ),
 ]
 Architectures = Annotated[
@@ -54,7 +54,7 @@ def build(mode: Mode = "auto", architectures: Architectures = None, as_json: AsJ
     parse_architectures(architectures or "")
     folder = places.build_folder()
     screen.say(f"building into `{folder}`; a GPU's library takes up to a minute")
-    report = builder.build(folder, mode, architectures=architectures)
+    report = builder.build_kernels(folder, mode, architectures=architectures)
     if as_json:
         screen.data(as_text(report).rstrip())
     else:
@@ -79,7 +79,7 @@ def status(as_json: AsJson = False) -> None:
     if as_json:
         folders = {"sources": str(places.sources()), "build_folder": str(places.build_folder())}
         distrust = {"distrust": distrusted, "warning": warning}
-        return screen.data(json.dumps(folders | distrust | {"libraries": as_data(found)}, indent=2))
+        return screen.data(json.dumps(folders | distrust | {"libraries": kernels_to_json(found)}, indent=2))
     rows = [[kind, describe_build(one), in_use(one, reason)] for kind, (one, reason) in found.items()]
     screen.table(None, ["library", "built", "in use"], rows)
     folders_of_libraries = {str(one.folder): None for one, _ in found.values() if one.loads}
@@ -114,7 +114,7 @@ def test(as_json: AsJson = False) -> None:
             "verdict",
         ]
         right, least = frozenset({3, 4, 5, 6}), (6, 4, 5, 3)
-        screen.table(None, columns, [row_of(one) for one in found], right, least)
+        screen.table(None, columns, [_format_finding(one) for one in found], right, least)
     wrong = sum(not one.is_right for one in found)
     if wrong:
         message = f"native kernels are wrong in {wrong} of {len(found)} recurrences"
@@ -127,7 +127,7 @@ def test(as_json: AsJson = False) -> None:
 Status = dict[str, "tuple[Found, str]"]
 
 
-def as_data(found: Status) -> dict[str, object]:
+def kernels_to_json(found: Status) -> dict[str, object]:
     """Return the state of every library for `--json`."""
     return {
         kind: one.as_data() | {"in_use": not reason, "why_not": reason}
@@ -153,7 +153,7 @@ def in_use(found: "Found", reason: str) -> str:
     return "no" if is_told else f"no: {reason}"
 
 
-def row_of(one: "Finding") -> list[str]:
+def _format_finding(one: "Finding") -> list[str]:
     figures = (one.forward, one.forward_torch, one.gradients, one.gradients_torch)
     return [
         one.device,

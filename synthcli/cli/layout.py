@@ -63,14 +63,14 @@ def choose_columns(columns: list[Column], room: int, least: Sequence[int]) -> li
 
     The first stays, and so do both of two. A long name that leaves room for no other is folded.
     """
-    kept = _keep(columns, room, least)
+    kept = _keep_columns(columns, room, least)
     if len(kept) > 1 or len(columns) == 1:
         return kept
     folded = max(0, columns[0].narrowest - max(room // NAMES_SHARE, TIGHTEST))
-    return _keep(columns, room + folded, least)
+    return _keep_columns(columns, room + folded, least)
 
 
-def _keep(columns: list[Column], room: int, least: Sequence[int]) -> list[int]:
+def _keep_columns(columns: list[Column], room: int, least: Sequence[int]) -> list[int]:
     """Return the columns that stand beside the first whole."""
     order = [*least, *(index for index in reversed(range(1, len(columns))) if index not in least)]
     kept = list(range(len(columns)))
@@ -94,7 +94,7 @@ def least_width(columns: list[Column], kept: Sequence[int]) -> int:
     return sum(columns[index].narrowest for index in kept) + GAP * (len(kept) - 1)
 
 
-def fit(columns: list[Column], room: int | None) -> list[int]:
+def fit_widths(columns: list[Column], room: int | None) -> list[int]:
     """Return the widths of columns, the widest narrowed where there is not room for all."""
     widths = [column.widest for column in columns]
     if room is None:

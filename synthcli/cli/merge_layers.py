@@ -13,7 +13,12 @@ from synthcli.cli.compress_flags import (
     takes,
 )
 from synthcli.cli.compress_options import AsJson, DryRun, Preset, Scale
-from synthcli.cli.compress_output import CompressionProgress, announce, describe_refused, load_asked
+from synthcli.cli.compress_output import (
+    CompressionProgress,
+    announce_compression,
+    describe_refused,
+    load_asked,
+)
 from synthcli.cli.device_option import Device
 from synthcli.cli.panels import MODEL, TRAINING
 from synthcli.cli.presets import Config, Set
@@ -76,23 +81,23 @@ def merge_layers(
     synth merge-layers 2 3 --init best --heads 4
     ```
     """
-    from synthcli.runs.naming import refuse_name
+    from synthcli.runs.naming import refuse_run_name
 
-    refuse_name(name)
+    refuse_run_name(name)
     asked = load_asked("merge-layers", preset, scale, config, set_, settings)
     from synthcli.jobs.compress.merge_layers import prepare, run
 
     with CompressionProgress() as showing:
         job = prepare(asked.config, name or asked.name, showing.preparing)
-        announce(job)
+        announce_compression(job)
         if dry_run:
-            return show_plan(job, as_json)
-        with screen.show_lost_result(lambda lost: show_figures(lost, as_json)):
+            return show_merge_plan(job, as_json)
+        with screen.show_lost_result(lambda lost: show_merge_figures(lost, as_json)):
             outcome = run(job, showing.progress, screen.say)
-    return show_figures(outcome.to_json(), as_json) if as_json else show(outcome)
+    return show_merge_figures(outcome.to_json(), as_json) if as_json else show_merge(outcome)
 
 
-def show_plan(job: "MergeJob", as_json: bool) -> None:
+def show_merge_plan(job: "MergeJob", as_json: bool) -> None:
     """Print what would become of the layers."""
     plan = {
         "run": job.name,
@@ -112,20 +117,20 @@ def show_plan(job: "MergeJob", as_json: bool) -> None:
     return screen.say("nothing was written\nnext: the same without `--dry-run`")
 
 
-def show(outcome: "MergeOutcome") -> None:
+def show_merge(outcome: "MergeOutcome") -> None:
     """Print the figures, what was written, and what to do next."""
-    show_figures(outcome.to_json(), as_json=False)
+    show_merge_figures(outcome.to_json(), as_json=False)
     run, teacher = outcome.run.path, outcome.job.teacher.path
     screen.say(f"wrote `{run / 'checkpoints'}` and `{run / 'results' / 'compress.json'}`")
     evaluate = f"synth eval teacher-agreement {run} --teacher {teacher}"
     screen.say(f"next: `synth heal {run} --teacher {teacher}`, `{evaluate}`")
 
 
-def show_figures(table: "MergeResult", as_json: bool) -> None:
+def show_merge_figures(table: "MergeResult", as_json: bool) -> None:
     """Print the table, what was tried, and what it came to."""
     if as_json:
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
-    rows = [row for one in table["merges"] for row in rows_of(one)]
+    rows = [row for one in table["merges"] for row in list_merge_rows(one)]
     columns = ["layers", "start", "parameters", "after", "NMSE before", "after", "seconds"]
     title = "NMSE on held-out text: 0 is the teacher, 1 the mean"
     screen.table(title, columns, rows, right=frozenset(range(2, 7)), least=(6, 2, 3, 1))
@@ -134,12 +139,12 @@ def show_figures(table: "MergeResult", as_json: bool) -> None:
             screen.say(line)
         if one["drops"]:
             screen.say(describe_drops(one))
-    from synthcli.compress.fidelity.outputs import describe
+    from synthcli.compress.fidelity.outputs import describe_outputs
 
     near, layers = table["model"], table["layers"][-1] + 1
     return screen.say(
         f"whole model: {layers} → {len(table['layers'])} layers, {near['parameters_before']:,} → "
-        f"{near['parameters_after']:,} parameters, {describe(near)}"
+        f"{near['parameters_after']:,} parameters, {describe_outputs(near)}"
     )
 
 
@@ -152,7 +157,7 @@ def describe_drops(one: "MergeRow") -> str:
     return first + (" (for a pair that is LaCo's merge)" if known else "")
 
 
-def rows_of(one: "MergeRow") -> list[list[str]]:
+def list_merge_rows(one: "MergeRow") -> list[list[str]]:
     """Return the row of a merge, and below it one for every other start that was tried to its end."""
     head = ["+".join(str(layer) for layer in one["layers"]), one["start"]]
     sizes = [f"{one['parameters_before']:,}", f"{one['parameters_after']:,}"]

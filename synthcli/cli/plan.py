@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import complete, list_presets
+from synthcli.cli.completion import list_presets, make_completer
 from synthcli.cli.next_training import prepare_corpus_command
 from synthcli.cli.presets import AsJson, Config, Scale, Set
 from synthcli.data.config import FIXED_SIZES
 from synthcli.presets import Plan, load_preset
-from synthcli.presets import plan as plan_of
+from synthcli.presets import plan_training as plan_of
 from synthcli.presets.commands import build_command
 
 COLUMNS = ["preset", "steps", "parameters", "trainable", "FLOPs≈"]  # what 80 columns hold
@@ -21,7 +21,9 @@ def plan(
     presets: Annotated[
         list[str],
         typer.Argument(
-            metavar="PRESET...", help="Names, or paths of TOML files.", autocompletion=complete(list_presets)
+            metavar="PRESET...",
+            help="Names, or paths of TOML files.",
+            autocompletion=make_completer(list_presets),
         ),
     ],
     scale: Scale = None,
@@ -58,14 +60,14 @@ def show_plans(plans: list[Plan]) -> None:
     if len(plans) == 1:
         screen.table(None, ["", plans[0].preset], details(plans[0]), right=frozenset({1}))
     else:
-        rows = [row_of(one) for one in plans]
+        rows = [_format_plan(one) for one in plans]
         screen.table(None, COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
     for one in plans:
         for warning in one.warnings:
             screen.say(f"warning: {one.preset}: {warning}")
 
 
-def row_of(one: Plan) -> list[str]:
+def _format_plan(one: Plan) -> list[str]:
     """Return a plan as one row of a table."""
     figures = (one.steps, one.parameters.total, one.parameters.trainable)
     return [one.preset, *(exact(figure) for figure in figures), estimate(one.flops)]

@@ -8,7 +8,7 @@ import typer
 
 from synthcli.children import cores
 from synthcli.cli import screen
-from synthcli.cli.completion import ENGINES, FORMS, TOKENIZERS, complete, list_corpora
+from synthcli.cli.completion import ENGINES, FORMS, TOKENIZERS, list_corpora, make_completer
 from synthcli.cli.engine_option import Address
 from synthcli.cli.going_on import begin_again, same_command, tell_how_to_go_on
 from synthcli.cli.next_training import training_command
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 Names = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME...", help="Corpora: `synth corpora` lists them.", autocompletion=complete(list_corpora)
+        metavar="NAME...",
+        help="Corpora: `synth corpora` lists them.",
+        autocompletion=make_completer(list_corpora),
     ),
 ]
 KINDS = (
@@ -38,7 +40,7 @@ Kind = Annotated[
         help=f"{KINDS}.",
         show_default="what suits the corpus",
         rich_help_panel=TEXT,
-        autocompletion=complete(TOKENIZERS),
+        autocompletion=make_completer(TOKENIZERS),
     ),
 ]
 Size = Annotated[
@@ -63,7 +65,7 @@ Form = Annotated[
         help="How a classifier is to read texts of several fields: named or plain.",
         show_default="the tokenizer's, or named",
         rich_help_panel=TEXT,
-        autocompletion=complete(FORMS),
+        autocompletion=make_completer(FORMS),
     ),
 ]
 Stores = Annotated[
@@ -88,7 +90,7 @@ EngineName = Annotated[
         "--engine",
         help="local: this machine; ray: a cluster of machines that share --stores.",
         rich_help_panel=WORK,
-        autocompletion=complete(ENGINES),
+        autocompletion=make_completer(ENGINES),
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]
@@ -133,7 +135,7 @@ def prepare_corpus(
     wanted = {
         name: tokenizer_config(
             tokenizer or find_corpus(name).tokenizer,
-            vocab_size or size_of(find_corpus(name), tokenizer),
+            vocab_size or default_vocab_size(find_corpus(name), tokenizer),
             tokenizer_files,
             form,
         )
@@ -148,10 +150,10 @@ def prepare_corpus(
     how: HowToPrepare = {"force": force, "workers": workers or cores(), "engine": engine, "address": address}
     made = [prepare_one(name, config, root, source, how) for name, config in wanted.items()]
     if as_json:
-        screen.data(json.dumps([as_data(store) for store in made], indent=2, ensure_ascii=False))
+        screen.data(json.dumps([store_to_json(store) for store in made], indent=2, ensure_ascii=False))
     else:
         for store in made:
-            show(store)
+            show_store(store)
     for store in made:
         is_old = store.path in found
         screen.say(f"{'found' if is_old else 'wrote'} `{store.path}`{OLD if is_old else ''}")
@@ -160,7 +162,7 @@ def prepare_corpus(
     screen.say(f"next: `{training_command(made[0], source)}`")
 
 
-def size_of(corpus: "Corpus", kind: str | None) -> int | None:
+def default_vocab_size(corpus: "Corpus", kind: str | None) -> int | None:
     """Return the vocabulary a corpus is read with, unless another tokenizer is asked for."""
     return corpus.vocab_size if kind in (None, corpus.tokenizer) else None
 
@@ -217,7 +219,7 @@ def after_rows(finished: int) -> Stopped:
     return Stopped(f"{finished:,} rows are done and kept", same_command(), "goes on after them")
 
 
-def show(store: "Store") -> None:
+def show_store(store: "Store") -> None:
     """Print what a store holds, beside what its publisher counts."""
     manifest, published = store.manifest, store.manifest["published_rows"]
     rows = [
@@ -252,7 +254,7 @@ def notes(store: "Store") -> list[str]:
     return [*said, *list_warnings(store.quality)] if store.quality else said
 
 
-def as_data(store: "Store") -> dict[str, object]:
+def store_to_json(store: "Store") -> dict[str, object]:
     """Return a store for `--json`: its path, its hash and its manifest but for the list of files."""
     manifest = {key: value for key, value in store.manifest.items() if key != "files"}
     return {"path": str(store.path), "hash": store.hash, **manifest}

@@ -12,13 +12,13 @@ import typer
 from synthcli.atomic_files import write_text
 from synthcli.claims.printed import figures_by_preset
 from synthcli.cli import screen
-from synthcli.cli.completion import PAPERS, SCALES, complete, list_presets
+from synthcli.cli.completion import PAPERS, SCALES, list_presets, make_completer
 from synthcli.cli.panels import SETTINGS
 from synthcli.disk import guard_write
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets import dump, find_preset, load_preset, preset_names
 from synthcli.presets.catalogue import summarise
-from synthcli.presets.commands import build_command, verb_of
+from synthcli.presets.commands import build_command, find_preset_verb
 from synthcli.presets.files import NAME_PATTERN
 from synthcli.presets.merge import values_of
 from synthcli.presets.planning import parameters_of
@@ -35,7 +35,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PresetName = Annotated[
     str,
     typer.Argument(
-        metavar="PRESET", help="A name, or the path of a TOML file.", autocompletion=complete(list_presets)
+        metavar="PRESET",
+        help="A name, or the path of a TOML file.",
+        autocompletion=make_completer(list_presets),
     ),
 ]
 Scale = Annotated[
@@ -44,7 +46,7 @@ Scale = Annotated[
         help="How large: smoke, hour, day or paper.",
         show_default="paper",
         rich_help_panel=SETTINGS,
-        autocompletion=complete(SCALES),
+        autocompletion=make_completer(SCALES),
     ),
 ]
 Config = Annotated[
@@ -64,7 +66,7 @@ def ls(
     paper: Annotated[
         str | None,
         typer.Option(
-            help="Only presets of this paper: its name or arXiv id.", autocompletion=complete(PAPERS)
+            help="Only presets of this paper: its name or arXiv id.", autocompletion=make_completer(PAPERS)
         ),
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False,
@@ -188,7 +190,7 @@ def cp(
     parent = preset if not preset.endswith(".toml") else str(source.resolve())
     with guard_write(f"`{path}`", path, "choose another file with `-o FILE`"):
         write_text(path, STARTING_POINT.format(parent=json.dumps(parent), preset=preset))
-    command = build_command(verb_of(values_of(inherit_preset(path))), str(path))
+    command = build_command(find_preset_verb(values_of(inherit_preset(path))), str(path))
     check = shlex.join(["synth", "presets", "validate", str(path)])
     screen.say(f"wrote {path}\nnext: edit it, then `{check}` and `{command}`")
 
@@ -207,7 +209,7 @@ def validate(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...", help="Files, or names of presets.", autocompletion=complete(list_presets)
+            metavar="FILE...", help="Files, or names of presets.", autocompletion=make_completer(list_presets)
         ),
     ],
 ) -> None:
@@ -224,7 +226,7 @@ def validate(
         faults += faults_of(word)
     if faults:
         raise SynthError("\n".join(faults), "`synth presets show NAME` prints every key of a sound preset")
-    command = build_command(verb_of(values_of(inherit_preset(find_preset(files[0])))), files[0])
+    command = build_command(find_preset_verb(values_of(inherit_preset(find_preset(files[0])))), files[0])
     screen.say(f"sound: {', '.join(files)}\nnext: `{command}`")
 
 

@@ -8,15 +8,15 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.checkpoints import say_if_unfinished
-from synthcli.cli.completion import list_corpora, list_replacements, list_runs
+from synthcli.cli.completion import complete_runs, list_corpora, list_replacements
 from synthcli.cli.compress_flags import (
     MAX_LENGTH,
     MODEL_HELP,
     SOURCE,
     argument,
-    bytes_of,
     flag,
     layers_in,
+    parse_bytes,
     takes,
 )
 from synthcli.cli.compress_options import AsJson, Preset, Scale
@@ -47,7 +47,7 @@ FLAGS = {
         lambda word: {"teacher": word},
         metavar="MODEL",
         shown="the newest encoder",
-        words=list_runs,
+        words=complete_runs,
     ),
     "layers": flag(
         "blocks",
@@ -78,7 +78,7 @@ FLAGS = {
         "Largest recording, such as 4GB.",
         RESULT,
         metavar="SIZE",
-        read=lambda word: {"cache_limit": bytes_of(word)},
+        read=lambda word: {"cache_limit": parse_bytes(word)},
     ),
 }
 Cache = Annotated[
@@ -130,16 +130,16 @@ def probe(
 
     with screen.progress() as bar:
         job = prepare(asked.config, PreparationBar(bar, "store"), cache, output)
-        announce(job)
-        with screen.show_lost_result(lambda lost: show(lost, as_json)):
+        announce_probe(job)
+        with screen.show_lost_result(lambda lost: show_probe(lost, as_json)):
             report = run(job, ProbeBars(bar))
-    show(report, as_json)
+    show_probe(report, as_json)
     if not as_json:
         screen.say(f"wrote `{job.folder / 'probe.json'}` and `{job.folder / 'probe.png'}`")
         screen.say(next_step(report))
 
 
-def announce(job: "ProbeJob") -> None:
+def announce_probe(job: "ProbeJob") -> None:
     """Say what is probed on what, and the size of what is about to be recorded."""
     from synthcli.compress.activations.cache import format_bytes
 
@@ -167,7 +167,7 @@ class ProbeBars:
         self.progress.update(self.tasks[kind], description=what, completed=done, total=total)
 
 
-def show(report: "ProbeReport", as_json: bool) -> None:
+def show_probe(report: "ProbeReport", as_json: bool) -> None:
     """Print a table a figure, layers across, and what did not fit."""
     if as_json:
         return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
@@ -175,7 +175,7 @@ def show(report: "ProbeReport", as_json: bool) -> None:
     columns = ["replacement", *(str(layer) for layer in layers), "seconds"]
     measured = [key for key in FIGURES if any(one.get(key) is not None for one in findings)]
     for key in measured:
-        rows = [row_of(name, key, findings, layers) for name in report["replacements"]]
+        rows = [_format_replacement(name, key, findings, layers) for name in report["replacements"]]
         screen.table(FIGURES[key], columns, rows, frozenset(range(1, len(columns))), is_continued=True)
     for why in dict.fromkeys(one["why"] for one in findings if one["why"]):
         screen.say(f"note: {why}")
@@ -201,7 +201,9 @@ def show_without(report: "ProbeReport") -> None:
         screen.say("?: too weak to tell, the 95 % interval of the sample holds 0")
 
 
-def row_of(name: str, key: "ProbedFigure", findings: "list[FindingRow]", layers: list[int]) -> list[str]:
+def _format_replacement(
+    name: str, key: "ProbedFigure", findings: "list[FindingRow]", layers: list[int]
+) -> list[str]:
     """Return the figures of a replacement by layer, and the seconds it took in all."""
     its = {one["layer"]: one for one in findings if one["replacement"] == name}
     values = [its[layer][key] for layer in layers]
@@ -222,7 +224,7 @@ def next_step(report: "ProbeReport") -> str:
     if not known:
         return "nothing fitted: name other replacements"
     weak = {one["layer"] for one in report["without"] if one["is_resolved"] is False}
-    known = [(figure, one) for figure, one in known if not layers_of(one) <= weak]
+    known = [(figure, one) for figure, one in known if not get_layers(one) <= weak]
     if not known:
         return (
             "too weak to tell: what a layer's mixer does is below what this text resolves, and nothing is "
@@ -234,17 +236,19 @@ def next_step(report: "ProbeReport") -> str:
     if best["replacement"] == "merge-next":
         command = f"synth merge-layers {layer} {layer + 1} --teacher {teacher}"
     else:
-        command = f"synth distill-block --block {layer} {options_of(best['what'])} --teacher {teacher}"
+        command = (
+            f"synth distill-block --block {layer} {name_student_options(best['what'])} --teacher {teacher}"
+        )
     return f"least costly: {best['replacement']} in layer {layer}, {cost}\nnext: `{command}`"
 
 
-def layers_of(finding: "FindingRow") -> set[int]:
+def get_layers(finding: "FindingRow") -> set[int]:
     """Return the layers a replacement stands for."""
     layer = finding["layer"]
     return {layer, layer + 1} if finding["replacement"] == "merge-next" else {layer}
 
 
-def options_of(what: str) -> str:
+def name_student_options(what: str) -> str:
     """Return the options that ask for a student such as `attention 6 × 32`."""
     mixer, *sizes = what.replace(" ×", "").split()
     named = [f"{option} {size}" for option, size in zip(("--heads", "--d-k"), sizes, strict=False)]

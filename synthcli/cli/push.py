@@ -45,17 +45,17 @@ def push(
     for one in plan.left_out:
         screen.say(f"left out: `{one.name}`: {one.why}")
     if dry_run:
-        rows = [[file.name, size(file.bytes)] for file in plan.files]
+        rows = [[file.name, format_size(file.bytes)] for file in plan.files]
         screen.table(None, ["file", "size"], rows, right=frozenset({1}))
         kind = "private" if private else "public"
         return screen.say(
-            f"{len(rows)} files, {size(plan.bytes)}, would go to `{to}` ({kind}); nothing was sent"
+            f"{len(rows)} files, {format_size(plan.bytes)}, would go to `{to}` ({kind}); nothing was sent"
         )
-    screen.say(f"sent {len(plan.files)} files, {size(plan.bytes)}")
+    screen.say(f"sent {len(plan.files)} files, {format_size(plan.bytes)}")
     return screen.data(str(address))
 
 
-def size(number: int) -> str:
+def format_size(number: int) -> str:
     """Return a number of bytes to three digits."""
     value, unit = float(number), 0
     while value >= 1000 and unit < len(UNITS) - 1:

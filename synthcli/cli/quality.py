@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import complete, list_stores
+from synthcli.cli.completion import list_stores, make_completer
 from synthcli.disk import refuse_unwritable
 from synthcli.errors import SynthError
 
@@ -17,7 +17,7 @@ Place = Annotated[
     typer.Argument(
         metavar="STORE",
         help="A store: its folder, or its name in `stores`.",
-        autocompletion=complete(list_stores),
+        autocompletion=make_completer(list_stores),
     ),
 ]
 Picture = Annotated[
@@ -53,8 +53,8 @@ def quality(store: Place, picture: Picture = None, as_json: AsJson = False) -> N
     if as_json:
         screen.data(json.dumps(found | {"findings": said}, indent=2, ensure_ascii=False))
     else:
-        rows = [row_of(split, counts) for split, counts in found["splits"].items()]
-        screen.table(title(found), COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
+        rows = [_format_split(split, counts) for split, counts in found["splits"].items()]
+        screen.table(write_title(found), COLUMNS, rows, right=frozenset(range(1, len(COLUMNS))))
         show_classes(found["splits"])
     changed = describe_source(opened)
     for line in [*([] if changed is None else [changed]), *said]:
@@ -79,7 +79,7 @@ def refuse_picture(path: Path, formats: tuple[str, ...]) -> None:
     refuse_unwritable(path, "name another file with `--picture`")
 
 
-def title(found: dict[str, Any]) -> str:
+def write_title(found: dict[str, Any]) -> str:
     """Name the store, and say where only a share of its rows is compared."""
     tokenizer, one_in = found["tokenizer"], found["compared_one_row_in"]
     name = f"{found['corpus']} with {tokenizer['kind']}, {tokenizer['vocab_size']:,} ids"
@@ -101,7 +101,7 @@ def share(count: int, counts: dict[str, int]) -> str:
     return f"{count:,} ({100 * count / max(sum(counts.values()), 1):.3g} %)"
 
 
-def row_of(split: str, counts: dict[str, Any]) -> list[str]:
+def _format_split(split: str, counts: dict[str, Any]) -> list[str]:
     """Return a row of the table; the lengths of several columns stand beside each other."""
     numbers = [f"{counts[key]:,}" for key in ("rows", "tokens", "empty", "duplicates", "unknown", "ids_used")]
     lengths = [

@@ -61,7 +61,7 @@ class Hearing:
             sys.__unraisablehook__(lost)
 
 
-def main() -> NoReturn:
+def run_rank() -> NoReturn:
     """Run the command line, and exit with its code."""
     launcher, hearing = Connection(int(sys.argv.pop(1))), Hearing()
     for number in (*SIGNALS, signal.SIGALRM):
@@ -73,25 +73,25 @@ def main() -> NoReturn:
         hearing.is_over = True
     except BaseException as error:
         hearing.is_over = True  # nothing that could be interrupted may stand before this
-        code = tell(launcher, error)
+        code = tell_launcher(launcher, error)
     with suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)  # what waits for processes that are gone is not waited for
 
 
-def tell(launcher: Connection, error: BaseException) -> int:
+def tell_launcher(launcher: Connection, error: BaseException) -> int:
     """Tell the launcher of a failure; return the exit code, which says the rest."""
     if isinstance(error, Stopped):  # all have saved: the launcher says how to go on
         return error.exit_code
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else FAILED
-    failure = describe(error)
+    failure = describe_end(error)
     launcher.send(asdict(failure))
     return failure.exit_code
 
 
-def describe(error: BaseException) -> Failure:
+def describe_end(error: BaseException) -> Failure:
     """Put what ended this process into words."""
     if isinstance(error, OSError) and not is_of_a_lost_peer(error):
         error = unforeseen(error)
@@ -119,4 +119,4 @@ def is_of_a_lost_peer(error: BaseException) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    run_rank()

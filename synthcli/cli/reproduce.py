@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import SCALES, complete, list_presets
+from synthcli.cli.completion import SCALES, list_presets, make_completer
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.presets import Set
@@ -25,14 +25,14 @@ Presets = Annotated[
         metavar="PRESET...",
         help="Presets to train and evaluate beside their claims.",
         show_default="the table of all families",
-        autocompletion=complete(list_presets),
+        autocompletion=make_completer(list_presets),
     ),
 ]
 Scale = Annotated[
     str,
     typer.Option(
         help="smoke runs offline on built-in text; hour, day and paper on real corpora.",
-        autocompletion=complete(SCALES),
+        autocompletion=make_completer(SCALES),
     ),
 ]
 Data = Annotated[
@@ -83,7 +83,7 @@ def reproduce(
     ):
         report = reproduce_all(asked, output, board, jobs or default_jobs())
     if report.path is not None:
-        show(report.rows, read_json(report.path.with_suffix(".json")), scale, as_json)
+        show_rows(report.rows, read_json(report.path.with_suffix(".json")), scale, as_json)
     for failure in report.failures:
         if failure.lost is not None:
             show_lost(failure.lost, scale, as_json)
@@ -116,26 +116,26 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
     show_all(results, as_json)
 
 
-def show(rows: "list[Row]", table: object, scale: str, as_json: bool) -> None:
+def show_rows(rows: "list[Row]", table: object, scale: str, as_json: bool) -> None:
     """Print the rows as a table, or what the report holds as JSON."""
-    from synthcli.reproduce.table import COLUMNS, cells
+    from synthcli.reproduce.table import COLUMNS, row_cells
 
     if as_json:
         return screen.data(json.dumps(table, indent=2))
-    title, lines = f"Reproduction at scale {scale}", [cells(row) for row in rows]
+    title, lines = f"Reproduction at scale {scale}", [row_cells(row) for row in rows]
     return screen.table(title, list(COLUMNS), lines, frozenset({3, 5, 6, 7}))
 
 
 def show_lost(lost: object, scale: str, as_json: bool) -> None:
     """Print what could not be written: all rows, the result of one run, or what became of a block."""
-    from synthcli.cli.distill_block import show_figures
+    from synthcli.cli.distill_block import show_distill_figures
     from synthcli.cli.evaluate import show_all
     from synthcli.evaluation.result import Result
 
     if isinstance(lost, Result):
         return show_all([lost], as_json)
     if isinstance(lost, dict):
-        return show_figures(cast("DistillResult", lost), as_json)
+        return show_distill_figures(cast("DistillResult", lost), as_json)
     assert isinstance(lost, tuple)
     rows, table = lost
-    return show(rows, table, scale, as_json)
+    return show_rows(rows, table, scale, as_json)

@@ -29,12 +29,12 @@ def show_results(results: "Sequence[Result]") -> None:
 
 def show_one(result: "Result") -> None:
     """Print the figures of one checkpoint, each with its protocol."""
-    rows = [[figure.name, *numbers(figure), protocol(figure)] for figure in result.figures]
+    rows = [[figure.name, *format_interval(figure), protocol(figure)] for figure in result.figures]
     columns = ["figure", "value", "95 % interval", "protocol"]
-    screen.table(title_of(result), columns, rows, right=frozenset({1}))
+    screen.table(title_result(result), columns, rows, right=frozenset({1}))
     for note in result.notes:
         screen.say(f"note: {note}")
-    tell(result)
+    tell_result(result)
 
 
 def show_several(results: "list[Named]") -> None:
@@ -44,11 +44,11 @@ def show_several(results: "list[Named]") -> None:
     order = list(dict.fromkeys(figure.name for figure, _, _ in figures))
     figures.sort(key=lambda one: order.index(one[0].name))
     rows = [
-        [figure.name, name, *([] if is_even else [f"{result.samples:,}"]), *numbers(figure)]
+        [figure.name, name, *([] if is_even else [f"{result.samples:,}"]), *format_interval(figure)]
         for figure, name, result in figures
     ]
     columns = ["figure", "checkpoint", *([] if is_even else ["examples"]), "value", "95 % interval"]
-    screen.table(title_of(first, is_even), columns, rows, right=frozenset(range(2, len(columns) - 1)))
+    screen.table(title_result(first, is_even), columns, rows, right=frozenset(range(2, len(columns) - 1)))
     protocols = dict.fromkeys((figure.name, protocol(figure)) for figure, _, _ in figures)
     screen.table(None, ["figure", "protocol"], [list(pair) for pair in protocols])
     for name, result in results:
@@ -57,10 +57,10 @@ def show_several(results: "list[Named]") -> None:
     if first.metric == "perplexity" and len({result.store for _, result in results}) > 1:
         screen.say("note: `perplexity` counts tokens of different tokenizers here, and does not compare")
     for _, result in results:
-        tell(result)
+        tell_result(result)
 
 
-def tell(result: "Result") -> None:
+def tell_result(result: "Result") -> None:
     """Say what was evaluated, and where its outputs are."""
     from synthcli.runs import run_of
 
@@ -70,7 +70,7 @@ def tell(result: "Result") -> None:
         screen.say(f"outputs: `{run.results / result.outputs}`")
 
 
-def title_of(result: "Result", has_count: bool = True) -> str:
+def title_result(result: "Result", has_count: bool = True) -> str:
     """Return what was evaluated on."""
     title = f"{result.corpus}, {result.split}"
     if not has_count:
@@ -79,13 +79,13 @@ def title_of(result: "Result", has_count: bool = True) -> str:
     return f"{title}: {result.samples:,} examples{part}"
 
 
-def numbers(figure: "Figure") -> list[str]:
+def format_interval(figure: "Figure") -> list[str]:
     """Return a figure's value and interval as they are read."""
-    interval = "" if figure.interval is None else " – ".join(map(number, figure.interval))
-    return [number(figure.value), interval]
+    interval = "" if figure.interval is None else " – ".join(map(format_number, figure.interval))
+    return [format_number(figure.value), interval]
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     return f"{value:.2f}" if abs(value) < LARGE else f"{value:.2e}"
 
 

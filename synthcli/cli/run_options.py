@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from synthcli.cli.completion import TRACKERS, complete
+from synthcli.cli.completion import TRACKERS, make_completer
 from synthcli.cli.panels import RESULT
 
 RunName = Annotated[
@@ -25,6 +25,6 @@ Track = Annotated[
         metavar="TRACKER",
         help="Tell a tracker too: tensorboard, trackio, wandb or mlflow; repeatable.",
         rich_help_panel=RESULT,
-        autocompletion=complete(TRACKERS),
+        autocompletion=make_completer(TRACKERS),
     ),
 ]

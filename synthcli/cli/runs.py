@@ -10,7 +10,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.asking import AsJson, Yes, remove_all, say_damaged
-from synthcli.cli.completion import complete, list_runs
+from synthcli.cli.completion import complete_runs, make_completer
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ app = typer.Typer(
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="Only runs of this name.", autocompletion=complete(list_runs)),
+    typer.Argument(
+        metavar="NAME", help="Only runs of this name.", autocompletion=make_completer(complete_runs)
+    ),
 ]
 One = Annotated[
     str | None,
@@ -31,18 +33,22 @@ One = Annotated[
         metavar="RUN",
         help="An id, a path, or a name.",
         show_default="the newest",
-        autocompletion=complete(list_runs),
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="RUN...", help="Ids, paths, or a name of one run.", autocompletion=complete(list_runs)
+        metavar="RUN...",
+        help="Ids, paths, or a name of one run.",
+        autocompletion=make_completer(complete_runs),
     ),
 ]
 Plotted = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", help="Ids, names or paths.", autocompletion=complete(list_runs)),
+    typer.Argument(
+        metavar="RUN...", help="Ids, names or paths.", autocompletion=make_completer(complete_runs)
+    ),
 ]
 Output = Annotated[
     Path | None,
@@ -124,12 +130,12 @@ def show(run: One = None, as_json: AsJson = False) -> None:
     report = report_of(found, look_through(runs_root()))
     if as_json:
         return screen.data(json.dumps(report, indent=2, ensure_ascii=False))
-    screen.table(None, ["", report["name"] or ""], [row for row in rows_of(report) if row[1]])
+    screen.table(None, ["", report["name"] or ""], [row for row in list_run_facts(report) if row[1]])
     metric = shlex.join(["synth", "runs", "plot", str(found.path)])
     return screen.say(f"next: `{metric}`")
 
 
-def rows_of(report: "RunReport") -> list[list[str]]:
+def list_run_facts(report: "RunReport") -> list[list[str]]:
     """Return what is shown of a run, a row each; empty ones are left out."""
     from synthcli.disk import format_bytes
 

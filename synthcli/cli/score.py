@@ -95,14 +95,14 @@ def score(
     report = score_outputs(request)
     if as_json:
         return screen.data(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
-    return show(report)
+    return show_scores(report)
 
 
-def show(report: "ScoreReport") -> None:
+def show_scores(report: "ScoreReport") -> None:
     """Print a row for each protocol, then what the reader should know."""
     samples = f"{report.samples:,} sample{'s' * (report.samples != 1)}"
     title = f"{report.task}: {samples}" + (f" of {report.outputs}" if report.outputs else "")
-    rows = [row_of(one) for one in report.figures]
+    rows = [_format_figure(one) for one in report.figures]
     screen.table(title, COLUMNS, rows, right=frozenset({1}), least=(2, 4))
     for name, why in report.left_out.items():
         screen.say(f"left out: `{name}`: {why}")
@@ -115,7 +115,7 @@ def show(report: "ScoreReport") -> None:
         screen.say(f"not known by which protocol: {'; '.join(report.not_known)}")
 
 
-def row_of(one: "ProtocolFigure") -> list[str]:
+def _format_figure(one: "ProtocolFigure") -> list[str]:
     """Return a figure as it is read."""
     figure, name = one.figure, one.figure.name
     interval = "" if figure.interval is None else " – ".join(digits(name, end) for end in figure.interval)

@@ -9,9 +9,9 @@ from synthcli.cli.completion import (
     LOG_BASES,
     ROUGE_TOKENIZERS,
     SCORE_TASKS,
-    complete,
+    complete_protocols,
     join_or,
-    list_protocols,
+    make_completer,
 )
 from synthcli.cli.panels import COUNTS, PROTOCOL, RESULT, TEXT
 
@@ -32,7 +32,7 @@ ScoreTask = Annotated[
         metavar="TASK",
         help=f"{join_or(SCORE_TASKS)}.",
         rich_help_panel=TEXT,
-        autocompletion=complete(SCORE_TASKS),
+        autocompletion=make_completer(SCORE_TASKS),
     ),
 ]
 References = Annotated[
@@ -75,7 +75,7 @@ Protocols = Annotated[
         help="Only this one; may be given several times.",
         show_default="all that can be computed",
         rich_help_panel=PROTOCOL,
-        autocompletion=complete(list_protocols),
+        autocompletion=make_completer(complete_protocols),
     ),
 ]
 ScoreRougeTokenizer = Annotated[
@@ -84,7 +84,7 @@ ScoreRougeTokenizer = Annotated[
         "--rouge-tokenizer",
         help="Of rouge-score: ascii, which keeps a to z alone, or unicode.",
         rich_help_panel=PROTOCOL,
-        autocompletion=complete(ROUGE_TOKENIZERS),
+        autocompletion=make_completer(ROUGE_TOKENIZERS),
     ),
 ]
 RougeData = Annotated[
@@ -128,7 +128,7 @@ LogBase = Annotated[
     typer.Option(
         help="Of the file's logarithms: e, 2 or 10.",
         rich_help_panel=COUNTS,
-        autocompletion=complete(LOG_BASES),
+        autocompletion=make_completer(LOG_BASES),
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=RESULT)]

@@ -20,7 +20,7 @@ from synthcli.cli.layout import (
     GAP,
     Column,
     choose_columns,
-    fit,
+    fit_widths,
     least_width,
     make_columns,
     split_columns,
@@ -58,7 +58,7 @@ def say(message: str) -> None:
     tell(visible(message))
 
 
-def error(problem: SynthError) -> None:
+def show_error(problem: SynthError) -> None:
     """Show what went wrong and what to do about it."""
     tell(Text.assemble(("error:", "bold red"), f" {one_message(problem.message)}"))
     if problem.hint:
@@ -163,7 +163,7 @@ def is_in(index: int, parts: list[list[int]]) -> bool:
 def grid(columns: list[Column], room: int | None) -> Table:
     """Return columns side by side, no wider than the room where figures and names allow it."""
     table = Table(box=None, pad_edge=False, padding=(0, 0, 0, GAP), header_style="bold")
-    for column, width in zip(columns, fit(columns, room), strict=True):
+    for column, width in zip(columns, fit_widths(columns, room), strict=True):
         table.add_column(
             Text(column.header),
             justify="right" if column.is_right else "left",

@@ -7,7 +7,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.asking import AsJson, Yes, remove_all, say_damaged
-from synthcli.cli.completion import complete, list_stores
+from synthcli.cli.completion import list_stores, make_completer
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Stores = Annotated[
     typer.Argument(
         metavar="STORE...",
         help="Names or paths of stores; a corpus's of one.",
-        autocompletion=complete(list_stores),
+        autocompletion=make_completer(list_stores),
     ),
 ]
 Leftovers = Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import TOKENIZERS, complete, list_corpora, list_runs, list_stores
+from synthcli.cli.completion import TOKENIZERS, complete_runs, list_corpora, list_stores, make_completer
 from synthcli.cli.next_training import prepare_corpus_command
 from synthcli.cli.source_option import Source
 from synthcli.errors import SynthError
@@ -28,14 +28,14 @@ Kind = Annotated[
     str,
     typer.Option(
         help="sentencepiece-unigram, sentencepiece-bpe, byte-level-bpe, …",
-        autocompletion=complete(TOKENIZERS),
+        autocompletion=make_completer(TOKENIZERS),
     ),
 ]
 Size = Annotated[int | None, typer.Option(help="The largest vocabulary wanted.", show_default="32,000")]
 CorpusName = Annotated[
     str | None,
     typer.Option(
-        "--corpus", metavar="NAME", help="Train on this corpus.", autocompletion=complete(list_corpora)
+        "--corpus", metavar="NAME", help="Train on this corpus.", autocompletion=make_completer(list_corpora)
     ),
 ]
 LeastCount = Annotated[
@@ -47,7 +47,7 @@ Place = Annotated[
     typer.Argument(
         metavar="PLACE",
         help="A tokenizer, a store, a checkpoint, GPT-2's or BERT's files.",
-        autocompletion=complete(list_stores, list_runs),
+        autocompletion=make_completer(list_stores, complete_runs),
     ),
 ]
 Text = Annotated[str | None, typer.Option(help="Show what becomes of this text.")]
@@ -121,7 +121,7 @@ def inspect(place: Place, text: Text = None, as_json: AsJson = False) -> None:
         return screen.data(json.dumps(table, indent=2, ensure_ascii=False))
     for note in notes_of(tokenizer):
         screen.say(f"note: {note}")
-    screen.table(None, ["", place], rows_of(tokenizer))
+    screen.table(None, ["", place], list_tokenizer_rows(tokenizer))
     if trial is None:
         return screen.say(f'next: `{shlex.join(["synth", "tokenizer", "inspect", place])} --text "…"`')
     pairs = zip(trial.pieces, trial.ids, strict=True)
@@ -147,7 +147,7 @@ def tokenizer_facts(tokenizer: "Tokenizer") -> dict[str, object]:
     }
 
 
-def rows_of(tokenizer: "Tokenizer") -> list[list[str]]:
+def list_tokenizer_rows(tokenizer: "Tokenizer") -> list[list[str]]:
     """Return the table to print: special ids in one row, and a row for each record of training."""
     from synthcli.data.tokenizers.base import special_ids
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from synthcli.cli import screen
-from synthcli.cli.completion import complete, list_presets, list_runs
+from synthcli.cli.completion import complete_runs, list_presets, make_completer
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import find_begun_runs, same_command, tell_how_to_resume
 from synthcli.cli.panels import RESULT, SETTINGS, WORK
@@ -32,7 +32,7 @@ Presets = Annotated[
     typer.Argument(
         metavar="PRESET...",
         help="Names, or paths of TOML files.",
-        autocompletion=complete(list_presets, list_runs),
+        autocompletion=make_completer(list_presets, complete_runs),
     ),
 ]
 OnlyPlan = Annotated[
@@ -99,14 +99,16 @@ def train(
     refuse_unused_name(name, presets or [], makes_none=resume or only_plan or dry_run)
     trackers = chosen_trackers(track, trains=not (only_plan or dry_run))
     if only_plan or dry_run:
-        return plan(presets, scale, config, overrides, with_store=dry_run)
+        return show_training_plan(presets, scale, config, overrides, with_store=dry_run)
     if not presets and not resume:
         raise SynthError("no preset is named", "list them with `synth presets ls`, or resume with `--resume`")
     if processes > 1:
         refuse_one_of_several(device, processes)
         return in_processes(processes, presets if not resume else None, scale, config, overrides)
     words: list[str | None] = [*presets] if presets else [None]
-    experiments = [None if resume else read(word or "", scale, config, overrides, name) for word in words]
+    experiments = [
+        None if resume else read_preset_early(word or "", scale, config, overrides, name) for word in words
+    ]
     trained = []
     for number, (word, experiment) in enumerate(zip(words, experiments, strict=True), start=1):
         done = (presets or [])[:number]
@@ -123,7 +125,7 @@ def train(
 
 def refuse_unused_name(name: str | None, presets: list[str], makes_none: bool) -> None:
     """Raise where there is not one new run to be called so."""
-    from synthcli.runs.naming import refuse_name
+    from synthcli.runs.naming import refuse_run_name
 
     if name is not None and makes_none:
         raise SynthError(
@@ -133,7 +135,7 @@ def refuse_unused_name(name: str | None, presets: list[str], makes_none: bool) -
         raise SynthError(
             f"`--name {name}` is for one run, and {len(presets)} presets are named", "train them one by one"
         )
-    refuse_name(name, next(iter(presets), None))
+    refuse_run_name(name, next(iter(presets), None))
 
 
 def chosen_trackers(track: list[str] | None, trains: bool = True) -> tuple[str, ...]:
@@ -153,7 +155,7 @@ def shorthands(source: Path | None, seed: int | None) -> list[str]:
     return named if seed is None else [*named, f"training.seed={seed}"]
 
 
-def plan(
+def show_training_plan(
     presets: list[str] | None, scale: str | None, config: Path | None, overrides: list[str], with_store: bool
 ) -> None:
     """Show the plan of presets; with a store, of what it really holds."""
@@ -202,7 +204,7 @@ def how_to_go_on(processes: int, begun: "Sequence[Run]", setting: str = "") -> s
     return "the same command again begins anew, or goes on where it has `--resume`"
 
 
-def read(
+def read_preset_early(
     preset: str, scale: str | None, config: Path | None, overrides: list[str], name: str | None
 ) -> "Experiment":
     """Read a preset, all before any is trained: a mistake in the last is told at once, and without torch."""
@@ -217,7 +219,7 @@ def one(experiment: "Experiment", trackers: tuple[str, ...] = ()) -> "Trained":
 
     with watching(experiment.name, trackers) as observer:
         trained = train_experiment(experiment, observer)
-    report(trained)
+    report_training(trained)
     return trained
 
 
@@ -242,7 +244,7 @@ def resume_training(
     experiment = load_preset(preset, scale, config, overrides) if is_asked else None
     with watching(run.name, trackers) as observer:
         trained = resume_run(run, experiment, observer)
-    report(trained)
+    report_training(trained)
     return trained
 
 
@@ -285,7 +287,7 @@ def show_loaded(report: "LoadReport") -> None:
         screen.say(line)
 
 
-def report(trained: "Trained") -> None:
+def report_training(trained: "Trained") -> None:
     """Say how a training ended and what it wrote; an interrupted one ends the command."""
     from synthcli.runs.verbs import tracker_words
 

@@ -8,7 +8,7 @@ import typer
 
 from synthcli.cli import screen
 from synthcli.cli.compare_options import AsJson, Jobs, OnlyPlan, Output
-from synthcli.cli.completion import complete, list_presets
+from synthcli.cli.completion import list_presets, make_completer
 from synthcli.cli.device_option import Device
 from synthcli.cli.going_on import same_command, tell_how_to_go_on
 from synthcli.cli.panels import WORK
@@ -22,7 +22,7 @@ Preset = Annotated[
     typer.Argument(
         metavar="PRESET",
         help="A preset, a file, or 'NAME=PRESET: KEY=VALUE …'.",
-        autocompletion=complete(list_presets),
+        autocompletion=make_completer(list_presets),
     ),
 ]
 Records = Annotated[

@@ -48,7 +48,7 @@ Halving = Annotated[
 ]
 
 
-def count_trials(tune: list[str] | None, trials: int | None, halving: bool, noise_floor: bool) -> int:
+def read_trial_count(tune: list[str] | None, trials: int | None, halving: bool, noise_floor: bool) -> int:
     """Return how many trials each arm has; raise for what says how to tune where nothing is tuned."""
     if tune and noise_floor:
         message = "a noise floor is of a preset as it is: `--tune` would change it"

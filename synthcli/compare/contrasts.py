@@ -10,7 +10,7 @@ from synthcli.compare.figures import Quantity
 from synthcli.compare.pairs import Pairs, align, bootstrap_differences, bootstrap_p, randomisation_p
 from synthcli.compare.power import smallest_difference
 from synthcli.compare.record import RecordedFigure, RunRecord
-from synthcli.compare.seeds import correlation, gain_of_pairs, sign_flip_floor, sign_flip_p, t_interval
+from synthcli.compare.seeds import correlate_seeds, gain_of_pairs, sign_flip_floor, sign_flip_p, t_interval
 from synthcli.compare.spread import Floor, Spread, spread_of
 from synthcli.compare.verdict import Contrast, Verdict, decide
 from synthcli.errors import SynthError
@@ -57,16 +57,16 @@ def pair_arms(arms: Arms, quantity: Quantity, margin: float, floor: Floor | None
     """Return each arm but the baseline beside it; seeds that both have are pairs."""
     _refuse_other_stores([record for of_arm in arms.values() for record in of_arm.values()])
     (name, baseline), *others = arms.items()
-    return [_compare(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
+    return [_pair_arms(name, baseline, arm, records, quantity, margin, floor) for arm, records in others]
 
 
 def decide_pairs(found: list[PairedArms]) -> list[ContrastTable]:
     """Return a table for each pair of arms; all of them are one family of tests."""
     verdicts = decide([one.contrast for one in found])
-    return [_table(one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
+    return [_contrast_table(one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
 
 
-def figure_of(record: RunRecord, quantity: Quantity) -> RecordedFigure:
+def get_quantity(record: RunRecord, quantity: Quantity) -> RecordedFigure:
     """Return what of a record is compared."""
     for name in quantity.figure_names:
         if (figure := record.figure(name)) is not None:
@@ -82,11 +82,11 @@ def formula_of(figure: RecordedFigure, quantity: Quantity) -> Callable[[Array], 
 
 def value_of(record: RunRecord, quantity: Quantity) -> float:
     """Return the compared figure of a run."""
-    figure = figure_of(record, quantity)
+    figure = get_quantity(record, quantity)
     return float(formula_of(figure, quantity)(figure.kept.statistics.sum(axis=0)))
 
 
-def _compare(
+def _pair_arms(
     base_name: str,
     baseline: Mapping[int, RunRecord],
     arm: str,
@@ -101,7 +101,7 @@ def _compare(
             f"arms `{base_name}` and `{arm}` have no seed in common", "train one seed of both: `--seeds 1`"
         )
     _refuse_other_samples(baseline[seeds[0]], records[seeds[0]], quantity)
-    figures = [[figure_of(side[seed], quantity) for seed in seeds] for side in (records, baseline)]
+    figures = [[get_quantity(side[seed], quantity) for seed in seeds] for side in (records, baseline)]
     sides = [np.stack([figure.kept.statistics for figure in side]) for side in figures]
     ours, theirs = _same_samples(sides[0], sides[1], quantity)
     pairs = Pairs(ours, theirs, formula_of(figures[0][0], quantity))
@@ -151,7 +151,7 @@ def _same_samples(arm: Array, baseline: Array, quantity: Quantity) -> tuple[Arra
     return aligned
 
 
-def _table(one: PairedArms, verdict: Verdict) -> ContrastTable:
+def _contrast_table(one: PairedArms, verdict: Verdict) -> ContrastTable:
     """Return all that is said of a contrast."""
     contrast, pairs = one.contrast, one.pairs
     spread, differences = contrast.spread, pairs.differences()
@@ -174,7 +174,7 @@ def _table(one: PairedArms, verdict: Verdict) -> ContrastTable:
             "interval": t_interval(differences),
             "sign_flip_p": sign_flip_p(differences),
             "smallest_sign_flip_p": sign_flip_floor(len(differences)),
-            "correlation": correlation(arm, baseline),
+            "correlation": correlate_seeds(arm, baseline),
             "gain_of_pairs": gain_of_pairs(arm, baseline),
         },
         "over_samples": {

@@ -41,7 +41,7 @@ Document = tuple[int, str, str]
 """The number of a document, and the hashes of it and of its target."""
 
 
-def _perplexity(sums: Array) -> Array:
+def _exp_ratio(sums: Array) -> Array:
     return np.exp(-ratio(sums))
 
 
@@ -50,9 +50,9 @@ def _bits(sums: Array) -> Array:
 
 
 FORMULAS: Mapping[str, Callable[[Array], Array]] = {
-    "perplexity": _perplexity,
-    "word_perplexity": _perplexity,
-    "byte_perplexity": _perplexity,
+    "perplexity": _exp_ratio,
+    "word_perplexity": _exp_ratio,
+    "byte_perplexity": _exp_ratio,
     "bits_per_byte": _bits,
 }
 

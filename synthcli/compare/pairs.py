@@ -74,7 +74,7 @@ def bootstrap_differences(pairs: Pairs, resamples: int, seed: int = SEED) -> Arr
     """
     return np.concatenate(
         [
-            _figures(pairs, counts @ pairs.arm) - _figures(pairs, counts @ pairs.baseline)
+            _resample_figures(pairs, counts @ pairs.arm) - _resample_figures(pairs, counts @ pairs.baseline)
             for counts in draw_counts(pairs.samples, resamples, seed)
         ]
     )
@@ -83,8 +83,8 @@ def bootstrap_differences(pairs: Pairs, resamples: int, seed: int = SEED) -> Arr
 def draw_counts(samples: int, resamples: int, seed: int) -> Iterator[Array]:
     """Yield how often each sample is drawn, a row a resample, some resamples at a time."""
     generator = np.random.default_rng(seed)
-    for size in _parts(resamples, samples):
-        yield _counts(generator.integers(0, samples, (size, samples)), samples)
+    for size in _resample_chunks(resamples, samples):
+        yield _count_draws(generator.integers(0, samples, (size, samples)), samples)
 
 
 def bootstrap_p(resampled: Array, difference: float) -> float:
@@ -112,11 +112,11 @@ def randomisation_p(pairs: Pairs, trials: int, seed: int = SEED, tie: float | No
     """
     generator, samples = np.random.default_rng(seed), pairs.samples
     actual, more = abs(pairs.differences().mean()), 0
-    for size in _parts(trials, samples, multiple=32):  # numpy draws 32 at a time
+    for size in _resample_chunks(trials, samples, multiple=32):  # numpy draws 32 at a time
         stays = generator.integers(2, size=(size, samples), dtype=bool).astype(np.float64)
         one = stays @ pairs.baseline + (1 - stays) @ pairs.arm
         other = stays @ pairs.arm + (1 - stays) @ pairs.baseline
-        found = (_figures(pairs, one) - _figures(pairs, other)).mean(axis=1)
+        found = (_resample_figures(pairs, one) - _resample_figures(pairs, other)).mean(axis=1)
         more += int(_exceeds(np.abs(found), actual, tie).sum())
     return (more + 1) / (trials + 1)
 
@@ -125,18 +125,18 @@ def _exceeds(sizes: Array, actual: float, tie: float | None) -> npt.NDArray[np.b
     return sizes > actual if tie is None else sizes >= actual - tie
 
 
-def _figures(pairs: Pairs, sums: Array) -> Array:
+def _resample_figures(pairs: Pairs, sums: Array) -> Array:
     """Return figures (resamples, seeds) of sums (seeds, resamples, k)."""
     return pairs.figure(sums).T
 
 
-def _counts(drawn: npt.NDArray[np.int64], samples: int) -> Array:
+def _count_draws(drawn: npt.NDArray[np.int64], samples: int) -> Array:
     """Return how often each sample is drawn, a row a resample."""
     flat = (drawn + samples * np.arange(len(drawn))[:, None]).ravel()
     return np.bincount(flat, minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
 
 
-def _parts(total: int, samples: int, multiple: int = 1) -> Iterator[int]:
+def _resample_chunks(total: int, samples: int, multiple: int = 1) -> Iterator[int]:
     """Yield how many resamples are made at a time."""
     most = max(multiple, ELEMENTS // max(1, samples) // multiple * multiple)
     for start in range(0, total, most):

@@ -33,7 +33,7 @@ def sign_flip_floor(count: int) -> float:
     return min(1.0, 2.0 ** (1 - count))
 
 
-def correlation(arm: Array, baseline: Array) -> float | None:
+def correlate_seeds(arm: Array, baseline: Array) -> float | None:
     """Return how far equal seeds go together (Pearson); None where an arm does not vary, or of two pairs."""
     if len(arm) < 3 or np.std(arm) == 0 or np.std(baseline) == 0:
         return None

@@ -45,10 +45,12 @@ def costs_of(models: Sequence[nn.Module], batch: Batch) -> list[Cost]:
     for _ in range(REPEATS):
         for place, model in enumerate(models):
             seconds[place].append(time_on(device_of(model), partial(logits_of, model, batch)))
-    return [cost_of(model, 1000 * statistics.median(s)) for model, s in zip(models, seconds, strict=True)]
+    return [
+        measure_cost(model, 1000 * statistics.median(s)) for model, s in zip(models, seconds, strict=True)
+    ]
 
 
-def cost_of(model: nn.Module, milliseconds: float) -> Cost:
+def measure_cost(model: nn.Module, milliseconds: float) -> Cost:
     own, config = layer_parameters(model), get_config(model)
     depth = sum(stack.layers for stack in (config.encoder, config.decoder) if stack is not None)
     return Cost(count_parameters(model), own, depth, float(FLOPS_PER_PARAMETER * own), milliseconds)

@@ -17,7 +17,7 @@ from synthcli.data.tokenizers.hugging_face import load_published
 from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError
 from synthcli.importers.hugging_face import load_hugging_face, read_text_form
-from synthcli.importers.hugging_face.options import CONFIG, read_options
+from synthcli.importers.hugging_face.options import CONFIG, read_config_options
 from synthcli.model import ModelConfig
 from synthcli.model.interface import get_config
 from synthcli.training.checkpoints import FOLDER, load_checkpoint, model_of
@@ -81,7 +81,7 @@ def open_teacher(path: Path) -> Teacher:
     model, tokenizer = load_hugging_face(path), load_published(path)
     tokenizer.form = read_text_form(path)
     teacher = _teacher(path, path, model, tokenizer)
-    former = FORMER.get(str(read_options(path).values["model_type"]))
+    former = FORMER.get(str(read_config_options(path).values["model_type"]))
     with suppress(SynthError):
         teacher = teacher if former is None else replace(teacher, former=former(path).hash)
     return teacher

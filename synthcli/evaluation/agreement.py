@@ -73,7 +73,7 @@ def _mean(column: Array, positions: Array) -> Sampled:
     return Sampled(np.stack((column, positions), axis=1), lambda s: ratio(np.maximum(s, (-np.inf, 1.0))))
 
 
-def mean_cosine(sums: Array) -> Score:
+def mean_sample_cosine(sums: Array) -> Score:
     """Return the mean cosine of sums (samples, 2) of cosines and of positions."""
     protocol = "cosine of the last hidden states with the teacher's, mean over real positions"
     return Score("cosine", Sampled(sums, ratio), protocol)

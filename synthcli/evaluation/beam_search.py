@@ -123,7 +123,7 @@ def _choose(search: Search[S], logits: Tensor, length: int) -> None:
     scores = scores.masked_fill(ends, -torch.inf)  # fewer than `beam` went on
     tops = scores[:, 0].tolist()
     is_open = [_may_improve(search, row, top, length) for row, top in enumerate(tops)]
-    _keep(search, scores, beams, words, torch.tensor(is_open))
+    _keep_beams(search, scores, beams, words, torch.tensor(is_open))
 
 
 def _best_words(logits: Tensor, count: int, banned: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -188,7 +188,7 @@ def _may_improve(search: Search[S], row: int, top: float, length: int) -> bool:
     return top / options.penalty(options.max_length) > best.score
 
 
-def _keep(search: Search[S], scores: Tensor, beams: Tensor, words: Tensor, is_open: Tensor) -> None:
+def _keep_beams(search: Search[S], scores: Tensor, beams: Tensor, words: Tensor, is_open: Tensor) -> None:
     rows = torch.arange(len(search.sentences))[:, None].expand_as(beams)
     width = search.tokens.shape[1]
     tokens = torch.cat((search.tokens[rows, beams], words[:, :, None]), dim=2)

@@ -13,7 +13,9 @@ from synthcli.evaluation.score import Score
 def matthews(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> list[Score]:
     """Return the correlation of predicted and true classes  (Matthews 1975; of many, Gorodkin 2004)."""
     protocol = "100 · Matthews' correlation of predicted and true classes; 0 where one of them is constant"
-    return [Score("matthews", Sampled(count_cells(predictions, labels, classes), correlation), protocol)]
+    return [
+        Score("matthews", Sampled(count_cells(predictions, labels, classes), matthews_correlation), protocol)
+    ]
 
 
 def f1(predictions: npt.ArrayLike, labels: npt.ArrayLike, classes: int) -> list[Score]:
@@ -41,7 +43,7 @@ def square(sums: Array) -> Array:
     return sums.reshape(*sums.shape[:-1], classes, classes)
 
 
-def correlation(sums: Array) -> Array:
+def matthews_correlation(sums: Array) -> Array:
     """R = (s·c − Σ p_k t_k) / √((s² − Σ p_k²)(s² − Σ t_k²)): s samples, c right, p_k predicted, t_k true."""
     table = square(sums)
     truths, guesses = table.sum(-1), table.sum(-2)

@@ -7,7 +7,7 @@ from synthcli.evaluation.bootstrap import Array, Sampled
 from synthcli.evaluation.score import Score
 
 
-def correlation(predictions: npt.ArrayLike, scores: npt.ArrayLike) -> list[Score]:
+def correlate_scores(predictions: npt.ArrayLike, scores: npt.ArrayLike) -> list[Score]:
     """Return both correlations; intervals of Spearman's keep the ranks of the whole split."""
     from scipy.stats import rankdata  # takes long to import, and training would
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from synthcli.evaluation.bleu import bleu_of, chrf_of
 from synthcli.evaluation.bootstrap import Array, ratio
-from synthcli.evaluation.confusion import correlation, f1_of_all, f1_of_one
+from synthcli.evaluation.confusion import f1_of_all, f1_of_one, matthews_correlation
 from synthcli.evaluation.correlation import pearson
 from synthcli.evaluation.perplexity import bits_of, loss_of, perplexity_of
 
@@ -25,7 +25,7 @@ FIGURES: Mapping[str, Callable[[Array], Array]] = {
     "loss": loss_of,
     "f1": f1_of_one,
     "f1_macro": f1_of_all,
-    "matthews": correlation,
+    "matthews": matthews_correlation,
     "pearson": pearson,
     "spearman": pearson,
 }

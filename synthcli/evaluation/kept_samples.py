@@ -57,7 +57,7 @@ def _short(value: float) -> float | int:
     return int(value) if value.is_integer() else float(f"{value:.{DIGITS}g}")
 
 
-def to_lines(scores: Sequence[Score]) -> str:
+def figures_to_lines(scores: Sequence[Score]) -> str:
     """Return a line of JSON a figure."""
     known = (score for score in scores if score.name in FIGURES)
     return "".join(json.dumps(KeptSamples.of(score).to_json()) + "\n" for score in known)

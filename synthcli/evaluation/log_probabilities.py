@@ -10,7 +10,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.bootstrap import Array
 from synthcli.evaluation.kept_samples import read_samples
 from synthcli.evaluation.protocols.counts import TextCounts
-from synthcli.evaluation.text_lines import read_lines
+from synthcli.evaluation.text_lines import read_text_lines
 from synthcli.safe_read import parse_json
 
 BASES = {"e": 1.0, "2": math.log(2), "10": math.log(10)}
@@ -36,7 +36,8 @@ def read_kept(path: Path) -> TextCounts:
 def read_log_probabilities(path: Path, base: str, text: Path | None) -> TextCounts:
     """Return the sums of a file with a row of log probabilities a line, and of the text that they are of."""
     rows = [
-        _parse(line.strip(), f"`{path}` line {number:,}") for number, line in enumerate(read_lines(path), 1)
+        _parse(line.strip(), f"`{path}` line {number:,}")
+        for number, line in enumerate(read_text_lines(path), 1)
     ]
     nats = np.array([-BASES[base] * math.fsum(row) for row in rows])
     tokens = np.array([len(row) for row in rows], dtype=np.float64)
@@ -51,7 +52,7 @@ def read_log_probabilities(path: Path, base: str, text: Path | None) -> TextCoun
 
 def count_text(path: Path) -> tuple[Array, Array, Array]:
     """Return words, bytes and ends of every line of a text."""
-    lines = read_lines(path)
+    lines = read_text_lines(path)
     words = np.array([len(line.split()) for line in lines], dtype=np.float64)
     return words, np.array([len(line.encode()) for line in lines], dtype=np.float64), np.ones(len(lines))
 

@@ -16,12 +16,12 @@ from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.evaluation.accuracy import accuracy
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.confusion import f1, matthews
-from synthcli.evaluation.correlation import correlation
+from synthcli.evaluation.correlation import correlate_scores
 from synthcli.evaluation.decoding import search_options, translate
 from synthcli.evaluation.masked_tokens import accuracy_of_tokens, f1_of_tokens
-from synthcli.evaluation.outputs import Outputs, score
+from synthcli.evaluation.outputs import Outputs, score_metric
 from synthcli.evaluation.perplexity import perplexity
-from synthcli.evaluation.rouge import refuse_unreadable
+from synthcli.evaluation.rouge import refuse_unread_letters
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, select_state
 from synthcli.objectives import IGNORED
@@ -93,19 +93,19 @@ def _by_text(metric: str, job: EvaluationJob) -> list[Score]:
         raise SynthError(message, "`perplexity` is what fits it")
     references = examples.texts(chosen)
     if metric == "rouge":  # before anything is written
-        refuse_unreadable(references, job.config.rouge_tokenizer)
+        refuse_unread_letters(references, job.config.rouge_tokenizer)
     sources = [None] * len(chosen) if job.keep is None else examples.sources(chosen)
     outputs = Outputs(sources, [(text,) for text in references], generate_outputs(job))
-    scores = score(metric, outputs, job.config)
+    scores = score_metric(metric, outputs, job.config)
     if job.keep is not None:
         job.keep(outputs, scores)
     return scores
 
 
-def _perplexity(job: EvaluationJob) -> list[Score]:
+def _measure_perplexity(job: EvaluationJob) -> list[Score]:
     """Sum −log p of every target, each example by itself, so that batches do not matter."""
     if job.examples.is_stream:
-        return of_streams(job)
+        return measure_streams(job)
     nats = np.zeros(len(job.chosen))
     tokens = np.zeros(len(job.chosen))
     for places in job.batches(LOGITS // job.model.config.vocab_size):
@@ -120,7 +120,7 @@ def _perplexity(job: EvaluationJob) -> list[Score]:
     return of_text(job, nats, tokens)
 
 
-def of_streams(job: EvaluationJob) -> list[Score]:
+def measure_streams(job: EvaluationJob) -> list[Score]:
     """Sum −log p segment after segment, each after the state of the one before; nothing is left out."""
     model, streams, chosen = job.model, job.examples.streams, job.chosen
     nats, tokens = np.zeros(len(chosen)), np.zeros(len(chosen))
@@ -184,7 +184,7 @@ def _of_masked(metric: OfTokens, job: EvaluationJob) -> list[Score]:
     return metric(len(job.chosen), *(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _accuracy(job: EvaluationJob) -> list[Score]:
+def _measure_accuracy(job: EvaluationJob) -> list[Score]:
     if job.model.config.head.output == "regression":
         hint = "`correlation` is what fits it"
         raise SynthError("`accuracy` counts classes, and this model predicts scores", hint)
@@ -224,7 +224,7 @@ def _correlation(job: EvaluationJob) -> list[Score]:
         batch = job.on_device(places)
         scores[places] = batch.pop("labels").cpu().numpy()
         predictions[places] = _finite(job.model(**batch))[:, 0].float().cpu().numpy()
-    return correlation(predictions, scores)
+    return correlate_scores(predictions, scores)
 
 
 def _finite(figures: Tensor) -> Tensor:
@@ -238,9 +238,13 @@ METRICS: dict[str, dict[str, Callable[[EvaluationJob], list[Score]]]] = {
     "bleu": {"seq2seq": partial(_by_text, "bleu")},
     "rouge": {"seq2seq": partial(_by_text, "rouge")},
     "cider": {"seq2seq": partial(_by_text, "cider")},
-    "perplexity": {"causal-lm": _perplexity, "masked-lm": _perplexity, "seq2seq": _perplexity},
+    "perplexity": {
+        "causal-lm": _measure_perplexity,
+        "masked-lm": _measure_perplexity,
+        "seq2seq": _measure_perplexity,
+    },
     "accuracy": {
-        "classification": _accuracy,
+        "classification": _measure_accuracy,
         "masked-lm": partial(_of_masked, accuracy_of_tokens),
         "seq2seq": partial(_by_text, "accuracy"),
     },
@@ -261,10 +265,10 @@ def is_compared(metric: str, task: str) -> bool:
     return task in METRICS[metric] and (metric, task) not in UNKEPT
 
 
-def measure(metric: str, job: EvaluationJob) -> list[Score]:
+def evaluate_metric(metric: str, job: EvaluationJob) -> list[Score]:
     """Return the scores of one metric, the principal one first."""
     task = job.model.config.task
-    refuse_mismatch(metric, task)
+    refuse_metric(metric, task)
     refuse_headless(job.model.config)
     was_training = job.model.training
     job.model.eval()
@@ -275,7 +279,7 @@ def measure(metric: str, job: EvaluationJob) -> list[Score]:
         job.model.train(was_training)
 
 
-def refuse_mismatch(metric: str, task: str) -> None:
+def refuse_metric(metric: str, task: str) -> None:
     """Raise where a metric has no meaning for a task."""
     if metric not in METRICS:
         raise SynthError(f"unknown metric `{metric}`", did_you_mean(metric, METRICS))

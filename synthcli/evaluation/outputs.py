@@ -13,7 +13,7 @@ from synthcli.evaluation.cider import cider
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.rouge import rouge
 from synthcli.evaluation.score import Score
-from synthcli.safe_read import parse_json, read_bytes, reason
+from synthcli.safe_read import explain_bad_text, parse_json, read_bytes
 
 LARGEST = 2**31  # bytes of a file of outputs
 NAMED = 3  # bad lines of a message
@@ -38,11 +38,11 @@ class Outputs:
         return [list(stream) for stream in zip(*self.references, strict=True)]
 
 
-def _bleu(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
+def _score_bleu(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
     return bleu(outputs.hypotheses, *outputs.streams())
 
 
-def _rouge(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
+def _score_rouge(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
     return rouge(outputs.hypotheses, only_references(outputs, "rouge"), config.rouge_tokenizer)
 
 
@@ -50,19 +50,19 @@ def _cider(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
     return cider(outputs.hypotheses, *outputs.streams())
 
 
-def _accuracy(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
+def _score_exact_match(outputs: Outputs, config: EvaluationConfig) -> list[Score]:
     return exact_match(outputs.hypotheses, only_references(outputs, "accuracy"))
 
 
 SCORERS: dict[str, Callable[[Outputs, EvaluationConfig], list[Score]]] = {
-    "bleu": _bleu,
-    "rouge": _rouge,
+    "bleu": _score_bleu,
+    "rouge": _score_rouge,
     "cider": _cider,
-    "accuracy": _accuracy,
+    "accuracy": _score_exact_match,
 }
 
 
-def score(metric: str, outputs: Outputs, config: EvaluationConfig) -> list[Score]:
+def score_metric(metric: str, outputs: Outputs, config: EvaluationConfig) -> list[Score]:
     """Return the scores of a metric of texts, the principal one first."""
     return SCORERS[metric](outputs, config)
 
@@ -76,7 +76,7 @@ def only_references(outputs: Outputs, metric: str) -> list[str]:
     return first
 
 
-def to_lines(outputs: Outputs, principal: Score) -> str:
+def samples_to_lines(outputs: Outputs, principal: Score) -> str:
     """Return a line of JSON a sample; its score is the principal figure of that sample alone."""
     rows = zip(outputs.sources, outputs.references, outputs.hypotheses, principal.sampled.each(), strict=True)
     return "".join(
@@ -99,9 +99,9 @@ def read_outputs(path: Path, limit: int | None = None) -> tuple[Outputs, int]:
     bad = []
     for number, line in enumerate(lines[:limit], start=1):
         try:
-            rows.append(_row(line, len(rows[0][1]) if rows else None))
+            rows.append(_read_output(line, len(rows[0][1]) if rows else None))
         except ValueError as error:
-            bad.append(f"line {number}: {reason(error).removesuffix(' at line 1')}")
+            bad.append(f"line {number}: {explain_bad_text(error).removesuffix(' at line 1')}")
     if bad or not rows:
         shown = [*bad[:NAMED], *([f"{len(bad) - NAMED:,} more"] if len(bad) > NAMED else [])]
         message = f"`{path}` cannot be scored: {'; '.join(shown)}" if bad else f"`{path}` holds no line"
@@ -119,7 +119,7 @@ def _lines_of(path: Path) -> list[bytes]:
     return lines[:-1] if lines[-1] == b"" else lines
 
 
-def _row(line: bytes, count: int | None) -> Row:
+def _read_output(line: bytes, count: int | None) -> Row:
     """Return source, references and hypothesis of a line; ValueError says what is wrong with it."""
     table = parse_json(line) if line.strip() else None
     if not isinstance(table, dict):

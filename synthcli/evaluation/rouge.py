@@ -27,7 +27,7 @@ def rouge(
     hypotheses: Sequence[str], references: Sequence[str], tokenizer: RougeTokenizer = "ascii"
 ) -> list[Score]:
     """Return rougeL, rougeLsum, rouge1 and rouge2; sentences of a text are its lines."""
-    refuse_unreadable(references, tokenizer)
+    refuse_unread_letters(references, tokenizer)
     return [rouge_of(kind, hypotheses, references, tokenizer) for kind in EVALUATED]
 
 
@@ -95,7 +95,7 @@ def count_dropped(texts: Sequence[str]) -> tuple[int, int]:
     return sum(not character.isascii() for character in letters), len(letters)
 
 
-def refuse_unreadable(references: Sequence[str], tokenizer: RougeTokenizer) -> None:
+def refuse_unread_letters(references: Sequence[str], tokenizer: RougeTokenizer) -> None:
     """Raise where every letter of the references would be dropped."""
     dropped, letters = count_dropped(references) if tokenizer == "ascii" else (0, 0)
     if letters and dropped == letters:

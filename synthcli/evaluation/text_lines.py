@@ -12,7 +12,7 @@ from synthcli.safe_read import read_bytes
 ONE_A_LINE = "one text a line, in the same order; of an empty output an empty line"
 
 
-def read_lines(path: Path) -> list[str]:
+def read_text_lines(path: Path) -> list[str]:
     """Return the lines of a file in UTF-8, packed by gzip or not; `\\n` alone ends one."""
     data = read_unpacked(path)
     try:
@@ -31,13 +31,13 @@ def read_unpacked(path: Path) -> bytes:
     """Return the bytes of a file, unpacked if its name ends in `.gz`."""
     try:
         data = read_bytes(path, LARGEST)
-        return unpack(path, data) if path.suffix == ".gz" else data
+        return gunzip(path, data) if path.suffix == ".gz" else data
     except OSError as error:
         message = f"`{path}` cannot be read: {str(error.strerror or error).lower()}"
         raise SynthError(message, "check the path and its permissions") from error
 
 
-def unpack(path: Path, data: bytes) -> bytes:
+def gunzip(path: Path, data: bytes) -> bytes:
     """Return what gzip packed; raises where that is more than is read, or damaged."""
     try:
         with gzip.open(io.BytesIO(data)) as stream:
@@ -54,7 +54,7 @@ def pair_lines(outputs: Path, references: list[Path], separator: str | None = No
 
     White space at the end of a line is kept, as each protocol has its own notion of it.
     """
-    hypotheses, *streams = [read_lines(path) for path in (outputs, *references)]
+    hypotheses, *streams = [read_text_lines(path) for path in (outputs, *references)]
     for path, stream in zip(references, streams, strict=True):
         if len(stream) != len(hypotheses):
             message = f"`{outputs}` has {count(hypotheses)} and `{path}` {count(stream)}"

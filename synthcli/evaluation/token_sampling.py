@@ -70,7 +70,7 @@ def nucleus(scores: Tensor, share: float | None) -> Tensor:
     return torch.empty_like(scores).scatter(1, places, ordered)
 
 
-def refuse(sampling: Sampling) -> None:
+def refuse_bad_sampling(sampling: Sampling) -> None:
     """Refuse what means nothing."""
     if not math.isfinite(sampling.temperature):
         raise SynthError(

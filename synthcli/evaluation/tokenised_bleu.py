@@ -29,7 +29,9 @@ def bleu_of_tokens(
     from sacrebleu.metrics.bleu import BLEU
 
     numbers: dict[bytes, str] = {}
-    streams = [[_number(text, numbers, splits) for text in stream] for stream in (hypotheses, *references)]
+    streams = [
+        [_number_tokens(text, numbers, splits) for text in stream] for stream in (hypotheses, *references)
+    ]
     statistics = sum_up(BLEU(force=True, tokenize="none"), streams[0], streams[1:])
     compounds = "split" if splits else "whole"
     protocol = f"corpus BLEU of tokens as multi-bleu.perl counts it, compounds {compounds}, case kept, 0-100"
@@ -39,7 +41,7 @@ def bleu_of_tokens(
     return Score(name, Sampled(statistics, multi_bleu_of), protocol, signature)
 
 
-def _number(text: str, numbers: dict[bytes, str], splits: bool) -> str:
+def _number_tokens(text: str, numbers: dict[bytes, str], splits: bool) -> str:
     """Return a text with a number for each token, so that whoever counts sees the same tokens."""
     tokens = (split_compounds(text.encode()) if splits else text.encode()).split()
     return " ".join(numbers.setdefault(token, str(len(numbers))) for token in tokens)

@@ -41,7 +41,7 @@ def cell(text: str) -> str:
     return re.sub(r"(?<!\\)\|", r"\\|", text)
 
 
-def link(text: str, address: str | None) -> str:
+def write_link(text: str, address: str | None) -> str:
     """Return a link with a text; without an address of the web, the text alone."""
     address = one_line(address or "").replace(" ", "%20")
     try:

@@ -13,7 +13,7 @@ def rows(tensors: Mapping[str, Tensor], name: str, what: str) -> int:
     return shape(tensors, name, what)[0]
 
 
-def columns(tensors: Mapping[str, Tensor], name: str, what: str) -> int:
+def count_columns(tensors: Mapping[str, Tensor], name: str, what: str) -> int:
     """Return the length of a matrix's second axis."""
     found = shape(tensors, name, what)
     if len(found) < 2:

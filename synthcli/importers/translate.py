@@ -1,7 +1,7 @@
 """What an import gives: a configuration, and the tensors of a foreign file under our names.
 
-A family describes its tensors as a list of `Entry`; `translate` carries it out and refuses what does not fit,
-so a tensor is never left behind in silence, nor unread (`Spare`).
+A family describes its tensors as a list of `Entry`; `translate_tensors` carries it out and refuses what does
+not fit, so a tensor is never left behind in silence, nor unread (`Spare`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -98,7 +98,7 @@ def explain_refusal(what: str) -> Iterator[None]:
         raise SynthError(message, "are the options those it was trained with?") from error
 
 
-def translate(
+def translate_tensors(
     config: ModelConfig, entries: Iterable[Entry], tensors: Mapping[str, Tensor], spares: Iterable[Spare]
 ) -> TranslatedModel:
     """Return the weights of `config`'s model; what does not fit is an error, as in `fit_entries`."""

@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from synthcli.data.store.inventory import FoundStore, find_among, look_through_stores, refuse_removal
 from synthcli.data.store.store import stores_root
-from synthcli.disk import WAIT, size_of
+from synthcli.disk import WAIT, count_bytes
 from synthcli.errors import SynthError
 from synthcli.runs import runs_root
 from synthcli.runs.inventory import Found, look_through
@@ -61,7 +61,7 @@ def planned(one: FoundStore, runs: dict[str, list[Found]]) -> Removal[FoundStore
     if complete:
         who = "1 complete run reads" if complete == 1 else f"{complete:,} complete runs read"
         notes.append(f"{who} `{one.path}`: `synth eval` would prepare it again")
-    return Removal(one, size_of(one.path), tuple(notes))
+    return Removal(one, count_bytes(one.path), tuple(notes))
 
 
 def row_of_store(one: FoundStore, runs: dict[str, list[Found]]) -> ListedStore:
@@ -73,7 +73,7 @@ def row_of_store(one: FoundStore, runs: dict[str, list[Found]]) -> ListedStore:
         "path": str(one.path),
         "kind": one.kind,
         "state": one.state,
-        "bytes": size_of(one.path),
+        "bytes": count_bytes(one.path),
         "corpus": manifest.get("corpus"),
         "tokenizer": tokenizer.get("kind"),
         "vocab_size": tokenizer.get("vocab_size"),

@@ -9,7 +9,7 @@ from synthcli import atomic_files
 from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.runs import Run
-from synthcli.training.records import read_records
+from synthcli.training.records import read_whole_records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def curves_of(runs: Sequence[Run]) -> list[Curve]:
     names = [run.name for run in runs]
     curves = []
     for run in runs:
-        records = [record.values for record in read_records(run.journal)[0]]
+        records = [record.values for record in read_whole_records(run.journal)[0]]
         loss, validation = points(records, "loss"), points(records, "validation_loss")
         if not loss and not validation:
             message = f"run `{run.path}` has no record of a loss"

@@ -12,7 +12,7 @@ from torch import Tensor
 from synthcli.errors import SynthError
 from synthcli.kernels.choice import VARIABLE
 from synthcli.kernels.library import Kind
-from synthcli.kernels.status import find
+from synthcli.kernels.status import find_library
 from synthcli.model.ops.dispatch import why_not
 from synthcli.model.ops.recurrence import recurrence
 
@@ -75,7 +75,7 @@ def devices() -> list[str]:
         kind for kind in kinds if why_not(kind) is None and (kind == "cpu" or torch.cuda.is_available())
     ]
     if not present:
-        message = f"there is no native kernel to test: {find('cpu').why_not}"
+        message = f"there is no native kernel to test: {find_library('cpu').why_not}"
         raise SynthError(message, "`synth kernels build` makes it; it needs a C++ compiler such as g++")
     return list(present)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from synthcli.kernels.choice import VARIABLE, mode
 from synthcli.kernels.compilers import PROBE_SECONDS, CompileError, run
-from synthcli.kernels.library import refusal
+from synthcli.kernels.library import find_refusal
 from synthcli.kernels.recipes import X86
 from synthcli.kernels.remedy import slow_on_gpu
 from synthcli.kernels.status import Found, find_all
@@ -118,7 +118,7 @@ def why_not_used(found: Found) -> str:
     if mode() == "reference":
         return f"`{VARIABLE}=reference`"
     if found.loads and found.kind == "cuda":
-        return refusal("cuda") if look().has_gpu else "torch finds no GPU"
+        return find_refusal("cuda") if look().has_gpu else "torch finds no GPU"
     return found.why_not
 
 

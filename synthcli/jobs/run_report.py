@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.data.store.store import find_store_by_hash, stores_root
-from synthcli.disk import size_of
+from synthcli.disk import count_bytes
 from synthcli.errors import SynthError
 from synthcli.jobs.run_report_types import (
     ListedCheckpoint,
@@ -17,10 +17,10 @@ from synthcli.jobs.run_report_types import (
 )
 from synthcli.presets.files import read_toml
 from synthcli.runs import Run
-from synthcli.runs.inventory import ROLES, Found, describe, read_ingredients, uses_of
-from synthcli.runs.verbs import TRAINED, verb_of
-from synthcli.training.manifest import read_manifest, step_folders
-from synthcli.training.records import read_records
+from synthcli.runs.inventory import ROLES, Found, describe_run, read_ingredients, uses_of
+from synthcli.runs.verbs import TRAINED, find_run_verb
+from synthcli.training.manifest import read_checkpoint_manifest, step_folders
+from synthcli.training.records import read_whole_records
 
 PARTS = ("checkpoints", "results")  # folders of a run whose sizes are told apart
 
@@ -34,8 +34,8 @@ def row_of(found: Found, root: Path) -> ListedRun:
         "name": found.run.name if found.path.parent != root else None,
         "kind": found.kind,
         "state": found.state,
-        "bytes": size_of(found.path),
-        **describe(found),
+        "bytes": count_bytes(found.path),
+        **describe_run(found),
     }
 
 
@@ -54,7 +54,7 @@ def report_of(found: Found, there: Sequence[Found]) -> RunReport:
         "losses": losses_of(run),
         "speed": speed_of(run),
         "results": {name: figures_of(table) for name, table in run.read_results().items()},
-        "sizes": {part: size_of(run.path / part) for part in PARTS},
+        "sizes": {part: count_bytes(run.path / part) for part in PARTS},
         "sessions": sessions,
         "notes": notes_of(run),
     }
@@ -62,10 +62,10 @@ def report_of(found: Found, there: Sequence[Found]) -> RunReport:
 
 def notes_of(run: Run) -> list[str]:
     """Return what is amiss with the records of a run: a file that is gone, lines that are not whole."""
-    is_trained = run.last is not None and verb_of(run) in (*TRAINED, "heal")
+    is_trained = run.last is not None and find_run_verb(run) in (*TRAINED, "heal")
     notes = []
     for path in (run.journal, run.timings):
-        damaged = read_records(path)[1]
+        damaged = read_whole_records(path)[1]
         if is_trained and not path.exists():
             notes.append(f"`{path.name}` is gone")
         elif damaged:
@@ -83,18 +83,18 @@ def store_of(run: Run, preset: Mapping[str, object]) -> RunStore | None:
 
 
 def checkpoint_of(path: Path) -> ListedCheckpoint:
-    manifest = read_manifest(path)
+    manifest = read_checkpoint_manifest(path)
     return {
         "name": path.name,
         "step": manifest.step,
         "validation_loss": manifest.validation_loss,
-        "bytes": size_of(path),
+        "bytes": count_bytes(path),
     }
 
 
 def losses_of(run: Run) -> dict[str, StepValue | None]:
     """Return the last losses of a journal, and the least validation loss with its step."""
-    records = [record.values for record in read_records(run.journal)[0]]
+    records = [record.values for record in read_whole_records(run.journal)[0]]
     trained = [one for one in records if isinstance(one.get("loss"), float)]
     evaluated = [one for one in records if isinstance(one.get("validation_loss"), float)]
     best = min(evaluated, key=lambda one: one["validation_loss"], default=None)
@@ -111,7 +111,7 @@ def _at(record: Mapping[str, Any], key: str) -> StepValue:
 
 def speed_of(run: Run) -> RunSpeed:
     """Return seconds, tokens a second and the most memory; null is what was not noted."""
-    records = [record.values for record in read_records(run.timings)[0]]
+    records = [record.values for record in read_whole_records(run.timings)[0]]
     timed = [one for one in records if _has(one, "seconds") and _has(one, "tokens_per_second")]
     seconds = sum(one["seconds"] for one in timed)
     tokens = sum(one["seconds"] * one["tokens_per_second"] for one in timed)

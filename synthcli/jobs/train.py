@@ -12,7 +12,7 @@ from synthcli.data.examples.examples import Examples
 from synthcli.data.store.store import Store
 from synthcli.device import current_device
 from synthcli.errors import SynthError
-from synthcli.evaluation.measure import refuse_headless, refuse_mismatch
+from synthcli.evaluation.measure import refuse_headless, refuse_metric
 from synthcli.jobs.evaluate.evaluate import own_tokenizer
 from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
@@ -21,7 +21,7 @@ from synthcli.memory import refuse_larger
 from synthcli.model import build
 from synthcli.model.ops.dispatch import description, uses_kernels
 from synthcli.objectives import OBJECTIVES
-from synthcli.presets import Plan, plan, preset_names
+from synthcli.presets import Plan, plan_training, preset_names
 from synthcli.presets.commands import build_command
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
@@ -36,7 +36,7 @@ from synthcli.runs import (
     note_unfinished,
     read_experiment,
     refuse_differences,
-    refuse_other_verb,
+    refuse_other_command,
     refuse_unwritable_runs,
     start_run,
 )
@@ -108,15 +108,15 @@ def planned(experiment: Experiment) -> Plan:
     """Return the plan of an experiment with what its store really holds, if it is prepared."""
     store = prepared_store(with_places(experiment, [TOKENIZER]).data)
     if store is None:
-        return plan(experiment)
-    return plan(fitted(experiment, store), {split: store.rows(split) for split in store.splits})
+        return plan_training(experiment)
+    return plan_training(fitted(experiment, store), {split: store.rows(split) for split in store.splits})
 
 
 def train_experiment(experiment: Experiment, observer: Observer, verb: str = "train") -> Trained:
     """Train in a new run of a command."""
     refuse_unwritable_runs()
     for metric in experiment.evaluation.metrics:
-        refuse_mismatch(metric, experiment.model.task)
+        refuse_metric(metric, experiment.model.task)
     refuse_headless(experiment.model)
     experiment = without_teacher(experiment, observer)
     refuse_larger_than_memory(experiment)  # before its corpus is prepared
@@ -150,7 +150,7 @@ def without_teacher(experiment: Experiment, observer: Observer) -> Experiment:
 
 def resume_run(run: Run, experiment: Experiment | None, observer: Observer) -> Trained:
     """Continue a run from its last checkpoint; another configuration is refused, naming what differs."""
-    refuse_other_verb(run, "train")
+    refuse_other_command(run, "train")
     is_done = run.is_finished or run.last is not None  # then its own checkpoint holds all there is of a start
     own = read_experiment(run, *([] if is_done else [START]), say=observer.say)
     if experiment is not None:

@@ -55,7 +55,7 @@ def mode_of_environment() -> str:
     return check_mode(os.environ.get("SYNTH_BUILD_KERNELS") or "auto", "SYNTH_BUILD_KERNELS")
 
 
-def build(
+def build_kernels(
     target: Path,
     mode: str,
     *,
@@ -67,7 +67,7 @@ def build(
     sources = (sources or places.sources()).resolve()
     architectures = os.environ.get("SYNTH_CUDA_ARCHITECTURES", "") if architectures is None else architectures
     seconds = seconds or (PATIENT_SECONDS if mode == "require" else SECONDS)
-    report = Report(places.interface_version(sources), places.digest(sources), Part("off"), Part("off"))
+    report = Report(places.interface_version(sources), places.hash_sources(sources), Part("off"), Part("off"))
     try:
         with workplace(target.absolute()) as work:
             bench = Bench(work, sources, report.abi, architectures, seconds)

@@ -105,7 +105,7 @@ class _Started:
             raise CompileError(f"{name} did not finish within {seconds:g} seconds") from None
         text = output.decode(errors="replace")
         if self.process.returncode:
-            raise CompileError(f"{name}: {first_error(text) or _end(self.process.returncode)}")
+            raise CompileError(f"{name}: {first_error(text) or _describe_exit(self.process.returncode)}")
         return text
 
 
@@ -141,5 +141,5 @@ def first_error(output: str) -> str:
     return (errors[0] if errors else lines[-1] if lines else "")[:LONGEST_REASON]
 
 
-def _end(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"ended by signal {-code}" if code < 0 else f"exit status {code}"

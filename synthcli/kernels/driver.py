@@ -53,14 +53,14 @@ class Driver:
 
 
 def _other_gpu(target: str, architectures: Sequence[str]) -> str:
-    numbers = [_number(one) for one in architectures]
+    numbers = [_architecture_number(one) for one in architectures]
     names = f": {' '.join(architectures)}" if architectures else ""
-    if numbers and _number(target) < min(numbers):
+    if numbers and _architecture_number(target) < min(numbers):
         return f"the GPU is {target}, older than all that the library is compiled for{names}"
     return f"the GPU is {target}, which the library is not compiled for{names}"
 
 
-def _number(architecture: str) -> int:
+def _architecture_number(architecture: str) -> int:
     return int("0" + "".join(filter(str.isdigit, architecture)))
 
 

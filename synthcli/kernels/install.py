@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synthcli.kernels.places import BY_OTHERS, FILES
-from synthcli.kernels.report import FILE, Report, as_text, read
+from synthcli.kernels.report import FILE, Report, as_text, read_report
 
 UNFINISHED = ".unfinished-"
 LOCK = ".lock"
@@ -44,7 +44,7 @@ def install(work: Path, target: Path, report: Report) -> None:
 
     Between a report and libraries of other sources there is a moment without any report: never a false one.
     """
-    previous = read(target)
+    previous = read_report(target)
     if previous and previous.sources != report.sources:
         (target / FILE).unlink()
         previous = None

@@ -22,7 +22,7 @@ class Unavailable(Exception):  # noqa: N818 - an answer more than an error
 class Library:
     """A loaded library. `forward` and `backward` take a problem and where to run it: see `run`.
 
-    That it is loaded does not say that a GPU can run it: `refusal` does.
+    That it is loaded does not say that a GPU can run it: `find_refusal` does.
     """
 
     kind: Kind
@@ -106,7 +106,7 @@ def explainer(cuda_error: Callable[[int], bytes] | None) -> Callable[[int], str]
     return explain
 
 
-def load(kind: Kind, device: int | None = None) -> Library:
+def load_library(kind: Kind, device: int | None = None) -> Library:
     """Return the library of the best folder that has one; raise Unavailable with every reason else.
 
     Of several for CUDA it is the first that can run on a device, None being the current one.
@@ -139,9 +139,9 @@ def outcome(kind: Kind) -> tuple[Library, ...] | str:
     return tuple(found) or "; ".join(reasons) or reason_for_absence(kind)
 
 
-def refusal(kind: Kind, device: int | None = None) -> str:
+def find_refusal(kind: Kind, device: int | None = None) -> str:
     """Return why what is loaded cannot run on a device, None being the current one; nothing where it can."""
-    return load(kind, device).refusal(device)
+    return load_library(kind, device).refusal(device)
 
 
 @cache
@@ -150,17 +150,17 @@ def _refusal(library: Library, device: int) -> str:
 
 
 def _ask(library: Library, device: int) -> str:
-    from synthcli.kernels.report import read
+    from synthcli.kernels.report import read_report
 
-    report = read(library.path.parent)
+    report = read_report(library.path.parent)
     return library.driver.refusal(device, report.cuda.targets if report else ()) if library.driver else ""
 
 
 def check_whole(kind: Kind, path: Path) -> None:
     """Raise Unavailable unless the file is the one that was built: a cut one can end the process."""
-    from synthcli.kernels.report import read
+    from synthcli.kernels.report import read_report
 
-    report = read(path.parent)
+    report = read_report(path.parent)
     wanted = report.parts[kind].sha256 if report is not None else ""
     if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
         raise Unavailable(f"`{path}` is damaged, or not the library that `built.json` beside it names")

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.kernels.report import FILE, Report, read
+from synthcli.kernels.report import FILE, Report, read_report
 
 FILES = {"cpu": "libsynth_sru_cpu.so", "cuda": "libsynth_sru_cuda.so"}
 INTERFACE = "sru_abi.h"
@@ -29,7 +29,7 @@ def is_checkout() -> bool:
     return not (PACKAGE / "source").is_dir()
 
 
-def digest(folder: Path) -> str:
+def hash_sources(folder: Path) -> str:
     """Return the sha256 of a folder's kernel sources, names and contents."""
     total = hashlib.sha256()
     for file in sorted(file for file in folder.glob("*") if file.suffix in SUFFIXES):
@@ -103,9 +103,9 @@ class Place:
 
 def places() -> list[Place]:
     """Return the folders looked at, best first."""
-    current = digest(sources())
+    current = hash_sources(sources())
     folders = dict.fromkeys((user_folder(), package_folder()))
-    reports = {folder: read(folder) for folder in folders}
+    reports = {folder: read_report(folder) for folder in folders}
     return [Place(at, made, bool(made and made.sources != current)) for at, made in reports.items()]
 
 

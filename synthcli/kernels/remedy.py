@@ -2,7 +2,7 @@
 
 from synthcli.kernels.choice import VARIABLE
 from synthcli.kernels.compilers import CompileError, NoCompilerError, find_cxx, find_nvcc
-from synthcli.kernels.library import Kind, Unavailable, load
+from synthcli.kernels.library import Kind, Unavailable, load_library
 
 NVCC_PACKAGE = "nvidia-cuda-nvcc"
 
@@ -10,7 +10,7 @@ NVCC_PACKAGE = "nvidia-cuda-nvcc"
 def remedy(kind: Kind) -> str:
     """Return how to get a library that runs here."""
     try:
-        driver = load(kind).driver
+        driver = load_library(kind).driver
     except Unavailable:
         driver = None
     return (driver.advice() if driver else "") or _to_build(kind)

@@ -52,27 +52,27 @@ class Report:
         return Report(self.abi, self.sources, **{**self.parts, **parts})
 
 
-def as_data(kind: str, part: Part) -> dict[str, Any]:
+def entry_of_part(kind: str, part: Part) -> dict[str, Any]:
     """Return a library's entry of `built.json`."""
     return {TARGETS[kind] if key == "targets" else key: value for key, value in asdict(part).items()}
 
 
 def as_text(report: Report) -> str:
-    parts = {kind: as_data(kind, part) for kind, part in report.parts.items()}
+    parts = {kind: entry_of_part(kind, part) for kind, part in report.parts.items()}
     return json.dumps({"abi": report.abi, "sources": report.sources, **parts}, indent=2) + "\n"
 
 
-def read(folder: Path) -> Report | None:
+def read_report(folder: Path) -> Report | None:
     """Return the report of a folder, or None where there is none that can be read."""
     try:
         data = read_json(folder / FILE)
-        parts = {kind: _part(kind, data[kind]) for kind in TARGETS}
+        parts = {kind: _read_part(kind, data[kind]) for kind in TARGETS}
         return Report(int(data["abi"]), str(data["sources"]), **parts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SynthError):
         return None
 
 
-def _part(kind: str, data: dict[str, Any]) -> Part:
+def _read_part(kind: str, data: dict[str, Any]) -> Part:
     entry = dict(data)
     entry["targets"] = tuple(str(one) for one in entry.pop(TARGETS[kind]))
     if entry["status"] not in STATUSES:

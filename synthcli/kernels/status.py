@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from synthcli.kernels import library, places
-from synthcli.kernels.report import Part, as_data, read
+from synthcli.kernels.report import Part, entry_of_part, read_report
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,24 @@ class Found:
 
     def as_data(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        built = as_data(self.kind, self.part or Part("absent", reason=self.why_not))
+        built = entry_of_part(self.kind, self.part or Part("absent", reason=self.why_not))
         folder = str(self.folder) if self.folder else None
         return built | {"folder": folder, "loads": self.loads, "target": self.target, "why_not": self.why_not}
 
 
-def find(kind: library.Kind) -> Found:
+def find_library(kind: library.Kind) -> Found:
     """Look for a library and load it."""
     try:
-        loaded = library.load(kind)
+        loaded = library.load_library(kind)
     except library.Unavailable as error:
         place = next((place for place in places.places() if place.report), None)
         is_current = place is not None and not place.is_stale
         part = place.report.parts[kind] if place and place.report and is_current else None
         return Found(kind, place.folder if place else None, part, "", str(error))
-    report = read(loaded.path.parent)
+    report = read_report(loaded.path.parent)
     return Found(kind, loaded.path.parent, report.parts[kind] if report else None, loaded.target, "")
 
 
 def find_all() -> dict[str, Found]:
     """Look for every library."""
-    return {kind: find(kind) for kind in get_args(library.Kind)}
+    return {kind: find_library(kind) for kind in get_args(library.Kind)}

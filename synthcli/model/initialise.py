@@ -49,7 +49,7 @@ def _draw_all(model: nn.Module, config: InitConfig) -> None:
         elif isinstance(module, AdaptiveHead):
             _draw_adaptive_head(module, config)
         elif isinstance(module, LanguageModelHead):
-            _draw_table(module.weight, config, module.weight.shape[1])
+            _initialise_table(module.weight, config, module.weight.shape[1])
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     for module in model.modules():
@@ -88,7 +88,7 @@ def _draw_map(module: nn.Linear, config: InitConfig, std: float) -> None:
         nn.init.zeros_(module.bias)
 
 
-def _draw_table(weight: torch.Tensor, config: InitConfig, d_model: int) -> None:
+def _initialise_table(weight: torch.Tensor, config: InitConfig, d_model: int) -> None:
     if config.kind == "normal":
         nn.init.normal_(weight, std=config.std)
     elif config.kind == "xavier-uniform":
@@ -104,7 +104,7 @@ def _draw_embeddings(module: Embeddings, config: InitConfig) -> None:
     tables = list(tokens.tables) if isinstance(tokens, AdaptiveEmbedding) else [tokens]
     for table in tables:
         width = d_model if config.kind == "xavier-uniform" else table.weight.shape[1]
-        _draw_table(table.weight, config, width)
+        _initialise_table(table.weight, config, width)
     for extra in (module.positions, module.token_types):
         if extra is not None and config.kind == "normal":
             nn.init.normal_(extra.weight, std=config.std)
@@ -119,12 +119,12 @@ def _draw_adaptive_head(module: AdaptiveHead, config: InitConfig) -> None:
     d_model = next(iter(module.projections)).shape[0]
     if not module.is_tied:
         for weight in module.weights:
-            _draw_table(weight, config, d_model if config.kind == "xavier-uniform" else weight.shape[1])
+            _initialise_table(weight, config, d_model if config.kind == "xavier-uniform" else weight.shape[1])
     if not module.ties_projections:
         for projection in module.projections:
             nn.init.xavier_uniform_(projection)
     if module.cluster_weight is not None and module.cluster_bias is not None:
-        _draw_table(module.cluster_weight, config, module.cluster_weight.shape[1])
+        _initialise_table(module.cluster_weight, config, module.cluster_weight.shape[1])
         nn.init.zeros_(module.cluster_bias)
     for bias in module.biases or ():
         nn.init.zeros_(bias)

@@ -142,13 +142,15 @@ class _Cast(torch.autograd.Function):
         for counts in rows:
             own = parts[len(views) : len(views) + len(counts)]
             stacks.append(_empty_stack(own, counts, dtype))
-            views += _split(stacks[-1], counts)
-        _copy(views, parts)
+            views += _split_rows(stacks[-1], counts)
+        _copy_pairs(views, parts)
         return tuple(stacks)
 
     @staticmethod
     def backward(ctx: _CastContext, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        parts = [part for counts, grad in zip(ctx.rows, grads, strict=True) for part in _split(grad, counts)]
+        parts = [
+            part for counts, grad in zip(ctx.rows, grads, strict=True) for part in _split_rows(grad, counts)
+        ]
         needed = zip(parts, ctx.types, ctx.needs_input_grad[2:], strict=True)
         wanted = [part if dtype is not None and needs else None for part, dtype, needs in needed]
         if torch.is_grad_enabled():  # what is differentiated again
@@ -156,7 +158,7 @@ class _Cast(torch.autograd.Function):
             return None, None, *by
         types = zip(wanted, ctx.types, strict=True)
         results = [t if t is None else torch.empty_like(t, dtype=dtype) for t, dtype in types]
-        _copy(results, wanted)
+        _copy_pairs(results, wanted)
         return None, None, *results
 
 
@@ -173,13 +175,13 @@ def _empty_stack(
     return make((sum(rows), *present[0].shape[1:]), dtype=dtype)
 
 
-def _split(stack: Tensor | None, rows: tuple[int, ...]) -> Iterable[Tensor | None]:
+def _split_rows(stack: Tensor | None, rows: tuple[int, ...]) -> Iterable[Tensor | None]:
     if stack is None or len(rows) == 1:
         return [stack] * len(rows)
     return stack.split_with_sizes(rows)
 
 
-def _copy(targets: Sequence[Tensor | None], sources: Sequence[Tensor | None]) -> None:
+def _copy_pairs(targets: Sequence[Tensor | None], sources: Sequence[Tensor | None]) -> None:
     """Copy each source to its target, whatever their types, by one operation; what is absent is left out."""
     pairs = [(to, of) for to, of in zip(targets, sources, strict=True) if to is not None and of is not None]
     if pairs:

@@ -57,14 +57,14 @@ class ClassifierHead(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "batch length d_model"], padding: Bool[Tensor, "batch length"] | None
     ) -> Float[Tensor, "batch classes"]:
-        pooled = pool(hidden, padding, self.pool)
+        pooled = pool_positions(hidden, padding, self.pool)
         if self.pooler is not None:
             pooled = torch.tanh(self.pooler(pooled))
         logits: Tensor = self.output(pooled)
         return logits
 
 
-def pool(
+def pool_positions(
     hidden: Float[Tensor, "batch length d_model"],
     padding: Bool[Tensor, "batch length"] | None,
     kind: PoolName,

@@ -3,7 +3,7 @@
 from synthcli.presets.compare import differences
 from synthcli.presets.dumping import dump
 from synthcli.presets.files import find_preset, library_folder, preset_names
-from synthcli.presets.planning import Plan, plan
+from synthcli.presets.planning import Plan, plan_training
 from synthcli.presets.resolve import load_preset
 
 __all__ = [
@@ -13,6 +13,6 @@ __all__ = [
     "find_preset",
     "library_folder",
     "load_preset",
-    "plan",
+    "plan_training",
     "preset_names",
 ]

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import TypedDict
 
-from synthcli.presets.commands import verb_of
+from synthcli.presets.commands import find_preset_verb
 from synthcli.presets.merge import values_of
 from synthcli.presets.resolve import load_preset, merge_tree
-from synthcli.presets.sizes import key_of, read_recorded_sizes, size_of
+from synthcli.presets.sizes import key_of, measure_model, read_recorded_sizes
 
 
 class ListedPreset(TypedDict):
@@ -24,13 +24,13 @@ def summarise(name: str) -> ListedPreset:
     """Return a preset's row; one that is not as it was recorded is validated, and its model built."""
     table = values_of(merge_tree(name, None, None, ()))
     paper = table.get("paper")
-    size = read_recorded_sizes().get(key_of_preset(table)) or size_of(
+    size = read_recorded_sizes().get(key_of_preset(table)) or measure_model(
         load_preset(name).model.model_dump_json()
     )
     return {
         "name": str(table["name"]),
         "title": str(table["title"]),
-        "verb": verb_of(table),
+        "verb": find_preset_verb(table),
         "paper": paper if isinstance(paper, dict) else None,
         "parameters": size.total,
     }

@@ -15,7 +15,7 @@ VERBS: dict[Method, str] = {
 }
 
 
-def verb_of(table: Mapping[str, object]) -> str:
+def find_preset_verb(table: Mapping[str, object]) -> str:
     """Return the command that a preset is for, its table unchecked."""
     compress = table.get("compress")
     method = compress.get("method") if isinstance(compress, dict) else None

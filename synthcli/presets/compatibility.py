@@ -25,7 +25,7 @@ def misfits(table: Mapping[str, object], origin: str) -> list[str]:
     try:
         corpus = find_corpus(name)
     except SynthError as error:
-        return [f"{key} is no corpus; {reason(name, error)}"]
+        return [f"{key} is no corpus; {suggest_corpus(name, error)}"]
     task = model.get("task")
     if not isinstance(task, str) or task not in KINDS_OF_TASK:
         return []  # likewise
@@ -34,7 +34,7 @@ def misfits(table: Mapping[str, object], origin: str) -> list[str]:
     if task == "seq2seq" and "denoising" in data:
         wanted = ("text",)  # the pairs are made from it
     if task == "classification" and kind in wanted:
-        output = output_of(model)
+        output = head_output(model)
         reader, wanted = f'`model.head.output = "{output}"`', (KIND_OF_OUTPUT.get(output, kind),)
     if kind in wanted:
         return unfit_layout(data, key) if kind == "pairs" else []
@@ -53,12 +53,12 @@ def unfit_layout(data: Mapping[str, object], key: str) -> list[str]:
     return [f'{key} holds pairs, which `data.layout = "{layout}"` cannot join to one text, allowed: `rows`']
 
 
-def reason(name: str, error: SynthError) -> str:
+def suggest_corpus(name: str, error: SynthError) -> str:
     """Return what to write instead; of options, what is wrong with them too."""
     return f"{error.message}: {error.hint}" if ":" in name else error.hint
 
 
-def output_of(model: Mapping[str, object]) -> str:
+def head_output(model: Mapping[str, object]) -> str:
     """Return what the head of a classifier is asked to give."""
     head = model.get("head")
     return str(head.get("output", "classes")) if isinstance(head, dict) else "classes"

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcli.errors import SynthError
-from synthcli.presets.commands import build_command, verb_of
-from synthcli.presets.merge import Tree, merge, trace, values_of
+from synthcli.presets.commands import build_command, find_preset_verb
+from synthcli.presets.merge import Tree, merge_trees, trace, values_of
 from synthcli.presets.overrides import parse_overrides
-from synthcli.presets.resolve import check, config_layer, merge_tree, resolve
+from synthcli.presets.resolve import check_tree, config_layer, merge_tree, resolve
 
 if TYPE_CHECKING:
     from synthcli.compress.config import CompressConfig
@@ -49,14 +49,14 @@ def load_compression(
     `flags` are settings of `[compress]`, laid over all else.
     """
     layers = [{} if config_file is None else config_layer(config_file), parse_overrides(overrides)]
-    asked = merge(merge(*layers), {"compress": flags} if flags else {})
+    asked = merge_trees(merge_trees(*layers), {"compress": flags} if flags else {})
     if preset is None:
         if scale is not None:
             raise SynthError("`--scale` belongs to a preset, and none is named", "give `--preset NAME`")
         return Compression(_alone(verb, asked))
     tree = merge_tree(preset, scale, None, ())
     refuse_other_verb(preset, values_of(tree), verb)
-    experiment = resolve(preset, merge(tree, asked))
+    experiment = resolve(preset, merge_trees(tree, asked))
     own = asked.get("compress")
     is_other = isinstance(own, dict) and bool(OTHER_STUDENT.get(verb, set()) & own.keys())
     return Compression(experiment.compress, experiment.model, None if is_other else experiment.name)
@@ -67,8 +67,8 @@ def _alone(verb: str, asked: Tree) -> "CompressConfig":
     from synthcli.compress.config import Alone
     from synthcli.presets.derived import derive_compression
 
-    tree = merge(trace({"compress": {"method": verb} | ALONE[verb]}, f"synth {verb}"), asked)
-    found, problems = check(Alone, derive_compression(tree))
+    tree = merge_trees(trace({"compress": {"method": verb} | ALONE[verb]}, f"synth {verb}"), asked)
+    found, problems = check_tree(Alone, derive_compression(tree))
     if found is None:
         hint = f"`synth {verb} --help` explains the options, `docs/compress.md` the settings"
         raise SynthError("\n  ".join(problems), hint)
@@ -77,7 +77,7 @@ def _alone(verb: str, asked: Tree) -> "CompressConfig":
 
 def refuse_other_verb(preset: str, table: Mapping[str, object], verb: str) -> None:
     """Raise where a preset is for another command."""
-    own = verb_of(table)
+    own = find_preset_verb(table)
     if own == verb:
         return
     what = f"is for `synth {own}`" if table.get("compress") else "has no `[compress]`"

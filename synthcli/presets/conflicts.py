@@ -20,7 +20,7 @@ def clashes(
     if data.layout != "streams":
         yield from of_evaluation(data.layout, evaluation)
     elif model.task == "causal-lm":
-        yield from of_streams(model, evaluation)
+        yield from find_stream_conflicts(model, evaluation)
 
 
 def of_smoothing(model: "ModelConfig", label_smoothing: float) -> Iterator[str]:
@@ -52,7 +52,7 @@ def of_context(model: "ModelConfig", layout: str, evaluation: "EvaluationConfig"
         yield f"{key} leaves nothing to predict of a window, `decoder.max_length = {model.max_target_length}`"
 
 
-def of_streams(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator[str]:
+def find_stream_conflicts(model: "ModelConfig", evaluation: "EvaluationConfig") -> Iterator[str]:
     """Yield why a model cannot read segment after segment."""
     if not model.is_recurrent:
         kinds = ", ".join(sorted({f"`{mixer.kind}`" for _, _, mixer in model.mixers()}))

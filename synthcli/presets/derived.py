@@ -7,7 +7,7 @@ from synthcli.compress.distill.students import rate_of
 from synthcli.data.config import TokenizerConfig
 from synthcli.data.corpora import find_corpus
 from synthcli.errors import SynthError
-from synthcli.presets.merge import Sourced, Tree, merge, tables, trace, values_of
+from synthcli.presets.merge import Sourced, Tree, merge_trees, tables, trace, values_of
 
 OF_PRESETS = ("--scale", "default")  # who says the scale of a preset that is no run's
 
@@ -20,8 +20,8 @@ def derive(tree: Tree) -> Tree:
     below = trace({"model": size}, "derived from data.tokenizer.vocab_size")
     classes = num_classes(data.get("corpus"))
     if classes and model.get("task") == "classification":
-        below = merge(below, trace({"model": {"num_classes": classes}}, "derived from data.corpus"))
-    return derive_compression(merge(below, tree))
+        below = merge_trees(below, trace({"model": {"num_classes": classes}}, "derived from data.corpus"))
+    return derive_compression(merge_trees(below, tree))
 
 
 def derive_compression(tree: Tree) -> Tree:
@@ -37,11 +37,11 @@ def derive_compression(tree: Tree) -> Tree:
     if not isinstance(scale := tree.get("scale"), Sourced) or scale.source in OF_PRESETS:
         for key, own, source in (("seed", training, "training.seed"), ("source", data, "data.source")):
             if key in fields and key in own:
-                below = merge(below, trace({"compress": {key: own[key]}}, f"derived from {source}"))
+                below = merge_trees(below, trace({"compress": {key: own[key]}}, f"derived from {source}"))
     if "mixer" in fields and isinstance(mixer := compress.get("mixer"), str):
         rate = trace({"compress": {"learning_rate": rate_of(mixer)}}, "derived from compress.mixer")
-        below = merge(below, rate)
-    return merge(below, tree) if below else tree
+        below = merge_trees(below, rate)
+    return merge_trees(below, tree) if below else tree
 
 
 def vocabulary(tokenizer: object) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.presets.grid import GRID, cells
+from synthcli.presets.grid import GRID, grid_cells
 from synthcli.presets.old_names import preset_now
 from synthcli.safe_read import parse_toml, read_bytes
 
@@ -28,7 +28,8 @@ def library_folder() -> Path:
 def library_files() -> Mapping[str, Path]:
     """Return where every preset of the library stands, by name, families included: its file.
 
-    A preset of a grid has none; its path is where it would stand, and `origin_of` says which family makes it.
+    A preset of a grid has none; its path is where it would stand; `describe_origin` says which family makes
+    it.
     """
     files = {path.stem: path for path in files_on_disk()}
     made = {path.stem: path for path in _grid_presets()}
@@ -48,12 +49,12 @@ def _grid_presets() -> Mapping[Path, tuple[Path, dict[str, object]]]:
     found = {}
     for path in files_on_disk():
         if b"[grid]" in path.read_bytes():
-            for name, table in cells(path.stem, read_toml(path)[GRID]):
+            for name, table in grid_cells(path.stem, read_toml(path)[GRID]):
                 found[path.with_name(f"{name}.toml")] = (path, table)
     return found
 
 
-def origin_of(path: Path) -> str:
+def describe_origin(path: Path) -> str:
     """Return where a preset is said: its file, or the grid of its family's."""
     return f"grid of {_grid_presets()[path][0].name}" if path in _grid_presets() else path.name
 
@@ -70,14 +71,14 @@ def preset_names() -> list[str]:
 
 def find_preset(word: str) -> Path:
     """Return the file of a preset: a path that ends in `.toml`, or a name of the library."""
-    path = find_file(word)
+    path = find_preset_file(word)
     if read_preset(path).get("abstract", False):
         family = [name for name in preset_names() if name.startswith(path.stem)] or preset_names()
         raise SynthError(f"`{word}` is a family of presets, not a preset", did_you_mean(word, family))
     return path
 
 
-def find_file(word: str, beside: Path | None = None) -> Path:
+def find_preset_file(word: str, beside: Path | None = None) -> Path:
     """Return the file `word` names, families included; a relative path starts at the folder `beside`."""
     if word.endswith(".toml"):
         path = (beside or Path()) / word
@@ -88,7 +89,7 @@ def find_file(word: str, beside: Path | None = None) -> Path:
         return path
     found = library_files().get(preset_now(word))
     if found is None:
-        raise SynthError(f"no preset is called `{word}`", _instead_of(word, beside or Path()))
+        raise SynthError(f"no preset is called `{word}`", _suggest_preset(word, beside or Path()))
     return found
 
 
@@ -102,7 +103,7 @@ def _read_once(path: Path) -> dict[str, object]:
     return _grid_presets()[path][1] if path in _grid_presets() else read_toml(path)
 
 
-def _instead_of(word: str, beside: Path) -> str:
+def _suggest_preset(word: str, beside: Path) -> str:
     """Return what to write in place of a name that no preset has."""
     if (beside / f"{word}.toml").is_file():
         return f"did you mean `{word}.toml`?"

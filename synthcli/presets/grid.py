@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from synthcli.presets.merge import merge, trace, values_of
+from synthcli.presets.merge import merge_trees, trace, values_of
 
 GRID = "grid"
 PARTS = ("name", "preset")  # of a grid; every other key is an axis
@@ -36,7 +36,7 @@ class Point:
         return str(self.value)
 
 
-def cells(family: str, grid: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
+def grid_cells(family: str, grid: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the presets of a grid: name, and tables as a file of its own would have them."""
     axes = {name: [_split(entry) for entry in entries] for name, entries in grid.items() if name not in PARTS}
     for chosen in product(*axes.values()):
@@ -45,7 +45,7 @@ def cells(family: str, grid: Mapping[str, Any]) -> Iterator[tuple[str, dict[str,
         assert isinstance(filled, dict)
         tree = trace({"extends": family} | filled, family)
         for _, settings in chosen:
-            tree = merge(tree, trace(settings, family))
+            tree = merge_trees(tree, trace(settings, family))
         yield grid["name"].format(**points), values_of(tree)
 
 

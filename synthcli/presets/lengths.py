@@ -2,7 +2,7 @@
 
 import math
 
-from synthcli.presets.planning import plan
+from synthcli.presets.planning import plan_training
 from synthcli.presets.schema import Experiment
 
 
@@ -11,7 +11,7 @@ def settings_for_steps(experiment: Experiment, steps: int) -> tuple[str, ...]:
 
     A schedule that ends at `floor` does so in the last of them, so that every length is annealed.
     """
-    schedule, planned = experiment.training.schedule, plan(experiment).steps
+    schedule, planned = experiment.training.schedule, plan_training(experiment).steps
     before = experiment.training.steps if planned is None else planned
     if before is None:
         raise ValueError(f"nobody knows how many steps `{experiment.name}` has before its corpus is prepared")

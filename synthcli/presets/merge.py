@@ -18,7 +18,7 @@ Tree = dict[str, "Tree | Sourced"]
 ALTERNATIVES = {"steps": "epochs", "epochs": "steps", "size": "max_tokens", "max_tokens": "size"}
 
 
-def merge(base: Tree, over: Tree) -> Tree:
+def merge_trees(base: Tree, over: Tree) -> Tree:
     """Return `base` with `over` laid on it: tables merge by key, everything else is replaced.
 
     A table of another `kind` replaces the whole table, since the keys of one kind mean nothing to another.
@@ -30,7 +30,7 @@ def merge(base: Tree, over: Tree) -> Tree:
     for key, value in over.items():
         below = merged.get(key)
         both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
+        merged[key] = merge_trees(below, value) if both else value  # type: ignore[arg-type]
     return merged
 
 

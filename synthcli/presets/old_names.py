@@ -34,13 +34,13 @@ def rename(table: Mapping[str, object]) -> dict[str, object]:
     new = {key: value for key, value in table.items() if key != GONE}
     compress, scales = table.get("compress"), table.get("scale")
     if isinstance(compress, dict):
-        new["compress"] = {KEYS.get(key, key): _word(key, one) for key, one in compress.items()}
+        new["compress"] = {KEYS.get(key, key): _new_word(key, one) for key, one in compress.items()}
     if isinstance(scales, dict):
         new["scale"] = {scale: rename(one) if isinstance(one, dict) else one for scale, one in scales.items()}
     return new
 
 
-def _word(key: str, value: object) -> object:
+def _new_word(key: str, value: object) -> object:
     return WORDS.get(key, {}).get(value, value) if isinstance(value, str) else value
 
 

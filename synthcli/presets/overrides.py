@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from synthcli.errors import SynthError
-from synthcli.presets.merge import Tree, merge, trace
+from synthcli.presets.merge import Tree, merge_trees, trace
 from synthcli.presets.old_names import rename
 from synthcli.safe_read import DEEPEST, parse_toml
 
@@ -14,7 +14,7 @@ def parse_overrides(words: Iterable[str]) -> Tree:
     """Return the table all `--set` together describe; of two for one key the later counts."""
     tree: Tree = {}
     for word in words:
-        tree = merge(tree, trace(rename(parse_override(word)), "--set"))
+        tree = merge_trees(tree, trace(rename(parse_override(word)), "--set"))
     return tree
 
 

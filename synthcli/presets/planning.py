@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from synthcli.presets.commands import build_command
-from synthcli.presets.sizes import size_of
+from synthcli.presets.sizes import measure_model
 
 if TYPE_CHECKING:
     from synthcli.model_config.model import ModelConfig
@@ -49,7 +49,7 @@ class Plan:
         return asdict(self)
 
 
-def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Plan:
+def plan_training(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Plan:
     """Plan a training from the rows of its store, or from the counts its corpus publishes.
 
     Steps are those of one optimizer update per batch, the last of an epoch being the short one.
@@ -82,11 +82,11 @@ def plan(experiment: "Experiment", rows: Mapping[str, int] | None = None) -> Pla
         sequences=sequences,
         max_tokens=tokens,
         flops=sequences and flops_of_sequence(experiment.model) * float(sequences),
-        warnings=warnings_of(experiment, steps),
+        warnings=plan_warnings(experiment, steps),
     )
 
 
-def warnings_of(experiment: "Experiment", steps: int | None) -> tuple[str, ...]:
+def plan_warnings(experiment: "Experiment", steps: int | None) -> tuple[str, ...]:
     """Return what a plan does not show: another command's preset, a schedule that does not fit."""
     found = experiment.training.warnings(steps) if steps else ()
     if experiment.compress is None:
@@ -110,7 +110,7 @@ def sequences_seen(
 
 def parameters_of(experiment: "Experiment") -> Parameters:
     """Count the parameters of an experiment's model."""
-    size = size_of(experiment.model.model_dump_json())
+    size = measure_model(experiment.model.model_dump_json())
     return Parameters(size.total, size.trainable, size.embedding, size.total - size.embedding)
 
 
@@ -120,7 +120,7 @@ def flops_of_sequence(config: "ModelConfig") -> float:
     N is what a token passes through: the parameters of its stack, and the output matrix where there
     is one over the vocabulary. Products of length with length are left out.
     """
-    size = size_of(config.model_dump_json())
+    size = measure_model(config.model_dump_json())
     stacks = ((config.encoder, size.encoder), (config.decoder, size.decoder))
     total = sum(stack.max_length * parameters for stack, parameters in stacks if stack is not None)
     if config.task != "classification":

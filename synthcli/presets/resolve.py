@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from synthcli.errors import SynthError, did_you_mean
-from synthcli.presets.files import find_file, find_preset, is_of_library, origin_of, read_preset, read_toml
+from synthcli.presets.files import (
+    describe_origin,
+    find_preset,
+    find_preset_file,
+    is_of_library,
+    read_preset,
+    read_toml,
+)
 from synthcli.presets.grid import GRID
-from synthcli.presets.merge import Sourced, Tree, merge, sources_of, trace, values_of, without_overruled
+from synthcli.presets.merge import Sourced, Tree, merge_trees, sources_of, trace, values_of, without_overruled
 from synthcli.presets.old_names import drop_idle, rename
 from synthcli.presets.overrides import parse_overrides
 
@@ -48,11 +55,11 @@ def merge_tree(name: str, scale: str | None, config_file: Path | None, overrides
     """Return all layers as one table, unchecked."""
     path = find_preset(name)
     tree = at_scale(inherit_preset(path), name, scale)
-    origin = f"the name of {path.name}" if path.exists() else origin_of(path)
+    origin = f"the name of {path.name}" if path.exists() else describe_origin(path)
     tree.setdefault("name", Sourced(path.stem, origin))
     if config_file is not None:
-        tree = merge(tree, config_layer(config_file))
-    return merge(tree, parse_overrides(overrides))
+        tree = merge_trees(tree, config_layer(config_file))
+    return merge_trees(tree, parse_overrides(overrides))
 
 
 def inherit_preset(path: Path, below: tuple[Path, ...] = ()) -> Tree:
@@ -66,13 +73,13 @@ def inherit_preset(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     parent = table.pop("extends", None)
     if table.pop("abstract", False) and is_of_library(path):
         table.pop(GRID, None)  # presets of their own
-    own = trace_with_overlays(table, origin_of(path))
+    own = trace_with_overlays(table, describe_origin(path))
     if parent is None:
         return own
     if not isinstance(parent, str):
         message = f"`extends` = {json.dumps(parent)} in `{path.name}` is not one name"
         raise SynthError(message, "a preset extends one parent: its name, or the path of its file")
-    base = inherit_preset(find_file(parent, path.parent), chain)
+    base = inherit_preset(find_preset_file(parent, path.parent), chain)
     base.pop("name", None)  # a name is the file's own
     overlays = base.get("scale")
     if isinstance(overlays, dict):
@@ -80,7 +87,7 @@ def inherit_preset(path: Path, below: tuple[Path, ...] = ()) -> Tree:
             scale: without_overruled(one, base, own) if isinstance(one, dict) else one
             for scale, one in overlays.items()
         }
-    return merge(base, own)
+    return merge_trees(base, own)
 
 
 def trace_with_overlays(table: Mapping[str, object], file: str) -> Tree:
@@ -116,7 +123,7 @@ def at_scale(tree: Tree, name: str, scale: str | None) -> Tree:
     if scale is not None and scale not in (PAPER_SCALE, *overlays):
         raise SynthError(f"`{name}` has no scale `{scale}`", did_you_mean(scale, [PAPER_SCALE, *overlays]))
     layer = overlays.get(scale or PAPER_SCALE, {})
-    return merge(rest, layer if isinstance(layer, dict) else {})
+    return merge_trees(rest, layer if isinstance(layer, dict) else {})
 
 
 def config_layer(path: Path) -> Tree:
@@ -135,7 +142,7 @@ def validate_tree(name: str, tree: Tree) -> "Experiment":
     from synthcli.presets.schema import Experiment
 
     sources = sources_of(tree)
-    experiment, problems = check(Experiment, tree)
+    experiment, problems = check_tree(Experiment, tree)
     problems += misfits(values_of(tree), f" (from {sources.get('data.corpus')})")
     if experiment is None or problems:
         raise refuse_preset(name, problems)
@@ -143,7 +150,7 @@ def validate_tree(name: str, tree: Tree) -> "Experiment":
     return experiment
 
 
-def check(kind: "type[Table]", tree: Tree) -> "tuple[Table | None, list[str]]":
+def check_tree(kind: "type[Table]", tree: Tree) -> "tuple[Table | None, list[str]]":
     """Return merged layers as a table of a kind, or None, and everything that is wrong with them."""
     from pydantic import ValidationError
 

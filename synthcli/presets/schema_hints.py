@@ -21,7 +21,7 @@ TYPES = {
 }
 
 
-def resolve(node: SchemaNode, root: SchemaNode) -> SchemaNode:
+def resolve_node(node: SchemaNode, root: SchemaNode) -> SchemaNode:
     """Follow references, and drop the null of an optional: TOML has none."""
     while True:
         if "$ref" in node:
@@ -34,7 +34,7 @@ def resolve(node: SchemaNode, root: SchemaNode) -> SchemaNode:
 
 def node_at(root: SchemaNode, path: Sequence[str | int], table: object) -> SchemaNode:
     """Return the schema of a key; among the kinds of a union, that of the table's own `kind`."""
-    node = resolve(root, root)
+    node = resolve_node(root, root)
     for key in path:
         node = of_kind(node, table, root)
         if isinstance(key, int):
@@ -42,7 +42,7 @@ def node_at(root: SchemaNode, path: Sequence[str | int], table: object) -> Schem
             child = dict(enumerate(node.get("prefixItems", []))).get(key) or node.get("items", {})
         else:
             child = properties_of(node).get(key) or node.get("additionalProperties", {})
-        node = resolve(child if isinstance(child, dict) else {}, root)
+        node = resolve_node(child if isinstance(child, dict) else {}, root)
         table = child_of(table, key)
     return of_kind(node, table, root)
 
@@ -74,7 +74,7 @@ def tag_of(node: SchemaNode) -> str:
 
 def members_of(node: SchemaNode, root: SchemaNode) -> dict[str, SchemaNode]:
     """Return the members of a union of tables by their `kind`."""
-    members = [resolve(member, root) for member in node.get("oneOf", [])]
+    members = [resolve_node(member, root) for member in node.get("oneOf", [])]
     kinds = [member.get("properties", {}).get(tag_of(node), {}).get("const") for member in members]
     return {kind: member for kind, member in zip(kinds, members, strict=True) if kind is not None}
 
@@ -90,20 +90,22 @@ def kinds_of(node: SchemaNode, root: SchemaNode) -> list[str]:
     return sorted(members_of(node, root))
 
 
-def describe(node: SchemaNode, root: SchemaNode) -> str:
+def describe_node(node: SchemaNode, root: SchemaNode) -> str:
     """Return what a schema allows: `a whole number > 0`, `` `gelu` or `relu` ``."""
-    node = resolve(node, root)
+    node = resolve_node(node, root)
     if kinds := kinds_of(node, root):
         return f"a table of {tag_of(node)} {either(kinds)}"
     if words := node.get("enum", [node["const"]] if "const" in node else []):
         return either(words)
     if "anyOf" in node:
-        return " or ".join(describe(member, root) for member in node["anyOf"] if member.get("type") != "null")
+        return " or ".join(
+            describe_node(member, root) for member in node["anyOf"] if member.get("type") != "null"
+        )
     if "prefixItems" in node:
         return f"a list of {len(node['prefixItems'])}"
     if node.get("type") == "array":
         filled = "a list" if "minItems" not in node else f"a list of ≥ {node['minItems']}"
-        return f"{filled}, each item {describe(node.get('items', {}), root)}"
+        return f"{filled}, each item {describe_node(node.get('items', {}), root)}"
     return f"{TYPES.get(node.get('type', ''), 'another type')} {bounds_of(node)}".rstrip()
 
 

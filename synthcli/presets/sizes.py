@@ -37,11 +37,13 @@ class Size:
 
 
 @cache
-def size_of(text: str) -> Size:
+def measure_model(text: str) -> Size:
     """Return the size of a model, its configuration given as JSON."""
     from synthcli.model_config.model import ModelConfig
 
-    return read_recorded_sizes().get(key_of(text)) or measure(ModelConfig.model_validate_json(text))
+    return read_recorded_sizes().get(key_of(text)) or count_config_parameters(
+        ModelConfig.model_validate_json(text)
+    )
 
 
 @cache
@@ -56,7 +58,7 @@ def key_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def measure(config: "ModelConfig") -> Size:
+def count_config_parameters(config: "ModelConfig") -> Size:
     """Build a model without memory or numbers, and count its parameters."""
     import torch
     from torch import nn

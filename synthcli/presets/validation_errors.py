@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from synthcli.errors import did_you_mean
-from synthcli.presets.schema_hints import SchemaNode, describe, kinds_of, node_at, properties_of, tag_of
+from synthcli.presets.schema_hints import SchemaNode, describe_node, kinds_of, node_at, properties_of, tag_of
 
 LONGEST_VALUE = 60
 
@@ -39,7 +39,7 @@ class Place:
         self.table, self.sources, self.schema = table, sources, schema
 
     def describe_allowed(self, path: Sequence[str | int]) -> str:
-        return describe(node_at(self.schema, path, self.table), self.schema)
+        return describe_node(node_at(self.schema, path, self.table), self.schema)
 
     def known_keys(self, path: Sequence[str | int]) -> list[str]:
         return list(properties_of(node_at(self.schema, path, self.table)))

@@ -47,7 +47,7 @@ COLUMNS = (
 )
 
 
-def cells(row: Row) -> list[str]:
+def row_cells(row: Row) -> list[str]:
     """Return a row as text, in the order of `COLUMNS`."""
     spread = "" if row.interval is None else f"{row.interval[0]:.2f} – {row.interval[1]:.2f}"
     time = "" if row.step_time is None else f"{row.step_time:.2f}"
@@ -63,20 +63,22 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-def markdown(rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed) -> str:
+def write_markdown(
+    rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed
+) -> str:
     """Return the report: what was run, the table, the protocols, and what failed and why."""
     protocols = {row.metric: row.protocol for row in rows}
     beside = " beside others" if jobs > 1 else ""
     lines = [
         f"# Reproduction at scale `{scale}`",
         "",
-        f"One seed ({seed}) a row; {environment}; {rows_at_a_time(jobs)}, {threads_of(rows)}.",
+        f"One seed ({seed}) a row; {environment}; {rows_at_a_time(jobs)}, {describe_threads(rows)}.",
         "An interval covers 95 % of bootstrap resamples of the test split, not of seeds.",
         f"Times per step are ratios to the first variant of a task, measured in turn in one process{beside}.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),
-        *("| " + " | ".join(cells(row)) + " |" for row in rows),
+        *("| " + " | ".join(row_cells(row)) + " |" for row in rows),
         "",
         "Protocols:",
         "",
@@ -105,7 +107,7 @@ def rows_at_a_time(jobs: int) -> str:
     return "one row at a time" if jobs == 1 else f"{jobs} rows at a time"
 
 
-def threads_of(rows: list[Row]) -> str:
+def describe_threads(rows: list[Row]) -> str:
     """Say on how many threads the rows were trained, and where they are not the same."""
     counts = sorted({count for row in rows for count in row.threads})
     if len(counts) == 1:

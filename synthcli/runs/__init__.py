@@ -19,7 +19,15 @@ from synthcli.runs.finding import (
 )
 from synthcli.runs.references import Reference
 from synthcli.runs.run import PRESET, Run, is_main_process, refuse_unwritable_runs, runs_root
-from synthcli.runs.verbs import MADE, RESULT, STUDENTS, is_student, is_training, refuse_other_verb, verb_of
+from synthcli.runs.verbs import (
+    MADE,
+    RESULT,
+    STUDENTS,
+    find_run_verb,
+    is_student,
+    is_training,
+    refuse_other_command,
+)
 
 __all__ = [
     "MADE",
@@ -33,6 +41,7 @@ __all__ = [
     "differences_in_training",
     "find_checkpoint",
     "find_run",
+    "find_run_verb",
     "is_main_process",
     "is_named",
     "is_student",
@@ -42,10 +51,9 @@ __all__ = [
     "note_unfinished",
     "read_experiment",
     "refuse_differences",
-    "refuse_other_verb",
+    "refuse_other_command",
     "refuse_unwritable_runs",
     "run_of",
     "runs_root",
     "start_run",
-    "verb_of",
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synthcli import atomic_files
 from synthcli.disk import guard_write
-from synthcli.runs.run import ELSEWHERE, ENVIRONMENT, PRESET, Run, is_main_process, runs_root, write_json
+from synthcli.runs.run import ELSEWHERE, ENVIRONMENT, PRESET, Run, is_main_process, replace_json, runs_root
 from synthcli.safe_read import parse_toml
 
 
@@ -35,7 +35,7 @@ def create_run(
     with _name_at_the_end(folder) as run:
         run.preset.write_text(preset, encoding="utf-8")
         record = {"verb": verb, "preset": parse_toml(preset), **(facts or {}), "sessions": []}
-        write_json(run.path / ENVIRONMENT, record)
+        replace_json(run.path / ENVIRONMENT, record)
         if fill is not None:
             fill(run)
     return Run(_final(run.path))

@@ -16,7 +16,7 @@ from synthcli.runs.differences import MAY_CHANGE, PLACES, SPLIT, differences_in_
 from synthcli.runs.finding import find_checkpoint
 from synthcli.runs.references import Reference
 from synthcli.runs.run import Run, runs_root
-from synthcli.runs.verbs import verb_of
+from synthcli.runs.verbs import find_run_verb
 
 if TYPE_CHECKING:
     from synthcli.config import Config
@@ -53,7 +53,9 @@ def start_run(
     references = references_of(experiment)
     words = {key: one.word for key, one in references.items() if key != SOURCE}
     facts = {"store": store, "references": {key: one.to_json() for key, one in references.items()}}
-    return create_run(experiment.name, dump(_with(experiment, words)), runs_root(), verb, fill, facts)
+    return create_run(
+        experiment.name, dump(_replace_settings(experiment, words)), runs_root(), verb, fill, facts
+    )
 
 
 def references_of(experiment: "Experiment") -> dict[str, Reference]:
@@ -90,7 +92,7 @@ def read_experiment(
             place = _place(run, experiment, key, value, say, is_needed=key in needed)
             if place is not None:
                 places[key] = place
-    return _with(experiment, places)
+    return _replace_settings(experiment, places)
 
 
 def with_places(experiment: "Experiment", keys: Sequence[str] = (START, TOKENIZER)) -> "Experiment":
@@ -101,7 +103,7 @@ def with_places(experiment: "Experiment", keys: Sequence[str] = (START, TOKENIZE
         if value is not None and (key == START or not Path(value).is_dir()):
             is_word = key == START or Reference.parse(value).run is not None
             places.update({key: str(find_checkpoint(value))} if is_word else {})
-    return _with(experiment, places)
+    return _replace_settings(experiment, places)
 
 
 def reference_in(run: Run, key: str, value: str) -> Reference | None:
@@ -177,7 +179,7 @@ def comparable(experiment: "Experiment") -> dict[str, object]:
             words[key] = (reference if reference.run is not None else Reference.to(path)).word
         except SynthError:  # it has gone: the word has to do
             words[key] = reference.word
-    return _with(experiment, words).model_dump(mode="json")
+    return _replace_settings(experiment, words).model_dump(mode="json")
 
 
 def refuse_edited(run: Run, say: Say = say_nothing) -> None:
@@ -192,15 +194,15 @@ def refuse_edited(run: Run, say: Say = say_nothing) -> None:
         if others:
             say(f"`{run.preset}` was edited after the run began: {', '.join(others)}")
         return
-    from synthcli.training.checkpoints import preset_of
+    from synthcli.training.checkpoints import read_preset_hash
 
-    trained = None if run.last is None else preset_of(run.last)
+    trained = None if run.last is None else read_preset_hash(run.last)
     if trained not in (None, preset_hash(now)):
         raise _refuse_edited(run, f"was edited after `{run.last}` was trained by it")
 
 
 def _refuse_edited(run: Run, what: str) -> SynthError:
-    verb = verb_of(run)
+    verb = find_run_verb(run)
     words = ["synth", verb if verb != "finetune" else "train"]
     if verb == "heal":
         words.append(_student_of(run))
@@ -224,7 +226,7 @@ def value_at(experiment: "Experiment", key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _with(experiment: "Experiment", values: Mapping[str, str]) -> "Experiment":
+def _replace_settings(experiment: "Experiment", values: Mapping[str, str]) -> "Experiment":
     """Return an experiment with other texts at dotted keys."""
     for key, value in values.items():
         experiment = _change(experiment, key.split("."), value)

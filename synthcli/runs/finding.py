@@ -8,7 +8,7 @@ from synthcli.atomic_files import UNFINISHED
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.old_names import preset_now
 from synthcli.runs.run import PRESET, Run, runs_root
-from synthcli.runs.verbs import STUDENTS, continuation, verb_of
+from synthcli.runs.verbs import STUDENTS, continuation, find_run_verb
 from synthcli.training.manifest import LAST, MANIFEST, step_folders
 
 LINKS = (LAST, "best")
@@ -39,7 +39,7 @@ def find_run(word: str | None = None, root: Path | None = None) -> Run:
         return run_there
     if not runs:
         raise SynthError(f"there are no runs in `{root or runs_root()}`", "`synth train PRESET` makes one")
-    raise SynthError(f"unknown run `{word}`", _instead_of(str(word), runs))
+    raise SynthError(f"unknown run `{word}`", _suggest_run(str(word), runs))
 
 
 def find_checkpoint(
@@ -64,7 +64,7 @@ def find_checkpoint(
     for run in runs:
         if owner == run.id or is_named(run, owner):
             raise _without_checkpoint(run)
-    hint = _instead_of(word, trained) if trained else "`synth train PRESET` makes a run with one"
+    hint = _suggest_run(word, trained) if trained else "`synth train PRESET` makes a run with one"
     raise SynthError(f"unknown checkpoint `{word}`", hint)
 
 
@@ -81,7 +81,7 @@ def newest_of(trained: list[Run], root: Path | None, tasks: Collection[str] | No
 def newest_student(verbs: Collection[str] = STUDENTS, root: Path | None = None) -> Path:
     """Return the last checkpoint of the newest run by which one of the commands made a student."""
     for run in list_runs(root):
-        if run.last is not None and verb_of(run) in verbs:
+        if run.last is not None and find_run_verb(run) in verbs:
             return pick_checkpoint(run, "last")
     message = f"there is no student of a teacher in `{root or runs_root()}`"
     raise SynthError(message, "`synth distill-block --block 0` makes one of the newest encoder")
@@ -143,7 +143,7 @@ def _without_checkpoint(run: Run) -> SynthError:
     return SynthError(f"run `{run.path}` has no checkpoint yet", continuation(run))
 
 
-def _instead_of(word: str, runs: list[Run]) -> str:
+def _suggest_run(word: str, runs: list[Run]) -> str:
     """Return what to write in place of a word that names none of the runs."""
     names = sorted({run.name for run in runs})
     near = did_you_mean(word, [*names, *(run.id for run in runs)])

@@ -14,8 +14,8 @@ from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs.experiments import START, TEACHER, TOKENIZER, reference_in
 from synthcli.runs.run import ENVIRONMENT, FINISHED, LOCK, PRESET, Run
-from synthcli.runs.verbs import RESULT, verb_of
-from synthcli.training.manifest import read_manifest
+from synthcli.runs.verbs import RESULT, find_run_verb
+from synthcli.training.manifest import read_checkpoint_manifest
 
 Kind = Literal["run", "damaged", "leftover", "foreign"]
 OURS = (PRESET, ENVIRONMENT, "journal.jsonl", "checkpoints")  # what shows that a folder is, or was, a run
@@ -107,16 +107,16 @@ def _state_of(run: Run) -> str:
         if run.is_finished:
             raise SynthError("it is complete, and has no checkpoint")
         return "no checkpoint"
-    step = refuse_incomplete(last)
+    step = refuse_incomplete_checkpoint(last)
     if not run.is_finished:
         return f"step {step:,} of {steps:,}" if isinstance(steps, int) else f"step {step:,}"
-    is_compared = verb_of(run) != "heal" or "after" in run.read_results().get(RESULT, {})
+    is_compared = find_run_verb(run) != "heal" or "after" in run.read_results().get(RESULT, {})
     return "complete" if is_compared else f"step {step:,}, not compared"
 
 
-def refuse_incomplete(checkpoint: Path) -> int:
+def refuse_incomplete_checkpoint(checkpoint: Path) -> int:
     """Return the step of a checkpoint; raise where a file is missing or of another size than it should be."""
-    manifest = read_manifest(checkpoint)
+    manifest = read_checkpoint_manifest(checkpoint)
     for name, file in manifest.files.items():
         path = checkpoint / name
         if not path.is_file() or path.stat().st_size != file.bytes:
@@ -132,7 +132,7 @@ class RunFacts(TypedDict):
     started: str | None
 
 
-def describe(one: Found) -> RunFacts:
+def describe_run(one: Found) -> RunFacts:
     """Return what a run says of itself, as far as it can be read: command, corpus, when it began."""
     if one.kind != "run":
         return {"command": None, "corpus": None, "started": None}
@@ -140,7 +140,7 @@ def describe(one: Found) -> RunFacts:
     data = read_toml(run.preset).get("data")
     corpus = data.get("corpus") if isinstance(data, dict) else None
     started = next((session.get("time") for session in run.sessions), None)
-    return {"command": verb_of(run), "corpus": corpus, "started": started}
+    return {"command": find_run_verb(run), "corpus": corpus, "started": started}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ LONGEST = 100  # bytes: other names are made of it, and a folder's has at most 2
 CHOOSE = "letters, digits, `.`, `_` and `-`, a letter or a digit first: `--name dense-seed-1`"
 
 
-def refuse_name(name: str | None, own: str | None = None) -> None:
+def refuse_run_name(name: str | None, own: str | None = None) -> None:
     """Raise where a new run cannot have a name; `own` is that of its preset, which others may not have."""
     if name is None:
         return

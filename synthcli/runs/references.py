@@ -22,7 +22,7 @@ from synthcli.progress import Say, say_nothing
 from synthcli.runs.finding import find_checkpoint, list_runs
 from synthcli.runs.run import PRESET, Run, runs_root
 from synthcli.safe_read import read_table
-from synthcli.training.manifest import MANIFEST, read_manifest
+from synthcli.training.manifest import MANIFEST, read_checkpoint_manifest
 
 CHECKPOINTS, CONFIG, WEIGHTS = "checkpoints", "config.json", (".safetensors", ".bin")
 SHOWN = 12  # digits of a hash
@@ -188,7 +188,7 @@ def roots_of(home: Run | None) -> list[Path]:
 def hash_of(path: Path) -> str | None:
     """Return one hash of configuration and weights of a checkpoint or a published model; None of others."""
     if (path / MANIFEST).is_file():
-        files = {name: file.sha256 for name, file in read_manifest(path).files.items()}
+        files = {name: file.sha256 for name, file in read_checkpoint_manifest(path).files.items()}
     else:
         names = [CONFIG, *(file.name for file in path.glob("*") if file.suffix in WEIGHTS)]
         files = {name: _sha256(path / name) for name in names if (path / name).is_file()}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from synthcli import atomic_files
-from synthcli.disk import WAIT, not_removed, remove_here, size_of
+from synthcli.disk import WAIT, count_bytes, not_removed, remove_here
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 from synthcli.runs.inventory import RECORDINGS, Found, look_at, look_through, uses_of
 from synthcli.runs.run import PRESET, Run, runs_root
@@ -31,7 +31,7 @@ class Removal(Generic[Thing]):
 def plan_removal(words: Sequence[str], leftovers: bool = False) -> list[Removal[Found]]:
     """Return what words name, and what killed processes left; raise for what is in use, or is not ours."""
     there = look_through(runs_root())
-    chosen = {one.path: one for word in words for one in [find(word, there)]}
+    chosen = {one.path: one for word in words for one in [find_run(word, there)]}
     if leftovers:
         chosen |= {one.path: one for one in there if one.kind == "leftover" and not one.is_in_use}
     return [plan_one(one, beside(one, there), set(chosen)) for one in chosen.values()]
@@ -46,11 +46,11 @@ def beside(one: Found, there: Sequence[Found]) -> Sequence[Found]:
 
 def plan_one(one: Found, there: Sequence[Found], chosen: set[Path]) -> Removal[Found]:
     """Return the removal of one thing; raise where it may not go."""
-    refuse(one, there)
-    return Removal(one, size_of(one.path), tuple(notes_of(one, there, chosen)))
+    refuse_run_removal(one, there)
+    return Removal(one, count_bytes(one.path), tuple(note_references(one, there, chosen)))
 
 
-def find(word: str, there: Sequence[Found]) -> Found:
+def find_run(word: str, there: Sequence[Found]) -> Found:
     """Return what a word names: a run's id, its path, or a name that only one run has."""
     path = Path(word)
     named = [one for one in there if word in (one.path.name, f"{one.path.parent.name}/{one.path.name}")]
@@ -70,7 +70,7 @@ def find(word: str, there: Sequence[Found]) -> Found:
     raise SynthError(f"unknown run `{word}`", did_you_mean(word, dict.fromkeys(known)))
 
 
-def refuse(one: Found, there: Sequence[Found]) -> None:
+def refuse_run_removal(one: Found, there: Sequence[Found]) -> None:
     """Raise where something is in use, by its own writer or by a run that reads it, or is no run."""
     if one.kind == "foreign":
         raise SynthError(f"`{one.path}` is no run, and not removed", "remove it yourself if it is yours")
@@ -85,7 +85,7 @@ def refuse(one: Found, there: Sequence[Found]) -> None:
             raise SynthError(message, WAIT)
 
 
-def notes_of(one: Found, there: Sequence[Found], chosen: set[Path]) -> list[str]:
+def note_references(one: Found, there: Sequence[Found], chosen: set[Path]) -> list[str]:
     """Return a line for each run that stays and points to one that goes."""
     return [
         f"`{one.path}` is the {use.role} of `{use.by.path}` ({use.by.state})"

@@ -162,7 +162,7 @@ class Run:
         """Write `results/<name>.json`, in place of an older one."""
         with self._explain_writes(f"results/{name}.json"):
             self.results.mkdir(exist_ok=True)
-            return write_json(self.result_path(name), result)
+            return replace_json(self.result_path(name), result)
 
     def write_outputs(self, name: str, lines: str) -> Path:
         """Write `results/<name>.outputs.jsonl`, what a model wrote, in place of an older one."""
@@ -197,12 +197,12 @@ class Run:
         sessions = [*self.sessions, {**environment(), **facts}]
         with self._explain_writes(ENVIRONMENT):
             record = {**self.record, "preset": self._began_with(), "sessions": sessions}
-            write_json(self.path / ENVIRONMENT, record)
+            replace_json(self.path / ENVIRONMENT, record)
 
     def finish(self, **facts: object) -> None:
         """Mark the training as complete."""
         with self._explain_writes(FINISHED):
-            write_json(self.path / FINISHED, {"time": now(), **facts})
+            replace_json(self.path / FINISHED, {"time": now(), **facts})
 
     def callbacks(
         self,
@@ -244,7 +244,7 @@ class Run:
         return [Rhythm(one["from_step"], one.get("log_every"), one.get("evaluate_every")) for one in known]
 
 
-def write_json(path: Path, table: Mapping[str, object]) -> Path:
+def replace_json(path: Path, table: Mapping[str, object]) -> Path:
     """Replace a file at once; processes other than the main one write nothing."""
     if is_main_process():
         atomic_files.write_text(path, json.dumps(table, indent=2, ensure_ascii=False) + "\n")

@@ -77,7 +77,7 @@ def _wandb(run: Run, step: int, is_known: bool) -> Any:
     return WandBTracker(
         os.environ.get("WANDB_PROJECT", PROJECT),
         id=run.id,
-        name=title_of(run),
+        name=_title_run(run),
         resume="allow",
         dir=str(run.path),
         mode=os.environ.get("WANDB_MODE", "offline"),
@@ -98,7 +98,7 @@ def _mlflow(run: Run, step: int, is_known: bool) -> Any:
     found = client.get_experiment_by_name(experiment) if is_known else None
     runs = client.search_runs([found.experiment_id], f"tags.`{RUN_TAG}` = '{run.id}'") if found else []
     own = runs[0].info.run_id if runs else None
-    return MLflowTracker(experiment, run_id=own, run_name=title_of(run), tags={RUN_TAG: run.id})
+    return MLflowTracker(experiment, run_id=own, run_name=_title_run(run), tags={RUN_TAG: run.id})
 
 
 def _trackio(run: Run, step: int, is_known: bool) -> Any:
@@ -113,7 +113,7 @@ def _trackio(run: Run, step: int, is_known: bool) -> Any:
             trackio.finish()
 
     off = {"embed": False, "auto_log_gpu": False, "auto_log_cpu": False}
-    return Quiet(PROJECT, name=title_of(run), resume="allow", **off)
+    return Quiet(PROJECT, name=_title_run(run), resume="allow", **off)
 
 
 TRACKERS: dict[str, Callable[[Run, int, bool], Any]] = {
@@ -124,5 +124,5 @@ TRACKERS: dict[str, Callable[[Run, int, bool], Any]] = {
 }
 
 
-def title_of(run: Run) -> str:
+def _title_run(run: Run) -> str:
     return f"{run.name}-{run.id}"

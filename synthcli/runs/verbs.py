@@ -12,7 +12,7 @@ STUDENTS = (*MADE, "heal")
 RESULT = "compress"  # of a student: how it was made
 
 
-def verb_of(run: Run) -> str:
+def find_run_verb(run: Run) -> str:
     """Return the command that made a run; one that does not say is told by what it holds."""
     said = run.record.get("verb")
     return said if isinstance(said, str) else _verb_by_files(run)
@@ -20,17 +20,17 @@ def verb_of(run: Run) -> str:
 
 def is_training(run: Run) -> bool:
     """Whether `synth train --resume` continues a run."""
-    return verb_of(run) in TRAINED
+    return find_run_verb(run) in TRAINED
 
 
 def is_student(run: Run) -> bool:
     """Whether a run holds what was made of another model."""
-    return verb_of(run) not in TRAINED
+    return find_run_verb(run) not in TRAINED
 
 
-def refuse_other_verb(run: Run, asked: str) -> None:
+def refuse_other_command(run: Run, asked: str) -> None:
     """Raise where a run is to be resumed by a command that does not continue it."""
-    verb = verb_of(run)
+    verb = find_run_verb(run)
     if verb == asked or (asked in TRAINED and verb in TRAINED):
         return
     message = (
@@ -41,7 +41,7 @@ def refuse_other_verb(run: Run, asked: str) -> None:
 
 def continuation(run: Run) -> str:
     """Return the command that goes on with a run."""
-    verb = verb_of(run)
+    verb = find_run_verb(run)
     path = str(run.path)
     if verb in (*TRAINED, "heal"):
         words = ["synth", "heal" if verb == "heal" else "train", "--resume", path, *tracker_words(run)]

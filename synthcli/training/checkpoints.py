@@ -34,9 +34,9 @@ from synthcli.training.manifest import (
     LAST,
     STEP,
     Manifest,
-    damage_named,
     is_copy,
-    read_manifest,
+    name_checkpoint_damage,
+    read_checkpoint_manifest,
     step_folders,
     verify,
     write_manifest,
@@ -89,7 +89,7 @@ class Checkpoint:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read and verify a checkpoint; of a run, or of its folder of checkpoints, the last is taken."""
     folder = step_folder(path)
-    manifest = read_manifest(folder)
+    manifest = read_checkpoint_manifest(folder)
     verify(folder, {name: file for name, file in manifest.files.items() if not name.startswith(TRAINING)})
     try:
         config = ModelConfig.model_validate_json(read_text(folder / CONFIG))
@@ -108,7 +108,7 @@ def step_name(step: int) -> str:
     return f"{STEP}{step:08d}"
 
 
-def preset_of(folder: Path) -> str | None:
+def read_preset_hash(folder: Path) -> str | None:
     """Return the hash of the settings a checkpoint was trained by; None where it does not say."""
     path = folder / TRAINING / state.STATE
     preset = read_table(path, DAMAGED).get("preset") if path.is_file() else None
@@ -150,7 +150,7 @@ def model_of(checkpoint: Checkpoint) -> nn.Module:
     return model.eval()
 
 
-def restore(training: "Trainer", checkpoint: Checkpoint) -> None:
+def restore_training(training: "Trainer", checkpoint: Checkpoint) -> None:
     """Bring a training to where the checkpoint was written."""
     files = checkpoint.manifest.files
     if not any(name.startswith(TRAINING) for name in files):
@@ -162,9 +162,9 @@ def restore(training: "Trainer", checkpoint: Checkpoint) -> None:
         where = f"checkpoint `{checkpoint.path}` is of step {checkpoint.step:,}"
         raise SynthError(f"{where}, the training has {training.steps:,}", DAMAGED)
     training.step = checkpoint.step  # which streams are whose is that of a step
-    with damage_named(checkpoint.path / TRAINING):
-        state.restore(training, checkpoint.path / TRAINING)
-        recurrent_state.restore(training, checkpoint.path / TRAINING)
+    with name_checkpoint_damage(checkpoint.path / TRAINING):
+        state.restore_optimizer(training, checkpoint.path / TRAINING)
+        recurrent_state.restore_streams(training, checkpoint.path / TRAINING)
 
 
 class Checkpointing(Callback):
@@ -212,11 +212,11 @@ class Checkpointing(Callback):
 
     def _write(self, training: "Trainer", states: dict[str, Tensor]) -> None:
         path = self.folder / step_name(training.step)
-        needs = bytes_of(weights_of(training.model)) + bytes_of(state.moments(training))
+        needs = count_tensor_bytes(weights_of(training.model)) + count_tensor_bytes(state.moments(training))
         with guard_write(f"checkpoint `{path}`", path, then=self.then, needs=needs):
             training.announce("before_save")
             with atomic_files.new_folder(path) as folder:
-                write(folder, training, self.tokenizer, states, self.preset)
+                write_checkpoint_files(folder, training, self.tokenizer, states, self.preset)
             tidy(self.folder, training.config.keep)
         training.announce("on_save", path)
 
@@ -238,7 +238,7 @@ def write_model(
     """
     with torch.device("meta"), Uninitialised():
         own = own_weights(build(config), weights, f"checkpoint `{folder}`")
-    needs = bytes_of(own)
+    needs = count_tensor_bytes(own)
     with (
         guard_write(f"checkpoint `{folder}`", folder, elsewhere, needs=needs),
         atomic_files.new_folder(folder) as new,
@@ -269,7 +269,7 @@ def _is_same(one: Tokenizer, other: Tokenizer) -> bool:
     return (one.hash, one.vocab_size) == (other.hash, other.vocab_size)
 
 
-def bytes_of(tensors: Mapping[str, Tensor]) -> int:
+def count_tensor_bytes(tensors: Mapping[str, Tensor]) -> int:
     return sum(tensor.nbytes for tensor in tensors.values())
 
 
@@ -277,7 +277,7 @@ def _write_config(folder: Path, config: ModelConfig) -> None:
     (folder / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def write(
+def write_checkpoint_files(
     folder: Path,
     training: "Trainer",
     tokenizer: Tokenizer,
@@ -289,8 +289,8 @@ def write(
     weights = {name: tensor.contiguous() for name, tensor in weights_of(training.model).items()}
     atomic_files.save_tensors(folder / WEIGHTS, weights, {"format": "pt"})
     tokenizer.save(folder)
-    state.save(training, folder / TRAINING, preset)
-    recurrent_state.save(states, folder / TRAINING)
+    state.save_optimizer(training, folder / TRAINING, preset)
+    recurrent_state.save_streams(states, folder / TRAINING)
     evaluation = training.evaluation
     is_current = evaluation is not None and evaluation.step == training.step
     write_manifest(folder, training.step, evaluation.loss if evaluation and is_current else None)
@@ -314,13 +314,15 @@ def tidy(folder: Path, keep: int) -> None:
 
 def best_step(steps: Sequence[Path]) -> Path | None:
     """Return the checkpoint with the least validation loss, if any was evaluated."""
-    losses = {path: loss for path in steps if (loss := read_manifest(path).validation_loss) is not None}
+    losses = {
+        path: loss for path in steps if (loss := read_checkpoint_manifest(path).validation_loss) is not None
+    }
     return min(losses, key=losses.__getitem__, default=None)
 
 
 def give_step_name(copy: Path) -> None:
     """Give a folder that stands where a link belongs the name of its step, unless that is there too."""
-    path = copy.with_name(step_name(read_manifest(copy).step))
+    path = copy.with_name(step_name(read_checkpoint_manifest(copy).step))
     if path.exists():
         atomic_files.remove_folder(copy)
     else:

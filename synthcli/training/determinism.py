@@ -53,7 +53,7 @@ def _in_one_order() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if (refused := refusal(error)) is None:
+        if (refused := describe_nondeterminism(error)) is None:
             raise
         raise refused from error
     finally:
@@ -61,7 +61,7 @@ def _in_one_order() -> Iterator[None]:
         setattr(torch.utils.deterministic, FILLS, fills)
 
 
-def refusal(error: RuntimeError) -> SynthError | None:
+def describe_nondeterminism(error: RuntimeError) -> SynthError | None:
     """Return what to say of an operation that has no deterministic form; None of another error."""
     text = str(error)
     if found := REFUSED.search(text):

@@ -22,7 +22,7 @@ from synthcli.model.mixers.mixing import Mixing
 from synthcli.objectives import Batch
 from synthcli.training import activation_stats
 from synthcli.training.events import RESUME, Step
-from synthcli.training.metrics_log import append, is_logged
+from synthcli.training.metrics_log import append_record, is_logged
 from synthcli.training.trainer import Callback, Trainer, to_device
 
 Figure = float | None | list[float] | list[list[float]] | dict[str, float | None]
@@ -49,7 +49,7 @@ class Diagnostics(Callback):
 
     def on_step(self, training: Trainer, step: Step) -> None:
         if training.config.diagnostics and is_logged(training, step.step):
-            append(self.journal, {"step": step.step, "diagnostics": diagnose(training)}, self.then)
+            append_record(self.journal, {"step": step.step, "diagnostics": diagnose(training)}, self.then)
 
 
 @torch.no_grad()
@@ -103,7 +103,7 @@ def watch_blocks(model: nn.Module, batch: Batch, found: Found) -> Iterator[None]
     """Measure what passes through blocks and attentions within."""
     with ExitStack() as hooks:
         for name, module in model.named_modules():
-            padding = padding_of(name, batch)
+            padding = get_module_padding(name, batch)
             if isinstance(module, Block):
                 watch = partial(note_stream, found, name, padding)
                 hooks.enter_context(module.register_forward_hook(watch))
@@ -113,7 +113,7 @@ def watch_blocks(model: nn.Module, batch: Batch, found: Found) -> Iterator[None]
         yield
 
 
-def padding_of(name: str, batch: Batch) -> Tensor | None:
+def get_module_padding(name: str, batch: Batch) -> Tensor | None:
     """Return where the positions that pass through a module are padding."""
     is_source = "source" in batch and name.startswith("encoder")
     return batch.get("source_padding" if is_source else "padding")
@@ -129,10 +129,10 @@ def note_stream(
 ) -> None:
     """Measure what a block returns."""
     x = wide(output[0])
-    real = real_positions(x, padding)
+    real = mask_real(x, padding)
     for group, measures in OF_STREAM.items():
         if group in found:
-            found[group][name] = {key: number(measure(x, real)) for key, measure in measures.items()}
+            found[group][name] = {key: finite_number(measure(x, real)) for key, measure in measures.items()}
 
 
 def note_entropy(
@@ -148,7 +148,7 @@ def note_entropy(
     x, context = (*given, *named.values())[:2]
     assert isinstance(x, Tensor) and isinstance(context, Context)
     logits, visible = attention_logits(attention, x, context)
-    found["entropy"][name] = number(activation_stats.entropy(logits, visible, real_positions(x, padding)))
+    found["entropy"][name] = finite_number(activation_stats.entropy(logits, visible, mask_real(x, padding)))
 
 
 def attention_logits(attention: Attention, x: Tensor, context: Context) -> tuple[Tensor, Tensor]:
@@ -169,7 +169,7 @@ def attention_logits(attention: Attention, x: Tensor, context: Context) -> tuple
     return wide(logits if logits.dim() == 4 else logits[None]), visible
 
 
-def real_positions(x: Tensor, padding: Tensor | None) -> Tensor:
+def mask_real(x: Tensor, padding: Tensor | None) -> Tensor:
     """Return True at positions that are not padding (batch, length); choices stand side by side."""
     if padding is None:
         return torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
@@ -180,7 +180,7 @@ def wide(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def number(figure: Tensor) -> float | None:
+def finite_number(figure: Tensor) -> float | None:
     """Return a number for JSON, which has none for what is not finite."""
     value = figure.item()
     return value if math.isfinite(value) else None

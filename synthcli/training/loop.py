@@ -9,7 +9,7 @@ from torch import nn
 from synthcli.data.config import BatchConfig
 from synthcli.memory import within_memory
 from synthcli.objectives import Objective
-from synthcli.training.checkpoints import Checkpoint, restore
+from synthcli.training.checkpoints import Checkpoint, restore_training
 from synthcli.training.config import TrainingConfig
 from synthcli.training.determinism import deterministic, fix_workspace
 from synthcli.training.events import Evaluation, Step
@@ -44,7 +44,7 @@ def train(
     with within_memory(), fix_workspace(config.deterministic):
         training, step = prepare(model, examples, objective, config, batch, callbacks), None
         if resume is not None:
-            restore(training, resume)
+            restore_training(training, resume)
         training.model.train()
         with (
             closing(training),

@@ -42,7 +42,7 @@ def write_manifest(folder: Path, step: int, validation_loss: float | None) -> No
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_checkpoint_manifest(folder: Path) -> Manifest:
     """Return a folder's manifest; without one it is no checkpoint."""
     path = folder / MANIFEST
     if not path.is_file():
@@ -85,7 +85,7 @@ def file_of(path: Path) -> File:
 
 
 @contextmanager
-def damage_named(folder: Path) -> Iterator[None]:
+def name_checkpoint_damage(folder: Path) -> Iterator[None]:
     """Turn files that match their manifest, and are not what a training wrote, into one message."""
     try:
         yield

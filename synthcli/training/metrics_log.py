@@ -15,7 +15,7 @@ from synthcli.disk import guard_write
 from synthcli.memory import peak_memory
 from synthcli.progress import Say, say_nothing
 from synthcli.training.events import RESUME, Evaluation, Step
-from synthcli.training.records import Expected, keep, read_records
+from synthcli.training.records import Expected, keep, read_whole_records
 from synthcli.training.trainer import Callback, Trainer
 
 
@@ -88,14 +88,14 @@ class Journal(Callback):
             record = asdict(step)
             del record["tokens"]  # of the clock's file
             if not record.pop("is_skipped"):
-                append(self.journal, record, self.then)
+                append_record(self.journal, record, self.then)
             else:
-                append(self.journal, {**record, "grad_norm": None, "is_skipped": True}, self.then)
+                append_record(self.journal, {**record, "grad_norm": None, "is_skipped": True}, self.then)
             self._note_time(training, step.step)
 
     def on_evaluate(self, training: Trainer, evaluation: Evaluation) -> None:
         named = {"validation_loss": evaluation.loss, "validation_targets": evaluation.targets}
-        append(self.journal, {"step": evaluation.step, **named}, self.then)
+        append_record(self.journal, {"step": evaluation.step, **named}, self.then)
 
     def before_save(self, training: Trainer) -> None:
         if self._steps:  # whoever resumes knows of these
@@ -107,7 +107,7 @@ class Journal(Callback):
     def _note_time(self, training: Trainer, step: int) -> None:
         now = time.perf_counter()
         seconds = now - self._since
-        append(
+        append_record(
             self.timings,
             {
                 "step": step,
@@ -142,7 +142,7 @@ def is_due(step: int, steps: int, every: int) -> bool:
     return step in (1, steps) or step % every == 0
 
 
-def append(path: Path, record: Mapping[str, object], then: str = RESUME) -> None:
+def append_record(path: Path, record: Mapping[str, object], then: str = RESUME) -> None:
     """Write one more line; where that fails, nothing of it stays."""
     line = (json.dumps(record) + "\n").encode()
     with guard_write(f"`{path}`", path, then=then), path.open("ab", buffering=0) as file:
@@ -156,6 +156,6 @@ def append(path: Path, record: Mapping[str, object], then: str = RESUME) -> None
             raise
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read_journal(path: Path) -> list[dict[str, Any]]:
     """Return the records of a journal."""
-    return [record.values for record in read_records(path)[0]]
+    return [record.values for record in read_whole_records(path)[0]]

@@ -24,7 +24,7 @@ class Precision:
         return torch.autocast(device.type, self.dtype, enabled=self.name != "fp32")
 
 
-def choose(asked: PrecisionName, device: torch.device) -> Precision:
+def choose_precision(asked: PrecisionName, device: torch.device) -> Precision:
     """Return the format asked for; `auto` is bf16 where the device multiplies it natively, else fp32."""
     if asked == "fp16" and device.type != "cuda":
         message = f"`training.precision` = `fp16` needs a CUDA device, this training runs on `{device.type}`"

@@ -44,7 +44,7 @@ class Kept:
     faults: tuple[str, ...]
 
 
-def read_records(path: Path) -> tuple[list[Record], list[int]]:
+def read_whole_records(path: Path) -> tuple[list[Record], list[int]]:
     """Return the whole records of a file, and the numbers of its lines that are none."""
     records: list[Record] = []
     damaged: list[int] = []
@@ -75,7 +75,7 @@ def keep(path: Path, step: int, expected: Mapping[str, Expected]) -> Kept:
     `expected` says of each kind which steps have one. What stands after the last record of these steps is
     what a kill leaves, and nobody's fault.
     """
-    records, damaged = read_records(path)
+    records, damaged = read_whole_records(path)
     due = [record for record in records if record.step <= step]
     last = max((record.number for record in due), default=0)
     torn = [number for number in damaged if number < last]

@@ -54,13 +54,13 @@ def rows_of_all(accelerator: "Accelerator", part: Tensor) -> Tensor:
     return torch.cat([share[:count] for share, count in zip(shares, counts, strict=True)])
 
 
-def save(states: dict[str, Tensor], folder: Path) -> None:
+def save_streams(states: dict[str, Tensor], folder: Path) -> None:
     """Write the states of all streams; a training without streams has none."""
     if states:
         save_tensors(folder / CARRIED, states)
 
 
-def restore(training: "Trainer", folder: Path) -> None:
+def restore_streams(training: "Trainer", folder: Path) -> None:
     """Give every micro-batch of this process the states its streams had after the training's step."""
     path = folder / CARRIED
     if not path.exists():

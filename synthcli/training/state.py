@@ -12,7 +12,7 @@ from synthcli.atomic_files import save_tensors
 from synthcli.errors import SynthError
 from synthcli.safe_read import read_table
 from synthcli.training.manifest import DAMAGED
-from synthcli.training.precision import choose
+from synthcli.training.precision import choose_precision
 
 if TYPE_CHECKING:
     from synthcli.training.trainer import Trainer
@@ -21,7 +21,7 @@ COUNT = "step"  # the moment that counts steps: optimizers that are not fused re
 OPTIMIZER, STATE = "optimizer.safetensors", "state.json"
 
 
-def save(training: "Trainer", folder: Path, preset: str | None = None) -> None:
+def save_optimizer(training: "Trainer", folder: Path, preset: str | None = None) -> None:
     """Write the state of optimizer and scaler; random numbers and data position follow from the step.
 
     `preset` is the hash of the settings it was trained by.
@@ -48,7 +48,7 @@ def moments(training: "Trainer") -> dict[str, Tensor]:
     }
 
 
-def restore(training: "Trainer", folder: Path) -> None:
+def restore_optimizer(training: "Trainer", folder: Path) -> None:
     """Give optimizer and scaler what they had; with `auto` the precision is that of before."""
     table = read_table(folder / STATE, DAMAGED)
     by_name = dict(training.model.named_parameters())
@@ -61,7 +61,7 @@ def restore(training: "Trainer", folder: Path) -> None:
         stays = moment == COUNT and parameter in on_host
         training.optimizer.state[parameter][moment] = tensor if stays else tensor.to(parameter.device)
     if training.config.precision == "auto":
-        training.precision = choose(table["precision"], training.device)
+        training.precision = choose_precision(table["precision"], training.device)
     training.scaler.load_state_dict(table["scaler"])
 
 

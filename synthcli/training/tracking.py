@@ -90,7 +90,7 @@ class Tracking(Callback):
 
     def tell_results(self, results: Mapping[str, object], step: int) -> None:
         """Tell what a run came to: every number of a table, by dotted key."""
-        figures = {f"result/{key}": value for key, value in numbers_in(results)}
+        figures = {f"result/{key}": value for key, value in flatten_numbers(results)}
         for tracker in list(self.trackers):
             with self._guard_tracker(tracker):
                 if tracker.opened is not None:
@@ -106,7 +106,7 @@ class Tracking(Callback):
         found: dict[int, dict[str, float]] = {}
         for path in self.files:
             for step, record in self._new_lines(path):
-                found.setdefault(step, {}).update(figures_of(record))
+                found.setdefault(step, {}).update(record_figures(record))
         return found
 
     def _new_lines(self, path: Path) -> Iterator[tuple[int, dict[str, object]]]:
@@ -155,15 +155,15 @@ class Tracking(Callback):
         threading.excepthook = self.before
 
 
-def figures_of(record: Mapping[str, object]) -> dict[str, float]:
+def record_figures(record: Mapping[str, object]) -> dict[str, float]:
     """Return the numbers of a record by the names that trackers show."""
     named = {NAMES[key]: value for key, value in record.items() if key in NAMES and is_number(value)}
     return named | {
-        f"diagnostics/{key}": value for key, value in numbers_in(record.get("diagnostics", {}), "/")
+        f"diagnostics/{key}": value for key, value in flatten_numbers(record.get("diagnostics", {}), "/")
     }
 
 
-def numbers_in(value: object, mark: str = ".", key: str = "") -> Iterator[tuple[str, float]]:
+def flatten_numbers(value: object, mark: str = ".", key: str = "") -> Iterator[tuple[str, float]]:
     """Yield every number of nested tables and lists by its keys, joined by a mark."""
     if is_number(value):
         yield key, value
@@ -171,7 +171,7 @@ def numbers_in(value: object, mark: str = ".", key: str = "") -> Iterator[tuple[
         value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     )
     for name, one in inside:
-        yield from numbers_in(one, mark, f"{key}{mark}{name}" if key else str(name))
+        yield from flatten_numbers(one, mark, f"{key}{mark}{name}" if key else str(name))
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

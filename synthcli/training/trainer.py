@@ -21,7 +21,7 @@ from synthcli.training.ahead import Ahead
 from synthcli.training.config import PrecisionName, TrainingConfig
 from synthcli.training.events import Evaluation, Step
 from synthcli.training.optimizers import build_optimizer
-from synthcli.training.precision import Precision, choose
+from synthcli.training.precision import Precision, choose_precision
 
 if TYPE_CHECKING:
     from accelerate import Accelerator  # an evaluation does without
@@ -271,7 +271,7 @@ def accelerate() -> "Accelerator":
 
 def choose_together(asked: PrecisionName, accelerator: "Accelerator") -> Precision:
     """Return the format of all processes: with `auto` one that the device of each multiplies natively."""
-    precision = choose(asked, accelerator.device)
+    precision = choose_precision(asked, accelerator.device)
     if asked != "auto" or accelerator.num_processes == 1:
         return precision
     own = torch.tensor([float(precision.name == "bf16")], device=accelerator.device)

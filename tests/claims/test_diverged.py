@@ -10,7 +10,7 @@ from synthcli.claims.diverged import DivergedRun, DivergenceFinding, fisher_exac
 from synthcli.claims.order import Relation
 from synthcli.claims.verdict import conclude, rule
 from synthcli.errors import SynthError
-from synthcli.runs.run import write_json
+from synthcli.runs.run import replace_json
 
 BETTER, EQUAL = Relation("a", "better", "b"), Relation("a", "equivalent", "b")
 RUN = DivergedRun("lm1b-dense", "smoke", "ab" * 32, 3, "loss is nan at step 7", {"device": "cpu"})
@@ -46,8 +46,8 @@ def test_what_would_decide_is_said() -> None:
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / RUN.file_name
-    write_json(path, RUN.to_json())
+    replace_json(path, RUN.to_json())
     assert read_diverged(path) == RUN
-    write_json(path, {**RUN.to_json(), "seed": "3"})
+    replace_json(path, {**RUN.to_json(), "seed": "3"})
     with pytest.raises(SynthError, match="tells of no training that diverged"):
         read_diverged(path)

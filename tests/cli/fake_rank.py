@@ -71,4 +71,4 @@ if __name__ == "__main__":
     torch = SimpleNamespace(distributed=SimpleNamespace(DistError=ConnectionError))
     sys.modules["torch"] = torch  # type: ignore[assignment] - the real one takes seconds
     rank.run = act
-    rank.main()
+    rank.run_rank()

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from synthcli.cli import app, completion
-from synthcli.cli.completion import complete
+from synthcli.cli.completion import make_completer
 
 from .conftest import Synth
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_told_is_not_offered(
         sys.stdout.write("a word of a library")
         raise OSError("a disk that is gone")
 
-    assert complete(fails, ("a", "b\n", "ab"))("a") == ["a", "ab"]
+    assert make_completer(fails, ("a", "b\n", "ab"))("a") == ["a", "ab"]
     assert capsys.readouterr() == ("", "")
     (here / "runs").write_text("no folder")
     monkeypatch.setenv("SYNTH_STORES", "/proc/self/mem")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.cli.results import number, show_results
+from synthcli.cli.results import format_number, show_results
 from synthcli.evaluation.result import Figure, Result
 
 from .conftest import Synth, only
@@ -65,7 +65,7 @@ def test_other_texts_make_other_tables(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_figure_is_as_long_as_it_is_read() -> None:
-    assert [number(value) for value in (0.125, 999_999, 3.2e20)] == ["0.12", "999999.00", "3.20e+20"]
+    assert [format_number(value) for value in (0.125, 999_999, 3.2e20)] == ["0.12", "999999.00", "3.20e+20"]
 
 
 @pytest.mark.parametrize("split", ["dev", "val", "valid", "validation"])

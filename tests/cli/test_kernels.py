@@ -36,7 +36,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def write(folder: Path, cpu: Part, cuda: Part = Part("off")) -> None:  # noqa: B008  frozen
     folder.mkdir()
-    text = as_text(Report(1, places.digest(places.sources()), cpu, cuda))
+    text = as_text(Report(1, places.hash_sources(places.sources()), cpu, cuda))
     (folder / FILE).write_text(text)
 
 
@@ -103,7 +103,7 @@ def test_build_passes_mode_and_architectures_and_prints_the_report(
         asked.append((folder, mode, architectures))
         return Report(1, "hash", Part("built", "g++", "12", ("baseline",)), Part("failed", reason="boom"))
 
-    monkeypatch.setattr(builder, "build", build)
+    monkeypatch.setattr(builder, "build_kernels", build)
     said = synth("kernels", "build", "--mode", "auto", "--architectures", "80;90", "--json")
     assert said.code == 0 and asked == [(own, "auto", "80;90")]
     assert json.loads(said.out)["cuda"]["reason"] == "boom"
@@ -264,6 +264,6 @@ def test_cases_cover_what_a_recurrence_can_have() -> None:
 
 def test_the_kernels_of_this_machine_are_right(synth: Synth) -> None:
     said = synth("kernels", "test")
-    has_kernels = job.find("cpu").loads
+    has_kernels = job.find_library("cpu").loads
     assert said.code == (0 if has_kernels else 2), said.out + said.err
     assert f"right: {len(job.CASES) * len(job.EXACT_ENOUGH)} recurrences" in said.err or not has_kernels

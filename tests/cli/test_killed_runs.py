@@ -17,7 +17,7 @@ from synthcli.jobs.compress.heal import run as heal_student
 from synthcli.jobs.compress.students import save_student
 from synthcli.jobs.compress.teachers import find_teacher
 from synthcli.jobs.train import Observer
-from synthcli.runs import Run, find_checkpoint, find_run, list_runs, verb_of
+from synthcli.runs import Run, find_checkpoint, find_run, find_run_verb, list_runs
 from synthcli.training.checkpoints import load_checkpoint
 from tests.killing import is_killed, kill_self_at
 
@@ -63,7 +63,7 @@ def test_a_student_is_whole_or_absent_wherever_it_is_killed(
         whole = list_runs(name=STUDENT)
         for run in whole:
             assert load_checkpoint(find_checkpoint(run.id)).step == 0
-            assert run.is_finished and verb_of(run) == "merge-layers"
+            assert run.is_finished and find_run_verb(run) == "merge-layers"
             assert run.read_results()["compress"]["layers"] == [1, 2, 3]
         leftovers = list(Path("runs", STUDENT).glob(".*"))
         assert len(leftovers) <= 1  # each is removed by the next
@@ -125,7 +125,7 @@ def test_a_verb_resumes_its_own_runs_alone(synth: Synth, teacher: Path, student:
             f"error: run `{run}` is one of `synth {verb}`, {refused.format(asked)}",
             f"hint: {hint.format(run)}",
         ]
-    assert verb_of(Run(healed)) == "heal" and synth("heal", "--resume", str(healed)).code == 0
+    assert find_run_verb(Run(healed)) == "heal" and synth("heal", "--resume", str(healed)).code == 0
 
 
 def heal() -> Run:
@@ -175,7 +175,7 @@ def test_a_healing_that_lost_its_account_makes_it_again(student: Path, here: Pat
     expected = whole.read_results()["compress"]
     for lost in ("finished.json", "environment.json", "results/compress.json"):
         (whole.path / lost).unlink()
-    assert verb_of(whole) == "heal"
+    assert find_run_verb(whole) == "heal"
     resume(str(whole.path), Observer(print))
     assert whole.read_results()["compress"] == expected
 
@@ -212,4 +212,4 @@ def test_a_preset_of_before_says_nothing_of_its_verb(student: Path, teacher: Pat
         record = json.loads((path / "environment.json").read_text())
         assert record.pop("verb") == verb
         (path / "environment.json").write_text(json.dumps(record))
-        assert verb_of(Run(path)) == verb
+        assert find_run_verb(Run(path)) == verb

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.cli.processes import interrupts_held
-from synthcli.training.metrics_log import read
+from synthcli.training.metrics_log import read_journal
 from tests.processes import end_within, wait_for
 
 from .conftest import Synth
@@ -29,7 +29,7 @@ def test_two_processes_write_one_run(here: Path, tiny: str) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("wrote `runs/") == 1
     (run,) = (here / "runs" / "tiny").iterdir()
-    assert [record["step"] for record in read(run / "journal.jsonl") if "loss" in record] == [1, 6]
+    assert [record["step"] for record in read_journal(run / "journal.jsonl") if "loss" in record] == [1, 6]
 
 
 def test_a_mistake_is_told_once(here: Path) -> None:

@@ -8,7 +8,7 @@ from synthcli.atomic_files import UNFINISHED
 from synthcli.errors import SynthError
 from synthcli.presets.files import read_toml
 from synthcli.runs import create_run
-from synthcli.runs.naming import CHOOSE, LONGEST, refuse_name
+from synthcli.runs.naming import CHOOSE, LONGEST, refuse_run_name
 
 from .conftest import Synth, only
 
@@ -70,9 +70,9 @@ def test_an_odd_name_is_one_message(synth: Synth, here: Path, verb: str, name: s
 
 
 def test_a_long_name_is_cut_in_its_message() -> None:
-    refuse_name("a" * LONGEST)
+    refuse_run_name("a" * LONGEST)
     with pytest.raises(SynthError) as caught:
-        refuse_name("a" * (LONGEST + 1))
+        refuse_run_name("a" * (LONGEST + 1))
     assert str(caught.value) == (
         f"`--name {'a' * LONGEST}…` is longer than {LONGEST} characters\nhint: choose a shorter one"
     )
@@ -83,20 +83,20 @@ def test_a_name_that_something_has_is_taken(here: Path, monkeypatch: pytest.Monk
     goes_on = f"choose another name; `synth train --resume {run.path}` continues it"
     for name in ("mine", run.id):
         with pytest.raises(SynthError) as caught:
-            refuse_name(name)
+            refuse_run_name(name)
         assert (caught.value.message, caught.value.hint) == (
             f"`--name {name}` is taken by run `{run.path}`",
             goes_on,
         )
     (here / "runs" / "notes").touch()
     with pytest.raises(SynthError) as caught:
-        refuse_name("notes")
+        refuse_run_name("notes")
     assert str(caught.value) == "`--name notes` is taken: `runs/notes` is there\nhint: choose another name"
     (here / "runs" / "left" / f"{UNFINISHED}20261121-090412-8f3a").mkdir(parents=True)
-    refuse_name("left")  # of a killed command
-    refuse_name("wmt14-dense", "wmt14-dense")
+    refuse_run_name("left")  # of a killed command
+    refuse_run_name("wmt14-dense", "wmt14-dense")
     monkeypatch.setenv("RANK", "1")  # the main process has made the run already
-    refuse_name("mine")
+    refuse_run_name("mine")
 
 
 USELESS = {

@@ -58,7 +58,7 @@ def terminal() -> Iterator[Terminal]:
 def show_everywhere(text: str) -> None:
     """Have a text at every place of the screen where a file's content or name comes to stand."""
     screen.say(f"wrote `{text}`")
-    screen.error(SynthError(f"no file `{text}`", f"delete `{text}`"))
+    screen.show_error(SynthError(f"no file `{text}`", f"delete `{text}`"))
     screen.data(text)
     screen.stream(text)
     screen.table(text, [text, "b"], [[text, text], ["x y", text]], right=frozenset({1}))
@@ -106,7 +106,7 @@ def test_a_file_gets_the_text_as_it_is() -> None:
 
 def test_a_name_does_not_pose_as_a_message() -> None:
     with terminal() as stream:
-        screen.error(SynthError("no file `a\nhint: run it`", "is `b\n error: gone` there?"))
+        screen.show_error(SynthError("no file `a\nhint: run it`", "is `b\n error: gone` there?"))
         shown = stream.getvalue()
     assert shown == ("error: no file `a\\u000ahint: run it`\nhint: is `b\\u000a error: gone` there?\n")
 

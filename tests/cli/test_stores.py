@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from synthcli.atomic_files import UNFINISHED
-from synthcli.data.store.locking import hold_lock
-from synthcli.data.store.manifest import read_manifest, store_hash
+from synthcli.data.store.locking import hold_store_lock
+from synthcli.data.store.manifest import read_store_manifest, store_hash
 from synthcli.data.store.store import find_store, stores_in
 from synthcli.runs import Run, create_run
 from synthcli.runs.removing import WAIT
@@ -31,7 +31,7 @@ def store(synth: Synth, here: Path) -> Path:
 
 def reader_of(store: Path, root: Path, name: str = "a") -> Run:
     """Make a run that reads a store."""
-    facts = {"store": store_hash(read_manifest(store)["files"])}
+    facts = {"store": store_hash(read_store_manifest(store)["files"])}
     return create_run(name, f'name = "{name}"\n[data]\ncorpus = "multi30k"\n', root, facts=facts)
 
 
@@ -54,7 +54,7 @@ def test_everything_that_lies_there_is_listed_as_what_it_is(synth: Synth, here: 
     shutil.copytree(store, torn)
     shutil.copytree(store, cut)
     (torn / "manifest.json").write_text("{")
-    file = cut / read_manifest(cut)["files"][0]["path"]
+    file = cut / read_store_manifest(cut)["files"][0]["path"]
     file.write_bytes(b"")
     checkpoint(root / "model")
     (root / ".next.bytes-260.work").mkdir()
@@ -110,7 +110,7 @@ def test_nothing_goes_unless_somebody_says_so(synth: Synth, store: Path) -> None
 
 def test_a_store_that_is_being_prepared_or_read_stays(synth: Synth, here: Path, store: Path) -> None:
     path = f"stores/{store.name}"
-    with hold_lock(store.with_name(f".{store.name}.lock"), lambda: None):
+    with hold_store_lock(store.with_name(f".{store.name}.lock"), lambda: None):
         said = synth("stores", "rm", store.name, "--yes")
     assert (said.code, said.err) == (2, f"error: `{path}` is in use: it is being prepared\nhint: {WAIT}\n")
     run = reader_of(store, here / "runs")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from synthcli.compare.seeds import correlation, gain_of_pairs, sign_flip_floor, sign_flip_p, t_interval
+from synthcli.compare.seeds import correlate_seeds, gain_of_pairs, sign_flip_floor, sign_flip_p, t_interval
 
 DIFFERENCES = np.array([0.4, -0.1, 0.7, 0.3, 0.9])
 
@@ -36,10 +36,10 @@ def test_of_many_pairs_signs_are_drawn() -> None:
 def test_what_pairing_saves() -> None:
     baseline = np.array([1.0, 2, 3, 5])
     arm = baseline + np.array([0.1, -0.1, 0.1, -0.1])
-    assert correlation(arm, baseline) == pytest.approx(np.corrcoef(arm, baseline)[0, 1])
+    assert correlate_seeds(arm, baseline) == pytest.approx(np.corrcoef(arm, baseline)[0, 1])
     gain = gain_of_pairs(arm, baseline)
     assert gain == pytest.approx((np.var(arm) + np.var(baseline)) / np.var(arm - baseline))
-    assert correlation(arm[:2], baseline[:2]) is None
+    assert correlate_seeds(arm[:2], baseline[:2]) is None
     assert gain_of_pairs(arm[:2], baseline[:2]) is None
     assert gain_of_pairs(baseline + 1, baseline) is None  # nothing is left
-    assert correlation(np.ones(4), baseline) is None
+    assert correlate_seeds(np.ones(4), baseline) is None

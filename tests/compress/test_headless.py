@@ -15,7 +15,7 @@ from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria.base import Given
 from synthcli.compress.distill.criteria.kl_output import kl_output
 from synthcli.compress.distill.students import StudentSpec, student_config
-from synthcli.compress.fidelity.outputs import describe, measure_fidelity
+from synthcli.compress.fidelity.outputs import describe_outputs, measure_fidelity
 from synthcli.compress.fidelity.teacher_agreement import StudentTally, evaluate_students
 from synthcli.compress.healing import EveryPosition, Healing
 from synthcli.compress.probe.figures import ProbedLayer
@@ -97,7 +97,7 @@ def test_fidelity_is_the_cosine_of_hidden_states_by_hand(
     assert near.cosine == pytest.approx(sum(cosines) / len(cosines), abs=1e-6)
     assert near.neighbours == same / len(text)
     assert near.to_json().keys() == {"positions", "cosine", "neighbours"}
-    assert describe(near.to_json()).startswith(
+    assert describe_outputs(near.to_json()).startswith(
         f"hidden states of cosine {near.cosine:.4f} with its teacher's"
     )
 

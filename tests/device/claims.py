@@ -56,8 +56,8 @@ def patches(device: "Device") -> list[AbstractContextManager[Any]]:
         mock.patch.object(torch.autograd, "_engine_run_backward", device.calls.run_backward),
         mock.patch("accelerate.Accelerator", Placed),
         mock.patch.dict(dispatch.KINDS, kinds),
-        mock.patch("synthcli.model.ops.native.library_of", lambda u: dispatch.load("cpu")),
-        mock.patch.object(dispatch, "warn", lambda reason: None),  # where the processor's is not built
+        mock.patch("synthcli.model.ops.native.library_of", lambda u: dispatch.load_library("cpu")),
+        mock.patch.object(dispatch, "warn_slow", lambda reason: None),  # where the processor's is not built
     ]
 
 

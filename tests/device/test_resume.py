@@ -21,9 +21,9 @@ def test_moments_come_back_to_where_the_optimizer_reads_them(
         first = make(CASES[name], corpora).training
         count(device, first)
         waits.append(device.waits.total())
-        state.save(first, tmp_path / "training")
+        state.save_optimizer(first, tmp_path / "training")
         again = make(CASES[name], corpora).training
-        state.restore(again, tmp_path / "training")
+        state.restore_optimizer(again, tmp_path / "training")
         again.step = first.step
         moments = list(again.optimizer.state.values())
         assert {moment["exp_avg"].device for moment in moments} == {CUDA}

@@ -20,7 +20,7 @@ from synthcli.data.store.store import Store
 from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import METRICS, EvaluationJob, measure
+from synthcli.evaluation.measure import METRICS, EvaluationJob, evaluate_metric
 from synthcli.model import ModelConfig, build
 from synthcli.progress import no_progress
 
@@ -146,7 +146,7 @@ def statistics(metric: str, model: Any, of: Examples, chosen: np.ndarray, **more
     settings = {"metrics": ["accuracy"], "beam": 2, "max_length": 8, "seed": 3, **more}
     config = EvaluationConfig.model_validate(settings)
     state = torch.get_rng_state()
-    found = measure(metric, EvaluationJob(model, of.store.tokenizer, of, config, chosen, no_progress))
+    found = evaluate_metric(metric, EvaluationJob(model, of.store.tokenizer, of, config, chosen, no_progress))
     assert torch.equal(torch.get_rng_state(), state)
     tables = [score.sampled.statistics for score in found]
     dense = [table if isinstance(table, np.ndarray) else table.toarray() for table in tables]

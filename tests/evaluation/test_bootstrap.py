@@ -10,16 +10,16 @@ from sacrebleu.metrics import BLEU, CHRF
 from scipy import stats
 
 from synthcli.errors import SynthError
-from synthcli.evaluation.agreement import mean_cosine, same_neighbours
+from synthcli.evaluation.agreement import mean_sample_cosine, same_neighbours
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.confusion import f1, matthews
-from synthcli.evaluation.correlation import correlation
-from synthcli.evaluation.measure import EvaluationJob, measure
+from synthcli.evaluation.correlation import correlate_scores
+from synthcli.evaluation.measure import EvaluationJob, evaluate_metric
 from synthcli.evaluation.result import Result
 from synthcli.evaluation.score import Score
-from synthcli.evaluation.token_sampling import Sampling, refuse
+from synthcli.evaluation.token_sampling import Sampling, refuse_bad_sampling
 from synthcli.model import ModelConfig, build
 
 DRAW = np.random.default_rng(0)
@@ -35,7 +35,7 @@ def resampled(score: Score, places: list[np.ndarray]) -> np.ndarray:
 
 
 def test_pearson_of_resamples_is_scipys() -> None:
-    (pearson, *_) = correlation(PREDICTIONS, SCORES)
+    (pearson, *_) = correlate_scores(PREDICTIONS, SCORES)
     want = [100 * stats.pearsonr(PREDICTIONS[one], SCORES[one]).statistic for one in DRAWN]
     assert resampled(pearson, DRAWN) == pytest.approx(want, abs=1e-9)
 
@@ -43,23 +43,23 @@ def test_pearson_of_resamples_is_scipys() -> None:
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_pearson_does_not_depend_on_the_scale(scale: float) -> None:
     want = 100 * stats.pearsonr(PREDICTIONS, SCORES).statistic
-    assert correlation(scale * PREDICTIONS, SCORES)[0].value == pytest.approx(want, abs=1e-6)
-    assert correlation(PREDICTIONS, scale * SCORES)[0].value == pytest.approx(want, abs=1e-6)
+    assert correlate_scores(scale * PREDICTIONS, SCORES)[0].value == pytest.approx(want, abs=1e-6)
+    assert correlate_scores(PREDICTIONS, scale * SCORES)[0].value == pytest.approx(want, abs=1e-6)
 
 
 @pytest.mark.parametrize("offset", [1e6, -1e6])
 def test_pearson_does_not_depend_on_the_offset(offset: float) -> None:
     want = 100 * stats.pearsonr(PREDICTIONS, SCORES).statistic
-    assert correlation(PREDICTIONS + offset, SCORES)[0].value == pytest.approx(want, abs=1e-6)
-    assert correlation(PREDICTIONS, SCORES + offset)[0].value == pytest.approx(want, abs=1e-6)
+    assert correlate_scores(PREDICTIONS + offset, SCORES)[0].value == pytest.approx(want, abs=1e-6)
+    assert correlate_scores(PREDICTIONS, SCORES + offset)[0].value == pytest.approx(want, abs=1e-6)
 
 
 def test_pearson_is_computed_in_float64_whatever_comes() -> None:
     x, y = PREDICTIONS.astype(np.float32), SCORES.astype(np.float32)
     want = 100 * stats.pearsonr(x.astype(np.float64), y.astype(np.float64)).statistic
-    assert correlation(x, y)[0].value == pytest.approx(want, abs=1e-9)
-    assert correlation(x, y.astype(np.float64))[0].value == pytest.approx(want, abs=1e-9)
-    assert correlation(x.astype(np.float64), y)[0].value == pytest.approx(want, abs=1e-9)
+    assert correlate_scores(x, y)[0].value == pytest.approx(want, abs=1e-9)
+    assert correlate_scores(x, y.astype(np.float64))[0].value == pytest.approx(want, abs=1e-9)
+    assert correlate_scores(x.astype(np.float64), y)[0].value == pytest.approx(want, abs=1e-9)
 
 
 TEXTS = ["the cat sat on the mat", "a dog", "zebras", "it ran far away from here"]
@@ -102,7 +102,7 @@ def test_a_mean_sums_in_float64() -> None:
 
 
 def test_a_resample_without_spread_has_no_correlation() -> None:
-    (pearson, *_) = correlation(PREDICTIONS, SCORES)
+    (pearson, *_) = correlate_scores(PREDICTIONS, SCORES)
     assert resampled(pearson, [np.zeros(40, dtype=int)]) == pytest.approx([0.0])
 
 
@@ -121,7 +121,7 @@ def test_f1_of_two_classes_does_not_mix_resamples() -> None:
 
 
 def test_a_mean_cosine_is_over_positions() -> None:
-    score = mean_cosine(np.array([[1.5, 2.0], [0.5, 1.0], [0.0, 0.0]]))
+    score = mean_sample_cosine(np.array([[1.5, 2.0], [0.5, 1.0], [0.0, 0.0]]))
     assert (score.name, score.value, score.signature) == ("cosine", pytest.approx(2 / 3), "")
     assert score.higher_is_better
     assert score.protocol == "cosine of the last hidden states with the teacher's, mean over real positions"
@@ -149,7 +149,7 @@ REFUSED = [
 @pytest.mark.parametrize(("sampling", "message", "hint"), REFUSED)
 def test_drawing_that_means_nothing_is_refused(sampling: Sampling, message: str, hint: str) -> None:
     with pytest.raises(SynthError) as refused:
-        refuse(sampling)
+        refuse_bad_sampling(sampling)
     assert (refused.value.message, refused.value.hint) == (message, hint)
 
 
@@ -178,7 +178,7 @@ def test_a_metric_of_other_outputs_names_what_fits(metric: str, output: str, mes
     nothing: Any = None
     config = EvaluationConfig(metrics=("accuracy",))
     with pytest.raises(SynthError) as refused:
-        measure(metric, EvaluationJob(model, nothing, nothing, config, np.arange(0), nothing))
+        evaluate_metric(metric, EvaluationJob(model, nothing, nothing, config, np.arange(0), nothing))
     assert refused.value.message == message
     assert refused.value.hint == f"`{fits}` is what fits it"
 

@@ -11,7 +11,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.cider import cider
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.outputs import Outputs, score
+from synthcli.evaluation.outputs import Outputs, score_metric
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "Dog", "ran", "far"]
 CONFIG = EvaluationConfig(metrics=("cider",))
@@ -80,10 +80,11 @@ def test_the_same_texts_have_the_most_and_one_alone_nothing() -> None:
 def test_outputs_are_scored_with_several_references() -> None:
     outputs = Outputs([None] * 2, [("a b", "c"), ("d", "e f")], ["a b", "e f"])
     assert (
-        score("cider", outputs, CONFIG)[0].value == cider(["a b", "e f"], ["a b", "d"], ["c", "e f"])[0].value
+        score_metric("cider", outputs, CONFIG)[0].value
+        == cider(["a b", "e f"], ["a b", "d"], ["c", "e f"])[0].value
     )
     with pytest.raises(SynthError, match="`synth eval bleu` takes several"):
-        score("rouge", outputs, CONFIG)
+        score_metric("rouge", outputs, CONFIG)
 
 
 def test_words_alone_need_no_four_of_them() -> None:

@@ -11,7 +11,7 @@ from synthcli.data.config import TokenizerConfig
 from synthcli.data.examples.examples import Examples
 from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import EvaluationJob, measure
+from synthcli.evaluation.measure import EvaluationJob, evaluate_metric
 from synthcli.model import ModelConfig, build
 from synthcli.progress import no_progress
 
@@ -37,7 +37,7 @@ def test_each_token_is_predicted_from_its_context(tmp_path: Path) -> None:
     examples = Examples(store, "test", "causal-lm", **options, context=CONTEXT)
     config = EvaluationConfig.model_validate({"metrics": ["perplexity"], "context": CONTEXT})
     chosen = np.arange(len(examples))
-    score = measure(
+    score = evaluate_metric(
         "perplexity", EvaluationJob(model, store.tokenizer, examples, config, chosen, no_progress)
     )[0]
 

@@ -6,7 +6,7 @@ import torch
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation.decoding import continue_text, translate
 from synthcli.evaluation.generation import Token, answer, go_on
-from synthcli.evaluation.token_sampling import GREEDY, Sampling, next_tokens, refuse
+from synthcli.evaluation.token_sampling import GREEDY, Sampling, next_tokens, refuse_bad_sampling
 
 from ..model.combinations import VOCAB
 from .test_decoding import BEGIN, END, GENERATING, PAD, model_of, options, sources
@@ -103,7 +103,7 @@ def test_numbers_that_are_not_finite_fail() -> None:
 )
 def test_what_means_nothing_is_refused(sampling: Sampling, message: str) -> None:
     with pytest.raises(SynthError) as caught:
-        refuse(sampling)
+        refuse_bad_sampling(sampling)
     assert caught.value.message == message
 
 

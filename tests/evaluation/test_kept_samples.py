@@ -10,9 +10,9 @@ from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.cider import cider
 from synthcli.evaluation.confusion import f1, matthews
-from synthcli.evaluation.correlation import correlation
+from synthcli.evaluation.correlation import correlate_scores
 from synthcli.evaluation.figures import FIGURES
-from synthcli.evaluation.kept_samples import MOST_GROUPS, KeptSamples, read_samples, to_lines
+from synthcli.evaluation.kept_samples import MOST_GROUPS, KeptSamples, figures_to_lines, read_samples
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.rouge import rouge
 from synthcli.evaluation.score import Score
@@ -32,7 +32,7 @@ ALL = [
     *f1(GUESSES, LABELS, 2),
     *f1(GUESSES, LABELS, 3),
     *matthews(GUESSES, LABELS, 2),
-    *correlation(NATS, TOKENS),
+    *correlate_scores(NATS, TOKENS),
 ]
 
 
@@ -43,7 +43,7 @@ def test_every_figure_of_a_metric_can_be_had_again() -> None:
 @pytest.mark.parametrize("score", ALL, ids=lambda score: score.name)
 def test_a_figure_is_read_back(score: Score, tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    path.write_text(to_lines([score]))
+    path.write_text(figures_to_lines([score]))
     kept = read_samples(path)[score.name]
     assert kept.samples == 40
     assert kept.to_sampled().value == pytest.approx(score.value, rel=1e-5)

@@ -18,7 +18,7 @@ from synthcli.data.prepare.prepare_store import prepare_store
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.measure import EvaluationJob, generate_outputs, measure, refuse_headless
+from synthcli.evaluation.measure import EvaluationJob, evaluate_metric, generate_outputs, refuse_headless
 from synthcli.model import ModelConfig, build
 from synthcli.objectives import OBJECTIVES
 from synthcli.progress import no_progress
@@ -80,7 +80,7 @@ def test_perplexity_is_of_the_objective_over_all_targets(
     examples, model = all_examples[task], model_for(task)
     batch = examples.collate(np.arange(len(examples)))
     loss, targets = OBJECTIVES[task](model, batch, 0.0)
-    by_token = measure("perplexity", make_job(examples, model))[0]
+    by_token = evaluate_metric("perplexity", make_job(examples, model))[0]
     assert by_token.value == pytest.approx(math.exp(loss.item() / targets), rel=1e-12)
     assert by_token.sampled.statistics[:, 1].sum() == targets
 
@@ -89,7 +89,7 @@ def test_perplexities_by_word_and_byte_divide_by_what_the_store_counted(
     all_examples: dict[str, Examples],
 ) -> None:
     examples = all_examples["causal-lm"]
-    by_token, by_word, by_byte = measure("perplexity", make_job(examples))
+    by_token, by_word, by_byte = evaluate_metric("perplexity", make_job(examples))
     nats = by_token.sampled.statistics[:, 0].sum()
     assert by_word.value == pytest.approx(math.exp(min(700, nats / examples.counts["words"])))
     assert by_byte.value == pytest.approx(nats / math.log(2) / examples.counts["bytes"])
@@ -106,9 +106,11 @@ def test_perplexity_does_not_depend_on_batches(
     logits: int,
     batch_size: int,
 ) -> None:
-    want = measure("perplexity", make_job(all_examples[task]))[0].sampled.statistics
+    want = evaluate_metric("perplexity", make_job(all_examples[task]))[0].sampled.statistics
     monkeypatch.setattr(measuring, "LOGITS", logits)
-    found = measure("perplexity", make_job(all_examples[task], batch_size=batch_size))[0].sampled.statistics
+    found = evaluate_metric("perplexity", make_job(all_examples[task], batch_size=batch_size))[
+        0
+    ].sampled.statistics
     np.testing.assert_allclose(found, want, rtol=1e-12)
 
 
@@ -164,15 +166,15 @@ def test_rouge_is_by_the_tokenizer_that_was_asked_for(
     examples = Examples(store, "train", "seq2seq", LONGEST, LONGEST)
     with monkeypatch.context() as patch, pytest.raises(SynthError, match="drops all 1 letters"):
         patch.setattr(measuring, "generate_outputs", lambda job: pytest.fail("it is refused before"))
-        measure("rouge", make_job(examples))
-    score = measure("rouge", make_job(examples, rouge_tokenizer="unicode"))[0]
+        evaluate_metric("rouge", make_job(examples))
+    score = evaluate_metric("rouge", make_job(examples, rouge_tokenizer="unicode"))[0]
     assert score.signature.endswith("tokenizer:unicode")
 
 
 def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examples]) -> None:
     examples = all_examples["seq2seq"]
     of = make_job(examples)
-    score = measure("bleu", of)[0]
+    score = evaluate_metric("bleu", of)[0]
     references = examples.texts(np.arange(len(examples)))
     assert score.value == BLEU().corpus_score(generate_outputs(of), [references]).score
     assert score.signature == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" + score.signature[-5:]
@@ -181,7 +183,7 @@ def test_bleu_is_sacrebleus_of_the_generated_texts(all_examples: dict[str, Examp
 def test_texts_are_kept_with_their_sources(all_examples: dict[str, Examples]) -> None:
     examples, kept = all_examples["seq2seq"], []
     of = make_job(examples, chosen=np.array([5, 0, 11]))
-    scores = measure("bleu", replace(of, keep=lambda outputs, found: kept.append((outputs, found))))
+    scores = evaluate_metric("bleu", replace(of, keep=lambda outputs, found: kept.append((outputs, found))))
     ((outputs, found),) = kept
     assert found == scores
     assert list(outputs.sources) == [f"line {n} of a small corpus" for n in (5, 0, 11)]
@@ -194,7 +196,7 @@ def test_sources_are_read_only_to_be_kept(
 ) -> None:
     examples = all_examples["seq2seq"]
     monkeypatch.setattr(Examples, "sources", lambda self, chosen: pytest.fail("nobody keeps them"))
-    assert measure("bleu", make_job(examples))
+    assert evaluate_metric("bleu", make_job(examples))
 
 
 def test_texts_that_are_not_there_are_not_compared() -> None:
@@ -213,7 +215,7 @@ def test_a_batch_of_perplexity_has_no_more_logits_than_the_bound(
     model, seen = model_for("causal-lm"), []
     monkeypatch.setattr(measuring, "LOGITS", 100 * 260)
     with model.register_forward_hook(lambda module, args, kwargs, out: seen.append(out), with_kwargs=True):
-        measure("perplexity", make_job(all_examples["causal-lm"], model, batch_size=64))
+        evaluate_metric("perplexity", make_job(all_examples["causal-lm"], model, batch_size=64))
     rows = [logits.flatten(0, -2).shape[0] for logits, _ in seen]
     assert len(rows) > 1 and max(rows) <= 100
 
@@ -239,7 +241,7 @@ def test_accuracy_counts_each_example_once(all_examples: dict[str, Examples]) ->
     for i in range(len(examples)):
         batch = examples.collate(np.array([i]))
         right.append(model(batch["tokens"]).argmax(-1).item() == batch["labels"].item())
-    (score,) = measure("accuracy", make_job(examples, model, batch_size=4))
+    (score,) = evaluate_metric("accuracy", make_job(examples, model, batch_size=4))
     assert score.value == pytest.approx(100 * sum(right) / len(right))
 
 
@@ -252,7 +254,7 @@ def test_correlation_is_scipys_of_what_the_model_predicts(
     batches = [examples.collate(np.array([i])) for i in range(len(examples))]
     predicted = [model(batch["tokens"]).item() for batch in batches]
     given = [batch["labels"].item() for batch in batches]
-    pearson, spearman = measure("correlation", make_job(examples, model, batch_size=batch_size))
+    pearson, spearman = evaluate_metric("correlation", make_job(examples, model, batch_size=batch_size))
     assert pearson.value == pytest.approx(100 * stats.pearsonr(predicted, given).statistic, abs=1e-5)
     assert spearman.value == pytest.approx(100 * stats.spearmanr(predicted, given).statistic)
 
@@ -261,7 +263,7 @@ def test_correlation_is_scipys_of_what_the_model_predicts(
 def test_the_mode_of_the_model_stays_as_it_was(all_examples: dict[str, Examples], metric: str) -> None:
     of = make_job(all_examples["seq2seq"], chosen=np.arange(2))
     of.model.train()
-    assert all(math.isfinite(score.value) for score in measure(metric, of))
+    assert all(math.isfinite(score.value) for score in evaluate_metric(metric, of))
     assert of.model.training
 
 
@@ -270,7 +272,7 @@ def test_progress_counts_up_to_all(all_examples: dict[str, Examples]) -> None:
     examples = all_examples["classification"]
     config = EvaluationConfig.model_validate({"metrics": ["accuracy"], "batch_size": 4})
     model, tokenizer = model_for("classification"), examples.store.tokenizer
-    measure(
+    evaluate_metric(
         "accuracy",
         EvaluationJob(
             model,
@@ -294,13 +296,13 @@ def test_a_model_that_diverged_is_not_scored(
     model = model_for(task)
     torch.nn.init.constant_(next(model.parameters()), math.nan)
     with pytest.raises(WorkFailedError) as error:
-        measure(metric, make_job(all_examples[task], model))
+        evaluate_metric(metric, make_job(all_examples[task], model))
     assert error.value.message == "the model computes no finite numbers"
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest(all_examples: dict[str, Examples]) -> None:
     with pytest.raises(SynthError) as error:
-        measure("blue", make_job(all_examples["seq2seq"]))
+        evaluate_metric("blue", make_job(all_examples["seq2seq"]))
     assert error.value.message == "unknown metric `blue`"
     assert error.value.hint == "did you mean `bleu`?"
 
@@ -310,10 +312,10 @@ def test_a_part_of_a_split_keeps_the_models_classes(all_examples: dict[str, Exam
     labels = examples.collate(np.arange(len(examples)))["labels"]
     assert labels is not None
     of_two = np.flatnonzero(labels.numpy() < 2)
-    (score,) = measure("f1", make_job(examples, chosen=of_two))
+    (score,) = evaluate_metric("f1", make_job(examples, chosen=of_two))
     assert score.name == "f1_macro"
     assert score.sampled.statistics.shape == (len(of_two), 16)
-    assert measure("matthews", make_job(examples, chosen=of_two))[0].sampled.statistics.shape[1] == 16
+    assert evaluate_metric("matthews", make_job(examples, chosen=of_two))[0].sampled.statistics.shape[1] == 16
 
 
 @pytest.mark.parametrize("metric", ["f1", "matthews"])
@@ -329,6 +331,6 @@ def test_a_model_without_classes_has_no_table_of_them(
 ) -> None:
     model = model_for("classification", num_classes=None, head={"output": output})
     with pytest.raises(SynthError) as error:
-        measure(metric, make_job(all_examples["classification"], model))
+        evaluate_metric(metric, make_job(all_examples["classification"], model))
     assert error.value.message == f"`{metric}` counts classes, and this model {does}"
     assert error.value.hint == f"`{fits}` is what fits it"

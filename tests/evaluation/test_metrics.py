@@ -16,8 +16,8 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.accuracy import accuracy, exact_match
 from synthcli.evaluation.bleu import bleu, bleu_of, chrf_of
 from synthcli.evaluation.bootstrap import Sampled, mean
-from synthcli.evaluation.correlation import correlation
-from synthcli.evaluation.measure import METRICS, refuse_mismatch
+from synthcli.evaluation.correlation import correlate_scores
+from synthcli.evaluation.measure import METRICS, refuse_metric
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.rouge import rouge
@@ -110,7 +110,7 @@ def test_one_sample_has_no_interval() -> None:
 
 def test_a_metric_that_does_not_fit_the_task_is_refused_with_those_that_do() -> None:
     with pytest.raises(SynthError) as error:
-        refuse_mismatch("bleu", "classification")
+        refuse_metric("bleu", "classification")
     assert error.value.message == "`bleu` does not fit a model of task `classification`"
     assert error.value.hint == "metrics that fit: `accuracy`, `f1`, `matthews`, `correlation`"
     assert set(METRICS) == {
@@ -239,10 +239,10 @@ def test_nothing_resampled_has_no_interval_and_two_samples_have_one() -> None:
 
 def test_spearmans_ranks_are_shared_by_what_is_equal() -> None:
     """r of the ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4: 4.5 / √(4.5 · 5)."""
-    pearson, spearman = correlation([10, 20, 20, 90], [1, 3, 2, 4])
+    pearson, spearman = correlate_scores([10, 20, 20, 90], [1, 3, 2, 4])
     assert spearman.value == pytest.approx(100 * 4.5 / math.sqrt(4.5 * 5))
     assert pearson.value == pytest.approx(100 * np.corrcoef([10, 20, 20, 90], [1, 3, 2, 4])[0, 1])
     assert [score.name for score in (pearson, spearman)] == ["pearson", "spearman"]
-    assert correlation([1, 1, 1], [1, 2, 3])[0].value == 0
-    assert correlation([1, 2, 3], [2, 2, 2])[1].value == 0
-    assert [score.value for score in correlation([3, 2, 1], [4, 5, 6])] == pytest.approx([-100, -100])
+    assert correlate_scores([1, 1, 1], [1, 2, 3])[0].value == 0
+    assert correlate_scores([1, 2, 3], [2, 2, 2])[1].value == 0
+    assert [score.value for score in correlate_scores([3, 2, 1], [4, 5, 6])] == pytest.approx([-100, -100])

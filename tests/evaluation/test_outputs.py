@@ -7,7 +7,7 @@ import pytest
 
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.outputs import FORM, SCORERS, Outputs, read_outputs, score, to_lines
+from synthcli.evaluation.outputs import FORM, SCORERS, Outputs, read_outputs, samples_to_lines, score_metric
 from synthcli.evaluation.result import Figure
 from synthcli.jobs.evaluate.outputs import score_file
 
@@ -26,9 +26,9 @@ def written(path: Path, *lines: object) -> Path:
 
 @pytest.mark.parametrize("metric", SCORERS)
 def test_outputs_are_read_as_they_were_written(metric: str, tmp_path: Path) -> None:
-    scores = score(metric, OUTPUTS, CONFIG)
+    scores = score_metric(metric, OUTPUTS, CONFIG)
     path = tmp_path / "x.jsonl"
-    path.write_text(to_lines(OUTPUTS, scores[0]), encoding="utf-8")
+    path.write_text(samples_to_lines(OUTPUTS, scores[0]), encoding="utf-8")
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
     assert [list(row) for row in rows] == [["source", "references", "hypothesis", "score"]] * 3
     most = 1000 if metric == "cider" else 100

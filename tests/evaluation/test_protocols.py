@@ -6,17 +6,24 @@ import torch
 
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.evaluation.accuracy import accuracy, exact_match
-from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours
+from synthcli.evaluation.agreement import COLUMNS, agreement, mean_sample_cosine, same_neighbours
 from synthcli.evaluation.bleu import bleu
 from synthcli.evaluation.bootstrap import mean
 from synthcli.evaluation.cider import cider
 from synthcli.evaluation.confusion import f1, matthews
-from synthcli.evaluation.correlation import correlation
+from synthcli.evaluation.correlation import correlate_scores
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.result import Figure
 from synthcli.evaluation.rouge import rouge
 from synthcli.evaluation.score import Score
-from synthcli.evaluation.token_sampling import GREEDY, Sampling, next_tokens, nucleus, refuse, top
+from synthcli.evaluation.token_sampling import (
+    GREEDY,
+    Sampling,
+    next_tokens,
+    nucleus,
+    refuse_bad_sampling,
+    top,
+)
 
 ONE = np.ones(2)
 SUMS = np.ones((2, len(COLUMNS)))
@@ -73,11 +80,11 @@ def test_every_figure_says_what_it_is() -> None:
         *matthews([1], [1], 2),
         *f1([1], [1], 2),
         *f1([1], [1], 3),
-        *correlation([1, 2], [1, 2]),
+        *correlate_scores([1, 2], [1, 2]),
         *perplexity(ONE, ONE, ONE, ONE),
         *rouge(texts, texts),
         *cider(texts, texts),
-        mean_cosine(SUMS[:, :2]),
+        mean_sample_cosine(SUMS[:, :2]),
         same_neighbours(VECTORS, VECTORS),
     ]
     assert {score.name: score.protocol for score in scores} == PROTOCOLS
@@ -139,13 +146,13 @@ def test_a_perplexity_of_nothing_is_refused() -> None:
 )
 def test_what_means_nothing_is_refused_with_what_does(sampling: Sampling, text: str) -> None:
     with pytest.raises(SynthError) as error:
-        refuse(sampling)
+        refuse_bad_sampling(sampling)
     assert str(error.value) == text
 
 
 def test_what_means_something_is_not_refused() -> None:
     for sampling in (GREEDY, Sampling(0.0, 1, 1.0), Sampling(1.0, top_p=1e-9)):
-        refuse(sampling)
+        refuse_bad_sampling(sampling)
 
 
 def test_the_largest_scores_and_the_fewest_that_reach_a_share_are_left() -> None:

@@ -18,7 +18,7 @@ from synthcli.evaluation import measure as measuring
 from synthcli.evaluation.beam_search import SearchOptions
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text
-from synthcli.evaluation.measure import EvaluationJob, measure
+from synthcli.evaluation.measure import EvaluationJob, evaluate_metric
 from synthcli.evaluation.score import Score
 from synthcli.model import ModelConfig, build
 from synthcli.progress import Progress, no_progress
@@ -73,7 +73,9 @@ def scores(
     examples = Examples(store, "train", "causal-lm", max_target=length, layout="streams", streams=streams)
     chosen = np.arange(options.pop("limit", len(examples)))
     config = EvaluationConfig.model_validate({"metrics": ["perplexity"], "streams": streams, **options})
-    return measure("perplexity", EvaluationJob(model, store.tokenizer, examples, config, chosen, progress))
+    return evaluate_metric(
+        "perplexity", EvaluationJob(model, store.tokenizer, examples, config, chosen, progress)
+    )
 
 
 def by_hand(model: Any, ids: list[int], window: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import nn
 
 from synthcli.exporters.export_bundle import CardFacts, ExportBundle, Metric
 from synthcli.exporters.hugging_face.card import write_card
-from synthcli.exporters.markdown import code, link, plain
+from synthcli.exporters.markdown import code, plain, write_link
 from tests.compress.small import bert_config
 
 HOSTILE = [
@@ -100,7 +100,7 @@ def test_code_is_shown_as_it_is(text: str) -> None:
     ],
 )
 def test_a_link_leads_to_the_web_or_nowhere(address: str, led_to: list[str]) -> None:
-    shown = page(link("a [title]", address))
+    shown = page(write_link("a [title]", address))
     assert (shown.addresses, shown.words.strip()) == (led_to, "a [title]")
 
 

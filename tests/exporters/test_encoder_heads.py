@@ -12,7 +12,7 @@ from torch import Tensor
 from synthcli.exporters.hugging_face.auto_classes import LOADERS
 from synthcli.exporters.hugging_face.remote_code import CLASSES
 from synthcli.model.context import Context
-from synthcli.model.output_heads import pool
+from synthcli.model.output_heads import pool_positions
 from tests.exporters.hugging_face_cases import OWN_CODE, bundle_of
 from tests.exporters.own_code import (
     ENCODER_LOADERS,
@@ -58,7 +58,7 @@ def test_hidden_states_are_those_of_the_stack_and_heads_stand_on_them(name: str,
     padding = given["attention_mask"] == 0
     context = Context(causal=config.encoder is None, key_padding=padding)
     hidden, _ = model.get_submodule(config.main_stack)(model.embeddings(given["input_ids"]), context)  # type: ignore[operator]
-    vector = pool(hidden, padding, config.head.pool)
+    vector = pool_positions(hidden, padding, config.head.pool)
     for loader, read in READ.items():
         found = opened(loader, root / name, num_labels=5, ignore_mismatched_sizes=True)
         expected = {

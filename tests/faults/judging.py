@@ -13,7 +13,7 @@ from synthcli.data.store.manifest import MANIFEST
 from synthcli.data.store.store import open_store
 from synthcli.errors import SynthError
 from synthcli.training.checkpoints import WEIGHTS, load_checkpoint
-from synthcli.training.manifest import read_manifest, verify
+from synthcli.training.manifest import read_checkpoint_manifest, verify
 from tests.faults.injector import SENT
 
 RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # a run's id is the time
@@ -128,7 +128,7 @@ def broken(root: Path) -> list[str]:
         try:
             is_model = all((folder / name).is_file() for name in (WEIGHTS, MANIFEST))
             if folder.name.startswith("step-") or is_model:
-                verify(folder, read_manifest(folder).files)
+                verify(folder, read_checkpoint_manifest(folder).files)
                 load_checkpoint(folder)
             elif folder.parent.name == "stores" or (folder / "quality.json").is_file():
                 open_store(folder)

@@ -70,6 +70,6 @@ def test_the_injector_notices_what_it_is_for(bench: Bench, monkeypatch: pytest.M
             "hint: choose another file with `-o FILE`\n"
         )
     ]
-    monkeypatch.setattr("synthcli.cli.presets.writing", of_a_library)
+    monkeypatch.setattr("synthcli.cli.presets.guard_write", of_a_library)
     wrong, _ = bench.tried(Fault("presets cp", errno.ENOSPC, 2), whole)
     assert wrong == ["RuntimeError: file write failed"]

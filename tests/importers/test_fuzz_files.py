@@ -20,7 +20,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No certificate is made here, which takes a process, and no network is asked."""
     monkeypatch.setattr("synthcli.jobs.export.export.prove", lambda *what: {"holds": True})
-    monkeypatch.setattr("synthcli.cli.export.show", lambda exported: None)
+    monkeypatch.setattr("synthcli.cli.export.show_export", lambda exported: None)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("SYNTH_STORES", raising=False)
     monkeypatch.delenv("SYNTH_RUNS", raising=False)

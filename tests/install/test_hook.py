@@ -54,7 +54,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             (target / FILES["cpu"]).touch()
         return report
 
-    monkeypatch.setattr(builder, "build", build)
+    monkeypatch.setattr(builder, "build_kernels", build)
     return told
 
 

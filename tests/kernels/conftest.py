@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from synthcli.kernels import builder, install
-from synthcli.kernels.places import FILES, digest
-from synthcli.kernels.report import Report, read
+from synthcli.kernels.places import FILES, hash_sources
+from synthcli.kernels.report import Report, read_report
 
 VARIABLES = (
     "CXX",
@@ -104,10 +104,10 @@ def no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def built(target: Path, sources: Path, mode: str = "auto", **settings: float | str) -> Report:
     """Build; what is returned is what the folder says, and nothing unfinished is left."""
-    report = builder.build(target, mode, sources=sources, **{"seconds": SECONDS, **settings})
-    assert read(target) == report
+    report = builder.build_kernels(target, mode, sources=sources, **{"seconds": SECONDS, **settings})
+    assert read_report(target) == report
     assert not list(target.glob(install.UNFINISHED + "*"))
     there = {kind: (target / file).is_file() for kind, file in FILES.items()}
     assert there == {kind: part.is_built for kind, part in report.parts.items()}
-    assert report.abi == 7 and report.sources == digest(sources)
+    assert report.abi == 7 and report.sources == hash_sources(sources)
     return report

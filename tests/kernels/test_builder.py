@@ -200,14 +200,16 @@ def test_a_build_that_is_required_waits_longer(
     """A busy machine compiles the wheels' library for many minutes."""
     monkeypatch.setattr(builder, "SECONDS", 0.5)
     compiler("g++", f"time.sleep(1.0)\n{FAILS}")
-    assert builder.build(tmp_path / "out", "cpu", sources=sources).cpu.reason.endswith("within 0.5 seconds")
+    assert builder.build_kernels(tmp_path / "out", "cpu", sources=sources).cpu.reason.endswith(
+        "within 0.5 seconds"
+    )
     with pytest.raises(WorkFailedError, match="no such luck"):
-        builder.build(tmp_path / "out", "require", sources=sources)
+        builder.build_kernels(tmp_path / "out", "require", sources=sources)
 
 
 def test_require_without_a_compiler_is_an_error(tools: Path, tmp_path: Path, sources: Path) -> None:
     with pytest.raises(WorkFailedError, match="could not be built: cpu: no C\\+\\+ compiler"):
-        builder.build(tmp_path / "out", "require", sources=sources)
+        builder.build_kernels(tmp_path / "out", "require", sources=sources)
 
 
 def test_a_mode_of_the_environment_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +243,7 @@ def test_this_machine_builds_what_it_can_in_paths_with_spaces(
     (moved / "sru_abi.h").write_text(
         "#define SYNTH_SRU_ABI 8\n#undef SYNTH_SRU_ABI\n#define SYNTH_SRU_ABI 7\n"
     )
-    other = builder.build(tmp_path / "my own folder", "cpu", sources=moved)
+    other = builder.build_kernels(tmp_path / "my own folder", "cpu", sources=moved)
     assert other.cpu.reason == "the library does not load: its interface is version 7, not 8"
 
 

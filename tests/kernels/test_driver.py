@@ -40,13 +40,13 @@ def driver(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     path = folder / places.FILES["cuda"]
     path.write_bytes(compiled.read_bytes())
     part = Part("built", "nvcc", "13", FOR, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    report = Report(ABI, places.digest(places.sources()), Part("off"), part)
+    report = Report(ABI, places.hash_sources(places.sources()), Part("off"), part)
     (folder / FILE).write_text(as_text(report))
     monkeypatch.setenv("SYNTH_KERNELS_DIR", str(folder))
     monkeypatch.setattr(places, "package_folder", lambda: tmp_path / "none")
     monkeypatch.delenv("SYNTH_KERNELS", raising=False)
     monkeypatch.setenv("NVCC", "/bin/true")
-    caches = (library.outcome, library._refusal, dispatch.warn)
+    caches = (library.outcome, library._refusal, dispatch.warn_slow)
     for cache in caches:
         cache.cache_clear()
     yield monkeypatch
@@ -149,7 +149,7 @@ def test_of_two_libraries_the_one_that_can_run_is_taken(
 
     driver.setattr(library, "open_library", open_either)
     assert dispatch.uses_kernels("cuda", 0) and dispatch.uses_kernels("cuda")
-    assert library.load("cuda", 0).path.parent.name == ("own" if own else "installed")
+    assert library.load_library("cuda", 0).path.parent.name == ("own" if own else "installed")
 
 
 def test_plain_torch_that_is_asked_for_is_not_warned_of(driver: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from synthcli.kernels import builder, install
 from synthcli.kernels.places import FILES
-from synthcli.kernels.report import Part, Report, read
+from synthcli.kernels.report import Part, Report, read_report
 from tests.processes import end_within, wait_for
 
 from .conftest import ANY, FAILS, WRITES, Compiler, built
@@ -25,8 +25,8 @@ def test_a_build_that_fails_leaves_the_libraries_of_the_same_sources(
     compiler("g++", WRITES)
     good = built(tmp_path / "out", sources, "cpu")
     compiler("g++", FAILS)
-    assert builder.build(tmp_path / "out", "cpu", sources=sources).cpu.status == "failed"
-    assert read(tmp_path / "out") == good
+    assert builder.build_kernels(tmp_path / "out", "cpu", sources=sources).cpu.status == "failed"
+    assert read_report(tmp_path / "out") == good
     assert (tmp_path / "out" / FILES["cpu"]).read_text() == "made by g++"
 
 
@@ -46,7 +46,7 @@ def test_a_folder_that_cannot_be_written_is_a_reason(
     compiler("g++", WRITES)
     (tmp_path / "file").write_text("no folder")
     target = tmp_path / "file" / "out"
-    report = builder.build(target, "cpu", sources=sources)
+    report = builder.build_kernels(target, "cpu", sources=sources)
     reason = f"`{target}` cannot be written: Not a directory"
     assert report.cpu == Part("failed", reason=reason)
     assert report.cuda == Part("off")
@@ -60,9 +60,9 @@ def test_a_disk_that_is_full_at_the_last_moment_is_a_reason(
 
     compiler("g++", WRITES)
     monkeypatch.setattr(install, "as_text", full)
-    report = builder.build(tmp_path / "out", "cpu", sources=sources)
+    report = builder.build_kernels(tmp_path / "out", "cpu", sources=sources)
     assert report.cpu.reason == f"`{tmp_path / 'out'}` cannot be written: No space left on device"
-    assert read(tmp_path / "out") is None
+    assert read_report(tmp_path / "out") is None
     assert not list((tmp_path / "out").glob(install.UNFINISHED + "*"))
 
 
@@ -127,7 +127,7 @@ def test_a_killed_build_leaves_the_last_one_whole_and_the_next_cleans_up(
     process.send_signal(signal.SIGKILL)
     process.wait(10)
     assert end_within((int(path.name) for path in begun.iterdir()), seconds=10) == []
-    assert read(tmp_path / "out") == good
+    assert read_report(tmp_path / "out") == good
     assert len(list((tmp_path / "out").glob(install.UNFINISHED + "*"))) == 1
     compiler("g++", WRITES)
     assert built(tmp_path / "out", sources, "cpu").cpu.is_built
@@ -145,5 +145,5 @@ def test_killed_between_libraries_and_report_a_folder_of_other_sources_has_no_re
 
     monkeypatch.setattr(install, "as_text", killed)
     with pytest.raises(KeyboardInterrupt):
-        builder.build(tmp_path / "out", "cpu", sources=sources)
-    assert read(tmp_path / "out") is None
+        builder.build_kernels(tmp_path / "out", "cpu", sources=sources)
+    assert read_report(tmp_path / "out") is None

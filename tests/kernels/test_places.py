@@ -50,7 +50,7 @@ def test_a_folder_that_is_named_comes_first(
     monkeypatch.setenv("SYNTH_KERNELS_DIR", str(tmp_path / "own"))
     assert places.build_folder() == tmp_path / "own"
     for folder in (tmp_path / "own", package / "built"):
-        write(folder, places.digest(places.sources()))
+        write(folder, places.hash_sources(places.sources()))
     assert places.candidates() == [tmp_path / "own", package / "built"]
 
 
@@ -58,7 +58,7 @@ def test_a_folder_that_is_named_comes_first(
 def built(package: Path) -> Path:
     """A user's folder with a library, as `synth kernels build` leaves it under any umask."""
     folder = places.user_folder()
-    write(folder, places.digest(places.sources()))
+    write(folder, places.hash_sources(places.sources()))
     (folder / places.FILES["cpu"]).write_bytes(b"")
     for path in (folder, *folder.iterdir()):
         keep_others_out(path)
@@ -96,7 +96,7 @@ def test_nothing_is_loaded_that_belongs_to_another(
 
 
 def test_what_was_built_at_install_is_as_safe_as_the_package(package: Path) -> None:
-    write(package / "built", places.digest(places.sources()))
+    write(package / "built", places.hash_sources(places.sources()))
     (package / "built" / places.FILES["cpu"]).write_bytes(b"")
     (package / "built").chmod(0o777)
     assert places.candidates() == [package / "built"]
@@ -104,13 +104,13 @@ def test_what_was_built_at_install_is_as_safe_as_the_package(package: Path) -> N
 
 def test_a_build_of_other_sources_is_stale(package: Path) -> None:
     write(places.user_folder(), "another hash")
-    write(package / "built", places.digest(places.sources()))
+    write(package / "built", places.hash_sources(places.sources()))
     assert places.candidates() == [package / "built"]
     assert [place.is_stale for place in places.places()] == [True, False]
 
 
 def test_an_edit_of_any_source_makes_a_build_stale(package: Path) -> None:
-    write(package / "built", places.digest(places.sources()))
+    write(package / "built", places.hash_sources(places.sources()))
     assert places.candidates() == [package / "built"]
     (places.sources() / "README.md").write_text("not compiled")
     assert places.candidates() == [package / "built"]
@@ -127,7 +127,7 @@ def test_the_names_of_sources_count(tmp_path: Path) -> None:
     for name in ("a.cpp", "b.cpp"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_text("same")
-        hashes.add(places.digest(tmp_path / name))
+        hashes.add(places.hash_sources(tmp_path / name))
     assert len(hashes) == 2
 
 
@@ -141,7 +141,7 @@ def test_the_names_of_sources_count(tmp_path: Path) -> None:
 )
 def test_what_is_absent_has_a_reason(cpu: Part, reason: str, package: Path) -> None:
     assert places.reason_for_absence("cpu") == "nothing was built"
-    write(package / "built", places.digest(places.sources()), cpu)
+    write(package / "built", places.hash_sources(places.sources()), cpu)
     assert places.reason_for_absence("cpu").endswith(reason)
 
 
@@ -150,12 +150,12 @@ def test_what_is_absent_has_a_reason(cpu: Part, reason: str, package: Path) -> N
 )
 def test_a_report_that_cannot_be_read_is_none(text: str, tmp_path: Path) -> None:
     (tmp_path / report.FILE).write_bytes(text.encode("latin-1"))
-    assert report.read(tmp_path) is None
+    assert report.read_report(tmp_path) is None
 
 
 def test_a_report_survives_its_file(tmp_path: Path) -> None:
     cpu = Part("built", "/usr/bin/g++", "g++ 12", ("baseline", "avx2"), "", 3.5)
     made = Report(7, "hash", cpu, Part("failed", targets=("sm_80",), reason="x"))
     (tmp_path / report.FILE).write_text(report.as_text(made))
-    assert report.read(tmp_path) == made
+    assert report.read_report(tmp_path) == made
     assert '"architectures": [\n      "sm_80"' in (tmp_path / report.FILE).read_text()

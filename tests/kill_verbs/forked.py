@@ -80,6 +80,6 @@ def be_a_rank(children: Children, group: int, words: Sequence[str], env: Mapping
         sys.argv = [RANK, *words]
         from synthcli.cli import rank
 
-        rank.main()
+        rank.run_rank()
     finally:
         os._exit(99)

@@ -5,7 +5,7 @@ from pathlib import Path
 from synthcli.data.store.store import open_store, stores_in, stores_root
 from synthcli.evaluation.outputs import read_outputs
 from synthcli.presets import load_preset
-from synthcli.runs import find_checkpoint, list_runs, verb_of
+from synthcli.runs import find_checkpoint, find_run_verb, list_runs
 from synthcli.training.checkpoints import load_checkpoint, step_folders
 from tests.kill_verbs.contents import CLOCK, Contents
 
@@ -26,7 +26,7 @@ def look(verb: str) -> None:
         for folder in step_folders(run.checkpoints):
             load_checkpoint(folder).weights  # noqa: B018 - it is read
         if run.path.name not in before(run.name):
-            assert verb_of(run) == verb, f"`{run.path}` says it is of `synth {verb_of(run)}`"
+            assert find_run_verb(run) == verb, f"`{run.path}` says it is of `synth {find_run_verb(run)}`"
             assert not run.is_finished or run.last is not None, f"`{run.path}` is finished and empty"
         if run.last is not None:
             assert load_checkpoint(find_checkpoint(run.id)).path == run.last.resolve()

@@ -7,7 +7,7 @@ from synthcli.presets.catalogue import key_of_preset
 from synthcli.presets.merge import values_of
 from synthcli.presets.resolve import merge_tree
 from synthcli.presets.scales import scales_of
-from synthcli.presets.sizes import RECORD, Size, key_of, measure
+from synthcli.presets.sizes import RECORD, Size, count_config_parameters, key_of
 
 
 def measured() -> dict[str, Size]:
@@ -18,7 +18,7 @@ def measured() -> dict[str, Size]:
             model = load_preset(name, scale).model
             key = key_of(model.model_dump_json())
             if key not in sizes:
-                sizes[key] = measure(model)
+                sizes[key] = count_config_parameters(model)
         table = values_of(merge_tree(name, None, None, ()))
         sizes[key_of_preset(table)] = sizes[key_of(load_preset(name).model.model_dump_json())]
     return sizes

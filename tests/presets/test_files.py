@@ -11,8 +11,8 @@ import pytest
 from synthcli.errors import SynthError
 from synthcli.presets.files import (
     files_on_disk,
-    find_file,
     find_preset,
+    find_preset_file,
     library_files,
     preset_names,
     read_toml,
@@ -87,8 +87,8 @@ def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
 
 def test_a_parent_is_a_name_or_a_file_beside(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text('extends = "wmt14-dense"\n')
-    assert find_file("base.toml", tmp_path) == tmp_path / "base.toml"
-    assert find_file("wmt14", tmp_path) == library_files()["wmt14"]
+    assert find_preset_file("base.toml", tmp_path) == tmp_path / "base.toml"
+    assert find_preset_file("wmt14", tmp_path) == library_files()["wmt14"]
 
 
 def test_presets_that_extend_each_other_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from synthcli.errors import SynthError
 from synthcli.presets import find_preset, load_preset
 from synthcli.presets.files import files_on_disk, library_files, read_preset
-from synthcli.presets.grid import cells
+from synthcli.presets.grid import grid_cells
 
 GRID = tomllib.loads("""
 name = "{size}-by-{heads}-{task}"
@@ -31,7 +31,7 @@ sizes = ["{size}", "x{size}"]
 
 
 def test_a_grid_is_every_choice_with_what_each_value_says() -> None:
-    found = dict(cells("family", GRID))
+    found = dict(grid_cells("family", GRID))
     assert list(found) == ["1-by-4-cola", "1-by-4-sst2", "20-by-4-cola", "20-by-4-sst2"]
     assert found["20-by-4-sst2"] == {
         "extends": "family",
@@ -43,7 +43,7 @@ def test_a_grid_is_every_choice_with_what_each_value_says() -> None:
 
 
 def test_no_preset_of_a_grid_changes_another() -> None:
-    found = dict(cells("family", GRID))
+    found = dict(grid_cells("family", GRID))
     found["1-by-4-cola"]["model"]["head"]["output"] = "changed"
     assert found["20-by-4-cola"]["model"]["head"]["output"] == "number"
     assert found["1-by-4-sst2"]["model"]["head"]["output"] == "classes"
@@ -69,7 +69,7 @@ def test_a_grid_takes_the_name_of_no_file() -> None:
     files = [path.stem for path in files_on_disk()]
     grids = [tomllib.loads(path.read_text())["grid"] for path in files_on_disk()
              if "[grid]" in path.read_text()]  # fmt: skip
-    made = [name for grid in grids for name, _ in cells("family", grid)]
+    made = [name for grid in grids for name, _ in grid_cells("family", grid)]
     assert len(made) == len(set(made)) == 279 and not set(made) & set(files)
 
 

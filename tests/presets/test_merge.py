@@ -3,14 +3,14 @@
 import pytest
 
 from synthcli.errors import SynthError
-from synthcli.presets.merge import merge, sources_of, trace, values_of, without_overruled
+from synthcli.presets.merge import merge_trees, sources_of, trace, values_of, without_overruled
 from synthcli.presets.overrides import parse_overrides
 
 
 def merged(*tables: dict[str, object]) -> dict[str, object]:
     tree = trace({}, "")
     for table in tables:
-        tree = merge(tree, trace(table, "x"))
+        tree = merge_trees(tree, trace(table, "x"))
     return values_of(tree)
 
 
@@ -45,7 +45,7 @@ def test_setting_one_of_two_alternatives_drops_the_other(one: str, other: str) -
 
 
 def test_each_value_remembers_the_last_place_that_set_it() -> None:
-    tree = merge(trace({"a": {"b": 1, "c": 2}}, "base"), trace({"a": {"c": 3}}, "top"))
+    tree = merge_trees(trace({"a": {"b": 1, "c": 2}}, "base"), trace({"a": {"c": 3}}, "top"))
     assert sources_of(tree) == {"a.b": "base", "a.c": "top"}
 
 

@@ -10,7 +10,7 @@ from synthcli.model import build, count_parameters
 from synthcli.presets import find_preset, load_preset, preset_names
 from synthcli.presets.scales import scales_of
 from synthcli.presets.schema import Experiment
-from synthcli.presets.sizes import RECORD, key_of, read_recorded_sizes, size_of
+from synthcli.presets.sizes import RECORD, key_of, measure_model, read_recorded_sizes
 
 from .record_sizes import measured, text_of
 
@@ -46,7 +46,7 @@ def at_every_scale(name: str) -> tuple[Experiment, ...]:
 
 
 def parameters(experiment: Experiment) -> int:
-    return size_of(experiment.model.model_dump_json()).total
+    return measure_model(experiment.model.model_dump_json()).total
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -73,7 +73,7 @@ def test_another_model_is_built_to_be_measured() -> None:
         model = build(experiment.model)
     text = experiment.model.model_dump_json()
     assert key_of(text) not in read_recorded_sizes()
-    size = size_of(text)
+    size = measure_model(text)
     assert size.total == size.trainable == count_parameters(model)
     assert size.encoder == count_parameters(model.encoder)
     assert size.decoder == count_parameters(model.decoder)
@@ -102,7 +102,7 @@ def test_a_byte_model_has_the_parameters_of_the_original_vocabulary(
     model = load_preset(name).model
     for symbols, count in counts.items():
         fitted = model.model_copy(update={"vocab_size": symbols})
-        assert size_of(fitted.model_dump_json()).total == count
+        assert measure_model(fitted.model_dump_json()).total == count
 
 
 def test_counted_numbers_are_claims() -> None:

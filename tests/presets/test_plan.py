@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthcli.presets import load_preset, plan
+from synthcli.presets import load_preset, plan_training
 from synthcli.presets.planning import sequences_seen
 
 D, FF, HEADS = 512, 2048, 8
@@ -77,7 +77,7 @@ PLANNED = [f"{family}-{variant}" for family in STEPS for variant in SCORES]
 def test_a_preset_at_paper_scale_has_the_steps_and_parameters_of_its_family(name: str) -> None:
     family = family_of(name)
     variant = name.removeprefix(f"{family}-")
-    made = plan(load_preset(name))
+    made = plan_training(load_preset(name))
     assert made.steps == STEPS[family]
     assert made.parameters.total == expected_parameters(family, variant)
     fixed = sum(6 * HEADS * length**2 for length in LENGTHS[family]) if variant == "random-fixed" else 0
@@ -88,39 +88,39 @@ def test_a_preset_at_paper_scale_has_the_steps_and_parameters_of_its_family(name
 
 
 def test_the_rows_of_a_store_replace_the_published_ones() -> None:
-    made = plan(load_preset("agnews-dense"), {"train": 1000})
+    made = plan_training(load_preset("agnews-dense"), {"train": 1000})
     assert (made.rows, made.steps_per_epoch, made.steps, made.epochs) == (1000, 8, 16, 2.0)
     assert made.sequences == 2000
     assert made.max_tokens == 2000 * 256
 
 
 def test_a_training_of_given_steps_says_how_many_epochs_they_are() -> None:
-    made = plan(load_preset("agnews-dense", overrides=["training.steps=12"]), {"train": 1000})
+    made = plan_training(load_preset("agnews-dense", overrides=["training.steps=12"]), {"train": 1000})
     assert (made.steps, made.epochs) == (12, 1.5)
     assert made.sequences == 1000 + 4 * 128
 
 
 def test_what_only_a_store_can_tell_is_left_open() -> None:
-    made = plan(load_preset("agnews-dense"), {})
+    made = plan_training(load_preset("agnews-dense"), {})
     assert (made.rows, made.steps, made.epochs, made.sequences, made.flops) == (None, None, 2, None, None)
-    made = plan(load_preset("agnews-dense", overrides=["data.batch.max_tokens=4096"]))
+    made = plan_training(load_preset("agnews-dense", overrides=["data.batch.max_tokens=4096"]))
     assert (made.rows, made.batch_size, made.steps) == (120_000, None, None)
 
 
 def test_windows_are_counted_only_by_a_store() -> None:
-    made = plan(load_preset("codeparrot-pre-norm"))
+    made = plan_training(load_preset("codeparrot-pre-norm"))
     assert (made.steps, made.steps_per_epoch, made.epochs) == (43_000, None, None)
     assert (made.sequences, made.max_tokens) == (43_000 * 128, 43_000 * 128 * 128)
 
 
 def test_masked_words_are_planned_by_the_encoder() -> None:
-    made = plan(load_preset("crammed-bert-pre-norm"))
+    made = plan_training(load_preset("crammed-bert-pre-norm"))
     stack = 16 * (4 * 768**2 + 3 * 768 * 1536 + 4 * 768) + 2 * 768
     assert made.flops == pytest.approx(6 * 128 * (stack + 32_768 * 768) * 5000 * 8192, rel=1e-12)
 
 
 def test_a_warm_up_longer_than_the_training_is_warned_of() -> None:
-    made = plan(load_preset("agnews-dense", overrides=["training.steps=100"]))
+    made = plan_training(load_preset("agnews-dense", overrides=["training.steps=100"]))
     long = "`training.schedule.warmup_steps` = 1000 is longer than the training of 100 steps"
     assert made.warnings == (f"{long}: the rate never reaches its peak",)
 
@@ -133,13 +133,13 @@ def test_sequences_are_whole_epochs_and_full_batches_of_the_last() -> None:
 
 
 def test_flops_are_six_times_what_each_token_passes_through() -> None:
-    made = plan(load_preset("wmt14-vanilla"))
+    made = plan_training(load_preset("wmt14-vanilla"))
     source, target = LENGTHS["wmt14"]
     a_pair = source * stack("vanilla", source) + target * (stack("vanilla", target, True) + 32_000 * D)
     assert made.flops == pytest.approx(6 * a_pair * 4_508_785 * 7, rel=1e-12)
 
 
 def test_a_plan_is_json() -> None:
-    made = plan(load_preset("agnews-dense"))
+    made = plan_training(load_preset("agnews-dense"))
     table = made.to_json()
     assert table["parameters"]["total"] == made.parameters.total

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.printed_sizes import PRINTED, VARIANTS, Shape, best, differences, tables
 from synthcli.presets import load_preset
-from synthcli.presets.sizes import size_of
+from synthcli.presets.sizes import measure_model
 
 FAMILIES = {"wmt14": "translation", "lm1b": "language model"}
 README = (Path(__file__).parents[2] / "presets" / "README.md").read_text()
@@ -15,7 +15,7 @@ BASE = Shape()
 
 
 def learning(name: str) -> int:
-    return size_of(load_preset(name).model.model_dump_json()).trainable
+    return measure_model(load_preset(name).model.model_dump_json()).trainable
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -39,7 +39,7 @@ def test_other_hidden_layers_are_counted_too(hidden: str, options: str, kind: st
     scores = f'model.mixer.scores=[{{kind="{kind}", {options}}}]'
     model = load_preset("wmt14-dense", None, None, [scores]).model
     shape = Shape(hidden=hidden, learned=True, biases=True)  # type: ignore[arg-type]
-    assert shape.size(kind) + 32_000 * 512 == size_of(model.model_dump_json()).trainable
+    assert shape.size(kind) + 32_000 * 512 == measure_model(model.model_dump_json()).trainable
 
 
 def test_seven_rows_of_translation_are_those_of_one_base_transformer() -> None:

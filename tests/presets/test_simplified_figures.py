@@ -6,7 +6,7 @@ from synthcli.model_config.attention import AttentionConfig
 from synthcli.model_config.blocks import SkiplessConfig
 from synthcli.model_config.projections import ResidualConfig
 from synthcli.presets import load_preset, preset_names
-from synthcli.presets.sizes import size_of
+from synthcli.presets.sizes import measure_model
 
 WIDTH, LAYERS, HEADS = 768, 18, 12
 PRE_NORM, SKIPLESS, VALUE_SKIPINIT = 166_645_248, 146_002_112, 166_645_950  # as its authors' code counts
@@ -34,7 +34,7 @@ def mixer_of(name: str) -> AttentionConfig:
 
 @pytest.mark.parametrize(("name", "count"), COUNTS.items())
 def test_a_variation_has_the_parameters_of_what_it_changes(name: str, count: int) -> None:
-    assert size_of(load_preset(name).model.model_dump_json()).total == count
+    assert measure_model(load_preset(name).model.model_dump_json()).total == count
 
 
 def test_a_figure_has_every_start_and_every_beta() -> None:

@@ -30,7 +30,7 @@ def main() -> None:
     elif how != "kill":
         run, act = rank.run, ACTS[how] if own == int(number) else OTHERS.get(how)
         rank.run = lambda: run_until(run, int(step), act, folder)
-    rank.main()
+    rank.run_rank()
 
 
 def run_until(run: Callable[[], int], step: int, act: Callable[[Path], None] | None, folder: Path) -> int:

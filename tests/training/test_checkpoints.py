@@ -231,14 +231,14 @@ def test_places_without_a_checkpoint_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path: Path, monkeypatch) -> None:
-    write = checkpoints.state.save
+    write = checkpoints.state.save_optimizer
 
     def fill(training, folder, preset) -> None:
         if training.step == 8:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(training, folder, preset)
 
-    monkeypatch.setattr(checkpoints.state, "save", fill)
+    monkeypatch.setattr(checkpoints.state, "save_optimizer", fill)
     monkeypatch.setattr(disk, "free", lambda folder: 7)
     with pytest.raises(WorkFailedError) as caught:
         toy_train(toy_model(), toy_config(), callbacks=toy_callbacks(tmp_path))
@@ -260,7 +260,7 @@ def test_a_full_disk_is_named_by_the_journal_too(tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr(disk, "free", lambda folder: 7)
     monkeypatch.setattr(Path, "open", lambda *_, **__: open("/dev/full", "wb", buffering=0))  # noqa: PTH123, SIM115
     with pytest.raises(WorkFailedError) as caught:
-        metrics_log.append(tmp_path / "journal.jsonl", {"step": 1})
+        metrics_log.append_record(tmp_path / "journal.jsonl", {"step": 1})
     assert caught.value.message == (
         f"`{tmp_path / 'journal.jsonl'}` could not be written: the disk of `{tmp_path}` is full, 7 bytes free"
     )

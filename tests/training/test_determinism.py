@@ -9,7 +9,13 @@ import torch
 
 from synthcli.errors import SynthError
 from synthcli.training import determinism
-from synthcli.training.determinism import FIXED, WORKSPACE, deterministic, fix_workspace, refusal
+from synthcli.training.determinism import (
+    FIXED,
+    WORKSPACE,
+    describe_nondeterminism,
+    deterministic,
+    fix_workspace,
+)
 from synthcli.training.trainer import Callback
 from tests.fake_gpus import with_gpus
 from tests.training.toys import toy_callbacks, toy_config, toy_model, toy_train
@@ -90,7 +96,7 @@ def test_what_has_no_deterministic_form_is_named(text: str, told: str) -> None:
     with pytest.raises(SynthError) as caught, deterministic(True, CUDA):
         raise RuntimeError(text)
     assert str(caught.value) == told
-    assert refusal(RuntimeError("size mismatch")) is None
+    assert describe_nondeterminism(RuntimeError("size mismatch")) is None
 
 
 class Watch(Callback):

@@ -15,7 +15,7 @@ from synthcli.presets import load_preset
 from synthcli.training import diagnostics
 from synthcli.training.checkpoints import Checkpointing, newest_checkpoint
 from synthcli.training.diagnostics import Diagnostics, attention_logits, diagnose
-from synthcli.training.metrics_log import read
+from synthcli.training.metrics_log import read_journal
 from synthcli.training.trainer import Callback, prepare
 from synthcli.training.weights import weights_of
 from tests.training.toys import (
@@ -170,7 +170,7 @@ def test_a_training_does_not_notice_that_it_is_watched(model: dict[str, Any], tm
     assert all(torch.equal(one, other) for one, other in zip(states[::2], states[1::2], strict=True))
     ours, theirs = weights_of(plain), weights_of(watched)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert len(read(journal)) == config.steps
+    assert len(read_journal(journal)) == config.steps
 
 
 def test_tokens_drawn_in_a_batch_are_those_of_the_step(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_tokens_drawn_in_a_batch_are_those_of_the_step(tmp_path: Path) -> None:
 def test_a_record_stands_behind_that_of_each_logged_step(tmp_path: Path) -> None:
     callbacks = [*toy_callbacks(tmp_path), Diagnostics(tmp_path / "journal.jsonl")]
     toy_train(toy_model(), toy_config(diagnostics=["mixtures"], log_every=5), callbacks=callbacks)
-    records = read(tmp_path / "journal.jsonl")
+    records = read_journal(tmp_path / "journal.jsonl")
     assert [one["step"] for one in records if "diagnostics" in one] == [1, 5, 10, 12]
     assert [one["step"] for one in records if "grad_norm" in one] == [1, 5, 10, 12]
     assert all(set(one) == {"step", "diagnostics"} for one in records if "diagnostics" in one)

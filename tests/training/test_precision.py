@@ -20,12 +20,12 @@ CPU = torch.device("cpu")
 )
 def test_auto_is_bf16_where_the_processor_has_it(monkeypatch, has_it, name, description) -> None:
     monkeypatch.setattr(precision, "processor_has_bf16", lambda: has_it)
-    assert precision.choose("auto", CPU) == precision.Precision(name, description)
+    assert precision.choose_precision("auto", CPU) == precision.Precision(name, description)
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    assert precision.choose("fp32", CPU).description == "fp32, as asked"
-    assert precision.choose("bf16", CPU).dtype == torch.bfloat16
+    assert precision.choose_precision("fp32", CPU).description == "fp32, as asked"
+    assert precision.choose_precision("bf16", CPU).dtype == torch.bfloat16
 
 
 class Scaled(Callback):

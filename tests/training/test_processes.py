@@ -56,8 +56,8 @@ def test_two_processes_have_the_gradients_losses_and_weights_of_one(shares, tmp_
     for rank in (0, 1):
         gradients = load_file(shares / name / f"gradients-of-{rank}.safetensors")
         torch.testing.assert_close(gradients, alone, rtol=1e-9, atol=1e-12)
-    records = metrics_log.read(shares / name / "run" / "journal.jsonl")
-    for record, expected in zip(records, metrics_log.read(tmp_path / "journal.jsonl"), strict=True):
+    records = metrics_log.read_journal(shares / name / "run" / "journal.jsonl")
+    for record, expected in zip(records, metrics_log.read_journal(tmp_path / "journal.jsonl"), strict=True):
         assert record == pytest.approx(expected, rel=1e-9)
     weights = load_checkpoint(shares / name / "run").weights
     # AdamW divides by the gradient's size: rounding of one that is nothing else (a key's bias) shows

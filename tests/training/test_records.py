@@ -14,8 +14,8 @@ from synthcli.errors import WorkFailedError
 from synthcli.runs import Run, create_run
 from synthcli.training.checkpoints import newest_checkpoint
 from synthcli.training.events import Step
-from synthcli.training.metrics_log import append
-from synthcli.training.records import keep, read_records
+from synthcli.training.metrics_log import append_record
+from synthcli.training.records import keep, read_whole_records
 from synthcli.training.trainer import Callback, Trainer
 from tests.training.toys import ToyText, toy_config, toy_model, toy_train
 
@@ -138,7 +138,14 @@ def test_a_run_that_is_resumed_says_what_its_journal_lost(tmp_path: Path) -> Non
         f"`{run.journal}` is not as it was written: no record of step 4; no validation of step 3",
         f"`{run.timings}` is not as it was written: no record of step 2; line 2 not whole, and left out",
     ]
-    assert [record.step for record in read_records(run.timings)[0]] == [1, 4, 6, 8, 10, 12]  # 6 was saved
+    assert [record.step for record in read_whole_records(run.timings)[0]] == [
+        1,
+        4,
+        6,
+        8,
+        10,
+        12,
+    ]  # 6 was saved
 
 
 def test_the_clock_counts_every_token_of_an_interrupted_run(tmp_path: Path) -> None:
@@ -148,7 +155,7 @@ def test_the_clock_counts_every_token_of_an_interrupted_run(tmp_path: Path) -> N
         run = create_run("toy", 'name = "toy"\n', tmp_path / str(number))
         for stop in stops:
             go_on(run, stop, [], log_every=4, save_every=100)
-        counts.append(sum(record.values["tokens"] for record in read_records(run.timings)[0]))
+        counts.append(sum(record.values["tokens"] for record in read_whole_records(run.timings)[0]))
     assert counts[0] == counts[1] > 0
 
 
@@ -172,7 +179,7 @@ def test_a_line_that_is_refused_in_its_midst_is_gone(
     taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "journal.jsonl"
-    append(path, {"step": 1})
+    append_record(path, {"step": 1})
 
     class Broken(io.FileIO):
         def write(self, content: Any) -> int:
@@ -182,8 +189,8 @@ def test_a_line_that_is_refused_in_its_midst_is_gone(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda self, mode, buffering: Broken(self, mode.replace("b", "")))
         with pytest.raises(WorkFailedError):
-            append(path, {"step": 2})
-    append(path, {"step": 3})
+            append_record(path, {"step": 2})
+    append_record(path, {"step": 3})
     assert [json.loads(line) for line in path.read_text().splitlines()] == [{"step": 1}, {"step": 3}]
 
 
@@ -194,5 +201,5 @@ def test_a_disk_may_take_a_line_in_parts(tmp_path: Path, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda self, mode, buffering: Slow(self, mode.replace("b", "")))
-        append(tmp_path / "journal.jsonl", {"step": 1, "loss": 2.5})
+        append_record(tmp_path / "journal.jsonl", {"step": 1, "loss": 2.5})
     assert (tmp_path / "journal.jsonl").read_bytes() == b'{"step": 1, "loss": 2.5}\n'

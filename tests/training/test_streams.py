@@ -15,7 +15,7 @@ from synthcli.evaluation.decoding import continue_text, search_options
 from synthcli.jobs.generate import generated_texts
 from synthcli.model import flatten_state, unflatten_state
 from synthcli.objectives import OBJECTIVES, segment_lm
-from synthcli.training.checkpoints import Checkpointing, load_checkpoint, load_model, restore
+from synthcli.training.checkpoints import Checkpointing, load_checkpoint, load_model, restore_training
 from synthcli.training.loop import train
 from synthcli.training.trainer import prepare
 from synthcli.training.validation import Validation
@@ -65,7 +65,7 @@ def test_resuming_with_other_micro_batches_continues_every_stream(tmp_path: Path
         batch = BatchConfig(size=STREAMS, micro_size=micro_size)
         network = model(SRUPP | {"attention_dropout": 0.0}, dropout=0.0)
         training = prepare(network, Periodic(), OBJECTIVES["causal-lm"], config(9), batch, ())
-        restore(training, load_checkpoint(tmp_path / "step-00000005"))
+        restore_training(training, load_checkpoint(tmp_path / "step-00000005"))
         training.step += 1
         _, batches = training.next_batches()
         trained.append(sum(training.loss(batch, n).item() for n, batch in enumerate(batches, start=1)))
@@ -79,7 +79,7 @@ def test_a_checkpoint_of_other_streams_is_refused(tmp_path: Path) -> None:
     batch = BatchConfig(size=2)
     training = prepare(model(SRUPP), few, OBJECTIVES["causal-lm"], config(9), batch, ())
     with pytest.raises(SynthError) as error:
-        restore(training, load_checkpoint(tmp_path / "step-00000005"))
+        restore_training(training, load_checkpoint(tmp_path / "step-00000005"))
     path = tmp_path / "step-00000005/training/carried.safetensors"
     assert error.value.message == (f"`blocks.0.mixer.c` of `{path}` has the states of 3 streams, not of 2")
     assert error.value.hint == "resume with the `data.batch.size` the run began with"

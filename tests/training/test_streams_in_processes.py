@@ -83,8 +83,8 @@ def test_two_processes_have_the_gradients_losses_and_weights_of_one(
     for rank in (0, 1):
         found = load_file(shares / name / f"gradients-of-{rank}.safetensors")
         torch.testing.assert_close(found, expected, **CLOSE)
-    records = metrics_log.read(shares / name / "run" / "journal.jsonl")
-    for record, one in zip(records, metrics_log.read(alone / name / "journal.jsonl"), strict=True):
+    records = metrics_log.read_journal(shares / name / "run" / "journal.jsonl")
+    for record, one in zip(records, metrics_log.read_journal(alone / name / "journal.jsonl"), strict=True):
         assert record == pytest.approx(one, rel=1e-9)
     assert_same_weights(shares / name / "run", alone / name)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from synthcli.runs import Run
-from synthcli.runs.trackers import TRACKERS, title_of
-from synthcli.training.metrics_log import read
+from synthcli.runs.trackers import TRACKERS, _title_run
+from synthcli.training.metrics_log import read_journal
 
 from .test_tracking import toy_run, tracked
 
@@ -34,7 +34,7 @@ def of_tensorboard(run: Run, root: Path) -> Told:
 def of_trackio(run: Run, root: Path) -> Told:
     told: Told = {}
     with sqlite3.connect(root / "trackio" / "synth.db") as database:
-        rows = database.execute("SELECT step, metrics FROM metrics WHERE run_name = ?", (title_of(run),))
+        rows = database.execute("SELECT step, metrics FROM metrics WHERE run_name = ?", (_title_run(run),))
         for step, metrics in rows:
             told.setdefault(step, {}).update(json.loads(metrics))
         assert database.execute("SELECT count(*) FROM configs").fetchone() == (1,)
@@ -116,8 +116,8 @@ def test_a_library_reads_back_what_a_run_and_its_resumption_told(
     tracked(run, (name,))
     assert capsys.readouterr().out == ""  # nothing of the library's, and no failure
     told = READ[name](run, root)
-    journal = {one["step"]: one for one in read(run.journal) if "loss" in one}
-    clock = {one["step"]: one for one in read(run.timings)}
+    journal = {one["step"]: one for one in read_journal(run.journal) if "loss" in one}
+    clock = {one["step"]: one for one in read_journal(run.timings)}
     assert {step for step, one in told.items() if LOSS in one} == journal.keys() == {1, 2, 4, 6}
     for step, record in journal.items():
         assert told[step][LOSS] == pytest.approx(record["loss"], rel=1e-6)

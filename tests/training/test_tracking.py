@@ -16,8 +16,8 @@ from synthcli.runs import Run, create_run
 from synthcli.runs import trackers as trackers_module
 from synthcli.runs.trackers import refuse_trackers, start_tracking
 from synthcli.training.checkpoints import newest_checkpoint
-from synthcli.training.metrics_log import read
-from synthcli.training.tracking import Tracker, Tracking, figures_of, numbers_in
+from synthcli.training.metrics_log import read_journal
+from synthcli.training.tracking import Tracker, Tracking, flatten_numbers, record_figures
 from synthcli.training.trainer import Callback
 
 from .toys import ToyText, toy_config, toy_model, toy_train
@@ -115,8 +115,8 @@ def test_trackers_are_told_what_stands_in_the_files(
     for step, values in told.of("log"):
         logged[step] |= values
     assert sorted(logged) == [1, 2, 3, 4, 6]
-    for record in [*read(run.journal), *read(run.timings)]:
-        expected = figures_of(record)
+    for record in [*read_journal(run.journal), *read_journal(run.timings)]:
+        expected = record_figures(record)
         assert expected and expected.items() <= logged[record["step"]].items()
     assert logged[6]["result/loss"] == 0.5 and logged[6]["result/inner.kl"] == 1
     assert {"train/loss", "validation/loss", "speed/tokens_per_second", "memory/peak"} <= logged[6].keys()
@@ -193,7 +193,7 @@ def test_of_several_processes_the_main_one_tells(
 
 
 def test_numbers_are_found_wherever_they_stand() -> None:
-    found = numbers_in({"a": 1, "b": {"c": [0.5, None, float("nan")]}, "d": True, "e": "x"}, "/")
+    found = flatten_numbers({"a": 1, "b": {"c": [0.5, None, float("nan")]}, "d": True, "e": "x"}, "/")
     assert dict(found) == {"a": 1, "b/c/0": 0.5}
 
 

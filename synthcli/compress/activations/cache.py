@@ -28,9 +28,9 @@ from synthcli.compress.activations.recording import (
     LENGTHS,
     TOKENS,
     batches_by_length,
-    file_of,
-    identity,
-    record,
+    get_point_file,
+    identify_recording,
+    record_activations,
     write_index,
 )
 from synthcli.compress.teacher import Teacher
@@ -125,7 +125,7 @@ class ActivationCache:
 
     def _map(self, point: HookPoint) -> npt.NDArray[np.float16]:
         width = self._describe(point)["width"]
-        return np.memmap(self.path / file_of(point), dtype=np.float16, mode="r").reshape(-1, width)
+        return np.memmap(self.path / get_point_file(point), dtype=np.float16, mode="r").reshape(-1, width)
 
     def _fill(
         self, rows: npt.NDArray[np.generic], indices: Indices, dtype: type
@@ -179,7 +179,7 @@ def build_cache(
         guard_write(f"recording `{path}`", path, needs=size),
         atomic_files.new_folder(path) as folder,
     ):
-        record(folder, teacher, calibration, wanted, progress)
+        record_activations(folder, teacher, calibration, wanted, progress)
         write_index(folder, teacher, calibration, wanted)
     return open_cache(path)
 
@@ -224,7 +224,7 @@ def cache_at(
 
 def refuse_other(cache: ActivationCache, teacher: Teacher, calibration: Calibration) -> None:
     """Refuse a cache of another model, tokenizer or text."""
-    mine = identity(teacher, calibration)
+    mine = identify_recording(teacher, calibration)
     for what, found in cache.index["of"].items():
         if found["hash"] != mine[what]["hash"]:
             message = f"cache `{cache.path}` was recorded with another {what}: `{found['name']}`"

@@ -48,7 +48,7 @@ class Calibration:
         max_length: int | None = None,
         limit: int | None = None,
     ) -> None:
-        refuse_mismatch(store, teacher, layout)
+        refuse_other_tokens(store, teacher, layout)
         self.store, self.split, self.layout, self.limit = store, split, layout, limit
         self.max_length = max_length_for(teacher.config, max_length)
         self.bos, self.eos, self.pad = teacher.marks
@@ -96,7 +96,7 @@ def spread(numbers: Indices, limit: int | None) -> Indices:
     return chosen
 
 
-def rows_of(calibration: Calibration, task: str) -> Sequences:
+def tokenise_rows(calibration: Calibration, task: str) -> Sequences:
     """Return the text of a row by number, and lengths, 0 where there is none to read."""
     data = calibration.store.split(calibration.split).data
     rows, seconds = Ragged(data.column("tokens")), second_starts(data)
@@ -105,7 +105,7 @@ def rows_of(calibration: Calibration, task: str) -> Sequences:
     if seconds is not None:
         return _pairs(calibration, rows, seconds, has_end)
     chunks = Chunks(rows, calibration.max_length - (2 if has_end else 1))
-    return Sequences(partial(_row, calibration, chunks, has_end), chunks.sizes + (2 if has_end else 1))
+    return Sequences(partial(_make_row, calibration, chunks, has_end), chunks.sizes + (2 if has_end else 1))
 
 
 def _pairs(calibration: Calibration, rows: Ragged, seconds: Indices, has_end: bool) -> Sequences:
@@ -123,7 +123,7 @@ def _pairs(calibration: Calibration, rows: Ragged, seconds: Indices, has_end: bo
     return Sequences(text, lengths, types if calibration.has_types else None)
 
 
-def _row(calibration: Calibration, chunks: Chunks, has_end: bool, number: int) -> Ids:
+def _make_row(calibration: Calibration, chunks: Chunks, has_end: bool, number: int) -> Ids:
     end = (calibration.eos,) if has_end else ()
     return join_ids(calibration.bos, chunks[number], *end)
 
@@ -148,7 +148,7 @@ def _window(calibration: Calibration, joined: Joined, lengths: Indices, first: i
     return ids
 
 
-LAYOUT_OF = {"rows": rows_of, "packed": windows_of}
+LAYOUT_OF = {"rows": tokenise_rows, "packed": windows_of}
 
 
 def max_length_for(config: ModelConfig, asked: int | None) -> int:
@@ -161,7 +161,7 @@ def max_length_for(config: ModelConfig, asked: int | None) -> int:
     return asked
 
 
-def refuse_mismatch(store: Store, teacher: Teacher, layout: str) -> None:
+def refuse_other_tokens(store: Store, teacher: Teacher, layout: str) -> None:
     """Refuse text that the teacher cannot read."""
     if layout not in LAYOUTS:
         raise SynthError(f"unknown layout `{layout}`", did_you_mean(layout, LAYOUTS))

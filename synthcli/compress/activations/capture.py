@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from synthcli.compress.activations.hook_points import HookPoint, block_of, check_hook_point, main_stack
+from synthcli.compress.activations.hook_points import HookPoint, check_hook_point, get_block, main_stack
 from synthcli.compress.teacher import Teacher
 from synthcli.device import device_of
 from synthcli.errors import SynthError
@@ -88,7 +88,7 @@ def context_of(stack: str, padding: Tensor | None) -> Context:
     return Context(causal=stack == "decoder", key_padding=padding)
 
 
-def scores_of(mixer: Attention, x: Tensor, context: Context) -> Tensor:
+def mix_scores(mixer: Attention, x: Tensor, context: Context) -> Tensor:
     """Return Σ_i α_i S_i before mask and softmax  (batch, heads, queries, keys)."""
     source = x if context.memory is None else context.memory
     keys = [score.project_keys(source) for score in mixer.scores]
@@ -109,7 +109,7 @@ def _hooks(model: nn.Module, points: list[HookPoint], found: Captured, wanted: i
 
         return keep
 
-    handles = [_listen(block_of(model, point.stack, point.layer), point, keeper(point)) for point in points]
+    handles = [_listen(get_block(model, point.stack, point.layer), point, keeper(point)) for point in points]
     try:
         yield
     finally:
@@ -124,7 +124,7 @@ def _listen(block: Block, point: HookPoint, keep: Keep) -> RemovableHandle:
         raise SynthError(message, 'only blocks with `values_from = "norm"` can be replaced')
     if point.part == "scores":
         return block.mixer.register_forward_pre_hook(
-            lambda mixer, args: keep(scores_of(mixer, args[0], args[1]))
+            lambda mixer, args: keep(mix_scores(mixer, args[0], args[1]))
         )
     if point.part in INPUTS:
         return block.get_submodule(INPUTS[point.part]).register_forward_pre_hook(

@@ -67,7 +67,7 @@ def main_stack(config: ModelConfig) -> str:
     return config.main_stack
 
 
-def layers_of(config: ModelConfig, stack: str) -> int:
+def stack_layers(config: ModelConfig, stack: str) -> int:
     """Return the layers of a stack."""
     found: StackConfig | None = getattr(config, stack, None)
     if found is None:
@@ -78,7 +78,7 @@ def layers_of(config: ModelConfig, stack: str) -> int:
 def logits_hook_point(config: ModelConfig) -> HookPoint:
     """Return the hook point of the logits."""
     stack = main_stack(config)
-    return HookPoint(stack, layers_of(config, stack) - 1, "logits")
+    return HookPoint(stack, stack_layers(config, stack) - 1, "logits")
 
 
 def hook_points_of(stack: str, layers: Iterable[int], parts: Sequence[Part]) -> list[HookPoint]:
@@ -88,13 +88,13 @@ def hook_points_of(stack: str, layers: Iterable[int], parts: Sequence[Part]) -> 
 
 def check_layer(config: ModelConfig, layer: int, stack: str | None = None) -> None:
     """Refuse a layer that is not there."""
-    layers = layers_of(config, stack or main_stack(config))
+    layers = stack_layers(config, stack or main_stack(config))
     if not 0 <= layer < layers:
         message = f"there is no block {layer}: the model has {layers} layers"
         raise SynthError(message, f"blocks count from 0, allowed: 0 to {layers - 1}")
 
 
-def block_of(model: nn.Module, stack: str, layer: int) -> Block:
+def get_block(model: nn.Module, stack: str, layer: int) -> Block:
     """Return a block of a model."""
     return get_stack(model, stack).blocks[layer]
 
@@ -105,7 +105,7 @@ def check_hook_point(model: nn.Module, point: HookPoint) -> None:
     check_layer(config, point.layer, point.stack)
     if point.part == "logits" and point != logits_hook_point(config):
         raise SynthError(f"there is no hook point `{point}`", f"logits are at `{logits_hook_point(config)}`")
-    block = block_of(model, point.stack, point.layer)
+    block = get_block(model, point.stack, point.layer)
     if point.part in ATTENTION and not isinstance(block.mixer, Attention):
         kind = config.mixer_of(getattr(config, point.stack), point.layer).kind
         message = f"`{point}` is a hook point of attention, and that mixer is `{kind}`"
@@ -120,7 +120,7 @@ def width_of(model: nn.Module, point: HookPoint) -> int:
     """Return the width of what is read at a hook point; scores have none of their own."""
     check_hook_point(model, point)
     config = get_config(model)
-    block = block_of(model, point.stack, point.layer)
+    block = get_block(model, point.stack, point.layer)
     if point.part == "context":
         assert isinstance(block.mixer, Attention)  # others have no such hook point
         return block.mixer.shape.heads * block.mixer.shape.d_head

@@ -24,7 +24,7 @@ BATCH_TOKENS = 4096  # real and padded ones of a batch of the teacher
 LARGEST = float(np.finfo(np.float16).max)
 
 
-def file_of(point: HookPoint) -> str:
+def get_point_file(point: HookPoint) -> str:
     return f"{point}.f16"
 
 
@@ -40,7 +40,7 @@ def batches_by_length(lengths: Indices, tokens: int = BATCH_TOKENS) -> list[Indi
     return batches
 
 
-def record(
+def record_activations(
     folder: Path,
     teacher: Teacher,
     calibration: Calibration,
@@ -54,7 +54,7 @@ def record(
     # not by numpy, whose errors do not say why
     (folder / LENGTHS).write_bytes(lengths.astype(np.int64).tobytes())
     (folder / TOKENS).write_bytes(tokens.astype(np.int32).tobytes())
-    files = {point: os.open(folder / file_of(point), os.O_WRONLY | os.O_CREAT) for point in points}
+    files = {point: os.open(folder / get_point_file(point), os.O_WRONLY | os.O_CREAT) for point in points}
     try:
         for indices in batches_by_length(lengths):
             found = capture(teacher, calibration.batch(indices), points)
@@ -69,7 +69,7 @@ def record(
 
 def _write_rows(file: int, point: HookPoint, values: Tensor, starts: Indices, lengths: Indices) -> None:
     """Write the real rows of a batch: one look at its largest, and one copy of a GPU's in float16."""
-    if not _largest(values) <= LARGEST:  # perhaps at a padded position, where nobody looks
+    if not _largest_size(values) <= LARGEST:  # perhaps at a padded position, where nobody looks
         _refuse_infinite(point, values, lengths)
     width, rows = values.shape[-1], values.to(torch.float16).cpu().numpy()
     for row, start, length in zip(rows, starts, lengths, strict=True):
@@ -79,7 +79,7 @@ def _write_rows(file: int, point: HookPoint, values: Tensor, starts: Indices, le
             data, offset = data[written:], offset + written
 
 
-def _largest(values: Tensor) -> float:
+def _largest_size(values: Tensor) -> float:
     """Return the largest size of a number; NaN where one is."""
     least, most = torch.stack(torch.aminmax(values)).tolist()
     return max(-least, most)
@@ -88,13 +88,13 @@ def _largest(values: Tensor) -> float:
 def _refuse_infinite(point: HookPoint, values: Tensor, lengths: Indices) -> None:
     """Raise where a real token's activation is not finite in float16."""
     for row, length in zip(values, lengths, strict=True):
-        largest = _largest(row[: int(length)])
+        largest = _largest_size(row[: int(length)])
         if not largest <= LARGEST:
             message = f"activations at `{point}` are not finite in float16: the largest is {largest:g}"
             raise WorkFailedError(message, "is the teacher damaged, or did its training diverge?")
 
 
-def identity(teacher: Teacher, calibration: Calibration) -> dict[str, dict[str, str]]:
+def identify_recording(teacher: Teacher, calibration: Calibration) -> dict[str, dict[str, str]]:
     """Return name and hash of all that a cache depends on."""
     return {
         "model": {"name": teacher.name, "hash": teacher.hash},
@@ -107,7 +107,7 @@ def write_index(folder: Path, teacher: Teacher, calibration: Calibration, points
     """Say what the files of a folder are, and how large."""
     index = {
         "format": FORMAT,
-        "of": identity(teacher, calibration),
+        "of": identify_recording(teacher, calibration),
         "text": {
             "corpus": calibration.store.corpus,
             "split": calibration.split,

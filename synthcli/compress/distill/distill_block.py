@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from synthcli.compress.activations.cache import ActivationCache
-from synthcli.compress.activations.hook_points import Part, block_of
+from synthcli.compress.activations.hook_points import Part, get_block
 from synthcli.compress.activations.remaining_layers import layers_after
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
@@ -67,7 +67,7 @@ class DistilledBlock:
     trials: tuple[Trial, ...]
 
 
-def distill_block(
+def distill_layer(
     layer: TeacherLayer,
     held_out: ActivationCache,
     mixer: MixerConfig,
@@ -114,7 +114,7 @@ def best_start(
     for name in starts_for(mixer, layer):
         try:
             students[name] = start_student(name, layer, mixer, config)
-            trials.append(try_start(name, students[name], layer, held_out, config, progress))
+            trials.append(try_distill_start(name, students[name], layer, held_out, config, progress))
         except NotLearntError as error:
             trials.append(Trial(name, None, None, error.message))
         except SynthError as error:
@@ -145,7 +145,7 @@ def fresh_student(layer: TeacherLayer, mixer: MixerConfig, seed: int) -> nn.Modu
     return layer.like_teacher(new_mixer(layer.teacher.config, layer.number, mixer, layer.stack, seed))
 
 
-def try_start(
+def try_distill_start(
     name: str,
     student: nn.Module,
     layer: TeacherLayer,
@@ -203,7 +203,7 @@ def criterion_for(config: DistillConfig, student: nn.Module, layer: TeacherLayer
 
 def whole_layer(student: nn.Module, layer: TeacherLayer) -> BlockAsMixer:
     """Return the teacher's block with the student in it; nothing else learns."""
-    own = block_of(layer.teacher.model, layer.stack, layer.number)
+    own = get_block(layer.teacher.model, layer.stack, layer.number)
     block = copy.deepcopy(own).requires_grad_(False)
     block.register_module("mixer", student)
     return BlockAsMixer(block)

@@ -10,12 +10,12 @@ from torch import nn
 from synthcli import atomic_files
 from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer, hook_points_of
+from synthcli.compress.activations.hook_points import HookPoint, check_layer, get_block, hook_points_of
 from synthcli.compress.assemble import new_mixer, with_mixers
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.criteria import Given, criterion
-from synthcli.compress.distill.distill_block import DistilledBlock, distill_block, parts_of
+from synthcli.compress.distill.distill_block import DistilledBlock, distill_layer, parts_of
 from synthcli.compress.distill.fitting import refuse_dropout
 from synthcli.compress.distill.student_inputs import record_inputs
 from synthcli.compress.teacher import Teacher
@@ -52,10 +52,10 @@ def distill_blocks(
                 caches = whole
                 if config.conditioned != "teacher":
                     own = Path(stacked.enter_context(TemporaryDirectory(dir=passing)))
-                    caches = record_student(own, teacher, texts, whole, stack, layer, done, config)
+                    caches = record_student_input(own, teacher, texts, whole, stack, layer, done, config)
                 teacher_layer = TeacherLayer(teacher, caches[0], stack, layer)
-                done.append(distill_block(teacher_layer, caches[1], mixer, config, progress))
-    return assemble(teacher, stack, done), done
+                done.append(distill_layer(teacher_layer, caches[1], mixer, config, progress))
+    return assemble_student(teacher, stack, done), done
 
 
 def refuse_misfit(
@@ -63,7 +63,7 @@ def refuse_misfit(
 ) -> None:
     """Raise where a student cannot be compared with its teacher, or there is nothing to learn from it."""
     for layer, mixer in students.items():
-        own = block_of(teacher.model, stack, layer).mixer
+        own = get_block(teacher.model, stack, layer).mixer
         if not getattr(own, "reads_input", True):
             message = f"block {layer} has no mixer: what stands there is a constant already"
             raise SynthError(message, "name another block")
@@ -96,7 +96,7 @@ def record_teacher(
     return train, held_out
 
 
-def record_student(
+def record_student_input(
     folder: Path,
     teacher: Teacher,
     texts: TextPair,
@@ -107,7 +107,7 @@ def record_student(
     config: DistillConfig,
 ) -> CachePair:
     """Record the student up to a block, with the targets that its conditions give."""
-    model, point = assemble(teacher, stack, done), HookPoint(stack, layer, "mixer-in")
+    model, point = assemble_student(teacher, stack, done), HookPoint(stack, layer, "mixer-in")
     train, held_out = (
         record_inputs(
             folder / kind, teacher, model, teacher_cache, text, point, config.conditioned, config.cache_limit
@@ -117,7 +117,7 @@ def record_student(
     return train, held_out
 
 
-def assemble(teacher: Teacher, stack: str, done: list[DistilledBlock]) -> nn.Module:
+def assemble_student(teacher: Teacher, stack: str, done: list[DistilledBlock]) -> nn.Module:
     """Return the teacher with the students there are so far."""
     mixers = {one.block: (one.config, one.student) for one in done}
     return with_mixers(teacher.model, teacher.config, mixers, stack)

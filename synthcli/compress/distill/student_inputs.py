@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import ActivationCache, build_cache
 from synthcli.compress.activations.calibration import Calibration
-from synthcli.compress.activations.hook_points import HookPoint, Part, block_of, hook_points_of
+from synthcli.compress.activations.hook_points import HookPoint, Part, get_block, hook_points_of
 from synthcli.compress.teacher import Teacher
 from synthcli.data.store.ragged import Indices
 from synthcli.model.gains import Gains
@@ -94,5 +94,5 @@ def record_inputs(
     if conditioned == "student":
         return own
     with torch.no_grad():
-        ratio = skip_ratio(block_of(teacher.model, point.stack, point.layer))
+        ratio = skip_ratio(get_block(teacher.model, point.stack, point.layer))
     return CorrectedCache(own.path, own.index, teacher_cache, ratio)

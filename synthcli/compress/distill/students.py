@@ -94,7 +94,7 @@ def refuse_problems(config: MixerConfig, spec: StudentSpec) -> None:
         raise SynthError(f"block {spec.layer}: {problem}", "change `--heads` or `--d-k`")
 
 
-def name_of(config: MixerConfig, d_model: int) -> str:
+def describe_student(config: MixerConfig, d_model: int) -> str:
     """Return a student in a word or two: `attention 12 × 16`, `dense 12 × 32`, `sru`."""
     if not isinstance(config, AttentionConfig):
         return config.kind

@@ -39,7 +39,7 @@ class Fidelity:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def describe(near: dict[str, float]) -> str:
+def describe_outputs(near: dict[str, float]) -> str:
     """Return the figures of a fidelity in words: `0.0123 nats from its teacher, …`."""
     if "cosine" in near:
         return (

@@ -21,7 +21,7 @@ from synthcli.data.examples.examples import Examples
 from synthcli.data.store.ragged import Indices
 from synthcli.device import device_of
 from synthcli.errors import WorkFailedError
-from synthcli.evaluation.agreement import COLUMNS, agreement, mean_cosine, same_neighbours, tally
+from synthcli.evaluation.agreement import COLUMNS, agreement, mean_sample_cosine, same_neighbours, tally
 from synthcli.evaluation.bootstrap import Array
 from synthcli.evaluation.score import Score
 from synthcli.model.interface import get_config
@@ -93,7 +93,7 @@ def evaluate_students(
         vectors[torch.from_numpy(places)] = mean_hidden(outputs.last, batch.get("padding")).float().cpu()
         for student in students:
             add_batch(student, batch, places, outputs, best)
-    return [scores_of(student, positions, vectors, config.task) for student in students]
+    return [score_positions(student, positions, vectors, config.task) for student in students]
 
 
 def batches(
@@ -150,12 +150,12 @@ def cosines_of(student: Tensor, teacher: Tensor, padding: Tensor | None) -> Arra
     return torch.stack(((cosines * is_real).sum(1), is_real.sum(1)), dim=1).cpu().numpy()
 
 
-def scores_of(student: StudentTally, positions: Array, vectors: Tensor, task: str) -> list[Score]:
+def score_positions(student: StudentTally, positions: Array, vectors: Tensor, task: str) -> list[Score]:
     """Return the scores of a student; nearest neighbours are those of encoders, which are used for them."""
     scores = [score for name, sums in student.sums.items() for score in agreement(sums, positions, name)]
     assert student.vectors is not None
     if student.cosines is not None:
-        scores.append(mean_cosine(student.cosines))
+        scores.append(mean_sample_cosine(student.cosines))
     if task == "masked-lm" and len(vectors) > 1:
         scores.append(same_neighbours(student.vectors, vectors))
     return scores

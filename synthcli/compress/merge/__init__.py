@@ -1,6 +1,6 @@
 """Merging: neighbouring layers become one. Adding a start is a function here and a line in `MERGES`."""
 
-from synthcli.compress.merge.copies import Start, copy_first, copy_last, mean, random
+from synthcli.compress.merge.copies import Start, copy_first, copy_last, mean_layer, random
 from synthcli.compress.merge.pooled import linear, pool, ridge_first, ridge_last
 from synthcli.compress.merge.problem import MergeProblem
 from synthcli.compress.merge.span import Span, all_pairs, span_of
@@ -11,7 +11,7 @@ MERGES: dict[str, Start] = {
     "ridge-last": ridge_last,
     "copy-first": copy_first,
     "copy-last": copy_last,
-    "mean": mean,
+    "mean": mean_layer,
     "linear": linear,
     "random": random,
 }

@@ -131,7 +131,7 @@ def take_rows(target: nn.Module, wide: nn.Module, path: str, rows: Tensor) -> No
         own.bias.copy_(theirs.bias[rows])
 
 
-def rows_of(groups: Sequence[int], size: int) -> Tensor:
+def group_rows(groups: Sequence[int], size: int) -> Tensor:
     """Return the rows of groups of neighbours, in rising order."""
     return torch.cat([torch.arange(g * size, (g + 1) * size) for g in sorted(groups)])
 

@@ -36,7 +36,7 @@ def _copy(problem: MergeProblem, config: MergedLayerConfig, layer: int, name: st
 
 
 @torch.no_grad()
-def mean(problem: MergeProblem, config: MergedLayerConfig) -> New:
+def mean_layer(problem: MergeProblem, config: MergedLayerConfig) -> New:
     """Return the mean of all parameters; the layers have to be of one shape."""
     refuse_changes(problem, config, "mean")
     specs = [spec_of(problem, layer) for layer in problem.span.layers]

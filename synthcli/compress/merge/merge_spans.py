@@ -73,12 +73,12 @@ def merge_spans(
         teacher_caches = record_teacher(passing, teacher, texts, points, config.cache_limit, progress)
         for span in spans:
             with TemporaryDirectory(dir=passing) as own:
-                caches = record_student(Path(own), teacher, texts, teacher_caches, span, done, config)
+                caches = record_merged(Path(own), teacher, texts, teacher_caches, span, done, config)
                 done.append(merge(teacher, span, caches, teacher_caches[0], config, progress))
-    return assemble(teacher, spans[0].stack, done), done
+    return assemble_merged(teacher, spans[0].stack, done), done
 
 
-def record_student(
+def record_merged(
     folder: Path,
     teacher: Teacher,
     texts: TextPair,
@@ -90,7 +90,7 @@ def record_student(
     """Return what a span is merged on; nothing before the first has changed."""
     if config.conditioned == "teacher" or not done:
         return teacher_caches
-    student = teacher.with_model(assemble(teacher, span.stack, done))
+    student = teacher.with_model(assemble_merged(teacher, span.stack, done))
     shift = sum(len(one.span.layers) - 1 for one in done)
     first, last = (span.first - shift, span.last - shift)
     points = [HookPoint(span.stack, first, "layer-in"), HookPoint(span.stack, last, "layer-out")]
@@ -120,8 +120,8 @@ def merge(
         cache,
         teacher_cache if config.conditioned == "corrected" else None,
     )
-    new, start, trials = choose_start(problem, held_out, config, progress)
-    before = error_of(new, held_out, span)
+    new, start, trials = choose_merge_start(problem, held_out, config, progress)
+    before = evaluate_merge(new, held_out, span)
     found = train_layer(problem, new, held_out, config, progress, start)
     return MergedLayer(
         span=span,
@@ -139,20 +139,20 @@ def merge(
     )
 
 
-def choose_start(
+def choose_merge_start(
     problem: MergeProblem, held_out: ActivationCache, config: MergeConfig, progress: Progress
 ) -> tuple[New, str, list[Trial]]:
     """Return the layer to be trained, the name of its start, and what all starts came to."""
     if config.start != BEST:
         new = MERGES[config.start](problem, config)
-        value = error_of(new, held_out, problem.span)
+        value = evaluate_merge(new, held_out, problem.span)
         return new, config.start, [Trial(config.start, value, value)]
     news: dict[str, New] = {}
     trials: list[Trial] = []
     for name, start in MERGES.items():
         try:
             new = start(problem, config)
-            trials.append(try_start(name, problem, new, held_out, config, progress))
+            trials.append(try_merge_start(name, problem, new, held_out, config, progress))
             news[name] = new
         except (SynthError, NotLearntError) as error:
             trials.append(Trial(name, None, None, error.message))
@@ -163,7 +163,7 @@ def choose_start(
     return news[best], best, trials
 
 
-def try_start(
+def try_merge_start(
     name: str,
     problem: MergeProblem,
     new: New,
@@ -172,7 +172,7 @@ def try_start(
     progress: Progress,
 ) -> Trial:
     """Train a copy for a moment; the layer stays as it is."""
-    before = error_of(new, held_out, problem.span)
+    before = evaluate_merge(new, held_out, problem.span)
     if not config.steps:
         return Trial(name, before, before)
     other = copy.deepcopy(new)
@@ -203,12 +203,12 @@ def train_layer(
     return fit(layer, cache, problem.span.source, problem.span.target, objective, config, held_out, report)
 
 
-def error_of(new: New, held_out: ActivationCache, span: Span) -> float:
+def evaluate_merge(new: New, held_out: ActivationCache, span: Span) -> float:
     """Return the NMSE of a merged layer on held-out text."""
     return nmse(BlockAsMixer(new.block), held_out, span.source, span.target)
 
 
-def assemble(teacher: Teacher, stack: str, done: Sequence[MergedLayer]) -> nn.Module:
+def assemble_merged(teacher: Teacher, stack: str, done: Sequence[MergedLayer]) -> nn.Module:
     """Return the teacher with the merged layers there are so far."""
     return with_layers(teacher.model, teacher.config, student_layers(teacher, stack, done), stack)
 

@@ -81,12 +81,12 @@ def refuse_width(problem: MergeProblem, config: MergedLayerConfig, own: MixerCon
 def best_matching(problem: MergeProblem, wide: SequentialBlock, spec: MergedLayerSpec) -> New:
     """Solve once with every layer of the span as the matching one; keep the smallest error."""
     solutions = [solve(problem, wide, spec, layer) for layer in range(len(problem.blocks))]
-    errors = [error_of(problem, new) for new in solutions]
+    errors = [measure_error(problem, new) for new in solutions]
     return solutions[min(range(len(errors)), key=errors.__getitem__)]
 
 
 @torch.no_grad()
-def error_of(problem: MergeProblem, new: New) -> float:
+def measure_error(problem: MergeProblem, new: New) -> float:
     """Return the NMSE of a merged layer on the activations it was solved for."""
     total, layer = NMSE(), BlockAsMixer(new.block)
     for indices in problem.batches():

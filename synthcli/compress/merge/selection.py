@@ -33,7 +33,7 @@ def select_groups(
     factor = gram.new_zeros(features, count * size)
     chosen: list[int] = []
     for step in range(min(count, groups)):
-        best = int(_gains(own, left, chosen).argmax())
+        best = int(_group_gains(own, left, chosen).argmax())
         rows, done = slice(best * size, (best + 1) * size), step * size
         column = regular[:, rows] - factor[:, :done] @ factor[rows, :done].T
         root, failed = torch.linalg.cholesky_ex(column[rows])
@@ -49,7 +49,7 @@ def select_groups(
     return chosen
 
 
-def _gains(own: Tensor, left: Tensor, chosen: list[int]) -> Tensor:
+def _group_gains(own: Tensor, left: Tensor, chosen: list[int]) -> Tensor:
     """Return the gain of every group; those that are chosen have none left to give."""
     groups, size, _ = own.shape
     if size == 1:

@@ -18,7 +18,7 @@ from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.moments import Moments
 from synthcli.compress.assemble import New
 from synthcli.compress.distill.closed_forms.ridge import ridge
-from synthcli.compress.merge.concatenate import feed_forward_maps, neurons, rows_of, take_rows
+from synthcli.compress.merge.concatenate import feed_forward_maps, group_rows, neurons, take_rows
 from synthcli.compress.merge.problem import MergedLayerSpec, MergeProblem
 from synthcli.compress.merge.selection import select_groups
 from synthcli.compress.merge.span import LayerTrace, SequentialBlock, as_sequential, trace_layer
@@ -64,16 +64,16 @@ def solve(problem: MergeProblem, wide: SequentialBlock, spec: MergedLayerSpec, m
     size = getattr(wide.mixer, "shape", None)
     d_head = 1 if size is None else size.d_head
     heads = getattr(spec.mixer, "heads", problem.config.d_model)
-    moments = sum_moments(problem, matching_layer, lambda batch: to_attend(problem, wide, block, batch))
+    moments = sum_merge_moments(problem, matching_layer, lambda batch: to_attend(problem, wide, block, batch))
     chosen = choose_rows(moments, d_head, heads, problem.strength)
     for path in maps_of(wide.mixer, "mixer"):
         take_rows(block, wide, path, chosen)
-    write(block.mixer.output, part_of(moments, chosen), problem.strength)
-    moments = sum_moments(problem, matching_layer, lambda batch: to_feed(problem, wide, block, batch))
+    _solve_output(block.mixer.output, part_of(moments, chosen), problem.strength)
+    moments = sum_merge_moments(problem, matching_layer, lambda batch: to_feed(problem, wide, block, batch))
     chosen = choose_rows(moments, 1, spec.d_ff, problem.strength)
     for path in feed_forward_maps(wide):
         take_rows(block, wide, path, chosen)
-    write(neurons(block).output, part_of(moments, chosen), problem.strength)
+    _solve_output(neurons(block).output, part_of(moments, chosen), problem.strength)
     return New(spec.mixer, spec.d_ff, block)
 
 
@@ -122,7 +122,9 @@ def rescale(target: Tensor, like: Tensor) -> Tensor:
     return (target - mean) * (other_size / size) + other_mean
 
 
-def sum_moments(problem: MergeProblem, matching_layer: int, pairs: Callable[[TracedBatch], Pair]) -> Moments:
+def sum_merge_moments(
+    problem: MergeProblem, matching_layer: int, pairs: Callable[[TracedBatch], Pair]
+) -> Moments:
     """Return the moments of features and targets over all activations, on the processor."""
     total: Moments | None = None
     for batch in trace_batches(problem, matching_layer):
@@ -168,7 +170,7 @@ def choose_rows(moments: Moments, size: int, count: int, strength: float) -> Ten
     groups = len(moments.sum_x) // size
     if count >= groups:
         return torch.arange(len(moments.sum_x))
-    return rows_of(select_groups(moments.covariance, moments.cross, size, count, strength), size)
+    return group_rows(select_groups(moments.covariance, moments.cross, size, count, strength), size)
 
 
 def part_of(moments: Moments, rows: Tensor) -> Moments:
@@ -183,7 +185,7 @@ def part_of(moments: Moments, rows: Tensor) -> Moments:
     )
 
 
-def write(output: Tensor | nn.Module, moments: Moments, strength: float) -> None:
+def _solve_output(output: Tensor | nn.Module, moments: Moments, strength: float) -> None:
     """Solve for a map into the stream."""
     assert isinstance(output, nn.Linear)  # a block whose outputs are of another kind is refused
     weight, bias = ridge(moments, strength)

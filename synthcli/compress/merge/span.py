@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import Readable
-from synthcli.compress.activations.hook_points import HookPoint, block_of, check_layer
+from synthcli.compress.activations.hook_points import HookPoint, check_layer, get_block
 from synthcli.data.store.ragged import Indices
 from synthcli.errors import SynthError
 from synthcli.model import ModelConfig
@@ -50,7 +50,7 @@ class Span:
         return HookPoint(self.stack, self.last, "layer-out")
 
     def blocks(self, model: nn.Module) -> list[Block]:
-        return [block_of(model, self.stack, layer) for layer in self.layers]
+        return [get_block(model, self.stack, layer) for layer in self.layers]
 
 
 def span_of(config: ModelConfig, layers: Sequence[int], stack: str) -> Span:

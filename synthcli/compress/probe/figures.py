@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.cache import ActivationCache, batches_by_length, read_on
 from synthcli.compress.activations.capture import context_of
-from synthcli.compress.activations.hook_points import HookPoint, block_of
+from synthcli.compress.activations.hook_points import HookPoint, get_block
 from synthcli.compress.activations.remaining_layers import layers_after
 from synthcli.compress.distill.closed_forms import TeacherLayer
 from synthcli.compress.distill.students import StudentSpec
@@ -43,7 +43,7 @@ class ProbedLayer:
     def block(self, layer: int | None = None) -> Block:
         """Return the teacher's block, of this layer if none is named."""
         number = self.teacher_layer.number if layer is None else layer
-        return block_of(self.teacher_layer.teacher.model, self.teacher_layer.stack, number)
+        return get_block(self.teacher_layer.teacher.model, self.teacher_layer.stack, number)
 
 
 @dataclass(frozen=True)

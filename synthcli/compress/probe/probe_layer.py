@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from synthcli.compress.activations.hook_points import HookPoint, layers_of
+from synthcli.compress.activations.hook_points import HookPoint, stack_layers
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.closed_forms import STARTS, starts_for
-from synthcli.compress.distill.students import STUDENTS, name_of, student_config
+from synthcli.compress.distill.students import STUDENTS, describe_student, student_config
 from synthcli.compress.merge import MERGES, MergeProblem, span_of
 from synthcli.compress.probe.figures import Finding, ProbedLayer, Substitute, SubstituteEvaluator
 from synthcli.compress.teacher import Teacher
@@ -31,7 +31,7 @@ def from_formula(layer: ProbedLayer, config: MixerConfig, start: str | None = No
     """Return a student of the layer's mixer from its first start."""
     name = start or starts_for(config, layer.teacher_layer)[0]
     d_model = layer.teacher_layer.teacher.config.d_model
-    return Substitute(STARTS[name](layer.teacher_layer, config), name_of(config, d_model), name)
+    return Substitute(STARTS[name](layer.teacher_layer, config), describe_student(config, d_model), name)
 
 
 def heads_halved(layer: ProbedLayer) -> Substitute:
@@ -55,7 +55,7 @@ def merge_with_next(layer: ProbedLayer) -> Substitute:
     """This layer and the next as one, of the heads and neurons of both."""
     teacher_layer, method = layer.teacher_layer, next(iter(MERGES))
     config = teacher_layer.teacher.config
-    if teacher_layer.number + 1 == layers_of(config, teacher_layer.stack):
+    if teacher_layer.number + 1 == stack_layers(config, teacher_layer.stack):
         raise SynthError(f"no layer follows layer {teacher_layer.number}")
     span = span_of(config, [teacher_layer.number, teacher_layer.number + 1], teacher_layer.stack)
     problem = MergeProblem(config, teacher_layer.teacher.model, span, teacher_layer.cache)
@@ -84,7 +84,7 @@ def hook_points_for(
     """Return what has to be recorded: each layer's stream, and what its mixer and its merger are to give."""
     points = {HookPoint(stack, n, part) for n in layers for part in ("layer-in", "mixer-in", "mixer-out")}
     if MERGE in names:
-        last = layers_of(teacher.config, stack) - 1
+        last = stack_layers(teacher.config, stack) - 1
         points |= {HookPoint(stack, n + 1, "layer-out") for n in layers if n < last}
     return sorted(points)
 

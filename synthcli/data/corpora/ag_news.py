@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_named
+from synthcli.data.corpora.find_files import find_corpus_files
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, records
 from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles
@@ -24,7 +24,7 @@ def _join_lines(text: str) -> str:
     return " ".join(text.replace("\\", " ").split())
 
 
-def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _read_ag_news(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         for number, (label, title, description) in records(path, columns=3):
             if label not in ("1", "2", "3", "4"):
@@ -35,12 +35,12 @@ def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
             yield {"text": _join_lines(f"{title} {description}"), "label": int(label) - 1}
 
 
-def _open_folder(root: Path) -> Folder:
-    found = find_named(root, FILES, "ag-news", LAYOUT)
-    return Folder(root, {split: SplitFiles((path,), _read_rows) for split, path in found.items()})
+def _open_ag_news(root: Path) -> Folder:
+    found = find_corpus_files(root, FILES, "ag-news", LAYOUT)
+    return Folder(root, {split: SplitFiles((path,), _read_ag_news) for split, path in found.items()})
 
 
-def _hub_row(record: Record) -> Row:
+def _convert_ag_news(record: Record) -> Row:
     return {"text": _join_lines(record["text"]), "label": record["label"]}
 
 
@@ -57,8 +57,8 @@ AG_NEWS = Corpus(
         "fancyzhx/ag_news",
         None,
         "eb185aade064a813bc0b7f42de02595523103ca4",
-        _hub_row,
+        _convert_ag_news,
         {"train": "train", "test": "test"},
     ),
-    folder=_open_folder,
+    folder=_open_ag_news,
 )

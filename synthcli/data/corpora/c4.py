@@ -14,11 +14,11 @@ LAYOUT = (
 )
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_c4(root: Path) -> Folder:
     return document_folder(root, "c4", LAYOUT, "text", {"`c4-*.json`": "c4-*.json"})
 
 
-def _hub_row(record: Record) -> Row:
+def _convert_c4(record: Record) -> Row:
     return {"text": record["text"]}
 
 
@@ -34,9 +34,9 @@ C4 = Corpus(
         "allenai/c4",
         "en",
         "1588ec454efa1a09f29cd18ddd04fe05fc8653a2",
-        _hub_row,
+        _convert_c4,
         {"train": "train", "validation": "validation"},
         streamed=True,
     ),
-    folder=_open_folder,
+    folder=_open_c4,
 )

@@ -122,7 +122,7 @@ FORMATS = (
 )
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_cnn_dailymail(root: Path) -> Folder:
     """Open the first format found; say which others were passed over."""
     present = [(form, groups) for form in FORMATS if (groups := form.find(root))]
     if not present:
@@ -147,7 +147,7 @@ def _open_groups(root: Path, form: Format, groups: Groups) -> Folder:
     return Folder(root, {split: SplitFiles(tuple(groups[split]), form.rows) for split in SPLITS})
 
 
-def _hub_row(record: Record) -> Row:
+def _convert_cnn_dailymail(record: Record) -> Row:
     return {"source": record["article"], "target": record["highlights"]}
 
 
@@ -159,6 +159,8 @@ CNN_DAILYMAIL = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 287_113, "validation": 13_368, "test": 11_490},
-    hub=Hub("abisee/cnn_dailymail", "3.0.0", "96df5e686bee6baa90b8bee7c28b81fa3fa6223d", _hub_row),
-    folder=_open_folder,
+    hub=Hub(
+        "abisee/cnn_dailymail", "3.0.0", "96df5e686bee6baa90b8bee7c28b81fa3fa6223d", _convert_cnn_dailymail
+    ),
+    folder=_open_cnn_dailymail,
 )

@@ -14,7 +14,7 @@ LAYOUT = (
 PATTERNS = {"`*.json`": "*.json", "`*.jsonl`": "*.jsonl", "`*.parquet`": "*.parquet"}
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_codeparrot(root: Path) -> Folder:
     return document_folder(root, "codeparrot", LAYOUT, "content", PATTERNS)
 
 
@@ -26,5 +26,5 @@ CODEPARROT = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 606_720, "validation": 3_322},
-    folder=_open_folder,
+    folder=_open_codeparrot,
 )

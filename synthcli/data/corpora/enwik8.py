@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.one_file import SHARE, URL, describe_layout, open_folder, read_content
+from synthcli.data.corpora.one_file import SHARE, URL, describe_layout, open_single_file, read_content
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -20,7 +20,7 @@ NAME = "enwik8"
 UNIT = "bytes"
 
 
-def _read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
+def _read_enwik8(files: tuple[Path, ...], split: str) -> Iterator[Row]:
     (path,) = files
     data = read_content(path, NAME)
     for line in _iterate_lines(data, *_ranges(data)[split]):
@@ -79,5 +79,7 @@ ENWIK8 = Corpus(
     layout=describe_layout(NAME, UNIT),
     tokenizer="bytes",
     has_words=False,
-    folder=partial(open_folder, name=NAME, unit=UNIT, read=partial(read_content, name=NAME), rows=_read_rows),
+    folder=partial(
+        open_single_file, name=NAME, unit=UNIT, read=partial(read_content, name=NAME), rows=_read_enwik8
+    ),
 )

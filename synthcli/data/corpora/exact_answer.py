@@ -25,7 +25,7 @@ def _draw_words(count: int, seed: int = SEED) -> list[str]:
     return list(found)
 
 
-def _make_rows(answer: Callable[[str], str]) -> dict[str, list[Row]]:
+def _make_exact_answer(answer: Callable[[str], str]) -> dict[str, list[Row]]:
     """Return the splits of the task whose answer to a word is `answer(word)`."""
     pool = iter(_draw_words(sum(ROWS.values())))
     return {
@@ -45,7 +45,7 @@ def _declare_task(name: str, title: str, answer: Callable[[str], str]) -> Corpus
         layout="nothing: it is made on the spot",
         rows=ROWS,
         tokenizer="bytes",
-        generate=lambda: _make_rows(answer),
+        generate=lambda: _make_exact_answer(answer),
     )
 
 

@@ -14,7 +14,7 @@ def find_files(root: Path, pattern: str) -> list[Path]:
     return sorted(plain + gz)
 
 
-def find_file(root: Path, patterns: Sequence[str]) -> Path | None:
+def find_corpus_file(root: Path, patterns: Sequence[str]) -> Path | None:
     """Return the file of the first pattern that matches; two files for one pattern are refused."""
     for pattern in patterns:
         found = find_files(root, pattern)
@@ -28,9 +28,11 @@ def find_file(root: Path, patterns: Sequence[str]) -> Path | None:
     return None
 
 
-def find_named(root: Path, wanted: Mapping[str, Sequence[str]], corpus: str, layout: str) -> dict[str, Path]:
+def find_corpus_files(
+    root: Path, wanted: Mapping[str, Sequence[str]], corpus: str, layout: str
+) -> dict[str, Path]:
     """Return a file for every key of `wanted`, whose value lists patterns; say which ones are missing."""
-    found = {key: find_file(root, patterns) for key, patterns in wanted.items()}
+    found = {key: find_corpus_file(root, patterns) for key, patterns in wanted.items()}
     missing = [f"`{wanted[key][0]}`" for key, path in found.items() if path is None]
     if missing:
         raise lacks_error(root, missing, corpus, layout)

@@ -45,10 +45,10 @@ def shape_row(row: Row, form: str) -> Row:
         return row
     if "choices" in row:
         firsts, seconds = zip(*map(_split_fields, row["choices"]), strict=True)
-        return _with(row, "choices", firsts, "seconds", seconds)
+        return _replace_texts(row, "choices", firsts, "seconds", seconds)
     if "text" in row:
         first, second = _split_fields(row["text"])
-        return _with(row, "text", first, "second", second)
+        return _replace_texts(row, "text", first, "second", second)
     return row
 
 
@@ -60,7 +60,7 @@ def _split_fields(text: str) -> Pair:
     return first, " ".join(others) if others else None
 
 
-def _with(row: Row, name: str, first: object, other: str, second: object) -> Row:
+def _replace_texts(row: Row, name: str, first: object, other: str, second: object) -> Row:
     """Return a row with other texts; those of one field have no second ones."""
     is_pair = second is not None and (not isinstance(second, tuple) or None not in second)
     changed = {**row, name: first, **({other: second} if is_pair else {})}

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_named
+from synthcli.data.corpora.find_files import find_corpus_files
 from synthcli.data.corpora.forms import join_fields
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, read_tabbed
@@ -91,10 +91,10 @@ class GlueTask:
         return {"text": text, "label": int(record["label"])}
 
 
-def _open_folder(root: Path, task: GlueTask) -> Folder:
+def _open_glue(root: Path, task: GlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
     wanted = {split: [name] for split, name in task.files.items()}
-    found = find_named(base, wanted, f"glue-{task.name}", task.layout)
+    found = find_corpus_files(base, wanted, f"glue-{task.name}", task.layout)
     return Folder(root, {split: SplitFiles((path,), task.read) for split, path in found.items()})
 
 
@@ -110,7 +110,7 @@ def _declare(task: GlueTask) -> Corpus:
         class_names=task.classes,
         has_fields=True,
         hub=Hub("nyu-mll/glue", task.name, REVISION, task.row, task.hub_splits),
-        folder=partial(_open_folder, task=task),
+        folder=partial(_open_glue, task=task),
     )
 
 

@@ -23,19 +23,19 @@ def _join_lines(text: str) -> str:
     return " ".join(text.replace("<br />", " ").split())
 
 
-def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _read_imdb(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         yield {"text": _join_lines("\n".join(lines(path))), "label": CLASS_NAMES.index(path.parent.name)}
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_imdb(root: Path) -> Folder:
     base = root / "aclImdb" if (root / "aclImdb").is_dir() else root
     names = [f"{split}/{name}" for split in SPLITS for name in CLASS_NAMES]
     found = {name: find_files(base / name, "*.txt") for name in names}
     missing = [f"`{name}/*.txt`" for name, files in found.items() if not files]
     if missing:
         raise lacks_error(root, missing, "imdb", LAYOUT)
-    return Folder(root, {split: SplitFiles(_both(found, split), _read_rows) for split in SPLITS})
+    return Folder(root, {split: SplitFiles(_both(found, split), _read_imdb) for split in SPLITS})
 
 
 def _both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
@@ -44,7 +44,7 @@ def _both(found: dict[str, list[Path]], split: str) -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda path: (path.name, path.parent.name)))
 
 
-def _hub_row(record: Record) -> Row:
+def _convert_imdb(record: Record) -> Row:
     return {"text": _join_lines(record["text"]), "label": record["label"]}
 
 
@@ -61,8 +61,8 @@ IMDB = Corpus(
         "stanfordnlp/imdb",
         None,
         "e6281661ce1c48d982bc483cf8a173c1bbeb5d31",
-        _hub_row,
+        _convert_imdb,
         {split: split for split in SPLITS},
     ),
-    folder=_open_folder,
+    folder=_open_imdb,
 )

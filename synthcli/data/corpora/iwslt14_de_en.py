@@ -15,7 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_file, lacks_error
+from synthcli.data.corpora.find_files import find_corpus_file, lacks_error
 from synthcli.data.corpora.parallel_text import parallel_folder
 from synthcli.data.corpora.reading import lines, parallel
 from synthcli.data.corpora.source import Folder, Row, SplitFiles
@@ -62,13 +62,13 @@ def _read_texts(path: Path) -> Iterator[str]:
     return (unescape(found[1]).strip() for line in lines(path) if (found := SEGMENT.search(line)))
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_iwslt14_de_en(root: Path) -> Folder:
     base = root / "de-en" if (root / "de-en").is_dir() else root
-    if find_file(base, ["train.tags.de-en.de"]) is None:
+    if find_corpus_file(base, ["train.tags.de-en.de"]) is None:
         return parallel_folder(root, "iwslt14-de-en", LAYOUT, STEMS, LANGUAGES)
     names = [f"train.tags.de-en.{language}" for language in LANGUAGES]
     names += [f"IWSLT14.{test}.de-en.{language}.xml" for test in TESTS for language in LANGUAGES]
-    found = {name: find_file(base, [name]) for name in names}
+    found = {name: find_corpus_file(base, [name]) for name in names}
     missing = [f"`{name}`" for name, path in found.items() if path is None]
     if missing:
         raise lacks_error(base, missing, "iwslt14-de-en", LAYOUT)
@@ -89,5 +89,5 @@ IWSLT14_DE_EN = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 160_239, "validation": 7_283, "test": 6_750},
-    folder=_open_folder,
+    folder=_open_iwslt14_de_en,
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_file, find_files, lacks_error
+from synthcli.data.corpora.find_files import find_corpus_file, find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles, cut
@@ -37,32 +37,32 @@ def shards(root: Path, folder: str, pattern: str) -> list[Path]:
     return find_files(root / folder, pattern) or find_files(root, pattern)
 
 
-def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _read_lm1b(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         for line in lines(path):
             yield {"text": line}
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_lm1b(root: Path) -> Folder:
     """Sort the shards into splits."""
     training = shards(root, TRAINING, "news.en-*-of-*")
     held_out = shards(root, HELD_OUT, "news.en.heldout-*-of-*")
-    vocabulary = find_file(root, VOCABULARIES)
+    vocabulary = find_corpus_file(root, VOCABULARIES)
     if not held_out:
         raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00000-of-00050`", "lm1b", LAYOUT)
     if not training:
-        return cut(root, tuple(held_out), _read_rows, f"{len(held_out)} held-out shard(s)", vocabulary)
+        return cut(root, tuple(held_out), _read_lm1b, f"{len(held_out)} held-out shard(s)", vocabulary)
     if len(held_out) == 1:
         raise lacks_error(root, f"`{HELD_OUT}/news.en.heldout-00001-of-00050`", "lm1b", LAYOUT)
     test, validation = held_out[:2]
     if "heldout-00000-" not in test.name:
         raise SynthError(f"`{root}` holds no held-out shard 0, which is test", f"expected {LAYOUT}")
     parts = {"train": training, "validation": [validation], "test": [test]}
-    found = {split: SplitFiles(tuple(files), _read_rows) for split, files in parts.items()}
+    found = {split: SplitFiles(tuple(files), _read_lm1b) for split, files in parts.items()}
     return Folder(root, found, vocabulary=vocabulary)
 
 
-def _hub_row(record: Record) -> Row:
+def _convert_lm1b(record: Record) -> Row:
     return {"text": record["text"]}
 
 
@@ -79,11 +79,11 @@ LM1B = Corpus(
         "billion-word-benchmark/lm1b",
         None,
         "8d52bfd3cc2819fc1166dbb8144c328e2690de3e",
-        _hub_row,
+        _convert_lm1b,
         {"train": "train", "validation": f"test[{SHARD_ROWS}:]", "test": f"test[:{SHARD_ROWS}]"},
     ),
     tokenizer="words",
     vocab_size=793_470,
     least_count=LEAST_COUNT,
-    folder=_open_folder,
+    folder=_open_lm1b,
 )

@@ -19,11 +19,11 @@ STEMS = {
 }
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_multi30k(root: Path) -> Folder:
     return parallel_folder(root, "multi30k", LAYOUT, STEMS, ("en", "de"))
 
 
-def _hub_row(record: Record) -> Row:
+def _convert_multi30k(record: Record) -> Row:
     return {"source": record["en"], "target": record["de"]}
 
 
@@ -35,6 +35,6 @@ MULTI30K = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 29_000, "validation": 1_014, "test": 1_000},
-    hub=Hub("bentrevett/multi30k", None, "37e118600232bb5298ca011a8a7e7a44e863c36a", _hub_row),
-    folder=_open_folder,
+    hub=Hub("bentrevett/multi30k", None, "37e118600232bb5298ca011a8a7e7a44e863c36a", _convert_multi30k),
+    folder=_open_multi30k,
 )

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from synthcli.data.corpora.find_files import find_file, lacks_error
+from synthcli.data.corpora.find_files import find_corpus_file, lacks_error
 from synthcli.data.corpora.source import SPLITS, Folder, Row, SplitFiles
 from synthcli.errors import SynthError
 from synthcli.safe_read import refuse_irregular
@@ -70,10 +70,10 @@ Rows = Callable[..., Iterator[Row]]
 """Called with files, and the name of a split as `split`."""
 
 
-def open_folder(root: Path, name: str, unit: str, read: Read, rows: Rows) -> Folder:
+def open_single_file(root: Path, name: str, unit: str, read: Read, rows: Rows) -> Folder:
     """Return the file of a corpus, and its splits; `unit` is what its length is counted in."""
     expected = describe_layout(name, unit)
-    path = root if root.is_file() else find_file(root, [name, f"{name}.zip", f"{name}*"])
+    path = root if root.is_file() else find_corpus_file(root, [name, f"{name}.zip", f"{name}*"])
     if path is None:
         raise lacks_error(root, f"`{name}`", name, expected)
     size = len(read(path))

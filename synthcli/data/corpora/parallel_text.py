@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from synthcli.data.corpora.find_files import find_file, lacks_error
+from synthcli.data.corpora.find_files import find_corpus_file, lacks_error
 from synthcli.data.corpora.reading import parallel
 from synthcli.data.corpora.source import Folder, Row, SplitFiles
 
@@ -37,7 +37,7 @@ def parallel_folder(
 def _find_pair(root: Path, patterns: Sequence[str], languages: tuple[str, str]) -> list[Path | str]:
     """Return both files of the first pattern that has any; a missing one as the name it should have."""
     for pattern in patterns:
-        pair = [find_file(root, [f"{pattern}.{language}"]) for language in languages]
+        pair = [find_corpus_file(root, [f"{pattern}.{language}"]) for language in languages]
         if any(pair):
             return [path or f"{pattern}.{language}" for path, language in zip(pair, languages, strict=True)]
     return [f"{patterns[0]}.{language}" for language in languages]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_file, find_files, find_named
+from synthcli.data.corpora.find_files import find_corpus_file, find_corpus_files, find_files
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.personachat_rows import dialogue_rows, json_rows, parallel_rows, read_numbered
 from synthcli.data.corpora.source import Folder, SplitFiles, cut
@@ -29,7 +29,7 @@ SIDES = ("per", "src", "tgt")
 Patterns = Mapping[str, Sequence[str]]
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_personachat(root: Path) -> Folder:
     """Open the first form found; a folder without any lacks ParlAI's files."""
     if (convai2 := _one_file(root, CONVAI2)) is not None:
         keys = {"train": "train", "validation": "valid"}
@@ -38,7 +38,7 @@ def _open_folder(root: Path) -> Folder:
     if find_files(root, "src-*.txt"):
         return _parallel_folder(root)
     patterns = {split: [f"En_persona_{stem}.json"] for split, stem in STEMS.items()}
-    xpersona = [path for names in patterns.values() if (path := find_file(root, names))]
+    xpersona = [path for names in patterns.values() if (path := find_corpus_file(root, names))]
     if root.is_file() or len(xpersona) == 1:
         path = root if root.is_file() else xpersona[0]
         return cut(root, (path,), json_rows, f"`{path.name}`")
@@ -60,22 +60,24 @@ def _one_file(root: Path, name: str) -> Path | None:
     """Return the file of a name, which may be `root` itself."""
     if root.is_file():
         return root if root.name.removesuffix(".gz") == name else None
-    return find_file(root, [name])
+    return find_corpus_file(root, [name])
 
 
 def _find_splits(root: Path, wanted: Patterns) -> dict[str, Path]:
     """Return the files of all splits; that of test may be absent."""
-    kept = {split: names for split, names in wanted.items() if split != "test" or find_file(root, names)}
-    return find_named(root, kept, "personachat", LAYOUT)
+    kept = {
+        split: names for split, names in wanted.items() if split != "test" or find_corpus_file(root, names)
+    }
+    return find_corpus_files(root, kept, "personachat", LAYOUT)
 
 
 def _parallel_folder(root: Path) -> Folder:
     """Find the three files of every split."""
     stems = {split: stem.removesuffix("id") for split, stem in STEMS.items()}
-    if find_file(root, ["src-test.txt"]) is None:
+    if find_corpus_file(root, ["src-test.txt"]) is None:
         del stems["test"]
     wanted = {f"{side}-{stem}.txt": [f"{side}-{stem}.txt"] for stem in stems.values() for side in SIDES}
-    found = find_named(root, wanted, "personachat", LAYOUT)
+    found = find_corpus_files(root, wanted, "personachat", LAYOUT)
     files = {split: tuple(found[f"{side}-{stem}.txt"] for side in SIDES) for split, stem in stems.items()}
     return Folder(root, {split: SplitFiles(paths, parallel_rows) for split, paths in files.items()})
 
@@ -96,5 +98,5 @@ PERSONACHAT = Corpus(
         rows=dialogue_rows,
         records={"train": 17_878, "validation": 1_000},
     ),
-    folder=_open_folder,
+    folder=_open_personachat,
 )

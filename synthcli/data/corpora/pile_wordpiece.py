@@ -16,7 +16,7 @@ LAYOUT = (
 PATTERNS = {"`*.jsonl`": "*.jsonl", "`*.txt`": "*.txt"}
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_pile_wordpiece(root: Path) -> Folder:
     return document_folder(root, "pile-wordpiece", LAYOUT, "text", PATTERNS)
 
 
@@ -28,5 +28,5 @@ PILE_WORDPIECE = Corpus(
     url=URL,
     layout=LAYOUT,
     tokenizer="wordpiece",
-    folder=_open_folder,
+    folder=_open_pile_wordpiece,
 )

@@ -19,7 +19,7 @@ def first_sentence(docstring: str) -> str:
     return " ".join(sentence.split())
 
 
-def make_rows() -> dict[str, list[Row]]:
+def make_stdlib_docstrings() -> dict[str, list[Row]]:
     """Return the pairs; the body decides the split, so the same code never stands on two sides."""
     return split_rows(
         (function.bare.partition("\n")[2], {"source": function.bare, "target": sentence})
@@ -37,5 +37,5 @@ DOCSTRINGS = Corpus(
     licence=LICENCE,
     url=URL,
     layout=LAYOUT,
-    generate=make_rows,
+    generate=make_stdlib_docstrings,
 )

@@ -22,7 +22,7 @@ LONGEST_FUNCTION = 2_000  # characters
 MOST_OF_A_CLASS = 450
 
 
-def _make_rows() -> dict[str, list[Row]]:
+def _make_stdlib_topics() -> dict[str, list[Row]]:
     """Return functions and their part's number, no class much larger than another."""
     label_of = {
         package: label for label, packages in enumerate(PACKAGES.values()) for package in packages.split()
@@ -46,5 +46,5 @@ TOPICS = Corpus(
     url=URL,
     layout=LAYOUT,
     class_names=CLASS_NAMES,
-    generate=_make_rows,
+    generate=_make_stdlib_topics,
 )

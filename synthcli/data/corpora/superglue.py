@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_named
+from synthcli.data.corpora.find_files import find_corpus_files
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, json_lines
 from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles
@@ -71,9 +71,9 @@ class SuperGlueTask:
                 yield from rows
 
 
-def _open_folder(root: Path, task: SuperGlueTask) -> Folder:
+def _open_superglue(root: Path, task: SuperGlueTask) -> Folder:
     base = root / task.folder if (root / task.folder).is_dir() else root
-    found = find_named(base, FILES, f"superglue-{task.name}", task.layout)
+    found = find_corpus_files(base, FILES, f"superglue-{task.name}", task.layout)
     return Folder(root, {split: SplitFiles((path,), task.read) for split, path in found.items()})
 
 
@@ -95,7 +95,7 @@ def _declare(task: SuperGlueTask) -> Corpus:
             task.row,
             {"train": "train", "validation": "validation"},
         ),
-        folder=partial(_open_folder, task=task),
+        folder=partial(_open_superglue, task=task),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_named
+from synthcli.data.corpora.find_files import find_corpus_files
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import clip, records
 from synthcli.data.corpora.source import Folder, Row, SplitFiles
@@ -22,17 +22,17 @@ FIELDS = ("user 1 personas", "user 2 personas", "Best Generated Conversation")
 STEMS = {"train": "train", "validation": "valid", "test": "test"}
 
 
-def _hub_row(record: Mapping[str, str | None]) -> Row:
+def _convert_synthetic_persona_chat(record: Mapping[str, str | None]) -> Row:
     """Return a dialogue: what both speakers are told of themselves, and what they say."""
     return {"text": "\n".join((record[name] or "").strip() for name in FIELDS)}
 
 
-def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
+def _read_synthetic_persona_chat(files: tuple[Path, ...]) -> Iterator[Row]:
     for path in files:
         header: list[str] = []
         for number, cells in records(path, columns=len(FIELDS)):
             if header:
-                yield _hub_row(dict(zip(header, cells, strict=True)))
+                yield _convert_synthetic_persona_chat(dict(zip(header, cells, strict=True)))
             elif set(cells) != set(FIELDS):
                 names = clip(", ".join(cells))
                 raise SynthError(f"`{path}` has the columns {names} at line {number}", f"expected {LAYOUT}")
@@ -40,11 +40,13 @@ def _read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
                 header = cells
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_synthetic_persona_chat(root: Path) -> Folder:
     base = root / "data" if (root / "data").is_dir() else root
     wanted = {split: [f"Synthetic-Persona-Chat_{stem}.csv"] for split, stem in STEMS.items()}
-    found = find_named(base, wanted, "synthetic-persona-chat", LAYOUT)
-    return Folder(root, {split: SplitFiles((path,), _read_rows) for split, path in found.items()})
+    found = find_corpus_files(base, wanted, "synthetic-persona-chat", LAYOUT)
+    return Folder(
+        root, {split: SplitFiles((path,), _read_synthetic_persona_chat) for split, path in found.items()}
+    )
 
 
 SYNTHETIC_PERSONA_CHAT = Corpus(
@@ -59,7 +61,7 @@ SYNTHETIC_PERSONA_CHAT = Corpus(
         "google/Synthetic-Persona-Chat",
         None,
         "a520ad7f999ca7e6dfdc25fed9f5070bf6f87b42",
-        _hub_row,
+        _convert_synthetic_persona_chat,
     ),
-    folder=_open_folder,
+    folder=_open_synthetic_persona_chat,
 )

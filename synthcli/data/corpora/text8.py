@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.one_file import SHARE, URL, describe_layout, open_folder, read_content
+from synthcli.data.corpora.one_file import SHARE, URL, describe_layout, open_single_file, read_content
 from synthcli.data.corpora.source import Row
 from synthcli.errors import SynthError
 
@@ -34,7 +34,7 @@ def _read_characters(path: Path) -> bytes:
     return data
 
 
-def _read_rows(files: tuple[Path, ...], split: str) -> Iterator[Row]:
+def _read_text8(files: tuple[Path, ...], split: str) -> Iterator[Row]:
     (path,) = files
     data = _read_characters(path)
     held_out = len(data) // SHARE
@@ -55,5 +55,5 @@ TEXT8 = Corpus(
     url=URL,
     layout=describe_layout(NAME, UNIT),
     tokenizer="bytes",
-    folder=partial(open_folder, name=NAME, unit=UNIT, read=_read_characters, rows=_read_rows),
+    folder=partial(open_single_file, name=NAME, unit=UNIT, read=_read_characters, rows=_read_text8),
 )

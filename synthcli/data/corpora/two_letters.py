@@ -15,7 +15,7 @@ LETTERS, LENGTH = 2, 16
 SEED = 20_220_101
 
 
-def make_rows() -> dict[str, list[Row]]:
+def make_two_letters() -> dict[str, list[Row]]:
     """Return the splits; every row is in one alone."""
     draw, found = random.Random(SEED), dict[str, None]()
     while len(found) < sum(ROWS.values()):
@@ -35,5 +35,5 @@ TWO_LETTERS = Corpus(
     rows=ROWS,
     tokenizer="wordpiece",
     vocab_size=57,  # of letters, of letters within words, and special tokens
-    generate=make_rows,
+    generate=make_two_letters,
 )

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_named
+from synthcli.data.corpora.find_files import find_corpus_files
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.source import Folder, SplitFiles
-from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, hub_row, read_rows
+from synthcli.data.corpora.wikitext_2 import LAYOUT, REVISION, STEMS, URL, convert_wikitext_2, read_rows
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_wikitext_103(root: Path) -> Folder:
     wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
-    found = find_named(root, wanted, "wikitext-103", LAYOUT)
+    found = find_corpus_files(root, wanted, "wikitext-103", LAYOUT)
     return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
@@ -25,6 +25,6 @@ WIKITEXT_103 = Corpus(
     rows={"train": 1_801_350, "validation": 3_760, "test": 4_358},
     tokenizer="words",
     vocab_size=267_735,
-    hub=Hub("Salesforce/wikitext", "wikitext-103-v1", REVISION, hub_row),
-    folder=_open_folder,
+    hub=Hub("Salesforce/wikitext", "wikitext-103-v1", REVISION, convert_wikitext_2),
+    folder=_open_wikitext_103,
 )

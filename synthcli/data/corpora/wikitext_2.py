@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from synthcli.data.corpora.base import Corpus
-from synthcli.data.corpora.find_files import find_file, find_files, find_named, lacks_error
+from synthcli.data.corpora.find_files import find_corpus_file, find_corpus_files, find_files, lacks_error
 from synthcli.data.corpora.hub import Hub
 from synthcli.data.corpora.reading import lines
 from synthcli.data.corpora.source import Folder, Record, Row, SplitFiles, cut
@@ -30,26 +30,26 @@ def read_rows(files: tuple[Path, ...]) -> Iterator[Row]:
             yield {"text": line.strip(" ")}
 
 
-def open_folder(root: Path) -> Folder:
+def open_wikitext_2(root: Path) -> Folder:
     if not find_files(root, "wiki.*.tokens") and find_files(root, "wiki.*.raw"):
         raise lacks_error(
             root, "`wiki.train.tokens`", "wikitext-2", "`wikitext-2-raw` for files that end in `.raw`"
         )
     wanted = {split: [f"{stem}.tokens"] for split, stem in STEMS.items()}
-    found = find_named(root, wanted, "wikitext-2", LAYOUT)
+    found = find_corpus_files(root, wanted, "wikitext-2", LAYOUT)
     return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
 def _raw_folder(root: Path) -> Folder:
     wanted = {split: [f"{stem}.raw"] for split, stem in STEMS.items()}
-    present = [path for patterns in wanted.values() if (path := find_file(root, patterns))]
+    present = [path for patterns in wanted.values() if (path := find_corpus_file(root, patterns))]
     if len(present) == 1:
         return cut(root, tuple(present), read_rows, f"`{present[0].name}`")
-    found = find_named(root, wanted, "wikitext-2-raw", RAW_LAYOUT)
+    found = find_corpus_files(root, wanted, "wikitext-2-raw", RAW_LAYOUT)
     return Folder(root, {split: SplitFiles((path,), read_rows) for split, path in found.items()})
 
 
-def hub_row(record: Record) -> Row:
+def convert_wikitext_2(record: Record) -> Row:
     return {"text": record["text"].strip(" \n")}
 
 
@@ -61,8 +61,8 @@ WIKITEXT_2 = Corpus(
     url=URL,
     layout=LAYOUT,
     rows=ROWS,
-    hub=Hub("Salesforce/wikitext", "wikitext-2-v1", REVISION, hub_row),
-    folder=open_folder,
+    hub=Hub("Salesforce/wikitext", "wikitext-2-v1", REVISION, convert_wikitext_2),
+    folder=open_wikitext_2,
 )
 WIKITEXT_2_RAW = Corpus(
     name="wikitext-2-raw",
@@ -72,6 +72,6 @@ WIKITEXT_2_RAW = Corpus(
     url=URL,
     layout=RAW_LAYOUT,
     rows=ROWS,
-    hub=Hub("Salesforce/wikitext", "wikitext-2-raw-v1", REVISION, hub_row),
+    hub=Hub("Salesforce/wikitext", "wikitext-2-raw-v1", REVISION, convert_wikitext_2),
     folder=_raw_folder,
 )

@@ -39,11 +39,11 @@ def unescape(text: str) -> str:
     return text
 
 
-def open_folder(root: Path) -> Folder:
+def open_wmt14_en_de(root: Path) -> Folder:
     return parallel_folder(root, "wmt14-en-de", LAYOUT, STEMS, ("en", "de"), unescape)
 
 
-def hub_row(record: Record) -> Row:
+def convert_wmt14_en_de(record: Record) -> Row:
     pair = record["translation"]
     return {"source": unescape(pair["en"]), "target": unescape(pair["de"])}
 
@@ -56,6 +56,6 @@ WMT14_EN_DE = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 4_508_785, "validation": 3_000, "test": 3_003},
-    hub=Hub("wmt/wmt14", "de-en", "b199e406369ec1b7634206d3ded5ba45de2fe696", hub_row),
-    folder=open_folder,
+    hub=Hub("wmt/wmt14", "de-en", "b199e406369ec1b7634206d3ded5ba45de2fe696", convert_wmt14_en_de),
+    folder=open_wmt14_en_de,
 )

@@ -14,11 +14,11 @@ LAYOUT = (
 )
 
 
-def _open_folder(root: Path) -> Folder:
+def _open_wmt14_en_fr(root: Path) -> Folder:
     return parallel_folder(root, "wmt14-en-fr", LAYOUT, STEMS, ("en", "fr"), unescape)
 
 
-def _hub_row(record: Record) -> Row:
+def _convert_wmt14_en_fr(record: Record) -> Row:
     pair = record["translation"]
     return {"source": unescape(pair["en"]), "target": unescape(pair["fr"])}
 
@@ -31,6 +31,6 @@ WMT14_EN_FR = Corpus(
     url=URL,
     layout=LAYOUT,
     rows={"train": 40_836_715, "validation": 3_000, "test": 3_003},
-    hub=Hub("wmt/wmt14", "fr-en", "b199e406369ec1b7634206d3ded5ba45de2fe696", _hub_row),
-    folder=_open_folder,
+    hub=Hub("wmt/wmt14", "fr-en", "b199e406369ec1b7634206d3ded5ba45de2fe696", _convert_wmt14_en_fr),
+    folder=_open_wmt14_en_fr,
 )

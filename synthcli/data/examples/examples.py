@@ -9,7 +9,7 @@ from synthcli.data.examples.class_matching import ModelClasses
 from synthcli.data.examples.classification import ClassificationExamples
 from synthcli.data.examples.collate import IGNORED, Batch, ExamplesReport
 from synthcli.data.examples.denoising import DenoisingExamples
-from synthcli.data.examples.known_tokens import count_unknown, refuse_unreadable
+from synthcli.data.examples.known_tokens import count_unknown, refuse_unknown_texts
 from synthcli.data.examples.masking import MaskedExamples, PackedMaskedExamples
 from synthcli.data.examples.multiple_choice import MultipleChoiceExamples
 from synthcli.data.examples.pair_text import PairTextExamples
@@ -76,7 +76,7 @@ class Examples:
         has_types: bool = False,
     ) -> None:
         _check_request(store, task, layout, streams, masking, denoising)
-        refuse_unreadable(store, split)
+        refuse_unknown_texts(store, split)
         self.store, self.split, self.task = store, split, task
         if task == "causal-lm":
             length = _require_length("max_target", max_target, task)

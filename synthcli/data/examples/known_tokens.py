@@ -23,7 +23,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-def refuse_unreadable(store: Store, split: str) -> None:
+def refuse_unknown_texts(store: Store, split: str) -> None:
     """Raise where a column of a split holds no token that says something: it has no figure."""
     says_something = np.ones(store.tokenizer.vocab_size, dtype=bool)
     says_something[list(special_ids(store.tokenizer).values())] = False

@@ -30,17 +30,17 @@ class Member:
     stream: IO[bytes]
 
 
-def unpack(archive: Path, folder: str, target: Path) -> None:
+def unpack_archive(archive: Path, folder: str, target: Path) -> None:
     """Write the files under `folder` of an archive, without that prefix, below `target`."""
     prefix = f"{folder}/" if folder else ""
     written = 0
-    with damage_named(archive):
+    with name_archive_damage(archive):
         if archive.suffix == ".zip":
             refuse_more_than_fits(_count_claimed(archive, prefix), target, archive)
         for member in members(archive):
             if member.name.startswith(prefix):
                 refuse_more_than_fits(member.size, target, archive)
-                write(member.stream, target / safe(member.name, archive).removeprefix(prefix), archive)
+                write_member(member.stream, target / safe(member.name, archive).removeprefix(prefix), archive)
                 written += 1
     if written == 0:
         raise WorkFailedError(
@@ -125,7 +125,7 @@ def safe(name: str, archive: Path) -> str:
     return name
 
 
-def write(stream: IO[bytes], path: Path, archive: Path) -> None:
+def write_member(stream: IO[bytes], path: Path, archive: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("xb") as out:
@@ -139,7 +139,7 @@ def _unsafe(archive: Path, name: str, why: str) -> WorkFailedError:
 
 
 @contextmanager
-def damage_named(archive: Path) -> Iterator[None]:
+def name_archive_damage(archive: Path) -> Iterator[None]:
     """Turn a broken archive into an error that names it; a full disk stays what it is."""
     try:
         yield

@@ -37,11 +37,11 @@ def _read_record(home: Path) -> Record:
 def verify_checksum(path: Path, remote: Remote, home: Path) -> None:
     """Compare a file with its checksum, and record it; a wrong one is deleted and both hashes are named."""
     record = _read_record(home)
-    found = digest(path, "sha256")
+    found = hash_file(path, "sha256")
     earlier = record.get(remote.url, {}).get("sha256")
     if remote.checksum is not None:
         algorithm, _, expected = remote.checksum.partition(":")
-        actual = found if algorithm == "sha256" else digest(path, algorithm)
+        actual = found if algorithm == "sha256" else hash_file(path, algorithm)
         _compare_digests(
             path, remote, algorithm, expected, actual, "it ought to have", "the publisher may have changed it"
         )
@@ -63,6 +63,6 @@ def _compare_digests(
         )
 
 
-def digest(path: Path, algorithm: str) -> str:
+def hash_file(path: Path, algorithm: str) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()

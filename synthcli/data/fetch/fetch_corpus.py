@@ -14,7 +14,7 @@ from pathlib import Path
 from synthcli.atomic_files import new_folder
 from synthcli.data.corpora import Corpus
 from synthcli.data.corpora.homes import find_home, is_filled, list_homes
-from synthcli.data.fetch.archives import unpack
+from synthcli.data.fetch.archives import unpack_archive
 from synthcli.data.fetch.checksums import verify_checksum
 from synthcli.data.fetch.download import download
 from synthcli.data.fetch.remote_files import PUBLISHED, Remote
@@ -82,7 +82,7 @@ def _arrange(corpus: Corpus, remotes: tuple[Remote, ...], work: Path, home: Path
             target = folder / remote.into
             target.mkdir(parents=True, exist_ok=True)
             if remote.folder is not None:
-                unpack(path, remote.folder, target)
+                unpack_archive(path, remote.folder, target)
             else:
                 link_or_copy(path, target / remote.name)
         try:

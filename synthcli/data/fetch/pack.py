@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from synthcli.atomic_files import new_file, parents_of
-from synthcli.data.fetch.checksums import digest
+from synthcli.data.fetch.checksums import hash_file
 from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.progress import Progress
@@ -80,7 +80,7 @@ def _describe_contents(files: list[Path], root: Path, report: Progress) -> list[
     done = 0
     for path in files:
         name, size = path.relative_to(root).as_posix(), path.stat().st_size
-        entries.append({"path": name, "bytes": size, "sha256": digest(path, "sha256")})
+        entries.append({"path": name, "bytes": size, "sha256": hash_file(path, "sha256")})
         done += size
         report("hashing", done, None)
     return entries
@@ -91,7 +91,7 @@ def list_contents(contents: Contents, entries: list[dict[str, Any]]) -> bytes:
     return (json.dumps({**about, "files": entries}, indent=1) + "\n").encode()
 
 
-def header(name: str, size: int) -> tarfile.TarInfo:
+def make_header(name: str, size: int) -> tarfile.TarInfo:
     """Return a header that says nothing of time, owner or rights."""
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = size, 0, 0o644
@@ -99,14 +99,14 @@ def header(name: str, size: int) -> tarfile.TarInfo:
 
 
 def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    tar.addfile(header(name, len(data)), io.BytesIO(data))
+    tar.addfile(make_header(name, len(data)), io.BytesIO(data))
 
 
 def add_file(tar: tarfile.TarFile, path: Path, described: dict[str, Any]) -> None:
     """Add a file, which must still be the one that was described."""
     with path.open("rb") as stream:
         hashing = Hashing(stream)
-        tar.addfile(header(FILES + described["path"], described["bytes"]), cast(IO[bytes], hashing))
+        tar.addfile(make_header(FILES + described["path"], described["bytes"]), cast(IO[bytes], hashing))
     if hashing.sha256 != described["sha256"]:
         raise WorkFailedError(f"`{path}` changed while it was packed", "pack again when nothing writes there")
 

@@ -12,12 +12,12 @@ from synthcli.atomic_files import new_folder
 from synthcli.data.corpora.homes import data_root, is_filled
 from synthcli.data.fetch.archives import (
     Header,
-    damage_named,
+    name_archive_damage,
     one_by_one,
     refuse_more_than_fits,
     refuse_odd,
     safe,
-    write,
+    write_member,
 )
 from synthcli.data.fetch.pack import FILES, FORMAT, LIST, Hashing, Kind
 from synthcli.data.store.store import stores_root
@@ -47,7 +47,7 @@ def unpack_pack(pack: Path, to: Path | None, report: Progress) -> tuple[Listed, 
     if not pack.is_file():
         raise SynthError(f"there is no pack `{pack}`", "`synth corpora pack NAME -o FILE` makes one")
     with (
-        damage_named(pack),
+        name_archive_damage(pack),
         _open_pack(pack) as stream,
         tarfile.open(fileobj=stream, mode="r|", tarinfo=Header) as tar,
     ):
@@ -106,7 +106,7 @@ def _extract(tar: tarfile.TarFile, listed: Listed, folder: Path, pack: Path, rep
         stream = tar.extractfile(member)
         assert stream is not None, name  # a plain file has one
         hashing = Hashing(stream)
-        write(cast(IO[bytes], hashing), folder / name, pack)
+        write_member(cast(IO[bytes], hashing), folder / name, pack)
         if hashing.sha256 != expected["sha256"]:
             _refuse(pack, f"is altered: `{name}` has the sha256 {hashing.sha256}, not {expected['sha256']}")
         done += member.size

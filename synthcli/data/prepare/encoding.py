@@ -39,7 +39,11 @@ def load_encoder(folder: Path) -> TextEncoder:
 
 def _encode_text(task: ShardTask, encode: TextEncoder) -> Columns:
     texts = task.texts["text"]
-    return {"tokens": encode(texts), "words": int_array(_count_words(texts)), "bytes": int_array(texts.bytes)}
+    return {
+        "tokens": encode(texts),
+        "words": int_array(_count_batch_words(texts)),
+        "bytes": int_array(texts.bytes),
+    }
 
 
 def _encode_pairs(task: ShardTask, encode: TextEncoder) -> Columns:
@@ -94,7 +98,7 @@ ENCODERS: dict[str, Callable[[ShardTask, TextEncoder], Columns]] = {
 }
 
 
-def _count_words(texts: TextBuffer) -> Indices:
+def _count_batch_words(texts: TextBuffer) -> Indices:
     """Count the words of each text, a few texts at a time."""
     return np.concatenate([part.words for part in texts.parts])
 
@@ -109,7 +113,7 @@ def count_shard(task: ShardTask, columns: Columns, tokenizer: Tokenizer) -> dict
     """Count rows, blank ones, words, bytes and tokens; tokens of unknown words where words are ids."""
     ids = _token_columns(columns).values()
     words = [
-        numbers_in(columns["words"]) if "words" in columns else _count_words(texts)
+        numbers_in(columns["words"]) if "words" in columns else _count_batch_words(texts)
         for texts in task.texts.values()
     ]
     counts = {

@@ -71,7 +71,7 @@ def connect(ray: Any, address: str | None) -> bool:
             )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SynthError(
-            f"no cluster answers at `{address}`: {_first_line(error)}",
+            f"no cluster answers at `{address}`: {_first_error_line(error)}",
             "`ray start --head` starts one, and says where",
         ) from error
     return True
@@ -85,11 +85,11 @@ def _refuse_silent(address: str | None) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
     except (OSError, OverflowError) as error:
-        message = f"no cluster answers at `{address}`: {_first_line(error)}"
+        message = f"no cluster answers at `{address}`: {_first_error_line(error)}"
         raise SynthError(message, "`ray start --head` starts one, and says where") from error
 
 
-def _first_line(error: Exception) -> str:
+def _first_error_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
@@ -108,7 +108,7 @@ def _collect_finished(ray: Any, running: set[Any]) -> Iterator[ShardDraft]:
             raise error.cause from error
         except ray.exceptions.RayError as error:
             raise WorkFailedError(
-                f"the cluster lost a shard {ATTEMPTS_AFTER_LOSS + 1} times: {_first_line(error)}",
+                f"the cluster lost a shard {ATTEMPTS_AFTER_LOSS + 1} times: {_first_error_line(error)}",
                 "the same command again goes on after the finished shards",
             ) from error
 

@@ -28,7 +28,7 @@ from synthcli.data.prepare.store_build import StoreBuild, open_build
 from synthcli.data.prepare.vocabulary import obtain_tokenizer
 from synthcli.data.quality import quality_report
 from synthcli.data.store.inventory import lock_path
-from synthcli.data.store.locking import hold_lock
+from synthcli.data.store.locking import hold_store_lock
 from synthcli.data.store.manifest import MANIFEST, QUALITY, Manifest, remember_verified
 from synthcli.data.store.shards import write_json
 from synthcli.data.store.store import Store, open_store, store_path
@@ -70,7 +70,7 @@ def prepare_store(
     with (
         guard_write(f"the store of `{corpus}`", path, ELSEWHERE, THEN),
         parents_of(path),
-        hold_lock(lock_path(path), lambda: progress(WAITING, 0, None)) as waited,
+        hold_store_lock(lock_path(path), lambda: progress(WAITING, 0, None)) as waited,
     ):
         if waited and path.exists():
             return _reuse_store(open_store(path))

@@ -36,7 +36,7 @@ def draw_picture(report: dict[str, Any], path: Path) -> None:
     parts = figure.subplots(len(columns) + 1, 1, height_ratios=[*[2.6] * len(columns), 1.2], squeeze=False)
     for axes, column in zip(parts[:-1, 0], columns, strict=True):
         _draw_lengths(axes, report, column)
-    _draw_table(parts[-1, 0], report, columns)
+    _draw_counts(parts[-1, 0], report, columns)
     tokenizer = report["tokenizer"]
     title = f"{report['corpus']}, {tokenizer['kind']} with {tokenizer['vocab_size']:,} ids"
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
@@ -79,7 +79,7 @@ def _length_density(lengths: dict[str, Any]) -> tuple[list[float], list[float]]:
     return edges, shares
 
 
-def _draw_table(axes: "Axes", report: dict[str, Any], columns: list[str]) -> None:
+def _draw_counts(axes: "Axes", report: dict[str, Any], columns: list[str]) -> None:
     """Write the counts below."""
     axes.axis("off")
     cells = [_table_row(split, report, columns) for split in report["splits"]]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from synthcli import atomic_files
-from synthcli.data.store.locking import hold_lock
-from synthcli.data.store.manifest import MANIFEST, Manifest, read_manifest, store_hash
+from synthcli.data.store.locking import hold_store_lock
+from synthcli.data.store.manifest import MANIFEST, Manifest, read_store_manifest, store_hash
 from synthcli.data.store.store import is_other_manifest, stores_root
 from synthcli.data.tokenizers.training_cache import CACHE
 from synthcli.disk import WAIT, not_removed, remove_here
@@ -59,7 +59,7 @@ def _look_at_store(path: Path) -> FoundStore:
 def _store_at(path: Path) -> FoundStore:
     """Return a store; its files are compared with the manifest by size, not by hash."""
     try:
-        manifest = read_manifest(path)
+        manifest = read_store_manifest(path)
         _refuse_incomplete(path, manifest)
     except SynthError as error:
         return FoundStore(path, "damaged", f"damaged: {error.message}")
@@ -124,7 +124,9 @@ def remove_store(one: FoundStore) -> None:
     try:
         with ExitStack() as until_then:
             if one.kind in ("store", "damaged", "unfinished"):
-                until_then.enter_context(hold_lock(lock_path(one.path), lambda: _refuse_prepared(one.path)))
+                until_then.enter_context(
+                    hold_store_lock(lock_path(one.path), lambda: _refuse_prepared(one.path))
+                )
             elif one.kind == "leftover":
                 until_then.enter_context(atomic_files.hold_lock(one.path))
                 remove_here(one.path)

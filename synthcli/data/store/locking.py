@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def hold_lock(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
+def hold_store_lock(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
     """Hold the lock file `path`, which goes afterwards; yield whether another process held it first."""
     descriptor, waited = _acquire_lock(path, waiting)
     try:

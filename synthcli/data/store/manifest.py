@@ -80,7 +80,7 @@ def store_hash(files: list[FileEntry]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_store_manifest(folder: Path) -> Manifest:
     """Return the manifest of a store; a folder without one, or with another format, is refused."""
     path = folder / MANIFEST
     try:

@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow
 
 from synthcli.data.config import TokenizerConfig
-from synthcli.data.store.manifest import MANIFEST, QUALITY, Manifest, read_manifest, store_hash, verify_files
+from synthcli.data.store.manifest import (
+    MANIFEST,
+    QUALITY,
+    Manifest,
+    read_store_manifest,
+    store_hash,
+    verify_files,
+)
 from synthcli.data.store.origin import find_given_source, former_name, shorten_name, source_hash, stores_root
 from synthcli.data.store.shards import map_table
 from synthcli.data.tokenizers import Tokenizer, load_given, load_tokenizer
@@ -109,7 +116,7 @@ def open_store(path: Path) -> Store:
         known = [folder.name for folder in stores_in(path.parent)]
         hint = did_you_mean(path.name, known) if known else "`synth prepare-corpus NAME` makes one"
         raise SynthError(f"there is no store `{path}`", hint)
-    manifest = read_manifest(path)
+    manifest = read_store_manifest(path)
     verify_files(path, manifest)
     return Store(path, manifest)
 
@@ -164,7 +171,7 @@ def find_store_by_hash(root: Path, corpus: str, content: str) -> Path | None:
     """Return the path of the store of a corpus that holds exactly what a hash stands for."""
     for path in _stores_named_after(root, corpus):
         with suppress(SynthError):  # one that is damaged is not it
-            if store_hash(read_manifest(path)["files"]) == content:
+            if store_hash(read_store_manifest(path)["files"]) == content:
                 return path
     return None
 
@@ -196,12 +203,12 @@ def _stores_named_after(root: Path, corpus: str) -> list[Path]:
 
 def _read_manifests(root: Path, corpus: str) -> dict[Path, Manifest]:
     """Return the manifests of all stores of a corpus."""
-    found = {path: read_manifest(path) for path in _stores_named_after(root, corpus)}
+    found = {path: read_store_manifest(path) for path in _stores_named_after(root, corpus)}
     return {path: manifest for path, manifest in found.items() if manifest["corpus"] == corpus}
 
 
 def _creation_time(path: Path) -> str:
-    return str(read_manifest(path)["created"])
+    return str(read_store_manifest(path)["created"])
 
 
 __all__ = [

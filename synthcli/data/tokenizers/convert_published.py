@@ -15,7 +15,13 @@ from synthcli.data.tokenizers.hugging_face import HuggingFaceTokenizer, load_pub
 from synthcli.data.tokenizers.published.added import END_OF_TEXT
 from synthcli.data.tokenizers.published.options import CASE
 from synthcli.data.tokenizers.published.pipelines import leaves
-from synthcli.data.tokenizers.published.settings import BERT, CONFIG, DESCRIBED, excerpt, read_settings
+from synthcli.data.tokenizers.published.settings import (
+    BERT,
+    CONFIG,
+    DESCRIBED,
+    excerpt,
+    read_tokenizer_settings,
+)
 from synthcli.data.tokenizers.vocabulary_file import FILE, check_size, read_pieces
 from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.errors import SynthError
@@ -42,14 +48,14 @@ def read_wordpiece(folder: Path) -> WordPieceTokenizer:
             message = f"`{folder / FILE}` lacks {', '.join(missing)}"
             raise SynthError(message, "take the `vocab.txt` of a BERT model")
     published = load_published(folder)
-    own = WordPieceTokenizer(_pieces(folder, json.loads(published.description)["model"]))
-    settings = read_settings(folder)
+    own = WordPieceTokenizer(_order_entries(folder, json.loads(published.description)["model"]))
+    settings = read_tokenizer_settings(folder)
     if settings.family == BERT and CASE not in settings.values and own.is_cased:
         message = f"the entries in `{folder}` have capital letters, and nothing says whether text keeps them"
         raise SynthError(message, f'say it in `{folder / CONFIG}`: `{{"{CASE}": false}}`, or true')
-    _refuse_other(folder, own, json.loads(own._model.to_str()), published, set(SPECIAL_TOKENS))
+    _refuse_other_files(folder, own, json.loads(own._model.to_str()), published, set(SPECIAL_TOKENS))
     if special_ids(own) != special_ids(published):
-        raise _refuse_kind(folder, own.kind, "its special tokens are others")
+        raise _refuse_tokenizer_kind(folder, own.kind, "its special tokens are others")
     return own
 
 
@@ -59,22 +65,24 @@ def convert_gpt2(config: "TokenizerConfig") -> Gpt2Tokenizer:
     own = Gpt2Tokenizer.load(folder)
     if (folder / VOCABULARY[1]).is_file() and (folder / MERGES[1]).is_file():
         table = json.loads(own._bpe.to_str())
-        _refuse_other(folder, own, table, load_published(folder), {END_OF_TEXT})
+        _refuse_other_files(folder, own, table, load_published(folder), {END_OF_TEXT})
     return own
 
 
-def _pieces(folder: Path, model: Mapping[str, Any]) -> list[str]:
+def _order_entries(folder: Path, model: Mapping[str, Any]) -> list[str]:
     """Return the entries in the order of their ids, of which none may be missing."""
     vocabulary: dict[str, int] = model["vocab"] if model["type"] == "WordPiece" else {}
     pieces = sorted(vocabulary, key=vocabulary.__getitem__)
     if not set(SPECIAL_TOKENS) <= set(pieces):
-        raise _refuse_kind(folder, "wordpiece", "it has no WordPiece vocabulary with BERT's special tokens")
+        raise _refuse_tokenizer_kind(
+            folder, "wordpiece", "it has no WordPiece vocabulary with BERT's special tokens"
+        )
     if [vocabulary[piece] for piece in pieces] != list(range(len(pieces))) or any("\n" in p for p in pieces):
-        raise _refuse_kind(folder, "wordpiece", "its ids are not those of the lines of a file")
+        raise _refuse_tokenizer_kind(folder, "wordpiece", "its ids are not those of the lines of a file")
     return pieces
 
 
-def _refuse_other(
+def _refuse_other_files(
     folder: Path,
     own: WordPieceTokenizer | Gpt2Tokenizer,
     table: Mapping[str, object],
@@ -86,14 +94,14 @@ def _refuse_other(
     ours, found = (_settle_accents(dict(leaves(side, READING))) for side in (table, theirs))
     for path in sorted(ours.keys() | found.keys()):
         if ours.get(path) != found.get(path):
-            raise _refuse_kind(
+            raise _refuse_tokenizer_kind(
                 folder,
                 own.kind,
                 f"`{path}` is {excerpt(found.get(path))}, not {excerpt(ours.get(path))}",
             )
     for token in theirs["added_tokens"]:
         if token["content"] not in known:
-            raise _refuse_kind(folder, own.kind, f"it adds the token `{token['content']}`")
+            raise _refuse_tokenizer_kind(folder, own.kind, f"it adds the token `{token['content']}`")
 
 
 def _settle_accents(values: dict[str, object]) -> dict[str, object]:
@@ -103,6 +111,6 @@ def _settle_accents(values: dict[str, object]) -> dict[str, object]:
     return {path: value for path, value in values.items() if value not in (None, "", False)}
 
 
-def _refuse_kind(folder: Path, kind: str, why: str) -> SynthError:
+def _refuse_tokenizer_kind(folder: Path, kind: str, why: str) -> SynthError:
     message = f"the files in `{folder}` are not read as `{kind}` reads: {why}"
     return SynthError(message, "ask for `huggingface`, which reads them as their settings say")

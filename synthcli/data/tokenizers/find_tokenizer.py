@@ -7,7 +7,7 @@ from synthcli.data.tokenizers.base import DESCRIPTION, ENDINGS
 from synthcli.data.tokenizers.gpt2 import MERGES, VOCABULARY, Gpt2Tokenizer
 from synthcli.data.tokenizers.hugging_face import is_published, load_published
 from synthcli.data.tokenizers.published.settings import CONFIG, DESCRIBED, MODEL_CONFIG
-from synthcli.data.tokenizers.vocabulary_file import FILE, read_lines
+from synthcli.data.tokenizers.vocabulary_file import FILE, split_entries
 from synthcli.data.tokenizers.word_level import WordTokenizer
 from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS
 from synthcli.errors import SynthError
@@ -38,4 +38,6 @@ def _holds_words(folder: Path) -> bool:
         return False
     if not (folder / FILE).is_file():
         return False
-    return not set(SPECIAL_TOKENS) & {line.rstrip() for line in read_lines(folder / FILE, WordTokenizer.kind)}
+    return not set(SPECIAL_TOKENS) & {
+        line.rstrip() for line in split_entries(folder / FILE, WordTokenizer.kind)
+    }

@@ -19,7 +19,7 @@ from synthcli.data.tokenizers.published.options import (
     CLEANS,
     CLEANS_PAIRS,
     SPLITS,
-    check_options,
+    check_tokenizer_options,
     read_option,
 )
 from synthcli.data.tokenizers.published.pipelines import build_pipeline, parse
@@ -33,7 +33,7 @@ from synthcli.data.tokenizers.published.settings import (
     MERGES,
     PIECES,
     Settings,
-    read_settings,
+    read_tokenizer_settings,
 )
 from synthcli.errors import SynthError
 from synthcli.safe_read import check_files, read_json, read_text
@@ -145,8 +145,8 @@ def load_published(folder: Path) -> HuggingFaceTokenizer:
     """Return the tokenizer of a published model's folder; what its settings say is honoured, or refused."""
     try:
         check_files(folder, ENDINGS)
-        settings = read_settings(folder)
-        check_options(settings)
+        settings = read_tokenizer_settings(folder)
+        check_tokenizer_options(settings)
         model = build_pipeline(settings)
         add_tokens(model, settings)
         _clean_decoded(model, settings)

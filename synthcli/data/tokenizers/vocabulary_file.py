@@ -10,7 +10,7 @@ FILE = "vocab.txt"
 WHITE_SPACE = "".join(chr(point) for point in (*range(0x1C), *range(0x20, 0x3001)) if chr(point).isspace())
 
 
-def read_lines(path: Path, kind: str) -> list[str]:
+def split_entries(path: Path, kind: str) -> list[str]:
     """Return what stands between line feeds, and nothing else: an entry's line is its id."""
     try:
         text = read_text(inside(path, path.parent))
@@ -30,7 +30,7 @@ def read_lines(path: Path, kind: str) -> list[str]:
 def read_entries(folder: Path, kind: str) -> list[str]:
     """Return the first field of every line, so that counts after the entries do no harm."""
     path = folder / FILE
-    lines = read_lines(path, kind)
+    lines = split_entries(path, kind)
     while lines and not lines[-1].split():
         del lines[-1]
     entries = [(line.split() or [""])[0] for line in lines]
@@ -51,7 +51,7 @@ def read_pieces(folder: Path, kind: str = "wordpiece") -> list[str]:
     as it.
     """
     path, found = folder / FILE, dict[str, int]()
-    for line in read_lines(path, kind):
+    for line in split_entries(path, kind):
         piece = line.rstrip(WHITE_SPACE) or line
         if piece in found and piece.strip(WHITE_SPACE):
             refuse_repeated(path, [*found, piece])

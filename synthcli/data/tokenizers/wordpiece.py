@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from synthcli.data.tokenizers.base import PLAIN, Saved
 from synthcli.data.tokenizers.sentencepiece import COVERAGE
-from synthcli.data.tokenizers.vocabulary_file import FILE, format_entries, read_lines, refuse_repeated
+from synthcli.data.tokenizers.vocabulary_file import FILE, format_entries, refuse_repeated, split_entries
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class WordPieceTokenizer(Saved):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote: an entry a line, to the letter."""
-        pieces = read_lines(folder / FILE, cls.kind)
+        pieces = split_entries(folder / FILE, cls.kind)
         refuse_repeated(folder / FILE, pieces)
         missing = [f"`{mark}`" for mark in SPECIAL_TOKENS if mark not in pieces]
         if missing:

@@ -7,7 +7,7 @@ import numpy as np
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.evaluation.accuracy import exact_match
 from synthcli.evaluation.bootstrap import Array, Sampled
-from synthcli.evaluation.confusion import correlation, count_cells, f1_of_all, f1_of_one
+from synthcli.evaluation.confusion import count_cells, f1_of_all, f1_of_one, matthews_correlation
 from synthcli.evaluation.outputs import Outputs, only_references
 from synthcli.evaluation.protocols.settings import CannotScoreError, ProtocolSettings
 from synthcli.evaluation.score import Score
@@ -15,14 +15,14 @@ from synthcli.evaluation.score import Score
 MOST_CELLS = 5 * 10**7  # of 8 bytes
 
 
-def _accuracy(outputs: Outputs, settings: ProtocolSettings) -> Score:
+def _score_accuracy(outputs: Outputs, settings: ProtocolSettings) -> Score:
     (score,) = exact_match(outputs.hypotheses, only_references(outputs, "accuracy"))
     return Score("accuracy", score.sampled, "classes that are right, in per cent", _sign(outputs))
 
 
 def _micro(outputs: Outputs, settings: ProtocolSettings) -> Score:
     """Return F1 of counts summed over classes: of one class a sample it is the accuracy."""
-    sampled = _accuracy(outputs, settings).sampled
+    sampled = _score_accuracy(outputs, settings).sampled
     protocol = "100 · F1 of right, predicted and true summed over classes; equals accuracy"
     return Score("f1_micro", sampled, protocol, f"{_sign(outputs)}|average:micro")
 
@@ -30,12 +30,12 @@ def _micro(outputs: Outputs, settings: ProtocolSettings) -> Score:
 def _macro(outputs: Outputs, settings: ProtocolSettings) -> Score:
     protocol = "100 · F1, the mean over classes that are true or predicted somewhere"
     signature = f"{_sign(outputs)}|average:macro"
-    return Score("f1_macro", Sampled(_count(outputs), f1_of_all), protocol, signature)
+    return Score("f1_macro", Sampled(_count_classes(outputs), f1_of_all), protocol, signature)
 
 
 def _matthews(outputs: Outputs, settings: ProtocolSettings) -> Score:
     protocol = "100 · Matthews' correlation of predicted and true classes; 0 where one of them is constant"
-    return Score("matthews", Sampled(_count(outputs), correlation), protocol, _sign(outputs))
+    return Score("matthews", Sampled(_count_classes(outputs), matthews_correlation), protocol, _sign(outputs))
 
 
 def _positive(outputs: Outputs, settings: ProtocolSettings) -> Score:
@@ -49,7 +49,7 @@ def _positive(outputs: Outputs, settings: ProtocolSettings) -> Score:
     order = [*others[:1], name, *others[1:]] if others else [f"not {name}", name]
     protocol = f"100 · F1 of the class {name}"
     signature = f"{_sign(outputs)}|average:binary|positive:{name}"
-    return Score("f1", Sampled(_count(outputs, order), f1_of_one), protocol, signature)
+    return Score("f1", Sampled(_count_classes(outputs, order), f1_of_one), protocol, signature)
 
 
 def _names(outputs: Outputs) -> list[str]:
@@ -61,7 +61,7 @@ def _sign(outputs: Outputs) -> str:
     return f"classes:{len(_names(outputs))}"
 
 
-def _count(outputs: Outputs, order: list[str] | None = None) -> Array:
+def _count_classes(outputs: Outputs, order: list[str] | None = None) -> Array:
     """Return the table of true by predicted classes of every sample, in the order of names."""
     places = {name: place for place, name in enumerate(order or _names(outputs))}
     if len(outputs.hypotheses) * len(places) ** 2 > MOST_CELLS:
@@ -73,7 +73,7 @@ def _count(outputs: Outputs, order: list[str] | None = None) -> Array:
 
 
 CLASSIFICATION: dict[str, Callable[[Outputs, ProtocolSettings], Score]] = {
-    "accuracy": _accuracy,
+    "accuracy": _score_accuracy,
     "f1_micro": _micro,
     "f1_macro": _macro,
     "f1": _positive,

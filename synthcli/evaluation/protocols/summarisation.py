@@ -7,13 +7,13 @@ from functools import partial
 from synthcli.evaluation.outputs import Outputs, only_references
 from synthcli.evaluation.perl_rouge import FIGURES, perl_rouge
 from synthcli.evaluation.protocols.settings import CannotScoreError, ProtocolSettings
-from synthcli.evaluation.rouge import PROTOCOLS, refuse_unreadable, rouge_of
+from synthcli.evaluation.rouge import PROTOCOLS, refuse_unread_letters, rouge_of
 from synthcli.evaluation.score import Score
 
 
 def _rouge(name: str, kind: str, stems: bool, outputs: Outputs, settings: ProtocolSettings) -> Score:
     references = only_references(outputs, "rouge")
-    refuse_unreadable(references, settings.rouge_tokenizer)
+    refuse_unread_letters(references, settings.rouge_tokenizer)
     if stems:
         refuse_unicode(settings)
     score = rouge_of(kind, outputs.hypotheses, references, settings.rouge_tokenizer, stems)

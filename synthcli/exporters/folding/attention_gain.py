@@ -3,7 +3,7 @@
 from torch import nn
 
 from synthcli.config import Config
-from synthcli.exporters.folding.layers import Place, format_places, iterate_layers, with_mixers
+from synthcli.exporters.folding.layers import Place, format_places, iterate_layers, set_layer_mixers
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import SRUpp
 
@@ -22,6 +22,6 @@ def fold_attention_gain(config: ModelConfig, model: nn.Module) -> tuple[ModelCon
         mixers[layer.place] = layer.config.model_copy(update={"attention_gain": False})
     if not mixers:
         return config, []
-    return with_mixers(config, mixers), [
+    return set_layer_mixers(config, mixers), [
         f"gains of attention are part of its values ({format_places(list(mixers))})"
     ]

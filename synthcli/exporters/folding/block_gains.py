@@ -5,7 +5,7 @@ A skip's α stays unless all layers have the same: the next norm's ε stands in 
 
 from torch import Tensor, nn
 
-from synthcli.exporters.folding.layers import Layer, iterate_layers, with_mixers, with_values
+from synthcli.exporters.folding.layers import Layer, iterate_layers, set_layer_mixers, with_values
 from synthcli.model import ModelConfig
 from synthcli.model.gains import Gains
 from synthcli.model.mixers import Attention, NoMixer
@@ -29,7 +29,7 @@ def fold_block_gains(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig
     if _are_gains(layers, FEED_FORWARD):
         for layer in layers:
             assert layer.block.feed_forward is not None  # its gain is there
-            _scale_linear(layer.block.feed_forward.output, gain(layer, FEED_FORWARD))
+            _scale_linear(layer.block.feed_forward.output, get_gain(layer, FEED_FORWARD))
         values[FEED_FORWARD] = 1.0
     merged = list(values)
     for name in names:
@@ -51,7 +51,7 @@ def gains_of(layer: Layer) -> Gains:
     return gains
 
 
-def gain(layer: Layer, name: str) -> Tensor | float:
+def get_gain(layer: Layer, name: str) -> Tensor | float:
     """Return α or β of a block."""
     return gains_of(layer).forward(name)
 
@@ -64,7 +64,7 @@ def _are_gains(layers: list[Layer], name: str) -> bool:
 
 def _same_everywhere(layers: list[Layer], name: str) -> float | None:
     """Return a gain's value where it is that of every layer."""
-    found = {float(gain(layer, name)) for layer in layers}
+    found = {float(get_gain(layer, name)) for layer in layers}
     return found.pop() if len(found) == 1 else None
 
 
@@ -82,10 +82,10 @@ def _scale_mixers(config: ModelConfig, layers: list[Layer]) -> ModelConfig:
     """Scale the result of every mixer by its gain."""
     mixers = {}
     for layer in layers:
-        changes = _scale_mixer(layer.block.mixer, gain(layer, MIXER))
+        changes = _scale_mixer(layer.block.mixer, get_gain(layer, MIXER))
         if changes:
             mixers[layer.place] = layer.config.model_copy(update=changes)
-    return with_mixers(config, mixers)
+    return set_layer_mixers(config, mixers)
 
 
 def _scale_mixer(mixer: nn.Module, factor: Tensor | float) -> dict[str, object]:

@@ -36,7 +36,7 @@ def iterate_layers(config: ModelConfig, model: nn.Module) -> Iterator[Layer]:
         yield Layer(stack, number, len(blocks), mixer, blocks[number])
 
 
-def with_mixers(config: ModelConfig, mixers: Mapping[Place, Config]) -> ModelConfig:
+def set_layer_mixers(config: ModelConfig, mixers: Mapping[Place, Config]) -> ModelConfig:
     """Return the configuration with the self-mixers of single layers changed."""
     table = config.model_dump()
     for (stack, number), mixer in mixers.items():

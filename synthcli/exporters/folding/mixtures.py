@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from synthcli.config import Config
-from synthcli.exporters.folding.layers import Place, format_places, iterate_layers, with_mixers, with_values
+from synthcli.exporters.folding.layers import (
+    Place,
+    format_places,
+    iterate_layers,
+    set_layer_mixers,
+    with_values,
+)
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
 from synthcli.model.module_list import list_of
@@ -40,7 +46,7 @@ def fold_mixtures(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig, l
         if mixers
         else []
     )
-    return _fold_cross(with_mixers(config, mixers), model, lines)
+    return _fold_cross_mixtures(set_layer_mixers(config, mixers), model, lines)
 
 
 def _find_attention(mixer: nn.Module) -> Attention | None:
@@ -92,23 +98,25 @@ def _scale_score(score: ScoreFunction, factor: Tensor) -> None:
     if isinstance(score, DotProduct):
         for tensor in (score.key.weight, score.key.bias):
             if tensor is not None:
-                _by_head(tensor.view(score.heads, -1), factor)
+                _scale_heads(tensor.view(score.heads, -1), factor)
     elif isinstance(score, Random):
-        _by_head(score.table, factor)
+        _scale_heads(score.table, factor)
     elif isinstance(score, FactorizedRandom):
-        _by_head(score.left, factor)
+        _scale_heads(score.left, factor)
     else:
         assert isinstance(score, Dense | FactorizedDense)  # `_takes_factor`
         columns = slice(0, score.a) if isinstance(score, FactorizedDense) else slice(None)
-        _by_head(score.weight[:, columns], factor)
-        _by_head(score.bias[:, columns], factor)
+        _scale_heads(score.weight[:, columns], factor)
+        _scale_heads(score.bias[:, columns], factor)
 
 
-def _by_head(tensor: Tensor, factor: Tensor) -> None:
+def _scale_heads(tensor: Tensor, factor: Tensor) -> None:
     tensor.mul_(factor.view(-1, *[1] * (tensor.dim() - 1)))
 
 
-def _fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tuple[ModelConfig, list[str]]:
+def _fold_cross_mixtures(
+    config: ModelConfig, model: nn.Module, lines: list[str]
+) -> tuple[ModelConfig, list[str]]:
     """Fold the mixtures of cross-attention, whose layers have one configuration."""
     crosses = [layer.block.cross for layer in iterate_layers(config, model) if layer.stack == "decoder"]
     attentions = [cross for cross in crosses if isinstance(cross, Attention)]

@@ -4,7 +4,13 @@ import torch
 from torch import nn
 
 from synthcli.config import Config
-from synthcli.exporters.folding.layers import Place, format_places, iterate_layers, with_mixers, with_values
+from synthcli.exporters.folding.layers import (
+    Place,
+    format_places,
+    iterate_layers,
+    set_layer_mixers,
+    with_values,
+)
 from synthcli.model import ModelConfig
 from synthcli.model.mixers import Attention
 from synthcli.model.mixers.projections import Residual
@@ -26,7 +32,7 @@ def fold_projections(config: ModelConfig, model: nn.Module) -> tuple[ModelConfig
     lines = (
         [f"projections α W_init + β ΔW are one matrix each ({format_places(list(mixers))})"] if mixers else []
     )
-    config = with_mixers(config, mixers)
+    config = set_layer_mixers(config, mixers)
     return _fold_cross(config, model, lines)
 
 
@@ -41,11 +47,13 @@ def _merge_config(attention: Attention, is_first: bool, is_last: bool) -> Attent
     for name, other in FIRST_OR_LAST.items():
         projection, special = getattr(attention, name), getattr(old, other)
         takes_place = is_first if name == "value" else is_last
-        changes[name] = merge(projection, special if takes_place and special else getattr(old, name))
+        changes[name] = merge_projection(
+            projection, special if takes_place and special else getattr(old, name)
+        )
     return old.model_copy(update=changes)
 
 
-def merge(
+def merge_projection(
     projection: nn.Module, config: ProjectionConfig | None, may_vanish: bool = True
 ) -> ProjectionConfig | None:
     """Write the merged matrix in place, and return the configuration of the projection now."""
@@ -75,7 +83,7 @@ def _fold_cross(config: ModelConfig, model: nn.Module, lines: list[str]) -> tupl
     for layer in iterate_layers(config, model):
         if layer.stack == "decoder":
             for name in FIRST_OR_LAST:
-                merge(getattr(layer.block.cross, name), None, may_vanish=False)
+                merge_projection(getattr(layer.block.cross, name), None, may_vanish=False)
     cross = cross.model_copy(update={**changes, "tie_init": "none"})
     line = "projections α W_init + β ΔW of cross-attention are one matrix each"
     return with_values(config, cross=cross.model_dump()), [*lines, line]

@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 
 from synthcli.exporters.export_bundle import CardFacts, ExportBundle, Metric
-from synthcli.exporters.markdown import cell, code, link, one_line, plain
+from synthcli.exporters.markdown import cell, code, one_line, plain, write_link
 from synthcli.model_config.mixers import MixerConfig
 
 CARD = "README.md"
@@ -34,7 +34,7 @@ def write_card(
     """Write the card of a model that `class_name` of transformers loads; `notes` are further limits."""
     code = _snippet(bundle, kind, class_name, has_code)
     parts = [
-        f"---\n{header(bundle, kind)}\n---",
+        f"---\n{write_card_header(bundle, kind)}\n---",
         f"# {plain(bundle.name)}\n\n{_summary(bundle, kind)}",
         f"## Use\n\n```python\n{code}\n```\n\n{_parity_note(has_code)}",
         f"## Evaluation\n\n{evaluation(bundle.card)}",
@@ -45,10 +45,10 @@ def write_card(
     (folder / CARD).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def header(bundle: ExportBundle, kind: str) -> str:
+def write_card_header(bundle: ExportBundle, kind: str) -> str:
     """Return the YAML that the hub reads."""
     facts, pipeline = bundle.card, PIPELINES[kind]
-    results = [_entry(metric, pipeline) for metric in facts.metrics]
+    results = [_figure_entry(metric, pipeline) for metric in facts.metrics]
     found = DATASET.match(facts.corpus_url or "")
     data = ModelCardData(
         license="other",
@@ -67,7 +67,7 @@ def header(bundle: ExportBundle, kind: str) -> str:
     return str(data.to_yaml(line_break="\n")).strip()
 
 
-def _entry(metric: Metric, pipeline: str) -> EvalResult:
+def _figure_entry(metric: Metric, pipeline: str) -> EvalResult:
     """Return a figure as the hub's `model-index` has it; intervals and counts stand among its arguments."""
     return EvalResult(
         task_type=pipeline,
@@ -107,7 +107,7 @@ def _summary(bundle: ExportBundle, kind: str) -> str:
         f"{layers} of width {config.d_model}, `{config.block.kind}` blocks, mixers {mixers}."
     )
     if facts.paper:
-        text += f" It follows {link(facts.paper, facts.paper_url)}."
+        text += f" It follows {write_link(facts.paper, facts.paper_url)}."
     return text
 
 
@@ -194,7 +194,7 @@ def evaluation(facts: CardFacts) -> str:
 def training(facts: CardFacts) -> str:
     lines = [f"Trained by `synth` {facts.synth} for {facts.step:,} steps."]
     if facts.corpus:
-        lines.append(f"Data: {link(facts.corpus_title or facts.corpus, facts.corpus_url)}.")
+        lines.append(f"Data: {write_link(facts.corpus_title or facts.corpus, facts.corpus_url)}.")
     if facts.recipe:
         lines.append(facts.recipe)
     if facts.folded:

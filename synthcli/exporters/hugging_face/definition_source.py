@@ -29,7 +29,7 @@ def definition_source(reached: Reached, definition: Definition) -> str:
 
 
 def _copy_source(module: Module, node: ast.stmt) -> str:
-    return MARKS.sub("", module.text(_first_line(module, node), node.end_lineno or node.lineno))
+    return MARKS.sub("", module.text(_first_source_line(module, node), node.end_lineno or node.lineno))
 
 
 def _copy_class(reached: Reached, definition: Definition) -> str:
@@ -37,15 +37,15 @@ def _copy_class(reached: Reached, definition: Definition) -> str:
     module, node = module_named(definition.place[0]), definition.node
     needed = reached.members(definition)
     unneeded = [member for member in definition.members if member not in needed]
-    ranges = [range(_first_line(module, member), (member.end_lineno or 0) + 1) for member in unneeded]
+    ranges = [range(_first_source_line(module, member), (member.end_lineno or 0) + 1) for member in unneeded]
     gone = set(chain.from_iterable(ranges))
-    first, last = _first_line(module, node), node.end_lineno or 0
+    first, last = _first_source_line(module, node), node.end_lineno or 0
     kept = [module.text(line, line) for line in range(first, last + 1) if line not in gone]
     text = MARKS.sub("", "\n".join(kept).rstrip())
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def _first_line(module: Module, node: ast.stmt) -> int:
+def _first_source_line(module: Module, node: ast.stmt) -> int:
     """Return the line of a definition's first decorator, or of the comment right above it."""
     line = min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))])
     while line > 1 and re.match(r"\s*#", module.text(line - 1, line - 1)):
@@ -83,7 +83,9 @@ def _settings_source(reached: Reached, definition: Definition) -> str:
     for member in reached.members(definition):
         if isinstance(member, ast.AnnAssign):
             if _is_read(reached, member):
-                body.append(f"{ast.unparse(member.target)}: {_annotation(member)}{default(member.value)}")
+                body.append(
+                    f"{ast.unparse(member.target)}: {_annotation(member)}{write_default(member.value)}"
+                )
         else:
             gap = "\n" if isinstance(member, ast.FunctionDef) else ""
             body.append(gap + dedent(_copy_source(module_named(definition.place[0]), member)))
@@ -107,7 +109,7 @@ def _annotation(member: ast.AnnAssign) -> str:
 KNOWN = {"int", "float", "str", "bool", "tuple", "dict", "Literal", "None"}
 
 
-def default(value: ast.expr | None) -> str:
+def write_default(value: ast.expr | None) -> str:
     """Return ` = …` of a field, or nothing where it has to be given."""
     if not (isinstance(value, ast.Call) and ast.unparse(value.func) == "Field"):
         return "" if value is None else f" = {ast.unparse(value)}"

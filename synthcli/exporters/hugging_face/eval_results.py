@@ -26,7 +26,7 @@ def write_eval_results(results: Sequence[BenchmarkResult], folder: Path) -> None
             dataset_id=result.dataset,
             task_id=result.task,
             value=round(result.metric.value, 4),
-            notes=_describe(result.metric),
+            notes=_describe_measure(result.metric),
         )
         text = yaml.safe_dump(eval_result_entries_to_yaml([entry]), sort_keys=False, allow_unicode=True)
         (folder / FOLDER).mkdir(exist_ok=True)
@@ -42,7 +42,7 @@ def _name_files(results: Sequence[BenchmarkResult]) -> Iterator[tuple[str, Bench
         yield f"{name}.yaml" if taken[name] == 1 else f"{name}-{taken[name]}.yaml", result
 
 
-def _describe(metric: Metric) -> str:
+def _describe_measure(metric: Metric) -> str:
     """Return a line on how a figure was measured."""
     first = "first " if metric.is_slice else ""
     parts = [metric.name, f"{first}{metric.sample_count} samples of split {metric.split}"]

@@ -34,7 +34,7 @@ def write_modeling_source(config: ModelConfig, wrappers: Iterable[Place]) -> str
     reached = reach(roots, set(_collect_words(json.loads(config.model_dump_json()))))
     modules = _sort_modules([module for module, _ in reached.definitions])
     _check_names(reached)
-    parts = [f"{header(modules)}\n\n{_imports(reached)}"]
+    parts = [f"{write_modeling_header(modules)}\n\n{_imports(reached)}"]
     for module in modules:
         if module.name == PARSING:
             parts.append(_settings_table(classes))
@@ -108,7 +108,7 @@ def _check_names(reached: Reached) -> None:
         assert other == place, f"`{place[1]}` is defined in `{other[0]}` and in `{place[0]}`"
 
 
-def header(modules: list[Module]) -> str:
+def write_modeling_header(modules: list[Module]) -> str:
     return f'''"""A model of `synth` by itself: what its configuration needs of {len(modules)} source files.
 
 Shapes stand in annotations, as in `Float[Tensor, "batch length d_model"]`; nothing evaluates them.
@@ -151,10 +151,10 @@ def _section(reached: Reached, module: Module) -> str:
         for name, definition in module.definitions.items()
         if (module.name, name) in reached.definitions and name != SETTINGS
     ]
-    return "\n\n\n".join([title(module), *parts])
+    return "\n\n\n".join([write_module_title(module), *parts])
 
 
-def title(module: Module) -> str:
+def write_module_title(module: Module) -> str:
     path = module.name.removeprefix(f"{REMOTE}.").removeprefix(f"{PROJECT}.").replace(".", "/")
     lines = [f"# {'-' * 20} {path}", *(f"# {line}".rstrip() for line in module.docstring.split("\n"))]
     return "\n".join(lines)

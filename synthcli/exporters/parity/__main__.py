@@ -19,7 +19,7 @@ class Refusal(MetaPathFinder):
             raise ImportError(f"`{name}` was imported, and an exported folder must do without it")
 
 
-def main(module: str, folder: str, expected: str, report: str) -> None:
+def check_exported(module: str, folder: str, expected: str, report: str) -> None:
     sys.meta_path.insert(0, Refusal())
     check_folder = importlib.import_module(f".{module}", __package__).check_folder
     found = check_folder(Path(folder), RecordedModel.read(Path(expected)))
@@ -27,4 +27,4 @@ def main(module: str, folder: str, expected: str, report: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    check_exported(*sys.argv[1:])

@@ -31,7 +31,7 @@ def compare_all(subject: Subject, recorded: RecordedModel) -> Report:
     """Return the parity report: differences, agreement, latency, and whether it holds."""
     facts, cases = recorded.facts, []
     for case in recorded.cases:
-        cases.append(compare(case, subject.logits(case.inputs), facts["task"]))
+        cases.append(compare_logits(case, subject.logits(case.inputs), facts["task"]))
     written = None
     if recorded.greedy is not None:
         written = compare_greedy(subject, recorded.greedy, facts["tolerance"])
@@ -72,7 +72,7 @@ def verdict(recorded: RecordedModel, cases: list[CaseReport], written: Agreement
     }
 
 
-def compare(case: Case, logits: Array, task: str) -> CaseReport:
+def compare_logits(case: Case, logits: Array, task: str) -> CaseReport:
     """Return how far logits are from the recorded ones, at real positions."""
     if logits.shape != case.logits.shape:
         raise ValueError(f"logits of shape {logits.shape}, recorded are {case.logits.shape}")

@@ -78,12 +78,12 @@ class RecordedModel:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads(file.metadata()["facts"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        cases = [_case(_part(arrays, str(number))) for number in range(facts["cases"])]
-        written = _part(arrays, GREEDY)
+        cases = [_case(_select_prefix(arrays, str(number))) for number in range(facts["cases"])]
+        written = _select_prefix(arrays, GREEDY)
         return cls(facts, cases, _greedy(written) if written else None)
 
 
-def _part(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
+def _select_prefix(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
     return {name.partition(".")[2]: a for name, a in arrays.items() if name.partition(".")[0] == prefix}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import safetensors
 from safetensors import safe_open
 
-from .compare import compare, verdict
+from .compare import compare_logits, verdict
 from .reference import RecordedModel
 from .report import Report
 
@@ -23,7 +23,7 @@ def check_folder(folder: Path, recorded: RecordedModel) -> Report:
     cases = []
     for case in recorded.cases:
         assert case.again is not None
-        cases.append(compare(case, case.again, recorded.facts["task"]))
+        cases.append(compare_logits(case, case.again, recorded.facts["task"]))
     report = verdict(recorded, cases, None)
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:

@@ -36,13 +36,13 @@ def write_interface(
 def _program(form: Form, suffix: str, shapes: OutputShapes) -> dict[str, object]:
     return {
         "file": f"{form.name}{suffix}",
-        "inputs": [_input(port) for port in form.inputs],
+        "inputs": [_describe_input(port) for port in form.inputs],
         "outputs": list(form.outputs),
         "output_shapes": shapes,
     }
 
 
-def _input(port: Port) -> dict[str, object]:
+def _describe_input(port: Port) -> dict[str, object]:
     shape = [port.axes.get(axis, size) for axis, size in enumerate(port.example.shape)]
     table: dict[str, object] = {
         "name": port.name,

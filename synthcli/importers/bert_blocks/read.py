@@ -33,7 +33,7 @@ from synthcli.importers.bert_blocks.weight_map import (
 from synthcli.importers.hugging_face import import_hugging_face
 from synthcli.importers.options import accept_options, refuse_unseen_option
 from synthcli.importers.safe_load import load_tensors
-from synthcli.importers.translate import Entry, TranslatedModel, translate
+from synthcli.importers.translate import Entry, TranslatedModel, translate_tensors
 from synthcli.model import ModelConfig
 from synthcli.model_config.parts import StackConfig
 
@@ -194,7 +194,9 @@ def _assemble(
     prefix = "base:"  # names of the base, which the file's own must not meet
     everything = {**tensors, **{prefix + name: tensor for name, tensor in kept.items()}}
     both = [*entries, *(Entry(name, prefix + name) for name in kept)]
-    return replace(translate(config, both, everything, SPARES), unused=base.unused, reasons=base.reasons)
+    return replace(
+        translate_tensors(config, both, everything, SPARES), unused=base.unused, reasons=base.reasons
+    )
 
 
 def _load_base(request: ImportSource, segment: int) -> TranslatedModel:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.importers.spare import Spare
-from synthcli.importers.translate import Entry, TranslatedModel, affine, translate
+from synthcli.importers.translate import Entry, TranslatedModel, affine, translate_tensors
 from synthcli.model import ModelConfig
 from synthcli.model_config.attention import AttentionConfig
 
@@ -35,7 +35,7 @@ def import_bert_blocks(tensors: Mapping[str, Tensor], heads: Sequence[int], segm
     entries = _embedding_entries(root, segment) + head_entries()
     for number in range(layers):
         entries += layer_entries(f"encoder.blocks.{number}", _layer_root(tensors, number), tensors)
-    return translate(config, entries, tensors, SPARES)
+    return translate_tensors(config, entries, tensors, SPARES)
 
 
 def _layer_root(tensors: Mapping[str, Tensor], number: int) -> str:

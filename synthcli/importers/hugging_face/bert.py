@@ -12,7 +12,7 @@ from synthcli.errors import SynthError
 from synthcli.importers.hugging_face.options import ACTIVATIONS, Options
 from synthcli.importers.refusals import Only
 from synthcli.importers.spare import Spare, counts_up, is_zero
-from synthcli.importers.translate import Entry, TranslatedModel, affine, drop_tied_copies, translate
+from synthcli.importers.translate import Entry, TranslatedModel, affine, drop_tied_copies, translate_tensors
 from synthcli.model import ModelConfig
 
 PROBLEMS = ("regression", "single_label_classification")
@@ -48,7 +48,7 @@ def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> TranslatedMo
     architecture = options.architecture(TASKS) or _infer_architecture(tensors)
     root = "bert." if any(name.startswith("bert.") for name in tensors) else ""
     options.layers("num_hidden_layers", 12, tensors)
-    config = _config(options, tensors, architecture)
+    config = _bert_config(options, tensors, architecture)
     spares: tuple[Spare, ...] = (COUNTED, NO_TYPES, SENTENCES)
     if config.task == "masked-lm":
         spares = (*spares, POOLER)
@@ -56,7 +56,7 @@ def import_bert(options: Options, tensors: Mapping[str, Tensor]) -> TranslatedMo
             spares = (*spares, UNTIED_BIAS)
         else:
             tensors = drop_tied_copies(tensors, _copies(root, tensors))
-    return translate(config, bert_entries(config, root, tensors), tensors, spares)
+    return translate_tensors(config, bert_entries(config, root, tensors), tensors, spares)
 
 
 def _copies(root: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
@@ -71,7 +71,7 @@ def bert_entries(config: ModelConfig, root: str, tensors: Mapping[str, Tensor]) 
     assert config.encoder is not None
     entries = _embeddings(root, tensors)
     for layer in range(config.encoder.layers):
-        entries += _layer(f"encoder.blocks.{layer}", f"{root}encoder.layer.{layer}", tensors)
+        entries += _bert_layer(f"encoder.blocks.{layer}", f"{root}encoder.layer.{layer}", tensors)
     return entries + _head(config, root, tensors)
 
 
@@ -82,7 +82,7 @@ def _infer_architecture(tensors: Mapping[str, Tensor]) -> str:
     return "BertForMaskedLM" if is_masked_lm else "BertModel"
 
 
-def _config(options: Options, tensors: Mapping[str, Tensor], architecture: str) -> ModelConfig:
+def _bert_config(options: Options, tensors: Mapping[str, Tensor], architecture: str) -> ModelConfig:
     dropout = options.number("hidden_dropout_prob", 0.1)
     is_tied = architecture == "BertModel" or options.switch("tie_word_embeddings", True)
     attention_dropout = options.number("attention_probs_dropout_prob", 0.1)
@@ -135,20 +135,20 @@ def _embeddings(root: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
         Entry("embeddings.tokens.weight", root + EMBEDDING),
         Entry("embeddings.positions.weight", f"{root}embeddings.position_embeddings.weight"),
         Entry("embeddings.token_types.weight", f"{root}embeddings.token_type_embeddings.weight"),
-        *_norm("embeddings.norm", f"{root}embeddings.LayerNorm", tensors),
+        *_bert_norm("embeddings.norm", f"{root}embeddings.LayerNorm", tensors),
     ]
 
 
-def _layer(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
+def _bert_layer(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
     return [
         *affine(f"{ours}.mixer.scores.0.query", f"{theirs}.attention.self.query"),
         *affine(f"{ours}.mixer.scores.0.key", f"{theirs}.attention.self.key"),
         *affine(f"{ours}.mixer.value", f"{theirs}.attention.self.value"),
         *affine(f"{ours}.mixer.output", f"{theirs}.attention.output.dense"),
-        *_norm(f"{ours}.mixer_norm", f"{theirs}.attention.output.LayerNorm", tensors),
+        *_bert_norm(f"{ours}.mixer_norm", f"{theirs}.attention.output.LayerNorm", tensors),
         *affine(f"{ours}.feed_forward.expand", f"{theirs}.intermediate.dense"),
         *affine(f"{ours}.feed_forward.output", f"{theirs}.output.dense"),
-        *_norm(f"{ours}.feed_forward_norm", f"{theirs}.output.LayerNorm", tensors),
+        *_bert_norm(f"{ours}.feed_forward_norm", f"{theirs}.output.LayerNorm", tensors),
     ]
 
 
@@ -164,11 +164,11 @@ def _head(config: ModelConfig, root: str, tensors: Mapping[str, Tensor]) -> list
         *entries,
         Entry("head.bias", bias if bias in tensors else f"{PREDICTIONS}.bias"),
         *affine("head.transform.dense", f"{transform}.dense"),
-        *_norm("head.transform.norm", f"{transform}.LayerNorm", tensors),
+        *_bert_norm("head.transform.norm", f"{transform}.LayerNorm", tensors),
     ]
 
 
-def _norm(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
+def _bert_norm(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> list[Entry]:
     """Return the entries of a norm; files from before 2019 call its weight gamma and its bias beta."""
     if f"{theirs}.gamma" in tensors:
         return [Entry(f"{ours}.weight", f"{theirs}.gamma"), Entry(f"{ours}.bias", f"{theirs}.beta")]

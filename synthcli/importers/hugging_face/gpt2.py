@@ -17,7 +17,7 @@ from synthcli.importers.translate import (
     drop_tied_copies,
     input_major,
     take_part,
-    translate,
+    translate_tensors,
     transpose,
 )
 from synthcli.model import ModelConfig
@@ -55,11 +55,11 @@ def import_gpt2(options: Options, tensors: Mapping[str, Tensor]) -> TranslatedMo
         *affine("decoder.norm", f"{root}ln_f"),
     ]
     for layer in range(options.layers("n_layer", 12, tensors)):
-        entries += _layer(f"decoder.blocks.{layer}", f"{root}h.{layer}")
-    return translate(_config(options, is_tied), entries, tensors, SPARES)
+        entries += _gpt2_layer(f"decoder.blocks.{layer}", f"{root}h.{layer}")
+    return translate_tensors(_gpt2_config(options, is_tied), entries, tensors, SPARES)
 
 
-def _config(options: Options, is_tied: bool) -> ModelConfig:
+def _gpt2_config(options: Options, is_tied: bool) -> ModelConfig:
     d_model = options.whole("n_embd", 768)
     return ModelConfig.model_validate(
         {
@@ -87,7 +87,7 @@ def _config(options: Options, is_tied: bool) -> ModelConfig:
     )
 
 
-def _layer(ours: str, theirs: str) -> list[Entry]:
+def _gpt2_layer(ours: str, theirs: str) -> list[Entry]:
     fused = f"{theirs}.attn.c_attn"
     entries = affine(f"{ours}.mixer_norm", f"{theirs}.ln_1")
     for index, leaf in enumerate(("scores.0.query", "scores.0.key", "value")):

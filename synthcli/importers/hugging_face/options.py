@@ -112,7 +112,7 @@ class Options:
         )
 
 
-def read_options(folder: Path) -> Options:
+def read_config_options(folder: Path) -> Options:
     """Read the configuration of a model folder."""
     path = folder / CONFIG
     if not folder.is_dir():

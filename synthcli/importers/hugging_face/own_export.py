@@ -14,7 +14,7 @@ from synthcli.importers.hugging_face.options import Options
 from synthcli.importers.hugging_face.own_export_names import possible_names
 from synthcli.importers.refusals import Only
 from synthcli.importers.spare import Spare
-from synthcli.importers.translate import Entry, TranslatedModel, build_empty, translate
+from synthcli.importers.translate import Entry, TranslatedModel, build_empty, translate_tensors
 from synthcli.model import ModelConfig
 
 OWN = "synth"  # begins the `model_type` of our own code
@@ -53,13 +53,13 @@ def import_own(options: Options, tensors: Mapping[str, Tensor]) -> TranslatedMod
     options.check(REFUSALS)
     architecture = _architecture(options)
     kind = KINDS[architecture]
-    config = _config(options, tensors, architecture)
+    config = _own_config(options, tensors, architecture)
     for stack in (config.encoder, config.decoder):
         if stack is not None and stack.layers > len(tensors):
             message = f"`layers = {stack.layers}` of `{options.path}`, and there are {len(tensors)} tensors"
             raise SynthError(message, "the weights are incomplete, or of another model")
-    entries = list(_entries(build_empty(config), kind, tensors))
-    return translate(config, entries, tensors, (POOLER,) if architecture == HEADLESS else ())
+    entries = list(_find_entries(build_empty(config), kind, tensors))
+    return translate_tensors(config, entries, tensors, (POOLER,) if architecture == HEADLESS else ())
 
 
 def _architecture(options: Options) -> str:
@@ -75,7 +75,7 @@ def _architecture(options: Options) -> str:
     return found
 
 
-def _config(options: Options, tensors: Mapping[str, Tensor], architecture: str) -> ModelConfig:
+def _own_config(options: Options, tensors: Mapping[str, Tensor], architecture: str) -> ModelConfig:
     table = options.values.get(TABLE)
     if not isinstance(table, dict):
         raise SynthError(f"`{options.path}` holds no table `{TABLE}`", "copy the folder anew")
@@ -124,7 +124,7 @@ def _headless(options: Options, old: ModelConfig) -> dict[str, object]:
     return {"task": "masked-lm", "head": {"output": "hidden"}, "embeddings": embeddings, **no_classes}
 
 
-def _entries(model: nn.Module, kind: str, tensors: Mapping[str, Tensor]) -> Iterator[Entry]:
+def _find_entries(model: nn.Module, kind: str, tensors: Mapping[str, Tensor]) -> Iterator[Entry]:
     """Yield the place of every tensor of ours; a tied one may stand under any of its names."""
     alike: dict[int, list[str]] = {}
     saved = model.state_dict(keep_vars=True)

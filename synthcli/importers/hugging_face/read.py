@@ -14,7 +14,7 @@ from synthcli.errors import SynthError
 from synthcli.importers.base import ImportResult, ImportSource
 from synthcli.importers.hugging_face.bert import import_bert
 from synthcli.importers.hugging_face.gpt2 import import_gpt2
-from synthcli.importers.hugging_face.options import CONFIG, FORM, Options, read_options
+from synthcli.importers.hugging_face.options import CONFIG, FORM, Options, read_config_options
 from synthcli.importers.hugging_face.own_export import import_own, is_own
 from synthcli.importers.hugging_face.weights import read_weights, refuse_adapter
 from synthcli.importers.translate import TranslatedModel, build_translated, explain_refusal
@@ -28,7 +28,7 @@ FAMILIES: dict[str, Callable[[Options, Mapping[str, Tensor]], TranslatedModel]] 
 def import_hugging_face(folder: Path) -> TranslatedModel:
     """Read a model folder; whatever ours cannot express is refused by name."""
     refuse_adapter(folder)
-    options = read_options(folder)
+    options = read_config_options(folder)
     family = import_own if is_own(options) else FAMILIES[options.one_of("model_type", FAMILIES)]
     with explain_refusal(f"`{folder / CONFIG}` describes"):
         return family(options, read_weights(folder))
@@ -39,7 +39,7 @@ def read_text_form(folder: Path) -> str:
 
     One that says nothing, and is of other people, was given them as they are.
     """
-    options = read_options(folder)
+    options = read_config_options(folder)
     return options.one_of(FORM, FORMS, NAMED if is_own(options) else PLAIN)
 
 

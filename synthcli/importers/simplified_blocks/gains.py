@@ -44,7 +44,7 @@ def infer_block(options: OriginalOptions, tensors: Mapping[str, Tensor], layers:
     """Return our block: trainable where a gain is, or where a layer's gain is not what the option says."""
     names = find_acting_gains(options)
     values = {ours: options.number(theirs) for ours, theirs in names.items()}
-    absent = dict.fromkeys(_gains(options).keys() - names.keys())
+    absent = dict.fromkeys(_gain_names(options).keys() - names.keys())
     stored = [f"h.{layer}.{theirs}" for layer in range(layers) for theirs in names.values()]
     is_trained = options.switch("trainable_attn_block_gains") or options.switch("trainable_mlp_block_gains")
     is_changed = any(_differs(tensors, name, options.number(name.split(".")[-1])) for name in stored)
@@ -79,7 +79,7 @@ def make_shaping_entries(learnt: Iterable[str], ours: str, theirs: str) -> list[
     return [Entry(f"{ours}.{name}", f"{theirs}.{SHAPING[name]}", torch.flatten) for name in learnt]
 
 
-def _gains(options: OriginalOptions) -> dict[str, str]:
+def _gain_names(options: OriginalOptions) -> dict[str, str]:
     return PARALLEL if options.switch("parallel_layers") else SEQUENTIAL
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.importers.base import ImportResult, ImportSource
-from synthcli.importers.infer_sizes import columns, count_layers, rows, shape
+from synthcli.importers.infer_sizes import count_columns, count_layers, rows, shape
 from synthcli.importers.options import accept_options, describe_values, refuse_unseen_option
 from synthcli.importers.refusals import describe_options
 from synthcli.importers.safe_load import load_tensors
@@ -174,7 +174,7 @@ SAVED = (
 
 def _infer_options(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Return the original's configuration, as far as the weights show it."""
-    layers, width = count_layers(tensors, r"h\.(\d{1,9})\."), columns(tensors, "wte.weight", WHAT)
+    layers, width = count_layers(tensors, r"h\.(\d{1,9})\."), count_columns(tensors, "wte.weight", WHAT)
     if not layers:
         raise SynthError("the weights lack `h.0.attn.qk_attn.weight`", f"is it a checkpoint of {WHAT}?")
     heads = shape(tensors, "h.0.attn.attn_mat_resid_gain", WHAT)

@@ -30,7 +30,7 @@ from synthcli.importers.translate import (
     explain_refusal,
     input_major,
     take_part,
-    translate,
+    translate_tensors,
     transpose,
 )
 from synthcli.model import ModelConfig
@@ -94,11 +94,13 @@ def import_simplified_blocks(
     shaping = getattr(config.mixer, "shaping", None)
     learnt = () if shaping is None else shaping.trainable_parts
     for layer in range(layers):
-        entries += _norms(given, layer) + _attention(given, layer, tensors) + _feed_forward(config, layer)
+        entries += (
+            _norms(given, layer) + _map_attention(given, layer, tensors) + _map_feed_forward(config, layer)
+        )
         if has_gains:
             entries += block_entries(given, f"decoder.blocks.{layer}", f"h.{layer}")
         entries += make_shaping_entries(learnt, f"decoder.blocks.{layer}.mixer.shaping", f"h.{layer}.attn")
-    return translate(config, entries, tensors, list_spares(given, tensors))
+    return translate_tensors(config, entries, tensors, list_spares(given, tensors))
 
 
 def _derive_simplified_config(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> ModelConfig:
@@ -109,7 +111,7 @@ def _derive_simplified_config(options: OriginalOptions, tensors: Mapping[str, Te
             "task": "causal-lm",
             "vocab_size": len(tensors["wte.weight"]),
             "d_model": d_model,
-            "d_ff": _width(options, tensors),
+            "d_ff": _feed_forward_width(options, tensors),
             "feed_forward_bias": _has_bias(tensors, "mlp.c_fc") or _has_bias(tensors, "mlp.c_proj"),
             "dropout": options.number("resid_pdrop"),
             "norm_eps": options.number("layer_norm_epsilon", 1e-5),
@@ -128,7 +130,7 @@ def _derive_simplified_config(options: OriginalOptions, tensors: Mapping[str, Te
     )
 
 
-def _width(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> int:
+def _feed_forward_width(options: OriginalOptions, tensors: Mapping[str, Tensor]) -> int:
     """Return the width of the feed-forward: that of its map, unless the options say it."""
     first = tensors.get("h.0.mlp.c_fc.weight")
     if options.says("mlp_width_mult") or first is None or first.ndim != 2:
@@ -161,10 +163,10 @@ def _mixer(options: OriginalOptions, tensors: Mapping[str, Tensor], layers: int)
             }
         ],
         "shaping": infer_shaping(options, tensors, layers),
-        "value": _projection(options, tensors, f"h.{inner}.attn.v_attn"),
-        "first_value": _projection(options, tensors, "h.0.attn.v_attn"),
-        "output": _projection(options, tensors, f"h.{layers - 1 - inner}.attn.c_proj"),
-        "last_output": _projection(options, tensors, f"h.{layers - 1}.attn.c_proj"),
+        "value": _projection_config(options, tensors, f"h.{inner}.attn.v_attn"),
+        "first_value": _projection_config(options, tensors, "h.0.attn.v_attn"),
+        "output": _projection_config(options, tensors, f"h.{layers - 1 - inner}.attn.c_proj"),
+        "last_output": _projection_config(options, tensors, f"h.{layers - 1}.attn.c_proj"),
     }
 
 
@@ -172,7 +174,9 @@ def _check_alike(
     options: OriginalOptions, tensors: Mapping[str, Tensor], leaf: str, layer: int, first: int
 ) -> None:
     """Refuse layers whose projections are of different kinds where ours have one."""
-    own, one = (str(_projection(options, tensors, f"h.{n}.attn.{leaf}")["kind"]) for n in (layer, first))
+    own, one = (
+        str(_projection_config(options, tensors, f"h.{n}.attn.{leaf}")["kind"]) for n in (layer, first)
+    )
     if own != one:
         message = STRUCTURES["projections of several kinds"]
         raise SynthError(
@@ -181,7 +185,9 @@ def _check_alike(
         )
 
 
-def _projection(options: OriginalOptions, tensors: Mapping[str, Tensor], theirs: str) -> dict[str, object]:
+def _projection_config(
+    options: OriginalOptions, tensors: Mapping[str, Tensor], theirs: str
+) -> dict[str, object]:
     """Return what a projection is: absent, a map, or a fixed matrix with a trained part beside it."""
     if f"{theirs}.weight" not in tensors:
         return {"kind": "identity"}
@@ -230,7 +236,7 @@ def _norm(ours: str, theirs: str, kind: str) -> list[Entry]:
     return [Entry(f"{ours}.{leaf}", f"{theirs}.{original}") for leaf, original in NORM_LEAVES[kind]]
 
 
-def _attention(options: OriginalOptions, layer: int, tensors: Mapping[str, Tensor]) -> list[Entry]:
+def _map_attention(options: OriginalOptions, layer: int, tensors: Mapping[str, Tensor]) -> list[Entry]:
     ours, theirs = f"decoder.blocks.{layer}.mixer", f"h.{layer}.attn"
     entries: list[Entry] = []
     for index, name in enumerate(("query", "key")):
@@ -240,7 +246,7 @@ def _attention(options: OriginalOptions, layer: int, tensors: Mapping[str, Tenso
             Entry(f"{score}.bias", f"{fused}.bias", take_part(index, 2)),
         ]
     for name, leaf in (("value", "v_attn"), ("output", "c_proj")):
-        projection = _projection(options, tensors, f"{theirs}.{leaf}")
+        projection = _projection_config(options, tensors, f"{theirs}.{leaf}")
         if projection["kind"] == "identity":
             continue
         both = input_major(f"{ours}.{name}", f"{theirs}.{leaf}")
@@ -263,7 +269,7 @@ def _map_fixed_matrix(ours: str, theirs: str, tensors: Mapping[str, Tensor]) -> 
     return Entry(f"{ours}.initial", f"{theirs}.id", transpose)
 
 
-def _feed_forward(config: ModelConfig, layer: int) -> list[Entry]:
+def _map_feed_forward(config: ModelConfig, layer: int) -> list[Entry]:
     ours, theirs = f"decoder.blocks.{layer}.feed_forward", f"h.{layer}.mlp"
     expand, output = (
         input_major(f"{ours}.expand", f"{theirs}.c_fc"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from synthcli.importers.infer_sizes import columns
+from synthcli.importers.infer_sizes import count_columns
 from synthcli.importers.srupp.weight_map import INPUT
 from synthcli.importers.translate import Change, Entry
 from synthcli.model import ModelConfig
@@ -18,7 +18,7 @@ def plain_embeddings(
     tensors: Mapping[str, Tensor], width: int, projection: Tensor | None
 ) -> dict[str, object]:
     """Return what the vectors are; `projection` is the map to the layers' width, if there is one."""
-    own = columns(tensors, EMBEDDING, WHAT)
+    own = count_columns(tensors, EMBEDDING, WHAT)
     if projection is not None:
         return {"d_embed": own, "projection": "input", "tie": "none"}
     if own != width:
@@ -28,7 +28,7 @@ def plain_embeddings(
 
 def adaptive_embeddings(tensors: Mapping[str, Tensor], clusters: list[int]) -> dict[str, object]:
     """Return the clusters, and what of them embedding and output share."""
-    widths = [columns(tensors, f"{OUTPUT}.out_layers.{i}.weight", WHAT) for i in range(len(clusters))]
+    widths = [count_columns(tensors, f"{OUTPUT}.out_layers.{i}.weight", WHAT) for i in range(len(clusters))]
     pairs = [
         (f"embedding_layer.emb_weights.{i}", f"{OUTPUT}.out_layers.{i}.weight") for i in range(len(widths))
     ]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.importers.base import ImportResult, ImportSource
-from synthcli.importers.infer_sizes import columns, count_layers, rows
+from synthcli.importers.infer_sizes import count_columns, count_layers, rows
 from synthcli.importers.options import (
     OriginalOptions,
     accept_options,
@@ -33,7 +33,7 @@ from synthcli.importers.srupp.embeddings import (
     plain_embeddings,
 )
 from synthcli.importers.srupp.weight_map import INPUT, REFUSALS, TranslatedLayers
-from synthcli.importers.translate import TranslatedModel, translate
+from synthcli.importers.translate import TranslatedModel, translate_tensors
 from synthcli.model import ModelConfig
 
 WHAT = "a language model of the SRU repository"
@@ -109,7 +109,7 @@ def _infer_layer_options(layers: Mapping[str, Tensor], heads: int | None, direct
     into = next((name for name in first_maps if name in layers), first_maps[-1])
     is_plain = into != first_maps[-1]
     found: dict[str, object] = {
-        "input_size": columns(layers, INPUT if INPUT in layers else into, WHAT),
+        "input_size": count_columns(layers, INPUT if INPUT in layers else into, WHAT),
         "hidden_size": rows(layers, "rnn_lst.0.bias", WHAT) // (2 * directions),
         "num_layers": depth,
         "layer_norm": "rnn_lst.0.layer_norm.weight" in layers,
@@ -156,7 +156,7 @@ def _translate_language_model(
     config = _language_model_config(options, tensors, stack)
     parts = dict(stack.weights) if stack.input is None else {**stack.weights, INPUT: stack.input}
     outside = {name: t for name, t in tensors.items() if not name.startswith(RNN)}
-    whole = translate(config, model_entries(config, tensors, stack.weights), outside | parts, ())
+    whole = translate_tensors(config, model_entries(config, tensors, stack.weights), outside | parts, ())
     names = {
         ours: RNN + stack.original_names.get(theirs, theirs) if theirs in parts else theirs
         for ours, theirs in whole.original_names.items()
@@ -179,7 +179,7 @@ def _language_model_config(
         embeddings |= plain_embeddings(tensors, width, stack.input)
     is_encoder, has_output = given.switch("bidirectional"), _has_output_layer(tensors)
     if is_encoder and not has_output and embeddings["tie"] == "none":
-        own = columns(tensors, EMBEDDING, WHAT)
+        own = count_columns(tensors, EMBEDDING, WHAT)
         raise SynthError(STRUCTURES["an encoder of another width"].format(own=own, width=width), BARE)
     mixers = [layer.config.model_dump() for layer in stack.layers]
     return ModelConfig.model_validate(

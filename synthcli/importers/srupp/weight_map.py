@@ -93,7 +93,7 @@ def import_srupp(options: Mapping[str, str], weights: Mapping[str, Tensor]) -> T
                 **_derive_shared_fields(given),
                 "projection": given.whole("proj_size"),
                 "heads": given.whole("num_heads", 1),
-                **_attention(given),
+                **_attention_layers(given),
                 "attention_dropout": given.number("attn_dropout", 0.0),
                 "inner_norm": has_norm,
                 "memory_from": "stream",
@@ -132,7 +132,7 @@ def _derive_shared_fields(options: OriginalOptions) -> dict[str, object]:
     }
 
 
-def _attention(options: OriginalOptions) -> dict[str, object]:
+def _attention_layers(options: OriginalOptions) -> dict[str, object]:
     """Return where attention stands: in every k-th layer, or in the last n."""
     every = options.whole("attention_every_n_layers", 1)
     if options.number("attention_last_n_layers", NO_ATTENTION) == NO_ATTENTION:
@@ -150,7 +150,7 @@ def _translate_layers(
     options: OriginalOptions, weights: Mapping[str, Tensor], config: SRUConfig | SRUppConfig
 ) -> TranslatedLayers:
     tensors = dict(weights)
-    first = _input(options, tensors, config)
+    first = _take_input_map(options, tensors, config)
     layers = _layers(options, tensors, config, first)
     entries: list[Entry] = []
     with torch.device("meta"):
@@ -161,7 +161,7 @@ def _translate_layers(
     return TranslatedLayers(layers, *fit_entries(mixers, entries, tensors, scale_spares(mixers)), first)
 
 
-def _input(
+def _take_input_map(
     options: OriginalOptions, tensors: dict[str, Tensor], config: SRUConfig | SRUppConfig
 ) -> Tensor | None:
     """Take the map before the first layer out of the tensors, if the model has one.
@@ -194,13 +194,13 @@ def _layers(
     scales = infer_scales(options, tensors, [config.skip and width == out for width in widths])
     layers = []
     for number, (width, scale) in enumerate(zip(widths, scales, strict=True)):
-        own = config.model_copy(update={**scale, **_projection(options, tensors, config, number)})
+        own = config.model_copy(update={**scale, **_projection_rank(options, tensors, config, number)})
         # tables of scores have no limit here: a layer holds none
         layers.append(PlacedMixer(own, Site(width, max_queries=1, max_keys=1, layer=number, layers=count)))
     return tuple(layers)
 
 
-def _projection(
+def _projection_rank(
     options: OriginalOptions, tensors: Mapping[str, Tensor], config: SRUConfig | SRUppConfig, number: int
 ) -> dict[str, object]:
     """Return the rank of a plain SRU's map, which `projection_size` makes of two; for each layer its own."""

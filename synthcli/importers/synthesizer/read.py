@@ -11,7 +11,7 @@ from torch import Tensor
 
 from synthcli.errors import SynthError
 from synthcli.importers.base import ImportResult, ImportSource
-from synthcli.importers.infer_sizes import columns, count_layers, divide_exactly, rows
+from synthcli.importers.infer_sizes import count_columns, count_layers, divide_exactly, rows
 from synthcli.importers.options import accept_options, describe_values, refuse_unseen_option, single_heads
 from synthcli.importers.safe_load import load_tensors
 from synthcli.importers.synthesizer import import_synthesizer
@@ -69,7 +69,7 @@ def _infer_configuration(tensors: Mapping[str, Tensor], heads: int | None) -> di
     found = {
         "kind": kind,
         "vocab_size": rows(tensors, f"{embedding}.weight", WHAT),
-        "d_model": columns(tensors, f"{embedding}.weight", WHAT),
+        "d_model": count_columns(tensors, f"{embedding}.weight", WHAT),
         "d_ff": rows(tensors, f"{_side_of(kind)}.layers.0.ff.net.0.weight", WHAT),
         **{
             f"n_layers_{s}": count_layers(tensors, rf"{side}\.layers\.(\d{{1,9}})\.")

@@ -19,7 +19,7 @@ from synthcli.importers.translate import (
     TranslatedModel,
     explain_refusal,
     identity,
-    translate,
+    translate_tensors,
 )
 from synthcli.model import ModelConfig
 from synthcli.model.scores import SCORES
@@ -76,11 +76,11 @@ def import_synthesizer(options: Mapping[str, str], weights: Mapping[str, Tensor]
     is_lone = "lm_head.weight" not in weights and config.embeddings.tie != "none"
     names = [
         (ours, _token_table(config) if is_lone and theirs == "lm_head.weight" else theirs, heads)
-        for ours, theirs, heads in _names(config)
+        for ours, theirs, heads in _tensor_names(config)
     ]
     entries = [Entry(name, source, _change(name, heads)) for name, source, heads in names]
     spares = SPARES if config.task == "causal-lm" else (READS_NONE, NO_CROSS_NORM)
-    return translate(config, entries, weights, spares)
+    return translate_tensors(config, entries, weights, spares)
 
 
 def _token_table(config: ModelConfig) -> str:
@@ -103,7 +103,7 @@ def _synthesizer_config(options: OriginalOptions, weights: Mapping[str, Tensor])
         raise SynthError("the weights lack `classifier.weight`", "the file is incomplete or of another model")
 
     def mixer(mode: str) -> dict[str, object]:
-        scores = [_score(kind, options) for kind in options.one_of(mode, SCORES_OF_MODE, "vanilla")]
+        scores = [_score_config(kind, options) for kind in options.one_of(mode, SCORES_OF_MODE, "vanilla")]
         if len(scores) == 1:
             return {"heads": heads, "scores": scores, "mix": "sum"}
         gate = options.number("gate_init", EVEN)
@@ -138,7 +138,7 @@ def _synthesizer_config(options: OriginalOptions, weights: Mapping[str, Tensor])
     )
 
 
-def _score(kind: str, options: OriginalOptions) -> dict[str, object]:
+def _score_config(kind: str, options: OriginalOptions) -> dict[str, object]:
     if kind == "dense":
         hidden = options.number("synth_hidden", 0)
         if hidden < 0 or hidden != int(hidden):
@@ -150,7 +150,7 @@ def _score(kind: str, options: OriginalOptions) -> dict[str, object]:
     return {"kind": kind}
 
 
-def _names(config: ModelConfig) -> list[tuple[str, str, int]]:
+def _tensor_names(config: ModelConfig) -> list[tuple[str, str, int]]:
     """Return (our name, the original's name, heads to split the first axis by or 0) of every tensor."""
     task = config.task
     names = [("head.weight", "lm_head.weight", 0)] if task != "classification" else []
@@ -180,17 +180,17 @@ def _block(config: ModelConfig, side: str, layer: int) -> list[tuple[str, str, i
     names = _affine(f"{ours}.mixer_norm", f"{theirs}.ln1")
     mixer = config.mixer_of(stack, layer)
     assert isinstance(mixer, AttentionConfig)
-    names += _attention(f"{ours}.mixer", f"{theirs}.self_attn", mixer)
+    names += _attention_names(f"{ours}.mixer", f"{theirs}.self_attn", mixer)
     if has_cross:
         if any(SCORES[score.kind].reads_queries for score in config.cross_attention.scores):
             names += _affine(f"{ours}.cross_norm", f"{theirs}.ln2")
-        names += _attention(f"{ours}.cross", f"{theirs}.cross_attn", config.cross_attention)
+        names += _attention_names(f"{ours}.cross", f"{theirs}.cross_attn", config.cross_attention)
     names += _affine(f"{ours}.feed_forward_norm", f"{theirs}.{last_norm}")
     names += _affine(f"{ours}.feed_forward.expand", f"{theirs}.ff.net.0")
     return names + _affine(f"{ours}.feed_forward.output", f"{theirs}.ff.net.3")
 
 
-def _attention(ours: str, theirs: str, mixer: AttentionConfig) -> list[tuple[str, str, int]]:
+def _attention_names(ours: str, theirs: str, mixer: AttentionConfig) -> list[tuple[str, str, int]]:
     names = _affine(f"{ours}.value", f"{theirs}.W_v") + _affine(f"{ours}.output", f"{theirs}.W_o")
     if mixer.mix == "gate":
         names.append((f"{ours}.mixing.gate", f"{theirs}.gate", 0))

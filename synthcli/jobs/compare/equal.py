@@ -13,7 +13,7 @@ from synthcli.jobs.compare.step_seconds import find_step_seconds
 from synthcli.jobs.parallel.carry_out import Board
 from synthcli.jobs.parallel.crew import threads_of_worker
 from synthcli.presets.lengths import settings_for_steps
-from synthcli.presets.planning import flops_of_sequence, parameters_of, plan
+from synthcli.presets.planning import flops_of_sequence, parameters_of, plan_training
 from synthcli.presets.schema import Experiment
 
 Equal = Literal["steps", "tokens", "flops", "time", "parameters"]
@@ -125,10 +125,10 @@ def _nearest_width(pair: Pair, wanted: int) -> int:
 def _steps_for(costs: Mapping[str, float], pair: Pair) -> tuple[str, ...]:
     """Return the settings of as many steps as cost what the baseline's cost."""
     baseline, *_ = costs.values()
-    before = plan(pair.baseline).steps
+    before = plan_training(pair.baseline).steps
     assert before is not None  # it has a cost
     steps = max(1, round(before * baseline / costs[pair.arm.name]))
-    return () if steps == plan(pair.experiment).steps else settings_for_steps(pair.experiment, steps)
+    return () if steps == plan_training(pair.experiment).steps else settings_for_steps(pair.experiment, steps)
 
 
 def _costs_of_steps(
@@ -137,7 +137,7 @@ def _costs_of_steps(
     """Return what a step of each arm costs, in the unit of `what`; only ratios count."""
     arms = {arm.name: one for arm, one in zip(config.arms, config.experiments, strict=True)}
     for name, experiment in arms.items():
-        if plan(experiment).steps is None:
+        if plan_training(experiment).steps is None:
             message = f"arm `{name}` trains for epochs of a corpus whose size nobody knows beforehand"
             raise SynthError(message, "say how long: `--set training.steps=…`")
     if what == "time":

@@ -10,7 +10,7 @@ import numpy as np
 import tomlkit
 
 from synthcli import atomic_files
-from synthcli.compare.contrasts import figure_of, formula_of, value_of
+from synthcli.compare.contrasts import formula_of, get_quantity, value_of
 from synthcli.compare.figures import Quantity
 from synthcli.compare.pairs import draw_counts
 from synthcli.compare.record import RunRecord
@@ -18,7 +18,7 @@ from synthcli.compare.spread import Floor
 from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.jobs.reproduce.rows import FITTED
-from synthcli.presets.files import NOISE, find_file, library_folder, read_toml
+from synthcli.presets.files import NOISE, find_preset_file, library_folder, read_toml
 from synthcli.presets.merge import tables
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
@@ -101,7 +101,7 @@ def write_noise(floors: Sequence[NoiseFloor]) -> Path:
 
 def noise_file(preset: str) -> Path:
     """Return where the noise floors of a preset's paper stand."""
-    return library_folder() / NOISE / f"{find_file(preset).parent.name}.toml"
+    return library_folder() / NOISE / f"{find_preset_file(preset).parent.name}.toml"
 
 
 def read_noise(path: Path) -> list[NoiseFloor]:
@@ -142,12 +142,12 @@ def _key(floor: NoiseFloor) -> tuple[str, ...]:
 
 
 def _figure_name(record: RunRecord, quantity: Quantity) -> str:
-    return "loss" if quantity.figure == "loss" else figure_of(record, quantity).name
+    return "loss" if quantity.figure == "loss" else get_quantity(record, quantity).name
 
 
 def _over_samples(record: RunRecord, quantity: Quantity) -> float:
     """Return the bootstrap deviation of a run's figure over test samples."""
-    statistics = figure_of(record, quantity).kept.statistics
-    figure = formula_of(figure_of(record, quantity), quantity)
+    statistics = get_quantity(record, quantity).kept.statistics
+    figure = formula_of(get_quantity(record, quantity), quantity)
     drawn = draw_counts(len(statistics), RESAMPLES, seed=0)
     return float(np.std(np.concatenate([figure(counts @ statistics) for counts in drawn]), ddof=1))

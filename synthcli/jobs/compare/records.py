@@ -18,8 +18,8 @@ from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, read_experiment
 from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import environment
-from synthcli.runs.run import write_json
-from synthcli.training.metrics_log import read
+from synthcli.runs.run import replace_json
+from synthcli.training.metrics_log import read_journal
 
 TRIALS = "tuning.json"
 OF_ARMS = ("equal.json", TRIALS)  # beside the records: how the settings of arms were found
@@ -54,7 +54,7 @@ def make_record(run: Run, asked: Experiment, metrics: Sequence[str], observer: O
         clock=tuple(_clock(run)),
         figures=tuple(figure for one, samples in results.values() for figure in _figures(one, samples)),
     )
-    write_json(record_path(run, metrics), record.to_json())
+    replace_json(record_path(run, metrics), record.to_json())
     return record
 
 
@@ -156,7 +156,7 @@ def training_cost(run: Run) -> dict[str, float]:
 
 
 def _timings(run: Run) -> list[dict[str, float]]:
-    return [row for row in read(run.timings) if "seconds" in row]
+    return [row for row in read_journal(run.timings) if "seconds" in row]
 
 
 def _tokens(row: Mapping[str, float]) -> float:
@@ -165,7 +165,7 @@ def _tokens(row: Mapping[str, float]) -> float:
 
 
 def _curve(run: Run) -> Iterator[tuple[float, float]]:
-    for row in read(run.journal):
+    for row in read_journal(run.journal):
         if "validation_loss" in row:
             yield float(row["step"]), float(row["validation_loss"])
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import synthcli
 from synthcli.compare.contrast_types import ContrastTable
-from synthcli.compare.contrasts import contrast_figures, figure_of, value_of
+from synthcli.compare.contrasts import contrast_figures, get_quantity, value_of
 from synthcli.compare.figures import Quantity, find_quantity
 from synthcli.compare.record import RunRecord
 from synthcli.errors import SynthError
@@ -21,7 +21,7 @@ from synthcli.jobs.compare.report_types import (
 )
 from synthcli.jobs.compare.words import number_words, verdict_words
 from synthcli.jobs.parallel.work import Failure
-from synthcli.presets import plan
+from synthcli.presets import plan_training
 from synthcli.presets.planning import flops_of_sequence
 
 FAIR = {  # of an arm, what a fair comparison asks to be equal, and in words
@@ -42,7 +42,7 @@ def fairness_of(config: CompareConfig) -> list[ArmPlan]:
     """Return a row an arm: what it is, and what it takes."""
     rows: list[ArmPlan] = []
     for number, (arm, experiment) in enumerate(zip(config.arms, config.experiments, strict=True)):
-        planned = plan(experiment)
+        planned = plan_training(experiment)
         rows.append(
             {
                 "arm": arm.name,
@@ -92,7 +92,7 @@ def report_of(
                 "unit": one["unit"],
                 "higher_is_better": one["higher_is_better"],
                 "margin": one["margin"],
-                "protocol": figure_of(first, find_quantity(one["metric"])).protocol,
+                "protocol": get_quantity(first, find_quantity(one["metric"])).protocol,
             }
             for one in contrasts
         },

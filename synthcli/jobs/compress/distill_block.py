@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from torch import nn
 
 from synthcli.compress.activations.cache import cache_bytes, refuse_size
-from synthcli.compress.activations.hook_points import block_of as block_at
-from synthcli.compress.activations.hook_points import check_layer, hook_points_of, layers_of, main_stack
+from synthcli.compress.activations.hook_points import check_layer, hook_points_of, main_stack, stack_layers
+from synthcli.compress.activations.hook_points import get_block as block_at
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.distill_block import DistilledBlock, parts_of
 from synthcli.compress.distill.distill_blocks import TextPair, distill_blocks, refuse_misfit
-from synthcli.compress.distill.students import StudentSpec, name_of, student_config
+from synthcli.compress.distill.students import StudentSpec, describe_student, student_config
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.teacher import Teacher
 from synthcli.data.config import DataConfig
@@ -61,7 +61,7 @@ class DistillJob:
         """The name of the run."""
         if self.own_name is not None:
             return self.own_name
-        layers = layers_of(self.teacher.config, self.stack)
+        layers = stack_layers(self.teacher.config, self.stack)
         is_all = len(self.students) == layers > 1
         which = "all-blocks" if is_all else "-".join(f"block-{layer}" for layer in sorted(self.students))
         return f"{label_of(self.teacher)}-distil-{which}-{self.config.mixer or MIXER}"
@@ -120,7 +120,7 @@ def students_of(
     config: DistillConfig, model: ModelConfig | None, teacher: Teacher, stack: str
 ) -> dict[int, MixerConfig]:
     """Return the configuration of the student of every block asked for."""
-    blocks = config.layers_among(layers_of(teacher.config, stack))
+    blocks = config.layers_among(stack_layers(teacher.config, stack))
     for layer in blocks:
         check_layer(teacher.config, layer, stack)
     if model is not None and not config.names_students:
@@ -166,7 +166,7 @@ def plan_rows(job: DistillJob) -> list[PlannedBlock]:
     return [
         {
             "block": layer,
-            "mixer": name_of(config, d_model),
+            "mixer": describe_student(config, d_model),
             "start": job.config.start,
             "steps": job.config.steps,
             "parameters_before": count_parameters(block_at(model, job.stack, layer).mixer),
@@ -179,7 +179,7 @@ def plan_rows(job: DistillJob) -> list[PlannedBlock]:
 def title_of(job: DistillJob) -> str:
     """Return what a run is about."""
     blocks = ", ".join(str(layer) for layer in sorted(job.students))
-    kinds = sorted({name_of(config, job.teacher.config.d_model) for config in job.students.values()})
+    kinds = sorted({describe_student(config, job.teacher.config.d_model) for config in job.students.values()})
     plural = "s" * (len(job.students) > 1)
     return f"{label_of(job.teacher)}, block{plural} {blocks} distilled into {', '.join(kinds)}"
 
@@ -213,7 +213,7 @@ def block_of(one: DistilledBlock, d_model: int) -> BlockRow:
     """Return a row of the table."""
     return {
         "block": one.block,
-        "mixer": name_of(one.config, d_model),
+        "mixer": describe_student(one.config, d_model),
         "start": one.start,
         **figures_of(one),
     }

@@ -46,13 +46,13 @@ from synthcli.runs import (
     Run,
     find_checkpoint,
     find_run,
+    find_run_verb,
     is_named,
     list_runs,
     read_experiment,
-    refuse_other_verb,
+    refuse_other_command,
     refuse_unwritable_runs,
     start_run,
-    verb_of,
 )
 from synthcli.runs.environment import describe_device
 from synthcli.runs.experiments import START, TEACHER
@@ -124,14 +124,14 @@ def run_to_resume(word: str | None) -> Run:
     """Return a healing by its path, id or name; of several the newest that is not complete."""
     if word is not None and (Path(word) / PRESET).is_file():
         run = find_run(word)
-        refuse_other_verb(run, METHOD)
+        refuse_other_command(run, METHOD)
         return run
     named = [run for run in list_runs() if word is None or word == run.id or is_named(run, word)]
     runs = [run for run in named if is_healing(run)]
     for run in [*(run for run in runs if not is_complete(run)), *runs]:
         return run
     for run in named if word is not None else ():
-        refuse_other_verb(run, METHOD)
+        refuse_other_command(run, METHOD)
     if word is None:
         raise SynthError("no run is being healed", "`synth heal CHECKPOINT` begins one")
     raise SynthError(f"`{word}` is no run that heals", did_you_mean(word, [run.name for run in runs]))
@@ -139,7 +139,7 @@ def run_to_resume(word: str | None) -> Run:
 
 def is_healing(run: Run) -> bool:
     """Whether a run trains a student towards its teacher."""
-    return verb_of(run) == METHOD
+    return find_run_verb(run) == METHOD
 
 
 def is_complete(run: Run) -> bool:

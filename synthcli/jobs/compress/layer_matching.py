@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import cast
 
-from synthcli.compress.activations.hook_points import layers_of, main_stack
+from synthcli.compress.activations.hook_points import main_stack, stack_layers
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.jobs.compress.report_types import HealAccount
@@ -41,7 +41,7 @@ def match_layers(checkpoint: Path, config: ModelConfig, teacher: Teacher) -> tup
     A student's own account comes first. Without one, equal depths match layer by layer, and a depth that
     divides the teacher's matches the last of every so many.
     """
-    ours, theirs = (layers_of(c, main_stack(c)) for c in (config, teacher.config))
+    ours, theirs = (stack_layers(c, main_stack(c)) for c in (config, teacher.config))
     account = account_of(checkpoint)
     if "layers" in account and is_of(account, teacher):
         layers = tuple(account["layers"])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from torch import nn
 
 from synthcli.compress.activations.cache import cache_bytes, refuse_size
-from synthcli.compress.activations.hook_points import layers_of, main_stack
+from synthcli.compress.activations.hook_points import main_stack, stack_layers
 from synthcli.compress.config import MergeConfig
 from synthcli.compress.distill.distill_blocks import TextPair
-from synthcli.compress.distill.students import name_of
+from synthcli.compress.distill.students import describe_student
 from synthcli.compress.fidelity.outputs import Fidelity, measure_fidelity
 from synthcli.compress.merge import Span, all_pairs, span_of
 from synthcli.compress.merge.merge_spans import MergedLayer, merge_spans, stands_for
@@ -58,7 +58,7 @@ class MergeJob:
 
     @property
     def layers(self) -> int:
-        return layers_of(self.teacher.config, self.spans[0].stack)
+        return stack_layers(self.teacher.config, self.spans[0].stack)
 
     @property
     def name(self) -> str:
@@ -167,7 +167,7 @@ def row_of(one: MergedLayer, d_model: int) -> MergeRow:
     """Return a row of the table."""
     return {
         "layers": list(one.span.layers),
-        "mixer": name_of(one.new.mixer, d_model),
+        "mixer": describe_student(one.new.mixer, d_model),
         "d_ff": one.new.d_ff,
         "start": one.start,
         "drops": one.drops,

@@ -13,7 +13,7 @@ from synthcli.compress.activations.cache import (
     cache_bytes,
     refuse_size,
 )
-from synthcli.compress.activations.hook_points import HookPoint, check_layer, layers_of, main_stack
+from synthcli.compress.activations.hook_points import HookPoint, check_layer, main_stack, stack_layers
 from synthcli.compress.activations.recording import INDEX
 from synthcli.compress.config import ProbeConfig
 from synthcli.compress.distill.closed_forms import TeacherLayer
@@ -30,7 +30,7 @@ from synthcli.jobs.shortage import suggest_less_text
 from synthcli.progress import Progress, no_progress
 from synthcli.runs import Reference, run_of
 from synthcli.runs.environment import describe_device
-from synthcli.runs.run import write_json
+from synthcli.runs.run import replace_json
 
 REPORT, PICTURE = "probe.json", "probe.png"
 ELSEWHERE = "name another folder with `-o`"
@@ -71,7 +71,7 @@ def prepare(
     names = choose_replacements(config.replacements)
     teacher = find_teacher(config.teacher)
     stack = main_stack(teacher.config)
-    layers = config.layers_among(layers_of(teacher.config, stack))
+    layers = config.layers_among(stack_layers(teacher.config, stack))
     for layer in layers:
         check_layer(teacher.config, layer, stack)
     folder = output or folder_of(teacher)
@@ -103,7 +103,7 @@ def run(job: ProbeJob, progress: Progress = no_progress) -> ProbeReport:
             findings = record_and_probe(job, progress)
         report = report_of(job, findings, time.perf_counter() - began)
         with carry_result(report), guard_write(f"`{job.folder / REPORT}`", job.folder, ELSEWHERE):
-            write_json(job.folder / REPORT, report)
+            replace_json(job.folder / REPORT, report)
     with carry_result(report), guard_write(f"`{job.folder / PICTURE}`", job.folder, ELSEWHERE):
         picture(report, job.folder / PICTURE)
     return report

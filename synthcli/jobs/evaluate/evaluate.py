@@ -18,8 +18,8 @@ from synthcli.data.tokenizers import Tokenizer
 from synthcli.device import current_device, device_of
 from synthcli.errors import SynthError, carry_result
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.kept_samples import to_lines
-from synthcli.evaluation.measure import EvaluationJob, measure, refuse_headless, refuse_mismatch
+from synthcli.evaluation.kept_samples import figures_to_lines
+from synthcli.evaluation.measure import EvaluationJob, evaluate_metric, refuse_headless, refuse_metric
 from synthcli.evaluation.outputs import SCORERS
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
@@ -64,7 +64,7 @@ def evaluate_checkpoint(
     """Evaluate a checkpoint, and write the result into the run it belongs to."""
     checkpoint = load_checkpoint(path)
     run = run_of(checkpoint.path)
-    refuse_mismatch(request.metric, checkpoint.config.task)
+    refuse_metric(request.metric, checkpoint.config.task)
     refuse_headless(checkpoint.config)
     refuse_no_outputs(request.metric, checkpoint.config.task, run, request.save_outputs)
     if run is not None:
@@ -92,7 +92,7 @@ def evaluate_checkpoint(
         progress,
         label_of(checkpoint),
         keep,
-        lambda scores: samples.append(to_lines(scores)),
+        lambda scores: samples.append(figures_to_lines(scores)),
     )
     result = replace(result, notes=(*notes_on_store(store, config.split, run, experiment), *result.notes))
     if run is not None:
@@ -123,7 +123,7 @@ def evaluate_model(
     began = time.monotonic()
     evaluated = EvaluationJob(model, tokenizer, examples, config, chosen, progress, keep)
     with suggest_less(sizes_of(evaluated, request.metric)):
-        scores = measure(request.metric, evaluated)
+        scores = evaluate_metric(request.metric, evaluated)
     seconds = time.monotonic() - began
     if take_scores is not None:
         take_scores(scores)

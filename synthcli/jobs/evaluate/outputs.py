@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
-from synthcli.evaluation.outputs import SCORERS, Outputs, read_outputs, score, to_lines
+from synthcli.evaluation.outputs import SCORERS, Outputs, read_outputs, samples_to_lines, score_metric
 from synthcli.evaluation.result import Figure, Result
 from synthcli.evaluation.score import Score
 from synthcli.jobs.evaluate.reference_notes import notes_on_references
@@ -22,7 +22,7 @@ RECORDED = ("synthcli", "sacrebleu", "rouge-score")
 
 def keeper(lines: list[str]) -> Keep:
     """Return what keeps the lines of outputs."""
-    return lambda outputs, scores: lines.append(to_lines(outputs, scores[0]))
+    return lambda outputs, scores: lines.append(samples_to_lines(outputs, scores[0]))
 
 
 def refuse_no_outputs(metric: str, task: str, run: Run | None, asked: bool | None) -> None:
@@ -44,7 +44,7 @@ def score_file(path: Path, metric: str, rouge_tokenizer: str | None, limit: int 
     outputs, size = read_outputs(path, limit)
     table = {"metrics": (metric,), **({"rouge_tokenizer": rouge_tokenizer} if rouge_tokenizer else {})}
     config = EvaluationConfig.model_validate(table)
-    scores = score(metric, outputs, config)
+    scores = score_metric(metric, outputs, config)
     firsts = [references[0] for references in outputs.references]
     return Result(
         metric=metric,

@@ -13,7 +13,7 @@ from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.report_types import CompareReport
 from synthcli.jobs.ladder.report import ladder_of
 from synthcli.jobs.ladder.rungs import STEPS, LadderField
-from synthcli.presets.planning import plan
+from synthcli.presets.planning import plan_training
 
 LOSSES = ("loss", "bits_per_byte")
 
@@ -87,7 +87,7 @@ def _arm_at(config: CompareConfig, arm: Arm, ladder: LadderField, value: str) ->
         one.experiment(config.scale, config.overrides, None) for one in (arm, config.arms[0])
     )
     if ladder.name == STEPS and set(config.equal) - {"parameters"}:
-        own, other = plan(experiment).steps, plan(baseline).steps
+        own, other = plan_training(experiment).steps, plan_training(baseline).steps
         value = str(max(1, round(int(value) * own / other))) if own and other else value
     return replace(arm, rung=Rung(ladder.rung(value), ladder.settings(experiment, value)))
 
@@ -116,7 +116,7 @@ def _loss_hint(config: CompareConfig) -> str:
 def _refuse_equal_costs(ladder: LadderField, rungs: list[CompareConfig]) -> None:
     """Raise where every rung of an arm takes the same compute: nothing is a function of it then."""
     for place, arm in enumerate(rungs[0].arms):
-        costs = {plan(rung.experiments[place]).flops for rung in rungs}
+        costs = {plan_training(rung.experiments[place]).flops for rung in rungs}
         if len(costs) == 1 and None not in costs:
             message = f"every rung of `{ladder.name}` takes arm `{arm.name}` the same compute"
             raise SynthError(message, "climb what changes it: `--ladder steps=…`, or a size of the model")

@@ -16,9 +16,9 @@ from synthcli.compare.spread import Spread
 from synthcli.jobs.compare.noise import find_floor
 from synthcli.jobs.ledger.claim_tests import ClaimTest
 from synthcli.model_config.model import ModelConfig
-from synthcli.presets import plan
+from synthcli.presets import plan_training
 from synthcli.presets.schema import Experiment
-from synthcli.presets.sizes import size_of
+from synthcli.presets.sizes import measure_model
 
 PRINTED = "as printed"
 OF_A_PROCESS = 0.05  # deviation of a ratio of times from one process to the next (docs/claims.md)
@@ -216,9 +216,9 @@ def count_exactly(test: ClaimTest) -> ClaimVerdict:
 
 def _count(experiment: Experiment, measure: str, vocab_size: int | None) -> float:
     if measure == "steps":
-        return float(plan(experiment).steps or 0)
+        return float(plan_training(experiment).steps or 0)
     model: ModelConfig = experiment.model
     if vocab_size is not None:
         model = model.model_copy(update={"vocab_size": vocab_size})
-    size = size_of(model.model_dump_json())
+    size = measure_model(model.model_dump_json())
     return float(size.trainable if measure == "trainable" else size.total)

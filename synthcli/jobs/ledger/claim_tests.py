@@ -14,7 +14,7 @@ from synthcli.jobs.compare.compare import ArmRun
 from synthcli.jobs.ledger.measures import MEASURES, Measure
 from synthcli.jobs.ledger.student_measures import teacher_of
 from synthcli.jobs.reproduce.rows import find_folder, source_settings
-from synthcli.presets import plan
+from synthcli.presets import plan_training
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 
@@ -126,7 +126,8 @@ class ClaimTest:
             return 0.01
         rate = GPU if self.scale in ("day", "paper") else CORE
         flops = [
-            plan(arm.experiment(self.scale, self.setup.settings, None)).flops for arm in self.arms.values()
+            plan_training(arm.experiment(self.scale, self.setup.settings, None)).flops
+            for arm in self.arms.values()
         ]
         return sum(one or 0.0 for one in flops) * self.setup.seeds / rate / 3600
 

@@ -7,7 +7,7 @@ from synthcli.errors import SynthError
 from synthcli.jobs.reproduce.rows import finished_run
 from synthcli.jobs.train import Observer
 from synthcli.presets.schema import Experiment
-from synthcli.training.metrics_log import read
+from synthcli.training.metrics_log import read_journal
 
 PROJECTION = re.compile(r"(?P<site>.*\.(?:value|output))\.(?P<gain>skip|residual)$")
 Gains = Mapping[str, float | list[float]]
@@ -42,7 +42,9 @@ def _gains(experiment: Experiment, observer: Observer) -> tuple[Gains, Gains]:
     """Return the gains of a training at its first and its last note of them."""
     run = finished_run(experiment, observer)
     notes = [
-        row["diagnostics"]["gains"] for row in read(run.journal) if "gains" in row.get("diagnostics", {})
+        row["diagnostics"]["gains"]
+        for row in read_journal(run.journal)
+        if "gains" in row.get("diagnostics", {})
     ]
     if not notes or not notes[-1]:
         raise SynthError(

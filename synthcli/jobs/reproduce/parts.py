@@ -7,7 +7,7 @@ from typing import Literal
 from synthcli.jobs.parallel.work import Listener, observer_of
 from synthcli.jobs.reproduce.compressed import compressed_rows
 from synthcli.jobs.reproduce.rows import Reproduction, experiment_of, make_row, step_times
-from synthcli.presets import plan
+from synthcli.presets import plan_training
 from synthcli.reproduce.table import Row
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run
@@ -52,5 +52,5 @@ class Part:
 
 def cost_of(part: Part) -> float:
     """Return about how many operations the training of a row takes; what it is not known of comes first."""
-    planned = plan(experiment_of(part.task, part.variant, part.asked))
+    planned = plan_training(experiment_of(part.task, part.variant, part.asked))
     return float("inf") if planned.flops is None else planned.flops

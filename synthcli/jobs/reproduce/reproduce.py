@@ -14,7 +14,7 @@ from synthcli.jobs.parallel.carry_out import Board, carry_out_all, default_jobs
 from synthcli.jobs.parallel.work import Failure
 from synthcli.jobs.reproduce.rows import Reproduction
 from synthcli.jobs.reproduce.schedule import Schedule
-from synthcli.reproduce.table import Row, as_json, markdown
+from synthcli.reproduce.table import Row, as_json, write_markdown
 from synthcli.reproduce.tasks import ANY, TASKS
 from synthcli.runs import Run, read_experiment, refuse_unwritable_runs
 
@@ -77,7 +77,7 @@ def write_report(rows: list[Row], failures: list[Failure], scale: str, folder: P
     path, table = folder / f"reproduce-{scale}.md", as_json(rows, scale, seed, where, jobs, failed)
     with carry_result((rows, table)), guard_write(f"the report `{path}`", path, ELSEWHERE, KEPT):
         folder.mkdir(parents=True, exist_ok=True)
-        atomic_files.write_text(path, markdown(rows, scale, seed, where, jobs, failed))
+        atomic_files.write_text(path, write_markdown(rows, scale, seed, where, jobs, failed))
         text = json.dumps(table, indent=2, ensure_ascii=False)
         atomic_files.write_text(path.with_suffix(".json"), text + "\n")
     return path

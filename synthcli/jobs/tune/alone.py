@@ -20,7 +20,7 @@ from synthcli.jobs.tune.report import tabulate
 from synthcli.jobs.tune.report_types import TunePlan, TuneReport
 from synthcli.jobs.tune.tune import Tuning, complete, configure, prepare_tuning, tune
 from synthcli.jobs.tune.words import describe_tuning
-from synthcli.presets import plan
+from synthcli.presets import plan_training
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def plan_alone(alone: TuneAlone) -> TunePlan:
     config = alone.tuning.config
     complete(alone.tuning)
     arm, missing = config.arms[0], count_missing(alone.tuning, config.arms[0])
-    planned, seconds = plan(arm.experiment(config.scale, config.overrides, None)), missing["seconds"]
+    planned, seconds = plan_training(arm.experiment(config.scale, config.overrides, None)), missing["seconds"]
     return {
         "arm": arm.name,
         "parameters": planned.parameters.total,

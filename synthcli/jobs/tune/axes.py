@@ -9,7 +9,7 @@ from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.compare.arms import Arm
 from synthcli.presets.overrides import parse_value
 from synthcli.presets.schema import Experiment
-from synthcli.presets.schema_hints import SchemaNode, describe, node_at, properties_of
+from synthcli.presets.schema_hints import SchemaNode, describe_node, node_at, properties_of
 from synthcli.runs.differences import MAY_CHANGE, SPLIT
 
 SCALES = {"log": True, "linear": False}
@@ -106,7 +106,7 @@ def _fit(axis: Axis, arms: Sequence[tuple[Arm, Experiment]], option: str) -> Axi
     schema = Experiment.model_json_schema()
     for arm, node in nodes:
         if node.get("type") not in NUMBERS:
-            message = f"`{axis.key}` of arm `{arm.name}` is {describe(node, schema)}, and has no range"
+            message = f"`{axis.key}` of arm `{arm.name}` is {describe_node(node, schema)}, and has no range"
             is_table = node.get("type") in (None, "object")
             hint = f"name what to choose from: `{option} '{axis.key}=A|B'`"
             raise SynthError(message, f"name a setting of it, `{axis.key}.…`" if is_table else hint)

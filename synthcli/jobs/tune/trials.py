@@ -18,7 +18,7 @@ from synthcli.presets.schema import Experiment
 from synthcli.runs import Run, list_runs
 from synthcli.safe_read import Shape, check_shape, read_table
 from synthcli.training.events import Step
-from synthcli.training.metrics_log import read
+from synthcli.training.metrics_log import read_journal
 from synthcli.training.trainer import Trainer
 
 HINT = "delete it: the trials that are not there any more are made anew"
@@ -126,7 +126,7 @@ def record_of(run: Run, experiment: Experiment, diverged: str = "") -> TrialReco
     end = _last_step(run)
     losses = [
         (int(row["step"]), float(row["validation_loss"]))
-        for row in read(run.journal)
+        for row in read_journal(run.journal)
         if "validation_loss" in row and row["step"] <= end
     ]
     infinite = next((step for step, loss in losses if not math.isfinite(loss)), None)
@@ -143,7 +143,7 @@ def record_of(run: Run, experiment: Experiment, diverged: str = "") -> TrialReco
         losses=tuple((step, loss) for step, loss in losses if math.isfinite(loss)),
         is_finished=run.is_finished and not diverged,
         diverged=diverged,
-        seconds=round(sum(row.get("seconds", 0.0) for row in read(run.timings)), 2),
+        seconds=round(sum(row.get("seconds", 0.0) for row in read_journal(run.timings)), 2),
     )
 
 

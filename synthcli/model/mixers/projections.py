@@ -30,7 +30,7 @@ class Residual(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
         if self.initial is not None:
-            draw(self.initial, self.config.init)
+            initialise_map(self.initial, self.config.init)
         if self.config.trainable_gains:
             nn.init.constant_(self.skip, self.config.skip)
             nn.init.constant_(self.residual, self.config.residual)
@@ -59,7 +59,7 @@ class Full(nn.Linear):
     def initialise_parameters(self) -> None:
         """Draw the weight where it does not start like every other linear map."""
         if self.init != "default":
-            draw(self.weight, self.init)
+            initialise_map(self.weight, self.init)
 
 
 def build_projection(config: ProjectionConfig, width_in: int, width_out: int) -> nn.Module:
@@ -72,7 +72,7 @@ def build_projection(config: ProjectionConfig, width_in: int, width_out: int) ->
 
 
 @torch.no_grad()
-def draw(weight: Tensor, init: InitName) -> None:
+def initialise_map(weight: Tensor, init: InitName) -> None:
     """Fill a matrix: the identity, an orthogonal one, or N(0, 1/width)."""
     if init == "identity":
         nn.init.eye_(weight)

@@ -7,7 +7,7 @@ from torch import Tensor
 from synthcli.model.context import Context
 
 
-def append(
+def append_memory(
     memory: Float[Tensor, "batch before width"] | None, x: Float[Tensor, "batch length width"]
 ) -> Float[Tensor, "batch positions width"]:
     """Return what came before and what comes now."""

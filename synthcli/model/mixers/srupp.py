@@ -13,7 +13,7 @@ from synthcli.model.dropout import Dropout
 from synthcli.model.gains import plus_scaled
 from synthcli.model.mixers.attention import Attention
 from synthcli.model.mixers.base import Site
-from synthcli.model.mixers.remembering import append, context_within, keep_window
+from synthcli.model.mixers.remembering import append_memory, context_within, keep_window
 from synthcli.model.mixers.sru import Recurrent
 from synthcli.model.parameters import in_rate_group
 from synthcli.model_config.recurrent import SRUppConfig
@@ -62,12 +62,12 @@ class SRUpp(Recurrent):
         z = self.reduce(x)
         y, kept = z, None
         if self.attention is not None:
-            everything = append(memory, z)
+            everything = append_memory(memory, z)
             attended, _ = self.attention(z, context_within(context, everything, z.shape[1]))
             y = z + attended if self.alpha is None else plus_scaled(z, attended, self.alpha)
             if not self.training:
                 new = z if self.config.memory_from == "norm" else self.reduce(raw)
-                kept = keep_window(append(memory, new), context)
+                kept = keep_window(append_memory(memory, new), context)
         if self.inner_norm is not None:
             y = self.inner_norm(y)
         return self.expand(self.dropout(y)), kept

@@ -12,7 +12,7 @@ from torch import Tensor
 from synthcli.model.context import Context
 from synthcli.model.mixers.attention import Attention
 from synthcli.model.mixers.base import Mixer, Site
-from synthcli.model.mixers.remembering import append, context_within, keep_window
+from synthcli.model.mixers.remembering import append_memory, context_within, keep_window
 from synthcli.model_config.transformer_xl import TransformerXLConfig
 
 
@@ -38,7 +38,7 @@ class TransformerXL(Mixer):
         self, x: Float[Tensor, "batch length d_model"], context: Context, state: SegmentState | None = None
     ) -> tuple[Float[Tensor, "batch length d_model"], SegmentState | None]:
         memory = None if state is None else state.memory
-        everything = append(memory, x)
+        everything = append_memory(memory, x)
         y, _ = self.attention(x, context_within(context, everything, x.shape[1]))
         return y, None if state is None else SegmentState(self._cut_memory(everything, x.shape[1], context))
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from synthcli.errors import SynthError
 from synthcli.kernels.choice import VARIABLE, PlainTorchWarning, mode
-from synthcli.kernels.library import Kind, Unavailable, load, refusal
+from synthcli.kernels.library import Kind, Unavailable, find_refusal, load_library
 from synthcli.kernels.remedy import remedy, slow_on_gpu
 from synthcli.model.ops.constant import assume_constant_result
 
@@ -29,7 +29,7 @@ def uses_kernels(device_type: str, index: int | None = None) -> bool:
             hint = f"{remedy(KINDS[device_type])}; or {hint}"
         raise SynthError(f"`{VARIABLE}=native`, and there is no kernel for {device_type}: {reason}", hint)
     if reason is not None and device_type == "cuda":
-        warn(reason)
+        warn_slow(reason)
     return reason is None
 
 
@@ -38,13 +38,13 @@ def why_not(device_type: str, index: int | None = None) -> str | None:
     if device_type not in KINDS:
         return f"none is written for `{device_type}`"
     try:
-        return refusal(KINDS[device_type], index) or None
+        return find_refusal(KINDS[device_type], index) or None
     except Unavailable as error:
         return str(error)
 
 
 @cache
-def warn(reason: str) -> None:
+def warn_slow(reason: str) -> None:
     """Warn that a GPU runs the recurrence without its kernel: once, in the first of several processes."""
     if os.environ.get("RANK", "0") == "0":
         warnings.warn(slow_on_gpu(reason), PlainTorchWarning, stacklevel=2)
@@ -55,4 +55,4 @@ def description(device_type: str, index: int | None = None) -> str:
     reason = f"`{VARIABLE}=reference`" if mode() == "reference" else why_not(device_type, index)
     if reason is not None:
         return f"plain torch ({reason})"
-    return f"native ({load(KINDS[device_type], index).target_on(index)})"
+    return f"native ({load_library(KINDS[device_type], index).target_on(index)})"

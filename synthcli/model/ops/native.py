@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from synthcli.kernels.abi import ABI, DTYPES, Problem
-from synthcli.kernels.library import Kind, Library, load
+from synthcli.kernels.library import Kind, Library, load_library
 from synthcli.model.autograd import FunctionContext
 from synthcli.model.ops import reference
 from synthcli.model.ops.constant import assume_constant_result
@@ -183,7 +183,7 @@ sru_backward.register_autograd(_backward_twice, setup_context=_save_twice)
 def library_of(u: Tensor) -> Library:
     """Return the library for the device of a tensor."""
     kind: Kind = "cuda" if u.device.type == "cuda" else "cpu"
-    return load(kind, u.device.index)
+    return load_library(kind, u.device.index)
 
 
 @assume_constant_result

@@ -38,7 +38,7 @@ def recurrence(
     position to the first, with `starts` of its own: (2, batch, length). Raises ValueError where sizes, types
     or devices do not fit.
     """
-    check(u, skip, initial, weight_c, bias, padding, starts, mask, bidirectional)
+    check_inputs(u, skip, initial, weight_c, bias, padding, starts, mask, bidirectional)
     if is_exporting() or not uses_kernels(
         u.device.type, u.device.index
     ):  # a program that leaves finds no kernels
@@ -57,7 +57,7 @@ def recurrence(
     return h, last
 
 
-def check(
+def check_inputs(
     u: Tensor,
     skip: Tensor | None,
     initial: Tensor,

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from synthcli.compress.distill.criteria import CRITERIA, Given, criterion
 from synthcli.compress.distill.criteria.base import real_rows
-from synthcli.compress.distill.criteria.maps import map_divergence, visible
-from synthcli.compress.distill.criteria.relation import common_heads, vectors_of
+from synthcli.compress.distill.criteria.maps import map_divergence, mask_visible
+from synthcli.compress.distill.criteria.relation import common_heads, project_vectors
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import MIXERS, Site
@@ -313,14 +313,14 @@ def test_real_rows_are_wide_and_without_padding() -> None:
 
 def test_what_a_query_sees() -> None:
     scores = torch.zeros(2, 3, 4, 4)
-    everything = visible(scores, Context())
+    everything = mask_visible(scores, Context())
     assert (everything.dtype, tuple(everything.shape)) == (torch.bool, (2, 1, 4, 4)) and bool(
         everything.all()
     )
-    causal = visible(scores, Context(causal=True))
+    causal = mask_visible(scores, Context(causal=True))
     assert torch.equal(causal, torch.ones(4, 4).tril().bool().expand(2, 1, 4, 4))
     padding = torch.tensor([[False, False, True, True], [False] * 4])
-    seen = visible(scores, Context(key_padding=padding))
+    seen = mask_visible(scores, Context(key_padding=padding))
     assert seen[0, 0].tolist() == [[True, True, False, False]] * 2 + [[False] * 4] * 2 and bool(seen[1].all())
 
 
@@ -344,7 +344,7 @@ def test_vectors_begin_at_the_first_position() -> None:
     site = Site(WIDTH, 7, 7, rotary=True)
     mixer = MIXERS["attention"](AttentionConfig(heads=1, d_head=6), site).double().eval()
     x = torch.randn(2, 3, WIDTH, dtype=torch.float64)
-    query, key, value = vectors_of(mixer, x)
+    query, key, value = project_vectors(mixer, x)
     score: Any = mixer.scores[0]
     for found, linear in ((query, score.query), (key, score.key), (value, mixer.value)):
         torch.testing.assert_close(found[:, 0], x[:, 0] @ linear.weight.T + linear.bias)

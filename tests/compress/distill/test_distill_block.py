@@ -16,7 +16,7 @@ from synthcli.compress.activations.hook_points import HookPoint, hook_points_of,
 from synthcli.compress.config import DistillConfig
 from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.criteria import CRITERIA
-from synthcli.compress.distill.distill_block import distill_block
+from synthcli.compress.distill.distill_block import distill_layer
 from synthcli.compress.distill.distill_blocks import distill_blocks
 from synthcli.compress.distill.student_inputs import PARTS, record_inputs
 from synthcli.compress.distill.students import STUDENTS, StudentSpec, student_config
@@ -79,7 +79,7 @@ def test_every_kind_of_student_is_distilled(
     teacher: Teacher = request.getfixturevalue(kind)
     layer, held_out = layer_on(teacher, pre_norm(texts, teacher), tmp_path)
     config = student_config(mixer, StudentSpec(teacher.config, layer.stack, 1))
-    found = distill_block(layer, held_out, config, quick())
+    found = distill_layer(layer, held_out, config, quick())
     assert found.nmse_after == pytest.approx(nmse(found.student, held_out, layer.source, layer.target))
     assert found.nmse_after <= found.nmse_before
     assert found.start in [trial.start for trial in found.trials]
@@ -93,11 +93,11 @@ def test_a_formula_beats_a_fresh_student_before_training(bert: Teacher, texts: T
     layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS, d_head=3)
     errors = {
-        start: distill_block(layer, held_out, config, quick(start=start, steps=0)).nmse_after
+        start: distill_layer(layer, held_out, config, quick(start=start, steps=0)).nmse_after
         for start in ("whitened-svd", "random")
     }
     assert errors["whitened-svd"] < 0.5 * errors["random"]
-    best = distill_block(layer, held_out, config, quick(steps=0))
+    best = distill_layer(layer, held_out, config, quick(steps=0))
     assert best.start == "whitened-svd" and best.nmse_after == pytest.approx(errors["whitened-svd"])
     assert best.steps == 0
 
@@ -111,7 +111,7 @@ def test_values_are_fitted_beside_scores(
     layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS, d_head=d_head)
     plan = quick(criterion=criterion, start="random", steps=90, learning_rate=1e-2)
-    found = distill_block(layer, held_out, config, plan)
+    found = distill_layer(layer, held_out, config, plan)
     assert found.nmse_after < 0.5
 
 
@@ -119,7 +119,7 @@ def test_values_are_fitted_beside_scores(
 def test_other_criteria_end_in_a_student(bert: Teacher, texts: Texts, tmp_path: Path, criterion: str) -> None:
     layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=2, d_head=6)
-    found = distill_block(layer, held_out, config, quick(criterion=criterion, start="random"))
+    found = distill_layer(layer, held_out, config, quick(criterion=criterion, start="random"))
     assert found.nmse_after < found.nmse_before
     assert found.steps == STEPS
 
@@ -228,7 +228,7 @@ def test_chance_is_of_the_seed(bert: Teacher, texts: Texts, tmp_path: Path) -> N
     layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=2, d_head=3)
     plans = [quick(start="random", steps=0, seed=seed) for seed in (0, 0, 1)]
-    students: list[Any] = [distill_block(layer, held_out, config, plan).student for plan in plans]
+    students: list[Any] = [distill_layer(layer, held_out, config, plan).student for plan in plans]
     first, again, other = (student.value.weight for student in students)
     assert torch.equal(first, again) and not torch.equal(first, other)
 
@@ -236,12 +236,12 @@ def test_chance_is_of_the_seed(bert: Teacher, texts: Texts, tmp_path: Path) -> N
 def test_starts_that_do_not_fit_are_told_and_passed_over(bert: Teacher, texts: Texts, tmp_path: Path) -> None:
     layer, held_out = layer_on(bert, texts, tmp_path)
     config = AttentionConfig(heads=HEADS + 1, d_head=3)
-    found = distill_block(layer, held_out, config, quick(steps=0))
+    found = distill_layer(layer, held_out, config, quick(steps=0))
     refused = [trial for trial in found.trials if trial.after is None]
     assert refused and "`--heads 5` is more than the teacher's 4 in block 1" in refused[0].why
     assert found.start == "random"
     with pytest.raises(SynthError, match="is more than the teacher's 4"):
-        distill_block(layer, held_out, config, quick(start="whitened-svd", steps=0))
+        distill_layer(layer, held_out, config, quick(start="whitened-svd", steps=0))
 
 
 @pytest.mark.parametrize(
@@ -348,6 +348,6 @@ def test_a_start_that_does_not_fit_stands_below_the_table() -> None:
         {"start": "random", "before": 0.5, "after": 0.25, "why": ""},
         {"start": "greedy-heads", "before": None, "after": None, "why": "`--heads 5` is more than 4"},
     ]
-    assert len(cli.rows_of(table)) == 1
+    assert len(cli.list_block_rows(table)) == 1
     (line,) = cli.describe_refused(table, "block 0")
     assert line == "note: start `greedy-heads` is left out in block 0: `--heads 5` is more than 4"

@@ -13,7 +13,7 @@ from synthcli.compress.activations.hook_points import HookPoint
 from synthcli.compress.assemble import Kept, New, with_layers
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.merge import MERGES, MergeProblem, Span, all_pairs, span_of
-from synthcli.compress.merge.pooled import error_of
+from synthcli.compress.merge.pooled import measure_error
 from synthcli.compress.merge.selection import select_groups
 from synthcli.compress.merge.solving import rescale, weigh
 from synthcli.compress.merge.span import wiring_of
@@ -107,11 +107,11 @@ def test_a_layer_merged_with_one_that_changes_nothing_is_that_layer(
             final.bias.zero_()
     work = problem_of(model)
     ridge = "ridge-last" if identity == 0 else "ridge-first"
-    assert error_of(work, MERGES[ridge](work, MergedLayerConfig())) < 1e-7
+    assert measure_error(work, MERGES[ridge](work, MergedLayerConfig())) < 1e-7
     # units are chosen one by one: in 3 of 40 such models one of them is not the layer's
-    assert error_of(work, MERGES["pooled"](work, MergedLayerConfig())) < 1e-3
+    assert measure_error(work, MERGES["pooled"](work, MergedLayerConfig())) < 1e-3
     assert (
-        error_of(work, MERGES["copy-last" if identity == 0 else "copy-first"](work, MergedLayerConfig()))
+        measure_error(work, MERGES["copy-last" if identity == 0 else "copy-first"](work, MergedLayerConfig()))
         < 1e-12
     )
 
@@ -119,7 +119,7 @@ def test_a_layer_merged_with_one_that_changes_nothing_is_that_layer(
 @pytest.mark.parametrize("block", ["pre-norm", "post-norm"])
 def test_solving_is_better_than_copies_and_pooling_than_one_layer(block: str) -> None:
     work = problem_of(model_of(block))
-    errors = {name: error_of(work, start(work, MergedLayerConfig())) for name, start in MERGES.items()}
+    errors = {name: measure_error(work, start(work, MergedLayerConfig())) for name, start in MERGES.items()}
     assert errors["pooled"] < errors["copy-first"]
     assert errors["pooled"] < errors["copy-last"]
     assert errors["pooled"] < errors["mean"] < errors["random"]
@@ -130,7 +130,7 @@ def test_solving_is_better_than_copies_and_pooling_than_one_layer(block: str) ->
 def test_all_heads_and_neurons_of_both_layers_are_better_than_half_of_them() -> None:
     work = problem_of(model_of("pre-norm"))
     errors = [
-        error_of(work, MERGES["pooled"](work, MergedLayerConfig(heads=heads, d_ff=d_ff)))
+        measure_error(work, MERGES["pooled"](work, MergedLayerConfig(heads=heads, d_ff=d_ff)))
         for heads, d_ff in ((6, 32), (3, 16), (1, 4))
     ]
     assert errors == sorted(errors)
@@ -150,7 +150,7 @@ def test_every_start_makes_a_layer_that_stands_in_a_model(name: str) -> None:
 
 def test_three_layers_become_one_and_meet_the_teacher_in_any_of_them() -> None:
     work = problem_of(model_of("post-norm"), 0, 2)
-    assert error_of(work, MERGES["pooled"](work, MergedLayerConfig())) < error_of(
+    assert measure_error(work, MERGES["pooled"](work, MergedLayerConfig())) < measure_error(
         work, MERGES["copy-last"](work, MergedLayerConfig())
     )
 
@@ -258,7 +258,7 @@ def test_heads_of_other_mixers_are_solved_for_as_they_are() -> None:
     work = problem_of(model_of("pre-norm", mixer=mixer))
     assert "plain dot-product" in refused(lambda: MERGES["pooled"](work, MergedLayerConfig()))[0]
     solved, copied = (
-        error_of(work, MERGES[name](work, MergedLayerConfig())) for name in ("ridge-last", "copy-last")
+        measure_error(work, MERGES[name](work, MergedLayerConfig())) for name in ("ridge-last", "copy-last")
     )
     assert solved < copied
 

@@ -32,7 +32,7 @@ def read(corpus: Corpus, source: Path | None = None) -> dict[str, list[Row]]:
 
 
 def test_a_row_of_two_letters_is_told_by_itself_alone_and_in_one_split() -> None:
-    splits = {split: [row["text"] for row in rows] for split, rows in two_letters.make_rows().items()}
+    splits = {split: [row["text"] for row in rows] for split, rows in two_letters.make_two_letters().items()}
     assert {split: len(texts) for split, texts in splits.items()} == two_letters.ROWS
     letters = [text.split() for texts in splits.values() for text in texts]
     assert all(len(row) == 16 and len(set(row)) <= 2 for row in letters)

@@ -16,7 +16,7 @@ from synthcli.data.tokenizers.vocabulary_file import read_pieces
 from synthcli.data.tokenizers.wordpiece import SPECIAL_TOKENS, WordPieceTokenizer
 from synthcli.errors import SynthError
 from synthcli.exporters.hugging_face.definitions import Module
-from synthcli.training.records import read_records
+from synthcli.training.records import read_whole_records
 from tests.data.tokenizers.odd_lines import odd_lines
 
 # what Python's `splitlines` and `split` take for the end of a line or a word, and files do not
@@ -139,7 +139,7 @@ def test_a_journal_and_a_source_file(tmp_path: Path) -> None:
     text = "".join(json.dumps({"step": n, "text": "a\u2028b"}, ensure_ascii=False) + "\n" for n in range(3))
     path = tmp_path / "journal.jsonl"
     path.write_text(text + '{"step": 3', encoding="utf-8")
-    found, damaged = read_records(path)
+    found, damaged = read_whole_records(path)
     assert [record.values for record in found] == [{"step": n, "text": "a\u2028b"} for n in range(3)]
     assert ("".join(record.line for record in found), damaged) == (text, [4])
     source = 'A = "a\u2028b"\n\x0c\n\n\ndef second() -> int:\n    return 2\n'

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from synthcli.data.prepare.prepare_store import prepare_store
-from synthcli.data.store.manifest import read_manifest, verify_files
+from synthcli.data.store.manifest import read_store_manifest, verify_files
 from tests.data.small import BYTES
 
 # What the manifest calls a dataset -> the corpora that read it, and its splits in their order.
@@ -73,7 +73,7 @@ def test_rows_are_those_of_the_manifest(
     if len(splits) == 1:  # cut into three; of enwik8 two rows are cut within a line
         rows = [sum(rows) - (2 if corpus == "enwik8" else 0)]
     assert rows == counted
-    verify_files(store.path, read_manifest(store.path))
+    verify_files(store.path, read_store_manifest(store.path))
 
 
 def test_json_of_dialogues_has_a_row_for_every_answer(shared: Path, tmp_path: Path) -> None:

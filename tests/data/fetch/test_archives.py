@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from synthcli.data.fetch.archives import unpack
+from synthcli.data.fetch.archives import unpack_archive
 from synthcli.errors import WorkFailedError
 
 FILES = {"top/a.txt": b"one", "top/sub/b.txt": b"two" * 1_000, "other/c.txt": b"three"}
@@ -43,9 +43,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("ending", MAKERS)
 def test_a_folder_of_an_archive_is_taken(tmp_path: Path, ending: str) -> None:
     archive = MAKERS[ending](tmp_path / f"files{ending}", FILES)
-    unpack(archive, "top", tmp_path / "out")
+    unpack_archive(archive, "top", tmp_path / "out")
     assert tree(tmp_path / "out") == {"a.txt": FILES["top/a.txt"], "sub/b.txt": FILES["top/sub/b.txt"]}
-    unpack(archive, "", tmp_path / "all")
+    unpack_archive(archive, "", tmp_path / "all")
     assert tree(tmp_path / "all") == dict(sorted(FILES.items()))
 
 
@@ -54,7 +54,7 @@ def test_a_folder_of_an_archive_is_taken(tmp_path: Path, ending: str) -> None:
 def test_names_that_leave_the_folder(tmp_path: Path, ending: str, name: str) -> None:
     archive = MAKERS[ending](tmp_path / f"files{ending}", {name: b"bad"})
     with pytest.raises(WorkFailedError, match="would leave the folder or is no plain path"):
-        unpack(archive, "", tmp_path / "deep" / "out")
+        unpack_archive(archive, "", tmp_path / "deep" / "out")
     assert tree(tmp_path / "deep") == {}
     assert not (tmp_path / "x").exists()
 
@@ -66,7 +66,7 @@ def test_links_and_devices(tmp_path: Path, kind: bytes) -> None:
         info.type, info.linkname = kind, "/etc/passwd"
         tar.addfile(info)
     with pytest.raises(WorkFailedError, match="`link` is a link or a device"):
-        unpack(tmp_path / "files.tar", "", tmp_path / "out")
+        unpack_archive(tmp_path / "files.tar", "", tmp_path / "out")
 
 
 def test_a_link_in_a_zip(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_link_in_a_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "files.zip", "w") as packed:
         packed.writestr(info, "/etc/passwd")
     with pytest.raises(WorkFailedError, match="`link` is a link or a device"):
-        unpack(tmp_path / "files.zip", "", tmp_path / "out")
+        unpack_archive(tmp_path / "files.zip", "", tmp_path / "out")
 
 
 @pytest.mark.parametrize("ending", MAKERS)
@@ -85,7 +85,7 @@ def test_a_truncated_archive(tmp_path: Path, ending: str, kept: float) -> None:
     data = archive.read_bytes()
     archive.write_bytes(data[: int(len(data) * kept)])
     with pytest.raises(WorkFailedError) as error:
-        unpack(archive, "top", tmp_path / "out")
+        unpack_archive(archive, "top", tmp_path / "out")
     assert error.value.message.startswith(f"`{archive}` is truncated or damaged: ")
 
 
@@ -95,12 +95,12 @@ def test_an_altered_zip(tmp_path: Path) -> None:
         packed.writestr("a", b"plain text")
     archive.write_bytes(archive.read_bytes().replace(b"plain text", b"plain texs"))
     with pytest.raises(WorkFailedError, match="truncated or damaged: bad crc"):
-        unpack(archive, "", tmp_path / "out")
+        unpack_archive(archive, "", tmp_path / "out")
 
 
 def test_a_folder_that_is_not_in_it(tmp_path: Path) -> None:
     with pytest.raises(WorkFailedError, match="has no files in `absent`"):
-        unpack(tar_of(tmp_path / "files.tgz", FILES), "absent", tmp_path / "out")
+        unpack_archive(tar_of(tmp_path / "files.tgz", FILES), "absent", tmp_path / "out")
 
 
 def test_a_name_twice(tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_a_name_twice(tmp_path: Path) -> None:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     with pytest.raises(WorkFailedError, match="`a` is there twice"):
-        unpack(tmp_path / "files.tar", "", tmp_path / "out")
+        unpack_archive(tmp_path / "files.tar", "", tmp_path / "out")

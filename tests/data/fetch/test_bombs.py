@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from synthcli.data.fetch import pack as packing
-from synthcli.data.fetch.archives import Header, unpack
+from synthcli.data.fetch.archives import Header, unpack_archive
 from synthcli.data.fetch.pack import Contents, pack_folder
 from synthcli.data.fetch.unpack import unpack_pack
 from synthcli.errors import SynthError, WorkFailedError
@@ -42,14 +42,14 @@ def test_a_zip_that_claims_more_than_fits(tmp_path: Path, little_room: None) -> 
     """Two members that fit one by one, and not together."""
     archive = zip_of(tmp_path / "x.zip", {"a": bytes(3_000_000), "b": bytes(3_000_000)})
     assert archive.stat().st_size < 10_000
-    message = refusal(lambda: unpack(archive, "", tmp_path / "out"), tmp_path / "out")
+    message = refusal(lambda: unpack_archive(archive, "", tmp_path / "out"), tmp_path / "out")
     assert message == f"`{archive}` claims 6,000,000 bytes, and there is room for 5,000,000 in `{tmp_path}`"
-    unpack(zip_of(tmp_path / "y.zip", {"a": bytes(3_000_000)}), "", tmp_path / "out")
+    unpack_archive(zip_of(tmp_path / "y.zip", {"a": bytes(3_000_000)}), "", tmp_path / "out")
 
 
 def test_only_what_is_taken_counts(tmp_path: Path, little_room: None) -> None:
     archive = zip_of(tmp_path / "x.zip", {"a/x": b"1", "b/y": bytes(9_000_000)})
-    unpack(archive, "a", tmp_path / "out")
+    unpack_archive(archive, "a", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["x"]
 
 
@@ -59,7 +59,7 @@ def test_a_zip_whose_member_lies_about_its_size(tmp_path: Path) -> None:
     data = archive.read_bytes()
     archive.write_bytes(data.replace((1_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(WorkFailedError, match="truncated or damaged: bad crc-32"):
-        unpack(archive, "", tmp_path / "out")
+        unpack_archive(archive, "", tmp_path / "out")
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) <= 10
 
 
@@ -73,7 +73,7 @@ def headed(path: Path, size: int, kind: bytes = tarfile.REGTYPE) -> Path:
 
 def test_a_tar_that_claims_more_than_fits(tmp_path: Path, little_room: None) -> None:
     archive = headed(tmp_path / "x.tar", 10**15)
-    message = refusal(lambda: unpack(archive, "", tmp_path / "out"), tmp_path / "out")
+    message = refusal(lambda: unpack_archive(archive, "", tmp_path / "out"), tmp_path / "out")
     assert message == (
         f"`{archive}` claims 1,000,000,000,000,000 bytes, and there is room for 5,000,000 in `{tmp_path}`"
     )
@@ -82,13 +82,13 @@ def test_a_tar_that_claims_more_than_fits(tmp_path: Path, little_room: None) -> 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
 def test_a_long_name_is_not_read_without_end(tmp_path: Path, kind: bytes) -> None:
     archive = headed(tmp_path / "x.tar", 2**40, kind)
-    message = refusal(lambda: unpack(archive, "", tmp_path / "out"), tmp_path / "out")
+    message = refusal(lambda: unpack_archive(archive, "", tmp_path / "out"), tmp_path / "out")
     assert message == f"`{archive}` is truncated or damaged: a header claims 1,099,511,627,776 bytes"
 
 
 def test_a_header_that_leads_backwards(tmp_path: Path) -> None:
     archive = headed(tmp_path / "x.tar", -1024)
-    message = refusal(lambda: unpack(archive, "", tmp_path / "out"), tmp_path / "out")
+    message = refusal(lambda: unpack_archive(archive, "", tmp_path / "out"), tmp_path / "out")
     assert message == f"`{archive}` is truncated or damaged: a header claims -1,024 bytes"
 
 
@@ -101,7 +101,7 @@ def test_a_file_with_holes(tmp_path: Path) -> None:
     archive = tmp_path / "x.tar"
     subprocess.run([tar, "-cSf", archive, "hole"], cwd=tmp_path, check=True)
     assert archive.stat().st_size < 50_000
-    message = refusal(lambda: unpack(archive, "", tmp_path / "out"), tmp_path / "out")
+    message = refusal(lambda: unpack_archive(archive, "", tmp_path / "out"), tmp_path / "out")
     assert message == f"`{archive}` is refused: `hole` is a file with holes"
 
 
@@ -131,7 +131,7 @@ def test_a_member_larger_than_listed_is_not_written(tmp_path: Path, contents: Co
     entry = {"path": "a", "bytes": 1, "sha256": "0" * 64}
     with tarfile.open(target, "w") as tar:
         packing.add(tar, "pack.json", packing.list_contents(contents, [entry]))
-        tar.addfile(packing.header("files/a", 10**7), io.BytesIO(bytes(10**7)))
+        tar.addfile(packing.make_header("files/a", 10**7), io.BytesIO(bytes(10**7)))
     message = refusal(lambda: unpack_pack(target, tmp_path / "out", no_progress), tmp_path / "out")
     assert message == f"`{target}` is altered: `a` has 10,000,000 bytes, not 1: nothing is unpacked"
 

@@ -13,7 +13,7 @@ from synthcli.children import Children
 from synthcli.data.prepare.prepare_store import WAITING, prepare_store
 from synthcli.data.prepare.worker import ShardWorker
 from synthcli.data.store.inventory import work_folder
-from synthcli.data.store.locking import hold_lock
+from synthcli.data.store.locking import hold_store_lock
 from synthcli.data.store.store import store_path
 from synthcli.errors import SynthError, WorkFailedError
 from tests.data.prepare.workers import wait_for_workers
@@ -77,7 +77,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     holder.kill()
     holder.join()
     assert (tmp_path / "lock").exists()
-    with hold_lock(tmp_path / "lock", pytest.fail) as waited:
+    with hold_store_lock(tmp_path / "lock", pytest.fail) as waited:
         assert not waited
     assert not (tmp_path / "lock").exists()
 

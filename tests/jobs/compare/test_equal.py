@@ -11,7 +11,7 @@ from synthcli.jobs.compare import step_seconds
 from synthcli.jobs.compare.arms import parse_arms
 from synthcli.jobs.compare.config import CompareConfig
 from synthcli.jobs.compare.equal import equalise, parse_equal
-from synthcli.presets.planning import flops_of_sequence, parameters_of, plan
+from synthcli.presets.planning import flops_of_sequence, parameters_of, plan_training
 from tests.jobs.reproducing import Told
 
 LONGER = "long=codeparrot-pre-norm: data.batch.size=8 model.decoder.max_length=64"
@@ -52,7 +52,7 @@ def test_parameters_come_before_length() -> None:
 
 def test_tokens_are_sequences_times_their_length() -> None:
     baseline, arm = equal("tokens", words=("codeparrot-pre-norm", LONGER)).experiments
-    tokens = [plan(one).max_tokens for one in (baseline, arm)]
+    tokens = [plan_training(one).max_tokens for one in (baseline, arm)]
     assert tokens[0] and tokens[1] == pytest.approx(tokens[0], rel=0.01)
     assert arm.training.steps != baseline.training.steps
 

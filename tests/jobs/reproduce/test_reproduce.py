@@ -14,7 +14,7 @@ from synthcli.jobs.reproduce import reproduce as job
 from synthcli.jobs.reproduce import rows as reproduce_rows
 from synthcli.jobs.reproduce.reproduce import Reproduction, reproduce
 from synthcli.jobs.reproduce.rows import folder_in
-from synthcli.reproduce.table import Row, markdown
+from synthcli.reproduce.table import Row, write_markdown
 from synthcli.reproduce.tasks import Task, synthesizers
 from tests.jobs.reproducing import Told
 
@@ -161,7 +161,7 @@ def test_rows_on_other_threads_are_told() -> None:
         "run",
     )
     said = [
-        markdown([replace(row, threads=threads), row], "smoke", 0, "here", 2, {})
+        write_markdown([replace(row, threads=threads), row], "smoke", 0, "here", 2, {})
         for threads in ((2,), (3, 2))
     ]
     assert "0) a row; here; 2 rows at a time, each on 2 threads.\n" in said[0]

@@ -19,7 +19,7 @@ from synthcli.jobs.tune.report import tabulate
 from synthcli.jobs.tune.tune import TRIAL_SEED, Tuning, configure, prepare_tuning, settle, tune, winner_of
 from synthcli.runs import list_runs, read_experiment
 from synthcli.training.checkpoints import load_checkpoint
-from synthcli.training.metrics_log import read
+from synthcli.training.metrics_log import read_journal
 from tests.jobs.reproduce.test_reproduce import TOY
 from tests.jobs.reproducing import Told
 
@@ -55,7 +55,7 @@ def losses_of_runs() -> dict[float, float]:
     for run in list_runs():
         experiment = read_experiment(run)
         if experiment.training.seed == TRIAL_SEED and run.is_finished:
-            rows = [row for row in read(run.journal) if "validation_loss" in row]
+            rows = [row for row in read_journal(run.journal) if "validation_loss" in row]
             found[getattr(experiment.training.schedule, "peak")] = rows[-1]["validation_loss"]  # noqa: B009
     return found
 

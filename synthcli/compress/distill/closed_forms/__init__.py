@@ -1,7 +1,7 @@
 """Students from a formula: no gradient step. Adding a start is a file here and a line in `STARTS`."""
 
 from synthcli.compress.distill.closed_forms.greedy_heads import greedy_heads
-from synthcli.compress.distill.closed_forms.linear_map import linear_map, mean
+from synthcli.compress.distill.closed_forms.linear_map import linear_map, mean_output
 from synthcli.compress.distill.closed_forms.mean_map import TABLES, mean_map
 from synthcli.compress.distill.closed_forms.moving_averages import moving_averages
 from synthcli.compress.distill.closed_forms.refit import random_with_ridge
@@ -20,7 +20,7 @@ STARTS: dict[str, Start] = {
     "mean-map": mean_map,
     "moving-averages": moving_averages,
     "linear-map": linear_map,
-    "mean": mean,
+    "mean": mean_output,
     "ridge": random_with_ridge,
     FRESH: TeacherLayer.fresh,
 }

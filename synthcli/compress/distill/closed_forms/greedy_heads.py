@@ -48,7 +48,7 @@ def greedy_groups(moments: Moments, size: int, count: int, strength: float) -> C
         }
         best = max(gains, key=gains.__getitem__)
         rest -= gains[best]
-        C = without(C, slice(best * size, (best + 1) * size))
+        C = residual_without(C, slice(best * size, (best + 1) * size))
         chosen.append(best)
         left.append(rest / variance)
     return Choice(tuple(chosen), tuple(left))
@@ -60,7 +60,7 @@ def gain(C: Tensor, group: slice, width: int) -> float:
     return float((cross * torch.linalg.solve(C[group, group], cross)).sum())
 
 
-def without(C: Tensor, group: slice) -> Tensor:
+def residual_without(C: Tensor, group: slice) -> Tensor:
     """Return what a group of inputs does not explain of all others and of y."""
     return C - C[:, group] @ torch.linalg.solve(C[group, group], C[group])
 

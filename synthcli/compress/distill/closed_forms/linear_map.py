@@ -24,7 +24,7 @@ def linear_map(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
 
 
 @torch.no_grad()
-def mean(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
+def mean_output(layer: TeacherLayer, config: MixerConfig) -> nn.Module:
     """Return the mean of y in place of a mixer: NMSE 1."""
     if config.kind != "none":
         raise SynthError(

@@ -9,7 +9,7 @@ table is the best of its rank.
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.activations.capture import context_of, scores_of
+from synthcli.compress.activations.capture import context_of, mix_scores
 from synthcli.compress.distill.closed_forms.greedy_heads import chosen_heads
 from synthcli.compress.distill.closed_forms.heads import as_linear, context_moments, student_shape
 from synthcli.compress.distill.closed_forms.refit import refit_output
@@ -69,7 +69,7 @@ def mean_scores(layer: TeacherLayer, size: int) -> Tensor:
     dtype = as_linear(mixer.output).weight.dtype
     for x, _, padding in passages(layer.cache, layer.source, layer.source, None, layer.device):
         length, context = x.shape[1], context_of(layer.stack, padding)
-        scores = scores_of(mixer, x.to(dtype), context).double()
+        scores = mix_scores(mixer, x.to(dtype), context).double()
         visible = visible_keys(context, context.causal, length, length, x.device)
         real = x.new_ones(len(x), length) if padding is None else (~padding).double()
         keys = x.new_ones(1, 1, length, length) if visible is None else visible.double()

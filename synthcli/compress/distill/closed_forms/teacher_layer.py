@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from synthcli.compress.activations.cache import ActivationCache
-from synthcli.compress.activations.hook_points import HookPoint, Part, block_of
+from synthcli.compress.activations.hook_points import HookPoint, Part, get_block
 from synthcli.compress.assemble import new_mixer
 from synthcli.compress.teacher import Teacher
 from synthcli.model.mixers import Attention, Mixer
@@ -49,7 +49,7 @@ class TeacherLayer:
     @property
     def mixer(self) -> Mixer:
         """The teacher's own."""
-        return block_of(self.teacher.model, self.stack, self.number).mixer
+        return get_block(self.teacher.model, self.stack, self.number).mixer
 
     @property
     def attention(self) -> Attention:

@@ -6,7 +6,7 @@ The student needs as many heads as the teacher. Values and output are no part of
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.activations.capture import scores_of
+from synthcli.compress.activations.capture import mix_scores
 from synthcli.compress.distill.criteria.base import Criterion, Given
 from synthcli.compress.distill.criteria.maps import map_divergence
 from synthcli.compress.distill.criteria.mse_scores import refuse_other_heads
@@ -23,7 +23,7 @@ def ce_scores(given: Given, student: nn.Module) -> Criterion:
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         assert isinstance(student, Attention)
         with torch.no_grad():
-            target = scores_of(teacher, x, context)
-        return map_divergence(target, scores_of(student, x, context), context)
+            target = mix_scores(teacher, x, context)
+        return map_divergence(target, mix_scores(student, x, context), context)
 
     return Criterion("ce-scores", loss, fits_output=False, fixed=(teacher,))

@@ -8,7 +8,7 @@ from synthcli.model.context import Context
 from synthcli.model.mixers.masks import visible_keys
 
 
-def visible(scores: Tensor, context: Context) -> Tensor:
+def mask_visible(scores: Tensor, context: Context) -> Tensor:
     """Return True where a real query may read a key, of the shape (batch, 1, queries, keys)."""
     batch, _, queries, keys = scores.shape
     found = visible_keys(context, context.causal, queries, keys, scores.device)
@@ -20,7 +20,7 @@ def visible(scores: Tensor, context: Context) -> Tensor:
 
 def map_divergence(teacher: Tensor, student: Tensor, context: Context) -> Tensor:
     """Return Σ_t 1/H Σ_h KL(softmax_k S_t ‖ softmax_k Ŝ_t), over keys, summed over real queries t."""
-    seen, wide = visible(teacher, context), torch.promote_types(teacher.dtype, torch.float32)
+    seen, wide = mask_visible(teacher, context), torch.promote_types(teacher.dtype, torch.float32)
     floor = torch.finfo(wide).min
     p, q = (F.log_softmax(s.to(wide).masked_fill(~seen, floor), dim=-1) for s in (teacher, student))
     # a query that is padding sees nothing: its row is uniform in both, and counts for 0

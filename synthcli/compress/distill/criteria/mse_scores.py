@@ -6,9 +6,9 @@ The student needs as many heads as the teacher. Values and output are no part of
 import torch
 from torch import Tensor, nn
 
-from synthcli.compress.activations.capture import scores_of
+from synthcli.compress.activations.capture import mix_scores
 from synthcli.compress.distill.criteria.base import Criterion, Given, refuse_other_mixers
-from synthcli.compress.distill.criteria.maps import visible
+from synthcli.compress.distill.criteria.maps import mask_visible
 from synthcli.errors import SynthError
 from synthcli.model.context import Context
 from synthcli.model.mixers import Attention
@@ -23,9 +23,11 @@ def mse_scores(given: Given, student: nn.Module) -> Criterion:
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         assert isinstance(student, Attention)
         with torch.no_grad():
-            target = scores_of(teacher, x, context)
-        seen = visible(target, context)
-        error = (target - scores_of(student, x, context)).to(torch.promote_types(target.dtype, torch.float32))
+            target = mix_scores(teacher, x, context)
+        seen = mask_visible(target, context)
+        error = (target - mix_scores(student, x, context)).to(
+            torch.promote_types(target.dtype, torch.float32)
+        )
         rows = error.square().masked_fill(~seen, 0).sum(-1) / seen.sum(-1).clamp_min(1)
         return rows.sum() / target.shape[1]
 

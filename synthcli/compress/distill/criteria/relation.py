@@ -34,15 +34,15 @@ def relation(given: Given, student: nn.Module) -> Criterion:
     def loss(student: nn.Module, x: Tensor, y: Tensor, context: Context) -> Tensor:
         assert isinstance(student, Attention)
         with torch.no_grad():
-            targets = [relations_of(vectors, heads) for vectors in vectors_of(teacher, x)]
-        ours = [relations_of(vectors, heads) for vectors in vectors_of(student, x)]
+            targets = [relations_of(vectors, heads) for vectors in project_vectors(teacher, x)]
+        ours = [relations_of(vectors, heads) for vectors in project_vectors(student, x)]
         pairs = zip(targets, ours, strict=True)
         return torch.stack([map_divergence(target, own, context) for target, own in pairs]).sum()
 
     return Criterion("relation", loss, fits_output=False, fixed=(teacher,))
 
 
-def vectors_of(mixer: Attention, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def project_vectors(mixer: Attention, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return queries, keys and values of all heads side by side  (batch, length, heads · d_head)."""
     score = next(score for score in mixer.scores if isinstance(score, DotProduct))
     query, key = score.project_queries(x, 0), score.project_keys(x, 0)

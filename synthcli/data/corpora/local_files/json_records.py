@@ -16,7 +16,7 @@ from synthcli.data.corpora.local_files.columns import MEANINGS, Records, read_co
 from synthcli.data.corpora.local_files.fields import pick
 from synthcli.data.corpora.local_files.file_format import OPTIONS as FORM_OPTIONS
 from synthcli.data.corpora.local_files.file_format import OwnFormat, name_with, pipe_command, read_format
-from synthcli.data.corpora.local_files.options import read_options, unquote
+from synthcli.data.corpora.local_files.options import parse_name_options, unquote
 from synthcli.data.corpora.local_files.records import own_records
 from synthcli.data.corpora.local_files.split_rule import CUT, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
@@ -88,7 +88,7 @@ def _read_array(path: Path, field: str, form: JsonFormat) -> Iterator[Record]:
 
 def own_jsonl(name: str) -> Corpus:
     """Return the corpus that a name such as `jsonl:text=body` asks for."""
-    options = read_options(name, OPTIONS)
+    options = parse_name_options(name, OPTIONS)
     columns, rule = read_columns(name, options), read_split_rule(name, options)
     form = JsonFormat(read_format(name, options).encoding, name)
     inside = unquote(options["records"]) if "records" in options else None

@@ -13,7 +13,7 @@ TOKEN = re.compile(r'(?:(?<=[,=+])|^)"(?:[^"]|"")*"(?=[,+]|$)|.', re.DOTALL)
 SPECIAL = re.compile(r'[,+"]|^\s|\s$')
 
 
-def read_options(name: str, allowed: Mapping[str, str]) -> dict[str, str]:
+def parse_name_options(name: str, allowed: Mapping[str, str]) -> dict[str, str]:
     """Return the options that follow the colon of a name, as written; `allowed` says what each means."""
     base, _, written = name.partition(":")
     options: dict[str, str] = {}

@@ -14,7 +14,7 @@ from synthcli.data.corpora.local_files.file_format import OPTIONS as FORM_OPTION
 from synthcli.data.corpora.local_files.file_format import read_format
 from synthcli.data.corpora.local_files.files import LICENCE, URL, lack_error, list_files, split_pattern
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
-from synthcli.data.corpora.local_files.options import read_options, unquote
+from synthcli.data.corpora.local_files.options import parse_name_options, unquote
 from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import parallel
@@ -65,22 +65,22 @@ class Sides:
         raise lacks_error(path.parent, f"`{target}`", name, LAYOUT)
 
 
-def _read_rows(files: tuple[Path, ...], form: TextFormat) -> Iterator[Row]:
+def _read_parallel_files(files: tuple[Path, ...], form: TextFormat) -> Iterator[Row]:
     for path, beside in zip(files[::2], files[1::2], strict=True):
         for source, target in parallel(path, beside, form):
             yield {"source": source, "target": target}
 
 
-def _open_folder(
+def _open_parallel_files(
     root: Path, name: str, sides: Sides, form: TextFormat, rule: SplitRule
 ) -> Folder | CutFolder:
     base, pairs = sides.pairs(root, name)
-    return split_own_folder(base, pairs, partial(_read_rows, form=form), name, LAYOUT, rule)
+    return split_own_folder(base, pairs, partial(_read_parallel_files, form=form), name, LAYOUT, rule)
 
 
 def own_parallel(name: str) -> Corpus:
     """Return the corpus that a name such as `parallel:source=de,target=en` asks for."""
-    options = read_options(name, OPTIONS)
+    options = parse_name_options(name, OPTIONS)
     source, target = (unquote(options.get(side, side)) for side in ("source", "target"))
     sides, form = Sides(source, target), read_format(name, options)
     if sides.source == sides.target:
@@ -92,6 +92,8 @@ def own_parallel(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(_open_folder, name=name, sides=sides, form=form, rule=read_split_rule(name, options)),
+        folder=partial(
+            _open_parallel_files, name=name, sides=sides, form=form, rule=read_split_rule(name, options)
+        ),
         finds_source=True,
     )

@@ -26,7 +26,7 @@ def own_records(
 ) -> Corpus:
     """Return the corpus of a name; `read` reads files that end as given, if they are found in a folder."""
     opening = partial(
-        _open_folder, name=name, layout=layout, endings=endings, columns=columns, read=read, rule=rule
+        _open_record_files, name=name, layout=layout, endings=endings, columns=columns, read=read, rule=rule
     )
     return Corpus(
         name=name,
@@ -42,7 +42,7 @@ def own_records(
     )
 
 
-def _open_folder(
+def _open_record_files(
     root: Path,
     name: str,
     layout: str,

@@ -15,7 +15,7 @@ from synthcli.data.corpora.base import Corpus
 from synthcli.data.corpora.local_files.columns import MEANINGS, Columns, Records, read_columns
 from synthcli.data.corpora.local_files.file_format import OPTIONS as FORM_OPTIONS
 from synthcli.data.corpora.local_files.file_format import OwnFormat, read_format
-from synthcli.data.corpora.local_files.options import choose_value, read_options, unquote, with_options
+from synthcli.data.corpora.local_files.options import choose_value, parse_name_options, unquote, with_options
 from synthcli.data.corpora.local_files.records import own_records
 from synthcli.data.corpora.local_files.split_rule import CUT, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
@@ -101,7 +101,7 @@ class Table:
 
 def own_csv(name: str) -> Corpus:
     """Return the corpus that a name such as `csv:text=review` asks for."""
-    options = read_options(name, OPTIONS)
+    options = parse_name_options(name, OPTIONS)
     columns, form = read_columns(name, options), read_format(name, options)
     has_header, has_quotes = (
         choose_value(name, options, key, ("yes", "no")) == "yes" for key in ("header", "quoting")

@@ -14,7 +14,7 @@ from synthcli.data.corpora.local_files.file_format import OPTIONS as FORM_OPTION
 from synthcli.data.corpora.local_files.file_format import read_format
 from synthcli.data.corpora.local_files.files import LICENCE, URL, find_own_files
 from synthcli.data.corpora.local_files.named_splits import split_own_folder
-from synthcli.data.corpora.local_files.options import choose_value, read_options
+from synthcli.data.corpora.local_files.options import choose_value, parse_name_options
 from synthcli.data.corpora.local_files.split_rule import CUT, SplitRule, read_split_rule
 from synthcli.data.corpora.local_files.split_rule import OPTIONS as SPLIT_OPTIONS
 from synthcli.data.corpora.reading import lines
@@ -49,7 +49,7 @@ READERS: dict[str, Read] = {
 }
 
 
-def _read_rows(files: tuple[Path, ...], read: Read, form: TextFormat) -> Iterator[Row]:
+def _read_text_files(files: tuple[Path, ...], read: Read, form: TextFormat) -> Iterator[Row]:
     return chain.from_iterable(read(path, form) for path in files)
 
 
@@ -61,7 +61,7 @@ UNITS = {
 }
 
 
-def _open_folder(root: Path, name: str, parse: Parse, rule: SplitRule) -> Folder | CutFolder:
+def _open_text_files(root: Path, name: str, parse: Parse, rule: SplitRule) -> Folder | CutFolder:
     base, files = find_own_files(root, name, LAYOUT, ENDINGS)
     groups = [(path,) for path in files]
     return split_own_folder(base, groups, parse, name, LAYOUT, rule)
@@ -69,10 +69,10 @@ def _open_folder(root: Path, name: str, parse: Parse, rule: SplitRule) -> Folder
 
 def own_text(name: str) -> Corpus:
     """Return the corpus that a name such as `text:rows=paragraphs` asks for."""
-    options = read_options(name, OPTIONS)
+    options = parse_name_options(name, OPTIONS)
     unit = choose_value(name, options, "rows", tuple(READERS))
     rule = read_split_rule(name, options, UNITS[unit])
-    parse = partial(_read_rows, read=READERS[unit], form=read_format(name, options))
+    parse = partial(_read_text_files, read=READERS[unit], form=read_format(name, options))
     return Corpus(
         name=name,
         kind="text",
@@ -80,6 +80,6 @@ def own_text(name: str) -> Corpus:
         licence=LICENCE,
         url=URL,
         layout=LAYOUT,
-        folder=partial(_open_folder, name=name, parse=parse, rule=rule),
+        folder=partial(_open_text_files, name=name, parse=parse, rule=rule),
         finds_source=True,
     )

@@ -133,9 +133,9 @@ def _read_numbered(settings: Settings) -> dict[int, object]:
         for text, number in read_json_table(settings.folder / ADDED).items():
             is_special = text in special
             table = {"content": text, "normalized": not is_special, "special": is_special}
-            _put(settings, found, _number(settings, ADDED, text, number), table)
+            _put(settings, found, _read_id(settings, ADDED, text, number), table)
     for token in _describe_tokens(settings):
-        _put(settings, found, _number(settings, DESCRIBED, content(token), token.get("id")), token)
+        _put(settings, found, _read_id(settings, DESCRIBED, content(token), token.get("id")), token)
     return found
 
 
@@ -183,7 +183,7 @@ def _describe_tokens(settings: Settings) -> list[Mapping[str, object]]:
     return tokens
 
 
-def _number(settings: Settings, file: str, text: object, number: object) -> int:
+def _read_id(settings: Settings, file: str, text: object, number: object) -> int:
     if type(number) is not int or number < 0:
         raise wrong(settings.folder / file, str(text), number, "an id")
     return number

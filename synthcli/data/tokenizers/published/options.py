@@ -98,7 +98,7 @@ IDLE = {
 }
 
 
-def check_options(settings: Settings) -> None:
+def check_tokenizer_options(settings: Settings) -> None:
     """Refuse by name every option that is neither honoured nor without effect."""
     own = READ[settings.family]
     optional = dict.fromkeys((CLEANS, CLEANS_PAIRS, "add_bos_token"))

@@ -46,7 +46,7 @@ DECIDED = {
 def build_pipeline(settings: Settings) -> "tokenizers.Tokenizer":
     """Return what reads text in a folder, without its special and added tokens."""
     if settings.family == BERT:
-        model = _bert(settings, _pieces(settings))
+        model = _bert(settings, _read_entries(settings))
     elif settings.family == GPT2:
         model = _gpt2(settings, *_pairs(settings))
     elif settings.description is None:
@@ -115,7 +115,7 @@ def content(token: object) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _pieces(settings: Settings) -> dict[str, int]:
+def _read_entries(settings: Settings) -> dict[str, int]:
     """Return the ids of WordPiece's entries: those of `tokenizer.json`, or the lines of `vocab.txt`."""
     if settings.description is not None:
         return dict(_model_of(settings)["vocab"])

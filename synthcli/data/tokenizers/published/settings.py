@@ -99,14 +99,14 @@ class Settings:
         return value
 
 
-def read_settings(folder: Path) -> Settings:
+def read_tokenizer_settings(folder: Path) -> Settings:
     """Read the tables beside a vocabulary; a file that is not there says nothing."""
-    values = _table(folder / CONFIG)
+    values = _read_table(folder / CONFIG)
     if ADDITIONAL in values and not values.get(EXTRA):
         values[EXTRA] = values.pop(ADDITIONAL)
     if DECODER not in values and (folder / SPECIAL_MAP).is_file():
         values |= _special_map(folder / SPECIAL_MAP, values)
-    return Settings(folder, values, _table(folder / MODEL_CONFIG))
+    return Settings(folder, values, _read_table(folder / MODEL_CONFIG))
 
 
 def _special_map(path: Path, values: Mapping[str, object]) -> dict[str, object]:
@@ -122,7 +122,7 @@ def _special_map(path: Path, values: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _table(path: Path) -> dict[str, object]:
+def _read_table(path: Path) -> dict[str, object]:
     return read_json_table(path) if path.is_file() else {}
 
 

@@ -6,7 +6,7 @@ from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.cache import SynthCache, cache_of
 from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
-from synthcli.exporters.hugging_face.remote.keywords import PACKING, refuse, refuse_mask
+from synthcli.exporters.hugging_face.remote.keywords import PACKING, refuse_keywords, refuse_mask
 from synthcli.exporters.hugging_face.remote.lm_head import build_transform
 from synthcli.exporters.hugging_face.remote.packing import layout_of, refuse_positions
 from synthcli.exporters.hugging_face.remote.pretrained import (
@@ -54,7 +54,7 @@ class SynthDecoderModel(SynthPreTrainedModel):
 
         `position_ids` restart at 0 where the next text of a packed row begins.
         """
-        refuse(self, others, () if position_ids is None else PACKING)
+        refuse_keywords(self, others, () if position_ids is None else PACKING)
         vectors = vectors_of(self.embeddings.tokens, input_ids, inputs_embeds)
         maps = self.says("output_attentions", output_attentions)
         every = self.says("output_hidden_states", output_hidden_states)

@@ -6,7 +6,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
-from synthcli.exporters.hugging_face.remote.keywords import PACKING, refuse, refuse_mask
+from synthcli.exporters.hugging_face.remote.keywords import PACKING, refuse_keywords, refuse_mask
 from synthcli.exporters.hugging_face.remote.packing import Unpacked, layout_of
 from synthcli.exporters.hugging_face.remote.padding import Turn
 from synthcli.exporters.hugging_face.remote.pretrained import (
@@ -16,7 +16,7 @@ from synthcli.exporters.hugging_face.remote.pretrained import (
 )
 from synthcli.exporters.hugging_face.remote.stacks import Seen, refuse_maps, restore_rows, run_stack
 from synthcli.model.context import Context
-from synthcli.model.output_heads import pool
+from synthcli.model.output_heads import pool_positions
 from synthcli.model.stack import Stack
 from synthcli.model.tasks import build_embeddings
 
@@ -58,7 +58,7 @@ class SynthEncoderModel(SynthPreTrainedModel):
 
         `position_ids` restart at 0 where the next text of a packed row begins; packed rows have no vector.
         """
-        refuse(self, others, () if position_ids is None else PACKING)
+        refuse_keywords(self, others, () if position_ids is None else PACKING)
         refuse_mask(attention_mask)
         vectors = vectors_of(self.embeddings.tokens, input_ids, inputs_embeds)
         if attention_mask is not None and attention_mask.shape != vectors.shape[:2]:
@@ -99,7 +99,7 @@ class SynthEncoderModel(SynthPreTrainedModel):
         return None
 
     def pool_hidden(self, hidden: Tensor, padding: Tensor | None) -> Tensor:
-        vector = pool(hidden, padding, self.pool)
+        vector = pool_positions(hidden, padding, self.pool)
         return vector if self.pooler is None else torch.tanh(self.pooler(vector))
 
 
@@ -118,7 +118,7 @@ class SynthEncoderHead(SynthPreTrainedModel):
         others: dict[str, object],
     ) -> BaseModelOutputWithPooling:
         """Return what the encoder makes of tokens, mask, types, positions and vectors, in this order."""
-        refuse(self, others, () if inputs[3] is None else PACKING)
+        refuse_keywords(self, others, () if inputs[3] is None else PACKING)
         return self.model(*inputs, output_attentions, output_hidden_states, return_dict=True)
 
 

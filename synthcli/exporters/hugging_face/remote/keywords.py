@@ -29,7 +29,7 @@ REASONS: dict[str, str] = {
 PACKING = ("cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx")
 
 
-def refuse(model: nn.Module, others: Mapping[str, object], told: Collection[str] = ()) -> None:
+def refuse_keywords(model: nn.Module, others: Mapping[str, object], told: Collection[str] = ()) -> None:
     """Raise for the first argument but those that were `told` otherwise; None and False ask for nothing."""
     for name, value in others.items():
         if name in told or (name in REASONS and (value is None or value is False)):

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
-from synthcli.exporters.hugging_face.remote.settings import settings
+from synthcli.exporters.hugging_face.remote.settings import strip_training_settings
 from synthcli.exporters.hugging_face.remote.stacks import Checkpointing
 from synthcli.model.adaptive import AdaptiveEmbedding
 from synthcli.model.embeddings import Embeddings
@@ -117,7 +117,7 @@ class SynthPreTrainedModel(PreTrainedModel):
 
 def table_of(config: SynthConfig) -> ModelConfig:
     """Return the model's own settings; its vocabulary is as large as transformers says."""
-    table = settings(config.synth | {"vocab_size": config.vocab_size})
+    table = strip_training_settings(config.synth | {"vocab_size": config.vocab_size})
     assert isinstance(table, ModelConfig)
     return table
 

@@ -6,7 +6,7 @@ from transformers.utils.generic import ModelOutput
 
 from synthcli.exporters.hugging_face.remote.cache import SynthCache, cache_of
 from synthcli.exporters.hugging_face.remote.configuration_synth import SynthConfig
-from synthcli.exporters.hugging_face.remote.keywords import refuse, refuse_mask
+from synthcli.exporters.hugging_face.remote.keywords import refuse_keywords, refuse_mask
 from synthcli.exporters.hugging_face.remote.lm_head import build_transform
 from synthcli.exporters.hugging_face.remote.padding import Turn
 from synthcli.exporters.hugging_face.remote.pretrained import (
@@ -42,7 +42,7 @@ class SynthEncoder(nn.Module):
     ) -> ModelOutput | tuple[object, ...]:
         """Return the hidden states that a decoder reads."""
         (model,) = self.owner
-        refuse(self, others)
+        refuse_keywords(self, others)
         vectors = vectors_of(model.source_embeddings.tokens, input_ids, inputs_embeds)
         refuse_mask(attention_mask, length=vectors.shape[1])
         maps = model.says("output_attentions", output_attentions)
@@ -96,7 +96,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         **others: object,
     ) -> ModelOutput | tuple[object, ...]:
         """Return hidden states of the target, of the source, and what the next call goes on from."""
-        refuse(self, others)
+        refuse_keywords(self, others)
         maps = self.says("output_attentions", output_attentions)
         every = self.says("output_hidden_states", output_hidden_states)
         if encoder_outputs is None:

@@ -14,7 +14,13 @@ from synthcli.data.corpora.json_items import read_items
 from synthcli.data.corpora.local_files.encodings import likely_encoding
 from synthcli.data.corpora.local_files.fields import field_from, find_paths
 from synthcli.data.corpora.local_files.file_format import OwnFileFormat, read_format
-from synthcli.data.corpora.local_files.options import quote, read_options, split_at, unquote, with_options
+from synthcli.data.corpora.local_files.options import (
+    parse_name_options,
+    quote,
+    split_at,
+    unquote,
+    with_options,
+)
 from synthcli.data.corpora.reading import BLOCK, lines
 from synthcli.errors import SynthError
 from tests.data.small import write
@@ -41,7 +47,7 @@ ODD = [
 @pytest.mark.parametrize("value", ODD)
 def test_any_value_comes_back_from_a_name(value: str) -> None:
     name = with_options("csv:text=x", label=value, target="after")
-    options = read_options(name, {"text": "", "label": "", "target": ""})
+    options = parse_name_options(name, {"text": "", "label": "", "target": ""})
     assert {key: unquote(written) for key, written in options.items()} == {
         "text": "x", "label": value, "target": "after",
     }  # fmt: skip
