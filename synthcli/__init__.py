@@ -1,7 +1,7 @@
 """The place where the transformer-simplification papers still run."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from synthcli.errors import SynthError
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Return a function of the Python interface, loaded when it is asked for."""
     if name not in __all__:
         raise AttributeError(f"module `synthcli` has no attribute `{name}`")

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.disk import as_os_error
 
@@ -69,10 +69,10 @@ def save_tensors(
         raise as_os_error(error) from error
 
 
-def save_picture(path: Path, figure: "Figure", **options: Any) -> None:
+def save_picture(path: Path, figure: "Figure", metadata: Mapping[str, str | None] | None = None) -> None:
     """Replace a picture at once; the name's end says its format."""
     drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=150, format=path.suffix.removeprefix("."), **options)
+    figure.savefig(drawn, dpi=150, format=path.suffix.removeprefix("."), metadata=metadata)
     write_bytes(path, drawn.getvalue())
 
 

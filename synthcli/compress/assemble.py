@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.hook_points import check_layer
 from synthcli.errors import SynthError
-from synthcli.model import ModelConfig, build
+from synthcli.model import ModelConfig, TaskModel, build
 from synthcli.model.blocks import Block
 from synthcli.model.initialise import initialise
 from synthcli.model.mixers import Mixer
@@ -42,7 +42,7 @@ class New:
 
 def with_mixers(
     model: nn.Module, config: ModelConfig, mixers: Mapping[int, tuple[MixerConfig, nn.Module]], stack: str
-) -> nn.Module:
+) -> TaskModel:
     """Return a model with other mixers in some layers, in evaluation mode; it shares no memory."""
     table: StackConfig = getattr(config, stack)
     for layer in mixers:
@@ -60,7 +60,7 @@ def with_mixers(
     return build_with_weights(new, weights, norms)
 
 
-def with_layers(model: nn.Module, config: ModelConfig, layers: Sequence[Kept | New], stack: str) -> nn.Module:
+def with_layers(model: nn.Module, config: ModelConfig, layers: Sequence[Kept | New], stack: str) -> TaskModel:
     """Return a model whose stack has these layers, in evaluation mode; it shares no memory."""
     table: StackConfig = getattr(config, stack)
     if not layers:
@@ -104,7 +104,7 @@ def renumber(
 
 def build_with_weights(
     config: ModelConfig, weights: Mapping[str, Tensor], replaced: tuple[str, ...] = ()
-) -> nn.Module:
+) -> TaskModel:
     """Build a model and give it weights by name; no generator notices.
 
     Below the prefixes `replaced` a tensor that the model has not is left out: the norm before a mixer that

@@ -3,7 +3,7 @@
 A field is an option: a key of TOML, `--set compress.KEY=VALUE`, an argument of `synthcli.distill`.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -76,7 +76,7 @@ class StepsConfig(Config):
         return self
 
     @model_serializer(mode="wrap")
-    def _one_of_both(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _one_of_both(self, written: SerializerFunctionWrapHandler) -> dict[str, object]:
         table = dict(written(self))
         if self.epochs is not None:
             del table["steps"]

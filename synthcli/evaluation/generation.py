@@ -6,7 +6,7 @@ has is read at once, and a row whose prompt goes on is given its own next token,
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +16,8 @@ from synthcli.evaluation.decoding import Reading
 from synthcli.evaluation.token_sampling import Sampling, next_tokens
 from synthcli.model import CausalLM, Seq2Seq, State, select_state
 
-Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+S = TypeVar("S")  # what a step goes on from
+Step = Callable[[Tensor, S], tuple[Tensor, S]]
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Row:
 
 
 def write_tokens(
-    step: Step,
-    select: Callable[[Any, Tensor], Any],
-    state: Any,
+    step: Step[S],
+    select: Callable[[S, Tensor], S],
+    state: S,
     tokens: Tensor,
     rows: list[Row],
     options: SearchOptions,

@@ -38,7 +38,7 @@ class KeptSamples:
         """Return what its figure is made of."""
         return Sampled(self.statistics, FIGURES[self.figure])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         rows = [[_short(value) for value in row] for row in self.statistics.tolist()]
         return {"figure": self.figure, "samples": self.samples, "statistics": rows}
 

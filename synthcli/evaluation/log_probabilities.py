@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -59,7 +58,7 @@ def count_text(path: Path) -> tuple[Array, Array, Array]:
 
 def _parse(line: str, where: str) -> list[float]:
     try:
-        found: Any = parse_json(line) if line.startswith(("[", "{")) else line.split()
+        found = parse_json(line) if line.startswith(("[", "{")) else line.split()
         row = [float(value) for value in (found["logprobs"] if isinstance(found, dict) else found)]
     except (ValueError, TypeError, KeyError) as error:
         raise SynthError(f"{where} is no row of numbers", FORM) from error

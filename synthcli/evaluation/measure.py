@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,8 @@ from synthcli.evaluation.outputs import Outputs, score_metric
 from synthcli.evaluation.perplexity import perplexity
 from synthcli.evaluation.rouge import refuse_unread_letters
 from synthcli.evaluation.score import Score
-from synthcli.model import ModelConfig, select_state
+from synthcli.model import ModelConfig, Seq2Seq, State, TaskModel, select_state
+from synthcli.model.interface import get_initial_state
 from synthcli.objectives import IGNORED
 from synthcli.progress import Progress
 
@@ -43,7 +43,7 @@ class EvaluationJob:
     `keep` is given what a model wrote, and its scores.
     """
 
-    model: Any
+    model: TaskModel
     tokenizer: Tokenizer
     examples: Examples
     config: EvaluationConfig
@@ -76,7 +76,10 @@ class EvaluationJob:
 def generate_outputs(job: EvaluationJob) -> list[str]:
     """Return the text the model writes for each source."""
     model, tokenizer = job.model, job.tokenizer
-    options = search_options(tokenizer, job.config, model.config.max_target_length)
+    assert isinstance(model, Seq2Seq)  # whose metrics these are
+    longest = model.config.max_target_length
+    assert longest is not None  # a decoder has one
+    options = search_options(tokenizer, job.config, longest)
     texts = [""] * len(job.chosen)
     for places in job.batches():
         batch = job.on_device(places)
@@ -124,7 +127,7 @@ def measure_streams(job: EvaluationJob) -> list[Score]:
     """Sum −log p segment after segment, each after the state of the one before; nothing is left out."""
     model, streams, chosen = job.model, job.examples.streams, job.chosen
     nats, tokens = np.zeros(len(chosen)), np.zeros(len(chosen))
-    state = model.initial_state()
+    state = get_initial_state(model)
     for first in range(0, len(chosen), streams):
         places = np.arange(first, min(first + streams, len(chosen)))
         batch = job.on_device(places)
@@ -142,7 +145,7 @@ def of_text(job: EvaluationJob, nats: Figures, tokens: Figures) -> list[Score]:
     return perplexity(nats, tokens, words, examples.bytes(chosen))
 
 
-def of_segment(job: EvaluationJob, batch: dict[str, Tensor], state: Any) -> tuple[Figures, Figures, Any]:
+def of_segment(job: EvaluationJob, batch: dict[str, Tensor], state: State) -> tuple[Figures, Figures, State]:
     """Return nats and targets of every row of a segment, and the state after it.
 
     It is read in parts whose logits are no more than `LOGITS`: where a segment is cut changes nothing.

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthcli.errors import SynthError
 from synthcli.evaluation.accuracy import exact_match
@@ -124,7 +123,7 @@ def _read_output(line: bytes, count: int | None) -> Row:
     table = parse_json(line) if line.strip() else None
     if not isinstance(table, dict):
         raise ValueError("no JSON object" if line.strip() else "empty")
-    references: Any = table.get("references", [table["reference"]] if "reference" in table else None)
+    references = table.get("references", [table["reference"]] if "reference" in table else None)
     if not isinstance(references, list) or not references or not all(isinstance(r, str) for r in references):
         raise ValueError("`references` is no list of texts")
     if count not in (None, len(references)):

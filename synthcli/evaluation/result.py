@@ -65,14 +65,14 @@ class Result:
     store: str
     checkpoint: str
     step: int
-    options: dict[str, Any]
+    options: dict[str, object]
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     outputs: str | None = None  # the file beside it with what was written
     device: str | None = None  # what the model ran on: a GPU's number and name, or the kind of processor
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
     def to_pandas(self) -> "pandas.DataFrame":

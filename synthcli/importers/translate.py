@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from synthcli.errors import SynthError
 from synthcli.importers.spare import Spare, check_spare, match_rules
-from synthcli.model import ModelConfig, build
+from synthcli.model import ModelConfig, TaskModel, build
 
 Change = Callable[[Tensor], Tensor]
 OWN_WORDS = "Value error, "  # before a message that a configuration wrote itself
@@ -116,7 +116,7 @@ def drop_tied_copies(tensors: Mapping[str, Tensor], copies: Mapping[str, str]) -
     return {name: tensor for name, tensor in tensors.items() if name not in copies}
 
 
-def build_empty(config: ModelConfig) -> nn.Module:
+def build_empty(config: ModelConfig) -> TaskModel:
     """Return a model without memory; one that could never be is refused."""
     try:
         with torch.device("meta"):
@@ -175,7 +175,7 @@ def apply_entry(entry: Entry, tensor: Tensor) -> Tensor:
         ) from error
 
 
-def build_translated(imported: TranslatedModel) -> nn.Module:
+def build_translated(imported: TranslatedModel) -> TaskModel:
     """Build the model and give it the imported weights, every one."""
     model = build(imported.config)
     model.load_state_dict(imported.weights)

@@ -20,7 +20,7 @@ from synthcli.evaluation.generation import Token, answer, go_on
 from synthcli.evaluation.measure import refuse_headless
 from synthcli.evaluation.token_sampling import GREEDY, Sampling
 from synthcli.jobs.shortage import suggest_less
-from synthcli.model import CausalLM, MaskedLM, ModelConfig, Seq2Seq
+from synthcli.model import CausalLM, MaskedLM, Seq2Seq
 from synthcli.runs import read_experiment, run_of
 from synthcli.training.checkpoints import load_model
 
@@ -55,7 +55,7 @@ class Writer:
         self.asked = asked
         model, self.tokenizer = load_model(path)
         self.model = model.to(current_device())
-        self.config: ModelConfig = self.model.config  # type: ignore[assignment]
+        self.config = self.model.config
         if self.config.task == "classification":
             hint = "evaluate it with `synth eval accuracy`"
             raise SynthError(f"a model of task `{self.config.task}` does not write", hint)

@@ -18,7 +18,7 @@ from synthcli.jobs.shortage import resumable
 from synthcli.jobs.stores import examples_of, prepared_store, store_for
 from synthcli.jobs.warm_start import LoadReport, freeze, start_from
 from synthcli.memory import refuse_larger
-from synthcli.model import build
+from synthcli.model import TaskModel, build
 from synthcli.model.ops.dispatch import description, uses_kernels
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import Plan, plan_training, preset_names
@@ -244,7 +244,7 @@ def refuse_larger_than_memory(experiment: Experiment) -> None:
     )
 
 
-def initialised(experiment: Experiment, observer: Observer, is_resumed: bool = False) -> nn.Module:
+def initialised(experiment: Experiment, observer: Observer, is_resumed: bool = False) -> TaskModel:
     """Return the model before its first step: by chance, or from a checkpoint.
 
     One that is resumed gets the weights of its own checkpoint later, and needs no other.

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model import ModelConfig
+from synthcli.model.interface import get_config
 from synthcli.training.checkpoints import Checkpoint
 
 CLASSIFIER = "head.output."
@@ -79,7 +79,7 @@ def start_from(model: nn.Module, checkpoint: Checkpoint) -> LoadReport:
 
 def order_of_classes(model: nn.Module, checkpoint: Checkpoint) -> tuple[int, ...] | None:
     """Return the checkpoint's number of each class; () where classes differ, None where nobody named them."""
-    config: Any = model.config
+    config = get_config(model)
     ours, theirs = config.class_names, checkpoint.config.class_names
     if ours is None or theirs is None:
         return None
@@ -105,7 +105,7 @@ def names_in(config: ModelConfig, new_task: str) -> Callable[[str], tuple[str, .
 
 
 def task_of(model: nn.Module) -> str:
-    return str(model.config.task)  # type: ignore[union-attr]
+    return get_config(model).task
 
 
 def is_table(name: str) -> bool:

@@ -1,7 +1,6 @@
 """The C interface of the kernels as ctypes sees it; `kernels/sru_abi.h` is what it mirrors."""
 
 from ctypes import POINTER, Structure, c_char_p, c_double, c_int32, c_int64, c_void_p
-from typing import Any
 
 ABI = 2
 DTYPES = {"float32": 0, "float64": 1, "bfloat16": 2, "float16": 3}
@@ -36,7 +35,7 @@ class Problem(Structure):
     )  # fmt: skip
 
 
-Signature = tuple[tuple[Any, ...], Any]  # the arguments, and what is returned
+Signature = tuple[tuple[type, ...], type]  # the arguments, and what is returned
 
 # What each library exports.
 COMMON: dict[str, Signature] = {

@@ -44,7 +44,7 @@ class Library:
         """Return what is used on a device, None being the current one: `avx512`, `sm_90`."""
         return self.target if self.driver is None or device is None else self.driver.target(device).decode()
 
-    def run(self, function: Callable[..., int], problem: Problem, *where: Any) -> None:
+    def run(self, function: Callable[..., int], problem: Problem, *where: int | None) -> None:
         """Call a kernel: `where` is the number of threads, or a device's number and a stream.
 
         Raises RuntimeError with the reason where the library refuses.

@@ -52,7 +52,7 @@ class Report:
         return Report(self.abi, self.sources, **{**self.parts, **parts})
 
 
-def entry_of_part(kind: str, part: Part) -> dict[str, Any]:
+def entry_of_part(kind: str, part: Part) -> dict[str, object]:
     """Return a library's entry of `built.json`."""
     return {TARGETS[kind] if key == "targets" else key: value for key, value in asdict(part).items()}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from synthcli.kernels import library, places
 from synthcli.kernels.report import Part, entry_of_part, read_report
@@ -22,7 +22,7 @@ class Found:
     def loads(self) -> bool:
         return not self.why_not
 
-    def as_data(self) -> dict[str, Any]:
+    def as_data(self) -> dict[str, object]:
         """Return it for `--json`."""
         built = entry_of_part(self.kind, self.part or Part("absent", reason=self.why_not))
         folder = str(self.folder) if self.folder else None

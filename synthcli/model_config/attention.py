@@ -1,6 +1,6 @@
 """Attention, whatever fills its scores."""
 
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -64,7 +64,7 @@ class AttentionConfig(MixerSettings):
         return (cls.name(), *(kind for kind in kinds if kind != "dot-product"))
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """Attention is half as wide, unless heads or width are asked for: the other is then the teacher's.
 
         Another score keeps heads and width, and spares queries and keys.

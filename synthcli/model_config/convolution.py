@@ -1,7 +1,7 @@
 """Lightweight and dynamic convolution."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -31,7 +31,7 @@ class ConvolutionConfig(MixerSettings):
     dropout: float = Field(0.0, ge=0, lt=1)
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """Heads are the teacher's unless they are asked for; they share the width. One kernel of 31."""
         replace(shape, heads=None).refuse_heads(name, "whose heads share the width")
         heads = shape.heads or shape.teacher_heads

@@ -1,7 +1,7 @@
 """What a mixer is where a configuration leaves it open and the parts around it decide."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from synthcli.config import Config
 from synthcli.model_config.attention import AttentionConfig
@@ -12,7 +12,7 @@ from synthcli.model_config.shaping import ShapingConfig
 
 C = TypeVar("C", bound=Config)
 SHAPED_BLOCKS = ("skipless", "skipless-parallel")
-IN_SKIPLESS: dict[str, Any] = {
+IN_SKIPLESS: dict[str, object] = {
     "shaping": ShapingConfig(),
     "value": IdentityConfig(),
     "first_value": ResidualConfig(),
@@ -37,7 +37,7 @@ def shape_attention(model: ModelParts) -> None:
             change(model, **{name: stack.model_copy(update={"mixer": own, "layer_mixers": layers})})
 
 
-def fill_shaping(mixer: Any) -> Any:
+def fill_shaping(mixer: object) -> object:
     """Return attention fit for a block without skip where it leaves that open; other mixers as they are."""
     if not isinstance(mixer, AttentionConfig):
         return mixer
@@ -48,19 +48,19 @@ def fill_shaping(mixer: Any) -> Any:
     return mixer.model_copy(update={**open_to, "scores": scores})
 
 
-def fill_scores(scores: Sequence[ScoreConfig], **wanted: Any) -> tuple[ScoreConfig, ...]:
+def fill_scores(scores: Sequence[ScoreConfig], **wanted: object) -> tuple[ScoreConfig, ...]:
     """Return scores whose dot products have what is wanted, unless they say otherwise."""
     return tuple(fill_unset(s, **wanted) if isinstance(s, DotProductConfig) else s for s in scores)
 
 
-def fill_unset(config: C, **wanted: Any) -> C:
+def fill_unset(config: C, **wanted: object) -> C:
     """Return the configuration with wanted values at the keys it does not set."""
     return config.model_copy(
         update={key: value for key, value in wanted.items() if key not in config.model_fields_set}
     )
 
 
-def change(config: Config, **values: Any) -> None:
+def change(config: Config, **values: object) -> None:
     """Set fields of a configuration that is still being validated."""
     for name, value in values.items():
         object.__setattr__(config, name, value)

@@ -1,6 +1,6 @@
 """Linformer: attention over keys and values whose length is projected to k."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -34,7 +34,7 @@ class LinformerConfig(MixerSettings):
         return True
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """Heads and widths are the teacher's unless they are asked for."""
         heads, d_head = shape.heads or shape.teacher_heads, shape.d_head or shape.teacher_d_head
         return {"kind": cls.name(), "heads": heads, "d_head": d_head, "dropout": shape.dropout}

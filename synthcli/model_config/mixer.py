@@ -1,7 +1,7 @@
 """What the settings of every mixer say of it, so that nobody asks which mixer it is."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from synthcli.config import Config
 from synthcli.errors import SynthError
@@ -65,7 +65,7 @@ class MixerSettings(Config):
         return (cls.name(),)
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """Return the settings by which it stands in for a teacher's mixer: its defaults, and no heads."""
         shape.refuse_heads(name)
         return {"kind": cls.name()}

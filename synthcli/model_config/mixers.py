@@ -1,6 +1,6 @@
 """Mixers: what moves information between positions. `synthcli.model.mixers` computes them."""
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Tag
 
@@ -26,7 +26,7 @@ class NoneConfig(MixerSettings):
     carries: ClassVar[Literal["nothing"]] = "nothing"
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     """Attention is what a table without `kind` means."""
     return str(value.get("kind", "attention") if isinstance(value, dict) else getattr(value, "kind", ""))
 

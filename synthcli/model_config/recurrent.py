@@ -1,6 +1,6 @@
 """SRU and SRU++."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,7 @@ from synthcli.model_config.mixer import MixerSettings, StudentShape
 from synthcli.model_config.projections import FullConfig, IdentityConfig
 from synthcli.model_config.scores import DotProductConfig, ScoreConfig
 
-OWN_DOT_PRODUCT: dict[str, Any] = {"query": "input", "bias": False}
+OWN_DOT_PRODUCT: dict[str, object] = {"query": "input", "bias": False}
 
 
 class RecurrentConfig(MixerSettings):
@@ -55,7 +55,7 @@ class RecurrentConfig(MixerSettings):
         return []
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """The block's own skip passes the input on, so the highway has none; an odd width is rounded up."""
         table = {"kind": cls.name(), "bidirectional": shape.is_bidirectional, "skip": False}
         is_odd = shape.is_bidirectional and shape.d_model % 2
@@ -69,7 +69,7 @@ class SRUConfig(RecurrentConfig):
     projection: int | None = Field(None, gt=0)
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """As every recurrence, without heads."""
         shape.refuse_heads(name)
         return super().student(name, shape)
@@ -114,7 +114,7 @@ class SRUppConfig(RecurrentConfig):
         return self
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """z is as wide as all heads together."""
         heads, d_head = shape.heads or 1, shape.d_head or max(1, shape.d_model // 4)
         return super().student(name, shape) | {"heads": heads, "projection": heads * d_head}

@@ -1,6 +1,6 @@
 """Transformer-XL: attention with relative positions and a memory of the segments before."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -26,7 +26,7 @@ class TransformerXLConfig(MixerSettings):
     dropout: float = Field(0.0, ge=0, lt=1)
 
     @classmethod
-    def student(cls, name: str, shape: StudentShape) -> dict[str, Any]:
+    def student(cls, name: str, shape: StudentShape) -> dict[str, object]:
         """Heads and widths are the teacher's unless they are asked for."""
         heads, d_head = shape.heads or shape.teacher_heads, shape.d_head or shape.teacher_d_head
         return {"kind": cls.name(), "heads": heads, "d_head": d_head, "dropout": shape.dropout}

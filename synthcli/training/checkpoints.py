@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from synthcli import atomic_files
 from synthcli.data.tokenizers import Tokenizer, load_tokenizer
@@ -23,7 +23,7 @@ from synthcli.data.tokenizers.base import DESCRIPTION
 from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.memory import refuse_larger
-from synthcli.model import ModelConfig, build
+from synthcli.model import ModelConfig, TaskModel, build
 from synthcli.model.interface import get_config
 from synthcli.model.uninitialised import Uninitialised
 from synthcli.safe_read import read_table, read_text
@@ -132,13 +132,13 @@ def step_folder(path: Path) -> Path:
     return path.resolve()
 
 
-def load_model(path: Path) -> tuple[nn.Module, Tokenizer]:
+def load_model(path: Path) -> tuple[TaskModel, Tokenizer]:
     """Return the model of a checkpoint, in evaluation mode, and its tokenizer."""
     checkpoint = load_checkpoint(path)
     return model_of(checkpoint), checkpoint.tokenizer
 
 
-def model_of(checkpoint: Checkpoint) -> nn.Module:
+def model_of(checkpoint: Checkpoint) -> TaskModel:
     """Build the model of a checkpoint, if its tensors fit, in evaluation mode; no generator notices."""
     where = f"checkpoint `{checkpoint.path}`"
     check_fit(checkpoint.config, checkpoint.weights, where)

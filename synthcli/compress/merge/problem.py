@@ -54,7 +54,8 @@ class MergeProblem:
 
     @property
     def sequential_blocks(self) -> list[SequentialBlock]:
-        """The same; blocks of other kinds have no `wiring`, which refuses them."""
+        """The same; blocks of other kinds have no wiring, and are refused by name."""
+        wiring_of(self.config)
         return [as_sequential(block) for block in self.blocks]
 
     @property

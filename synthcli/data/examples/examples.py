@@ -1,7 +1,7 @@
 """The examples of a store for a task: what a model is shown, one index each."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 from synthcli.data.config import DenoisingConfig, MaskingConfig
 from synthcli.data.corpora import CORPORA
@@ -35,21 +35,34 @@ KINDS: dict[str, tuple[str, ...]] = {
     "seq2seq": ("pairs",),  # or text, denoising
     "classification": ("labelled", "scored", "choices"),
 }
-CLASSIFIED: dict[str, Callable[[Store, str, int, bool], Any]] = {
+
+
+class ExampleForm(Protocol):
+    """The rows of a store as a task reads them."""
+
+    lengths: Indices
+    report: ExamplesReport
+
+    def collate(self, indices: Indices) -> Batch: ...
+
+
+CLASSIFIED: dict[str, Callable[[Store, str, int, bool], ExampleForm]] = {
     "labelled": ClassificationExamples,
     "scored": RegressionExamples,
     "choices": MultipleChoiceExamples,
 }
-LAYOUTS: dict[str, Callable[[Store, str, int], Any]] = {
+LAYOUTS: dict[str, Callable[[Store, str, int], ExampleForm]] = {
     "rows": RowExamples,
     "packed": PackedExamples,
     "packed-documents": PackedDocumentExamples,
 }
-MASKED: dict[str, Callable[[Store, str, int, MaskingConfig], Any]] = {
+MASKED: dict[str, Callable[[Store, str, int, MaskingConfig], ExampleForm]] = {
     "rows": MaskedExamples,
     "packed": PackedMaskedExamples,
 }
 DRAWN = (MaskedExamples, PackedMaskedExamples, DenoisingExamples)  # what they show is drawn by chance
+WITH_TEXTS = (PairExamples, PairTextExamples)
+COUNTED = (PairTextExamples, StreamExamples, RowExamples, PackedExamples, OverlappingExamples)  # words, bytes
 LAYOUTS_OF = {"causal-lm": (*LAYOUTS, "streams"), "masked-lm": tuple(MASKED)}  # other tasks: rows
 
 
@@ -80,7 +93,7 @@ class Examples:
         self.store, self.split, self.task = store, split, task
         if task == "causal-lm":
             length = _require_length("max_target", max_target, task)
-            self._form: Any = _build_causal(store, split, length, layout, streams, context)
+            self._form: ExampleForm = _build_causal(store, split, length, layout, streams, context)
         elif task == "masked-lm":
             length = _require_length("max_source", max_source, task)
             self._form = MASKED[layout](store, split, length, masking or MaskingConfig())
@@ -92,7 +105,7 @@ class Examples:
             length = _require_length("max_source", max_source, task)
             self._form = CLASSIFIED[store.kind](store, split, length, has_types)
         self.note: str | None = None  # on how the corpus's classes were matched with the model's
-        if classes is not None and store.kind == "labelled":
+        if classes is not None and isinstance(self._form, ClassificationExamples):
             places = classes.match_classes(store.corpus, store.class_names)
             self._form.labels = places[self._form.labels]
             self.note = classes.describe_match(store.class_names, places)
@@ -102,8 +115,7 @@ class Examples:
 
     @property
     def lengths(self) -> Indices:
-        lengths: Indices = self._form.lengths
-        return lengths
+        return self._form.lengths
 
     @property
     def is_stream(self) -> bool:
@@ -113,20 +125,19 @@ class Examples:
     @property
     def streams(self) -> int:
         """How many streams stand side by side (streams)."""
-        streams: int = self._form.streams
-        return streams
+        assert isinstance(self._form, StreamExamples)
+        return self._form.streams
 
     @property
     def segments(self) -> int:
         """How many segments a stream has (streams)."""
-        segments: int = self._form.segments
-        return segments
+        assert isinstance(self._form, StreamExamples)
+        return self._form.segments
 
     @property
     def report(self) -> ExamplesReport:
         """What became of the rows: how many are truncated or cut into chunks."""
-        report: ExamplesReport = self._form.report
-        return report
+        return self._form.report
 
     def collate(self, indices: Indices, seed: int = 0, epochs: Indices | int = 0) -> Batch:
         """Return a batch; a padding is None where nothing is padded.
@@ -141,43 +152,43 @@ class Examples:
         (batch, choices, length), and absent (batch, choices) marks what a row lacks of the batch's most
         choices, None where nothing is.
         """
-        drawing = (seed, epochs) if isinstance(self._form, DRAWN) else ()
-        batch: Batch = self._form.collate(indices, *drawing)
-        return batch
+        if isinstance(self._form, DRAWN):
+            return self._form.collate(indices, seed, epochs)
+        return self._form.collate(indices)
 
     @property
     def has_texts(self) -> bool:
         """Whether there are whole texts to write and to compare with (pairs)."""
-        return hasattr(self._form, "texts")
+        return isinstance(self._form, WITH_TEXTS)
 
     def texts(self, indices: Indices) -> list[str]:
         """Return the reference texts of pairs, whole."""
-        references: list[str] = self._form.texts(indices, "target_text")
-        return references
+        assert isinstance(self._form, WITH_TEXTS)
+        return self._form.texts(indices, "target_text")
 
     def sources(self, indices: Indices) -> list[str]:
         """Return the source texts of pairs, whole."""
-        sources: list[str] = self._form.texts(indices, "source_text")
-        return sources
+        assert isinstance(self._form, WITH_TEXTS)
+        return self._form.texts(indices, "source_text")
 
     def words(self, indices: Indices) -> Shares:
         """Return the words of examples, line ends included; chunks of a row share its (language models)."""
-        words: Shares = self._form.words[indices]
-        return words
+        assert isinstance(self._form, COUNTED)
+        return self._form.words[indices]
 
     def bytes(self, indices: Indices) -> Shares:
         """Return the bytes of examples, likewise."""
-        sizes: Shares = self._form.bytes[indices]
-        return sizes
+        assert isinstance(self._form, COUNTED)
+        return self._form.bytes[indices]
 
     def lacks_words(self) -> str | None:
         """Say why a split has no words to count, if it has none (language models)."""
         corpus = CORPORA.get(self.store.corpus)
         if corpus is not None and not corpus.has_words:
             return f"`{corpus.name}` is of bytes"
-        size, words = (
-            float(counts.sum()) - self.report.rows for counts in (self._form.bytes, self._form.words)
-        )
+        form = self._form
+        assert isinstance(form, COUNTED)
+        size, words = (float(counts.sum()) - self.report.rows for counts in (form.bytes, form.words))
         mean = size / max(words, 1.0)  # the ends of rows are no words
         if mean <= LONGEST_WORD:
             return None
@@ -195,7 +206,7 @@ class Examples:
 
 def _build_causal(
     store: Store, split: str, length: int, layout: str, streams: int | None, context: int
-) -> Any:
+) -> ExampleForm:
     """Return the examples of a causal language model."""
     if store.kind == "pairs":
         return PairTextExamples(store, split, length)

@@ -1,7 +1,6 @@
 """Which tokens of a split say something: those that are neither special nor unknown to the tokenizer."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +42,7 @@ def count_unknown(store: Store, split: str) -> tuple[int, int]:
     return sum(int((ids == store.tokenizer.unk_id).sum()) for ids in parts), sum(map(len, parts))
 
 
-def _read_ids(store: Store, split: str, column: str) -> Iterator[npt.NDArray[Any]]:
+def _read_ids(store: Store, split: str, column: str) -> Iterator[npt.NDArray[np.integer]]:
     """Yield the ids of a column, a part at a time, as they lie in the files."""
     for chunk in store.table(split).column(column).chunks:
         ids = flatten(chunk)

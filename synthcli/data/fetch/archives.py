@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from synthcli.errors import SynthError, WorkFailedError
 
@@ -67,7 +67,7 @@ class Header(tarfile.TarInfo):
     """A header of a tar; one that would be read without end, or backwards, is none."""
 
     @classmethod
-    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         header = super().frombuf(buf, encoding, errors)
         if header.size < 0 or (header.type in BEFORE_MEMBERS and header.size > LONGEST_HEADER):
             raise tarfile.ReadError(f"a header claims {header.size:,} bytes")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Literal, TypedDict, cast
 
 from synthcli.atomic_files import new_file, parents_of
 from synthcli.data.fetch.checksums import hash_file
@@ -74,9 +74,17 @@ def pack_folder(contents: Contents, target: Path, report: Progress) -> int:
     return len(files)
 
 
-def _describe_contents(files: list[Path], root: Path, report: Progress) -> list[dict[str, Any]]:
+class PackedFile(TypedDict):
+    """A file of a pack, as its list has it."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+def _describe_contents(files: list[Path], root: Path, report: Progress) -> list[PackedFile]:
     """Return path, size and hash of every file."""
-    entries: list[dict[str, Any]] = []
+    entries: list[PackedFile] = []
     done = 0
     for path in files:
         name, size = path.relative_to(root).as_posix(), path.stat().st_size
@@ -86,7 +94,7 @@ def _describe_contents(files: list[Path], root: Path, report: Progress) -> list[
     return entries
 
 
-def list_contents(contents: Contents, entries: list[dict[str, Any]]) -> bytes:
+def list_contents(contents: Contents, entries: list[PackedFile]) -> bytes:
     about = {"format": FORMAT, "kind": contents.kind, "name": contents.name, "folder": contents.folder}
     return (json.dumps({**about, "files": entries}, indent=1) + "\n").encode()
 
@@ -102,7 +110,7 @@ def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(make_header(name, len(data)), io.BytesIO(data))
 
 
-def add_file(tar: tarfile.TarFile, path: Path, described: dict[str, Any]) -> None:
+def add_file(tar: tarfile.TarFile, path: Path, described: PackedFile) -> None:
     """Add a file, which must still be the one that was described."""
     with path.open("rb") as stream:
         hashing = Hashing(stream)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn, cast, get_args
+from typing import IO, NoReturn, cast, get_args
 
 from synthcli.atomic_files import new_folder
 from synthcli.data.corpora.homes import data_root, is_filled
@@ -19,7 +19,7 @@ from synthcli.data.fetch.archives import (
     safe,
     write_member,
 )
-from synthcli.data.fetch.pack import FILES, FORMAT, LIST, Hashing, Kind
+from synthcli.data.fetch.pack import FILES, FORMAT, LIST, Hashing, Kind, PackedFile
 from synthcli.data.store.store import stores_root
 from synthcli.disk import guard_write
 from synthcli.errors import SynthError, WorkFailedError
@@ -38,7 +38,7 @@ class Listed:
     kind: Kind
     name: str
     folder: str
-    files: dict[str, dict[str, Any]]
+    files: dict[str, PackedFile]
 
 
 def unpack_pack(pack: Path, to: Path | None, report: Progress) -> tuple[Listed, Path]:

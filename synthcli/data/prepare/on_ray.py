@@ -36,7 +36,7 @@ def make_on_ray(
     try:
         remote = ray.remote(max_retries=ATTEMPTS_AFTER_LOSS)(make_pickled_shard)
         given = tokenizer.resolve(), (tokenizer / DESCRIPTION).read_text(), drafts.resolve()
-        running: set[Any] = set()
+        running: set[object] = set()
         for task in tasks:
             running.add(remote.remote(pickle.dumps(task, pickle.HIGHEST_PROTOCOL), *given))
             while len(running) >= _count_cores(ray) + WAITING:
@@ -97,7 +97,7 @@ def _count_cores(ray: Any) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def _collect_finished(ray: Any, running: set[Any]) -> Iterator[ShardDraft]:
+def _collect_finished(ray: Any, running: set[object]) -> Iterator[ShardDraft]:
     """Wait for one task or more, and yield what they made."""
     done, _ = ray.wait(list(running))
     for reference in done:

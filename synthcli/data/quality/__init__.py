@@ -44,7 +44,7 @@ def quality_report(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 def read_quality(
     folder: Path, unk_id: int, vocab_size: int, one_in: int, class_names: list[str]
-) -> tuple[dict[str, Any], Hashes]:
+) -> tuple[dict[str, object], Hashes]:
     """Return what a split holds, and the sorted hashes of its rows that are not empty."""
     coverage, lengths, kept = VocabularyCoverage(vocab_size, unk_id), dict[str, Lengths](), list[Hashes]()
     classes = ClassCounts(class_names)

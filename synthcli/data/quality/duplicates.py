@@ -1,7 +1,6 @@
 """Rows that stand twice, in one split or in two, by their hashes."""
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -51,7 +50,7 @@ def _count_runs(hashes: Hashes) -> tuple[int, int]:
     return distinct, max(longest, len(hashes) - begun)
 
 
-def count_overlaps(hashes: dict[str, Hashes]) -> list[dict[str, Any]]:
+def count_overlaps(hashes: dict[str, Hashes]) -> list[dict[str, str | int]]:
     """Return, for each later split and each earlier one, how many of its rows stand there too."""
     return [
         {

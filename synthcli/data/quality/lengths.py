@@ -1,7 +1,5 @@
 """How long the texts of a column are, counted in bounded memory."""
 
-from typing import Any
-
 import numpy as np
 
 from synthcli.data.store.ragged import Indices
@@ -33,7 +31,7 @@ class Lengths:
         self.least = least if self.least < 0 else min(self.least, least)
         self.longest = max(self.longest, longest)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return mean, quantiles, histogram: bin i counts lengths from `edges[i]` to below the next."""
         texts, last = int(self.exact.sum()), int(np.flatnonzero(self.binned).max(initial=0))
         ranks = np.cumsum(self.exact)

@@ -15,6 +15,9 @@ PROJECT = "synthcli"
 Place = tuple[str, str]  # module, name
 
 
+Defining = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+
+
 @dataclass(frozen=True)
 class Import:
     """A name bound by `import module` (`name` None) or `from module import name`."""
@@ -36,7 +39,7 @@ class Definition:
     """A function, a class, or an assignment of a module."""
 
     place: Place
-    node: ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+    node: Defining
 
     @property
     def members(self) -> list[ast.stmt]:
@@ -58,10 +61,10 @@ class Module:
     @cached_property
     def definitions(self) -> dict[str, Definition]:
         """Return every definition by its name, in the order of the file."""
-        found = {}
+        found: dict[str, Definition] = {}
         for node in self.tree.body:
-            for name in _bind_names(node):
-                found[name] = Definition((self.name, name), node)  # type: ignore[arg-type]
+            if isinstance(node, Defining):
+                found |= {name: Definition((self.name, name), node) for name in _bind_names(node)}
         return found
 
     @cached_property

@@ -24,6 +24,7 @@ from synthcli.importers.hugging_face import FAMILIES
 from synthcli.importers.hugging_face.bert import bert_entries
 from synthcli.importers.hugging_face.options import ACTIVATIONS, Options
 from synthcli.model import ModelConfig
+from synthcli.model_config.attention import AttentionConfig
 
 THEIR_ACTIVATIONS = {
     "gelu-tanh": "gelu_new",
@@ -109,8 +110,8 @@ def _drop_keys(value: Any, keys: tuple[str, ...]) -> Any:
 
 def _as_bert(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
     """Return BERT with the head of its task; a classifier that reads by a decoder is none."""
-    encoder = config.encoder
-    if encoder is None:
+    encoder, mixer = config.encoder, config.mixer
+    if encoder is None or not isinstance(mixer, AttentionConfig):
         return None
     is_classifier = config.task == "classification"
     options = {
@@ -120,11 +121,11 @@ def _as_bert(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> Nat
         "vocab_size": config.vocab_size,
         "hidden_size": config.d_model,
         "num_hidden_layers": encoder.layers,
-        "num_attention_heads": config.mixer.heads,  # type: ignore[union-attr]
+        "num_attention_heads": mixer.heads,
         "intermediate_size": config.d_ff,
         "hidden_act": THEIR_ACTIVATIONS[config.activation],
         "hidden_dropout_prob": config.dropout,
-        "attention_probs_dropout_prob": config.mixer.dropout,  # type: ignore[union-attr]
+        "attention_probs_dropout_prob": mixer.dropout,
         "max_position_embeddings": config.embeddings.max_positions or encoder.max_length,
         "type_vocab_size": config.embeddings.token_types,
         "layer_norm_eps": config.norm_eps,
@@ -146,8 +147,9 @@ def _as_bert(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> Nat
 
 def _as_gpt2(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> NativeModel | None:
     """Return GPT-2's language model; its maps are input-major, and query, key and value are one."""
-    decoder = config.decoder
-    assert decoder is not None
+    decoder, mixer = config.decoder, config.mixer
+    if decoder is None or not isinstance(mixer, AttentionConfig):
+        return None
     options = {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
@@ -155,12 +157,12 @@ def _as_gpt2(bundle: ExportBundle, config: ModelConfig, weights: Weights) -> Nat
         "vocab_size": config.vocab_size,
         "n_embd": config.d_model,
         "n_layer": decoder.layers,
-        "n_head": config.mixer.heads,  # type: ignore[union-attr]
+        "n_head": mixer.heads,
         "n_inner": config.d_ff,
         "n_positions": config.embeddings.max_positions or decoder.max_length,
         "activation_function": THEIR_ACTIVATIONS[config.activation],
         "resid_pdrop": config.dropout,
-        "attn_pdrop": config.mixer.dropout,  # type: ignore[union-attr]
+        "attn_pdrop": mixer.dropout,
         "embd_pdrop": config.dropout if config.embeddings.dropout is None else config.embeddings.dropout,
         "layer_norm_epsilon": config.norm_eps,
         "tie_word_embeddings": config.embeddings.tie != "none",

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from synthcli.data.config import BatchConfig, DataConfig, TokenizerConfig
 from synthcli.data.corpora import find_corpus
@@ -28,6 +27,7 @@ from synthcli.jobs.evaluate.outputs import Keep, keeper, refuse_no_outputs
 from synthcli.jobs.evaluate.source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.shortage import suggest_less
 from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
+from synthcli.model import TaskModel
 from synthcli.presets.schema import Experiment
 from synthcli.progress import Progress, no_progress
 from synthcli.runs import read_experiment, run_of
@@ -107,7 +107,7 @@ def evaluate_checkpoint(
 
 
 def evaluate_model(
-    model: nn.Module,
+    model: TaskModel,
     tokenizer: Tokenizer,
     examples: Examples,
     config: EvaluationConfig,
@@ -243,7 +243,7 @@ def file_name(result: Result, form: str | None = None) -> str:
     if result.options["beam"] != 1 and result.metric in ("bleu", "rouge", "cider", "accuracy"):
         words.append(f"beam-{result.options['beam']}")
     if result.metric == "rouge" and result.options["rouge_tokenizer"] != "ascii":
-        words.append(result.options["rouge_tokenizer"])
+        words.append(str(result.options["rouge_tokenizer"]))
     if form is not None:
         words.append(form)
     if result.limit is not None:

@@ -75,7 +75,7 @@ class SynthDecoderModel(SynthPreTrainedModel):
             seen = cache.step(run, vectors, attention_mask)
         output = BaseModelOutputWithPast(
             last_hidden_state=seen.hidden[-1],
-            past_key_values=cache,  # type: ignore[arg-type]
+            past_key_values=cache,  # type: ignore[arg-type]  # a cache of our own
             hidden_states=seen.hidden if every else None,
             attentions=seen.maps if maps else None,
         )

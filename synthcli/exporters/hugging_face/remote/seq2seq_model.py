@@ -124,7 +124,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
             seen = cache.step(run, vectors, decoder_attention_mask)
         output = Seq2SeqModelOutput(
             last_hidden_state=seen.hidden[-1],
-            past_key_values=cache,  # type: ignore[arg-type]
+            past_key_values=cache,  # type: ignore[arg-type]  # a cache of our own
             decoder_hidden_states=seen.hidden if every else None,
             decoder_attentions=seen.maps if maps else None,
             cross_attentions=source.restore_maps(seen.cross_maps) if maps else None,
