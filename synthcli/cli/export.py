@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -78,7 +78,7 @@ def export(
     return show_export(exported)
 
 
-def export_to_json(exported: "Exported") -> dict[str, Any]:
+def export_to_json(exported: "Exported") -> dict[str, object]:
     """Return what `--json` prints."""
     return {
         "path": str(exported.path),

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from synthcli.atomic_files import hold_temporary_folder
 from synthcli.children import Children
 from synthcli.disk import guard_write
 from synthcli.errors import WorkFailedError
+from synthcli.exporters.parity.report import Report
 from synthcli.exporters.parity_reference import ParityReference
 
 REPORT = "PARITY.json"
@@ -25,7 +25,13 @@ PASSING = "synth-parity-"  # what a killed process left of this name goes when t
 LAST_LINES = 3  # of what a process that failed said
 
 
-def check_parity(folder: Path, check: str, reference: ParityReference, **facts: object) -> dict[str, object]:
+class Certificate(Report):
+    """What `PARITY.json` says of a folder, and which exporter wrote it."""
+
+    exporter: str
+
+
+def check_parity(folder: Path, check: str, reference: ParityReference, **facts: object) -> Certificate:
     """Write `PARITY.json` into the folder and return it; raises where it does not hold.
 
     The process knows the standard library and what is installed; importing the project is refused there.
@@ -46,14 +52,14 @@ def check_parity(folder: Path, check: str, reference: ParityReference, **facts: 
         if code:
             said = " | ".join(errors.strip().splitlines()[-LAST_LINES:])
             raise WorkFailedError(f"the exported folder does not open without the project: {said}", KEPT)
-        report: dict[str, Any] = json.loads((place / REPORT).read_text(encoding="utf-8"))
+        report: Report = json.loads((place / REPORT).read_text(encoding="utf-8"))
     if not report["holds"]:
         raise WorkFailedError(
             f"the exported model computes something else: {'; '.join(report['reasons'])}", KEPT
         )
-    report = {"exporter": facts["exporter"], **report}
-    (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return report
+    certificate: Certificate = {"exporter": str(facts["exporter"]), **report}
+    (folder / REPORT).write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
+    return certificate
 
 
 def run(command: list[str], **options: object) -> tuple[int, str]:

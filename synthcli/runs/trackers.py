@@ -8,7 +8,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.presets.compare import flat
@@ -16,7 +16,7 @@ from synthcli.progress import Say
 from synthcli.runs.run import Run, is_main_process, runs_root
 
 if TYPE_CHECKING:
-    from synthcli.training.tracking import Tracking
+    from synthcli.training.tracking import TrackerClient, Tracking
 
 PROJECT = "synth"
 RUN_TAG = "synth.run"  # of MLflow: by which a run is found again
@@ -50,7 +50,7 @@ def start_tracking(run: Run, names: Sequence[str], say: Say) -> "Tracking":
     return Tracking(trackers, (run.journal, run.timings), configuration_of(run), say)
 
 
-def configuration_of(run: Run) -> dict[str, Any]:
+def configuration_of(run: Run) -> dict[str, object]:
     """Return the settings of a run by dotted key, as far as a tracker takes them, and which run it is."""
     preset = run.record.get("preset")
     settings = flat(preset) if isinstance(preset, dict) else {}
@@ -62,7 +62,7 @@ def configuration_of(run: Run) -> dict[str, Any]:
     return {**plain, "run": run.id, "command": run.record.get("verb", "train")}
 
 
-def _tensorboard(run: Run, step: int, is_known: bool) -> Any:
+def _tensorboard(run: Run, step: int, is_known: bool) -> "TrackerClient":
     """Return a writer of event files; those after the step, of a session that was killed, count no more."""
     from accelerate.tracking import TensorBoardTracker
 
@@ -70,7 +70,7 @@ def _tensorboard(run: Run, step: int, is_known: bool) -> Any:
     return TensorBoardTracker("tensorboard", run.path, **purge)
 
 
-def _wandb(run: Run, step: int, is_known: bool) -> Any:
+def _wandb(run: Run, step: int, is_known: bool) -> "TrackerClient":
     """Return a run of Weights & Biases by our id, on this machine unless `WANDB_MODE` says otherwise."""
     from accelerate.tracking import WandBTracker
 
@@ -85,7 +85,7 @@ def _wandb(run: Run, step: int, is_known: bool) -> Any:
     )
 
 
-def _mlflow(run: Run, step: int, is_known: bool) -> Any:
+def _mlflow(run: Run, step: int, is_known: bool) -> "TrackerClient":
     """Return a run of MLflow, known by its tag, beside the runs unless `MLFLOW_TRACKING_URI` says where."""
     if "MLFLOW_TRACKING_URI" not in os.environ:
         os.environ.setdefault(FILE_STORE, "true")
@@ -101,7 +101,7 @@ def _mlflow(run: Run, step: int, is_known: bool) -> Any:
     return MLflowTracker(experiment, run_id=own, run_name=_title_run(run), tags={RUN_TAG: run.id})
 
 
-def _trackio(run: Run, step: int, is_known: bool) -> Any:
+def _trackio(run: Run, step: int, is_known: bool) -> "TrackerClient":
     """Return a run of Trackio by our name for it."""
     import trackio
     from accelerate.tracking import TrackioTracker
@@ -116,7 +116,7 @@ def _trackio(run: Run, step: int, is_known: bool) -> Any:
     return Quiet(PROJECT, name=_title_run(run), resume="allow", **off)
 
 
-TRACKERS: dict[str, Callable[[Run, int, bool], Any]] = {
+TRACKERS: "dict[str, Callable[[Run, int, bool], TrackerClient]]" = {
     "tensorboard": _tensorboard,
     "trackio": _trackio,
     "wandb": _wandb,

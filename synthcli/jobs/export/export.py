@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -14,7 +13,7 @@ from synthcli.exporters import EXPORTERS, Exporter
 from synthcli.exporters.export_bundle import ExportBundle, ExportOptions
 from synthcli.exporters.folding import Folded, fold
 from synthcli.exporters.parity_reference import ParityReference, record_reference
-from synthcli.exporters.parity_report import REPORT, check_parity
+from synthcli.exporters.parity_report import REPORT, Certificate, check_parity
 from synthcli.exporters.safetensors_export import collect_tensors, hash_tensors, recompute_logits
 from synthcli.jobs.export.benchmarks import add_benchmarks
 from synthcli.jobs.export.card import card_of, generation_settings_of, name_of
@@ -32,7 +31,7 @@ class Exported:
     format: str
     changes: tuple[str, ...]
     parameters: tuple[int, int]
-    certificate: dict[str, Any]
+    certificate: Certificate
     files: dict[str, int]
 
 
@@ -119,7 +118,7 @@ def make_bundle(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> Exp
 
 def prove(
     folder: Path, to: str, exporter: Exporter, bundle: ExportBundle, reference: ParityReference
-) -> dict[str, Any]:
+) -> Certificate:
     """Return the certificate of a folder, which holds it too."""
     if exporter.is_checkpoint:
         reference = ParityReference(reference.tensors | recompute_logits(folder, bundle), reference.facts)
