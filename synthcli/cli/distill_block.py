@@ -121,7 +121,7 @@ def run_stages(
     """Run all stages of a pipeline, and show each."""
     from synthcli.cli.heal import report_healing
     from synthcli.cli.probe import show_probe
-    from synthcli.cli.train import watching
+    from synthcli.cli.train import TrainingScreen
     from synthcli.jobs.compress.pipeline import run_distillation, run_healing
 
     with screen.show_lost_result(lambda lost: show_stage(lost, as_json)):
@@ -132,7 +132,7 @@ def run_stages(
         show_distillation(distilled)
     with (
         tell_how_to_resume("heal"),
-        watching(job.name) as observer,
+        TrainingScreen(job.name) as observer,
         screen.show_lost_result(lambda lost: show_stage(lost, as_json)),
     ):
         done = run_healing(config, probed, distilled, observer)

@@ -103,7 +103,7 @@ def finetune(
     synth finetune RUN --source reviews.csv --corpus csv:text=review,label=mood
     ```
     """
-    from synthcli.cli.train import chosen_trackers, report_training, watching
+    from synthcli.cli.train import TrainingScreen, chosen_trackers, report_training
     from synthcli.jobs.finetune import Adaptation, adapted
     from synthcli.jobs.train import train_experiment
     from synthcli.runs.naming import refuse_run_name
@@ -114,7 +114,7 @@ def finetune(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ()), form
     )
     experiment = adapted(choose_start(checkpoint), adaptation, screen.say).with_name(name)
-    with tell_how_to_resume("train"), watching(experiment.name, trackers) as observer:
+    with tell_how_to_resume("train"), TrainingScreen(experiment.name, trackers) as observer:
         trained = train_experiment(experiment, observer, "finetune")
     report_training(trained)
     command = shlex.join(["synth", "eval", experiment.evaluation.metrics[0], str(trained.run.path)])

@@ -96,7 +96,7 @@ def heal(
     synth heal --resume
     ```
     """
-    from synthcli.cli.train import chosen_trackers, watching
+    from synthcli.cli.train import TrainingScreen, chosen_trackers
     from synthcli.jobs.compress import heal as job
     from synthcli.presets.compression import load_compression
     from synthcli.runs import MADE
@@ -113,7 +113,7 @@ def heal(
     asked = load_compression("heal", preset, scale, config, set_ or (), settings)
     with (
         tell_how_to_resume("heal"),
-        watching(checkpoint or "healing", trackers) as observer,
+        TrainingScreen(checkpoint or "healing", trackers) as observer,
         screen.show_lost_result(lambda lost: show_healing(lost, as_json)),
     ):
         if resume:

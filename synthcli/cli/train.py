@@ -184,7 +184,7 @@ def in_processes(
 
     refuse_few_gpus(processes, screen.say)
     for preset in presets or ():
-        with watching(preset) as observer:
+        with TrainingScreen(preset) as observer:
             fitted_to_store(load_preset(preset, scale, config, overrides), observer)
     there_before = set(list_runs())
     with tell_how_to_resume("train", f" --processes {processes}"):
@@ -217,7 +217,7 @@ def one(experiment: "Experiment", trackers: tuple[str, ...] = ()) -> "Trained":
     """Train one preset."""
     from synthcli.jobs.train import train_experiment
 
-    with watching(experiment.name, trackers) as observer:
+    with TrainingScreen(experiment.name, trackers) as observer:
         trained = train_experiment(experiment, observer)
     report_training(trained)
     return trained
@@ -242,14 +242,14 @@ def resume_training(
     is_preset = word is not None and (word.endswith(".toml") or word in preset_names())
     preset = word if word is not None and is_preset else str(run.preset)
     experiment = load_preset(preset, scale, config, overrides) if is_asked else None
-    with watching(run.name, trackers) as observer:
+    with TrainingScreen(run.name, trackers) as observer:
         trained = resume_run(run, experiment, observer)
     report_training(trained)
     return trained
 
 
-class watching:  # noqa: N801 - it is used as a word: `with watching(name) as observer`
-    """Show a training on the screen, and leave the terminal as it was."""
+class TrainingScreen:
+    """Shows a training, and leaves the terminal as it was: `with TrainingScreen(name) as observer`."""
 
     def __init__(self, name: str, trackers: tuple[str, ...] = ()) -> None:
         self.name, self.trackers = name, trackers

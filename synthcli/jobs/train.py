@@ -203,7 +203,7 @@ def _train(run: Run, experiment: Experiment, examples: Examples, observer: Obser
             validation = examples_of(store, "validation", model, data)
         else:
             observer.say(f"`{store.corpus}` has no validation split: no checkpoint is called the best")
-        watching = [] if observer.training is None else [observer.training(experiment.name)]
+        observers = [] if observer.training is None else [observer.training(experiment.name)]
         writing = run.callbacks(
             store.tokenizer, validation, store.hash, say=observer.say, trackers=observer.trackers
         )
@@ -217,7 +217,7 @@ def _train(run: Run, experiment: Experiment, examples: Examples, observer: Obser
                 OBJECTIVES[model.task],
                 experiment.training,
                 data.batch,
-                callbacks=[*writing, *watching, trackers],
+                callbacks=[*writing, *observers, trackers],
                 resume=newest,
             )
             if outcome.evaluation is not None and not outcome.is_interrupted:

@@ -218,7 +218,7 @@ def train_towards(
         for split in ("train", "validation")
         if split in store.splits
     }
-    watching = [] if observer.training is None else [observer.training(experiment.name)]
+    observers = [] if observer.training is None else [observer.training(experiment.name)]
     return train(
         student,
         texts["train"],
@@ -234,7 +234,7 @@ def train_towards(
                 observer.say,
                 observer.trackers,
             ),
-            *watching,
+            *observers,
             trackers,
         ],
         resume=newest,
