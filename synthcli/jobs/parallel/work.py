@@ -66,10 +66,10 @@ def attempt(work: WorkItem[Result], listener: Listener) -> Result | Failure:
 
 def observer_of(listener: Listener) -> Observer:
     """Return who tells a listener of a training."""
-    return Observer(listener.say, listener.progress, training=lambda name: Steps(listener))
+    return Observer(listener.say, listener.progress, training=lambda name: ProgressCallback(listener))
 
 
-class Steps(Callback):
+class ProgressCallback(Callback):
     """Tells a listener of the steps of a training."""
 
     def __init__(self, listener: Listener) -> None:

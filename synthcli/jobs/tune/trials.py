@@ -11,7 +11,7 @@ from synthcli.compare.search import Point
 from synthcli.errors import SynthError
 from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.compare.records import TRIALS, portable_settings
-from synthcli.jobs.parallel.work import Listener, Steps
+from synthcli.jobs.parallel.work import Listener, ProgressCallback
 from synthcli.jobs.reproduce.rows import refuse_incomplete, same, trains_alike
 from synthcli.jobs.train import Observer, resume_run, train_experiment
 from synthcli.presets.schema import Experiment
@@ -108,7 +108,7 @@ class Trial:
         return run.is_finished or (self.until is not None and _last_step(run) >= self.until)
 
 
-class Until(Steps):
+class Until(ProgressCallback):
     """Ends a training after a step as an interrupt would: it is saved there, unfinished, to be resumed."""
 
     def __init__(self, listener: Listener, until: int | None) -> None:

@@ -72,9 +72,9 @@ def test_a_worker_killed_midway_is_replaced_and_its_run_goes_on(
 
     def dying_once(packed: bytes) -> bytes:
         """Die in the third step of a training, behind a checkpoint, the first time."""
-        from synthcli.jobs.parallel.work import Steps
+        from synthcli.jobs.parallel.work import ProgressCallback
 
-        on_step = Steps.on_step
+        on_step = ProgressCallback.on_step
 
         def note(self: Any, training: Any, step: Any) -> None:
             if step.step == 3 and not killed.exists():
@@ -82,7 +82,7 @@ def test_a_worker_killed_midway_is_replaced_and_its_run_goes_on(
                 os.kill(os.getpid(), signal.SIGKILL)
             on_step(self, training, step)
 
-        Steps.on_step = note  # type: ignore[method-assign]
+        ProgressCallback.on_step = note  # type: ignore[method-assign]
         return carry_out_packed(packed)
 
     carry_out_packed = ray_crew.carry_out_packed
