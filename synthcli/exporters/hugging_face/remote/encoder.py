@@ -20,6 +20,8 @@ from synthcli.model.output_heads import pool_positions
 from synthcli.model.stack import Stack
 from synthcli.model.tasks import build_embeddings
 
+Inputs = tuple[Tensor | None, ...]  # tokens, mask, types, positions and vectors
+
 
 class SynthEncoderModel(SynthPreTrainedModel):
     """Hidden states of every position of an encoder, or of the decoder that a classifier reads by.
@@ -112,7 +114,7 @@ class SynthEncoderHead(SynthPreTrainedModel):
 
     def read(
         self,
-        inputs: tuple[Tensor | None, ...],
+        inputs: Inputs,
         output_attentions: bool | None,
         output_hidden_states: bool | None,
         others: dict[str, object],
