@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypedDict, Unpack
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processors, in microseconds
 
@@ -29,6 +29,17 @@ def cores() -> int:
         quota, period = map(int, QUOTA.read_text().split())
         return max(1, min(there, round(quota / period)))
     return there
+
+
+class StartOptions(TypedDict, total=False):
+    """Options of `Popen` for a process; its environment is this one's where none is given."""
+
+    cwd: Path | str | None
+    env: Mapping[str, str]
+    pass_fds: Sequence[int]
+    stdin: int
+    stdout: int
+    stderr: int
 
 
 class Children:
@@ -54,19 +65,19 @@ class Children:
     ) -> None:
         self.end()
 
-    def start(self, command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+    def start(self, command: Sequence[str], **options: Unpack[StartOptions]) -> "subprocess.Popen[bytes]":
         """Start a command with the options of `Popen`; its output is bytes."""
         process = subprocess.Popen(command, process_group=self._group(), **options)
         self._started.append(process)
         return process
 
     def start_module(
-        self, module: str, words: Sequence[str], env: Mapping[str, str] | None = None, **options: Any
+        self, module: str, words: Sequence[str], **options: Unpack[StartOptions]
     ) -> "subprocess.Popen[bytes]":
         """Start a module of this package in a Python of its own, which takes no module from where it runs."""
         paths = os.pathsep.join(safe_path())
-        environment = {**(os.environ if env is None else env), "PYTHONPATH": paths}
-        return self.start([sys.executable, "-P", "-m", module, *words], env=environment, **options)
+        options["env"] = {**options.get("env", os.environ), "PYTHONPATH": paths}
+        return self.start([sys.executable, "-P", "-m", module, *words], **options)
 
     def end(self) -> None:
         """Kill all that are left, and what they have started."""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from synthcli.atomic_files import hold_temporary_folder
@@ -62,10 +63,10 @@ def check_parity(folder: Path, check: str, reference: ParityReference, **facts: 
     return certificate
 
 
-def run(command: list[str], **options: object) -> tuple[int, str]:
+def run(command: list[str], cwd: str, env: Mapping[str, str]) -> tuple[int, str]:
     """Run a command to its end, or to that of this process; return its code and what it says of errors."""
     with Children() as children:
-        process = children.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+        process = children.start(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         _, errors = process.communicate()
     return process.returncode, errors.decode(errors="replace")
 

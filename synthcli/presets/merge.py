@@ -29,8 +29,10 @@ def merge_trees(base: Tree, over: Tree) -> Tree:
     merged = {key: value for key, value in base.items() if key not in dropped}
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = merge_trees(below, value) if both else value  # type: ignore[arg-type]
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[key] = merge_trees(below, value)
+        else:
+            merged[key] = value
     return merged
 
 

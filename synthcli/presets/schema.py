@@ -102,7 +102,7 @@ class Experiment(Config):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and self.model_dump() == other.model_dump()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # Python's own way to say that none is hashed
 
 
 def refuse_cutoffs(model: ModelConfig) -> None:

@@ -106,7 +106,7 @@ def _trackio(run: Run, step: int, is_known: bool) -> "TrackerClient":
     import trackio
     from accelerate.tracking import TrackioTracker
 
-    class Quiet(TrackioTracker):  # type: ignore[misc]
+    class Quiet(TrackioTracker):  # type: ignore[misc]  # Accelerate has no types
         """Its own way to finish, which finishes no second time when Python ends."""
 
         def finish(self) -> None:
