@@ -1,4 +1,4 @@
 """How a comparison is decided: pairs of figures, their spread over seeds and samples, verdicts by rule.
 
-Pure functions of arrays; `jobs/compare.py` trains and evaluates what is compared.
+Pure functions of arrays; `jobs/compare/compare.py` trains and evaluates what is compared.
 """
