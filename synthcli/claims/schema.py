@@ -40,7 +40,7 @@ class Setup(Config):
 class BaseClaim(Config):
     """What all kinds share.
 
-    `measure` is what is measured: a word of `synth compare --metric`, or one of ours (jobs/ledger/measures.py).
+    `measure` is what is measured: a word of `synth compare --metric`, or of ours (jobs/ledger/measures.py).
     `where` is the place in the publication, `printed` the figure as it stands there with its spread, of
     `printed_seeds` seeds where it says so. `source` is who said it: the paper, a repository (its own or
     another's), or an independent replication. `seen` tells where we read it, `second` a place that agrees.
