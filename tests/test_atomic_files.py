@@ -26,15 +26,15 @@ from synthcli.atomic_files import (
 HOLD = """
 import sys, time
 from pathlib import Path
-from synthcli.atomic_files import passing_folder
-with passing_folder(Path(sys.argv[1]), ".passing-") as folder:
+from synthcli.atomic_files import hold_temporary_folder
+with hold_temporary_folder(Path(sys.argv[1]), ".passing-") as folder:
     (folder / "large").write_text("x")
     print(folder, flush=True)
     time.sleep(60)
 """
 
 
-def test_a_passing_folder_is_gone_afterwards_whatever_happens(tmp_path: Path) -> None:
+def test_a_hold_temporary_folder_is_gone_afterwards_whatever_happens(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), hold_temporary_folder(tmp_path, ".passing-") as folder:
         assert folder.is_dir() and folder.parent == tmp_path
         raise ZeroDivisionError
@@ -58,10 +58,10 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path:
 LOOP = """
 import sys
 from pathlib import Path
-from synthcli.atomic_files import new_file, new_folder, passing_folder
+from synthcli.atomic_files import new_file, new_folder, hold_temporary_folder
 place, me = Path(sys.argv[1]), sys.argv[2]
 for number in range(60):
-    with passing_folder(place, ".passing-") as folder:
+    with hold_temporary_folder(place, ".passing-") as folder:
         (folder / me).write_text(me)
         assert [path.name for path in folder.iterdir()] == [me]
     with new_folder(place / "folder", replaces=True) as folder:
@@ -199,7 +199,7 @@ def test_a_disk_that_cannot_sync_is_not_asked_to(tmp_path: Path, monkeypatch: py
         sync(tmp_path)
 
 
-def test_a_disk_without_locks_has_passing_folders_too(
+def test_a_disk_without_locks_has_hold_temporary_folders_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".passing-left").mkdir()

@@ -88,7 +88,7 @@ def start(target: Path, sources: Path) -> "subprocess.Popen[bytes]":
     code = (
         "import sys; from pathlib import Path; from synthcli.kernels import builder;"
         f"builder.TRIAL = {ANY!r};"
-        "report = builder.build(Path(sys.argv[1]), 'cpu', sources=Path(sys.argv[2]), seconds=60);"
+        "report = builder.build_kernels(Path(sys.argv[1]), 'cpu', sources=Path(sys.argv[2]), seconds=60);"
         "sys.exit(not report.cpu.is_built)"
     )
     return subprocess.Popen([sys.executable, "-c", code, str(target), str(sources)])
