@@ -133,11 +133,11 @@ def evaluate(
     device: str = AUTO,
 ) -> "Result":
     """Evaluate a run by a metric, the first of its preset where none is named; a run keeps the result."""
-    from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint
+    from synthcli.jobs.evaluate.evaluate import EvaluationRequest, evaluate_checkpoint
 
     path = _checkpoint(run)
     where = None if source is None else Path(source)
-    asked = Request(metric or _metric_of(path), corpus, where, split, limit, beam, batch_size)
+    asked = EvaluationRequest(metric or _metric_of(path), corpus, where, split, limit, beam, batch_size)
     with on_device(device):
         return evaluate_checkpoint(path, asked)
 
@@ -176,11 +176,11 @@ def generate(
 ) -> list[str]:
     """Return a translation, or a prompt and what follows it, for each prompt."""
     from synthcli.evaluation.config import EvaluationConfig
-    from synthcli.jobs.generate import generated_texts
+    from synthcli.jobs.generate import generate_texts
 
     search = EvaluationConfig(metrics=("bleu",), beam=beam, max_length=max_length)
     with on_device(device):
-        return list(generated_texts(_checkpoint(run), list(prompts), search))
+        return list(generate_texts(_checkpoint(run), list(prompts), search))
 
 
 def distill(

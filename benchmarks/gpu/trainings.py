@@ -12,7 +12,7 @@ import torch
 from benchmarks.gpu.clock import seconds
 from benchmarks.gpu.parts import Bench
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.jobs.train import fitted
+from synthcli.jobs.train import fit_experiment
 from synthcli.model import build
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
@@ -60,7 +60,7 @@ def make(bench: Bench, name: str, *settings: str) -> Trainer:
     scale, own = ("paper", shape.settings) if bench.is_cuda else ("smoke", ())
     experiment = load_preset(shape.preset, scale, None, [*own, *settings])
     store = store_for(experiment.data)
-    experiment = fitted(experiment, store)
+    experiment = fit_experiment(experiment, store)
     seed_torch(0)
     model = build(experiment.model)
     examples = examples_of(store, "train", experiment.model, experiment.data)

@@ -12,7 +12,7 @@ from synthcli.presets.commands import build_command
 from synthcli.presets.scales import smallest_scale
 
 if TYPE_CHECKING:
-    from synthcli.jobs.check import Finding
+    from synthcli.jobs.check import PropertyFinding
 
 VERDICTS = {True: "holds ✓", False: "fails ✗"}
 
@@ -57,11 +57,11 @@ def check(
     screen.say(f"sound: {len(found)} properties hold\nnext: `{command}`")
 
 
-def list_findings(found: "list[Finding]") -> list[list[str]]:
+def list_findings(found: "list[PropertyFinding]") -> list[list[str]]:
     """Return one row a property."""
     return [[one.property, VERDICTS[one.holds], one.detail, f"{one.seconds:.2f}"] for one in found]
 
 
-def _to_json(one: "Finding") -> dict[str, object]:
+def _to_json(one: "PropertyFinding") -> dict[str, object]:
     """Return a finding under the keys that other programs read."""
     return {"promise": one.property, "is_kept": one.holds, "detail": one.detail, "seconds": one.seconds}

@@ -27,7 +27,7 @@ from synthcli.errors import NotWrittenError, Stopped, SynthError, did_you_mean
 
 if TYPE_CHECKING:
     from synthcli.evaluation.result import Result
-    from synthcli.jobs.evaluate.evaluate import Request
+    from synthcli.jobs.evaluate.evaluate import EvaluationRequest
 
 
 Metric = Annotated[
@@ -196,10 +196,10 @@ def evaluate(
     refuse_given(metric, teacher=teacher, reference=reference, picture=picture)
     if rouge_tokenizer is not None:
         refuse_rouge_tokenizer(metric, rouge_tokenizer)
-    from synthcli.jobs.evaluate.evaluate import Request
+    from synthcli.jobs.evaluate.evaluate import EvaluationRequest
 
     options = (limit, beam, batch_size, rouge_tokenizer, form, save_outputs)
-    asked = Request(metric, corpus, source, split, *options)
+    asked = EvaluationRequest(metric, corpus, source, split, *options)
     named: list[str | None] = [*checkpoints] if checkpoints else [None]
     results: list[Result] = []
     try:
@@ -280,7 +280,7 @@ def refuse_rouge_tokenizer(metric: str, name: str) -> None:
         raise SynthError(message, did_you_mean(name, ROUGE_TOKENIZERS))
 
 
-def evaluate_one(word: str | None, request: "Request") -> "Result":
+def evaluate_one(word: str | None, request: "EvaluationRequest") -> "Result":
     """Evaluate one checkpoint; without a word, the newest that the metric fits."""
     from synthcli.cli.evaluation_progress import EvaluationBar
     from synthcli.cli.preparing_progress import PreparationBar

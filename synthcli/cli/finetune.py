@@ -104,7 +104,7 @@ def finetune(
     ```
     """
     from synthcli.cli.train import TrainingScreen, chosen_trackers, report_training
-    from synthcli.jobs.finetune import Adaptation, adapted
+    from synthcli.jobs.finetune import Adaptation, adapt_experiment
     from synthcli.jobs.train import train_experiment
     from synthcli.runs.naming import refuse_run_name
 
@@ -113,7 +113,7 @@ def finetune(
     adaptation = Adaptation(
         corpus, source, task, preset, scale, tuple(freeze or ()), new_vocabulary, tuple(set_ or ()), form
     )
-    experiment = adapted(choose_start(checkpoint), adaptation, screen.say).with_name(name)
+    experiment = adapt_experiment(choose_start(checkpoint), adaptation, screen.say).with_name(name)
     with tell_how_to_resume("train"), TrainingScreen(experiment.name, trackers) as observer:
         trained = train_experiment(experiment, observer, "finetune")
     report_training(trained)

@@ -11,7 +11,7 @@ from synthcli.cli.completion import FORMS, ORIGINS, make_completer
 from synthcli.errors import SynthError
 
 if TYPE_CHECKING:
-    from synthcli.jobs.importing import Report
+    from synthcli.jobs.importing import ImportReport
 
 Source = Annotated[
     Path | None,
@@ -79,13 +79,15 @@ def import_(
     synth import model.pt --from srupp --heads 1 -o srupp
     ```
     """
-    from synthcli.jobs.importing import Request, import_model, origin_of
+    from synthcli.jobs.importing import ImportRequest, import_model, origin_of
 
     if path is None:
         rows = [[key, meaning] for key, meaning in origin_of(origin).options.items()]
         title = f"options of `--from {origin}`, {origin_of(origin).title}"
         return screen.table(title if rows else f"{title}: none", ["option", "what it says"], rows)
-    request = Request(origin, path, output, pairs(option or []), parse_heads(heads), base, tokenizer, form)
+    request = ImportRequest(
+        origin, path, output, pairs(option or []), parse_heads(heads), base, tokenizer, form
+    )
     report = import_model(request)
     if as_json:
         return screen.data(json.dumps(vars(report) | {"checkpoint": str(report.checkpoint)}, indent=2))
@@ -115,11 +117,11 @@ def parse_heads(heads: str | None) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def show_import(report: "Report") -> None:
+def show_import(report: "ImportReport") -> None:
     """Say what was inferred and assumed, and what the checkpoint is good for."""
-    from synthcli.jobs.importing import unused_lines
+    from synthcli.jobs.importing import explain_unused
 
-    for line in (*report.notes, *unused_lines(report)):
+    for line in (*report.notes, *explain_unused(report)):
         screen.say(line)
     what = f"{report.parameters:,} parameters, task `{report.task}`"
     if report.tokenizer is None:

@@ -11,8 +11,8 @@ from synthcli.cli.completion import BUILDS, make_completer
 from synthcli.errors import SynthError, WorkFailedError, did_you_mean
 
 if TYPE_CHECKING:
-    from synthcli.jobs.kernels import Finding
-    from synthcli.kernels.status import Found
+    from synthcli.jobs.kernels import KernelFinding
+    from synthcli.kernels.status import FoundLibrary
 
 app = typer.Typer(help="Build, show and test the native kernels of SRU and SRU++.", no_args_is_help=True)
 
@@ -124,7 +124,7 @@ def test(as_json: AsJson = False) -> None:
     screen.say(f"right: {len(found)} recurrences; errors are against float64")
 
 
-Status = dict[str, "tuple[Found, str]"]
+Status = dict[str, "tuple[FoundLibrary, str]"]
 
 
 def kernels_to_json(found: Status) -> dict[str, object]:
@@ -135,7 +135,7 @@ def kernels_to_json(found: Status) -> dict[str, object]:
     }
 
 
-def describe_build(found: "Found") -> str:
+def describe_build(found: "FoundLibrary") -> str:
     """Say by what a library was compiled and for what, or why it was not."""
     part = found.part
     if part is None:
@@ -145,7 +145,7 @@ def describe_build(found: "Found") -> str:
     return f"yes, by {part.version} for {' '.join(part.targets)}"
 
 
-def in_use(found: "Found", reason: str) -> str:
+def in_use(found: "FoundLibrary", reason: str) -> str:
     """Say as what a library runs, or why it does not."""
     if not reason:
         return f"yes, as {found.target}"
@@ -153,7 +153,7 @@ def in_use(found: "Found", reason: str) -> str:
     return "no" if is_told else f"no: {reason}"
 
 
-def _format_finding(one: "Finding") -> list[str]:
+def _format_finding(one: "KernelFinding") -> list[str]:
     figures = (one.forward, one.forward_torch, one.gradients, one.gradients_torch)
     return [
         one.device,

@@ -21,7 +21,7 @@ import typer
 
 from synthcli.children import Children
 from synthcli.cli import screen
-from synthcli.cli.rank import Failure
+from synthcli.cli.rank import RankFailure
 from synthcli.errors import Stopped, SynthError, WorkFailedError
 
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -40,7 +40,7 @@ class Rank:
     number: int
     process: "subprocess.Popen[bytes]"
     channel: Connection
-    failure: Failure | None = None
+    failure: RankFailure | None = None
     is_ended_by_us: bool = False
 
     @property
@@ -51,7 +51,7 @@ class Rank:
         """Notice its end, and what it says of it."""
         if self.process.poll() is not None and self.channel.poll():
             try:
-                self.failure = Failure(**self.channel.recv())
+                self.failure = RankFailure(**self.channel.recv())
             except (EOFError, OSError):  # it says nothing
                 return
 

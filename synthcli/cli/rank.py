@@ -23,7 +23,7 @@ PEER_LOST = ("connection closed by peer", "connection reset by peer", "socket cl
 
 
 @dataclass(frozen=True)
-class Failure:
+class RankFailure:
     """How a process failed: for want of memory, by a mistake, a bug, a signal, or since another one is gone.
 
     `text` says more, `setting` what needs less memory.
@@ -91,20 +91,20 @@ def tell_launcher(launcher: Connection, error: BaseException) -> int:
     return failure.exit_code
 
 
-def describe_end(error: BaseException) -> Failure:
+def describe_end(error: BaseException) -> RankFailure:
     """Put what ended this process into words."""
     if isinstance(error, OSError) and not is_of_a_lost_peer(error):
         error = unforeseen(error)
     if isinstance(error, OutOfMemoryError):  # of this process alone, as its device may be
-        return Failure("memory", error.message, error.hint, setting=error.setting)
+        return RankFailure("memory", error.message, error.hint, setting=error.setting)
     if isinstance(error, SynthError):
-        return Failure("mistake", error.message, error.hint, error.exit_code)
+        return RankFailure("mistake", error.message, error.hint, error.exit_code)
     if isinstance(error, Interrupted | KeyboardInterrupt):
-        return Failure("signal", "interrupted", exit_code=Stopped.exit_code)
+        return RankFailure("signal", "interrupted", exit_code=Stopped.exit_code)
     first_line = str(error).strip().partition("\n")[0]
     if is_of_a_lost_peer(error):
-        return Failure("lost", first_line)
-    return Failure("bug", "".join(traceback.format_exception(error)))
+        return RankFailure("lost", first_line)
+    return RankFailure("bug", "".join(traceback.format_exception(error)))
 
 
 def is_of_a_lost_peer(error: BaseException) -> bool:

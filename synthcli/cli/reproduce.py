@@ -17,7 +17,7 @@ from synthcli.safe_read import read_json
 if TYPE_CHECKING:
     from synthcli.jobs.compress.report_types import DistillResult
     from synthcli.jobs.reproduce.rows import Reproduction
-    from synthcli.reproduce.table import Row
+    from synthcli.reproduce.table import ResultRow
 
 Presets = Annotated[
     list[str] | None,
@@ -116,7 +116,7 @@ def _reproduce_presets(presets: list[str], asked: "Reproduction", as_json: bool)
     show_all(results, as_json)
 
 
-def show_rows(rows: "list[Row]", table: object, scale: str, as_json: bool) -> None:
+def show_rows(rows: "list[ResultRow]", table: object, scale: str, as_json: bool) -> None:
     """Print the rows as a table, or what the report holds as JSON."""
     from synthcli.reproduce.table import COLUMNS, row_cells
 

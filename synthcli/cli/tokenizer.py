@@ -75,7 +75,7 @@ def train(
     ```
     """
     from synthcli.cli.prepare_corpus import tokenizer_config
-    from synthcli.jobs.tokenizers import Training, refuse, trained, write
+    from synthcli.jobs.tokenizers import Training, refuse, train_or_reuse, write
 
     config = tokenizer_config(kind, vocab_size, None)
     text = Training(config, tuple(files or ()), corpus, source, least_count)
@@ -86,7 +86,7 @@ def train(
         def report(what: str, done: int, total: int | None, note: str = "") -> None:
             bar.update(task, description=what, completed=done)
 
-        tokenizer = trained(text, report)
+        tokenizer = train_or_reuse(text, report)
     write(tokenizer, output)
     if as_json:
         screen.data(

@@ -166,11 +166,11 @@ def show_training_plan(
     if not with_store:
         return show_plan(presets, scale, config, overrides)
     from synthcli.cli.plan import show_plans
-    from synthcli.jobs.train import planned
+    from synthcli.jobs.train import plan_with_store
     from synthcli.presets import load_preset
 
     experiments = [load_preset(preset, scale, config, overrides) for preset in presets]
-    return show_plans([planned(experiment) for experiment in experiments])
+    return show_plans([plan_with_store(experiment) for experiment in experiments])
 
 
 def in_processes(
@@ -178,14 +178,14 @@ def in_processes(
 ) -> None:
     """Prepare the stores once, then train in several processes."""
     from synthcli.cli.processes import launch
-    from synthcli.jobs.train import fitted_to_store
+    from synthcli.jobs.train import fit_to_store
     from synthcli.presets import load_preset
     from synthcli.runs import list_runs
 
     refuse_few_gpus(processes, screen.say)
     for preset in presets or ():
         with TrainingScreen(preset) as observer:
-            fitted_to_store(load_preset(preset, scale, config, overrides), observer)
+            fit_to_store(load_preset(preset, scale, config, overrides), observer)
     there_before = set(list_runs())
     with tell_how_to_resume("train", f" --processes {processes}"):
         launch(processes, lambda setting: how_to_go_on(processes, find_begun_runs(there_before), setting))

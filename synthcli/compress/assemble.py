@@ -25,7 +25,7 @@ from synthcli.training.weights import load_weights, weights_of
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptLayer:
     """A layer of the old model, by its number."""
 
     layer: int
@@ -60,7 +60,9 @@ def with_mixers(
     return build_with_weights(new, weights, norms)
 
 
-def with_layers(model: nn.Module, config: ModelConfig, layers: Sequence[Kept | New], stack: str) -> TaskModel:
+def with_layers(
+    model: nn.Module, config: ModelConfig, layers: Sequence[KeptLayer | New], stack: str
+) -> TaskModel:
     """Return a model whose stack has these layers, in evaluation mode; it shares no memory."""
     table: StackConfig = getattr(config, stack)
     if not layers:
@@ -69,7 +71,7 @@ def with_layers(model: nn.Module, config: ModelConfig, layers: Sequence[Kept | N
     prefix, old = f"{stack}.blocks.", weights_of(model)
     weights = {name: tensor for name, tensor in old.items() if not name.startswith(prefix)}
     for number, layer in enumerate(layers):
-        if isinstance(layer, Kept):
+        if isinstance(layer, KeptLayer):
             check_layer(config, layer.layer, stack)
             kinds[number], widths[number] = (
                 config.mixer_of(table, layer.layer),

@@ -25,7 +25,7 @@ from synthcli.model.autograd import FunctionContext
 from synthcli.model.interface import get_config, get_stack
 from synthcli.model.stack import Stack
 from synthcli.objectives import CACHE_ELEMENTS, IGNORED, Batch, real_targets
-from synthcli.training.trainer import Examples, Indices
+from synthcli.training.trainer import Indices, TrainingExamples
 
 Logits = Float[Tensor, "positions vocabulary"]
 Forward = Callable[[nn.Module, Batch, Tensor | None], Tensor]  # logits of the positions that are selected
@@ -157,7 +157,7 @@ class _Divergence(torch.autograd.Function):
 _summed_divergence: Callable[[Tensor, Tensor, float], Tensor] = _Divergence.apply
 
 
-class _TaskExamples(Examples, Protocol):
+class _TaskExamples(TrainingExamples, Protocol):
     task: str
 
 

@@ -29,7 +29,7 @@ class Token:
 
 
 @dataclass
-class Row:
+class PromptRow:
     """What one prompt still has to read, and how many tokens it may write."""
 
     number: int
@@ -43,7 +43,7 @@ def write_tokens(
     select: Callable[[S, Tensor], S],
     state: S,
     tokens: Tensor,
-    rows: list[Row],
+    rows: list[PromptRow],
     options: SearchOptions,
     sampling: Sampling,
 ) -> Iterator[Token]:
@@ -69,7 +69,9 @@ def write_tokens(
         rows, tokens = [rows[place] for place in going], torch.tensor([chosen[place] for place in going])
 
 
-def chosen_tokens(logits: Tensor, rows: list[Row], banned: tuple[int, ...], sampling: Sampling) -> list[int]:
+def chosen_tokens(
+    logits: Tensor, rows: list[PromptRow], banned: tuple[int, ...], sampling: Sampling
+) -> list[int]:
     """Return the next token of each row: its prompt's own, where that goes on, and nothing is drawn."""
     open_ = [place for place, row in enumerate(rows) if not row.forced]
     chosen = [row.forced[0] if row.forced else 0 for row in rows]
@@ -153,5 +155,5 @@ def go_on(
     yield from write_tokens(step, select, state, nexts, rows, options, sampling)
 
 
-def rows_for(count: int, first: int, lengths: list[int], sampling: Sampling) -> list[Row]:
-    return [Row(place, sampling.generator(first + place), lengths[place]) for place in range(count)]
+def rows_for(count: int, first: int, lengths: list[int], sampling: Sampling) -> list[PromptRow]:
+    return [PromptRow(place, sampling.generator(first + place), lengths[place]) for place in range(count)]

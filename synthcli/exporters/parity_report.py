@@ -13,7 +13,7 @@ from synthcli.atomic_files import hold_temporary_folder
 from synthcli.children import Children
 from synthcli.disk import guard_write
 from synthcli.errors import WorkFailedError
-from synthcli.exporters.parity.report import Report
+from synthcli.exporters.parity.report import ParityReport
 from synthcli.exporters.parity_reference import ParityReference
 
 REPORT = "PARITY.json"
@@ -26,7 +26,7 @@ PASSING = "synth-parity-"  # what a killed process left of this name goes when t
 LAST_LINES = 3  # of what a process that failed said
 
 
-class Certificate(Report):
+class Certificate(ParityReport):
     """What `PARITY.json` says of a folder, and which exporter wrote it."""
 
     exporter: str
@@ -53,7 +53,7 @@ def check_parity(folder: Path, check: str, reference: ParityReference, **facts: 
         if code:
             said = " | ".join(errors.strip().splitlines()[-LAST_LINES:])
             raise WorkFailedError(f"the exported folder does not open without the project: {said}", KEPT)
-        report: Report = json.loads((place / REPORT).read_text(encoding="utf-8"))
+        report: ParityReport = json.loads((place / REPORT).read_text(encoding="utf-8"))
     if not report["holds"]:
         raise WorkFailedError(
             f"the exported model computes something else: {'; '.join(report['reasons'])}", KEPT

@@ -16,7 +16,7 @@ BYTES = 16  # a parameter of the deep model: 8 in float64, and in float32 4 for 
 
 
 @dataclass(frozen=True)
-class Finding:
+class PropertyFinding:
     """One property of a model; `detail` is what was measured, or what went wrong."""
 
     property: str
@@ -26,7 +26,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Size:
+class CheckSize:
     """Parameters of a model, and of the `layers` deep one that one property is about; `memory` in bytes."""
 
     parameters: int
@@ -35,20 +35,20 @@ class Size:
     memory: int
 
 
-def size(experiment: Experiment) -> Size:
+def size(experiment: Experiment) -> CheckSize:
     """Tell how large the models to be checked are, before one is made."""
     deep = experiment.model_copy(update={"model": deeper(experiment.model, DEPTH)})
     own, most = parameters_of(experiment).total, parameters_of(deep).total
-    return Size(own, most, DEPTH, BYTES * max(own, most))
+    return CheckSize(own, most, DEPTH, BYTES * max(own, most))
 
 
-def findings(config: ModelConfig) -> list[Finding]:
+def findings(config: ModelConfig) -> list[PropertyFinding]:
     """Test every property that means something for a model."""
     with torch.random.fork_rng(devices=[]):
         return [_test_one(name, check, config) for name, check in checks_of(config).items()]
 
 
-def _test_one(name: str, check: Check, config: ModelConfig) -> Finding:
+def _test_one(name: str, check: Check, config: ModelConfig) -> PropertyFinding:
     """Test one property; whatever a check raises is an answer, and the others are still worth knowing."""
     start = time.perf_counter()
     try:
@@ -57,7 +57,7 @@ def _test_one(name: str, check: Check, config: ModelConfig) -> Finding:
         holds, detail = False, str(error)
     except Exception as error:
         holds, detail = False, _describe_error(error)
-    return Finding(name, holds, detail, time.perf_counter() - start)
+    return PropertyFinding(name, holds, detail, time.perf_counter() - start)
 
 
 def _describe_error(error: Exception) -> str:

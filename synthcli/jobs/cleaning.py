@@ -35,7 +35,7 @@ def plan_store_removal(words: Sequence[str], leftovers: bool = False) -> list[Re
     if leftovers:
         kinds = ("leftover", "unfinished")
         chosen |= {one.path: one for one in there if one.kind in kinds and not one.is_in_use}
-    return [planned(one, runs) for one in chosen.values()]
+    return [plan_removal(one, runs) for one in chosen.values()]
 
 
 def readers(found: Sequence[Found]) -> dict[str, list[Found]]:
@@ -47,7 +47,7 @@ def readers(found: Sequence[Found]) -> dict[str, list[Found]]:
     return runs
 
 
-def planned(one: FoundStore, runs: dict[str, list[Found]]) -> Removal[FoundStore]:
+def plan_removal(one: FoundStore, runs: dict[str, list[Found]]) -> Removal[FoundStore]:
     """Return the removal of a store; one that a run at work reads is refused."""
     refuse_removal(one)
     reading = runs.get(one.hash or "", [])

@@ -61,7 +61,7 @@ class Adaptation:
     form: str | None = None
 
 
-def adapted(path: Path, adaptation: Adaptation, say: Say = say_nothing) -> Experiment:
+def adapt_experiment(path: Path, adaptation: Adaptation, say: Say = say_nothing) -> Experiment:
     """Return the experiment that finetunes a checkpoint; what is taken that nobody named is said."""
     checkpoint = load_checkpoint(path)
     kind = find_corpus(adaptation.corpus).kind
@@ -101,7 +101,7 @@ def adapted(path: Path, adaptation: Adaptation, say: Say = say_nothing) -> Exper
         "evaluation": evaluation,
         "start": start.model_dump(),
     }
-    return validated(table)
+    return validate_adapted(table)
 
 
 def tokenizer_for(checkpoint: Checkpoint, base: Experiment, adaptation: Adaptation) -> TokenizerConfig:
@@ -123,7 +123,7 @@ def as_name(corpus: str) -> str:
     return UNFIT.sub("-", shorten_name(corpus)).strip("-")
 
 
-def validated(table: Mapping[str, object]) -> Experiment:
+def validate_adapted(table: Mapping[str, object]) -> Experiment:
     """Return the experiment, or raise with what the checkpoint, the corpus and the settings do not share."""
     try:
         return Experiment.model_validate(table)

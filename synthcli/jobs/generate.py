@@ -80,9 +80,9 @@ class Writer:
 
     def _batch(self, prompts: list[str], first: int) -> Iterator[Piece]:
         if isinstance(self.model, MaskedLM):
-            yield from (self._filled(prompt, first + n) for n, prompt in enumerate(prompts))
+            yield from (self._fill_masks(prompt, first + n) for n, prompt in enumerate(prompts))
         elif self.asked.search.beam > 1:
-            yield from self._searched(prompts, first)
+            yield from self._write_searched(prompts, first)
         else:
             begins = prompts if self._is_lm and not self.answers else [""] * len(prompts)
             yield from in_order(self._streams(prompts, first), begins, self.tokenizer, first)
@@ -123,7 +123,7 @@ class Writer:
                 raise SynthError(message, "shorten the prompt")
         return rows
 
-    def _searched(self, prompts: list[str], first: int) -> Iterator[Piece]:
+    def _write_searched(self, prompts: list[str], first: int) -> Iterator[Piece]:
         """Yield whole texts: what a beam holds best is known at its end."""
         for number, ids in enumerate(self._ids(prompts, first)):
             if isinstance(self.model, Seq2Seq):
@@ -137,7 +137,7 @@ class Writer:
             facts = {"tokens": len(found.tokens), "is_finished": found.is_finished, "score": found.score}
             yield Piece(first + number, text, True, facts)
 
-    def _filled(self, prompt: str, number: int) -> Piece:
+    def _fill_masks(self, prompt: str, number: int) -> Piece:
         """Return a text with its masks filled in, each by itself."""
         assert isinstance(self.model, MaskedLM)
         parts = split_at_masks(prompt)
@@ -229,7 +229,7 @@ def text_since(text: str, shown: str, is_whole: bool) -> str:
     return text[len(shown) :]
 
 
-def generated_texts(path: Path, prompts: list[str], config: EvaluationConfig) -> Iterator[str]:
+def generate_texts(path: Path, prompts: list[str], config: EvaluationConfig) -> Iterator[str]:
     """Yield a translation, or a prompt and its continuation, for each prompt."""
     text = ""
     for piece in Writer(path, Asked(config)).pieces(prompts):

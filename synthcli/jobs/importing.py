@@ -27,7 +27,7 @@ ELSEWHERE = "choose another folder with `-o DIR`"
 
 
 @dataclass(frozen=True)
-class Request:
+class ImportRequest:
     """`options` are the original's own; `tokenizer` is a folder that holds one, where the origin has none.
 
     `form` is that in which texts are read, where nothing tells, or tells wrong.
@@ -44,7 +44,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """What was made of what; `unused` are tensors that none of ours is made of, and `reasons` say why."""
 
     checkpoint: Path
@@ -58,7 +58,7 @@ class Report:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def import_model(request: Request) -> Report:
+def import_model(request: ImportRequest) -> ImportReport:
     """Write a checkpoint of a model from elsewhere; whatever does not fit leaves nothing behind."""
     origin = origin_of(request.origin)
     refuse(request, origin)
@@ -70,7 +70,7 @@ def import_model(request: Request) -> Report:
     tokenizer = tokenizer_for(request, result)
     check_vocabulary(tokenizer, result)
     imported = result.imported
-    report = Report(
+    report = ImportReport(
         checkpoint=output,
         origin=request.origin,
         source=str(request.path),
@@ -93,7 +93,7 @@ def origin_of(name: str) -> Origin:
     return ORIGINS[name]
 
 
-def refuse(request: Request, origin: Origin) -> None:
+def refuse(request: ImportRequest, origin: Origin) -> None:
     """Refuse what this origin has no use for, before anything is read."""
     if not request.path.exists():
         raise SynthError(f"there is nothing at `{request.path}`", "name a file of weights, or a folder")
@@ -111,7 +111,7 @@ def refuse(request: Request, origin: Origin) -> None:
             raise SynthError(f"unknown option `{key}` of `--from {request.origin}`", known)
 
 
-def output_of(request: Request) -> Path:
+def output_of(request: ImportRequest) -> Path:
     """Return where the checkpoint goes: where it is wanted, or under `imported`, named as its source."""
     if request.output is not None:
         return request.output
@@ -120,13 +120,13 @@ def output_of(request: Request) -> Path:
     return Path("imported") / (path.stem if is_weights else path.name)
 
 
-def read_origin(request: Request, origin: Origin) -> ImportResult:
+def read_origin(request: ImportRequest, origin: Origin) -> ImportResult:
     source = ImportSource(request.path, request.options, request.heads, request.base)
     with explain_refusal(f"`{request.path}` describes"):
         return origin.read(source)
 
 
-def tokenizer_for(request: Request, result: ImportResult) -> Tokenizer | None:
+def tokenizer_for(request: ImportRequest, result: ImportResult) -> Tokenizer | None:
     """Return the tokenizer wanted, else the one beside the weights, if any; it keeps the form of texts."""
     folder = request.tokenizer or result.folder
     if request.tokenizer is not None and not request.tokenizer.is_dir():
@@ -151,7 +151,7 @@ def check_vocabulary(tokenizer: Tokenizer | None, result: ImportResult) -> None:
         )
 
 
-def record(request: Request, report: Report, result: ImportResult) -> dict[str, object]:
+def record(request: ImportRequest, report: ImportReport, result: ImportResult) -> dict[str, object]:
     """Return what the checkpoint keeps of where it came from: every tensor is used, or named with why not."""
     return {
         "synth": synthcli.__version__,
@@ -175,7 +175,7 @@ def sha256_of(path: Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def unused_lines(report: Report) -> list[str]:
+def explain_unused(report: ImportReport) -> list[str]:
     """Return a line for each reason to leave tensors, with as many names as fit."""
     lines = []
     for why in dict.fromkeys(report.reasons.values()):

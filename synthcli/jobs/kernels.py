@@ -25,7 +25,7 @@ EXACT_ENOUGH = {torch.float64: 1e-12, torch.float32: 3e-6, torch.bfloat16: 1e-2}
 
 
 @dataclass(frozen=True)
-class Case:
+class RecurrenceCase:
     """A recurrence to try: its size and what it has."""
 
     name: str
@@ -41,21 +41,21 @@ class Case:
 
 
 CASES = (
-    Case("one step", 2, 1, 8),
-    Case("plain", 3, 67, 33),
-    Case("wide", 2, 130, 257),
-    Case("nothing skipped", 2, 40, 24, has_skip=False),
-    Case("skip from u", 2, 40, 24, parts=4, has_skip=False),
-    Case("bidirectional", 2, 67, 34, bidirectional=True),
-    Case("padding", 3, 45, 32, has_padding=True),
-    Case("documents", 2, 45, 32, has_starts=True),
-    Case("dropout", 3, 40, 40, has_mask=True),
-    Case("all at once", 3, 67, 34, 4, False, True, True, True, True),
+    RecurrenceCase("one step", 2, 1, 8),
+    RecurrenceCase("plain", 3, 67, 33),
+    RecurrenceCase("wide", 2, 130, 257),
+    RecurrenceCase("nothing skipped", 2, 40, 24, has_skip=False),
+    RecurrenceCase("skip from u", 2, 40, 24, parts=4, has_skip=False),
+    RecurrenceCase("bidirectional", 2, 67, 34, bidirectional=True),
+    RecurrenceCase("padding", 3, 45, 32, has_padding=True),
+    RecurrenceCase("documents", 2, 45, 32, has_starts=True),
+    RecurrenceCase("dropout", 3, 40, 40, has_mask=True),
+    RecurrenceCase("all at once", 3, 67, 34, 4, False, True, True, True, True),
 )
 
 
 @dataclass(frozen=True)
-class Finding:
+class KernelFinding:
     """Largest errors of a kernel, and of plain torch in the same numbers, relative to float64."""
 
     device: str
@@ -80,28 +80,28 @@ def devices() -> list[str]:
     return list(present)
 
 
-def findings(device: str) -> Iterator[Finding]:
+def findings(device: str) -> Iterator[KernelFinding]:
     """Try the kernels of a device on every case, in every type of numbers."""
     for dtype in EXACT_ENOUGH:
         for case in CASES:
-            yield tried(case, dtype, device)
+            yield try_case(case, dtype, device)
 
 
-def tried(case: Case, dtype: torch.dtype, device: str) -> Finding:
+def try_case(case: RecurrenceCase, dtype: torch.dtype, device: str) -> KernelFinding:
     """Compare kernel and plain torch in a type of numbers, both with plain torch in float64."""
     given = inputs_of(case, dtype, device)
-    with running("reference"):
+    with force_implementation("reference"):
         exact = results(case, {name: in_float64(tensor) for name, tensor in given.items()})
         plain = errors(results(case, given), exact)
-    with running("native"):
+    with force_implementation("native"):
         native = errors(results(case, given), exact)
     limits = [max(TIMES_REFERENCE * error, EXACT_ENOUGH[dtype]) for error in plain]
     is_right = all(error <= limit for error, limit in zip(native, limits, strict=True))
     name = str(dtype).removeprefix("torch.")
-    return Finding(device, name, case.name, native[0], plain[0], native[1], plain[1], is_right)
+    return KernelFinding(device, name, case.name, native[0], plain[0], native[1], plain[1], is_right)
 
 
-def inputs_of(case: Case, dtype: torch.dtype, device: str) -> dict[str, Tensor]:
+def inputs_of(case: RecurrenceCase, dtype: torch.dtype, device: str) -> dict[str, Tensor]:
     """Return the arguments of a recurrence and the weights of its results, drawn anew but always the same."""
     generator = torch.Generator().manual_seed(SEED)
     wide = torch.promote_types(dtype, torch.float32)
@@ -131,7 +131,7 @@ def in_float64(tensor: Tensor) -> Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor
 
 
-def results(case: Case, given: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+def results(case: RecurrenceCase, given: dict[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Return h and the last c, and the gradients of a weighted sum of both."""
     leaves = {name: given[name].clone().requires_grad_() for name in LEARNT if name in given}
     rest = {name: given.get(name) for name in ("padding", "starts", "mask")}
@@ -157,7 +157,7 @@ def error(found: Tensor, exact: Tensor) -> float:
 
 
 @contextmanager
-def running(implementation: str) -> Iterator[None]:
+def force_implementation(implementation: str) -> Iterator[None]:
     """Run the recurrence by one implementation, whatever the environment says."""
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = implementation

@@ -14,7 +14,7 @@ from synthcli.kernels.compilers import PROBE_SECONDS, CompileError, run
 from synthcli.kernels.library import find_refusal
 from synthcli.kernels.recipes import X86
 from synthcli.kernels.remedy import slow_on_gpu
-from synthcli.kernels.status import Found, find_all
+from synthcli.kernels.status import FoundLibrary, find_all
 
 FLAGS = Path("/proc/cpuinfo")
 # Where a system shows that there may be a GPU: drivers of NVIDIA, of AMD, of Windows below Linux, of boards.
@@ -108,12 +108,12 @@ def driver() -> str:
         return str(error)
 
 
-def status_of_kernels() -> dict[str, tuple[Found, str]]:
+def status_of_kernels() -> dict[str, tuple[FoundLibrary, str]]:
     """Return each library with why it is not in use; an empty text where it is."""
     return {kind: (found, why_not_used(found)) for kind, found in find_all().items()}
 
 
-def why_not_used(found: Found) -> str:
+def why_not_used(found: FoundLibrary) -> str:
     """Tell why the recurrence does not go to a library, or nothing where it does."""
     if mode() == "reference":
         return f"`{VARIABLE}=reference`"
@@ -122,7 +122,7 @@ def why_not_used(found: Found) -> str:
     return found.why_not
 
 
-def kernel_warning(status: dict[str, tuple[Found, str]]) -> str:
+def kernel_warning(status: dict[str, tuple[FoundLibrary, str]]) -> str:
     """Return what to say where a GPU runs SRU without its kernel, and nobody asked for that; else nothing."""
     reason = status["cuda"][1]
     is_slow = reason and mode() != "reference" and look().has_gpu

@@ -36,7 +36,7 @@ def store_for(data: DataConfig, progress: Progress = no_progress, used: str | No
     own = None if used is None else find_store_by_hash(root, data.corpus, used)
     if own is not None:
         return open_store(own)
-    store = prepared_store(data)
+    store = find_prepared_store(data)
     if store is not None:
         refuse_changed(store)
         return store
@@ -46,7 +46,7 @@ def store_for(data: DataConfig, progress: Progress = no_progress, used: str | No
     return prepare_store(data.corpus, data.tokenizer, root, source, progress)
 
 
-def prepared_store(data: DataConfig) -> Store | None:
+def find_prepared_store(data: DataConfig) -> Store | None:
     """Return the store of a corpus and tokenizer if there is one."""
     source = None if data.source is None else Path(data.source)
     if source is None:
@@ -63,7 +63,7 @@ def refuse_several_sources(corpus: str) -> None:
         raise SynthError(f"`{corpus}` was prepared from {named}", "say which: `--source PATH`")
 
 
-def kept_tokenizer(tokenizer: Tokenizer, path: Path, form: str | None = None) -> TokenizerConfig:
+def keep_tokenizer(tokenizer: Tokenizer, path: Path, form: str | None = None) -> TokenizerConfig:
     """Return the configuration that takes the tokenizer in a folder as it is, its texts in a form."""
     table = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, "files": str(path)}
     own = None if tokenizer.form == NAMED else tokenizer.form  # files that say nothing are of this form

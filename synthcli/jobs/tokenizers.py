@@ -55,7 +55,7 @@ def refuse(training: Training, output: Path) -> None:
     refuse_unwritable(output, ELSEWHERE)
 
 
-def trained(training: Training, report: Progress) -> Tokenizer:
+def train_or_reuse(training: Training, report: Progress) -> Tokenizer:
     """Return a tokenizer, from the cache of the stores where the same text was trained on before."""
     config, cache = training.config, stores_root() / CACHE
     if training.corpus is None:

@@ -15,7 +15,7 @@ from synthcli.errors import SynthError
 from synthcli.evaluation.measure import refuse_headless, refuse_metric
 from synthcli.jobs.evaluate.evaluate import own_tokenizer
 from synthcli.jobs.shortage import resumable
-from synthcli.jobs.stores import examples_of, prepared_store, store_for
+from synthcli.jobs.stores import examples_of, find_prepared_store, store_for
 from synthcli.jobs.warm_start import LoadReport, freeze, start_from
 from synthcli.memory import refuse_larger
 from synthcli.model import TaskModel, build
@@ -71,13 +71,13 @@ class Trained:
     outcome: Outcome | None
 
 
-def fitted_to_store(
+def fit_to_store(
     experiment: Experiment, observer: Observer, used: str | None = None
 ) -> tuple[Experiment, Store]:
     """Return the experiment with the sizes its store has, and the store; `used` is the hash of a run's."""
     experiment = in_pieces_of_its_start(with_places(experiment))
     store = store_for(experiment.data, observer.preparing, used)
-    return fitted(with_source(experiment, store), store), store
+    return fit_experiment(with_source(experiment, store), store), store
 
 
 def with_source(experiment: Experiment, store: Store) -> Experiment:
@@ -99,17 +99,19 @@ def in_pieces_of_its_start(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"data": data, "model": model})
 
 
-def fitted(experiment: Experiment, store: Store) -> Experiment:
+def fit_experiment(experiment: Experiment, store: Store) -> Experiment:
     """Return the experiment with the vocabulary and the classes of a store."""
     return experiment.fit_to_store(store.tokenizer.vocab_size, store.class_names)
 
 
-def planned(experiment: Experiment) -> Plan:
+def plan_with_store(experiment: Experiment) -> Plan:
     """Return the plan of an experiment with what its store really holds, if it is prepared."""
-    store = prepared_store(with_places(experiment, [TOKENIZER]).data)
+    store = find_prepared_store(with_places(experiment, [TOKENIZER]).data)
     if store is None:
         return plan_training(experiment)
-    return plan_training(fitted(experiment, store), {split: store.rows(split) for split in store.splits})
+    return plan_training(
+        fit_experiment(experiment, store), {split: store.rows(split) for split in store.splits}
+    )
 
 
 def train_experiment(experiment: Experiment, observer: Observer, verb: str = "train") -> Trained:
@@ -122,7 +124,7 @@ def train_experiment(experiment: Experiment, observer: Observer, verb: str = "tr
     refuse_larger_than_memory(experiment)  # before its corpus is prepared
     if experiment.start is not None:
         freeze(build_on_meta(experiment), experiment.start.freeze)  # likewise: a part that is not there
-    experiment, store = fitted_to_store(experiment, observer)
+    experiment, store = fit_to_store(experiment, observer)
     refuse_larger_than_memory(experiment)
     refuse_unwritable_runs(WEIGHT_BYTES * parameters_of(experiment).total)
     examples = examples_of(store, "train", experiment.model, experiment.data)  # refused before there is a run
@@ -155,7 +157,7 @@ def resume_run(run: Run, experiment: Experiment | None, observer: Observer) -> T
     own = read_experiment(run, *([] if is_done else [START]), say=observer.say)
     if experiment is not None:
         again = from_same_source(experiment if own.compress else experiment.from_scratch(), own)
-        wanted = from_same_source(fitted_to_store(again, observer, run.store_hash)[0], own, experiment)
+        wanted = from_same_source(fit_to_store(again, observer, run.store_hash)[0], own, experiment)
         if own.model.class_names is None:  # a run from before classes had names
             unnamed = wanted.model.model_copy(update={"class_names": None})
             wanted = wanted.model_copy(update={"model": unnamed})
@@ -197,7 +199,7 @@ def _train(run: Run, experiment: Experiment, examples: Examples, observer: Obser
         if model.has_recurrence:
             observer.say(f"recurrence: {recurrence_here()}")
         newest = newest_checkpoint(run.checkpoints)
-        network = initialised(experiment, observer, is_resumed=newest is not None)
+        network = initialise_model(experiment, observer, is_resumed=newest is not None)
         validation = None
         if "validation" in store.splits:
             validation = examples_of(store, "validation", model, data)
@@ -244,7 +246,7 @@ def refuse_larger_than_memory(experiment: Experiment) -> None:
     )
 
 
-def initialised(experiment: Experiment, observer: Observer, is_resumed: bool = False) -> TaskModel:
+def initialise_model(experiment: Experiment, observer: Observer, is_resumed: bool = False) -> TaskModel:
     """Return the model before its first step: by chance, or from a checkpoint.
 
     One that is resumed gets the weights of its own checkpoint later, and needs no other.

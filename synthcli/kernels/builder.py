@@ -18,7 +18,7 @@ from synthcli.kernels import compilers, places, recipes
 from synthcli.kernels.compilers import CompileError, NoCompilerError
 from synthcli.kernels.install import install, workplace
 from synthcli.kernels.places import FILES
-from synthcli.kernels.report import Part, Report
+from synthcli.kernels.report import BuildReport, LibraryPart
 
 MODES = {"off": (), "cpu": ("cpu",), "auto": ("cpu", "cuda"), "require": ("cpu", "cuda")}
 SECONDS = 300.0  # for each compilation; those that are required may take longer, on a busy machine
@@ -62,26 +62,31 @@ def build_kernels(
     sources: Path | None = None,
     architectures: str | None = None,
     seconds: float | None = None,
-) -> Report:
+) -> BuildReport:
     """Build what a mode asks for into a folder; return what happened to each library."""
     sources = (sources or places.sources()).resolve()
     architectures = os.environ.get("SYNTH_CUDA_ARCHITECTURES", "") if architectures is None else architectures
     seconds = seconds or (PATIENT_SECONDS if mode == "require" else SECONDS)
-    report = Report(places.interface_version(sources), places.hash_sources(sources), Part("off"), Part("off"))
+    report = BuildReport(
+        places.interface_version(sources),
+        places.hash_sources(sources),
+        LibraryPart("off"),
+        LibraryPart("off"),
+    )
     try:
         with workplace(target.absolute()) as work:
             bench = Bench(work, sources, report.abi, architectures, seconds)
             report = report.but({kind: try_compile(kind, bench) for kind in MODES[mode]})
             install(work, target, report)
     except OSError as error:
-        failed = Part("failed", reason=f"`{target}` cannot be written: {error.strerror or error}")
+        failed = LibraryPart("failed", reason=f"`{target}` cannot be written: {error.strerror or error}")
         report = report.but(dict.fromkeys(MODES[mode], failed))
     if mode == "require":
         insist(report)
     return report
 
 
-def insist(report: Report) -> None:
+def insist(report: BuildReport) -> None:
     """Raise an error unless the CPU library was built, and that for CUDA where there is an nvcc."""
     wanted = {"cpu": not report.cpu.is_built, "cuda": report.cuda.status == "failed"}
     reasons = [f"{kind}: {report.parts[kind].reason}" for kind, is_missing in wanted.items() if is_missing]
@@ -90,10 +95,10 @@ def insist(report: Report) -> None:
         raise WorkFailedError(f"native kernels could not be built: {'; '.join(reasons)}", hint)
 
 
-def try_compile(kind: str, bench: Bench) -> Part:
+def try_compile(kind: str, bench: Bench) -> LibraryPart:
     """Compile a library and load it once; a failure is told, not raised."""
     start = time.monotonic()
-    part = Part("failed")
+    part = LibraryPart("failed")
     try:
         command = FIND[kind]()
         part = replace(part, compiler=shlex.join(command))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synthcli.kernels.places import BY_OTHERS, FILES
-from synthcli.kernels.report import FILE, Report, as_text, read_report
+from synthcli.kernels.report import FILE, BuildReport, as_text, read_report
 
 UNFINISHED = ".unfinished-"
 LOCK = ".lock"
@@ -39,7 +39,7 @@ def hold_file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def install(work: Path, target: Path, report: Report) -> None:
+def install(work: Path, target: Path, report: BuildReport) -> None:
     """Move what was built to its folder, the report last; a library of the same sources stays till replaced.
 
     Between a report and libraries of other sources there is a moment without any report: never a false one.

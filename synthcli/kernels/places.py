@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.kernels.report import FILE, Report, read_report
+from synthcli.kernels.report import FILE, BuildReport, read_report
 
 FILES = {"cpu": "libsynth_sru_cpu.so", "cuda": "libsynth_sru_cuda.so"}
 INTERFACE = "sru_abi.h"
@@ -87,11 +87,11 @@ def build_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Place:
+class LibraryPlace:
     """A folder that may hold libraries; `is_stale` where they were made from other sources."""
 
     folder: Path
-    report: Report | None
+    report: BuildReport | None
     is_stale: bool
 
     @property
@@ -101,12 +101,12 @@ class Place:
         return distrust(self.folder, *files) if self.report and len(files) > 1 else ""
 
 
-def places() -> list[Place]:
+def places() -> list[LibraryPlace]:
     """Return the folders looked at, best first."""
     current = hash_sources(sources())
     folders = dict.fromkeys((user_folder(), package_folder()))
     reports = {folder: read_report(folder) for folder in folders}
-    return [Place(at, made, bool(made and made.sources != current)) for at, made in reports.items()]
+    return [LibraryPlace(at, made, bool(made and made.sources != current)) for at, made in reports.items()]
 
 
 def reason_for_absence(kind: str) -> str:

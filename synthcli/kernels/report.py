@@ -15,7 +15,7 @@ TARGETS = {"cpu": "targets", "cuda": "architectures"}  # what a library is compi
 
 
 @dataclass(frozen=True)
-class Part:
+class LibraryPart:
     """One library of a build: `built`, `failed`, `off` (not asked for) or `absent` (no compiler).
 
     `sha256` is that of the file: a damaged one can end the process that loads it.
@@ -35,46 +35,46 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Report:
+class BuildReport:
     """A build: the version of the C interface, the hash of the sources, and each library."""
 
     abi: int
     sources: str
-    cpu: Part
-    cuda: Part
+    cpu: LibraryPart
+    cuda: LibraryPart
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, LibraryPart]:
         return {"cpu": self.cpu, "cuda": self.cuda}
 
-    def but(self, parts: Mapping[str, Part]) -> "Report":
+    def but(self, parts: Mapping[str, LibraryPart]) -> "BuildReport":
         """Return the report with other words on some libraries."""
-        return Report(self.abi, self.sources, **{**self.parts, **parts})
+        return BuildReport(self.abi, self.sources, **{**self.parts, **parts})
 
 
-def entry_of_part(kind: str, part: Part) -> dict[str, object]:
+def entry_of_part(kind: str, part: LibraryPart) -> dict[str, object]:
     """Return a library's entry of `built.json`."""
     return {TARGETS[kind] if key == "targets" else key: value for key, value in asdict(part).items()}
 
 
-def as_text(report: Report) -> str:
+def as_text(report: BuildReport) -> str:
     parts = {kind: entry_of_part(kind, part) for kind, part in report.parts.items()}
     return json.dumps({"abi": report.abi, "sources": report.sources, **parts}, indent=2) + "\n"
 
 
-def read_report(folder: Path) -> Report | None:
+def read_report(folder: Path) -> BuildReport | None:
     """Return the report of a folder, or None where there is none that can be read."""
     try:
         data = read_json(folder / FILE)
         parts = {kind: _read_part(kind, data[kind]) for kind in TARGETS}
-        return Report(int(data["abi"]), str(data["sources"]), **parts)
+        return BuildReport(int(data["abi"]), str(data["sources"]), **parts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SynthError):
         return None
 
 
-def _read_part(kind: str, data: dict[str, Any]) -> Part:
+def _read_part(kind: str, data: dict[str, Any]) -> LibraryPart:
     entry = dict(data)
     entry["targets"] = tuple(str(one) for one in entry.pop(TARGETS[kind]))
     if entry["status"] not in STATUSES:
         raise ValueError(entry["status"])
-    return Part(**entry)
+    return LibraryPart(**entry)

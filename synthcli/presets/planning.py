@@ -16,7 +16,7 @@ FLOPS_PER_PARAMETER = 6  # forward 2, backward 4, for each token (Kaplan et al. 
 
 
 @dataclass(frozen=True)
-class Parameters:
+class ParameterCounts:
     """Counts, each tied matrix once; `embedding` holds token and position tables."""
 
     total: int
@@ -37,7 +37,7 @@ class Plan:
     steps_per_epoch: int | None
     steps: int | None
     epochs: float | None
-    parameters: Parameters
+    parameters: ParameterCounts
     max_source: int | None
     max_target: int | None
     sequences: int | None
@@ -108,10 +108,10 @@ def sequences_seen(
     return whole * rows + min(rest * size, rows)
 
 
-def parameters_of(experiment: "Experiment") -> Parameters:
+def parameters_of(experiment: "Experiment") -> ParameterCounts:
     """Count the parameters of an experiment's model."""
     size = measure_model(experiment.model.model_dump_json())
-    return Parameters(size.total, size.trainable, size.embedding, size.total - size.embedding)
+    return ParameterCounts(size.total, size.trainable, size.embedding, size.total - size.embedding)
 
 
 def flops_of_sequence(config: "ModelConfig") -> float:

@@ -17,7 +17,7 @@ def problems_of(
     error: ValidationError, table: Mapping[str, object], sources: Mapping[str, str], schema: SchemaNode
 ) -> list[str]:
     """Return one line for each thing pydantic found wrong."""
-    place = Place(table, sources, schema)
+    place = ProblemPlace(table, sources, schema)
     found = [
         (real_path(one["loc"], table, is_missing=one["type"] == "missing"), one)
         for one in error.errors(include_url=False)
@@ -32,7 +32,7 @@ def problems_of(
     return list(dict.fromkeys(lines))  # a union reports the same mistake once per member
 
 
-class Place:
+class ProblemPlace:
     """The table a problem is in, where its values came from, and what its schema allows."""
 
     def __init__(self, table: Mapping[str, object], sources: Mapping[str, str], schema: SchemaNode) -> None:
@@ -67,7 +67,7 @@ class Place:
         return ""
 
 
-def explain(kind: str, path: list[str | int], error: ErrorDetails, place: Place) -> str:
+def explain(kind: str, path: list[str | int], error: ErrorDetails, place: ProblemPlace) -> str:
     """Return the line for one problem of pydantic's."""
     key = f"`{'.'.join(str(part) for part in path)}`"
     if kind == "extra_forbidden":
@@ -91,7 +91,7 @@ def explain(kind: str, path: list[str | int], error: ErrorDetails, place: Place)
     return f"{received}, allowed: {place.describe_allowed(path)}{nearest(value, path, place)}"
 
 
-def nearest(value: object, path: list[str | int], place: Place) -> str:
+def nearest(value: object, path: list[str | int], place: ProblemPlace) -> str:
     """Return `; did you mean …?` where the value is a misspelt word."""
     words = node_at(place.schema, path, place.table).get("enum", [])
     if not isinstance(value, str) or not words:

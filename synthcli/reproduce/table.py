@@ -8,7 +8,7 @@ Failed = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """A trained model beside its untrained self, and beside what was claimed where that can be compared."""
 
     task: str
@@ -47,7 +47,7 @@ COLUMNS = (
 )
 
 
-def row_cells(row: Row) -> list[str]:
+def row_cells(row: ResultRow) -> list[str]:
     """Return a row as text, in the order of `COLUMNS`."""
     spread = "" if row.interval is None else f"{row.interval[0]:.2f} – {row.interval[1]:.2f}"
     time = "" if row.step_time is None else f"{row.step_time:.2f}"
@@ -64,7 +64,7 @@ def row_cells(row: Row) -> list[str]:
 
 
 def write_markdown(
-    rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed
+    rows: list[ResultRow], scale: str, seed: int, environment: str, jobs: int, failed: Failed
 ) -> str:
     """Return the report: what was run, the table, the protocols, and what failed and why."""
     protocols = {row.metric: row.protocol for row in rows}
@@ -107,7 +107,7 @@ def rows_at_a_time(jobs: int) -> str:
     return "one row at a time" if jobs == 1 else f"{jobs} rows at a time"
 
 
-def describe_threads(rows: list[Row]) -> str:
+def describe_threads(rows: list[ResultRow]) -> str:
     """Say on how many threads the rows were trained, and where they are not the same."""
     counts = sorted({count for row in rows for count in row.threads})
     if len(counts) == 1:
@@ -119,7 +119,7 @@ def describe_threads(rows: list[Row]) -> str:
 
 
 def as_json(
-    rows: list[Row], scale: str, seed: int, environment: str, jobs: int, failed: Failed
+    rows: list[ResultRow], scale: str, seed: int, environment: str, jobs: int, failed: Failed
 ) -> dict[str, object]:
     """Return the report as data."""
     table = [{**asdict(row), "learned": row.has_learned} for row in rows]

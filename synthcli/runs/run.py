@@ -22,7 +22,7 @@ from synthcli.training.manifest import step_folders
 if TYPE_CHECKING:
     from synthcli.data.tokenizers import Tokenizer
     from synthcli.training.metrics_log import Rhythm
-    from synthcli.training.trainer import Callback, Examples
+    from synthcli.training.trainer import Callback, TrainingExamples
 
 PRESET, ENVIRONMENT, FINISHED, LOCK = "preset.toml", "environment.json", "finished.json", ".lock"
 LONGEST_NUMBER = 20  # digits of a process
@@ -207,7 +207,7 @@ class Run:
     def callbacks(
         self,
         tokenizer: "Tokenizer",
-        validation: "Examples | None",
+        validation: "TrainingExamples | None",
         store_hash: str | None = None,
         verb: str = "train",
         say: Say = say_nothing,

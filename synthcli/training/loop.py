@@ -15,7 +15,7 @@ from synthcli.training.determinism import deterministic, fix_workspace
 from synthcli.training.events import Evaluation, Step
 from synthcli.training.interrupts import interrupts
 from synthcli.training.step import settle_buffers, take_step
-from synthcli.training.trainer import Callback, Examples, prepare
+from synthcli.training.trainer import Callback, TrainingExamples, prepare
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Outcome:
 
 def train(
     model: nn.Module,
-    examples: Examples,
+    examples: TrainingExamples,
     objective: Objective,
     config: TrainingConfig,
     batch: BatchConfig,

@@ -19,7 +19,7 @@ STEP, LAST = "step-", "last"
 DAMAGED = "it is damaged: delete it and use another checkpoint of the run"
 
 
-class File(Config):
+class ManifestFile(Config):
     sha256: str
     bytes: int
 
@@ -31,7 +31,7 @@ class Manifest(Config):
     synth: str = synthcli.__version__
     step: int = Field(ge=0)
     validation_loss: float | None = None
-    files: dict[str, File]
+    files: dict[str, ManifestFile]
 
 
 def write_manifest(folder: Path, step: int, validation_loss: float | None) -> None:
@@ -67,7 +67,7 @@ def is_within(name: str) -> bool:
     return "\0" not in name and not path.is_absolute() and ".." not in path.parts
 
 
-def verify(folder: Path, files: dict[str, File]) -> None:
+def verify(folder: Path, files: dict[str, ManifestFile]) -> None:
     """Compare files with the manifest."""
     for name, expected in files.items():
         path, where = inside(folder / name, folder), f"`{name}` of checkpoint `{folder}`"
@@ -79,9 +79,9 @@ def verify(folder: Path, files: dict[str, File]) -> None:
             raise SynthError(f"the sha256 of {where} is not that of its manifest", DAMAGED)
 
 
-def file_of(path: Path) -> File:
+def file_of(path: Path) -> ManifestFile:
     with path.open("rb") as file:
-        return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
+        return ManifestFile(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ KINDS = {"loss": "record", "validation_loss": "validation", "diagnostics": "diag
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptRecords:
     """The text of the records up to a step, in order, and in words what was amiss with them."""
 
     text: str
@@ -69,7 +69,7 @@ def _parse_record(line: str) -> dict[str, Any] | None:
     return values if isinstance(step, int) and not isinstance(step, bool) else None
 
 
-def keep(path: Path, step: int, expected: Mapping[str, Expected]) -> Kept:
+def keep(path: Path, step: int, expected: Mapping[str, Expected]) -> KeptRecords:
     """Return the records up to a step, and what is amiss: missing, twice there, out of order, not whole.
 
     `expected` says of each kind which steps have one. What stands after the last record of these steps is
@@ -92,7 +92,7 @@ def keep(path: Path, step: int, expected: Mapping[str, Expected]) -> Kept:
         *(["out of order, now in order"] if early or in_order != list(first.values()) else []),
         *_number_steps("line", torn, "{} not whole, and left out"),
     ]
-    return Kept("".join(record.line for record in in_order), tuple(faults))
+    return KeptRecords("".join(record.line for record in in_order), tuple(faults))
 
 
 def _find_missing(

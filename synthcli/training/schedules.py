@@ -42,7 +42,7 @@ def cosine(config: CosineConfig, step: int, steps: int, d_model: int) -> float:
     return config.floor + (config.peak - config.floor) * (1 + math.cos(math.pi * progress)) / 2
 
 
-class LinearConfig(Config):
+class LinearScheduleConfig(Config):
     """Linear to `peak` at `warmup_steps`, then linear to `floor` in the last step."""
 
     kind: Literal["linear"] = "linear"
@@ -51,7 +51,7 @@ class LinearConfig(Config):
     floor: float = Field(0.0, ge=0)
 
 
-def linear(config: LinearConfig, step: int, steps: int, d_model: int) -> float:
+def linear(config: LinearScheduleConfig, step: int, steps: int, d_model: int) -> float:
     """peak + (floor − peak) · p, p from 0 at the end of warm-up to 1."""
     if step <= config.warmup_steps:
         return warmup(config.peak, step, config.warmup_steps)
@@ -86,7 +86,7 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 ScheduleConfig = Annotated[
-    NoamConfig | CosineConfig | LinearConfig | ConstantConfig, Field(discriminator="kind")
+    NoamConfig | CosineConfig | LinearScheduleConfig | ConstantConfig, Field(discriminator="kind")
 ]
 
 

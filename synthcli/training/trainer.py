@@ -32,7 +32,7 @@ WRAPPING = {"broadcast_buffers": False, "gradient_as_bucket_view": True}
 WRAPPED = ("NO", "MULTI_CPU", "MULTI_GPU")  # kinds of Accelerate's
 
 
-class Examples(Protocol):
+class TrainingExamples(Protocol):
     """Examples by index, and how long each is; what is drawn is a function of seed, index and epoch."""
 
     def __len__(self) -> int: ...
@@ -78,7 +78,7 @@ class Trainer:
     forward: nn.Module
     objective: Objective
     config: TrainingConfig
-    examples: Examples
+    examples: TrainingExamples
     batch: BatchConfig
     batches: Batches
     steps: int
@@ -187,7 +187,7 @@ class Trainer:
 
 def prepare(
     model: nn.Module,
-    examples: Examples,
+    examples: TrainingExamples,
     objective: Objective,
     config: TrainingConfig,
     batch: BatchConfig,

@@ -13,7 +13,7 @@ from synthcli.model.interface import get_config, get_initial_state
 from synthcli.objectives import Batch, segment_lm
 from synthcli.training.events import Evaluation, Step
 from synthcli.training.step import REMEDY
-from synthcli.training.trainer import Callback, Examples, Indices, Trainer, to_device
+from synthcli.training.trainer import Callback, Indices, Trainer, TrainingExamples, to_device
 
 
 @runtime_checkable
@@ -26,7 +26,7 @@ class Validation(Callback):
 
     runs_everywhere = True
 
-    def __init__(self, examples: Examples, batch_size: int | None = None) -> None:
+    def __init__(self, examples: TrainingExamples, batch_size: int | None = None) -> None:
         self.examples, self.batch_size = examples, batch_size
 
     def on_step(self, training: Trainer, step: Step) -> None:

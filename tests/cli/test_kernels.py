@@ -13,7 +13,7 @@ from synthcli.jobs import kernels as job
 from synthcli.jobs import machine
 from synthcli.kernels import builder, library, places
 from synthcli.kernels.choice import PlainTorchWarning, mode
-from synthcli.kernels.report import FILE, Part, Report, as_text
+from synthcli.kernels.report import FILE, BuildReport, LibraryPart, as_text
 
 from .conftest import Synth
 
@@ -34,9 +34,9 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     library.outcome.cache_clear()
 
 
-def write(folder: Path, cpu: Part, cuda: Part = Part("off")) -> None:  # noqa: B008  frozen
+def write(folder: Path, cpu: LibraryPart, cuda: LibraryPart = LibraryPart("off")) -> None:  # noqa: B008  frozen
     folder.mkdir()
-    text = as_text(Report(1, places.hash_sources(places.sources()), cpu, cuda))
+    text = as_text(BuildReport(1, places.hash_sources(places.sources()), cpu, cuda))
     (folder / FILE).write_text(text)
 
 
@@ -51,7 +51,11 @@ def test_without_a_build_status_says_so_and_what_to_do(synth: Synth, own: Path) 
 
 
 def test_a_build_that_failed_is_told_by_status_and_doctor(synth: Synth, own: Path) -> None:
-    write(own, Part("absent", reason="no C++ compiler"), Part("failed", "nvcc", "release 13", reason="boom"))
+    write(
+        own,
+        LibraryPart("absent", reason="no C++ compiler"),
+        LibraryPart("failed", "nvcc", "release 13", reason="boom"),
+    )
     for words in (("kernels", "status", "--json"), ("doctor", "--json")):
         data = json.loads(synth(*words).out)
         libraries = data["libraries" if words[0] == "kernels" else "kernels"]
@@ -64,14 +68,14 @@ def test_a_build_that_failed_is_told_by_status_and_doctor(synth: Synth, own: Pat
 
 def test_a_stale_build_is_not_used_and_named(synth: Synth, own: Path) -> None:
     own.mkdir()
-    (own / FILE).write_text(as_text(Report(1, "other", Part("built"), Part("off"))))
+    (own / FILE).write_text(as_text(BuildReport(1, "other", LibraryPart("built"), LibraryPart("off"))))
     data = json.loads(synth("kernels", "status", "--json").out)["libraries"]["cpu"]
     assert data["why_not"] == f"the build in `{own}` was made from other sources"
     assert data["status"] == "absent" and data["folder"] == str(own)
 
 
 def test_a_file_that_is_no_library_is_refused(synth: Synth, own: Path) -> None:
-    write(own, Part("built", "g++", "12", ("baseline",)))
+    write(own, LibraryPart("built", "g++", "12", ("baseline",)))
     (own / places.FILES["cpu"]).write_text("text")
     data = json.loads(synth("kernels", "status", "--json").out)["libraries"]["cpu"]
     assert data["status"] == "built" and not data["in_use"]
@@ -99,9 +103,11 @@ def test_build_passes_mode_and_architectures_and_prints_the_report(
 ) -> None:
     asked = []
 
-    def build(folder: Path, mode: str, *, architectures: str | None) -> Report:
+    def build(folder: Path, mode: str, *, architectures: str | None) -> BuildReport:
         asked.append((folder, mode, architectures))
-        return Report(1, "hash", Part("built", "g++", "12", ("baseline",)), Part("failed", reason="boom"))
+        return BuildReport(
+            1, "hash", LibraryPart("built", "g++", "12", ("baseline",)), LibraryPart("failed", reason="boom")
+        )
 
     monkeypatch.setattr(builder, "build_kernels", build)
     said = synth("kernels", "build", "--mode", "auto", "--architectures", "80;90", "--json")
@@ -205,7 +211,7 @@ def test_a_verb_that_warns_does_so_in_one_message(
 # ---------------------------------------------------------------- the check itself, kernels or not
 
 
-RIGHT = job.Finding("cpu", "float32", "plain", 1e-7, 1e-7, 2e-7, 1e-7, True)
+RIGHT = job.KernelFinding("cpu", "float32", "plain", 1e-7, 1e-7, 2e-7, 1e-7, True)
 
 
 def test_one_wrong_recurrence_fails_the_test(
@@ -224,7 +230,9 @@ def test_one_wrong_recurrence_fails_the_test(
 
 
 @pytest.mark.parametrize("case", job.CASES, ids=lambda case: case.name)
-def test_the_check_calls_a_small_error_wrong(case: job.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_calls_a_small_error_wrong(
+    case: job.RecurrenceCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Plain torch plays the kernel: exact it is right; with one number a little off it is not."""
     import os
 
@@ -234,24 +242,24 @@ def test_the_check_calls_a_small_error_wrong(case: job.Case, monkeypatch: pytest
 
     def recurrence(u, *rest, **settings):
         is_kernel = os.environ["SYNTH_KERNELS"] == "native"
-        with job.running("reference"):
+        with job.force_implementation("reference"):
             h, last = ops.recurrence(u, *rest, **settings)
         return (h, last * (1 + torn["by"])) if is_kernel else (h, last)
 
     monkeypatch.setattr(job, "recurrence", lambda **settings: recurrence(settings.pop("u"), **settings))
     for dtype, step in ((job.torch.float64, 1e-9), (job.torch.float32, 1e-3)):
         torn["by"] = 0.0
-        assert job.tried(case, dtype, "cpu").is_right
+        assert job.try_case(case, dtype, "cpu").is_right
         torn["by"] = step
-        assert not job.tried(case, dtype, "cpu").is_right
+        assert not job.try_case(case, dtype, "cpu").is_right
         torn["by"] = float("nan")
-        found = job.tried(case, dtype, "cpu")
+        found = job.try_case(case, dtype, "cpu")
         assert not found.is_right and found.forward == float("inf")
 
 
 def test_the_environment_is_as_it_was_after_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNTH_KERNELS", "auto")
-    with job.running("reference"):
+    with job.force_implementation("reference"):
         assert mode() == "reference"
     assert mode() == "auto"
 

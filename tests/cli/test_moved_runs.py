@@ -13,7 +13,7 @@ from synthcli.__main__ import main
 from synthcli.compress.config import HealConfig
 from synthcli.jobs.compress.heal import prepare
 from synthcli.jobs.compress.heal import run as heal_student
-from synthcli.jobs.finetune import Adaptation, adapted
+from synthcli.jobs.finetune import Adaptation, adapt_experiment
 from synthcli.jobs.train import Observer, train_experiment
 from synthcli.runs import find_checkpoint, list_runs
 from synthcli.runs.references import hash_of
@@ -76,7 +76,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
             heal_student(prepare(HealConfig(steps=3, hidden=0.3), STUDENT, observer), observer)
         other = write_text(here / "sentences", "sentence")
         adaptation = Adaptation("text", other, overrides=("training.steps=3", "training.save_every=1"))
-        experiment = adapted(find_checkpoint("teacher"), adaptation)
+        experiment = adapt_experiment(find_checkpoint("teacher"), adaptation)
         for observer in (stopped, Observer(print)):
             train_experiment(experiment, observer, "finetune")
         command(patch, "eval", "perplexity", STUDENT)

@@ -7,7 +7,7 @@ import torch
 
 from synthcli.compress.activations.capture import logits_of
 from synthcli.compress.activations.hook_points import main_stack
-from synthcli.compress.assemble import Kept, New, new_block, new_mixer, with_layers, with_mixers
+from synthcli.compress.assemble import KeptLayer, New, new_block, new_mixer, with_layers, with_mixers
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError
 from synthcli.model import build, count_parameters
@@ -42,7 +42,7 @@ def test_a_block_swapped_by_its_own_copy_changes_nothing(teacher: Teacher) -> No
 def test_a_whole_layer_swapped_by_its_own_copy_changes_nothing(teacher: Teacher) -> None:
     stack = main_stack(teacher.config)
     block = copy.deepcopy(getattr(teacher.model, stack).blocks[1])
-    layers = [Kept(0), New(block.mixer.config, teacher.config.d_ff, block), Kept(2)]
+    layers = [KeptLayer(0), New(block.mixer.config, teacher.config.d_ff, block), KeptLayer(2)]
     model = with_layers(teacher.model, teacher.config, layers, stack)
     torch.testing.assert_close(words(model), words(teacher.model), atol=1e-6, rtol=0)
     assert model.config == teacher.config
@@ -62,7 +62,7 @@ def test_the_result_is_what_its_configuration_builds(teacher: Teacher) -> None:
 
 def test_a_model_put_together_shares_no_memory_and_learns(bert: Teacher) -> None:
     before = words(bert.model).clone()
-    model = with_layers(bert.model, bert.config, [Kept(0), Kept(1), Kept(2)], "encoder")
+    model = with_layers(bert.model, bert.config, [KeptLayer(0), KeptLayer(1), KeptLayer(2)], "encoder")
     assert all(parameter.requires_grad for parameter in model.parameters())
     with torch.no_grad():
         for parameter in model.parameters():
@@ -76,13 +76,15 @@ def test_layers_are_numbered_anew(bert: Teacher) -> None:
         bert.model, bert.config, {2: (wide, new_mixer(bert.config, 2, wide, "encoder"))}, "encoder"
     )
     block = new_block(first.config, 1, LinearConfig(), 9, "encoder")
-    model = with_layers(first, first.config, [Kept(2), New(LinearConfig(), 9, block), Kept(0)], "encoder")
+    model = with_layers(
+        first, first.config, [KeptLayer(2), New(LinearConfig(), 9, block), KeptLayer(0)], "encoder"
+    )
     assert model.config.encoder.layers == 3
     assert model.config.encoder.layer_mixers == {0: wide, 1: LinearConfig()}
     assert model.config.encoder.layer_d_ff == {1: 9}
     theirs, ours = weights_of(first.encoder.blocks[0]), weights_of(model.encoder.blocks[2])
     assert all(torch.equal(theirs[name], ours[name]) for name in ours)
-    shorter = with_layers(bert.model, bert.config, [Kept(1)], "encoder")
+    shorter = with_layers(bert.model, bert.config, [KeptLayer(1)], "encoder")
     assert shorter.config.encoder.layers == 1 and shorter.config.encoder.layer_mixers == {}
     per_block = sum(p.numel() for p in bert.model.encoder.blocks[0].parameters())
     assert count_parameters(shorter) == count_parameters(bert.model) - (LAYERS - 1) * per_block
@@ -102,7 +104,7 @@ def test_any_mixer_takes_a_place(teacher: Teacher, kind: NoneConfig | LinearConf
 
 def test_double_precision_stays(bert: Teacher) -> None:
     double = small_teacher(bert.config, bert.tokenizer, torch.float64)
-    model = with_layers(double.model, double.config, [Kept(0), Kept(1), Kept(2)], "encoder")
+    model = with_layers(double.model, double.config, [KeptLayer(0), KeptLayer(1), KeptLayer(2)], "encoder")
     assert torch.equal(words(model), words(double.model))
     assert words(model).dtype == torch.float64
 
@@ -111,9 +113,9 @@ def test_a_gain_that_follows_from_depth_keeps_its_value(bert: Teacher) -> None:
     block = {"kind": "pre-norm", "feed_forward_residual": "depth"}
     config = bert_config(bert.config.vocab_size, block=block)
     deep = small_teacher(config, bert.tokenizer)
-    model = with_layers(deep.model, config, [Kept(0), Kept(1), Kept(2)], "encoder")
+    model = with_layers(deep.model, config, [KeptLayer(0), KeptLayer(1), KeptLayer(2)], "encoder")
     torch.testing.assert_close(words(model), words(deep.model), atol=1e-6, rtol=0)
-    shorter = with_layers(deep.model, config, [Kept(0)], "encoder")
+    shorter = with_layers(deep.model, config, [KeptLayer(0)], "encoder")
     assert shorter.config.block.feed_forward_residual == pytest.approx(0.1 * 6**0.5)
 
 
@@ -122,12 +124,12 @@ def test_a_first_layer_of_its_own_is_not_moved_in_silence(bert: Teacher) -> None
     config = bert_config(bert.config.vocab_size, mixer=mixer)
     teacher = small_teacher(config, bert.tokenizer)
     with pytest.raises(SynthError, match=r"the model put together holds `encoder.blocks.0.mixer.value"):
-        with_layers(teacher.model, config, [Kept(1), Kept(2)], "encoder")
+        with_layers(teacher.model, config, [KeptLayer(1), KeptLayer(2)], "encoder")
 
 
 def test_layers_that_are_not_there_are_refused(bert: Teacher) -> None:
     for make in (
-        lambda: with_layers(bert.model, bert.config, [Kept(3)], "encoder"),
+        lambda: with_layers(bert.model, bert.config, [KeptLayer(3)], "encoder"),
         lambda: with_mixers(bert.model, bert.config, {3: (LinearConfig(), torch.nn.Identity())}, "encoder"),
         lambda: new_mixer(bert.config, 3, LinearConfig(), "encoder"),
     ):

@@ -8,7 +8,7 @@ from typing import Any
 
 from synthcli.data.examples.examples import Examples
 from synthcli.jobs.stores import examples_of, store_for
-from synthcli.jobs.train import fitted
+from synthcli.jobs.train import fit_experiment
 from synthcli.model import build
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
@@ -113,7 +113,7 @@ def make(case: Case, folder: Path, scale: str = "smoke", layers: int | None = 2)
     """Build a case and put it where trainings go; `layers` None are those of the scale."""
     experiment = case.experiment(folder, scale, layers)
     store = store_for(experiment.data)
-    experiment = fitted(experiment, store)
+    experiment = fit_experiment(experiment, store)
     seed_torch(0)
     model, data = build(experiment.model), experiment.data
     train, validation = (

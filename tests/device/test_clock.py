@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from synthcli.compress.costs import costs_of, time_on
-from synthcli.jobs.reproduce.rows import timed
+from synthcli.jobs.reproduce.rows import time_task
 from synthcli.jobs.train import Observer
 from tests.device.cases import CASES, make
 from tests.device.double import CUDA, Device
@@ -37,7 +37,7 @@ def test_steps_and_forwards_of_different_models_are_apart(
         costs_of([made.training.model], {"tokens": torch.ones(1, 4, dtype=torch.long)})
         assert count_waits(device) == 2
         device.begin()
-        timed({"one": made.experiment, "two": made.experiment}, Observer(say=lambda line: None))
+        time_task({"one": made.experiment, "two": made.experiment}, Observer(say=lambda line: None))
         assert count_waits(device) == 2 * 2 * 2  # before and after, two models, a round that warms up and one
 
 
@@ -59,5 +59,5 @@ def test_a_step_is_timed_as_it_trains(corpora: Any, monkeypatch: pytest.MonkeyPa
         with Device():
             made = make(replace(case, settings=settings), corpora)
             made.training.close()
-            timed({"one": made.experiment}, Observer(say=lambda line: None))
+            time_task({"one": made.experiment}, Observer(say=lambda line: None))
     assert seen == [False, True] and not torch.are_deterministic_algorithms_enabled()

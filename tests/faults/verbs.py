@@ -19,7 +19,7 @@ from synthcli.exporters import parity_report
 from synthcli.jobs.reproduce import reproduce
 from synthcli.kernels import builder
 from synthcli.kernels.places import FILES
-from synthcli.kernels.report import Part
+from synthcli.kernels.report import LibraryPart
 from synthcli.reproduce.tasks import Task
 from tests.tiny_presets import write_claims
 
@@ -308,10 +308,10 @@ class Proofs:
         return 0, ""
 
 
-def compiled(kind: str, bench: builder.Bench) -> Part:
+def compiled(kind: str, bench: builder.Bench) -> LibraryPart:
     """Write a library without a compiler."""
     (bench.work / FILES[kind]).write_bytes(b"library")
-    return Part("built", compiler="c++", version="1", targets=("any",))
+    return LibraryPart("built", compiler="c++", version="1", targets=("any",))
 
 
 def prepared(root: Path) -> Place:

@@ -25,7 +25,7 @@ from synthcli.exporters.parity_reference import compute_logits
 from synthcli.importers.hugging_face import import_hugging_face, load_hugging_face
 from synthcli.importers.hugging_face.own_export_names import RENAMED, export_name
 from synthcli.jobs.export.export import make_bundle as bundle_of_checkpoint
-from synthcli.jobs.importing import Request, import_model
+from synthcli.jobs.importing import ImportRequest, import_model
 from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.exporters.hugging_face_cases import CASES, bundle_of, bundle_with
 from tests.exporters.own_code import modules_of_their_own, opened
@@ -134,7 +134,7 @@ def test_what_a_client_changed_comes_back_and_leaves_again(name: str, tmp_path: 
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     theirs = save_as_clients_do(model, tokenizer, tmp_path / "client")
     assert (tmp_path / "client" / "model.safetensors.index.json").is_file() or name in IN_CLUSTERS
-    report = import_model(Request("hf", tmp_path / "client", tmp_path / "ours"))
+    report = import_model(ImportRequest("hf", tmp_path / "client", tmp_path / "ours"))
     assert report.unused == ()
     checkpoint = load_checkpoint(tmp_path / "ours")
     assert checkpoint.config.vocab_size == bundle.config.vocab_size + 2 * (name not in IN_CLUSTERS)
@@ -289,7 +289,7 @@ def test_what_cannot_come_back_is_named(case: str, tmp_path: Path) -> None:
 def test_an_adapter_is_to_be_merged_first(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(SynthError) as caught:
-        import_model(Request("hf", tmp_path, tmp_path / "ours"))
+        import_model(ImportRequest("hf", tmp_path, tmp_path / "ours"))
     assert caught.value.message == f"`{tmp_path}` holds an adapter of peft, and no model"
     assert caught.value.hint == (
         "put it into its model first: `merge_and_unload().save_pretrained(DIR)`, then import `DIR`"

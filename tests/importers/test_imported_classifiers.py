@@ -33,10 +33,10 @@ from synthcli.errors import SynthError
 from synthcli.exporters.export_bundle import ExportOptions
 from synthcli.exporters.folding import Folded
 from synthcli.exporters.hugging_face import write_hugging_face
-from synthcli.jobs.evaluate.evaluate import Request, data_for, own_tokenizer
+from synthcli.jobs.evaluate.evaluate import EvaluationRequest, data_for, own_tokenizer
 from synthcli.jobs.export.export import make_bundle
-from synthcli.jobs.finetune import Adaptation, adapted
-from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
+from synthcli.jobs.finetune import Adaptation, adapt_experiment
+from synthcli.jobs.stores import examples_of, keep_tokenizer, store_for
 from synthcli.objectives import OBJECTIVES
 from synthcli.training.checkpoints import load_checkpoint, model_of
 from tests.cli.conftest import Synth, only
@@ -107,7 +107,7 @@ def ours_on(
 ) -> tuple[Tensor, Examples]:
     """Return the logits of a checkpoint on the validation split of a corpus, as `synth eval` reads it."""
     checkpoint = load_checkpoint(path)
-    data = data_for(checkpoint, None, Request("accuracy", corpus, Path(source), form=form))
+    data = data_for(checkpoint, None, EvaluationRequest("accuracy", corpus, Path(source), form=form))
     examples = examples_of(store_for(data), "validation", checkpoint.config, data)
     batch = examples.collate(np.arange(rows or len(examples)))
     with torch.no_grad():
@@ -243,7 +243,7 @@ def test_choices_are_pairs(here: Path, synth: Synth) -> None:
     bert_folder(here / "bert")
     teacher = open_teacher(here / "bert")
     store = prepare_store(
-        "superglue-copa", kept_tokenizer(teacher.tokenizer, here / "bert"), here, here / "data"
+        "superglue-copa", keep_tokenizer(teacher.tokenizer, here / "bert"), here, here / "data"
     )
     batch = Examples(store, "train", "classification", 24, has_types=True).collate(np.arange(2))
     theirs = transformers.AutoTokenizer.from_pretrained(here / "bert")
@@ -283,7 +283,7 @@ def test_what_is_compressed_on_is_read_so_too(here: Path, synth: Synth) -> None:
     theirs = theirs_on(here / "bert", classifier(here / "bert", 2), texts)
     teacher = open_teacher(here / "bert")
     store = prepare_store(
-        "glue-mrpc", kept_tokenizer(teacher.tokenizer, here / "bert"), here / "stores", here / "data"
+        "glue-mrpc", keep_tokenizer(teacher.tokenizer, here / "bert"), here / "stores", here / "data"
     )
     text = Calibration(store, "validation", teacher)
     logits = logits_of(teacher.model, text.batch(np.arange(len(text))))
@@ -302,7 +302,7 @@ def test_finetuning_keeps_the_form(here: Path, synth: Synth) -> None:
     classifier(here / "bert", 2)
     assert synth("import", "bert", "-o", "ours").code == 0
     adaptation = Adaptation("glue-mrpc", here / "data", preset="glue-mrpc-dense", scale="smoke")
-    assert adapted(here / "ours", adaptation).data.tokenizer.form == PLAIN
+    assert adapt_experiment(here / "ours", adaptation).data.tokenizer.form == PLAIN
     words = ("--corpus", "glue-mrpc", "--source", "data", "--preset", "glue-mrpc-dense", "--scale", "smoke")
     short = [f"training.{key}={value}" for key, value in (("steps", 2), ("schedule.warmup_steps", 1))]
     said = synth("finetune", "ours", *words, *(word for key in short for word in ("--set", key)))
@@ -353,7 +353,7 @@ def test_real_sentences_are_read_as_transformers_reads_them(
     vocabulary = shared / "data" / "tokenizers" / "bert-base-uncased" / "vocab.txt"
     theirs = transformers.BertTokenizer(vocab=str(vocabulary))
     theirs.save_pretrained(here / "bert")
-    tokenizer = kept_tokenizer(load_published(here / "bert"), here / "bert", PLAIN)
+    tokenizer = keep_tokenizer(load_published(here / "bert"), here / "bert", PLAIN)
     store = prepare_store(f"glue-{task.lower()}", tokenizer, here / "stores", copied(source, here / "data"))
     examples = Examples(store, "validation", "classification", 64, has_types=True)
     lines = (source / "dev.tsv").read_text(encoding="utf-8-sig").splitlines()[task != "CoLA" :]

@@ -11,7 +11,7 @@ import pytest
 
 from synthcli.kernels import builder
 from synthcli.kernels.places import FILES
-from synthcli.kernels.report import FILE, Part, Report, as_text
+from synthcli.kernels.report import FILE, BuildReport, LibraryPart, as_text
 
 ROOT = Path(__file__).parents[2]
 INTERFACE = "hatchling.builders.hooks.plugin.interface"
@@ -44,9 +44,11 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Builds write what they are told to, and remember how they were asked."""
     told: dict[str, Any] = {"status": "built"}
 
-    def build(target: Path, mode: str, *, sources: Path) -> Report:
+    def build(target: Path, mode: str, *, sources: Path) -> BuildReport:
         told.update(target=target, mode=mode, sources=sources)
-        report = Report(1, "hash", Part(told["status"], reason="why"), Part("absent", reason="no nvcc"))
+        report = BuildReport(
+            1, "hash", LibraryPart(told["status"], reason="why"), LibraryPart("absent", reason="no nvcc")
+        )
         target.mkdir(parents=True, exist_ok=True)
         (target / FILE).write_text(as_text(report))
         (target / ".lock").touch()

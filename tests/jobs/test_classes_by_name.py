@@ -11,7 +11,7 @@ from synthcli.data.examples.class_matching import IN_ANOTHER_ORDER, UNKNOWN
 from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import SynthError
 from synthcli.evaluation.result import Result
-from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint
+from synthcli.jobs.evaluate.evaluate import EvaluationRequest, evaluate_checkpoint
 from synthcli.jobs.finetune import model_for
 from synthcli.jobs.train import Observer, resume_run, train_experiment
 from synthcli.jobs.warm_start import start_from
@@ -63,7 +63,7 @@ def written(folder: Path, **changes: Any) -> Path:
 
 
 def evaluated(checkpoint: Path, tmp_path: Path, *names: str, metric: str = "f1") -> Result:
-    request = Request(metric, corpus=corpus(*names), source=tmp_path / "colours")
+    request = EvaluationRequest(metric, corpus=corpus(*names), source=tmp_path / "colours")
     return evaluate_checkpoint(checkpoint, request)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from synthcli.errors import SynthError
-from synthcli.jobs.finetune import TASK_OF_KIND, model_for, task_for, validated
+from synthcli.jobs.finetune import TASK_OF_KIND, model_for, task_for, validate_adapted
 from synthcli.jobs.warm_start import start_from
 from synthcli.model import ModelConfig, build
 from synthcli.presets import load_preset
@@ -81,7 +81,7 @@ def test_settings_that_do_not_fit_the_new_head_are_named() -> None:
     base = load_preset("glue-stsb-dense").model_dump()
     base["training"]["label_smoothing"] = 0.1
     with pytest.raises(SynthError) as error:
-        validated(base)
+        validate_adapted(base)
     assert error.value.message == (
         '`training.label_smoothing = 0.1` spreads a target over classes, and `head.output = "regression"` '
         "has none; set it to 0"

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint
+from synthcli.jobs.evaluate.evaluate import EvaluationRequest, evaluate_checkpoint
 from synthcli.jobs.train import Observer, train_experiment
 from synthcli.presets import load_preset
 
@@ -49,7 +49,7 @@ class Case:
         experiment = load_preset(self.preset, "smoke", None, [*self.overrides, source])
         trained = train_experiment(experiment, Observer(say=lambda line: None))
         assert trained.outcome is not None
-        request = Request(self.metric, split=self.split, limit=JUDGED, beam=1)
+        request = EvaluationRequest(self.metric, split=self.split, limit=JUDGED, beam=1)
         result = evaluate_checkpoint(trained.run.checkpoints / "last", request)
         return {figure.name: figure.value for figure in result.figures}
 

@@ -8,7 +8,7 @@ import pytest
 
 from synthcli.kernels import builder, install
 from synthcli.kernels.places import FILES, hash_sources
-from synthcli.kernels.report import Report, read_report
+from synthcli.kernels.report import BuildReport, read_report
 
 VARIABLES = (
     "CXX",
@@ -102,7 +102,7 @@ def no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "TRIAL", ANY)
 
 
-def built(target: Path, sources: Path, mode: str = "auto", **settings: float | str) -> Report:
+def built(target: Path, sources: Path, mode: str = "auto", **settings: float | str) -> BuildReport:
     """Build; what is returned is what the folder says, and nothing unfinished is left."""
     report = builder.build_kernels(target, mode, sources=sources, **{"seconds": SECONDS, **settings})
     assert read_report(target) == report

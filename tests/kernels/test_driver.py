@@ -17,7 +17,7 @@ from synthcli.kernels import library, places
 from synthcli.kernels.abi import ABI, CUDA_ERROR
 from synthcli.kernels.choice import PlainTorchWarning
 from synthcli.kernels.library import open_library
-from synthcli.kernels.report import FILE, Part, Report, as_text
+from synthcli.kernels.report import FILE, BuildReport, LibraryPart, as_text
 from synthcli.model.ops import dispatch
 from tests.kernels.on_host import compile_on_host
 
@@ -39,8 +39,8 @@ def driver(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     folder.mkdir()
     path = folder / places.FILES["cuda"]
     path.write_bytes(compiled.read_bytes())
-    part = Part("built", "nvcc", "13", FOR, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    report = Report(ABI, places.hash_sources(places.sources()), Part("off"), part)
+    part = LibraryPart("built", "nvcc", "13", FOR, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    report = BuildReport(ABI, places.hash_sources(places.sources()), LibraryPart("off"), part)
     (folder / FILE).write_text(as_text(report))
     monkeypatch.setenv("SYNTH_KERNELS_DIR", str(folder))
     monkeypatch.setattr(places, "package_folder", lambda: tmp_path / "none")

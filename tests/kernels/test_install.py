@@ -11,7 +11,7 @@ import pytest
 
 from synthcli.kernels import builder, install
 from synthcli.kernels.places import FILES
-from synthcli.kernels.report import Part, Report, read_report
+from synthcli.kernels.report import BuildReport, LibraryPart, read_report
 from tests.processes import end_within, wait_for
 
 from .conftest import ANY, FAILS, WRITES, Compiler, built
@@ -48,14 +48,14 @@ def test_a_folder_that_cannot_be_written_is_a_reason(
     target = tmp_path / "file" / "out"
     report = builder.build_kernels(target, "cpu", sources=sources)
     reason = f"`{target}` cannot be written: Not a directory"
-    assert report.cpu == Part("failed", reason=reason)
-    assert report.cuda == Part("off")
+    assert report.cpu == LibraryPart("failed", reason=reason)
+    assert report.cuda == LibraryPart("off")
 
 
 def test_a_disk_that_is_full_at_the_last_moment_is_a_reason(
     compiler: Compiler, no_trial: None, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(report: Report) -> str:
+    def full(report: BuildReport) -> str:
         raise OSError(28, "No space left on device")
 
     compiler("g++", WRITES)
@@ -140,7 +140,7 @@ def test_killed_between_libraries_and_report_a_folder_of_other_sources_has_no_re
     built(tmp_path / "out", sources, "cpu")
     (sources / "sru_cpu.cpp").write_text("something else")
 
-    def killed(report: Report) -> str:
+    def killed(report: BuildReport) -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(install, "as_text", killed)

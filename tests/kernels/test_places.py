@@ -8,7 +8,7 @@ import pytest
 
 from synthcli.kernels import places, report
 from synthcli.kernels.install import keep_others_out
-from synthcli.kernels.report import Part, Report
+from synthcli.kernels.report import BuildReport, LibraryPart
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def package(tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return folder
 
 
-def write(folder: Path, sources: str, cpu: Part = Part("built")) -> None:  # noqa: B008  frozen
+def write(folder: Path, sources: str, cpu: LibraryPart = LibraryPart("built")) -> None:  # noqa: B008  frozen
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / report.FILE).write_text(report.as_text(Report(7, sources, cpu, Part("off"))))
+    (folder / report.FILE).write_text(report.as_text(BuildReport(7, sources, cpu, LibraryPart("off"))))
 
 
 def test_the_real_sources_are_there_and_declare_the_interface_that_is_loaded() -> None:
@@ -134,12 +134,12 @@ def test_the_names_of_sources_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cpu", "reason"),
     [
-        (Part("failed", reason="no such luck"), "no such luck"),
-        (Part("off"), "was not asked for it"),
-        (Part("built"), "is gone"),
+        (LibraryPart("failed", reason="no such luck"), "no such luck"),
+        (LibraryPart("off"), "was not asked for it"),
+        (LibraryPart("built"), "is gone"),
     ],
 )
-def test_what_is_absent_has_a_reason(cpu: Part, reason: str, package: Path) -> None:
+def test_what_is_absent_has_a_reason(cpu: LibraryPart, reason: str, package: Path) -> None:
     assert places.reason_for_absence("cpu") == "nothing was built"
     write(package / "built", places.hash_sources(places.sources()), cpu)
     assert places.reason_for_absence("cpu").endswith(reason)
@@ -154,8 +154,8 @@ def test_a_report_that_cannot_be_read_is_none(text: str, tmp_path: Path) -> None
 
 
 def test_a_report_survives_its_file(tmp_path: Path) -> None:
-    cpu = Part("built", "/usr/bin/g++", "g++ 12", ("baseline", "avx2"), "", 3.5)
-    made = Report(7, "hash", cpu, Part("failed", targets=("sm_80",), reason="x"))
+    cpu = LibraryPart("built", "/usr/bin/g++", "g++ 12", ("baseline", "avx2"), "", 3.5)
+    made = BuildReport(7, "hash", cpu, LibraryPart("failed", targets=("sm_80",), reason="x"))
     (tmp_path / report.FILE).write_text(report.as_text(made))
     assert report.read_report(tmp_path) == made
     assert '"architectures": [\n      "sm_80"' in (tmp_path / report.FILE).read_text()

@@ -6,7 +6,7 @@ from synthcli.training.schedules import (
     SCHEDULES,
     ConstantConfig,
     CosineConfig,
-    LinearConfig,
+    LinearScheduleConfig,
     NoamConfig,
     learning_rate,
 )
@@ -18,7 +18,10 @@ CASES = {
         {100: 8.7346e-6, 4000: 3.49386e-4, 16000: 1.74693e-4},
     ),
     "cosine": (CosineConfig(peak=8e-4, warmup_steps=4), {1: 2e-4, 4: 8e-4, 8: 4e-4, 12: 0.0}),
-    "linear": (LinearConfig(peak=8e-4, warmup_steps=4, floor=4e-4), {2: 4e-4, 4: 8e-4, 6: 7e-4, 12: 4e-4}),
+    "linear": (
+        LinearScheduleConfig(peak=8e-4, warmup_steps=4, floor=4e-4),
+        {2: 4e-4, 4: 8e-4, 6: 7e-4, 12: 4e-4},
+    ),
     "constant": (ConstantConfig(peak=3e-4, warmup_steps=3), {1: 1e-4, 3: 3e-4, 4: 3e-4, 12: 3e-4}),
 }
 
@@ -34,7 +37,9 @@ def test_rates_are_those_worked_out_by_hand(kind: str) -> None:
         assert learning_rate(config, step, 12, 512) == pytest.approx(rate, rel=1e-5, abs=1e-12)
 
 
-@pytest.mark.parametrize("config", [CosineConfig(peak=1.0), LinearConfig(peak=1.0), ConstantConfig(peak=1.0)])
+@pytest.mark.parametrize(
+    "config", [CosineConfig(peak=1.0), LinearScheduleConfig(peak=1.0), ConstantConfig(peak=1.0)]
+)
 def test_no_warm_up_starts_at_once(config) -> None:
     assert learning_rate(config, 1, 1000, 512) == pytest.approx(1.0, rel=2e-3)
 
@@ -66,6 +71,6 @@ def test_a_cosine_falls_from_the_peak_to_its_floor() -> None:
     assert rates[-1] == 0.1
 
 
-@pytest.mark.parametrize("kind", [CosineConfig, LinearConfig, ConstantConfig])
+@pytest.mark.parametrize("kind", [CosineConfig, LinearScheduleConfig, ConstantConfig])
 def test_a_warm_up_as_long_as_the_training_ends_at_the_peak(kind) -> None:
     assert learning_rate(kind(peak=0.5, warmup_steps=4), 4, 4, 8) == 0.5

@@ -12,7 +12,7 @@ from synthcli.data.tokenizers.byte_level import ByteTokenizer
 from synthcli.errors import SynthError
 from synthcli.evaluation.config import EvaluationConfig
 from synthcli.evaluation.decoding import continue_text, search_options
-from synthcli.jobs.generate import generated_texts
+from synthcli.jobs.generate import generate_texts
 from synthcli.model import flatten_state, unflatten_state
 from synthcli.objectives import OBJECTIVES, segment_lm
 from synthcli.training.checkpoints import Checkpointing, load_checkpoint, load_model, restore_training
@@ -156,7 +156,7 @@ def test_a_checkpoint_writes_more_than_a_segment_after_a_long_prompt(tmp_path: P
     learn(5, tmp_path)
     prompt = "a prompt of more than a segment and the one before it"
     asked = EvaluationConfig(metrics=("perplexity",), beam=1, max_length=5 * LENGTH)
-    (text,) = generated_texts(tmp_path / "step-00000005", [prompt], asked)
+    (text,) = generate_texts(tmp_path / "step-00000005", [prompt], asked)
     assert text.startswith(prompt)
     network, tokenizer = load_model(tmp_path / "step-00000005")
     options = search_options(tokenizer, asked, 2 * LENGTH, is_endless=True)

@@ -39,7 +39,7 @@ def parts_of(config: DistillConfig) -> tuple[Part, ...]:
 
 
 @dataclass(frozen=True)
-class Trial:
+class DistillTrial:
     """How far one start is before and after a trial; None where it does not fit, `why` saying so."""
 
     start: str
@@ -64,7 +64,7 @@ class DistilledBlock:
     kept: int
     seconds: float
     curve: tuple[tuple[int, float], ...]
-    trials: tuple[Trial, ...]
+    trials: tuple[DistillTrial, ...]
 
 
 def distill_layer(
@@ -103,24 +103,24 @@ def best_start(
     mixer: MixerConfig,
     config: DistillConfig,
     progress: Progress,
-) -> tuple[nn.Module, list[Trial]]:
+) -> tuple[nn.Module, list[DistillTrial]]:
     """Return the student to be trained, as its start leaves it, and what all starts came to."""
     if config.start != BEST:
         student = start_student(config.start, layer, mixer, config)
         value = nmse(student, held_out, layer.source, layer.target)
-        return student, [Trial(config.start, value, value)]
-    trials: list[Trial] = []
+        return student, [DistillTrial(config.start, value, value)]
+    trials: list[DistillTrial] = []
     students: dict[str, nn.Module] = {}
     for name in starts_for(mixer, layer):
         try:
             students[name] = start_student(name, layer, mixer, config)
             trials.append(try_distill_start(name, students[name], layer, held_out, config, progress))
         except NotLearntError as error:
-            trials.append(Trial(name, None, None, error.message))
+            trials.append(DistillTrial(name, None, None, error.message))
         except SynthError as error:
             if name == FRESH:
                 raise
-            trials.append(Trial(name, None, None, error.message))
+            trials.append(DistillTrial(name, None, None, error.message))
     known = [trial for trial in trials if trial.after is not None]
     if not known:
         raise NotLearntError(trials[-1].why, "choose another student, or a lower learning rate")
@@ -152,14 +152,14 @@ def try_distill_start(
     held_out: ActivationCache,
     config: DistillConfig,
     progress: Progress,
-) -> Trial:
+) -> DistillTrial:
     """Train a copy for a moment; the student stays as it is."""
     before = nmse(student, held_out, layer.source, layer.target)
     if not config.steps:
-        return Trial(name, before, before)
+        return DistillTrial(name, before, before)
     other = copy.deepcopy(student)
     train_student(other, layer, held_out, config.for_trial(), progress, f"{name}, a trial")
-    return Trial(name, before, nmse(other, held_out, layer.source, layer.target))
+    return DistillTrial(name, before, nmse(other, held_out, layer.source, layer.target))
 
 
 def train_student(

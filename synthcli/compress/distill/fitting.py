@@ -130,7 +130,7 @@ class ActivationExamples:
 
 
 @dataclass
-class Curve(Callback):
+class FittingCurve(Callback):
     """Measures NMSE as a student learns, keeps the best weights, and stops one that does not learn."""
 
     measure: Callable[[], float]
@@ -217,7 +217,7 @@ def fit(
     width = cache.read(source, np.arange(1))[0].shape[-1]
     with dropout_of(student, settings.dropout) as dropping:
         wrapped = StudentLoss(student, criterion, source.stack, width, dropping).eval()
-        curve = Curve(
+        curve = FittingCurve(
             lambda: nmse(student, held_out, source, target), settings, str(target), criterion, on_measure
         )
         before = curve.note(wrapped, 0)

@@ -14,10 +14,10 @@ from torch import nn
 from synthcli import atomic_files
 from synthcli.compress.activations.cache import RECORDINGS, ActivationCache, build_cache
 from synthcli.compress.activations.hook_points import HookPoint
-from synthcli.compress.assemble import Kept, New, with_layers
+from synthcli.compress.assemble import KeptLayer, New, with_layers
 from synthcli.compress.config import FitConfig, MergeConfig
 from synthcli.compress.distill.criteria import Given, criterion
-from synthcli.compress.distill.distill_block import BEST, Trial
+from synthcli.compress.distill.distill_block import BEST, DistillTrial
 from synthcli.compress.distill.distill_blocks import CachePair, TextPair, record_teacher
 from synthcli.compress.distill.fitting import BlockAsMixer, Fit, NotLearntError, fit
 from synthcli.compress.fidelity.nmse import nmse, variance_of
@@ -46,7 +46,7 @@ class MergedLayer:
     kept: int
     seconds: float
     curve: tuple[tuple[int, float], ...]
-    trials: tuple[Trial, ...]
+    trials: tuple[DistillTrial, ...]
 
     @property
     def drops(self) -> list[int]:
@@ -141,21 +141,21 @@ def merge(
 
 def choose_merge_start(
     problem: MergeProblem, held_out: ActivationCache, config: MergeConfig, progress: Progress
-) -> tuple[New, str, list[Trial]]:
+) -> tuple[New, str, list[DistillTrial]]:
     """Return the layer to be trained, the name of its start, and what all starts came to."""
     if config.start != BEST:
         new = MERGES[config.start](problem, config)
         value = evaluate_merge(new, held_out, problem.span)
-        return new, config.start, [Trial(config.start, value, value)]
+        return new, config.start, [DistillTrial(config.start, value, value)]
     news: dict[str, New] = {}
-    trials: list[Trial] = []
+    trials: list[DistillTrial] = []
     for name, start in MERGES.items():
         try:
             new = start(problem, config)
             trials.append(try_merge_start(name, problem, new, held_out, config, progress))
             news[name] = new
         except (SynthError, NotLearntError) as error:
-            trials.append(Trial(name, None, None, error.message))
+            trials.append(DistillTrial(name, None, None, error.message))
     known = [trial for trial in trials if trial.after is not None]
     if not known:
         raise NotLearntError(trials[-1].why, "merge other layers, or lower the learning rate")
@@ -170,13 +170,13 @@ def try_merge_start(
     held_out: ActivationCache,
     config: MergeConfig,
     progress: Progress,
-) -> Trial:
+) -> DistillTrial:
     """Train a copy for a moment; the layer stays as it is."""
     before = evaluate_merge(new, held_out, problem.span)
     if not config.steps:
-        return Trial(name, before, before)
+        return DistillTrial(name, before, before)
     other = copy.deepcopy(new)
-    return Trial(
+    return DistillTrial(
         name,
         before,
         train_layer(problem, other, held_out, config.for_trial(), progress, f"{name}, a trial").nmse_after,
@@ -213,16 +213,16 @@ def assemble_merged(teacher: Teacher, stack: str, done: Sequence[MergedLayer]) -
     return with_layers(teacher.model, teacher.config, student_layers(teacher, stack, done), stack)
 
 
-def student_layers(teacher: Teacher, stack: str, done: Sequence[MergedLayer]) -> list[Kept | New]:
+def student_layers(teacher: Teacher, stack: str, done: Sequence[MergedLayer]) -> list[KeptLayer | New]:
     """Return the layers of the student in order."""
     ends = {one.span.last: one.new for one in done}
     gone = {layer for one in done for layer in one.span.layers}
-    layers: list[Kept | New] = []
+    layers: list[KeptLayer | New] = []
     for layer in range(getattr(teacher.config, stack).layers):
         if layer in ends:
             layers.append(ends[layer])
         elif layer not in gone:
-            layers.append(Kept(layer))
+            layers.append(KeptLayer(layer))
     return layers
 
 

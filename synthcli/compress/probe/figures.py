@@ -62,7 +62,7 @@ class Substitute:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ProbeFinding:
     """A replacement in a layer; `share` is of the parameters it replaces. Without figures `why` says why."""
 
     layer: int
@@ -89,11 +89,11 @@ class SubstituteEvaluator:
         self.batches = first_tokens(self.cache.lengths, POSITIONS)
         self.targets: dict[int, Tensor] = {}  # what the teacher makes of each batch
 
-    def evaluate(self, name: str, substitute: Substitute, seconds: float) -> Finding:
+    def evaluate(self, name: str, substitute: Substitute, seconds: float) -> ProbeFinding:
         layer = self.layer.teacher_layer
         replaced = [self.layer.block(layer.number + more) for more in range(substitute.layers)]
         before = sum(count_parameters(block) for block in replaced) or count_parameters(layer.mixer)
-        finding = Finding(
+        finding = ProbeFinding(
             layer.number,
             name,
             substitute.what,
@@ -121,7 +121,7 @@ class SubstituteEvaluator:
         return total.value
 
     @torch.no_grad()
-    def with_end(self, finding: Finding, substitute: Substitute) -> Finding:
+    def with_end(self, finding: ProbeFinding, substitute: Substitute) -> ProbeFinding:
         """Add KL(teacher‖student) of a position or sequence; without a head how near hidden states are."""
         if not self.layer.teacher_layer.teacher.config.has_head:
             near = hidden_fidelity(self.pairs(substitute))

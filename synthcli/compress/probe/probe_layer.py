@@ -18,7 +18,7 @@ from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.distill.closed_forms import STARTS, starts_for
 from synthcli.compress.distill.students import STUDENTS, describe_student, student_config
 from synthcli.compress.merge import MERGES, MergeProblem, span_of
-from synthcli.compress.probe.figures import Finding, ProbedLayer, Substitute, SubstituteEvaluator
+from synthcli.compress.probe.figures import ProbedLayer, ProbeFinding, Substitute, SubstituteEvaluator
 from synthcli.compress.teacher import Teacher
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.model_config.mixers import MixerConfig
@@ -89,7 +89,7 @@ def hook_points_for(
     return sorted(points)
 
 
-def probe_layer(layer: ProbedLayer, names: Iterable[str]) -> Iterator[Finding]:
+def probe_layer(layer: ProbedLayer, names: Iterable[str]) -> Iterator[ProbeFinding]:
     """Yield a finding for every replacement; the teacher is as it was afterwards."""
     evaluator = SubstituteEvaluator(layer)
     for name in names:
@@ -98,7 +98,7 @@ def probe_layer(layer: ProbedLayer, names: Iterable[str]) -> Iterator[Finding]:
             substitute = REPLACEMENTS[name](layer)
         except (SynthError, ValidationError) as error:
             why = error.message if isinstance(error, SynthError) else error.errors()[0]["msg"]
-            yield Finding(layer.teacher_layer.number, name, why=why)
+            yield ProbeFinding(layer.teacher_layer.number, name, why=why)
             continue
         seconds = time.perf_counter() - began
         yield evaluator.evaluate(name, substitute, seconds)

@@ -7,13 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
-from .reference import Array, Case, Greedy, RecordedModel
-from .report import Agreement, CaseReport, Latency, Report
+from .reference import Array, Greedy, ParityCase, RecordedModel
+from .report import Agreement, CaseReport, Latency, ParityReport
 
 REPETITIONS, WARM_UP = 7, 2
 
 
-class Subject(Protocol):
+class OpenedExport(Protocol):
     """An exported folder, opened; arrays in, arrays out."""
 
     versions: dict[str, str]
@@ -27,7 +27,7 @@ class Subject(Protocol):
         ...
 
 
-def compare_all(subject: Subject, recorded: RecordedModel) -> Report:
+def compare_all(subject: OpenedExport, recorded: RecordedModel) -> ParityReport:
     """Return the parity report: differences, agreement, latency, and whether it holds."""
     facts, cases = recorded.facts, []
     for case in recorded.cases:
@@ -41,7 +41,7 @@ def compare_all(subject: Subject, recorded: RecordedModel) -> Report:
     }
 
 
-def verdict(recorded: RecordedModel, cases: list[CaseReport], written: Agreement | None) -> Report:
+def verdict(recorded: RecordedModel, cases: list[CaseReport], written: Agreement | None) -> ParityReport:
     """Return whether the cases and what was written hold, and the reasons why not."""
     tolerance = recorded.facts["tolerance"]
     largest = max(float(np.abs(case.logits[case.real]).max()) for case in recorded.cases)
@@ -72,7 +72,7 @@ def verdict(recorded: RecordedModel, cases: list[CaseReport], written: Agreement
     }
 
 
-def compare_logits(case: Case, logits: Array, task: str) -> CaseReport:
+def compare_logits(case: ParityCase, logits: Array, task: str) -> CaseReport:
     """Return how far logits are from the recorded ones, at real positions."""
     if logits.shape != case.logits.shape:
         raise ValueError(f"logits of shape {logits.shape}, recorded are {case.logits.shape}")
@@ -98,7 +98,7 @@ def sum_agreement(recorded: RecordedModel, cases: list[CaseReport]) -> Agreement
     return {"tokens": compared, "agreement": same / compared if compared else 1.0}
 
 
-def compare_greedy(subject: Subject, greedy: Greedy, tolerance: float) -> Agreement:
+def compare_greedy(subject: OpenedExport, greedy: Greedy, tolerance: float) -> Agreement:
     """Return how many tokens are the same, up to where two were equally good."""
     compared = same = ties = 0
     for prompt, tokens, leads in zip(greedy.prompts, greedy.tokens, greedy.margins, strict=True):
@@ -131,7 +131,7 @@ def loss(logits: Array, labels: Array, real: Array, task: str) -> float:
     return float(np.mean(totals - chosen[np.arange(len(chosen)), wanted]))
 
 
-def latency(subject: Subject, recorded: RecordedModel) -> dict[str, Latency | int]:
+def latency(subject: OpenedExport, recorded: RecordedModel) -> dict[str, Latency | int]:
     """Return seconds of the largest case, and of greedy decoding, beside ours."""
     ours, largest, greedy = recorded.facts["seconds"], recorded.cases[-1].inputs, recorded.greedy
     found = {"forward": fastest_seconds(lambda: subject.logits(largest))}

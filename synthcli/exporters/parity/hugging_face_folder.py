@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .compare import compare_all
 from .reference import Array, RecordedModel
-from .report import Report
+from .report import ParityReport
 
 LOADERS = {
     "causal-lm": "AutoModelForCausalLM",
@@ -84,7 +84,7 @@ class Loaded:
         return added
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> Report:
+def check_folder(folder: Path, recorded: RecordedModel) -> ParityReport:
     task = recorded.facts["task"]
     is_choice = task == "classification" and recorded.cases[0].inputs["tokens"].ndim == 3
     loaded = Loaded(folder, task, is_choice)
@@ -112,7 +112,7 @@ def check_folder(folder: Path, recorded: RecordedModel) -> Report:
     return report | {"runs_own_code": loaded.has_code}
 
 
-def require_that(report: Report, holds: bool, reason: str) -> None:
+def require_that(report: ParityReport, holds: bool, reason: str) -> None:
     if not holds:
         report["holds"] = False
         report["reasons"].append(reason)

@@ -7,10 +7,10 @@ import onnxruntime
 from .compare import compare_all
 from .programs import Programs
 from .reference import Array, RecordedModel
-from .report import Report
+from .report import ParityReport
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> Report:
+def check_folder(folder: Path, recorded: RecordedModel) -> ParityReport:
     sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def call(name: str, inputs: dict[str, Array]) -> list[Array]:

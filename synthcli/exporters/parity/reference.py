@@ -18,7 +18,7 @@ GREEDY = "greedy"
 
 
 @dataclass(frozen=True)
-class Case:
+class ParityCase:
     """`inputs` by name: `tokens` and `padding` (True at padding), `source`, `source_padding`, `token_types`.
 
     `again` are the logits of the project's own reading of the folder, where nothing else runs it.
@@ -70,7 +70,7 @@ class RecordedModel:
     """`facts` are numbers and names that are no arrays: task, tolerance, begin, threads, seconds of ours."""
 
     facts: Facts
-    cases: list[Case]
+    cases: list[ParityCase]
     greedy: Greedy | None
 
     @classmethod
@@ -87,10 +87,10 @@ def _select_prefix(arrays: dict[str, Array], prefix: str) -> dict[str, Array]:
     return {name.partition(".")[2]: a for name, a in arrays.items() if name.partition(".")[0] == prefix}
 
 
-def _case(arrays: dict[str, Array]) -> Case:
+def _case(arrays: dict[str, Array]) -> ParityCase:
     logits, loss, labels = (arrays.pop(name) for name in ("logits", "loss", "labels"))
     again = arrays.pop("again", None)
-    return Case(arrays, logits, float(loss), labels, again)
+    return ParityCase(arrays, logits, float(loss), labels, again)
 
 
 def _greedy(arrays: dict[str, Array]) -> Greedy:

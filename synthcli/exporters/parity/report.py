@@ -35,7 +35,7 @@ class Latency(TypedDict):
     ratio: float
 
 
-class Report(TypedDict):
+class ParityReport(TypedDict):
     """What `PARITY.json` says of a folder, but for the exporter's name."""
 
     holds: bool

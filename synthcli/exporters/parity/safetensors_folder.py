@@ -14,10 +14,10 @@ from safetensors import safe_open
 
 from .compare import compare_logits, verdict
 from .reference import RecordedModel
-from .report import Report
+from .report import ParityReport
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> Report:
+def check_folder(folder: Path, recorded: RecordedModel) -> ParityReport:
     json.loads((folder / "config.json").read_text(encoding="utf-8"))
     expected, found = recorded.facts["sha256"], digests(folder / "model.safetensors")
     cases = []

@@ -8,10 +8,10 @@ import torch
 from .compare import compare_all
 from .programs import Programs
 from .reference import Array, RecordedModel
-from .report import Report
+from .report import ParityReport
 
 
-def check_folder(folder: Path, recorded: RecordedModel) -> Report:
+def check_folder(folder: Path, recorded: RecordedModel) -> ParityReport:
     torch.set_num_threads(recorded.facts["threads"])
     modules: dict[str, torch.nn.Module] = {}
 

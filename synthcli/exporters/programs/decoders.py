@@ -33,7 +33,7 @@ class Whole(nn.Module):
         return self.model(input_ids)[0]
 
 
-class Step(nn.Module):
+class DecoderStep(nn.Module):
     """Logits of the next positions after a state, which may be that before the first."""
 
     def __init__(self, model: CausalLM, layout: Layout) -> None:
@@ -96,7 +96,9 @@ def causal_forms(bundle: ExportBundle) -> list[Form]:
     assert longest is not None
     return [
         Form("model", "the logits of a whole text", Whole(model), (tokens,), ("logits",), {LENGTH: longest}),
-        Form("step", "the next positions, with the state", Step(model, layout), (tokens, *ports), names),
+        Form(
+            "step", "the next positions, with the state", DecoderStep(model, layout), (tokens, *ports), names
+        ),
     ]
 
 

@@ -25,7 +25,7 @@ from synthcli.jobs.ladder.tables import ladder_markdown
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all
 from synthcli.jobs.parallel.cluster import current_cluster
 from synthcli.jobs.parallel.work import Failure, Listener, observer_of
-from synthcli.jobs.reproduce.rows import find_trained, finished_run
+from synthcli.jobs.reproduce.rows import find_trained, finish_run
 from synthcli.jobs.tune.words import count_trials
 from synthcli.presets.schema import Experiment
 from synthcli.runs import refuse_unwritable_runs
@@ -63,7 +63,7 @@ class ArmRun:
         """Return its record."""
         observer = observer_of(listener)
         experiment = self.experiment()
-        run = self.arm.run or finished_run(experiment, observer)
+        run = self.arm.run or finish_run(experiment, observer)
         return make_record(run, experiment, self.metrics, observer)
 
 

@@ -10,8 +10,8 @@ from synthcli.compare.record import RecordedFigure, RunRecord, read_record
 from synthcli.errors import SynthError
 from synthcli.evaluation.kept_samples import read_samples
 from synthcli.evaluation.result import Result
-from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint, file_name
-from synthcli.jobs.reproduce.rows import evaluating, trains_alike
+from synthcli.jobs.evaluate.evaluate import EvaluationRequest, evaluate_checkpoint, file_name
+from synthcli.jobs.reproduce.rows import show_evaluation, trains_alike
 from synthcli.jobs.train import Observer
 from synthcli.presets.planning import parameters_of
 from synthcli.presets.schema import Experiment
@@ -58,7 +58,7 @@ def make_record(run: Run, asked: Experiment, metrics: Sequence[str], observer: O
     return record
 
 
-def made_here() -> dict[str, object]:
+def describe_here() -> dict[str, object]:
     """Return what records say of the machine and the code, of what is measured here and now."""
     return {key: value for key, value in environment().items() if key in MADE}
 
@@ -135,8 +135,8 @@ def _evaluate(run: Run, asked: Experiment, metric: str, observer: Observer) -> t
             is_whole = result.step == _last_step(run)
             if is_whole and is_evaluated_so(asked, result.options, result.split):
                 return result, run.samples_path(name)
-    request = Request(metric, settings=asked.evaluation)
-    result = evaluate_checkpoint(run.path, request, evaluating(metric, observer))
+    request = EvaluationRequest(metric, settings=asked.evaluation)
+    result = evaluate_checkpoint(run.path, request, show_evaluation(metric, observer))
     return result, run.samples_path(file_name(result))
 
 

@@ -14,7 +14,7 @@ from synthcli.disk import guard_write
 from synthcli.errors import SynthError
 from synthcli.jobs.parallel.carry_out import Board
 from synthcli.jobs.parallel.work import observer_of
-from synthcli.jobs.reproduce.rows import timed
+from synthcli.jobs.reproduce.rows import time_task
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 from synthcli.runs.environment import describe_device
@@ -49,7 +49,7 @@ def find_step_seconds(
             return kept
     listener = board.begin(TIMING)
     with on_threads(threads):
-        seconds = timed(dict(arms), observer_of(listener), ROUNDS)
+        seconds = time_task(dict(arms), observer_of(listener), ROUNDS)
     board.end(TIMING, ", ".join(f"{name} {value:.3g} s" for name, value in seconds.items()), 0, 0)
     measured, path = StepSeconds(wanted, threads, seconds, describe_device(current_device())), places[-1]
     with guard_write(f"`{path}`", path, "name another folder with `-o`"):

@@ -17,7 +17,7 @@ from synthcli.compress.activations.hook_points import HookPoint, check_layer, ma
 from synthcli.compress.activations.recording import INDEX
 from synthcli.compress.config import ProbeConfig
 from synthcli.compress.distill.closed_forms import TeacherLayer
-from synthcli.compress.probe.figures import Finding, ProbedLayer, is_resolved
+from synthcli.compress.probe.figures import ProbedLayer, ProbeFinding, is_resolved
 from synthcli.compress.probe.probe_layer import NOTHING, choose_replacements, hook_points_for, probe_layer
 from synthcli.compress.teacher import Teacher
 from synthcli.disk import guard_write, refuse_unwritable
@@ -109,13 +109,13 @@ def run(job: ProbeJob, progress: Progress = no_progress) -> ProbeReport:
     return report
 
 
-def record_and_probe(job: ProbeJob, progress: Progress) -> list[Finding]:
+def record_and_probe(job: ProbeJob, progress: Progress) -> list[ProbeFinding]:
     """Record both texts, for as long as this lasts or in the cache named, and probe layer by layer."""
     with atomic_files.hold_temporary_folder(job.folder, RECORDINGS) as passing:
         root = job.cache or passing
         root.mkdir(parents=True, exist_ok=True)
         train, held_out = (record(job, root, kind, progress) for kind in ("train", "held-out"))
-        findings: list[Finding] = []
+        findings: list[ProbeFinding] = []
         total = len(job.layers) * len({*job.names, NOTHING})
         for number in job.layers:
             layer = ProbedLayer(TeacherLayer(job.teacher, train, job.stack, number), held_out)
@@ -135,7 +135,7 @@ def record(job: ProbeJob, root: Path, kind: str, progress: Progress) -> Activati
     return cache_at(root / kind, job.teacher, text, job.points, job.config.cache_limit, report)
 
 
-def without(finding: Finding) -> WithoutRow:
+def without(finding: ProbeFinding) -> WithoutRow:
     """Return how much the loss rises where a layer's mixer does nothing, and whether the sample can tell."""
     interval = finding.rise_interval
     resolved = None if finding.rise is None else is_resolved(interval)
@@ -147,7 +147,7 @@ def without(finding: Finding) -> WithoutRow:
     }
 
 
-def row_of(finding: Finding) -> FindingRow:
+def row_of(finding: ProbeFinding) -> FindingRow:
     """Return a finding as it is written."""
     return {
         "layer": finding.layer,
@@ -167,7 +167,7 @@ def row_of(finding: Finding) -> FindingRow:
     }
 
 
-def report_of(job: ProbeJob, findings: Sequence[Finding], seconds: float) -> ProbeReport:
+def report_of(job: ProbeJob, findings: Sequence[ProbeFinding], seconds: float) -> ProbeReport:
     """Return what a probe found, with what gives its figures their meaning."""
     store = job.texts.train.store
     return {

@@ -129,7 +129,7 @@ class PlannedBlock(TypedDict):
 
 
 class FindingRow(TypedDict):
-    """A replacement in a layer: `Finding` in compress/probe/figures.py."""
+    """A replacement in a layer: `ProbeFinding` in compress/probe/figures.py."""
 
     layer: int
     replacement: str

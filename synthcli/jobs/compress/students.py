@@ -22,18 +22,18 @@ from synthcli.jobs.compress.report_types import (
     StudentText,
 )
 from synthcli.jobs.compress.texts import experiment_of
-from synthcli.jobs.finetune import METRIC_OF_TASK, validated
+from synthcli.jobs.finetune import METRIC_OF_TASK, validate_adapted
 from synthcli.model import ModelConfig
 from synthcli.model.interface import get_config
 from synthcli.presets.schema import Experiment
 from synthcli.runs import RESULT, Run, start_run
 from synthcli.training.checkpoints import step_name, tidy, write_model
 from synthcli.training.config import TrainingConfig
-from synthcli.training.schedules import LinearConfig
+from synthcli.training.schedules import LinearScheduleConfig
 from synthcli.training.weights import weights_of
 
 # how a student of a folder that no run of ours made is trained on, where nobody says
-TRAINING = TrainingConfig(steps=1000, schedule=LinearConfig(peak=1e-4, warmup_steps=40))
+TRAINING = TrainingConfig(steps=1000, schedule=LinearScheduleConfig(peak=1e-4, warmup_steps=40))
 
 
 Made = TypeVar("Made", DistillConfig, MergeConfig)
@@ -106,7 +106,7 @@ def student_experiment(
     table["evaluation"] = EvaluationConfig(metrics=(METRIC_OF_TASK[config.task],)).model_dump()
     if base is not None:
         table = base.model_dump() | {"paper": None, "start": None}
-    return validated(
+    return validate_adapted(
         table
         | {
             "name": name,

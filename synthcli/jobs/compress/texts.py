@@ -11,7 +11,7 @@ from synthcli.data.corpora import find_corpus
 from synthcli.data.store.store import Store
 from synthcli.errors import SynthError
 from synthcli.jobs.evaluate.source import is_own_source
-from synthcli.jobs.stores import kept_tokenizer, store_for
+from synthcli.jobs.stores import keep_tokenizer, store_for
 from synthcli.presets.schema import Experiment
 from synthcli.progress import Progress, no_progress
 from synthcli.runs import read_experiment, run_of
@@ -94,7 +94,7 @@ def used_by(teacher: Teacher, data: DataConfig) -> str | None:
 
 def tokenizer_of(teacher: Teacher) -> TokenizerConfig:
     """Return the teacher's own tokenizer as it is."""
-    return kept_tokenizer(teacher.tokenizer, teacher.path.resolve())
+    return keep_tokenizer(teacher.tokenizer, teacher.path.resolve())
 
 
 def experiment_of(teacher: Teacher) -> Experiment | None:

@@ -26,7 +26,7 @@ from synthcli.jobs.evaluate.notes import notes_on
 from synthcli.jobs.evaluate.outputs import Keep, keeper, refuse_no_outputs
 from synthcli.jobs.evaluate.source import is_own_source, notes_on_store, with_whole_file
 from synthcli.jobs.shortage import suggest_less
-from synthcli.jobs.stores import examples_of, kept_tokenizer, store_for
+from synthcli.jobs.stores import examples_of, keep_tokenizer, store_for
 from synthcli.model import TaskModel
 from synthcli.presets.schema import Experiment
 from synthcli.progress import Progress, no_progress
@@ -39,7 +39,7 @@ RECORDED = ("synthcli", "torch", "sacrebleu", "rouge-score", "tokenizers", "sent
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """What to evaluate a checkpoint on where it differs from its preset; None keeps the preset's.
 
     `settings` are in place of all of `[evaluation]`.
@@ -59,7 +59,10 @@ class Request:
 
 
 def evaluate_checkpoint(
-    path: Path, request: Request, progress: Progress = no_progress, preparing: Progress = no_progress
+    path: Path,
+    request: EvaluationRequest,
+    progress: Progress = no_progress,
+    preparing: Progress = no_progress,
 ) -> Result:
     """Evaluate a checkpoint, and write the result into the run it belongs to."""
     checkpoint = load_checkpoint(path)
@@ -111,7 +114,7 @@ def evaluate_model(
     tokenizer: Tokenizer,
     examples: Examples,
     config: EvaluationConfig,
-    request: Request,
+    request: EvaluationRequest,
     progress: Progress,
     label: tuple[str, int],
     keep: Keep | None = None,
@@ -161,7 +164,7 @@ def experiment_of(checkpoint: Checkpoint) -> Experiment | None:
     return None if run is None else read_experiment(run)
 
 
-def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: Request) -> DataConfig:
+def data_for(checkpoint: Checkpoint, experiment: Experiment | None, request: EvaluationRequest) -> DataConfig:
     """Return the data to evaluate on: the preset's, or another corpus in the checkpoint's own pieces."""
     is_own = experiment is not None and is_own_source(experiment.data, request.corpus, request.source)
     if experiment is not None and is_own and request.form in (None, checkpoint.tokenizer.form):
@@ -191,7 +194,7 @@ def forms_of(experiment: Experiment | None, corpus: str) -> dict[str, object]:
 
 def own_tokenizer(checkpoint: Checkpoint, form: str | None = None) -> TokenizerConfig:
     """Return the configuration that takes a checkpoint's own tokenizer, and its texts' form or another."""
-    return kept_tokenizer(checkpoint.tokenizer, checkpoint.path, form)
+    return keep_tokenizer(checkpoint.tokenizer, checkpoint.path, form)
 
 
 def refuse_formless(form: str | None, task: str) -> None:
@@ -204,7 +207,7 @@ def refuse_formless(form: str | None, task: str) -> None:
         raise SynthError(message, "leave it out")
 
 
-def options_for(experiment: Experiment | None, request: Request) -> EvaluationConfig:
+def options_for(experiment: Experiment | None, request: EvaluationRequest) -> EvaluationConfig:
     """Return how to evaluate: the preset's way, and what the request changes."""
     own = experiment.evaluation if experiment else EvaluationConfig(metrics=(request.metric,))
     base = request.settings or own

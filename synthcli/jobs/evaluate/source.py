@@ -45,7 +45,7 @@ def notes_on_store(store: Store, split: str, run: Run | None, own: Experiment | 
         return tuple(notes)
     assert trained_on is not None
     path = find_store_by_hash(stores_root(), own.data.corpus, trained_on)
-    shared = [] if path is None else shared_files(store, open_store(path))
+    shared = [] if path is None else find_shared_files(store, open_store(path))
     if shared:
         notes.append(f"the model was trained on rows of {', '.join(f'`{name}`' for name in shared)}")
     elif path is None and store.corpus == own.data.corpus:
@@ -53,7 +53,7 @@ def notes_on_store(store: Store, split: str, run: Run | None, own: Experiment | 
     return tuple(notes)
 
 
-def shared_files(store: Store, other: Store) -> list[str]:
+def find_shared_files(store: Store, other: Store) -> list[str]:
     """Return the source files of a store that are, byte for byte, among those of another."""
     known = {file["sha256"] for file in other.manifest["source"].get("files", ())}
     files = store.manifest["source"].get("files", ())

@@ -52,10 +52,10 @@ def card_of(checkpoint: Checkpoint, folded: Folded, model: nn.Module) -> CardFac
     )
     if experiment is None:
         return facts
-    return replace(trained(facts, experiment), notes=notes_on_form(checkpoint, experiment))
+    return replace(add_training(facts, experiment), notes=notes_on_form(checkpoint, experiment))
 
 
-def trained(facts: CardFacts, experiment: Experiment) -> CardFacts:
+def add_training(facts: CardFacts, experiment: Experiment) -> CardFacts:
     """Add what an experiment tells."""
     corpus, paper = find_corpus(experiment.data.corpus), experiment.paper
     return replace(

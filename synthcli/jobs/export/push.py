@@ -10,7 +10,7 @@ from pathlib import Path
 from synthcli.data.hub_access import is_offline
 from synthcli.errors import SynthError, WorkFailedError
 from synthcli.importers.safe_load import PICKLED
-from synthcli.jobs.export.push_files import CARD, PARITY, WEIGHTS, File, LeftOut, sort_out
+from synthcli.jobs.export.push_files import CARD, PARITY, WEIGHTS, LeftOut, PushFile, sort_out
 from synthcli.safe_read import inside, read_json
 
 EXPORT_AGAIN = "export the checkpoint again"
@@ -19,13 +19,13 @@ TOKEN = "HF_TOKEN"
 
 
 @dataclass(frozen=True)
-class Plan:
+class PushPlan:
     """What goes where."""
 
     folder: Path
     to: str
     private: bool
-    files: tuple[File, ...]
+    files: tuple[PushFile, ...]
     left_out: tuple[LeftOut, ...] = ()
 
     @property
@@ -40,14 +40,14 @@ def refuse_name(option: str, name: str) -> None:
         raise SynthError(message, f"`{option} OWNER/NAME`, letters, digits, `-_.`")
 
 
-def plan_push(folder: Path, to: str, private: bool = False) -> Plan:
+def plan_push(folder: Path, to: str, private: bool = False) -> PushPlan:
     """Return what would be sent, and what is left out and why; needs no network."""
     refuse_name("--to", to)
     if not folder.is_dir():
         raise SynthError(f"there is no folder `{folder}`", "`synth export CHECKPOINT --to hf` makes one")
     files, left = sort_out(folder)
     refuse_unfit(folder, {file.name for file in files}, {one.name: one.why for one in left})
-    return Plan(folder, to, private, files, left)
+    return PushPlan(folder, to, private, files, left)
 
 
 def refuse_unfit(folder: Path, names: set[str], left: Mapping[str, str]) -> None:
@@ -79,7 +79,7 @@ def refuse_failed_parity(folder: Path) -> None:
         raise SynthError(f"`{path}` says that this export is not its checkpoint", "export it again")
 
 
-def push(plan: Plan) -> str:
+def push(plan: PushPlan) -> str:
     """Send a folder and return its address; the token is the environment's, or the hub's login's."""
     if is_offline():
         hint = "unset `HF_HUB_OFFLINE`, or add `--dry-run`"
@@ -102,7 +102,7 @@ def push(plan: Plan) -> str:
     return f"{api.endpoint}/{plan.to}"
 
 
-def with_reason(call: Callable[[], object], plan: Plan) -> None:
+def with_reason(call: Callable[[], object], plan: PushPlan) -> None:
     """Run one request; whatever fails becomes one message."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -117,7 +117,7 @@ def with_reason(call: Callable[[], object], plan: Plan) -> None:
         raise WorkFailedError(message, "check the network and `HTTPS_PROXY`, then push again") from error
 
 
-def of_status(error: Exception, plan: Plan) -> SynthError:
+def of_status(error: Exception, plan: PushPlan) -> SynthError:
     """Return what an answer of the hub means."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status == 401:

@@ -34,7 +34,7 @@ SECRET = re.compile(
 
 
 @dataclass(frozen=True)
-class File:
+class PushFile:
     name: str
     bytes: int
 
@@ -51,9 +51,9 @@ class NotOfItsKindError(Exception):
     """A file is not what its name says; the message says what it is."""
 
 
-def sort_out(folder: Path) -> tuple[tuple[File, ...], tuple[LeftOut, ...]]:
+def sort_out(folder: Path) -> tuple[tuple[PushFile, ...], tuple[LeftOut, ...]]:
     """Return the files of a folder to send, and those to leave, both by name."""
-    files: list[File] = []
+    files: list[PushFile] = []
     left: list[LeftOut] = []
     for path in walk(folder, left):
         name = path.relative_to(folder).as_posix()
@@ -62,7 +62,7 @@ def sort_out(folder: Path) -> tuple[tuple[File, ...], tuple[LeftOut, ...]]:
         except NotOfItsKindError as error:
             left.append(LeftOut(name, str(error)))
         else:
-            files.append(File(name, path.stat().st_size))
+            files.append(PushFile(name, path.stat().st_size))
     by_name = sorted(files, key=lambda file: file.name), sorted(left, key=lambda one: one.name)
     return tuple(by_name[0]), tuple(by_name[1])
 

@@ -25,10 +25,10 @@ def recipe_of(experiment: Experiment) -> str | None:
     command = f"`synth train {experiment.name} --scale {experiment.scale}`"
     if not changed:
         return f"{command} repeats it."
-    return f"{command} with other settings: {', '.join(map(escaped, changed))}."
+    return f"{command} with other settings: {', '.join(map(escape_line, changed))}."
 
 
-def escaped(line: str) -> str:
+def escape_line(line: str) -> str:
     """Return `training.seed`: 1 → 2 with values that markdown shows as they are."""
     key, _, values = line.partition(": ")
     return f"{key}: {plain(values)}"

@@ -25,7 +25,7 @@ OF_A_PROCESS = 0.05  # deviation of a ratio of times from one process to the nex
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ClaimOutcome:
     """What there is for a test: findings to be ruled on, and the figures of each arm by seed."""
 
     findings: tuple[Finding, ...]
@@ -38,7 +38,7 @@ Records = Mapping[str, Mapping[int, RunRecord | DivergedRun]]
 Finished = dict[str, dict[int, RunRecord]]
 
 
-def find_of_runs(test: ClaimTest, records: Records) -> Outcome | None:
+def find_of_runs(test: ClaimTest, records: Records) -> ClaimOutcome | None:
     """Return what the records of a test come to; None where an arm has fewer than two seeds."""
     quantity = test.quantity
     if quantity is None or any(len(records.get(arm, {})) < 2 for arm in test.arms):
@@ -53,7 +53,7 @@ def find_of_runs(test: ClaimTest, records: Records) -> Outcome | None:
     }
     runs = tuple(record for of_arm in ended.values() for record in of_arm.values())
     findings = (_name_runs(one, records) for one in _findings_of_runs(test, records, ended))
-    return Outcome(tuple(findings), figures, runs)
+    return ClaimOutcome(tuple(findings), figures, runs)
 
 
 def _name_runs(finding: Finding, records: Records) -> Finding:
@@ -105,7 +105,7 @@ def _count_diverged(of_arm: Mapping[int, RunRecord | DivergedRun]) -> tuple[int,
     return sum(isinstance(one, DivergedRun) for one in of_arm.values()), len(of_arm)
 
 
-def find_of_measured(test: ClaimTest, measured: Measured) -> Outcome:
+def find_of_measured(test: ClaimTest, measured: Measured) -> ClaimOutcome:
     """Return what measured values come to."""
     values = {arm: np.array(measured.values[arm]) for arm in test.arms}
     measure = test.own_measure
@@ -118,7 +118,7 @@ def find_of_measured(test: ClaimTest, measured: Measured) -> Outcome:
     }
     runs = frozenset({measured.settings})
     findings = (replace(one, runs=runs) for one in _findings_of_values(test, compared))
-    return Outcome(tuple(findings), figures, (), measured)
+    return ClaimOutcome(tuple(findings), figures, (), measured)
 
 
 def _findings_of_values(test: ClaimTest, values: Mapping[str, "np.ndarray"]) -> Sequence[RelationFinding]:

@@ -14,7 +14,7 @@ from synthcli.compare.record import RunRecord
 from synthcli.disk import guard_write, refuse_unwritable
 from synthcli.errors import SynthError, did_you_mean
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT, ArmRun, has_diverged, write_record
-from synthcli.jobs.compare.records import made_here
+from synthcli.jobs.compare.records import describe_here
 from synthcli.jobs.ledger.claim_budget import TestChoice, choose_tests
 from synthcli.jobs.ledger.claim_tests import ClaimTest, find_test
 from synthcli.jobs.ledger.evidence import RECORDS, Evidence, settings_key
@@ -43,16 +43,16 @@ class LedgerConfig:
     @cached_property
     def claims(self) -> list[Named]:
         """Those that were asked for; the controls are in every ledger."""
-        return [one for one in self._found if not one.is_control]
+        return [one for one in self._named if not one.is_control]
 
     @cached_property
     def controls(self) -> list[Named]:
         """Those of a file of one's own where it has some, else the library's."""
-        own = [one for one in self._found if one.is_control]
+        own = [one for one in self._named if one.is_control]
         return own or [one for one in all_claims().values() if one.is_control]
 
     @cached_property
-    def _found(self) -> list[Named]:
+    def _named(self) -> list[Named]:
         return find_claims(self.ids, self.family)
 
 
@@ -150,7 +150,9 @@ def describe_diverged(work: ArmRun, failure: Failure) -> DivergedRun:
     """Return the record of a training that ended since its loss was no longer finite."""
     experiment = work.experiment()
     scale, seed = str(experiment.scale), experiment.training.seed
-    return DivergedRun(experiment.name, scale, settings_key(experiment), seed, failure.message, made_here())
+    return DivergedRun(
+        experiment.name, scale, settings_key(experiment), seed, failure.message, describe_here()
+    )
 
 
 def write_small(folder: Path, record: Measured | DivergedRun) -> None:

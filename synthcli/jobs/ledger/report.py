@@ -9,7 +9,7 @@ from synthcli.claims.files import CONTROLS
 from synthcli.claims.schema import Scale, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, Word
 from synthcli.jobs.compare.report import MADE
-from synthcli.jobs.ledger.claim_findings import Outcome
+from synthcli.jobs.ledger.claim_findings import ClaimOutcome
 from synthcli.jobs.ledger.report_types import ClaimRow, LedgerReport, Relation, ScaleVerdict
 from synthcli.jobs.ledger.verdicts import LedgerEntry
 from synthcli.jobs.markdown import table_lines
@@ -62,7 +62,7 @@ def _entry(entry: LedgerEntry) -> ClaimRow:
     }
 
 
-def _verdict(verdict: ClaimVerdict, found: Outcome | None) -> ScaleVerdict:
+def _verdict(verdict: ClaimVerdict, found: ClaimOutcome | None) -> ScaleVerdict:
     table: ScaleVerdict = {"verdict": verdict.word, "why": verdict.why}
     if verdict.figures:
         table["figures"] = dict(verdict.figures)

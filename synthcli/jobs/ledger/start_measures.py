@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from synthcli.errors import SynthError
-from synthcli.jobs.train import Observer, initialised
+from synthcli.jobs.train import Observer, initialise_model
 from synthcli.model.blocks.base import Block
 from synthcli.model.mixers.attention import Attention
 from synthcli.presets.schema import Experiment
@@ -34,7 +34,7 @@ def _run(
     experiment: Experiment, observer: Observer, kind: type[nn.Module]
 ) -> Sequence[tuple[Tensor, Tensor]]:
     """Return what goes into every module of a kind, and what comes out, for sequences drawn at random."""
-    model, passed = initialised(experiment, observer).double().eval(), list[tuple[Tensor, Tensor]]()
+    model, passed = initialise_model(experiment, observer).double().eval(), list[tuple[Tensor, Tensor]]()
 
     def note(module: nn.Module, given: tuple[Tensor, ...], returned: tuple[Tensor, object]) -> None:
         passed.append((given[0], returned[0]))

@@ -6,7 +6,7 @@ from synthcli.compress.config import DistillConfig, HealConfig, MergeConfig
 from synthcli.errors import SynthError
 from synthcli.jobs.compress import distill_block, heal, merge_layers
 from synthcli.jobs.compress.layer_matching import account_of
-from synthcli.jobs.reproduce.rows import finished_run
+from synthcli.jobs.reproduce.rows import finish_run
 from synthcli.jobs.train import Observer
 from synthcli.presets import load_preset
 from synthcli.presets.schema import Experiment
@@ -49,7 +49,7 @@ def teacher_of(experiment: Experiment) -> Experiment:
 
 def _make_student(experiment: Experiment, observer: Observer) -> MadeStudent:
     """Return a student, which is made now."""
-    teacher = finished_run(teacher_of(experiment), observer)
+    teacher = finish_run(teacher_of(experiment), observer)
     assert experiment.compress is not None
     config = experiment.compress.model_copy(update={"teacher": str(teacher.path)})
     if isinstance(config, HealConfig):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from synthcli.errors import SynthError
-from synthcli.jobs.reproduce.rows import finished_run
+from synthcli.jobs.reproduce.rows import finish_run
 from synthcli.jobs.train import Observer
 from synthcli.presets.schema import Experiment
 from synthcli.training.metrics_log import read_journal
@@ -40,7 +40,7 @@ def smallest_gain(experiment: Experiment, observer: Observer) -> float:
 
 def _gains(experiment: Experiment, observer: Observer) -> tuple[Gains, Gains]:
     """Return the gains of a training at its first and its last note of them."""
-    run = finished_run(experiment, observer)
+    run = finish_run(experiment, observer)
     notes = [
         row["diagnostics"]["gains"]
         for row in read_journal(run.journal)

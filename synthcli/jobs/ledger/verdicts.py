@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from synthcli.claims.files import Named
 from synthcli.claims.schema import SCALES, Scale, ValueClaim, largest
 from synthcli.claims.verdict import ClaimVerdict, Ruling, conclude, rule
-from synthcli.jobs.ledger.claim_findings import Outcome, count_exactly, find_of_measured, find_of_runs
+from synthcli.jobs.ledger.claim_findings import ClaimOutcome, count_exactly, find_of_measured, find_of_runs
 from synthcli.jobs.ledger.claim_tests import ClaimTest, find_test, group_by_family, reason_against
 from synthcli.jobs.ledger.evidence import Evidence
 from synthcli.jobs.ledger.ledger import LedgerConfig
@@ -18,7 +18,7 @@ class LedgerEntry:
 
     named: Named
     verdicts: Mapping[Scale, ClaimVerdict]
-    found: Mapping[Scale, Outcome]
+    found: Mapping[Scale, ClaimOutcome]
     hours: Mapping[Scale, float]
 
     @property
@@ -66,7 +66,9 @@ def _tests_by_scale(config: LedgerConfig, named: Named) -> Mapping[Scale, ClaimT
     return {scale: test for scale, test in found.items() if test is not None}
 
 
-def _find_outcomes(tests: Mapping[Scale, ClaimTest], evidence: Evidence) -> Iterator[tuple[Scale, Outcome]]:
+def _find_outcomes(
+    tests: Mapping[Scale, ClaimTest], evidence: Evidence
+) -> Iterator[tuple[Scale, ClaimOutcome]]:
     """Yield what there is for the tests of a claim."""
     for scale, test in tests.items():
         if test.own_measure is not None:
@@ -80,7 +82,7 @@ Rulings = Mapping[tuple[str, Scale], list[Ruling]]
 
 
 def _rule_families(
-    tests: Mapping[str, Mapping[Scale, ClaimTest]], found: Mapping[str, Mapping[Scale, Outcome]]
+    tests: Mapping[str, Mapping[Scale, ClaimTest]], found: Mapping[str, Mapping[Scale, ClaimOutcome]]
 ) -> Rulings:
     """Return the rulings of every test: all relations of a family at one scale are ruled on together."""
     rulings: dict[tuple[str, Scale], list[Ruling]] = {}
@@ -96,7 +98,7 @@ def _rule_families(
 
 
 def _verdicts(
-    named: Named, tests: Mapping[Scale, ClaimTest], found: Mapping[Scale, Outcome], rulings: Rulings
+    named: Named, tests: Mapping[Scale, ClaimTest], found: Mapping[Scale, ClaimOutcome], rulings: Rulings
 ) -> Iterator[tuple[Scale, ClaimVerdict]]:
     """Yield the verdict of a claim at each scale for which there is something."""
     claim = named.claim

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from synthcli.claims.measured import Measured
 from synthcli.jobs.compare.compare import ArmRun
-from synthcli.jobs.compare.records import made_here
+from synthcli.jobs.compare.records import describe_here
 from synthcli.jobs.ledger.claim_tests import ClaimTest
 from synthcli.jobs.ledger.evidence import Evidence
 from synthcli.jobs.parallel.work import Listener, observer_of
-from synthcli.jobs.reproduce.rows import finished_run
+from synthcli.jobs.reproduce.rows import finish_run
 from synthcli.presets.schema import Experiment
 from synthcli.runs.differences import preset_hash
 
@@ -38,7 +38,7 @@ class MeasureWork:
             self.test.settings_hash,
             tuple(self.test.seeds),
             {arm: tuple(of_arm) for arm, of_arm in values.items()},
-            made_here(),
+            describe_here(),
             round(time.monotonic() - start, 2),
         )
 
@@ -56,7 +56,7 @@ class TeacherWork:
 
     def carry_out(self, listener: Listener) -> str:
         """Return the run of the teacher."""
-        return finished_run(self.experiment, observer_of(listener)).id
+        return finish_run(self.experiment, observer_of(listener)).id
 
 
 LedgerWork = ArmRun | MeasureWork | TeacherWork

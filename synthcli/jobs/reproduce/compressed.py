@@ -10,12 +10,12 @@ from synthcli.compress.probe.probe_layer import NOTHING
 from synthcli.evaluation.result import Result
 from synthcli.jobs.compress import probe
 from synthcli.jobs.compress.distill_block import DistillJob, prepare, provenance, run
-from synthcli.jobs.evaluate.evaluate import Request as Question
+from synthcli.jobs.evaluate.evaluate import EvaluationRequest as Question
 from synthcli.jobs.evaluate.evaluate import evaluate_checkpoint, evaluate_model, options_for
 from synthcli.jobs.stores import examples_of
 from synthcli.jobs.train import Observer
 from synthcli.progress import no_progress
-from synthcli.reproduce.table import Row
+from synthcli.reproduce.table import ResultRow
 from synthcli.reproduce.tasks import TEACHER
 from synthcli.runs import RESULT, Reference, Run, find_checkpoint, list_runs, read_experiment
 from synthcli.runs.environment import describe_device
@@ -26,7 +26,7 @@ TASK, MOST_USED = "one block distilled", "most-used-block"
 SIZES = {"smoke": (60, 1000), "hour": (400, 2000), "day": (1000, 8000), "paper": (4000, 40000)}
 
 
-def compressed_rows(scale: str, teacher: Path, observer: Observer) -> Iterator[Row]:
+def make_compressed_rows(scale: str, teacher: Path, observer: Observer) -> Iterator[ResultRow]:
     """Yield the rows of students of one run: without its most used block, and with half of it.
 
     Of the half: how near its block is, and what the whole model is worth.
@@ -78,7 +78,7 @@ def is_student_of(run: Run, job: DistillJob) -> bool:
     return made.model_copy(update={"teacher": wanted.teacher}) == wanted
 
 
-def error_row(run: Run, job: DistillJob, variant: str) -> Row:
+def error_row(run: Run, job: DistillJob, variant: str) -> ResultRow:
     """Return how near the block is; a student by chance stands for the untrained."""
     (one,) = run.read_results()[RESULT]["blocks"]
     fresh = next(trial["before"] for trial in one["trials"] if trial["start"] == "random")
@@ -96,7 +96,7 @@ def error_row(run: Run, job: DistillJob, variant: str) -> Row:
     )
 
 
-def perplexity_row(run: Run, job: DistillJob, variant: str) -> Row:
+def perplexity_row(run: Run, job: DistillJob, variant: str) -> ResultRow:
     """Return what the whole model is worth on the test split."""
     results = run.read_results()
     known = [Result.from_json(table) for name, table in results.items() if name.startswith(f"{METRIC}.")]
@@ -115,10 +115,10 @@ def perplexity_row(run: Run, job: DistillJob, variant: str) -> Row:
     )
 
 
-def _start_row(run: Run, job: DistillJob, variant: str) -> "partial[Row]":
+def _start_row(run: Run, job: DistillJob, variant: str) -> "partial[ResultRow]":
     """Return a row that lacks what the two have of their own."""
     return partial(
-        Row,
+        ResultRow,
         task=TASK,
         preset=TEACHER,
         variant=variant,

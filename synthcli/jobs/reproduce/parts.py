@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Literal
 
 from synthcli.jobs.parallel.work import Listener, observer_of
-from synthcli.jobs.reproduce.compressed import compressed_rows
+from synthcli.jobs.reproduce.compressed import make_compressed_rows
 from synthcli.jobs.reproduce.rows import Reproduction, experiment_of, make_row, step_times
 from synthcli.presets import plan_training
-from synthcli.reproduce.table import Row
+from synthcli.reproduce.table import ResultRow
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run
 
-PartResult = list[Row] | dict[str, float]
+PartResult = list[ResultRow] | dict[str, float]
 """Rows, or the step time of each variant."""
 
 
 @dataclass(frozen=True)
-class Part:
+class ReproductionPart:
     """The row of a variant, the step times of a task's variants, or the rows of a compressed teacher.
 
     `runs` are those of the parts before it, by variant.
@@ -47,10 +47,10 @@ class Part:
         if self.kind == "step-times":
             return step_times({variant: Run(Path(path)) for variant, path in self.runs}, observer)
         ((_, teacher),) = self.runs
-        return list(compressed_rows(self.asked.scale, Path(teacher), observer))
+        return list(make_compressed_rows(self.asked.scale, Path(teacher), observer))
 
 
-def cost_of(part: Part) -> float:
+def cost_of(part: ReproductionPart) -> float:
     """Return about how many operations the training of a row takes; what it is not known of comes first."""
     planned = plan_training(experiment_of(part.task, part.variant, part.asked))
     return float("inf") if planned.flops is None else planned.flops

@@ -14,22 +14,22 @@ from synthcli.jobs.parallel.carry_out import Board, carry_out_all, default_jobs
 from synthcli.jobs.parallel.work import Failure
 from synthcli.jobs.reproduce.rows import Reproduction
 from synthcli.jobs.reproduce.schedule import Schedule
-from synthcli.reproduce.table import Row, as_json, write_markdown
+from synthcli.reproduce.table import ResultRow, as_json, write_markdown
 from synthcli.reproduce.tasks import ANY, TASKS
 from synthcli.runs import Run, read_experiment, refuse_unwritable_runs
 
-__all__ = ["Board", "Report", "Reproduction", "default_jobs", "reproduce"]
+__all__ = ["Board", "Reproduction", "ReproductionReport", "default_jobs", "reproduce"]
 
 ELSEWHERE = "name another folder with `-o`"
 KEPT = "give the same command again: what is done is kept"
 
 
 @dataclass(frozen=True)
-class Report:
+class ReproductionReport:
     """The file of the table, None where there is no row; its rows, and what failed."""
 
     path: Path | None
-    rows: list[Row]
+    rows: list[ResultRow]
     failures: list[Failure]
 
     @property
@@ -45,7 +45,7 @@ class Report:
         return error
 
 
-def reproduce(asked: Reproduction, folder: Path, board: Board, jobs: int = 1) -> Report:
+def reproduce(asked: Reproduction, folder: Path, board: Board, jobs: int = 1) -> ReproductionReport:
     """Carry out what is not done yet, `jobs` parts at a time, and write the table of what there is.
 
     A part that fails leaves the others alone.
@@ -59,16 +59,16 @@ def reproduce(asked: Reproduction, folder: Path, board: Board, jobs: int = 1) ->
     carry_out_all(schedule, board, jobs)
     rows, failures = schedule.rows, schedule.failures
     path = write_report(rows, failures, asked.scale, folder, jobs) if rows else None
-    return Report(path, rows, failures)
+    return ReproductionReport(path, rows, failures)
 
 
-def gpus_of(rows: list[Row]) -> list[str]:
+def gpus_of(rows: list[ResultRow]) -> list[str]:
     """Return the kinds of GPU that rows were trained on."""
     sessions = [session for row in rows for session in Run(Path(row.run)).sessions]
     return [*dict.fromkeys(session["gpu"] for session in sessions if "gpu" in session)]
 
 
-def write_report(rows: list[Row], failures: list[Failure], scale: str, folder: Path, jobs: int) -> Path:
+def write_report(rows: list[ResultRow], failures: list[Failure], scale: str, folder: Path, jobs: int) -> Path:
     """Write the table as Markdown and JSON; return the Markdown's path."""
     seed = read_experiment(Run(Path(rows[0].run))).training.seed
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"

@@ -14,10 +14,15 @@ from synthcli.data.examples.examples import Examples
 from synthcli.device import current_device
 from synthcli.errors import SynthError, carry_result
 from synthcli.evaluation.result import Result
-from synthcli.jobs.evaluate.evaluate import Request, evaluate_checkpoint, evaluate_model, options_for
+from synthcli.jobs.evaluate.evaluate import (
+    EvaluationRequest,
+    evaluate_checkpoint,
+    evaluate_model,
+    options_for,
+)
 from synthcli.jobs.reproduce.claims_beside import describe_claims
 from synthcli.jobs.stores import examples_of
-from synthcli.jobs.train import Observer, fitted_to_store, initialised, resume_run, train_experiment
+from synthcli.jobs.train import Observer, fit_to_store, initialise_model, resume_run, train_experiment
 from synthcli.model import build, count_parameters
 from synthcli.objectives import OBJECTIVES
 from synthcli.presets import load_preset
@@ -25,7 +30,7 @@ from synthcli.presets.dumping import write_toml_value
 from synthcli.presets.merge import tables
 from synthcli.presets.schema import Experiment
 from synthcli.progress import Progress
-from synthcli.reproduce.table import Row
+from synthcli.reproduce.table import ResultRow
 from synthcli.reproduce.tasks import Task
 from synthcli.runs import Run, differences_in_training, list_runs, read_experiment
 from synthcli.runs.environment import describe_device
@@ -86,16 +91,16 @@ def find_folder(data: Path, corpus: str) -> Path | None:
     return next((path.resolve() for path in named), None)
 
 
-def make_row(task: Task, variant: str, asked: Reproduction, observer: Observer) -> Row:
+def make_row(task: Task, variant: str, asked: Reproduction, observer: Observer) -> ResultRow:
     """Return the row of one model, trained and evaluated where that is not done; its step is timed later."""
-    run = finished_run(experiment_of(task, variant, asked), observer)
+    run = finish_run(experiment_of(task, variant, asked), observer)
     experiment = read_experiment(run)
     evaluated = result_of(run, task.metric, observer)
-    untrained = untrained_result(run, experiment, task.metric, observer)
+    untrained = evaluate_untrained(run, experiment, task.metric, observer)
     figure = evaluated.figures[0]
     with torch.device("meta"):
         parameters = count_parameters(build(experiment.model))
-    return Row(
+    return ResultRow(
         task=task.name,
         preset=experiment.name,
         variant=variant,
@@ -116,7 +121,7 @@ def make_row(task: Task, variant: str, asked: Reproduction, observer: Observer) 
     )
 
 
-def finished_run(experiment: Experiment, observer: Observer) -> Run:
+def finish_run(experiment: Experiment, observer: Observer) -> Run:
     """Return a complete run of exactly this experiment: found, resumed, or trained."""
     for run in list_runs(name=experiment.name):
         if same(run, experiment):
@@ -129,7 +134,7 @@ def finished_run(experiment: Experiment, observer: Observer) -> Run:
 def evaluate_preset(name: str, asked: Reproduction, observer: Observer) -> list[Result]:
     """Return the results of a preset by each of its metrics; it is trained where it is not yet."""
     experiment = _load(name, asked, asked.overrides)
-    run = finished_run(experiment, observer)
+    run = finish_run(experiment, observer)
     return [result_of(run, metric, observer) for metric in experiment.evaluation.metrics]
 
 
@@ -180,10 +185,10 @@ def result_of(run: Run, metric: str, observer: Observer) -> Result:
     for name, table in run.read_results().items():
         if name.startswith(f"{metric}.") and "limit" not in name:
             return Result.from_json(table)
-    return evaluate_checkpoint(run.path, Request(metric), evaluating(metric, observer))
+    return evaluate_checkpoint(run.path, EvaluationRequest(metric), show_evaluation(metric, observer))
 
 
-def evaluating(metric: str, observer: Observer) -> Progress:
+def show_evaluation(metric: str, observer: Observer) -> Progress:
     """Return what tells a observer how far an evaluation is."""
 
     def report(what: str, done: int, total: int | None, note: str = "") -> None:
@@ -192,19 +197,19 @@ def evaluating(metric: str, observer: Observer) -> Progress:
     return report
 
 
-def untrained_result(run: Run, experiment: Experiment, metric: str, observer: Observer) -> Result:
+def evaluate_untrained(run: Run, experiment: Experiment, metric: str, observer: Observer) -> Result:
     """Evaluate the model a run began with, greedily, on the same examples."""
     name = f"untrained-{metric}"
     known = run.read_results().get(name)
     if known is not None:
         return Result.from_json(known)
-    experiment, store = fitted_to_store(experiment, observer)
+    experiment, store = fit_to_store(experiment, observer)
     evaluation = experiment.evaluation
     examples = examples_of(store, evaluation.split, experiment.model, experiment.data, evaluation)
-    request = Request(metric, beam=1)
+    request = EvaluationRequest(metric, beam=1)
     config = options_for(experiment, request)
-    model = initialised(experiment, observer).to(current_device())
-    progress = evaluating(metric, observer)
+    model = initialise_model(experiment, observer).to(current_device())
+    progress = show_evaluation(metric, observer)
     result = evaluate_model(model, store.tokenizer, examples, config, request, progress, ("untrained", 0))
     with carry_result(result):
         run.write_result(name, result.to_json())
@@ -216,7 +221,7 @@ def step_times(runs: Mapping[str, Run], observer: Observer) -> dict[str, float]:
     known = {variant: run.read_results().get(STEP_TIME) for variant, run in runs.items()}
     if all(known.values()):
         return {variant: table["relative_to_first"] for variant, table in known.items() if table}
-    seconds = timed({variant: read_experiment(run) for variant, run in runs.items()}, observer)
+    seconds = time_task({variant: read_experiment(run) for variant, run in runs.items()}, observer)
     first, device = next(iter(seconds.values())), describe_device(current_device())
     for variant, run in runs.items():
         relative = seconds[variant] / first
@@ -225,7 +230,7 @@ def step_times(runs: Mapping[str, Run], observer: Observer) -> dict[str, float]:
     return {variant: seconds[variant] / first for variant in runs}
 
 
-def timed(
+def time_task(
     experiments: dict[str, Experiment], observer: Observer, rounds: int | None = None
 ) -> dict[str, float]:
     """Return the median seconds of a step by variant, of so many steps each."""
@@ -246,10 +251,10 @@ def _time_steps(
 ) -> dict[str, list[float]]:
     trainings = {}
     for variant, experiment in experiments.items():
-        fitted, store = fitted_to_store(experiment, observer)
+        fitted, store = fit_to_store(experiment, observer)
         examples: Examples = examples_of(store, "train", fitted.model, fitted.data)
         objective = OBJECTIVES[fitted.model.task]
-        network = initialised(fitted, observer).train()
+        network = initialise_model(fitted, observer).train()
         trainings[variant] = prepare(network, examples, objective, fitted.training, fitted.data.batch, ())
     seconds: dict[str, list[float]] = {variant: [] for variant in trainings}
     for turn in range(rounds + 1):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.reproduce.parts import Part, PartResult, cost_of
+from synthcli.jobs.reproduce.parts import PartResult, ReproductionPart, cost_of
 from synthcli.jobs.reproduce.rows import Reproduction
-from synthcli.reproduce.table import Row
+from synthcli.reproduce.table import ResultRow
 from synthcli.reproduce.tasks import TEACHER, Task
 
 
@@ -19,7 +19,7 @@ class Schedule:
 
     tasks: Sequence[Task]
     asked: Reproduction
-    waiting: list[Part] = field(default_factory=list)
+    waiting: list[ReproductionPart] = field(default_factory=list)
     results: dict[str, PartResult | Failure] = field(default_factory=dict)  # by the name of the part
 
     def __post_init__(self) -> None:
@@ -40,7 +40,7 @@ class Schedule:
             for task in self.tasks
         )
 
-    def end(self, work: Part, result: object) -> None:
+    def end(self, work: ReproductionPart, result: object) -> None:
         """Take what has become of a part; what waited for it alone comes next."""
         assert isinstance(result, list | dict | Failure)
         self.results[work.name] = result
@@ -52,7 +52,7 @@ class Schedule:
         rows = [self._row(one) for one in self._rows_of(work.task)]
         if len(rows) > 1 and all(rows):
             runs = tuple((row.variant, row.run) for row in rows if row is not None)
-            self.waiting.insert(0, Part("step-times", work.task, self.asked, runs=runs))
+            self.waiting.insert(0, ReproductionPart("step-times", work.task, self.asked, runs=runs))
 
     def outcome_of(self, result: object) -> str:
         """Say what a part came to in a few words."""
@@ -69,12 +69,12 @@ class Schedule:
         return [result for result in self.results.values() if isinstance(result, Failure)]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ResultRow]:
         """The rows there are, in the order of the tasks, those of compressed models last."""
-        rows: list[Row] = []
-        compressed: list[Row] = []
+        rows: list[ResultRow] = []
+        compressed: list[ResultRow] = []
         for task in self.tasks:
-            times = self.results.get(Part("step-times", task, self.asked).name)
+            times = self.results.get(ReproductionPart("step-times", task, self.asked).name)
             for part in self._rows_of(task):
                 if (row := self._row(part)) is not None:
                     alone = 1.0 if len(task.presets) == 1 else None
@@ -84,14 +84,14 @@ class Schedule:
                     compressed += students if is_teacher(part) and isinstance(students, list) else []
         return rows + compressed
 
-    def _rows_of(self, task: Task) -> list[Part]:
-        return [Part("row", task, self.asked, variant) for variant in task.presets]
+    def _rows_of(self, task: Task) -> list[ReproductionPart]:
+        return [ReproductionPart("row", task, self.asked, variant) for variant in task.presets]
 
-    def _row(self, part: Part) -> Row | None:
+    def _row(self, part: ReproductionPart) -> ResultRow | None:
         result = self.results.get(part.name)
         return result[0] if isinstance(result, list) else None
 
 
-def is_teacher(part: Part) -> bool:
+def is_teacher(part: ReproductionPart) -> bool:
     """Whether a part makes the model whose block is distilled."""
     return part.kind == "row" and part.task.presets[part.variant] == TEACHER

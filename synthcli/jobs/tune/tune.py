@@ -12,7 +12,7 @@ from synthcli.jobs.compare.arms import Arm
 from synthcli.jobs.compare.compare import ELSEWHERE, KEPT, has_diverged
 from synthcli.jobs.parallel.carry_out import Board, carry_out_all
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.train import planned
+from synthcli.jobs.train import plan_with_store
 from synthcli.jobs.tune.axes import fit_axes, parse_axes, refuse_set, settings_of
 from synthcli.jobs.tune.trials import Trial, TrialRecord, find_trial, read_trials, record_of, write_trials
 from synthcli.runs import refuse_unwritable_runs
@@ -72,7 +72,7 @@ def configure(
     if len(points) < trials:
         message = f"{trials} trials are asked for, and there are {len(points)} different points"
         raise SynthError(message, f"`--trials {len(points)}` tries them all, or name a wider range")
-    steps = tuple(planned(experiment).steps for experiment in experiments)
+    steps = tuple(plan_with_store(experiment).steps for experiment in experiments)
     if is_halving and None in steps:
         message = (
             f"nobody knows how many steps arm `{arms[steps.index(None)].name}` has before it has a store"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from synthcli.jobs.export.export import export_checkpoint
-from synthcli.jobs.importing import Request, import_model
+from synthcli.jobs.importing import ImportRequest, import_model
 from tests.clients.examples import difference, encode, logits_of
 from tests.clients.programs.trainer import STEPS, trainer_of
 from tests.clients.subjects import Subject
@@ -15,7 +15,7 @@ def come_back(subject: Subject, folder: Path) -> None:
     trainer.train()
     trainer.save_model(str(folder / "trained"))
     subject.tokenizer.save_pretrained(folder / "trained")
-    import_model(Request("hf", folder / "trained", folder / "ours"))
+    import_model(ImportRequest("hf", folder / "trained", folder / "ours"))
     export_checkpoint(folder / "ours", "hf", folder / "again")
     inputs = encode(subject)
     trained = logits_of(subject.load(folder=folder / "trained"), inputs)

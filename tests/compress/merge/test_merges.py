@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from synthcli.compress.activations.capture import context_of
 from synthcli.compress.activations.hook_points import HookPoint
-from synthcli.compress.assemble import Kept, New, with_layers
+from synthcli.compress.assemble import KeptLayer, New, with_layers
 from synthcli.compress.config import MergedLayerConfig
 from synthcli.compress.merge import MERGES, MergeProblem, Span, all_pairs, span_of
 from synthcli.compress.merge.pooled import measure_error
@@ -141,7 +141,7 @@ def test_every_start_makes_a_layer_that_stands_in_a_model(name: str) -> None:
     model = model_of("post-norm")
     work = problem_of(model, 1, 2)
     new = MERGES[name](work, MergedLayerConfig())
-    merged = with_layers(model, model.config, [Kept(0), new], "encoder")
+    merged = with_layers(model, model.config, [KeptLayer(0), new], "encoder")
     assert merged.config.encoder.layers == 2
     tokens = torch.randint(19, (2, 5))
     assert merged(tokens).isfinite().all()

@@ -13,7 +13,7 @@ from synthcli.cli.probe import next_step
 from synthcli.compress.activations.cache import build_cache
 from synthcli.compress.activations.calibration import Calibration
 from synthcli.compress.activations.capture import logits_of
-from synthcli.compress.assemble import Kept, New, with_layers, with_mixers
+from synthcli.compress.assemble import KeptLayer, New, with_layers, with_mixers
 from synthcli.compress.distill.closed_forms import STARTS, TeacherLayer
 from synthcli.compress.distill.students import StudentSpec, student_config
 from synthcli.compress.fidelity.nmse import nmse
@@ -80,7 +80,7 @@ def test_a_merged_layer_is_evaluated_after_the_layers_it_replaces(
     block = REPLACEMENTS["merge-next"](layer).module
     config = teacher_layer.teacher.config
     new = New(config.mixer, config.d_ff, block)
-    whole = with_layers(teacher_layer.teacher.model, config, [Kept(0), new], "encoder")
+    whole = with_layers(teacher_layer.teacher.model, config, [KeptLayer(0), new], "encoder")
     expected = measure_fidelity(teacher_layer.teacher.model, whole, text).divergence
     assert (
         one.kl == pytest.approx(expected, rel=0.02) and 0 < one.nmse < 1 and one.share == pytest.approx(0.5)

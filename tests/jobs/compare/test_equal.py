@@ -75,7 +75,7 @@ def test_time_is_measured_once_and_travels_with_the_records(
         measured.append(tuple(experiments))
         return {"lm1b-vanilla": 0.1, "wide": 0.2}
 
-    monkeypatch.setattr(step_seconds, "timed", timed)
+    monkeypatch.setattr(step_seconds, "time_task", timed)
     first = equal("time", folder=tmp_path / "one")
     baseline, arm = first.experiments
     assert 2 * (arm.training.steps or 0) == baseline.training.steps

@@ -30,7 +30,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         rounds.append(count)
         return {name: SECONDS[name] for name in arms}
 
-    monkeypatch.setattr(step_seconds, "timed", timed)
+    monkeypatch.setattr(step_seconds, "time_task", timed)
     return rounds
 
 

@@ -11,7 +11,7 @@ from synthcli.device import on_device
 from synthcli.jobs.parallel import carry_out
 from synthcli.jobs.parallel.crew import Crew, environment_of
 from synthcli.jobs.parallel.work import Failure
-from synthcli.jobs.reproduce.parts import Part
+from synthcli.jobs.reproduce.parts import ReproductionPart
 from synthcli.jobs.reproduce.reproduce import Reproduction, reproduce
 from synthcli.reproduce.tasks import Task
 from tests.fake_gpus import with_gpus
@@ -21,7 +21,7 @@ from tests.jobs.reproducing import Told
 pytestmark = pytest.mark.slow
 
 TASK = Task("translation", {v: f"wmt14-{v}" for v in ("vanilla", "dense")}, "accuracy", ("smoke",), "copy")
-NOTHING = Part("step-times", TASK, Reproduction())  # of no runs
+NOTHING = ReproductionPart("step-times", TASK, Reproduction())  # of no runs
 
 
 @pytest.fixture

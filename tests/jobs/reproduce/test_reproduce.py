@@ -14,7 +14,7 @@ from synthcli.jobs.reproduce import reproduce as job
 from synthcli.jobs.reproduce import rows as reproduce_rows
 from synthcli.jobs.reproduce.reproduce import Reproduction, reproduce
 from synthcli.jobs.reproduce.rows import folder_in
-from synthcli.reproduce.table import Row, write_markdown
+from synthcli.reproduce.table import ResultRow, write_markdown
 from synthcli.reproduce.tasks import Task, synthesizers
 from tests.jobs.reproducing import Told
 
@@ -142,7 +142,7 @@ def test_where_every_row_fails_there_is_no_table(here: Path, monkeypatch: pytest
 
 
 def test_rows_on_other_threads_are_told() -> None:
-    row = Row(
+    row = ResultRow(
         "task",
         "preset",
         "variant",

@@ -106,7 +106,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         memory = encoder_outputs[0]
         assert isinstance(memory, Tensor)
         refuse_mask(attention_mask, length=memory.shape[1])
-        source = Source(memory, attention_mask)
+        source = EncodedSource(memory, attention_mask)
         vectors = vectors_of(self.embeddings.tokens, decoder_input_ids, decoder_inputs_embeds)
         cache = cache_of(past_key_values)
         past = 0 if cache is None else cache.get_seq_length()
@@ -144,7 +144,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         seen, _ = run_stack(self.encoder, x, context, checkpointing=self.checkpoint_function, maps=maps)
         return restore_rows(turn, seen)
 
-    def at_once(self, vectors: Tensor, mask: Tensor | None, source: "Source", maps: bool) -> Seen:
+    def at_once(self, vectors: Tensor, mask: Tensor | None, source: "EncodedSource", maps: bool) -> Seen:
         """Return what all target positions see, as they stand in the caller's rows."""
         turn = Turn(mask)
         seen, _ = self.run_decoder(turn.to_front(vectors), turn.padding, source, slice(None), None, maps)
@@ -154,7 +154,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         self,
         vectors: Tensor,
         padding: Tensor | None,
-        source: "Source",
+        source: "EncodedSource",
         rows: Tensor | slice,
         state: State | None,
         maps: bool,
@@ -176,7 +176,7 @@ class SynthSeq2SeqModel(SynthPreTrainedModel):
         return seen._replace(hidden=(*seen.hidden[:-1], hidden)), state
 
 
-class Source:
+class EncodedSource:
     """What a decoder reads: the hidden states of a batch, each row's first real token at 0."""
 
     def __init__(self, hidden: Tensor, mask: Tensor | None) -> None:
