@@ -117,7 +117,8 @@ def _special_map(path: Path, values: Mapping[str, object]) -> dict[str, object]:
             found[key] = value | {"special": True}
         elif key == EXTRA and isinstance(value, list):
             own = values.get(key) or []
-            assert isinstance(own, list)
+            if not isinstance(own, list):
+                raise wrong(path.with_name(CONFIG), key, own, "a list of tokens")
             found[key] = [*own, *(token for token in value if token not in own)]
     return found
 

@@ -81,6 +81,16 @@ def test_values_that_mean_nothing_are_refused(
     assert caught.value.message == message.format(tmp_path / "tokenizer_config.json", **names)
 
 
+def test_extra_tokens_of_two_files_are_joined_as_lists(tmp_path: Path) -> None:
+    write_case(Case("bert", "bare", "none", {"extra_special_tokens": {"image": "<image>"}}), tmp_path)
+    write(tmp_path / "special_tokens_map.json", {"extra_special_tokens": ["<ent>"]})
+    with pytest.raises(SynthError) as caught:
+        load_published(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    value = '{"image": "<image>"}'
+    assert caught.value.message == f"`extra_special_tokens = {value}` of `{path}` is not a list of tokens"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
