@@ -72,6 +72,7 @@ for number in range(60):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_sweep_while_others_begin_do_not_meet(tmp_path: Path) -> None:
     """Three at once; one that makes a folder has not locked it yet when another looks for leftovers."""
     (tmp_path / "folder").mkdir()

@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import synthcli
 from tests.measure import modules
 
@@ -16,6 +18,7 @@ def test_the_version_stands_in_one_place_and_the_citation_repeats_it() -> None:
     assert f"## {synthcli.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+@pytest.mark.slow
 def test_generators_of_devices_are_kept_by_name() -> None:
     """Without `devices` torch reads the generators of all GPUs, and so makes a context on each of them."""
     calls = [

@@ -32,6 +32,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs"
 
 
+@pytest.mark.slow
 def test_a_reference_says_run_step_hash_and_place(runs: Path) -> None:
     run = trained(runs)
     reference = Reference.to(run.last)

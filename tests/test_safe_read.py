@@ -159,6 +159,7 @@ OWN = (  # what this process or its child has just written itself, and what it i
 )
 
 
+@pytest.mark.slow
 def test_every_reader_asks_this_module() -> None:
     """`json.load(s)` of a file and `tomllib` stand where a file was written by ourselves alone."""
     root, found = Path(synthcli.__file__).parent, []

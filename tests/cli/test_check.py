@@ -83,6 +83,7 @@ def test_a_broken_mixer_is_named_with_what_it_breaks(
     assert "next:" not in said.err
 
 
+@pytest.mark.slow
 def test_a_mixer_that_raises_is_broken_and_the_place_is_told(
     synth: Synth, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

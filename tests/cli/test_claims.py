@@ -136,6 +136,7 @@ def test_the_command_that_is_shown_is_one(synth: Synth) -> None:
     assert [row["arm"] for row in plan["arms"]] == ["vanilla", "random"] and plan["seeds"] == 5
 
 
+@pytest.mark.slow
 def test_a_ledger_has_verdicts_by_rule(synth: Synth, library: Path, here: Path) -> None:
     plan = json.loads(synth("claims", "run", "--plan", "--json").out)
     assert plan["missing"] == 6 + 4 + 2
@@ -160,6 +161,7 @@ def test_a_ledger_has_verdicts_by_rule(synth: Synth, library: Path, here: Path) 
     assert "## What holds" in text and "## What does not" in text and "## Controls" in text
 
 
+@pytest.mark.slow
 def test_records_alone_make_the_ledger_again(synth: Synth, library: Path, here: Path) -> None:
     assert synth("claims", "run", "--jobs", "1").code == 0
     kept = json.loads((here / "reports/ledger.json").read_text())
@@ -171,6 +173,7 @@ def test_records_alone_make_the_ledger_again(synth: Synth, library: Path, here: 
     assert plan["missing"] == 0 and plan["hours"] == 0
 
 
+@pytest.mark.slow
 def test_a_ledger_whose_controls_fail_is_not_to_be_believed(synth: Synth, library: Path, here: Path) -> None:
     path = library / "controls" / "claims.toml"
     path.write_text(path.read_text().replace('"slow > fast"', '"fast > slow"'))
@@ -211,6 +214,7 @@ def test_claims_of_the_library_stand_beside_presets() -> None:
     assert (library_folder() / "synthesizer" / "claims.toml").is_file()
 
 
+@pytest.mark.slow
 def test_a_preset_is_reproduced_beside_what_was_printed_for_it(synth: Synth, here: Path) -> None:
     settings = ("training.steps=2", "training.schedule.warmup_steps=1", "training.evaluate_every=2")
     sets = [word for setting in settings for word in ("--set", setting)]
@@ -225,6 +229,7 @@ def test_a_preset_is_reproduced_beside_what_was_printed_for_it(synth: Synth, her
     assert len(list((here / "runs" / "agnews-dense").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_file_of_claims_of_ones_own_is_tested_too(synth: Synth, tiny: str, here: Path) -> None:
     text = LIBRARY["mine"] + LIBRARY["controls"]
     (here / "mine.toml").write_text(text.replace("SMALL", json.dumps(SMALL)))
@@ -268,6 +273,7 @@ at.smoke = { seeds = 5, minutes = 0.1, settings = SMALL }
 """
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_counted_and_not_made_again(synth: Synth, tiny: str, here: Path) -> None:
     text = HOT + LIBRARY["controls"]
     (here / "mine.toml").write_text(text.replace("SMALL", json.dumps(SMALL)))

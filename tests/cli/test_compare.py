@@ -20,6 +20,7 @@ def test_a_plan_trains_nothing(synth: Synth, tiny: str, here: Path) -> None:
     assert [row["missing"] for row in table["arms"]] == [3, 3]
 
 
+@pytest.mark.slow
 def test_a_comparison_says_its_verdict_and_where_the_report_is(synth: Synth, tiny: str, here: Path) -> None:
     said = synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "-o", "reports")
     assert said.code == 0, said.err
@@ -36,6 +37,7 @@ def test_a_comparison_says_its_verdict_and_where_the_report_is(synth: Synth, tin
     assert synth("compare", *ARMS, "--seeds", "2", "--jobs", "1", "--fail-if-worse", "1e9").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [

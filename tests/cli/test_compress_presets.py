@@ -23,6 +23,7 @@ def next_commands(err: str) -> list[list[str]]:
     return [shlex.split(line) for line in last.split("`")[1::2]]
 
 
+@pytest.mark.slow
 def test_a_preset_has_the_verb_of_its_method() -> None:
     verbs = {name: load_preset(name).verb for name in preset_names()}
     assert VERBS.items() <= verbs.items()
@@ -57,6 +58,7 @@ def test_ls_cp_and_validate_name_the_verb(synth: Synth, here: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_training_says_that_it_trains_the_shape_alone(synth: Synth, here: Path) -> None:
     said = synth("train", *SHAPE)
     assert said.code == 0

@@ -43,6 +43,7 @@ def test_every_command_that_runs_a_model_has_it() -> None:
     assert having == RUN_MODELS
 
 
+@pytest.mark.slow
 def test_what_was_asked_is_where_models_run_and_ends_with_the_command(
     synth: Synth, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_how_to_go_on_says_the_device(synth: Synth, tiny: str, monkeypatch: pyte
     assert said.code == 130 and "--device cpu` goes on after it" in said.err
 
 
+@pytest.mark.slow
 def test_results_say_what_they_were_computed_on(synth: Synth, tiny: str, here: Path) -> None:
     assert synth("train", tiny).code == 0
     assert synth("eval", "accuracy", "--limit", "2").code == 0
@@ -123,6 +125,7 @@ def test_results_say_what_they_were_computed_on(synth: Synth, tiny: str, here: P
     assert synth("runs", "show", str(run)).code == 0
 
 
+@pytest.mark.slow
 def test_what_compressing_finds_says_what_it_was_computed_on(synth: Synth, teacher: Path, here: Path) -> None:
     text = ("--teacher", str(teacher), "--limit", "16", "--closed-form-only")
     assert synth("probe", str(teacher), "--limit", "16", "--layers", "0", "-r", "none").code == 0

@@ -23,6 +23,7 @@ def students(here: Path) -> list[Path]:
     return sorted(path for path in here.glob("runs/*/*") if path.parent.name != "teacher")
 
 
+@pytest.mark.slow
 def test_a_student_is_made_saved_and_taken_by_other_commands(synth: Synth, teacher: Path, here: Path) -> None:
     said = synth("distill-block", "--block", "2", *QUICK)
     assert said.code == 0, said.err
@@ -133,6 +134,7 @@ heal_steps = 3
 """
 
 
+@pytest.mark.slow
 def test_a_pipeline_probes_distills_and_heals(synth: Synth, teacher: Path, here: Path) -> None:
     (here / "pipe.toml").write_text(PIPELINE)
     said = synth("distill-block", "--preset", "pipe.toml", "--json")
@@ -248,6 +250,7 @@ def test_mistakes_are_refused_and_nothing_is_written(synth: Synth, teacher: Path
     assert sorted(here.glob("runs/**/*")) == before
 
 
+@pytest.mark.slow
 def test_a_student_that_does_not_learn_ends_the_command(synth: Synth, teacher: Path, here: Path) -> None:
     words = ("--mixer", "linear", "--start", "random", "--lr", "1e-9", "--steps", "200", "--limit", "8")
     said = synth("distill-block", "--block", "1", *words)

@@ -57,6 +57,7 @@ def test_there_are_pages_and_lines() -> None:
     assert len(PAGES) > 15 and len(SYNTH) > 100 and len(OTHERS) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", SYNTH, ids=str)
 def test_a_command_takes_its_line_and_what_it_names_is_there(line: Line, here: Path) -> None:
     command, context = parse(line)

@@ -48,6 +48,7 @@ def test_an_edited_seed_is_refused_by_every_verb(synth: Synth, run: Path, here: 
         ], words
 
 
+@pytest.mark.slow
 def test_both_ways_that_the_hint_names_work(synth: Synth, run: Path, here: Path) -> None:
     edit(run, "seed = 0", "seed = 5")
     hint = synth("train", "--resume").err.splitlines()[-1]
@@ -94,6 +95,7 @@ def test_comments_and_spaces_are_no_edit(synth: Synth, run: Path) -> None:
     assert said.code == 0 and "edited" not in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "words"), [("merge-layers", ("0", "1")), ("distill-block", ("--block", "0"))]
 )
@@ -116,6 +118,7 @@ def test_a_student_is_made_anew_by_the_command_that_is_named(
     assert find_run().read_results()["compress"]["text"]["learnt_from"]["sequences"] == 16
 
 
+@pytest.mark.slow
 def test_a_healing_names_its_own_command(synth: Synth, teacher: Path, here: Path) -> None:
     assert synth("merge-layers", "0", "1", "--closed-form-only", "--limit", "8").code == 0
     assert synth("heal", "teacher-merge-0-1", "--steps", "1").code == 0

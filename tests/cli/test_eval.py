@@ -68,6 +68,7 @@ def test_a_figure_is_as_long_as_it_is_read() -> None:
     assert [format_number(value) for value in (0.125, 999_999, 3.2e20)] == ["0.12", "999999.00", "3.20e+20"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["dev", "val", "valid", "validation"])
 def test_validation_has_several_names(split: str, synth: Synth, evaluated: Path) -> None:
     said = synth("eval", "accuracy", "tiny", "--split", split, "--limit", "2", "--beam", "1", "--json")

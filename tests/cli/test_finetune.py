@@ -24,6 +24,7 @@ def model(synth: Synth, here: Path) -> Path:
     return only(here, "lm1b-dense")
 
 
+@pytest.mark.slow
 def test_a_language_model_learns_dialogue(synth: Synth, model: Path, here: Path) -> None:
     for stem in ("train", "valid", "test"):
         write(here / "persona" / f"{stem}_self_original.txt", DIALOGUE)
@@ -44,6 +45,7 @@ def test_a_language_model_learns_dialogue(synth: Synth, model: Path, here: Path)
     assert synth("export", str(run), "--to", "safetensors", "-o", "out").code == 0
 
 
+@pytest.mark.slow
 def test_a_language_model_becomes_a_classifier(synth: Synth, model: Path, here: Path) -> None:
     ag_news(here / "news")
     words = ("--task", "classification", "--corpus", "ag-news", "--source", "news", "--freeze", "decoder")
@@ -61,6 +63,7 @@ def test_a_language_model_becomes_a_classifier(synth: Synth, model: Path, here: 
     assert said.code == 0 and "dropped: head.output.bias, head.output.weight" in said.err, said.err
 
 
+@pytest.mark.slow
 def test_the_newest_is_taken_and_a_scale_is_that_of_its_preset(synth: Synth, model: Path, here: Path) -> None:
     said = synth("finetune", "--corpus", "copy", *SHORT)
     assert said.code == 0, said.err

@@ -38,6 +38,7 @@ def test_every_option_is_explained_and_in_its_group(words: str) -> None:
         assert max(map(groups.count, groups)) <= LARGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", LEAVES)
 def test_defaults_are_shown_and_not_told(words: str) -> None:
     command, text = LEAVES[words], " ".join(shown(words))

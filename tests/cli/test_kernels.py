@@ -145,6 +145,7 @@ def test_a_mistake_is_one_message(words: list[str], message: str, synth: Synth, 
     assert not own.exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_requires_a_kernel_says_what_there_is_not(
     synth: Synth, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +230,7 @@ def test_one_wrong_recurrence_fails_the_test(
     assert "1.0e-02" in said.out and "wrong ✗" in said.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", job.CASES, ids=lambda case: case.name)
 def test_the_check_calls_a_small_error_wrong(
     case: job.RecurrenceCase, monkeypatch: pytest.MonkeyPatch

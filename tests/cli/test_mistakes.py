@@ -51,6 +51,7 @@ BUILD = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "message", "hint"), MISTAKES, ids=[words for words, *_ in MISTAKES])
 def test_a_mistake_is_one_message_with_a_hint(
     words: str,
@@ -151,6 +152,7 @@ def test_all_errors_of_a_preset_come_at_once(synth: Synth, here: Path) -> None:
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "word"),
     [(lambda b: b[: len(b) // 2], "cut"), (lambda b: b[:-1] + bytes([b[-1] ^ 1]), "flipped")],

@@ -214,6 +214,7 @@ def follow(hint: str, corpus: str, source: str) -> tuple[str, str]:
     return corpus, words[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_shape_trains_and_is_evaluated(shape: Shape, here: Path, synth: Synth) -> None:
     for name, content in shape.files.items():
@@ -261,6 +262,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_hints_lead_a_file_that_failed_before_to_a_store(
     case: str, shared: Path, here: Path, synth: Synth

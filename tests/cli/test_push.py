@@ -194,6 +194,7 @@ STAYS: dict[str, tuple[str, bytes, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAYS)
 def test_what_stays_at_home_is_named(name: str, folder: Path, synth: Synth) -> None:
     file, content, why = STAYS[name]

@@ -36,6 +36,7 @@ def is_alike(one: Any, other: Any) -> bool:
     return bool(one == (pytest.approx(other, rel=1e-6) if is_number else other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parent.name)
 def test_a_report_follows_from_its_records(path: Path, synth: Synth, here: Path) -> None:
     kept = read(path)
@@ -81,6 +82,7 @@ def test_the_readme_says_the_means_of_the_reports() -> None:
                 assert f"{figure['mean']:.{digits[metric]}f}" in readme, (name, arm["arm"], metric)
 
 
+@pytest.mark.slow
 def test_the_ledger_follows_from_its_records(synth: Synth, here: Path) -> None:
     kept = read(RESULTS / "ledger.json")
     said = synth("claims", "report", "--records", str(RESULTS / "records"), "-o", "again", "--json")

@@ -37,6 +37,7 @@ def test_a_training_is_called_as_it_is_asked_to(synth: Synth, here: Path, tiny: 
     assert only(here, "mine") == run
 
 
+@pytest.mark.slow
 def test_every_command_that_makes_a_run_takes_a_name(synth: Synth, here: Path, teacher: Path) -> None:
     few = ("--closed-form-only", "--limit", "24", "--teacher", str(teacher))
     for words in (

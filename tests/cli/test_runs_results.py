@@ -51,6 +51,7 @@ def trained(synth: Synth, tiny: str, here: Path) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_results_are_written_where_the_datastore_keeps_them(synth: Synth, trained: Path, here: Path) -> None:
     said = synth("eval", "accuracy")
     assert said.code == 0, said.err
@@ -71,6 +72,7 @@ def test_results_are_written_where_the_datastore_keeps_them(synth: Synth, traine
         assert one["score_details"]["uncertainty"]["num_samples"] == found["samples"]
 
 
+@pytest.mark.slow
 def test_the_same_results_are_the_same_file(synth: Synth, trained: Path, here: Path) -> None:
     assert synth("eval", "accuracy").code == 0
     for _ in range(2):

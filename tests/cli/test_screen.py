@@ -121,6 +121,7 @@ def test_what_an_encoding_lacks_is_written_out() -> None:
 PRINTING = ("print", "Console", "sys.stdout.write", "sys.stderr.write")
 
 
+@pytest.mark.slow
 def test_nothing_else_prints() -> None:
     """Every word to the user goes through the screen; but for words of our own, which command nothing."""
     found = []

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from .conftest import Synth
 
 STARTED = """\
@@ -19,6 +21,7 @@ freeze = ["encoder"]
 """
 
 
+@pytest.mark.slow
 def test_train_takes_the_tokenizer_of_the_checkpoint_it_starts_from(
     synth: Synth, here: Path, tiny: str
 ) -> None:

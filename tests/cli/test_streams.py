@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def run(shell: str, here: Path) -> subprocess.CompletedProcess[str]:
     """Run a line of a shell in which `synth` is this one."""
@@ -22,6 +24,7 @@ def test_a_full_disk_behind_standard_output_is_one_message(tmp_path: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_a_reader_who_has_seen_enough_ends_a_command_quietly(tmp_path: Path) -> None:
     done = run("(sleep 1; synth presets ls --names; echo $? >&2) | exec 0<&-", tmp_path)
     assert (done.stdout, done.stderr) == ("", "1\n")

@@ -82,12 +82,14 @@ def tables(draw: st.DrawFn) -> Table:
     return Table(columns, rows, right, {"least": least, "is_continued": draw(st.booleans())})
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(tables(), st.integers(40, 200))
 def test_a_figure_is_whole_or_its_column_is_absent(table: Table, width: int) -> None:
     hold_whole_figures(table, width)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(tables())
 def test_a_file_gets_every_row_in_one_line(table: Table) -> None:
@@ -167,6 +169,7 @@ VERBS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_tables_of_verbs_at_every_width(words: tuple[str, ...], synth: Synth, recorded: list[Table]) -> None:
     said = synth(*words)

@@ -33,6 +33,7 @@ def test_what_cannot_be_told_is_one_message(
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_healing_tells_how_near_the_student_has_come(synth: Synth, here: Path, teacher: Path) -> None:
     few = ("--closed-form-only", "--limit", "24", "--teacher", str(teacher))
     assert synth("merge-layers", "1", "2", *few, "-o", "merged").code == 0

@@ -24,6 +24,7 @@ def test_a_plan_says_where_it_looks_and_trains_nothing(synth: Synth, tiny: str, 
     assert json.loads(halved.out)["runs"] == pytest.approx(4 / 6 + 2 / 6 + 4 / 6)  # rungs 1, 2, 6 of 6
 
 
+@pytest.mark.slow
 def test_a_tuning_says_its_best_warns_at_the_edge_and_names_what_uses_it(
     synth: Synth, tiny: str, here: Path
 ) -> None:
@@ -39,6 +40,7 @@ def test_a_tuning_says_its_best_warns_at_the_edge_and_names_what_uses_it(
     assert len(list(here.glob("runs/tiny/*"))) == 2
 
 
+@pytest.mark.slow
 def test_a_comparison_tunes_its_arms_first(synth: Synth, tiny: str, here: Path) -> None:
     tuned = ("--tune", "training.schedule.peak=1e-4..1e-1", *FEW, "--seeds", "1", "--halving")
     plan = json.loads(synth("compare", *ARMS, *tuned, "--plan", "--json").out)
@@ -54,6 +56,7 @@ def test_a_comparison_tunes_its_arms_first(synth: Synth, tiny: str, here: Path) 
     assert "<h2>Tuning</h2>" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("over", "message", "hint"),
     [

@@ -36,6 +36,7 @@ def drawn(
     return spread_of(pairs, bootstrap_differences(pairs, 100, int(generator.integers(2**31))), floor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seeds", [3, 6])
 def test_intervals_cover(kind: str, seeds: int) -> None:

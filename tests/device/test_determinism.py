@@ -34,6 +34,7 @@ def launched(name: str, corpora: Path, is_asked: bool) -> set[str]:
     return {str(operation).rpartition("aten.")[2].partition(".")[0] for operation in device.launches}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_step_launches_what_has_one_order_of_sums(name: str, corpora: Path) -> None:
     found = launched(name, corpora, is_asked=True)

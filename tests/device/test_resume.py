@@ -10,6 +10,7 @@ from tests.device.cases import CASES, make
 from tests.device.double import CUDA, Device
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "where"), [("streams", "cpu"), ("seq2seq", "cuda")]
 )  # RAdam, and fused AdamW

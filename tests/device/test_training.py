@@ -31,6 +31,7 @@ BOUNDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["seq2seq", "streams, adaptive", "masked-lm, packed", "regression"])
 def test_micro_batches_do_not_wait_each(name: str, corpora: Path) -> None:
     case = replace(CASES[name], settings=(*CASES[name].settings, "data.batch.micro_size=3"))
@@ -39,6 +40,7 @@ def test_micro_batches_do_not_wait_each(name: str, corpora: Path) -> None:
     assert counts(device)[:2] == (0, 1), (device.mixed, device.waits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_validation_mixes_nothing_and_waits_once_a_batch(name: str, corpora: Path) -> None:
     with Device() as device:
@@ -52,6 +54,7 @@ def test_validation_mixes_nothing_and_waits_once_a_batch(name: str, corpora: Pat
     assert device.waits.total() == -(-examples // 8), device.waits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["seq2seq", "streams", "masked-lm, rows"])
 def test_batches_made_ahead_change_nothing(name: str, corpora: Path) -> None:
     losses = []
@@ -65,6 +68,7 @@ def test_batches_made_ahead_change_nothing(name: str, corpora: Path) -> None:
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_step_mixes_nothing_and_waits_seldom(name: str, corpora: Path) -> None:
     with Device() as device:

@@ -160,6 +160,7 @@ def test_every_metric_and_task_has_a_case() -> None:
     assert {(task, form) for _, task, form in CASES} == {(t, f) for t, forms in FORMS.items() for f in forms}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "task", "form"), CASES)
 def test_batches_change_nothing(
     stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch, metric: str, task: str, form: str

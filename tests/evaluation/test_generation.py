@@ -21,6 +21,7 @@ def texts(tokens: list[Token], rows: int) -> list[list[int]]:
     return [[t.token for t in tokens if t.row == row and t.token is not None] for row in range(rows)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scores", GENERATING)
 def test_greedy_continuations_equal_those_of_one_prompt(scores: str) -> None:
     model = model_of("causal-lm", scores)
@@ -29,6 +30,7 @@ def test_greedy_continuations_equal_those_of_one_prompt(scores: str) -> None:
         assert tokens == list(continue_text(model, torch.tensor(prompt), options(1)).tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scores", GENERATING)
 def test_greedy_targets_equal_the_search_of_beam_1(scores: str) -> None:
     model = model_of("seq2seq", scores)
@@ -60,6 +62,7 @@ def drawn(logits: list[float], sampling: Sampling, draws: int = 4000) -> torch.T
 LOGITS = [9.0, 2.0, 1.0, 0.0, -1.0]  # the first is banned
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampling", "kept"),
     [

@@ -198,6 +198,7 @@ def test_of_words_a_token_is_a_word(tmp_path: Path, embeddings: dict[str, Any]) 
     assert by_byte.value == pytest.approx(nats / math.log(2) / TARGETS, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beam", [1, 3])
 @pytest.mark.parametrize("prompt_length", [1, 5, 8, 9, 30])
 def test_a_text_goes_on_beyond_a_segment(model: Any, prompt_length: int, beam: int) -> None:

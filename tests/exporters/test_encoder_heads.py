@@ -50,6 +50,7 @@ def inputs() -> dict[str, Tensor]:
     return {"input_ids": ids(BATCH, LENGTH), "attention_mask": padded_on("right", LENGTHS, LENGTH)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENCODERS)
 @torch.no_grad()
 def test_hidden_states_are_those_of_the_stack_and_heads_stand_on_them(name: str, root: Path) -> None:

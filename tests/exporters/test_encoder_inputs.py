@@ -103,6 +103,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], type[Exception], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loader", "name", "given", "error", "says"), REFUSED)
 def test_an_argument_is_refused_by_its_name(
     loader: str, name: str, given: dict[str, Any], error: type[Exception], says: str, models: Models
@@ -155,6 +156,7 @@ def test_options_of_the_configuration_hold_for_every_call(models: Models) -> Non
     assert model(TOKENS, output_attentions=False).attentions is None
 
 
+@pytest.mark.slow
 def test_attention_inside_a_recurrence_has_maps(models: Models) -> None:
     seen = models["AutoModel", BOTH](TOKENS, MASK, output_attentions=True)
     assert len(seen.attentions) == 2
@@ -214,6 +216,7 @@ def test_new_words_are_read_and_written_and_saved(name: str, models: Models, tmp
     torch.testing.assert_close(again(tokens).logits, model(tokens).logits, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loader", "name"),
     [

@@ -64,6 +64,7 @@ def trainer_of(task: str, folder: Path, output: Path, **options: Any) -> Trainer
     return Trainer(model, arguments, train_dataset=rows, eval_dataset=rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_a_batch_in_parts_has_the_loss_and_the_gradient_of_the_whole(
     task: str, folder: Path, tmp_path: Path

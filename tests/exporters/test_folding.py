@@ -68,6 +68,7 @@ def same(config: ModelConfig) -> tuple[Folded, int, int]:
     return folded, operations - fewer, count_parameters(model) - count_parameters(folded.model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixer", CAUSAL)
 def test_every_mixer_computes_the_same(mixer: str) -> None:
     block = "recurrent" if MIXER_TABLES[mixer]["kind"] in ("sru", "srupp") else "pre-norm"
@@ -75,6 +76,7 @@ def test_every_mixer_computes_the_same(mixer: str) -> None:
     assert operations >= 0 and parameters >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variation", VARIATIONS)
 @pytest.mark.parametrize("block", SEQUENTIAL)
 def test_every_wiring_computes_the_same(block: str, variation: str) -> None:

@@ -191,6 +191,7 @@ KEYWORDS: dict[str, Meaning] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keywords", KEYWORDS)
 @pytest.mark.parametrize("name", [*OWN, *NATIVE])
 def test_keywords_of_generate_mean_what_they_do(name: str, keywords: str, models: dict[str, Any]) -> None:

@@ -82,6 +82,7 @@ def loaded(kind: str, task: str, folder: Path) -> transformers.PreTrainedTokeniz
     return transformers.AutoTokenizer.from_pretrained(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_lines_have_the_same_ids_and_come_back_the_same(kind: str, tmp_path: Path) -> None:
     ours, theirs = tokenizer_of(kind), loaded(kind, "causal-lm", tmp_path)

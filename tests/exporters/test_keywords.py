@@ -129,6 +129,7 @@ def loader_for(initial: str) -> str:
     return LOADERS["classification" if initial == "r" else TASKS[initial]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "name"), PAIRS)
 def test_a_keyword_means_what_it_does_to_transformers_own(
     case: Case, name: str, models: dict[str, Any]

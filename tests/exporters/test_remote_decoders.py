@@ -42,6 +42,7 @@ def twin(root: Path, models: dict[str, Any]) -> Any:
     return opened(CAUSAL, root / "twin", attn_implementation="eager")
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_all_that_a_call_returns_is_what_gpt2_returns(models: dict[str, Any], twin: Any) -> None:
     given, positions = left_padded()
@@ -75,6 +76,7 @@ def test_the_stack_and_the_head_are_the_model(name: str, models: dict[str, Any])
         torch.testing.assert_close(F.linear(hidden, head.weight, head.bias), head(hidden))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("name", MODELS)
 def test_the_bare_stack_loads_from_the_same_folder(name: str, root: Path, models: dict[str, Any]) -> None:

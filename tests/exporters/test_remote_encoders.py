@@ -95,6 +95,7 @@ def assert_same(found: Any, expected: Any) -> None:
             torch.testing.assert_close(a, b, **TOLERANCE, msg=lambda text, name=name: f"{name}: {text}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loader", OPENED)
 def test_a_class_computes_what_that_of_bert_does(loader: str, folders: Path) -> None:
     ours, theirs = pair(loader, folders)

@@ -51,6 +51,7 @@ def given_on(side: str) -> dict[str, Tensor]:
 ASKED = {"output_hidden_states": True, "output_attentions": True}
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("name", MODELS)
 def test_states_and_maps_are_the_same_with_the_cache_and_padded_on_either_side(
@@ -134,6 +135,7 @@ def test_what_is_not_taken_is_named(
         models["recurrent"](**{"input_ids": TOKENS, "decoder_input_ids": TOKENS} | given)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_one_graph_computes_the_same(models: dict[str, Any]) -> None:
     given = given_on("left")

@@ -33,6 +33,7 @@ def client_of(kind: str, task: str, folder: Path) -> transformers.PreTrainedToke
     return theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_ids_are_the_same_at_every_stop(kind: str, tmp_path: Path) -> None:
     task = TASKS[KINDS.index(kind) % len(TASKS)]
@@ -97,6 +98,7 @@ CORPORA: dict[str, tuple[str, str, str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", CORPORA)
 def test_figures_are_the_same_on_the_same_texts(task: str, here: Path, synth: Synth) -> None:
     """Of a checkpoint, and of what came back of a client that saved it anew."""

@@ -39,6 +39,7 @@ def test_an_undamaged_model_works(name: str, whole: Path, tmp_path: Path, monkey
         assert ended.code == 0, ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(CASES))
 def test_a_damaged_model_works_or_gives_one_message(number: int, whole: Path, tmp_path: Path) -> None:
     assert Case(seed=1, number=number).outcome(whole, tmp_path) in ("worked", "refused")

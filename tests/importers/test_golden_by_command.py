@@ -73,6 +73,7 @@ def test_simplified_blocks(name: str, shared: Path, here: Path, synth: Synth) ->
     assert "no tokenizer: what reads text refuses it" in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYNTHESIZER)
 @pytest.mark.parametrize("suffix", ["bin", "safetensors"])
 def test_synthesizer(name: str, suffix: str, shared: Path, here: Path, synth: Synth) -> None:

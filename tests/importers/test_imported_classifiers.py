@@ -114,6 +114,7 @@ def ours_on(
         return logits_of(model_of(checkpoint), batch), examples
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("corpus", "labels"), [("glue-cola", 2), ("glue-mrpc", 2), ("glue-stsb", 1)])
 def test_logits_and_figures_are_those_of_transformers(
     corpus: str, labels: int, here: Path, synth: Synth
@@ -277,6 +278,7 @@ def test_a_pair_is_cut_as_transformers_cuts_it(room: int, here: Path) -> None:
             assert (given.count(0) - 2, given.count(1) - 1) == kept, (first, second)
 
 
+@pytest.mark.slow
 def test_what_is_compressed_on_is_read_so_too(here: Path, synth: Synth) -> None:
     """A teacher's pairs are given to it with their types; `probe` takes the folder itself."""
     texts = write_corpus("glue-mrpc", here / "data")
@@ -343,6 +345,7 @@ def leave(path: Path, target: Path) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "columns"), [("CoLA", (3,)), ("RTE", (1, 2))])
 def test_real_sentences_are_read_as_transformers_reads_them(
     task: str, columns: tuple[int, ...], shared: Path, here: Path
@@ -368,6 +371,7 @@ def test_real_sentences_are_read_as_transformers_reads_them(
             assert types is not None and types[0].tolist() == given["token_type_ids"][row]
 
 
+@pytest.mark.slow
 def test_real_pairs_give_the_logits_and_the_accuracy_of_transformers(
     shared: Path, here: Path, synth: Synth
 ) -> None:

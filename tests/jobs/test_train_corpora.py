@@ -8,6 +8,7 @@ import pytest
 from tests.jobs.train_corpora import KINDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_corpus_of_each_kind_trains(
     kind: str, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -37,6 +37,7 @@ def test_a_compiler_that_fails_is_reported_by_its_first_error(
     assert report.cpu.targets == ()
 
 
+@pytest.mark.slow
 def test_a_compiler_that_hangs_ends_with_what_it_started(
     compiler: Compiler, tmp_path: Path, sources: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_compiler_that_hangs_ends_with_what_it_started(
     assert has_ended(int(pid.read_text()))
 
 
+@pytest.mark.slow
 def test_a_compiler_whose_child_keeps_its_output_open_is_not_waited_for(
     compiler: Compiler, tmp_path: Path, sources: Path
 ) -> None:
@@ -154,6 +156,7 @@ def test_nvcc_of_cuda_home_comes_before_the_one_on_the_path(
 # ---------------------------------------------------------------- modes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "statuses"),
     [
@@ -194,6 +197,7 @@ def test_all_major_architectures_are_what_nvcc_knows(
     assert all(f"code={one} " in asked for one in targets)
 
 
+@pytest.mark.slow
 def test_a_build_that_is_required_waits_longer(
     compiler: Compiler, tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def start(target: Path, sources: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", code, str(target), str(sources)])
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_do_not_meet(compiler: Compiler, tmp_path: Path, sources: Path) -> None:
     log = tmp_path / "log"
     meets = f"""

@@ -65,6 +65,7 @@ def written_out(attention: Attention, x: Tensor, may_read: Tensor) -> Tensor:
     return attention.output(torch.stack(rows).view(BATCH, LENGTH, -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["encoder", "decoder", "padded", "packed", "window"])
 @pytest.mark.parametrize("heads", [2, 3, 12])
 @pytest.mark.parametrize("name", SCORES)

@@ -46,6 +46,7 @@ def written_out(mixer: Any, x: Tensor, left: int, may_read: Tensor) -> Tensor:
     return mixer.output(torch.stack(rows).view(batch, length, width))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["whole", "padded", "packed", "not gated"])
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -102,6 +103,7 @@ def test_layers_take_their_kernels_in_turn_and_the_last_is_that_of_all_others() 
     assert kernels == [3, 7, 15, 15, 15]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_dropped_weights_leave_the_mean_and_act_in_training_alone(kind: str) -> None:
     torch.manual_seed(3)

@@ -17,6 +17,7 @@ def drawn(task: str, block: str, mixer: str, seed: int = 0, **more: object) -> n
     return build(tiny(task, block, mixer, **more))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init", KINDS, ids=lambda init: init.kind)
 def test_every_tensor_is_drawn(init: InitConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)

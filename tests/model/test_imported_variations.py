@@ -74,6 +74,7 @@ def keeps_the_contract(config: ModelConfig) -> None:
         assert count_parameters(build(config)) == parameters_of(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "block", "name"), MIXED)
 def test_a_mixer_keeps_the_contract(
     task: str, block: str, name: str, monkeypatch: pytest.MonkeyPatch
@@ -82,11 +83,13 @@ def test_a_mixer_keeps_the_contract(
     keeps_the_contract(tiny(task, block, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "block", "mixer", "norm"), BEHIND)
 def test_skips_behind_norms_keep_the_contract(task: str, block: str, mixer: str, norm: str) -> None:
     keeps_the_contract(tiny(task, {"kind": block, "norm": norm, "skip_from": "norm"}, mixer))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "mixer", "positions"), UNPROJECTED)
 def test_vectors_of_their_own_width_keep_the_contract(task: str, mixer: str, positions: str) -> None:
     embeddings = {"d_embed": 6, "projection": "none", "tie": "none", "positions": positions}

@@ -45,6 +45,7 @@ def everything(x: Tensor) -> Tensor:
     return torch.ones(len(x), x.shape[1], x.shape[1], dtype=torch.bool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["whole", "padded", "packed", "wide heads"])
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_it_is_the_formula_forward_and_backward(sharing: str, case: str) -> None:

@@ -56,6 +56,7 @@ def test_numbers_of_sequences(batch: int) -> None:
     agree(Case(batch=batch))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("skip", ["x", "part", "none"])
 def test_errors_are_at_most_twice_those_of_the_reference(dtype: torch.dtype, skip: str) -> None:
@@ -117,6 +118,7 @@ def test_gates_far_out_are_0_or_1(size: float) -> None:
     assert torch.equal(h[..., 0], torch.ones(1, 2)) and torch.equal(c[:, 1], torch.zeros(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["baseline", "avx2", "avx512"])
 def test_every_instruction_set_gives_the_same_numbers(target: str) -> None:
     """In a process of its own: a library chooses once. Where a set is lacking, the next below runs."""

@@ -44,6 +44,7 @@ def given(name: str = "plain", length: int = LENGTH) -> Given:
     return Given(u, skipped, initial, weight_c, bias, mask=mask, **masks).with_gradients()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_recurrence_is_its_equations_forward_and_backward(name: str) -> None:
     it = given(name)

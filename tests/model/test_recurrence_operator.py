@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(
 CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", ["x", "part", "none"])
 def test_the_operator_keeps_what_torch_asks(skip: str) -> None:
     case = Case(length=3, width=4, skip=skip, bidirectional=True, padding=True, mask=True)
@@ -34,6 +35,7 @@ def test_the_operator_keeps_what_torch_asks(skip: str) -> None:
     torch.library.opcheck(native.sru_backward, arguments, test_utils=checks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", ["x", "part", "none"])
 def test_first_and_second_derivatives_are_those_of_small_differences(skip: str) -> None:
     case = Case(length=3, width=4, skip=skip, bidirectional=True, padding=True, mask=True)
@@ -81,6 +83,7 @@ def test_a_gradient_makes_no_zeros_for_stored_states() -> None:
     assert zeros.sizes == [tuple(last.shape)]
 
 
+@pytest.mark.slow
 def test_compiled_equals_eager() -> None:
     """`fullgraph`, with lengths that change."""
 

@@ -105,6 +105,7 @@ def test_bfloat16_is_as_near_to_float64_as_the_formula_in_bfloat16(causal: bool)
     assert (got - want).norm() <= 2 * (plain - want).norm()
 
 
+@pytest.mark.slow
 def test_gradients_in_bfloat16_are_as_near_as_the_formula_s() -> None:
     exact, rough = shaped({}), shaped({}).float()
     rough.load_state_dict({name: t.float() for name, t in exact.state_dict().items()})

@@ -100,6 +100,7 @@ def _normed(sru: SRU, x: Tensor) -> Tensor:
     return centred / size * sru.norm.weight + sru.norm.bias
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_is_its_equations_forward_and_backward(name: str, context: str) -> None:

@@ -23,6 +23,7 @@ def language_model(layers: int = 3, dropout: float = 0.0, positions: str = "none
     return build(ModelConfig.model_validate(config)).double().eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [None, 0, 1, 4, 11])
 @pytest.mark.parametrize(
     "table",

@@ -74,6 +74,7 @@ def compare(got: Tensor, want: Tensor, wanted: list[Tensor]) -> None:
         torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["encoder", "decoder", "padded", "packed", "window", "one position"])
 @pytest.mark.parametrize("more", [{}, {"d_head": 3, "bias": True, **BIASED}, CLAMPED], ids=str)
 def test_it_is_the_formula_forward_and_backward(more: dict[str, object], case: str) -> None:
@@ -101,6 +102,7 @@ def test_it_is_the_formula_forward_and_backward(more: dict[str, object], case: s
     compare(y, written_out(mixer.attention, x, x, may_read), [x, *wanted])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "memory", "kept"), [(7, None, 7), (3, 5, 5), (20, 20, 20), (2, 30, 9)])
 def test_training_reads_a_memory_that_no_gradient_enters(before: int, memory: int | None, kept: int) -> None:
     torch.manual_seed(1)
@@ -116,6 +118,7 @@ def test_training_reads_a_memory_that_no_gradient_enters(before: int, memory: in
     assert torch.equal(state.memory, everything[:, -kept:].detach())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [None, 1, 4, 11])
 @pytest.mark.parametrize("block", ["post-norm", "pre-norm", "skipless-parallel"])
 def test_a_text_read_in_segments_is_the_text_read_at_once(block: str, window: int | None) -> None:

@@ -49,6 +49,7 @@ def parameters(experiment: Experiment) -> int:
     return measure_model(experiment.model.model_dump_json()).total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_loads_at_every_scale_and_says_where_it_was_published(name: str) -> None:
     experiments = at_every_scale(name)
@@ -60,6 +61,7 @@ def test_a_preset_loads_at_every_scale_and_says_where_it_was_published(name: str
         assert one.paper.row or one.paper.table or one.paper.figure
 
 
+@pytest.mark.slow
 def test_every_model_builds_and_is_as_large_as_the_record_says() -> None:
     """Where it is not, `python -m tests.presets.record_sizes` writes the record anew."""
     sizes = measured()

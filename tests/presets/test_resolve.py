@@ -45,6 +45,7 @@ DUMPED = sorted(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["paper", "smoke", "hour"])
 @pytest.mark.parametrize("name", DUMPED)
 def test_a_preset_dumps_to_an_equal_one(name: str, scale: str, tmp_path: Path) -> None:
@@ -184,6 +185,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", MISTAKES)
 def test_a_mistake_names_key_value_origin_and_what_is_allowed(override: str) -> None:
     said = MISTAKES[override]

@@ -90,6 +90,7 @@ def test_a_tied_matrix_is_saved_once_and_stays_tied(whole: Path) -> None:
     assert not model.training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 4, 5, 11])
 def test_a_resumed_training_is_bit_identical_to_one_never_interrupted(whole, tmp_path, step: int) -> None:
     first = toy_train(toy_model(), toy_config(), callbacks=[*toy_callbacks(tmp_path), StopAt(step)])

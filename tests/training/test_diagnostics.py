@@ -153,6 +153,7 @@ def test_every_task_is_measured_on_both_sides(task: str) -> None:
     assert all(0 < value <= math.log(4) for value in entropies.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [{}, SKIPLESS, RECURRENT])
 def test_a_training_does_not_notice_that_it_is_watched(model: dict[str, Any], tmp_path: Path) -> None:
     plain, watched = toy_model(**model), toy_model(**model)
@@ -212,6 +213,7 @@ def test_only_what_is_asked_for_passes_through_the_model() -> None:
     assert set(diagnosed(model, ["gains", "mixtures"])) == {"gains", "mixtures"}
 
 
+@pytest.mark.slow
 def test_a_resumed_training_writes_the_same_journal(tmp_path: Path) -> None:
     def watched(folder: Path, resume: Any = None, **more: Any) -> bytes:
         folder.mkdir(exist_ok=True)

@@ -109,6 +109,7 @@ def test_the_gradient_is_clipped_to_the_norm() -> None:
         torch.testing.assert_close(norm, torch.tensor(0.01), rtol=1e-3, atol=0)
 
 
+@pytest.mark.slow
 def test_a_training_learns_and_reports_every_step() -> None:
     steps = Steps()
     config = toy_config(steps=60, label_smoothing=0.0, schedule={"kind": "constant", "peak": 0.03})

@@ -44,6 +44,7 @@ def kept(folder: Path, text: str, step: int) -> tuple[str, tuple[str, ...]]:
     return found.text, found.faults
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", range(STEPS + 1))
 def test_what_a_kill_leaves_is_cut_in_silence(tmp_path: Path, step: int) -> None:
     """At any byte behind the records of a checkpoint's step."""
@@ -122,6 +123,7 @@ def go_on(run: Run, until: int, said: list[str], **config: int) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_run_that_is_resumed_says_what_its_journal_lost(tmp_path: Path) -> None:
     run, said = create_run("toy", 'name = "toy"\n', tmp_path), []
     go_on(run, 4, said)
@@ -148,6 +150,7 @@ def test_a_run_that_is_resumed_says_what_its_journal_lost(tmp_path: Path) -> Non
     ]  # 6 was saved
 
 
+@pytest.mark.slow
 def test_the_clock_counts_every_token_of_an_interrupted_run(tmp_path: Path) -> None:
     """Those between the last record and a checkpoint, too."""
     counts = []
@@ -159,6 +162,7 @@ def test_the_clock_counts_every_token_of_an_interrupted_run(tmp_path: Path) -> N
     assert counts[0] == counts[1] > 0
 
 
+@pytest.mark.slow
 def test_sessions_of_before_noted_no_rhythm(tmp_path: Path) -> None:
     run, said = create_run("toy", 'name = "toy"\n', tmp_path), []
     go_on(run, 6, said)

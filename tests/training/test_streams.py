@@ -47,6 +47,7 @@ def learn(
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mixer", CARRYING)
 def test_resuming_within_the_streams_is_exact(tmp_path: Path, mixer: str) -> None:
     """Step 5 of 8 is in the midst of an epoch: the state it left has to be there."""
@@ -97,6 +98,7 @@ def loss_of(network: torch.nn.Module, examples: Periodic, carries: bool) -> floa
     return total / count
 
 
+@pytest.mark.slow
 def test_what_is_carried_helps_and_how_it_is_cut_does_not_matter() -> None:
     network = learn(400)
     losses = [loss_of(network, Periodic(length), carries=True) for length in (LENGTH, 1, 4, 24, 48)]

@@ -138,6 +138,7 @@ def test_a_resumed_run_goes_on_where_the_tracker_knows_it(tmp_path: Path, fakes:
     assert {step for step, _ in fakes["two"].of("log")} == {1, 2, 3, 4, 6}  # all that came before, too
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["start", "configuration", "log", "finish"])
 def test_a_tracker_that_fails_is_told_of_once_and_the_run_goes_on(
     tmp_path: Path, fakes: dict[str, Fake], call: str

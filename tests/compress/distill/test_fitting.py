@@ -132,6 +132,7 @@ def test_a_student_that_is_not_finite_is_refused(caches: Any, bert: Teacher) -> 
         fitted(student, "mse", caches, bert)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CRITERIA if name != "kl-output"])
 def test_every_criterion_falls(caches: Any, bert: Teacher, name: str) -> None:
     student = new_mixer(bert.config, 1, AttentionConfig(heads=HEADS, d_head=5), "encoder")

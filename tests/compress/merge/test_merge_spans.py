@@ -57,6 +57,7 @@ def test_the_layers_around_a_span_stay(teacher: Teacher, texts: Texts, tmp_path:
     assert stands_for(4, [Span("encoder", 1, 2)]) == [0, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_best_start_after_a_trial_is_trained_and_all_are_shown(
     teacher: Teacher,
     texts: Texts,

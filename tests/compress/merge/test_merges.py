@@ -91,6 +91,7 @@ def become_identity(block: nn.Module) -> None:
         norm.bias.zero_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["masked-lm", "causal-lm"])
 @pytest.mark.parametrize("identity", [0, 1])
 @pytest.mark.parametrize("block", ["pre-norm", "post-norm"])

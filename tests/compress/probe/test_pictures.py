@@ -41,6 +41,7 @@ def report(layers: int, key: str = "kl") -> dict[str, Any]:
     return head | {"findings": findings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", [1, 2, 12, 24])
 def test_a_heat_map_fits_a_page_and_its_figures_their_cells(layers: int, drawn: list[Figure]) -> None:
     probe_picture.picture(report(layers), Path("probe.png"))

@@ -74,6 +74,7 @@ def test_pinned_on_the_hub(corpus: Corpus) -> None:
     assert set(corpus.hub.splits) <= set(corpus.rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", BUILT_IN, ids=name_of)
 def test_built_in_rows(corpus: Corpus) -> None:
     splits = read(corpus)

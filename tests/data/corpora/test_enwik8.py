@@ -119,6 +119,7 @@ def test_what_is_not_enwik8(tmp_path: Path) -> None:
     assert refused(missing).message == f"the source `{missing}` does not exist"
 
 
+@pytest.mark.slow
 def test_enwik8_as_published(shared: Path, tmp_path: Path) -> None:
     path = shared / "data/enwik8/enwik8.first4150000.gz"
     store = prepare_store("enwik8", BYTES, tmp_path, path)

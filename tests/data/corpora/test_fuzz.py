@@ -18,6 +18,7 @@ def test_every_reader_has_a_fixture() -> None:
     assert read == {name for name, corpus in CORPORA.items() if not corpus.builtin}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(FIXTURES)))
 def test_an_untouched_fixture_prepares(number: int, tmp_path: Path) -> None:
     corpus, make = FIXTURES[number]
@@ -25,6 +26,7 @@ def test_an_untouched_fixture_prepares(number: int, tmp_path: Path) -> None:
     assert store.rows("train") > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(CASES))
 def test_a_mutated_file_gives_a_store_or_a_message(number: int, tmp_path: Path) -> None:
     assert Case(seed=1, number=number).outcome(tmp_path) in ("store", "refused")

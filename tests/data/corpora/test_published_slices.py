@@ -63,6 +63,7 @@ def test_every_dataset_has_a_reader(shared: Path) -> None:
     assert set(manifest(shared)) == set(READERS) | VOCABULARIES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "corpus", "folder", "splits"), CASES)
 def test_rows_are_those_of_the_manifest(
     name: str, corpus: str, folder: str, splits: list[str], shared: Path, tmp_path: Path

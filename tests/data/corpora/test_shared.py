@@ -32,6 +32,7 @@ def published(shared: Path, corpus: str) -> dict[str, int]:
     return {name: split["rows"] for name, split in entry["splits"].items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", [name for name in FOLDERS if name != "cnn-dailymail"])
 def test_rows_are_the_published(corpus: str, shared: Path, tmp_path: Path) -> None:
     store = prepare_store(corpus, BYTES, tmp_path, shared / "data" / FOLDERS[corpus])
@@ -55,6 +56,7 @@ def test_summaries_in_four_formats(source: str, split: str, shared: Path, tmp_pa
     assert store.manifest["source"]["splits_made"] is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", WORDS)
 def test_words_are_the_published(corpus: str, shared: Path, tmp_path: Path) -> None:
     store = prepare_store(corpus, BYTES, tmp_path, shared / "data" / FOLDERS[corpus])

@@ -210,6 +210,7 @@ def test_glue_as_published(name: str, shared: Path) -> None:
         }
 
 
+@pytest.mark.slow
 def test_superglue_as_published(shared: Path) -> None:
     assert {
         split: len(rows) for split, rows in read("superglue-boolq", shared / "data/superglue").items()

@@ -52,6 +52,7 @@ print(batch["targets"].shape, *sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_training_starts_without_what_it_does_not_need(text: Store) -> None:
     command = [sys.executable, "-c", FIRST_BATCH, str(text.path)]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)

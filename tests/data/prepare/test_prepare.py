@@ -67,6 +67,7 @@ def test_half_a_character_is_refused() -> None:
     assert caught.value.message == "row 2 of `train` holds half a character, `'\\ud83d'`"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", [0, 1, 4])
 def test_an_interrupted_preparation_goes_on(
     shards: int, whole: dict[str, bytes], tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch

@@ -36,6 +36,7 @@ def ids(encode: Encode, given: list[str]) -> list[list[int]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*TRAINERS, "bytes", "words"])
 def test_ids_are_those_of_the_tokenizer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer, given = tokenizer_of(kind), texts()

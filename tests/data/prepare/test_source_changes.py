@@ -127,6 +127,7 @@ CHANGES: list[tuple[Callable[[Path], object], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "said"), CHANGES)
 @pytest.mark.parametrize("pattern", ["", "**/*.txt"])
 def test_what_changed_is_said(

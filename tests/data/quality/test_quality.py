@@ -163,6 +163,7 @@ def test_lengths_are_counted() -> None:
     assert sum(histogram["texts"]) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_a_picture_is_drawn(suffix: str, leaky: Store, tmp_path: Path) -> None:
     path = tmp_path / f"quality{suffix}"

@@ -65,6 +65,7 @@ def gpt2(shared: Path) -> Tokenizer:
     return Gpt2Tokenizer.load(shared / "data/tokenizers/gpt2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["trained", "gpt2"])
 def test_odd_texts_have_the_same_ids(name: str, request: pytest.FixtureRequest) -> None:
     tokenizer = request.getfixturevalue(name)
@@ -74,6 +75,7 @@ def test_odd_texts_have_the_same_ids(name: str, request: pytest.FixtureRequest) 
     assert same_ids(tokenizer, texts) and same_ids(tokenizer, texts[:1]) and same_ids(tokenizer, [])
 
 
+@pytest.mark.slow
 def test_every_character_is_cut_alike(trained: Tokenizer) -> None:
     """Many to a text, those that are not known apart: of them `tokenizers` decides itself."""
     characters = [chr(code) for code in range(0x20100) if not 0xD800 <= code < 0xE000]

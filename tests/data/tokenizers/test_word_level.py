@@ -101,6 +101,7 @@ def test_a_corpus_of_words_is_prepared_with_the_vocabulary_of_its_publisher(tmp_
     assert sizes == {"wikitext-103": 267_735, "lm1b": 793_470, "two-letters": 57}
 
 
+@pytest.mark.slow
 def test_words_of_wikitext_as_published(shared: Path, tmp_path: Path) -> None:
     """WikiText-2 in the layout of WikiText-103: 33,278 words with <unk> and the end of a line."""
     folder = tmp_path / "data"

@@ -66,6 +66,7 @@ def test_positions_are_alike_as_a_direct_sum_says() -> None:
     assert position_similarity(experiment, OBSERVER) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_gains_are_those_of_the_last_checkpoint(here: Path) -> None:
     experiment = block("codeparrot-value-gains", *SHORT, 'training.diagnostics=["gains"]')
     ratio, smallest = largest_gain_ratio(experiment, OBSERVER), smallest_gain(experiment, OBSERVER)
@@ -81,6 +82,7 @@ def test_gains_are_those_of_the_last_checkpoint(here: Path) -> None:
     assert 0.9 < smallest < 1.1
 
 
+@pytest.mark.slow
 def test_gains_that_nobody_noted_are_refused(here: Path) -> None:
     with pytest.raises(SynthError, match="notes no gains while it learns"):
         largest_gain_ratio(block("codeparrot-skipless-no-values", *SHORT), OBSERVER)
@@ -90,6 +92,7 @@ def student(name: str, *settings: str) -> Experiment:
     return load_preset(name, "smoke", None, ["training.seed=3", *settings])
 
 
+@pytest.mark.slow
 def test_students_are_measured_against_a_teacher_of_their_seed(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_block_of_the_teacher_is_distilled_once_and_evaluated(here: Path) -> None:
     asked = Reproduction("smoke", None, TOY)
     report = reproduce(asked, here / "reports", Told())
