@@ -236,6 +236,8 @@ def hold_lock(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), os.lstat(path)):  # another has the name by now
+            raise BlockingIOError(f"`{path}` is another's")
         yield
     finally:
         os.close(descriptor)

@@ -1,5 +1,6 @@
 """A new run: named when it is whole, one process an id, leftovers swept and work under way left alone."""
 
+import fcntl
 import threading
 from pathlib import Path
 
@@ -97,3 +98,20 @@ def test_what_a_kill_left_half_written_is_no_result(tmp_path: Path) -> None:
     assert run.read_results() == {"bleu": {"value": 1.0}}
     with run.lock():
         assert sorted(path.name for path in run.path.glob(".*")) == [".lock"]
+
+
+def test_a_folder_that_has_another_s_name_by_now_is_not_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / (atomic_files.UNFINISHED + FIRST)
+    path.mkdir()
+    lock = fcntl.flock
+
+    def overtaken(descriptor: int, operation: int) -> None:
+        path.rename(tmp_path / FIRST)  # its owner is done, and another draws the name
+        path.mkdir()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", overtaken)
+    with pytest.raises(BlockingIOError), atomic_files.hold_lock(path):
+        pass
