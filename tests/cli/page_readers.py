@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from tests.data.small import ag_news, multi30k, write
+from tests.data.corpora.reader_fixtures import reviews, turns
+from tests.data.small import ag_news, multi30k, wikitext, write
 from tests.importers.fuzz_files import bert_blocks_file
 from tests.importers.hub_folders import bert_folder
 from tests.importers.originals import simplified, srupp, synthesizer
@@ -34,6 +35,7 @@ FEW = (
 SHORT = [word for setting in FEW for word in ("--set", setting)]
 SHORTER = {"--scale": "smoke", "--seeds": "2", "--trials": "2", "--steps": "2"}
 TEACHER = "bert-base-wikitext-2"
+TEXT = [f" the word {n} reads {n % 7} again " for n in range(120)]
 RUNS = {"RUN": "*", "OTHER": "*", "TEACHER": TEACHER, "LARGER": TEACHER}  # names of the runs that they may be
 STANDS_FOR: dict[str, dict[str, str]] = {  # on a page, or in its lines that begin so
     "README.md: export": {"DIR": "taken-away"},
@@ -97,34 +99,16 @@ def write_reviews(here: Path) -> None:
         (here / name).write_text("".join(["review,mood\n", *rows]))
 
 
-def write_personachat(folder: Path) -> None:
-    dialogue = ["1 your persona: i like tea.", "2 hello there\thi, how are you?\t\ta|b"]
-    for split in ("train", "valid", "test"):
-        write(folder / f"{split}_self_original.txt", dialogue * 12)
-
-
-def write_wikitext(folder: Path) -> None:
-    for split in ("train", "valid", "test"):
-        write(folder / f"wiki.{split}.tokens", [f" the word {n} reads {n % 7} again " for n in range(120)])
-
-
-def write_imdb(folder: Path) -> None:
-    for split in ("train", "test"):
-        for name, label in (("pos", "good"), ("neg", "bad")):
-            for number in range(6):
-                write(folder / split / name / f"{number}_7.txt", [f"a {label} film, number {number}"])
-
-
 def prepare_readme(here: Path, run: Run) -> None:
     multi30k(here / "DIR")
     write_reviews(here)
     ag_news(here / "data" / "ag-news")
-    write_personachat(here / "data" / "personachat")
+    turns(here / "data" / "personachat")
     run("train", "lm1b-dense", "--scale", "smoke", *SHORT)
 
 
 def prepare_compress(here: Path, run: Run) -> None:
-    write_wikitext(here / "FILES")
+    wikitext(here / "FILES", TEXT)
     bert_folder(here / "DIR")
     run("train", "bert-base-wikitext-2", "--scale", "smoke", *SHORT)
 
@@ -138,8 +122,8 @@ def prepare_compare(here: Path, run: Run) -> None:
 
 
 def prepare_corpora(here: Path, run: Run) -> None:
-    write_imdb(here / "data" / "imdb")
-    write_wikitext(here / "wikitext-2")
+    reviews(here / "data" / "imdb")
+    wikitext(here / "wikitext-2", TEXT)
 
 
 def prepare_export(here: Path, run: Run) -> None:
