@@ -23,3 +23,22 @@ class Told:
 
     def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
         pass
+
+
+class Interrupts(Told):
+    """Is Ctrl-C after so many steps."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def begin(self, part: str) -> Told:
+        outer = self
+
+        class Line(Told):
+            def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
+                outer.left -= what.startswith("training")
+                if outer.left == 0:
+                    raise KeyboardInterrupt
+
+        return Line()

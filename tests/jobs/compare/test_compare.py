@@ -22,7 +22,7 @@ from synthcli.jobs.parallel.work import Failure
 from synthcli.jobs.reproduce.rows import trains_alike
 from synthcli.runs import list_runs, read_experiment
 from tests.jobs.reproduce.test_reproduce import TOY
-from tests.jobs.reproducing import Told
+from tests.jobs.reproducing import Interrupts, Told
 
 pytestmark = pytest.mark.slow
 
@@ -73,24 +73,8 @@ def test_a_comparison_trains_what_is_missing_and_is_made_again_from_its_records(
 
 
 def test_an_interrupted_comparison_ends_with_the_same_report(here: Path) -> None:
-    class Interrupts(Told):
-        """Is Ctrl-C after so many steps."""
-
-        left = 9
-
-        def begin(self, part: str) -> Any:
-            outer = self
-
-            class Line(Told):
-                def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
-                    outer.left -= what.startswith("training")
-                    if outer.left == 0:
-                        raise KeyboardInterrupt
-
-            return Line()
-
     with pytest.raises(KeyboardInterrupt):
-        compare(prepare(asked()), here / "reports", Interrupts())
+        compare(prepare(asked()), here / "reports", Interrupts(9))
     assert not (here / "reports" / "compare-wmt14-vanilla-d" / "report.json").exists()
     report = compare(prepare(asked()), here / "reports", Told())
     (here / "runs").rename(here / "before")

@@ -21,7 +21,7 @@ from synthcli.runs import list_runs, read_experiment
 from synthcli.training.checkpoints import load_checkpoint
 from synthcli.training.metrics_log import read_journal
 from tests.jobs.reproduce.test_reproduce import TOY
-from tests.jobs.reproducing import Told
+from tests.jobs.reproducing import Interrupts, Told
 
 pytestmark = pytest.mark.slow
 
@@ -141,25 +141,6 @@ def test_trials_that_were_stopped_go_on_where_a_whole_tuning_asks_for_them(here:
     stopped = {run.id for run in list_runs()}
     tuned(here)
     assert {run.id for run in list_runs()} == stopped and all(run.is_finished for run in list_runs())
-
-
-class Interrupts(Told):
-    """Is Ctrl-C after so many steps."""
-
-    def __init__(self, left: int) -> None:
-        super().__init__()
-        self.left = left
-
-    def begin(self, part: str) -> Any:
-        outer = self
-
-        class Line(Told):
-            def progress(self, what: str, done: int, total: int | None, note: str = "") -> None:
-                outer.left -= what.startswith("training")
-                if outer.left == 0:
-                    raise KeyboardInterrupt
-
-        return Line()
 
 
 @pytest.mark.parametrize("is_halving", [False, True])
